@@ -1,0 +1,142 @@
+"""`Account`: an account of a cloud as a test holds it: its credentials, and one typed method an action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+from omisim.actions import catalogue, image_access, images, keypairs, snapshots, tags, vm_life, vms, volumes
+from omisim.actions.call import Call
+from omisim.actions.registry import ACTIONS
+from omisim.errors import ApiError
+from omisim.model import AccessKey
+from omisim.model import Account as AccountRow
+
+if TYPE_CHECKING:
+    from osc_sdk_python import Gateway
+
+    from omisim.cloud import Cloud
+    from omisim.dispatch import Answer
+
+__all__ = ["Account"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+NAMES: Mapping[Callable[..., Any], str] = {action.function: action.name for action in ACTIONS.values()}
+
+
+class Typed(Generic[P, R]):
+    """Binds an action's function to an account: the same parameters without the Call, the same result."""
+
+    def __init__(self, function: Callable[Concatenate[Call, P], R]) -> None:
+        self.action = NAMES[function]
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    @overload
+    def __get__(self, account: None, owner: type[Account]) -> Self: ...
+    @overload
+    def __get__(self, account: Account, owner: type[Account]) -> Callable[P, R]: ...
+    def __get__(self, account: Account | None, owner: type[Account]) -> Self | Callable[P, R]:
+        """Return the action as a method of the account."""
+        if account is None:
+            return self
+
+        def method(*args: P.args, **kwargs: P.kwargs) -> R:
+            if args:
+                raise TypeError(f"{self.action} takes its parameters by name")
+            value: R = account._answer(self.action, kwargs, wire=False).value
+            return value
+
+        method.__name__, method.__doc__ = self.__wrapped__.__name__, self.__doc__
+        return method
+
+
+class Account:
+    """One account of a cloud. Made by `cloud.account(name)`.
+
+    Attributes: `name`, `account_id`, `region`, `access_key`, `secret_key`, `email`, `password`.
+    """
+
+    read_regions = Typed(catalogue.read_regions)
+    read_subregions = Typed(catalogue.read_subregions)
+    read_vm_types = Typed(catalogue.read_vm_types)
+    read_product_types = Typed(catalogue.read_product_types)
+    read_accounts = Typed(catalogue.read_accounts)
+    check_authentication = Typed(catalogue.check_authentication)
+    create_image = Typed(images.create_image)
+    read_images = Typed(image_access.read_images)
+    update_image = Typed(image_access.update_image)
+    delete_image = Typed(image_access.delete_image)
+    create_snapshot = Typed(snapshots.create_snapshot)
+    read_snapshots = Typed(snapshots.read_snapshots)
+    update_snapshot = Typed(snapshots.update_snapshot)
+    delete_snapshot = Typed(snapshots.delete_snapshot)
+    create_volume = Typed(volumes.create_volume)
+    read_volumes = Typed(volumes.read_volumes)
+    update_volume = Typed(volumes.update_volume)
+    delete_volume = Typed(volumes.delete_volume)
+    link_volume = Typed(volumes.link_volume)
+    unlink_volume = Typed(volumes.unlink_volume)
+    create_vms = Typed(vms.create_vms)
+    read_vms = Typed(vm_life.read_vms)
+    read_vms_state = Typed(vm_life.read_vms_state)
+    start_vms = Typed(vm_life.start_vms)
+    stop_vms = Typed(vm_life.stop_vms)
+    reboot_vms = Typed(vm_life.reboot_vms)
+    update_vm = Typed(vm_life.update_vm)
+    delete_vms = Typed(vm_life.delete_vms)
+    create_keypair = Typed(keypairs.create_keypair)
+    read_keypairs = Typed(keypairs.read_keypairs)
+    delete_keypair = Typed(keypairs.delete_keypair)
+    create_tags = Typed(tags.create_tags)
+    read_tags = Typed(tags.read_tags)
+    delete_tags = Typed(tags.delete_tags)
+
+    def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey) -> None:
+        self.name = row.name
+        self.account_id = row.account_id
+        self.region = row.region
+        self.access_key = key.access_key_id
+        self.secret_key = key.secret_key
+        self.email = row.email
+        self.password = row.password
+        self._cloud = cloud
+
+    def __repr__(self) -> str:
+        """Name the account, its Region and its id."""
+        return f"<account {self.name} {self.account_id} in {self.region}>"
+
+    def call(self, action: str, /, **parameters: Any) -> dict[str, Any]:
+        """Call an action as the account's root user: API names in, the API's JSON answer out.
+
+        Raises ApiError when the call is refused.
+        """
+        return self._answer(action, parameters, wire=True).body()
+
+    def why_not(self, action: str, /, **parameters: Any) -> list[ApiError]:
+        """Return the refusals of a call that is not made, in check order; none when it would succeed.
+
+        The first is what `call` would raise. Changes nothing.
+        """
+        return self._cloud._refusals(action, self.account_id, self.region, parameters)
+
+    def can(self, action: str, /, **parameters: Any) -> bool:
+        """Whether a call would succeed."""
+        return not self.why_not(action, **parameters)
+
+    def gateway(self) -> Gateway:
+        """Return a real `osc_sdk_python.Gateway` signed in as this account, whose requests reach this cloud.
+
+        Its limiter is lifted, and the SDK's description is parsed once a process. Needs the extra `omisim[osc]`.
+        """
+        from omisim.gateway import gateway  # noqa: PLC0415 - a door of L6; needs osc-sdk-python
+
+        return gateway(self._cloud, self)
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of a service. None is served yet: object storage ("oos") comes first."""
+        raise ValueError(f"no boto3 service is served yet (oos comes first, fcu later); not {service!r}")
+
+    def _answer(self, action: str, given: Mapping[str, Any], *, wire: bool) -> Answer:
+        return self._cloud._perform(action, self.account_id, self.region, given, wire=wire)

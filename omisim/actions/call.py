@@ -1,0 +1,174 @@
+"""`Call`: what an action gets beside its parameters: who calls, the state, the time, how to check and write."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from omisim.errors import ApiError
+from omisim.ids import token
+from omisim.lifecycle import cell, phase
+from omisim.model import Account, ClientToken, Entity, OrDict, Origin
+from omisim.rules import refuse
+from omisim.settings import Value
+from omisim.state import State, Tx
+
+__all__ = ["Call", "Stop", "parsed", "parsed_all"]
+
+E = TypeVar("E", bound=Entity)
+T = TypeVar("T")
+
+
+class Stop(Exception):
+    """Nothing after this makes sense, and the reason was collected already (only when somebody asks `why_not`)."""
+
+
+class Call:
+    """One call of one account. Actions check with `refuse` and `check`, read, then write.
+
+    `refuse` (omisim.rules) where nothing after it makes sense; `check` where the rest can still be checked: it raises
+    in a call, and collects when somebody asks `why_not`. Nothing is written once a check has failed.
+    """
+
+    def __init__(self, action: str, account: Account | None, region: str, tx: Tx, *, collect: bool = False) -> None:
+        self.action = action
+        self.region = region
+        self.tx = tx
+        self.state: State = tx.state
+        self.now: dt.datetime = tx.at
+        self.refusals: list[ApiError] = []
+        self.warnings: list[str] = []
+        self._account = account
+        self._collect = collect
+
+    @property
+    def account(self) -> Account:
+        """The account that calls. An action open to everybody must not ask."""
+        assert self._account is not None, f"{self.action} is open to everybody"
+        return self._account
+
+    def switch(self, name: str) -> Value:
+        """Return this cloud's answer to an open question of behaviour."""
+        return self.tx.settings.switch(name)
+
+    # --- checking
+
+    def check(self, ok: object, rule: str, /, **facts: Any) -> bool:
+        """Refuse unless `ok`. Returns whether it was, which only matters when refusals are collected."""
+        if not ok:
+            self.report(refuse(rule, **facts))
+        return bool(ok)
+
+    def report(self, error: Exception) -> None:
+        """Raise the refusal, or collect it."""
+        if not self._collect or not isinstance(error, ApiError):
+            raise error
+        self.refusals.append(error)
+
+    def may(self, entity: Entity, action: str | None = None) -> None:
+        """Refuse when the entity's lifecycle forbids the action in its state."""
+        rule = cell(entity.kind, action or self.action, phase(entity))
+        if rule is not None:
+            self.report(ApiError(rule, {"id": entity.id, "state": phase(entity)}))
+
+    def own(self, cls: type[E], row_id: str, rule: str, /) -> E:
+        """Return an entity of the caller's, or refuse: an unknown one and a foreign one are the same (ID-018)."""
+        entity: E | None = self.state.get(cls.kind, row_id)
+        if entity is None or not self.owns(entity):
+            raise refuse(rule, **{cls.key: row_id})
+        return entity
+
+    def owns(self, entity: Any) -> bool:
+        """Whether the entity belongs to the caller."""
+        return bool(entity.account_id == self.account.account_id)
+
+    def region_of(self, account_id: str) -> str:
+        """Return the Region of an account: what it owns is there, and nowhere else (REG-001)."""
+        account: Account = self.state.get("account", account_id)
+        return account.region
+
+    # --- reading
+
+    def rows(self, cls: type[E], ids: Sequence[str] | None = None) -> Iterable[E]:
+        """Return all entities of a kind in creation order, or those of the ids that exist."""
+        if ids is None:
+            return self.state.rows(cls.kind).values()
+        found = [row_id for row_id in dict.fromkeys(ids) if self.state.get(cls.kind, row_id) is not None]
+        found.sort(key=lambda row_id: self.state.order(cls.kind, row_id))
+        return [self.state.get(cls.kind, row_id) for row_id in found]
+
+    # --- writing: never after a failed check
+
+    def add(self, entity: E, *, then: str | None = None) -> E:
+        """Create an entity."""
+        self._writable()
+        return self.tx.add(entity, then=then)
+
+    def put(self, entity: E) -> E:
+        """Change an entity's fields, not its state."""
+        self._writable()
+        return self.tx.put(entity)
+
+    def move(self, entity: E, event: str, **fields: Any) -> E:
+        """Move an entity along its lifecycle."""
+        self._writable()
+        return self.tx.move(entity, event, **fields)
+
+    def drop(self, entity: Entity) -> None:
+        """Remove an entity whose kind has no lifecycle."""
+        self._writable()
+        self.tx.drop(entity)
+
+    def new_id(self, kind: str) -> str:
+        """Return a fresh id."""
+        self._writable()
+        return self.tx.new_id(kind)
+
+    def remember(self, entity: Entity, label: str, *parents: tuple[str, str]) -> None:
+        """Keep where an entity came from: (how, id of what it came from), the main one first."""
+        owner = self.account.account_id
+        self.tx.write("origin", entity.id, Origin(entity.kind, entity.id, owner, label, parents))
+
+    def warn(self, text: str) -> None:
+        """Leave a warning for the caller: allowed, but probably not what was meant."""
+        self.warnings.append(text)
+
+    def _writable(self) -> None:
+        if self.refusals:
+            raise Stop
+
+    # --- ClientToken
+
+    def repeated(self, client_token: str | None, **parameters: object) -> tuple[str, ...]:
+        """Return the ids that this ClientToken made before, if it did (SNP-014, VOL-017, VM-008)."""
+        if client_token is None:
+            return ()
+        before: ClientToken | None = self.state.get("token", self._token_key(client_token))
+        if before is None:
+            return ()
+        same = before.request == _fingerprint(parameters)
+        self.check(same, "SNP-014", client_token=client_token, made=before.ids)
+        return before.ids
+
+    def use_token(self, client_token: str | None, ids: tuple[str, ...], **parameters: object) -> None:
+        """Remember what a ClientToken made."""
+        if client_token is not None:
+            self.tx.write("token", self._token_key(client_token), ClientToken(_fingerprint(parameters), ids))
+
+    def _token_key(self, client_token: str) -> str:
+        return f"{self.account.account_id}:{self.action}:{client_token}"
+
+
+def _fingerprint(parameters: Mapping[str, object]) -> str:
+    return token(*sorted((name, repr(value)) for name, value in parameters.items()))
+
+
+def parsed(value: OrDict[T] | None) -> T | None:
+    """Tell the type checker what the schema has done: a nested argument is a dataclass by now."""
+    return cast("T | None", value)
+
+
+def parsed_all(values: Sequence[OrDict[T]] | None) -> tuple[T, ...]:
+    """Tell the type checker the same of a list; an absent one is empty."""
+    return cast("tuple[T, ...]", values or ())

@@ -1,0 +1,52 @@
+"""Reads that are the same for everybody: Regions, Subregions, VM types, product types; and who one is (domain 7)."""
+
+from __future__ import annotations
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.registry import action
+from omisim.catalog import catalog
+from omisim.filters import FiltersProductType, FiltersSubregion, FiltersVmType, matching
+from omisim.model import Account, OrDict, ProductType, Region, Subregion, VmType
+
+
+@action("ReadRegions", "Regions", open=True)
+def read_regions(call: Call) -> tuple[Region, ...]:
+    """List the Regions that this one knows of (REG-003)."""
+    names = catalog().regions[call.region].sees
+    return tuple(Region(endpoint=f"api.{name}.outscale.com", region_name=name) for name in names)
+
+
+@action("ReadSubregions", "Subregions", paged=True)
+def read_subregions(call: Call, *, filters: OrDict[FiltersSubregion] | None = None) -> tuple[Subregion, ...]:
+    """List the Subregions of the caller's Region (REG-004)."""
+    codes = catalog().regions[call.region].subregions
+    subregions = (
+        Subregion(location_code=code, region_name=call.region, subregion_name=name) for name, code in codes.items()
+    )
+    return matching(subregions, parsed(filters))
+
+
+@action("ReadVmTypes", "VmTypes", paged=True, open=True)
+def read_vm_types(call: Call, *, filters: OrDict[FiltersVmType] | None = None) -> tuple[VmType, ...]:
+    """List the predefined VM types; any TINA type can be asked for beside them (VMT-009)."""
+    return matching(catalog().vm_types.values(), parsed(filters))
+
+
+@action("ReadProductTypes", "ProductTypes", paged=True, open=True)
+def read_product_types(call: Call, *, filters: OrDict[FiltersProductType] | None = None) -> tuple[ProductType, ...]:
+    """List the built-in product types (LIC-001)."""
+    return matching(catalog().product_types.values(), parsed(filters))
+
+
+@action("ReadAccounts", "Accounts")
+def read_accounts(call: Call) -> tuple[Account, ...]:
+    """Return the caller's account, and no other (ACC-001)."""
+    return (call.account,)
+
+
+@action("CheckAuthentication")
+def check_authentication(call: Call, *, login: str, password: str) -> None:
+    """Check the email and the password of an account (ACC-005)."""
+    accounts = call.rows(Account)
+    ok = any(login == a.email and password == a.password and a.region == call.region for a in accounts)
+    call.check(ok, "ACC-005", login=login)

@@ -1,0 +1,95 @@
+"""Devices: block device mappings as a request brings them, for OMIs (domain 2.3) and VMs (domain 6.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from omisim.actions.call import Call
+from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
+
+__all__ = ["IMAGE_DEVICE", "ROOT", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "gp2_iops"]
+
+ROOT = "/dev/sda1"
+SMALLEST, SMALLEST_IO1, LARGEST = 1, 4, 14901  # GiB
+FEWEST_IOPS, MOST_IOPS, IOPS_PER_GIB = 100, 13000, 300
+VOLUME_TYPES = ("standard", "gp2", "io1")
+_DATA_DEVICE = re.compile(r"/dev/(sd|xvd)[b-z][a-z]?")
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRules:
+    """The ids of the rules on a disk: the same facts stand in several chapters of the documentation."""
+
+    type: str
+    size: str
+    io1_size: str
+    io1_needs_iops: str
+    iops_range: str
+    iops_ratio: str
+    only_io1: str
+    shrinks: str
+
+
+VOLUME = SizeRules("VOL-006", "VOL-004", "VOL-005", "VOL-007", "VOL-008", "VOL-009", "VOL-010", "VOL-013")
+IMAGE_DEVICE = SizeRules("OMI-056", "OMI-060", "OMI-060", "OMI-057", "VOL-008", "VOL-009", "OMI-057", "OMI-055")
+VM_DEVICE = SizeRules("BDM-006", "OMI-060", "OMI-060", "VOL-007", "VOL-008", "VOL-009", "VOL-010", "BDM-004")
+
+
+def check_disk(call: Call, rules: SizeRules, volume_type: str, size: int | None, iops: int | None) -> None:
+    """Check the type, the size (GiB) and the IOPS of a disk to be; a size that is not known yet is passed over."""
+    call.check(volume_type in VOLUME_TYPES, rules.type, volume_type=volume_type, known=VOLUME_TYPES)
+    if size is not None and call.check(SMALLEST <= size <= LARGEST, rules.size, size=size) and volume_type == "io1":
+        call.check(size >= SMALLEST_IO1, rules.io1_size, size=size)
+    if volume_type == "io1":
+        if call.check(iops is not None, rules.io1_needs_iops, volume_type=volume_type) and iops is not None:
+            _check_iops(call, rules, size, iops)
+    else:
+        call.check(iops is None, rules.only_io1, volume_type=volume_type, iops=iops)
+
+
+def _check_iops(call: Call, rules: SizeRules, size: int | None, iops: int) -> None:
+    if call.check(FEWEST_IOPS <= iops <= MOST_IOPS, rules.iops_range, iops=iops) and size is not None:
+        call.check(iops <= IOPS_PER_GIB * size, rules.iops_ratio, iops=iops, size=size, most=IOPS_PER_GIB * size)
+
+
+def gp2_iops(size: int) -> int:
+    """Return the baseline IOPS of a gp2 volume of so many GiB (VOL-011)."""
+    return min(max(FEWEST_IOPS, 3 * size), 10_000)
+
+
+def check_device(call: Call, name: str | None, *, root: bool = True) -> None:
+    """Check a device name: the root's, or a data device's (OMI-053)."""
+    ok = name is not None and ((root and name == ROOT) or _DATA_DEVICE.fullmatch(name) is not None)
+    call.check(ok, "OMI-053", device_name=name)
+
+
+def check_shapes(
+    call: Call, mappings: Sequence[BlockDeviceMappingImage | BlockDeviceMappingVmCreation], duplicate: str
+) -> None:
+    """Check what each mapping says, and that no two name one device; disks are checked when their size is known."""
+    seen: set[str] = set()
+    for mapping in mappings:
+        if not call.check(mapping.device_name is not None, "OMI-051"):
+            continue
+        name = str(mapping.device_name)
+        check_device(call, name)
+        both = mapping.bsu is not None and mapping.virtual_device_name is not None
+        call.check(not both, "OMI-050" if call.action == "CreateImage" else "BDM-008", device_name=name)
+        call.check(name not in seen, duplicate, device_name=name)
+        seen.add(name)
+
+
+def filled(over: BsuToCreate, under: BsuToCreate) -> BsuToCreate:
+    """Return one disk over another, field by field (BDM-001); a type other than io1 drops inherited IOPS (BDM-007)."""
+    volume_type = over.volume_type or under.volume_type
+    inherited = under.iops if volume_type == under.volume_type else None
+    keep = under.delete_on_vm_deletion if over.delete_on_vm_deletion is None else over.delete_on_vm_deletion
+    return BsuToCreate(
+        delete_on_vm_deletion=True if keep is None else keep,
+        iops=inherited if over.iops is None else over.iops,
+        snapshot_id=over.snapshot_id or under.snapshot_id,
+        volume_size=under.volume_size if over.volume_size is None else over.volume_size,
+        volume_type=volume_type or "standard",
+    )

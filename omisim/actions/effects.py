@@ -1,0 +1,141 @@
+"""What follows when an entity enters a state: (kind, state) → function; state None: it is gone.
+
+The one table of couplings between lifecycles. Effects write through the same Tx as the transition they follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from omisim.actions.vms import private_dns, private_ip
+from omisim.model import (
+    ActionsOnNextBoot,
+    Image,
+    ImageState,
+    LinkState,
+    Snapshot,
+    SnapshotState,
+    StateComment,
+    Vm,
+    VmState,
+    Volume,
+    VolumeLink,
+    VolumeState,
+    VolumeUpdateTask,
+)
+from omisim.state import Effects, Tx
+
+__all__ = ["EFFECTS"]
+
+
+def _snapshot_completed(tx: Tx, snapshot: Snapshot, _comment: str) -> None:
+    """A completed snapshot is done to 100 %, and may be the last that an OMI waits for (ST-OMI-5)."""
+    tx.put(replace(snapshot, progress=100))
+    if tx.settings.switch("snapshot_cut") == "completion" and snapshot.volume_id is not None:
+        content = tx.state.get("content", snapshot.volume_id)
+        if content != tx.state.get("content", snapshot.snapshot_id) and tx.state.get("volume", snapshot.volume_id):
+            tx.write("content", snapshot.snapshot_id, content)
+    for image in _waiting(tx, snapshot):
+        ids = [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu and m.bsu.snapshot_id]
+        if all(tx.state.get("snapshot", row_id).state is SnapshotState.COMPLETED for row_id in ids):
+            tx.move(image, "finish")
+
+
+def _snapshot_failed(tx: Tx, snapshot: Snapshot, comment: str) -> None:
+    """An OMI fails with the first of its snapshots, and says why (ST-OMI-6)."""
+    reason = comment or f"The snapshot {snapshot.snapshot_id} failed."
+    for image in _waiting(tx, snapshot):
+        said = StateComment(state_code="snapshot-error", state_message=reason)
+        tx.move(image, "fail", state_comment=said)
+
+
+def _waiting(tx: Tx, snapshot: Snapshot) -> list[Image]:
+    images = tx.state.found("image", "snapshot", snapshot.snapshot_id)
+    return [image for image in images if image.state is ImageState.PENDING]
+
+
+def _without_content(tx: Tx, entity: Snapshot | Volume, _comment: str) -> None:
+    """What was on a disk goes with it."""
+    if tx.state.get("content", entity.id) is not None:
+        tx.write("content", entity.id, None)
+
+
+def _link_gone(tx: Tx, link: VolumeLink, _comment: str) -> None:
+    """A volume whose link is gone is available again, or goes with its VM (ST-VOL-5, ST-VOL-7, ST-VOL-8)."""
+    volume: Volume = tx.state.get("volume", link.volume_id)
+    vm: Vm = tx.state.get("vm", link.vm_id)
+    goes = vm.state is VmState.TERMINATED and link.delete_on_vm_deletion and link.state is not LinkState.DETACHING
+    tx.move(volume, "delete" if goes else "unlink")
+
+
+def _vm_running(tx: Tx, vm: Vm, _comment: str) -> None:
+    """A running VM of the public cloud has a public address (VM-030); its boot action is done (VM-078)."""
+    number = tx.next_number("public_ip")
+    ip = f"198.51.{100 + number // 250 % 100}.{number % 250 + 1}"
+    tx.put(
+        replace(
+            vm,
+            actions_on_next_boot=ActionsOnNextBoot(secure_boot="none"),
+            public_dns_name=f"ows-{ip.replace('.', '-')}.{_region(tx, vm)}.compute.outscale.com",
+            public_ip=ip,
+            started=True,
+            state_reason="",
+        )
+    )
+
+
+def _vm_stopped(tx: Tx, vm: Vm, _comment: str) -> None:
+    """A stopped VM of the public cloud has lost its addresses (VM-030); one that restarts starts by itself."""
+    vm = tx.put(replace(vm, private_dns_name=None, private_ip=None, public_dns_name=None, public_ip=None))
+    if vm.restarts:
+        tx.schedule(vm, "start", 0)
+
+
+def _vm_pending(tx: Tx, vm: Vm, _comment: str) -> None:
+    """A VM that starts again gets a new private address (VM-030)."""
+    ip = private_ip(tx.next_number("private_ip"))
+    tx.put(replace(vm, private_dns_name=private_dns(ip, _region(tx, vm)), private_ip=ip, restarts=False))
+
+
+def _vm_terminated(tx: Tx, vm: Vm, _comment: str) -> None:
+    """A terminated VM has let go of its addresses and its volumes (VM-047, FLD-005)."""
+    tx.put(replace(vm, private_dns_name=None, private_ip=None, public_dns_name=None, public_ip=None))
+    for link in tx.state.found("volume_link", "vm", vm.vm_id):
+        tx.move(link, "drop")
+
+
+def _region(tx: Tx, vm: Vm) -> str:
+    region: str = tx.state.get("account", vm.account_id).region
+    return region
+
+
+def _updated(tx: Tx, task: VolumeUpdateTask, _comment: str) -> None:
+    """A finished task has changed its volume (VOL-047)."""
+    tx.put(replace(task, completion_date=tx.at, progress=100))
+    volume: Volume | None = tx.state.get("volume", task.volume_id)
+    if volume is not None and volume.state is not VolumeState.DELETING:
+        to = task.volume_update.target
+        tx.put(replace(volume, iops=to.iops or None, size=to.size, task_id=None, volume_type=to.volume_type))
+
+
+def _not_updated(tx: Tx, task: VolumeUpdateTask, comment: str) -> None:
+    """A failed task leaves its volume as it was, and says why."""
+    tx.put(replace(task, comment=comment or "The update failed.", completion_date=tx.at))
+    volume: Volume | None = tx.state.get("volume", task.volume_id)
+    if volume is not None:
+        tx.put(replace(volume, task_id=None))
+
+
+EFFECTS: Effects = {
+    ("snapshot", "completed"): _snapshot_completed,
+    ("snapshot", "error"): _snapshot_failed,
+    ("snapshot", None): _without_content,
+    ("volume", None): _without_content,
+    ("volume_link", None): _link_gone,
+    ("volume_update", "completed"): _updated,
+    ("volume_update", "failed"): _not_updated,
+    ("vm", "running"): _vm_running,
+    ("vm", "stopped"): _vm_stopped,
+    ("vm", "pending"): _vm_pending,
+    ("vm", "terminated"): _vm_terminated,
+}

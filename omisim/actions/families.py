@@ -1,0 +1,17 @@
+"""Imports every family, so that `ACTIONS` is complete."""
+
+from __future__ import annotations
+
+from omisim.actions import (
+    catalogue,
+    image_access,
+    images,
+    keypairs,
+    snapshots,
+    tags,
+    vm_life,
+    vms,
+    volumes,
+)
+
+__all__ = ["catalogue", "image_access", "images", "keypairs", "snapshots", "tags", "vm_life", "vms", "volumes"]

@@ -1,0 +1,84 @@
+"""OMIs: reading, sharing and deleting them (domain 2.5, 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.images import ImageId, check_codes
+from omisim.actions.registry import action
+from omisim.actions.sharing import additions_or_removals, changed, shown, visible
+from omisim.catalog import catalog
+from omisim.filters import FiltersImage, matching
+from omisim.model import Image, OrDict, PermissionsOnResourceCreation
+from omisim.rules import refuse
+
+
+@action("ReadImages", "Images", paged=True)
+def read_images(call: Call, *, filters: OrDict[FiltersImage] | None = None) -> tuple[Image, ...]:
+    """List the OMIs that are the caller's, shared to it or public, in creation order (OMI-080)."""
+    wanted = _named_codes(parsed(filters) or FiltersImage())
+    seen = (_view(call, image) for image in call.rows(Image, wanted.image_ids) if visible(call, image))
+    return matching(seen, wanted)
+
+
+def _view(call: Call, image: Image) -> Image:
+    granted = shown(call, image.permissions_to_launch, owner=call.owns(image))
+    return image if granted is image.permissions_to_launch else replace(image, permissions_to_launch=granted)
+
+
+def _named_codes(filters: FiltersImage) -> FiltersImage:
+    """Turn ProductCodeNames, which match product types' descriptions, into ProductCodes (OMI-091)."""
+    if filters.product_code_names is None:
+        return filters
+    types = catalog().product_types.values()
+    codes = tuple(t.product_type_id for t in types if t.description in filters.product_code_names)
+    if filters.product_codes is not None:
+        codes = tuple(code for code in codes if code in filters.product_codes)
+    return replace(filters, product_code_names=None, product_codes=codes)
+
+
+def _something_to_change(call: Call, given: Mapping[str, Any]) -> None:
+    attributes = ("permissions_to_launch", "description", "product_codes")
+    call.check(any(name in given for name in attributes), "OMI-101")
+    additions_or_removals(call, "permissions_to_launch", given)
+
+
+@action("UpdateImage", "Image", combinations=_something_to_change)
+def update_image(
+    call: Call,
+    *,
+    description: str | None = None,
+    image_id: ImageId,
+    permissions_to_launch: OrDict[PermissionsOnResourceCreation] | None = None,
+    product_codes: Sequence[str] | None = None,
+) -> Image:
+    """Share an OMI or stop sharing it, change its description or its product codes: its owner only. Returns it."""
+    image = call.own(Image, image_id, "OMI-106")
+    check_codes(call, product_codes or ())
+    change = parsed(permissions_to_launch)
+    dropped = [code for code in image.product_codes if code != "0001" and code not in (product_codes or ())]
+    if product_codes is not None and dropped:
+        call.warn(f"{image_id} loses the licence codes {', '.join(dropped)} (OMI-114)")
+    updated = replace(
+        image,
+        description=image.description if description is None else description,
+        permissions_to_launch=changed(image.permissions_to_launch, change),
+        product_codes=image.product_codes if product_codes is None else tuple(product_codes),
+    )
+    if updated.permissions_to_launch.global_permission and not image.permissions_to_launch.global_permission:
+        call.warn(f"{image_id} is public now: every account of {call.region} can launch it (SHR-010)")
+    return call.put(updated)
+
+
+@action("DeleteImage")
+def delete_image(call: Call, *, image_id: ImageId) -> None:
+    """Delete an OMI. VMs made from it and copies of it live on, and its snapshots stay (OMI-123, OMI-124)."""
+    image: Image | None = call.state.get("image", image_id)
+    if image is None or not visible(call, image):
+        raise refuse("OMI-122", image_id=image_id)
+    if not call.owns(image):
+        raise refuse("OMI-121", image_id=image_id, owner=image.account_id)
+    call.move(image, "delete")

@@ -1,0 +1,300 @@
+"""OMIs: making them from a VM, from another OMI and from snapshots (domain 2.1 to 2.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from omisim.actions.call import Call, Stop, parsed_all
+from omisim.actions.devices import IMAGE_DEVICE, ROOT, check_disk, check_shapes, filled
+from omisim.actions.registry import action
+from omisim.actions.sharing import visible
+from omisim.actions.snapshots import clone, cut, unreachable, usable
+from omisim.catalog import catalog
+from omisim.ids import Id
+from omisim.model import (
+    BlockDeviceMappingImage,
+    BsuToCreate,
+    Image,
+    ImageState,
+    LinkState,
+    OrDict,
+    PermissionsOnResource,
+    Snapshot,
+    Vm,
+    VmState,
+    Volume,
+    VolumeLink,
+)
+from omisim.plain import api_name
+from omisim.rules import refuse
+
+ImageId = Annotated[str, Id("image")]
+VmId = Annotated[str, Id("vm")]
+SHORTEST_NAME, LONGEST_NAME = 3, 128
+NAME_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.\-]*")
+MODES: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the parameters that name it
+    "vm": ("vm_id",),
+    "copy": ("source_image_id", "source_region_name"),
+    "snapshots": ("root_device_name", "block_device_mappings"),
+    "manifest": ("file_location",),
+}
+FORBIDDEN: Mapping[str, tuple[str, ...]] = {
+    "vm": ("architecture",),
+    "copy": ("no_reboot", "architecture"),
+    "snapshots": ("no_reboot",),
+    "manifest": ("no_reboot", "architecture"),
+}
+
+
+def _one_source(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse a request with no source, with two, with half of one, or with what does not go with it."""
+    modes = [mode for mode, names in MODES.items() if any(name in given for name in names)]
+    if not modes:
+        raise refuse("OMI-001", given=_names(given))
+    mode = modes[0]
+    mixed = [name for other in modes[1:] for name in MODES[other] if name in given]
+    mixed += [name for name in FORBIDDEN[mode] if name in given and name not in mixed]
+    call.check(not mixed, "OMI-003", mode=mode, parameters=_names(mixed))
+    for name in MODES[mode]:
+        call.check(name in given, "OMI-006" if mode == "snapshots" else "OMI-004", parameter=api_name(name), mode=mode)
+    if "image_name" not in given and mode != "copy":
+        rules = {"vm": "OMI-002", "snapshots": "OMI-006", "manifest": "IMP-007"}
+        call.report(refuse(rules[mode], parameter="ImageName", mode=mode))
+
+
+def _names(names: Iterable[str]) -> list[str]:
+    return [api_name(name) for name in names]
+
+
+@action("CreateImage", "Image", combinations=_one_source)
+def create_image(
+    call: Call,
+    *,
+    architecture: str | None = None,
+    block_device_mappings: Sequence[OrDict[BlockDeviceMappingImage]] | None = None,
+    boot_modes: Sequence[str] | None = None,
+    description: str | None = None,
+    file_location: str | None = None,
+    image_name: str | None = None,
+    no_reboot: bool = False,
+    product_codes: Sequence[str] | None = None,
+    root_device_name: str | None = None,
+    source_image_id: ImageId | None = None,
+    source_region_name: str | None = None,
+    tpm_mandatory: bool | None = None,
+    vm_id: VmId | None = None,
+) -> Image:
+    """Make an OMI from a VM, from another OMI of the Region, or from snapshots.
+
+    Returns the new OMI: pending from a VM, available from a copy or from snapshots (OMI-040).
+    """
+    _check_name(call, image_name)
+    _check_boot(call, boot_modes, tpm_mandatory)
+    asked = {"description": description, "boot_modes": boot_modes, "tpm_mandatory": tpm_mandatory}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    codes = tuple(product_codes or ())
+    if file_location is not None:
+        raise unreachable(call, file_location)
+    if vm_id is not None:
+        return _from_vm(call, vm_id, str(image_name), codes, asked, no_reboot=no_reboot)
+    if source_image_id is not None:
+        return _copy(call, source_image_id, source_region_name, image_name, codes, asked)
+    mappings = parsed_all(block_device_mappings)
+    asked["architecture"] = architecture or "x86_64"
+    return _from_snapshots(call, mappings, str(root_device_name), str(image_name), codes, asked)
+
+
+def _check_name(call: Call, name: str | None) -> None:
+    """Check the shape of a name where one is given (OMI-020, OMI-021, OMI-025)."""
+    if name is not None and call.check(
+        SHORTEST_NAME <= len(name) <= LONGEST_NAME, "OMI-020", image_name=name, length=len(name)
+    ):
+        call.check(NAME_CHARACTERS.fullmatch(name), "OMI-021", image_name=name)
+
+
+def _check_boot(call: Call, modes: Sequence[str] | None, tpm_mandatory: bool | None) -> None:
+    for mode in modes or ():
+        call.check(mode in ("uefi", "legacy"), "OMI-030", boot_mode=mode)
+    if tpm_mandatory and modes is not None:
+        call.check("uefi" in modes, "OMI-034", boot_modes=modes)
+
+
+def _check_unique(call: Call, name: str) -> None:
+    taken = call.state.found("image", "name", (call.account.account_id, name))
+    call.check(not taken, "OMI-022", image_name=name, taken_by=taken[0].image_id if taken else None)
+
+
+def check_codes(call: Call, codes: Sequence[str]) -> None:
+    """Refuse product codes that do not exist (OMI-074)."""
+    for code in codes:
+        call.check(code in catalog().product_types or code in catalog().marketplace_codes, "OMI-074", product_code=code)
+
+
+def _from_vm(
+    call: Call, vm_id: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any], *, no_reboot: bool
+) -> Image:
+    vm = call.own(Vm, vm_id, "OMI-010")
+    check_codes(call, codes)
+    call.may(vm)
+    _check_unique(call, name)
+    image_id = call.new_id("image")
+    links = [link for link in call.state.found("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
+    mappings = tuple(_snapshot_of(call, link, image_id) for link in links)
+    call.check(any(mapping.device_name == ROOT for mapping in mappings), "OMI-066", vm_id=vm_id)
+    inherited: dict[str, Any] = {
+        "architecture": vm.architecture,
+        "boot_modes": vm.boot_modes,
+        "product_codes": _union(vm.product_codes, codes),
+        "deletion_protection": vm.deletion_protection,
+        "vm_initiated_shutdown_behavior": vm.vm_initiated_shutdown_behavior,
+    }
+    image = _new(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
+    _remember(call, image, ("made from", vm_id))
+    if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: down for the cut, then up again
+        call.move(vm, "stop", restarts=True, state_reason="Client.ApiGracefulShutdown")
+    return image
+
+
+def _snapshot_of(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMappingImage:
+    """Cut a new snapshot of a linked volume and map it as the volume is (OMI-061)."""
+    volume: Volume = call.state.get("volume", link.volume_id)
+    snapshot = cut(call, volume, f"Created by CreateImage for {image_id}")
+    bsu = BsuToCreate(
+        delete_on_vm_deletion=link.delete_on_vm_deletion,
+        iops=volume.iops if volume.volume_type == "io1" else None,
+        snapshot_id=snapshot.snapshot_id,
+        volume_size=volume.size,
+        volume_type=volume.volume_type,
+    )
+    return BlockDeviceMappingImage(bsu=bsu, device_name=link.device_name)
+
+
+def _copy(
+    call: Call, source_id: str, region: str | None, name: str | None, codes: tuple[str, ...], asked: Mapping[str, Any]
+) -> Image:
+    source: Image | None = call.state.get("image", source_id)
+    if source is None or not visible(call, source):
+        raise refuse("OMI-011", image_id=source_id)
+    check_codes(call, codes)
+    call.may(source)
+    call.check(region == call.region, "OMI-005", region=region, own=call.region)
+    name = name or _free_copy_name(call, source.image_name)
+    _check_unique(call, name)
+    image_id = call.new_id("image")
+    mappings = tuple(_cloned(call, mapping, image_id) for mapping in source.block_device_mappings)
+    keeps_public = call.switch("copy_keeps_public") and source.permissions_to_launch.global_permission
+    inherited = {
+        "architecture": source.architecture,
+        "boot_modes": source.boot_modes,
+        "deletion_protection": source.deletion_protection,
+        "description": source.description,
+        "permissions_to_launch": PermissionsOnResource(global_permission=bool(keeps_public)),
+        "product_codes": _union(source.product_codes, codes),
+        "secure_boot": source.secure_boot,
+        "tpm_mandatory": source.tpm_mandatory,
+        "vm_initiated_shutdown_behavior": source.vm_initiated_shutdown_behavior,
+    }
+    image = _new(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
+    _remember(call, image, ("copied from", source_id))
+    return image
+
+
+def _cloned(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> BlockDeviceMappingImage:
+    """Give a copy a snapshot of its own, so that it shares no fate with its source (OMI-063)."""
+    if mapping.bsu is None or mapping.bsu.snapshot_id is None:
+        return mapping
+    source: Snapshot = call.state.get("snapshot", mapping.bsu.snapshot_id)
+    snapshot = clone(call, source, f"Created by CreateImage for {image_id}")
+    return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))
+
+
+def _free_copy_name(call: Call, name: str) -> str:
+    """Return `<name>-copyN` with the smallest free N from 1 up (OMI-024)."""
+    number = 1
+    while call.state.found("image", "name", (call.account.account_id, f"{name}-copy{number}")):
+        number += 1
+    return f"{name}-copy{number}"
+
+
+def _from_snapshots(
+    call: Call,
+    mappings: Sequence[BlockDeviceMappingImage],
+    root: str,
+    name: str,
+    codes: tuple[str, ...],
+    asked: Mapping[str, Any],
+) -> Image:
+    architecture = asked["architecture"]
+    call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
+    call.check(root == ROOT, "OMI-009", root_device_name=root)
+    check_shapes(call, mappings, "OMI-054")
+    roots = [mapping for mapping in mappings if mapping.device_name == root]
+    if call.check(roots, "OMI-008", root_device_name=root):
+        has_snapshot = roots[0].bsu is not None and roots[0].bsu.snapshot_id is not None
+        call.check(has_snapshot, "OMI-007", root_device_name=root)
+    disks = [_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
+    check_codes(call, codes)
+    _check_unique(call, name)
+    modes = {"boot_modes": ("legacy",), "product_codes": codes or ("0001",)}
+    image = _new(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
+    _remember(call, image)
+    return image
+
+
+def _disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
+    """Check one disk of a registration and fill in what it inherits of its snapshot (OMI-055 to OMI-060)."""
+    bsu = mapping.bsu or BsuToCreate()
+    size = bsu.volume_size
+    if bsu.snapshot_id is None:
+        call.check(size is not None, "OMI-059", device_name=mapping.device_name)
+        check_disk(call, IMAGE_DEVICE, bsu.volume_type or "standard", size, bsu.iops)
+        return replace(mapping, bsu=filled(bsu, BsuToCreate()))
+    if size is not None:
+        check_disk(call, IMAGE_DEVICE, bsu.volume_type or "standard", size, bsu.iops)
+    snapshot = usable(call, bsu.snapshot_id, "OMI-012")
+    call.may(snapshot)
+    if size is None:
+        check_disk(call, IMAGE_DEVICE, bsu.volume_type or "standard", snapshot.volume_size, bsu.iops)
+    else:
+        smallest = snapshot.volume_size
+        call.check(size >= smallest, "OMI-055", size=size, snapshot_id=bsu.snapshot_id, smallest=smallest)
+    return replace(mapping, bsu=filled(bsu, BsuToCreate(volume_size=snapshot.volume_size)))
+
+
+def _new(
+    call: Call,
+    image_id: str,
+    name: str,
+    mappings: tuple[BlockDeviceMappingImage, ...],
+    state: ImageState,
+    fields: Mapping[str, Any],
+) -> Image:
+    if call.refusals:
+        raise Stop
+    me = call.account
+    return call.add(
+        Image(
+            account_alias=me.alias,
+            account_id=me.account_id,
+            block_device_mappings=mappings,
+            creation_date=call.now,
+            file_location=f"{me.account_id}/{name}",
+            image_id=image_id,
+            image_name=name,
+            state=state,
+            **fields,
+        )
+    )
+
+
+def _remember(call: Call, image: Image, *parents: tuple[str, str]) -> None:
+    snapshots = [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu and m.bsu.snapshot_id]
+    call.remember(image, image.image_name, *parents, *(("maps", snapshot_id) for snapshot_id in snapshots))
+
+
+def _union(codes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Add product codes to inherited ones, which are never dropped (OMI-073)."""
+    return tuple(dict.fromkeys((*codes, *more)))

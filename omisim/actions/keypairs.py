@@ -1,0 +1,85 @@
+"""Keypairs (domain 6.7)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from omisim import ssh_keys
+from omisim.actions.call import Call, parsed
+from omisim.actions.registry import action
+from omisim.filters import FiltersKeypair, matching
+from omisim.ids import Id
+from omisim.model import Keypair, KeypairCreated, OrDict
+from omisim.rules import refuse
+
+KeypairId = Annotated[str, Id("keypair")]
+LONGEST_NAME = 255
+
+
+@action("CreateKeypair", "Keypair")
+def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = None) -> KeypairCreated:
+    """Create a keypair: a 2048-bit RSA one, its private half answered this once, or from the Base64 of a public key."""
+    printable = keypair_name.isascii() and keypair_name.isprintable()
+    call.check(printable and 0 < len(keypair_name) <= LONGEST_NAME, "KEY-001/name", keypair_name=keypair_name)
+    imported = None if public_key is None else _imported(call, public_key)
+    taken = call.state.found("keypair", "name", (call.account.account_id, keypair_name))
+    call.check(not taken, "KEY-001", keypair_name=keypair_name)
+    keypair_id = call.new_id("keypair")
+    private = None
+    if imported is None:
+        private, imported = ssh_keys.generate(call.tx.next_number("rsa"))
+    keypair = call.add(
+        Keypair(
+            account_id=call.account.account_id,
+            keypair_fingerprint=imported.fingerprint,
+            keypair_id=keypair_id,
+            keypair_name=keypair_name,
+            keypair_type=imported.type,
+            public_key=imported.openssh,
+        )
+    )
+    return KeypairCreated(
+        keypair_fingerprint=keypair.keypair_fingerprint,
+        keypair_id=keypair_id,
+        keypair_name=keypair_name,
+        keypair_type=keypair.keypair_type,
+        private_key=private,
+    )
+
+
+def _imported(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
+    """Return a public key that is brought along, or refuse what is none (KEY-003)."""
+    try:
+        return ssh_keys.parse(base64.b64decode(public_key, validate=True).decode())
+    except binascii.Error:
+        call.report(refuse("KEY-003", reason="it is not Base64"))
+    except ValueError as error:
+        call.report(refuse("KEY-003", reason=str(error)))
+    return None
+
+
+@action("ReadKeypairs", "Keypairs", paged=True)
+def read_keypairs(call: Call, *, filters: OrDict[FiltersKeypair] | None = None) -> tuple[Keypair, ...]:
+    """List the caller's keypairs in creation order."""
+    return matching((keypair for keypair in call.rows(Keypair) if call.owns(keypair)), parsed(filters))
+
+
+def _name_or_id(call: Call, given: Mapping[str, Any]) -> None:
+    call.check("keypair_name" in given or "keypair_id" in given, "KEY-005")
+
+
+@action("DeleteKeypair", combinations=_name_or_id)
+def delete_keypair(call: Call, *, keypair_id: KeypairId | None = None, keypair_name: str | None = None) -> None:
+    """Delete a keypair by its id or its name. VMs that use it keep working (KEY-006)."""
+    me = call.account.account_id
+    rows: list[Keypair] = (
+        [keypair for keypair in [call.state.get("keypair", keypair_id)] if keypair and call.owns(keypair)]
+        if keypair_id is not None
+        else call.state.found("keypair", "name", (me, keypair_name))
+    )
+    if not rows or keypair_name not in (None, rows[0].keypair_name):
+        raise refuse("KEY-005/unknown", keypair=keypair_id or keypair_name)
+    call.drop(rows[0])

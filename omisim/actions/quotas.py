@@ -1,0 +1,51 @@
+"""Quotas: how much of each thing an account may have (domain 8). None is limited unless a test says so (QTA-020)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from omisim.actions.call import Call
+from omisim.actions.vm_types import vm_shape
+from omisim.model import Snapshot, SnapshotState, Vm, VmState, Volume
+
+__all__ = ["QUOTAS", "check_quota", "room"]
+
+
+def _own(call: Call, kind: Any) -> list[Any]:
+    return [row for row in call.rows(kind) if call.owns(row)]
+
+
+def _vms(call: Call) -> list[Vm]:
+    return [vm for vm in _own(call, Vm) if vm.state is not VmState.TERMINATED]
+
+
+def _busy(call: Call) -> int:
+    unfinished = (SnapshotState.IN_QUEUE, SnapshotState.PENDING)
+    return sum(snapshot.state in unfinished for snapshot in _own(call, Snapshot))
+
+
+# quota → (rule, how much of it the caller uses)
+QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
+    "vm_limit": ("QTA-001", lambda call: len(_vms(call))),
+    "core_limit": ("QTA-002", lambda call: sum(vm_shape(vm.vm_type).vcores for vm in _vms(call))),
+    "memory_limit": ("QTA-003", lambda call: int(sum(vm_shape(vm.vm_type).memory for vm in _vms(call)))),
+    "volume_limit": ("QTA-005", lambda call: len(_own(call, Volume))),
+    "volume_size_limit": ("QTA-006", lambda call: sum(volume.size for volume in _own(call, Volume))),
+    "snapshot_limit": ("QTA-008", lambda call: len(_own(call, Snapshot))),
+    "concurrent_snapshot_limit": ("QTA-009", _busy),
+}
+
+
+def room(call: Call, name: str) -> int | None:
+    """Return how much is left of a quota of the caller's, or None when it has no limit (0 stands for none)."""
+    limit = dict(call.account.quotas).get(name, 0)
+    return None if limit == 0 else limit - QUOTAS[name][1](call)
+
+
+def check_quota(call: Call, *names: str, adding: int = 1) -> None:
+    """Refuse what would go beyond a quota of the caller's."""
+    for name in names:
+        left = room(call, name)
+        limit = dict(call.account.quotas).get(name)
+        call.check(left is None or adding <= left, QUOTAS[name][0], quota=name, limit=limit, adding=adding)

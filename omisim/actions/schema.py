@@ -1,0 +1,231 @@
+"""From an action's signature to its request: names, types, what is required, and which values are ids.
+
+A signature is compiled on the first call of its action. Checks run in the order of REQ-014: unknown parameters, types,
+missing ones, the action's own combinations, then the prefixes and shapes of ids. JSON null means absent at any depth.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from omisim.ids import Id
+from omisim.plain import api_name
+from omisim.rules import refuse
+
+__all__ = ["Field", "Problems", "Shape", "compile_signature"]
+
+# Go clients send these for an unset value (design: Doors)
+_ABSENT: Mapping[str, Any] = {"subnet_id": "", "user_data": "", "placement": {}}
+_NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number", dt.datetime: "an ISO 8601 date"}
+Problems = Callable[[Exception], None]
+Read = Callable[[Any, str, bool, Problems], Any]  # value, path, wire, report
+
+
+class Wrong:
+    """Stands for a value of a wrong type while the other parameters are still looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One parameter: its name here, whether it is required, what ids it holds, and how its value is read."""
+
+    name: str
+    required: bool
+    id: Id | None
+    read: Read
+    shape: Shape | None
+    type: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An object of a request: its fields by the name a caller uses (the API's, or ours in a typed call)."""
+
+    by_api_name: Mapping[str, Field]
+    by_name: Mapping[str, Field]
+    cls: type | None = None
+
+    def unknown(self, given: Mapping[str, Any], path: str, wire: bool, report: Problems) -> None:
+        """Report every name that is not there, at any depth (REQ-008)."""
+        known = self.by_api_name if wire else self.by_name
+        for name, value in given.items():
+            field = known.get(name)
+            if field is None:
+                if value is None and wire:
+                    continue
+                report(_unknown(f"{path}{name}", name, known))
+            elif field.shape is not None:
+                _unknown_below(field.shape, value, f"{path}{name}", wire, report)
+
+    def read(self, given: Mapping[str, Any], path: str, wire: bool, report: Problems) -> dict[str, Any]:
+        """Return the values by our names; report wrong types (REQ-009)."""
+        known = self.by_api_name if wire else self.by_name
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            field = known.get(name)
+            if field is None or value is None or (field.name in _ABSENT and value == _ABSENT[field.name]):
+                continue
+            read = field.read(value, f"{path}{name}", wire, report)
+            if not isinstance(read, Wrong):
+                values[field.name] = read
+        return values
+
+    def missing(self, values: Mapping[str, Any], wire: bool, report: Problems) -> None:
+        """Report each required parameter that is absent, or an empty id (REQ-010)."""
+        for field in self.by_name.values():
+            value = values.get(field.name)
+            if field.required and (value is None or value == () or (value == "" and field.id)):
+                report(refuse("REQ-010", parameter=api_name(field.name) if wire else field.name))
+
+    def malformed_ids(self, values: Mapping[str, Any], path: str, report: Problems) -> None:
+        """Report the ids that cannot be ids of their kind (ID-015, ID-016), in the order of the signature."""
+        for name, field in self.by_name.items():
+            value = values.get(name)
+            if value is None:
+                continue
+            for item in value if isinstance(value, tuple) else (value,):
+                if field.id is not None:
+                    _check_id(field.id, item, f"{path}{api_name(name)}", report)
+                elif field.shape is not None and is_dataclass(item):
+                    inner = {f.name: getattr(item, f.name) for f in fields(item)}
+                    field.shape.malformed_ids(inner, f"{path}{api_name(name)}.", report)
+
+
+def compile_signature(function: Callable[..., Any], paged: bool) -> Shape:
+    """Return the shape of an action's request. Its first parameter is the Call; all others are keyword-only."""
+    hints = get_type_hints(function, include_extras=True)
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    found = [_field(p.name, hints[p.name], required=p.default is p.empty) for p in parameters]
+    paging = (_field("results_per_page", int), _field("next_page_token", str)) if paged else ()
+    return _shape(found, None, (_field("dry_run", bool), *paging))
+
+
+def _shape(found: list[Field], cls: type | None, wire_only: tuple[Field, ...] = ()) -> Shape:
+    return Shape(
+        by_api_name={api_name(field.name): field for field in (*found, *wire_only)},
+        by_name={field.name: field for field in found},
+        cls=cls,
+    )
+
+
+def _field(name: str, hint: Any, *, required: bool = False) -> Field:
+    base, marks = _bare(hint)
+    item = next((mark for mark in marks if isinstance(mark, Id)), None)
+    if get_origin(base) in (tuple, list) or getattr(get_origin(base), "__name__", "") == "Sequence":
+        element, inner_marks = _bare(get_args(base)[0])
+        item = next((mark for mark in inner_marks if isinstance(mark, Id)), item)
+        shape = _nested(element)
+        return Field(name, required, item, _list_reader(_reader(element, shape)), shape, element)
+    shape = _nested(base)
+    return Field(name, required, item, _reader(base, shape), shape, base)
+
+
+def _bare(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Strip Optional, the dict alternative of OrDict, and Annotated; return the type and its marks."""
+    if get_origin(hint) is Annotated:
+        base, *marks = get_args(hint)
+        return _bare(base)[0], tuple(marks)
+    if get_origin(hint) in (Union, UnionType):
+        choices = [arg for arg in get_args(hint) if arg is not NoneType and get_origin(arg) is not Mapping]
+        return _bare(choices[0])
+    return hint, ()
+
+
+def _nested(cls: Any) -> Shape | None:
+    if not is_dataclass(cls):
+        return None
+    hints = get_type_hints(cls, include_extras=True)
+    found = [_field(f.name, hints[f.name], required=_is_required(f)) for f in fields(cls)]
+    return _shape(found, cls if isinstance(cls, type) else None)
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _reader(cls: Any, shape: Shape | None) -> Read:
+    if shape is not None:
+        return _object_reader(shape)
+    if cls is dt.datetime:
+        return _date
+    accepted = (int, float) if cls is float else cls
+
+    def read(value: Any, path: str, _wire: bool, report: Problems) -> Any:
+        if isinstance(value, accepted) and (cls is bool or not isinstance(value, bool)):
+            return value
+        return _wrong(value, path, _NAMES[cls], report)
+
+    return read
+
+
+def _object_reader(shape: Shape) -> Read:
+    cls = shape.cls
+    assert cls is not None
+
+    def read(value: Any, path: str, wire: bool, report: Problems) -> Any:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            return _wrong(value, path, "an object", report)
+        values = shape.read(value, f"{path}.", wire, report)
+        absent = [name for name, field in shape.by_name.items() if field.required and name not in values]
+        for name in absent:
+            report(refuse("REQ-010", parameter=f"{path}.{api_name(name) if wire else name}"))
+        return Wrong() if absent else cls(**values)
+
+    return read
+
+
+def _list_reader(element: Read) -> Read:
+    def read(value: Any, path: str, wire: bool, report: Problems) -> Any:
+        if not isinstance(value, list | tuple):
+            return _wrong(value, path, "a list", report)
+        items = [
+            element(item, f"{path}[{number}]", wire, report) for number, item in enumerate(value) if item is not None
+        ]
+        return tuple(item for item in items if not isinstance(item, Wrong))
+
+    return read
+
+
+def _date(value: Any, path: str, _wire: bool, report: Problems) -> Any:
+    if isinstance(value, dt.datetime):
+        return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+    try:
+        at = dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return _wrong(value, path, _NAMES[dt.datetime], report)
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+def _unknown_below(shape: Shape, value: Any, path: str, wire: bool, report: Problems) -> None:
+    items = enumerate(value) if isinstance(value, list | tuple) else ((None, value),)
+    for number, item in items:
+        if isinstance(item, Mapping):
+            shape.unknown(item, f"{path}." if number is None else f"{path}[{number}].", wire, report)
+
+
+def _unknown(path: str, name: object, known: Mapping[str, Field]) -> Exception:
+    near = get_close_matches(str(name)[:100], known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return refuse("REQ-008", parameter=path, hint=hint, known=sorted(known))
+
+
+def _wrong(value: Any, path: str, expected: str, report: Problems) -> Wrong:
+    kind = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}.get(type(value), type(value).__name__)
+    report(refuse("REQ-009", parameter=path, expected=expected, given=kind))
+    return Wrong()
+
+
+def _check_id(kind: Id, value: str, path: str, report: Problems) -> None:
+    if not kind.has_prefix(value):
+        report(refuse("ID-015", parameter=path, value=value, prefixes=kind.prefixes))
+    elif not kind.well_formed(value):
+        report(refuse("ID-016", parameter=path, value=value))

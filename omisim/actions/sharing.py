@@ -1,0 +1,66 @@
+"""Sharing: who may see and use an OMI or a snapshot, and how its owner changes that (domain 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omisim.actions.call import Call, parsed
+from omisim.model import Image, PermissionsOnResource, PermissionsOnResourceCreation, Snapshot
+from omisim.plain import api_name
+
+__all__ = ["additions_or_removals", "changed", "permissions", "shown", "visible"]
+
+
+def permissions(entity: Image | Snapshot) -> PermissionsOnResource:
+    """Return who may use the entity beside its owner."""
+    return entity.permissions_to_launch if isinstance(entity, Image) else entity.permissions_to_create_volume
+
+
+def visible(call: Call, entity: Image | Snapshot) -> bool:
+    """Whether it is the caller's own, shared to the caller, or public in the caller's Region (SHR-002, SHR-010)."""
+    if call.owns(entity):
+        return True
+    granted = permissions(entity)
+    shared = granted.global_permission or call.account.account_id in granted.account_ids
+    return shared and call.region_of(entity.account_id) == call.account.region
+
+
+def shown(call: Call, granted: PermissionsOnResource, *, owner: bool) -> PermissionsOnResource:
+    """Return the permissions as the caller sees them: a grantee sees itself, not the other grantees (OMI-085)."""
+    if owner or not granted.account_ids:
+        return granted
+    me = call.account.account_id
+    own = (me,) if me in granted.account_ids else ()
+    return PermissionsOnResource(account_ids=own, global_permission=granted.global_permission)
+
+
+def additions_or_removals(call: Call, parameter: str, given: Mapping[str, Any]) -> None:
+    """Refuse a change of permissions that is empty (OMI-103) or goes both ways (OMI-102, SHR-020)."""
+    change = parsed(given.get(parameter))
+    if change is None:
+        return
+    assert isinstance(change, PermissionsOnResourceCreation)
+    branches = [branch for branch in (change.additions, change.removals) if branch is not None]
+    call.check(
+        len(branches) <= 1, "OMI-102" if call.action == "UpdateImage" else "SHR-020", parameter=api_name(parameter)
+    )
+    said = [value for branch in branches for value in (branch.account_ids, branch.global_permission)]
+    call.check(any(value is not None for value in said), "OMI-103", parameter=api_name(parameter))
+
+
+def changed(granted: PermissionsOnResource, change: PermissionsOnResourceCreation | None) -> PermissionsOnResource:
+    """Return the permissions after a change: idempotent, in order of insertion (OMI-108 to OMI-111, SHR-023)."""
+    if change is None:
+        return granted
+    add, remove = change.additions, change.removals
+    ids = dict.fromkeys(granted.account_ids)
+    public = granted.global_permission
+    if add is not None:
+        ids |= dict.fromkeys(add.account_ids or ())
+        public = public or add.global_permission is True
+    if remove is not None:
+        gone = remove.account_ids or ()
+        ids = {account: None for account in ids if account not in gone}
+        public = public and remove.global_permission is not True
+    return PermissionsOnResource(account_ids=tuple(ids), global_permission=public)

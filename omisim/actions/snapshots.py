@@ -1,0 +1,194 @@
+"""Snapshots: the content of a volume at one moment (domain 6.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.quotas import check_quota
+from omisim.actions.registry import action
+from omisim.actions.sharing import additions_or_removals, changed, permissions, shown, visible
+from omisim.filters import FiltersSnapshot, matching
+from omisim.model import (
+    Content,
+    Due,
+    OrDict,
+    PermissionsOnResourceCreation,
+    Snapshot,
+    SnapshotId,
+    SnapshotState,
+    Volume,
+    VolumeId,
+)
+from omisim.plain import api_name
+from omisim.rules import refuse
+
+MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_location", "snapshot_size"))
+
+
+def _one_source(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse a request with no source, with two, or with half of one (SNP-001, SNP-005)."""
+    modes = [mode for mode in MODES if any(name in given for name in mode)]
+    if not modes:
+        raise refuse("SNP-001")
+    if len(modes) > 1:
+        raise refuse("SNP-001/mixed", parameters=[api_name(n) for mode in modes for n in mode if n in given])
+    for name in modes[0]:
+        call.check(name in given, "SNP-005", parameter=api_name(name))
+
+
+@action("CreateSnapshot", "Snapshot", combinations=_one_source)
+def create_snapshot(
+    call: Call,
+    *,
+    client_token: str | None = None,
+    description: str | None = None,
+    file_location: str | None = None,
+    snapshot_size: int | None = None,
+    source_region_name: str | None = None,
+    source_snapshot_id: SnapshotId | None = None,
+    volume_id: VolumeId | None = None,
+) -> Snapshot:
+    """Cut a snapshot of a volume, copy one within the Region, or import one from a file.
+
+    Returns it in-queue (from a volume), or completed at once (a copy) (ST-SNP-1, ST-SNP-4). SnapshotSize is in bytes.
+    """
+    request = {"description": description, "volume": volume_id, "source": source_snapshot_id, "file": file_location}
+    made = call.repeated(client_token, **request)
+    if made:
+        return call.own(Snapshot, made[0], "SNP-015")
+    if file_location is not None:
+        raise unreachable(call, file_location)
+    if source_snapshot_id is not None:
+        snapshot = _copy(call, source_snapshot_id, source_region_name, description)
+    else:
+        volume = call.own(Volume, volume_id or "", "SNP-002")
+        call.may(volume)
+        call.check(volume.task_id is None, "SNP-024", volume_id=volume.volume_id, task_id=volume.task_id)
+        snapshot = cut(call, volume, description or "", client_token)
+    call.use_token(client_token, (snapshot.snapshot_id,), **request)
+    return snapshot
+
+
+def unreachable(call: Call, file_location: str) -> Exception:
+    """Return the refusal of a file that this cloud cannot fetch: it has no object storage yet (IMP-001, IMP-002)."""
+    if call.check(file_location.startswith(("http://", "https://")), "IMP-001", file_location=file_location):
+        return refuse("IMP-002", file_location=file_location)
+    return refuse("IMP-001", file_location=file_location)
+
+
+def cut(call: Call, volume: Volume, description: str, client_token: str | None = None) -> Snapshot:
+    """Create the snapshot of a volume: its content as it is now (SNP-008), its size as it is now (SNP-010)."""
+    check_quota(call, "snapshot_limit", "concurrent_snapshot_limit")
+    snapshot = call.add(
+        Snapshot(
+            account_alias=call.account.alias,
+            account_id=call.account.account_id,
+            client_token=client_token,
+            creation_date=call.now,
+            description=description,
+            snapshot_id=call.new_id("snapshot"),
+            state=SnapshotState.IN_QUEUE,
+            volume_id=volume.volume_id,
+            volume_size=volume.size,
+        )
+    )
+    return _with_content(call, snapshot, volume.volume_id, "cut from")
+
+
+def clone(call: Call, source: Snapshot, description: str) -> Snapshot:
+    """Create a completed copy of a snapshot, owned by the caller (SNP-011, OMI-063)."""
+    snapshot = call.add(
+        Snapshot(
+            account_alias=call.account.alias,
+            account_id=call.account.account_id,
+            creation_date=call.now,
+            description=description,
+            progress=100,
+            snapshot_id=call.new_id("snapshot"),
+            state=SnapshotState.COMPLETED,
+            volume_size=source.volume_size,
+        )
+    )
+    return _with_content(call, snapshot, source.snapshot_id, "copied from")
+
+
+def _with_content(call: Call, snapshot: Snapshot, source_id: str, how: str) -> Snapshot:
+    content: Content | None = call.state.get("content", source_id)
+    if content is not None:
+        call.tx.write("content", snapshot.snapshot_id, content)
+    call.remember(snapshot, snapshot.description, (how, source_id))
+    return snapshot
+
+
+def _copy(call: Call, source_id: str, region: str | None, description: str | None) -> Snapshot:
+    source = usable(call, source_id, "SNP-003")
+    call.may(source)
+    call.check(region == call.region, "SNP-004", region=region, own=call.region)
+    check_quota(call, "snapshot_limit")
+    return clone(call, source, source.description if description is None else description)
+
+
+def usable(call: Call, snapshot_id: str, rule: str) -> Snapshot:
+    """Return a snapshot that is the caller's, shared to the caller or public, or refuse (SHR-015)."""
+    snapshot: Snapshot | None = call.state.get("snapshot", snapshot_id)
+    if snapshot is None or not visible(call, snapshot):
+        raise refuse(rule, snapshot_id=snapshot_id)
+    return snapshot
+
+
+def _view(call: Call, snapshot: Snapshot) -> Snapshot:
+    granted = shown(call, permissions(snapshot), owner=call.owns(snapshot))
+    return replace(snapshot, permissions_to_create_volume=granted, progress=_progress(call, snapshot))
+
+
+def _progress(call: Call, snapshot: Snapshot) -> int:
+    """Return the percentage done: between 1 and 99 while the snapshot is pending, by the clock (ST-SNP-2)."""
+    due: Due | None = call.state.get("due", f"snapshot:{snapshot.snapshot_id}")
+    if snapshot.state is not SnapshotState.PENDING or due is None or due.at is None:
+        return snapshot.progress
+    whole = call.tx.settings.durations.of(snapshot, snapshot.state, due.event)
+    left = (due.at - call.now).total_seconds()
+    return min(99, max(1, round(100 * (1 - left / whole)))) if whole else 99
+
+
+@action("ReadSnapshots", "Snapshots", paged=True)
+def read_snapshots(call: Call, *, filters: OrDict[FiltersSnapshot] | None = None) -> tuple[Snapshot, ...]:
+    """List the snapshots that are the caller's, shared to it or public, in creation order (SNP-021)."""
+    wanted = parsed(filters) or FiltersSnapshot()
+    start, end = wanted.from_creation_date, wanted.to_creation_date
+    call.check(not (start and end and start > end), "FLT-009", start=start, end=end)
+    seen = (s for s in call.rows(Snapshot, wanted.snapshot_ids) if visible(call, s))
+    return matching((_view(call, snapshot) for snapshot in seen), wanted)
+
+
+def _change_required(call: Call, given: Mapping[str, Any]) -> None:
+    additions_or_removals(call, "permissions_to_create_volume", given)
+
+
+@action("UpdateSnapshot", "Snapshot", combinations=_change_required)
+def update_snapshot(
+    call: Call, *, permissions_to_create_volume: OrDict[PermissionsOnResourceCreation], snapshot_id: SnapshotId
+) -> Snapshot:
+    """Share a snapshot or stop sharing it: its owner only (SHR-003). Returns it."""
+    snapshot = call.own(Snapshot, snapshot_id, "SHR-003/snapshot")
+    change = parsed(permissions_to_create_volume)
+    granted = changed(snapshot.permissions_to_create_volume, change)
+    return _view(call, call.put(replace(snapshot, permissions_to_create_volume=granted)))
+
+
+@action("DeleteSnapshot")
+def delete_snapshot(call: Call, *, snapshot_id: SnapshotId) -> None:
+    """Delete a snapshot that no OMI uses, anybody's (SNP-016). Volumes made from it are unaffected (SNP-017)."""
+    snapshot: Snapshot | None = call.state.get("snapshot", snapshot_id)
+    if snapshot is None or not visible(call, snapshot):
+        raise refuse("SNP-015", snapshot_id=snapshot_id)
+    if not call.owns(snapshot):
+        raise refuse("SNP-018", snapshot_id=snapshot_id, owner=snapshot.account_id)
+    call.may(snapshot)
+    images = call.state.found("image", "snapshot", snapshot_id)
+    own = [image.image_id for image in images if call.owns(image)]
+    call.check(not images, "SNP-016", snapshot_id=snapshot_id, used_by=own or "an OMI of another account")
+    call.move(snapshot, "delete")

@@ -1,0 +1,88 @@
+"""Tags (domain 6.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from omisim.actions.call import Call, parsed, parsed_all
+from omisim.actions.registry import action
+from omisim.actions.sharing import visible
+from omisim.filters import FiltersTag, matching
+from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
+from omisim.rules import refuse
+
+LONGEST_KEY, LONGEST_VALUE = 255, 255
+# prefix → (kind of the row, ReadTags' word for it)
+TAGGED: Mapping[str, tuple[str, str]] = {
+    "ami-": ("image", "image"),
+    "i-": ("vm", "instance"),
+    "key-": ("keypair", "keypair"),
+    "snap-": ("snapshot", "snapshot"),
+    "vol-": ("volume", "volume"),
+}
+# prefixes of resources that can be tagged and that no cloud here has (TAG-012)
+OTHERS = (
+    "cgw-", "dopt-", "eipalloc-", "eni-", "fgpu-", "igw-", "image-export-", "nat-", "pcx-", "rtb-", "sg-",
+    "snap-export-", "subnet-", "vgw-", "vol-update-", "vpc-", "vpce-", "vpcx-", "vpn-",
+)  # fmt: skip
+
+
+def _tagged(call: Call, resource_id: str) -> Any:
+    """Return a resource of the caller's, or refuse (TAG-005 to TAG-008)."""
+    if resource_id.startswith(OTHERS):
+        raise refuse("TAG-005/other", resource_id=resource_id)
+    prefix = next((prefix for prefix in TAGGED if resource_id.startswith(prefix)), None)
+    if prefix is None:
+        raise refuse("TAG-006", resource_id=resource_id)
+    kind = TAGGED[prefix][0]
+    row = call.state.get(kind, resource_id)
+    if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and visible(call, row))):
+        raise refuse(f"TAG-005/{kind}", resource_id=resource_id)
+    if not call.owns(row):
+        raise refuse("TAG-007", resource_id=resource_id)
+    return row
+
+
+def _retag(
+    call: Call, ids: Sequence[str], change: Callable[[tuple[ResourceTag, ...]], tuple[ResourceTag, ...]]
+) -> None:
+    """Change the tags of all the resources, or of none (TAG-015)."""
+    for row in [_tagged(call, resource_id) for resource_id in dict.fromkeys(ids)]:
+        call.put(replace(row, tags=change(row.tags)))
+
+
+@action("CreateTags")
+def create_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
+    """Put tags on resources; a key that is there already gets the new value (TAG-004)."""
+    given = parsed_all(tags)
+    for tag in given:
+        call.check(0 < len(tag.key) <= LONGEST_KEY, "TAG-003", key=tag.key, length=len(tag.key))
+        call.check(len(tag.value) <= LONGEST_VALUE, "TAG-003/value", key=tag.key, length=len(tag.value))
+    new = {tag.key: tag for tag in given}
+    _retag(call, resource_ids, lambda old: tuple(({tag.key: tag for tag in old} | new).values()))
+
+
+@action("DeleteTags")
+def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
+    """Take tags off resources: those whose value is equal too, or whatever the value where it is "" (TAG-010)."""
+    gone = {(tag.key, tag.value) for tag in parsed_all(tags)}
+    _retag(
+        call,
+        resource_ids,
+        lambda old: tuple(tag for tag in old if (tag.key, tag.value) not in gone and (tag.key, "") not in gone),
+    )
+
+
+@action("ReadTags", "Tags", paged=True)
+def read_tags(call: Call, *, filters: OrDict[FiltersTag] | None = None) -> tuple[Tag, ...]:
+    """List the tags of the caller's resources."""
+    rows = (
+        Tag(key=tag.key, resource_id=row.id, resource_type=resource_type, value=tag.value)
+        for kind, resource_type in TAGGED.values()
+        for row in call.state.rows(kind).values()
+        if row.tags and call.owns(row)
+        for tag in row.tags
+    )
+    return matching(rows, parsed(filters))

@@ -1,0 +1,223 @@
+"""VMs: their life after creation: reads, start, stop, reboot, update, deletion (domain 6.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from omisim.actions.call import Call, parsed, parsed_all
+from omisim.actions.devices import ROOT
+from omisim.actions.registry import action
+from omisim.actions.vm_types import find_vm_shape, vm_shape
+from omisim.actions.vms import (
+    SecurityGroupId,
+    check_attributes,
+    check_groups,
+    check_keypair,
+    check_secure_boot,
+    shutdown,
+    typed,
+    view,
+)
+from omisim.filters import FiltersVm, FiltersVmsState, matching
+from omisim.ids import Id
+from omisim.model import (
+    ActionsOnNextBoot,
+    BlockDeviceMappingVmUpdate,
+    OrDict,
+    ShutdownBehaviorConfiguration,
+    Vm,
+    VmState,
+    VmStateChange,
+    VmStates,
+    VolumeLink,
+)
+from omisim.rules import refuse
+
+VmId = Annotated[str, Id("vm")]
+STOP_ONLY = ("nested_virtualization", "performance", "user_data", "vm_type")
+ANY_STATE = (
+    "deletion_protection", "security_group_ids", "keypair_name", "is_source_dest_checked", "bsu_optimized",
+    "vm_initiated_shutdown_behavior", "shutdown_behavior_configuration", "block_device_mappings",
+    "actions_on_next_boot",
+)  # fmt: skip
+
+
+@action("ReadVms", "Vms", paged=True)
+def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[Vm, ...]:
+    """List the caller's VMs in creation order, terminated ones too while they are kept (VM-053)."""
+    wanted = parsed(filters) or FiltersVm()
+    _check_prefixes(call, wanted.vm_ids)
+    own = (view(call.state, vm) for vm in call.rows(Vm, wanted.vm_ids) if call.owns(vm))
+    return matching(own, wanted)
+
+
+@action("ReadVmsState", "VmStates", paged=True)
+def read_vms_state(
+    call: Call, *, all_vms: bool = False, filters: OrDict[FiltersVmsState] | None = None
+) -> tuple[VmStates, ...]:
+    """List the states of the caller's running VMs, or of all of them (VM-054)."""
+    wanted = parsed(filters) or FiltersVmsState()
+    _check_prefixes(call, wanted.vm_ids)
+    states = (
+        VmStates(subregion_name=vm.placement.subregion_name or "", vm_id=vm.vm_id, vm_state=vm.state)
+        for vm in call.rows(Vm, wanted.vm_ids)
+        if call.owns(vm) and (all_vms or vm.state is VmState.RUNNING)
+    )
+    return matching(states, wanted)
+
+
+def _check_prefixes(call: Call, ids: Sequence[str] | None) -> None:
+    """Refuse ids that are none of VMs: the two reads of VMs are the only ones that do (VM-055)."""
+    for vm_id in ids or ():
+        call.check(vm_id.startswith("i-"), "VM-055", vm_id=vm_id)
+
+
+def _all_own(call: Call, ids: Sequence[str]) -> list[Vm]:
+    """Return the VMs of a batch, each once; one that is unknown or foreign refuses them all (VM-041)."""
+    return [call.own(Vm, vm_id, "VM-041") for vm_id in dict.fromkeys(ids)]
+
+
+def _moved(call: Call, vms: Sequence[Vm], move: Callable[[Vm], Vm]) -> tuple[VmStateChange, ...]:
+    return tuple(VmStateChange(current_state=move(vm).state, previous_state=vm.state, vm_id=vm.vm_id) for vm in vms)
+
+
+@action("StartVms", "Vms")
+def start_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
+    """Start stopped VMs, all or none. Returns the state of each before and after: pending."""
+    vms = _all_own(call, vm_ids)
+    idle = call.switch("start_running") == "no-op"
+    for vm in vms:
+        if not (idle and vm.state is VmState.RUNNING):
+            call.may(vm)
+        links: list[VolumeLink] = call.state.found("volume_link", "vm", vm.vm_id)
+        rooted = vm.state is not VmState.STOPPED or any(link.device_name == ROOT for link in links)
+        call.check(rooted, "LNK-011", vm_id=vm.vm_id)
+    return _moved(call, vms, lambda vm: call.move(vm, "start") if vm.state is VmState.STOPPED else vm)
+
+
+@action("StopVms", "Vms")
+def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
+    """Stop running VMs, all or none; on one that stops or has stopped it does nothing. `force_stop`: power off.
+
+    Returns the state of each before and after: stopping.
+    """
+    vms = _all_own(call, vm_ids)
+    for vm in vms:
+        call.may(vm)
+    reason = "" if force_stop else "Client.ApiGracefulShutdown"
+    return _moved(
+        call, vms, lambda vm: call.move(vm, "stop", state_reason=reason) if vm.state is VmState.RUNNING else vm
+    )
+
+
+@action("RebootVms")
+def reboot_vms(call: Call, *, vm_ids: Sequence[VmId]) -> None:
+    """Reboot running VMs, all or none. They stay running (ST-VM-8)."""
+    for vm in _all_own(call, vm_ids):
+        call.may(vm)
+
+
+@action("DeleteVms", "Vms")
+def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
+    """Delete VMs, all or none: one that is protected refuses them all. Returns the state of each before and after.
+
+    Volumes whose link says so go with their VM, the others become available (VM-047).
+    """
+    vms = _all_own(call, vm_ids)
+    for vm in vms:
+        gone = vm.state in (VmState.SHUTTING_DOWN, VmState.TERMINATED)
+        call.check(gone or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
+    ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
+    return _moved(call, vms, lambda vm: vm if vm.state in ended else call.move(vm, "delete", restarts=False))
+
+
+def _something_to_update(call: Call, given: Mapping[str, Any]) -> None:
+    call.check(any(name in given for name in (*STOP_ONLY, *ANY_STATE)), "VM-071")
+
+
+@action("UpdateVm", "Vm", combinations=_something_to_update)
+def update_vm(
+    call: Call,
+    *,
+    actions_on_next_boot: OrDict[ActionsOnNextBoot] | None = None,
+    block_device_mappings: Sequence[OrDict[BlockDeviceMappingVmUpdate]] | None = None,
+    bsu_optimized: bool | None = None,
+    deletion_protection: bool | None = None,
+    is_source_dest_checked: bool | None = None,
+    keypair_name: str | None = None,
+    nested_virtualization: bool | None = None,
+    performance: str | None = None,
+    security_group_ids: Sequence[SecurityGroupId] | None = None,
+    shutdown_behavior_configuration: OrDict[ShutdownBehaviorConfiguration] | None = None,
+    user_data: str | None = None,
+    vm_id: VmId,
+    vm_initiated_shutdown_behavior: str | None = None,
+    vm_type: str | None = None,
+) -> Vm:
+    """Change a VM. Its type, performance, user data and nested virtualization need it stopped (VM-072). Returns it."""
+    behavior, boot = parsed(shutdown_behavior_configuration), parsed(actions_on_next_boot)
+    check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
+    call.check(security_group_ids is None or security_group_ids, "VM-079")
+    vm = call.own(Vm, vm_id, "VM-070")
+    shape = find_vm_shape(vm_type) if vm_type is not None else vm_shape(vm.vm_type)
+    call.check(shape is not None, "VMT-001", vm_type=vm_type)
+    check_keypair(call, keypair_name)
+    groups = check_groups(call, None, security_group_ids)
+    check_secure_boot(call, boot.secure_boot if boot else None, vm.boot_mode)
+    stop_only = (nested_virtualization, performance, user_data, vm_type, bsu_optimized)
+    call.may(vm, "UpdateVm (stopped only)" if any(value is not None for value in stop_only) else "UpdateVm")
+    call.check(not bsu_optimized, "VM-026")
+    call.check(is_source_dest_checked is None, "VM-075", vm_id=vm_id)
+    _update_links(call, vm, parsed_all(block_device_mappings))
+    guest, host, legacy = _shutdown(vm, vm_initiated_shutdown_behavior, behavior)
+    given = {
+        "actions_on_next_boot": boot,
+        "deletion_protection": deletion_protection,
+        "keypair_name": keypair_name,
+        "nested_virtualization": nested_virtualization,
+        "security_groups": groups if security_group_ids else None,
+        "user_data": user_data,
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if shape is not None and (vm_type is not None or performance is not None):
+        changes |= _retyped(vm_type or vm.vm_type, performance or vm.performance)
+    changes["shutdown_behavior_configuration"] = ShutdownBehaviorConfiguration(guest_action=guest, host_action=host)
+    changes["vm_initiated_shutdown_behavior"] = legacy
+    return view(call.state, call.put(replace(vm, **changes)))
+
+
+def _retyped(vm_type: str, performance: str) -> dict[str, Any]:
+    """Return the type and the performance after a change of one of them; a flag in the type wins (VMT-004)."""
+    shape = vm_shape(vm_type)
+    return {
+        "vm_type": typed(shape, performance),
+        "performance": shape.performance if shape.flagged else performance,
+    }
+
+
+def _shutdown(
+    vm: Vm, behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
+) -> tuple[str, str, str]:
+    if behavior is None and configuration is None:
+        now = vm.shutdown_behavior_configuration
+        return now.guest_action or "stop", now.host_action or "restart", vm.vm_initiated_shutdown_behavior
+    return shutdown(vm.vm_initiated_shutdown_behavior, behavior, configuration)
+
+
+def _update_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> None:
+    """Change DeleteOnVmDeletion of linked volumes, named by device, by volume, or by both (VM-076)."""
+    links: list[VolumeLink] = call.state.found("volume_link", "vm", vm.vm_id)
+    for mapping in mappings:
+        volume_id = mapping.bsu.volume_id if mapping.bsu else None
+        found = [
+            link
+            for link in links
+            if mapping.device_name in (None, link.device_name) and volume_id in (None, link.volume_id)
+        ]
+        if (mapping.device_name is None and volume_id is None) or not found:
+            rule = "VM-076" if volume_id is None else "VM-076/volume"
+            call.report(refuse(rule, vm_id=vm.vm_id, device_name=mapping.device_name, volume_id=volume_id))
+        elif mapping.bsu and mapping.bsu.delete_on_vm_deletion is not None:
+            call.put(replace(found[0], delete_on_vm_deletion=mapping.bsu.delete_on_vm_deletion))

@@ -1,0 +1,262 @@
+"""Volumes and their links to VMs (domain 6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+from omisim.actions.call import Call, Stop, parsed
+from omisim.actions.devices import LARGEST, ROOT, VOLUME, check_device, check_disk, gp2_iops
+from omisim.actions.quotas import check_quota
+from omisim.actions.registry import action
+from omisim.actions.snapshots import usable
+from omisim.catalog import catalog
+from omisim.filters import FiltersVolume, matching
+from omisim.ids import Id
+from omisim.model import (
+    Content,
+    LinkedVolume,
+    LinkState,
+    OrDict,
+    SnapshotId,
+    UpdateState,
+    Vm,
+    VmState,
+    Volume,
+    VolumeId,
+    VolumeLink,
+    VolumeState,
+    VolumeUpdate,
+    VolumeUpdateParameters,
+    VolumeUpdateTask,
+)
+from omisim.plain import api_name
+from omisim.state import State
+
+MOST_VOLUMES_PER_VM = 40
+VmId = Annotated[str, Id("vm")]
+
+
+def view(state: State, volume: Volume) -> Volume:
+    """Return a volume with its link, as it is answered."""
+    link: VolumeLink | None = state.get("volume_link", volume.volume_id)
+    if link is None:
+        return volume
+    linked = LinkedVolume(
+        delete_on_vm_deletion=link.delete_on_vm_deletion,
+        device_name=link.device_name,
+        state=link.state,
+        vm_id=link.vm_id,
+        volume_id=link.volume_id,
+    )
+    return replace(volume, linked_volumes=(linked,))
+
+
+def _size_or_snapshot(call: Call, given: Mapping[str, Any]) -> None:
+    call.check("size" in given or "snapshot_id" in given, "VOL-003")
+
+
+@action("CreateVolume", "Volume", combinations=_size_or_snapshot)
+def create_volume(
+    call: Call,
+    *,
+    client_token: str | None = None,
+    iops: int | None = None,
+    size: int | None = None,
+    snapshot_id: SnapshotId | None = None,
+    subregion_name: str,
+    volume_type: str | None = None,
+) -> Volume:
+    """Create a blank volume, or one filled from a snapshot. `size` is in GiB. Returns it, creating (ST-VOL-1)."""
+    request = {"iops": iops, "size": size, "snapshot": snapshot_id, "subregion": subregion_name, "type": volume_type}
+    made = call.repeated(client_token, **request)
+    if made:
+        return view(call.state, call.own(Volume, made[0], "VOL-020"))
+    volume_type = volume_type or "standard"
+    if size is not None or snapshot_id is None:
+        check_disk(call, VOLUME, volume_type, size, iops)
+    check_subregion(call, subregion_name)
+    if snapshot_id is not None:
+        size = _size_from(call, snapshot_id, size, volume_type, iops)
+    check_quota(call, "volume_limit")
+    check_quota(call, "volume_size_limit", adding=size or 0)
+    volume = new_volume(call, int(size or 0), volume_type, iops, subregion_name, snapshot_id, client_token)
+    call.use_token(client_token, (volume.volume_id,), **request)
+    return volume
+
+
+def check_subregion(call: Call, name: str) -> None:
+    """Refuse a Subregion that is not of the caller's Region (VOL-002)."""
+    known = catalog().regions[call.region].subregions
+    call.check(name in known, "VOL-002", subregion_name=name, known=tuple(known))
+
+
+def _size_from(call: Call, snapshot_id: str, size: int | None, volume_type: str, iops: int | None) -> int:
+    snapshot = usable(call, snapshot_id, "VOL-014")
+    call.may(snapshot)
+    if size is None:
+        check_disk(call, VOLUME, volume_type, snapshot.volume_size, iops)
+        return snapshot.volume_size
+    enough = size >= snapshot.volume_size
+    call.check(enough, VOLUME.shrinks, size=size, snapshot_id=snapshot_id, smallest=snapshot.volume_size)
+    return size
+
+
+def new_volume(
+    call: Call,
+    size: int,
+    volume_type: str,
+    iops: int | None,
+    subregion_name: str,
+    snapshot_id: str | None,
+    client_token: str | None = None,
+    *,
+    state: VolumeState = VolumeState.CREATING,
+    vm_id: str | None = None,
+) -> Volume:
+    """Create a volume with the content of its snapshot; `vm_id`: the VM it is made for."""
+    volume = call.add(
+        Volume(
+            account_id=call.account.account_id,
+            client_token=client_token,
+            creation_date=call.now,
+            iops=gp2_iops(size) if volume_type == "gp2" else iops,
+            size=size,
+            snapshot_id=snapshot_id,
+            state=state,
+            subregion_name=subregion_name,
+            volume_id=call.new_id("volume"),
+            volume_type=volume_type,
+        )
+    )
+    content: Content | None = call.state.get("content", snapshot_id or "")
+    if content is not None:
+        call.tx.write("content", volume.volume_id, content)
+    parents = [("restored from", snapshot_id)] if snapshot_id else []
+    call.remember(volume, f"{size} GiB {volume_type}", *([("made with", vm_id)] if vm_id else []), *parents)
+    return volume
+
+
+@action("ReadVolumes", "Volumes", paged=True)
+def read_volumes(call: Call, *, filters: OrDict[FiltersVolume] | None = None) -> tuple[Volume, ...]:
+    """List the caller's volumes in creation order."""
+    wanted = parsed(filters) or FiltersVolume()
+    own = (view(call.state, volume) for volume in call.rows(Volume, wanted.volume_ids) if call.owns(volume))
+    return matching(own, wanted)
+
+
+def _something_to_update(call: Call, given: Mapping[str, Any]) -> None:
+    call.check(any(name in given for name in ("size", "volume_type", "iops")), "VOL-040")
+
+
+@action("UpdateVolume", "Volume", combinations=_something_to_update)
+def update_volume(
+    call: Call,
+    *,
+    iops: int | None = None,
+    size: int | None = None,
+    volume_id: VolumeId,
+    volume_type: str | None = None,
+) -> Volume:
+    """Grow a volume (GiB), change its type or its IOPS: at once when its VM does not run, else by a task (VOL-047).
+
+    Returns the volume: with its new values, or with its old ones and the id of the task.
+    """
+    for name, value in (("size", size), ("iops", iops)):
+        call.check(value != 0, "VOL-042", parameter=api_name(name))
+    volume = call.own(Volume, volume_id, "VOL-020")
+    call.may(volume)
+    call.check(volume.task_id is None, "VOL-048", volume_id=volume_id, task_id=volume.task_id)
+    target = _target(call, volume, size, volume_type, iops)
+    link: VolumeLink | None = call.state.get("volume_link", volume_id)
+    if link is None or call.state.get("vm", link.vm_id).state is not VmState.RUNNING:
+        return view(call.state, call.put(target))
+    hot = call.switch("hot_volume_update") or (size is None and volume_type is None)
+    call.check(hot, "VOL-046", volume_id=volume_id, vm_id=link.vm_id)
+    return view(call.state, call.put(replace(volume, task_id=_task(call, volume, target).task_id)))
+
+
+def _target(call: Call, volume: Volume, size: int | None, volume_type: str | None, iops: int | None) -> Volume:
+    """Return the volume as it is to be, checked (VOL-041 to VOL-045)."""
+    new_type = volume_type or volume.volume_type
+    new_size = size or volume.size
+    kept = volume.iops if new_type == volume.volume_type == "io1" else None
+    call.check(volume.size <= new_size <= LARGEST, "VOL-041", size=new_size, now=volume.size)
+    check_disk(call, VOLUME, new_type, new_size, iops or kept)
+    new_iops = gp2_iops(new_size) if new_type == "gp2" else iops or kept
+    return replace(volume, iops=new_iops, size=new_size, volume_type=new_type)
+
+
+def _task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:
+    origin, after = (
+        VolumeUpdateParameters(iops=v.iops or 0, size=v.size, volume_type=v.volume_type) for v in (volume, target)
+    )
+    return call.add(
+        VolumeUpdateTask(
+            start_date=call.now,
+            state=UpdateState.PENDING,
+            task_id=call.new_id("volume_update"),
+            volume_id=volume.volume_id,
+            volume_update=VolumeUpdate(origin=origin, target=after),
+        )
+    )
+
+
+@action("DeleteVolume")
+def delete_volume(call: Call, *, volume_id: VolumeId) -> None:
+    """Delete a volume that is linked to no VM (VOL-021). Its snapshots stay (VOL-022)."""
+    volume = call.own(Volume, volume_id, "VOL-020")
+    call.may(volume)
+    call.move(volume, "delete")
+
+
+@action("LinkVolume")
+def link_volume(call: Call, *, device_name: str, vm_id: VmId, volume_id: VolumeId) -> None:
+    """Link a volume to a VM of its Subregion under a device name: the volume is in use, the link attaching."""
+    check_device(call, device_name)
+    vm = call.own(Vm, vm_id, "LNK-002/vm")
+    volume = call.own(Volume, volume_id, "LNK-002")
+    call.may(vm)
+    call.may(volume)
+    links: list[VolumeLink] = call.state.found("volume_link", "vm", vm_id)
+    used = next((link.volume_id for link in links if link.device_name == device_name), None)
+    call.check(used is None, "LNK-005", device_name=device_name, vm_id=vm_id, used_by=used)
+    there, here = vm.placement.subregion_name, volume.subregion_name
+    call.check(there == here, "LNK-003", volume_id=volume_id, subregion=here, vm_subregion=there)
+    call.check(device_name != ROOT or vm.state is VmState.STOPPED, "LNK-010", vm_id=vm_id)
+    call.check(len(links) < MOST_VOLUMES_PER_VM, "LNK-008", vm_id=vm_id, most=MOST_VOLUMES_PER_VM)
+    call.move(volume, "link")
+    add_link(call, volume_id, vm_id, device_name, delete_on_vm_deletion=False)
+
+
+def add_link(call: Call, volume_id: str, vm_id: str, device_name: str, *, delete_on_vm_deletion: bool) -> None:
+    """Link a volume to a VM; the link begins attaching."""
+    call.add(
+        VolumeLink(
+            delete_on_vm_deletion=delete_on_vm_deletion,
+            device_name=device_name,
+            link_date=call.now,
+            state=LinkState.ATTACHING,
+            vm_id=vm_id,
+            volume_id=volume_id,
+        )
+    )
+
+
+@action("UnlinkVolume")
+def unlink_volume(call: Call, *, force_unlink: bool = False, volume_id: VolumeId) -> None:
+    """Unlink a volume from its VM: the link is detaching, then the volume available.
+
+    `force_unlink` does without the guest's help; the end is the same (LNK-024).
+    """
+    volume = call.own(Volume, volume_id, "LNK-020")
+    call.may(volume)
+    link: VolumeLink | None = call.state.get("volume_link", volume_id)
+    if link is None:
+        raise Stop
+    call.may(link)
+    vm: Vm = call.state.get("vm", link.vm_id)
+    free = link.device_name != ROOT or vm.state is VmState.STOPPED
+    call.check(free, "LNK-022", volume_id=volume_id, vm_id=vm.vm_id, state=vm.state)
+    call.move(link, "detach")

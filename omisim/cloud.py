@@ -1,0 +1,422 @@
+"""`Cloud`: one in-memory cloud: its accounts, its clock, and the ways to look at it, undo it, fork it and save it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import cache
+from threading import RLock
+from typing import Any
+from weakref import WeakSet
+
+from omisim import ids
+from omisim.account import Account
+from omisim.actions.effects import EFFECTS
+from omisim.catalog import CATALOGS, catalog
+from omisim.clock import EPOCH, Clock, ManualClock
+from omisim.dispatch import Answer, action_named, dispatch, refusals
+from omisim.dump import dumped, loaded
+from omisim.errors import ApiError
+from omisim.lineage import Lineage, lineage
+from omisim.model import ENTITIES, AccessKey, Content, Volume
+from omisim.model import Account as AccountRow
+from omisim.plain import api_names
+from omisim.session import CallRecord, Session
+from omisim.settings import Durations, Settings, Value
+from omisim.state import Change, State, Tx
+from omisim.transitions import Transitions
+
+__all__ = ["Cloud", "Mark"]
+
+DEFAULT_REGION = "eu-west-2"
+_LISTED = frozenset(entity.kind for entity in ENTITIES)
+
+
+class Mark:
+    """A point of a cloud's history to roll back to, as often as wanted."""
+
+    __slots__ = ("__weakref__", "at", "call_position", "position")
+
+    def __init__(self, position: int, at: dt.datetime, call_position: int) -> None:
+        self.position = position
+        self.at = at
+        self.call_position = call_position
+
+
+class Cloud:
+    """An OUTSCALE cloud in memory: every Region of the catalogue, and the accounts a test makes.
+
+    Args:
+        seed: ids depend on it and on the calls, on nothing else.
+        timing: "eager" (transients run to their end as soon as a call is answered), "clock" (each at its due time),
+            or "manual" (only `complete` and `fail` move them).
+        clock: where time comes from; by default a `ManualClock` that starts at 2026-01-01T00:00:00Z.
+        switches: answers to open questions of behaviour by name, or other errors by rule id.
+        catalog: what the cloud begins with; "default".
+        auth: how the wire identifies callers: "strict" (signatures verified), "lenient" (the key must exist), "off".
+        history: how many changes and calls are kept for `events` and `calls`; a live mark keeps all since it.
+
+    Raises ValueError for a value that is not known, with the list of those that are.
+    """
+
+    def __init__(
+        self,
+        seed: int | str = 0,
+        timing: str = "eager",
+        clock: Clock | None = None,
+        switches: Mapping[str, Value] | None = None,
+        catalog: str = "default",
+        auth: str = "strict",
+        history: int = 10_000,
+    ) -> None:
+        if catalog not in CATALOGS:
+            raise ValueError(f"catalog is one of {', '.join(CATALOGS)}; not {catalog!r}")
+        if history < 1:
+            raise ValueError(f"history is a number of changes from 1 up, not {history!r}")
+        settings = Settings.checked(seed, timing, auth, switches)
+        self._begin(settings, ManualClock() if clock is None else clock, _first_state().fork(), history)
+        self._start = self._clock.now()
+
+    def _begin(self, settings: Settings, clock: Clock, state: State, history: int) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._state = state
+        self._history = history
+        self._lock = RLock()
+        self._session = Session()
+        self._transitions = Transitions(state, settings, clock)
+        self._marks: WeakSet[Mark] = WeakSet()
+        self._accounts: dict[str, Account] = {}
+        self._start = EPOCH
+
+    # --- accounts
+
+    def account(
+        self,
+        name: str,
+        region: str | None = None,
+        alias: str | None = None,
+        quotas: Mapping[str, int] | None = None,
+    ) -> Account:
+        """Return the account of this name; the first use creates it, with one access key.
+
+        `region` (default eu-west-2), `alias` and `quotas` (by name, 0 for no limit) are fixed at the first use: a later
+        one that differs raises ValueError.
+        """
+        with self._lock:
+            rows = self._state.found("account", "name", name)
+            if not rows:
+                row = self._create_account(name, region or DEFAULT_REGION, alias, dict(quotas or {}))
+            else:
+                row = rows[0]
+                _same(name, "region", region, row.region)
+                _same(name, "alias", alias, row.alias)
+                _same(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
+            known = self._accounts.get(name)
+            if known is None or known.account_id != row.account_id:
+                key = self._state.found("access_key", "account", row.account_id)[0]
+                known = self._accounts[name] = Account(self, row, key)
+            return known
+
+    def _create_account(self, name: str, region: str, alias: str | None, quotas: dict[str, int]) -> AccountRow:
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"an account needs a name, not {name!r}")
+        _one_of("region", region, catalog().regions)
+        for quota in quotas:
+            _one_of("quota", quota, catalog().quotas)
+        tx = self._tx("account")
+        seed = self._settings.seed
+        number = ids.account_id(seed, name)
+        row = AccountRow(
+            account_id=number,
+            alias=alias,
+            customer_id=number[:8],
+            email=f"{name}@example.com",
+            first_name=name,
+            name=name,
+            password=ids.token(seed, name, "password")[:16],
+            quotas=tuple(sorted(quotas.items())),
+            region=region,
+            security_group_id=tx.new_id("security_group"),
+        )
+        key_number = tx.next_number("access_key")
+        key = AccessKey(
+            access_key_id=ids.access_key_id(seed, key_number),
+            account_id=number,
+            creation_date=tx.at,
+            last_modification_date=tx.at,
+            secret_key=ids.secret_key(seed, key_number),
+        )
+        tx.add(row)
+        tx.add(key)
+        return row
+
+    # --- calls
+
+    def _perform(
+        self, name: str, account_id: str | None, region: str, given: Mapping[str, Any], *, wire: bool
+    ) -> Answer:
+        """Run one call from any door, and note it in the journal of calls."""
+        with self._lock:
+            request_id = self._next_request_id()
+            self._transitions.apply_due()
+            account = self._row_of(account_id)
+            parameters = dict(given) if wire else api_names(given)
+            record = CallRecord(name, account.name if account else "", parameters, self._clock.now(), request_id)
+            self._session.calls.append(record)
+            try:
+                action = action_named(name)
+                answer = dispatch(self._state, self._settings, self._clock, action, account, region, given, wire=wire)
+            except ApiError as error:
+                record.error = error
+                error.request_id = request_id
+                raise
+            record.warnings.extend(answer.warnings)
+            self._session.warnings.extend(answer.warnings)
+            if self._settings.timing == "eager":
+                self._transitions.run_transients()
+            self._trim()
+            return replace(answer, request_id=request_id)
+
+    def _refusals(self, name: str, account_id: str, region: str, given: Mapping[str, Any]) -> list[ApiError]:
+        """Return the refusals of a call that is not made."""
+        with self._lock:
+            self._transitions.apply_due()
+            account = self._row_of(account_id)
+            try:
+                action = action_named(name)
+            except ApiError as error:
+                return [error]
+            return refusals(self._state, self._settings, self._clock, action, account, region, given, wire=True)
+
+    def _note_refused(self, name: str, account_id: str | None, error: ApiError) -> None:
+        """Note a call that a door refused before it came to its parameters."""
+        with self._lock:
+            error.request_id = self._next_request_id()
+            row = self._row_of(account_id)
+            record = CallRecord(name, row.name if row else "", {}, self._clock.now(), error.request_id, error)
+            self._session.calls.append(record)
+
+    def _next_request_id(self) -> str:
+        self._session.requests += 1
+        return ids.request_id(self._settings.seed, self._session.requests)
+
+    def _row_of(self, account_id: str | None) -> AccountRow | None:
+        if account_id is None:
+            return None
+        row: AccountRow | None = self._state.get("account", account_id)
+        if row is None:
+            raise ValueError(f"the account {account_id} does not exist (any more): call cloud.account(name) again")
+        return row
+
+    def calls(self, action: str | None = None) -> tuple[CallRecord, ...]:
+        """Return the calls so far, oldest first, or those of one action."""
+        kept = self._session.calls[-self._kept(self._session.call_position, "call_position") :]
+        return tuple(record for record in kept if action in (None, record.action))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was allowed but probably not meant, oldest first."""
+        return tuple(self._session.warnings)
+
+    # --- time
+
+    @property
+    def now(self) -> dt.datetime:
+        """The cloud's time, in UTC."""
+        return self._clock.now()
+
+    @property
+    def durations(self) -> Durations:
+        """Seconds spent in transient states by "<kind>.<state>", where they are to differ from the default."""
+        return self._settings.durations
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock by so many seconds; what falls due on the way happens, each at its own time."""
+        with self._lock:
+            self._transitions.advance(seconds)
+
+    def settle(self) -> None:
+        """Jump to each due transient in turn until none is left, firing the timers that are passed."""
+        with self._lock:
+            self._transitions.settle()
+
+    def complete(self, resource_id: str) -> None:
+        """Take one step on a resource's success path now. The id of a link is its volume's.
+
+        For a pending OMI: complete the snapshots it waits for, and thereby the OMI. Raises ValueError when nothing is
+        under way.
+        """
+        with self._lock:
+            self._transitions.complete(resource_id)
+
+    def fail(self, resource_id: str, comment: str = "") -> None:
+        """Let a resource fail now. For a pending OMI: one of its snapshots. Raises ValueError when it cannot."""
+        with self._lock:
+            self._transitions.fail(resource_id, comment)
+
+    def fail_next(self, kind: str, id: str | None = None, comment: str = "") -> None:  # noqa: A002 - the users' name
+        """Let the next transition of a kind (or of one resource) end in its failure state. Set it before the call."""
+        with self._lock:
+            self._transitions.fail_next(kind, id, comment)
+
+    # --- undoing and forking
+
+    def mark(self) -> Mark:
+        """Return a point to roll back to. While it lives, everything since it is kept."""
+        with self._lock:
+            mark = Mark(self._state.position, self._clock.now(), self._session.call_position)
+            self._marks.add(mark)
+            return mark
+
+    def rollback(self, mark: Mark) -> None:
+        """Undo everything since a mark, by whomever. Raises ValueError when the mark itself has been undone."""
+        with self._lock:
+            if mark not in self._marks:
+                raise ValueError("this mark is not of this cloud, or what it marks was undone by another rollback")
+            self._state.undo_to(mark.position)
+            self._clock.restore(mark.at)
+            for other in list(self._marks):
+                if other.position > mark.position:
+                    self._marks.discard(other)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo at the end everything that happened inside."""
+        mark = self.mark()
+        try:
+            yield
+        finally:
+            self.rollback(mark)
+
+    def fork(self) -> Cloud:
+        """Return an independent cloud in the same state, with a clock of its own and an empty session."""
+        with self._lock:
+            twin = Cloud.__new__(Cloud)
+            twin._begin(self._settings.copy(), self._clock.copy(), self._state.fork(), self._history)
+            twin._start = self._start
+            return twin
+
+    def reset(self) -> None:
+        """Go back to the cloud as it was made: no accounts, no calls, the clock at its start."""
+        with self._lock:
+            settings, clock, start = self._settings, self._clock, self._start
+            clock.restore(start)
+            settings.durations.clear()
+            lock = self._lock
+            self._begin(settings, clock, _first_state().fork(), self._history)
+            self._lock, self._start = lock, start
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two clouds are in the same state, at the same time, with the same history of changes."""
+        if not isinstance(other, Cloud):
+            return NotImplemented
+        return self._state == other._state and self._clock.now() == other._clock.now()
+
+    __hash__ = None  # type: ignore[assignment]  # a cloud changes
+
+    # --- looking
+
+    @property
+    def events(self) -> tuple[Change, ...]:
+        """The changes of resources so far, oldest first."""
+        kept = self._state.journal[-self._kept(self._state.position, "position") :]
+        return tuple(change for change in kept if change.kind in _LISTED)
+
+    def timeline(self, resource_id: str) -> tuple[Change, ...]:
+        """Return the changes of one resource so far, oldest first; for a volume, those of its links too."""
+        return tuple(change for change in self.events if change.id == resource_id)
+
+    def lineage(self, resource_id: str) -> Lineage:
+        """Return what a resource came from and what came of it. Raises ValueError for an id that never was here."""
+        with self._lock:
+            return lineage(self._state, resource_id)
+
+    def write(self, volume_id: str, path: str, text: str) -> None:
+        """Write a file on a volume, as a guest would. Raises ValueError when there is no such volume."""
+        with self._lock:
+            content = self._content(volume_id)
+            files = tuple(sorted((dict(content.files) | {path: text}).items()))
+            self._tx("write").write("content", volume_id, Content(content.version + 1, files))
+
+    def read(self, volume_id: str, path: str) -> str:
+        """Return a file of a volume. Raises ValueError for an unknown volume, FileNotFoundError for an unknown path."""
+        files = dict(self._content(volume_id).files)
+        if path not in files:
+            there = ", ".join(files) or "nothing"
+            raise FileNotFoundError(f"there is no {path} on {volume_id}; there is {there}")
+        return files[path]
+
+    def _content(self, volume_id: str) -> Content:
+        volume: Volume | None = self._state.get("volume", volume_id)
+        if volume is None:
+            raise ValueError(f"{volume_id!r} is no volume of this cloud")
+        return self._state.get("content", volume_id) or Content()
+
+    # --- saving
+
+    def dump(self) -> dict[str, Any]:
+        """Return the cloud as plain JSON data, for `Cloud.load`. The session is left out."""
+        with self._lock:
+            return dumped(self._state, self._settings, self._clock, self._history, _first_state())
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Cloud:
+        """Return the cloud that `dump` made this of. Raises ValueError for anything else."""
+        settings, clock, state, history = loaded(data, _first_state().fork())
+        cloud = cls.__new__(cls)
+        cloud._begin(settings, clock, state, history)
+        cloud._start = clock.now()
+        return cloud
+
+    # --- doors
+
+    def intercept(self) -> AbstractContextManager[None]:
+        """Let every request of this process to an OUTSCALE host reach this cloud: a context manager.
+
+        It reaches `requests` and everything else on urllib3 (hence osc-sdk-python), in all threads. The innermost cloud
+        answers; hosts that are not OUTSCALE's pass through.
+        """
+        from omisim.intercept import intercepted  # noqa: PLC0415 - a door of L6; needs urllib3
+
+        return intercepted(self)
+
+    # --- inside
+
+    def _tx(self, cause: str) -> Tx:
+        return Tx(self._state, self._settings, EFFECTS, self._clock.now(), cause)
+
+    def _kept(self, position: int, of: str) -> int:
+        """Return how many entries of a journal are listed: the history, or all since the oldest live mark."""
+        oldest = min((getattr(mark, of) for mark in self._marks), default=position)
+        return max(self._history, position - int(oldest))
+
+    def _trim(self) -> None:
+        state, session = self._state, self._session
+        if len(state.journal) > 2 * self._history:
+            state.trim(state.position - self._kept(state.position, "position"))
+        if len(session.calls) > 2 * self._history:
+            session.trim_calls(session.call_position - self._kept(session.call_position, "call_position"))
+        del session.warnings[: -self._history]
+
+
+@cache
+def _first_state() -> State:
+    """Return the State every cloud begins with, a fork of this one: built once a process, never written to again."""
+    state = State()
+    for entity in catalog().entities():
+        state.write(entity.kind, entity.id, entity, EPOCH, "catalogue")
+    state.trim(state.position)
+    return state
+
+
+def _one_of(what: str, value: str, known: Mapping[str, object]) -> None:
+    if value not in known:
+        raise ValueError(f"{what} is one of {', '.join(known)}; not {value!r}")
+
+
+def _same(name: str, what: str, given: object, had: object) -> None:
+    if given is not None and given != had:
+        raise ValueError(f"the account {name!r} exists already, with {what}={had!r}, not {given!r}")

@@ -1,0 +1,143 @@
+"""One call from its parameters to its answer: the checks in order (REQ-014), the action, and all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omisim.actions import families
+from omisim.actions.call import Call, Stop
+from omisim.actions.effects import EFFECTS
+from omisim.actions.paging import page
+from omisim.actions.registry import ACTIONS, Action, not_served
+from omisim.clock import Clock
+from omisim.errors import ERRORS, ApiError
+from omisim.model import Account
+from omisim.plain import to_wire
+from omisim.rules import refuse
+from omisim.settings import Settings
+from omisim.state import State, Tx
+
+__all__ = ["Answer", "action_named", "dispatch", "families", "refusals"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call answers: `value` for a typed caller, `body` for the wire. A dry run has no value."""
+
+    action: Action
+    value: Any
+    warnings: tuple[str, ...]
+    dry: bool = False
+    next_page_token: str | None = None
+    request_id: str = field(default="", compare=False)
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON answer, with its ResponseContext."""
+        body: dict[str, Any] = {"ResponseContext": {"RequestId": self.request_id}}
+        if self.action.answer is not None and not self.dry:
+            body[self.action.answer] = to_wire(self.value)
+        if self.next_page_token is not None:
+            body["NextPageToken"] = self.next_page_token
+        return body
+
+
+def action_named(name: str) -> Action:
+    """Return an action that is served, or refuse: an official one that is not (8010), or no action at all (404)."""
+    found = ACTIONS.get(name)
+    if found is not None:
+        return found
+    reason = not_served().get(name)
+    if reason is not None:
+        raise refuse("REQ-002/not-served", action=name, reason=reason)
+    raise refuse("REQ-002", action=name)
+
+
+def dispatch(
+    state: State,
+    settings: Settings,
+    clock: Clock,
+    action: Action,
+    account: Account | None,
+    region: str,
+    given: Mapping[str, Any],
+    *,
+    wire: bool,
+) -> Answer:
+    """Run one call: everything it writes is committed, or nothing is. Raises ApiError when it is refused."""
+    position = state.position
+    number = (state.get("counter", "calls") or 0) + 1
+    tx = Tx(state, settings, EFFECTS, clock.now(), f"{action.name}#{number}")
+    call = Call(action.name, account, region, tx)
+    try:
+        answer = _run(call, action, given, wire=wire)
+    except ApiError as error:
+        state.undo_to(position)
+        raise _answered(error, settings) from None
+    except BaseException:
+        state.undo_to(position)
+        raise
+    if answer.dry:
+        state.undo_to(position)
+    elif state.position != position:
+        tx.write("counter", "calls", number)
+        clock.tick()
+    return answer
+
+
+def refusals(
+    state: State,
+    settings: Settings,
+    clock: Clock,
+    action: Action,
+    account: Account | None,
+    region: str,
+    given: Mapping[str, Any],
+    *,
+    wire: bool,
+) -> list[ApiError]:
+    """Return every refusal of a call that can be found in one pass, in check order. Nothing changes."""
+    position = state.position
+    call = Call(action.name, account, region, Tx(state, settings, EFFECTS, clock.now(), "why_not"), collect=True)
+    try:
+        _run(call, action, given, wire=wire)
+    except ApiError as error:
+        call.refusals.append(error)
+    except Stop:
+        pass
+    finally:
+        state.undo_to(position)
+    return [_answered(error, settings) for error in call.refusals]
+
+
+def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) -> Answer:
+    shape = action.shape
+    shape.unknown(given, "", wire, call.report)
+    values = shape.read(given, "", wire, call.report)
+    _stop_if_refused(call)
+    shape.missing(values, wire, call.report)
+    dry = values.pop("dry_run", False)
+    size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
+    _stop_if_refused(call)
+    if action.combinations is not None:
+        action.combinations(call, values)
+    shape.malformed_ids(values, "", call.report)
+    _stop_if_refused(call)
+    value = action.function(call, **values)
+    next_token = None
+    if action.paged and wire:
+        default = int(call.switch("default_page_size"))
+        value, next_token = page(action.name, value, values.get("filters"), size, token, default)
+    return Answer(action, value, tuple(call.warnings), dry, next_token)
+
+
+def _stop_if_refused(call: Call) -> None:
+    if call.refusals:
+        raise Stop
+
+
+def _answered(error: ApiError, settings: Settings) -> ApiError:
+    """Return a refusal with the error that a switch puts in place of its rule's."""
+    name = settings.switches.get(error.rule)
+    return error if name is None else error.replaced(ERRORS[str(name)])

@@ -1,0 +1,79 @@
+"""A real osc-sdk-python Gateway whose requests reach a cloud of this process, by an adapter of its own.
+
+Nothing of the SDK is replaced: it checks parameters, signs and decodes as ever. What it costs to make one, two seconds
+for parsing its description of the API, is paid once a process; its limiter (five calls a second) is lifted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from omisim.intercept.http import CloudAdapter
+
+if TYPE_CHECKING:
+    from osc_sdk_python import Gateway
+
+    from omisim.account import Account
+    from omisim.cloud import Cloud
+
+__all__ = ["gateway"]
+
+UNLIMITED = 10**9
+_LOCK = Lock()
+_PARSED: dict[str, dict[str, Any]] = {}  # what the SDK's two parsers left on the first Gateway
+
+
+def gateway(cloud: Cloud, account: Account) -> Gateway:
+    """Return a Gateway signed in as the account. Raises ImportError that names the extra when the SDK is missing."""
+    try:
+        from osc_sdk_python import Gateway  # noqa: PLC0415
+        from osc_sdk_python.credentials import Endpoint, Profile  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
+    with _LOCK, _parsed_once(Gateway), _own_environment():
+        made = Gateway(limiter_max_requests=UNLIMITED)
+    url = f"https://api.{account.region}.outscale.com/api/v1"
+    made.call.profile = Profile(
+        access_key=account.access_key,
+        secret_key=account.secret_key,
+        protocol="https",
+        region=account.region,
+        endpoints=Endpoint(api=url),
+    )
+    made.call.session.trust_env = False  # no proxies, no .netrc: the request does not leave the process
+    made.call.session.mount("https://", CloudAdapter(cloud))
+    return made
+
+
+@contextmanager
+def _parsed_once(cls: type) -> Iterator[None]:
+    """Let the SDK's parsers answer from their first run while one Gateway is made."""
+    patches = [mock.patch.object(cls, name, _memo(name, getattr(cls, name))) for name in ("_convert", "_load_errors")]
+    with patches[0], patches[1]:
+        yield
+
+
+def _memo(name: str, parse: Callable[..., Any]) -> Callable[..., Any]:
+    def parsed(self: Any, *args: Any) -> Any:
+        if name not in _PARSED:
+            before = set(vars(self))
+            result = parse(self, *args)
+            _PARSED[name] = {key: value for key, value in vars(self).items() if key not in before} | {"": result}
+        vars(self).update({key: value for key, value in _PARSED[name].items() if key})
+        return _PARSED[name][""]
+
+    return parsed
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Keep the machine's OSC_* variables out of a Gateway that needs none of them."""
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith("OSC_")]:
+            del os.environ[name]
+        yield

@@ -1,0 +1,98 @@
+"""Deterministic identifiers, and the shapes the API gives them (ID-001 to ID-014)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PREFIXES", "Id", "access_key_id", "account_id", "new_id", "request_id", "secret_key", "token"]
+
+# kind → prefixes the API takes for it; the first is the one it gives (ID-017: `ari-` and `aki-` pass for images)
+PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "image": ("ami-", "ari-", "aki-"),
+    "image_export": ("image-export-",),
+    "keypair": ("key-",),
+    "nic": ("eni-",),
+    "product_type": ("pty-",),
+    "reservation": ("r-",),
+    "security_group": ("sg-",),
+    "snapshot": ("snap-",),
+    "snapshot_export": ("snap-export-",),
+    "subnet": ("subnet-",),
+    "vm": ("i-",),
+    "volume": ("vol-",),
+    "volume_update": ("vol-update-",),
+}
+_HEX_DIGITS = {"keypair": 32}
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_TWELVE_DIGITS = re.compile(r"[0-9]{12}")
+_HEX = re.compile(r"[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Id:
+    """Marks a parameter of an action as the id of a `kind` (a key of `PREFIXES`, or "account")."""
+
+    kind: str
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """The prefixes the API takes; none for account ids, which are twelve digits."""
+        return PREFIXES.get(self.kind, ())
+
+    def has_prefix(self, value: str) -> bool:
+        """Whether the value begins as an id of this kind (ID-015)."""
+        return self.kind == "account" or value.startswith(self.prefixes)
+
+    def well_formed(self, value: str) -> bool:
+        """Whether the value has the length and the characters of an id of this kind (ID-016)."""
+        if self.kind == "account":
+            return _TWELVE_DIGITS.fullmatch(value) is not None
+        rest = value[max(len(prefix) for prefix in self.prefixes if value.startswith(prefix)) :]
+        return len(rest) == _HEX_DIGITS.get(self.kind, 8) and _HEX.fullmatch(rest) is not None
+
+
+def new_id(kind: str, seed: str, number: int) -> str:
+    """Return the number-th id of a cloud: the same for the same seed, in every process."""
+    return PREFIXES[kind][0] + token(seed, number, kind)[: _HEX_DIGITS.get(kind, 8)]
+
+
+def account_id(seed: str, name: str) -> str:
+    """Return twelve digits (ID-011)."""
+    return f"{int(token(seed, name, 'account'), 16) % 10**12:012d}"
+
+
+def access_key_id(seed: str, number: int) -> str:
+    """Return 20 capitals and digits (ID-010)."""
+    return _letters(token(seed, number, "access_key"), 20)
+
+
+def secret_key(seed: str, number: int) -> str:
+    """Return 40 capitals and digits (ID-010)."""
+    return _letters(token(seed, number, "secret_key"), 40)
+
+
+def request_id(seed: str, number: int) -> str:
+    """Return a lower-case UUID of version 4 (ID-014)."""
+    digits = token(seed, number, "request")
+    variant = "89ab"[int(digits[16], 16) % 4]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+def token(*parts: object) -> str:
+    """Return 64 hex digits that depend on the parts alone."""
+    return blake2b(":".join(map(str, parts)).encode(), digest_size=32).hexdigest()
+
+
+def _letters(digits: str, count: int) -> str:
+    number = int(digits, 16)
+    letters = []
+    for _ in range(count):
+        number, index = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[index])
+    return "".join(letters)

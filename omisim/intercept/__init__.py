@@ -1,0 +1,7 @@
+"""Interception: requests of this process to OUTSCALE hosts reach a cloud. One patch, a stack of clouds."""
+
+from __future__ import annotations
+
+from omisim.intercept.http import intercepted
+
+__all__ = ["intercepted"]

@@ -1,0 +1,132 @@
+"""From an HTTP library's request to a cloud and back: an adapter for `requests`, one patch of urllib3 below them all.
+
+requests, osc-sdk-python and botocore all send through `urllib3.HTTPConnectionPool.urlopen`; while any cloud intercepts,
+that one method asks the innermost of them first. Nothing falls through to an outer cloud; leaving out of order is fine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import urllib3
+from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+from omisim.wire import http, oapi
+
+if TYPE_CHECKING:
+    from omisim.cloud import Cloud
+
+__all__ = ["CloudAdapter", "NotServed", "intercepted"]
+
+_OUTSCALE = re.compile(r"(?:.+\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.outscale\.com", re.IGNORECASE)
+
+
+class NotServed(RuntimeError):
+    """A request to an OUTSCALE host that no cloud here serves: it must never reach the real cloud."""
+
+
+class CloudAdapter(BaseAdapter):
+    """A transport adapter of requests that hands every request to one cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__()
+        self._cloud = cloud
+
+    def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
+        """Answer a request in process."""
+        url = urlsplit(request.url or "")
+        answered = _ask(
+            self._cloud, request.method or "", str(url.netloc), request.path_url, request.headers, request.body
+        )
+        response = Response()
+        response.status_code = answered.status
+        response.headers = CaseInsensitiveDict(answered.headers)
+        response._content = answered.body
+        response.encoding = "utf-8"
+        response.url = request.url or ""
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+
+def _ask(cloud: Cloud, method: str, host: str, target: str, headers: Mapping[str, Any], body: Any) -> http.Response:
+    path, _, query = target.partition("?")
+    names = {name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in headers.items()}
+    request = http.Request(method.upper(), names.get("host", host), path, names, _bytes(body), query)
+    return oapi.handle(cloud, request, dt.datetime.now(dt.UTC))
+
+
+def _bytes(body: Any) -> bytes:
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    if hasattr(body, "read"):
+        return _bytes(body.read())
+    return bytes(body) if isinstance(body, bytes | bytearray) else b"".join(_bytes(part) for part in body)
+
+
+_STACK: dict[object, Cloud] = {}  # one entry a context, the innermost last
+_LOCK = Lock()
+_real_urlopen: Callable[..., Any] = urllib3.HTTPConnectionPool.urlopen
+
+
+@contextmanager
+def intercepted(cloud: Cloud) -> Iterator[None]:
+    """Let OUTSCALE hosts be answered by this cloud in every thread of the process."""
+    global _real_urlopen  # noqa: PLW0603 - the one patch, put on by the first context and taken off by the last
+    layer = object()
+    with _LOCK:
+        if not _STACK:
+            _real_urlopen = urllib3.HTTPConnectionPool.urlopen
+            urllib3.HTTPConnectionPool.urlopen = _urlopen  # type: ignore[method-assign, assignment]
+        _STACK[layer] = cloud
+    try:
+        yield
+    finally:
+        with _LOCK:
+            del _STACK[layer]
+            if not _STACK:
+                urllib3.HTTPConnectionPool.urlopen = _real_urlopen  # type: ignore[method-assign]
+
+
+def _urlopen(
+    pool: urllib3.HTTPConnectionPool,
+    method: str,
+    url: str,
+    body: Any = None,
+    headers: Mapping[str, Any] | None = None,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """Stand in for `HTTPConnectionPool.urlopen`: answer OUTSCALE's hosts, pass all others on."""
+    target = urlsplit(url)
+    host = target.hostname or pool.host
+    service = _OUTSCALE.fullmatch(host)
+    if service is None or not _STACK:
+        return _real_urlopen(pool, method, url, body, headers, *args, **kwargs)
+    path = target.path + (f"?{target.query}" if target.query else "")
+    if service["service"].lower() != "api":
+        raise NotServed(f"{method} https://{host}{path}: omisim does not serve {service['service']} hosts yet")
+    netloc = target.netloc or (host if pool.port in (None, 80, 443) else f"{host}:{pool.port}")
+    answered = _ask(_STACK[next(reversed(_STACK))], method, netloc, path, headers or pool.headers or {}, body)
+    return urllib3.HTTPResponse(
+        body=BytesIO(answered.body),
+        headers=dict(answered.headers) | {"Content-Length": str(len(answered.body))},
+        status=answered.status,
+        preload_content=kwargs.get("preload_content", True),
+        decode_content=kwargs.get("decode_content", True),
+        request_method=method,
+        request_url=url,
+    )

@@ -1,0 +1,98 @@
+"""Lineage: what a resource came from and what came of it, across accounts, deleted resources too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from omisim.model import Account, Origin
+from omisim.plain import to_plain
+from omisim.state import State
+
+__all__ = ["Lineage", "lineage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """One resource in a tree: how it came from the one above it, and what came of it.
+
+    `state` is the API's text, "deleted" for what is gone, "" for a kind without states. `parents` are the resources it
+    came from, each with theirs; they are filled in for the resource that was asked for, `children` all the way down.
+    A resource that stands in the tree already has `again` set, and no children there.
+    """
+
+    kind: str
+    id: str
+    label: str
+    account: str
+    state: str
+    how: str = ""
+    again: bool = False
+    parents: tuple[Lineage, ...] = ()
+    children: tuple[Lineage, ...] = ()
+
+    def __str__(self) -> str:
+        """Draw the tree of what came of the resource, as text."""
+        return "\n".join(self._lines(""))
+
+    def line(self) -> str:
+        """Return the resource on one line."""
+        label = f" {self.label}" if self.label else ""
+        how = f"{self.how}: " if self.how else ""
+        state = f", {self.state}" if self.state else ""
+        return f"{how}{self.kind} {self.id}{label} ({self.account}{state}{', see above' if self.again else ''})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tree as plain JSON data."""
+        data: dict[str, Any] = to_plain(self)
+        return data
+
+    def _lines(self, indent: str) -> Iterator[str]:
+        yield indent + self.line()
+        for child in self.children:
+            yield from child._lines(indent + "  ")
+
+
+def lineage(state: State, resource_id: str) -> Lineage:
+    """Return the lineage of a resource. Raises ValueError for an id that this cloud has never had."""
+    if state.get("origin", resource_id) is None and _row(state, resource_id) is None:
+        raise ValueError(f"{resource_id} is nothing this cloud has had")
+    below: dict[str, list[tuple[str, str]]] = {}
+    for origin in state.rows("origin").values():
+        for number, (how, parent) in enumerate(origin.parents):
+            if number == 0 or how == "maps":
+                below.setdefault(parent, []).append((how, origin.id))
+    return _node(state, resource_id, "", below, set(), parents=True)
+
+
+def _node(
+    state: State, row_id: str, how: str, below: dict[str, list[tuple[str, str]]], seen: set[str], *, parents: bool
+) -> Lineage:
+    again = row_id in seen
+    seen.add(row_id)
+    origin: Origin | None = state.get("origin", row_id)
+    row = _row(state, row_id)
+    kind = row.kind if row is not None else origin.kind if origin else ""
+    owner = getattr(row, "account_id", None) or (origin.account_id if origin else "")
+    account: Account | None = state.get("account", owner)
+    children = () if again else tuple(
+        _node(state, child, relation, below, seen, parents=False) for relation, child in below.get(row_id, [])
+    )  # fmt: skip
+    above = origin.parents if parents and origin else ()
+    return Lineage(
+        kind=kind,
+        id=row_id,
+        label=origin.label if origin else getattr(row, "image_name", ""),
+        account=account.name if account else owner,
+        state="deleted" if row is None else str(getattr(row, "state", "")),
+        how=how,
+        again=again,
+        parents=tuple(_node(state, parent, relation, {}, set(), parents=True) for relation, parent in above),
+        children=children,
+    )
+
+
+def _row(state: State, row_id: str) -> Any:
+    kinds = ("image", "snapshot", "volume", "vm")
+    return next((row for kind in kinds if (row := state.get(kind, row_id)) is not None), None)

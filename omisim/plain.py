@@ -1,0 +1,99 @@
+"""Values of the model as plain JSON data and back: for answers (the API's names), and for dumps (ours, all of it)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+__all__ = ["api_name", "api_names", "from_plain", "iso", "snake_name", "to_plain", "to_wire"]
+
+
+@cache
+def api_name(name: str) -> str:
+    """Return the API's spelling: `vm_id` → `VmId`."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+@cache
+def snake_name(name: str) -> str:
+    """Return our spelling: `VmId` → `vm_id`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def iso(at: dt.datetime) -> str:
+    """Return a date as the API writes it: UTC with milliseconds and Z (FLD-008)."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def api_names(value: Any) -> Any:
+    """Return a typed call's arguments as the wire would carry them: dicts with API names all the way down."""
+    if isinstance(value, Mapping):
+        return {api_name(key) if isinstance(key, str) else key: api_names(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [api_names(item) for item in value]
+    return to_wire(value)
+
+
+def to_wire(value: Any) -> Any:
+    """Return a value as the API answers it; fields that are None or internal are left out."""
+    if isinstance(value, str | int | float | NoneType):
+        return value.value if isinstance(value, StrEnum) else value
+    if isinstance(value, tuple):
+        return [to_wire(item) for item in value]
+    if isinstance(value, dt.datetime):
+        return iso(value)
+    return {
+        name: to_wire(item)
+        for field, name in _wire_fields(value.__class__)
+        if (item := getattr(value, field)) is not None
+    }
+
+
+@cache
+def _wire_fields(cls: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((f.name, api_name(f.name)) for f in fields(cls) if f.metadata.get("wire", True))
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value for a dump: nothing is left out that `from_plain` could not put back."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: to_plain(item) for field in fields(value) if (item := getattr(value, field.name)) is not None
+        }
+    if isinstance(value, tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def from_plain(cls: Any, value: Any) -> Any:
+    """Return the value of class `cls` that `to_plain` made this of. Raises TypeError, ValueError or KeyError."""
+    return None if value is None else _reader(cls)(value)
+
+
+@cache
+def _reader(cls: Any) -> Callable[[Any], Any]:
+    origin = get_origin(cls)
+    if origin in (Union, UnionType):
+        return _reader(next(arg for arg in get_args(cls) if arg is not NoneType))
+    if origin is tuple:
+        args = get_args(cls)
+        if args[-1] is Ellipsis:
+            item = _reader(args[0])
+            return lambda value: tuple(item(part) for part in value)
+        items = [_reader(arg) for arg in args]
+        return lambda value: tuple(read(part) for read, part in zip(items, value, strict=True))
+    if is_dataclass(cls):
+        hints = get_type_hints(cls)
+        make: Callable[..., Any] = cls  # type: ignore[assignment]  # is_dataclass narrows it to an instance
+        readers = {field.name: _reader(hints[field.name]) for field in fields(cls)}
+        return lambda value: make(**{name: readers[name](part) for name, part in value.items()})
+    if cls is dt.datetime:
+        return dt.datetime.fromisoformat
+    return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: value

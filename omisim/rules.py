@@ -1,0 +1,117 @@
+"""The rules of the model: one row of `rules.toml` each, and `refuse`, the way to break off a call.
+
+A row holds the statement in our words, the error (a name of `errors.ERRORS`), the Details template, the fix, the
+evidence and the documentation page. The code names a rule's id at the one place that checks it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from string import Formatter
+from typing import TYPE_CHECKING, Any
+
+from omisim.errors import ERRORS, ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from omisim.errors import ErrorKind
+
+__all__ = ["GRADES", "Rule", "catalogue", "refuse", "rule"]
+
+GRADES: Mapping[str, str] = {
+    "documented": "the official documentation or API description says so",
+    "measured": "seen in recorded answers of the real cloud",
+    "tested": "asserted against the real cloud by functional tests in 2021",
+    "client": "coded into the official clients, which depend on it",
+    "inferred": "by analogy; a switch can change it",
+}
+LONGEST_FACT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the model.
+
+    `error` is a name of `errors.ERRORS` ("" where the rule describes and refuses nothing); `details` and `fix` are
+    templates over the facts of the call; `evidence` grades the rule, `error_evidence` its error.
+    """
+
+    id: str
+    says: str
+    error: str = ""
+    details: str = ""
+    fix: str = ""
+    evidence: str = "inferred"
+    error_evidence: str = ""
+    source: str = ""
+    ec2: str = ""
+
+    def details_for(self, facts: Mapping[str, Any]) -> str:
+        """Return the Details of a refusal: the row's template with this call's facts."""
+        return _filled(self.details or self.says, facts)
+
+    def explain(self, facts: Mapping[str, Any] | None = None, kind: ErrorKind | None = None) -> str:
+        """Return the rule as lines for a person, with the facts of one call where there is one."""
+        kind = kind or (ERRORS[self.error] if self.error else None)
+        lines = [f"{self.id}: {self.says}"]
+        if facts is not None:
+            lines.append(f"  Refused: {self.details_for(facts)}")
+            lines += [f"  {name} = {_short(value)}" for name, value in facts.items() if value is not None]
+        if self.fix:
+            lines.append(f"  Fix: {self.fix if facts is None else _filled(self.fix, facts)}")
+        if kind:
+            lines.append(f"  Error: HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})")
+        lines.append(f"  Evidence: {self.evidence_text}")
+        if self.ec2:
+            lines.append(f"  EC2: {self.ec2}")
+        if self.source:
+            lines.append(f"  Documentation: {self.source}")
+        return "\n".join(lines)
+
+    @property
+    def evidence_text(self) -> str:
+        """The grade of the rule, and of its error where that differs, in words."""
+        if self.error_evidence and self.error_evidence != self.evidence:
+            return f"rule {self.evidence} ({GRADES[self.evidence]}), error {self.error_evidence}"
+        return f"{self.evidence} ({GRADES[self.evidence]})"
+
+
+def refuse(rule_id: str, /, **facts: Any) -> ApiError:
+    """Make the refusal of a rule with the facts of this call, to be raised."""
+    return ApiError(rule(rule_id), facts)
+
+
+def rule(rule_id: str) -> Rule:
+    """Return the row of `rules.toml` with this id. Raises KeyError when there is none."""
+    return catalogue()[rule_id]
+
+
+@cache
+def catalogue() -> Mapping[str, Rule]:
+    """Return every row of `rules.toml`, in the order of the file."""
+    with files("omisim").joinpath("rules.toml").open("rb") as stream:
+        rows = tomllib.load(stream)
+    return {rule_id: _read(rule_id, row) for rule_id, row in rows.items()}
+
+
+def _read(rule_id: str, row: dict[str, Any]) -> Rule:
+    evidence = row.pop("evidence", "inferred")
+    if isinstance(evidence, dict):
+        row["error_evidence"] = evidence["error"]
+        evidence = evidence["rule"]
+    return Rule(id=rule_id, evidence=evidence, **row)
+
+
+def _filled(template: str, facts: Mapping[str, Any]) -> str:
+    names = [name for _, name, _, _ in Formatter().parse(template) if name]
+    return template.format(**{name: _short(facts.get(name)) for name in names})
+
+
+def _short(value: object) -> str:
+    """Spell a fact for a person, never longer than a line: a request may carry megabytes."""
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= LONGEST_FACT else f"{text[:LONGEST_FACT]}… ({len(text)} characters)"

@@ -1,0 +1,50 @@
+"""The session of a cloud: what no rollback undoes: request numbers, the journal of calls, warnings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+from omisim.errors import ApiError
+
+__all__ = ["CallRecord", "Session"]
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One call as the cloud got it.
+
+    `parameters` carry the API's names, whatever the door; `error` is the ApiError it was refused with, or None;
+    `account` is the caller's name, "" for a call that nobody signed.
+    """
+
+    action: str
+    account: str
+    parameters: dict[str, Any]
+    at: dt.datetime
+    request_id: str
+    error: ApiError | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+class Session:
+    """Counters and journals of one cloud that are never undone."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.calls: list[CallRecord] = []
+        self.calls_trimmed = 0
+        self.warnings: list[str] = []
+
+    @property
+    def call_position(self) -> int:
+        """The number of the next call."""
+        return self.calls_trimmed + len(self.calls)
+
+    def trim_calls(self, position: int) -> None:
+        """Forget the calls before this position."""
+        count = position - self.calls_trimmed
+        if count > 0:
+            del self.calls[:count]
+            self.calls_trimmed = position

@@ -1,0 +1,154 @@
+"""What a cloud is told when it is made, and the switches: the open questions of behaviour, with our answer to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Final
+
+from omisim.errors import ERRORS
+from omisim.lifecycle import LIFECYCLES, cells
+from omisim.model import Entity
+from omisim.rules import catalogue
+
+__all__ = ["SWITCHES", "Durations", "Settings", "Switch"]
+
+TIMINGS: Final = ("eager", "clock", "manual")
+AUTH_MODES: Final = ("strict", "lenient", "off")
+LARGEST_PAGE: Final = 1000
+Value = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """An open question of behaviour: what it decides, our answer, the other answers, and what is known."""
+
+    says: str
+    default: Value
+    others: tuple[Value, ...]
+    evidence: str
+
+
+SWITCHES: Mapping[str, Switch] = {
+    "copy_keeps_public": Switch(
+        "A copy of a public OMI is public too (OMI-038).", False, (True,), "documented: private; tested in 2021: public"
+    ),
+    "default_page_size": Switch(
+        "How many rows a read answers when ResultsPerPage is absent; 0: all (PAG-002).",
+        0,
+        (100,),
+        "measured: all; documented on several reads: 100",
+    ),
+    "hot_volume_update": Switch(
+        "UpdateVolume may change the size or the type of a volume of a running VM (VOL-046).",
+        True,
+        (False,),
+        "documented in 2026: yes; tested in 2021: refused",
+    ),
+    "snapshot_cut": Switch(
+        "When CreateSnapshot cuts the content: at the request or at the completion (SNP-008).",
+        "request",
+        ("completion",),
+        "documented: the point in time of the request; an official client: when completed",
+    ),
+    "start_running": Switch(
+        "StartVms on a running VM is refused, or does nothing (UNK-06).",
+        "refuse",
+        ("no-op",),
+        "measured in 2026: refused; tested in 2021: nothing happens",
+    ),
+}
+
+
+@dataclass(slots=True)
+class Settings:
+    """How one cloud behaves. Not part of its State: never undone, copied by a fork."""
+
+    seed: str
+    timing: str
+    auth: str
+    switches: dict[str, Value]
+    durations: Durations
+
+    @classmethod
+    def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Value] | None) -> Settings:
+        """Return the settings of a new cloud. Raises ValueError with the list of what is known."""
+        if timing not in TIMINGS:
+            raise ValueError(f"timing is one of {', '.join(TIMINGS)}; not {timing!r}")
+        if auth not in AUTH_MODES:
+            raise ValueError(f"auth is one of {', '.join(AUTH_MODES)}; not {auth!r}")
+        for name, value in (switches or {}).items():
+            _check_switch(name, value)
+        return cls(str(seed), timing, auth, dict(switches or {}), Durations())
+
+    def copy(self) -> Settings:
+        """Return an independent copy, for a fork."""
+        durations = Durations()
+        durations.update(self.durations)
+        return Settings(self.seed, self.timing, self.auth, dict(self.switches), durations)
+
+    def switch(self, name: str) -> Value:
+        """Return the answer to an open question."""
+        return self.switches.get(name, SWITCHES[name].default)
+
+
+class Durations(MutableMapping[str, float]):
+    """Seconds spent in transient states, by "<kind>.<state>", where they differ from the table's."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    def __getitem__(self, key: str) -> float:
+        """Return the seconds that were set for a state."""
+        return self._seconds[key]
+
+    def __setitem__(self, key: str, seconds: float) -> None:
+        """Set them. Raises ValueError for an unknown state, with the list, or for a negative duration."""
+        known = _transients()
+        if key not in known:
+            raise ValueError(f"{key!r} is no transient state; the known ones: {', '.join(known)}")
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"a duration is a number of seconds from 0 up, not {seconds!r}")
+        self._seconds[key] = float(seconds)
+
+    def __delitem__(self, key: str) -> None:
+        """Go back to the table's duration."""
+        del self._seconds[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Walk the states that were set."""
+        return iter(self._seconds)
+
+    def __len__(self) -> int:
+        """Return how many were set."""
+        return len(self._seconds)
+
+    def of(self, entity: Entity, state: str, event: str) -> float:
+        """Return the seconds this entity spends in this state."""
+        own = self._seconds.get(f"{entity.kind}.{state}")
+        if own is not None:
+            return own
+        after = LIFECYCLES[entity.kind].moves[state][event].after or 0.0
+        return after if isinstance(after, float | int) else after(entity)
+
+
+def _transients() -> list[str]:
+    return [
+        f"{kind}.{state}"
+        for kind, lifecycle in LIFECYCLES.items()
+        for state in lifecycle.moves
+        if lifecycle.by_itself(state)
+    ]
+
+
+def _check_switch(name: str, value: Value) -> None:
+    if name in SWITCHES:
+        choices = (SWITCHES[name].default, *SWITCHES[name].others)
+        free = name == "default_page_size" and type(value) is int and 0 <= value <= LARGEST_PAGE
+        if not free and not any(value == choice and type(value) is type(choice) for choice in choices):
+            raise ValueError(f"the switch {name} is one of {', '.join(map(repr, choices))}; not {value!r}")
+    elif name in catalogue() or any(rule.id == name for rule in cells()):
+        if value not in ERRORS:
+            raise ValueError(f"the switch {name} replaces the rule's error: {value!r} is no name of errors.ERRORS")
+    else:
+        raise ValueError(f"{name!r} is no switch; known: {', '.join(SWITCHES)}, or the id of a rule (see omisim rules)")

@@ -1,0 +1,1 @@
+"""The wires: bytes in, bytes out, without I/O."""

@@ -1,0 +1,143 @@
+"""The OAPI door: an HTTP request in, an HTTP response out, no I/O.
+
+In order (REQ-014): who calls, whether there is such an action and it is served, content type, JSON; then the call.
+The Region comes from the host name or from the path; a nameless host means the Region of the access key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from omisim.actions.registry import ACTIONS
+from omisim.catalog import catalog
+from omisim.dispatch import action_named
+from omisim.errors import ApiError
+from omisim.model import AccessKey, Account
+from omisim.rules import refuse
+from omisim.wire.http import Request, Response
+from omisim.wire.signature import check_date, parse, verify
+
+if TYPE_CHECKING:
+    from omisim.cloud import Cloud
+
+__all__ = ["handle"]
+
+_HOST = re.compile(r"api\.([a-z0-9-]+)\.outscale\.com(?::\d+)?", re.IGNORECASE)
+_PATH = re.compile(
+    r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]*)/*"
+)
+_CORS = {
+    "Access-Control-Allow-Methods": "GET, OPTIONS, POST",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Max-Age": "86400",
+}
+DEFAULT_REGION = "eu-west-2"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
+def handle(cloud: Cloud, request: Request, host_time: dt.datetime) -> Response:
+    """Answer one request. `host_time` is the host's UTC time: a signature's date may go by it (AUTH-007)."""
+    if request.method == "OPTIONS":
+        return Response(204, headers=_CORS)
+    found = _PATH.fullmatch(request.path)
+    name = found["action"] if found else request.path
+    account_id: str | None = None
+    try:
+        region = _region(request, found["region"] if found else None)
+        known = ACTIONS.get(name)
+        if known is None or not known.open:
+            account_id, region = _caller(cloud, request, region, host_time)
+        action_named(name)
+        if request.method != "POST":
+            raise refuse("REQ-002", action=f"{request.method} {request.path}")
+        answer = cloud._perform(name, account_id, region or DEFAULT_REGION, _parameters(request), wire=True)
+    except ApiError as error:
+        if not error.request_id:
+            cloud._note_refused(name, account_id, error)
+        return _refusal(error)
+    warnings = {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else {}
+    return _answer(200, answer.body(), warnings)
+
+
+def _region(request: Request, in_path: str | None) -> str | None:
+    """Return the Region that the request names, or None; refuse one that there is not."""
+    found = _HOST.fullmatch(request.host)
+    region = in_path or (found[1].lower() if found else None)
+    if region is not None and region not in catalog().regions:
+        raise refuse("REG-007", region=region, known=tuple(catalog().regions))
+    return region
+
+
+def _caller(cloud: Cloud, request: Request, region: str | None, host_time: dt.datetime) -> tuple[str, str]:
+    """Return the account that signed the request, and its Region, or refuse (AUTH-005 to AUTH-008)."""
+    mode = cloud._settings.auth
+    if request.headers.get("authorization", "").startswith("Basic "):
+        raise refuse("AUTH-004")
+    if mode == "off":
+        return _anybody(cloud, request, region)
+    signature = parse(request)
+    key: AccessKey | None = cloud._state.get("access_key", signature.access_key)
+    account = _owner(cloud, key)
+    if key is None or account is None or region not in (None, account.region):
+        raise refuse("AUTH-006", access_key=signature.access_key)
+    if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= cloud.now):
+        raise refuse("AUTH-008", access_key=signature.access_key)
+    if mode == "strict":
+        check_date(signature, (cloud.now, host_time))
+        verify(request, signature, key.secret_key)
+    return account.account_id, account.region
+
+
+def _owner(cloud: Cloud, key: AccessKey | None) -> Account | None:
+    account: Account | None = cloud._state.get("account", key.account_id) if key else None
+    return account
+
+
+def _anybody(cloud: Cloud, request: Request, region: str | None) -> tuple[str, str]:
+    """Return the account of the key where it is known, else the first account of the Region (AUTH-013)."""
+    credential = re.search(r"Credential=([^/,\s]+)/", request.headers.get("authorization", ""))
+    key: AccessKey | None = cloud._state.get("access_key", credential[1]) if credential else None
+    for other in cloud._state.rows("access_key").values() if key is None else (key,):
+        account = cloud._state.get("account", other.account_id)
+        if region in (None, account.region):
+            return account.account_id, account.region
+    raise refuse("AUTH-005", reason="this cloud has no account yet")
+
+
+def _parameters(request: Request) -> Mapping[str, Any]:
+    """Return the JSON object of the body; an empty body is an empty object (REQ-001, REQ-003, REQ-004)."""
+    if not request.body.strip():
+        return {}
+    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if content_type not in ("application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0"):
+        raise refuse("REQ-003", content_type=content_type)
+    try:
+        parameters = json.loads(request.body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise refuse("REQ-004", reason=str(error)) from None
+    if not isinstance(parameters, dict):
+        raise refuse("REQ-004", reason="it is JSON, but no object")
+    return parameters
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _answer(status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
+    content = _ENCODER.encode(body).encode()
+    return Response(
+        status, content, {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*", **headers}
+    )
+
+
+def _refusal(error: ApiError) -> Response:
+    body = {
+        "Errors": [{"Type": error.type, "Details": error.details, "Code": error.code}],
+        "ResponseContext": {"RequestId": error.request_id},
+    }
+    return _answer(error.status, body, {"X-Omisim-Rule": error.rule})
