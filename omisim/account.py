@@ -138,5 +138,5 @@ class Account:
         """Return a boto3 client of a service. None is served yet: object storage ("oos") comes first."""
         raise ValueError(f"no boto3 service is served yet (oos comes first, fcu later); not {service!r}")
 
-    def _answer(self, action: str, given: Mapping[str, Any], *, wire: bool) -> Answer:
+    def _answer(self, action: str, given: dict[str, Any], *, wire: bool) -> Answer:
         return self._cloud._perform(action, self.account_id, self.region, given, wire=wire)

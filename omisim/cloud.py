@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from functools import cache
 from threading import RLock
 from typing import Any
@@ -155,15 +154,13 @@ class Cloud:
 
     # --- calls
 
-    def _perform(
-        self, name: str, account_id: str | None, region: str, given: Mapping[str, Any], *, wire: bool
-    ) -> Answer:
+    def _perform(self, name: str, account_id: str | None, region: str, given: dict[str, Any], *, wire: bool) -> Answer:
         """Run one call from any door, and note it in the journal of calls."""
         with self._lock:
             request_id = self._next_request_id()
             self._transitions.apply_due()
             account = self._row_of(account_id)
-            parameters = dict(given) if wire else api_names(given)
+            parameters = given if wire else api_names(given)
             record = CallRecord(name, account.name if account else "", parameters, self._clock.now(), request_id)
             self._session.calls.append(record)
             try:
@@ -173,12 +170,13 @@ class Cloud:
                 record.error = error
                 error.request_id = request_id
                 raise
-            record.warnings.extend(answer.warnings)
+            record.warnings = answer.warnings
             self._session.warnings.extend(answer.warnings)
             if self._settings.timing == "eager":
                 self._transitions.run_transients()
             self._trim()
-            return replace(answer, request_id=request_id)
+            answer.request_id = request_id
+            return answer
 
     def _refusals(self, name: str, account_id: str, region: str, given: Mapping[str, Any]) -> list[ApiError]:
         """Return the refusals of a call that is not made."""

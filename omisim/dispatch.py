@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from omisim.actions import families
@@ -14,7 +14,7 @@ from omisim.actions.registry import ACTIONS, Action, not_served
 from omisim.clock import Clock
 from omisim.errors import ERRORS, ApiError
 from omisim.model import Account
-from omisim.plain import to_wire
+from omisim.plain import to_wire, wire_text
 from omisim.rules import refuse
 from omisim.settings import Settings
 from omisim.state import State, Tx
@@ -22,7 +22,7 @@ from omisim.state import State, Tx
 __all__ = ["Answer", "action_named", "dispatch", "families", "refusals"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a call answers: `value` for a typed caller, `body` for the wire. A dry run has no value."""
 
@@ -31,7 +31,7 @@ class Answer:
     warnings: tuple[str, ...]
     dry: bool = False
     next_page_token: str | None = None
-    request_id: str = field(default="", compare=False)
+    request_id: str = ""
 
     def body(self) -> dict[str, Any]:
         """Return the JSON answer, with its ResponseContext."""
@@ -41,6 +41,15 @@ class Answer:
         if self.next_page_token is not None:
             body["NextPageToken"] = self.next_page_token
         return body
+
+    def text(self) -> str:
+        """Return the same as JSON text."""
+        parts = [f'{{"ResponseContext":{{"RequestId":"{self.request_id}"}}']
+        if self.action.answer is not None and not self.dry:
+            parts.append(f'"{self.action.answer}":{wire_text(self.value)}')
+        if self.next_page_token is not None:
+            parts.append(f'"NextPageToken":"{self.next_page_token}"')
+        return ",".join(parts) + "}"
 
 
 def action_named(name: str) -> Action:
@@ -113,16 +122,14 @@ def refusals(
 
 def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) -> Answer:
     shape = action.shape
-    shape.unknown(given, "", wire, call.report)
-    values = shape.read(given, "", wire, call.report)
-    _stop_if_refused(call)
-    shape.missing(values, wire, call.report)
+    values = shape.parse(given, wire, call.report)
     dry = values.pop("dry_run", False)
     size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
     _stop_if_refused(call)
     if action.combinations is not None:
         action.combinations(call, values)
-    shape.malformed_ids(values, "", call.report)
+    if shape.with_ids:
+        shape.malformed_ids(values, "", call.report)
     _stop_if_refused(call)
     value = action.function(call, **values)
     next_token = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, TypeVar
 
 __all__ = ["FiltersImage", "FiltersKeypair", "FiltersProductType", "FiltersSnapshot", "FiltersSubregion", "FiltersTag"]
@@ -72,7 +73,7 @@ def _of_groups(name: str) -> Any:
     return of(lambda vm: tuple(getattr(group, name) for group in vm.security_groups))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersImage:
     """Filters of ReadImages."""
 
@@ -105,7 +106,7 @@ class FiltersImage:
     virtualization_types: Strings = of(lambda _: "hvm")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersSnapshot:
     """Filters of ReadSnapshots."""
 
@@ -129,7 +130,7 @@ class FiltersSnapshot:
     volume_sizes: Integers = of(lambda s: s.volume_size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersVolume:
     """Filters of ReadVolumes."""
 
@@ -151,7 +152,7 @@ class FiltersVolume:
     volume_types: Strings = of(lambda v: v.volume_type)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersVm:
     """Filters of ReadVms. NICs, Nets and Subnets are not served yet, so their filters match nothing."""
 
@@ -223,7 +224,7 @@ class FiltersVm:
     vm_types: Strings = of(lambda v: v.vm_type)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersVmsState:
     """Filters of ReadVmsState. There are no maintenance events, so their filters match nothing."""
 
@@ -236,7 +237,7 @@ class FiltersVmsState:
     vm_states: Strings = of(lambda v: v.vm_state)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersKeypair:
     """Filters of ReadKeypairs."""
 
@@ -249,7 +250,7 @@ class FiltersKeypair:
     tags: Strings = of(_tags)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersTag:
     """Filters of ReadTags."""
 
@@ -259,7 +260,7 @@ class FiltersTag:
     values: Strings = of(lambda t: t.value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersSubregion:
     """Filters of ReadSubregions."""
 
@@ -268,14 +269,14 @@ class FiltersSubregion:
     subregion_names: Strings = of(lambda s: s.subregion_name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersProductType:
     """Filters of ReadProductTypes."""
 
     product_type_ids: Strings = of(lambda p: p.product_type_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FiltersVmType:
     """Filters of ReadVmTypes."""
 
@@ -292,13 +293,15 @@ class FiltersVmType:
 
 def matching(entities: Iterable[E], filters: Any) -> tuple[E, ...]:
     """Return the entities that every given filter lets through, in their order."""
-    tests = [] if filters is None else _tests(filters)
+    given = () if filters is None else _declared(filters.__class__)
+    tests = [_test(how, wanted) for name, how in given if (wanted := getattr(filters, name)) is not None]
     return tuple(entity for entity in entities if all(test(entity) for test in tests))
 
 
-def _tests(filters: Any) -> list[Callable[[Any], bool]]:
-    given = ((f.metadata, getattr(filters, f.name)) for f in fields(filters))
-    return [_test(metadata, wanted) for metadata, wanted in given if wanted is not None]
+@cache
+def _declared(cls: type) -> tuple[tuple[str, Any], ...]:
+    """Return the filters of a class: their names and how each looks."""
+    return tuple((f.name, f.metadata) for f in fields(cls))
 
 
 def _test(metadata: Any, wanted: Any) -> Callable[[Any], bool]:

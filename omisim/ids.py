@@ -79,7 +79,7 @@ def secret_key(seed: str, number: int) -> str:
 
 def request_id(seed: str, number: int) -> str:
     """Return a lower-case UUID of version 4 (ID-014)."""
-    digits = token(seed, number, "request")
+    digits = blake2b(f"{seed}:{number}:request".encode(), digest_size=16).hexdigest()
     variant = "89ab"[int(digits[16], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 

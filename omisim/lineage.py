@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ class Lineage:
     """One resource in a tree: how it came from the one above it, and what came of it.
 
     `state` is the API's text, "deleted" for what is gone, "" for a kind without states. `parents` are the resources it
-    came from, each with theirs; they are filled in for the resource that was asked for, `children` all the way down.
-    A resource that stands in the tree already has `again` set, and no children there.
+    came from, the main one first, each with theirs, for the resource that was asked for. `children` came
+    of it, all the way down, each under its main parent.
     """
 
     kind: str
@@ -28,7 +28,6 @@ class Lineage:
     account: str
     state: str
     how: str = ""
-    again: bool = False
     parents: tuple[Lineage, ...] = ()
     children: tuple[Lineage, ...] = ()
 
@@ -41,7 +40,7 @@ class Lineage:
         label = f" {self.label}" if self.label else ""
         how = f"{self.how}: " if self.how else ""
         state = f", {self.state}" if self.state else ""
-        return f"{how}{self.kind} {self.id}{label} ({self.account}{state}{', see above' if self.again else ''})"
+        return f"{how}{self.kind} {self.id}{label} ({self.account}{state})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain JSON data."""
@@ -60,24 +59,19 @@ def lineage(state: State, resource_id: str) -> Lineage:
         raise ValueError(f"{resource_id} is nothing this cloud has had")
     below: dict[str, list[tuple[str, str]]] = {}
     for origin in state.rows("origin").values():
-        for number, (how, parent) in enumerate(origin.parents):
-            if number == 0 or how == "maps":
-                below.setdefault(parent, []).append((how, origin.id))
-    return _node(state, resource_id, "", below, set(), parents=True)
+        for how, parent in origin.parents[:1]:
+            below.setdefault(parent, []).append((how, origin.id))
+    return _node(state, resource_id, "", below, parents=True)
 
 
-def _node(
-    state: State, row_id: str, how: str, below: dict[str, list[tuple[str, str]]], seen: set[str], *, parents: bool
-) -> Lineage:
-    again = row_id in seen
-    seen.add(row_id)
+def _node(state: State, row_id: str, how: str, below: Mapping[str, list[tuple[str, str]]], *, parents: bool) -> Lineage:
     origin: Origin | None = state.get("origin", row_id)
     row = _row(state, row_id)
     kind = row.kind if row is not None else origin.kind if origin else ""
     owner = getattr(row, "account_id", None) or (origin.account_id if origin else "")
     account: Account | None = state.get("account", owner)
-    children = () if again else tuple(
-        _node(state, child, relation, below, seen, parents=False) for relation, child in below.get(row_id, [])
+    children = tuple(
+        _node(state, child, relation, below, parents=False) for relation, child in below.get(row_id, [])
     )  # fmt: skip
     above = origin.parents if parents and origin else ()
     return Lineage(
@@ -87,8 +81,7 @@ def _node(
         account=account.name if account else owner,
         state="deleted" if row is None else str(getattr(row, "state", "")),
         how=how,
-        again=again,
-        parents=tuple(_node(state, parent, relation, {}, set(), parents=True) for relation, parent in above),
+        parents=tuple(_node(state, parent, relation, {}, parents=True) for relation, parent in above),
         children=children,
     )
 

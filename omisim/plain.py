@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["api_name", "api_names", "from_plain", "iso", "snake_name", "to_plain", "to_wire"]
+__all__ = ["api_name", "api_names", "from_plain", "iso", "snake_name", "to_plain", "to_wire", "wire_text"]
+
+_JSON = frozenset({str, int, float, bool, NoneType})
 
 
 @cache
@@ -41,17 +44,33 @@ def api_names(value: Any) -> Any:
 
 def to_wire(value: Any) -> Any:
     """Return a value as the API answers it; fields that are None or internal are left out."""
-    if isinstance(value, str | int | float | NoneType):
-        return value.value if isinstance(value, StrEnum) else value
-    if isinstance(value, tuple):
+    cls = value.__class__
+    if cls in _JSON:
+        return value
+    if cls is tuple:
         return [to_wire(item) for item in value]
-    if isinstance(value, dt.datetime):
+    if cls is dt.datetime:
         return iso(value)
-    return {
-        name: to_wire(item)
-        for field, name in _wire_fields(value.__class__)
-        if (item := getattr(value, field)) is not None
-    }
+    if isinstance(value, StrEnum):
+        return value.value
+    wire = {}
+    for field, name in _wire_fields(cls):
+        item = getattr(value, field)
+        if item is not None:
+            wire[name] = item if item.__class__ in _JSON else to_wire(item)
+    return wire
+
+
+def wire_text(value: Any) -> str:
+    """Return `to_wire` of an answer as JSON text. Entities are frozen, so what one looks like is worked out once."""
+    if value.__class__ is tuple:
+        return f"[{','.join([_text(item) for item in value])}]"
+    return _text(value)
+
+
+@lru_cache(maxsize=8192)
+def _text(entity: Any) -> str:
+    return json.dumps(to_wire(entity), separators=(",", ":"))
 
 
 @cache
@@ -62,9 +81,8 @@ def _wire_fields(cls: Any) -> tuple[tuple[str, str], ...]:
 def to_plain(value: Any) -> Any:
     """Return a value for a dump: nothing is left out that `from_plain` could not put back."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: to_plain(item) for field in fields(value) if (item := getattr(value, field.name)) is not None
-        }
+        items = ((field, getattr(value, field.name)) for field in fields(value))
+        return {field.name: to_plain(item) for field, item in items if item is not None or field.default is not None}
     if isinstance(value, tuple):
         return [to_plain(item) for item in value]
     if isinstance(value, dt.datetime):

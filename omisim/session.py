@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from omisim.errors import ApiError
@@ -25,7 +25,7 @@ class CallRecord:
     at: dt.datetime
     request_id: str
     error: ApiError | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
 
 
 class Session:

@@ -94,9 +94,8 @@ class Call:
         """Return all entities of a kind in creation order, or those of the ids that exist."""
         if ids is None:
             return self.state.rows(cls.kind).values()
-        found = [row_id for row_id in dict.fromkeys(ids) if self.state.get(cls.kind, row_id) is not None]
-        found.sort(key=lambda row_id: self.state.order(cls.kind, row_id))
-        return [self.state.get(cls.kind, row_id) for row_id in found]
+        found = [row for row_id in dict.fromkeys(ids) if (row := self.state.get(cls.kind, row_id)) is not None]
+        return sorted(found, key=lambda row: self.state.order(cls.kind, row.id)) if len(found) > 1 else found
 
     # --- writing: never after a failed check
 

@@ -152,7 +152,7 @@ def _from_vm(
         "vm_initiated_shutdown_behavior": vm.vm_initiated_shutdown_behavior,
     }
     image = _new(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
-    _remember(call, image, ("made from", vm_id))
+    call.remember(image, name, ("made from", vm_id))
     if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: down for the cut, then up again
         call.move(vm, "stop", restarts=True, state_reason="Client.ApiGracefulShutdown")
     return image
@@ -161,7 +161,7 @@ def _from_vm(
 def _snapshot_of(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMappingImage:
     """Cut a new snapshot of a linked volume and map it as the volume is (OMI-061)."""
     volume: Volume = call.state.get("volume", link.volume_id)
-    snapshot = cut(call, volume, f"Created by CreateImage for {image_id}")
+    snapshot = cut(call, volume, f"Created by CreateImage for {image_id}", image_id=image_id)
     bsu = BsuToCreate(
         delete_on_vm_deletion=link.delete_on_vm_deletion,
         iops=volume.iops if volume.volume_type == "io1" else None,
@@ -198,7 +198,7 @@ def _copy(
         "vm_initiated_shutdown_behavior": source.vm_initiated_shutdown_behavior,
     }
     image = _new(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
-    _remember(call, image, ("copied from", source_id))
+    call.remember(image, name, ("copied from", source_id))
     return image
 
 
@@ -207,7 +207,7 @@ def _cloned(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> Bloc
     if mapping.bsu is None or mapping.bsu.snapshot_id is None:
         return mapping
     source: Snapshot = call.state.get("snapshot", mapping.bsu.snapshot_id)
-    snapshot = clone(call, source, f"Created by CreateImage for {image_id}")
+    snapshot = clone(call, source, f"Created by CreateImage for {image_id}", image_id=image_id)
     return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))
 
 
@@ -240,7 +240,8 @@ def _from_snapshots(
     _check_unique(call, name)
     modes = {"boot_modes": ("legacy",), "product_codes": codes or ("0001",)}
     image = _new(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
-    _remember(call, image)
+    snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
+    call.remember(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
     return image
 
 
@@ -288,11 +289,6 @@ def _new(
             **fields,
         )
     )
-
-
-def _remember(call: Call, image: Image, *parents: tuple[str, str]) -> None:
-    snapshots = [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu and m.bsu.snapshot_id]
-    call.remember(image, image.image_name, *parents, *(("maps", snapshot_id) for snapshot_id in snapshots))
 
 
 def _union(codes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

@@ -24,10 +24,12 @@ def page(
     """
     if size is not None and not 1 <= size <= MOST_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
+    size = size or default_size
+    if next_token is None and (not size or len(rows) <= size):
+        return rows, None
     mark = token(action, repr(filters))[:16]
     start = 0 if next_token is None else _start(next_token, mark)
-    size = size or default_size or (MOST_RESULTS if next_token else len(rows))
-    end = start + size
+    end = start + (size or MOST_RESULTS)
     more = _token(mark, end) if end < len(rows) else None
     return rows[start:end], more
 

@@ -24,15 +24,13 @@ __all__ = ["Field", "Problems", "Shape", "compile_signature"]
 # Go clients send these for an unset value (design: Doors)
 _ABSENT: Mapping[str, Any] = {"subnet_id": "", "user_data": "", "placement": {}}
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number", dt.datetime: "an ISO 8601 date"}
-Problems = Callable[[Exception], None]
-Read = Callable[[Any, str, bool, Problems], Any]  # value, path, wire, report
+UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
+Problems = list[tuple[int, Exception]]
+Read = Callable[[Any, str, bool, Problems], Any]  # value, path, wire, problems
+WRONG = object()  # stands for a value of a wrong type while the others are still looked at
 
 
-class Wrong:
-    """Stands for a value of a wrong type while the other parameters are still looked at."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Field:
     """One parameter: its name here, whether it is required, what ids it holds, and how its value is read."""
 
@@ -44,58 +42,58 @@ class Field:
     type: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shape:
     """An object of a request: its fields by the name a caller uses (the API's, or ours in a typed call)."""
 
     by_api_name: Mapping[str, Field]
     by_name: Mapping[str, Field]
+    required: tuple[Field, ...]
+    with_ids: tuple[Field, ...]  # the fields that are ids, or have some below
     cls: type | None = None
 
-    def unknown(self, given: Mapping[str, Any], path: str, wire: bool, report: Problems) -> None:
-        """Report every name that is not there, at any depth (REQ-008)."""
-        known = self.by_api_name if wire else self.by_name
-        for name, value in given.items():
-            field = known.get(name)
-            if field is None:
-                if value is None and wire:
-                    continue
-                report(_unknown(f"{path}{name}", name, known))
-            elif field.shape is not None:
-                _unknown_below(field.shape, value, f"{path}{name}", wire, report)
+    def parse(self, given: Mapping[str, Any], wire: bool, report: Callable[[Exception], None]) -> dict[str, Any]:
+        """Return the values by our names; report unknown names, then wrong types, then what is missing."""
+        problems: Problems = []
+        values = self.read(given, "", wire, problems)
+        if problems:
+            for _, problem in sorted(problems, key=lambda ranked: ranked[0]):
+                report(problem)
+        return values
 
-    def read(self, given: Mapping[str, Any], path: str, wire: bool, report: Problems) -> dict[str, Any]:
-        """Return the values by our names; report wrong types (REQ-009)."""
+    def read(self, given: Mapping[str, Any], path: str, wire: bool, problems: Problems) -> dict[str, Any]:
+        """Return the values by our names; add to the problems what is wrong, at any depth (REQ-008 to REQ-010)."""
         known = self.by_api_name if wire else self.by_name
         values: dict[str, Any] = {}
         for name, value in given.items():
             field = known.get(name)
-            if field is None or value is None or (field.name in _ABSENT and value == _ABSENT[field.name]):
-                continue
-            read = field.read(value, f"{path}{name}", wire, report)
-            if not isinstance(read, Wrong):
-                values[field.name] = read
-        return values
-
-    def missing(self, values: Mapping[str, Any], wire: bool, report: Problems) -> None:
-        """Report each required parameter that is absent, or an empty id (REQ-010)."""
-        for field in self.by_name.values():
-            value = values.get(field.name)
-            if field.required and (value is None or value == () or (value == "" and field.id)):
-                report(refuse("REQ-010", parameter=api_name(field.name) if wire else field.name))
-
-    def malformed_ids(self, values: Mapping[str, Any], path: str, report: Problems) -> None:
-        """Report the ids that cannot be ids of their kind (ID-015, ID-016), in the order of the signature."""
-        for name, field in self.by_name.items():
-            value = values.get(name)
             if value is None:
                 continue
+            if field is None:
+                problems.append((UNKNOWN, _unknown(f"{path}{name}", name, known)))
+            elif field.name not in _ABSENT or value != _ABSENT[field.name]:
+                read = field.read(value, f"{path}{name}", wire, problems)
+                values[field.name] = read
+        for field in self.required:
+            value = values.get(field.name)
+            if value is None or value == () or (value == "" and field.id):
+                name = api_name(field.name) if wire else field.name
+                problems.append((MISSING, refuse("REQ-010", parameter=f"{path}{name}")))
+        return values
+
+    def malformed_ids(self, values: Mapping[str, Any], path: str, report: Callable[[Exception], None]) -> None:
+        """Report the ids that cannot be ids of their kind (ID-015, ID-016), in the order of the signature."""
+        for field in self.with_ids:
+            value = values.get(field.name)
+            if value is None:
+                continue
+            below = f"{path}{api_name(field.name)}"
             for item in value if isinstance(value, tuple) else (value,):
                 if field.id is not None:
-                    _check_id(field.id, item, f"{path}{api_name(name)}", report)
-                elif field.shape is not None and is_dataclass(item):
-                    inner = {f.name: getattr(item, f.name) for f in fields(item)}
-                    field.shape.malformed_ids(inner, f"{path}{api_name(name)}.", report)
+                    _check_id(field.id, item, below, report)
+                elif field.shape is not None:
+                    inner = {f.name: getattr(item, f.name) for f in field.shape.with_ids}
+                    field.shape.malformed_ids(inner, f"{below}.", report)
 
 
 def compile_signature(function: Callable[..., Any], paged: bool) -> Shape:
@@ -111,6 +109,8 @@ def _shape(found: list[Field], cls: type | None, wire_only: tuple[Field, ...] = 
     return Shape(
         by_api_name={api_name(field.name): field for field in (*found, *wire_only)},
         by_name={field.name: field for field in found},
+        required=tuple(field for field in found if field.required),
+        with_ids=tuple(field for field in found if field.id or (field.shape and field.shape.with_ids)),
         cls=cls,
     )
 
@@ -157,10 +157,10 @@ def _reader(cls: Any, shape: Shape | None) -> Read:
         return _date
     accepted = (int, float) if cls is float else cls
 
-    def read(value: Any, path: str, _wire: bool, report: Problems) -> Any:
+    def read(value: Any, path: str, _wire: bool, problems: Problems) -> Any:
         if isinstance(value, accepted) and (cls is bool or not isinstance(value, bool)):
             return value
-        return _wrong(value, path, _NAMES[cls], report)
+        return _wrong(value, path, _NAMES[cls], problems)
 
     return read
 
@@ -169,47 +169,40 @@ def _object_reader(shape: Shape) -> Read:
     cls = shape.cls
     assert cls is not None
 
-    def read(value: Any, path: str, wire: bool, report: Problems) -> Any:
+    def read(value: Any, path: str, wire: bool, problems: Problems) -> Any:
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
-            return _wrong(value, path, "an object", report)
-        values = shape.read(value, f"{path}.", wire, report)
-        absent = [name for name, field in shape.by_name.items() if field.required and name not in values]
-        for name in absent:
-            report(refuse("REQ-010", parameter=f"{path}.{api_name(name) if wire else name}"))
-        return Wrong() if absent else cls(**values)
+            return _wrong(value, path, "an object", problems)
+        values = shape.read(value, f"{path}.", wire, problems)
+        return WRONG if problems else cls(**values)
 
     return read
 
 
 def _list_reader(element: Read) -> Read:
-    def read(value: Any, path: str, wire: bool, report: Problems) -> Any:
+    def read(value: Any, path: str, wire: bool, problems: Problems) -> Any:
         if not isinstance(value, list | tuple):
-            return _wrong(value, path, "a list", report)
-        items = [
-            element(item, f"{path}[{number}]", wire, report) for number, item in enumerate(value) if item is not None
-        ]
-        return tuple(item for item in items if not isinstance(item, Wrong))
+            return _wrong(value, path, "a list", problems)
+        return tuple(
+            [
+                element(item, f"{path}[{number}]", wire, problems)
+                for number, item in enumerate(value)
+                if item is not None
+            ]
+        )
 
     return read
 
 
-def _date(value: Any, path: str, _wire: bool, report: Problems) -> Any:
+def _date(value: Any, path: str, _wire: bool, problems: Problems) -> Any:
     if isinstance(value, dt.datetime):
         return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     try:
         at = dt.datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        return _wrong(value, path, _NAMES[dt.datetime], report)
+        return _wrong(value, path, _NAMES[dt.datetime], problems)
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
-
-
-def _unknown_below(shape: Shape, value: Any, path: str, wire: bool, report: Problems) -> None:
-    items = enumerate(value) if isinstance(value, list | tuple) else ((None, value),)
-    for number, item in items:
-        if isinstance(item, Mapping):
-            shape.unknown(item, f"{path}." if number is None else f"{path}[{number}].", wire, report)
 
 
 def _unknown(path: str, name: object, known: Mapping[str, Field]) -> Exception:
@@ -218,13 +211,13 @@ def _unknown(path: str, name: object, known: Mapping[str, Field]) -> Exception:
     return refuse("REQ-008", parameter=path, hint=hint, known=sorted(known))
 
 
-def _wrong(value: Any, path: str, expected: str, report: Problems) -> Wrong:
+def _wrong(value: Any, path: str, expected: str, problems: Problems) -> object:
     kind = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}.get(type(value), type(value).__name__)
-    report(refuse("REQ-009", parameter=path, expected=expected, given=kind))
-    return Wrong()
+    problems.append((TYPE, refuse("REQ-009", parameter=path, expected=expected, given=kind)))
+    return WRONG
 
 
-def _check_id(kind: Id, value: str, path: str, report: Problems) -> None:
+def _check_id(kind: Id, value: str, path: str, report: Callable[[Exception], None]) -> None:
     if not kind.has_prefix(value):
         report(refuse("ID-015", parameter=path, value=value, prefixes=kind.prefixes))
     elif not kind.well_formed(value):

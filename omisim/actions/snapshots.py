@@ -79,8 +79,13 @@ def unreachable(call: Call, file_location: str) -> Exception:
     return refuse("IMP-001", file_location=file_location)
 
 
-def cut(call: Call, volume: Volume, description: str, client_token: str | None = None) -> Snapshot:
-    """Create the snapshot of a volume: its content as it is now (SNP-008), its size as it is now (SNP-010)."""
+def cut(
+    call: Call, volume: Volume, description: str, client_token: str | None = None, *, image_id: str | None = None
+) -> Snapshot:
+    """Create the snapshot of a volume: its content as it is now (SNP-008), its size as it is now (SNP-010).
+
+    `image_id`: the OMI it is made for.
+    """
     check_quota(call, "snapshot_limit", "concurrent_snapshot_limit")
     snapshot = call.add(
         Snapshot(
@@ -95,10 +100,10 @@ def cut(call: Call, volume: Volume, description: str, client_token: str | None =
             volume_size=volume.size,
         )
     )
-    return _with_content(call, snapshot, volume.volume_id, "cut from")
+    return _with_content(call, snapshot, image_id, ("cut from", volume.volume_id))
 
 
-def clone(call: Call, source: Snapshot, description: str) -> Snapshot:
+def clone(call: Call, source: Snapshot, description: str, *, image_id: str | None = None) -> Snapshot:
     """Create a completed copy of a snapshot, owned by the caller (SNP-011, OMI-063)."""
     snapshot = call.add(
         Snapshot(
@@ -112,14 +117,15 @@ def clone(call: Call, source: Snapshot, description: str) -> Snapshot:
             volume_size=source.volume_size,
         )
     )
-    return _with_content(call, snapshot, source.snapshot_id, "copied from")
+    return _with_content(call, snapshot, image_id, ("copied from", source.snapshot_id))
 
 
-def _with_content(call: Call, snapshot: Snapshot, source_id: str, how: str) -> Snapshot:
-    content: Content | None = call.state.get("content", source_id)
+def _with_content(call: Call, snapshot: Snapshot, image_id: str | None, source: tuple[str, str]) -> Snapshot:
+    content: Content | None = call.state.get("content", source[1])
     if content is not None:
         call.tx.write("content", snapshot.snapshot_id, content)
-    call.remember(snapshot, snapshot.description, (how, source_id))
+    whole = [("part of", image_id)] if image_id else []
+    call.remember(snapshot, f"{snapshot.volume_size} GiB", *whole, source)
     return snapshot
 
 

@@ -43,10 +43,9 @@ class CloudAdapter(BaseAdapter):
 
     def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
         """Answer a request in process."""
-        url = urlsplit(request.url or "")
-        answered = _ask(
-            self._cloud, request.method or "", str(url.netloc), request.path_url, request.headers, request.body
-        )
+        host = (request.url or "").partition("//")[2].partition("/")[0]
+        names = dict(request.headers.lower_items())
+        answered = _ask(self._cloud, request.method or "", host, request.path_url, names, request.body)
         response = Response()
         response.status_code = answered.status
         response.headers = CaseInsensitiveDict(answered.headers)
@@ -60,10 +59,10 @@ class CloudAdapter(BaseAdapter):
         """Do nothing: there is no connection."""
 
 
-def _ask(cloud: Cloud, method: str, host: str, target: str, headers: Mapping[str, Any], body: Any) -> http.Response:
+def _ask(cloud: Cloud, method: str, host: str, target: str, headers: Mapping[str, str], body: Any) -> http.Response:
+    """Ask a cloud; `headers` are found by their names in lower case."""
     path, _, query = target.partition("?")
-    names = {name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in headers.items()}
-    request = http.Request(method.upper(), names.get("host", host), path, names, _bytes(body), query)
+    request = http.Request(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
     return oapi.handle(cloud, request, dt.datetime.now(dt.UTC))
 
 
@@ -120,7 +119,8 @@ def _urlopen(
     if service["service"].lower() != "api":
         raise NotServed(f"{method} https://{host}{path}: omisim does not serve {service['service']} hosts yet")
     netloc = target.netloc or (host if pool.port in (None, 80, 443) else f"{host}:{pool.port}")
-    answered = _ask(_STACK[next(reversed(_STACK))], method, netloc, path, headers or pool.headers or {}, body)
+    names = {str(k).lower(): v.decode() if isinstance(v, bytes) else v for k, v in (headers or pool.headers).items()}
+    answered = _ask(_STACK[next(reversed(_STACK))], method, netloc, path, names, body)
     return urllib3.HTTPResponse(
         body=BytesIO(answered.body),
         headers=dict(answered.headers) | {"Content-Length": str(len(answered.body))},

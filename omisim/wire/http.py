@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 __all__ = ["Request", "Response"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
-    """One HTTP request. Header names are in lower case; `host` as the client named it, maybe with a port."""
+    """One HTTP request.
+
+    Headers are found by their names in lower case; `host` is as the client named it, maybe with a port.
+    """
 
     method: str
     host: str
@@ -20,7 +23,7 @@ class Request:
     query: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
     """One HTTP response."""
 

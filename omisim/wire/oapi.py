@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from omisim.actions.registry import ACTIONS
@@ -36,18 +36,26 @@ _CORS = {
     "Access-Control-Max-Age": "86400",
 }
 DEFAULT_REGION = "eu-west-2"
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_JSON_TYPES = ("application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0")
+_HEADERS = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
 
 
 def handle(cloud: Cloud, request: Request, host_time: dt.datetime) -> Response:
     """Answer one request. `host_time` is the host's UTC time: a signature's date may go by it (AUTH-007)."""
     if request.method == "OPTIONS":
         return Response(204, headers=_CORS)
-    found = _PATH.fullmatch(request.path)
-    name = found["action"] if found else request.path
+    name, region = _route(request.host, request.path)
     account_id: str | None = None
     try:
-        region = _region(request, found["region"] if found else None)
+        if region is not None and region not in catalog().regions:
+            raise refuse("REG-007", region=region, known=tuple(catalog().regions))
         known = ACTIONS.get(name)
         if known is None or not known.open:
             account_id, region = _caller(cloud, request, region, host_time)
@@ -60,23 +68,21 @@ def handle(cloud: Cloud, request: Request, host_time: dt.datetime) -> Response:
             cloud._note_refused(name, account_id, error)
         return _refusal(error)
     warnings = {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else {}
-    return _answer(200, answer.body(), warnings)
+    return Response(200, answer.text().encode(), _HEADERS | warnings)
 
 
-def _region(request: Request, in_path: str | None) -> str | None:
-    """Return the Region that the request names, or None; refuse one that there is not."""
-    found = _HOST.fullmatch(request.host)
-    region = in_path or (found[1].lower() if found else None)
-    if region is not None and region not in catalog().regions:
-        raise refuse("REG-007", region=region, known=tuple(catalog().regions))
-    return region
+@lru_cache(maxsize=1024)
+def _route(host: str, path: str) -> tuple[str, str | None]:
+    """Return the action that a request names (a path that names none: as it is), and the Region, or None."""
+    in_path = _PATH.fullmatch(path)
+    in_host = _HOST.fullmatch(host)
+    region = (in_path and in_path["region"]) or (in_host[1].lower() if in_host else None)
+    return (in_path["action"] if in_path else path), region
 
 
 def _caller(cloud: Cloud, request: Request, region: str | None, host_time: dt.datetime) -> tuple[str, str]:
     """Return the account that signed the request, and its Region, or refuse (AUTH-005 to AUTH-008)."""
     mode = cloud._settings.auth
-    if request.headers.get("authorization", "").startswith("Basic "):
-        raise refuse("AUTH-004")
     if mode == "off":
         return _anybody(cloud, request, region)
     signature = parse(request)
@@ -108,15 +114,15 @@ def _anybody(cloud: Cloud, request: Request, region: str | None) -> tuple[str, s
     raise refuse("AUTH-005", reason="this cloud has no account yet")
 
 
-def _parameters(request: Request) -> Mapping[str, Any]:
+def _parameters(request: Request) -> dict[str, Any]:
     """Return the JSON object of the body; an empty body is an empty object (REQ-001, REQ-003, REQ-004)."""
-    if not request.body.strip():
+    if not request.body or request.body.isspace():
         return {}
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type not in ("application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0"):
+    content_type = request.headers.get("content-type", "application/json")
+    if not content_type.lower().startswith(_JSON_TYPES):
         raise refuse("REQ-003", content_type=content_type)
     try:
-        parameters = json.loads(request.body, parse_constant=_no_constant)
+        parameters = _DECODER.decode(request.body.decode())
     except (ValueError, RecursionError) as error:
         raise refuse("REQ-004", reason=str(error)) from None
     if not isinstance(parameters, dict):
@@ -124,20 +130,9 @@ def _parameters(request: Request) -> Mapping[str, Any]:
     return parameters
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _answer(status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
-    content = _ENCODER.encode(body).encode()
-    return Response(
-        status, content, {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*", **headers}
-    )
-
-
 def _refusal(error: ApiError) -> Response:
     body = {
         "Errors": [{"Type": error.type, "Details": error.details, "Code": error.code}],
         "ResponseContext": {"RequestId": error.request_id},
     }
-    return _answer(error.status, body, {"X-Omisim-Rule": error.rule})
+    return Response(error.status, json.dumps(body).encode(), _HEADERS | {"X-Omisim-Rule": error.rule})

@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from omisim.rules import refuse
 from omisim.wire.http import Request
@@ -26,17 +27,18 @@ _AUTHORIZATION = re.compile(
     r"SignedHeaders=(?P<headers>[^,\s]+)\s*,\s*"
     r"Signature=(?P<signature>[0-9a-f]{64})\s*"
 )
+_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _SLASHES = re.compile(r"/{2,}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Signature:
     """What a signed request says of itself."""
 
     algorithm: str
     access_key: str
     scope: tuple[str, str, str]  # date, Region, service
-    headers: tuple[str, ...]
+    headers: str  # the names of the signed headers, with semicolons between
     signature: str
     date: str
 
@@ -44,48 +46,70 @@ class Signature:
 def parse(request: Request) -> Signature:
     """Return the signature of a request, or refuse one that has none, or a garbled one (AUTH-005)."""
     header = request.headers.get("authorization", "")
-    found = _AUTHORIZATION.fullmatch(header.strip())
-    date = request.headers.get("x-osc-date") or request.headers.get("x-amz-date") or ""
-    if found is None or found["end"] != _DIALECTS[found["algorithm"]][1]:
-        raise refuse("AUTH-005", reason="there is no Authorization header" if not header else "it is garbled")
-    scope = (found["date"], found["region"], found["service"])
-    headers = tuple(found["headers"].split(";"))
-    return Signature(found["algorithm"], found["key"], scope, headers, found["signature"], date)
+    found = _AUTHORIZATION.fullmatch(header)
+    if found is None and header.startswith("Basic "):
+        raise refuse("AUTH-004")
+    if found is None:
+        raise refuse("AUTH-005", reason="it is garbled" if header else "there is no Authorization header")
+    algorithm, key, date, region, service, end, names, signature = found.groups()
+    if end != _DIALECTS[algorithm][1]:
+        raise refuse("AUTH-005", reason="it is garbled")
+    at = request.headers.get("x-osc-date") or request.headers.get("x-amz-date") or ""
+    return Signature(algorithm, key, (date, region, service), names, signature, at)
 
 
 def check_date(signature: Signature, clocks: Iterable[dt.datetime]) -> None:
     """Refuse a date that is not within 15 minutes of any of the clocks (AUTH-007)."""
-    try:
-        at = dt.datetime.strptime(signature.date, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
-    except ValueError:
-        raise refuse("AUTH-005", reason="X-Osc-Date or X-Amz-Date is missing or garbled") from None
-    if not any(abs(at - now) <= WINDOW for now in clocks):
+    at = _moment(signature.date)
+    if at is None:
+        raise refuse("AUTH-005", reason="X-Osc-Date or X-Amz-Date is missing or garbled")
+    if not any(-WINDOW <= at - now <= WINDOW for now in clocks):
         raise refuse("AUTH-007", date=signature.date)
+
+
+@lru_cache(maxsize=64)
+def _moment(date: str) -> dt.datetime | None:
+    """Return the time that a date header stands for, or None."""
+    found = _DATE.fullmatch(date)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = map(int, found.groups())
+    try:
+        return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
+    except ValueError:  # the 31st of February
+        return None
 
 
 def verify(request: Request, signature: Signature, secret_key: str) -> None:
     """Refuse a signature that is not the one of this request under this secret key (AUTH-006)."""
-    word, end = _DIALECTS[signature.algorithm]
     date, region, service = signature.scope
-    key = (word + secret_key).encode()
-    for part in (date, region, service, end):
-        key = hmac.digest(key, part.encode(), "sha256")
+    word, end = _DIALECTS[signature.algorithm]
+    key = _signing_key(word + secret_key, date, region, service, end)
     scope = f"{date}/{region}/{service}/{end}"
     payload = hashlib.sha256(request.body).hexdigest()
-    for path in dict.fromkeys((request.path, _SLASHES.sub("/", request.path))):
-        for host in dict.fromkeys((request.host, request.host.rpartition(":")[0] or request.host)):
-            canonical = _canonical(request, signature.headers, path, host, payload)
-            text = "\n".join((signature.algorithm, signature.date, scope, hashlib.sha256(canonical).hexdigest()))
+    for path in _spellings(request.path, _SLASHES.sub("/", request.path)):
+        for host in _spellings(request.host, request.host.partition(":")[0]):
+            canonical = hashlib.sha256(_canonical(request, signature.headers, path, host, payload)).hexdigest()
+            text = f"{signature.algorithm}\n{signature.date}\n{scope}\n{canonical}"
             mine = hmac.digest(key, text.encode(), "sha256").hex()
             if hmac.compare_digest(mine, signature.signature) and signature.date.startswith(date):
                 return
     raise refuse("AUTH-006/signature", access_key=signature.access_key)
 
 
-def _canonical(request: Request, names: tuple[str, ...], path: str, host: str, payload: str) -> bytes:
-    lines = [request.method, path or "/", request.query]
-    for name in names:
-        value = host if name == "host" else request.headers.get(name, "")
-        lines.append(f"{name}:{' '.join(value.split())}")
-    lines += ["", ";".join(names), payload]
-    return "\n".join(lines).encode()
+def _spellings(given: str, plain: str) -> tuple[str, ...]:
+    return (given,) if given == plain else (plain, given)
+
+
+@lru_cache(maxsize=256)
+def _signing_key(secret: str, *scope: str) -> bytes:
+    key = secret.encode()
+    for part in scope:
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+def _canonical(request: Request, names: str, path: str, host: str, payload: str) -> bytes:
+    headers = request.headers
+    values = [f"{n}:{host if n == 'host' else ' '.join(headers.get(n, '').split())}\n" for n in names.split(";")]
+    return f"{request.method}\n{path or '/'}\n{request.query}\n{''.join(values)}\n{names}\n{payload}".encode()

@@ -1,0 +1,102 @@
+"""What omisim adds to a call of the real SDK, as ratios measured in one run: `python benchmarks/sdk.py`.
+
+A *canned* adapter answers with ready bytes: what it costs is what the SDK and requests cost. Candidates take turns, and
+each figure is a median, so that a busy machine moves all of them alike.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+from typing import Any
+
+from requests import PreparedRequest, Response, Session
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+from omisim import Cloud
+
+ROUNDS, CALLS = 15, 200
+ADDED_LIMIT = 0.15  # of a canned call with requests' own defaults
+GATEWAY_LIMIT = 0.005  # seconds, after the first
+
+
+class Canned(BaseAdapter):
+    """Answers every request with the same bytes."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self._body = body
+
+    def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
+        """Answer a request."""
+        response = Response()
+        response.status_code = 200
+        response.headers = CaseInsensitiveDict({"Content-Type": "application/json"})
+        response._content = self._body
+        response.encoding = "utf-8"
+        response.url = request.url or ""
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Return the microseconds of one call, over many."""
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        call()
+    return (time.perf_counter() - start) / CALLS * 1e6
+
+
+def main() -> int:
+    """Print the figures; return 1 when one is over its limit."""
+    cloud = Cloud()
+    alice = cloud.account("alice")
+    volume = alice.create_volume(subregion_name="eu-west-2a", size=10)
+    start = time.perf_counter()
+    alice.gateway()
+    first = time.perf_counter() - start
+    gateways = [alice.gateway() for _ in range(3)]
+    plain, canned, ours = gateways
+    raw: dict[str, bytes] = {}
+
+    def keep(response: Response, *_args: Any, **_kwargs: Any) -> None:
+        raw["body"] = response.content
+
+    ours.call.session.hooks["response"] = [keep]
+    read = {"Filters": {"VolumeIds": [volume.volume_id]}}
+    ours.ReadVolumes(**read)
+    ours.call.session.hooks["response"] = []
+    plain.call.session = Session()  # requests' own defaults
+    for gateway in (plain, canned):
+        gateway.call.session.mount("https://", Canned(raw["body"]))
+    figures: dict[str, list[float]] = {"plain": [], "canned": [], "ours": []}
+    for _ in range(ROUNDS):
+        for name, gateway in (("plain", plain), ("canned", canned), ("ours", ours)):
+            figures[name].append(timed(partial(gateway.ReadVolumes, **read)))
+    start = time.perf_counter()
+    for _ in range(20):
+        alice.gateway()
+    later = (time.perf_counter() - start) / 20
+    cost = {name: median(values) for name, values in figures.items()}
+    added = median(o - c for o, c in zip(figures["ours"], figures["canned"], strict=True)) / cost["plain"]
+    core = median(timed(lambda: alice.call("ReadVolumes", **read)) for _ in range(ROUNDS))
+    print(f"ReadVolumes of one, canned, requests' defaults  {cost['plain']:8.1f} us  1.00")
+    print(
+        f"the gateway's session, canned                   {cost['canned']:8.1f} us  {cost['canned'] / cost['plain']:.2f}"
+    )
+    print(f"the gateway's session, omisim                   {cost['ours']:8.1f} us  {cost['ours'] / cost['plain']:.2f}")
+    print(f"what omisim adds                                            {added:.3f}  (limit {ADDED_LIMIT})")
+    print(f"Account.call alone                              {core:8.1f} us  {core / cost['plain']:.2f}")
+    print(f"Gateway(): the first {first:.2f} s, then {later * 1e3:.2f} ms  (limit {GATEWAY_LIMIT * 1e3:.0f} ms)")
+    return int(added > ADDED_LIMIT or later > GATEWAY_LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,9 @@
+"""`python -m omisim`."""
+
+from __future__ import annotations
+
+import sys
+
+from omisim.cli import main
+
+sys.exit(main())

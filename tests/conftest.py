@@ -1,0 +1,63 @@
+"""Fixtures of omisim's own tests, over those of its plugin."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from omisim import Account, Cloud
+from omisim.model import Image, Vm
+
+settings.register_profile("dev", max_examples=25, deadline=None)
+settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
+settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+SUBREGION = "eu-west-2a"
+
+
+@pytest.fixture(name="cloud")
+def _cloud(omi_cloud: Cloud) -> Cloud:
+    """A cloud in which every transient has run its course before the next call."""
+    return omi_cloud
+
+
+@pytest.fixture(name="alice")
+def _alice(omi_account: Account) -> Account:
+    return omi_account
+
+
+@pytest.fixture(name="bob")
+def _bob(cloud: Cloud) -> Account:
+    return cloud.account("bob")
+
+
+@pytest.fixture(name="ubuntu")
+def _ubuntu(alice: Account) -> Image:
+    """An official OMI with the code of Linux alone."""
+    return official(alice, "Ubuntu*")
+
+
+@pytest.fixture(name="vm")
+def _vm(alice: Account, ubuntu: Image) -> Vm:
+    """A VM of alice's, running by the next call."""
+    return alice.create_vms(image_id=ubuntu.image_id)[0]
+
+
+@pytest.fixture(name="golden")
+def _golden(alice: Account, vm: Vm) -> Image:
+    """An OMI of alice's, available by the next call."""
+    return alice.create_image(vm_id=vm.vm_id, image_name="golden")
+
+
+@pytest.fixture(name="slow")
+def _slow() -> Cloud:
+    """A cloud in which transients last, until its clock moves."""
+    return Cloud(timing="clock")
+
+
+def official(account: Account, name: str) -> Image:
+    """Return the first official OMI of this name."""
+    return account.read_images(filters={"account_aliases": ["Outscale"], "image_names": [name]})[0]

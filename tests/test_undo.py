@@ -1,0 +1,229 @@
+"""Undoing, forking, saving: what State is, and what it is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from conftest import SUBREGION
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omisim import Account, ApiError, Cloud
+from omisim.model import Image, Vm
+
+Step = Callable[[Account], object]
+
+
+def steps() -> st.SearchStrategy[list[Step]]:
+    """Sequences of calls that write, some of them refused."""
+
+    def attempt(step: Step) -> Step:
+        def attempted(account: Account) -> object:
+            try:
+                return step(account)
+            except ApiError:
+                return None
+
+        return attempted
+
+    choices: list[Step] = [
+        lambda a: a.create_volume(subregion_name=SUBREGION, size=5),
+        lambda a: a.create_vms(image_id=a.read_images()[0].image_id),
+        lambda a: a.create_snapshot(volume_id=a.read_volumes()[-1].volume_id),
+        lambda a: a.create_image(vm_id=a.read_vms()[0].vm_id, image_name=f"image {len(a.read_images())}"),
+        lambda a: a.delete_image(image_id=a.read_images()[-1].image_id),
+        lambda a: a.delete_volume(volume_id=a.read_volumes()[0].volume_id),
+        lambda a: a.delete_vms(vm_ids=[a.read_vms()[-1].vm_id]),
+        lambda a: a.stop_vms(vm_ids=[a.read_vms()[0].vm_id]),
+        lambda a: a.create_tags(
+            resource_ids=[a.read_volumes()[0].volume_id], tags=[{"key": "k", "value": str(len(a.read_tags()))}]
+        ),
+    ]
+
+    def guarded(step: Step) -> Step:
+        def run(account: Account) -> object:
+            try:
+                return step(account)
+            except IndexError:  # there is none yet
+                return None
+
+        return run
+
+    return st.lists(st.sampled_from([attempt(guarded(choice)) for choice in choices]), max_size=12)
+
+
+class TestSavepoint:
+    @given(before=steps(), inside=steps(), timing=st.sampled_from(["eager", "clock", "manual"]))
+    def test_undoes_everything_inside(self, before: list[Step], inside: list[Step], timing: str) -> None:
+        """After a savepoint the cloud equals what it was, whatever happened inside."""
+        cloud = Cloud(timing=timing)
+        alice = cloud.account("alice")
+        for step in before:
+            step(alice)
+        twin = cloud.fork()
+        with cloud.savepoint():
+            for step in inside:
+                step(alice)
+            cloud.advance(seconds=30)
+        assert cloud == twin
+        assert cloud.dump() == twin.dump()
+
+    def test_undoes_an_account_made_inside(self, cloud: Cloud) -> None:
+        """Accounts are State: one made inside is gone, and its handle says so."""
+        with cloud.savepoint():
+            carol = cloud.account("carol")
+        with pytest.raises(ValueError, match="does not exist"):
+            carol.read_volumes()
+
+    def test_keeps_the_session(self, cloud: Cloud, alice: Account) -> None:
+        """Calls are the session's, which is never undone."""
+        with cloud.savepoint():
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        assert [record.action for record in cloud.calls("CreateVolume")] == ["CreateVolume"]
+
+    def test_undoes_even_after_an_error(self, cloud: Cloud, alice: Account) -> None:
+        """An exception leaves through a savepoint, and the writes do not stay."""
+        def write_and_fail() -> None:
+            with cloud.savepoint():
+                alice.create_volume(subregion_name=SUBREGION, size=1)
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            write_and_fail()
+        assert alice.read_volumes() == ()
+
+
+class TestMarks:
+    def test_a_mark_can_be_used_twice(self, cloud: Cloud, alice: Account) -> None:
+        """Rolling back twice to one mark gives the same cloud twice."""
+        mark = cloud.mark()
+        found = []
+        for _ in range(2):
+            found.append(alice.create_volume(subregion_name=SUBREGION, size=1))
+            cloud.rollback(mark)
+        assert found[0] == found[1]
+
+    def test_a_mark_that_was_undone_is_refused(self, cloud: Cloud, alice: Account) -> None:
+        """A mark inside what was rolled back marks nothing any more."""
+        outer = cloud.mark()
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+        inner = cloud.mark()
+        cloud.rollback(outer)
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+        with pytest.raises(ValueError, match="undone"):
+            cloud.rollback(inner)
+
+    def test_a_mark_of_another_cloud_is_refused(self, cloud: Cloud) -> None:
+        """A mark belongs to its cloud."""
+        with pytest.raises(ValueError, match="not of this cloud"):
+            cloud.rollback(Cloud().mark())
+
+    def test_undoing_a_deletion_restores_the_order(self, cloud: Cloud, alice: Account) -> None:
+        """A volume that comes back comes back to its place in every list."""
+        volumes = [alice.create_volume(subregion_name=SUBREGION, size=1) for _ in range(3)]
+        with cloud.savepoint():
+            alice.delete_volume(volume_id=volumes[0].volume_id)
+        ids = [volume.volume_id for volume in alice.read_volumes()]
+        assert ids == [volume.volume_id for volume in volumes]
+
+    def test_a_live_mark_keeps_the_history(self) -> None:
+        """A bounded history still holds everything since a live mark."""
+        cloud = Cloud(history=3)
+        alice = cloud.account("alice")
+        mark = cloud.mark()
+        for _ in range(20):
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        assert len(cloud.calls()) == 20
+        cloud.rollback(mark)
+        assert alice.read_volumes() == ()
+
+    def test_history_is_bounded(self) -> None:
+        """Without a mark, `events` and `calls` hold as much as the history says."""
+        cloud = Cloud(history=5)
+        alice = cloud.account("alice")
+        for _ in range(50):
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        assert (len(cloud.calls()), len(cloud.events) <= 5) == (5, True)
+
+
+class TestRefusal:
+    def test_changes_nothing(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """A refused call leaves the cloud as it was."""
+        twin = cloud.fork()
+        with pytest.raises(ApiError):
+            alice.create_image(vm_id=cloud.timeline(golden.image_id)[0].id, image_name="golden")
+        assert cloud == twin
+
+    def test_late_in_a_call_undoes_its_writes(self, cloud: Cloud) -> None:
+        """A quota that is passed half-way through a call leaves nothing half-made. [QTA-019]"""
+        alice = cloud.account("alice", quotas={"snapshot_limit": 1})
+        vm = alice.create_vms(
+            image_id=alice.read_images()[0].image_id,
+            block_device_mappings=[{"device_name": "/dev/sdb", "bsu": {"volume_size": 1}}],
+        )[0]
+        twin = cloud.fork()
+        with pytest.raises(ApiError, match="10026"):
+            alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        assert cloud == twin
+
+
+class TestFork:
+    def test_is_independent_both_ways(self, cloud: Cloud, alice: Account) -> None:
+        """Neither a fork nor its original sees what the other writes afterwards."""
+        twin = cloud.fork()
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+        twin.account("alice").create_volume(subregion_name=SUBREGION, size=2)
+        assert [volume.size for volume in alice.read_volumes()] == [1]
+        assert [volume.size for volume in twin.account("alice").read_volumes()] == [2]
+
+    def test_has_its_own_clock_and_an_empty_session(self, cloud: Cloud, alice: Account) -> None:
+        """A fork starts at the same time with no calls."""
+        alice.read_volumes()
+        twin = cloud.fork()
+        twin.advance(seconds=5)
+        assert (twin.now - cloud.now).total_seconds() == 5
+        assert twin.calls() == ()
+
+    def test_gives_the_same_ids(self, cloud: Cloud, alice: Account) -> None:
+        """The same calls on two forks give the same answers."""
+        twin = cloud.fork()
+        made = [account.create_volume(subregion_name=SUBREGION, size=1) for account in (alice, twin.account("alice"))]
+        assert made[0] == made[1]
+        assert cloud == twin
+
+
+class TestDump:
+    @given(history=steps(), timing=st.sampled_from(["eager", "clock", "manual"]))
+    def test_loads_as_an_equal_cloud(self, history: list[Step], timing: str) -> None:
+        """load(dump(x)) equals x, through JSON text, and goes on alike."""
+        cloud = Cloud(timing=timing)
+        alice = cloud.account("alice")
+        for step in history:
+            step(alice)
+        copy = Cloud.load(json.loads(json.dumps(cloud.dump())))
+        assert copy == cloud
+        for either in (cloud, copy):
+            either.account("alice").create_volume(subregion_name=SUBREGION, size=3)
+            either.settle()
+        assert copy == cloud
+
+    @pytest.mark.parametrize("data", [{}, {"omisim": 99}, {"omisim": 1}, {"omisim": 1, "settings": 3}, []])
+    def test_refuses_anything_else(self, data: object) -> None:
+        """What no dump made is refused in one line."""
+        with pytest.raises(ValueError, match="dump"):
+            Cloud.load(data)  # type: ignore[arg-type]
+
+    def test_writes_only_what_differs_from_the_catalogue(self, cloud: Cloud) -> None:
+        """A fresh cloud dumps no rows."""
+        assert cloud.dump()["rows"] == {}
+
+
+class TestReset:
+    def test_gives_the_cloud_as_it_was_made(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """After a reset the cloud equals a new one, clock and all."""
+        cloud.advance(seconds=10)
+        cloud.reset()
+        assert cloud == Cloud()
+        assert cloud.calls() == ()
