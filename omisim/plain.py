@@ -111,7 +111,9 @@ def _reader(cls: Any) -> Callable[[Any], Any]:
         hints = get_type_hints(cls)
         make: Callable[..., Any] = cls  # type: ignore[assignment]  # is_dataclass narrows it to an instance
         readers = {field.name: _reader(hints[field.name]) for field in fields(cls)}
-        return lambda value: make(**{name: readers[name](part) for name, part in value.items()})
+        return lambda value: make(
+            **{name: None if part is None else readers[name](part) for name, part in value.items()}
+        )
     if cls is dt.datetime:
         return dt.datetime.fromisoformat
     return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: value

@@ -85,6 +85,7 @@ class TestSavepoint:
 
     def test_undoes_even_after_an_error(self, cloud: Cloud, alice: Account) -> None:
         """An exception leaves through a savepoint, and the writes do not stay."""
+
         def write_and_fail() -> None:
             with cloud.savepoint():
                 alice.create_volume(subregion_name=SUBREGION, size=1)

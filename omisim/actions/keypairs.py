@@ -53,7 +53,7 @@ def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = No
 def _imported(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
     """Return a public key that is brought along, or refuse what is none (KEY-003)."""
     try:
-        return ssh_keys.parse(base64.b64decode(public_key, validate=True).decode())
+        return ssh_keys.parse(base64.b64decode(public_key, validate=True).decode(errors="replace"))
     except binascii.Error:
         call.report(refuse("KEY-003", reason="it is not Base64"))
     except ValueError as error:

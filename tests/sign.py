@@ -1,0 +1,46 @@
+"""A signer of requests, written from the documentation alone, to hold omisim's verification against."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+
+from omisim import Account
+from omisim.wire.http import Request
+
+
+def signed(
+    account: Account,
+    path: str,
+    body: bytes = b"{}",
+    *,
+    host: str = "api.eu-west-2.outscale.com",
+    signed_host: str | None = None,
+    dialect: str = "OSC",
+    at: dt.datetime | None = None,
+    region: str = "eu-west-2",
+    service: str = "api",
+    secret_key: str | None = None,
+    names: str = "content-type;host;x-{}-date",
+) -> Request:
+    """Return a signed POST. `at` defaults to the start of a ManualClock; `names`: which headers are signed."""
+    word, prefix = (f"{dialect}4", "osc" if dialect == "OSC" else "amz")
+    end = f"{dialect.lower()}4_request"
+    stamp = (at or dt.datetime(2026, 1, 1, tzinfo=dt.UTC)).strftime("%Y%m%dT%H%M%SZ")
+    headers = {"content-type": "application/json", f"x-{prefix}-date": stamp, "accept": "*/*", "host": host}
+    known = headers | {"host": signed_host or host}
+    listed = sorted(names.format(prefix).split(";"))
+    lines = "".join(f"{name}:{known[name]}\n" for name in listed)
+    canonical = "\n".join(("POST", path, "", lines, ";".join(listed), hashlib.sha256(body).hexdigest()))
+    scope = f"{stamp[:8]}/{region}/{service}/{end}"
+    text = "\n".join((f"{word}-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
+    key = (word + (secret_key or account.secret_key)).encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    credential = f"{account.access_key}/{scope}"
+    headers["authorization"] = (
+        f"{word}-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(listed)}, Signature={signature}"
+    )
+    return Request("POST", host, path, headers, body)

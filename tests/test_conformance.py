@@ -1,0 +1,140 @@
+"""omisim against the official description of the API that osc-sdk-python ships: nothing missing, nothing more."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import osc_sdk_python
+import pytest
+import yaml
+
+from omisim import Account, Cloud
+from omisim.actions.registry import ACTIONS, Action, not_served
+from omisim.actions.schema import Field, Shape
+from omisim.demo import play
+from omisim.dispatch import Answer
+
+DESCRIPTION = Path(osc_sdk_python.__file__).parent / "resources" / "outscale.yaml"
+
+
+@cache
+def description() -> dict[str, Any]:
+    """Return the official description."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    data: dict[str, Any] = yaml.load(DESCRIPTION.read_text(), Loader=loader)
+    return data
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return a schema by its name."""
+    found: dict[str, Any] = description()["components"]["schemas"][name]
+    return found
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference."""
+    return schema(part["$ref"].rpartition("/")[2]) if "$ref" in part else part
+
+
+def official(part: dict[str, Any]) -> str:
+    """Spell a type of the description."""
+    part = resolved(part)
+    if "oneOf" in part or part.get("format") in ("date-time", "date"):
+        return "datetime"
+    if part["type"] == "array":
+        return f"[{official(part['items'])}]"
+    return {"string": "str", "integer": "int", "boolean": "bool", "number": "float", "object": "object"}[part["type"]]
+
+
+def ours(field: Field, part: dict[str, Any]) -> str:
+    """Spell the type of a parameter as omisim reads it."""
+    base = "object" if field.shape else field.type.__name__
+    return f"[{base}]" if resolved(part).get("type") == "array" else base
+
+
+def compare(shape: Shape, properties: dict[str, Any], path: str) -> list[str]:
+    """Return every difference between a shape of ours and an official object."""
+    found = [f"{path}{name}: not official" for name in shape.by_api_name.keys() - properties.keys()]
+    found += [f"{path}{name}: missing" for name in properties.keys() - shape.by_api_name.keys()]
+    for name in shape.by_api_name.keys() & properties.keys():
+        field, part = shape.by_api_name[name], properties[name]
+        if ours(field, part) != official(part):
+            found.append(f"{path}{name}: {ours(field, part)}, officially {official(part)}")
+        elif field.shape:
+            part = resolved(part)
+            inner = resolved(part["items"]) if part["type"] == "array" else part
+            found += compare(field.shape, inner["properties"], f"{path}{name}.")
+    return found
+
+
+def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
+    """Return every way in which an answer is not what the description says."""
+    part = resolved(part)
+    kind = part.get("type", "object")
+    types = {"string": str, "integer": int, "boolean": bool, "number": (int, float), "array": list, "object": dict}
+    if "oneOf" not in part and not isinstance(value, types[kind]):
+        return [f"{path}: {value!r} is no {kind}"]
+    if kind == "array":
+        return [fault for item in value for fault in faults(item, part["items"], f"{path}[]")]
+    if kind == "object" and isinstance(value, dict):
+        known = part["properties"]
+        unknown = [f"{path}.{name}: not official" for name in value.keys() - known.keys()]
+        return unknown + [f for n, v in value.items() if n in known for f in faults(v, known[n], f"{path}.{n}")]
+    if "enum" in part and value not in part["enum"]:
+        return [f"{path}: {value!r} is none of {part['enum']}"]
+    return []
+
+
+class TestActions:
+    def test_served_and_not_are_the_official_ones(self) -> None:
+        """Each official action is served, or refused with a reason; no other is known."""
+        names = {path.strip("/") for path in description()["paths"]}
+        assert set(ACTIONS) | set(not_served()) == names
+        assert not set(ACTIONS) & set(not_served())
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_take_the_official_parameters(self, action: Action) -> None:
+        """A signature has exactly the official parameters and types, at any depth."""
+        assert compare(action.shape, schema(f"{action.name}Request")["properties"], "") == []
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_require_what_is_officially_required(self, action: Action) -> None:
+        """A parameter without a default is a required one, and the other way round."""
+        required = {name for name, field in action.shape.by_api_name.items() if field.required}
+        assert required == set(schema(f"{action.name}Request").get("required", []))
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_answer_under_the_official_key(self, action: Action) -> None:
+        """The key of an answer, and the pages, are the official ones."""
+        keys = set(schema(f"{action.name}Response")["properties"]) - {"ResponseContext"}
+        mine = {action.answer} if action.answer else set()
+        assert keys == mine | ({"NextPageToken"} if action.paged else set())
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_are_open_where_the_description_says_so(self, action: Action) -> None:
+        """An action without security is open to everybody. [AUTH-011]"""
+        assert action.open == (description()["paths"][f"/{action.name}"]["post"].get("security") == [])
+
+
+class TestAnswers:
+    def test_of_a_whole_story_are_what_the_description_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every answer of the demo validates against its official schema."""
+        seen: list[tuple[str, dict[str, Any]]] = []
+        text = Answer.text
+        monkeypatch.setattr(Answer, "text", lambda self: seen.append((self.action.name, self.body())) or text(self))
+        play()
+        assert len(seen) > 20
+        assert [f for name, body in seen for f in faults(body, schema(f"{name}Response"), name)] == []
+
+    def test_of_every_read_are_what_the_description_says(self, cloud: Cloud, alice: Account, golden: object) -> None:
+        """Every read of a cloud with one of each validates against its official schema."""
+        alice.create_keypair(keypair_name="k")
+        alice.create_tags(resource_ids=[alice.read_vms()[0].vm_id], tags=[{"key": "a", "value": "b"}])
+        for name in (name for name in ACTIONS if name.startswith("Read")):
+            body = alice.call(name)
+            assert faults(body, schema(f"{name}Response"), name) == []
+            key = ACTIONS[name].answer
+            assert key is not None
+            assert body[key], name

@@ -1,0 +1,173 @@
+"""The real SDK: a Gateway of an account, and clients that omisim did not make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from unittest import mock
+
+import osc_sdk_python
+import pytest
+import requests
+import urllib3
+from freezegun import freeze_time
+from osc_sdk_python import Gateway
+from osc_sdk_python.outscale_gateway import ActionNotExists, ParameterNotValid
+from requests import HTTPError
+
+from omisim import Account, ApiError, Cloud
+from omisim.intercept.http import NotServed
+from omisim.model import Image
+
+
+@pytest.fixture(autouse=True)
+def _no_environment() -> Iterator[None]:
+    """Keep the machine's own configuration out of the SDK."""
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith("OSC_")]:
+            del os.environ[name]
+        yield
+
+
+def own_gateway(account: Account, **changes: str) -> Gateway:
+    """Make a Gateway as a user's code would, parsing its description once for all these tests."""
+    gateway = account.gateway()
+    profile = osc_sdk_python.credentials.Profile(
+        access_key=changes.get("access_key", account.access_key),
+        secret_key=changes.get("secret_key", account.secret_key),
+        protocol="https",
+        region=account.region,
+    )
+    gateway.call.profile = profile
+    gateway.call.session = requests.Session()
+    return gateway
+
+
+class TestGateway:
+    def test_is_the_sdks_own(self, alice: Account) -> None:
+        """What the fixture hands out is the SDK's class, unmodified."""
+        assert type(alice.gateway()) is osc_sdk_python.Gateway
+
+    def test_reaches_the_cloud(self, omi_gateway: Gateway, alice: Account) -> None:
+        """A call of the SDK is answered by the cloud, over a verified signature."""
+        assert omi_gateway.ReadAccounts()["Accounts"][0]["AccountId"] == alice.account_id
+
+    def test_raises_the_sdks_own_error(self, omi_gateway: Gateway) -> None:
+        """A refusal is the SDK's HTTPError, with the API's code and the broken rule."""
+        with pytest.raises(HTTPError, match="code = 5023") as refused:
+            omi_gateway.DeleteImage(ImageId="ami-00000000")
+        assert refused.value.response is not None
+        assert refused.value.response.headers["X-Omisim-Rule"] == "OMI-122"
+
+    def test_checks_parameters_itself(self, omi_gateway: Gateway) -> None:
+        """Nothing of the SDK is replaced: it still checks names before it sends."""
+        with pytest.raises(ParameterNotValid):
+            omi_gateway.ReadVms(Foo=1)
+        with pytest.raises(ActionNotExists):
+            omi_gateway.ReadEverything()
+
+    def test_has_no_limiter(self, cloud: Cloud, omi_gateway: Gateway) -> None:
+        """A hundred calls do not wait for five a second."""
+        with mock.patch("time.sleep", side_effect=AssertionError("it waits")):
+            for _ in range(100):
+                omi_gateway.ReadVms()
+        assert len(cloud.calls("ReadVms")) == 100
+
+    def test_is_signed_for_its_own_account(self, cloud: Cloud, alice: Account, bob: Account, golden: Image) -> None:
+        """Two gateways are two accounts."""
+        assert bob.gateway().ReadImages(Filters={"ImageIds": [golden.image_id]})["Images"] == []
+
+    def test_ignores_the_machines_configuration(self, alice: Account) -> None:
+        """Variables of the machine do not lead a Gateway out of the cloud."""
+        os.environ.update(OSC_CONFIG_FILE="/nowhere", OSC_ENDPOINT_API="https://example.com", OSC_LOGIN="x")
+        assert alice.gateway().ReadAccounts()["Accounts"][0]["AccountId"] == alice.account_id
+        assert os.environ["OSC_CONFIG_FILE"] == "/nowhere"
+
+    @pytest.mark.parametrize("date", ["2015-01-01", "2060-01-01"])
+    def test_works_under_frozen_time(self, date: str) -> None:
+        """A frozen client signs with the frozen time, and the door takes the host's time too. [AUTH-007]"""
+        with freeze_time(date):
+            assert Cloud().account("alice").gateway().ReadVms()["Vms"] == []
+
+    def test_leaves_the_sdk_as_it_was(self, alice: Account) -> None:
+        """The memory of the SDK's parsers is put on for the making of a Gateway only."""
+        before = Gateway._convert
+        alice.gateway()
+        assert Gateway._convert is before
+
+
+class TestIntercept:
+    def test_reaches_a_client_that_the_user_made(self, cloud: Cloud, alice: Account) -> None:
+        """A Gateway that omisim did not make reaches the cloud while it intercepts."""
+        with cloud.intercept():
+            found = own_gateway(alice).ReadAccounts()["Accounts"]
+        assert found[0]["AccountId"] == alice.account_id
+
+    def test_refuses_a_wrong_secret_key(self, cloud: Cloud, alice: Account) -> None:
+        """The signature is verified as outside. [AUTH-006]"""
+        with cloud.intercept(), pytest.raises(HTTPError, match="status = 401, code = 1"):
+            own_gateway(alice, secret_key="X" * 40).ReadVms()
+
+    def test_refuses_an_unknown_access_key(self, cloud: Cloud, alice: Account) -> None:
+        """A key that was never given out is refused. [AUTH-006]"""
+        with cloud.intercept(), pytest.raises(HTTPError, match="code = 4120"):
+            own_gateway(alice, access_key="A" * 20).ReadVms()
+
+    def test_reaches_urllib3(self, cloud: Cloud) -> None:
+        """What sends by urllib3 alone is answered too."""
+        with cloud.intercept():
+            answer = urllib3.PoolManager().request("POST", "https://api.eu-west-2.outscale.com/api/v1/ReadRegions")
+        assert answer.json()["Regions"][0]["RegionName"] == "eu-west-2"
+
+    def test_asks_the_innermost_cloud_alone(self, cloud: Cloud, alice: Account) -> None:
+        """Nothing falls through to an outer cloud."""
+        other = Cloud(seed="other")
+        with cloud.intercept(), other.intercept(), pytest.raises(HTTPError, match="code = 4120"):
+            own_gateway(alice).ReadVms()
+
+    def test_can_be_left_out_of_order(self, cloud: Cloud, alice: Account) -> None:
+        """Contexts may end in any order; the innermost that is left answers."""
+        first, second = cloud.intercept(), Cloud(seed="other").intercept()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        with pytest.raises(HTTPError, match="code = 4120"):
+            own_gateway(alice).ReadVms()
+        second.__exit__(None, None, None)
+
+    def test_twice_of_equal_clouds_are_two(self, alice: Account, cloud: Cloud) -> None:
+        """Equal clouds are not the same cloud."""
+        twin = cloud.fork()
+        with cloud.intercept(), twin.intercept():
+            own_gateway(alice).ReadVms()
+        assert (len(cloud.calls("ReadVms")), len(twin.calls("ReadVms"))) == (0, 1)
+
+    def test_puts_urllib3_back(self, cloud: Cloud) -> None:
+        """After the last context nothing is patched."""
+        before = urllib3.HTTPConnectionPool.urlopen
+        with cloud.intercept():
+            assert urllib3.HTTPConnectionPool.urlopen is not before
+        assert urllib3.HTTPConnectionPool.urlopen is before
+
+    def test_lets_other_hosts_pass(self, cloud: Cloud) -> None:
+        """A host that is not OUTSCALE's goes where it always went."""
+        with cloud.intercept(), pytest.raises(requests.ConnectionError):
+            requests.get("http://127.0.0.1:9/", timeout=1)
+
+    def test_refuses_outscale_hosts_that_are_not_served(self, cloud: Cloud) -> None:
+        """A request for another service never leaves for the real cloud."""
+        with cloud.intercept(), pytest.raises(NotServed, match="does not serve fcu"):
+            requests.post("https://fcu.eu-west-2.outscale.com/", timeout=1)
+
+
+def test_gateway_and_typed_calls_agree(cloud: Cloud, alice: Account) -> None:
+    """Two equal clouds stay equal when one is driven by the SDK and the other by typed calls."""
+    twin = cloud.fork()
+    gateway, typed = alice.gateway(), twin.account("alice")
+    gateway.CreateVolume(SubregionName="eu-west-2a", Size=3)
+    typed.create_volume(subregion_name="eu-west-2a", size=3)
+    with pytest.raises(HTTPError):
+        gateway.CreateVolume(SubregionName="eu-west-2a", Size=-3)
+    with pytest.raises(ApiError):
+        typed.create_volume(subregion_name="eu-west-2a", size=-3)
+    assert cloud == twin
