@@ -88,10 +88,8 @@ def main() -> int:
     added = median(o - c for o, c in zip(figures["ours"], figures["canned"], strict=True)) / cost["plain"]
     core = median(timed(lambda: alice.call("ReadVolumes", **read)) for _ in range(ROUNDS))
     print(f"ReadVolumes of one, canned, requests' defaults  {cost['plain']:8.1f} us  1.00")
-    print(
-        f"the gateway's session, canned                   {cost['canned']:8.1f} us  {cost['canned'] / cost['plain']:.2f}"
-    )
-    print(f"the gateway's session, omisim                   {cost['ours']:8.1f} us  {cost['ours'] / cost['plain']:.2f}")
+    for name, what in (("canned", "canned"), ("ours", "omisim")):
+        print(f"the gateway's session, {what}                   {cost[name]:8.1f} us  {cost[name] / cost['plain']:.2f}")
     print(f"what omisim adds                                            {added:.3f}  (limit {ADDED_LIMIT})")
     print(f"Account.call alone                              {core:8.1f} us  {core / cost['plain']:.2f}")
     print(f"Gateway(): the first {first:.2f} s, then {later * 1e3:.2f} ms  (limit {GATEWAY_LIMIT * 1e3:.0f} ms)")

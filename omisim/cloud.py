@@ -179,15 +179,19 @@ class Cloud:
             return answer
 
     def _refusals(self, name: str, account_id: str, region: str, given: Mapping[str, Any]) -> list[ApiError]:
-        """Return the refusals of a call that is not made."""
+        """Return the refusals of a call that is not made; what is due is applied for it, and undone with it."""
         with self._lock:
-            self._transitions.apply_due()
-            account = self._row_of(account_id)
+            position = self._state.position
             try:
+                with self._transitions.without_failures():
+                    self._transitions.apply_due()
+                account = self._row_of(account_id)
                 action = action_named(name)
+                return refusals(self._state, self._settings, self._clock, action, account, region, given, wire=True)
             except ApiError as error:
                 return [error]
-            return refusals(self._state, self._settings, self._clock, action, account, region, given, wire=True)
+            finally:
+                self._state.undo_to(position)
 
     def _note_refused(self, name: str, account_id: str | None, error: ApiError) -> None:
         """Note a call that a door refused before it came to its parameters."""

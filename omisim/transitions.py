@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +86,15 @@ class Transitions:
     def _waiting(self, snapshot_id: str) -> list[Image]:
         images = self._state.found("image", "snapshot", snapshot_id)
         return [image for image in images if image.state is ImageState.PENDING]
+
+    @contextmanager
+    def without_failures(self) -> Iterator[None]:
+        """Put ordered failures aside for a look ahead that is undone."""
+        aside, self.failures = self.failures, []
+        try:
+            yield
+        finally:
+            self.failures = aside
 
     # --- by hand
 

@@ -48,7 +48,7 @@ class TestPublicNames:
     def test_of_typed_methods_take_parameters_by_name(self, alice: Account) -> None:
         """A positional parameter is a mistake in the caller's code."""
         with pytest.raises(TypeError, match="by name"):
-            alice.delete_volume("vol-00000000")  # type: ignore[call-arg, misc]
+            alice.delete_volume("vol-00000000")  # type: ignore[call-arg]
 
     def test_mistyped_in_a_typed_call_are_refused_with_a_hint(self, alice: Account) -> None:
         """A mistyped parameter of a typed call is refused by name. [REQ-008]"""

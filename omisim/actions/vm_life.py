@@ -107,9 +107,13 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
     for vm in vms:
         call.may(vm)
     reason = "" if force_stop else "Client.ApiGracefulShutdown"
-    return _moved(
-        call, vms, lambda vm: call.move(vm, "stop", state_reason=reason) if vm.state is VmState.RUNNING else vm
-    )
+
+    def stop(vm: Vm) -> Vm:
+        if vm.state is VmState.RUNNING:
+            return call.move(vm, "stop", state_reason=reason)
+        return call.put(replace(vm, restarts=False))  # one that CreateImage takes down does not come up again
+
+    return _moved(call, vms, stop)
 
 
 @action("RebootVms")
