@@ -61,7 +61,7 @@ class TestCatalogue:
         """Every row is enforced: one rule, one address."""
         assert set(catalogue()) - set(named_in_code()) == set()
 
-    @pytest.mark.parametrize("rule", catalogue().values(), ids=lambda rule: rule.id)
+    @pytest.mark.parametrize("rule", list(catalogue().values()), ids=lambda rule: rule.id)
     def test_rows_are_complete(self, rule: Rule) -> None:
         """A row has a statement, an error of the table, Details, known grades and a documentation page."""
         assert rule.says.endswith(".")
@@ -71,7 +71,7 @@ class TestCatalogue:
         assert rule.error_evidence in {"", *GRADES}
         assert rule.source.startswith("https://docs.outscale.com/")
 
-    @pytest.mark.parametrize(("file", "rule_id", "facts"), call_sites())
+    @pytest.mark.parametrize(("file", "rule_id", "facts"), list(call_sites()))
     def test_templates_find_their_facts(self, file: str, rule_id: str, facts: set[str]) -> None:
         """Each place that refuses gives the facts that the rule's templates ask for."""
         assert fields_of(catalogue()[rule_id]) <= facts, file
@@ -95,7 +95,7 @@ class TestErrors:
         codes = [kind.code for kind in ERRORS.values()]
         assert len(set(codes)) == len(codes)
 
-    @pytest.mark.parametrize("kind", ERRORS.values(), ids=lambda kind: kind.name)
+    @pytest.mark.parametrize("kind", list(ERRORS.values()), ids=lambda kind: kind.name)
     def test_keep_the_ranges_that_clients_go_by(self, kind: object) -> None:
         """5xxx is 400 InvalidResource, 6xxx and 9xxx are 409, 10xxx are quotas. [QTA-018]"""
         number, status, name = int(kind.code), kind.status, kind.type  # type: ignore[attr-defined]
