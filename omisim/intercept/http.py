@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import urllib3
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
-from requests.structures import CaseInsensitiveDict
 
 from omisim.wire import http, oapi
 
@@ -48,7 +47,8 @@ class CloudAdapter(BaseAdapter):
         answered = _ask(self._cloud, request.method or "", host, request.path_url, names, request.body)
         response = Response()
         response.status_code = answered.status
-        response.headers = CaseInsensitiveDict(answered.headers)
+        for name, value in answered.headers.items():
+            response.headers[name] = value
         response._content = answered.body
         response.encoding = "utf-8"
         response.url = request.url or ""

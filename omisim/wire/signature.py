@@ -93,7 +93,9 @@ def verify(request: Request, signature: Signature, secret_key: str) -> None:
         for host in _spellings(request.host, request.host.partition(":")[0]):
             canonical = hashlib.sha256(_canonical(request, signature.headers, path, host, payload)).hexdigest()
             text = f"{signature.algorithm}\n{signature.date}\n{scope}\n{canonical}"
-            mine = hmac.digest(key, text.encode(), "sha256").hex()
+            keyed = key.copy()
+            keyed.update(text.encode())
+            mine = keyed.hexdigest()
             if hmac.compare_digest(mine, signature.signature) and signature.date.startswith(date):
                 return
     raise refuse("AUTH-006/signature", access_key=signature.access_key)
@@ -104,11 +106,11 @@ def _spellings(given: str, plain: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _signing_key(secret: str, *scope: str) -> bytes:
+def _signing_key(secret: str, *scope: str) -> hmac.HMAC:
     key = secret.encode()
     for part in scope:
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    return hmac.new(key, digestmod="sha256")
 
 
 def _canonical(request: Request, names: str, path: str, host: str, payload: str) -> bytes:
