@@ -18,9 +18,13 @@ from omisim.clock import EPOCH, Clock, ManualClock
 from omisim.dispatch import Answer, action_named, dispatch, refusals
 from omisim.dump import dumped, loaded
 from omisim.errors import ApiError
+from omisim.faults import Faults
 from omisim.lineage import Lineage, lineage
-from omisim.model import ENTITIES, AccessKey, Content, Volume
+from omisim.looking import Difference, differences, who_can
+from omisim.marketplace import Marketplace
+from omisim.model import ENTITIES, AccessKey, Content, Image, Volume
 from omisim.model import Account as AccountRow
+from omisim.official import Images, adopt, named_images, retire
 from omisim.plain import api_names
 from omisim.session import CallRecord, Session
 from omisim.settings import Durations, Settings, Value
@@ -152,6 +156,36 @@ class Cloud:
         tx.add(key)
         return row
 
+    # --- the platform's OMIs
+
+    @property
+    def images(self) -> Images:
+        """The official OMIs: `cloud.images.official("debian")`."""
+        return Images(lambda: self._state)
+
+    @property
+    def marketplace(self) -> Marketplace:
+        """The OUTSCALE Marketplace: publish, subscribe, activate, new_version, unpublish."""
+        return Marketplace(lambda: self._state, self._writing)
+
+    def adopt(self, image_id: str, region: str = DEFAULT_REGION, like: str = "Ubuntu") -> Image:
+        """Let an OMI of this id exist, public and official, so that code which names it can run.
+
+        It has the disks and product codes of the newest official OMI `like` this. One that exists already is returned
+        as it is. Raises ValueError for what is no id of an OMI.
+        """
+        with self._writing("adopt") as tx:
+            return adopt(tx, image_id, region, like)
+
+    def allow_unknown_images(self, *, allow: bool = True) -> None:
+        """Adopt every OMI id that a CreateVms, CreateImage or ReadImages names and that this cloud never had."""
+        self._settings.unknown_images = allow
+
+    def retire(self, image_id: str) -> None:
+        """Remove an OMI as its owner would; VMs and copies made from it go on. Raises ValueError for an unknown one."""
+        with self._writing("retire") as tx:
+            retire(tx, image_id)
+
     # --- calls
 
     def _perform(self, name: str, account_id: str | None, region: str, given: dict[str, Any], *, wire: bool) -> Answer:
@@ -163,10 +197,16 @@ class Cloud:
             parameters = given if wire else api_names(given)
             record = CallRecord(name, account.name if account else "", parameters, self._clock.now(), request_id)
             self._session.calls.append(record)
+            position = self._state.position
             try:
                 action = action_named(name)
+                fault = self._session.faults.take(name)
+                if fault is not None and not fault.after_effect:
+                    raise fault.refusal()
+                self._adopt_named(action.name, region, given)
                 answer = dispatch(self._state, self._settings, self._clock, action, account, region, given, wire=wire)
             except ApiError as error:
+                self._state.undo_to(position)
                 record.error = error
                 error.request_id = request_id
                 raise
@@ -175,6 +215,10 @@ class Cloud:
             if self._settings.timing == "eager":
                 self._transitions.run_transients()
             self._trim()
+            if fault is not None:
+                record.error = fault.refusal()
+                record.error.request_id = request_id
+                raise record.error
             answer.request_id = request_id
             return answer
 
@@ -187,6 +231,7 @@ class Cloud:
                     self._transitions.apply_due()
                 account = self._row_of(account_id)
                 action = action_named(name)
+                self._adopt_named(action.name, region, given)
                 return refusals(self._state, self._settings, self._clock, action, account, region, given, wire=True)
             except ApiError as error:
                 return [error]
@@ -258,6 +303,11 @@ class Cloud:
         """Let a resource fail now. For a pending OMI: one of its snapshots. Raises ValueError when it cannot."""
         with self._lock:
             self._transitions.fail(resource_id, comment)
+
+    @property
+    def faults(self) -> Faults:
+        """Calls that are to be refused on order: `faults.add("CreateSnapshot", times=2, status=503)`."""
+        return self._session.faults
 
     def fail_next(self, kind: str, id: str | None = None, comment: str = "") -> None:  # noqa: A002 - the users' name
         """Let the next transition of a kind (or of one resource) end in its failure state. Set it before the call."""
@@ -336,6 +386,19 @@ class Cloud:
         with self._lock:
             return lineage(self._state, resource_id)
 
+    def diff(self, other: Cloud) -> tuple[Difference, ...]:
+        """Return the rows in which another cloud differs from this one; none for a fork that nothing happened to."""
+        with self._lock:
+            return tuple(differences(self._state, other._state))
+
+    def who_can(self, image_id: str) -> dict[str, tuple[str, ...]]:
+        """Return what each account may do with an OMI: read, launch, copy, export, modify, delete.
+
+        Accounts that may do nothing are left out. Raises ValueError for an OMI that is not there.
+        """
+        with self._lock:
+            return who_can(self._state, image_id)
+
     def write(self, volume_id: str, path: str, text: str) -> None:
         """Write a file on a volume, as a guest would. Raises ValueError when there is no such volume."""
         with self._lock:
@@ -386,6 +449,25 @@ class Cloud:
         return intercepted(self)
 
     # --- inside
+
+    @contextmanager
+    def _writing(self, cause: str) -> Iterator[Tx]:
+        """Write from Python, as a call would: all of it or nothing."""
+        with self._lock:
+            self._transitions.apply_due()
+            position = self._state.position
+            try:
+                yield self._tx(cause)
+            except BaseException:
+                self._state.undo_to(position)
+                raise
+            if self._settings.timing == "eager":
+                self._transitions.run_transients()
+
+    def _adopt_named(self, action: str, region: str, given: Mapping[str, Any]) -> None:
+        if self._settings.unknown_images and action in ("CreateVms", "CreateImage", "ReadImages"):
+            for image_id in tuple(named_images(self._state, given)):
+                adopt(self._tx("adopt"), image_id, region, "Ubuntu")
 
     def _tx(self, cause: str) -> Tx:
         return Tx(self._state, self._settings, EFFECTS, self._clock.now(), cause)

@@ -14,6 +14,7 @@ from omisim.actions.registry import ACTIONS, Action, not_served
 from omisim.clock import Clock
 from omisim.errors import ERRORS, ApiError
 from omisim.model import Account
+from omisim.near import near
 from omisim.plain import to_wire, wire_text
 from omisim.rules import refuse
 from omisim.settings import Settings
@@ -83,7 +84,7 @@ def dispatch(
         answer = _run(call, action, given, wire=wire)
     except ApiError as error:
         state.undo_to(position)
-        raise _answered(error, settings) from None
+        raise _answered(call, error) from None
     except BaseException:
         state.undo_to(position)
         raise
@@ -117,7 +118,7 @@ def refusals(
         pass
     finally:
         state.undo_to(position)
-    return [_answered(error, settings) for error in call.refusals]
+    return [_answered(call, error) for error in call.refusals]
 
 
 def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) -> Answer:
@@ -144,7 +145,9 @@ def _stop_if_refused(call: Call) -> None:
         raise Stop
 
 
-def _answered(error: ApiError, settings: Settings) -> ApiError:
-    """Return a refusal with the error that a switch puts in place of its rule's."""
-    name = settings.switches.get(error.rule)
-    return error if name is None else error.replaced(ERRORS[str(name)])
+def _answered(call: Call, error: ApiError) -> ApiError:
+    """Return a refusal as it is answered: with the ids near an unknown one, and a switch's error for its rule's."""
+    name = call.tx.settings.switches.get(error.rule)
+    answered = error if name is None else error.replaced(ERRORS[str(name)])
+    answered.near = near(call, error) if call.has_account else ()
+    return answered

@@ -26,6 +26,7 @@ def dumped(state: State, settings: Settings, clock: Clock, history: int, first: 
             "auth": settings.auth,
             "switches": dict(settings.switches),
             "durations": dict(settings.durations),
+            "unknown_images": settings.unknown_images,
             "history": history,
         },
         "clock": {"kind": "system" if isinstance(clock, SystemClock) else "manual", "now": clock.now().isoformat()},
@@ -54,6 +55,7 @@ def loaded(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, Stat
         said = data["settings"]
         settings = Settings.checked(said["seed"], said["timing"], said["auth"], said["switches"])
         settings.durations.update(said["durations"])
+        settings.unknown_images = bool(said["unknown_images"])
         rows = {
             kind: {row_id: (order, from_plain(ROWS[kind], row)) for row_id, (order, row) in saved.items()}
             for kind, saved in data["rows"].items()

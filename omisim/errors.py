@@ -230,13 +230,15 @@ class ApiError(Exception):
         self.facts = dict(facts)
         self.details = rule.details_for(facts)
         self.request_id = ""  # of the call it refused
+        self.near: tuple[str, ...] = ()  # ids like an unknown one, among what the caller may see
         self._row = rule
         self._kind = kind
         super().__init__(f"{self.status} {self.code} {self.type} ({self.rule}): {self.details}")
 
     def explain(self) -> str:
         """Say why, in lines: the rule, the facts of this call, the fix, the evidence and the documentation page."""
-        return self._row.explain(self.facts, self._kind)
+        text = self._row.explain(self.facts, self._kind)
+        return f"{text}\n  Near it: {', '.join(self.near)}" if self.near else text
 
     def replaced(self, kind: ErrorKind) -> ApiError:
         """Return the same refusal answered with another error (the switch `{rule id: error name}`)."""

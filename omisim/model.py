@@ -586,6 +586,33 @@ class VmStates:
     vm_state: VmState
 
 
+@dataclass(frozen=True, slots=True)
+class ProductVersion:
+    """One version of a Marketplace product in one Region: the platform's copy."""
+
+    number: int
+    region: str
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketplaceProduct(Entity):
+    """A product of the Marketplace: who sells it how, its versions, and which accounts have access (MKT-001)."""
+
+    kind: ClassVar[str] = "product"
+    key: ClassVar[str] = "product_code"
+
+    account_id: str
+    active: tuple[str, ...] = ()
+    latest: int = 0
+    offer: str
+    product_code: str
+    regions: tuple[str, ...]
+    seller: str
+    subscribers: tuple[str, ...] = ()
+    versions: tuple[ProductVersion, ...] = ()
+
+
 # --- what the cloud remembers beside its entities
 
 
@@ -638,4 +665,5 @@ ENTITIES: tuple[type[Entity], ...] = (
     VolumeLink,
     VolumeUpdateTask,
     Vm,
+    MarketplaceProduct,
 )

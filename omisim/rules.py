@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from omisim.errors import ErrorKind
 
-__all__ = ["GRADES", "Rule", "catalogue", "refuse", "rule"]
+__all__ = ["GRADES", "KINDS", "Rule", "catalogue", "proofs", "refuse", "rule"]
 
 GRADES: Mapping[str, str] = {
     "documented": "the official documentation or API description says so",
@@ -29,6 +29,40 @@ GRADES: Mapping[str, str] = {
     "client": "coded into the official clients, which depend on it",
     "inferred": "by analogy; a switch can change it",
 }
+# the first letters of a rule's id → the kind of thing it is about
+KINDS: Mapping[str, str] = {
+    "ACC": "account",
+    "AK": "access_key",
+    "AUTH": "request",
+    "BDM": "vm",
+    "CAT": "catalogue",
+    "EXP": "export",
+    "FLD": "answer",
+    "FLT": "filter",
+    "ID": "id",
+    "IMP": "import",
+    "KEY": "keypair",
+    "LIC": "licence",
+    "LNK": "volume_link",
+    "MAN": "import",
+    "MKT": "marketplace",
+    "OMI": "image",
+    "OOS": "object storage",
+    "PAG": "page",
+    "QTA": "quota",
+    "REG": "region",
+    "REQ": "request",
+    "ROAD": "image",
+    "SHR": "sharing",
+    "SNP": "snapshot",
+    "TAG": "tag",
+    "THR": "request",
+    "UNK": "open question",
+    "VM": "vm",
+    "VMT": "vm",
+    "VOL": "volume",
+}
+_STATES = {"IXT": "image_export", "OMI": "image", "SNP": "snapshot", "VM": "vm", "VOL": "volume"}  # ST-VM-1
 LONGEST_FACT = 200
 
 
@@ -37,7 +71,8 @@ class Rule:
     """One rule of the model.
 
     `error` is a name of `errors.ERRORS` ("" where the rule describes and refuses nothing); `details` and `fix` are
-    templates over the facts of the call; `evidence` grades the rule, `error_evidence` its error.
+    templates over the facts of the call; `evidence` grades the rule, `error_evidence` its error. `out`: why the rule is
+    not modelled, where it is not. `switch`: the name of the switch that answers the question it leaves open.
     """
 
     id: str
@@ -49,6 +84,24 @@ class Rule:
     error_evidence: str = ""
     source: str = ""
     ec2: str = ""
+    out: str = ""
+    switch: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The kind of thing the rule is about."""
+        if "/" in self.id and self.id[0].islower():
+            return self.id.partition("/")[0]
+        family, _, rest = self.id.partition("-")
+        return _STATES[rest.partition("-")[0]] if family == "ST" else KINDS[family]
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The actions the rule is about, in lower case: the one its page documents, or its cell's."""
+        if "/" in self.id and self.id[0].islower():
+            return (self.id.split("/")[1].partition(" ")[0].lower(),)
+        _, _, anchor = self.source.partition("api.html#")
+        return (anchor,) if anchor else ()
 
     def details_for(self, facts: Mapping[str, Any]) -> str:
         """Return the Details of a refusal: the row's template with this call's facts."""
@@ -57,7 +110,9 @@ class Rule:
     def explain(self, facts: Mapping[str, Any] | None = None, kind: ErrorKind | None = None) -> str:
         """Return the rule as lines for a person, with the facts of one call where there is one."""
         kind = kind or (ERRORS[self.error] if self.error else None)
-        lines = [f"{self.id}: {self.says}"]
+        lines = [f"{self.id}: {self.says or 'not modelled'}"]
+        if self.out:
+            lines.append(f"  Not modelled: {self.out}")
         if facts is not None:
             lines.append(f"  Refused: {self.details_for(facts)}")
             lines += [f"  {name} = {_short(value)}" for name, value in facts.items() if value is not None]
@@ -65,7 +120,10 @@ class Rule:
             lines.append(f"  Fix: {self.fix if facts is None else _filled(self.fix, facts)}")
         if kind:
             lines.append(f"  Error: HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})")
-        lines.append(f"  Evidence: {self.evidence_text}")
+        if self.says:
+            lines.append(f"  Evidence: {self.evidence_text}")
+        if self.switch:
+            lines.append(f"  Switch: Cloud(switches={{{self.switch!r}: ...}})")
         if self.ec2:
             lines.append(f"  EC2: {self.ec2}")
         if self.source:
@@ -96,6 +154,13 @@ def catalogue() -> Mapping[str, Rule]:
     with files("omisim").joinpath("rules.toml").open("rb") as stream:
         rows = tomllib.load(stream)
     return {rule_id: _read(rule_id, row) for rule_id, row in rows.items()}
+
+
+@cache
+def proofs() -> Mapping[str, tuple[str, ...]]:
+    """Return the tests that prove each rule, by its id. Generated from the tests by tests/proofs.py."""
+    with files("omisim").joinpath("proofs.toml").open("rb") as stream:
+        return {rule_id: tuple(tests) for rule_id, tests in tomllib.load(stream).items()}
 
 
 def _read(rule_id: str, row: dict[str, Any]) -> Rule:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omisim.errors import ApiError
+from omisim.faults import Faults
 
 __all__ = ["CallRecord", "Session"]
 
@@ -36,6 +37,7 @@ class Session:
         self.calls: list[CallRecord] = []
         self.calls_trimmed = 0
         self.warnings: list[str] = []
+        self.faults = Faults()
 
     @property
     def call_position(self) -> int:

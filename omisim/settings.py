@@ -69,6 +69,7 @@ class Settings:
     auth: str
     switches: dict[str, Value]
     durations: Durations
+    unknown_images: bool = False  # adopt every OMI id that a call names
 
     @classmethod
     def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Value] | None) -> Settings:
@@ -85,7 +86,7 @@ class Settings:
         """Return an independent copy, for a fork."""
         durations = Durations()
         durations.update(self.durations)
-        return Settings(self.seed, self.timing, self.auth, dict(self.switches), durations)
+        return Settings(self.seed, self.timing, self.auth, dict(self.switches), durations, self.unknown_images)
 
     def switch(self, name: str) -> Value:
         """Return the answer to an open question."""

@@ -48,6 +48,11 @@ class Call:
         assert self._account is not None, f"{self.action} is open to everybody"
         return self._account
 
+    @property
+    def has_account(self) -> bool:
+        """Whether somebody signed the call; nobody has to sign an action that is open to everybody."""
+        return self._account is not None
+
     def switch(self, name: str) -> Value:
         """Return this cloud's answer to an open question of behaviour."""
         return self.tx.settings.switch(name)
