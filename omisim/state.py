@@ -139,7 +139,7 @@ class Table:
 def _reindex(
     found: dict[object, tuple[str, ...]], row_id: str, old: tuple[object, ...], new: tuple[object, ...]
 ) -> None:
-    for key in old:
+    for key in dict.fromkeys(old):
         rest = tuple(other for other in found[key] if other != row_id)
         if rest:
             found[key] = rest

@@ -21,6 +21,10 @@ def proofs() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(TESTS.glob("test_*.py")):
         for parent in ast.walk(ast.parse(path.read_text())):
+            if isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "Case":
+                rule_id = ast.literal_eval(parent.args[0])
+                tests = found.setdefault(rule_id, [])
+                tests += [name for name in [f"tests/{path.name}, case {rule_id}"] if name not in tests]
             for node in getattr(parent, "body", ()) if isinstance(parent, ast.Module | ast.ClassDef) else ():
                 if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                     inside = f"{parent.name}::" if isinstance(parent, ast.ClassDef) else ""

@@ -118,7 +118,8 @@ class Laws(RuleBasedStateMachine):
         """What an account reads is its own, shared with it or public in its Region. [OMI-081, SNP-021, REG-001]"""
         for account in self.accounts:
             me = account.account_id
-            assert {row.account_id for row in (*account.read_volumes(), *account.read_vms())} <= {me}
+            assert {volume.account_id for volume in account.read_volumes()} <= {me}
+            assert {vm.account_id for vm in account.read_vms()} <= {me}
             for image in account.read_images():
                 assert self._shared(account, image, image.permissions_to_launch)
             for snapshot in account.read_snapshots():
@@ -145,7 +146,7 @@ class Laws(RuleBasedStateMachine):
         """No account has more than its quotas allow. [QTA-001, QTA-005]"""
         carol = self.accounts[2]
         living = [vm for vm in self.rows("vm") if vm.account_id == carol.account_id and vm.state != "terminated"]
-        volumes = [v for v in self.rows("volume") if isinstance(v, Volume) and v.account_id == carol.account_id]
+        volumes: list[Volume] = [v for v in self.rows("volume") if v.account_id == carol.account_id]
         assert len(living) <= 3
         assert len(volumes) <= 6
 

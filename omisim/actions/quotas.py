@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from omisim.actions.call import Call
 from omisim.actions.vm_types import vm_shape
 from omisim.model import Snapshot, SnapshotState, Vm, VmState, Volume
 
-__all__ = ["QUOTAS", "check_quota", "room"]
+__all__ = ["QUOTAS", "check_quotas", "disk_costs", "room"]
 
 
 def _own(call: Call, kind: Any) -> list[Any]:
@@ -25,16 +26,35 @@ def _busy(call: Call) -> int:
     return sum(snapshot.state in unfinished for snapshot in _own(call, Snapshot))
 
 
+def _gib(call: Call, volume_type: str | None = None) -> int:
+    return sum(volume.size for volume in _own(call, Volume) if volume_type in (None, volume.volume_type))
+
+
+def _iops(call: Call) -> int:
+    return sum(volume.iops or 0 for volume in _own(call, Volume) if volume.volume_type == "io1")
+
+
 # quota → (rule, how much of it the caller uses)
 QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "vm_limit": ("QTA-001", lambda call: len(_vms(call))),
     "core_limit": ("QTA-002", lambda call: sum(vm_shape(vm.vm_type).vcores for vm in _vms(call))),
     "memory_limit": ("QTA-003", lambda call: int(sum(vm_shape(vm.vm_type).memory for vm in _vms(call)))),
     "volume_limit": ("QTA-005", lambda call: len(_own(call, Volume))),
-    "volume_size_limit": ("QTA-006", lambda call: sum(volume.size for volume in _own(call, Volume))),
+    "volume_size_limit": ("QTA-006", _gib),
+    "standard_volume_size_limit": ("QTA-006", partial(_gib, volume_type="standard")),
+    "gp2_volume_size_limit": ("QTA-006", partial(_gib, volume_type="gp2")),
+    "io1_volume_size_limit": ("QTA-006", partial(_gib, volume_type="io1")),
+    "iops_limit": ("QTA-007", _iops),
     "snapshot_limit": ("QTA-008", lambda call: len(_own(call, Snapshot))),
     "concurrent_snapshot_limit": ("QTA-009", _busy),
 }
+
+
+def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
+    """Return how much of each quota a volume takes: itself, its GiB in all and of its type, its IOPS."""
+    taken = {"volume_limit": 1, "volume_size_limit": size, f"{volume_type}_volume_size_limit": size}
+    taken |= {"iops_limit": iops or 0} if volume_type == "io1" else {}
+    return {name: much for name, much in taken.items() if name in QUOTAS}  # an unknown type has a refusal of its own
 
 
 def room(call: Call, name: str) -> int | None:
@@ -43,9 +63,9 @@ def room(call: Call, name: str) -> int | None:
     return None if limit == 0 else limit - QUOTAS[name][1](call)
 
 
-def check_quota(call: Call, *names: str, adding: int = 1) -> None:
-    """Refuse what would go beyond a quota of the caller's."""
-    for name in names:
+def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
+    """Refuse what would go beyond a quota of the caller's: how much is to be added, by quota."""
+    for name, more in adding.items():
         left = room(call, name)
         limit = dict(call.account.quotas).get(name)
-        call.check(left is None or adding <= left, QUOTAS[name][0], quota=name, limit=limit, adding=adding)
+        call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)

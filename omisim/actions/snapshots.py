@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from omisim.actions.call import Call, parsed
-from omisim.actions.quotas import check_quota
+from omisim.actions.quotas import check_quotas
 from omisim.actions.registry import action
 from omisim.actions.sharing import additions_or_removals, changed, permissions, shown, visible
 from omisim.filters import FiltersSnapshot, matching
@@ -86,7 +86,7 @@ def cut(
 
     `image_id`: the OMI it is made for.
     """
-    check_quota(call, "snapshot_limit", "concurrent_snapshot_limit")
+    check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
     snapshot = call.add(
         Snapshot(
             account_alias=call.account.alias,
@@ -133,7 +133,7 @@ def _copy(call: Call, source_id: str, region: str | None, description: str | Non
     source = usable(call, source_id, "SNP-003")
     call.may(source)
     call.check(region == call.region, "SNP-004", region=region, own=call.region)
-    check_quota(call, "snapshot_limit")
+    check_quotas(call, {"snapshot_limit": 1})
     return clone(call, source, source.description if description is None else description)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from omisim.actions.call import Call, Stop, parsed, parsed_all
 from omisim.actions.devices import ROOT, VM_DEVICE, check_disk, check_shapes, filled
-from omisim.actions.quotas import check_quota, room
+from omisim.actions.quotas import check_quotas, disk_costs, room
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
 from omisim.actions.snapshots import usable
@@ -344,20 +345,16 @@ def _warn_of_windows(call: Call, image: Image, shape: VmShape) -> None:
 
 def _count(call: Call, shape: VmShape, disks: Sequence[Disk], least: int, most: int) -> int:
     """Return how many VMs there is room for; refuse when it is less than the least (VM-004, QTA-019)."""
-    costs = {
-        "vm_limit": 1,
-        "core_limit": shape.vcores,
-        "memory_limit": int(shape.memory),
-        "volume_limit": len(disks),
-        "volume_size_limit": sum(disk.size for disk in disks),
-    }
+    costs = Counter({"vm_limit": 1, "core_limit": shape.vcores, "memory_limit": int(shape.memory)})
+    for disk in disks:
+        costs.update(disk_costs(disk.bsu.volume_type or "standard", disk.size, disk.bsu.iops))
     count = most
     for name, cost in costs.items():
         left = room(call, name)
         if left is not None and cost:
             count = min(count, max(left, 0) // cost)
             if count < least:
-                check_quota(call, name, adding=cost * least)
+                check_quotas(call, {name: cost * least})
     return count
 
 

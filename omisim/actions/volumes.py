@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from omisim.actions.call import Call, Stop, parsed
 from omisim.actions.devices import LARGEST, ROOT, VOLUME, check_device, check_disk, gp2_iops
-from omisim.actions.quotas import check_quota
+from omisim.actions.quotas import check_quotas, disk_costs
 from omisim.actions.registry import action
 from omisim.actions.snapshots import usable
 from omisim.catalog import catalog
@@ -79,8 +79,7 @@ def create_volume(
     check_subregion(call, subregion_name)
     if snapshot_id is not None:
         size = _size_from(call, snapshot_id, size, volume_type, iops)
-    check_quota(call, "volume_limit")
-    check_quota(call, "volume_size_limit", adding=size or 0)
+    check_quotas(call, disk_costs(volume_type, size or 0, iops))
     volume = new_volume(call, int(size or 0), volume_type, iops, subregion_name, snapshot_id, client_token)
     call.use_token(client_token, (volume.volume_id,), **request)
     return volume
@@ -184,6 +183,9 @@ def _target(call: Call, volume: Volume, size: int | None, volume_type: str | Non
     kept = volume.iops if new_type == volume.volume_type == "io1" else None
     call.check(volume.size <= new_size <= LARGEST, "VOL-041", size=new_size, now=volume.size)
     check_disk(call, VOLUME, new_type, new_size, iops or kept)
+    before = disk_costs(volume.volume_type, volume.size, volume.iops)
+    after = disk_costs(new_type, new_size, iops or kept)
+    check_quotas(call, {name: more for name in after if (more := after[name] - before.get(name, 0)) > 0})
     new_iops = gp2_iops(new_size) if new_type == "gp2" else iops or kept
     return replace(volume, iops=new_iops, size=new_size, volume_type=new_type)
 
@@ -224,7 +226,6 @@ def link_volume(call: Call, *, device_name: str, vm_id: VmId, volume_id: VolumeI
     call.check(used is None, "LNK-005", device_name=device_name, vm_id=vm_id, used_by=used)
     there, here = vm.placement.subregion_name, volume.subregion_name
     call.check(there == here, "LNK-003", volume_id=volume_id, subregion=here, vm_subregion=there)
-    call.check(device_name != ROOT or vm.state is VmState.STOPPED, "LNK-010", vm_id=vm_id)
     call.check(len(links) < MOST_VOLUMES_PER_VM, "LNK-008", vm_id=vm_id, most=MOST_VOLUMES_PER_VM)
     call.move(volume, "link")
     add_link(call, volume_id, vm_id, device_name, delete_on_vm_deletion=False)

@@ -1,0 +1,179 @@
+"""The legality tables, cell by cell: each action in each state is allowed, refused with its code, or unreachable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from expect import refused
+
+from omisim import Account, Cloud
+from omisim.drawing import mermaid, text
+from omisim.errors import ERRORS
+from omisim.lifecycle import LIFECYCLES, cells
+
+SUBREGION = "eu-west-2a"
+
+
+class Bench:
+    """A cloud in which nothing moves unless it is completed, and ways to bring a resource into each state."""
+
+    def __init__(self) -> None:
+        self.cloud = Cloud(timing="manual")
+        self.alice: Account = self.cloud.account("alice")
+        self.ubuntu = self.cloud.images.official("ubuntu").image_id
+
+    def vm(self, state: str) -> str:
+        """Return a VM in a state."""
+        vm_id = self.alice.create_vms(image_id=self.ubuntu)[0].vm_id
+        if state == "pending":
+            return vm_id
+        self.cloud.complete(vm_id)
+        if state in ("stopping", "stopped", "restarting"):
+            self.alice.stop_vms(vm_ids=[vm_id])
+        if state in ("stopped", "restarting"):
+            self.cloud.complete(vm_id)
+        if state == "restarting":
+            self.alice.start_vms(vm_ids=[vm_id])
+        if state in ("shutting-down", "terminated"):
+            self.alice.delete_vms(vm_ids=[vm_id])
+        if state == "terminated":
+            self.cloud.complete(vm_id)
+        return vm_id
+
+    def volume(self, state: str) -> str:
+        """Return a volume in a state."""
+        volume_id = self.alice.create_volume(subregion_name=SUBREGION, size=10).volume_id
+        if state == "error":
+            self.cloud.fail(volume_id)
+        elif state != "creating":
+            self.cloud.complete(volume_id)
+        if state == "in-use":
+            self.alice.link_volume(device_name="/dev/sdc", vm_id=self.vm("stopped"), volume_id=volume_id)
+            self.cloud.complete(volume_id)
+        if state == "deleting":
+            self.alice.delete_volume(volume_id=volume_id)
+        return volume_id
+
+    def volume_link(self, state: str) -> str:
+        """Return the volume of a link in a state."""
+        volume_id = self.volume("available")
+        self.alice.link_volume(device_name="/dev/sdc", vm_id=self.vm("stopped"), volume_id=volume_id)
+        if state != "attaching":
+            self.cloud.complete(volume_id)
+        if state == "detaching":
+            self.alice.unlink_volume(volume_id=volume_id)
+        return volume_id
+
+    def snapshot(self, state: str) -> str:
+        """Return a snapshot in a state."""
+        snapshot_id = self.alice.create_snapshot(volume_id=self.volume("available")).snapshot_id
+        if state == "error":
+            self.cloud.fail(snapshot_id)
+        elif state != "in-queue":
+            self.cloud.complete(snapshot_id)
+        if state in ("completed", "deleting"):
+            self.cloud.complete(snapshot_id)
+        if state == "deleting":
+            self.alice.delete_snapshot(snapshot_id=snapshot_id)
+        return snapshot_id
+
+    def image(self, state: str) -> str:
+        """Return an OMI in a state."""
+        image_id = self.alice.create_image(vm_id=self.vm("stopped"), image_name="golden").image_id
+        if state == "available":
+            self.cloud.complete(image_id)
+        if state == "failed":
+            self.cloud.fail(image_id)
+        return image_id
+
+
+CALLS: dict[tuple[str, str], Callable[[Bench, str], dict[str, Any]]] = {
+    ("vm", "StartVms"): lambda _, vm: {"VmIds": [vm]},
+    ("vm", "StopVms"): lambda _, vm: {"VmIds": [vm]},
+    ("vm", "RebootVms"): lambda _, vm: {"VmIds": [vm]},
+    ("vm", "UpdateVm"): lambda _, vm: {"VmId": vm, "DeletionProtection": False},
+    ("vm", "UpdateVm (stopped only)"): lambda _, vm: {"VmId": vm, "VmType": "t2.micro"},
+    ("vm", "CreateImage"): lambda _, vm: {"VmId": vm, "ImageName": "new"},
+    ("vm", "LinkVolume"): lambda b, vm: {"DeviceName": "/dev/sdd", "VmId": vm, "VolumeId": b.volume("available")},
+    ("volume", "CreateSnapshot"): lambda _, volume: {"VolumeId": volume},
+    ("volume", "LinkVolume"): lambda b, v: {"DeviceName": "/dev/sdd", "VmId": b.vm("running"), "VolumeId": v},
+    ("volume", "UnlinkVolume"): lambda _, volume: {"VolumeId": volume},
+    ("volume", "DeleteVolume"): lambda _, volume: {"VolumeId": volume},
+    ("volume", "UpdateVolume"): lambda _, volume: {"VolumeId": volume, "Size": 11},
+    ("volume_link", "UnlinkVolume"): lambda _, volume: {"VolumeId": volume},
+    ("snapshot", "CreateVolume"): lambda _, snapshot: {"SubregionName": SUBREGION, "SnapshotId": snapshot},
+    ("snapshot", "CreateVms"): lambda b, snapshot: {
+        "ImageId": b.ubuntu,
+        "BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "Bsu": {"SnapshotId": snapshot}}],
+    },
+    ("snapshot", "CreateImage"): lambda _, snapshot: {
+        "ImageName": "new",
+        "RootDeviceName": "/dev/sda1",
+        "BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": snapshot}}],
+    },
+    ("snapshot", "CreateSnapshot"): lambda _, snapshot: {"SourceSnapshotId": snapshot, "SourceRegionName": "eu-west-2"},
+    ("snapshot", "DeleteSnapshot"): lambda _, snapshot: {"SnapshotId": snapshot},
+    ("image", "CreateVms"): lambda _, image: {"ImageId": image},
+    ("image", "CreateImage"): lambda _, image: {"SourceImageId": image, "SourceRegionName": "eu-west-2"},
+    # what the tables refuse in no state
+    ("vm", "DeleteVms"): lambda _, vm: {"VmIds": [vm]},
+    ("image", "DeleteImage"): lambda _, image: {"ImageId": image},
+    ("image", "UpdateImage"): lambda _, image: {"ImageId": image, "Description": "new"},
+    ("snapshot", "UpdateSnapshot"): lambda b, snapshot: {
+        "SnapshotId": snapshot,
+        "PermissionsToCreateVolume": {"Additions": {"AccountIds": [b.alice.account_id]}},
+    },
+}
+STATES = {kind: [*lifecycle.moves, *(["restarting"] if kind == "vm" else [])] for kind, lifecycle in LIFECYCLES.items()}
+REFUSED = {tuple(rule.id.split("/")): rule for rule in cells()}
+EVERY = [(kind, action, state) for kind, action in CALLS for state in STATES[kind]]
+
+
+@pytest.mark.parametrize(("kind", "action", "state"), [case for case in EVERY if case in REFUSED])
+def test_a_cell_refuses(kind: str, action: str, state: str) -> None:
+    """An illegal (state, action) cell is refused with the error that the table gives."""
+    bench = Bench()
+    row_id = getattr(bench, kind)(state)
+    parameters = CALLS[kind, action](bench, row_id)
+    error = refused(bench.alice, action.partition(" ")[0], **parameters)
+    assert error.rule == f"{kind}/{action}/{state}"
+    assert error.code == ERRORS[REFUSED[kind, action, state].error].code
+
+
+@pytest.mark.parametrize(("kind", "action", "state"), [case for case in EVERY if case not in REFUSED])
+def test_a_cell_allows(kind: str, action: str, state: str) -> None:
+    """Any other cell is allowed: the call is made and answered."""
+    bench = Bench()
+    row_id = getattr(bench, kind)(state)
+    parameters = CALLS[kind, action](bench, row_id)
+    assert bench.alice.call(action.partition(" ")[0], **parameters)
+
+
+def test_every_cell_is_tried() -> None:
+    """No illegal cell is left out: each is a call of the table above."""
+    assert set(REFUSED) <= set(EVERY)
+
+
+def test_an_update_task_refuses_nothing_by_itself() -> None:
+    """A volume update task has states but no actions; its volume has rules of its own. [ST-VOL-10]"""
+    assert LIFECYCLES["volume_update"].refused == {}
+
+
+@pytest.mark.parametrize("kind", LIFECYCLES)
+def test_every_state_can_be_left_or_is_an_end(kind: str) -> None:
+    """No table leads to a state that it does not have."""
+    moves = LIFECYCLES[kind].moves
+    assert {to.state for events in moves.values() for to in events.values()} <= {*moves, None}
+
+
+@pytest.mark.parametrize("kind", LIFECYCLES)
+def test_tables_are_drawn(kind: str) -> None:
+    """Text and mermaid show each state and each event of a table."""
+    lifecycle = LIFECYCLES[kind]
+    for state, events in lifecycle.moves.items():
+        assert state in text(lifecycle)
+        assert state in mermaid(lifecycle)
+        for event in events:
+            assert f": {event}" in mermaid(lifecycle)

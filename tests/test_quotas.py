@@ -1,0 +1,127 @@
+"""Quotas: what an account may have at most, where a test sets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import SUBREGION
+from expect import refused
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omisim import Account, Cloud
+
+VOLUME = {"SubregionName": SUBREGION, "Size": 10}
+
+
+def limited(**quotas: int) -> Account:
+    """Return an account with these quotas."""
+    return Cloud().account("dave", quotas=quotas)
+
+
+def launch(account: Account, **more: Any) -> dict[str, Any]:
+    """Return the parameters of a launch of two vCores and four GiB."""
+    image = account.read_images(filters={"account_aliases": ["Outscale"], "image_names": ["Ubuntu*"]})[0]
+    return {"ImageId": image.image_id, "VmType": "tinav5.c2r4p2", **more}
+
+
+class TestEachQuota:
+    @pytest.mark.parametrize(
+        ("quota", "limit", "rule", "code"),
+        [
+            ("vm_limit", 1, "QTA-001", "10010"),
+            ("core_limit", 3, "QTA-002", "10029"),
+            ("memory_limit", 7, "QTA-003", "10042"),
+            ("volume_limit", 1, "QTA-005", "10018"),
+        ],
+    )
+    def test_on_vms_refuses_the_one_too_many(self, quota: str, limit: int, rule: str, code: str) -> None:
+        """A second VM that goes over a quota is refused. [QTA-001, QTA-002, QTA-003, QTA-005, VM-006]"""
+        dave = limited(**{quota: limit})
+        assert dave.call("CreateVms", **launch(dave))
+        error = refused(dave, "CreateVms", **launch(dave))
+        assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
+
+    @pytest.mark.parametrize("quota", ["volume_size_limit", "standard_volume_size_limit"])
+    def test_on_sizes_counts_gib(self, quota: str) -> None:
+        """The GiB of all volumes count, and of each type. [QTA-006, VOL-018]"""
+        dave = limited(**{quota: 25})
+        dave.call("CreateVolume", **VOLUME)
+        dave.call("CreateVolume", **VOLUME)
+        error = refused(dave, "CreateVolume", **VOLUME)
+        assert (error.rule, error.code) == ("QTA-006", "10024")
+        assert dave.can("CreateVolume", **VOLUME | {"Size": 5})
+
+    def test_on_iops_counts_those_of_io1(self) -> None:
+        """The IOPS of io1 volumes count together. [QTA-007, VOL-018]"""
+        dave = limited(iops_limit=500)
+        fast = {**VOLUME, "VolumeType": "io1"}
+        volume = dave.call("CreateVolume", **fast, Iops=400)["Volume"]["VolumeId"]
+        assert refused(dave, "CreateVolume", **fast, Iops=200).rule == "QTA-007"
+        assert refused(dave, "UpdateVolume", VolumeId=volume, Iops=600).code == "10025"
+        assert dave.can("UpdateVolume", VolumeId=volume, Iops=500)
+
+    def test_on_sizes_counts_growth(self) -> None:
+        """A volume grows no further than the quota allows. [QTA-006]"""
+        dave = limited(volume_size_limit=25)
+        volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
+        assert refused(dave, "UpdateVolume", VolumeId=volume, Size=26).rule == "QTA-006"
+        assert dave.can("UpdateVolume", VolumeId=volume, Size=25)
+
+    def test_on_snapshots_counts_those_of_omis(self) -> None:
+        """An OMI's snapshots are snapshots like others. [QTA-008, OMI-062, SNP-020]"""
+        dave = limited(snapshot_limit=1)
+        vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
+        dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")
+        volume = vm["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
+        assert refused(dave, "CreateSnapshot", VolumeId=volume).code == "10026"
+
+    def test_on_concurrent_snapshots_frees_itself(self) -> None:
+        """Only snapshots in the making count. [QTA-009]"""
+        dave = Cloud(timing="clock").account("dave", quotas={"concurrent_snapshot_limit": 1})
+        volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
+        dave._cloud.settle()
+        dave.call("CreateSnapshot", VolumeId=volume)
+        assert refused(dave, "CreateSnapshot", VolumeId=volume).rule == "QTA-009"
+        dave._cloud.settle()
+        assert dave.can("CreateSnapshot", VolumeId=volume)
+
+
+class TestQuotas:
+    @given(limit=st.integers(1, 6), least=st.integers(1, 8), most=st.integers(1, 8))
+    def test_give_as_many_vms_as_there_is_room_for(self, limit: int, least: int, most: int) -> None:
+        """Between min and max as many as fit are launched; fewer than min are none at all. [VM-004, QTA-019]"""
+        dave = limited(vm_limit=limit)
+        call = launch(dave, MinVmsCount=least, MaxVmsCount=most)
+        if not least <= min(limit, most):
+            assert refused(dave, "CreateVms", **call).rule == ("VM-004" if least > most else "QTA-001")
+        else:
+            assert len(dave.call("CreateVms", **call)["Vms"]) == min(limit, most)
+
+    def test_do_not_count_terminated_vms(self) -> None:
+        """A terminated VM takes no room, though it is still read. [QTA-020]"""
+        dave = limited(vm_limit=1)
+        vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
+        dave.call("DeleteVms", VmIds=[vm["VmId"]])
+        assert dave.can("CreateVms", **launch(dave))
+
+    def test_zero_is_no_limit(self) -> None:
+        """A quota of 0 means that there is none."""
+        assert limited(vm_limit=0).can("CreateVms", **launch(limited()))
+
+    def test_are_none_unless_set(self, alice: Account) -> None:
+        """Nothing is limited by default, for the real values are not published."""
+        assert len(alice.call("CreateVms", **launch(alice, MinVmsCount=50, MaxVmsCount=50))["Vms"]) == 50
+
+    def test_are_an_accounts_own(self) -> None:
+        """What one account has takes no room of another's. [SHR-004]"""
+        dave = limited(vm_limit=1)
+        dave.call("CreateVms", **launch(dave))
+        eve = dave._cloud.account("eve", quotas={"vm_limit": 1})
+        assert eve.can("CreateVms", **launch(eve))
+
+    def test_with_an_unknown_name_are_refused(self) -> None:
+        """An account cannot be made with a quota that there is not."""
+        with pytest.raises(ValueError, match="vm_limit"):
+            limited(vms=1)
