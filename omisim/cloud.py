@@ -212,7 +212,7 @@ class Cloud:
                 raise
             record.warnings = answer.warnings
             self._session.warnings.extend(answer.warnings)
-            if self._settings.timing == "eager":
+            if self._state.position != position and self._settings.timing == "eager":
                 self._transitions.run_transients()
             self._trim()
             if fault is not None:

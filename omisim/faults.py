@@ -90,6 +90,8 @@ class Faults:
 
     def take(self, action: str) -> Fault | None:
         """Return the fault that is to befall this call, if one is, and count it down."""
+        if not self._faults:
+            return None
         fault = next((fault for fault in self._faults if fault.action == action), None)
         if fault is not None:
             fault.times -= 1

@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 __all__ = ["FiltersImage", "FiltersKeypair", "FiltersProductType", "FiltersSnapshot", "FiltersSubregion", "FiltersTag"]
@@ -293,15 +294,27 @@ class FiltersVmType:
 
 def matching(entities: Iterable[E], filters: Any) -> tuple[E, ...]:
     """Return the entities that every given filter lets through, in their order."""
-    given = () if filters is None else _declared(filters.__class__)
-    tests = [_test(how, wanted) for name, how in given if (wanted := getattr(filters, name)) is not None]
-    return tuple(entity for entity in entities if all(test(entity) for test in tests))
+    if filters is None:
+        return tuple(entities)
+    look, hows = _declared(filters.__class__)
+    tests = [_test(how, wanted) for how, wanted in zip(hows, look(filters), strict=True) if wanted is not None]
+    found = []
+    for entity in entities:
+        for test in tests:
+            if not test(entity):
+                break
+        else:
+            found.append(entity)
+    return tuple(found)
 
 
 @cache
-def _declared(cls: type) -> tuple[tuple[str, Any], ...]:
-    """Return the filters of a class: their names and how each looks."""
-    return tuple((f.name, f.metadata) for f in fields(cls))
+def _declared(cls: type) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Any, ...]]:
+    """Return the filters of a class: what gets their values, and how each looks."""
+    names = [field.name for field in fields(cls)]
+    return attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),), tuple(
+        field.metadata for field in fields(cls)
+    )
 
 
 def _test(metadata: Any, wanted: Any) -> Callable[[Any], bool]:
