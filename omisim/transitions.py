@@ -72,6 +72,8 @@ class Transitions:
 
     def _move(self, due: Due, event: str, at: dt.datetime, cause: str, comment: str = "") -> None:
         tx = Tx(self._state, self._settings, EFFECTS, at, cause)
+        if event == "fail" and due.kind == "vm":
+            comment = comment or "Server.InternalError"
         tx.move(self._state.get(due.kind, due.id), event, comment)
 
     def _failure_of(self, due: Due) -> Failure | None:

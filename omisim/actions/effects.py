@@ -97,9 +97,18 @@ def _vm_pending(tx: Tx, vm: Vm, _comment: str) -> None:
     tx.put(replace(vm, private_dns_name=private_dns(ip, _region(tx, vm)), private_ip=ip, restarts=False))
 
 
-def _vm_terminated(tx: Tx, vm: Vm, _comment: str) -> None:
-    """A terminated VM has let go of its addresses and its volumes (VM-047, FLD-005)."""
-    tx.put(replace(vm, private_dns_name=None, private_ip=None, public_dns_name=None, public_ip=None))
+def _vm_terminated(tx: Tx, vm: Vm, comment: str) -> None:
+    """A terminated VM has let go of its addresses and its volumes (VM-047, FLD-005); a failed one says why (VM-051)."""
+    tx.put(
+        replace(
+            vm,
+            private_dns_name=None,
+            private_ip=None,
+            public_dns_name=None,
+            public_ip=None,
+            state_reason=comment,
+        )
+    )
     for link in tx.state.found("volume_link", "vm", vm.vm_id):
         tx.move(link, "drop")
 

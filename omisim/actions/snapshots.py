@@ -151,10 +151,12 @@ def _view(call: Call, snapshot: Snapshot) -> Snapshot:
 
 
 def _progress(call: Call, snapshot: Snapshot) -> int:
-    """Return the percentage done: between 1 and 99 while the snapshot is pending, by the clock (ST-SNP-2)."""
-    due: Due | None = call.state.get("due", f"snapshot:{snapshot.snapshot_id}")
-    if snapshot.state is not SnapshotState.PENDING or due is None or due.at is None:
+    """Return the percentage done: by the clock, 1 to 99, while the snapshot is pending; 50 without one (ST-SNP-2)."""
+    if snapshot.state is not SnapshotState.PENDING:
         return snapshot.progress
+    due: Due | None = call.state.get("due", f"snapshot:{snapshot.snapshot_id}")
+    if due is None or due.at is None:
+        return 50
     whole = call.tx.settings.durations.of(snapshot, snapshot.state, due.event)
     left = (due.at - call.now).total_seconds()
     return min(99, max(1, round(100 * (1 - left / whole)))) if whole else 99
