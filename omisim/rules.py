@@ -36,6 +36,7 @@ KINDS: Mapping[str, str] = {
     "AUTH": "request",
     "BDM": "vm",
     "CAT": "catalogue",
+    "CPY": "image",
     "EXP": "export",
     "FLD": "answer",
     "FLT": "filter",
@@ -52,7 +53,6 @@ KINDS: Mapping[str, str] = {
     "QTA": "quota",
     "REG": "region",
     "REQ": "request",
-    "ROAD": "image",
     "SHR": "sharing",
     "SNP": "snapshot",
     "TAG": "tag",
@@ -76,7 +76,7 @@ class Rule:
     """
 
     id: str
-    says: str
+    says: str = ""
     error: str = ""
     details: str = ""
     fix: str = ""

@@ -102,7 +102,7 @@ class TestSnapshots:
     def test_can_be_copied_at_once(self, alice: Account) -> None:
         """A copy is completed, of no volume, with its source's description unless told. [ST-SNP-4, SNP-010, SNP-011]"""
         source = alice.create_snapshot(volume_id=volume_of(alice).volume_id, description="nightly")
-        call = {"source_snapshot_id": source.snapshot_id, "source_region_name": REGION}
+        call: dict[str, Any] = {"source_snapshot_id": source.snapshot_id, "source_region_name": REGION}
         copy = alice.create_snapshot(**call)
         assert (copy.state, copy.progress, copy.volume_id, copy.volume_size) == ("completed", 100, None, 10)
         assert (copy.description, alice.create_snapshot(**call, description="own").description) == ("nightly", "own")
@@ -135,11 +135,12 @@ class TestTokens:
     def test_make_a_thing_once(self, alice: Account, vm: Vm, action: str) -> None:
         """The same token with the same request makes nothing new. [SNP-014, VOL-017, VM-008, UNK-25]"""
         root = vm.block_device_mappings[0].bsu.volume_id
-        call, other = {
+        calls: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "CreateSnapshot": ({"VolumeId": root}, {"VolumeId": root, "Description": "other"}),
             "CreateVolume": ({"SubregionName": SUBREGION, "Size": 1}, {"SubregionName": SUBREGION, "Size": 2}),
             "CreateVms": ({"ImageId": vm.image_id}, {"ImageId": vm.image_id, "MaxVmsCount": 2}),
-        }[action]
+        }
+        call, other = calls[action]
         first = alice.call(action, **call, ClientToken=TOKEN)
         second = alice.call(action, **call, ClientToken=TOKEN)
         ids = [str(sorted(_ids(answer))) for answer in (first, second)]

@@ -133,7 +133,7 @@ EVERY = [(kind, action, state) for kind, action in CALLS for state in STATES[kin
 
 @pytest.mark.parametrize(("kind", "action", "state"), [case for case in EVERY if case in REFUSED])
 def test_a_cell_refuses(kind: str, action: str, state: str) -> None:
-    """An illegal (state, action) cell is refused with the error that the table gives."""
+    """An illegal cell is refused with the table's error. [OMI-015, SNP-006, VM-003, CPY-006, LNK-006]"""
     bench = Bench()
     row_id = getattr(bench, kind)(state)
     parameters = CALLS[kind, action](bench, row_id)

@@ -12,7 +12,8 @@ class TestPages:
     def test_follow_each_other_in_order(self, alice: Account) -> None:
         """Pages hold what was asked for, in order of creation, to the end. [PAG-001, PAG-003, PAG-004, UNK-30]"""
         whole = [row["ImageId"] for row in alice.call("ReadImages")["Images"]]
-        seen, token = [], {}
+        seen: list[str] = []
+        token: dict[str, str] = {}
         while True:
             answer = alice.call("ReadImages", ResultsPerPage=7, **token)
             seen += [row["ImageId"] for row in answer["Images"]]

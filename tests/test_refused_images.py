@@ -212,7 +212,7 @@ SNAPSHOTS = [
 
 @pytest.mark.parametrize("case", SOURCES, ids=str)
 def test_of_a_source_of_an_omi(case: Case) -> None:
-    """An OMI is made in one of the ways there are, from what the caller may use."""
+    """An OMI is made in one of the ways there are, from what the caller may use. [OMI-019, CPY-005]"""
     check(case)
 
 
@@ -230,11 +230,11 @@ def test_of_an_omis_devices(case: Case) -> None:
 
 @pytest.mark.parametrize("case", ACCESS, ids=str)
 def test_of_who_may_change_and_share(case: Case) -> None:
-    """Only owners change, share and delete, and say clearly what."""
+    """Only owners change, share and delete, and say what. [OMI-100, OMI-104, OMI-105, OMI-107]"""
     check(case)
 
 
 @pytest.mark.parametrize("case", SNAPSHOTS, ids=str)
 def test_of_a_snapshot(case: Case) -> None:
-    """A snapshot is made from one source that the caller may use, and kept while an OMI needs it."""
+    """A snapshot is made from one source that the caller may use, and kept while an OMI needs it. [SNP-013]"""
     check(case)

@@ -244,7 +244,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("case", LAUNCHES, ids=str)
 def test_of_a_launch(case: Case) -> None:
-    """A VM is launched from an OMI that the caller may use, with attributes that exist and go together."""
+    """A VM is launched from an OMI that the caller may use, with attributes that go together. [VM-001, VMT-002]"""
     check(case)
 
 
@@ -256,7 +256,7 @@ def test_of_a_launchs_disks(case: Case) -> None:
 
 @pytest.mark.parametrize("case", LIFE, ids=str)
 def test_of_starting_stopping_deleting(case: Case) -> None:
-    """A batch is done whole or not at all, and only to one's own VMs."""
+    """A batch is done whole or not at all, and only to one's own VMs. [VM-040]"""
     check(case)
 
 

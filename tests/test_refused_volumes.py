@@ -82,7 +82,7 @@ LINKS = [
 
 @pytest.mark.parametrize("case", VOLUMES, ids=str)
 def test_of_a_volume(case: Case) -> None:
-    """A volume has a size, a type and IOPS that go together, and is deleted by its owner when it is free."""
+    """A volume has a size, a type and IOPS that go together, deleted by its owner when free. [VOL-001, VOL-021]"""
     check(case)
 
 
@@ -94,5 +94,5 @@ def test_of_an_update(case: Case) -> None:
 
 @pytest.mark.parametrize("case", LINKS, ids=str)
 def test_of_a_link(case: Case) -> None:
-    """A volume is linked where there is room for it, and unlinked where it can be spared."""
+    """A volume is linked where there is room for it, and unlinked where it can be spared. [LNK-004]"""
     check(case)

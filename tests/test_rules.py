@@ -21,7 +21,7 @@ from omisim.rules import GRADES, Rule, catalogue, refuse
 from omisim.settings import SWITCHES
 
 PACKAGE = Path(omisim.__file__).parent
-ID = re.compile(r"[A-Z]{2,4}-\d{3}(?:/[a-z-]+)?")
+ID = re.compile(r"[A-Z]{2,4}-\d{2,3}(?:/[a-z-]+)?")
 
 
 def named_in_code() -> dict[str, set[str]]:

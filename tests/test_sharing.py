@@ -236,7 +236,7 @@ class TestSharingASnapshot:
     def test_needs_both_parameters(self, alice: Account, snapshot: Snapshot) -> None:
         """UpdateSnapshot is given a snapshot and what changes. [SHR-019, SHR-021]"""
         assert refused(alice, "UpdateSnapshot", SnapshotId=snapshot.snapshot_id).code == "7000"
-        wrong = {"Adds": {"AccountIds": []}}
+        wrong: dict[str, Any] = {"Adds": {"AccountIds": []}}
         call = {"SnapshotId": snapshot.snapshot_id, "PermissionsToCreateVolume": wrong}
         assert refused(alice, "UpdateSnapshot", **call).code == "3001"
 

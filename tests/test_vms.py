@@ -91,7 +91,7 @@ class TestLaunch:
         """Windows on less than v3, 2 vCores and 4 GiB is launched with a warning. [LIC-014, VMT-010]"""
         windows = official(alice, "Windows*").image_id
         alice.create_vms(image_id=windows, vm_type="tinav5.c2r4p2")
-        assert cloud.warnings == ()
+        assert not cloud.warnings
         alice.create_vms(image_id=windows, vm_type="tinav2.c2r4p2")
         assert "too small for Windows" in cloud.warnings[0]
 
@@ -126,7 +126,7 @@ class TestDisks:
 
     def test_can_be_overridden_field_by_field(self, alice: Account, two: Image) -> None:
         """What a request says of a device stands, the rest stays the OMI's. [BDM-001, BDM-007, BDM-015]"""
-        over = [
+        over: list[dict[str, Any]] = [
             {"device_name": "/dev/sda1", "bsu": {"volume_size": 15}},
             {"device_name": "/dev/sdb", "bsu": {"volume_type": "gp2", "delete_on_vm_deletion": False}},
         ]
@@ -136,7 +136,7 @@ class TestDisks:
 
     def test_can_be_added_and_left_out(self, alice: Account, two: Image) -> None:
         """A new device adds a volume, NoDevice leaves one out. [BDM-002, BDM-003, BDM-009]"""
-        over = [
+        over: list[dict[str, Any]] = [
             {"device_name": "/dev/sdb", "no_device": ""},
             {"device_name": "/dev/sdc", "bsu": {"volume_size": 3}},
             {"device_name": "/dev/sdd", "virtual_device_name": "ephemeral0"},

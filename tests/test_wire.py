@@ -73,7 +73,7 @@ class TestSignature:
         assert ask(cloud, request)[0] == 200
 
     def test_that_is_wrong_is_refused(self, cloud: Cloud, alice: Account) -> None:
-        """A signature under another secret key is refused. [AUTH-006]"""
+        """A signature under another secret key is refused. [AUTH-006/signature]"""
         request = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40)
         assert error(cloud, request) == (401, "1", "AUTH-006/signature")
 
@@ -86,6 +86,14 @@ class TestSignature:
         """A key that this cloud has not given out is refused. [AUTH-006]"""
         stranger = Cloud(seed="elsewhere").account("mallory")
         assert error(cloud, signed(stranger, "/api/v1/ReadVms")) == (400, "4120", "AUTH-006")
+
+    @pytest.mark.parametrize("end", ["inactive", "expired"])
+    def test_of_a_key_that_is_no_longer_good_is_refused(self, cloud: Cloud, alice: Account, end: str) -> None:
+        """An inactive key and an expired one sign nothing. [AUTH-008]"""
+        key = cloud._state.get("access_key", alice.access_key)
+        gone = replace(key, state="INACTIVE") if end == "inactive" else replace(key, expiration_date=cloud.now)
+        cloud._tx("test").put(gone)
+        assert error(cloud, signed(alice, "/api/v1/ReadVms")) == (400, "4120", "AUTH-008")
 
     def test_of_another_region_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """A key belongs to one Region. [REG-007]"""

@@ -46,7 +46,6 @@ LONGEST_USER_DATA = 512_000
 SECURE_BOOT_ACTIONS = ("enable", "disable", "setup-mode", "none", "restore-factory-keys")
 WINDOWS_CODES = {"0002", "0005"}
 WINDOWS_LEAST = (3, 2, 4)  # generation, vCores, GiB (LIC-014)
-WINDOWS_ROOT, LINUX_ROOT = 50, 10  # GiB, where the OMI does not say (VOL-024)
 
 
 def view(state: State, vm: Vm) -> Vm:
@@ -318,17 +317,15 @@ def _disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCrea
                 call.may(usable(call, mapping.bsu.snapshot_id, "OMI-012"))
             devices[name] = filled(mapping.bsu, devices.get(name) or BsuToCreate())
     call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
-    return [_disk(call, image, name, bsu) for name, bsu in devices.items()]
+    return [_disk(call, name, bsu) for name, bsu in devices.items()]
 
 
-def _disk(call: Call, image: Image, name: str, bsu: BsuToCreate) -> Disk:
+def _disk(call: Call, name: str, bsu: BsuToCreate) -> Disk:
     snapshot: Snapshot | None = call.state.get("snapshot", bsu.snapshot_id or "")
     smallest = snapshot.volume_size if snapshot else 1
     size = bsu.volume_size
     if size is None and snapshot is not None:
         size = smallest
-    if size is None and name == ROOT:
-        size = WINDOWS_ROOT if WINDOWS_CODES & set(image.product_codes) else LINUX_ROOT
     call.check(size is not None, "OMI-059", device_name=name)
     check_disk(call, VM_DEVICE, bsu.volume_type or "standard", size, bsu.iops)
     call.check(size is None or size >= smallest, "BDM-004", device_name=name, size=size, smallest=smallest)
