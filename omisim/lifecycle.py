@@ -255,7 +255,7 @@ def cell(kind: str, action: str, state: str) -> Rule | None:
         details=f"The {noun} {{id}} is {state}; {action} needs it to be {allowed}.",
         fix=f"Wait until the {noun} is {allowed.replace(', ', ' or ')}.",
         evidence=no.evidence,
-        source="https://docs.outscale.com/api.html",
+        source=f"https://docs.outscale.com/api.html#{action.partition(' ')[0].lower()}",
     )
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from omisim.cli import main
 from omisim.demo import Story, play
+from omisim.lifecycle import LIFECYCLES, cells
+from omisim.rules import catalogue
 
 
 @pytest.fixture(name="story", scope="module")
@@ -68,6 +70,69 @@ class TestExplain:
         """An id that is no rule's is refused on a line."""
         assert main(["explain", "OMI-999"]) == 1
         assert "there is no rule 'OMI-999'" in capsys.readouterr().err
+
+
+class TestRules:
+    def test_lists_every_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`rules` prints a line for each row and each illegal cell, with its error and its evidence."""
+        assert main(["rules"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == len(catalogue()) + len(cells())
+        assert any(line.startswith("OMI-022 ") and "409 9015" in line and "documented" in line for line in lines)
+
+    @pytest.mark.parametrize(
+        ("options", "inside", "outside"),
+        [
+            (["--kind", "snapshot"], {"SNP-016", "snapshot/DeleteSnapshot/pending"}, {"OMI-022", "VM-002"}),
+            (["--action", "LinkVolume"], {"LNK-005", "vm/LinkVolume/pending"}, {"OMI-022"}),
+            (["--evidence", "measured"], {"VM-002", "SNP-002"}, {"OMI-022"}),
+        ],
+    )
+    def test_filters(
+        self, capsys: pytest.CaptureFixture[str], options: list[str], inside: set[str], outside: set[str]
+    ) -> None:
+        """Rules are filtered by kind, action and evidence, and given as data."""
+        assert main(["rules", "--json", *options]) == 0
+        ids = {rule["id"] for rule in json.loads(capsys.readouterr().out)}
+        assert inside <= ids
+        assert not outside & ids
+
+    def test_of_an_unknown_action_are_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nothing found is said, and is exit status 1."""
+        assert main(["rules", "--action", "Nothing"]) == 1
+        assert "0 rules" in capsys.readouterr().err
+
+    def test_not_modelled_say_why(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A rule that is not modelled is listed with the reason."""
+        assert main(["explain", "EXP-001"]) == 0
+        assert "Not modelled: Exports" in capsys.readouterr().out
+
+    def test_name_their_proof_and_their_switch(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`explain` names the tests that prove a rule, and the switch that decides it."""
+        assert main(["explain", "OMI-038"]) == 0
+        out = capsys.readouterr().out
+        assert "Proof: tests/test_images.py::TestCopy::test_of_a_public_omi_is_private" in out
+        assert "copy_keeps_public" in out
+
+
+class TestLifecycle:
+    def test_prints_all_tables(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`lifecycle` shows each kind, its transitions and what is refused with which code."""
+        assert main(["lifecycle"]) == 0
+        out = capsys.readouterr().out
+        for kind in LIFECYCLES:
+            assert f"\n{kind}\n" in f"\n{out}"
+        assert "UnlinkVolume    6003      9063       yes     6003      6003" in out
+
+    def test_draws_mermaid(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--format mermaid` gives a diagram of one kind."""
+        assert main(["lifecycle", "image", "--format", "mermaid"]) == 0
+        assert capsys.readouterr().out.startswith("stateDiagram-v2\n  [*] --> pending\n")
+
+    def test_of_an_unknown_kind_names_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A kind that is not there is refused with those that are."""
+        assert main(["lifecycle", "omi"]) == 1
+        assert "vm, volume, volume_link" in capsys.readouterr().err
 
 
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
