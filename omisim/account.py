@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
-from omisim.actions import catalogue, image_access, images, keypairs, snapshots, tags, vm_life, vms, volumes
+from omisim.actions import (
+    catalogue,
+    image_access,
+    images,
+    keypairs,
+    quotas,
+    snapshots,
+    tags,
+    vm_life,
+    vms,
+    volume_tasks,
+    volumes,
+)
 from omisim.actions.call import Call
 from omisim.actions.registry import ACTIONS
 from omisim.errors import ApiError
@@ -63,6 +75,7 @@ class Account:
     read_vm_types = Typed(catalogue.read_vm_types)
     read_product_types = Typed(catalogue.read_product_types)
     read_accounts = Typed(catalogue.read_accounts)
+    read_quotas = Typed(quotas.read_quotas)
     check_authentication = Typed(catalogue.check_authentication)
     create_image = Typed(images.create_image)
     read_images = Typed(image_access.read_images)
@@ -75,6 +88,7 @@ class Account:
     create_volume = Typed(volumes.create_volume)
     read_volumes = Typed(volumes.read_volumes)
     update_volume = Typed(volumes.update_volume)
+    read_volume_update_tasks = Typed(volume_tasks.read_volume_update_tasks)
     delete_volume = Typed(volumes.delete_volume)
     link_volume = Typed(volumes.link_volume)
     unlink_volume = Typed(volumes.unlink_volume)

@@ -278,6 +278,24 @@ class FiltersProductType:
 
 
 @dataclass(slots=True, kw_only=True)
+class FiltersQuota:
+    """Filters of ReadQuotas."""
+
+    collections: Strings = of(lambda q: q.quota_collection)
+    quota_names: Strings = of(lambda q: q.name)
+    quota_types: Strings = of(lambda _: "global")
+    short_descriptions: Strings = of(lambda q: q.short_description)
+
+
+@dataclass(slots=True, kw_only=True)
+class FiltersReadVolumeUpdateTask:
+    """Filters of ReadVolumeUpdateTasks."""
+
+    task_ids: Strings = of(lambda t: t.task_id)
+    volume_ids: Strings = of(lambda t: t.volume_id)
+
+
+@dataclass(slots=True, kw_only=True)
 class FiltersVmType:
     """Filters of ReadVmTypes."""
 

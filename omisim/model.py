@@ -393,6 +393,7 @@ class VolumeUpdateTask(Entity):
     task_id: str
     volume_id: str
     volume_update: VolumeUpdate
+    account_id: str = internal("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -555,6 +556,27 @@ class VmType:
     vm_type_name: str
     volume_count: int
     volume_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """One quota of an account: its limit (0: none) and how much of it is used."""
+
+    account_id: str
+    description: str
+    max_value: int
+    name: str
+    quota_collection: str
+    short_description: str
+    used_value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaTypes:
+    """The quotas that count for the whole account ("global"), or for one resource."""
+
+    quota_type: str
+    quotas: tuple[Quota, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

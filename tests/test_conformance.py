@@ -138,7 +138,9 @@ class TestAnswers:
     def test_of_every_read_are_what_the_description_says(self, cloud: Cloud, alice: Account, golden: object) -> None:
         """Every read of a cloud with one of each validates against its official schema."""
         alice.create_keypair(keypair_name="k")
-        alice.create_tags(resource_ids=[alice.read_vms()[0].vm_id], tags=[{"key": "a", "value": "b"}])
+        vm = alice.read_vms()[0]
+        alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "a", "value": "b"}])
+        alice.update_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id, size=30)
         for name in (name for name in ACTIONS if name.startswith("Read")):
             body = alice.call(name)
             assert faults(body, schema(f"{name}Response"), name) == []

@@ -237,6 +237,17 @@ class TestUpdates:
         done = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
         assert (done.size, done.task_id) == (30, None)
 
+    def test_can_be_followed(self) -> None:
+        """A task shows from what to what, how far it is, and how it ended. [VOL-050, ST-VOL-10, ID-008]"""
+        cloud, alice, volume_id = updating()
+        task = alice.read_volume_update_tasks(filters={"volume_ids": [volume_id]})[0]
+        assert (task.volume_update.origin.size, task.volume_update.target.size) == (10, 30)
+        assert (task.state, task.progress, task.completion_date) == ("pending", 0, None)
+        cloud.settle()
+        done = alice.read_volume_update_tasks(filters={"task_ids": [task.task_id]})[0]
+        assert (done.state, done.progress, done.completion_date) == ("completed", 100, cloud.now)
+        assert cloud.account("bob").read_volume_update_tasks() == ()
+
     def test_that_fail_leave_the_volume_as_it_was(self) -> None:
         """A failed task changes nothing but itself. [ST-VOL-10]"""
         cloud, alice, volume_id = updating()

@@ -125,3 +125,28 @@ class TestQuotas:
         """An account cannot be made with a quota that there is not."""
         with pytest.raises(ValueError, match="vm_limit"):
             limited(vms=1)
+
+
+class TestReading:
+    def test_shows_limits_and_what_is_used(self) -> None:
+        """ReadQuotas shows each quota with its limit, 0 for none, and what lives on it. [CAT-003, QTA-020, QTA-021]"""
+        dave = limited(vm_limit=3)
+        dave.call("CreateVms", **launch(dave, MaxVmsCount=2))
+        rows = {row.name: row for group in dave.read_quotas() for row in group.quotas}
+        shown = rows["vm_limit"]
+        assert (shown.max_value, shown.used_value, shown.short_description) == (3, 2, "VM Limit")
+        assert (rows["core_limit"].max_value, rows["core_limit"].used_value) == (0, 4)
+        assert (rows["volume_size_limit"].used_value, rows["image_export_limit"].max_value) == (20, 5)
+
+    @pytest.mark.parametrize(
+        ("filters", "names"),
+        [
+            ({"quota_names": ["vm_limit"]}, {"vm_limit"}),
+            ({"collections": ["LBU"]}, {"lb_limit", "lb_listeners_limit", "lb_rules_limit"}),
+            ({"short_descriptions": ["VM Limit"], "quota_types": ["global"]}, {"vm_limit"}),
+            ({"quota_types": ["nothing"]}, set()),
+        ],
+    )
+    def test_filters(self, alice: Account, filters: dict[str, Any], names: set[str]) -> None:
+        """Quotas are found by name, collection, type and short description; unknown values find none. [CAT-003]"""
+        assert {row.name for group in alice.read_quotas(filters=filters) for row in group.quotas} == names

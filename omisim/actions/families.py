@@ -7,11 +7,25 @@ from omisim.actions import (
     image_access,
     images,
     keypairs,
+    quotas,
     snapshots,
     tags,
     vm_life,
     vms,
+    volume_tasks,
     volumes,
 )
 
-__all__ = ["catalogue", "image_access", "images", "keypairs", "snapshots", "tags", "vm_life", "vms", "volumes"]
+__all__ = [
+    "catalogue",
+    "image_access",
+    "images",
+    "keypairs",
+    "quotas",
+    "snapshots",
+    "tags",
+    "vm_life",
+    "vms",
+    "volume_tasks",
+    "volumes",
+]

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from omisim.actions.call import Call
+from omisim.actions.call import Call, parsed
+from omisim.actions.registry import action
 from omisim.actions.vm_types import vm_shape
-from omisim.model import Snapshot, SnapshotState, Vm, VmState, Volume
+from omisim.catalog import catalog
+from omisim.filters import FiltersQuota, matching
+from omisim.model import OrDict, Quota, QuotaTypes, Snapshot, SnapshotState, Vm, VmState, Volume
 
-__all__ = ["QUOTAS", "check_quotas", "disk_costs", "room"]
+__all__ = ["QUOTAS", "check_quotas", "disk_costs", "read_quotas", "room"]
 
 
 def _own(call: Call, kind: Any) -> list[Any]:
@@ -69,3 +72,23 @@ def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
         left = room(call, name)
         limit = dict(call.account.quotas).get(name)
         call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)
+
+
+@action("ReadQuotas", "QuotaTypes", paged=True)
+def read_quotas(call: Call, *, filters: OrDict[FiltersQuota] | None = None) -> tuple[QuotaTypes, ...]:
+    """List the caller's quotas, 0 standing for no limit, with how much of each is used (CAT-003, QTA-020)."""
+    limits = dict(call.account.quotas)
+    rows = (
+        Quota(
+            account_id=call.account.account_id,
+            description=row["says"],
+            max_value=limits.get(name, row["max"]),
+            name=name,
+            quota_collection=row["collection"],
+            short_description=row["short"],
+            used_value=QUOTAS[name][1](call) if name in QUOTAS else 0,
+        )
+        for name, row in catalog().quotas.items()
+    )
+    found = matching(rows, parsed(filters))
+    return (QuotaTypes(quota_type="global", quotas=found),) if found else ()

@@ -196,6 +196,7 @@ def _task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:
     )
     return call.add(
         VolumeUpdateTask(
+            account_id=volume.account_id,
             start_date=call.now,
             state=UpdateState.PENDING,
             task_id=call.new_id("volume_update"),
