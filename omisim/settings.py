@@ -51,6 +51,18 @@ SWITCHES: Mapping[str, Switch] = {
         ("completion",),
         "documented: the point in time of the request; an official client: when completed",
     ),
+    "strict_licences": Switch(
+        "UpdateImage may take licence codes off an OMI, with a warning, or is refused (OMI-114).",
+        False,
+        (True,),
+        "documented: the list is replaced; the EC2-compatible API cannot remove codes",
+    ),
+    "strict_windows": Switch(
+        "Windows on a VM that is too small for it is warned of, or refused (LIC-014).",
+        False,
+        (True,),
+        "documented: what Windows needs in order to work; no refusal is documented",
+    ),
     "start_running": Switch(
         "StartVms on a running VM is refused, or does nothing (UNK-06).",
         "refuse",

@@ -151,6 +151,20 @@ class TestPermissions:
         assert (changed.description, changed.product_codes) == ("new", ("0001", "0006"))
         assert changed == alice.read_images(filters={"image_ids": [golden.image_id]})[0]
 
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_to_drop_a_licence_are_a_switch(self, strict: bool) -> None:
+        """Taking a licence off is warned of, or refused under strict_licences. [OMI-114, UNK-17]"""
+        cloud = Cloud(switches={"strict_licences": strict})
+        alice = cloud.account("alice")
+        vm = alice.create_vms(image_id=official(alice, "RHEL*").image_id)[0]
+        image = alice.create_image(vm_id=vm.vm_id, image_name="licensed")
+        call: dict[str, Any] = {"ImageId": image.image_id, "ProductCodes": ["0001"]}
+        if strict:
+            assert refused(alice, "UpdateImage", **call).rule == "OMI-114"
+        else:
+            alice.call("UpdateImage", **call)
+            assert "0006" in cloud.warnings[-1]
+
     def test_cannot_change_boot_modes(self, alice: Account, golden: Image) -> None:
         """Boot modes are fixed when an OMI is made. [OMI-032]"""
         assert refused(alice, "UpdateImage", ImageId=golden.image_id, BootModes=["uefi"]).code == "3001"

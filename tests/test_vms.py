@@ -95,6 +95,14 @@ class TestLaunch:
         alice.create_vms(image_id=windows, vm_type="tinav2.c2r4p2")
         assert "too small for Windows" in cloud.warnings[0]
 
+    def test_refuses_it_under_a_switch(self) -> None:
+        """With strict_windows a VM too small for Windows is refused. [LIC-014]"""
+        alice = Cloud(switches={"strict_windows": True}).account("alice")
+        windows = official(alice, "Windows*").image_id
+        assert refused(alice, "CreateVms", ImageId=windows, VmType="t2.micro").rule == "LIC-014"
+        assert alice.can("CreateVms", ImageId=windows, VmType="tinav3.c2r4p1")
+        assert alice.can("CreateVms", ImageId=official(alice, "Debian*").image_id, VmType="t2.micro")
+
     def test_gives_a_vtpm_where_it_is_asked_for_or_demanded(self, alice: Account, ubuntu: Image) -> None:
         """A vTPM comes with the OMI's demand, or when asked for; it cannot be declined then. [VM-021]"""
         root = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": str(_snapshot_of(alice, ubuntu))}}

@@ -61,6 +61,7 @@ def update_image(
     change = parsed(permissions_to_launch)
     dropped = [code for code in image.product_codes if code != "0001" and code not in (product_codes or ())]
     if product_codes is not None and dropped:
+        call.check(not call.switch("strict_licences"), "OMI-114", image_id=image_id, codes=dropped)
         call.warn(f"{image_id} loses the licence codes {', '.join(dropped)} (OMI-114)")
     updated = replace(
         image,

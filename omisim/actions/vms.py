@@ -145,7 +145,7 @@ def create_vms(
     call.may(image)
     mode = _boot_mode(call, image, boot_mode, parsed(actions_on_next_boot), tpm_enabled=tpm_enabled)
     disks = _disks(call, image, mappings)
-    _warn_of_windows(call, image, shape)
+    _check_windows(call, image, shape)
     count = _count(call, shape, disks, min_vms_count, max_vms_count)
     guest, host, legacy = shutdown(image.vm_initiated_shutdown_behavior, vm_initiated_shutdown_behavior, behavior)
     vm = Vm(
@@ -332,11 +332,12 @@ def _disk(call: Call, name: str, bsu: BsuToCreate) -> Disk:
     return Disk(name, bsu, size or smallest)
 
 
-def _warn_of_windows(call: Call, image: Image, shape: VmShape) -> None:
-    """Warn of a VM that is too small for Windows (LIC-014)."""
+def _check_windows(call: Call, image: Image, shape: VmShape) -> None:
+    """Warn of a VM that is too small for Windows, or refuse it under `strict_windows` (LIC-014)."""
     generation, vcores, memory = WINDOWS_LEAST
     too_small = shape.generation < generation or shape.vcores < vcores or shape.memory < memory
     if too_small and WINDOWS_CODES & set(image.product_codes):
+        call.check(not call.switch("strict_windows"), "LIC-014", vm_type=shape.name)
         call.warn(f"{shape.name} is too small for Windows: v3, 2 vCores and 4 GiB are the least (LIC-014)")
 
 
