@@ -1,0 +1,209 @@
+"""Mistakes of people who write tests: each is answered at once, with what would have been right."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from conftest import SUBREGION
+from expect import refused
+from sign import signed
+
+from omisim import Account, Cloud, SystemClock
+from omisim.lifecycle import IllegalMove
+from omisim.model import Image, Snapshot, Vm
+from omisim.state import State
+from omisim.wire.http import Request
+from omisim.wire.oapi import handle
+
+
+def ask(cloud: Cloud, request: Request) -> tuple[int, dict[str, Any]]:
+    """Return the status and the JSON body of an answer."""
+    response = handle(cloud, request, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    return response.status, json.loads(response.body)
+
+
+class TestPythonFaces:
+    def test_an_account_says_who_it_is(self, alice: Account) -> None:
+        """The repr of an account has its name, number and Region."""
+        assert repr(alice) == f"<account alice {alice.account_id} in eu-west-2>"
+
+    def test_an_account_needs_a_name(self, cloud: Cloud) -> None:
+        """An empty name is no name."""
+        with pytest.raises(ValueError, match="needs a name"):
+            cloud.account("")
+
+    @pytest.mark.parametrize("service", ["oos", "fcu", "s3"])
+    def test_a_client_that_is_not_served_is_refused(self, alice: Account, service: str) -> None:
+        """`client` says what is served, and what is not yet."""
+        with pytest.raises(ValueError, match=f"not '{service}'"):
+            alice.client(service)
+
+    def test_a_file_that_is_not_there(self, cloud: Cloud, vm: Vm) -> None:
+        """Reading an unknown path names what there is; so does an unknown volume."""
+        volume_id = vm.block_device_mappings[0].bsu.volume_id
+        with pytest.raises(FileNotFoundError, match="there is nothing"):
+            cloud.read(volume_id, "/etc/motd")
+        cloud.write(volume_id, "/etc/hosts", "")
+        with pytest.raises(FileNotFoundError, match="/etc/hosts"):
+            cloud.read(volume_id, "/etc/motd")
+        with pytest.raises(ValueError, match="no volume of this cloud"):
+            cloud.write("vol-00000000", "/etc/motd", "")
+
+    def test_a_lineage_of_nothing(self, cloud: Cloud) -> None:
+        """Only what has been here has a lineage."""
+        with pytest.raises(ValueError, match="nothing this cloud has had"):
+            cloud.lineage("ami-00000000")
+
+    def test_a_comparison_with_something_else(self, cloud: Cloud) -> None:
+        """A cloud equals no other thing."""
+        assert cloud != "cloud"
+        assert State() != "state"
+
+    def test_publishing_what_is_not_ready(self) -> None:
+        """An OMI to publish is available."""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
+        cloud.complete(vm.vm_id)
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+        with pytest.raises(ValueError, match="is pending"):
+            cloud.marketplace.publish(alice, image.image_id)
+
+    def test_publishing_a_blank_disk(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A device without a snapshot is copied and published as it is. [MKT-001, CPY-001]"""
+        snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        mappings = [
+            {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot.snapshot_id}},
+            {"device_name": "/dev/sdb", "bsu": {"volume_size": 7}},
+        ]
+        image = alice.create_image(image_name="two", root_device_name="/dev/sda1", block_device_mappings=mappings)
+        copy = alice.create_image(source_image_id=image.image_id, source_region_name="eu-west-2")
+        assert copy.block_device_mappings[1] == image.block_device_mappings[1]
+        product = cloud.marketplace.publish(alice, image.image_id, offer="free", regions=("eu-west-2",))
+        shown = alice.read_images(filters={"image_ids": [product.images["eu-west-2"]]})[0]
+        assert shown.block_device_mappings[1] == image.block_device_mappings[1]
+
+
+class TestDurations:
+    def test_are_a_mapping(self, slow: Cloud) -> None:
+        """Durations are set, listed, counted and taken back by their names."""
+        slow.durations["vm.pending"] = 3
+        assert (dict(slow.durations), len(slow.durations)) == ({"vm.pending": 3.0}, 1)
+        del slow.durations["vm.pending"]
+        assert not slow.durations
+
+    @pytest.mark.parametrize(("key", "seconds"), [("vm.running", 1), ("disk.pending", 1), ("vm.pending", -1)])
+    def test_of_what_is_no_transient_are_refused(self, slow: Cloud, key: str, seconds: float) -> None:
+        """An unknown state is refused with the known ones, a negative time as such."""
+        with pytest.raises(ValueError, match=r"snapshot\.pending|from 0 up"):
+            slow.durations[key] = seconds
+
+    def test_are_those_of_a_fork_too(self, slow: Cloud) -> None:
+        """A fork takes the durations along."""
+        slow.durations["volume.creating"] = 9
+        assert slow.fork().durations["volume.creating"] == 9.0
+
+    def test_show_in_the_progress_of_a_snapshot(self, slow: Cloud) -> None:
+        """The progress of a pending snapshot goes by the clock. [ST-SNP-2]"""
+        alice = slow.account("alice")
+        volume = alice.create_volume(subregion_name=SUBREGION, size=1)
+        slow.settle()
+        slow.durations["snapshot.pending"] = 100
+        alice.create_snapshot(volume_id=volume.volume_id)
+        slow.advance(seconds=5 + 40)
+        assert [row.progress for row in alice.read_snapshots(filters={"account_ids": [alice.account_id]})] == [40]
+
+
+class TestClocks:
+    def test_a_fork_of_wall_time_keeps_its_offset(self) -> None:
+        """A fork of a cloud on a SystemClock is as far ahead as its origin."""
+        cloud = Cloud(clock=SystemClock())
+        cloud.advance(seconds=86_400)
+        now, twin = cloud.now, cloud.fork().now
+        assert dt.timedelta() <= twin - now < dt.timedelta(minutes=1)
+
+
+class TestTables:
+    def test_a_state_changes_by_a_move_alone(self, cloud: Cloud, alice: Account) -> None:
+        """Nothing but the tables changes or ends what has a lifecycle."""
+        volume = alice.create_volume(subregion_name=SUBREGION, size=1)
+        now = cloud._state.get("volume", volume.volume_id)
+        with pytest.raises(IllegalMove, match="only move"):
+            cloud._tx("test").put(volume)
+        with pytest.raises(IllegalMove, match="only move"):
+            cloud._tx("test").drop(now)
+        with pytest.raises(IllegalMove, match="no event 'boot'"):
+            cloud._tx("test").move(now, "boot")
+
+    def test_what_is_forgotten_cannot_be_undone(self) -> None:
+        """The journal ends where history ends."""
+        cloud = Cloud(history=1)
+        alice = cloud.account("alice")
+        for _ in range(9):
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        with pytest.raises(ValueError, match="no longer in the journal"):
+            cloud._state.undo_to(0)
+
+    def test_a_change_reads_as_a_line(self, cloud: Cloud, alice: Account) -> None:
+        """The last line of a deleted volume's timeline says that it is gone."""
+        volume = alice.create_volume(subregion_name=SUBREGION, size=1)
+        alice.delete_volume(volume_id=volume.volume_id)
+        lines = [str(change) for change in cloud.timeline(volume.volume_id)]
+        assert f"volume {volume.volume_id} created, creating (CreateVolume#1)" in lines[0]
+        assert lines[-1].endswith(f"volume {volume.volume_id} gone (due)")
+
+
+class TestRequests:
+    def test_the_next_page_goes_over_the_wire(self, cloud: Cloud, alice: Account) -> None:
+        """A page's token is answered as JSON like the rest. [PAG-003]"""
+        status, body = ask(cloud, signed(alice, "/api/v1/ReadImages", b'{"ResultsPerPage": 3}'))
+        assert (status, len(body["Images"]), bool(body["NextPageToken"])) == (200, 3, True)
+
+    def test_a_defect_leaves_nothing_half_done(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Should an action break, what it wrote is undone."""
+        before = cloud.fork()
+        monkeypatch.setattr("omisim.actions.volumes.new_volume", lambda *_args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        assert cloud == before
+
+    @pytest.mark.parametrize("date", ["yesterday", 20260101])
+    def test_a_date_is_iso(self, alice: Account, date: object) -> None:
+        """A filter's date is ISO 8601. [FLT-009]"""
+        assert refused(alice, "ReadSnapshots", Filters={"FromCreationDate": date}).code == "4110"
+
+    def test_a_public_key_is_base64(self, alice: Account) -> None:
+        """What is no Base64 is no public key. [KEY-003]"""
+        assert refused(alice, "CreateKeypair", KeypairName="mine", PublicKey="ssh-rsa AAAA").code == "4032"
+
+    def test_codes_and_their_names_are_both_looked_at(self, alice: Account, ubuntu: Image) -> None:
+        """A filter by the name of a product and one by its code count together. [OMI-091, FLT-001]"""
+        both = {"product_code_names": ["Linux/UNIX"], "product_codes": ["0001"]}
+        assert ubuntu in alice.read_images(filters=both)
+        assert alice.read_images(filters=both | {"product_codes": ["0002"]}) == ()
+
+    def test_an_argument_may_be_the_models_own(self, alice: Account, vm: Vm) -> None:
+        """Nested arguments are dicts, or the model's dataclasses."""
+        mapping = alice.create_image(vm_id=vm.vm_id, image_name="golden").block_device_mappings[0]
+        image = alice.create_image(image_name="again", root_device_name="/dev/sda1", block_device_mappings=[mapping])
+        assert image.block_device_mappings[0].device_name == mapping.device_name
+
+    def test_without_verification_somebody_must_be_there(self) -> None:
+        """With auth off a call needs an account to be made by. [AUTH-013]"""
+        nobody = Cloud(seed="elsewhere").account("mallory")
+        status, body = ask(Cloud(auth="off"), signed(nobody, "/api/v1/ReadVms"))
+        assert (status, body["Errors"][0]["Code"]) == (401, "1")
+
+
+def test_a_snapshot_says_so_when_it_is_another_regions(cloud: Cloud) -> None:
+    """What belongs to another Region is not there. [REG-001]"""
+    carol = cloud.account("carol", region="us-east-2")
+    volume = carol.create_volume(subregion_name="us-east-2a", size=1)
+    snapshot: Snapshot = carol.create_snapshot(volume_id=volume.volume_id)
+    dave = cloud.account("dave")
+    assert refused(dave, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).code == "5054"
