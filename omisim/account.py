@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from omisim.actions import (
+    access_keys,
     catalogue,
     image_access,
     images,
@@ -76,6 +77,10 @@ class Account:
     read_product_types = Typed(catalogue.read_product_types)
     read_accounts = Typed(catalogue.read_accounts)
     read_quotas = Typed(quotas.read_quotas)
+    create_access_key = Typed(access_keys.create_access_key)
+    read_access_keys = Typed(access_keys.read_access_keys)
+    update_access_key = Typed(access_keys.update_access_key)
+    delete_access_key = Typed(access_keys.delete_access_key)
     check_authentication = Typed(catalogue.check_authentication)
     create_image = Typed(images.create_image)
     read_images = Typed(image_access.read_images)
@@ -107,12 +112,12 @@ class Account:
     read_tags = Typed(tags.read_tags)
     delete_tags = Typed(tags.delete_tags)
 
-    def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey) -> None:
+    def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey | None) -> None:
         self.name = row.name
         self.account_id = row.account_id
         self.region = row.region
-        self.access_key = key.access_key_id
-        self.secret_key = key.secret_key
+        self.access_key = key.access_key_id if key else ""  # none is left when all were deleted
+        self.secret_key = key.secret_key if key else ""
         self.email = row.email
         self.password = row.password
         self._cloud = cloud

@@ -119,8 +119,8 @@ class Cloud:
                 _same(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
             known = self._accounts.get(name)
             if known is None or known.account_id != row.account_id:
-                key = self._state.found("access_key", "account", row.account_id)[0]
-                known = self._accounts[name] = Account(self, row, key)
+                keys = self._state.found("access_key", "account", row.account_id)
+                known = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return known
 
     def _create_account(self, name: str, region: str, alias: str | None, quotas: dict[str, int]) -> AccountRow:

@@ -278,6 +278,14 @@ class FiltersProductType:
 
 
 @dataclass(slots=True, kw_only=True)
+class FiltersAccessKeys:
+    """Filters of ReadAccessKeys."""
+
+    access_key_ids: Strings = of(lambda k: k.access_key_id)
+    states: Strings = of(lambda k: k.state)
+
+
+@dataclass(slots=True, kw_only=True)
 class FiltersQuota:
     """Filters of ReadQuotas."""
 

@@ -244,8 +244,22 @@ class AccessKey(Entity):
     expiration_date: dt.datetime | None = None
     last_modification_date: dt.datetime
     state: str = "ACTIVE"
+    tag: str | None = None
     account_id: str = internal("")
     secret_key: str = internal("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKeySecretKey:
+    """A new access key with its secret, which is answered this once (AK-002)."""
+
+    access_key_id: str
+    creation_date: dt.datetime
+    expiration_date: dt.datetime | None
+    last_modification_date: dt.datetime
+    secret_key: str
+    state: str
+    tag: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

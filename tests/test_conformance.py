@@ -89,6 +89,11 @@ def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
     return []
 
 
+# a malformed date has a code of its own there, not that of a wrong type (AK-004)
+_EXPIRY = ["ExpirationDate: str, officially datetime"]
+TAKEN_AS_TEXT = {"CreateAccessKey": _EXPIRY, "UpdateAccessKey": _EXPIRY}
+
+
 class TestActions:
     def test_served_and_not_are_the_official_ones(self) -> None:
         """Each official action is served, or refused with a reason; no other is known."""
@@ -99,7 +104,8 @@ class TestActions:
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_take_the_official_parameters(self, action: Action) -> None:
         """A signature has exactly the official parameters and types, at any depth."""
-        assert compare(action.shape, schema(f"{action.name}Request")["properties"], "") == []
+        found = compare(action.shape, schema(f"{action.name}Request")["properties"], "")
+        assert found == TAKEN_AS_TEXT.get(action.name, [])
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_require_what_is_officially_required(self, action: Action) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from omisim.actions import (
+    access_keys,
     catalogue,
     image_access,
     images,
@@ -17,6 +18,7 @@ from omisim.actions import (
 )
 
 __all__ = [
+    "access_keys",
     "catalogue",
     "image_access",
     "images",

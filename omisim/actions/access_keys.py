@@ -1,0 +1,127 @@
+"""Access keys: what an account signs its requests with (domain 1.8, 6.8)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+from omisim import ids
+from omisim.actions.call import Call, parsed
+from omisim.actions.registry import action
+from omisim.filters import FiltersAccessKeys, matching
+from omisim.model import AccessKey, AccessKeySecretKey, OrDict
+from omisim.rules import refuse
+
+MOST_KEYS = 10
+STATES = ("ACTIVE", "INACTIVE")
+
+
+@action("CreateAccessKey", "AccessKey")
+def create_access_key(
+    call: Call, *, expiration_date: str | None = None, tag: str | None = None, user_name: str | None = None
+) -> AccessKeySecretKey:
+    """Create an active access key, until a date if one is given. Returns it with its secret, this once (AK-002)."""
+    _check_user(call, user_name)
+    expires = _date(call, expiration_date, "AK-004")
+    call.check(len(_own(call)) < MOST_KEYS, "AK-001", most=MOST_KEYS)
+    number = call.tx.next_number("access_key")
+    seed = call.tx.settings.seed
+    key = call.add(
+        AccessKey(
+            access_key_id=ids.access_key_id(seed, number),
+            account_id=call.account.account_id,
+            creation_date=call.now,
+            expiration_date=expires,
+            last_modification_date=call.now,
+            secret_key=ids.secret_key(seed, number),
+            tag=tag,
+        )
+    )
+    return AccessKeySecretKey(
+        access_key_id=key.access_key_id,
+        creation_date=key.creation_date,
+        expiration_date=key.expiration_date,
+        last_modification_date=key.last_modification_date,
+        secret_key=key.secret_key,
+        state=key.state,
+        tag=key.tag,
+    )
+
+
+@action("ReadAccessKeys", "AccessKeys")
+def read_access_keys(
+    call: Call,
+    *,
+    filters: OrDict[FiltersAccessKeys] | None = None,
+    tag: str | None = None,
+    user_name: str | None = None,
+) -> tuple[AccessKey, ...]:
+    """List the account's access keys, without their secrets (AK-009)."""
+    _check_user(call, user_name)
+    return matching((key for key in _own(call) if tag in (None, key.tag)), parsed(filters))
+
+
+@action("UpdateAccessKey", "AccessKey")
+def update_access_key(
+    call: Call,
+    *,
+    access_key_id: str,
+    clear_expiration_date: bool = False,
+    clear_tag: bool = False,
+    expiration_date: str | None = None,
+    state: str | None = None,
+    tag: str | None = None,
+    user_name: str | None = None,
+) -> AccessKey:
+    """Switch a key on or off, change its expiry or its tag. A state without a date ends the expiry (AK-006)."""
+    said = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
+    call.check(any(value is not None for value in said), "AK-005")
+    call.check(state in (None, *STATES), "AK-005/state", state=state)
+    _check_user(call, user_name)
+    expires = _date(call, expiration_date, "AK-004/update")
+    key = _key(call, access_key_id, "AK-007/update")
+    keeps = expiration_date is None and state is None and not clear_expiration_date
+    changed = replace(
+        key,
+        expiration_date=key.expiration_date if keeps else expires,
+        last_modification_date=call.now,
+        state=state or key.state,
+        tag=None if clear_tag else tag or key.tag,
+    )
+    return call.put(changed)
+
+
+@action("DeleteAccessKey")
+def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None = None) -> None:
+    """Delete an access key; it signs nothing any more (AK-007)."""
+    _check_user(call, user_name)
+    call.drop(_key(call, access_key_id, "AK-007"))
+
+
+def _own(call: Call) -> list[AccessKey]:
+    return call.state.found("access_key", "account", call.account.account_id)
+
+
+def _key(call: Call, access_key_id: str, rule: str) -> AccessKey:
+    key: AccessKey | None = call.state.get("access_key", access_key_id)
+    if key is None or not call.owns(key):
+        raise refuse(rule, access_key_id=access_key_id)
+    return key
+
+
+def _check_user(call: Call, user_name: str | None) -> None:
+    call.check(user_name is None, "ACC-003/user", user_name=user_name)
+
+
+def _date(call: Call, text: str | None, rule: str) -> dt.datetime | None:
+    """Return the date an expiry is given as, which lies ahead."""
+    if text is None:
+        return None
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        call.report(refuse(rule, expiration_date=text))
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+    call.check(at > call.now, rule, expiration_date=text)
+    return at
