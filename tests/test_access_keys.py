@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from expect import refused
 from requests import HTTPError
 
 from omisim import Account, Cloud
+from omisim.wire.http import Request
+from omisim.wire.oapi import handle
 
 
 def codes(account: Account, made: dict[str, Any]) -> str:
@@ -115,3 +118,32 @@ class TestReading:
         """Keys are found by id, state and tag. [AK-009]"""
         assert [key.access_key_id for key in alice.read_access_keys(tag="pipeline")] == [made["AccessKeyId"]]
         assert alice.read_access_keys(filters={"states": ["INACTIVE"]}) == ()
+
+
+def ask(cloud: Cloud, action: str, login: str, host: str = "api.eu-west-2.outscale.com") -> tuple[int, str]:
+    """Make a request with Basic credentials; return its status and the rule that refused it."""
+    headers = {"authorization": f"Basic {login}", "content-type": "application/json"}
+    response = handle(cloud, Request("POST", host, f"/api/v1/{action}", headers, b"{}"), cloud.now)
+    return response.status, response.headers.get("X-Omisim-Rule", "")
+
+
+class TestLogin:
+    def test_manages_keys_when_none_is_left(self, cloud: Cloud, alice: Account) -> None:
+        """With login and password a key is made though there is none to sign with. [AK-011, AUTH-012]"""
+        alice.delete_access_key(access_key_id=alice.access_key)
+        login = b64encode(f"{alice.email}:{alice.password}".encode()).decode()
+        assert ask(cloud, "CreateAccessKey", login) == (200, "")
+        assert len(alice.read_access_keys()) == 1
+
+    def test_is_not_taken_by_other_actions(self, cloud: Cloud, alice: Account) -> None:
+        """Other actions want a signature. [AUTH-004]"""
+        login = b64encode(f"{alice.email}:{alice.password}".encode()).decode()
+        assert ask(cloud, "ReadVms", login) == (401, "AUTH-004")
+
+    def test_must_be_right_and_of_the_region(self, cloud: Cloud, alice: Account) -> None:
+        """A wrong password, a garbled login and one of another Region are refused. [AUTH-012, AUTH-005]"""
+        right = b64encode(f"{alice.email}:{alice.password}".encode()).decode()
+        wrong = b64encode(f"{alice.email}:guess".encode()).decode()
+        assert ask(cloud, "ReadAccessKeys", wrong) == (401, "AUTH-012")
+        assert ask(cloud, "ReadAccessKeys", "%%%") == (401, "AUTH-005")
+        assert ask(cloud, "ReadAccessKeys", right, "api.us-east-2.outscale.com") == (401, "AUTH-012")

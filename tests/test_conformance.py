@@ -15,6 +15,7 @@ from omisim.actions.registry import ACTIONS, Action, not_served
 from omisim.actions.schema import Field, Shape
 from omisim.demo import play
 from omisim.dispatch import Answer
+from omisim.wire.oapi import BASIC_ACTIONS
 
 DESCRIPTION = Path(osc_sdk_python.__file__).parent / "resources" / "outscale.yaml"
 
@@ -124,6 +125,12 @@ class TestActions:
     def test_are_open_where_the_description_says_so(self, action: Action) -> None:
         """An action without security is open to everybody. [AUTH-011]"""
         assert action.open == (description()["paths"][f"/{action.name}"]["post"].get("security") == [])
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_take_a_login_where_the_description_says_so(self, action: Action) -> None:
+        """An action with BasicAuth takes a login and password. [AUTH-012]"""
+        security = description()["paths"][f"/{action.name}"]["post"].get("security", [])
+        assert (action.name in BASIC_ACTIONS) == any("BasicAuth" in way for way in security)
 
 
 class TestAnswers:

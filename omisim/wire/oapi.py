@@ -6,6 +6,7 @@ The Region comes from the host name or from the path; a nameless host means the 
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import re
@@ -35,6 +36,8 @@ _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Max-Age": "86400",
 }
+# of the actions served, those that take a login and password as well as a signature
+BASIC_ACTIONS = frozenset({"CreateAccessKey", "DeleteAccessKey", "ReadAccessKeys", "UpdateAccessKey"})
 DEFAULT_REGION = "eu-west-2"
 
 
@@ -58,7 +61,10 @@ def handle(cloud: Cloud, request: Request, host_time: dt.datetime) -> Response:
             raise refuse("REG-007", region=region, known=tuple(catalog().regions))
         known = ACTIONS.get(name)
         if known is None or not known.open:
-            account_id, region = _caller(cloud, request, region, host_time)
+            if name in BASIC_ACTIONS and request.headers.get("authorization", "").startswith("Basic "):
+                account_id, region = _login(cloud, request.headers["authorization"], region)
+            else:
+                account_id, region = _caller(cloud, request, region, host_time)
         action_named(name)
         if request.method != "POST":
             raise refuse("REQ-002", action=f"{request.method} {request.path}")
@@ -96,6 +102,18 @@ def _caller(cloud: Cloud, request: Request, region: str | None, host_time: dt.da
         check_date(signature, (cloud.now, host_time))
         verify(request, signature, key.secret_key)
     return account.account_id, account.region
+
+
+def _login(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]:
+    """Return the account that an e-mail address and its password belong to (AUTH-012)."""
+    try:
+        login, _, password = base64.b64decode(header.removeprefix("Basic "), validate=True).decode().partition(":")
+    except ValueError:
+        raise refuse("AUTH-005", reason="it is garbled") from None
+    for account in cloud._state.rows("account").values():
+        if (account.email, account.password) == (login, password) and region in (None, account.region):
+            return account.account_id, account.region
+    raise refuse("AUTH-012", login=login)
 
 
 def _owner(cloud: Cloud, key: AccessKey | None) -> Account | None:
