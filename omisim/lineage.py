@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omisim.model import Account, Origin
+from omisim.model import Account, Image, Origin
 from omisim.plain import to_plain
 from omisim.state import State
 
@@ -17,9 +17,10 @@ __all__ = ["Lineage", "lineage"]
 class Lineage:
     """One resource in a tree: how it came from the one above it, and what came of it.
 
-    `state` is the API's text, "deleted" for what is gone, "" for a kind without states. `parents` are the resources it
-    came from, the main one first, each with theirs, for the resource that was asked for. `children` came
-    of it, all the way down, each under its main parent.
+    `state` is the API's text, "deleted" for what is gone, "" for a kind without states. `dropped`: the licence codes that
+    an OMI's main parent has and the OMI has not (LIC-012). `parents` are the resources it came from, the main one first,
+    each with theirs, for the resource that was asked for. `children` came of it, all the way down, each under its main
+    parent.
     """
 
     kind: str
@@ -28,6 +29,7 @@ class Lineage:
     account: str
     state: str
     how: str = ""
+    dropped: tuple[str, ...] = ()
     parents: tuple[Lineage, ...] = ()
     children: tuple[Lineage, ...] = ()
 
@@ -40,7 +42,8 @@ class Lineage:
         label = f" {self.label}" if self.label else ""
         how = f"{self.how}: " if self.how else ""
         state = f", {self.state}" if self.state else ""
-        return f"{how}{self.kind} {self.id}{label} ({self.account}{state})"
+        lost = f", licence {', '.join(self.dropped)} dropped here" if self.dropped else ""
+        return f"{how}{self.kind} {self.id}{label} ({self.account}{state}{lost})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain JSON data."""
@@ -81,9 +84,22 @@ def _node(state: State, row_id: str, how: str, below: Mapping[str, list[tuple[st
         account=account.name if account else owner,
         state="deleted" if row is None else str(getattr(row, "state", "")),
         how=how,
+        dropped=_dropped(state, origin),
         parents=tuple(_node(state, parent, relation, {}, parents=True) for relation, parent in above),
         children=children,
     )
+
+
+def _dropped(state: State, origin: Origin | None) -> tuple[str, ...]:
+    if origin is None or origin.kind != "image" or not origin.parents:
+        return ()
+    return tuple(code for code in _codes(state, origin.parents[0][1]) if code not in _codes(state, origin.id))
+
+
+def _codes(state: State, row_id: str) -> tuple[str, ...]:
+    image: Image | None = state.get("image", row_id)
+    origin: Origin | None = state.get("origin", row_id)
+    return image.product_codes if image is not None else origin.codes if origin is not None else ()
 
 
 def _row(state: State, row_id: str) -> Any:

@@ -662,13 +662,17 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a resource came from, kept when it is gone: `parents` are (how, id), the main one first."""
+    """Where a resource came from, kept when it is gone: `parents` are (how, id), the main one first.
+
+    `codes`: the product codes it has, or what it was made from had, though the API shows none on disks (LIC-012).
+    """
 
     kind: str
     id: str
     account_id: str
     label: str
     parents: tuple[tuple[str, str], ...] = ()
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

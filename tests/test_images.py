@@ -221,6 +221,24 @@ class TestFromSnapshots:
         image = registered(alice, snapshot, data=[{"device_name": "/dev/sdb", "virtual_device_name": "ephemeral0"}])
         assert [mapping.device_name for mapping in image.block_device_mappings] == ["/dev/sda1"]
 
+    def test_drops_the_licence_with_a_warning(self, cloud: Cloud, alice: Account) -> None:
+        """An OMI from a licensed disk has the code of Linux; warning and lineage say so. [LIC-012, UNK-34, OMI-072]"""
+        vm = alice.create_vms(image_id=official(alice, "RHEL*").image_id)[0]
+        snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        restored = alice.create_volume(subregion_name="eu-west-2a", snapshot_id=snapshot.snapshot_id)
+        again = alice.create_snapshot(volume_id=restored.volume_id)
+        image = registered(alice, again)
+        assert "0006" in cloud.warnings[-1]
+        assert "licence 0006 dropped here" in str(cloud.lineage(snapshot.snapshot_id))
+        assert image.product_codes == ("0001",)
+
+    def test_keeps_the_licence_when_it_is_given(self, cloud: Cloud, alice: Account) -> None:
+        """Given its codes, the OMI keeps them, and nothing is warned of. [OMI-072]"""
+        vm = alice.create_vms(image_id=official(alice, "RHEL*").image_id)[0]
+        snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        registered(alice, snapshot, product_codes=["0001", "0006"])
+        assert not cloud.warnings
+
     def test_may_describe_a_blank_disk(self, alice: Account, snapshot: Snapshot) -> None:
         """A data device without a snapshot is a blank volume of the size given. [OMI-059]"""
         image = registered(alice, snapshot, data=[{"device_name": "/dev/sdb", "bsu": {"volume_size": 7}}])

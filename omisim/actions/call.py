@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from omisim.errors import ApiError
 from omisim.ids import token
 from omisim.lifecycle import cell, phase
-from omisim.model import Account, ClientToken, Entity, OrDict, Origin
+from omisim.model import Account, ClientToken, Entity, Image, OrDict, Origin
 from omisim.rules import refuse
 from omisim.settings import Value
 from omisim.state import State, Tx
@@ -132,7 +132,15 @@ class Call:
     def remember(self, entity: Entity, label: str, *parents: tuple[str, str]) -> None:
         """Keep where an entity came from: (how, id of what it came from), the main one first."""
         owner = self.account.account_id
-        self.tx.write("origin", entity.id, Origin(entity.kind, entity.id, owner, label, parents))
+        inherited = (codes for _, parent in parents if (codes := self.codes_of(parent)))
+        codes = getattr(entity, "product_codes", None) or next(inherited, ())
+        self.tx.write("origin", entity.id, Origin(entity.kind, entity.id, owner, label, parents, codes))
+
+    def codes_of(self, row_id: str) -> tuple[str, ...]:
+        """Return the product codes of a resource, or of what it was made from, though the API shows none on disks."""
+        origin: Origin | None = self.state.get("origin", row_id)
+        image: Image | None = self.state.get("image", row_id)
+        return image.product_codes if image is not None else origin.codes if origin is not None else ()
 
     def warn(self, text: str) -> None:
         """Leave a warning for the caller: allowed, but probably not what was meant."""

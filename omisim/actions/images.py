@@ -242,6 +242,10 @@ def _from_snapshots(
     image = _new(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
     snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
     call.remember(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
+    had = dict.fromkeys(code for snapshot_id in snapshots for code in call.codes_of(snapshot_id))
+    dropped = [code for code in had if code != "0001" and code not in image.product_codes]
+    if dropped:
+        call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")
     return image
 
 
