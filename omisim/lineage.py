@@ -17,10 +17,10 @@ __all__ = ["Lineage", "lineage"]
 class Lineage:
     """One resource in a tree: how it came from the one above it, and what came of it.
 
-    `state` is the API's text, "deleted" for what is gone, "" for a kind without states. `dropped`: the licence codes that
-    an OMI's main parent has and the OMI has not (LIC-012). `parents` are the resources it came from, the main one first,
-    each with theirs, for the resource that was asked for. `children` came of it, all the way down, each under its main
-    parent.
+    `state` is the API's text, "deleted" for what is gone, "" for a kind without states. `dropped`: the licence codes
+    that an OMI's main parent has and the OMI has not (LIC-012). `parents` are the resources it came from, the main one
+    first, each with theirs, for the resource that was asked for. `children` came of it, all the way down, each under
+    its main parent.
     """
 
     kind: str
