@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+from functools import cache
+from typing import Any
+
 import pytest
 from expect import refused
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omisim import Account, ApiError, Cloud
+from omisim.actions.registry import ACTIONS, Action
 
 
 class TestPages:
@@ -60,3 +68,65 @@ class TestFilters:
     def test_find_nothing_for_values_that_are_not_there(self, alice: Account) -> None:
         """Unknown ids and states find nothing, and are no error. [FLT-006, FLT-010]"""
         assert alice.read_volumes(filters={"volume_ids": ["nonsense"], "volume_states": ["foo"]}) == ()
+
+
+FILTERED = [action for action in ACTIONS.values() if "Filters" in action.shape.by_api_name]
+
+
+def filters_of(action: Action) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw some filters of a read, with values that are there, and others."""
+    shape = action.shape.by_api_name["Filters"].shape
+    assert shape is not None
+    texts = st.sampled_from(["*", "?*", "eu-west-2a", "available", "running", "0001", "team=blue", "golden", ""])
+    values = {
+        str: texts | st.text(max_size=8),
+        int: st.integers(-1, 20),
+        float: st.sampled_from([1.0, 4.0, 8.0]),
+        bool: st.booleans(),
+        dt.datetime: st.sampled_from(["2025-06-01", "2026-01-01T00:00:00.010Z", "2027-01-01"]),
+    }
+    known = {}
+    for name, field in shape.by_api_name.items():
+        listed = field.read([], "", True, []) == ()
+        known[name] = st.lists(values[field.type], max_size=3) if listed else values[field.type]
+    return st.fixed_dictionaries({}, optional=known)
+
+
+@cache
+def one_of_each() -> Cloud:
+    """Return a cloud with a bit of everything."""
+    cloud = Cloud()
+    alice = cloud.account("alice")
+    vm = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)[0]
+    image = alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+    alice.update_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id, size=30)
+    alice.create_keypair(keypair_name="golden")
+    alice.create_tags(resource_ids=[vm.vm_id, image.image_id], tags=[{"key": "team", "value": "blue"}])
+    return cloud
+
+
+class TestEveryFilter:
+    def test_is_of_a_read(self) -> None:
+        """Thirteen of the reads served have filters."""
+        assert len(FILTERED) == 13
+
+    @pytest.mark.parametrize("action", FILTERED, ids=lambda action: action.name)
+    @given(data=st.data())
+    def test_never_adds_a_result(self, action: Action, data: st.DataObject) -> None:
+        """Whatever its value, a filter takes results away or is refused; it never adds one. [FLT-001]"""
+        alice = one_of_each().account("alice")
+        few = data.draw(filters_of(action))
+        more = {**data.draw(filters_of(action)), **few}
+
+        def found(filters: dict[str, Any]) -> set[str] | None:
+            refusals = alice.why_not(action.name, Filters=filters)
+            if refusals:
+                assert {error.rule for error in refusals} <= {"VM-055", "FLT-009"}
+                return None
+            return {json.dumps(row) for row in alice.call(action.name, Filters=filters)[str(action.answer)]}
+
+        if action.name == "ReadQuotas":  # its answer is one group of what was found
+            return
+        all_rows, some, fewer = found({}), found(few), found(more)
+        assert some is None or all_rows is None or some <= all_rows
+        assert some is None or fewer is None or fewer <= some
