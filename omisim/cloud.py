@@ -192,10 +192,10 @@ class Cloud:
         """Run one call from any door, and note it in the journal of calls."""
         with self._lock:
             request_id = self._next_request_id()
-            self._transitions.apply_due()
+            now = self._transitions.apply_due()
             account = self._row_of(account_id)
             parameters = given if wire else api_names(given)
-            record = CallRecord(name, account.name if account else "", parameters, self._clock.now(), request_id)
+            record = CallRecord(name, account.name if account else "", parameters, now, request_id)
             self._session.calls.append(record)
             position = self._state.position
             try:
@@ -203,7 +203,8 @@ class Cloud:
                 fault = self._session.faults.take(name)
                 if fault is not None and not fault.after_effect:
                     raise fault.refusal()
-                self._adopt_named(action.name, region, given)
+                if self._settings.unknown_images:
+                    self._adopt_named(action.name, region, given)
                 answer = dispatch(self._state, self._settings, self._clock, action, account, region, given, wire=wire)
             except ApiError as error:
                 self._state.undo_to(position)
@@ -214,7 +215,8 @@ class Cloud:
             self._session.warnings.extend(answer.warnings)
             if self._state.position != position and self._settings.timing == "eager":
                 self._transitions.run_transients()
-            self._trim()
+            if self._session.requests % self._history == 0:
+                self._trim()
             if fault is not None:
                 record.error = fault.refusal()
                 record.error.request_id = request_id
@@ -231,7 +233,8 @@ class Cloud:
                     self._transitions.apply_due()
                 account = self._row_of(account_id)
                 action = action_named(name)
-                self._adopt_named(action.name, region, given)
+                if self._settings.unknown_images:
+                    self._adopt_named(action.name, region, given)
                 return refusals(self._state, self._settings, self._clock, action, account, region, given, wire=True)
             except ApiError as error:
                 return [error]
@@ -465,7 +468,7 @@ class Cloud:
                 self._transitions.run_transients()
 
     def _adopt_named(self, action: str, region: str, given: Mapping[str, Any]) -> None:
-        if self._settings.unknown_images and action in ("CreateVms", "CreateImage", "ReadImages"):
+        if action in ("CreateVms", "CreateImage", "ReadImages"):
             for image_id in tuple(named_images(self._state, given)):
                 adopt(self._tx("adopt"), image_id, region, "Ubuntu")
 
@@ -479,10 +482,8 @@ class Cloud:
 
     def _trim(self) -> None:
         state, session = self._state, self._session
-        if len(state.journal) > 2 * self._history:
-            state.trim(state.position - self._kept(state.position, "position"))
-        if len(session.calls) > 2 * self._history:
-            session.trim_calls(session.call_position - self._kept(session.call_position, "call_position"))
+        state.trim(state.position - self._kept(state.position, "position"))
+        session.trim_calls(session.call_position - self._kept(session.call_position, "call_position"))
         del session.warnings[: -self._history]
 
 

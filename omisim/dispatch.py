@@ -126,23 +126,20 @@ def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) ->
     values = shape.parse(given, wire, call.report)
     dry = values.pop("dry_run", False)
     size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
-    _stop_if_refused(call)
+    if call.refusals:
+        raise Stop
     if action.combinations is not None:
         action.combinations(call, values)
     if shape.with_ids:
         shape.malformed_ids(values, "", call.report)
-    _stop_if_refused(call)
+    if call.refusals:
+        raise Stop
     value = action.function(call, **values)
     next_token = None
     if action.paged and wire:
         default = int(call.switch("default_page_size"))
         value, next_token = page(action.name, value, values.get("filters"), size, token, default)
     return Answer(action, value, tuple(call.warnings), dry, next_token)
-
-
-def _stop_if_refused(call: Call) -> None:
-    if call.refusals:
-        raise Stop
 
 
 def _answered(call: Call, error: ApiError) -> ApiError:

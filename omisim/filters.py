@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -74,7 +74,7 @@ def _of_groups(name: str) -> Any:
     return of(lambda vm: tuple(getattr(group, name) for group in vm.security_groups))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersImage:
     """Filters of ReadImages."""
 
@@ -107,7 +107,7 @@ class FiltersImage:
     virtualization_types: Strings = of(lambda _: "hvm")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersSnapshot:
     """Filters of ReadSnapshots."""
 
@@ -131,7 +131,7 @@ class FiltersSnapshot:
     volume_sizes: Integers = of(lambda s: s.volume_size)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersVolume:
     """Filters of ReadVolumes."""
 
@@ -153,7 +153,7 @@ class FiltersVolume:
     volume_types: Strings = of(lambda v: v.volume_type)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersVm:
     """Filters of ReadVms. NICs, Nets and Subnets are not served yet, so their filters match nothing."""
 
@@ -225,7 +225,7 @@ class FiltersVm:
     vm_types: Strings = of(lambda v: v.vm_type)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersVmsState:
     """Filters of ReadVmsState. There are no maintenance events, so their filters match nothing."""
 
@@ -238,7 +238,7 @@ class FiltersVmsState:
     vm_states: Strings = of(lambda v: v.vm_state)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersKeypair:
     """Filters of ReadKeypairs."""
 
@@ -251,7 +251,7 @@ class FiltersKeypair:
     tags: Strings = of(_tags)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersTag:
     """Filters of ReadTags."""
 
@@ -261,7 +261,7 @@ class FiltersTag:
     values: Strings = of(lambda t: t.value)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersSubregion:
     """Filters of ReadSubregions."""
 
@@ -270,14 +270,14 @@ class FiltersSubregion:
     subregion_names: Strings = of(lambda s: s.subregion_name)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersProductType:
     """Filters of ReadProductTypes."""
 
     product_type_ids: Strings = of(lambda p: p.product_type_id)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersAccessKeys:
     """Filters of ReadAccessKeys."""
 
@@ -285,7 +285,7 @@ class FiltersAccessKeys:
     states: Strings = of(lambda k: k.state)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersQuota:
     """Filters of ReadQuotas."""
 
@@ -295,7 +295,7 @@ class FiltersQuota:
     short_descriptions: Strings = of(lambda q: q.short_description)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersReadVolumeUpdateTask:
     """Filters of ReadVolumeUpdateTasks."""
 
@@ -303,7 +303,7 @@ class FiltersReadVolumeUpdateTask:
     volume_ids: Strings = of(lambda t: t.volume_id)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersVmType:
     """Filters of ReadVmTypes."""
 
@@ -322,8 +322,7 @@ def matching(entities: Iterable[E], filters: Any) -> tuple[E, ...]:
     """Return the entities that every given filter lets through, in their order."""
     if filters is None:
         return tuple(entities)
-    look, hows = _declared(filters.__class__)
-    tests = [_test(how, wanted) for how, wanted in zip(hows, look(filters), strict=True) if wanted is not None]
+    tests = _tests(filters)
     found = []
     for entity in entities:
         for test in tests:
@@ -332,6 +331,12 @@ def matching(entities: Iterable[E], filters: Any) -> tuple[E, ...]:
         else:
             found.append(entity)
     return tuple(found)
+
+
+@lru_cache(maxsize=256)  # by identity: the same filters come again from a client that polls
+def _tests(filters: Any) -> list[Callable[[Any], bool]]:
+    look, hows = _declared(filters.__class__)
+    return [_test(how, wanted) for how, wanted in zip(hows, look(filters), strict=True) if wanted is not None]
 
 
 @cache

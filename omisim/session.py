@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.errors import ApiError
@@ -16,17 +17,22 @@ __all__ = ["CallRecord", "Session"]
 class CallRecord:
     """One call as the cloud got it.
 
-    `parameters` carry the API's names, whatever the door; `error` is the ApiError it was refused with, or None;
+    `parameters` (a copy) carry the API's names, whatever the door; `error` is what it was refused with, or None;
     `account` is the caller's name, "" for a call that nobody signed.
     """
 
     action: str
     account: str
-    parameters: dict[str, Any]
+    given: dict[str, Any] = field(repr=False)
     at: dt.datetime
     request_id: str
     error: ApiError | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the request, to keep and to change."""
+        return deepcopy(self.given)
 
 
 class Session:

@@ -164,7 +164,7 @@ class State:
 
     def get(self, kind: str, row_id: str) -> Any:
         """Return a row, or None."""
-        return self._tables[kind].get(row_id)
+        return self._tables[kind]._rows.get(row_id)  # not by Table.get: this is asked most of all
 
     def rows(self, kind: str) -> dict[str, Any]:
         """Return the rows of a kind by id, in creation order. Not to be changed, nor kept over a write."""

@@ -38,11 +38,12 @@ class Transitions:
 
     # --- by the clock
 
-    def apply_due(self) -> None:
-        """Apply everything that is due by now, in order of time, then of scheduling."""
+    def apply_due(self) -> dt.datetime:
+        """Apply everything that is due by now, in order of time, then of scheduling. Returns the time."""
         now = self._clock.now()
         while due := self._state.next_due(timers=True, until=now):
             self._apply(due, due.at or now)
+        return now
 
     def run_transients(self) -> None:
         """Run every transient to its end at once; time does not move (timing "eager")."""

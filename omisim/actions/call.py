@@ -40,6 +40,7 @@ class Call:
         self.refusals: list[ApiError] = []
         self.warnings: list[str] = []
         self._account = account
+        self._account_id = account and account.account_id
         self._collect = collect
 
     @property
@@ -86,7 +87,7 @@ class Call:
 
     def owns(self, entity: Any) -> bool:
         """Whether the entity belongs to the caller."""
-        return bool(entity.account_id == self.account.account_id)
+        return bool(entity.account_id == self._account_id)
 
     def region_of(self, account_id: str) -> str:
         """Return the Region of an account: what it owns is there, and nowhere else (REG-001)."""
@@ -178,7 +179,7 @@ def _fingerprint(parameters: Mapping[str, object]) -> str:
 
 def parsed(value: OrDict[T] | None) -> T | None:
     """Tell the type checker what the schema has done: a nested argument is a dataclass by now."""
-    return cast("T | None", value)
+    return value  # type: ignore[return-value]
 
 
 def parsed_all(values: Sequence[OrDict[T]] | None) -> tuple[T, ...]:

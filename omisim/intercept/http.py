@@ -42,9 +42,9 @@ class CloudAdapter(BaseAdapter):
 
     def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
         """Answer a request in process."""
-        host = (request.url or "").partition("//")[2].partition("/")[0]
+        host, _, target = (request.url or "").partition("//")[2].partition("#")[0].partition("/")
         names = dict(request.headers.lower_items())
-        answered = _ask(self._cloud, request.method or "", host, request.path_url, names, request.body)
+        answered = _ask(self._cloud, request.method or "", host, f"/{target}", names, request.body)
         response = Response()
         response.status_code = answered.status
         for name, value in answered.headers.items():

@@ -39,6 +39,7 @@ _CORS = {
 # of the actions served, those that take a login and password as well as a signature
 BASIC_ACTIONS = frozenset({"CreateAccessKey", "DeleteAccessKey", "ReadAccessKeys", "UpdateAccessKey"})
 DEFAULT_REGION = "eu-west-2"
+LONGEST_KEPT = 4096  # bytes of a body whose JSON is kept for the next request that sends the same
 
 
 def _no_constant(name: str) -> None:
@@ -73,8 +74,8 @@ def handle(cloud: Cloud, request: Request, host_time: dt.datetime) -> Response:
         if not error.request_id:
             cloud._note_refused(name, account_id, error)
         return _refusal(error)
-    warnings = {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else {}
-    return Response(200, answer.text().encode(), _HEADERS | warnings)
+    headers = _HEADERS | {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else _HEADERS
+    return Response(200, answer.text().encode(), headers)
 
 
 @lru_cache(maxsize=1024)
@@ -99,7 +100,7 @@ def _caller(cloud: Cloud, request: Request, region: str | None, host_time: dt.da
     if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= cloud.now):
         raise refuse("AUTH-008", access_key=signature.access_key)
     if mode == "strict":
-        check_date(signature, (cloud.now, host_time))
+        check_date(signature, lambda: host_time, lambda: cloud.now)
         verify(request, signature, key.secret_key)
     return account.account_id, account.region
 
@@ -134,18 +135,26 @@ def _anybody(cloud: Cloud, request: Request, region: str | None) -> tuple[str, s
 
 def _parameters(request: Request) -> dict[str, Any]:
     """Return the JSON object of the body; an empty body is an empty object (REQ-001, REQ-003, REQ-004)."""
-    if not request.body or request.body.isspace():
+    body = request.body
+    if not body or body.isspace():
         return {}
     content_type = request.headers.get("content-type", "application/json")
     if not content_type.lower().startswith(_JSON_TYPES):
         raise refuse("REQ-003", content_type=content_type)
+    return _decoded(body) if len(body) <= LONGEST_KEPT else _decode(body)
+
+
+def _decode(body: bytes) -> dict[str, Any]:
     try:
-        parameters = _DECODER.decode(request.body.decode())
+        parameters = _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise refuse("REQ-004", reason=str(error)) from None
     if not isinstance(parameters, dict):
         raise refuse("REQ-004", reason="it is JSON, but no object")
     return parameters
+
+
+_decoded = lru_cache(maxsize=256)(_decode)  # a client that polls sends the same bytes again; nobody may change it
 
 
 def _refusal(error: ApiError) -> Response:
