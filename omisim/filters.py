@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 __all__ = ["FiltersImage", "FiltersKeypair", "FiltersProductType", "FiltersSnapshot", "FiltersSubregion", "FiltersTag"]
+__all__ += ["FiltersReadImageExportTask", "FiltersSnapshotExportTask"]
 __all__ += ["FiltersVm", "FiltersVmType", "FiltersVmsState", "FiltersVolume", "matching"]
 
 E = TypeVar("E")
@@ -236,6 +237,22 @@ class FiltersVmsState:
     subregion_names: Strings = of(lambda v: v.subregion_name)
     vm_ids: Strings = of(lambda v: v.vm_id)
     vm_states: Strings = of(lambda v: v.vm_state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FiltersReadImageExportTask:
+    """Filters of ReadImageExportTasks."""
+
+    image_ids: Strings = of(lambda t: t.image_id)
+    task_ids: Strings = of(lambda t: t.task_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FiltersSnapshotExportTask:
+    """Filters of ReadSnapshotExportTasks."""
+
+    snapshot_ids: Strings = of(lambda t: t.snapshot_id)
+    task_ids: Strings = of(lambda t: t.task_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

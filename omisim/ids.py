@@ -16,6 +16,7 @@ __all__ = ["PREFIXES", "Id", "access_key_id", "account_id", "new_id", "request_i
 # kind → prefixes the API takes for it; the first is the one it gives (ID-017: `ari-` and `aki-` pass for images)
 PREFIXES: Mapping[str, tuple[str, ...]] = {
     "image": ("ami-", "ari-", "aki-"),
+    "export_task": ("image-export-", "snap-export-"),  # either kind, as DeleteExportTask takes them
     "image_export": ("image-export-",),
     "keypair": ("key-",),
     "nic": ("eni-",),

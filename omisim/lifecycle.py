@@ -64,14 +64,9 @@ class IllegalMove(Exception):
     """An event that the table of its kind does not have in this state: a defect of omisim, never of a request."""
 
 
-def per_gib(seconds: float) -> Callable[[Any], float]:
+def per_gib(seconds: float, size: Callable[[Any], int]) -> Callable[[Any], float]:
     """Return a duration that grows with the size of what is copied."""
-
-    def duration(entity: Any) -> float:
-        size = entity.volume_update.target.size if hasattr(entity, "volume_update") else entity.volume_size
-        return float(seconds * size)
-
-    return duration
+    return lambda entity: float(seconds * size(entity))
 
 
 _GONE = {"shutting-down": No("invalid-state"), "terminated": No("invalid-state")}
@@ -188,7 +183,10 @@ VOLUME_UPDATE = Lifecycle(
     "volume_update",
     {
         "pending": {"start": To("active", after=5), "fail": To("failed")},
-        "active": {"finish": To("completed", after=per_gib(1)), "fail": To("failed")},
+        "active": {
+            "finish": To("completed", after=per_gib(1, lambda t: t.volume_update.target.size)),
+            "fail": To("failed"),
+        },
         "completed": {},
         "failed": {},
     },
@@ -199,7 +197,7 @@ SNAPSHOT = Lifecycle(
     "snapshot",
     {
         "in-queue": {"start": To("pending", after=5), "fail": To("error")},
-        "pending": {"finish": To("completed", after=per_gib(2)), "fail": To("error")},
+        "pending": {"finish": To("completed", after=per_gib(2, lambda s: s.volume_size)), "fail": To("error")},
         "completed": {"delete": To("deleting")},
         "error": {"delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},
@@ -209,6 +207,7 @@ SNAPSHOT = Lifecycle(
         "CreateVms": _NOT_COMPLETED,
         "CreateImage": _NOT_COMPLETED,
         "CreateSnapshot": _NOT_COMPLETED,
+        "CreateSnapshotExportTask": _NOT_COMPLETED,
         "DeleteSnapshot": {
             "in-queue": No("invalid-state"),
             "pending": No("invalid-state"),
@@ -224,12 +223,55 @@ IMAGE = Lifecycle(
         "available": {"delete": To(None)},
         "failed": {"delete": To(None)},
     },
-    {"CreateVms": _NOT_AVAILABLE, "CreateImage": _NOT_AVAILABLE},
+    {"CreateVms": _NOT_AVAILABLE, "CreateImage": _NOT_AVAILABLE, "CreateImageExportTask": _NOT_AVAILABLE},
+)
+
+_ENDED = {state: No("invalid-state", "documented") for state in ("completed", "cancelled", "failed")}
+_UPLOAD = per_gib(4, lambda t: t.size)
+_OFF = {"fail": To("failed"), "cancel": To("cancelled")}
+
+IMAGE_EXPORT = Lifecycle(
+    "image_export",
+    {
+        "pending/queued": {"start": To("pending", after=5), **_OFF},
+        "pending": {"finish": To("completed", after=_UPLOAD), **_OFF},
+        "completed": {},
+        "cancelled": {},
+        "failed": {},
+    },
+    {"DeleteExportTask": _ENDED},
+)
+
+SNAPSHOT_EXPORT = Lifecycle(
+    "snapshot_export",
+    {
+        "pending": {"start": To("initializing", after=5), "activate": To("active", after=5), **_OFF},
+        "initializing": {"prepare": To("preparing", after=5), **_OFF},
+        "preparing": {"upload": To("uploading", after=5), **_OFF},
+        "uploading": {"finish": To("completed", after=_UPLOAD), **_OFF},
+        "active": {"finish": To("completed", after=_UPLOAD), **_OFF},  # the one state before version 1.42
+        "completed": {},
+        "cancelled": {},
+        "failed": {},
+    },
+    {"DeleteExportTask": _ENDED},
+)
+
+ACCESS_KEY = Lifecycle(
+    "access_key",
+    {
+        "ACTIVE": {"deactivate": To("INACTIVE"), "delete": To(None)},
+        "INACTIVE": {"activate": To("ACTIVE"), "delete": To(None)},
+    },
+    {},
 )
 
 LIFECYCLES: Mapping[str, Lifecycle] = {
-    lifecycle.kind: lifecycle for lifecycle in (VM, VOLUME, VOLUME_LINK, VOLUME_UPDATE, SNAPSHOT, IMAGE)
-}
+    lifecycle.kind: lifecycle
+    for lifecycle in (
+        VM, VOLUME, VOLUME_LINK, VOLUME_UPDATE, SNAPSHOT, IMAGE, IMAGE_EXPORT, SNAPSHOT_EXPORT, ACCESS_KEY
+    )
+}  # fmt: skip
 
 
 def phase(entity: Entity) -> str:

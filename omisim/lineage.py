@@ -103,5 +103,5 @@ def _codes(state: State, row_id: str) -> tuple[str, ...]:
 
 
 def _row(state: State, row_id: str) -> Any:
-    kinds = ("image", "snapshot", "volume", "vm")
+    kinds = ("image", "snapshot", "volume", "vm", "image_export", "snapshot_export", "object")
     return next((row for kind in kinds if (row := state.get(kind, row_id)) is not None), None)

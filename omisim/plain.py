@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 __all__ = ["api_name", "api_names", "from_plain", "iso", "snake_name", "to_plain", "to_wire", "wire_text"]
 
+# types that JSON has not → how `to_plain` spelled them is read
+_SPELLED: Mapping[Any, Callable[[Any], Any]] = {dt.datetime: dt.datetime.fromisoformat, bytes: base64.b64decode}
 _JSON = frozenset({str, int, float, bool, NoneType})
 
 
@@ -87,6 +90,8 @@ def to_plain(value: Any) -> Any:
         return [to_plain(item) for item in value]
     if isinstance(value, dt.datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return value.value if isinstance(value, StrEnum) else value
 
 
@@ -114,6 +119,6 @@ def _reader(cls: Any) -> Callable[[Any], Any]:
         return lambda value: make(
             **{name: None if part is None else readers[name](part) for name, part in value.items()}
         )
-    if cls is dt.datetime:
-        return dt.datetime.fromisoformat
+    if cls in _SPELLED:
+        return _SPELLED[cls]
     return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,11 +51,17 @@ SWITCHES: Mapping[str, Switch] = {
         ("completion",),
         "documented: the point in time of the request; an official client: when completed",
     ),
+    "spec_version": Switch(
+        "Which states the export of a snapshot goes through: those of 1.42, or the one of 1.40 (EXP-044).",
+        "1.42",
+        ("1.40",),
+        "documented: the description of the API in both versions",
+    ),
     "strict_licences": Switch(
-        "UpdateImage may take licence codes off an OMI, with a warning, or is refused (OMI-114).",
+        "Taking licences off an OMI (OMI-114) and exporting a copy of a licensed one (LIC-010): warned of, or refused.",
         False,
         (True,),
-        "documented: the list is replaced; the EC2-compatible API cannot remove codes",
+        "documented: the list is replaced, licences must allow an export; nothing says that either is refused",
     ),
     "strict_windows": Switch(
         "Windows on a VM that is too small for it is warned of, or refused (LIC-014).",
@@ -82,6 +88,7 @@ class Settings:
     switches: dict[str, Value]
     durations: Durations
     unknown_images: bool = False  # adopt every OMI id that a call names
+    fetch: Callable[[str], bytes] | None = None  # gets what lies outside this cloud's object storage
 
     @classmethod
     def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Value] | None) -> Settings:
@@ -98,7 +105,8 @@ class Settings:
         """Return an independent copy, for a fork."""
         durations = Durations()
         durations.update(self.durations)
-        return Settings(self.seed, self.timing, self.auth, dict(self.switches), durations, self.unknown_images)
+        switches = dict(self.switches)
+        return Settings(self.seed, self.timing, self.auth, switches, durations, self.unknown_images, self.fetch)
 
     def switch(self, name: str) -> Value:
         """Return the answer to an open question."""

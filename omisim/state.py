@@ -15,7 +15,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from omisim.ids import new_id
 from omisim.lifecycle import LIFECYCLES, IllegalMove
@@ -45,6 +45,8 @@ INDEXES: Mapping[str, Mapping[str, Keys]] = {
         "name": lambda row: ((row.account_id, row.image_name),),
         "snapshot": lambda row: tuple(m.bsu.snapshot_id for m in row.block_device_mappings if m.bsu),
     },
+    "object": {"bucket": lambda row: (row.bucket_id,)},
+    "upload": {"bucket": lambda row: (row.bucket_id,)},
     "keypair": {"name": lambda row: ((row.account_id, row.keypair_name),)},
     "volume_link": {"vm": lambda row: (row.vm_id,)},
 }
@@ -291,7 +293,15 @@ class State:
         return found
 
 
-Effects = Mapping[tuple[str, str | None], Callable[["Tx", Any, str], None]]
+class Effects(NamedTuple):
+    """How lifecycles depend on one another and on the rest.
+
+    `before`: (kind, event) → what makes the event fail instead, "" for nothing. `after`: (kind, state entered, None
+    for gone) → what follows.
+    """
+
+    before: Mapping[tuple[str, str], Callable[[Tx, Any], str]]
+    after: Mapping[tuple[str, str | None], Callable[[Tx, Any, str], None]]
 
 
 class Tx:
@@ -347,6 +357,9 @@ class Tx:
         Returns the entity in its new state; one that is gone, as it last was.
         """
         kind, state = entity.kind, entity.state  # type: ignore[attr-defined]
+        fails = self._effects.before.get((kind, event))
+        if fails is not None and (reason := fails(self, entity)):
+            event, comment = "fail", reason
         to = LIFECYCLES[kind].moves[state].get(event)
         if to is None:
             raise IllegalMove(f"{kind} {entity.id} is {state}: no event {event!r}")
@@ -357,7 +370,7 @@ class Tx:
             moved = replace(entity, state=type(state)(to.state), **fields)  # type: ignore[type-var]
             self.write(kind, entity.id, moved)
         self._schedule(moved if to.state else None, None, kind, entity.id)
-        effect = self._effects.get((kind, to.state))
+        effect = self._effects.after.get((kind, to.state))
         if effect:
             effect(self, moved, comment)
         return moved

@@ -107,8 +107,8 @@ def one_of_each() -> Cloud:
 
 class TestEveryFilter:
     def test_is_of_a_read(self) -> None:
-        """Thirteen of the reads served have filters."""
-        assert len(FILTERED) == 13
+        """Fifteen of the reads served have filters."""
+        assert len(FILTERED) == 15
 
     @pytest.mark.parametrize("action", FILTERED, ids=lambda action: action.name)
     @given(data=st.data())

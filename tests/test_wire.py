@@ -91,8 +91,10 @@ class TestSignature:
     def test_of_a_key_that_is_no_longer_good_is_refused(self, cloud: Cloud, alice: Account, end: str) -> None:
         """An inactive key and an expired one sign nothing. [AUTH-008]"""
         key = cloud._state.get("access_key", alice.access_key)
-        gone = replace(key, state="INACTIVE") if end == "inactive" else replace(key, expiration_date=cloud.now)
-        cloud._tx("test").put(gone)
+        if end == "inactive":
+            cloud._tx("test").move(key, "deactivate")
+        else:
+            cloud._tx("test").put(replace(key, expiration_date=cloud.now))
         assert error(cloud, signed(alice, "/api/v1/ReadVms")) == (400, "4120", "AUTH-008")
 
     def test_of_another_region_is_refused(self, cloud: Cloud, alice: Account) -> None:

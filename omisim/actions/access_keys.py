@@ -85,17 +85,19 @@ def update_access_key(
         key,
         expiration_date=key.expiration_date if keeps else expires,
         last_modification_date=call.now,
-        state=state or key.state,
         tag=None if clear_tag else tag or key.tag,
     )
-    return call.put(changed)
+    changed = call.put(changed)
+    if state in (None, key.state):
+        return changed
+    return call.move(changed, "activate" if state == "ACTIVE" else "deactivate")
 
 
 @action("DeleteAccessKey")
 def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None = None) -> None:
     """Delete an access key; it signs nothing any more (AK-007)."""
     _check_user(call, user_name)
-    call.drop(_key(call, access_key_id, "AK-007"))
+    call.move(_key(call, access_key_id, "AK-007"), "delete")
 
 
 def _own(call: Call) -> list[AccessKey]:

@@ -1,4 +1,4 @@
-"""What follows when an entity enters a state: (kind, state) → function; state None: it is gone.
+"""What makes an event fail, and what follows when an entity enters a state: (kind, state) → function; None: it is gone.
 
 The one table of couplings between lifecycles. Effects write through the same Tx as the transition they follow.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from omisim.actions.uploads import export_failed, image_uploaded, refused_upload, snapshot_uploaded
 from omisim.actions.vms import private_dns, private_ip
 from omisim.model import (
     ActionsOnNextBoot,
@@ -135,16 +136,30 @@ def _not_updated(tx: Tx, task: VolumeUpdateTask, comment: str) -> None:
         tx.put(replace(volume, task_id=None))
 
 
-EFFECTS: Effects = {
-    ("snapshot", "completed"): _snapshot_completed,
-    ("snapshot", "error"): _snapshot_failed,
-    ("snapshot", None): _without_content,
-    ("volume", None): _without_content,
-    ("volume_link", None): _link_gone,
-    ("volume_update", "completed"): _updated,
-    ("volume_update", "failed"): _not_updated,
-    ("vm", "running"): _vm_running,
-    ("vm", "stopped"): _vm_stopped,
-    ("vm", "pending"): _vm_pending,
-    ("vm", "terminated"): _vm_terminated,
-}
+EFFECTS = Effects(
+    before={
+        ("snapshot", "start"): lambda _tx, snapshot: snapshot.flaw,
+        ("image_export", "start"): refused_upload,
+        ("image_export", "finish"): refused_upload,
+        ("snapshot_export", "start"): refused_upload,
+        ("snapshot_export", "activate"): refused_upload,
+        ("snapshot_export", "finish"): refused_upload,
+    },
+    after={
+        ("snapshot", "completed"): _snapshot_completed,
+        ("snapshot", "error"): _snapshot_failed,
+        ("snapshot", None): _without_content,
+        ("volume", None): _without_content,
+        ("volume_link", None): _link_gone,
+        ("volume_update", "completed"): _updated,
+        ("volume_update", "failed"): _not_updated,
+        ("vm", "running"): _vm_running,
+        ("vm", "stopped"): _vm_stopped,
+        ("vm", "pending"): _vm_pending,
+        ("vm", "terminated"): _vm_terminated,
+        ("image_export", "completed"): image_uploaded,
+        ("image_export", "failed"): export_failed,
+        ("snapshot_export", "completed"): snapshot_uploaded,
+        ("snapshot_export", "failed"): export_failed,
+    },
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from omisim.actions import (
     access_keys,
     catalogue,
+    exports,
     image_access,
     images,
     keypairs,
@@ -20,6 +21,7 @@ from omisim.actions import (
 __all__ = [
     "access_keys",
     "catalogue",
+    "exports",
     "image_access",
     "images",
     "keypairs",

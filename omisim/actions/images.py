@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 from omisim.actions.call import Call, Stop, parsed_all
 from omisim.actions.devices import IMAGE_DEVICE, ROOT, check_disk, check_shapes, filled
+from omisim.actions.imports import import_disk, read_manifest, source_of
+from omisim.actions.quotas import check_quotas
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
-from omisim.actions.snapshots import clone, cut, unreachable, usable
+from omisim.actions.snapshots import clone, cut, usable
 from omisim.catalog import catalog
 from omisim.ids import Id
 from omisim.model import (
@@ -87,9 +89,9 @@ def create_image(
     tpm_mandatory: bool | None = None,
     vm_id: VmId | None = None,
 ) -> Image:
-    """Make an OMI from a VM, from another OMI of the Region, or from snapshots.
+    """Make an OMI from a VM, from another OMI of the Region, from snapshots, or from the manifest of an exported one.
 
-    Returns the new OMI: pending from a VM, available from a copy or from snapshots (OMI-040).
+    Returns the new OMI: pending from a VM or a manifest, available from a copy or from snapshots (OMI-040).
     """
     _check_name(call, image_name)
     _check_boot(call, boot_modes, tpm_mandatory)
@@ -97,7 +99,7 @@ def create_image(
     asked = {name: value for name, value in asked.items() if value is not None}
     codes = tuple(product_codes or ())
     if file_location is not None:
-        raise unreachable(call, file_location)
+        return _from_manifest(call, file_location, str(image_name), codes, asked)
     if vm_id is not None:
         return _from_vm(call, vm_id, str(image_name), codes, asked, no_reboot=no_reboot)
     if source_image_id is not None:
@@ -249,6 +251,27 @@ def _from_snapshots(
     return image
 
 
+def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any]) -> Image:
+    """Import an OMI: what the manifest says, over it what was asked for; its snapshots are filled from their URLs."""
+    manifest = read_manifest(call, location)
+    check_codes(call, codes)
+    _check_unique(call, name)
+    check_quotas(call, {"snapshot_limit": len(manifest.disks), "concurrent_snapshot_limit": len(manifest.disks)})
+    image_id = call.new_id("image")
+    inherited = {
+        "architecture": manifest.architecture,
+        "boot_modes": manifest.boot_modes,
+        "description": manifest.description,
+        "file_location": location,
+        "product_codes": _union(manifest.product_types, codes),
+        "tpm_mandatory": manifest.tpm_mandatory,
+    }
+    mappings = tuple(import_disk(call, disk, image_id) for disk in manifest.disks)
+    image = _new(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
+    call.remember(image, name, *source_of(call, location))
+    return image
+
+
 def _disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
     """Check one disk of a registration and fill in what it inherits of its snapshot (OMI-055 to OMI-060)."""
     bsu = mapping.bsu or BsuToCreate()
@@ -286,11 +309,10 @@ def _new(
             account_id=me.account_id,
             block_device_mappings=mappings,
             creation_date=call.now,
-            file_location=f"{me.account_id}/{name}",
             image_id=image_id,
             image_name=name,
             state=state,
-            **fields,
+            **{"file_location": f"{me.account_id}/{name}", **fields},
         )
     )
 

@@ -11,7 +11,19 @@ from omisim.actions.registry import action
 from omisim.actions.vm_types import vm_shape
 from omisim.catalog import catalog
 from omisim.filters import FiltersQuota, matching
-from omisim.model import OrDict, Quota, QuotaTypes, Snapshot, SnapshotState, Vm, VmState, Volume
+from omisim.model import (
+    ExportState,
+    ImageExportTask,
+    OrDict,
+    Quota,
+    QuotaTypes,
+    Snapshot,
+    SnapshotExportTask,
+    SnapshotState,
+    Vm,
+    VmState,
+    Volume,
+)
 
 __all__ = ["QUOTAS", "check_quotas", "disk_costs", "read_quotas", "room"]
 
@@ -27,6 +39,11 @@ def _vms(call: Call) -> list[Vm]:
 def _busy(call: Call) -> int:
     unfinished = (SnapshotState.IN_QUEUE, SnapshotState.PENDING)
     return sum(snapshot.state in unfinished for snapshot in _own(call, Snapshot))
+
+
+def _exporting(call: Call, kind: Any) -> list[Any]:
+    ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
+    return [task for task in _own(call, kind) if task.state not in ended]
 
 
 def _gib(call: Call, volume_type: str | None = None) -> int:
@@ -50,6 +67,8 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "iops_limit": ("QTA-007", _iops),
     "snapshot_limit": ("QTA-008", lambda call: len(_own(call, Snapshot))),
     "concurrent_snapshot_limit": ("QTA-009", _busy),
+    "image_export_limit": ("QTA-010", lambda call: len(_exporting(call, ImageExportTask))),
+    "snapshot_export_limit": ("QTA-011", lambda call: len(_exporting(call, SnapshotExportTask))),
 }
 
 
@@ -62,15 +81,19 @@ def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
 
 def room(call: Call, name: str) -> int | None:
     """Return how much is left of a quota of the caller's, or None when it has no limit (0 stands for none)."""
-    limit = dict(call.account.quotas).get(name, 0)
+    limit = _limit(call, name)
     return None if limit == 0 else limit - QUOTAS[name][1](call)
+
+
+def _limit(call: Call, name: str) -> int:
+    return dict(call.account.quotas).get(name, int(catalog().quotas[name]["max"]))
 
 
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     """Refuse what would go beyond a quota of the caller's: how much is to be added, by quota."""
     for name, more in adding.items():
         left = room(call, name)
-        limit = dict(call.account.quotas).get(name)
+        limit = _limit(call, name)
         call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)
 
 

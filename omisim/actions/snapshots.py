@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from omisim.actions.call import Call, parsed
+from omisim.actions.imports import import_snapshot
+from omisim.actions.progress import progressed
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registry import action
 from omisim.actions.sharing import additions_or_removals, changed, permissions, shown, visible
+from omisim.actions.uploads import running_exports
 from omisim.filters import FiltersSnapshot, matching
 from omisim.model import (
     Content,
-    Due,
     OrDict,
     PermissionsOnResourceCreation,
     Snapshot,
@@ -60,8 +62,8 @@ def create_snapshot(
     if made:
         return call.own(Snapshot, made[0], "SNP-015")
     if file_location is not None:
-        raise unreachable(call, file_location)
-    if source_snapshot_id is not None:
+        snapshot = import_snapshot(call, file_location, snapshot_size or 0, description or "", client_token)
+    elif source_snapshot_id is not None:
         snapshot = _copy(call, source_snapshot_id, source_region_name, description)
     else:
         volume = call.own(Volume, volume_id or "", "SNP-002")
@@ -70,13 +72,6 @@ def create_snapshot(
         snapshot = cut(call, volume, description or "", client_token)
     call.use_token(client_token, (snapshot.snapshot_id,), **request)
     return snapshot
-
-
-def unreachable(call: Call, file_location: str) -> Exception:
-    """Return the refusal of a file that this cloud cannot fetch: it has no object storage yet (IMP-001, IMP-002)."""
-    if call.check(file_location.startswith(("http://", "https://")), "IMP-001", file_location=file_location):
-        return refuse("IMP-002", file_location=file_location)
-    return refuse("IMP-001", file_location=file_location)
 
 
 def cut(
@@ -147,19 +142,7 @@ def usable(call: Call, snapshot_id: str, rule: str) -> Snapshot:
 
 def _view(call: Call, snapshot: Snapshot) -> Snapshot:
     granted = shown(call, permissions(snapshot), owner=call.owns(snapshot))
-    return replace(snapshot, permissions_to_create_volume=granted, progress=_progress(call, snapshot))
-
-
-def _progress(call: Call, snapshot: Snapshot) -> int:
-    """Return the percentage done: by the clock, 1 to 99, while the snapshot is pending; 50 without one (ST-SNP-2)."""
-    if snapshot.state is not SnapshotState.PENDING:
-        return snapshot.progress
-    due: Due | None = call.state.get("due", f"snapshot:{snapshot.snapshot_id}")
-    if due is None or due.at is None:
-        return 50
-    whole = call.tx.settings.durations.of(snapshot, snapshot.state, due.event)
-    left = (due.at - call.now).total_seconds()
-    return min(99, max(1, round(100 * (1 - left / whole)))) if whole else 99
+    return replace(snapshot, permissions_to_create_volume=granted, progress=progressed(call, snapshot))
 
 
 @action("ReadSnapshots", "Snapshots", paged=True)
@@ -199,4 +182,6 @@ def delete_snapshot(call: Call, *, snapshot_id: SnapshotId) -> None:
     images = call.state.found("image", "snapshot", snapshot_id)
     own = [image.image_id for image in images if call.owns(image)]
     call.check(not images, "SNP-016", snapshot_id=snapshot_id, used_by=own or "an OMI of another account")
+    exports = running_exports(call.state, snapshot_id)
+    call.check(not exports, "EXP-017", snapshot_id=snapshot_id, exports=exports)
     call.move(snapshot, "delete")

@@ -18,14 +18,16 @@ LONGEST_KEY, LONGEST_VALUE = 255, 255
 TAGGED: Mapping[str, tuple[str, str]] = {
     "ami-": ("image", "image"),
     "i-": ("vm", "instance"),
+    "image-export-": ("image_export", "task"),
     "key-": ("keypair", "keypair"),
+    "snap-export-": ("snapshot_export", "task"),
     "snap-": ("snapshot", "snapshot"),
     "vol-": ("volume", "volume"),
 }
 # prefixes of resources that can be tagged and that no cloud here has (TAG-012)
 OTHERS = (
-    "cgw-", "dopt-", "eipalloc-", "eni-", "fgpu-", "igw-", "image-export-", "nat-", "pcx-", "rtb-", "sg-",
-    "snap-export-", "subnet-", "vgw-", "vol-update-", "vpc-", "vpce-", "vpcx-", "vpn-",
+    "cgw-", "dopt-", "eipalloc-", "eni-", "fgpu-", "igw-", "nat-", "pcx-", "rtb-", "sg-",
+    "subnet-", "vgw-", "vol-update-", "vpc-", "vpce-", "vpcx-", "vpn-",
 )  # fmt: skip
 
 

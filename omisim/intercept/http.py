@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -19,13 +20,15 @@ import urllib3
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 
+from omisim.intercept.signing import signing_at
 from omisim.wire import http, oapi
 
 if TYPE_CHECKING:
     from omisim.cloud import Cloud
 
-__all__ = ["CloudAdapter", "NotServed", "intercepted"]
+__all__ = ["CloudAdapter", "NotServed", "asked", "intercepted"]
 
+SERVED = ("api", "oos")
 _OUTSCALE = re.compile(r"(?:.+\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.outscale\.com", re.IGNORECASE)
 
 
@@ -44,7 +47,7 @@ class CloudAdapter(BaseAdapter):
         """Answer a request in process."""
         host, _, target = (request.url or "").partition("//")[2].partition("#")[0].partition("/")
         names = dict(request.headers.lower_items())
-        answered = _ask(self._cloud, request.method or "", host, f"/{target}", names, request.body)
+        answered = _ask(self._cloud, "api", request.method or "", host, f"/{target}", names, request.body)
         response = Response()
         response.status_code = answered.status
         for name, value in answered.headers.items():
@@ -59,11 +62,28 @@ class CloudAdapter(BaseAdapter):
         """Do nothing: there is no connection."""
 
 
-def _ask(cloud: Cloud, method: str, host: str, target: str, headers: Mapping[str, str], body: Any) -> http.Response:
-    """Ask a cloud; `headers` are found by their names in lower case."""
+def _ask(
+    cloud: Cloud, service: str, method: str, host: str, target: str, headers: Mapping[str, str], body: Any
+) -> http.Response:
+    """Ask a service of a cloud; `headers` are found by their names in lower case."""
     path, _, query = target.partition("?")
     request = http.Request(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
-    return oapi.handle(cloud, request, dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    if service == "oos":
+        from omisim import oos  # noqa: PLC0415 - needs the extra, which a test without object storage may lack
+
+        return oos.handle(cloud, request, now)
+    return oapi.handle(cloud, request, now)
+
+
+def asked(cloud: Cloud, method: str, url: str, headers: Mapping[str, Any], body: Any) -> http.Response:
+    """Ask the object storage of a cloud by a whole URL; header values may be bytes."""
+    host, _, target = url.partition("//")[2].partition("/")
+    return _ask(cloud, "oos", method, host, f"/{target}", _lower(headers), body)
+
+
+def _lower(headers: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name).lower(): v.decode() if isinstance(v, bytes) else str(v) for name, v in headers.items()}
 
 
 def _bytes(body: Any) -> bytes:
@@ -86,13 +106,15 @@ def intercepted(cloud: Cloud) -> Iterator[None]:
     """Let OUTSCALE hosts be answered by this cloud in every thread of the process."""
     global _real_urlopen  # noqa: PLW0603 - the one patch, put on by the first context and taken off by the last
     layer = object()
+    signing = signing_at(lambda: cloud.now) if "botocore.auth" in sys.modules else nullcontext()
     with _LOCK:
         if not _STACK:
             _real_urlopen = urllib3.HTTPConnectionPool.urlopen
             urllib3.HTTPConnectionPool.urlopen = _urlopen  # type: ignore[method-assign, assignment]
         _STACK[layer] = cloud
     try:
-        yield
+        with signing:
+            yield
     finally:
         with _LOCK:
             del _STACK[layer]
@@ -116,14 +138,15 @@ def _urlopen(
     if service is None or not _STACK:
         return _real_urlopen(pool, method, url, body, headers, *args, **kwargs)
     path = target.path + (f"?{target.query}" if target.query else "")
-    if service["service"].lower() != "api":
+    if service["service"].lower() not in SERVED:
         raise NotServed(f"{method} https://{host}{path}: omisim does not serve {service['service']} hosts yet")
     netloc = target.netloc or (host if pool.port in (None, 80, 443) else f"{host}:{pool.port}")
-    names = {str(k).lower(): v.decode() if isinstance(v, bytes) else v for k, v in (headers or pool.headers).items()}
-    answered = _ask(_STACK[next(reversed(_STACK))], method, netloc, path, names, body)
+    names = _lower(headers or pool.headers)
+    cloud = _STACK[next(reversed(_STACK))]
+    answered = _ask(cloud, service["service"].lower(), method, netloc, path, names, body)
     return urllib3.HTTPResponse(
         body=BytesIO(answered.body),
-        headers=dict(answered.headers) | {"Content-Length": str(len(answered.body))},
+        headers={"Content-Length": str(len(answered.body)), **answered.headers},
         status=answered.status,
         preload_content=kwargs.get("preload_content", True),
         decode_content=kwargs.get("decode_content", True),

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from omisim.rules import refuse
+from omisim.sigv4 import DIALECTS, seal
 from omisim.wire.http import Request
 
 __all__ = ["Signature", "check_date", "parse", "verify"]
 
 WINDOW = dt.timedelta(minutes=15)
-_DIALECTS = {"OSC4-HMAC-SHA256": ("OSC4", "osc4_request"), "AWS4-HMAC-SHA256": ("AWS4", "aws4_request")}
 _AUTHORIZATION = re.compile(
     r"(?P<algorithm>OSC4-HMAC-SHA256|AWS4-HMAC-SHA256) +"
     r"Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]*)/(?P<service>[^/,\s]*)/(?P<end>\w+)\s*,\s*"
@@ -61,7 +61,7 @@ def _read(header: str, at: str) -> Signature | None:
     if found is None:
         return None
     algorithm, key, date, region, service, end, names, signature = found.groups()
-    if end != _DIALECTS[algorithm][1]:
+    if end != DIALECTS[algorithm][1]:
         return None
     return Signature(algorithm, key, (date, region, service), names, signature, at)
 
@@ -116,18 +116,4 @@ def _signature(
         for name, value in zip(names, values, strict=True)
     )
     canonical = f"{method}\n{path or '/'}\n{query}\n{lines}\n{said.headers}\n{payload.hex()}".encode()
-    date, region, service = said.scope
-    word, end = _DIALECTS[said.algorithm]
-    scope = f"{date}/{region}/{service}/{end}"
-    text = f"{said.algorithm}\n{said.date}\n{scope}\n{hashlib.sha256(canonical).hexdigest()}"
-    keyed = _signing_key(word + secret, date, region, service, end).copy()
-    keyed.update(text.encode())
-    return keyed.hexdigest()
-
-
-@lru_cache(maxsize=256)
-def _signing_key(secret: str, *scope: str) -> hmac.HMAC:
-    key = secret.encode()
-    for part in scope:
-        key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.new(key, digestmod="sha256")
+    return seal(secret, said.algorithm, said.date, said.scope, canonical)

@@ -1,0 +1,170 @@
+"""Export tasks: OMIs and snapshots on their way to object storage (domain 4.2 to 4.4)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import replace
+from typing import Annotated, Any
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.images import ImageId
+from omisim.actions.progress import progressed
+from omisim.actions.quotas import check_quotas
+from omisim.actions.registry import action
+from omisim.actions.sharing import visible
+from omisim.disk_image import FORMATS
+from omisim.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, matching
+from omisim.ids import Id
+from omisim.model import (
+    ExportState,
+    Image,
+    ImageExportTask,
+    OrDict,
+    Origin,
+    OsuExportImageExportTask,
+    OsuExportSnapshotExportTask,
+    OsuExportToCreate,
+    Snapshot,
+    SnapshotExportTask,
+    SnapshotId,
+)
+from omisim.rules import refuse
+
+LINUX = "0001"  # the product code that stands for no licence
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
+
+
+@action("CreateImageExportTask", "ImageExportTask")
+def create_image_export_task(
+    call: Call, *, image_id: ImageId, osu_export: OrDict[OsuExportToCreate]
+) -> ImageExportTask:
+    """Export an OMI of one's own to a bucket: a manifest, and an image for each of its snapshots.
+
+    Returns the task, pending/queued. Whether the bucket takes it shows later, in the task (EXP-008).
+    """
+    target = _target(call, osu_export)
+    image: Image | None = call.state.get("image", image_id)
+    if image is None or not visible(call, image):
+        raise refuse("EXP-005", image_id=image_id)
+    if not call.owns(image):
+        raise refuse("EXP-003", image_id=image_id, owner=image.account_alias or image.account_id)
+    call.may(image)
+    _check_licences(call, image)
+    if image.tpm_mandatory or "legacy" not in image.boot_modes:
+        call.warn(f"a manifest says nothing of boot modes and TPM: an import of {image_id} will boot as legacy (UNK-33)")
+    check_quotas(call, {"image_export_limit": 1})
+    prefix = target.osu_prefix
+    task = call.add(
+        ImageExportTask(
+            account_id=call.account.account_id,
+            api_key=parsed(target.osu_api_key),
+            comment=f"Export of image {image_id}",
+            image_id=image_id,
+            osu_export=OsuExportImageExportTask(
+                disk_image_format=target.disk_image_format,
+                osu_bucket=target.osu_bucket,
+                osu_prefix=f"{prefix.rstrip('/')}/{image_id}/" if prefix else None,
+            ),
+            size=sum(mapping.bsu.volume_size or 0 for mapping in image.block_device_mappings if mapping.bsu),
+            source=image,
+            state=ExportState.QUEUED,
+            task_id=call.new_id("image_export"),
+        )
+    )
+    call.remember(task, target.osu_bucket, ("exported by", image_id))
+    return task
+
+
+def _target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
+    target = parsed(osu_export)
+    assert target is not None
+    known = target.disk_image_format in FORMATS
+    call.check(known, "EXP-002", disk_image_format=target.disk_image_format, known=FORMATS)
+    call.check(is_bucket_name(target.osu_bucket), "EXP-007", osu_bucket=target.osu_bucket)
+    return target
+
+
+def is_bucket_name(name: str) -> bool:
+    """Whether a bucket can be called this (OOS-002)."""
+    try:
+        ipaddress.IPv4Address(name)
+    except ValueError:
+        return _BUCKET.fullmatch(name) is not None
+    return False
+
+
+def _check_licences(call: Call, image: Image) -> None:
+    """Warn of licences that have to allow the export (EXP-018), or refuse a copy that has some (LIC-010)."""
+    codes = [code for code in image.product_codes if code != LINUX]
+    origin: Origin | None = call.state.get("origin", image.image_id)
+    copied = bool(origin and origin.parents and origin.parents[0][0] == "copied from")
+    if codes:
+        strict = call.switch("strict_licences") and copied
+        call.check(not strict, "LIC-010", image_id=image.image_id, product_codes=codes)
+        call.warn(f"{image.image_id} carries the licences {', '.join(codes)}: they have to allow the export (EXP-018)")
+
+
+@action("ReadImageExportTasks", "ImageExportTasks", paged=True)
+def read_image_export_tasks(
+    call: Call, *, filters: OrDict[FiltersReadImageExportTask] | None = None
+) -> tuple[ImageExportTask, ...]:
+    """List the caller's exports of OMIs, finished ones too (EXP-015)."""
+    own = (task for task in call.rows(ImageExportTask) if call.owns(task))
+    return matching((replace(task, progress=progressed(call, task)) for task in own), parsed(filters))
+
+
+@action("CreateSnapshotExportTask", "SnapshotExportTask")
+def create_snapshot_export_task(
+    call: Call, *, osu_export: OrDict[OsuExportToCreate], snapshot_id: SnapshotId
+) -> SnapshotExportTask:
+    """Export a snapshot of one's own to a bucket. Returns the task, pending. Licence codes stay behind (EXP-048)."""
+    target = _target(call, osu_export)
+    snapshot = call.own(Snapshot, snapshot_id, "EXP-042")
+    call.may(snapshot)
+    licences = [code for code in call.codes_of(snapshot_id) if code != LINUX]
+    if licences:
+        call.warn(
+            f"{snapshot_id} comes of the licences {', '.join(licences)}, which have to allow the export (EXP-050). They"
+            " do not travel: only the export of an OMI keeps third-party licences in the target Region (EXP-048)"
+        )
+    check_quotas(call, {"snapshot_export_limit": 1})
+    task = call.add(
+        SnapshotExportTask(
+            account_id=call.account.account_id,
+            api_key=parsed(target.osu_api_key),
+            comment=f"Export of snapshot {snapshot_id}",
+            osu_export=OsuExportSnapshotExportTask(
+                disk_image_format=target.disk_image_format,
+                osu_bucket=target.osu_bucket,
+                osu_prefix=target.osu_prefix,
+            ),
+            size=snapshot.volume_size,
+            snapshot_id=snapshot_id,
+            state=ExportState.PENDING,
+            task_id=call.new_id("snapshot_export"),
+        ),
+        then="activate" if call.switch("spec_version") == "1.40" else None,
+    )
+    call.remember(task, target.osu_bucket, ("exported by", snapshot_id))
+    return task
+
+
+@action("ReadSnapshotExportTasks", "SnapshotExportTasks", paged=True)
+def read_snapshot_export_tasks(
+    call: Call, *, filters: OrDict[FiltersSnapshotExportTask] | None = None
+) -> tuple[SnapshotExportTask, ...]:
+    """List the caller's exports of snapshots, finished ones too (EXP-049)."""
+    own = (task for task in call.rows(SnapshotExportTask) if call.owns(task))
+    return matching((replace(task, progress=progressed(call, task)) for task in own), parsed(filters))
+
+
+@action("DeleteExportTask")
+def delete_export_task(call: Call, *, export_task_id: Annotated[str, Id("export_task")]) -> None:
+    """Cancel an export that is not finished (EXP-034). The task can still be read (EXP-035)."""
+    cls: type[Any] = ImageExportTask if export_task_id.startswith("image-") else SnapshotExportTask
+    task = call.state.get(cls.kind, export_task_id)
+    if task is None or not call.owns(task):
+        raise refuse("EXP-033", export_task_id=export_task_id)
+    call.may(task)
+    call.move(task, "cancel", progress=progressed(call, task))

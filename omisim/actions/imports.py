@@ -1,0 +1,143 @@
+"""Imports: what lies in object storage becomes a snapshot, or with a manifest an OMI (domain 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from omisim.actions.call import Call
+from omisim.actions.devices import LARGEST
+from omisim.actions.quotas import check_quotas
+from omisim.catalog import catalog
+from omisim.disk_image import GIB, BadImage, gib, opened
+from omisim.manifest import Disk, Manifest, parsed_manifest
+from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Origin, Snapshot, SnapshotState
+from omisim.rules import refuse
+from omisim.storage import StorageError, fetched, placed
+
+__all__ = ["import_disk", "import_snapshot", "read_manifest", "source_of"]
+
+
+class _File(NamedTuple):
+    body: bytes
+    virtual_size: int | None  # what its maker noted, in bytes
+
+
+def _fetch(call: Call, location: str) -> _File:
+    """Return what a URL stands for. Raises StorageError."""
+    fetch = call.tx.settings.fetch
+    parts = urlsplit(location)
+    if fetch is not None and placed(parts.netloc, parts.path) is None:
+        try:
+            return _File(fetch(location), None)
+        except Exception as error:
+            raise StorageError("AccessDenied", f"fetch said {error!r}", "IMP-002") from error
+    found = fetched(call.state, location, call.now)
+    noted = dict(found.metadata).get("x-amz-meta-virtual-size", "")
+    return _File(found.body, int(noted) if noted.isdigit() else None)
+
+
+def _check_url(call: Call, location: str) -> None:
+    """Refuse what is no URL (IMP-001)."""
+    try:
+        parts = urlsplit(location)
+        ok = parts.scheme in ("http", "https") and bool(parts.netloc)
+    except ValueError:  # a bracket that is not closed
+        ok = False
+    if not ok:
+        raise refuse("IMP-001", file_location=location)
+
+
+def read_manifest(call: Call, location: str) -> Manifest:
+    """Return the manifest behind a URL, or refuse (IMP-001 to IMP-005)."""
+    _check_url(call, location)
+    try:
+        text = _fetch(call, location).body
+    except StorageError as error:
+        missing = error.code in ("NoSuchKey", "NoSuchBucket")
+        raise refuse("IMP-005" if missing else "IMP-002", file_location=location, reason=error.message) from None
+    manifest = parsed_manifest(text)
+    for code in manifest.product_types:
+        known = code in catalog().product_types or code in catalog().marketplace_codes
+        call.check(known, "IMP-004", reason=f"the product type {code} does not exist")
+    return manifest
+
+
+def import_disk(call: Call, disk: Disk, image_id: str) -> BlockDeviceMappingImage:
+    """Create the snapshot of one device of an OMI; a file that cannot be used fails it and so the OMI (IMP-006)."""
+    size = gib(disk.size)
+    snapshot = _imported(call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id)
+    bsu = BsuToCreate(
+        delete_on_vm_deletion=disk.delete_on_termination,
+        iops=disk.iops,
+        snapshot_id=snapshot.snapshot_id,
+        volume_size=size,
+        volume_type=disk.volume_type,
+    )
+    return BlockDeviceMappingImage(bsu=bsu, device_name=disk.device)
+
+
+def import_snapshot(call: Call, location: str, size: int, description: str, client_token: str | None) -> Snapshot:
+    """Create a snapshot from an image in object storage; `size` in bytes (SNP-010, SNP-012, SNP-013)."""
+    _check_url(call, location)
+    call.check(0 < size <= LARGEST * GIB, "SNP-012", snapshot_size=size)
+    try:
+        _fetch(call, location)
+    except StorageError as error:
+        raise refuse("IMP-002", file_location=location, reason=error.message) from None
+    check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
+    return _imported(call, location, size, description, urlsplit(location).path, None, client_token)
+
+
+def _imported(
+    call: Call,
+    location: str,
+    size: int,
+    description: str,
+    name: str,
+    image_id: str | None,
+    client_token: str | None = None,
+) -> Snapshot:
+    content, flaw = _looked_into(call, location, size, name)
+    snapshot = call.add(
+        Snapshot(
+            account_alias=call.account.alias,
+            account_id=call.account.account_id,
+            client_token=client_token,
+            creation_date=call.now,
+            description=description,
+            flaw=flaw,
+            snapshot_id=call.new_id("snapshot"),
+            state=SnapshotState.IN_QUEUE,
+            volume_size=gib(size),
+        )
+    )
+    if content != Content():
+        call.tx.write("content", snapshot.snapshot_id, content)
+    whole = [("part of", image_id)] if image_id else []
+    call.remember(snapshot, f"{snapshot.volume_size} GiB", *whole, *source_of(call, location))
+    return snapshot
+
+
+def _looked_into(call: Call, location: str, size: int, name: str) -> tuple[Content, str]:
+    """Return the content of an image, or why it cannot be imported."""
+    try:
+        file = _fetch(call, location)
+        image_size, content = opened(file.body, "qcow2" if ".qcow2" in name else None)
+    except StorageError as error:
+        return Content(), f"{location.partition('?')[0]}: {error.code}: {error.message}"
+    except BadImage as error:
+        return Content(), f"{name or location.partition('?')[0]}: {error}"
+    virtual = max(image_size, file.virtual_size or 0)
+    if virtual > size:
+        return Content(), f"{name}: its size of {virtual} bytes is more than the {size} that were said"
+    return content, ""
+
+
+def source_of(call: Call, location: str) -> list[tuple[str, str]]:
+    """Return where a file of this cloud's object storage comes from, for lineage."""
+    parts = urlsplit(location)
+    place = placed(parts.netloc.rpartition("@")[2], parts.path)
+    known: Mapping[str, Origin] = call.state.rows("origin")
+    return [("imported from", place.object_id)] if place is not None and place.object_id in known else []

@@ -1,0 +1,142 @@
+"""What an export task does in the background: ask whether the bucket takes it, and at its end put the objects there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from omisim.disk_image import GIB, built
+from omisim.manifest import Disk, Manifest, written
+from omisim.model import (
+    AccessKey,
+    Account,
+    BlockDeviceMappingImage,
+    Bucket,
+    Content,
+    ExportState,
+    ImageExportTask,
+    Origin,
+    SnapshotExportTask,
+)
+from omisim.state import State, Tx
+from omisim.storage import Place, live_key, may, presign, put, url
+
+__all__ = ["export_failed", "image_uploaded", "refused_upload", "running_exports", "snapshot_uploaded"]
+
+Task = ImageExportTask | SnapshotExportTask
+
+
+def refused_upload(tx: Tx, task: Task) -> str:
+    """Return why object storage refuses the upload, "" when it does not (EXP-008, EXP-009)."""
+    bucket_name = task.osu_export.osu_bucket
+    region = _region(tx, task)
+    bucket: Bucket | None = tx.state.get("bucket", f"{region}/{bucket_name}")
+    key = _key(tx, task)
+    if key is None:
+        return f"An error occurred while accessing the bucket {bucket_name}: 403 InvalidAccessKeyId"
+    if bucket is None:
+        return f"An error occurred while accessing the bucket {bucket_name}: 404 NoSuchBucket"
+    account: Account = tx.state.get("account", key.account_id)
+    if not may(bucket, bucket, account, "WRITE"):
+        return f"An error occurred while accessing the bucket {bucket_name}: 403 AccessDenied"
+    return ""
+
+
+def _region(tx: Tx, task: Task) -> str:
+    account: Account = tx.state.get("account", task.account_id)
+    return account.region
+
+
+def _key(tx: Tx, task: Task) -> AccessKey | None:
+    """Return the key that writes: the one that was given, else the first of the caller's that is active."""
+    region = _region(tx, task)
+    if task.api_key is not None:
+        key = live_key(tx.state, task.api_key.api_key_id or "", region, tx.at)
+        return key if key is not None and key.secret_key == task.api_key.secret_key else None
+    own = tx.state.found("access_key", "account", task.account_id)
+    return next((key for row in own if (key := live_key(tx.state, row.access_key_id, region, tx.at))), None)
+
+
+def image_uploaded(tx: Tx, task: ImageExportTask, _comment: str) -> None:
+    """Put an image of each snapshot of the OMI, then the manifest; its URLs are valid for a week (EXP-013, IMP-008)."""
+    image, key = task.source, _key(tx, task)
+    assert image is not None
+    assert key is not None
+    bucket, prefix = task.osu_export.osu_bucket, task.osu_export.osu_prefix or f"{task.image_id}/"
+    disks = [_disk_uploaded(tx, task, key, prefix, mapping) for mapping in image.block_device_mappings if mapping.bsu]
+    manifest = Manifest(
+        product_types=image.product_codes,
+        disks=tuple(disks),
+        name=image.image_name,
+        description=image.description,
+        architecture=image.architecture,
+        public=image.permissions_to_launch.global_permission,
+    )
+    place = Place(_region(tx, task), bucket, f"{prefix}manifest.json")
+    put(tx, place, written(manifest), "application/json", key.account_id, {})
+    _remember(tx, place, task, image.product_codes)
+    tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=url(place)), progress=100))
+
+
+def _disk_uploaded(
+    tx: Tx, task: ImageExportTask, key: AccessKey, prefix: str, mapping: BlockDeviceMappingImage
+) -> Disk:
+    bsu = mapping.bsu
+    assert bsu is not None
+    size = bsu.volume_size or 1
+    named = bsu.snapshot_id or str(mapping.device_name).rpartition("/")[2]
+    place = _put_disk(tx, task, key, f"{prefix}{named}", size, bsu.snapshot_id)
+    _remember(tx, place, task, task.source.product_codes if task.source else ())
+    return Disk(
+        device=str(mapping.device_name),
+        url=presign(place, key, tx.at),
+        size=size * GIB,
+        filename=place.key,
+        volume_type=bsu.volume_type or "standard",
+        iops=bsu.iops if bsu.volume_type == "io1" else None,
+        delete_on_termination=bsu.delete_on_vm_deletion is not False,
+    )
+
+
+def snapshot_uploaded(tx: Tx, task: SnapshotExportTask, _comment: str) -> None:
+    """Put the image of the snapshot; the prefix stands before its name as it is (EXP-045)."""
+    key = _key(tx, task)
+    assert key is not None
+    prefix = task.osu_export.osu_prefix or ""
+    place = _put_disk(tx, task, key, f"{prefix}{task.snapshot_id}", task.size, task.snapshot_id)
+    origin: Origin | None = tx.state.get("origin", task.snapshot_id)
+    _remember(tx, place, task, origin.codes if origin else ())
+    tx.put(replace(task, progress=100))
+
+
+def _put_disk(tx: Tx, task: Task, key: AccessKey, name: str, size: int, snapshot_id: str | None) -> Place:
+    form = task.osu_export.disk_image_format
+    content: Content = tx.state.get("content", snapshot_id or "") or Content()
+    place = Place(_region(tx, task), task.osu_export.osu_bucket, f"{name}-{task.task_id[-8:]}.{form}.gz")
+    size_of = {"x-amz-meta-virtual-size": str(size * GIB)}
+    put(tx, place, built(content, size, form), "application/gzip", key.account_id, size_of)
+    return place
+
+
+def _remember(tx: Tx, place: Place, task: Task, codes: tuple[str, ...]) -> None:
+    parents = (("written by", task.task_id),)
+    label = f"{place.bucket}/{place.key}"
+    tx.write("origin", place.object_id, Origin("object", place.object_id, task.account_id, label, parents, codes))
+
+
+def export_failed(tx: Tx, task: Task, comment: str) -> None:
+    """A failed export says why (ST-IXT-4)."""
+    tx.put(replace(task, comment=comment or "The export failed."))
+
+
+def running_exports(state: State, snapshot_id: str) -> list[str]:
+    """Return the ids of the unfinished tasks that export a snapshot: it cannot be deleted meanwhile (EXP-017)."""
+    ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
+    tasks = (*state.rows("image_export").values(), *state.rows("snapshot_export").values())
+    return [task.task_id for task in tasks if task.state not in ended and snapshot_id in _snapshots(task)]
+
+
+def _snapshots(task: Task) -> tuple[str | None, ...]:
+    if isinstance(task, SnapshotExportTask):
+        return (task.snapshot_id,)
+    mappings = task.source.block_device_mappings if task.source else ()
+    return tuple(mapping.bsu.snapshot_id for mapping in mappings if mapping.bsu)

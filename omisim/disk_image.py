@@ -1,0 +1,190 @@
+"""Disk images: what an export puts into a bucket and an import reads: gzipped qcow2, or raw (EXP-002, EXP-045).
+
+An image has the true virtual size and holds the symbolic content of its disk at guest offset 0: `MARK`, the length of
+what follows, and JSON. A qcow2 image is sparse. A raw one ends with its last used byte; whoever reads it pads it. An
+image of another make is read too: its content is empty.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from io import BytesIO
+from typing import NamedTuple
+
+from omisim.model import Content
+
+__all__ = ["FORMATS", "GIB", "BadImage", "built", "gib", "opened"]
+
+FORMATS = ("qcow2", "raw")
+GIB = 2**30
+MARK = b"omisim disk 1\n\0\0"
+QCOW2 = b"QFI\xfb"
+CLUSTER_BITS = 16
+CLUSTER = 2**CLUSTER_BITS
+HEADER = struct.Struct(">4sIQIIQIIQQIIQ")  # version 2; version 3 goes on with
+MORE = struct.Struct(">QQQII")  # features, and the lengths of a refcount and of the header
+COPIED = 1 << 63
+COMPRESSED = 1 << 62
+OFFSET = 0x00FFFFFFFFFFFE00
+LARGEST = 2**28  # bytes that are unpacked, at most: an image of ours is far smaller
+
+
+class BadImage(ValueError):
+    """These bytes are no disk image that can be imported, and why."""
+
+
+def gib(size: int) -> int:
+    """Return the whole GiB that so many bytes take (MAN-013, SNP-010)."""
+    return -(-size // GIB)
+
+
+@lru_cache(maxsize=64)
+def built(content: Content, size: int, form: str) -> bytes:
+    """Return the gzipped image of a disk of `size` GiB; the same bytes for the same disk."""
+    text = json.dumps({"version": content.version, "files": dict(content.files)}).encode()
+    used = MARK + struct.pack(">I", len(text)) + text if content != Content() else b""
+    image = used if form == "raw" else _qcow2(used, size * GIB)
+    return gzip.compress(image, compresslevel=6, mtime=0)
+
+
+def _qcow2(used: bytes, size: int) -> bytes:
+    """Return a qcow2 image, version 3: header, refcounts, L1, and where bytes are used, L2 tables and data."""
+    per_l2 = CLUSTER // 8  # data clusters that an L2 table maps
+    l1_size = -(-size // (CLUSTER * per_l2))
+    l1_clusters = -(-l1_size * 8 // CLUSTER)
+    data_clusters = -(-len(used) // CLUSTER)
+    l2_tables = -(-data_clusters // per_l2)
+    l1_at, l2_at = 3, 3 + l1_clusters  # in clusters; before them: header, refcount table, refcount block
+    data_at = l2_at + l2_tables
+    total = data_at + data_clusters
+    header = HEADER.pack(QCOW2, 3, 0, 0, CLUSTER_BITS, size, 0, l1_size, l1_at * CLUSTER, CLUSTER, 1, 0, 0)
+    l1 = [(l2_at + n) * CLUSTER | COPIED for n in range(l2_tables)]
+    l2 = [(data_at + n) * CLUSTER | COPIED for n in range(data_clusters)]
+    clusters = [
+        (0, header + MORE.pack(0, 0, 0, 4, HEADER.size + MORE.size)),
+        (1, struct.pack(">Q", 2 * CLUSTER)),
+        (2, struct.pack(f">{total}H", *[1] * total)),
+        (l1_at, struct.pack(f">{len(l1)}Q", *l1)),
+        (l2_at, struct.pack(f">{len(l2)}Q", *l2)),
+        (data_at, used),
+    ]
+    image = bytearray(total * CLUSTER)
+    for at, part in clusters:
+        image[at * CLUSTER : at * CLUSTER + len(part)] = part
+    return bytes(image)
+
+
+def opened(body: bytes, form: str | None = None) -> tuple[int, Content]:
+    """Return the virtual size in bytes of an image (of a raw one: those it has), and the content of its disk.
+
+    `form`: what its name says it is, None where it says nothing. Raises BadImage with the reason.
+    """
+    image = _unzipped(body)
+    if image.startswith(QCOW2):
+        disk = _Qcow2.read(image)
+        return disk.size, _content(disk.bytes_at(0, len(MARK) + 4), lambda size: disk.bytes_at(len(MARK) + 4, size))
+    if form == "qcow2":
+        raise BadImage("it is no qcow2 image: its first bytes are others")
+    return len(image), _content(image[: len(MARK) + 4], lambda size: image[len(MARK) + 4 :][:size])
+
+
+def _unzipped(body: bytes) -> bytes:
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    unpacking = zlib.decompressobj(wbits=31)
+    try:
+        image = unpacking.decompress(body, LARGEST)
+    except zlib.error as error:
+        raise BadImage(f"its gzip is damaged: {error}") from None
+    if unpacking.unconsumed_tail:
+        raise BadImage(f"it unpacks to more than {LARGEST} bytes")
+    if not unpacking.eof:
+        raise BadImage("it is cut off: its gzip has no end")
+    return image
+
+
+def _content(start: bytes, rest: Callable[[int], bytes]) -> Content:
+    if not start.startswith(MARK):
+        return Content()
+    try:
+        text = rest(int.from_bytes(start[len(MARK) :], "big"))
+        said = json.loads(text)
+        return Content(int(said["version"]), tuple(sorted((str(p), str(t)) for p, t in said["files"].items())))
+    except BadImage:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BadImage("the content of its disk is damaged") from None
+
+
+class _Qcow2(NamedTuple):
+    image: bytes
+    cluster: int
+    size: int
+    l1: tuple[int, ...]
+
+    @classmethod
+    def read(cls, image: bytes) -> _Qcow2:
+        """Read the header and the L1 table. Raises BadImage."""
+        if len(image) < HEADER.size:
+            raise BadImage("it is cut off within its header")
+        _, version, backing, _, bits, size, crypt, l1_size, l1_at, *_ = HEADER.unpack_from(image)
+        features = int.from_bytes(image[HEADER.size :][:8], "big") if version == 3 else 0  # noqa: PLR2004
+        if version not in (2, 3) or features:
+            raise BadImage(f"it is qcow2 of version {version} with features {features:#x}; 2 and 3 with none are read")
+        if backing or crypt:
+            raise BadImage("it is encrypted, or stands on a backing file")
+        if not 9 <= bits <= 21 or not size:  # noqa: PLR2004 - what the format allows
+            raise BadImage(f"its header is damaged: clusters of 2**{bits} bytes, {size} bytes in all")
+        cluster = 1 << bits
+        if l1_size < -(-size // (cluster * (cluster // 8))) or l1_at + 8 * l1_size > len(image):
+            raise BadImage("it is cut off within its L1 table")
+        disk = cls(image, cluster, size, struct.unpack_from(f">{l1_size}Q", image, l1_at))
+        disk._check()
+        return disk
+
+    def _check(self) -> None:
+        """Refuse an image whose tables point beyond its end."""
+        for entry in self.l1:
+            if entry & OFFSET:
+                if (entry & OFFSET) + self.cluster > len(self.image):
+                    raise BadImage("it is cut off: a table lies beyond its end")
+                for data in self._l2(entry):
+                    if not data & COMPRESSED and data & OFFSET and (data & OFFSET) + 512 > len(self.image):
+                        raise BadImage("it is cut off: data lies beyond its end")
+
+    def _l2(self, entry: int) -> tuple[int, ...]:
+        return struct.unpack_from(f">{self.cluster // 8}Q", self.image, entry & OFFSET)
+
+    def bytes_at(self, start: int, count: int) -> bytes:
+        """Return bytes of the disk, as a guest would read them."""
+        if start + count > self.size:
+            raise BadImage("the content of its disk is damaged")
+        found = BytesIO()
+        for number in range(start // self.cluster, -(-(start + count) // self.cluster)):
+            found.write(self._cluster(number))
+        skipped = start % self.cluster
+        return found.getvalue()[skipped : skipped + count]
+
+    def _cluster(self, number: int) -> bytes:
+        per_l2 = self.cluster // 8
+        table = self.l1[number // per_l2]
+        entry = self._l2(table)[number % per_l2] if table & OFFSET else 0
+        if entry & COMPRESSED:
+            return self._inflated(entry & ~(COPIED | COMPRESSED))
+        if not entry & OFFSET or entry & 1:
+            return bytes(self.cluster)
+        return self.image[entry & OFFSET :][: self.cluster].ljust(self.cluster, b"\0")
+
+    def _inflated(self, entry: int) -> bytes:
+        shift = 62 - (self.cluster.bit_length() - 1 - 8)
+        at, sectors = entry & ((1 << shift) - 1), (entry >> shift) + 1
+        packed = self.image[at : at - at % 512 + sectors * 512]
+        try:
+            return zlib.decompressobj(wbits=-12).decompress(packed, self.cluster).ljust(self.cluster, b"\0")
+        except zlib.error as error:
+            raise BadImage(f"a compressed cluster is damaged: {error}") from None

@@ -1,0 +1,116 @@
+"""The values of the model: what the API answers, as frozen dataclasses. Values only: no rule and no behaviour.
+
+Fields are the API's names, snake_cased one to one; `None` means that the answer does not carry the field. A field made
+by `internal` is known to the cloud only and never answered. Sizes are GiB, dates are aware UTC datetimes, lists tuples.
+"""
+
+from __future__ import annotations
+
+from omisim.model.accounts import AccessKey, AccessKeySecretKey, Account, Keypair, KeypairCreated
+from omisim.model.answers import (
+    MarketplaceProduct,
+    ProductType,
+    ProductVersion,
+    Quota,
+    QuotaTypes,
+    Region,
+    Subregion,
+    Tag,
+    VmType,
+)
+from omisim.model.base import (
+    ANY,
+    AccountId,
+    Entity,
+    ImageState,
+    LinkState,
+    NicId,
+    OrDict,
+    SnapshotId,
+    SnapshotState,
+    SubnetId,
+    UpdateState,
+    VmState,
+    VolumeId,
+    VolumeState,
+    internal,
+)
+from omisim.model.disks import (
+    Image,
+    Snapshot,
+    Volume,
+    VolumeLink,
+    VolumeUpdate,
+    VolumeUpdateParameters,
+    VolumeUpdateTask,
+)
+from omisim.model.memory import ClientToken, Content, Due, Origin
+from omisim.model.parts import (
+    ActionsOnNextBoot,
+    BlockDeviceMappingCreated,
+    BlockDeviceMappingImage,
+    BlockDeviceMappingVmCreation,
+    BlockDeviceMappingVmUpdate,
+    BsuCreated,
+    BsuToCreate,
+    BsuToUpdateVm,
+    LinkedVolume,
+    NicForVmCreation,
+    PermissionsOnResource,
+    PermissionsOnResourceCreation,
+    PermissionsToChange,
+    Placement,
+    PrivateIpLight,
+    ResourceTag,
+    SecurityGroupLight,
+    ShutdownBehaviorConfiguration,
+    StateComment,
+)
+from omisim.model.storage import (
+    Bucket,
+    ExportState,
+    Grant,
+    ImageExportTask,
+    OsuApiKey,
+    OsuExportImageExportTask,
+    OsuExportSnapshotExportTask,
+    OsuExportToCreate,
+    SnapshotExportTask,
+    StoredObject,
+    Upload,
+    UploadPart,
+)
+from omisim.model.vms import Vm, VmStateChange, VmStates
+
+__all__ = [
+    "ANY", "ENTITIES", "AccessKey", "AccessKeySecretKey", "Account", "AccountId", "ActionsOnNextBoot",
+    "BlockDeviceMappingCreated", "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation",
+    "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "ClientToken", "Content",
+    "Due", "Entity", "ExportState", "Grant", "Image", "ImageExportTask", "ImageState", "Keypair", "KeypairCreated",
+    "LinkState", "LinkedVolume", "MarketplaceProduct", "NicForVmCreation", "NicId", "OrDict", "Origin", "OsuApiKey",
+    "OsuExportImageExportTask", "OsuExportSnapshotExportTask", "OsuExportToCreate", "PermissionsOnResource",
+    "PermissionsOnResourceCreation", "PermissionsToChange", "Placement", "PrivateIpLight", "ProductType",
+    "ProductVersion", "Quota", "QuotaTypes", "Region", "ResourceTag", "SecurityGroupLight",
+    "ShutdownBehaviorConfiguration", "Snapshot", "SnapshotExportTask", "SnapshotId", "SnapshotState",
+    "StateComment", "StoredObject", "SubnetId", "Subregion", "Tag", "UpdateState", "Upload", "UploadPart", "Vm",
+    "VmState", "VmStateChange", "VmStates", "VmType", "Volume", "VolumeId", "VolumeLink", "VolumeState",
+    "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "internal",
+]  # fmt: skip
+
+ENTITIES: tuple[type[Entity], ...] = (
+    Account,
+    AccessKey,
+    Keypair,
+    Image,
+    Snapshot,
+    Volume,
+    VolumeLink,
+    VolumeUpdateTask,
+    Vm,
+    MarketplaceProduct,
+    ImageExportTask,
+    SnapshotExportTask,
+    Bucket,
+    StoredObject,
+    Upload,
+)

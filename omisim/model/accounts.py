@@ -1,0 +1,91 @@
+"""Accounts, and the keys they have."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import ClassVar
+
+from omisim.model.base import Entity, internal
+from omisim.model.parts import ResourceTag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account(Entity):
+    """An account. It lives in one Region (REG-002)."""
+
+    kind: ClassVar[str] = "account"
+    key: ClassVar[str] = "account_id"
+    account_id: str
+    additional_emails: tuple[str, ...] = ()
+    city: str = "Saint-Cloud"
+    company_name: str = "Example"
+    country: str = "France"
+    customer_id: str
+    email: str
+    first_name: str
+    last_name: str = "Example"
+    outscale_login_allowed: bool = True
+    zip_code: str = "92210"
+    name: str = internal("")
+    region: str = internal("")
+    alias: str | None = internal(None)
+    password: str = internal("")
+    quotas: tuple[tuple[str, int], ...] = internal(())
+    security_group_id: str = internal("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKey(Entity):
+    """An access key of an account."""
+
+    kind: ClassVar[str] = "access_key"
+    key: ClassVar[str] = "access_key_id"
+    access_key_id: str
+    creation_date: dt.datetime
+    expiration_date: dt.datetime | None = None
+    last_modification_date: dt.datetime
+    state: str = "ACTIVE"
+    tag: str | None = None
+    account_id: str = internal("")
+    secret_key: str = internal("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKeySecretKey:
+    """A new access key with its secret, which is answered this once (AK-002)."""
+
+    access_key_id: str
+    creation_date: dt.datetime
+    expiration_date: dt.datetime | None
+    last_modification_date: dt.datetime
+    secret_key: str
+    state: str
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keypair(Entity):
+    """A keypair: the public half stays with the account."""
+
+    kind: ClassVar[str] = "keypair"
+    key: ClassVar[str] = "keypair_id"
+    keypair_fingerprint: str
+    keypair_id: str
+    keypair_name: str
+    keypair_type: str
+    tags: tuple[ResourceTag, ...] = ()
+    account_id: str = internal("")
+    public_key: str = internal("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeypairCreated:
+    """A keypair as its creation answers it: the one time that the private key (PEM) is shown (FLD-009)."""
+
+    keypair_fingerprint: str
+    keypair_id: str
+    keypair_name: str
+    keypair_type: str
+    private_key: str | None = None
+    tags: tuple[ResourceTag, ...] = ()

@@ -1,0 +1,109 @@
+"""What catalogue reads answer, and the products of the Marketplace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from omisim.model.base import Entity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A Region."""
+
+    endpoint: str
+    region_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subregion:
+    """A Subregion."""
+
+    location_code: str
+    region_name: str
+    state: str = "available"
+    subregion_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmType:
+    """A predefined VM type. Memory and volume sizes are GiB."""
+
+    bsu_optimized: bool
+    ephemerals_type: str | None = None
+    eth: int
+    gpu: int
+    max_private_ips: int
+    memory_size: float
+    vcore_count: int
+    vm_type_name: str
+    volume_count: int
+    volume_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """One quota of an account: its limit (0: none) and how much of it is used."""
+
+    account_id: str
+    description: str
+    max_value: int
+    name: str
+    quota_collection: str
+    short_description: str
+    used_value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaTypes:
+    """The quotas that count for the whole account ("global"), or for one resource."""
+
+    quota_type: str
+    quotas: tuple[Quota, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductType:
+    """A licence: what a product code stands for."""
+
+    description: str
+    product_type_id: str
+    vendor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag with the resource it is on."""
+
+    key: str
+    resource_id: str
+    resource_type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProductVersion:
+    """One version of a Marketplace product in one Region: the platform's copy."""
+
+    number: int
+    region: str
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketplaceProduct(Entity):
+    """A product of the Marketplace: who sells it how, its versions, and which accounts have access (MKT-001)."""
+
+    kind: ClassVar[str] = "product"
+    key: ClassVar[str] = "product_code"
+
+    account_id: str
+    active: tuple[str, ...] = ()
+    latest: int = 0
+    offer: str
+    product_code: str
+    regions: tuple[str, ...]
+    seller: str
+    subscribers: tuple[str, ...] = ()
+    versions: tuple[ProductVersion, ...] = ()

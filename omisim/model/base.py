@@ -1,0 +1,93 @@
+"""What the values of the model are made with: ids, states, and what an entity is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, Union
+
+from omisim.ids import Id
+
+ANY = TypeVar("ANY")
+# a nested argument: the dataclass, or a dict with snake_case keys
+OrDict: TypeAlias = Union[ANY, Mapping[str, Any]]  # noqa: UP007 - mypy takes no other spelling of a generic alias
+AccountId = Annotated[str, Id("account")]
+SnapshotId = Annotated[str, Id("snapshot")]
+SubnetId = Annotated[str, Id("subnet")]
+NicId = Annotated[str, Id("nic")]
+VolumeId = Annotated[str, Id("volume")]
+
+
+def internal(default: Any) -> Any:
+    """Declare a field that no answer carries."""
+    return field(default=default, metadata={"wire": False})
+
+
+class ImageState(StrEnum):
+    """States of an OMI (domain 1.2)."""
+
+    PENDING = "pending"
+    AVAILABLE = "available"
+    FAILED = "failed"
+
+
+class SnapshotState(StrEnum):
+    """States of a snapshot (domain 1.3)."""
+
+    IN_QUEUE = "in-queue"
+    PENDING = "pending"
+    COMPLETED = "completed"
+    ERROR = "error"
+    DELETING = "deleting"
+
+
+class VolumeState(StrEnum):
+    """States of a volume (domain 1.4)."""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    IN_USE = "in-use"
+    DELETING = "deleting"
+    ERROR = "error"
+
+
+class LinkState(StrEnum):
+    """States of the link between a volume and a VM (domain 1.4)."""
+
+    ATTACHING = "attaching"
+    ATTACHED = "attached"
+    DETACHING = "detaching"
+
+
+class VmState(StrEnum):
+    """States of a VM (domain 1.5)."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+
+
+class UpdateState(StrEnum):
+    """States of a volume update task (ST-VOL-10)."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Entity:
+    """What has an id and a row of its own in the cloud."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    key: ClassVar[str]
+
+    @property
+    def id(self) -> str:
+        """The id of the entity, whatever its kind calls it."""
+        return str(getattr(self, self.key))

@@ -1,0 +1,183 @@
+"""Parts of entities, and what requests bring."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated
+
+from omisim.ids import Id
+from omisim.model.base import AccountId, LinkState, NicId, SnapshotId, SubnetId, VolumeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceTag:
+    """A tag."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionsOnResource:
+    """Who may use an OMI or a snapshot beside its owner: accounts by id, or everybody in the Region."""
+
+    account_ids: tuple[AccountId, ...] = ()
+    global_permission: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateComment:
+    """Why an OMI failed; empty otherwise (FLD-001)."""
+
+    state_code: str | None = None
+    state_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BsuToCreate:
+    """A BSU volume to be: size in GiB, type, IOPS, and the snapshot it is filled from."""
+
+    delete_on_vm_deletion: bool | None = None
+    iops: int | None = None
+    snapshot_id: SnapshotId | None = None
+    volume_size: int | None = None
+    volume_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDeviceMappingImage:
+    """One device of an OMI."""
+
+    bsu: BsuToCreate | None = None
+    device_name: str | None = None
+    virtual_device_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BsuCreated:
+    """A volume as a VM shows it."""
+
+    delete_on_vm_deletion: bool
+    link_date: dt.datetime
+    state: LinkState
+    volume_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDeviceMappingCreated:
+    """One device of a VM."""
+
+    bsu: BsuCreated
+    device_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedVolume:
+    """The link as a volume shows it."""
+
+    delete_on_vm_deletion: bool
+    device_name: str
+    state: LinkState
+    vm_id: str
+    volume_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a VM runs."""
+
+    subregion_name: str | None = None
+    tenancy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroupLight:
+    """A security group as a VM names it."""
+
+    security_group_id: str
+    security_group_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionsOnNextBoot:
+    """What a VM does to its Secure Boot keys at its next boot."""
+
+    secure_boot: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShutdownBehaviorConfiguration:
+    """What happens to a VM when its guest shuts down, and when its host fails."""
+
+    guest_action: str | None = None
+    host_action: str | None = None
+
+
+# --- what a request brings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionsToChange:
+    """Permissions to give or to take: an absent one, or a GlobalPermission of false, changes nothing (OMI-111)."""
+
+    account_ids: tuple[AccountId, ...] | None = None
+    global_permission: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionsOnResourceCreation:
+    """A change of permissions: additions or removals, not both (OMI-102)."""
+
+    additions: PermissionsToChange | None = None
+    removals: PermissionsToChange | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDeviceMappingVmCreation:
+    """One device of a VM to be, over those of its OMI (domain 6.4)."""
+
+    bsu: BsuToCreate | None = None
+    device_name: str | None = None
+    no_device: str | None = None
+    virtual_device_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BsuToUpdateVm:
+    """What UpdateVm changes of a linked volume."""
+
+    delete_on_vm_deletion: bool | None = None
+    volume_id: VolumeId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDeviceMappingVmUpdate:
+    """One device of a VM to update."""
+
+    bsu: BsuToUpdateVm | None = None
+    device_name: str | None = None
+    no_device: str | None = None
+    virtual_device_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateIpLight:
+    """A private IP of a NIC to be."""
+
+    is_primary: bool | None = None
+    private_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicForVmCreation:
+    """A NIC of a VM to be."""
+
+    delete_on_vm_deletion: bool | None = None
+    description: str | None = None
+    device_number: int | None = None
+    nic_id: NicId | None = None
+    private_ips: tuple[PrivateIpLight, ...] | None = None
+    secondary_private_ip_count: int | None = None
+    security_group_ids: tuple[Annotated[str, Id("security_group")], ...] | None = None
+    subnet_id: SubnetId | None = None

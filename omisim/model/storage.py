@@ -1,0 +1,165 @@
+"""Object storage, and the tasks that export to it (domain 4.2 to 4.6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from omisim.model.base import Entity, internal
+from omisim.model.disks import Image
+from omisim.model.parts import ResourceTag
+
+
+class ExportState(StrEnum):
+    """States of export tasks (domain 1.6 and 1.7); an OMI's begins in the queue."""
+
+    QUEUED = "pending/queued"
+    PENDING = "pending"
+    INITIALIZING = "initializing"
+    PREPARING = "preparing"
+    UPLOADING = "uploading"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OsuApiKey:
+    """The access key that writes into the bucket, where it is not the caller's."""
+
+    api_key_id: str | None = None
+    secret_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OsuExportToCreate:
+    """Where and how to export: a bucket of the Region, a prefix of the keys, `qcow2` or `raw`."""
+
+    disk_image_format: str
+    osu_api_key: OsuApiKey | None = None
+    osu_bucket: str
+    osu_manifest_url: str | None = None
+    osu_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OsuExportImageExportTask:
+    """Where an OMI is exported to."""
+
+    disk_image_format: str
+    osu_bucket: str
+    osu_manifest_url: str | None = None
+    osu_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OsuExportSnapshotExportTask:
+    """Where a snapshot is exported to."""
+
+    disk_image_format: str
+    osu_bucket: str
+    osu_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageExportTask(Entity):
+    """The export of an OMI to object storage."""
+
+    kind: ClassVar[str] = "image_export"
+    key: ClassVar[str] = "task_id"
+    comment: str
+    image_id: str
+    osu_export: OsuExportImageExportTask
+    progress: int = 0
+    state: ExportState
+    tags: tuple[ResourceTag, ...] = ()
+    task_id: str
+    account_id: str = internal("")
+    api_key: OsuApiKey | None = internal(None)
+    size: int = internal(0)  # GiB to upload
+    source: Image | None = internal(None)  # as it was when it was asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotExportTask(Entity):
+    """The export of a snapshot to object storage."""
+
+    kind: ClassVar[str] = "snapshot_export"
+    key: ClassVar[str] = "task_id"
+    comment: str
+    osu_export: OsuExportSnapshotExportTask
+    progress: int = 0
+    snapshot_id: str
+    state: ExportState
+    tags: tuple[ResourceTag, ...] = ()
+    task_id: str
+    account_id: str = internal("")
+    api_key: OsuApiKey | None = internal(None)
+    size: int = internal(0)  # GiB to upload
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One permission of an access control list: to an account by id, or to a group by its URI."""
+
+    grantee: str
+    permission: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket(Entity):
+    """A bucket. Its id is `<Region>/<name>`: names are unique in a Region (OOS-002)."""
+
+    kind: ClassVar[str] = "bucket"
+    key: ClassVar[str] = "bucket_id"
+    account_id: str
+    bucket_id: str
+    creation_date: dt.datetime
+    grants: tuple[Grant, ...] = ()
+    name: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject(Entity):
+    """An object of a bucket. Its id is `<Region>/<bucket>/<key>`."""
+
+    kind: ClassVar[str] = "object"
+    key: ClassVar[str] = "object_id"
+    account_id: str
+    body: bytes
+    bucket_id: str
+    checksum: tuple[str, ...] = ()  # algorithm, value, type, number of parts
+    etag: str
+    grants: tuple[Grant, ...] = ()
+    last_modified: dt.datetime
+    metadata: tuple[tuple[str, str], ...] = ()  # headers to answer with it, x-amz-meta-* too
+    name: str
+    object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPart:
+    """One part of a multipart upload."""
+
+    number: int
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload(Entity):
+    """A multipart upload under way. Its id is the one that the client was told."""
+
+    kind: ClassVar[str] = "upload"
+    key: ClassVar[str] = "upload_id"
+    account_id: str
+    bucket_id: str
+    grants: tuple[Grant, ...] = ()
+    metadata: tuple[tuple[str, str], ...] = ()
+    name: str
+    parts: tuple[UploadPart, ...] = ()
+    upload_id: str

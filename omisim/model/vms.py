@@ -1,0 +1,83 @@
+"""VMs, and how their states are answered."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import ClassVar
+
+from omisim.model.base import Entity, VmState, internal
+from omisim.model.parts import (
+    ActionsOnNextBoot,
+    BlockDeviceMappingCreated,
+    Placement,
+    ResourceTag,
+    SecurityGroupLight,
+    ShutdownBehaviorConfiguration,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vm(Entity):
+    """A VM. `block_device_mappings` is filled in from the links when it is answered."""
+
+    kind: ClassVar[str] = "vm"
+    key: ClassVar[str] = "vm_id"
+    actions_on_next_boot: ActionsOnNextBoot = ActionsOnNextBoot(secure_boot="none")
+    architecture: str = "x86_64"
+    block_device_mappings: tuple[BlockDeviceMappingCreated, ...] = ()
+    boot_mode: str = "legacy"
+    bsu_optimized: bool = False
+    client_token: str | None = None
+    creation_date: dt.datetime
+    deletion_protection: bool = False
+    hypervisor: str = "xen"
+    image_id: str
+    is_source_dest_checked: bool = True
+    keypair_name: str | None = None
+    launch_number: int = 0
+    nested_virtualization: bool = False
+    os_family: str = "linux"
+    performance: str = "high"
+    placement: Placement
+    private_dns_name: str | None = None
+    private_ip: str | None = None
+    product_codes: tuple[str, ...] = ("0001",)
+    public_dns_name: str | None = None
+    public_ip: str | None = None
+    reservation_id: str
+    root_device_name: str = "/dev/sda1"
+    root_device_type: str = "bsu"
+    security_groups: tuple[SecurityGroupLight, ...] = ()
+    shutdown_behavior_configuration: ShutdownBehaviorConfiguration
+    state: VmState
+    state_reason: str = ""
+    tags: tuple[ResourceTag, ...] = ()
+    tpm_enabled: bool = False
+    user_data: str = ""
+    vm_id: str
+    vm_initiated_shutdown_behavior: str = "stop"
+    vm_type: str
+    account_id: str = internal("")
+    boot_modes: tuple[str, ...] = internal(("legacy",))
+    started: bool = internal(False)  # it has left its first pending
+    restarts: bool = internal(False)  # it starts again as soon as it has stopped (OMI-017)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmStateChange:
+    """What an action did to the state of one VM (the API's VmState)."""
+
+    current_state: VmState
+    previous_state: VmState
+    vm_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmStates:
+    """The state of a VM as ReadVmsState answers it."""
+
+    maintenance_events: tuple[str, ...] = ()
+    subregion_name: str
+    vm_id: str
+    vm_state: VmState

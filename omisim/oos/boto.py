@@ -1,0 +1,64 @@
+"""A real boto3 client of S3 whose requests reach a cloud of this process, signed with the cloud's time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import urllib3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+
+from omisim.intercept.http import asked
+from omisim.intercept.signing import signing_at
+
+if TYPE_CHECKING:
+    from omisim.account import Account
+    from omisim.cloud import Cloud
+
+__all__ = ["client"]
+
+
+def client(cloud: Cloud, account: Account) -> Any:
+    """Return a client signed in as the account, on the object storage of its Region."""
+    made = boto3.client(
+        "s3",
+        region_name=account.region,
+        endpoint_url=f"https://oos.{account.region}.outscale.com",
+        aws_access_key_id=account.access_key,
+        aws_secret_access_key=account.secret_key,
+        config=Config(signature_version="s3v4"),
+    )
+
+    def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
+        answered = asked(cloud, request.method, request.url, request.headers, request.body)
+        raw = urllib3.HTTPResponse(body=BytesIO(answered.body), headers=answered.headers, preload_content=False)
+        return AWSResponse(request.url, answered.status, dict(answered.headers), raw)
+
+    made.meta.events.register_first("before-send.s3", send)
+    signer = made._request_signer
+    plain = signer.get_auth_instance
+
+    def at_the_clouds_time(*args: Any, **kwargs: Any) -> Any:
+        return _Signer(plain(*args, **kwargs), cloud)
+
+    signer.get_auth_instance = at_the_clouds_time
+    return made
+
+
+class _Signer:
+    """botocore's own signer, at the cloud's time: pre-signed URLs expire by it."""
+
+    def __init__(self, signer: Any, cloud: Cloud) -> None:
+        self._signer = signer
+        self._cloud = cloud
+
+    def add_auth(self, request: Any) -> None:
+        """Sign a request."""
+        with signing_at(self._now, alone=True):
+            self._signer.add_auth(request)
+
+    def _now(self) -> dt.datetime:
+        return self._cloud.now

@@ -1,0 +1,41 @@
+"""The arithmetic of Signature Version 4: what a secret key makes of a request.
+
+The OUTSCALE API knows it as OSC4-HMAC-SHA256 and as AWS4-HMAC-SHA256, object storage by the second name alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import quote
+
+__all__ = ["DATE", "DIALECTS", "canonical_query", "seal"]
+
+DATE = "%Y%m%dT%H%M%SZ"
+# algorithm → what stands before the secret key, and the end of the scope
+DIALECTS = {"OSC4-HMAC-SHA256": ("OSC4", "osc4_request"), "AWS4-HMAC-SHA256": ("AWS4", "aws4_request")}
+
+
+def seal(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], canonical: bytes) -> str:
+    """Return the signature of a canonical request. `scope`: its date, Region and service."""
+    word, end = DIALECTS[algorithm]
+    text = f"{algorithm}\n{at}\n{'/'.join(scope)}/{end}\n{hashlib.sha256(canonical).hexdigest()}"
+    keyed = _signing_key(word + secret, *scope, end).copy()
+    keyed.update(text.encode())
+    return keyed.hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _signing_key(secret: str, *scope: str) -> hmac.HMAC:
+    key = secret.encode()
+    for part in scope:
+        key = hmac.digest(key, part.encode(), "sha256")
+    return hmac.new(key, digestmod="sha256")
+
+
+def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:
+    """Return the parameters of a query as object storage signs them: encoded, then sorted."""
+    encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parameters)
+    return "&".join(f"{name}={value}" for name, value in encoded)

@@ -1,0 +1,53 @@
+"""Object storage for tests: a bucket, an export into it, and URLs of what lies there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from omisim import Account, Cloud
+from omisim.model import Image, ImageExportTask
+
+__all__ = ["BUCKET", "TARGET", "exported", "manifest_of", "presigned", "put_manifest"]
+
+BUCKET = "exports"
+TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": BUCKET}
+
+
+def bucket(account: Account, name: str = BUCKET) -> Any:
+    """Create a bucket of the account's; return its client."""
+    client = account.client("oos")
+    client.create_bucket(Bucket=name)
+    return client
+
+
+def exported(account: Account, image: Image, **more: Any) -> ImageExportTask:
+    """Export an OMI to the account's bucket; return the task as it ended (timing is eager)."""
+    target = {"disk_image_format": "qcow2", "osu_bucket": BUCKET, **more}
+    task = account.create_image_export_task(image_id=image.image_id, osu_export=target)
+    return account.read_image_export_tasks(filters={"task_ids": [task.task_id]})[0]
+
+
+def presigned(account: Account, key: str, seconds: int = 604_800) -> str:
+    """Return a URL that reads an object of the account's bucket."""
+    params = {"Bucket": BUCKET, "Key": key}
+    url: str = account.client("oos").generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
+    return url
+
+
+def manifest_of(account: Account, image: Image) -> str:
+    """Export an OMI; return a URL of its manifest."""
+    exported(account, image)
+    return presigned(account, f"{image.image_id}/manifest.json")
+
+
+def put_manifest(account: Account, manifest: Any) -> str:
+    """Put a manifest by hand, text or data; return its URL."""
+    text = manifest if isinstance(manifest, str | bytes) else json.dumps(manifest)
+    account.client("oos").put_object(Bucket=BUCKET, Key="by-hand.json", Body=text)
+    return presigned(account, "by-hand.json")
+
+
+def in_bucket(cloud: Cloud) -> list[str]:
+    """Return the keys of all objects of the cloud."""
+    return [row.name for row in cloud._state.rows("object").values()]
