@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from threading import RLock
@@ -60,6 +60,8 @@ class Cloud:
         catalog: what the cloud begins with; "default".
         auth: how the wire identifies callers: "strict" (signatures verified), "lenient" (the key must exist), "off".
         history: how many changes and calls are kept for `events` and `calls`; a live mark keeps all since it.
+        fetch: gets the bytes behind a URL that an import names and that is not in this cloud's object storage; without
+            one such a URL is unreachable (IMP-002). It is forked and not dumped.
 
     Raises ValueError for a value that is not known, with the list of those that are.
     """
@@ -73,12 +75,14 @@ class Cloud:
         catalog: str = "default",
         auth: str = "strict",
         history: int = 10_000,
+        fetch: Callable[[str], bytes] | None = None,
     ) -> None:
         if catalog not in CATALOGS:
             raise ValueError(f"catalog is one of {', '.join(CATALOGS)}; not {catalog!r}")
         if history < 1:
             raise ValueError(f"history is a number of changes from 1 up, not {history!r}")
         settings = Settings.checked(seed, timing, auth, switches)
+        settings.fetch = fetch
         self._begin(settings, ManualClock() if clock is None else clock, _first_state().fork(), history)
         self._start = self._clock.now()
 

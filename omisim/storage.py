@@ -38,6 +38,7 @@ ERRORS: Mapping[str, int] = {
     "InvalidBucketName": 400,
     "NoSuchBucket": 404,
     "NoSuchKey": 404,
+    "NoSuchUpload": 404,
     "NotImplemented": 501,
     "RequestTimeTooSkewed": 403,
     "SignatureDoesNotMatch": 403,

@@ -154,6 +154,9 @@ class TestAnswers:
         vm = alice.read_vms()[0]
         alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "a", "value": "b"}])
         alice.update_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id, size=30)
+        target = {"DiskImageFormat": "raw", "OsuBucket": "exports"}
+        alice.call("CreateImageExportTask", ImageId=alice.read_images()[-1].image_id, OsuExport=target)
+        alice.call("CreateSnapshotExportTask", SnapshotId=alice.read_snapshots()[-1].snapshot_id, OsuExport=target)
         for name in (name for name in ACTIONS if name.startswith("Read")):
             body = alice.call(name)
             assert faults(body, schema(f"{name}Response"), name) == []

@@ -28,6 +28,7 @@ def _snapshot(alice: Account, golden: Image) -> Snapshot:
 
 
 def hexadecimal(task_id: str, prefix: str) -> bool:
+    """Whether an id is the prefix and eight hexadecimal digits."""
     return task_id.startswith(prefix) and len(task_id) == len(prefix) + 8 and int(task_id[-8:], 16) >= 0
 
 
@@ -61,7 +62,9 @@ class TestOmiExport:
         for seconds in (0, 5, 20, 20):
             cloud.advance(seconds)
             task = alice.read_image_export_tasks()[0]
-            seen.append((task.state, task.progress, len(in_bucket(cloud)), task.osu_export.osu_manifest_url is not None))
+            seen.append(
+                (task.state, task.progress, len(in_bucket(cloud)), task.osu_export.osu_manifest_url is not None)
+            )
         assert seen[0] == ("pending/queued", 0, 0, False)
         assert seen[1] == ("pending", 1, 0, False)
         assert seen[2] == ("pending", 50, 0, False)
@@ -133,7 +136,7 @@ class TestOmiExport:
         assert (error.status, error.code, error.type) == (400, "8017", "OperationNotSupported")
 
     def test_of_a_shared_omi_is_refused(self, alice: Account, bob: Account, golden: Image) -> None:
-        """A permission to launch is none to export; the owner can still. [EXP-003, EXP-004]"""
+        """A permission to launch is none to export; the owner can still. [EXP-003, EXP-004, UNK-15]"""
         alice.update_image(
             image_id=golden.image_id, permissions_to_launch={"additions": {"account_ids": [bob.account_id]}}
         )
@@ -415,7 +418,7 @@ class TestDeleteExportTask:
 
     @pytest.mark.parametrize("steps", [0, 1])
     def test_cancels_what_is_not_finished(self, steps: int) -> None:
-        """A queued task and a pending one are cancelled, stay readable, and leave nothing. [ST-IXT-5, EXP-035, UNK-18]"""
+        """A queued task and a pending one are cancelled, can be read, and leave nothing. [ST-IXT-5, EXP-035, UNK-18]"""
         cloud, alice, task_id = self.start()
         for _ in range(steps):
             cloud.complete(task_id)
@@ -461,7 +464,7 @@ class TestDeleteExportTask:
 
 
 def test_a_url_of_the_bucket_reads_the_manifest(cloud: Cloud, alice: Account, golden: Image) -> None:
-    """The manifest is JSON of version 1 that names the OMI's licences and disks. [MAN-002, MAN-007, MAN-009, MAN-013]"""
+    """The manifest is JSON of version 1 and names the OMI's licences and disks. [MAN-002, MAN-007, MAN-009, MAN-013]"""
     exported(alice, golden)
     key = f"{golden.image_id}/manifest.json"
     assert presigned(alice, key).startswith("https://")

@@ -52,7 +52,7 @@ def create_image_export_task(
     call.may(image)
     _check_licences(call, image)
     if image.tpm_mandatory or "legacy" not in image.boot_modes:
-        call.warn(f"a manifest says nothing of boot modes and TPM: an import of {image_id} will boot as legacy (UNK-33)")
+        call.warn(f"a manifest says nothing of boot modes and TPM: an import of {image_id} boots as legacy (UNK-33)")
     check_quotas(call, {"image_export_limit": 1})
     prefix = target.osu_prefix
     task = call.add(

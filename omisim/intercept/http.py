@@ -146,7 +146,7 @@ def _urlopen(
     answered = _ask(cloud, service["service"].lower(), method, netloc, path, names, body)
     return urllib3.HTTPResponse(
         body=BytesIO(answered.body),
-        headers={"Content-Length": str(len(answered.body)), **answered.headers},
+        headers={"content-length": str(len(answered.body)), **answered.headers},
         status=answered.status,
         preload_content=kwargs.get("preload_content", True),
         decode_content=kwargs.get("decode_content", True),

@@ -131,7 +131,7 @@ class Bench:
         if response.status >= 400:  # noqa: PLR2004 - refused: nothing has changed
             return response
         bucket = backend.buckets.get(place.bucket)
-        row: Bucket | None = self._state.get("bucket", place.bucket_id)
+        row: Any = self._state.get("bucket", place.bucket_id)
         if self._wanted.operation in ("CreateBucket", "PutBucketAcl", "DeleteBucket"):
             self._keep_bucket(bucket, row)
         elif bucket is not None:
@@ -139,8 +139,8 @@ class Bench:
             return self._keep_uploads(bucket, response)
         return response
 
-    def _keep_bucket(self, bucket: Any, row: Bucket | None) -> None:
-        place = self._wanted.place
+    def _keep_bucket(self, bucket: Any, row: Any) -> None:
+        place: Place = self._wanted.place
         if bucket is None:
             self._tx.write("bucket", place.bucket_id, None)
             return
@@ -159,8 +159,10 @@ class Bench:
         place = self._wanted.place
         said = any(name == "x-amz-acl" or name.startswith("x-amz-grant-") for name in headers)
         for name in bucket.keys:
-            key, object_id = bucket.keys[name], f"{place.bucket_id}/{name}"
-            if key is not self._keys.get(object_id):
+            key: Any = bucket.keys[name]
+            object_id = f"{place.bucket_id}/{name}"
+            fresh = key is not self._keys.get(object_id)
+            if fresh:
                 grants = _grants(key.acl) if said or self._wanted.operation == "CompleteMultipartUpload" else ()
                 self._tx.write("object", object_id, self._object(key, object_id, grants))
                 if self._state.get("origin", object_id) is not None:
@@ -251,9 +253,27 @@ def _asked(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Re
     except Exception as error:  # noqa: BLE001 - moto reads bodies and headers that anybody may have sent
         text = f"<Error><Code>InvalidRequest</Code><Message>{type(error).__name__}</Message></Error>"
         status, answered = 400, {"Content-Type": "application/xml"}
-    dropped = ("server", "date", "x-amzn-requestid")
-    kept = {str(name): str(value) for name, value in answered.items() if str(name).lower() not in dropped}
+    dropped = ("server", "date", "x-amzn-requestid", *(("content-length",) if method != "HEAD" else ()))
+    kept = {str(name).lower(): str(value) for name, value in answered.items() if str(name).lower() not in dropped}
     return Response(status, text.encode() if isinstance(text, str) else bytes(text), kept)
+
+
+class _Backend(models.S3Backend):  # type: ignore[misc]
+    """A back end that remembers no page between requests: the token of the next one is the last key of this."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(*names)
+        self._pagination_tokens = _LastKeys()
+
+    def _truncate_result(self, result_keys: Any, max_keys: int) -> Any:
+        kept, truncated, token = super()._truncate_result(result_keys, max_keys)
+        return kept, truncated, dict.get(self._pagination_tokens, token) if token else token
+
+
+class _LastKeys(dict[str, str]):
+    def get(self, token: str, _default: object = None) -> str:
+        """Return the key that a token stands for: itself."""
+        return token
 
 
 class _Ours(dict[str, Any]):
@@ -287,7 +307,7 @@ class _Same(dict[str, Any]):
 def _bound(now: dt.datetime) -> Iterator[Any]:
     """Give moto a back end of its own, empty, for this thread and as long as this lasts."""
     with _LOCK:
-        backend = models.S3Backend("aws", "123456789012")
+        backend = _Backend("aws", "123456789012")
         ours = _Ours(models.s3_backends, backend)
         thread, real = get_ident(), models.utcnow
 

@@ -34,7 +34,8 @@ def client(cloud: Cloud, account: Account) -> Any:
 
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         answered = asked(cloud, request.method, request.url, request.headers, request.body)
-        raw = urllib3.HTTPResponse(body=BytesIO(answered.body), headers=answered.headers, preload_content=False)
+        body = BytesIO(answered.body)
+        raw = urllib3.HTTPResponse(body, answered.headers, preload_content=False, request_method=request.method)
         return AWSResponse(request.url, answered.status, dict(answered.headers), raw)
 
     made.meta.events.register_first("before-send.s3", send)

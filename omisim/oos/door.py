@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from omisim.actions.exports import is_bucket_name
 from omisim.catalog import catalog
-from omisim.model import Account, Bucket, StoredObject
+from omisim.model import Account, Bucket, StoredObject, Upload
 from omisim.oos.bench import Bench, Wanted
 from omisim.oos.operations import Operation, operation
 from omisim.storage import ALGORITHM, Place, StorageError, authorized, may, placed
@@ -55,14 +55,15 @@ def _answered(cloud: Cloud, tx: Tx, request: Request, host_time: dt.datetime) ->
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     asked = operation(request.method, place, query)
     source = _source(request, place)
-    _check(tx.state, asked, place, caller, source)
+    upload_id = query.get("uploadId", "")
+    _check(tx.state, asked, place, caller, source, upload_id)
     rest = {name: value for name, value in query.items() if not name.startswith("X-Amz-")}
     url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
     url += f"?{urlencode(rest)}" if rest else ""
     headers = {**request.headers, **_SIGNED_AS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)
     body = b"" if asked.name == "CreateBucket" else request.body  # its Region is the host's
-    wanted = Wanted(asked.name, place, caller.account_id if caller else "", source, query.get("uploadId", ""))
+    wanted = Wanted(asked.name, place, caller.account_id if caller else "", source, upload_id)
     return Bench(tx, wanted).ask(request.method, url, headers, body)
 
 
@@ -76,8 +77,10 @@ def _caller(cloud: Cloud, request: Request, place: Place, host_time: dt.datetime
         if mode != "off":
             raise
         caller = None
-    accounts = cloud._state.rows("account").values() if caller is None and mode == "off" else ()
-    return next((account for account in accounts if account.region == place.region), caller)
+    if caller is not None or mode != "off":
+        return caller
+    owners = (cloud._state.get("account", key.account_id) for key in cloud._state.rows("access_key").values())
+    return next((account for account in owners if account.region == place.region), None)
 
 
 def _source(request: Request, place: Place) -> Place | None:
@@ -89,7 +92,9 @@ def _source(request: Request, place: Place) -> Place | None:
     return Place(place.region, bucket, key)
 
 
-def _check(state: State, asked: Operation, place: Place, caller: Account | None, source: Place | None) -> None:
+def _check(
+    state: State, asked: Operation, place: Place, caller: Account | None, source: Place | None, upload_id: str
+) -> None:
     """Refuse what the caller may not do: there is no such bucket, or it is another's (OOS-002, OOS-004, OOS-006)."""
     bucket: Bucket | None = state.get("bucket", place.bucket_id)
     if asked.name in ("ListBuckets", "CreateBucket"):
@@ -107,6 +112,9 @@ def _check(state: State, asked: Operation, place: Place, caller: Account | None,
         raise StorageError("AccessDenied", f"{asked.name} of {place.bucket} is not allowed", "OOS-004")
     if source is not None:
         _check_source(state, source, caller)
+    upload: Upload | None = state.get("upload", upload_id)
+    if upload_id and (upload is None or (upload.bucket_id, upload.name) != (place.bucket_id, place.key)):
+        raise StorageError("NoSuchUpload", f"there is no upload {upload_id} of {place.key}", "OOS-006")
 
 
 def _check_new(bucket: Bucket | None, place: Place, caller: Account) -> None:

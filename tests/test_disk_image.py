@@ -1,0 +1,109 @@
+"""Disk images: what we write is what others read, and what is broken is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import struct
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omisim.disk_image import GIB, BadImage, built, gib, opened
+from omisim.model import Content
+
+CONTENT = Content(3, (("/etc/motd", "hello"),))
+QEMU = shutil.which("qemu-img")
+contents = st.builds(
+    Content,
+    st.integers(1, 9),
+    st.dictionaries(st.text(max_size=9), st.text(max_size=40), max_size=4).map(lambda d: tuple(sorted(d.items()))),
+)
+
+
+@given(contents, st.integers(1, 14_901), st.sampled_from(["qcow2", "raw"]))
+def test_what_is_written_is_read(content: Content, size: int, form: str) -> None:
+    """Any content on a disk of any size comes back from its image. [EXP-045]"""
+    virtual, found = opened(built(content, size, form), form)
+    assert found == content
+    assert virtual == size * GIB if form == "qcow2" else virtual < GIB
+
+
+def test_the_header_says_the_size() -> None:
+    """The first bytes are those of qcow2, version 3, and the virtual size is the disk's. [EXP-045]"""
+    image = gzip.decompress(built(CONTENT, 100, "qcow2"))
+    magic, version = struct.unpack_from(">4sI", image)
+    assert (magic, version, struct.unpack_from(">Q", image, 24)[0]) == (b"QFI\xfb", 3, 100 * GIB)
+
+
+def test_an_image_is_small() -> None:
+    """A disk of 14901 GiB takes no more than a few hundred bytes. [EXP-045]"""
+    assert len(built(CONTENT, 14_901, "qcow2")) < 2_000
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1, 1), (GIB, 1), (GIB + 1, 2), (10 * GIB, 10)])
+def test_sizes_are_whole_gib(size: int, expected: int) -> None:
+    """Bytes become as many GiB as they take. [MAN-013]"""
+    assert gib(size) == expected
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_an_image_or_refused(body: bytes) -> None:
+    """Whatever lies in a bucket is read as a raw image, or refused with a reason. [IMP-006]"""
+    for form in (None, "qcow2"):
+        with suppress(BadImage):
+            opened(body, form)
+
+
+@given(st.data())
+def test_any_damage_is_survived(data: st.DataObject) -> None:
+    """An image cut anywhere, or with a byte changed, is read or refused, never more. [IMP-006]"""
+    image = bytearray(gzip.decompress(built(CONTENT, 10, "qcow2")))
+    spots = st.sampled_from([*range(110), 2**16, 2**17, 3 * 2**16 + 1, 4 * 2**16 + 2, 5 * 2**16 + 20])
+    image[data.draw(spots)] = data.draw(st.integers(0, 255))
+    with suppress(BadImage):
+        opened(bytes(image[: data.draw(st.integers(0, len(image)))]), "qcow2")
+
+
+def test_what_unpacks_without_end_is_refused() -> None:
+    """A gzip bomb is refused, not unpacked. [IMP-006]"""
+    with pytest.raises(BadImage, match="more than"):
+        opened(gzip.compress(bytes(2**28 + 1), compresslevel=1))
+
+
+@pytest.mark.skipif(QEMU is None, reason="qemu-utils is not installed")
+class TestQemu:
+    """qemu-img, where it is installed, agrees."""
+
+    def qemu(self, *words: str) -> str:
+        """Run qemu-img; return what it prints."""
+        assert QEMU is not None
+        return subprocess.run([QEMU, *words], check=True, capture_output=True, text=True).stdout
+
+    @pytest.mark.parametrize("size", [1, 10, 14_901])
+    def test_finds_no_fault_with_ours(self, tmp_path: Path, size: int) -> None:
+        """`qemu-img info` and `check` accept our images. [EXP-045]"""
+        image = tmp_path / "disk.qcow2"
+        image.write_bytes(gzip.decompress(built(CONTENT, size, "qcow2")))
+        info = json.loads(self.qemu("info", "--output=json", str(image)))
+        assert (info["format"], info["virtual-size"]) == ("qcow2", size * GIB)
+        assert "No errors" in self.qemu("check", str(image))
+
+    @pytest.mark.parametrize("options", [("-c",), ("-o", "compat=0.10"), ("-o", "cluster_size=4096")])
+    def test_converts_ours_and_we_read_that(self, tmp_path: Path, options: tuple[str, ...]) -> None:
+        """What another tool makes of our image has the same content. [MAN-019]"""
+        first, second = tmp_path / "first.qcow2", tmp_path / "second.qcow2"
+        first.write_bytes(gzip.decompress(built(CONTENT, 10, "qcow2")))
+        self.qemu("convert", *options, "-O", "qcow2", str(first), str(second))
+        assert opened(second.read_bytes(), "qcow2") == (10 * GIB, CONTENT)
+
+    def test_creates_what_we_read(self, tmp_path: Path) -> None:
+        """An empty image of another make is a disk without content. [MAN-019]"""
+        image = tmp_path / "disk.qcow2"
+        self.qemu("create", "-q", "-f", "qcow2", str(image), "7G")
+        assert opened(image.read_bytes(), "qcow2") == (7 * GIB, Content())
