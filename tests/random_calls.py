@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from omisim import Account, Cloud
+from omisim.storage import Place, presign
 
 __all__ = ["ACTIONS", "Draw", "draw_call"]
 
@@ -60,6 +61,16 @@ class _Known:
     def snapshot(self) -> str:
         return self.id("snapshot", "snap")
 
+    def url(self, end: str) -> str:
+        """Return a signed URL of an object of this kind, or of one that is not there."""
+        keys = [row for row in self.cloud._state.rows("object").values() if row.name.endswith(end)][-2:]
+        writer = self.cloud._state.get("access_key", self.accounts[0].access_key)
+        region, bucket, name = str(self.one(*(row.id for row in keys), f"eu-west-2/exports/none{end}")).split("/", 2)
+        return presign(Place(region, bucket, name), writer, self.cloud.now, int(self.one(604_800, 600)))
+
+    def target(self) -> Parameters:
+        return {"DiskImageFormat": self.one("qcow2", "raw", "zip"), "OsuBucket": self.one("exports", "exports", "none")}
+
     def some(self, **optional: Any) -> Parameters:
         """Keep some of these parameters."""
         return {name: value for name, value in optional.items() if self.draw(st.booleans())}
@@ -74,7 +85,9 @@ class _Known:
 
 def _create_image(known: _Known) -> Parameters:
     named = {"ImageName": known.one(*NAMES)} | known.some(Description="drawn")
-    way = known.one("vm", "copy", "snapshot")
+    way = known.one("vm", "copy", "snapshot", "manifest")
+    if way == "manifest":
+        return {"FileLocation": known.url("manifest.json"), **named}
     if way == "vm":
         return {"VmId": known.vm(), **known.some(NoReboot=True), **named}
     if way == "copy":
@@ -108,7 +121,13 @@ ACTIONS: dict[str, Callable[[_Known], Parameters]] = {
     "CreateSnapshot": lambda known: known.one(
         {"VolumeId": known.volume()},
         {"SourceSnapshotId": known.snapshot(), "SourceRegionName": known.one(known.caller.region, "eu-west-2")},
+        {"FileLocation": known.url(".gz"), "SnapshotSize": known.one(2**30, 300 * 2**30, 0)},
     ),
+    "CreateImageExportTask": lambda known: {"ImageId": known.image(), "OsuExport": known.target()},
+    "CreateSnapshotExportTask": lambda known: {"SnapshotId": known.snapshot(), "OsuExport": known.target()},
+    "DeleteExportTask": lambda known: {
+        "ExportTaskId": known.id(*known.one(("image_export", "image-export"), ("snapshot_export", "snap-export")))
+    },
     "CreateTags": lambda known: {
         "ResourceIds": [known.one(known.image(), known.vm(), known.volume())],
         "Tags": [{"Key": known.one("team", "", "env"), "Value": "drawn"}],

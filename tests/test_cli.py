@@ -32,7 +32,7 @@ class TestDemo:
         """`--json` gives the same as data."""
         assert main(["demo", "--json"]) == 0
         data = json.loads(capsys.readouterr().out)
-        assert {step["who"] for step in data["steps"]} == {"alice", "bob"}
+        assert {step["who"] for step in data["steps"]} == {"alice", "bob", "carol", "omisim"}
         assert data["lineage"]["kind"] == "image"
 
     def test_makes_every_call_through_the_sdk(self, story: Story) -> None:
@@ -43,12 +43,13 @@ class TestDemo:
             assert call in journal
             journal.remove(call)
 
-    def test_shows_two_refusals_with_their_rules(self, story: Story) -> None:
-        """Bob's late launch and alice's early deletion are refused."""
+    def test_shows_three_refusals_with_their_rules(self, story: Story) -> None:
+        """Bob's late launch, alice's early deletion and carol's late import are refused."""
         refusals: list[Any] = [step for step in story.steps if step.refusal]
         assert [(step.who, step.status, step.refusal["rule"]) for step in refusals] == [
             ("bob", 400, "VM-002"),
             ("alice", 409, "SNP-016"),
+            ("carol", 400, "IMP-002"),
         ]
 
     def test_ends_with_bobs_things_alive(self, story: Story) -> None:
@@ -57,6 +58,12 @@ class TestDemo:
         assert "golden (alice, deleted)" in text
         assert "golden-copy1 (bob, available)" in text
         assert "t2.small (bob, running)" in text
+
+    def test_takes_the_licence_across_regions_with_the_omi_alone(self, story: Story) -> None:
+        """Carol's import keeps the licence; her OMI from a snapshot has dropped it, and lineage says where."""
+        text = str(story.lineage)
+        assert "golden-import (carol, available)" in text
+        assert "from-a-snapshot (carol, available, licence 0006 dropped here)" in text
 
 
 class TestExplain:

@@ -12,16 +12,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from random_calls import draw_call
 
 from omisim import Account, ApiError, Cloud
-from omisim.model import Image, Snapshot, Vm, Volume
+from omisim.model import Bucket, Image, Snapshot, Vm, Volume
 
 READS = {
+    "ImageExportTasks": ("ReadImageExportTasks", "TaskId"),
     "Images": ("ReadImages", "ImageId"),
+    "SnapshotExportTasks": ("ReadSnapshotExportTasks", "TaskId"),
     "Snapshots": ("ReadSnapshots", "SnapshotId"),
     "Vms": ("ReadVms", "VmId"),
     "Volumes": ("ReadVolumes", "VolumeId"),
 }
 # what Create answers and Read does not: what has moved on since
-MOVING = {"State", "Progress", "BlockDeviceMappings", "LinkedVolumes", "TaskId", "StateReason", "StateComment"}
+MOVING = {"State", "Progress", "BlockDeviceMappings", "LinkedVolumes", "StateReason", "StateComment"}
+MOVING |= {"Comment", "OsuExport"}  # of an export that has ended
 MOVING |= {"PrivateIp", "PrivateDnsName", "PublicIp", "PublicDnsName"}  # addresses of a VM outside a Net (VM-030)
 
 
@@ -34,12 +37,23 @@ class Laws(RuleBasedStateMachine):
         self.cloud = Cloud(timing=timing)
         self.accounts = [self.cloud.account("alice"), self.cloud.account("bob")]
         self.accounts.append(self.cloud.account("carol", region="us-east-2", quotas={"vm_limit": 3, "volume_limit": 6}))
+        self._bucket()
         for account in self.accounts:
             vm = account.create_vms(image_id=self.cloud.images.official("ubuntu", account.region).image_id)[0]
             volume = account.create_volume(subregion_name=f"{account.region}a", size=5)
             self.cloud.settle()
             account.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
             account.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+
+    def _bucket(self) -> None:
+        row = Bucket(
+            account_id=self.accounts[0].account_id,
+            bucket_id="eu-west-2/exports",
+            creation_date=self.cloud.now,
+            name="exports",
+            region="eu-west-2",
+        )
+        self.cloud._tx("test").add(row)
 
     @rule(data=st.data())
     def call(self, data: Any) -> None:

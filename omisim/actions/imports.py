@@ -46,7 +46,12 @@ def _check_url(call: Call, location: str) -> None:
     except ValueError:  # a bracket that is not closed
         ok = False
     if not ok:
-        raise refuse("IMP-001", file_location=location)
+        raise refuse("IMP-001", file_location=_plain(location))
+
+
+def _plain(location: str) -> str:
+    """Return a URL without what is secret in it."""
+    return location.partition("?")[0]
 
 
 def read_manifest(call: Call, location: str) -> Manifest:
@@ -56,7 +61,8 @@ def read_manifest(call: Call, location: str) -> Manifest:
         text = _fetch(call, location).body
     except StorageError as error:
         missing = error.code in ("NoSuchKey", "NoSuchBucket")
-        raise refuse("IMP-005" if missing else "IMP-002", file_location=location, reason=error.message) from None
+        facts = {"file_location": _plain(location), "reason": error.message}
+        raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parsed_manifest(text)
     for code in manifest.product_types:
         known = code in catalog().product_types or code in catalog().marketplace_codes
@@ -85,7 +91,7 @@ def import_snapshot(call: Call, location: str, size: int, description: str, clie
     try:
         _fetch(call, location)
     except StorageError as error:
-        raise refuse("IMP-002", file_location=location, reason=error.message) from None
+        raise refuse("IMP-002", file_location=_plain(location), reason=error.message) from None
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
     return _imported(call, location, size, description, urlsplit(location).path, None, client_token)
 
@@ -126,9 +132,9 @@ def _looked_into(call: Call, location: str, size: int, name: str) -> tuple[Conte
         file = _fetch(call, location)
         image_size, content = opened(file.body, "qcow2" if ".qcow2" in name else None)
     except StorageError as error:
-        return Content(), f"{location.partition('?')[0]}: {error.code}: {error.message}"
+        return Content(), f"{_plain(location)}: {error.code}: {error.message}"
     except BadImage as error:
-        return Content(), f"{name or location.partition('?')[0]}: {error}"
+        return Content(), f"{name or _plain(location)}: {error}"
     virtual = max(image_size, file.virtual_size or 0)
     if virtual > size:
         return Content(), f"{name}: its size of {virtual} bytes is more than the {size} that were said"

@@ -119,8 +119,7 @@ def _put_disk(tx: Tx, task: Task, key: AccessKey, name: str, size: int, snapshot
 
 def _remember(tx: Tx, place: Place, task: Task, codes: tuple[str, ...]) -> None:
     parents = (("written by", task.task_id),)
-    label = f"{place.bucket}/{place.key}"
-    tx.write("origin", place.object_id, Origin("object", place.object_id, task.account_id, label, parents, codes))
+    tx.write("origin", place.object_id, Origin("object", place.object_id, task.account_id, "", parents, codes))
 
 
 def export_failed(tx: Tx, task: Task, comment: str) -> None:
