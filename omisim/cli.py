@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
+from typing import Any
 
 from omisim.errors import ERRORS
 from omisim.rules import GRADES, KINDS, Rule, catalogue, proofs
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omisim", description="The OUTSCALE cloud's OMI model, in memory.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    demo = commands.add_parser("demo", help="a golden-image pipeline of two accounts, through the real SDK")
+    demo = commands.add_parser("demo", help="a golden-image pipeline of three accounts, through the real SDK")
     demo.add_argument("--json", action="store_true", help="the transcript and the lineage as data")
     demo.set_defaults(run=_demo)
     rules = commands.add_parser("rules", help="the rules of the model, one a line")
@@ -45,7 +47,73 @@ def _parser() -> argparse.ArgumentParser:
     lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="vm, volume, snapshot, image…; all when left out")
     lifecycle.add_argument("--format", choices=("text", "mermaid"), default="text")
     lifecycle.set_defaults(run=_lifecycle)
+    _add_serve(commands)
+    actions = commands.add_parser("actions", help="the actions of the official API: served, or why not")
+    actions.add_argument("--json", action="store_true", help="as data")
+    actions.set_defaults(run=_actions)
     return parser
+
+
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser("serve", help="a server for clients in any language")
+    serve.add_argument("--port", type=int, default=8333, help="0 picks a free one (default 8333)")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: this machine alone)")
+    serve.add_argument("--account", action="append", metavar="NAME[@REGION][:AK:SK]", help="repeatable (default alice)")
+    serve.add_argument("--seed", default="0", help="ids depend on it")
+    serve.add_argument("--timing", choices=("eager", "clock", "manual"), default="eager", help="default eager")
+    serve.add_argument("--auth", choices=("strict", "lenient", "off"), default="strict", help="default strict")
+    serve.add_argument("--state", metavar="FILE", help="a dump: loaded if it is there, saved on a clean stop")
+    serve.add_argument("--tls", action="store_true", help="HTTPS, with a certificate made for it")
+    serve.add_argument("--tls-cert", metavar="FILE", help="HTTPS, with this certificate")
+    serve.add_argument("--tls-key", metavar="FILE", help="and its key")
+    serve.add_argument("--token", help="what the control plane wants (default: a fresh one)")
+    serve.add_argument("--log", metavar="FILE", help="a line of JSON for each request; - is the standard error")
+    serve.set_defaults(run=_serve)
+    env = commands.add_parser("env", help="`export` lines by which clients reach a running server as an account")
+    env.add_argument("account", nargs="?", default="alice")
+    env.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
+    env.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
+    env.set_defaults(run=_env)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    if bool(options.tls_cert) != bool(options.tls_key):
+        return _wrong("omisim serve: --tls-cert and --tls-key go together")
+    try:
+        from omisim.server.command import serve  # noqa: PLC0415 - needs cheroot
+    except ImportError as error:
+        return _wrong(f"omisim serve: {error}; pip install 'omisim[server]'")
+    return serve(options)
+
+
+def _env(options: argparse.Namespace) -> int:
+    from omisim.server.client import Client, exports  # noqa: PLC0415 - only this command needs it
+
+    try:
+        found = Client(options.url, options.token).get("accounts")
+    except (OSError, ValueError) as error:
+        return _wrong(f"omisim env: {options.url}: {error}")
+    account = next((account for account in found if account["name"] == options.account), None)
+    if account is None:
+        return _wrong(f"omisim env: there is no {options.account!r}, but {', '.join(a['name'] for a in found)}")
+    print(exports(account["env"]))  # noqa: T201
+    return 0
+
+
+def _actions(options: argparse.Namespace) -> int:
+    from omisim.actions.registry import ACTIONS, not_served  # noqa: PLC0415
+    from omisim.dispatch import families  # noqa: PLC0415 - fills the table
+
+    assert families
+    rows = dict.fromkeys(ACTIONS, "") | dict(not_served())
+    if options.json:
+        data = [{"action": name, "served": not reason, "reason": reason} for name, reason in sorted(rows.items())]
+        print(json.dumps(data, indent=2))  # noqa: T201
+        return 0
+    for name, reason in sorted(rows.items()):
+        print(f"{name:<44} {f'no: {reason}' if reason else 'yes'}")  # noqa: T201
+    print(f"{len(ACTIONS)} of {len(rows)} are served", file=sys.stderr)  # noqa: T201
+    return 0
 
 
 def _demo(options: argparse.Namespace) -> int:

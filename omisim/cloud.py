@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from omisim import ids
@@ -30,6 +30,9 @@ from omisim.session import CallRecord, Session
 from omisim.settings import Durations, Settings, Value
 from omisim.state import Change, State, Tx
 from omisim.transitions import Transitions
+
+if TYPE_CHECKING:
+    from omisim.server import Running
 
 __all__ = ["Cloud", "Mark"]
 
@@ -454,6 +457,21 @@ class Cloud:
         from omisim.intercept import intercepted  # noqa: PLC0415 - a door of L6; needs urllib3
 
         return intercepted(self)
+
+    def serve(
+        self, port: int = 0, host: str = "127.0.0.1", *, tls: bool | tuple[str, str] = False, token: str | None = None
+    ) -> AbstractContextManager[Running]:
+        """Serve this cloud over HTTP, or HTTPS with `tls`, as long as the context lasts.
+
+        Yields a `Running`: its `url`, its `env(account)` for clients, the `token` of its control plane. Port 0 picks a
+        free one; `tls` may name the files of a certificate and its key. Needs the extra `omisim[server]`. Raises
+        OSError when the port is taken.
+        """
+        try:
+            from omisim.server import running  # noqa: PLC0415 - a door of L6; needs cheroot
+        except ImportError as error:
+            raise ImportError("cloud.serve() needs cheroot: pip install 'omisim[server]'") from error
+        return running(self, port, host, tls=tls, token=token)
 
     # --- inside
 

@@ -315,3 +315,36 @@ class TestLinks:
         left = {row.volume_id: row.state for row in alice.read_volumes()}
         assert left.get(volume.volume_id) == (None if flag else "available")
         assert vm.block_device_mappings[0].bsu.volume_id not in left
+
+
+class TestIops:
+    @pytest.mark.parametrize(
+        ("had", "wanted", "iops"),
+        [
+            ({"volume_type": "standard"}, {"volume_type": "gp2"}, 100),
+            ({"volume_type": "gp2", "size": 100}, {"size": 200}, 600),
+            ({"volume_type": "io1", "iops": 300}, {"size": 20}, 300),
+            ({"volume_type": "io1", "iops": 300}, {"iops": 400}, 400),
+            ({"volume_type": "io1", "iops": 300}, {"volume_type": "gp2"}, 100),
+            ({"volume_type": "io1", "iops": 300}, {"volume_type": "standard"}, None),
+        ],
+    )
+    def test_leave_the_iops_of_the_new_type(
+        self, alice: Account, had: dict[str, Any], wanted: dict[str, Any], iops: int | None
+    ) -> None:
+        """gp2 has a baseline by its size, io1 keeps what it had unless told, others have none. [VOL-011, VOL-043]"""
+        volume = volume_of(alice, **had)
+        alice.update_volume(volume_id=volume.volume_id, **wanted)
+        assert again(alice, volume).iops == iops
+
+
+class TestUnlinking:
+    def test_of_a_root_needs_a_stopped_vm(self) -> None:
+        """A root is not unlinked while its VM is stopping. [LNK-022]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        vm_id = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)[0].vm_id
+        cloud.complete(vm_id)
+        root = alice.read_vms()[0].block_device_mappings[0].bsu.volume_id
+        alice.stop_vms(vm_ids=[vm_id])
+        assert refused(alice, "UnlinkVolume", VolumeId=root).rule == "LNK-022"

@@ -83,6 +83,15 @@ class TestOmiExport:
         host = "https://oos.eu-west-2.outscale.com"
         assert task.osu_export.osu_manifest_url == f"{host}/{BUCKET}/{image.image_id}/manifest.json"
 
+    @pytest.mark.parametrize("form", ["qcow2", "raw"])
+    def test_notes_the_virtual_size(self, alice: Account, golden: Image, oos: Any, form: str) -> None:
+        """Each image says how large its disk is, in bytes. [EXP-045, MAN-013]"""
+        exported(alice, golden, disk_image_format=form)
+        listed = oos.list_objects_v2(Bucket=BUCKET)["Contents"]
+        key = next(item["Key"] for item in listed if item["Key"].endswith(f".{form}.gz"))
+        head = oos.head_object(Bucket=BUCKET, Key=key)
+        assert (head["Metadata"], head["ContentType"]) == ({"virtual-size": str(10 * 2**30)}, "application/gzip")
+
     @pytest.mark.parametrize("given", ["export", "export/"])
     def test_puts_a_slash_after_the_prefix(self, cloud: Cloud, alice: Account, golden: Image, given: str) -> None:
         """Keys begin with prefix and OMI id, and the task shows both. [EXP-010]"""

@@ -387,6 +387,12 @@ class TestSnapshotImport:
         """Bad and unreachable URLs, half a request and impossible sizes are refused. [SNP-012, SNP-013, IMP-001]"""
         assert refused(carol, "CreateSnapshot", **given).code == code
 
+    def test_may_be_as_large_as_a_volume(self, alice: Account, carol: Account) -> None:
+        """14901 GiB is the most, to the byte. [SNP-012]"""
+        url = disk(alice)["PreSignedUrl"]
+        assert carol.create_snapshot(file_location=url, snapshot_size=14_901 * GIB).volume_size == 14_901
+        assert refused(carol, "CreateSnapshot", FileLocation=url, SnapshotSize=14_901 * GIB + 1).rule == "SNP-012"
+
     def test_counts_against_the_quota(self, cloud: Cloud, alice: Account) -> None:
         """An imported snapshot is one of the account's. [QTA-008]"""
         dave = cloud.account("dave", quotas={"snapshot_limit": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -220,3 +221,31 @@ def test_tables_are_drawn(kind: str) -> None:
         assert state in mermaid(lifecycle)
         for event in events:
             assert f": {event}" in mermaid(lifecycle)
+
+
+@pytest.mark.parametrize(
+    ("key", "seconds"),
+    [
+        ("image_export.pending", 40),
+        ("image_export.pending/queued", 5),
+        ("snapshot.in-queue", 5),
+        ("snapshot.pending", 20),
+        ("snapshot_export.active", 40),
+        ("snapshot_export.initializing", 5),
+        ("snapshot_export.pending", 5),
+        ("snapshot_export.preparing", 5),
+        ("snapshot_export.uploading", 40),
+        ("vm.pending", 20),
+        ("vm.stopping", 15),
+        ("volume.creating", 5),
+        ("volume.deleting", 5),
+        ("volume_link.attaching", 3),
+        ("volume_link.detaching", 3),
+    ],
+)
+def test_a_state_lasts_as_long_as_its_table_says(key: str, seconds: float) -> None:
+    """The default durations, of 10 GiB where the size counts."""
+    kind, _, state = key.partition(".")
+    events = [to for to in LIFECYCLES[kind].moves[state].values() if to.after is not None]
+    disk = SimpleNamespace(size=10, volume_size=10)
+    assert {to.after(disk) if callable(to.after) else to.after for to in events} == {seconds}

@@ -228,3 +228,12 @@ class TestReset:
         cloud.reset()
         assert cloud == Cloud()
         assert cloud.calls() == ()
+
+
+def test_clouds_of_the_same_length_differ_by_what_is_in_them() -> None:
+    """Two clouds with as many changes are equal only when the changes are."""
+    clouds = [Cloud(), Cloud(), Cloud()]
+    for cloud, size in zip(clouds, (1, 1, 2), strict=True):
+        cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=size)
+    assert clouds[0] == clouds[1]
+    assert clouds[0] != clouds[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omisim import Account, Cloud
+from omisim.actions.vms import private_ip, public_ip
 from omisim.model import Image, Vm
 
 
@@ -301,3 +303,12 @@ class TestUpdate:
         assert refused(alice, "UpdateVm", **call).code == "6003"
         alice.stop_vms(vm_ids=[vm.vm_id])
         assert refused(alice, "UpdateVm", **call).code == "4017"
+
+
+@given(st.sets(st.integers(0, 24_999), min_size=2))
+def test_addresses_differ(numbers: set[int]) -> None:
+    """No two of 25 000 VMs have one address, and every one is an address. [VM-030]"""
+    for address in (private_ip, public_ip):
+        made = {IPv4Address(address(number)) for number in numbers}
+        assert len(made) == len(numbers)
+    assert all(IPv4Address(private_ip(number)) in IPv4Network("10.0.0.0/8") for number in numbers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from omisim.actions.uploads import export_failed, image_uploaded, refused_upload, snapshot_uploaded
-from omisim.actions.vms import private_dns, private_ip
+from omisim.actions.vms import private_dns, private_ip, public_ip
 from omisim.model import (
     ActionsOnNextBoot,
     Image,
@@ -71,8 +71,7 @@ def _link_gone(tx: Tx, link: VolumeLink, _comment: str) -> None:
 
 def _vm_running(tx: Tx, vm: Vm, _comment: str) -> None:
     """A running VM of the public cloud has a public address (VM-030); its boot action is done (VM-078)."""
-    number = tx.next_number("public_ip")
-    ip = f"198.51.{100 + number // 250 % 100}.{number % 250 + 1}"
+    ip = public_ip(tx.next_number("public_ip"))
     tx.put(
         replace(
             vm,

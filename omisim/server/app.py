@@ -1,0 +1,104 @@
+"""The WSGI application: the API, object storage and the control plane on one port, told apart by host name or path."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, TextIO
+
+from omisim.cloud import Cloud
+from omisim.server.control import Control
+from omisim.wire import oapi
+from omisim.wire.http import Request, Response
+
+__all__ = ["App"]
+
+_OOS_HOST = re.compile(r"(?:.+\.)?oos\.[a-z0-9-]+\.outscale\.com(?::\d+)?", re.IGNORECASE)
+_OOS_PATH = re.compile(r"/+oos(?:/|$)")
+_CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
+
+
+class App:
+    """Serves one cloud. `log`: where a line of JSON is written for each request; `stopping` ends event streams."""
+
+    def __init__(self, cloud: Cloud, token: str, log: TextIO | None = None) -> None:
+        self.control = Control(cloud, token)
+        self._log = log
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud that is served; a dump that is loaded puts another in its place."""
+        return self.control.cloud
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        start = time.perf_counter()
+        request = _request(environ)
+        if _CONTROL_PATH.match(request.path):
+            response = self.control.handle(request)
+        elif _OOS_HOST.fullmatch(request.host) or _OOS_PATH.match(request.path):
+            response = self._stored(request)
+        else:
+            response = oapi.handle(self.cloud, request, dt.datetime.now(dt.UTC))
+        if isinstance(response, Response):
+            headers = {"content-length": str(len(response.body)), **{n.lower(): v for n, v in response.headers.items()}}
+            body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
+            status = response.status
+        else:  # a stream of events
+            headers, body, status = {"content-type": "text/event-stream", "cache-control": "no-store"}, response, 200
+        start_response(f"{status} {HTTPStatus(status).phrase}", [(name.title(), v) for name, v in headers.items()])
+        self._note(request, status, headers, time.perf_counter() - start)
+        return body
+
+    def _stored(self, request: Request) -> Response:
+        try:
+            from omisim import oos  # noqa: PLC0415 - needs its extra
+        except ImportError:
+            text = "<Error><Code>NotImplemented</Code><Message>pip install 'omisim[oos]'</Message></Error>"
+            return Response(501, text.encode(), {"Content-Type": "application/xml"})
+        return oos.handle(self.cloud, request, dt.datetime.now(dt.UTC))
+
+    def _note(self, request: Request, status: int, headers: Mapping[str, str], seconds: float) -> None:
+        if self._log is None:
+            return
+        line = {
+            "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+            "method": request.method,
+            "host": request.host,
+            "path": request.path,
+            "status": status,
+            "rule": headers.get("x-omisim-rule", ""),
+            "milliseconds": round(seconds * 1e3, 3),
+        }
+        self._log.write(json.dumps(line) + "\n")
+        self._log.flush()
+
+
+def _request(environ: Mapping[str, Any]) -> Request:
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = environ[name]
+    target = str(environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/"))
+    if "://" in target.partition("?")[0]:  # a client that speaks to it as to a proxy
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    path, _, query = target.partition("?")
+    host = headers.get("host", str(environ.get("SERVER_NAME", "")))
+    return Request(environ["REQUEST_METHOD"], host, path, headers, _body(environ, headers), query)
+
+
+def _body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+    stream = environ["wsgi.input"]
+    if "chunked" in headers.get("transfer-encoding", "").lower():
+        return b"".join(_chunks(stream))
+    length = headers.get("content-length", "0")
+    return bytes(stream.read(int(length))) if length.isdigit() else b""
+
+
+def _chunks(stream: Any) -> Iterator[bytes]:
+    while chunk := stream.read(65536):
+        yield bytes(chunk)

@@ -1,0 +1,101 @@
+"""`omisim serve`: a server in the foreground, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+from omisim.account import Account
+from omisim.clock import SystemClock
+from omisim.cloud import Cloud
+from omisim.model import AccessKey
+from omisim.server.client import exports
+from omisim.server.host import Running, running
+
+__all__ = ["serve"]
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Run the server; return the exit status."""
+    try:
+        cloud = _cloud(options)
+        accounts = [_account(cloud, said) for said in options.account or ["alice"]]
+        with ExitStack() as stack:
+            tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
+            log = None
+            if options.log is not None:
+                log = sys.stderr if options.log == "-" else stack.enter_context(Path(options.log).open("a"))
+            server = stack.enter_context(
+                running(cloud, options.port, options.host, tls=tls, token=options.token, log=log)
+            )
+            _announce(server, accounts)
+            _until_told()
+            if options.state:
+                _save(server.cloud, Path(options.state))
+    except (OSError, ValueError) as error:
+        print(f"omisim serve: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _cloud(options: argparse.Namespace) -> Cloud:
+    state = Path(options.state) if options.state else None
+    if state is not None and state.exists():
+        try:
+            return Cloud.load(json.loads(state.read_text()))
+        except ValueError as error:
+            raise ValueError(f"{state}: {error}") from None
+    if state is not None and not state.absolute().parent.is_dir():
+        raise ValueError(f"{state}: there is no such directory to save to")
+    return Cloud(seed=options.seed, timing=options.timing, clock=SystemClock(), auth=options.auth)
+
+
+def _account(cloud: Cloud, said: str) -> Account:
+    """Return the account of NAME[@REGION][:AK:SK], with this key where one is given."""
+    named, *key = said.split(":")
+    name, _, region = named.partition("@")
+    if not name or len(key) not in (0, 2) or not all(key):
+        raise ValueError(f"--account is NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {said!r}")
+    account = cloud.account(name, region=region or None)
+    if not key or account.access_key == key[0]:
+        return account
+    tx = cloud._tx("account")
+    had: AccessKey = cloud._state.get("access_key", account.access_key)
+    if cloud._state.get("access_key", key[0]) is not None:
+        raise ValueError(f"--account {name}: the access key {key[0]} is another account's")
+    tx.add(replace(had, access_key_id=key[0], secret_key=key[1]))
+    tx.move(had, "delete")
+    cloud._accounts.pop(name)
+    return cloud.account(name)
+
+
+def _announce(server: Running, accounts: list[Account]) -> None:
+    for account in accounts:
+        print(f"# {account.name}, {account.account_id}, {account.region}")  # noqa: T201
+        print(exports(server.env(account)))  # noqa: T201
+    print(exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))  # noqa: T201
+    print(f"# omisim is ready at {server.url}", flush=True)  # noqa: T201
+
+
+def _until_told() -> None:
+    told = Event()
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        while not told.wait(3600):
+            pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _save(cloud: Cloud, place: Path) -> None:
+    """Write the state beside its place, then put it there: a kill in between loses nothing."""
+    fresh = place.with_name(place.name + ".new")
+    fresh.write_text(json.dumps(cloud.dump()))
+    fresh.replace(place)
