@@ -31,6 +31,7 @@ MORE = struct.Struct(">QQQII")  # features, and the lengths of a refcount and of
 COPIED = 1 << 63
 COMPRESSED = 1 << 62
 OFFSET = 0x00FFFFFFFFFFFE00
+LONGEST = 2**25  # bytes of content, at most
 LARGEST = 2**28  # bytes that are unpacked, at most: an image of ours is far smaller
 
 
@@ -111,8 +112,11 @@ def _unzipped(body: bytes) -> bytes:
 def _content(start: bytes, rest: Callable[[int], bytes]) -> Content:
     if not start.startswith(MARK):
         return Content()
+    size = int.from_bytes(start[len(MARK) :], "big")
+    if size > LONGEST:
+        raise BadImage("the content of its disk is damaged")
     try:
-        text = rest(int.from_bytes(start[len(MARK) :], "big"))
+        text = rest(size)
         said = json.loads(text)
         return Content(int(said["version"]), tuple(sorted((str(p), str(t)) for p, t in said["files"].items())))
     except BadImage:

@@ -70,6 +70,39 @@ def test_any_damage_is_survived(data: st.DataObject) -> None:
         opened(bytes(image[: data.draw(st.integers(0, len(image)))]), "qcow2")
 
 
+def patched(at: int, new: bytes, image: bytes | bytearray = b"") -> bytes:
+    """Return an image, or one of ours, with some bytes changed."""
+    image = bytearray(image or gzip.decompress(built(CONTENT, 10, "qcow2")))
+    image[at : at + len(new)] = new
+    return bytes(image)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (b"QFI\xfb" + bytes(10), "within its header"),
+        (patched(4, b"\0\0\0\7"), "version 7"),
+        (patched(72, b"\0" * 7 + b"\1"), "features 0x1"),
+        (patched(8, b"\0" * 7 + b"\1"), "backing file"),
+        (patched(32, b"\0\0\0\1"), "encrypted"),
+        (patched(20, b"\0\0\0\xff"), "clusters of 2\\*\\*255"),
+        (patched(36, b"\0\0\0\1"), "L1 table"),
+        (patched(40, b"\x00" * 4 + b"\x7f" * 4), "L1 table"),
+        (patched(3 * 65536, b"\x80\x00\x00\x7f" + bytes(4)), "a table lies beyond"),
+        (patched(4 * 65536, b"\x80\x00\x00\x7f" + bytes(4)), "data lies beyond"),
+        (patched(4 * 65536, b"\x40" + bytes(7)), "compressed cluster"),
+        (patched(5 * 65536 + 16, b"\xff" * 4), "content of its disk"),
+        (patched(5 * 65536 + 20, b"!"), "content of its disk"),
+        (patched(24, struct.pack(">Q", 65536), patched(5 * 65536 + 16, b"\0\1\xff\xff")), "content of its disk"),
+        (b"omisim disk 1\n\0\0\0\0\0\5{]", "content of its disk"),
+    ],
+)
+def test_damage_is_named(image: bytes, said: str) -> None:
+    """Whatever is wrong with an image is said in a sentence. [IMP-006]"""
+    with pytest.raises(BadImage, match=said):
+        opened(image)
+
+
 def test_what_unpacks_without_end_is_refused() -> None:
     """A gzip bomb is refused, not unpacked. [IMP-006]"""
     with pytest.raises(BadImage, match="more than"):

@@ -83,6 +83,17 @@ class TestOmiExport:
         host = "https://oos.eu-west-2.outscale.com"
         assert task.osu_export.osu_manifest_url == f"{host}/{BUCKET}/{image.image_id}/manifest.json"
 
+    def test_writes_down_how_each_disk_is_mapped(self, alice: Account, vm: Vm, oos: Any) -> None:
+        """Type, IOPS and deletion of each volume stand in the manifest. [MAN-014, MAN-015, MAN-016]"""
+        data = alice.create_volume(subregion_name="eu-west-2a", size=10, volume_type="io1", iops=200)
+        alice.link_volume(device_name="/dev/xvdb", vm_id=vm.vm_id, volume_id=data.volume_id)
+        image = alice.create_image(vm_id=vm.vm_id, image_name="two disks")
+        exported(alice, image)
+        body = oos.get_object(Bucket=BUCKET, Key=f"{image.image_id}/manifest.json")["Body"].read()
+        disks = json.loads(body)["Image"]["Snapshots"]
+        found = [(d["Device"], d["VolumeType"], d["Iops"], d["DeleteOnTermination"]) for d in disks]
+        assert found == [("/dev/sda1", "standard", None, True), ("/dev/xvdb", "io1", 200, False)]
+
     @pytest.mark.parametrize("form", ["qcow2", "raw"])
     def test_notes_the_virtual_size(self, alice: Account, golden: Image, oos: Any, form: str) -> None:
         """Each image says how large its disk is, in bytes. [EXP-045, MAN-013]"""
@@ -404,6 +415,21 @@ class TestSnapshotExport:
         mine = alice.read_snapshot_export_tasks(filters={"snapshot_ids": [snapshot.snapshot_id]})
         assert [tag.value for tag in mine[0].tags] == ["b"]
         assert bob.read_snapshot_export_tasks() == ()
+
+    def test_holds_its_snapshot(self) -> None:
+        """A snapshot that is being exported is not deleted. [EXP-017]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        bucket(alice)
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        cloud.complete(volume.volume_id)
+        snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
+        cloud.complete(snapshot_id)
+        cloud.complete(snapshot_id)
+        task = alice.call(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)["SnapshotExportTask"]
+        assert refused(alice, "DeleteSnapshot", SnapshotId=snapshot_id).rule == "EXP-017"
+        alice.delete_export_task(export_task_id=task["TaskId"])
+        assert alice.can("DeleteSnapshot", SnapshotId=snapshot_id)
 
     def test_warns_of_licences_that_stay_behind(self, cloud: Cloud, alice: Account) -> None:
         """The call says that no licence goes with a snapshot, where it comes of one. [EXP-048, EXP-050]"""

@@ -14,6 +14,7 @@ from storing import BUCKET, bucket, exported, manifest_of, presigned, put_manife
 from omisim import Account, Cloud
 from omisim.disk_image import GIB, built
 from omisim.model import Content, Image, Vm
+from omisim.storage import Place, presign
 
 WEEK = 604_800
 
@@ -177,8 +178,9 @@ class TestRefusedManifest:
 
     def test_lies_elsewhere(self, carol: Account) -> None:
         """What is not in this cloud's object storage is never fetched. [IMP-002]"""
-        error = refused(carol, "CreateImage", FileLocation="https://example.com/manifest.json", ImageName="theirs")
-        assert (error.code, error.rule) == ("4074", "IMP-002")
+        url = "https://example.com/manifest.json"
+        error = refused(carol, "CreateImage", FileLocation=f"{url}?Signature=secret", ImageName="theirs")
+        assert (error.code, error.rule, error.facts["file_location"]) == ("4074", "IMP-002", url)
 
     def test_is_unsigned(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """A private object needs a signed URL. [IMP-002, OOS-004]"""
@@ -213,6 +215,12 @@ class TestRefusedManifest:
         oos.delete_object(Bucket=BUCKET, Key=f"{golden.image_id}/manifest.json")
         error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("5031", "IMP-005")
+
+    def test_is_of_a_bucket_that_is_not_there(self, cloud: Cloud, alice: Account, carol: Account) -> None:
+        """A good URL of no bucket finds no manifest. [IMP-005]"""
+        key = cloud._state.get("access_key", alice.access_key)
+        url = presign(Place("eu-west-2", "nowhere", "manifest.json"), key, cloud.now)
+        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "5031"
 
     @pytest.mark.parametrize("text", ["", "{", "\x00", "<xml/>", b"\xff\xfe"])
     def test_is_no_json(self, alice: Account, carol: Account, text: str | bytes) -> None:
@@ -318,7 +326,8 @@ class TestBadFile:
         image = carol.create_image(file_location=put_manifest(alice, by_hand(entry)), image_name="theirs")
         assert image.state == "pending"
         failed = again(carol, image)
-        assert (failed.state, said in str(failed.state_comment.state_message)) == ("failed", True)
+        comment = str(failed.state_comment.state_message)
+        assert (failed.state, said in comment, comment.startswith(f"{name}: ")) == ("failed", True, True)
 
     def test_that_has_expired_fails_the_omi(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """A fresh URL of an old manifest is of no use: the manifest's own URLs have expired. [IMP-006, IMP-008]"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from conftest import SUBREGION
 from expect import refused
 from sign import signed
 
-from omisim import Account, Cloud, SystemClock
+from omisim import Account, ApiError, Cloud, SystemClock
+from omisim.filters import FiltersVm
 from omisim.lifecycle import IllegalMove
 from omisim.model import Image, Snapshot, Vm
 from omisim.state import State
@@ -40,6 +42,31 @@ class TestPythonFaces:
         """`client` says what is served, and what is not yet."""
         with pytest.raises(ValueError, match=f"not '{service}'"):
             alice.client(service)
+
+    @pytest.mark.parametrize(("module", "extra"), [("omisim.oos", "oos"), ("omisim.server", "server")])
+    def test_an_extra_that_is_not_installed(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
+    ) -> None:
+        """Without its extra a door says what to install."""
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(ImportError, match=rf"omisim\[{extra}\]"):
+            alice.client("oos") if extra == "oos" else cloud.serve()
+
+    def test_a_method_of_the_class_is_its_documentation(self) -> None:
+        """On the class a typed method is the action, with its docstring; on an account it takes names only."""
+        assert Account.create_image.action == "CreateImage"
+
+    @pytest.mark.parametrize("filters", ["a", 5, [], True])
+    def test_filters_are_an_object(self, alice: Account, filters: Any) -> None:
+        """What should be an object and is none is of a wrong type. [REQ-009]"""
+        with pytest.raises(ApiError) as refused:
+            alice.call("ReadVms", Filters=filters)
+        assert (refused.value.status, refused.value.code) == (400, "4110")
+
+    def test_nested_arguments_may_be_values_of_the_model(self, alice: Account, vm: Vm) -> None:
+        """A filter or a mapping can be the model's dataclass as well as a dict. [REQ-009]"""
+        filters = FiltersVm(vm_ids=(vm.vm_id,))
+        assert alice.read_vms(filters=filters)[0].vm_id == vm.vm_id
 
     def test_a_file_that_is_not_there(self, cloud: Cloud, vm: Vm) -> None:
         """Reading an unknown path names what there is; so does an unknown volume."""

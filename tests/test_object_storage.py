@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 from typing import Any
@@ -15,8 +16,13 @@ from moto import mock_aws
 from storing import BUCKET, bucket
 
 from omisim import Account, Cloud
+from omisim.oos import handle
+from omisim.wire.http import Request
 
 REGION = "eu-west-2"
+ALGORITHM = "AWS4-HMAC-SHA256"
+SIGNED = f"{ALGORITHM} Credential=KEY/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
+GARBLED = "AuthorizationQueryParametersError"
 GROUP = "http://acs.amazonaws.com/groups/global/"
 
 
@@ -332,6 +338,34 @@ class TestSignature:
                 requests.get(host, timeout=5),
             ]
         assert [answer.status_code for answer in answers] == [403, 403, 403]
+
+    @pytest.mark.parametrize(
+        ("change", "code"),
+        [
+            ({}, "SignatureDoesNotMatch"),
+            ({"authorization": "AWS4-HMAC-SHA256 garbled"}, "AccessDenied"),
+            ({"authorization": f"{ALGORITHM} Credential=a/b, SignedHeaders=host, Signature=c"}, GARBLED),
+            ({"authorization": SIGNED.replace(REGION, "us-east-2")}, GARBLED),
+            ({"x-amz-date": "20250101T000000Z"}, "RequestTimeTooSkewed"),
+            ({"x-amz-date": "yesterday"}, "RequestTimeTooSkewed"),
+            ({"x-amz-content-sha256": "0" * 64}, "XAmzContentSHA256Mismatch"),
+        ],
+    )
+    def test_in_headers_is_read_with_care(
+        self, cloud: Cloud, alice: Account, change: dict[str, str], code: str
+    ) -> None:
+        """Garbled headers, another time, another Region and another body are refused. [OOS-001, OOS-006]"""
+        headers = {"authorization": SIGNED, "x-amz-date": "20260101T000000Z", **change}
+        headers["authorization"] = headers["authorization"].replace("KEY", alice.access_key)
+        request = Request("GET", f"oos.{REGION}.outscale.com", "/", headers)
+        answer = handle(cloud, request, dt.datetime(2026, 6, 1, tzinfo=dt.UTC))
+        assert f"<Code>{code}</Code>" in answer.body.decode()
+        assert 400 <= answer.status < 500
+
+    @pytest.mark.parametrize("host", ["oos.mars-1.outscale.com", "example.com"])
+    def test_of_another_host_is_none(self, cloud: Cloud, host: str) -> None:
+        """Only the Regions of the catalogue have object storage. [OOS-001]"""
+        assert handle(cloud, Request("GET", host, "/a/b", {}), cloud.now).status == 404
 
     def test_is_not_verified_in_other_modes(self) -> None:
         """Lenient asks for a known key, off for nothing. [AUTH-013]"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 from functools import cache
@@ -35,6 +36,14 @@ class TestPages:
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
         with pytest.raises(ApiError, match="4116"):
             alice.call("ReadImages", NextPageToken=token, Filters={"ImageNames": ["U*"]})
+
+    @pytest.mark.parametrize("start", [-1, True, "2", 1.5, None])
+    def test_begin_where_a_read_has_said(self, alice: Account, start: object) -> None:
+        """A token that was tampered with is none. [PAG-003]"""
+        token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
+        mark, _ = json.loads(base64.b64decode(token))
+        forged = base64.b64encode(json.dumps([mark, start]).encode()).decode()
+        assert refused(alice, "ReadImages", NextPageToken=forged).code == "4116"
 
     def test_can_have_a_default_size(self) -> None:
         """The switch default_page_size pages reads that do not ask for it. [PAG-002]"""

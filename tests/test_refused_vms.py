@@ -62,6 +62,7 @@ LAUNCHES = [
         launched(UserData="#!/bin/sh"),
         launched(UserData=b64encode(b"#!/bin/sh").decode()),
     ),
+    Case("VM-019", "4047", "CreateVms", launched(UserData="QU!!JD"), launched(UserData="QUJD")),
     Case("VM-019/length", "4106", "CreateVms", launched(UserData="A" * 512_004), launched(UserData="A" * 512_000)),
     Case("VM-020", "4045", "CreateVms", launched(BootMode="bios")),
     Case("VM-022", "4047", "CreateVms", launched(ActionsOnNextBoot={"SecureBoot": "on"})),
@@ -183,6 +184,7 @@ UPDATES = [
 OTHERS = [
     Case("REQ-010", "7000", "CreateKeypair", {}, {"KeypairName": "other"}),
     Case("KEY-001", "9011", "CreateKeypair", {"KeypairName": "pair"}, {"KeypairName": "pairs"}),
+    Case("KEY-001/name", "4035", "CreateKeypair", {"KeypairName": ""}, {"KeypairName": "n"}),
     Case("KEY-001/name", "4035", "CreateKeypair", {"KeypairName": "n" * 256}, {"KeypairName": "n" * 255}),
     Case("KEY-003", "4032", "CreateKeypair", {"KeypairName": "other", "PublicKey": "AAAA"}),
     Case("KEY-005", "7000", "DeleteKeypair", {}, {"KeypairName": "pair"}),

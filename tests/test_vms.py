@@ -173,6 +173,7 @@ class TestTypes:
         ("given_type", "performance", "shown"),
         [
             ("tinav5.c2r4", None, ("tinav5.c2r4p2", "high")),
+            ("tinav5.c2r4", "medium", ("tinav5.c2r4p3", "medium")),
             ("tinav5.c2r4", "highest", ("tinav5.c2r4p1", "highest")),
             ("m4.2xlarge", None, ("m4.2xlarge", "high")),
         ],
