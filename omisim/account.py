@@ -12,6 +12,7 @@ from omisim.actions import (
     image_access,
     images,
     keypairs,
+    product_types,
     quotas,
     snapshots,
     tags,
@@ -75,7 +76,9 @@ class Account:
     read_regions = Typed(catalogue.read_regions)
     read_subregions = Typed(catalogue.read_subregions)
     read_vm_types = Typed(catalogue.read_vm_types)
-    read_product_types = Typed(catalogue.read_product_types)
+    create_product_type = Typed(product_types.create_product_type)
+    read_product_types = Typed(product_types.read_product_types)
+    delete_product_type = Typed(product_types.delete_product_type)
     read_accounts = Typed(catalogue.read_accounts)
     read_quotas = Typed(quotas.read_quotas)
     create_access_key = Typed(access_keys.create_access_key)

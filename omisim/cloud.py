@@ -188,6 +188,20 @@ class Cloud:
         """Adopt every OMI id that a CreateVms, CreateImage or ReadImages names and that this cloud never had."""
         self._settings.unknown_images = allow
 
+    def set_capacity(self, subregion: str, vms: int | None) -> None:
+        """Let a Subregion have room for so many living VMs, of all accounts; None: for any number (VM-005, VMT-012).
+
+        CreateVms launches as many as there is room for, and is refused for less than MinVmsCount. Raises ValueError for
+        a Subregion that there is not, or a negative number.
+        """
+        _one_of("subregion", subregion, {name: 1 for row in catalog().regions.values() for name in row.subregions})
+        if vms is not None and vms < 0:
+            raise ValueError(f"a capacity is a number of VMs from 0 up, not {vms!r}")
+        with self._lock:
+            self._settings.capacity.pop(subregion, None)
+            if vms is not None:
+                self._settings.capacity[subregion] = vms
+
     def retire(self, image_id: str) -> None:
         """Remove an OMI as its owner would; VMs and copies made from it go on. Raises ValueError for an unknown one."""
         with self._writing("retire") as tx:
@@ -367,6 +381,7 @@ class Cloud:
             settings, clock, start = self._settings, self._clock, self._start
             clock.restore(start)
             settings.durations.clear()
+            settings.capacity.clear()
             lock = self._lock
             self._begin(settings, clock, _first_state().fork(), self._history)
             self._lock, self._start = lock, start

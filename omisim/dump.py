@@ -27,6 +27,7 @@ def dumped(state: State, settings: Settings, clock: Clock, history: int, first: 
             "switches": dict(settings.switches),
             "durations": dict(settings.durations),
             "unknown_images": settings.unknown_images,
+            "capacity": dict(settings.capacity),
             "history": history,
         },
         "clock": {"kind": "system" if isinstance(clock, SystemClock) else "manual", "now": clock.now().isoformat()},
@@ -56,6 +57,7 @@ def loaded(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, Stat
         settings = Settings.checked(said["seed"], said["timing"], said["auth"], said["switches"])
         settings.durations.update(said["durations"])
         settings.unknown_images = bool(said["unknown_images"])
+        settings.capacity.update(said["capacity"])
         rows = {
             kind: {row_id: (order, from_plain(ROWS[kind], row)) for row_id, (order, row) in saved.items()}
             for kind, saved in data["rows"].items()

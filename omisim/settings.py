@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from omisim.errors import ERRORS
@@ -88,6 +88,7 @@ class Settings:
     switches: dict[str, Value]
     durations: Durations
     unknown_images: bool = False  # adopt every OMI id that a call names
+    capacity: dict[str, int] = field(default_factory=dict)  # Subregion → how many living VMs it has room for
     fetch: Callable[[str], bytes] | None = None  # gets what lies outside this cloud's object storage
 
     @classmethod
@@ -105,8 +106,7 @@ class Settings:
         """Return an independent copy, for a fork."""
         durations = Durations()
         durations.update(self.durations)
-        switches = dict(self.switches)
-        return Settings(self.seed, self.timing, self.auth, switches, durations, self.unknown_images, self.fetch)
+        return replace(self, switches=dict(self.switches), durations=durations, capacity=dict(self.capacity))
 
     def switch(self, name: str) -> Value:
         """Return the answer to an open question."""

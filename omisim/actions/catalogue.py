@@ -1,12 +1,12 @@
-"""Reads that are the same for everybody: Regions, Subregions, VM types, product types; and who one is (domain 7)."""
+"""Reads that are the same for everybody: Regions, Subregions, VM types; and who one is (domain 7)."""
 
 from __future__ import annotations
 
 from omisim.actions.call import Call, parsed
 from omisim.actions.registry import action
 from omisim.catalog import catalog
-from omisim.filters import FiltersProductType, FiltersSubregion, FiltersVmType, matching
-from omisim.model import Account, OrDict, ProductType, Region, Subregion, VmType
+from omisim.filters import FiltersSubregion, FiltersVmType, matching
+from omisim.model import Account, OrDict, Region, Subregion, VmType
 
 
 @action("ReadRegions", "Regions", open=True)
@@ -30,12 +30,6 @@ def read_subregions(call: Call, *, filters: OrDict[FiltersSubregion] | None = No
 def read_vm_types(call: Call, *, filters: OrDict[FiltersVmType] | None = None) -> tuple[VmType, ...]:
     """List the predefined VM types; any TINA type can be asked for beside them (VMT-009)."""
     return matching(catalog().vm_types.values(), parsed(filters))
-
-
-@action("ReadProductTypes", "ProductTypes", paged=True, open=True)
-def read_product_types(call: Call, *, filters: OrDict[FiltersProductType] | None = None) -> tuple[ProductType, ...]:
-    """List the built-in product types (LIC-001)."""
-    return matching(catalog().product_types.values(), parsed(filters))
 
 
 @action("ReadAccounts", "Accounts")

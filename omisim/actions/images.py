@@ -24,6 +24,7 @@ from omisim.model import (
     LinkState,
     OrDict,
     PermissionsOnResource,
+    ProductType,
     Snapshot,
     Vm,
     VmState,
@@ -132,7 +133,9 @@ def _check_unique(call: Call, name: str) -> None:
 def check_codes(call: Call, codes: Sequence[str]) -> None:
     """Refuse product codes that do not exist (OMI-074)."""
     for code in codes:
-        call.check(code in catalog().product_types or code in catalog().marketplace_codes, "OMI-074", product_code=code)
+        own: ProductType | None = call.state.get("product_type", code)
+        known = code in catalog().product_types or code in catalog().marketplace_codes
+        call.check(known or (own is not None and call.owns(own)), "OMI-074", product_code=code)
 
 
 def _from_vm(

@@ -66,6 +66,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
     manifest = parsed_manifest(text)
     for code in manifest.product_types:
         known = code in catalog().product_types or code in catalog().marketplace_codes
+        known = known or call.state.get("product_type", code) is not None
         call.check(known, "IMP-004", reason=f"the product type {code} does not exist")
     return manifest
 

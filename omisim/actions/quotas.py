@@ -15,6 +15,7 @@ from omisim.model import (
     ExportState,
     ImageExportTask,
     OrDict,
+    ProductType,
     Quota,
     QuotaTypes,
     Snapshot,
@@ -67,6 +68,7 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "iops_limit": ("QTA-007", _iops),
     "snapshot_limit": ("QTA-008", lambda call: len(_own(call, Snapshot))),
     "concurrent_snapshot_limit": ("QTA-009", _busy),
+    "pty_limit": ("LIC-015", lambda call: len(_own(call, ProductType))),
     "image_export_limit": ("QTA-010", lambda call: len(_exporting(call, ImageExportTask))),
     "snapshot_export_limit": ("QTA-011", lambda call: len(_exporting(call, SnapshotExportTask))),
 }

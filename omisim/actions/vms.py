@@ -147,6 +147,7 @@ def create_vms(
     disks = _disks(call, image, mappings)
     _check_windows(call, image, shape)
     count = _count(call, shape, disks, min_vms_count, max_vms_count)
+    count = min(count, _capacity(call, subregion, min_vms_count, count))
     guest, host, legacy = shutdown(image.vm_initiated_shutdown_behavior, vm_initiated_shutdown_behavior, behavior)
     vm = Vm(
         account_id=call.account.account_id,
@@ -359,6 +360,18 @@ def _count(call: Call, shape: VmShape, disks: Sequence[Disk], least: int, most: 
             if count < least:
                 check_quotas(call, {name: cost * least})
     return count
+
+
+def _capacity(call: Call, subregion: str, least: int, wanted: int) -> int:
+    """Return how many VMs the Subregion has room for; refuse when it is less than the least (VM-005)."""
+    capacity = call.tx.settings.capacity.get(subregion)
+    if capacity is None:
+        return wanted
+    ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
+    living = sum(vm.placement.subregion_name == subregion and vm.state not in ended for vm in call.rows(Vm))
+    left = max(capacity - living, 0)
+    call.check(least <= left, "VM-005", subregion_name=subregion, least=least, left=left)
+    return left
 
 
 def shutdown(

@@ -108,6 +108,7 @@ ENTITIES: tuple[type[Entity], ...] = (
     VolumeUpdateTask,
     Vm,
     MarketplaceProduct,
+    ProductType,
     ImageExportTask,
     SnapshotExportTask,
     Bucket,

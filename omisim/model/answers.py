@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from omisim.model.base import Entity
+from omisim.model.base import Entity, internal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +64,15 @@ class QuotaTypes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductType:
-    """A licence: what a product code stands for."""
+class ProductType(Entity):
+    """A licence: what a product code stands for. Built in, or an account's own (LIC-007)."""
 
+    kind: ClassVar[str] = "product_type"
+    key: ClassVar[str] = "product_type_id"
     description: str
     product_type_id: str
     vendor: str | None = None
+    account_id: str = internal("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,39 @@
+"""Product types: the built-in licences, and those that an account makes for OMIs of its own (domain 5)."""
+
+from __future__ import annotations
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.quotas import check_quotas
+from omisim.actions.registry import action
+from omisim.catalog import catalog
+from omisim.filters import FiltersProductType, matching
+from omisim.model import Image, OrDict, ProductType
+from omisim.rules import refuse
+
+
+@action("CreateProductType", "ProductType")
+def create_product_type(call: Call, *, description: str, vendor: str | None = None) -> ProductType:
+    """Make a product type of one's own, to be a product code of one's OMIs (LIC-007). Returns it."""
+    check_quotas(call, {"pty_limit": 1})
+    product_type_id = call.new_id("product_type")
+    me = call.account.account_id
+    return call.add(ProductType(account_id=me, description=description, product_type_id=product_type_id, vendor=vendor))
+
+
+@action("ReadProductTypes", "ProductTypes", paged=True, open=True)
+def read_product_types(call: Call, *, filters: OrDict[FiltersProductType] | None = None) -> tuple[ProductType, ...]:
+    """List the built-in product types, and those of the caller's own if somebody signed the call (LIC-001, CAT-002)."""
+    own = [row for row in call.rows(ProductType) if call.owns(row)] if call.has_account else []
+    return matching((*catalog().product_types.values(), *own), parsed(filters))
+
+
+@action("DeleteProductType")
+def delete_product_type(call: Call, *, force: bool = False, product_type_id: str) -> None:
+    """Delete a product type of one's own; one that OMIs carry only by `force`, and they keep the code (LIC-008)."""
+    found: ProductType | None = call.state.get("product_type", product_type_id)
+    if found is None or not call.owns(found):
+        raise refuse("LIC-008", product_type_id=product_type_id)
+    images = [image.image_id for image in call.rows(Image) if product_type_id in image.product_codes]
+    own = [image_id for image_id in images if call.owns(call.state.get("image", image_id))]
+    call.check(force or not images, "LIC-008/used", product_type_id=product_type_id, images=own or "another's OMI")
+    call.drop(found)
