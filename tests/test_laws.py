@@ -28,6 +28,14 @@ MOVING |= {"Comment", "OsuExport"}  # of an export that has ended
 MOVING |= {"PrivateIp", "PrivateDnsName", "PublicIp", "PublicDnsName"}  # addresses of a VM outside a Net (VM-030)
 
 
+# what a deletion leaves alone: a deleted OMI harms no VM and no copy, a deleted snapshot no volume
+UNHARMED = {
+    "DeleteImage": ("vm", "volume", "volume_link", "snapshot", "image_export"),
+    "DeleteSnapshot": ("vm", "volume", "volume_link", "image"),
+    "DeleteExportTask": ("image", "snapshot", "object"),
+}
+
+
 class Laws(RuleBasedStateMachine):
     """Three accounts in two Regions make random calls; the clock moves now and then."""
 
@@ -64,6 +72,9 @@ class Laws(RuleBasedStateMachine):
         before = self.cloud.fork()
         if not foretold:
             answer = account.call(action, **parameters)
+            for kind in UNHARMED.get(action, ()):
+                assert self.cloud._state.rows(kind) == before._state.rows(kind), (action, kind)
+            assert bool(self.cloud.diff(before)) == (self.cloud != before)
             if action.startswith("Create"):
                 self._read_back(account, answer)
             return

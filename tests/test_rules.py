@@ -11,6 +11,7 @@ from string import Formatter
 
 import pytest
 from proofs import TABLE, proofs, table
+from tables import README, written
 
 import omisim
 from omisim import Account, ApiError
@@ -72,6 +73,10 @@ class TestCatalogue:
     def test_has_a_current_table_of_proofs(self) -> None:
         """The generated table is what the tests say: run `python tests/proofs.py`."""
         assert TABLE.read_text() == table()
+
+    def test_shows_every_switch_in_the_readme(self) -> None:
+        """The table of open questions is what the settings say: run `python tests/tables.py`."""
+        assert written(README.read_text()) == README.read_text()
 
     def test_names_every_switch(self) -> None:
         """Each switch answers a question that a row leaves open, and no row names another."""

@@ -89,6 +89,7 @@ def running(
     with ExitStack() as stack:
         server = Server((host, port), app, numthreads=THREADS, request_queue_size=128)
         server.shutdown_timeout = 1
+        server.expiration_interval = 0.02  # seconds between two looks whether it is to stop
         ca = None
         if tls:
             files, ca = (tls, tls[0]) if isinstance(tls, tuple) else _certificate(stack, host)
