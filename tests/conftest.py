@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from official import faults, schema
 
 from omisim import Account, Cloud
+from omisim.dispatch import Answer
 from omisim.model import Image, Vm
 
 settings.register_profile("dev", max_examples=25, deadline=None)
@@ -16,6 +21,27 @@ settings.register_profile("deep", max_examples=5000, deadline=None, suppress_hea
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
 SUBREGION = "eu-west-2a"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _recorder() -> Iterator[None]:
+    """Hold every answer that any test is given against the official description."""
+    perform = Cloud._perform
+    seen: set[tuple[str, str]] = set()
+
+    def recorded(cloud: Cloud, name: str, *args: Any, **kwargs: Any) -> Answer:
+        answer = perform(cloud, name, *args, **kwargs)
+        body = answer.body()
+        body.pop("ResponseContext")
+        text = json.dumps(body)
+        if (name, text) not in seen:
+            seen.add((name, text))
+            assert faults(body, schema(f"{name}Response"), name) == []
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cloud, "_perform", recorded)
+        yield
 
 
 @pytest.fixture(name="cloud")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import osc_sdk_python
 import pytest
-import yaml
+from official import description, faults, resolved, schema
 
 from omisim import Account, Cloud
 from omisim.actions.registry import ACTIONS, Action, not_served
@@ -16,27 +13,6 @@ from omisim.actions.schema import Field, Shape
 from omisim.demo import play
 from omisim.dispatch import Answer
 from omisim.wire.oapi import BASIC_ACTIONS
-
-DESCRIPTION = Path(osc_sdk_python.__file__).parent / "resources" / "outscale.yaml"
-
-
-@cache
-def description() -> dict[str, Any]:
-    """Return the official description."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data: dict[str, Any] = yaml.load(DESCRIPTION.read_text(), Loader=loader)
-    return data
-
-
-def schema(name: str) -> dict[str, Any]:
-    """Return a schema by its name."""
-    found: dict[str, Any] = description()["components"]["schemas"][name]
-    return found
-
-
-def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference."""
-    return schema(part["$ref"].rpartition("/")[2]) if "$ref" in part else part
 
 
 def official(part: dict[str, Any]) -> str:
@@ -68,26 +44,6 @@ def compare(shape: Shape, properties: dict[str, Any], path: str) -> list[str]:
             inner = resolved(part["items"]) if part["type"] == "array" else part
             found += compare(field.shape, inner["properties"], f"{path}{name}.")
     return found
-
-
-def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
-    """Return every way in which an answer is not what the description says."""
-    part = resolved(part)
-    kind = part.get("type", "object")
-    types: dict[str, Any] = {
-        "string": str, "integer": int, "boolean": bool, "number": (int, float), "array": list, "object": dict,
-    }  # fmt: skip
-    if "oneOf" not in part and not isinstance(value, types[kind]):
-        return [f"{path}: {value!r} is no {kind}"]
-    if kind == "array":
-        return [fault for item in value for fault in faults(item, part["items"], f"{path}[]")]
-    if kind == "object" and isinstance(value, dict):
-        known = part["properties"]
-        unknown = [f"{path}.{name}: not official" for name in value.keys() - known.keys()]
-        return unknown + [f for n, v in value.items() if n in known for f in faults(v, known[n], f"{path}.{n}")]
-    if "enum" in part and value not in part["enum"]:
-        return [f"{path}: {value!r} is none of {part['enum']}"]
-    return []
 
 
 # a malformed date has a code of its own there, not that of a wrong type (AK-004)

@@ -1,0 +1,53 @@
+"""The official description of the API that osc-sdk-python ships, and whether an answer is what it says."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import osc_sdk_python
+import yaml
+
+__all__ = ["description", "faults", "resolved", "schema"]
+
+DESCRIPTION = Path(osc_sdk_python.__file__).parent / "resources" / "outscale.yaml"
+
+
+@cache
+def description() -> dict[str, Any]:
+    """Return the official description."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    data: dict[str, Any] = yaml.load(DESCRIPTION.read_text(), Loader=loader)
+    return data
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return a schema by its name."""
+    found: dict[str, Any] = description()["components"]["schemas"][name]
+    return found
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference."""
+    return schema(part["$ref"].rpartition("/")[2]) if "$ref" in part else part
+
+
+def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
+    """Return every way in which an answer is not what the description says."""
+    part = resolved(part)
+    kind = part.get("type", "object")
+    types: dict[str, Any] = {
+        "string": str, "integer": int, "boolean": bool, "number": (int, float), "array": list, "object": dict,
+    }  # fmt: skip
+    if "oneOf" not in part and not isinstance(value, types[kind]):
+        return [f"{path}: {value!r} is no {kind}"]
+    if kind == "array":
+        return [fault for item in value for fault in faults(item, part["items"], f"{path}[]")]
+    if kind == "object" and isinstance(value, dict):
+        known = part["properties"]
+        unknown = [f"{path}.{name}: not official" for name in value.keys() - known.keys()]
+        return unknown + [f for n, v in value.items() if n in known for f in faults(v, known[n], f"{path}.{n}")]
+    if "enum" in part and value not in part["enum"]:
+        return [f"{path}: {value!r} is none of {part['enum']}"]
+    return []
