@@ -10,7 +10,9 @@ from typing import Any
 from omisim.errors import ApiError
 from omisim.faults import Faults
 
-__all__ = ["CallRecord", "Session"]
+__all__ = ["CallRecord", "Lockouts", "Session"]
+
+FAILURES, MOST_MINUTES = 4, 10
 
 
 @dataclass(slots=True)
@@ -35,6 +37,29 @@ class CallRecord:
         return deepcopy(self.given)
 
 
+class Lockouts:
+    """Failed authentications by account: every fourth in a row locks it, each time a minute longer (AUTH-009)."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, tuple[int, dt.datetime]] = {}  # account → how many in a row, locked until when
+
+    def until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
+        """Return until when an account is locked, or None."""
+        _, until = self._failures.get(account_id, (0, now))
+        return until if until > now else None
+
+    def failed(self, account_id: str, now: dt.datetime) -> None:
+        """Count a failure."""
+        count = self._failures.get(account_id, (0, now))[0] + 1
+        minutes = min(count // FAILURES, MOST_MINUTES) if count % FAILURES == 0 else 0
+        self._failures[account_id] = count, now + dt.timedelta(minutes=minutes)
+
+    def passed(self, account_id: str) -> None:
+        """Forget the failures: somebody knew the secret."""
+        if self._failures:
+            self._failures.pop(account_id, None)
+
+
 class Session:
     """Counters and journals of one cloud that are never undone."""
 
@@ -44,6 +69,7 @@ class Session:
         self.calls_trimmed = 0
         self.warnings: list[str] = []
         self.faults = Faults()
+        self.lockouts = Lockouts()
 
     @property
     def call_position(self) -> int:

@@ -77,6 +77,30 @@ class TestSignature:
         request = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40)
         assert error(cloud, request) == (401, "1", "AUTH-006/signature")
 
+    def test_that_is_wrong_four_times_locks_the_account(self, cloud: Cloud, alice: Account, bob: Account) -> None:
+        """Each further four lock a minute longer; meanwhile the right key is refused, others are not. [AUTH-009]"""
+        wrong, right = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40), signed(alice, "/api/v1/ReadVms")
+        for minutes in (1, 2):
+            for _ in range(4):
+                assert error(cloud, wrong) == (401, "1", "AUTH-006/signature")
+            assert error(cloud, right) == (401, "13", "AUTH-009")
+            assert ask(cloud, signed(bob, "/api/v1/ReadVms"))[0] == 200
+            cloud.advance(minutes * 60 - 1)
+            assert error(cloud, right) == (401, "13", "AUTH-009")
+            cloud.advance(1)
+        assert ask(cloud, right)[0] == 200
+
+    def test_that_is_right_ends_the_count(self, cloud: Cloud, alice: Account) -> None:
+        """Only failures in a row count, and a fork starts anew. [AUTH-009]"""
+        wrong, right = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40), signed(alice, "/api/v1/ReadVms")
+        for _ in range(3):
+            for _ in range(3):
+                error(cloud, wrong)
+            assert ask(cloud, right)[0] == 200
+        for _ in range(4):
+            error(cloud, wrong)
+        assert ask(cloud.fork(), right)[0] == 200
+
     def test_covers_the_body(self, cloud: Cloud, alice: Account) -> None:
         """A body that was altered is refused. [AUTH-006]"""
         request = replace(signed(alice, "/api/v1/ReadVms"), body=b'{"DryRun": true}')

@@ -10,7 +10,8 @@ import base64
 import datetime as dt
 import json
 import re
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,24 @@ def _caller(cloud: Cloud, request: Request, region: str | None, host_time: dt.da
         raise refuse("AUTH-008", access_key=signature.access_key)
     if mode == "strict":
         check_date(signature, lambda: host_time, lambda: cloud.now)
-        verify(request, signature, key.secret_key)
+        with _counted(cloud, account):
+            verify(request, signature, key.secret_key)
     return account.account_id, account.region
+
+
+@contextmanager
+def _counted(cloud: Cloud, account: Account) -> Iterator[None]:
+    """Let four failures in a row lock an account (AUTH-009)."""
+    lockouts = cloud._session.lockouts
+    until = lockouts.until(account.account_id, cloud.now)
+    if until is not None:
+        raise refuse("AUTH-009", account_id=account.account_id, until=until)
+    try:
+        yield
+    except ApiError:
+        lockouts.failed(account.account_id, cloud.now)
+        raise
+    lockouts.passed(account.account_id)
 
 
 def _login(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]:
@@ -114,10 +131,12 @@ def _login(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]:
         login, _, password = base64.b64decode(header.removeprefix("Basic "), validate=True).decode().partition(":")
     except ValueError:
         raise refuse("AUTH-005", reason="it is garbled") from None
-    for account in cloud._state.rows("account").values():
-        if (account.email, account.password) == (login, password) and region in (None, account.region):
-            return account.account_id, account.region
-    raise refuse("AUTH-012", login=login)
+    accounts: Iterable[Account] = cloud._state.rows("account").values()
+    account = next((a for a in accounts if a.email == login and region in (None, a.region)), None)
+    with nullcontext() if account is None else _counted(cloud, account):
+        if account is None or account.password != password:
+            raise refuse("AUTH-012", login=login)
+    return account.account_id, account.region
 
 
 def _owner(cloud: Cloud, key: AccessKey | None) -> Account | None:
