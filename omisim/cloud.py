@@ -18,7 +18,7 @@ from omisim.clock import EPOCH, Clock, ManualClock
 from omisim.dispatch import Answer, action_named, dispatch, refusals
 from omisim.dump import dumped, loaded
 from omisim.errors import ApiError
-from omisim.faults import Faults
+from omisim.faults import Dropped, Fault, Faults
 from omisim.lineage import Lineage, lineage
 from omisim.looking import Difference, differences, who_can
 from omisim.marketplace import Marketplace
@@ -221,16 +221,15 @@ class Cloud:
             position = self._state.position
             try:
                 action = action_named(name)
-                fault = self._session.faults.take(name)
-                if fault is not None and not fault.after_effect:
-                    raise fault.refusal()
+                fault = self._befalling(name, parameters)
+                if fault is not None and not fault.after_effect and (failure := fault.failure()):
+                    raise failure
                 if self._settings.unknown_images:
                     self._adopt_named(action.name, region, given)
                 answer = dispatch(self._state, self._settings, self._clock, action, account, region, given, wire=wire)
-            except ApiError as error:
+            except (ApiError, Dropped) as error:
                 self._state.undo_to(position)
-                record.error = error
-                error.request_id = request_id
+                record.failed(error)
                 raise
             record.warnings = answer.warnings
             self._session.warnings.extend(answer.warnings)
@@ -238,12 +237,19 @@ class Cloud:
                 self._transitions.run_transients()
             if self._session.requests % self._history == 0:
                 self._trim()
-            if fault is not None:
-                record.error = fault.refusal()
-                record.error.request_id = request_id
-                raise record.error
+            if fault is not None and fault.after_effect and (failure := fault.failure()):
+                record.failed(failure)
+                raise failure
             answer.request_id = request_id
             return answer
+
+    def _befalling(self, action: str, parameters: Mapping[str, Any]) -> Fault | None:
+        """Return the fault that befalls a call, if one does; let pass the time that it takes."""
+        faults = self._session.faults
+        fault = faults.take(action, self._settings.seed, parameters) if len(faults) else None
+        if fault is not None and fault.delay:
+            self._transitions.advance(fault.delay)
+        return fault
 
     def _refusals(self, name: str, account_id: str, region: str, given: Mapping[str, Any]) -> list[ApiError]:
         """Return the refusals of a call that is not made; what is due is applied for it, and undone with it."""

@@ -5,33 +5,59 @@ They belong to the session: no rollback brings one back, a fork has none, `why_n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from omisim.actions.registry import ACTIONS
 from omisim.errors import ERRORS, ApiError, ErrorKind
+from omisim.ids import token
 from omisim.rules import rule
 
-__all__ = ["Fault", "Faults"]
+__all__ = ["Dropped", "Fault", "Faults"]
 
 # what a status alone stands for; every other error is ordered by its name
 _BY_STATUS = {429: "call-throttled", 500: "internal-error", 503: "platform-throttled"}
 
 
+class Dropped(ConnectionError):
+    """The connection was dropped on order: the client gets no answer. A door tells it as its library would."""
+
+
 @dataclass(slots=True)
 class Fault:
-    """An order to refuse the next calls of an action: how many more, with which error, and when."""
+    """An order for calls of an action to fail: how many more, which of them, how, and when."""
 
     action: str
-    times: int
-    error: ErrorKind
-    after_effect: bool
+    times: int | None  # None: without end
+    error: ErrorKind | None  # None: nothing is refused, it only takes longer
+    after_effect: bool = False
+    every: int = 1
+    when: Mapping[str, Any] | None = None
+    probability: float = 1.0
+    drop: bool = False
+    delay: float = 0.0
+    number: int = 0  # of the fault, for its chances
+    met: int = 0  # how many calls it has met
 
-    def refusal(self) -> ApiError:
-        """Return the refusal that was ordered."""
-        facts = {"action": self.action, "error": self.error.name}
-        return ApiError(rule("THR-002"), facts, self.error)
+    def failure(self) -> ApiError | Dropped | None:
+        """Return what was ordered."""
+        if self.drop:
+            return Dropped(f"the connection was dropped during {self.action}, as ordered")
+        if self.error is None:
+            return None
+        return ApiError(rule("THR-002"), {"action": self.action, "error": self.error.name}, self.error)
+
+    def befalls(self, seed: str, parameters: Mapping[str, Any]) -> bool:
+        """Whether it befalls this call, which is one of its action. Counts it."""
+        if self.when is not None and not _within(self.when, parameters):
+            return False
+        self.met += 1
+        if self.met % self.every:
+            return False
+        chance = int(token(seed, "fault", self.number, self.met)[:8], 16) / 2**32
+        return chance < self.probability
 
 
 class Faults:
@@ -39,6 +65,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._added = 0
 
     def __iter__(self) -> Iterator[Fault]:
         """Yield the faults that wait for a call."""
@@ -52,35 +79,50 @@ class Faults:
         self,
         action: str,
         *,
-        times: int = 1,
+        times: int | None = None,
         status: int | None = None,
         error: str | None = None,
         after_effect: bool = False,
+        every: int = 1,
+        when: Mapping[str, Any] | None = None,
+        probability: float = 1.0,
+        drop: bool = False,
+        delay: float = 0.0,
     ) -> Fault:
-        """Refuse the next `times` calls of an action.
+        """Let calls of an action fail.
 
         Args:
             action: the API's name of an action that is served.
-            times: how many calls.
+            times: how many of them; one unless told, or without end with `every` or `probability`.
             status: 429 (throttled), 503 (the platform throttles, the default) or 500; or instead
-            error: the name of any error of the API, for example "insufficient-capacity".
-            after_effect: do what was asked and only then refuse, as when an answer is lost on its way.
+            error: the name of any error of the API, for example "insufficient-capacity"; or instead
+            drop: drop the connection: the client gets no answer; or nothing but
+            delay: seconds of the cloud's time that the call takes; alone it refuses nothing.
+            after_effect: do what was asked and only then fail, as when an answer is lost on its way.
+            every: only each so many-th call.
+            when: only calls with these parameters, by the API's names: `when={"VmIds": ["i-12345678"]}`.
+            probability: only so often, from the cloud's seed.
 
-        Raises ValueError for an action, a status or an error that is not known.
+        Raises ValueError for what is not known, and for a fault that could never happen.
         """
         if action not in ACTIONS:
             raise ValueError(f"{action!r} is no action that is served{_near(action, ACTIONS)}")
-        if times < 1:
+        if times is not None and times < 1:
             raise ValueError(f"times is a number of calls from 1 up, not {times!r}")
-        if error is None:
-            if status is not None and status not in _BY_STATUS:
-                raise ValueError(f"status is one of {', '.join(map(str, _BY_STATUS))}; not {status!r}: name the error")
-            error = _BY_STATUS[status or 503]
-        elif error not in ERRORS:
-            raise ValueError(f"{error!r} is no error of the API{_near(error, ERRORS)}")
-        elif status not in (None, ERRORS[error].status):
-            raise ValueError(f"{error} has the status {ERRORS[error].status}, not {status}")
-        fault = Fault(action, times, ERRORS[error], after_effect)
+        if every < 1 or not 0 < probability <= 1 or delay < 0:
+            raise ValueError(f"it would never happen: every {every!r}, probability {probability!r}, delay {delay!r}")
+        known = ACTIONS[action].shape.by_api_name
+        for name in when or {}:
+            if name not in known:
+                raise ValueError(f"{name!r} is no parameter of {action}: it would never happen{_near(name, known)}")
+        if drop and (status is not None or error is not None):
+            raise ValueError("a dropped connection has no status and no error")
+        silent = drop or (delay > 0 and status is None and error is None)
+        if times is None and every == 1 and probability == 1:
+            times = 1
+        kind = None if silent else _kind(status, error)
+        self._added += 1
+        fault = Fault(action, times, kind, after_effect, every, when, probability, drop, delay, self._added)
         self._faults.append(fault)
         return fault
 
@@ -88,16 +130,37 @@ class Faults:
         """Call all of them off."""
         self._faults.clear()
 
-    def take(self, action: str) -> Fault | None:
+    def take(self, action: str, seed: str, parameters: Mapping[str, Any]) -> Fault | None:
         """Return the fault that is to befall this call, if one is, and count it down."""
-        if not self._faults:
-            return None
-        fault = next((fault for fault in self._faults if fault.action == action), None)
-        if fault is not None:
-            fault.times -= 1
-            if not fault.times:
-                self._faults.remove(fault)
-        return fault
+        for fault in self._faults:
+            if fault.action == action and fault.befalls(seed, parameters):
+                if fault.times is not None:
+                    fault.times -= 1
+                    if not fault.times:
+                        self._faults.remove(fault)
+                return fault
+        return None
+
+
+def _kind(status: int | None, error: str | None) -> ErrorKind:
+    if error is None:
+        if status is not None and status not in _BY_STATUS:
+            raise ValueError(f"status is one of {', '.join(map(str, _BY_STATUS))}; not {status!r}: name the error")
+        return ERRORS[_BY_STATUS[status or 503]]
+    if error not in ERRORS:
+        raise ValueError(f"{error!r} is no error of the API{_near(error, ERRORS)}")
+    if status not in (None, ERRORS[error].status):
+        raise ValueError(f"{error} has the status {ERRORS[error].status}, not {status}")
+    return ERRORS[error]
+
+
+def _within(wanted: Any, given: Any) -> bool:
+    """Whether a request has what is wanted of it: objects by their keys, lists by their items."""
+    if isinstance(wanted, Mapping):
+        return isinstance(given, Mapping) and all(n in given and _within(v, given[n]) for n, v in wanted.items())
+    if isinstance(wanted, list | tuple):
+        return isinstance(given, list | tuple) and all(any(_within(w, g) for g in given) for w in wanted)
+    return bool(wanted == given)
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.errors import ApiError
-from omisim.faults import Faults
+from omisim.faults import Dropped, Faults
 
 __all__ = ["CallRecord", "Lockouts", "Session"]
 
@@ -30,6 +30,15 @@ class CallRecord:
     request_id: str
     error: ApiError | None = None
     warnings: tuple[str, ...] = ()
+    dropped: bool = False  # a fault dropped the connection: the client got no answer
+
+    def failed(self, error: ApiError | Dropped) -> None:
+        """Note how it failed, and tell the refusal which request it answers."""
+        if isinstance(error, ApiError):
+            self.error = error
+            error.request_id = self.request_id
+        else:
+            self.dropped = True
 
     @property
     def parameters(self) -> dict[str, Any]:

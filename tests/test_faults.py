@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import requests
 from conftest import SUBREGION
 
 from omisim import Account, ApiError, Cloud
@@ -91,6 +94,73 @@ class TestFaults:
         create(alice)
 
 
+class TestWhichAndHow:
+    def outcomes(self, alice: Account, calls: int, **parameters: Any) -> str:
+        """Make calls; spell which were refused."""
+        seen = ""
+        for _ in range(calls):
+            try:
+                alice.call("ReadVms", **parameters)
+                seen += "."
+            except ApiError:
+                seen += "x"
+        return seen
+
+    def test_can_be_every_so_many_th(self, cloud: Cloud, alice: Account) -> None:
+        """`every` refuses each n-th call without end, or as often as told. [THR-002]"""
+        cloud.faults.add("ReadVms", every=3)
+        assert self.outcomes(alice, 9) == "..x..x..x"
+        cloud.faults.clear()
+        cloud.faults.add("ReadVms", every=2, times=1)
+        assert self.outcomes(alice, 6) == ".x...."
+
+    def test_can_be_those_with_these_parameters(self, cloud: Cloud, alice: Account) -> None:
+        """`when` names what a request has, objects by their keys, lists by their items. [THR-002]"""
+        cloud.faults.add("ReadVms", times=9, when={"Filters": {"VmIds": ["i-00000001"]}})
+        assert self.outcomes(alice, 1) == "."
+        assert self.outcomes(alice, 1, Filters={"VmIds": ["i-00000002"]}) == "."
+        assert self.outcomes(alice, 1, Filters={"VmIds": ["i-00000002", "i-00000001"], "Tags": ["a=b"]}) == "x"
+
+    def test_can_be_by_chance_from_the_seed(self) -> None:
+        """`probability` is about as often, and the same for the same seed. [THR-002]"""
+        played = []
+        for seed in (1, 1, 2):
+            cloud = Cloud(seed=seed)
+            cloud.faults.add("ReadVms", probability=0.3)
+            played.append(self.outcomes(cloud.account("alice"), 100))
+        assert played[0] == played[1] != played[2]
+        assert 15 < played[0].count("x") < 45
+
+    def test_can_take_time(self, cloud: Cloud, alice: Account) -> None:
+        """A delay alone refuses nothing; with an error the refusal is late. [THR-002]"""
+        before = cloud.now
+        cloud.faults.add("ReadVms", delay=30)
+        cloud.faults.add("ReadVms", delay=30, status=429)
+        assert self.outcomes(alice, 3) == ".x."
+        assert (cloud.now - before).total_seconds() == 60
+
+    @pytest.mark.parametrize("after_effect", [False, True])
+    def test_can_drop_the_connection(self, cloud: Cloud, alice: Account, after_effect: bool) -> None:
+        """The SDK meets a dropped connection, tries again, and makes one volume or two. [THR-002]"""
+        cloud.faults.add("CreateVolume", drop=True, after_effect=after_effect)
+        gateway = alice.gateway()
+        with cloud.intercept(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("time.sleep", lambda _: None)
+            gateway.CreateVolume(SubregionName=SUBREGION, Size=1)
+        assert len(alice.read_volumes()) == 1 + after_effect
+        assert [call.dropped for call in cloud.calls("CreateVolume")] == [True, False]
+
+    def test_drop_the_line_of_any_client(self, cloud: Cloud, alice: Account) -> None:
+        """Inside `intercept` and over the server, a client gets no answer. [THR-002]"""
+        cloud.faults.add("ReadRegions", drop=True, times=3)
+        with cloud.intercept(), pytest.raises(requests.ConnectionError):
+            requests.post("https://api.eu-west-2.outscale.com/api/v1/ReadRegions", timeout=5)
+        with cloud.serve() as server, pytest.raises(requests.ConnectionError):
+            requests.post(f"{server.url}/api/v1/ReadRegions", timeout=5)
+        with pytest.raises(ConnectionError):
+            alice.read_regions()
+
+
 class TestOrdersThatCannotBe:
     @pytest.mark.parametrize(
         ("order", "said"),
@@ -100,6 +170,12 @@ class TestOrdersThatCannotBe:
             ({"action": "CreateVms", "error": "insufficient-capacities"}, "did you mean insufficient-capacity"),
             ({"action": "CreateVms", "error": "in-use", "status": 503}, "in-use has the status 409"),
             ({"action": "CreateVms", "times": 0}, "from 1 up"),
+            ({"action": "CreateVms", "every": 0}, "never happen"),
+            ({"action": "CreateVms", "probability": 0}, "never happen"),
+            ({"action": "CreateVms", "probability": 1.5}, "never happen"),
+            ({"action": "CreateVms", "delay": -1}, "never happen"),
+            ({"action": "CreateVms", "when": {"ImageID": "ami-1"}}, "did you mean ImageId"),
+            ({"action": "CreateVms", "drop": True, "status": 503}, "no status"),
         ],
     )
     def test_are_refused_with_what_is_known(self, cloud: Cloud, order: dict[str, object], said: str) -> None:

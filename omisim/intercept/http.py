@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import urllib3
-from requests import PreparedRequest, Response
+from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - its own, which clients catch
 from requests.adapters import BaseAdapter
 
+from omisim.faults import Dropped
 from omisim.intercept.signing import signing_at
 from omisim.wire import http, oapi
 
@@ -47,7 +48,10 @@ class CloudAdapter(BaseAdapter):
         """Answer a request in process."""
         host, _, target = (request.url or "").partition("//")[2].partition("#")[0].partition("/")
         names = dict(request.headers.lower_items())
-        answered = _ask(self._cloud, "api", request.method or "", host, f"/{target}", names, request.body)
+        try:
+            answered = _ask(self._cloud, "api", request.method or "", host, f"/{target}", names, request.body)
+        except Dropped as error:
+            raise ConnectionError(error, request=request) from error
         response = Response()
         response.status_code = answered.status
         for name, value in answered.headers.items():
@@ -143,7 +147,10 @@ def _urlopen(
     netloc = target.netloc or (host if pool.port in (None, 80, 443) else f"{host}:{pool.port}")
     names = _lower(headers or pool.headers)
     cloud = _STACK[next(reversed(_STACK))]
-    answered = _ask(cloud, service["service"].lower(), method, netloc, path, names, body)
+    try:
+        answered = _ask(cloud, service["service"].lower(), method, netloc, path, names, body)
+    except Dropped as error:
+        raise urllib3.exceptions.ProtocolError("Connection aborted.", error) from error
     return urllib3.HTTPResponse(
         body=BytesIO(answered.body),
         headers={"content-length": str(len(answered.body)), **answered.headers},

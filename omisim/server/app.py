@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import re
 import time
@@ -11,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, TextIO
 
 from omisim.cloud import Cloud
+from omisim.faults import Dropped
 from omisim.server.control import Control
 from omisim.wire import oapi
 from omisim.wire.http import Request, Response
@@ -43,7 +45,10 @@ class App:
         elif _OOS_HOST.fullmatch(request.host) or _OOS_PATH.match(request.path):
             response = self._stored(request)
         else:
-            response = oapi.handle(self.cloud, request, dt.datetime.now(dt.UTC))
+            try:
+                response = oapi.handle(self.cloud, request, dt.datetime.now(dt.UTC))
+            except Dropped as error:  # cheroot closes the connection and says nothing
+                raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         if isinstance(response, Response):
             headers = {"content-length": str(len(response.body)), **{n.lower(): v for n, v in response.headers.items()}}
             body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]

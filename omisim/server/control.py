@@ -131,6 +131,7 @@ class Control:
                 "request_id": call.request_id,
                 "error": str(call.error) if call.error else None,
                 "rule": call.error.rule if call.error else None,
+                "dropped": call.dropped,
                 "warnings": list(call.warnings),
             }
             for call in self.cloud.calls(given.get("action"))
@@ -212,6 +213,11 @@ ENDPOINTS: Mapping[tuple[str, str], tuple[str, Mapping[str, tuple[str, bool]]]] 
             "status": ("integer", False),
             "error": ("string", False),
             "after_effect": ("boolean", False),
+            "every": ("integer", False),
+            "when": ("object", False),
+            "probability": ("number", False),
+            "drop": ("boolean", False),
+            "delay": ("number", False),
         },
     ),
     ("GET", "faults"): ("The faults that are waiting.", {}),
