@@ -241,6 +241,11 @@ class TestOmiExport:
         exported(alice, copy)
         assert "UNK-33" in cloud.warnings[-1]
 
+    def test_warns_of_nothing_else(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """A plain Linux OMI that boots as legacy is exported without a warning. [EXP-018, UNK-33]"""
+        exported(alice, golden)
+        assert cloud.warnings == ()
+
     def test_does_not_hold_its_omi(self) -> None:
         """The OMI can be deleted meanwhile, its snapshots cannot, and the export goes on. [EXP-017]"""
         cloud = Cloud(timing="manual")

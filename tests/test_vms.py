@@ -97,6 +97,21 @@ class TestLaunch:
         alice.create_vms(image_id=windows, vm_type="tinav2.c2r4p2")
         assert "too small for Windows" in cloud.warnings[0]
 
+    @pytest.mark.parametrize(
+        ("vm_type", "small"),
+        [
+            ("tinav3.c2r4p2", False),
+            ("tinav2.c2r4p2", True),
+            ("tinav3.c1r4p2", True),
+            ("tinav3.c2r3p2", True),
+            ("tinav5.c8r32p1", False),
+        ],
+    )
+    def test_needs_no_less_for_windows(self, cloud: Cloud, alice: Account, vm_type: str, small: bool) -> None:
+        """Generation 3, two vCores and 4 GiB are enough, each of them is needed. [LIC-014, VMT-010]"""
+        alice.create_vms(image_id=official(alice, "Windows*").image_id, vm_type=vm_type)
+        assert any("too small" in warning for warning in cloud.warnings) == small
+
     def test_refuses_it_under_a_switch(self) -> None:
         """With strict_windows a VM too small for Windows is refused. [LIC-014]"""
         alice = Cloud(switches={"strict_windows": True}).account("alice")
@@ -174,6 +189,8 @@ class TestTypes:
         [
             ("tinav5.c2r4", None, ("tinav5.c2r4p2", "high")),
             ("tinav5.c2r4", "medium", ("tinav5.c2r4p3", "medium")),
+            ("tinav5.c2r4p3", None, ("tinav5.c2r4p3", "medium")),
+            ("tinav5.c78r1039p1", None, ("tinav5.c78r1039p1", "highest")),
             ("tinav5.c2r4", "highest", ("tinav5.c2r4p1", "highest")),
             ("m4.2xlarge", None, ("m4.2xlarge", "high")),
         ],
@@ -184,6 +201,11 @@ class TestTypes:
         """A TINA name gets its flag from Performance, a name of EC2's is echoed as typed. [VMT-003, VMT-005]"""
         vm = alice.create_vms(image_id=ubuntu.image_id, vm_type=given_type, performance=performance)[0]
         assert (vm.vm_type, vm.performance) == shown
+
+    @pytest.mark.parametrize("vm_type", ["tinav5.c79r4p1", "tinav5.c2r1040p1", "tinav5.c0r4p1", "tinav5.c2r4p4"])
+    def test_beyond_the_grammar_are_none(self, alice: Account, ubuntu: Image, vm_type: str) -> None:
+        """More vCores or memory than there is, and flags that there are not, are no types. [VMT-001, VMT-008]"""
+        assert refused(alice, "CreateVms", ImageId=ubuntu.image_id, VmType=vm_type).code == "5024"
 
     def test_default_to_t2_small(self, vm: Vm) -> None:
         """The type is t2.small unless said. [VMT-006]"""
@@ -268,6 +290,13 @@ class TestReads:
         assert [row.vm_id for row in alice.read_vms_state()] == [vm.vm_id]
         assert [row.vm_id for row in alice.read_vms_state(all_vms=True)] == [vm.vm_id, stopped.vm_id]
 
+    def test_of_states_leave_pending_ones_out(self, slow: Cloud) -> None:
+        """A VM that is not running yet is shown with AllVms alone. [VM-054]"""
+        alice = slow.account("alice")
+        alice.create_vms(image_id=slow.images.official("ubuntu").image_id)
+        assert alice.read_vms_state() == ()
+        assert [row.vm_state for row in alice.read_vms_state(all_vms=True)] == ["pending"]
+
     def test_filter_by_state_code_and_tag(self, alice: Account, vm: Vm) -> None:
         """VMs are found by the number of their state, and by KEY=VALUE. [FLT-007, FLT-011]"""
         alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "team", "value": "a=b"}])
@@ -313,3 +342,15 @@ def test_addresses_differ(numbers: set[int]) -> None:
         made = {IPv4Address(address(number)) for number in numbers}
         assert len(made) == len(numbers)
     assert all(IPv4Address(private_ip(number)) in IPv4Network("10.0.0.0/8") for number in numbers)
+
+
+def test_addresses_are_counted_up() -> None:
+    """The first four addresses of each network are the platform's. [VM-030]"""
+    numbers = (0, 249, 250, 62_499, 62_500)
+    assert [private_ip(n) for n in numbers] == ["10.0.0.4", "10.0.0.253", "10.0.1.4", "10.0.249.253", "10.1.0.4"]
+    assert [public_ip(n) for n in (0, 249, 250, 24_999)] == [
+        "198.51.100.1",
+        "198.51.100.250",
+        "198.51.101.1",
+        "198.51.199.250",
+    ]
