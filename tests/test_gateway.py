@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from unittest import mock
 
+import httpx
 import osc_sdk_python
 import pytest
 import requests
@@ -16,7 +18,7 @@ from osc_sdk_python.outscale_gateway import ActionNotExists, ParameterNotValid
 from requests import HTTPError
 
 from omisim import Account, ApiError, Cloud
-from omisim.intercept.http import NotServed
+from omisim.intercept import NotServed
 from omisim.model import Image
 
 
@@ -118,6 +120,23 @@ class TestIntercept:
         with cloud.intercept():
             answer = urllib3.PoolManager().request("POST", "https://api.eu-west-2.outscale.com/api/v1/ReadRegions")
         assert answer.json()["Regions"][0]["RegionName"] == "eu-west-2"
+
+    def test_reaches_httpx(self, cloud: Cloud) -> None:
+        """Httpx is answered, plain and asynchronous; its own errors tell of a dropped connection."""
+        url = "https://api.eu-west-2.outscale.com/api/v1/ReadRegions"
+
+        async def later() -> httpx.Response:
+            async with httpx.AsyncClient() as client:
+                return await client.post(url, json={})
+
+        with cloud.intercept():
+            answers = [httpx.post(url, json={}), asyncio.run(later())]
+            cloud.faults.add("ReadRegions", drop=True)
+            with pytest.raises(httpx.RemoteProtocolError):
+                httpx.post(url)
+        assert [answer.json()["Regions"][0]["RegionName"] for answer in answers] == ["eu-west-2", "eu-west-2"]
+        with pytest.raises(httpx.ConnectError):
+            httpx.post("http://127.0.0.1:1/")
 
     def test_asks_the_innermost_cloud_alone(self, cloud: Cloud, alice: Account) -> None:
         """Nothing falls through to an outer cloud."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from omisim.intercept.http import intercepted
+from omisim.intercept.stack import NotServed, intercepted
 
-__all__ = ["intercepted"]
+__all__ = ["NotServed", "intercepted"]

@@ -11,8 +11,8 @@ import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
-from omisim.intercept.http import asked
 from omisim.intercept.signing import signing_at
+from omisim.intercept.stack import ask, headers_of
 
 if TYPE_CHECKING:
     from omisim.account import Account
@@ -33,7 +33,9 @@ def client(cloud: Cloud, account: Account) -> Any:
     )
 
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
-        answered = asked(cloud, request.method, request.url, request.headers, request.body)
+        host, _, target = request.url.partition("//")[2].partition("/")
+        headers = headers_of(request.headers)
+        answered = ask(cloud, "oos", request.method, host, f"/{target}", headers, request.body)
         body = BytesIO(answered.body)
         raw = urllib3.HTTPResponse(body, answered.headers, preload_content=False, request_method=request.method)
         return AWSResponse(request.url, answered.status, dict(answered.headers), raw)
