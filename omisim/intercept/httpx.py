@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unittest import mock
 
 import httpx
 
@@ -22,12 +23,17 @@ def patch_httpx() -> Callable[[], None]:
     async def handle_later(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         return _answer(request, await request.aread()) or await later(transport, request)
 
-    def mended() -> None:
-        httpx.HTTPTransport.handle_request = plain  # type: ignore[method-assign]
-        httpx.AsyncHTTPTransport.handle_async_request = later  # type: ignore[method-assign]
+    patches = [
+        mock.patch.object(httpx.HTTPTransport, "handle_request", handle),
+        mock.patch.object(httpx.AsyncHTTPTransport, "handle_async_request", handle_later),
+    ]
+    for patch in patches:
+        patch.start()
 
-    httpx.HTTPTransport.handle_request = handle  # type: ignore[method-assign]
-    httpx.AsyncHTTPTransport.handle_async_request = handle_later  # type: ignore[method-assign]
+    def mended() -> None:
+        for patch in patches:
+            patch.stop()
+
     return mended
 
 
