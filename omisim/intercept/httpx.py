@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from unittest import mock
 
 import httpx
@@ -23,18 +24,10 @@ def patch_httpx() -> Callable[[], None]:
     async def handle_later(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         return _answer(request, await request.aread()) or await later(transport, request)
 
-    patches = [
-        mock.patch.object(httpx.HTTPTransport, "handle_request", handle),
-        mock.patch.object(httpx.AsyncHTTPTransport, "handle_async_request", handle_later),
-    ]
-    for patch in patches:
-        patch.start()
-
-    def mended() -> None:
-        for patch in patches:
-            patch.stop()
-
-    return mended
+    patches = ExitStack()
+    patches.enter_context(mock.patch.object(httpx.HTTPTransport, "handle_request", handle))
+    patches.enter_context(mock.patch.object(httpx.AsyncHTTPTransport, "handle_async_request", handle_later))
+    return patches.close
 
 
 def _answer(request: httpx.Request, body: bytes) -> httpx.Response | None:
