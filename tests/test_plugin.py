@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,14 @@ class TestReadme:
         assert printed[:2] == ["pending", "available"]
         assert printed[2].startswith("409 9015 ResourceConflict (OMI-022): ")
         assert re.fullmatch(r"2026-01-01T00:\S+Z image ami-\w+ pending → available \(due\)", printed[-1])
+
+
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+EXAMPLES = [block for block in BLOCKS if "def test_" not in block]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda block: str(block.splitlines()[-1][:30]))
+def test_an_example_of_the_readme_runs(example: str) -> None:
+    """What the README shows works when it is pasted, with warnings as errors."""
+    run = subprocess.run([sys.executable, "-W", "error", "-c", example], capture_output=True, text=True, check=False)
+    assert run.stderr == ""
