@@ -45,6 +45,12 @@ SWITCHES: Mapping[str, Switch] = {
         (False,),
         "documented in 2026: yes; tested in 2021: refused",
     ),
+    "most_tags": Switch(
+        "How many tags a resource may have; 0: any number (TAG-009).",
+        0,
+        (50,),
+        "an error for too many is in the official list, the number is not published",
+    ),
     "snapshot_cut": Switch(
         "When CreateSnapshot cuts the content: at the request or at the completion (SNP-008).",
         "request",
@@ -165,7 +171,7 @@ def _transients() -> list[str]:
 def _check_switch(name: str, value: Value) -> None:
     if name in SWITCHES:
         choices = (SWITCHES[name].default, *SWITCHES[name].others)
-        free = name == "default_page_size" and type(value) is int and 0 <= value <= LARGEST_PAGE
+        free = name in ("default_page_size", "most_tags") and type(value) is int and 0 <= value <= LARGEST_PAGE
         if not free and not any(value == choice and type(value) is type(choice) for choice in choices):
             raise ValueError(f"the switch {name} is one of {', '.join(map(repr, choices))}; not {value!r}")
     elif name in catalogue() or any(rule.id == name for rule in cells()):

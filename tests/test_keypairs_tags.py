@@ -7,7 +7,7 @@ import base64
 import pytest
 from expect import refused
 
-from omisim import Account
+from omisim import Account, Cloud
 from omisim.model import Vm
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl nobody"
@@ -92,3 +92,16 @@ class TestTags:
         """A tag has a key and a value and nothing else. [TAG-002]"""
         for tag, code in (({"Key": "a"}, "7000"), ({"Key": "a", "Value": "b", "More": "c"}, "3001")):
             assert refused(alice, "CreateTags", ResourceIds=[vm.vm_id], Tags=[tag]).code == code
+
+
+def test_tags_are_limited_by_a_switch() -> None:
+    """most_tags caps what a resource may have; new values of old keys are no new tags. [TAG-009, UNK-23]"""
+    cloud = Cloud(switches={"most_tags": 2})
+    alice = cloud.account("alice")
+    volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+    alice.create_tags(resource_ids=[volume_id], tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "1"}])
+    alice.create_tags(resource_ids=[volume_id], tags=[{"key": "a", "value": "2"}])
+    more = {"ResourceIds": [volume_id], "Tags": [{"Key": "c", "Value": "1"}]}
+    assert refused(alice, "CreateTags", **more).code == "10041"
+    alice.delete_tags(resource_ids=[volume_id], tags=[{"key": "b", "value": ""}])
+    assert alice.can("CreateTags", **more)

@@ -51,8 +51,12 @@ def _retag(
     call: Call, ids: Sequence[str], change: Callable[[tuple[ResourceTag, ...]], tuple[ResourceTag, ...]]
 ) -> None:
     """Change the tags of all the resources, or of none (TAG-015)."""
-    for row in [_tagged(call, resource_id) for resource_id in dict.fromkeys(ids)]:
-        call.put(replace(row, tags=change(row.tags)))
+    most = int(call.switch("most_tags"))
+    changed = [replace(row, tags=change(row.tags)) for row in [_tagged(call, row_id) for row_id in dict.fromkeys(ids)]]
+    for row in changed:
+        call.check(not most or len(row.tags) <= most, "TAG-009", resource_id=row.id, tags=len(row.tags), most=most)
+    for row in changed:
+        call.put(row)
 
 
 @action("CreateTags")
