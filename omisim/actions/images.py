@@ -10,11 +10,11 @@ from typing import Annotated, Any
 from omisim.actions.call import Call, Stop, parsed_all
 from omisim.actions.devices import IMAGE_DEVICE, ROOT, check_disk, check_shapes, filled
 from omisim.actions.imports import import_disk, read_manifest, source_of
+from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
 from omisim.actions.snapshots import clone, cut, usable
-from omisim.catalog import catalog
 from omisim.ids import Id
 from omisim.model import (
     BlockDeviceMappingImage,
@@ -24,7 +24,6 @@ from omisim.model import (
     LinkState,
     OrDict,
     PermissionsOnResource,
-    ProductType,
     Snapshot,
     Vm,
     VmState,
@@ -133,9 +132,7 @@ def _check_unique(call: Call, name: str) -> None:
 def check_codes(call: Call, codes: Sequence[str]) -> None:
     """Refuse product codes that do not exist (OMI-074)."""
     for code in codes:
-        own: ProductType | None = call.state.get("product_type", code)
-        known = code in catalog().product_types or code in catalog().marketplace_codes
-        call.check(known or (own is not None and call.owns(own)), "OMI-074", product_code=code)
+        call.check(is_code(call, code), "OMI-074", product_code=code)
 
 
 def _from_vm(

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from omisim.actions.call import Call
 from omisim.actions.devices import LARGEST
+from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
-from omisim.catalog import catalog
 from omisim.disk_image import GIB, BadImage, gib, opened
 from omisim.manifest import Disk, Manifest, parsed_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Origin, Snapshot, SnapshotState
@@ -65,8 +65,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parsed_manifest(text)
     for code in manifest.product_types:
-        known = code in catalog().product_types or code in catalog().marketplace_codes
-        known = known or call.state.get("product_type", code) is not None
+        known = is_code(call, code, anybodys=True)
         call.check(known, "IMP-004", reason=f"the product type {code} does not exist")
     return manifest
 

@@ -11,6 +11,14 @@ from omisim.model import Image, OrDict, ProductType
 from omisim.rules import refuse
 
 
+def is_code(call: Call, code: str, *, anybodys: bool = False) -> bool:
+    """Whether a product code exists: built in, the Marketplace's, the caller's own, or with `anybodys` another's."""
+    if code in catalog().product_types or code in catalog().marketplace_codes:
+        return True
+    row: ProductType | None = call.state.get("product_type", code)
+    return row is not None and (anybodys or call.owns(row))
+
+
 @action("CreateProductType", "ProductType")
 def create_product_type(call: Call, *, description: str, vendor: str | None = None) -> ProductType:
     """Make a product type of one's own, to be a product code of one's OMIs (LIC-007). Returns it."""
