@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from osc_sdk_python import Gateway
 
     from omisim import Account, Cloud
+    from omisim.server import Running
 
 
 @pytest.fixture
@@ -30,3 +33,16 @@ def omi_account(omi_cloud: Cloud) -> Account:
 def omi_gateway(omi_account: Account) -> Gateway:
     """A real osc-sdk-python Gateway signed in as that account (needs the extra `omisim[osc]`)."""
     return omi_account.gateway()
+
+
+@pytest.fixture
+def omi_oos(omi_account: Account) -> Any:
+    """A real boto3 client of that account's object storage (needs the extra `omisim[oos]`)."""
+    return omi_account.client("oos")
+
+
+@pytest.fixture
+def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
+    """That cloud as an HTTP server: its `url`, its `env(account)` (needs the extra `omisim[server]`)."""
+    with omi_cloud.serve() as running:
+        yield running

@@ -17,7 +17,13 @@ class TestFixtures:
     def test_are_found_without_configuration(self, pytester: pytest.Pytester) -> None:
         """Installing the package is enough to have the fixtures."""
         listed = pytester.runpytest_subprocess("--fixtures", "-p", "no:xdist").stdout.str()
-        assert re.findall(r"^(omi_\w+)", listed, re.MULTILINE) == ["omi_cloud", "omi_account", "omi_gateway"]
+        assert re.findall(r"^(omi_\w+)", listed, re.MULTILINE) == [
+            "omi_cloud",
+            "omi_account",
+            "omi_gateway",
+            "omi_oos",
+            "omi_server",
+        ]
 
     def test_give_each_test_a_cloud_of_its_own(self, pytester: pytest.Pytester) -> None:
         """What one test does, the next does not see."""
@@ -32,6 +38,22 @@ class TestFixtures:
             """
         )
         pytester.runpytest_subprocess("-W", "error", "-p", "no:xdist").assert_outcomes(passed=2)
+
+    def test_of_object_storage_and_the_server_are_of_the_same_cloud(self, pytester: pytest.Pytester) -> None:
+        """Client and server are the test's own cloud's."""
+        pytester.makepyfile(
+            """
+            import urllib.request
+
+            def test_both(omi_oos, omi_server, omi_account, omi_cloud):
+                omi_oos.create_bucket(Bucket="golden")
+                assert omi_server.cloud is omi_cloud
+                assert omi_server.env(omi_account)["OSC_REGION"] == "eu-west-2"
+                with urllib.request.urlopen(f"{omi_server.url}/_omisim/health") as answer:
+                    assert answer.status == 200
+            """
+        )
+        pytester.runpytest_subprocess("-W", "error", "-p", "no:xdist").assert_outcomes(passed=1)
 
     def test_work_in_parallel(self, pytester: pytest.Pytester) -> None:
         """Under pytest-xdist each worker has its own clouds, and failures come back whole."""
