@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from omisim.account import Account
     from omisim.clock import Clock, ManualClock, SystemClock
-    from omisim.cloud import Cloud, Mark
+    from omisim.cloud import Cloud
+    from omisim.engine import Mark
     from omisim.errors import ApiError
     from omisim.lineage import Lineage
     from omisim.state import Change
@@ -25,7 +26,7 @@ _HOMES = {
     "Cloud": "cloud",
     "Lineage": "lineage",
     "ManualClock": "clock",
-    "Mark": "cloud",
+    "Mark": "engine",
     "SystemClock": "clock",
 }
 

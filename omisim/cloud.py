@@ -5,53 +5,35 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
-from threading import RLock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
-from omisim import ids
 from omisim.account import Account
-from omisim.actions.effects import EFFECTS
 from omisim.catalog import CATALOGS, catalog
-from omisim.clock import EPOCH, Clock, ManualClock
-from omisim.dispatch import Answer, action_named, dispatch, refusals
+from omisim.clock import Clock, ManualClock
 from omisim.dump import dumped, loaded
-from omisim.errors import ApiError
-from omisim.faults import Dropped, Fault, Faults
+from omisim.engine import Engine, Mark, first_state
+from omisim.faults import Faults
 from omisim.lineage import Lineage, lineage
 from omisim.looking import Difference, differences, who_can
 from omisim.marketplace import Marketplace
-from omisim.model import ENTITIES, AccessKey, Content, Image, Volume
+from omisim.model import ENTITIES, Content, Image, Volume
 from omisim.model import Account as AccountRow
-from omisim.official import Images, adopt, named_images, retire
-from omisim.plain import api_names
-from omisim.session import CallRecord, Session
+from omisim.official import Images, adopt, retire
+from omisim.opening import open_account
+from omisim.session import CallRecord
 from omisim.settings import Durations, Settings, Value
-from omisim.state import Change, State, Tx
-from omisim.transitions import Transitions
+from omisim.state import Change
 
 if TYPE_CHECKING:
     from omisim.server import Running
 
-__all__ = ["Cloud", "Mark"]
+__all__ = ["Cloud"]
 
 DEFAULT_REGION = "eu-west-2"
 _LISTED = frozenset(entity.kind for entity in ENTITIES)
 
 
-class Mark:
-    """A point of a cloud's history to roll back to, as often as wanted."""
-
-    __slots__ = ("__weakref__", "at", "call_position", "position")
-
-    def __init__(self, position: int, at: dt.datetime, call_position: int) -> None:
-        self.position = position
-        self.at = at
-        self.call_position = call_position
-
-
-class Cloud:
+class Cloud(Engine):
     """An OUTSCALE cloud in memory: every Region of the catalogue, and the accounts a test makes.
 
     Args:
@@ -86,20 +68,8 @@ class Cloud:
             raise ValueError(f"history is a number of changes from 1 up, not {history!r}")
         settings = Settings.checked(seed, timing, auth, switches)
         settings.fetch = fetch
-        self._begin(settings, ManualClock() if clock is None else clock, _first_state().fork(), history)
+        self._begin(settings, ManualClock() if clock is None else clock, first_state().fork(), history)
         self._start = self._clock.now()
-
-    def _begin(self, settings: Settings, clock: Clock, state: State, history: int) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._state = state
-        self._history = history
-        self._lock = RLock()
-        self._session = Session()
-        self._transitions = Transitions(state, settings, clock)
-        self._marks: WeakSet[Mark] = WeakSet()
-        self._accounts: dict[str, Account] = {}
-        self._start = EPOCH
 
     # --- accounts
 
@@ -118,7 +88,7 @@ class Cloud:
         with self._lock:
             rows = self._state.found("account", "name", name)
             if not rows:
-                row = self._create_account(name, region or DEFAULT_REGION, alias, dict(quotas or {}))
+                row = self._opened(name, region or DEFAULT_REGION, alias, quotas or {})
             else:
                 row = rows[0]
                 _same(name, "region", region, row.region)
@@ -130,38 +100,13 @@ class Cloud:
                 known = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return known
 
-    def _create_account(self, name: str, region: str, alias: str | None, quotas: dict[str, int]) -> AccountRow:
+    def _opened(self, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
         if not isinstance(name, str) or not name:
             raise ValueError(f"an account needs a name, not {name!r}")
         _one_of("region", region, catalog().regions)
         for quota in quotas:
             _one_of("quota", quota, catalog().quotas)
-        tx = self._tx("account")
-        seed = self._settings.seed
-        number = ids.account_id(seed, name)
-        row = AccountRow(
-            account_id=number,
-            alias=alias,
-            customer_id=number[:8],
-            email=f"{name}@example.com",
-            first_name=name,
-            name=name,
-            password=ids.token(seed, name, "password")[:16],
-            quotas=tuple(sorted(quotas.items())),
-            region=region,
-            security_group_id=tx.new_id("security_group"),
-        )
-        key_number = tx.next_number("access_key")
-        key = AccessKey(
-            access_key_id=ids.access_key_id(seed, key_number),
-            account_id=number,
-            creation_date=tx.at,
-            last_modification_date=tx.at,
-            secret_key=ids.secret_key(seed, key_number),
-        )
-        tx.add(row)
-        tx.add(key)
-        return row
+        return open_account(self._tx("account"), name, region, alias, quotas)
 
     # --- the platform's OMIs
 
@@ -208,85 +153,6 @@ class Cloud:
             retire(tx, image_id)
 
     # --- calls
-
-    def _perform(self, name: str, account_id: str | None, region: str, given: dict[str, Any], *, wire: bool) -> Answer:
-        """Run one call from any door, and note it in the journal of calls."""
-        with self._lock:
-            request_id = self._next_request_id()
-            now = self._transitions.apply_due()
-            account = self._row_of(account_id)
-            parameters = given if wire else api_names(given)
-            record = CallRecord(name, account.name if account else "", parameters, now, request_id)
-            self._session.calls.append(record)
-            position = self._state.position
-            try:
-                action = action_named(name)
-                fault = self._befalling(name, parameters)
-                if fault is not None and not fault.after_effect and (failure := fault.failure()):
-                    raise failure
-                if self._settings.unknown_images:
-                    self._adopt_named(action.name, region, given)
-                answer = dispatch(self._state, self._settings, self._clock, action, account, region, given, wire=wire)
-            except (ApiError, Dropped) as error:
-                self._state.undo_to(position)
-                record.failed(error)
-                raise
-            record.warnings = answer.warnings
-            self._session.warnings.extend(answer.warnings)
-            if self._state.position != position and self._settings.timing == "eager":
-                self._transitions.run_transients()
-            if self._session.requests % self._history == 0:
-                self._trim()
-            if fault is not None and fault.after_effect and (failure := fault.failure()):
-                record.failed(failure)
-                raise failure
-            answer.request_id = request_id
-            return answer
-
-    def _befalling(self, action: str, parameters: Mapping[str, Any]) -> Fault | None:
-        """Return the fault that befalls a call, if one does; let pass the time that it takes."""
-        faults = self._session.faults
-        fault = faults.take(action, self._settings.seed, parameters) if len(faults) else None
-        if fault is not None and fault.delay:
-            self._transitions.advance(fault.delay)
-        return fault
-
-    def _refusals(self, name: str, account_id: str, region: str, given: Mapping[str, Any]) -> list[ApiError]:
-        """Return the refusals of a call that is not made; what is due is applied for it, and undone with it."""
-        with self._lock:
-            position = self._state.position
-            try:
-                with self._transitions.without_failures():
-                    self._transitions.apply_due()
-                account = self._row_of(account_id)
-                action = action_named(name)
-                if self._settings.unknown_images:
-                    self._adopt_named(action.name, region, given)
-                return refusals(self._state, self._settings, self._clock, action, account, region, given, wire=True)
-            except ApiError as error:
-                return [error]
-            finally:
-                self._state.undo_to(position)
-
-    def _note_refused(self, name: str, account_id: str | None, error: ApiError) -> None:
-        """Note a call that a door refused before it came to its parameters."""
-        with self._lock:
-            error.request_id = self._next_request_id()
-            row = self._row_of(account_id)
-            record = CallRecord(name, row.name if row else "", {}, self._clock.now(), error.request_id, error)
-            self._session.calls.append(record)
-
-    def _next_request_id(self) -> str:
-        self._session.requests += 1
-        return ids.request_id(self._settings.seed, self._session.requests)
-
-    def _row_of(self, account_id: str | None) -> AccountRow | None:
-        if account_id is None:
-            return None
-        row: AccountRow | None = self._state.get("account", account_id)
-        if row is None:
-            raise ValueError(f"the account {account_id} does not exist (any more): call cloud.account(name) again")
-        return row
 
     def calls(self, action: str | None = None) -> tuple[CallRecord, ...]:
         """Return the calls so far, oldest first, or those of one action."""
@@ -389,7 +255,7 @@ class Cloud:
             settings.durations.clear()
             settings.capacity.clear()
             lock = self._lock
-            self._begin(settings, clock, _first_state().fork(), self._history)
+            self._begin(settings, clock, first_state().fork(), self._history)
             self._lock, self._start = lock, start
 
     def __eq__(self, other: object) -> bool:
@@ -456,12 +322,12 @@ class Cloud:
     def dump(self) -> dict[str, Any]:
         """Return the cloud as plain JSON data, for `Cloud.load`. The session is left out."""
         with self._lock:
-            return dumped(self._state, self._settings, self._clock, self._history, _first_state())
+            return dumped(self._state, self._settings, self._clock, self._history, first_state())
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Cloud:
         """Return the cloud that `dump` made this of. Raises ValueError for anything else."""
-        settings, clock, state, history = loaded(data, _first_state().fork())
+        settings, clock, state, history = loaded(data, first_state().fork())
         cloud = cls.__new__(cls)
         cloud._begin(settings, clock, state, history)
         cloud._start = clock.now()
@@ -493,51 +359,6 @@ class Cloud:
         except ImportError as error:
             raise ImportError("cloud.serve() needs cheroot: pip install 'omisim[server]'") from error
         return running(self, port, host, tls=tls, token=token)
-
-    # --- inside
-
-    @contextmanager
-    def _writing(self, cause: str) -> Iterator[Tx]:
-        """Write from Python, as a call would: all of it or nothing."""
-        with self._lock:
-            self._transitions.apply_due()
-            position = self._state.position
-            try:
-                yield self._tx(cause)
-            except BaseException:
-                self._state.undo_to(position)
-                raise
-            if self._settings.timing == "eager":
-                self._transitions.run_transients()
-
-    def _adopt_named(self, action: str, region: str, given: Mapping[str, Any]) -> None:
-        if action in ("CreateVms", "CreateImage", "ReadImages"):
-            for image_id in tuple(named_images(self._state, given)):
-                adopt(self._tx("adopt"), image_id, region, "Ubuntu")
-
-    def _tx(self, cause: str) -> Tx:
-        return Tx(self._state, self._settings, EFFECTS, self._clock.now(), cause)
-
-    def _kept(self, position: int, of: str) -> int:
-        """Return how many entries of a journal are listed: the history, or all since the oldest live mark."""
-        oldest = min((getattr(mark, of) for mark in self._marks), default=position)
-        return max(self._history, position - int(oldest))
-
-    def _trim(self) -> None:
-        state, session = self._state, self._session
-        state.trim(state.position - self._kept(state.position, "position"))
-        session.trim_calls(session.call_position - self._kept(session.call_position, "call_position"))
-        del session.warnings[: -self._history]
-
-
-@cache
-def _first_state() -> State:
-    """Return the State every cloud begins with, a fork of this one: built once a process, never written to again."""
-    state = State()
-    for entity in catalog().entities():
-        state.write(entity.kind, entity.id, entity, EPOCH, "catalogue")
-    state.trim(state.position)
-    return state
 
 
 def _one_of(what: str, value: str, known: Mapping[str, object]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from omisim.account import Account
-from omisim.cloud import Cloud, Mark
+from omisim.cloud import Cloud
+from omisim.engine import Mark
 from omisim.plain import to_plain
 from omisim.state import Change
 from omisim.wire.http import Request, Response

@@ -1,0 +1,98 @@
+"""A table: the rows of one kind, found by id and by index, in creation order.
+
+A dict keeps that order by itself, until the undoing of a deletion puts a row back; then the table sorts itself by
+creation number at its next walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["INDEXES", "Table"]
+
+Keys = Callable[[Any], tuple[object, ...]]
+
+# kind → index → the keys under which a row is found
+INDEXES: Mapping[str, Mapping[str, Keys]] = {
+    "account": {"name": lambda row: (row.name,)},
+    "access_key": {"account": lambda row: (row.account_id,)},
+    "image": {
+        "name": lambda row: ((row.account_id, row.image_name),),
+        "snapshot": lambda row: tuple(m.bsu.snapshot_id for m in row.block_device_mappings if m.bsu),
+    },
+    "object": {"bucket": lambda row: (row.bucket_id,)},
+    "upload": {"bucket": lambda row: (row.bucket_id,)},
+    "keypair": {"name": lambda row: ((row.account_id, row.keypair_name),)},
+    "volume_link": {"vm": lambda row: (row.vm_id,)},
+}
+
+
+class Table:
+    """The rows of one kind by id, in creation order, and their indexes."""
+
+    __slots__ = ("_indexed", "_order", "_rows", "_sorted")
+
+    def __init__(self, kind: str) -> None:
+        self._rows: dict[str, Any] = {}
+        self._order: dict[str, int] = {}
+        self._sorted = True
+        self._indexed: dict[str, tuple[Keys, dict[object, tuple[str, ...]]]] = {
+            name: (keys, {}) for name, keys in INDEXES.get(kind, {}).items()
+        }
+
+    def copy(self) -> Table:
+        """Return an independent table of the same rows."""
+        twin = Table.__new__(Table)
+        twin._rows, twin._order, twin._sorted = self._rows.copy(), self._order.copy(), self._sorted
+        twin._indexed = {name: (keys, found.copy()) for name, (keys, found) in self._indexed.items()}
+        return twin
+
+    def rows(self) -> dict[str, Any]:
+        """Return the rows by id, in creation order."""
+        if not self._sorted:
+            self._rows = dict(sorted(self._rows.items(), key=lambda item: self._order[item[0]]))
+            self._sorted = True
+        return self._rows
+
+    def get(self, row_id: str) -> Any:
+        """Return the row, or None."""
+        return self._rows.get(row_id)
+
+    def order(self, row_id: str) -> int:
+        """Return the creation number of a row that exists."""
+        return self._order[row_id]
+
+    def found(self, index: str, key: object) -> tuple[str, ...]:
+        """Return the ids under a key of an index, in creation order."""
+        ids = self._indexed[index][1].get(key, ())
+        return ids if len(ids) <= 1 else tuple(sorted(ids, key=self._order.__getitem__))
+
+    def put(self, row_id: str, after: Any, order: int) -> None:
+        """Set a row (None: remove it). `order` counts for a row that did not exist."""
+        before = self._rows.get(row_id)
+        for keys, found in self._indexed.values():
+            old = keys(before) if before is not None else ()
+            new = keys(after) if after is not None else ()
+            if old != new:
+                _reindex(found, row_id, old, new)
+        if after is None:
+            del self._rows[row_id], self._order[row_id]
+            return
+        if before is None:
+            self._sorted = self._sorted and (not self._order or order > self._order[next(reversed(self._rows))])
+            self._order[row_id] = order
+        self._rows[row_id] = after
+
+
+def _reindex(
+    found: dict[object, tuple[str, ...]], row_id: str, old: tuple[object, ...], new: tuple[object, ...]
+) -> None:
+    for key in dict.fromkeys(old):
+        rest = tuple(other for other in found[key] if other != row_id)
+        if rest:
+            found[key] = rest
+        else:
+            del found[key]
+    for key in dict.fromkeys(new):
+        found[key] = (*found.get(key, ()), row_id)
