@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omisim import Account, Cloud
-from omisim.actions.vms import private_ip, public_ip
+from omisim.actions.addresses import private_ip, public_ip
 from omisim.model import Image, Vm
 
 

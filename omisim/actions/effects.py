@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from omisim.actions.addresses import private_dns, private_ip, public_ip
 from omisim.actions.uploads import export_failed, image_uploaded, refused_upload, snapshot_uploaded
-from omisim.actions.vms import private_dns, private_ip, public_ip
 from omisim.model import (
     ActionsOnNextBoot,
     Image,

@@ -9,17 +9,10 @@ from typing import Annotated, Any
 from omisim.actions.call import Call, parsed, parsed_all
 from omisim.actions.devices import ROOT
 from omisim.actions.registry import action
+from omisim.actions.vm_attributes import check_attributes, check_keypair, check_secure_boot, shutdown, typed
+from omisim.actions.vm_networks import SecurityGroupId, check_groups
 from omisim.actions.vm_types import find_vm_shape, vm_shape
-from omisim.actions.vms import (
-    SecurityGroupId,
-    check_attributes,
-    check_groups,
-    check_keypair,
-    check_secure_boot,
-    shutdown,
-    typed,
-    view,
-)
+from omisim.actions.vms import view
 from omisim.filters import FiltersVm, FiltersVmsState, matching
 from omisim.ids import Id
 from omisim.model import (

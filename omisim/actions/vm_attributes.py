@@ -1,0 +1,125 @@
+"""What CreateVms and UpdateVm say of a VM besides its disks and its networks: checked, and as it is answered."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from omisim.actions.call import Call
+from omisim.actions.vm_types import PERFORMANCES, VmShape
+from omisim.model import ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
+
+__all__ = [
+    "check_attributes",
+    "check_keypair",
+    "check_secure_boot",
+    "check_tenancy",
+    "check_windows",
+    "how_it_boots",
+    "os_family",
+    "shutdown",
+    "typed",
+]
+
+LONGEST_USER_DATA = 512_000
+SECURE_BOOT_ACTIONS = ("enable", "disable", "setup-mode", "none", "restore-factory-keys")
+WINDOWS_CODES = {"0002", "0005"}
+WINDOWS_LEAST = (3, 2, 4)  # generation, vCores, GiB (LIC-014)
+
+
+def check_attributes(
+    call: Call,
+    performance: str | None,
+    user_data: str | None,
+    behavior: str | None,
+    configuration: ShutdownBehaviorConfiguration | None,
+) -> None:
+    """Check the values that CreateVms and UpdateVm share (VM-019, VM-024, VM-025, VM-027)."""
+    call.check(performance is None or performance in PERFORMANCES, "VM-027", performance=performance)
+    known = behavior is None or behavior in ("stop", "restart", "terminate")
+    call.check(known, "VM-024", behavior=behavior)
+    if configuration is not None:
+        guest, host = configuration.guest_action, configuration.host_action
+        call.check(guest in (None, "stop", "terminate"), "VM-025", parameter="GuestAction", value=guest)
+        call.check(host in (None, "restart", "stop"), "VM-025", parameter="HostAction", value=host)
+    if user_data is not None and call.check(
+        len(user_data) <= LONGEST_USER_DATA, "VM-019/length", length=len(user_data)
+    ):
+        call.check(_is_base64(user_data), "VM-019")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def check_tenancy(call: Call, tenancy: str | None, *, nested_virtualization: bool) -> None:
+    """Check where a VM is to run, and that nested virtualization has a host of its own (VM-017, VM-018)."""
+    known = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
+    call.check(known, "VM-017", tenancy=tenancy)
+    dedicated = tenancy is not None and tenancy != "default"
+    call.check(dedicated or not nested_virtualization, "VM-018", tenancy=tenancy or "default")
+
+
+def check_keypair(call: Call, name: str | None) -> None:
+    """Refuse a keypair that the caller does not have (VM-014)."""
+    found = name is None or call.state.found("keypair", "name", (call.account.account_id, name))
+    call.check(found, "VM-014", keypair_name=name)
+
+
+def how_it_boots(
+    call: Call, image: Image, asked: str | None, actions: ActionsOnNextBoot | None, *, tpm_enabled: bool | None
+) -> str:
+    """Return how the VM boots (VM-020), checked against its OMI, the vTPM (VM-021) and Secure Boot (VM-022)."""
+    mode = asked or ("legacy" if "legacy" in image.boot_modes else "uefi")
+    call.check(mode in image.boot_modes, "VM-020", boot_mode=mode, offered=image.boot_modes)
+    call.check(not (image.tpm_mandatory and tpm_enabled is False), "VM-021", image_id=image.image_id)
+    secure_boot = actions.secure_boot if actions else None
+    check_secure_boot(call, secure_boot, mode)
+    return mode
+
+
+def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:
+    """Check what a VM is to do to its Secure Boot keys (VM-022)."""
+    known = secure_boot is None or secure_boot in SECURE_BOOT_ACTIONS
+    if call.check(known, "VM-022", secure_boot=secure_boot) and secure_boot not in (None, "none"):
+        call.check(mode == "uefi", "VM-022/legacy", secure_boot=secure_boot)
+
+
+def os_family(image: Image) -> str:
+    """Return the family of the system on an OMI, which its licence tells."""
+    return "windows" if WINDOWS_CODES & set(image.product_codes) else "linux"
+
+
+def check_windows(call: Call, image: Image, shape: VmShape) -> None:
+    """Warn of a VM that is too small for Windows, or refuse it under `strict_windows` (LIC-014)."""
+    generation, vcores, memory = WINDOWS_LEAST
+    too_small = shape.generation < generation or shape.vcores < vcores or shape.memory < memory
+    if too_small and os_family(image) == "windows":
+        call.check(not call.switch("strict_windows"), "LIC-014", vm_type=shape.name)
+        call.warn(f"{shape.name} is too small for Windows: v3, 2 vCores and 4 GiB are the least (LIC-014)")
+
+
+def shutdown(
+    inherited: str | None, behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
+) -> tuple[str, str, str]:
+    """Return GuestAction, HostAction and the old single field; the new field wins over the old one (VM-025)."""
+    legacy = behavior or inherited or "stop"
+    guest = "terminate" if legacy == "terminate" else "stop"
+    host = "restart"
+    if configuration is not None:
+        guest = configuration.guest_action or guest
+        host = configuration.host_action or host
+        if configuration.guest_action is not None:
+            legacy = configuration.guest_action
+    return guest, host, legacy
+
+
+def typed(shape: VmShape, performance: str | None) -> str:
+    """Return the type as it is answered: a TINA name with its flag, an AWS name as it was typed (VMT-003, VMT-005)."""
+    if shape.flagged:
+        return shape.name
+    return f"{shape.name}p{PERFORMANCES.index(performance or 'high') + 1}"

@@ -1,0 +1,53 @@
+"""The disks of a VM to be: those of its OMI, with those of the request over them (domain 6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from omisim.actions.call import Call
+from omisim.actions.devices import ROOT, VM_DEVICE, check_disk, filled
+from omisim.actions.snapshots import usable
+from omisim.actions.volumes import MOST_VOLUMES_PER_VM
+from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
+
+__all__ = ["Disk", "disks_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A volume that a VM is to have."""
+
+    device_name: str
+    bsu: BsuToCreate
+    size: int
+
+
+def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[Disk]:
+    """Return the disks of a VM: those of its OMI, with those of the request over them (BDM-001 to BDM-005)."""
+    devices = {str(m.device_name): m.bsu for m in image.block_device_mappings if m.bsu is not None}
+    for mapping in mappings:
+        name = str(mapping.device_name)
+        if mapping.no_device is not None:
+            call.check(name != ROOT, "BDM-003", device_name=name)
+            devices.pop(name, None)
+        elif mapping.bsu is not None:
+            other = name == ROOT and mapping.bsu.snapshot_id not in (None, devices[ROOT].snapshot_id)
+            call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
+            if mapping.bsu.snapshot_id is not None and name != ROOT:
+                call.may(usable(call, mapping.bsu.snapshot_id, "OMI-012"))
+            devices[name] = filled(mapping.bsu, devices.get(name) or BsuToCreate())
+    call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
+    return [_disk(call, name, bsu) for name, bsu in devices.items()]
+
+
+def _disk(call: Call, name: str, bsu: BsuToCreate) -> Disk:
+    snapshot: Snapshot | None = call.state.get("snapshot", bsu.snapshot_id or "")
+    smallest = snapshot.volume_size if snapshot else 1
+    size = bsu.volume_size
+    if size is None and snapshot is not None:
+        size = smallest
+    call.check(size is not None, "OMI-059", device_name=name)
+    check_disk(call, VM_DEVICE, bsu.volume_type or "standard", size, bsu.iops)
+    call.check(size is None or size >= smallest, "BDM-004", device_name=name, size=size, smallest=smallest)
+    return Disk(name, bsu, size or smallest)

@@ -1,0 +1,41 @@
+"""The filters of every read: one line each, its type and what of an entity it looks at. One file per family."""
+
+from __future__ import annotations
+
+from omisim.filters.accounts import (
+    FiltersAccessKeys,
+    FiltersKeypair,
+    FiltersProductType,
+    FiltersQuota,
+    FiltersSubregion,
+    FiltersTag,
+)
+from omisim.filters.disks import (
+    FiltersImage,
+    FiltersReadImageExportTask,
+    FiltersReadVolumeUpdateTask,
+    FiltersSnapshot,
+    FiltersSnapshotExportTask,
+    FiltersVolume,
+)
+from omisim.filters.match import matching
+from omisim.filters.vms import FiltersVm, FiltersVmsState, FiltersVmType
+
+__all__ = [
+    "FiltersAccessKeys",
+    "FiltersImage",
+    "FiltersKeypair",
+    "FiltersProductType",
+    "FiltersQuota",
+    "FiltersReadImageExportTask",
+    "FiltersReadVolumeUpdateTask",
+    "FiltersSnapshot",
+    "FiltersSnapshotExportTask",
+    "FiltersSubregion",
+    "FiltersTag",
+    "FiltersVm",
+    "FiltersVmType",
+    "FiltersVmsState",
+    "FiltersVolume",
+    "matching",
+]
