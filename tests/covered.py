@@ -1,5 +1,6 @@
-"""How much of the core the suite runs: `python tests/covered.py`. Every line, and 97 % of the branches at least.
+"""How much of the core the suite runs: every line, and 97 % of the branches at least.
 
+`python tests/covered.py` runs the suite and judges; `python tests/covered.py REPORT` judges what a run has left.
 The core is all of omisim but its edges, which run in processes of their own (the server, the demo, the command line),
 need what is not installed here, or are imported before coverage begins (the plugin and the package itself).
 """
@@ -18,15 +19,16 @@ EDGES = ("cli.py", "demo/", "gateway.py", "intercept/", "oos/", "server/", "plug
 BRANCHES = 0.97
 
 
-def main() -> int:
-    """Run the suite and judge; return the exit status."""
+def main(reports: list[str]) -> int:
+    """Judge the report of a run, here and now if there is none yet; return the exit status."""
     with TemporaryDirectory() as place:
-        report = Path(place) / "coverage.json"
-        words = ["-q", "--cov=omisim", "--cov-branch", f"--cov-report=json:{report}"]
-        steady = os.environ | {"HYPOTHESIS_PROFILE": "ci"}  # the same examples each time, so the same lines
-        run = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=steady, check=False)
-        if run.returncode:
-            return run.returncode
+        report = Path(reports[0] if reports else f"{place}/coverage.json")
+        if not reports:
+            words = ["-q", "--cov=omisim", "--cov-branch", f"--cov-report=json:{report}"]
+            steady = os.environ | {"HYPOTHESIS_PROFILE": "ci"}  # the same examples each time, so the same lines
+            run = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=steady, check=False)
+            if run.returncode:
+                return run.returncode
         files = json.loads(report.read_text())["files"]
     core = {name: found for name, found in files.items() if not name.removeprefix("omisim/").startswith(EDGES)}
     missing = {name: found["missing_lines"] for name, found in core.items() if found["missing_lines"]}
@@ -40,4 +42,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
