@@ -9,12 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from omisim.errors import ERRORS
 from omisim.rules import GRADES, KINDS, Rule, catalogue, proofs
 
 __all__ = ["main"]
+
+TIMINGS = ("eager", "clock", "manual")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     lifecycle.add_argument("--format", choices=("text", "mermaid"), default="text")
     lifecycle.set_defaults(run=_lifecycle)
     _add_serve(commands)
+    replay = commands.add_parser("replay", help="ask a fresh cloud what was recorded, and tell what differs")
+    replay.add_argument("file", metavar="FILE", help="exchanges, a JSON object a line, as `serve --record` writes them")
+    replay.add_argument("--accept", metavar="FILE", help="the divergences that may be, and why: TOML")
+    replay.add_argument("--region", help="where it happens, if FILE does not say (default eu-west-2)")
+    replay.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
+    replay.add_argument("--json", action="store_true", help="as data")
+    replay.set_defaults(run=_replay)
     actions = commands.add_parser("actions", help="the actions of the official API: served, or why not")
     actions.add_argument("--json", action="store_true", help="as data")
     actions.set_defaults(run=_actions)
@@ -60,7 +70,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: this machine alone)")
     serve.add_argument("--account", action="append", metavar="NAME[@REGION][:AK:SK]", help="repeatable (default alice)")
     serve.add_argument("--seed", default="0", help="ids depend on it")
-    serve.add_argument("--timing", choices=("eager", "clock", "manual"), default="eager", help="default eager")
+    serve.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
     serve.add_argument("--auth", choices=("strict", "lenient", "off"), default="strict", help="default strict")
     serve.add_argument("--state", metavar="FILE", help="a dump: loaded if it is there, saved on a clean stop")
     serve.add_argument("--tls", action="store_true", help="HTTPS, with a certificate made for it")
@@ -68,6 +78,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--tls-key", metavar="FILE", help="and its key")
     serve.add_argument("--token", help="what the control plane wants (default: a fresh one)")
     serve.add_argument("--log", metavar="FILE", help="a line of JSON for each request; - is the standard error")
+    serve.add_argument("--record", metavar="FILE", help="the exchanges of the API, for `omisim replay`")
     serve.set_defaults(run=_serve)
     env = commands.add_parser("env", help="`export` lines by which clients reach a running server as an account")
     env.add_argument("account", nargs="?", default="alice")
@@ -98,6 +109,36 @@ def _env(options: argparse.Namespace) -> int:
         return _wrong(f"omisim env: there is no {options.account!r}, but {', '.join(a['name'] for a in found)}")
     print(exports(account["env"]))  # noqa: T201
     return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from omisim.recording import exchanges  # noqa: PLC0415 - `demo` needs none of this
+    from omisim.replay import acceptances, replay  # noqa: PLC0415
+
+    reading = options.file
+    try:
+        recorded = tuple(exchanges(Path(reading).read_text().splitlines()))
+        reading = options.accept or reading
+        accepted = acceptances(Path(reading).read_text()) if options.accept else ()
+        reading = options.file
+        report = replay(recorded, accepted, region=options.region, timing=options.timing)
+    except (OSError, ValueError) as error:
+        return _wrong(f"omisim replay: {reading}: {error}", 2)
+    if options.json:
+        print(json.dumps(asdict(report), indent=2))  # noqa: T201
+        return int(bool(report.failed))
+    for found in report.divergences:
+        accepted_as = f" [accepted: {found.accepted}]" if found.accepted else ""
+        print(f"{options.file}:{found.line}: {found.action}: {found.says}{accepted_as}")  # noqa: T201
+    for line, why in report.skipped.items():
+        print(f"{options.file}:{line}: not replayed: {why}", file=sys.stderr)  # noqa: T201
+    for acceptance in report.idle:
+        print(f"{options.accept}: nothing to accept any more: {acceptance.reason}", file=sys.stderr)  # noqa: T201
+    accepted_count = len(report.divergences) - len(report.failed)
+    print(  # noqa: T201
+        f"{report.exchanges} exchanges, {len(report.failed)} divergences, {accepted_count} accepted", file=sys.stderr
+    )
+    return int(bool(report.failed))
 
 
 def _actions(options: argparse.Namespace) -> int:
@@ -177,6 +218,6 @@ def _lifecycle(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wrong(text: str) -> int:
+def _wrong(text: str, status: int = 1) -> int:
     print(text, file=sys.stderr)  # noqa: T201
-    return 1
+    return status

@@ -9,8 +9,10 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
+from threading import Lock
 from typing import Any, TextIO
 
+from omisim import recording
 from omisim.cloud import Cloud
 from omisim.faults import Dropped
 from omisim.server.control import Control
@@ -25,11 +27,17 @@ _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
 
 class App:
-    """Serves one cloud. `log`: where a line of JSON is written for each request; `stopping` ends event streams."""
+    """Serves one cloud.
 
-    def __init__(self, cloud: Cloud, token: str, log: TextIO | None = None) -> None:
+    `log`: where a line of JSON is written for each request; `record`: where each exchange of the API, for
+    `omisim replay`.
+    """
+
+    def __init__(self, cloud: Cloud, token: str, log: TextIO | None = None, record: TextIO | None = None) -> None:
         self.control = Control(cloud, token)
         self._log = log
+        self._record = record
+        self._writing = Lock()
 
     @property
     def cloud(self) -> Cloud:
@@ -45,10 +53,7 @@ class App:
         elif _OOS_HOST.fullmatch(request.host) or _OOS_PATH.match(request.path):
             response = self._stored(request)
         else:
-            try:
-                response = oapi.handle(self.cloud, request, dt.datetime.now(dt.UTC))
-            except Dropped as error:  # cheroot closes the connection and says nothing
-                raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
+            response = self._asked(request)
         if isinstance(response, Response):
             headers = {"content-length": str(len(response.body)), **{n.lower(): v for n, v in response.headers.items()}}
             body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
@@ -58,6 +63,19 @@ class App:
         start_response(f"{status} {HTTPStatus(status).phrase}", [(name.title(), v) for name, v in headers.items()])
         self._note(request, status, headers, time.perf_counter() - start)
         return body
+
+    def _asked(self, request: Request) -> Response:
+        at = self.cloud.now
+        try:
+            response = oapi.handle(self.cloud, request, dt.datetime.now(dt.UTC))
+        except Dropped as error:  # cheroot closes the connection and says nothing
+            raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
+        if self._record is not None and request.method == "POST":
+            with self._writing:
+                who = oapi.claimed(self.cloud, request)
+                account = f"{who.name}@{who.region}" if who else ""
+                recording.write(self._record, at, account, request.path, request.body, response.status, response.body)
+        return response
 
     def _stored(self, request: Request) -> Response:
         try:
@@ -79,8 +97,9 @@ class App:
             "rule": headers.get("x-omisim-rule", ""),
             "milliseconds": round(seconds * 1e3, 3),
         }
-        self._log.write(json.dumps(line) + "\n")
-        self._log.flush()
+        with self._writing:
+            self._log.write(json.dumps(line) + "\n")
+            self._log.flush()
 
 
 def _request(environ: Mapping[str, Any]) -> Request:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import TextIO
 
 from omisim.account import Account
 from omisim.clock import SystemClock
@@ -28,11 +29,10 @@ def serve(options: argparse.Namespace) -> int:
         accounts = [_account(cloud, said) for said in options.account or ["alice"]]
         with ExitStack() as stack:
             tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
-            log = None
-            if options.log is not None:
-                log = sys.stderr if options.log == "-" else stack.enter_context(Path(options.log).open("a"))
+            log = sys.stderr if options.log == "-" else _appended(stack, options.log)
+            record = _appended(stack, options.record)
             server = stack.enter_context(
-                running(cloud, options.port, options.host, tls=tls, token=options.token, log=log)
+                running(cloud, options.port, options.host, tls=tls, token=options.token, log=log, record=record)
             )
             _announce(server, accounts)
             _until_told()
@@ -44,8 +44,17 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _appended(stack: ExitStack, place: str | None) -> TextIO | None:
+    return stack.enter_context(Path(place).open("a", encoding="utf-8")) if place else None
+
+
 def _cloud(options: argparse.Namespace) -> Cloud:
     state = Path(options.state) if options.state else None
+    record = Path(options.record) if options.record else None
+    if record is not None and record.exists() and record.stat().st_size:
+        raise ValueError(f"--record {record}: there is a recording already")
+    if record is not None and state is not None and state.exists():
+        raise ValueError(f"--record wants a fresh cloud, as a replay begins with; {state} has one that is not")
     if state is not None and state.exists():
         try:
             return Cloud.load(json.loads(state.read_text()))

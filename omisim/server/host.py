@@ -71,6 +71,7 @@ def running(
     tls: bool | tuple[str, str] = False,
     token: str | None = None,
     log: TextIO | None = None,
+    record: TextIO | None = None,
 ) -> Iterator[Running]:
     """Serve a cloud until the context is left.
 
@@ -81,11 +82,12 @@ def running(
         tls: True for a certificate made for this server, or the files of a certificate and its key.
         token: what the control plane wants; a fresh one, unless told.
         log: where to write a line of JSON for each request.
+        record: where to write the exchanges of the API, for `omisim replay`.
 
     Raises OSError when the port is taken.
     """
     token = token or secrets.token_urlsafe(16)
-    app = App(cloud, token, log)
+    app = App(cloud, token, log, record)
     with ExitStack() as stack:
         server = Server((host, port), app, numthreads=THREADS, request_queue_size=128)
         server.shutdown_timeout = 1

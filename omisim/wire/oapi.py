@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from omisim.actions.registry import ACTIONS
@@ -27,7 +27,7 @@ from omisim.wire.signature import check_date, parse, verify
 if TYPE_CHECKING:
     from omisim.cloud import Cloud
 
-__all__ = ["handle"]
+__all__ = ["claimed", "handle"]
 
 _HOST = re.compile(r"api\.([a-z0-9-]+)\.outscale\.com(?::\d+)?", re.IGNORECASE)
 _PATH = re.compile(
@@ -146,13 +146,18 @@ def _owner(cloud: Cloud, key: AccessKey | None) -> Account | None:
 
 def _anybody(cloud: Cloud, request: Request, region: str | None) -> tuple[str, str]:
     """Return the account of the key where it is known, else the first account of the Region (AUTH-013)."""
-    credential = re.search(r"Credential=([^/,\s]+)/", request.headers.get("authorization", ""))
-    key: AccessKey | None = cloud._state.get("access_key", credential[1]) if credential else None
-    for other in cloud._state.rows("access_key").values() if key is None else (key,):
-        account = cloud._state.get("account", other.account_id)
+    named = claimed(cloud, request)
+    owners = (key.account_id for key in cloud._state.rows("access_key").values())
+    for account in map(partial(cloud._state.get, "account"), owners) if named is None else (named,):
         if region in (None, account.region):
             return account.account_id, account.region
     raise refuse("AUTH-005", reason="this cloud has no account yet")
+
+
+def claimed(cloud: Cloud, request: Request) -> Account | None:
+    """Return the account whose access key a request names, signed well or not."""
+    credential = re.search(r"Credential=([^/,\s]+)/", request.headers.get("authorization", ""))
+    return _owner(cloud, cloud._state.get("access_key", credential[1]) if credential else None)
 
 
 def _parameters(request: Request) -> dict[str, Any]:
