@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 
 from omisim.actions import (
     access_keys,
+    accounts,
     catalogue,
     exports,
     image_access,
@@ -16,6 +17,7 @@ from omisim.actions import (
     quotas,
     snapshots,
     tags,
+    vm_diagnostics,
     vm_life,
     vms,
     volume_tasks,
@@ -79,13 +81,15 @@ class Account:
     create_product_type = Typed(product_types.create_product_type)
     read_product_types = Typed(product_types.read_product_types)
     delete_product_type = Typed(product_types.delete_product_type)
-    read_accounts = Typed(catalogue.read_accounts)
+    create_account = Typed(accounts.create_account)
+    read_accounts = Typed(accounts.read_accounts)
+    update_account = Typed(accounts.update_account)
     read_quotas = Typed(quotas.read_quotas)
     create_access_key = Typed(access_keys.create_access_key)
     read_access_keys = Typed(access_keys.read_access_keys)
     update_access_key = Typed(access_keys.update_access_key)
     delete_access_key = Typed(access_keys.delete_access_key)
-    check_authentication = Typed(catalogue.check_authentication)
+    check_authentication = Typed(accounts.check_authentication)
     create_image = Typed(images.create_image)
     read_images = Typed(image_access.read_images)
     update_image = Typed(image_access.update_image)
@@ -114,6 +118,9 @@ class Account:
     reboot_vms = Typed(vm_life.reboot_vms)
     update_vm = Typed(vm_life.update_vm)
     delete_vms = Typed(vm_life.delete_vms)
+    read_vms_stop_history = Typed(vm_diagnostics.read_vms_stop_history)
+    read_console_output = Typed(vm_diagnostics.read_console_output)
+    read_admin_password = Typed(vm_diagnostics.read_admin_password)
     create_keypair = Typed(keypairs.create_keypair)
     read_keypairs = Typed(keypairs.read_keypairs)
     delete_keypair = Typed(keypairs.delete_keypair)
@@ -127,9 +134,15 @@ class Account:
         self.region = row.region
         self.access_key = key.access_key_id if key else ""  # none is left when all were deleted
         self.secret_key = key.secret_key if key else ""
-        self.email = row.email
         self.password = row.password
         self._cloud = cloud
+
+    @property
+    def email(self) -> str:
+        """The e-mail address, which is the login: UpdateAccount may change it."""
+        row = self._cloud._row_of(self.account_id)
+        assert row is not None
+        return row.email
 
     def __repr__(self) -> str:
         """Name the account, its Region and its id."""

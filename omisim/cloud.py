@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omisim.account import Account
+from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.catalog import CATALOGS, catalog
 from omisim.clock import Clock, ManualClock
 from omisim.dump import dumped, loaded
@@ -107,6 +109,17 @@ class Cloud(Engine):
         for quota in quotas:
             _one_of("quota", quota, catalog().quotas)
         return open_account(self._tx("account"), name, region, alias, quotas)
+
+    def allow_account_creation(self, name: str) -> None:
+        """Let an account open others with CreateAccount, which the API grants on demand (ACC-007).
+
+        Raises ValueError for an account that there is not.
+        """
+        with self._writing("account") as tx:
+            rows: list[AccountRow] = self._state.found("account", "name", name)
+            if not rows:
+                raise ValueError(f"there is no account {name!r} yet: call cloud.account({name!r}) first")
+            tx.put(replace(rows[0], creates_accounts=True))
 
     # --- the platform's OMIs
 
@@ -310,6 +323,17 @@ class Cloud(Engine):
             there = ", ".join(files) or "nothing"
             raise FileNotFoundError(f"there is no {path} on {volume_id}; there is {there}")
         return files[path]
+
+    def write_console(self, vm_id: str, text: str) -> None:
+        """Print on the console of a VM, as its guest would: ReadConsoleOutput answers the last 64 KiB of it (VM-056).
+
+        Raises ValueError when there is no such VM.
+        """
+        with self._lock:
+            if self._state.get("vm", vm_id) is None:
+                raise ValueError(f"{vm_id!r} is no VM of this cloud")
+            printed = self._state.get("console", vm_id) or ""
+            self._tx("write").write("console", vm_id, (printed + text)[-CONSOLE_BYTES:])
 
     def _content(self, volume_id: str) -> Content:
         volume: Volume | None = self._state.get("volume", volume_id)

@@ -37,8 +37,9 @@ class Answer:
     def body(self) -> dict[str, Any]:
         """Return the JSON answer, with its ResponseContext."""
         body: dict[str, Any] = {"ResponseContext": {"RequestId": self.request_id}}
-        if self.action.answer is not None and not self.dry:
-            body[self.action.answer] = to_wire(self.value)
+        key = self.action.answer
+        if key is not None and not self.dry:
+            body |= {key: to_wire(self.value)} if isinstance(key, str) else to_wire(self.value)
         if self.next_page_token is not None:
             body["NextPageToken"] = self.next_page_token
         return body
@@ -46,8 +47,10 @@ class Answer:
     def text(self) -> str:
         """Return the same as JSON text."""
         parts = [f'{{"ResponseContext":{{"RequestId":"{self.request_id}"}}']
-        if self.action.answer is not None and not self.dry:
-            parts.append(f'"{self.action.answer}":{wire_text(self.value)}')
+        key = self.action.answer
+        if key is not None and not self.dry:
+            value = wire_text(self.value)
+            parts.append(f'"{key}":{value}' if isinstance(key, str) else value[1:-1])
         if self.next_page_token is not None:
             parts.append(f'"NextPageToken":"{self.next_page_token}"')
         return ",".join(parts) + "}"

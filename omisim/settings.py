@@ -45,6 +45,12 @@ SWITCHES: Mapping[str, Switch] = {
         (False,),
         "documented in 2026: yes; tested in 2021: refused",
     ),
+    "linux_password": Switch(
+        "What ReadAdminPassword answers for a VM that is not Windows: an empty password, or a refusal (VM-057).",
+        "empty",
+        ("refuse",),
+        "an error for it is in the official list; an official client asks for every VM and takes no refusal",
+    ),
     "most_tags": Switch(
         "How many tags a resource may have; 0: any number (TAG-009).",
         0,

@@ -51,6 +51,20 @@ class PublicKey:
         """The key as a line of `authorized_keys`, without comment or line end."""
         return f"{self.type} {base64.b64encode(self.blob).decode()}"
 
+    def encrypted(self, message: bytes, seed: str) -> bytes:
+        """Return a message as only the private key reads it: RSAES-PKCS1-v1_5 (RFC 8017, 7.2.1).
+
+        The padding, which is random elsewhere, comes from the seed. Raises ValueError for a key that is not RSA.
+        """
+        if self.type != "ssh-rsa":
+            raise ValueError(f"{self.type} does not encrypt, only ssh-rsa does")
+        _, exponent, modulus = _wire_fields(self.blob)
+        n = _number(modulus)
+        size = (n.bit_length() + 7) // 8
+        padding = hashlib.shake_256(seed.encode()).digest(size - 3 - len(message)).replace(b"\0", b"\1")
+        block = b"\0\2" + padding + b"\0" + message
+        return pow(int.from_bytes(block), _number(exponent), n).to_bytes(size)
+
 
 def generate(number: int) -> tuple[str, PublicKey]:
     """Return the `number`-th 2048-bit RSA key: the private one as PEM (PKCS#1), and its public one (KEY-002).

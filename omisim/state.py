@@ -27,6 +27,7 @@ E = TypeVar("E", bound=Entity)
 # kind → class of its rows
 ROWS: Mapping[str, type] = {
     **{entity.kind: entity for entity in ENTITIES},
+    "console": str,
     "content": Content,
     "counter": int,
     "due": Due,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from omisim.actions import families
+from omisim.actions.registry import ACTIONS, not_served
 from omisim.settings import SWITCHES
 
-__all__ = ["README", "switches", "written"]
+__all__ = ["README", "actions", "switches", "written"]
 
 README = Path(__file__).parent.parent / "README.md"
-_BETWEEN = re.compile(r"(<!-- switches -->\n).*?(<!-- /switches -->)", re.DOTALL)
 
 
 def switches() -> str:
@@ -22,9 +23,21 @@ def switches() -> str:
     return "\n".join(lines) + "\n"
 
 
+def actions() -> str:
+    """Return the list of the actions that are served, a line a family, and how many they are."""
+    lines = [f"{len(ACTIONS)} of the {len(ACTIONS) + len(not_served())} actions of the API:", ""]
+    for family in families.__all__:
+        names = [name for name, action in ACTIONS.items() if action.function.__module__ == f"omisim.actions.{family}"]
+        lines.append(f"- {', '.join(names)}")
+    return "\n".join(lines) + "\n"
+
+
 def written(text: str) -> str:
     """Return README's text with its tables as they should be."""
-    return _BETWEEN.sub(lambda found: found[1] + switches() + found[2], text)
+    for name, table in {"switches": switches, "actions": actions}.items():
+        between = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text = between.sub(lambda found, table=table: found[1] + table() + found[2], text)  # type: ignore[misc]
+    return text
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from omisim.actions.registry import ACTIONS, Action, not_served
 from omisim.actions.schema import Field, Shape
 from omisim.demo import play
 from omisim.dispatch import Answer
+from omisim.plain import api_name
 from omisim.wire.oapi import BASIC_ACTIONS
 
 
@@ -46,6 +48,13 @@ def compare(shape: Shape, properties: dict[str, Any], path: str) -> list[str]:
     return found
 
 
+def answered(action: Action) -> set[str]:
+    """Return the keys of an action's answer."""
+    if isinstance(action.answer, type):
+        return {api_name(field.name) for field in fields(action.answer)}
+    return {action.answer} if action.answer else set()
+
+
 # a malformed date has a code of its own there, not that of a wrong type (AK-004)
 _EXPIRY = ["ExpirationDate: str, officially datetime"]
 TAKEN_AS_TEXT = {"CreateAccessKey": _EXPIRY, "UpdateAccessKey": _EXPIRY}
@@ -74,7 +83,7 @@ class TestActions:
     def test_answer_under_the_official_key(self, action: Action) -> None:
         """The key of an answer, and the pages, are the official ones."""
         keys = set(schema(f"{action.name}Response")["properties"]) - {"ResponseContext"}
-        mine = {action.answer} if action.answer else set()
+        mine = answered(action)
         assert keys == mine | ({"NextPageToken"} if action.paged else set())
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
@@ -113,9 +122,10 @@ class TestAnswers:
         target = {"DiskImageFormat": "raw", "OsuBucket": "exports"}
         alice.call("CreateImageExportTask", ImageId=alice.read_images()[-1].image_id, OsuExport=target)
         alice.call("CreateSnapshotExportTask", SnapshotId=alice.read_snapshots()[-1].snapshot_id, OsuExport=target)
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        alice.start_vms(vm_ids=[vm.vm_id])
+        needed = {name: {"VmId": vm.vm_id} for name in ("ReadConsoleOutput", "ReadAdminPassword")}
         for name in (name for name in ACTIONS if name.startswith("Read")):
-            body = alice.call(name)
+            body = alice.call(name, **needed.get(name, {}))
             assert faults(body, schema(f"{name}Response"), name) == []
-            key = ACTIONS[name].answer
-            assert key is not None
-            assert body[key], name
+            assert any(body[key] for key in answered(ACTIONS[name])), name

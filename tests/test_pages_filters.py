@@ -116,8 +116,8 @@ def one_of_each() -> Cloud:
 
 class TestEveryFilter:
     def test_is_of_a_read(self) -> None:
-        """Fifteen of the reads served have filters."""
-        assert len(FILTERED) == 15
+        """Sixteen of the reads served have filters."""
+        assert len(FILTERED) == 16
 
     @pytest.mark.parametrize("action", FILTERED, ids=lambda action: action.name)
     @given(data=st.data())

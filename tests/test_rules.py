@@ -74,8 +74,8 @@ class TestCatalogue:
         """The generated table is what the tests say: run `python tests/proofs.py`."""
         assert TABLE.read_text() == table()
 
-    def test_shows_every_switch_in_the_readme(self) -> None:
-        """The table of open questions is what the settings say: run `python tests/tables.py`."""
+    def test_shows_every_switch_and_action_in_the_readme(self) -> None:
+        """The tables of open questions and of actions are what the code says: run `python tests/tables.py`."""
         assert written(README.read_text()) == README.read_text()
 
     def test_names_every_switch(self) -> None:

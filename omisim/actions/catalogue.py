@@ -1,4 +1,4 @@
-"""Reads that are the same for everybody: Regions, Subregions, VM types; and who one is (domain 7)."""
+"""Reads that are the same for everybody: Regions, Subregions, VM types (domain 7)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from omisim.actions.call import Call, parsed
 from omisim.actions.registry import action
 from omisim.catalog import catalog
 from omisim.filters import FiltersSubregion, FiltersVmType, matching
-from omisim.model import Account, OrDict, Region, Subregion, VmType
+from omisim.model import OrDict, Region, Subregion, VmType
 
 
 @action("ReadRegions", "Regions", open=True)
@@ -30,17 +30,3 @@ def read_subregions(call: Call, *, filters: OrDict[FiltersSubregion] | None = No
 def read_vm_types(call: Call, *, filters: OrDict[FiltersVmType] | None = None) -> tuple[VmType, ...]:
     """List the predefined VM types; any TINA type can be asked for beside them (VMT-009)."""
     return matching(catalog().vm_types.values(), parsed(filters))
-
-
-@action("ReadAccounts", "Accounts")
-def read_accounts(call: Call) -> tuple[Account, ...]:
-    """Return the caller's account, and no other (ACC-001)."""
-    return (call.account,)
-
-
-@action("CheckAuthentication")
-def check_authentication(call: Call, *, login: str, password: str) -> None:
-    """Check the email and the password of an account (ACC-005)."""
-    accounts = call.rows(Account)
-    ok = any(login == a.email and password == a.password and a.region == call.region for a in accounts)
-    call.check(ok, "ACC-005", login=login)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from omisim.actions.addresses import private_dns, private_ip, public_ip
 from omisim.actions.uploads import export_failed, image_uploaded, refused_upload, snapshot_uploaded
+from omisim.actions.vm_diagnostics import after_first_boot, boot_password, stop_of
 from omisim.model import (
     ActionsOnNextBoot,
     Image,
@@ -61,6 +62,12 @@ def _without_content(tx: Tx, entity: Snapshot | Volume, _comment: str) -> None:
         tx.write("content", entity.id, None)
 
 
+def _without_console(tx: Tx, vm: Vm, _comment: str) -> None:
+    """What a VM has printed goes with it."""
+    if tx.state.get("console", vm.id) is not None:
+        tx.write("console", vm.id, None)
+
+
 def _link_gone(tx: Tx, link: VolumeLink, _comment: str) -> None:
     """A volume whose link is gone is available again, or goes with its VM (ST-VOL-5, ST-VOL-7, ST-VOL-8)."""
     volume: Volume = tx.state.get("volume", link.volume_id)
@@ -75,6 +82,7 @@ def _vm_running(tx: Tx, vm: Vm, _comment: str) -> None:
     tx.put(
         replace(
             vm,
+            admin_password=boot_password(tx, vm),
             actions_on_next_boot=ActionsOnNextBoot(secure_boot="none"),
             public_dns_name=f"ows-{ip.replace('.', '-')}.{_region(tx, vm)}.compute.outscale.com",
             public_ip=ip,
@@ -86,6 +94,8 @@ def _vm_running(tx: Tx, vm: Vm, _comment: str) -> None:
 
 def _vm_stopped(tx: Tx, vm: Vm, _comment: str) -> None:
     """A stopped VM of the public cloud has lost its addresses (VM-030); one that restarts starts by itself."""
+    if vm.started:
+        vm = after_first_boot(replace(vm, stops=(*vm.stops, stop_of(vm, tx.at))))
     vm = tx.put(replace(vm, private_dns_name=None, private_ip=None, public_dns_name=None, public_ip=None))
     if vm.restarts:
         tx.schedule(vm, "start", 0)
@@ -152,6 +162,7 @@ EFFECTS = Effects(
         ("volume_link", None): _link_gone,
         ("volume_update", "completed"): _updated,
         ("volume_update", "failed"): _not_updated,
+        ("vm", None): _without_console,
         ("vm", "running"): _vm_running,
         ("vm", "stopped"): _vm_stopped,
         ("vm", "pending"): _vm_pending,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omisim.actions import (
     access_keys,
+    accounts,
     catalogue,
     exports,
     image_access,
@@ -13,6 +14,7 @@ from omisim.actions import (
     quotas,
     snapshots,
     tags,
+    vm_diagnostics,
     vm_life,
     vms,
     volume_tasks,
@@ -21,6 +23,7 @@ from omisim.actions import (
 
 __all__ = [
     "access_keys",
+    "accounts",
     "catalogue",
     "exports",
     "image_access",
@@ -30,6 +33,7 @@ __all__ = [
     "quotas",
     "snapshots",
     "tags",
+    "vm_diagnostics",
     "vm_life",
     "vms",
     "volume_tasks",

@@ -19,23 +19,27 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Action:
-    """One action: its API name, the key of its answer (None: only ResponseContext), its function.
+    """One action: its API name, the key of its answer, its function.
+
+    `answer` is None where there is only the ResponseContext, and a class where its fields are the keys.
 
     `combinations` checks what parameters go together (REQ-011), before ids are looked at; `open` needs no
-    authentication (AUTH-011); `paged` takes ResultsPerPage and NextPageToken.
+    authentication (AUTH-011); `paged` takes ResultsPerPage and NextPageToken; `dry_run` takes DryRun,
+    which a few official actions do not.
     """
 
     name: str
-    answer: str | None
+    answer: str | type | None
     function: Callable[..., Any]
     paged: bool
+    dry_run: bool
     open: bool
     combinations: Callable[..., None] | None
 
     @cached_property
     def shape(self) -> Shape:
         """The shape of the request, compiled from the signature on the first call."""
-        return compile_signature(self.function, self.paged)
+        return compile_signature(self.function, paged=self.paged, dry_run=self.dry_run)
 
 
 ACTIONS: dict[str, Action] = {}
@@ -43,16 +47,17 @@ ACTIONS: dict[str, Action] = {}
 
 def action(
     name: str,
-    answer: str | None = None,
+    answer: str | type | None = None,
     *,
     paged: bool = False,
+    dry_run: bool = True,
     open: bool = False,  # noqa: A002 - the API's own word is "security: []"; nothing opens a file here
     combinations: Callable[..., None] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Register a function as an action; the function itself stays as it is."""
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
-        ACTIONS[name] = Action(name, answer, function, paged, open, combinations)
+        ACTIONS[name] = Action(name, answer, function, paged, dry_run, open, combinations)
         return function
 
     return register

@@ -102,13 +102,13 @@ class Shape:
                     field.shape.malformed_ids(inner, f"{below}.", report)
 
 
-def compile_signature(function: Callable[..., Any], paged: bool) -> Shape:
+def compile_signature(function: Callable[..., Any], *, paged: bool, dry_run: bool) -> Shape:
     """Return the shape of an action's request. Its first parameter is the Call; all others are keyword-only."""
     hints = get_type_hints(function, include_extras=True)
     parameters = list(inspect.signature(function).parameters.values())[1:]
     found = [_field(p.name, hints[p.name], required=p.default is p.empty) for p in parameters]
     paging = (_field("results_per_page", int), _field("next_page_token", str)) if paged else ()
-    return _shape(found, None, (_field("dry_run", bool), *paging))
+    return _shape(found, None, (*((_field("dry_run", bool),) if dry_run else ()), *paging))
 
 
 def _shape(found: list[Field], cls: type | None, wire_only: tuple[Field, ...] = ()) -> Shape:

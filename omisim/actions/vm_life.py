@@ -10,6 +10,7 @@ from omisim.actions.call import Call, parsed, parsed_all
 from omisim.actions.devices import ROOT
 from omisim.actions.registry import action
 from omisim.actions.vm_attributes import check_attributes, check_keypair, check_secure_boot, shutdown, typed
+from omisim.actions.vm_diagnostics import after_first_boot
 from omisim.actions.vm_networks import SecurityGroupId, check_groups
 from omisim.actions.vm_types import find_vm_shape, vm_shape
 from omisim.actions.vms import view
@@ -112,8 +113,11 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
 @action("RebootVms")
 def reboot_vms(call: Call, *, vm_ids: Sequence[VmId]) -> None:
     """Reboot running VMs, all or none. They stay running (ST-VM-8)."""
-    for vm in _all_own(call, vm_ids):
+    vms = _all_own(call, vm_ids)
+    for vm in vms:
         call.may(vm)
+    for vm in vms:
+        call.put(after_first_boot(vm))
 
 
 @action("DeleteVms", "Vms")

@@ -19,7 +19,7 @@ from omisim.filters.disks import (
     FiltersVolume,
 )
 from omisim.filters.match import matching
-from omisim.filters.vms import FiltersVm, FiltersVmsState, FiltersVmType
+from omisim.filters.vms import FiltersVm, FiltersVmsState, FiltersVmsStopHistory, FiltersVmType
 
 __all__ = [
     "FiltersAccessKeys",
@@ -36,6 +36,7 @@ __all__ = [
     "FiltersVm",
     "FiltersVmType",
     "FiltersVmsState",
+    "FiltersVmsStopHistory",
     "FiltersVolume",
     "matching",
 ]

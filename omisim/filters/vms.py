@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from omisim.filters.declaring import Dates, Integers, Numbers, Strings, by_tag, by_tag_key, by_tag_value, none, of
+from omisim.filters.declaring import (
+    Dates,
+    Integers,
+    Numbers,
+    Strings,
+    bound,
+    by_tag,
+    by_tag_key,
+    by_tag_value,
+    none,
+    of,
+    wild,
+)
 
-__all__ = ["FiltersVm", "FiltersVmType", "FiltersVmsState"]
+__all__ = ["FiltersVm", "FiltersVmType", "FiltersVmsState", "FiltersVmsStopHistory"]
 
 VM_STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 
@@ -103,6 +116,16 @@ class FiltersVmsState:
     subregion_names: Strings = of(lambda v: v.subregion_name)
     vm_ids: Strings = of(lambda v: v.vm_id)
     vm_states: Strings = of(lambda v: v.vm_state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FiltersVmsStopHistory:
+    """Filters of ReadVmsStopHistory."""
+
+    state_reasons: Strings = wild(lambda s: s.state_reason)
+    stop_date_after: dt.datetime | None = bound(lambda s, date: s.stop_date >= date)
+    stop_date_before: dt.datetime | None = bound(lambda s, date: s.stop_date <= date)
+    vm_ids: Strings = of(lambda s: s.vm_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

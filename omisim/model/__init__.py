@@ -80,21 +80,22 @@ from omisim.model.storage import (
     Upload,
     UploadPart,
 )
-from omisim.model.vms import Vm, VmStateChange, VmStates
+from omisim.model.vms import AdminPassword, ConsoleOutput, Vm, VmsStopHistory, VmStateChange, VmStates
 
 __all__ = [
-    "ANY", "ENTITIES", "AccessKey", "AccessKeySecretKey", "Account", "AccountId", "ActionsOnNextBoot",
+    "ANY", "ENTITIES", "AccessKey", "AccessKeySecretKey", "Account", "AccountId", "ActionsOnNextBoot", "AdminPassword",
     "BlockDeviceMappingCreated", "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation",
-    "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "ClientToken", "Content",
-    "Due", "Entity", "ExportState", "Grant", "Image", "ImageExportTask", "ImageState", "Keypair", "KeypairCreated",
+    "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "ClientToken",
+    "ConsoleOutput", "Content", "Due", "Entity", "ExportState", "Grant", "Image", "ImageExportTask", "ImageState",
+    "Keypair", "KeypairCreated",
     "LinkState", "LinkedVolume", "MarketplaceProduct", "NicForVmCreation", "NicId", "OrDict", "Origin", "OsuApiKey",
     "OsuExportImageExportTask", "OsuExportSnapshotExportTask", "OsuExportToCreate", "PermissionsOnResource",
     "PermissionsOnResourceCreation", "PermissionsToChange", "Placement", "PrivateIpLight", "ProductType",
     "ProductVersion", "Quota", "QuotaTypes", "Region", "ResourceTag", "SecurityGroupLight",
     "ShutdownBehaviorConfiguration", "Snapshot", "SnapshotExportTask", "SnapshotId", "SnapshotState",
     "StateComment", "StoredObject", "SubnetId", "Subregion", "Tag", "UpdateState", "Upload", "UploadPart", "Vm",
-    "VmState", "VmStateChange", "VmStates", "VmType", "Volume", "VolumeId", "VolumeLink", "VolumeState",
-    "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "internal",
+    "VmState", "VmStateChange", "VmStates", "VmType", "VmsStopHistory", "Volume", "VolumeId", "VolumeLink",
+    "VolumeState", "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "internal",
 ]  # fmt: skip
 
 ENTITIES: tuple[type[Entity], ...] = (

@@ -24,12 +24,18 @@ class Account(Entity):
     customer_id: str
     email: str
     first_name: str
+    job_title: str | None = None
     last_name: str = "Example"
+    mobile_number: str | None = None
     outscale_login_allowed: bool = True
+    phone_number: str | None = None
+    state_province: str | None = None
+    vat_number: str | None = None
     zip_code: str = "92210"
     name: str = internal("")
     region: str = internal("")
     alias: str | None = internal(None)
+    creates_accounts: bool = internal(False)  # ACC-007
     password: str = internal("")
     quotas: tuple[tuple[str, int], ...] = internal(())
     security_group_id: str = internal("")

@@ -18,6 +18,15 @@ from omisim.model.parts import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VmsStopHistory:
+    """One time that a VM stopped."""
+
+    state_reason: str
+    stop_date: dt.datetime
+    vm_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vm(Entity):
     """A VM. `block_device_mappings` is filled in from the links when it is answered."""
 
@@ -62,6 +71,25 @@ class Vm(Entity):
     boot_modes: tuple[str, ...] = internal(("legacy",))
     started: bool = internal(False)  # it has left its first pending
     restarts: bool = internal(False)  # it starts again as soon as it has stopped (OMI-017)
+    first_boot: bool = internal(True)  # it has not come up a second time
+    admin_password: str | None = internal(None)  # as its keypair encrypts it, once it has booted (VM-057)
+    stops: tuple[VmsStopHistory, ...] = internal(())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminPassword:
+    """The administrator's password of a Windows VM, encrypted."""
+
+    admin_password: str
+    vm_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleOutput:
+    """The end of what a VM has printed on its console, in Base64."""
+
+    console_output: str
+    vm_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ class Control:
             ("GET", "accounts"): lambda _: [self._account(name) for name in self._names()],
             ("POST", "accounts"): self._create_account,
             ("GET", "read"): lambda given: {"text": self.cloud.read(given["volume_id"], given["path"])},
+            ("POST", "console"): lambda given: self.cloud.write_console(given["vm_id"], given["text"]),
             ("POST", "write"): lambda given: self.cloud.write(given["volume_id"], given["path"], given["text"]),
         }
 
@@ -234,6 +235,10 @@ ENDPOINTS: Mapping[tuple[str, str], tuple[str, Mapping[str, tuple[str, bool]]]] 
         {"name": ("string", True), "region": ("string", False), "alias": ("string", False)},
     ),
     ("GET", "read"): ("A file of a volume.", {"volume_id": ("string", True), "path": ("string", True)}),
+    ("POST", "console"): (
+        "Print on the console of a VM.",
+        {"vm_id": ("string", True), "text": ("string", True)},
+    ),
     ("POST", "write"): (
         "Write a file on a volume.",
         {"volume_id": ("string", True), "path": ("string", True), "text": ("string", True)},

@@ -1,0 +1,135 @@
+"""Accounts: who one is, what one tells of oneself, and opening another (domain 7.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from omisim.actions.call import Call, Stop
+from omisim.actions.registry import action
+from omisim.model import Account
+from omisim.opening import open_account
+
+_EMAIL = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_CUSTOMER = re.compile(r"[0-9]{8}")
+
+
+@action("ReadAccounts", "Accounts")
+def read_accounts(call: Call) -> tuple[Account, ...]:
+    """Return the caller's account, and no other (ACC-001)."""
+    return (call.account,)
+
+
+@action("CheckAuthentication")
+def check_authentication(call: Call, *, login: str, password: str) -> None:
+    """Check the email and the password of an account (ACC-005)."""
+    accounts = call.rows(Account)
+    ok = any(login == a.email and password == a.password and a.region == call.region for a in accounts)
+    call.check(ok, "ACC-005", login=login)
+
+
+@action("CreateAccount", "Account")
+def create_account(
+    call: Call,
+    *,
+    additional_emails: Sequence[str] = (),
+    city: str,
+    company_name: str,
+    country: str,
+    customer_id: str,
+    email: str,
+    first_name: str,
+    job_title: str | None = None,
+    last_name: str,
+    mobile_number: str | None = None,
+    phone_number: str | None = None,
+    state_province: str | None = None,
+    vat_number: str | None = None,
+    zip_code: str,
+) -> Account:
+    """Open an account in the caller's Region, for a caller who may: see `cloud.allow_account_creation` (ACC-007).
+
+    In Python it is `cloud.account(email)`. Returns it.
+    """
+    _check_emails(call, (email, *additional_emails))
+    call.check(_CUSTOMER.fullmatch(customer_id), "ACC-007/customer", customer_id=customer_id)
+    call.check(call.account.creates_accounts, "ACC-007", account_id=call.account.account_id)
+    _check_free(call, email)
+    if call.refusals:
+        raise Stop
+    opened = open_account(call.tx, email, call.region, None, {})
+    return call.put(
+        replace(
+            opened,
+            additional_emails=tuple(additional_emails),
+            city=city,
+            company_name=company_name,
+            country=country,
+            customer_id=customer_id,
+            email=email,
+            first_name=first_name,
+            job_title=job_title,
+            last_name=last_name,
+            mobile_number=mobile_number,
+            phone_number=phone_number,
+            state_province=state_province,
+            vat_number=vat_number,
+            zip_code=zip_code,
+        )
+    )
+
+
+@action("UpdateAccount", "Account")
+def update_account(
+    call: Call,
+    *,
+    additional_emails: Sequence[str] | None = None,
+    city: str | None = None,
+    company_name: str | None = None,
+    country: str | None = None,
+    email: str | None = None,
+    first_name: str | None = None,
+    job_title: str | None = None,
+    last_name: str | None = None,
+    mobile_number: str | None = None,
+    phone_number: str | None = None,
+    state_province: str | None = None,
+    vat_number: str | None = None,
+    zip_code: str | None = None,
+) -> Account:
+    """Change what the caller's account tells of itself; additional e-mail addresses are replaced. Returns it.
+
+    The e-mail address is the login, too.
+    """
+    _check_emails(call, (*([email] if email is not None else []), *(additional_emails or ())))
+    if email not in (None, call.account.email):
+        _check_free(call, email)
+    given = {
+        "additional_emails": None if additional_emails is None else tuple(additional_emails),
+        "city": city,
+        "company_name": company_name,
+        "country": country,
+        "email": email,
+        "first_name": first_name,
+        "job_title": job_title,
+        "last_name": last_name,
+        "mobile_number": mobile_number,
+        "phone_number": phone_number,
+        "state_province": state_province,
+        "vat_number": vat_number,
+        "zip_code": zip_code,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    return call.put(replace(call.account, **changes))  # type: ignore[arg-type]  # each value is its field's
+
+
+def _check_emails(call: Call, emails: Sequence[str]) -> None:
+    for email in emails:
+        call.check(_EMAIL.fullmatch(email), "ACC-007/email", email=email)
+
+
+def _check_free(call: Call, email: str | None) -> None:
+    """Refuse an e-mail address that is somebody's login, or the name of an account in Python."""
+    taken = any(email in (account.email, account.name) for account in call.rows(Account))
+    call.check(not taken, "ACC-007/taken", email=email)

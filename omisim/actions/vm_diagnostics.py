@@ -1,0 +1,86 @@
+"""What VMs tell of themselves: their console, their administrator's password, their stops (domain 6.6)."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from dataclasses import replace
+from typing import Annotated
+
+from omisim import ssh_keys
+from omisim.actions.call import Call, parsed
+from omisim.actions.registry import action
+from omisim.filters import FiltersVmsStopHistory, matching
+from omisim.ids import Id, token
+from omisim.model import AdminPassword, ConsoleOutput, Keypair, OrDict, Vm, VmsStopHistory, VmState
+from omisim.rules import refuse
+from omisim.state import Tx
+
+VmId = Annotated[str, Id("vm")]
+CONSOLE_BYTES = 64 * 1024
+
+
+@action("ReadConsoleOutput", ConsoleOutput)
+def read_console_output(call: Call, *, vm_id: VmId) -> ConsoleOutput:
+    """Return the last 64 KiB of a VM's console, in Base64: a banner, then what `cloud.write_console` printed.
+
+    A Windows VM has a console during its first boot only (VM-056).
+    """
+    vm = call.own(Vm, vm_id, "VM-056/vm")
+    banner = f"omisim: {vm.vm_id} has booted from {vm.image_id}\n" if vm.started else ""
+    text = banner + (call.state.get("console", vm_id) or "")
+    shown = b"" if _is_windows(vm) and not vm.first_boot else text.encode(errors="replace")[-CONSOLE_BYTES:]
+    return ConsoleOutput(console_output=base64.b64encode(shown).decode(), vm_id=vm_id)
+
+
+@action("ReadAdminPassword", AdminPassword)
+def read_admin_password(call: Call, *, vm_id: VmId) -> AdminPassword:
+    """Return the password that Windows made at its first boot, in Base64, encrypted with the VM's RSA keypair.
+
+    Decrypt it with the private key, RSAES-PKCS1-v1_5. It is empty before that boot, and after it (VM-057).
+    """
+    vm = call.own(Vm, vm_id, "VM-057/vm")
+    call.check(vm.state is not VmState.TERMINATED, "VM-057/vm", vm_id=vm_id)
+    if _is_windows(vm):
+        call.check(vm.keypair_name is not None, "VM-057/keypair", vm_id=vm_id)
+        none_made = vm.started and vm.admin_password is None
+        call.check(not none_made, "VM-057/rsa", vm_id=vm_id, keypair_name=vm.keypair_name)
+    else:
+        call.check(call.switch("linux_password") == "empty", "VM-057/windows", vm_id=vm_id)
+    return AdminPassword(admin_password=vm.admin_password or "", vm_id=vm_id)
+
+
+@action("ReadVmsStopHistory", "VmsStopHistory", paged=True, dry_run=False)
+def read_vms_stop_history(
+    call: Call, *, filters: OrDict[FiltersVmsStopHistory] | None = None
+) -> tuple[VmsStopHistory, ...]:
+    """List when and why the caller's VMs stopped, the oldest stop first, as long as the VMs are read (VM-052)."""
+    if call.switch("spec_version") == "1.40":
+        raise refuse("REQ-002", action=call.action)
+    stops = (stop for vm in call.rows(Vm) if call.owns(vm) for stop in vm.stops)
+    return matching(sorted(stops, key=lambda stop: stop.stop_date), parsed(filters))
+
+
+def boot_password(tx: Tx, vm: Vm) -> str | None:
+    """Return the password that a VM has once it runs: Windows makes one at its first boot, if it has an RSA keypair."""
+    keys: list[Keypair] = tx.state.found("keypair", "name", (vm.account_id, vm.keypair_name))
+    if not (vm.first_boot and _is_windows(vm) and keys and keys[0].keypair_type == "ssh-rsa"):
+        return vm.admin_password
+    seed = tx.settings.seed
+    password = token(seed, vm.vm_id, "administrator")[:16]
+    key = ssh_keys.parse(keys[0].public_key)
+    return base64.b64encode(key.encrypted(password.encode(), token(seed, vm.vm_id, "padding"))).decode()
+
+
+def after_first_boot(vm: Vm) -> Vm:
+    """Return a VM whose first boot is over: what Windows says only then is gone."""
+    return replace(vm, admin_password=vm.admin_password and "", first_boot=False)
+
+
+def stop_of(vm: Vm, at: dt.datetime) -> VmsStopHistory:
+    """Return the entry of a VM that has stopped."""
+    return VmsStopHistory(state_reason=vm.state_reason, stop_date=at, vm_id=vm.vm_id)
+
+
+def _is_windows(vm: Vm) -> bool:
+    return vm.os_family == "windows"
