@@ -112,7 +112,9 @@ def refusals(
 ) -> list[ApiError]:
     """Return every refusal of a call that can be found in one pass, in check order. Nothing changes."""
     position = state.position
-    call = Call(action.name, account, region, Tx(state, settings, EFFECTS, clock.now(), "why_not"), collect=True)
+    tx = Tx(state, settings, EFFECTS, clock.now(), "why_not")
+    tx.observer = None  # nothing is tried
+    call = Call(action.name, account, region, tx, collect=True)
     try:
         _run(call, action, given, wire=wire)
     except ApiError as error:
@@ -128,6 +130,8 @@ def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) ->
     shape = action.shape
     values = shape.parse(given, wire, call.report)
     dry = values.pop("dry_run", False)
+    if dry:
+        call.tx.observer = None
     size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
     if call.refusals:
         raise Stop

@@ -78,6 +78,7 @@ class Engine:
             except (ApiError, Dropped) as error:
                 self._state.undo_to(position)
                 record.failed(error)
+                _tell(record)
                 raise
             record.warnings = answer.warnings
             self._session.warnings.extend(answer.warnings)
@@ -87,8 +88,11 @@ class Engine:
                 self._trim()
             if fault is not None and fault.after_effect and (failure := fault.failure()):
                 record.failed(failure)
+                _tell(record)
                 raise failure
             answer.request_id = request_id
+            if not answer.dry:
+                _tell(record)
             return answer
 
     def _befalling(self, action: str, parameters: Mapping[str, Any]) -> Fault | None:
@@ -123,6 +127,7 @@ class Engine:
             row = self._row_of(account_id)
             record = CallRecord(name, row.name if row else "", {}, self._clock.now(), error.request_id, error)
             self._session.calls.append(record)
+            _tell(record)
 
     def _next_request_id(self) -> str:
         self._session.requests += 1
@@ -170,6 +175,11 @@ class Engine:
         state.trim(state.position - self._kept(state.position, "position"))
         session.trim_calls(session.call_position - self._kept(session.call_position, "call_position"))
         del session.warnings[: -self._history]
+
+
+def _tell(record: CallRecord) -> None:
+    if Tx.observer is not None:
+        Tx.observer.called(record.action, record.error.rule if record.error else None)
 
 
 @cache

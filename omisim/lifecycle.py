@@ -5,9 +5,10 @@ after the state was entered (a *transient*); a `timer` does too, but only the mo
 without `after` waits for an action, or for another entity: an OMI is available when the last of its snapshots is
 completed. `To(None)`: the entity is gone.
 
-`refused` holds the illegal cells: action → state → error. What is not there is allowed. A cell is a rule like those of
-rules.toml; its id is `kind/Action/state`. VMs have one row more than states: "restarting" is a VM that is pending
-again, after its first boot (LNK-007). `Tx.move` enforces the tables, `Call.may` the cells.
+`refused` holds the illegal cells: action → state → error. What is not there is allowed, in every state where the row is
+empty. A cell is a rule like those of rules.toml; its id is `kind/Action/state`. VMs have one row more than states:
+"restarting" is a VM that is pending again, after its first boot (LNK-007). `Tx.move` enforces the tables, `Call.may`
+the cells.
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ VM = Lifecycle(
             "stopping": No("invalid-state"),
             **_GONE,
         },
+        "DeleteVms": {},
     },
 )
 
@@ -213,6 +215,7 @@ SNAPSHOT = Lifecycle(
             "pending": No("invalid-state"),
             "deleting": No("no-such-snapshot"),
         },
+        "UpdateSnapshot": {},
     },
 )
 
@@ -223,7 +226,13 @@ IMAGE = Lifecycle(
         "available": {"delete": To(None)},
         "failed": {"delete": To(None)},
     },
-    {"CreateVms": _NOT_AVAILABLE, "CreateImage": _NOT_AVAILABLE, "CreateImageExportTask": _NOT_AVAILABLE},
+    {
+        "CreateVms": _NOT_AVAILABLE,
+        "CreateImage": _NOT_AVAILABLE,
+        "CreateImageExportTask": _NOT_AVAILABLE,
+        "UpdateImage": {},
+        "DeleteImage": {},
+    },
 )
 
 _ENDED = {state: No("invalid-state", "documented") for state in ("completed", "cancelled", "failed")}
@@ -263,7 +272,7 @@ ACCESS_KEY = Lifecycle(
         "ACTIVE": {"deactivate": To("INACTIVE"), "delete": To(None)},
         "INACTIVE": {"activate": To("ACTIVE"), "delete": To(None)},
     },
-    {},
+    {"UpdateAccessKey": {}, "DeleteAccessKey": {}},
 )
 
 LIFECYCLES: Mapping[str, Lifecycle] = {

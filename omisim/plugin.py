@@ -46,3 +46,32 @@ def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
     """That cloud as an HTTP server: its `url`, its `env(account)` (needs the extra `omisim[server]`)."""
     with omi_cloud.serve() as running:
         yield running
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the command line."""
+    group = parser.getgroup("omisim")
+    group.addoption(
+        "--omisim-coverage",
+        action="store_true",
+        help="report which actions, rules, states and transitions of the model the tests exercised (-vv: all of them)",
+    )
+    group.addoption(
+        "--omisim-coverage-json", metavar="FILE", help="write that to a file as JSON (implies --omisim-coverage)"
+    )
+    group.addoption(
+        "--omisim-coverage-fail-under",
+        metavar="PERCENT",
+        type=float,
+        help="fail when less of the model was exercised (implies --omisim-coverage)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what was asked for."""
+    asked = ("omisim_coverage_json", "omisim_coverage_fail_under")
+    wanted = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in asked)
+    if wanted and not config.getoption("collectonly"):
+        from omisim.testing.reporting import CoverageReport  # noqa: PLC0415 - loaded when it is used
+
+        config.pluginmanager.register(CoverageReport(config), "omisim-coverage")

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from omisim.ids import new_id
 from omisim.lifecycle import LIFECYCLES, IllegalMove
 from omisim.model import ENTITIES, ClientToken, Content, Due, Entity, Origin
+from omisim.observer import Observer
 from omisim.settings import Settings
 from omisim.table import Table
 
@@ -221,6 +222,8 @@ class Effects(NamedTuple):
 class Tx:
     """The writes of one call or of one due transition, all at one time and for one cause."""
 
+    observer: Observer | None = None  # set on the class by omisim.testing.coverage, for all clouds of the process
+
     def __init__(self, state: State, settings: Settings, effects: Effects, at: dt.datetime, cause: str) -> None:
         self.state = state
         self.settings = settings
@@ -277,6 +280,8 @@ class Tx:
         to = LIFECYCLES[kind].moves[state].get(event)
         if to is None:
             raise IllegalMove(f"{kind} {entity.id} is {state}: no event {event!r}")
+        if self.observer is not None:
+            self.observer.moved(kind, state, event)
         if to.state is None:
             moved = entity
             self.write(kind, entity.id, None)

@@ -80,6 +80,7 @@ def update_access_key(
     _check_user(call, user_name)
     expires = _date(call, expiration_date, "AK-004/update")
     key = _key(call, access_key_id, "AK-007/update")
+    call.may(key)
     keeps = expiration_date is None and state is None and not clear_expiration_date
     changed = replace(
         key,
@@ -97,7 +98,9 @@ def update_access_key(
 def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None = None) -> None:
     """Delete an access key; it signs nothing any more (AK-007)."""
     _check_user(call, user_name)
-    call.move(_key(call, access_key_id, "AK-007"), "delete")
+    key = _key(call, access_key_id, "AK-007")
+    call.may(key)
+    call.move(key, "delete")
 
 
 def _own(call: Call) -> list[AccessKey]:

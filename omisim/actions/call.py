@@ -74,9 +74,12 @@ class Call:
 
     def may(self, entity: Entity, action: str | None = None) -> None:
         """Refuse when the entity's lifecycle forbids the action in its state."""
-        rule = cell(entity.kind, action or self.action, phase(entity))
+        action, state = action or self.action, phase(entity)
+        if self.tx.observer is not None:
+            self.tx.observer.tried(entity.kind, action, state)
+        rule = cell(entity.kind, action, state)
         if rule is not None:
-            self.report(ApiError(rule, {"id": entity.id, "state": phase(entity)}))
+            self.report(ApiError(rule, {"id": entity.id, "state": state}))
 
     def own(self, cls: type[E], row_id: str, rule: str, /) -> E:
         """Return an entity of the caller's, or refuse: an unknown one and a foreign one are the same (ID-018)."""

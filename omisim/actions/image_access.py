@@ -57,6 +57,7 @@ def update_image(
 ) -> Image:
     """Share an OMI or stop sharing it, change its description or its product codes: its owner only. Returns it."""
     image = call.own(Image, image_id, "OMI-106")
+    call.may(image)
     check_codes(call, product_codes or ())
     change = parsed(permissions_to_launch)
     dropped = [code for code in image.product_codes if code != "0001" and code not in (product_codes or ())]
@@ -82,4 +83,5 @@ def delete_image(call: Call, *, image_id: ImageId) -> None:
         raise refuse("OMI-122", image_id=image_id)
     if not call.owns(image):
         raise refuse("OMI-121", image_id=image_id, owner=image.account_id)
+    call.may(image)
     call.move(image, "delete")

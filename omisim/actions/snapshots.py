@@ -165,6 +165,7 @@ def update_snapshot(
 ) -> Snapshot:
     """Share a snapshot or stop sharing it: its owner only (SHR-003). Returns it."""
     snapshot = call.own(Snapshot, snapshot_id, "SHR-003/snapshot")
+    call.may(snapshot)
     change = parsed(permissions_to_create_volume)
     granted = changed(snapshot.permissions_to_create_volume, change)
     return _view(call, call.put(replace(snapshot, permissions_to_create_volume=granted)))

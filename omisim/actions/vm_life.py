@@ -128,6 +128,7 @@ def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ..
     """
     vms = _all_own(call, vm_ids)
     for vm in vms:
+        call.may(vm)
         gone = vm.state in (VmState.SHUTTING_DOWN, VmState.TERMINATED)
         call.check(gone or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
     ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
