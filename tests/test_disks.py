@@ -316,6 +316,22 @@ class TestLinks:
         assert left.get(volume.volume_id) == (None if flag else "available")
         assert vm.block_device_mappings[0].bsu.volume_id not in left
 
+    def test_that_are_being_undone_keep_the_volume(self, slow: Cloud) -> None:
+        """A volume that is being unlinked when its VM goes does not go with it. [ST-VOL-8]"""
+        alice = slow.account("alice")
+        vm = alice.create_vms(image_id=slow.images.official("ubuntu").image_id)[0]
+        volume = volume_of(alice)
+        slow.settle()
+        alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
+        slow.settle()
+        mapping = {"device_name": "/dev/sdb", "bsu": {"delete_on_vm_deletion": True}}
+        alice.update_vm(vm_id=vm.vm_id, block_device_mappings=[mapping])
+        slow.durations["volume_link.detaching"] = 600
+        alice.unlink_volume(volume_id=volume.volume_id)
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        slow.settle()
+        assert [(row.volume_id, row.state) for row in alice.read_volumes()] == [(volume.volume_id, "available")]
+
 
 class TestIops:
     @pytest.mark.parametrize(

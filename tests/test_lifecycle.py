@@ -195,6 +195,18 @@ def test_a_cell_allows(kind: str, action: str, state: str) -> None:
     assert bench.alice.call(action.partition(" ")[0], **parameters)
 
 
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [(kind, state) for kind, lifecycle in LIFECYCLES.items() if hasattr(Bench, kind) for state in lifecycle.failures],
+)
+def test_what_is_under_way_can_fail(kind: str, state: str) -> None:
+    """Each state with a failure event ends in the table's failure state, on demand."""
+    bench = Bench()
+    row_id = getattr(bench, kind)(state)
+    bench.cloud.fail(row_id)
+    assert bench.cloud._state.get(kind, row_id).state == LIFECYCLES[kind].moves[state]["fail"].state
+
+
 def test_every_cell_is_tried() -> None:
     """No illegal cell is left out: each is a call of the table above."""
     assert set(REFUSED) <= set(EVERY)

@@ -51,7 +51,7 @@ class TestAccounts:
 
     def test_check_a_password(self, alice: Account) -> None:
         """CheckAuthentication knows a login and its password. [ACC-005]"""
-        assert alice.can("CheckAuthentication", Login=alice.email, Password=alice.password)
+        alice.check_authentication(login=alice.email, password=alice.password)
 
 
 class TestCatalogue:
