@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omisim.account import Account
@@ -15,6 +16,7 @@ from omisim.clock import Clock, ManualClock
 from omisim.dump import dumped, loaded
 from omisim.engine import Engine, Mark, first_state
 from omisim.faults import Faults
+from omisim.hint import hint
 from omisim.lineage import Lineage, lineage
 from omisim.looking import Difference, differences, who_can
 from omisim.marketplace import Marketplace
@@ -106,8 +108,10 @@ class Cloud(Engine):
         if not isinstance(name, str) or not name:
             raise ValueError(f"an account needs a name, not {name!r}")
         _one_of("region", region, catalog().regions)
-        for quota in quotas:
+        for quota, limit in quotas.items():
             _one_of("quota", quota, catalog().quotas)
+            if type(limit) is not int or limit < 0:
+                raise ValueError(f"the quota {quota} is a number from 0 up, not {limit!r}")
         return open_account(self._tx("account"), name, region, alias, quotas)
 
     def allow_account_creation(self, name: str) -> None:
@@ -311,6 +315,8 @@ class Cloud(Engine):
 
     def write(self, volume_id: str, path: str, text: str) -> None:
         """Write a file on a volume, as a guest would. Raises ValueError when there is no such volume."""
+        if not isinstance(text, str):
+            raise TypeError(f"a file is a text by its path, not {text!r}")
         with self._lock:
             content = self._content(volume_id)
             files = tuple(sorted((dict(content.files) | {path: text}).items()))
@@ -356,6 +362,30 @@ class Cloud(Engine):
         cloud._begin(settings, clock, state, history)
         cloud._start = clock.now()
         return cloud
+
+    # --- scenarios
+
+    @classmethod
+    def from_scenario(cls, scenario: str | Path, **given: Any) -> Cloud:
+        """Return the cloud that a scenario sets up: a TOML file by its path, or a shipped one by its bare name.
+
+        `given` are arguments of the constructor, which rule over those of the file. The calls that set it up are not in
+        `calls`. Raises ValueError with the line of the file that is wrong.
+        """
+        from omisim.scenario import played  # noqa: PLC0415 - an edge of L6: it reads files
+
+        return played(scenario, given)
+
+    def named(self, name: str) -> str:
+        """Return the id of what a scenario made under this name; "golden/dev/sda1" is behind a device of "golden".
+
+        Raises ValueError, with the names that there are, for any other.
+        """
+        found: str | None = self._state.get("name", name)
+        if found is None:
+            known = self._state.rows("name")
+            raise ValueError(f"nothing is named {name!r}{hint(name, known)}; known: {', '.join(known) or 'nothing'}")
+        return found
 
     # --- doors
 

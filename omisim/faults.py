@@ -5,13 +5,13 @@ They belong to the session: no rollback brings one back, a fork has none, `why_n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from omisim.actions.registry import ACTIONS
 from omisim.errors import ERRORS, ApiError, ErrorKind
+from omisim.hint import hint
 from omisim.ids import token
 from omisim.rules import rule
 
@@ -106,7 +106,7 @@ class Faults:
         Raises ValueError for what is not known, and for a fault that could never happen.
         """
         if action not in ACTIONS:
-            raise ValueError(f"{action!r} is no action that is served{_near(action, ACTIONS)}")
+            raise ValueError(f"{action!r} is no action that is served{hint(action, ACTIONS)}")
         if times is not None and times < 1:
             raise ValueError(f"times is a number of calls from 1 up, not {times!r}")
         if every < 1 or not 0 < probability <= 1 or delay < 0:
@@ -114,7 +114,7 @@ class Faults:
         known = ACTIONS[action].shape.by_api_name
         for name in when or {}:
             if name not in known:
-                raise ValueError(f"{name!r} is no parameter of {action}: it would never happen{_near(name, known)}")
+                raise ValueError(f"{name!r} is no parameter of {action}: it would never happen{hint(name, known)}")
         if drop and (status is not None or error is not None):
             raise ValueError("a dropped connection has no status and no error")
         silent = drop or (delay > 0 and status is None and error is None)
@@ -148,7 +148,7 @@ def _kind(status: int | None, error: str | None) -> ErrorKind:
             raise ValueError(f"status is one of {', '.join(map(str, _BY_STATUS))}; not {status!r}: name the error")
         return ERRORS[_BY_STATUS[status or 503]]
     if error not in ERRORS:
-        raise ValueError(f"{error!r} is no error of the API{_near(error, ERRORS)}")
+        raise ValueError(f"{error!r} is no error of the API{hint(error, ERRORS)}")
     if status not in (None, ERRORS[error].status):
         raise ValueError(f"{error} has the status {ERRORS[error].status}, not {status}")
     return ERRORS[error]
@@ -161,8 +161,3 @@ def _within(wanted: Any, given: Any) -> bool:
     if isinstance(wanted, list | tuple):
         return isinstance(given, list | tuple) and all(any(_within(w, g) for g in given) for w in wanted)
     return bool(wanted == given)
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

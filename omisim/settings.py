@@ -140,7 +140,7 @@ class Durations(MutableMapping[str, float]):
         known = _transients()
         if key not in known:
             raise ValueError(f"{key!r} is no transient state; the known ones: {', '.join(known)}")
-        if not 0 <= seconds < float("inf"):
+        if not isinstance(seconds, float | int) or not 0 <= seconds < float("inf"):
             raise ValueError(f"a duration is a number of seconds from 0 up, not {seconds!r}")
         self._seconds[key] = float(seconds)
 

@@ -32,6 +32,7 @@ ROWS: Mapping[str, type] = {
     "content": Content,
     "counter": int,
     "due": Due,
+    "name": str,  # what a scenario calls a resource → its id
     "origin": Origin,
     "token": ClientToken,
 }
