@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omisim.account import Account
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
+from omisim.calls import Calls, asked_for
 from omisim.catalog import CATALOGS, catalog
 from omisim.clock import Clock, ManualClock
 from omisim.dump import dumped, loaded
@@ -24,7 +25,6 @@ from omisim.model import ENTITIES, Content, Image, Volume
 from omisim.model import Account as AccountRow
 from omisim.official import Images, adopt, retire
 from omisim.opening import open_account
-from omisim.session import CallRecord
 from omisim.settings import Durations, Settings, Value
 from omisim.state import Change
 
@@ -171,10 +171,20 @@ class Cloud(Engine):
 
     # --- calls
 
-    def calls(self, action: str | None = None) -> tuple[CallRecord, ...]:
-        """Return the calls so far, oldest first, or those of one action."""
-        kept = self._session.calls[-self._kept(self._session.call_position, "call_position") :]
-        return tuple(record for record in kept if action in (None, record.action))
+    def calls(
+        self, action: str | None = None, *, account: str | None = None, since: Mark | None = None, **parameters: Any
+    ) -> Calls:
+        """Return the calls so far, oldest first: of one action, of one account, since a mark, with these parameters.
+
+        `parameters` go by the API's names, and each must be among the call's: objects by their keys, lists by their
+        items. `calls(...).one()` is the only such call; where there is none, it tells which came nearest. Raises
+        ValueError for an action or a parameter that there is not.
+        """
+        with self._lock:
+            position = self._session.call_position
+            count = self._kept(position, "call_position") if since is None else position - since.call_position
+            kept = self._session.calls[max(0, len(self._session.calls) - count) :]
+            return asked_for(kept, action, account, parameters)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from omisim.actions.registry import ACTIONS
 from omisim.errors import ERRORS, ApiError, ErrorKind
 from omisim.hint import hint
 from omisim.ids import token
+from omisim.matching import misses
 from omisim.rules import rule
 
 __all__ = ["Dropped", "Fault", "Faults"]
@@ -51,7 +52,7 @@ class Fault:
 
     def befalls(self, seed: str, parameters: Mapping[str, Any]) -> bool:
         """Whether it befalls this call, which is one of its action. Counts it."""
-        if self.when is not None and not _within(self.when, parameters):
+        if self.when is not None and next(misses(self.when, parameters), None):
             return False
         self.met += 1
         if self.met % self.every:
@@ -152,12 +153,3 @@ def _kind(status: int | None, error: str | None) -> ErrorKind:
     if status not in (None, ERRORS[error].status):
         raise ValueError(f"{error} has the status {ERRORS[error].status}, not {status}")
     return ERRORS[error]
-
-
-def _within(wanted: Any, given: Any) -> bool:
-    """Whether a request has what is wanted of it: objects by their keys, lists by their items."""
-    if isinstance(wanted, Mapping):
-        return isinstance(given, Mapping) and all(n in given and _within(v, given[n]) for n, v in wanted.items())
-    if isinstance(wanted, list | tuple):
-        return isinstance(given, list | tuple) and all(any(_within(w, g) for g in given) for w in wanted)
-    return bool(wanted == given)

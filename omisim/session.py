@@ -9,6 +9,7 @@ from typing import Any
 
 from omisim.errors import ApiError
 from omisim.faults import Dropped, Faults
+from omisim.matching import shortly
 
 __all__ = ["CallRecord", "Lockouts", "Session"]
 
@@ -39,6 +40,12 @@ class CallRecord:
             error.request_id = self.request_id
         else:
             self.dropped = True
+
+    def __str__(self) -> str:
+        """Spell the call on a line: what, by whom, with which parameters, and how it was refused."""
+        given = "".join(f" {name}={shortly(value)}" for name, value in self.given.items())
+        failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
+        return f"{self.action} by {self.account or 'nobody'}{given}{failure}"
 
     @property
     def parameters(self) -> dict[str, Any]:

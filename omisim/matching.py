@@ -1,0 +1,34 @@
+"""Whether a request has what is wanted of it, and what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from reprlib import Repr
+from typing import Any
+
+__all__ = ["misses", "shortly"]
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+def misses(wanted: Any, given: Any, path: str = "") -> Iterator[str]:
+    """Yield each way in which a request lacks what is wanted of it: objects by their keys, lists by their items."""
+    if isinstance(wanted, Mapping) and isinstance(given, Mapping):
+        for name, value in wanted.items():
+            below = f"{path}.{name}" if path else name
+            if name in given:
+                yield from misses(value, given[name], below)
+            else:
+                yield f"{below}={shortly(value)} is not given"
+    elif isinstance(wanted, list | tuple) and isinstance(given, list | tuple):
+        for item in wanted:
+            if not any(next(misses(item, other), None) is None for other in given):
+                yield f"{path} has no {shortly(item)}, but {shortly(list(given))}"
+    elif wanted != given:
+        yield f"{path} is {shortly(given)}, not {shortly(wanted)}"
+
+
+def shortly(value: Any) -> str:
+    """Return a value as Python writes it, cut where it is long."""
+    return _SHORT.repr(value)

@@ -1,0 +1,135 @@
+"""Looking for calls in the journal, and what is said of those that were not made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omisim import Account, Cloud
+from omisim.matching import misses
+from omisim.model import Vm
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(name="story")
+def _story(cloud: Cloud, alice: Account, bob: Account, vm: Vm) -> Cloud:
+    """Alice launches, makes `golden` and asks for it twice; bob is refused."""
+    alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+    alice.read_images(filters={"image_names": ["golden"], "states": ["available"]})
+    alice.read_images(filters={"image_names": ["golden"]})
+    assert not bob.can("CreateImage", VmId=vm.vm_id)
+    with pytest.raises(Exception, match="5063"):
+        bob.create_image(vm_id=vm.vm_id, image_name="stolen")
+    return cloud
+
+
+class TestCalls:
+    def test_are_found_by_action_and_account(self, story: Cloud) -> None:
+        """An action and a caller's name choose among them, oldest first."""
+        assert [call.account for call in story.calls("CreateImage")] == ["alice", "bob"]
+        assert [call.error is None for call in story.calls("CreateImage", account="bob")] == [False]
+        assert [call.action for call in story.calls(account="bob")] == ["CreateImage"]
+
+    def test_are_found_by_their_parameters(self, story: Cloud) -> None:
+        """Each parameter asked for must be among the call's: objects by their keys, lists by their items."""
+        assert story.calls("CreateImage", ImageName="golden", NoReboot=True).one().account == "alice"
+        assert len(story.calls("ReadImages", Filters={"ImageNames": ["golden"]})) == 2
+        assert len(story.calls("ReadImages", Filters={"States": ["available"]})) == 1
+
+    def test_are_found_since_a_mark(self, story: Cloud, alice: Account) -> None:
+        """Those before a mark do not count, nor does undoing take those after it away."""
+        mark = story.mark()
+        assert story.calls(since=mark) == ()
+        alice.read_vms()
+        story.rollback(mark)
+        assert [call.action for call in story.calls(since=mark)] == ["ReadVms"]
+
+    def test_are_told_on_a_line(self, story: Cloud, vm: Vm) -> None:
+        """A record's text is the action, the caller, the parameters and the refusal."""
+        first, second = map(str, story.calls("CreateImage"))
+        assert first == f"CreateImage by alice VmId='{vm.vm_id}' ImageName='golden' NoReboot=True"
+        assert second.startswith(f"CreateImage by bob VmId='{vm.vm_id}' ImageName='stolen' → 400 5063 InvalidResource")
+
+    def test_that_are_several_are_not_one(self, story: Cloud) -> None:
+        """`one` of two calls fails with both."""
+        with pytest.raises(
+            AssertionError, match=r"^2 calls of CreateImage, not one\n  Create.* by alice .*\n  Create.* by bob"
+        ):
+            story.calls("CreateImage").one()
+
+
+class TestNearMisses:
+    def test_say_parameter_by_parameter_what_differs(self, story: Cloud) -> None:
+        """The nearest call comes first, with what it lacks and what differs."""
+        with pytest.raises(AssertionError) as missed:
+            story.calls("CreateImage", account="alice", ImageName="goldn", NoReboot=True, Description="new").one()
+        lines = str(missed.value).splitlines()
+        assert lines[0] == "no calls of CreateImage by alice ImageName='goldn' NoReboot=True Description='new', not one"
+        assert lines[1].startswith("  near it by alice at 2026-01-01T00:00:00.")
+        assert lines[1].endswith(": ImageName is 'golden', not 'goldn'; Description='new' is not given")
+        assert "near it by bob at " in lines[2]
+        assert "it is not by alice" in lines[2]
+
+    def test_go_down_into_objects_and_lists(self, story: Cloud) -> None:
+        """A difference is named by its path."""
+        with pytest.raises(AssertionError, match=r"Filters.ImageNames has no 'silver', but \['golden'\]"):
+            story.calls("ReadImages", Filters={"ImageNames": ["golden", "silver"]}).one()
+
+    def test_of_an_action_that_was_not_called_say_what_was(self, story: Cloud) -> None:
+        """Without a call of the action, those that were made are counted."""
+        with pytest.raises(AssertionError, match=r"called were ReadImages 3x, CreateVms 1x, CreateImage 2x$"):
+            story.calls("DeleteImage").one()
+        with pytest.raises(AssertionError, match=r"called were none$"):
+            Cloud().calls("DeleteImage").one()
+
+    def test_are_what_an_assertion_shows(self, pytester: pytest.Pytester) -> None:
+        """A bare assertion on calls that were not made fails with the nearest."""
+        pytester.makepyfile(
+            """
+            def test_it(omi_cloud, omi_account):
+                omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+                assert omi_cloud.calls("CreateVolume", Size=2)
+            """
+        )
+        result = pytester.runpytest_inprocess("-p", "no:xdist", "-p", "no:cacheprovider")
+        result.stdout.fnmatch_lines(["*assert no call of CreateVolume Size=2; near it by alice at *: Size is 1, not 2"])
+
+    @pytest.mark.parametrize(
+        ("action", "parameters", "message"),
+        [
+            ("CreateVm", {}, r"'CreateVm' is no action of the API; did you mean CreateVms\?"),
+            ("CreateVms", {"ImageID": 1}, r"'ImageID' is no parameter of CreateVms; did you mean ImageId\?"),
+            ("CreateVms", {"image_id": 1}, r"'image_id' is no parameter of CreateVms; did you mean ImageId\?"),
+            (None, {"ImageId": 1}, "name the action that has the parameters ImageId"),
+        ],
+    )
+    def test_are_not_of_typing_mistakes(self, cloud: Cloud, action: str | None, parameters: Any, message: str) -> None:
+        """An unknown action or parameter is refused with a suggestion: no such call could ever be made."""
+        with pytest.raises(ValueError, match=message):
+            cloud.calls(action, **parameters)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from("ab"),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from("xyz"), below, max_size=3),
+    max_leaves=8,
+)
+
+
+class TestMisses:
+    @given(JSON)
+    def test_of_a_value_in_itself_are_none(self, value: Any) -> None:
+        """What is given has everything that is given."""
+        assert list(misses(value, value)) == []
+
+    @given(st.dictionaries(st.sampled_from("xyz"), JSON, max_size=3), st.data())
+    def test_name_the_key_that_differs(self, value: dict[str, Any], data: st.DataObject) -> None:
+        """A parameter changed is one miss, and it is named."""
+        name = data.draw(st.sampled_from("xyz"))
+        missing = list(misses(value | {name: "other"}, value))
+        assert len(missing) == 1
+        assert missing[0].startswith(name)
