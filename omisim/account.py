@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 from omisim.actions import (
     access_keys,
     accounts,
+    api_logs,
     catalogue,
     exports,
     image_access,
     images,
     keypairs,
+    price_lists,
     product_types,
     quotas,
     snapshots,
@@ -78,6 +80,15 @@ class Account:
     read_regions = Typed(catalogue.read_regions)
     read_subregions = Typed(catalogue.read_subregions)
     read_vm_types = Typed(catalogue.read_vm_types)
+    read_flexible_gpu_catalog = Typed(catalogue.read_flexible_gpu_catalog)
+    read_locations = Typed(catalogue.read_locations)
+    read_public_ip_ranges = Typed(catalogue.read_public_ip_ranges)
+    read_net_access_point_services = Typed(catalogue.read_net_access_point_services)
+    read_catalog = Typed(price_lists.read_catalog)
+    read_public_catalog = Typed(price_lists.read_public_catalog)
+    read_catalogs = Typed(price_lists.read_catalogs)
+    read_unit_price = Typed(price_lists.read_unit_price)
+    read_api_logs = Typed(api_logs.read_api_logs)
     create_product_type = Typed(product_types.create_product_type)
     read_product_types = Typed(product_types.read_product_types)
     delete_product_type = Typed(product_types.delete_product_type)

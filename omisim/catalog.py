@@ -20,10 +20,13 @@ from omisim.model import (
     BlockDeviceMappingImage,
     BsuToCreate,
     Entity,
+    FlexibleGpuCatalog,
     Image,
     ImageState,
+    Location,
     PermissionsOnResource,
     ProductType,
+    Service,
     Snapshot,
     SnapshotState,
     VmType,
@@ -56,6 +59,16 @@ class Catalog:
     quotas: Mapping[str, Mapping[str, Any]]
     images: tuple[Mapping[str, Any], ...]
     marketplace: tuple[Mapping[str, Any], ...]
+    locations: tuple[Location, ...]
+    flexible_gpus: tuple[FlexibleGpuCatalog, ...]
+    public_ip_ranges: tuple[str, ...]
+    _services: Mapping[str, list[str]]
+
+    def services(self, region: str) -> Iterator[Service]:
+        """Yield the services of a Region that Net access points can lead to."""
+        for name, ranges in self._services.items():
+            service_id = f"pl-{token(SEED, region, name, 'service')[:8]}"
+            yield Service(ip_ranges=tuple(ranges), service_id=service_id, service_name=f"com.outscale.{region}.{name}")
 
     @property
     def marketplace_codes(self) -> frozenset[str]:
@@ -93,6 +106,13 @@ def catalog() -> Catalog:
         quotas=data["quotas"],
         images=tuple(data["image"]),
         marketplace=tuple(data["marketplace_image"]),
+        locations=tuple(Location(code=code, name=name) for code, name in data["locations"].items()),
+        flexible_gpus=tuple(
+            FlexibleGpuCatalog(generations=tuple(row[0]), max_cpu=row[1], max_ram=row[2], model_name=name, v_ram=row[3])
+            for name, row in data["flexible_gpus"].items()
+        ),
+        public_ip_ranges=tuple(data["public_ip_ranges"]["all"]),
+        _services=data["services"],
     )
 
 

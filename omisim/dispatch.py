@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,12 +77,16 @@ def dispatch(
     given: Mapping[str, Any],
     *,
     wire: bool,
+    log: Sequence[Any] = (),
 ) -> Answer:
-    """Run one call: everything it writes is committed, or nothing is. Raises ApiError when it is refused."""
+    """Run one call: everything it writes is committed, or nothing is. Raises ApiError when it is refused.
+
+    `log` is what ReadApiLogs reads: the records of the calls so far.
+    """
     position = state.position
     number = (state.get("counter", "calls") or 0) + 1
     tx = Tx(state, settings, EFFECTS, clock.now(), f"{action.name}#{number}")
-    call = Call(action.name, account, region, tx)
+    call = Call(action.name, account, region, tx, log=log)
     try:
         answer = _run(call, action, given, wire=wire)
     except ApiError as error:

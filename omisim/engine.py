@@ -28,6 +28,8 @@ from omisim.transitions import Transitions
 
 __all__ = ["Engine", "Mark", "first_state"]
 
+_NO_HEADERS: Mapping[str, str] = {}
+
 
 class Mark:
     """A point of a cloud's history to roll back to, as often as wanted."""
@@ -57,30 +59,43 @@ class Engine:
 
     # --- one call
 
-    def _perform(self, name: str, account_id: str | None, region: str, given: dict[str, Any], *, wire: bool) -> Answer:
+    def _perform(
+        self,
+        name: str,
+        account_id: str | None,
+        region: str,
+        given: dict[str, Any],
+        *,
+        wire: bool,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Answer:
         """Run one call from any door, and note it in the journal of calls."""
         with self._lock:
             request_id = self._next_request_id()
             now = self._transitions.apply_due()
             account = self._row_of(account_id)
             parameters = given if wire else api_names(given)
-            record = CallRecord(name, account.name if account else "", parameters, now, request_id)
+            record = CallRecord(name, account.name if account else "", parameters, now, request_id, headers)
             self._session.calls.append(record)
             position = self._state.position
             try:
                 action = action_named(name)
                 fault = self._befalling(name, parameters)
+                record.took = int(fault.delay * 1e6) if fault is not None else 0
                 if fault is not None and not fault.after_effect and (failure := fault.failure()):
                     raise failure
                 if self._settings.unknown_images:
                     self._adopt_named(action.name, region, given)
-                answer = dispatch(self._state, self._settings, self._clock, action, account, region, given, wire=wire)
+                log = self._session.calls
+                answer = dispatch(
+                    self._state, self._settings, self._clock, action, account, region, given, wire=wire, log=log
+                )
             except (ApiError, Dropped) as error:
                 self._state.undo_to(position)
                 record.failed(error)
                 _tell(record)
                 raise
-            record.warnings = answer.warnings
+            record.warnings, record.status = answer.warnings, 200
             self._session.warnings.extend(answer.warnings)
             if self._state.position != position and self._settings.timing == "eager":
                 self._transitions.run_transients()
@@ -120,12 +135,13 @@ class Engine:
             finally:
                 self._state.undo_to(position)
 
-    def _note_refused(self, name: str, account_id: str | None, error: ApiError) -> None:
+    def _note_refused(self, name: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
         """Note a call that a door refused before it came to its parameters."""
         with self._lock:
-            error.request_id = self._next_request_id()
             row = self._row_of(account_id)
-            record = CallRecord(name, row.name if row else "", {}, self._clock.now(), error.request_id, error)
+            request_id = self._next_request_id()
+            record = CallRecord(name, row.name if row else "", {}, self._clock.now(), request_id, headers)
+            record.failed(error)
             self._session.calls.append(record)
             _tell(record)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,8 @@ class CallRecord:
     """One call as the cloud got it.
 
     `parameters` (a copy) carry the API's names, whatever the door; `error` is what it was refused with, or None;
-    `account` is the caller's name, "" for a call that nobody signed.
+    `account` is the caller's name, "" for a call that nobody signed. `status` is the HTTP status of the answer, 0 as
+    long as there is none.
     """
 
     action: str
@@ -29,17 +31,21 @@ class CallRecord:
     given: dict[str, Any] = field(repr=False)
     at: dt.datetime
     request_id: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # none for a call that Python made
     error: ApiError | None = None
     warnings: tuple[str, ...] = ()
     dropped: bool = False  # a fault dropped the connection: the client got no answer
+    status: int = 0
+    size: int | None = None  # bytes of the answer's body, where there was one
+    took: int = 0  # microseconds of the cloud's time, which a fault may let pass
 
     def failed(self, error: ApiError | Dropped) -> None:
         """Note how it failed, and tell the refusal which request it answers."""
         if isinstance(error, ApiError):
-            self.error = error
+            self.error, self.status = error, error.status
             error.request_id = self.request_id
         else:
-            self.dropped = True
+            self.dropped, self.status = True, 0
 
     def __str__(self) -> str:
         """Spell the call on a line: what, by whom, with which parameters, and how it was refused."""
@@ -91,6 +97,13 @@ class Session:
     def call_position(self) -> int:
         """The number of the next call."""
         return self.calls_trimmed + len(self.calls)
+
+    def answered(self, request_id: str, size: int) -> None:
+        """Note how long the answer to a request was."""
+        for record in reversed(self.calls):
+            if record.request_id == request_id:
+                record.size = size
+                return
 
     def trim_calls(self, position: int) -> None:
         """Forget the calls before this position."""

@@ -125,6 +125,8 @@ class TestAnswers:
         alice.stop_vms(vm_ids=[vm.vm_id])
         alice.start_vms(vm_ids=[vm.vm_id])
         needed = {name: {"VmId": vm.vm_id} for name in ("ReadConsoleOutput", "ReadAdminPassword")}
+        price = alice.read_catalog().entries[0]
+        needed["ReadUnitPrice"] = {"Operation": price.operation, "Service": price.service, "Type": price.type}
         for name in (name for name in ACTIONS if name.startswith("Read")):
             body = alice.call(name, **needed.get(name, {}))
             assert faults(body, schema(f"{name}Response"), name) == []

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sign import signed
 
 from omisim import Account, Cloud
+from omisim.actions.registry import ACTIONS
 from omisim.wire.http import Request, Response
 from omisim.wire.oapi import handle
 
@@ -193,7 +194,7 @@ class TestModes:
 
 
 class TestOpenActions:
-    @pytest.mark.parametrize("action", ["ReadRegions", "ReadVmTypes", "ReadProductTypes"])
+    @pytest.mark.parametrize("action", [action.name for action in ACTIONS.values() if action.open])
     def test_need_no_credentials(self, cloud: Cloud, action: str) -> None:
         """Some reads are open to everybody, even with a wrong login. [AUTH-011]"""
         request = Request("POST", "api.eu-west-2.outscale.com", f"/api/v1/{action}", {"authorization": "Basic YTpi"})

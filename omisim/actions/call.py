@@ -31,12 +31,22 @@ class Call:
     in a call, and collects when somebody asks `why_not`. Nothing is written once a check has failed.
     """
 
-    def __init__(self, action: str, account: Account | None, region: str, tx: Tx, *, collect: bool = False) -> None:
+    def __init__(
+        self,
+        action: str,
+        account: Account | None,
+        region: str,
+        tx: Tx,
+        *,
+        log: Sequence[Any] = (),
+        collect: bool = False,
+    ) -> None:
         self.action = action
         self.region = region
         self.tx = tx
         self.state: State = tx.state
         self.now: dt.datetime = tx.at
+        self.log = log  # the session's records of calls, a layer above; this call's own is the last
         self.refusals: list[ApiError] = []
         self.warnings: list[str] = []
         self._account = account
@@ -65,6 +75,10 @@ class Call:
         if not ok:
             self.report(refuse(rule, **facts))
         return bool(ok)
+
+    def check_range(self, start: dt.datetime | None, end: dt.datetime | None) -> None:
+        """Refuse a range of dates that ends before it begins."""
+        self.check(not (start and end and start > end), "FLT-009", start=start, end=end)
 
     def report(self, error: Exception) -> None:
         """Raise the refusal, or collect it."""

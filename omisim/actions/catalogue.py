@@ -1,12 +1,12 @@
-"""Reads that are the same for everybody: Regions, Subregions, VM types (domain 7)."""
+"""Reads that are the same for everybody: Regions, Subregions, VM types, and what else the platform lists (domain 7)."""
 
 from __future__ import annotations
 
 from omisim.actions.call import Call, parsed
 from omisim.actions.registry import action
 from omisim.catalog import catalog
-from omisim.filters import FiltersSubregion, FiltersVmType, matching
-from omisim.model import OrDict, Region, Subregion, VmType
+from omisim.filters import FiltersService, FiltersSubregion, FiltersVmType, matching
+from omisim.model import FlexibleGpuCatalog, Location, OrDict, Region, Service, Subregion, VmType
 
 
 @action("ReadRegions", "Regions", open=True)
@@ -30,3 +30,27 @@ def read_subregions(call: Call, *, filters: OrDict[FiltersSubregion] | None = No
 def read_vm_types(call: Call, *, filters: OrDict[FiltersVmType] | None = None) -> tuple[VmType, ...]:
     """List the predefined VM types; any TINA type can be asked for beside them (VMT-009)."""
     return matching(catalog().vm_types.values(), parsed(filters))
+
+
+@action("ReadFlexibleGpuCatalog", "FlexibleGpuCatalog", open=True)
+def read_flexible_gpu_catalog(call: Call) -> tuple[FlexibleGpuCatalog, ...]:
+    """List the models of GPU (CAT-011)."""
+    return catalog().flexible_gpus
+
+
+@action("ReadLocations", "Locations", paged=True, open=True)
+def read_locations(call: Call) -> tuple[Location, ...]:
+    """List the places where a DirectLink can begin (CAT-011)."""
+    return catalog().locations
+
+
+@action("ReadPublicIpRanges", "PublicIps", paged=True, open=True)
+def read_public_ip_ranges(call: Call) -> tuple[str, ...]:
+    """List the ranges of public addresses, in CIDR notation (CAT-011)."""
+    return catalog().public_ip_ranges
+
+
+@action("ReadNetAccessPointServices", "Services", paged=True, open=True)
+def read_net_access_point_services(call: Call, *, filters: OrDict[FiltersService] | None = None) -> tuple[Service, ...]:
+    """List the services of the Region that a Net access point can lead to (CAT-011)."""
+    return matching(catalog().services(call.region), parsed(filters))

@@ -150,7 +150,7 @@ def read_snapshots(call: Call, *, filters: OrDict[FiltersSnapshot] | None = None
     """List the snapshots that are the caller's, shared to it or public, in creation order (SNP-021)."""
     wanted = parsed(filters) or FiltersSnapshot()
     start, end = wanted.from_creation_date, wanted.to_creation_date
-    call.check(not (start and end and start > end), "FLT-009", start=start, end=end)
+    call.check_range(start, end)
     seen = (s for s in call.rows(Snapshot, wanted.snapshot_ids) if visible(call, s))
     return matching((_view(call, snapshot) for snapshot in seen), wanted)
 

@@ -57,8 +57,10 @@ def read_vms_stop_history(
     """List when and why the caller's VMs stopped, the oldest stop first, as long as the VMs are read (VM-052)."""
     if call.switch("spec_version") == "1.40":
         raise refuse("REQ-002", action=call.action)
+    wanted = parsed(filters) or FiltersVmsStopHistory()
+    call.check_range(wanted.stop_date_after, wanted.stop_date_before)
     stops = (stop for vm in call.rows(Vm) if call.owns(vm) for stop in vm.stops)
-    return matching(sorted(stops, key=lambda stop: stop.stop_date), parsed(filters))
+    return matching(sorted(stops, key=lambda stop: stop.stop_date), wanted)
 
 
 def boot_password(tx: Tx, vm: Vm) -> str | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from omisim.filters.accounts import (
     FiltersAccessKeys,
+    FiltersApiLog,
+    FiltersCatalogs,
     FiltersKeypair,
     FiltersProductType,
     FiltersQuota,
+    FiltersService,
     FiltersSubregion,
     FiltersTag,
 )
@@ -23,12 +26,15 @@ from omisim.filters.vms import FiltersVm, FiltersVmsState, FiltersVmsStopHistory
 
 __all__ = [
     "FiltersAccessKeys",
+    "FiltersApiLog",
+    "FiltersCatalogs",
     "FiltersImage",
     "FiltersKeypair",
     "FiltersProductType",
     "FiltersQuota",
     "FiltersReadImageExportTask",
     "FiltersReadVolumeUpdateTask",
+    "FiltersService",
     "FiltersSnapshot",
     "FiltersSnapshotExportTask",
     "FiltersSubregion",

@@ -1,16 +1,20 @@
-"""Filters of the reads of what an account has beside its disks and VMs, and of the catalogue."""
+"""Filters of the reads of what an account has beside its disks and VMs, of the catalogue and of the logs."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
-from omisim.filters.declaring import Strings, by_tag, by_tag_key, by_tag_value, of, wild
+from omisim.filters.declaring import Integers, Strings, bound, by_tag, by_tag_key, by_tag_value, of, wild
 
 __all__ = [
     "FiltersAccessKeys",
+    "FiltersApiLog",
+    "FiltersCatalogs",
     "FiltersKeypair",
     "FiltersProductType",
     "FiltersQuota",
+    "FiltersService",
     "FiltersSubregion",
     "FiltersTag",
 ]
@@ -71,3 +75,35 @@ class FiltersQuota:
     quota_names: Strings = of(lambda q: q.name)
     quota_types: Strings = of(lambda _: "global")
     short_descriptions: Strings = of(lambda q: q.short_description)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FiltersCatalogs:
+    """Filters of ReadCatalogs: the price lists of a time; only the current one, or past ones too."""
+
+    current_catalog_only: bool | None = of(lambda c: (False, c.state == "CURRENT"))
+    from_date: dt.datetime | None = bound(lambda c, date: c.to_date is None or c.to_date >= date)
+    to_date: dt.datetime | None = bound(lambda c, date: c.from_date <= date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FiltersService:
+    """Filters of ReadNetAccessPointServices."""
+
+    service_ids: Strings = of(lambda s: s.service_id)
+    service_names: Strings = of(lambda s: s.service_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FiltersApiLog:
+    """Filters of ReadApiLogs."""
+
+    query_access_keys: Strings = of(lambda log: log.query_access_key)
+    query_api_names: Strings = of(lambda log: log.query_api_name)
+    query_call_names: Strings = of(lambda log: log.query_call_name)
+    query_date_after: dt.datetime | None = bound(lambda log, date: log.query_date >= date)
+    query_date_before: dt.datetime | None = bound(lambda log, date: log.query_date <= date)
+    query_ip_addresses: Strings = of(lambda log: log.query_ip_address)
+    query_user_agents: Strings = of(lambda log: log.query_user_agent)
+    request_ids: Strings = of(lambda log: log.request_id)
+    response_status_codes: Integers = of(lambda log: log.response_status_code)

@@ -35,6 +35,17 @@ from omisim.model.base import (
     VolumeState,
     internal,
 )
+from omisim.model.catalogues import (
+    Catalog,
+    CatalogEntry,
+    Catalogs,
+    FlexibleGpuCatalog,
+    Location,
+    Log,
+    Service,
+    UnitPriceEntry,
+    With,
+)
 from omisim.model.disks import (
     Image,
     Snapshot,
@@ -83,19 +94,19 @@ from omisim.model.storage import (
 from omisim.model.vms import AdminPassword, ConsoleOutput, Vm, VmsStopHistory, VmStateChange, VmStates
 
 __all__ = [
-    "ANY", "ENTITIES", "AccessKey", "AccessKeySecretKey", "Account", "AccountId", "ActionsOnNextBoot", "AdminPassword",
-    "BlockDeviceMappingCreated", "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation",
-    "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "ClientToken",
-    "ConsoleOutput", "Content", "Due", "Entity", "ExportState", "Grant", "Image", "ImageExportTask", "ImageState",
-    "Keypair", "KeypairCreated",
-    "LinkState", "LinkedVolume", "MarketplaceProduct", "NicForVmCreation", "NicId", "OrDict", "Origin", "OsuApiKey",
+    "ANY", "ENTITIES", "AccessKey", "AccessKeySecretKey", "Account", "AccountId", "ActionsOnNextBoot",
+    "AdminPassword", "BlockDeviceMappingCreated", "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation",
+    "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "Catalog", "CatalogEntry",
+    "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "Entity", "ExportState", "FlexibleGpuCatalog",
+    "Grant", "Image", "ImageExportTask", "ImageState", "Keypair", "KeypairCreated", "LinkState", "LinkedVolume",
+    "Location", "Log", "MarketplaceProduct", "NicForVmCreation", "NicId", "OrDict", "Origin", "OsuApiKey",
     "OsuExportImageExportTask", "OsuExportSnapshotExportTask", "OsuExportToCreate", "PermissionsOnResource",
     "PermissionsOnResourceCreation", "PermissionsToChange", "Placement", "PrivateIpLight", "ProductType",
-    "ProductVersion", "Quota", "QuotaTypes", "Region", "ResourceTag", "SecurityGroupLight",
-    "ShutdownBehaviorConfiguration", "Snapshot", "SnapshotExportTask", "SnapshotId", "SnapshotState",
-    "StateComment", "StoredObject", "SubnetId", "Subregion", "Tag", "UpdateState", "Upload", "UploadPart", "Vm",
+    "ProductVersion", "Quota", "QuotaTypes", "Region", "ResourceTag", "SecurityGroupLight", "Service",
+    "ShutdownBehaviorConfiguration", "Snapshot", "SnapshotExportTask", "SnapshotId", "SnapshotState", "StateComment",
+    "StoredObject", "SubnetId", "Subregion", "Tag", "UnitPriceEntry", "UpdateState", "Upload", "UploadPart", "Vm",
     "VmState", "VmStateChange", "VmStates", "VmType", "VmsStopHistory", "Volume", "VolumeId", "VolumeLink",
-    "VolumeState", "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "internal",
+    "VolumeState", "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "With", "internal",
 ]  # fmt: skip
 
 ENTITIES: tuple[type[Entity], ...] = (

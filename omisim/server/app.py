@@ -107,6 +107,7 @@ def _request(environ: Mapping[str, Any]) -> Request:
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):
             headers[name.replace("_", "-").lower()] = environ[name]
+    headers.setdefault("x-forwarded-for", environ.get("REMOTE_ADDR", ""))  # as the front of the API does it
     target = str(environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/"))
     if "://" in target.partition("?")[0]:  # a client that speaks to it as to a proxy
         target = "/" + target.partition("://")[2].partition("/")[2]

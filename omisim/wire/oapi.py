@@ -73,13 +73,18 @@ def handle(cloud: Cloud, request: Request, host_time: dt.datetime) -> Response:
         action_named(name)
         if request.method != "POST":
             raise refuse("REQ-002", action=f"{request.method} {request.path}")
-        answer = cloud._perform(name, account_id, region or DEFAULT_REGION, _parameters(request), wire=True)
+        given = _parameters(request)
+        answer = cloud._perform(name, account_id, region or DEFAULT_REGION, given, wire=True, headers=request.headers)
     except ApiError as error:
         if not error.request_id:
-            cloud._note_refused(name, account_id, error)
-        return _refusal(error)
+            cloud._note_refused(name, account_id, error, request.headers)
+        response = _refusal(error)
+        cloud._session.answered(error.request_id, len(response.body))
+        return response
     headers = _HEADERS | {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else _HEADERS
-    return Response(200, answer.text().encode(), headers)
+    body = answer.text().encode()
+    cloud._session.answered(answer.request_id, len(body))
+    return Response(200, body, headers)
 
 
 @lru_cache(maxsize=1024)

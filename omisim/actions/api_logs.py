@@ -1,0 +1,71 @@
+"""The log of an account's calls (domain 7.3): the session's journal, as the API shows it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from dataclasses import fields, replace
+from typing import Any
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.registry import action
+from omisim.filters import FiltersApiLog, matching
+from omisim.model import Log, OrDict, With
+
+WINDOW, RETENTION = dt.timedelta(hours=48), dt.timedelta(days=32)
+HERE = "127.0.0.1"
+_KEY = re.compile(r"Credential=([^/,\s]+)/")
+
+
+@action("ReadApiLogs", "Logs", paged=True)
+def read_api_logs(
+    call: Call, *, filters: OrDict[FiltersApiLog] | None = None, with_: OrDict[With] | None = None
+) -> tuple[Log, ...]:
+    """List the caller's calls of the last 48 hours, or of a time within 32 days, the oldest first (CAT-010).
+
+    A call that has not been answered is not listed: not this one, nor one whose connection was dropped. No rollback
+    undoes the log; a fork begins a new one. `with_` says which fields are wanted.
+    """
+    wanted = _window(parsed(filters) or FiltersApiLog(), call.now)
+    call.check_range(wanted.query_date_after, wanted.query_date_before)
+    oldest = call.now - RETENTION
+    own = (r for r in call.log if r.account == call.account.name and r.status and r.at >= oldest)
+    logs = matching((_log(call, record) for record in own), wanted)
+    shown = parsed(with_)
+    hidden = {} if shown is None else {f.name: None for f in fields(shown) if not getattr(shown, f.name)}
+    return tuple(replace(log, **hidden) for log in logs) if hidden else logs
+
+
+def _window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
+    """Fill in the ends of the window that were not given."""
+    after, before = wanted.query_date_after, wanted.query_date_before
+    if before is None:
+        before = now if after is None else after + WINDOW
+    return replace(wanted, query_date_after=before - WINDOW if after is None else after, query_date_before=before)
+
+
+def _log(call: Call, record: Any) -> Log:
+    """Return the entry of a call. One that Python made has no headers, and no access key."""
+    payload = json.dumps(record.given, default=str)
+    key = _KEY.search(record.headers.get("authorization", ""))
+    shown = {name: "*****" if name == "authorization" else value for name, value in record.headers.items()}
+    raw = "\n".join(f"{name.title()}: {value}" for name, value in shown.items())
+    return Log(
+        account_id=call.account.account_id,
+        call_duration=record.took,
+        query_access_key=key[1] if key else None,
+        query_api_name="oapi",
+        query_api_version=str(call.switch("spec_version")),
+        query_call_name=record.action,
+        query_date=record.at,
+        query_header_raw=raw,
+        query_header_size=len(raw.encode()),
+        query_ip_address=record.headers.get("x-forwarded-for", HERE),
+        query_payload_raw=payload,
+        query_payload_size=len(payload.encode()),
+        query_user_agent=record.headers.get("user-agent"),
+        request_id=record.request_id,
+        response_size=record.size,
+        response_status_code=record.status,
+    )
