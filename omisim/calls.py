@@ -28,6 +28,7 @@ class Calls(tuple[CallRecord, ...]):  # noqa: SLOT001 - a tuple has no room for 
 
     def one(self) -> CallRecord:
         """Return the only call. Raises AssertionError for none, with the nearest, and for several, with all."""
+        __tracebackhide__ = True  # pytest shows the test's line, not this one
         if len(self) == 1:
             return self[0]
         told = map(str, self) if self else self.near

@@ -1,0 +1,188 @@
+"""What tests want to be true of a cloud when the code under test is done. Each raises AssertionError that explains.
+
+All take the cloud. `account` (a name) and `since` (a mark of `cloud.mark()`) let them look at what is that account's or
+newer than that, alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from omisim.cloud import Cloud
+from omisim.engine import Mark, first_state
+from omisim.hint import hint
+from omisim.model import Account, Entity, ExportState
+from omisim.plain import iso
+
+__all__ = [
+    "called_in_order", "deleted_in_order", "no_warnings", "not_called", "nothing_left", "nothing_public",
+    "nothing_refused", "tagged",
+]  # fmt: skip
+
+__tracebackhide__ = True  # pytest shows the test's line, not ours
+
+# kind → what one is called, and the action that ends it: in the order in which they can be deleted
+_LEFT: Final[Mapping[str, tuple[str, str]]] = {
+    "image_export": ("export of an OMI", "DeleteExportTask"),
+    "snapshot_export": ("export of a snapshot", "DeleteExportTask"),
+    "vm": ("VM", "DeleteVms"),
+    "image": ("OMI", "DeleteImage"),
+    "snapshot": ("snapshot", "DeleteSnapshot"),
+    "volume": ("volume", "DeleteVolume"),
+    "keypair": ("keypair", "DeleteKeypair"),
+    "access_key": ("access key", "DeleteAccessKey"),
+    "product_type": ("product type", "DeleteProductType"),
+    "upload": ("multipart upload", "oos.abort_multipart_upload"),
+    "object": ("object", "oos.delete_object"),
+    "bucket": ("bucket", "oos.delete_bucket"),
+}
+_PERMISSIONS: Final = {"image": "permissions_to_launch", "snapshot": "permissions_to_create_volume"}
+_TAGGED: Final = ("image", "snapshot", "vm", "volume")
+_ON_ITS_WAY: Final = ("terminated", "shutting-down", "deleting")
+_OVER: Final = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
+
+
+# --- what is there
+
+
+def nothing_left(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
+    """Nothing is left that somebody would have to delete; what is on its way out, and finished exports, do not count.
+
+    Else lists what is left, in the order in which it can be deleted. An account's first access key is no remnant.
+    """
+    first = {cloud.account(row.name).access_key for row in _accounts(cloud, account)}
+    left = [
+        f"{_said(cloud, row)}: {end}"
+        for kind, (_, end) in _LEFT.items()
+        for row in _rows(cloud, kind, account, since)
+        if row.id not in first and not (kind.endswith("_export") and row.state in _OVER)
+    ]
+    _none("left behind, to be deleted in this order", left)
+
+
+def nothing_public(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
+    """No OMI and no snapshot is open to everybody in its Region (`since`: was opened since). Else lists them."""
+    found = []
+    for row in (row for kind in _PERMISSIONS for row in _rows(cloud, kind, account, None) if _public(row)):
+        opening = [change for change in cloud.timeline(row.id) if _public(change.after) and not _public(change.before)]
+        if since is None or (opening and opening[-1].seq >= since.position):
+            how = f", since {opening[-1].cause} at {iso(opening[-1].at)}" if opening else ""
+            found.append(f"{_said(cloud, row)}{how}")
+    _none("open to everybody in the Region", found)
+
+
+def tagged(
+    cloud: Cloud,
+    *keys: str,
+    kinds: Iterable[str] = _TAGGED,
+    account: str | None = None,
+    since: Mark | None = None,
+) -> None:
+    """Every resource of these kinds has a tag of each of these keys. Else lists those that have not.
+
+    By default OMIs, snapshots, VMs and volumes: also the volumes of a VM and the snapshots of an OMI. Raises ValueError
+    for a kind that has no tags.
+    """
+    found = []
+    for kind in kinds:
+        if kind not in (*_TAGGED, "keypair", "image_export", "snapshot_export"):
+            raise ValueError(f"{kind!r} is no kind that has tags{hint(kind, _TAGGED)}")
+        for row in _rows(cloud, kind, account, since):
+            missing = sorted(set(keys) - {tag.key for tag in row.tags})
+            if missing:
+                found.append(f"{_said(cloud, row)}: no {', '.join(missing)}")
+    _none("not tagged", found)
+
+
+# --- what was done
+
+
+def deleted_in_order(cloud: Cloud, *resource_ids: str) -> None:
+    """All these were deleted, each after the one before it: an OMI before its snapshots, for example."""
+    last, before = -1, ""
+    for resource_id in resource_ids:
+        ends = [change.seq for change in cloud.timeline(resource_id) if _state(change.after) in (None, *_ON_ITS_WAY)]
+        if not ends:
+            raise AssertionError(f"{resource_id} was not deleted{f', {before} was' if before else ''}")
+        if ends[0] < last:
+            raise AssertionError(f"{resource_id} was deleted before {before}, not after it")
+        last, before = ends[0], resource_id
+
+
+def called_in_order(cloud: Cloud, *actions: str, account: str | None = None, since: Mark | None = None) -> None:
+    """Calls of these actions succeeded in this order, whatever was called between them."""
+    for action in actions:
+        cloud.calls(action)  # an unknown one is refused
+    made = [call for call in cloud.calls(account=account, since=since) if call.error is None and not call.dropped]
+    later = iter(made)
+    for number, action in enumerate(actions):
+        if not any(call.action == action for call in later):
+            after = f" after {', '.join(actions[:number])}" if number else ""
+            said = ", ".join(call.action for call in made) or "no calls"
+            raise AssertionError(f"{action} was not called with success{after}; what succeeded: {said}")
+
+
+def not_called(
+    cloud: Cloud, action: str, *, account: str | None = None, since: Mark | None = None, **parameters: Any
+) -> None:
+    """No call of an action was made, with these parameters, or at all; see `cloud.calls`. Else lists them."""
+    calls = cloud.calls(action, account=account, since=since, **parameters)
+    _none(f"calls of {calls.asked}", map(str, calls))
+
+
+def nothing_refused(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
+    """No call was refused, nor its connection dropped. Else lists them, with the rules."""
+    calls = cloud.calls(account=account, since=since)
+    _none("refused calls", [str(call) for call in calls if call.error is not None or call.dropped])
+
+
+def no_warnings(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
+    """No call was allowed and yet probably not meant, as when a licence is dropped. Else lists them."""
+    calls = cloud.calls(account=account, since=since)
+    _none("warnings", [f"{text} ({call})" for call in calls for text in call.warnings])
+
+
+# --- in words
+
+
+def _accounts(cloud: Cloud, name: str | None) -> Iterator[Account]:
+    """Yield the accounts that tests made, or the one of this name."""
+    rows = [
+        row for row in cloud._state.rows("account").values() if first_state().get("account", row.account_id) is None
+    ]
+    names = [row.name for row in rows]
+    if name is not None and name not in names:
+        raise ValueError(f"there is no account {name!r}{hint(name, names)}; known: {', '.join(names) or 'none'}")
+    return (row for row in rows if name in (None, row.name))
+
+
+def _rows(cloud: Cloud, kind: str, account: str | None, since: Mark | None) -> Iterator[Any]:
+    """Yield what is there of a kind, and not on its way out."""
+    owners = {row.account_id for row in _accounts(cloud, account)}
+    for row_id, row in cloud._state.rows(kind).items():
+        new = since is None or cloud._state.order(kind, row_id) >= since.position
+        if new and row.account_id in owners and _state(row) not in _ON_ITS_WAY:
+            yield row
+
+
+def _state(row: Any) -> str | None:
+    """Return the state of a resource, None of one that is gone; "" where its kind has none."""
+    return None if row is None else getattr(row, "state", "")
+
+
+def _public(row: Any) -> bool:
+    return row is not None and bool(getattr(row, _PERMISSIONS[row.kind]).global_permission)
+
+
+def _said(cloud: Cloud, row: Entity) -> str:
+    owner: Account = cloud._state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has one
+    name = next((f" {value}" for field in ("image_name", "keypair_name") if (value := getattr(row, field, ""))), "")
+    state = f", {row.state}" if hasattr(row, "state") else ""
+    return f"{_LEFT[row.kind][0]}{name} {row.id} of {owner.name}{state}"
+
+
+def _none(what: str, found: Iterable[str]) -> None:
+    lines = list(found)
+    if lines:
+        raise AssertionError("\n  ".join([f"{len(lines)} {what}:", *lines]))

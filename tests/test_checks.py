@@ -1,0 +1,210 @@
+"""The assertions of `omisim.testing.checks`: each passes where it should, and fails in words that explain."""
+
+from __future__ import annotations
+
+import pytest
+
+from omisim import Account, ApiError, Cloud
+from omisim.model import Image, Vm
+from omisim.testing import checks
+
+EVERYBODY = {"additions": {"global_permission": True}}
+
+
+def lines(failed: pytest.ExceptionInfo[AssertionError]) -> list[str]:
+    """Return what an assertion says."""
+    return [line.strip() for line in str(failed.value).splitlines()]
+
+
+class TestNothingLeft:
+    def test_holds_for_an_account_that_has_done_nothing(self, cloud: Cloud, alice: Account) -> None:
+        """An account, its access key and the official OMIs are no remnants."""
+        checks.nothing_left(cloud)
+        checks.nothing_left(cloud, account=alice.name)
+
+    def test_lists_what_is_left_in_deletion_order(self, cloud: Cloud, alice: Account, golden: Image, vm: Vm) -> None:
+        """The VM comes first, then the OMI, its snapshot and the volumes; deleting in this order works."""
+        alice.create_keypair(keypair_name="pair")
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        with pytest.raises(AssertionError) as failed:
+            checks.nothing_left(cloud)
+        said = lines(failed)
+        assert said[0] == "6 left behind, to be deleted in this order:"
+        assert [line.split()[0] for line in said[1:]] == ["VM", "OMI", "snapshot", "volume", "volume", "keypair"]
+        assert said[1] == f"VM {vm.vm_id} of alice, running: DeleteVms"
+        assert said[2] == f"OMI golden {golden.image_id} of alice, available: DeleteImage"
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        alice.delete_image(image_id=golden.image_id)
+        alice.delete_snapshot(
+            snapshot_id=alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0].snapshot_id
+        )
+        alice.delete_volume(volume_id=alice.read_volumes()[0].volume_id)
+        alice.delete_keypair(keypair_name="pair")
+        checks.nothing_left(cloud)
+
+    def test_counts_access_keys_and_what_is_in_buckets(self, cloud: Cloud, alice: Account) -> None:
+        """A second access key is a remnant, and so are objects, then their bucket."""
+        alice.create_access_key()
+        oos = alice.client("oos")
+        oos.create_bucket(Bucket="exports")
+        oos.put_object(Bucket="exports", Key="disk", Body=b"0")
+        with pytest.raises(AssertionError) as failed:
+            checks.nothing_left(cloud)
+        assert [line.rpartition(": ")[2] for line in lines(failed)[1:]] == [
+            "DeleteAccessKey",
+            "oos.delete_object",
+            "oos.delete_bucket",
+        ]
+
+    def test_looks_at_one_account_or_at_what_is_new(self, cloud: Cloud, alice: Account, bob: Account, vm: Vm) -> None:
+        """What another account has, or was there before a mark, does not count."""
+        checks.nothing_left(cloud, account="bob")
+        mark = cloud.mark()
+        checks.nothing_left(cloud, since=mark)
+        bob.create_volume(subregion_name="eu-west-2a", size=1)
+        checks.nothing_left(cloud, account="alice", since=mark)
+        with pytest.raises(
+            AssertionError, match=r"^1 left behind.*:\n  volume vol-\w+ of bob, available: DeleteVolume$"
+        ):
+            checks.nothing_left(cloud, since=mark)
+
+    def test_does_not_count_what_is_on_its_way_out(self, slow: Cloud) -> None:
+        """A VM that shuts down, and its volume with it, need nobody any more."""
+        alice = slow.account("alice")
+        vm = alice.create_vms(image_id=slow.images.official("debian").image_id)[0]
+        slow.settle()
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        slow.settle()
+        alice.delete_volume(volume_id=volume.volume_id)
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        with pytest.raises(AssertionError, match=r"^1 left behind.*:\n  volume vol-\w+ of alice, in-use"):
+            checks.nothing_left(slow)
+        slow.settle()
+        checks.nothing_left(slow)
+
+    def test_counts_exports_until_they_are_over(self, slow: Cloud) -> None:
+        """An export under way is a remnant, a finished one is history."""
+        alice = slow.account("alice")
+        alice.client("oos").create_bucket(Bucket="exports")
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        slow.settle()
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        slow.settle()
+        mark = slow.mark()
+        target = {"disk_image_format": "raw", "osu_bucket": "exports"}
+        alice.create_snapshot_export_task(snapshot_id=snapshot.snapshot_id, osu_export=target)
+        with pytest.raises(
+            AssertionError, match=r"^1 left .*:\n  export of a snapshot \S+ of alice, pending: DeleteEx"
+        ):
+            checks.nothing_left(slow, since=mark)
+        slow.settle()
+        with pytest.raises(AssertionError, match=r"^1 left behind.*:\n  object "):
+            checks.nothing_left(slow, since=mark)
+
+    def test_knows_no_account_that_was_never_made(self, cloud: Cloud, alice: Account) -> None:
+        """A mistyped name is refused with a hint: it would always hold."""
+        with pytest.raises(ValueError, match=r"there is no account 'alise'; did you mean alice\?; known: alice"):
+            checks.nothing_left(cloud, account="alise")
+
+
+class TestNothingPublic:
+    def test_fails_with_the_call_that_opened_it(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """An OMI that everybody may launch is named, and when it was opened."""
+        checks.nothing_public(cloud)
+        mark = cloud.mark()
+        alice.update_image(image_id=golden.image_id, permissions_to_launch=EVERYBODY)
+        with pytest.raises(AssertionError) as failed:
+            checks.nothing_public(cloud, since=mark)
+        said = lines(failed)
+        assert said[0] == "1 open to everybody in the Region:"
+        assert said[1].startswith(
+            f"OMI golden {golden.image_id} of alice, available, since UpdateImage#3 at 2026-01-01T"
+        )
+        checks.nothing_public(cloud, since=cloud.mark())
+        alice.update_image(image_id=golden.image_id, permissions_to_launch={"removals": {"global_permission": True}})
+        checks.nothing_public(cloud)
+
+    def test_looks_at_snapshots_too(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """A public snapshot gives the disk away as well."""
+        snapshot_id = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0].snapshot_id
+        alice.update_snapshot(snapshot_id=snapshot_id, permissions_to_create_volume=EVERYBODY)
+        with pytest.raises(AssertionError, match=f"snapshot {snapshot_id} of alice"):
+            checks.nothing_public(cloud, account="alice")
+
+
+class TestTagged:
+    def test_lists_what_lacks_a_key(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """Each resource without the key is named, of the kinds that are asked for."""
+        alice.create_tags(resource_ids=[golden.image_id], tags=[{"key": "owner", "value": "web"}])
+        checks.tagged(cloud, "owner", kinds=["image"])
+        with pytest.raises(AssertionError, match=f"1 not tagged:\n  OMI golden {golden.image_id} of .*: no ttl$"):
+            checks.tagged(cloud, "owner", "ttl", kinds=["image"])
+        with pytest.raises(AssertionError, match=r"^3 not tagged:\n  snapshot .*\n  VM .*\n  volume .*: no owner$"):
+            checks.tagged(cloud, "owner")
+
+    def test_knows_the_kinds(self, cloud: Cloud) -> None:
+        """A kind without tags is refused."""
+        with pytest.raises(ValueError, match=r"'images' is no kind that has tags; did you mean image\?"):
+            checks.tagged(cloud, "owner", kinds=["images"])
+
+
+class TestOrder:
+    def test_of_deletions_is_that_of_their_ends(self, cloud: Cloud, alice: Account, golden: Image, vm: Vm) -> None:
+        """What was deleted earlier than it should, or not at all, is named."""
+        snapshot_id = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0].snapshot_id
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        alice.delete_image(image_id=golden.image_id)
+        with pytest.raises(AssertionError, match=f"^{snapshot_id} was not deleted, {golden.image_id} was$"):
+            checks.deleted_in_order(cloud, golden.image_id, snapshot_id)
+        alice.delete_snapshot(snapshot_id=snapshot_id)
+        checks.deleted_in_order(cloud, vm.vm_id, golden.image_id, snapshot_id)
+        with pytest.raises(AssertionError, match=f"^{golden.image_id} was deleted before {snapshot_id}, not after it$"):
+            checks.deleted_in_order(cloud, snapshot_id, golden.image_id)
+
+    def test_of_calls_is_that_of_those_that_succeeded(self, cloud: Cloud, golden: Image) -> None:
+        """Calls between them do not matter; a missing one is named with what was called instead."""
+        cloud.account("alice").read_vms()
+        checks.called_in_order(cloud, "CreateVms", "CreateImage", "ReadVms")
+        with pytest.raises(
+            AssertionError, match=r"^CreateVms was not called with success after CreateImage; what succ"
+        ):
+            checks.called_in_order(cloud, "CreateImage", "CreateVms")
+        with pytest.raises(AssertionError, match=r"^ReadVms was not called with success; what succeeded: no calls$"):
+            checks.called_in_order(cloud, "ReadVms", since=cloud.mark())
+        with pytest.raises(ValueError, match="did you mean ReadVms"):
+            checks.called_in_order(cloud, "ReadVm")
+
+
+class TestCalls:
+    def test_that_should_not_be_are_listed(self, cloud: Cloud, golden: Image, vm: Vm) -> None:
+        """A call that was made is shown with its parameters."""
+        checks.not_called(cloud, "DeleteVms")
+        checks.not_called(cloud, "CreateImage", ImageName="silver")
+        with pytest.raises(
+            AssertionError, match=r"^1 calls of CreateImage NoReboot=False|^1 calls of CreateImage:\n  Cre"
+        ):
+            checks.not_called(cloud, "CreateImage")
+
+    def test_that_were_refused_are_listed_with_their_rule(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """Refusals that the code under test swallowed come to light."""
+        checks.nothing_refused(cloud)
+        with pytest.raises(ApiError):
+            alice.create_image(source_image_id=golden.image_id, source_region_name="eu-west-2", image_name="golden")
+        with pytest.raises(
+            AssertionError, match=r"^1 refused calls:\n  CreateImage by alice .* → 409 9015 .*\(OMI-022\)"
+        ):
+            checks.nothing_refused(cloud)
+        checks.nothing_refused(cloud, since=cloud.mark())
+
+    def test_that_drop_a_licence_are_warned_of(self, cloud: Cloud, alice: Account) -> None:
+        """A licence dropped on the way through a snapshot is a warning."""
+        windows = cloud.images.official("windows").image_id
+        vm = alice.create_vms(image_id=windows, vm_type="tinav5.c2r4p2")[0]
+        golden = alice.create_image(vm_id=vm.vm_id, image_name="windows")
+        checks.no_warnings(cloud)
+        disk = golden.block_device_mappings[0].bsu
+        assert disk is not None
+        bsu = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": disk.snapshot_id}}
+        alice.create_image(image_name="bare", root_device_name="/dev/sda1", block_device_mappings=[bsu])
+        with pytest.raises(AssertionError, match=r"^1 warnings:\n  .*\(CreateImage by alice .*\)$"):
+            checks.no_warnings(cloud)
