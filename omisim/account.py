@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from omisim.actions import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from omisim.cloud import Cloud
     from omisim.dispatch import Answer
+    from omisim.environment import Environment
 
 __all__ = ["Account"]
 
@@ -177,14 +179,26 @@ class Account:
         """Whether a call would succeed."""
         return not self.why_not(action, **parameters)
 
-    def gateway(self) -> Gateway:
+    def gateway(self, *, limiter: bool = False) -> Gateway:
         """Return a real `osc_sdk_python.Gateway` signed in as this account, whose requests reach this cloud.
 
-        Its limiter is lifted, and the SDK's description is parsed once a process. Needs the extra `omisim[osc]`.
+        Its limiter is lifted unless told, and the SDK's description is parsed once a process. Needs the extra
+        `omisim[osc]`.
         """
         from omisim.gateway import gateway  # noqa: PLC0415 - a door of L6; needs osc-sdk-python
 
-        return gateway(self._cloud, self)
+        return gateway(self._cloud, self, limiter=limiter)
+
+    def environment(self, *, limiter: bool = False) -> AbstractContextManager[Environment]:
+        """Let this process be one of the account's: a context manager for code that makes its own clients.
+
+        Variables (`OSC_*`, `AWS_*`) and `~/.osc/config.json` name this account, what the machine itself is configured
+        with is hidden, and requests reach the cloud as with `cloud.intercept()`. The SDK's limiter is lifted unless
+        told. Yields the `variables`, the `home`, and the `strays`: requests to OUTSCALE that nothing here serves.
+        """
+        from omisim.environment import environment  # noqa: PLC0415 - a door of L6
+
+        return environment(self._cloud, self, limiter=limiter)
 
     def client(self, service: str) -> Any:
         """Return a real boto3 client of a service on this cloud: "oos", the object storage of the account's Region.

@@ -125,6 +125,12 @@ class Cloud(Engine):
                 raise ValueError(f"there is no account {name!r} yet: call cloud.account({name!r}) first")
             tx.put(replace(rows[0], creates_accounts=True))
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The names of the accounts that were made, in that order; without the platform's own."""
+        own = first_state().rows("account")
+        return tuple(row.name for row_id, row in self._state.rows("account").items() if row_id not in own)
+
     # --- the platform's OMIs
 
     @property
@@ -399,15 +405,26 @@ class Cloud(Engine):
 
     # --- doors
 
-    def intercept(self) -> AbstractContextManager[None]:
+    def intercept(self) -> AbstractContextManager[list[str]]:
         """Let every request of this process to an OUTSCALE host reach this cloud: a context manager.
 
-        It reaches `requests` and everything else on urllib3 (hence osc-sdk-python), in all threads. The innermost cloud
-        answers; hosts that are not OUTSCALE's pass through.
+        It reaches `requests` and everything else on urllib3 (hence osc-sdk-python and boto3), and httpx, in all
+        threads. The innermost cloud answers; hosts that are not OUTSCALE's pass through. What nobody here serves is
+        refused with `omisim.intercept.NotServed`, and listed in what the context yields.
         """
         from omisim.intercept import intercepted  # noqa: PLC0415 - a door of L6; needs urllib3
 
         return intercepted(self)
+
+    def sleeping(self) -> AbstractContextManager[None]:
+        """Let the sleeps of this thread move the clock instead of waiting: a context manager.
+
+        `time.sleep` and `asyncio.sleep` return at once, and what falls due meanwhile happens. A transient lasts only
+        with `Cloud(timing="clock")`. Other threads, and the standard library itself, sleep really.
+        """
+        from omisim.sleeping import sleeping  # noqa: PLC0415 - a door of L6
+
+        return sleeping(self)
 
     def serve(
         self, port: int = 0, host: str = "127.0.0.1", *, tls: bool | tuple[str, str] = False, token: str | None = None

@@ -2,18 +2,17 @@
 
 Nothing of the SDK is replaced: it checks parameters, signs and decodes as ever. What it costs to make one, two seconds
 for parsing its description of the API, is paid once a process; its limiter (five calls a second) is lifted.
+`fast_lane` does the same for every Gateway that somebody else makes meanwhile.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest import mock
-
-from omisim.intercept.http import CloudAdapter
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
@@ -21,22 +20,24 @@ if TYPE_CHECKING:
     from omisim.account import Account
     from omisim.cloud import Cloud
 
-__all__ = ["gateway"]
+__all__ = ["fast_lane", "gateway"]
 
 UNLIMITED = 10**9
 _LOCK = Lock()
 _PARSED: dict[str, dict[str, Any]] = {}  # what the SDK's two parsers left on the first Gateway
 
 
-def gateway(cloud: Cloud, account: Account) -> Gateway:
+def gateway(cloud: Cloud, account: Account, *, limiter: bool = False) -> Gateway:
     """Return a Gateway signed in as the account. Raises ImportError that names the extra when the SDK is missing."""
     try:
         from osc_sdk_python import Gateway  # noqa: PLC0415
         from osc_sdk_python.credentials import Endpoint, Profile  # noqa: PLC0415
+
+        from omisim.intercept.adapter import CloudAdapter  # noqa: PLC0415 - needs requests, as the SDK does
     except ImportError as error:
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
     with _LOCK, _parsed_once(Gateway), _own_environment():
-        made = Gateway(limiter_max_requests=UNLIMITED)
+        made = Gateway() if limiter else Gateway(limiter_max_requests=UNLIMITED)
     url = f"https://api.{account.region}.outscale.com/api/v1"
     made.call.profile = Profile(
         access_key=account.access_key,
@@ -48,6 +49,21 @@ def gateway(cloud: Cloud, account: Account) -> Gateway:
     made.call.session.trust_env = False  # no proxies, no .netrc: the request does not leave the process
     made.call.session.mount("https://", CloudAdapter(cloud))
     return made
+
+
+@contextmanager
+def fast_lane(*, limiter: bool = False) -> Iterator[None]:
+    """Let every Gateway cost its parsing once a process, and wait for no limiter unless told."""
+    from osc_sdk_python import Gateway  # noqa: PLC0415 - who opens the lane has it
+    from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415
+
+    lifted = nullcontext() if limiter else mock.patch.object(RateLimiter, "acquire", _at_once)
+    with _parsed_once(Gateway), lifted:
+        yield
+
+
+def _at_once(_limiter: object) -> None:
+    """Stand in for `RateLimiter.acquire`."""
 
 
 @contextmanager

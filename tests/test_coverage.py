@@ -196,7 +196,7 @@ PLAIN = """
 def ran(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     """Run the file above."""
     pytester.makepyfile(PLAIN)
-    return pytester.runpytest_subprocess("-W", "error", *arguments)
+    return pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", "-p", "no:randomly", *arguments)
 
 
 class TestPytest:

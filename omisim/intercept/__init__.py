@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from omisim.intercept.stack import NotServed, intercepted
+from omisim.intercept.stack import NotServed, guarded, intercepted
 
-__all__ = ["NotServed", "intercepted"]
+__all__ = ["NotServed", "guarded", "intercepted"]

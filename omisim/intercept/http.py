@@ -1,4 +1,4 @@
-"""requests and urllib3: an adapter for a Gateway of ours, and the patch below all other clients.
+"""urllib3: the patch below all clients that omisim did not make.
 
 requests, osc-sdk-python and botocore all send through `urllib3.HTTPConnectionPool.urlopen`; while any cloud intercepts,
 that one method asks the innermost of them first.
@@ -8,49 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - its own, which clients catch
-from requests.adapters import BaseAdapter
 
 from omisim.faults import Dropped
-from omisim.intercept.stack import ask, reply
+from omisim.intercept.stack import reply
 
-if TYPE_CHECKING:
-    from omisim.cloud import Cloud
-
-__all__ = ["CloudAdapter", "patch_urllib3"]
-
-
-class CloudAdapter(BaseAdapter):
-    """A transport adapter of requests that hands every request to one cloud."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__()
-        self._cloud = cloud
-
-    def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
-        """Answer a request in process."""
-        host, _, target = (request.url or "").partition("//")[2].partition("#")[0].partition("/")
-        names = dict(request.headers.lower_items())
-        try:
-            answered = ask(self._cloud, "api", request.method or "", host, f"/{target}", names, request.body)
-        except Dropped as error:
-            raise ConnectionError(error, request=request) from error
-        response = Response()
-        response.status_code = answered.status
-        for name, value in answered.headers.items():
-            response.headers[name] = value
-        response._content = answered.body
-        response.encoding = "utf-8"
-        response.url = request.url or ""
-        response.request = request
-        return response
-
-    def close(self) -> None:
-        """Do nothing: there is no connection."""
+__all__ = ["patch_urllib3"]
 
 
 _real_urlopen: Callable[..., Any] = urllib3.HTTPConnectionPool.urlopen

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,13 @@ from omisim.wire import http, oapi
 if TYPE_CHECKING:
     from omisim.cloud import Cloud
 
-__all__ = ["NotServed", "ask", "headers_of", "intercepted", "reply"]
+__all__ = ["NotServed", "ask", "guarded", "headers_of", "intercepted", "refuse_lookup", "reply"]
 
 SERVED = ("api", "oos")
 _OUTSCALE = re.compile(r"(?:.+\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.outscale\.com", re.IGNORECASE)
-_STACK: dict[object, Cloud] = {}  # one entry a context, the innermost last
+_OTHER = re.compile(
+    r".+\..+\.outscale\.com", re.IGNORECASE
+)  # api.eu-west-2.oks.outscale.com, but not docs.outscale.com
 _LOCK = Lock()
 _mend: list[Callable[[], None]] = []  # what takes the patches off
 
@@ -34,18 +37,47 @@ class NotServed(RuntimeError):
     """A request to an OUTSCALE host that no cloud here serves: it must never reach the real cloud."""
 
 
+@dataclass(eq=False, slots=True)
+class Layer:
+    """One context of the stack: its cloud, or None for a guard, which refuses all; `strays`: what it had to refuse."""
+
+    cloud: Cloud | None
+    strays: list[str] = field(default_factory=list)
+
+    def stray(self, request: str, why: str) -> NotServed:
+        """Note a request that would have left this machine, and return the refusal."""
+        if self.cloud is None:
+            why = "no cloud stands in for OUTSCALE here: ask for the fixture omi_env, or enter cloud.intercept()"
+        self.strays.append(f"{request}: {why}")
+        return NotServed(self.strays[-1])
+
+
+_STACK: dict[Layer, None] = {}  # the innermost last
+
+
 @contextmanager
-def intercepted(cloud: Cloud) -> Iterator[None]:
-    """Let OUTSCALE hosts be answered by this cloud in every thread of the process."""
-    layer = object()
+def intercepted(cloud: Cloud) -> Iterator[list[str]]:
+    """Let OUTSCALE hosts be answered by this cloud in every thread of the process; yield what had to be refused."""
     signing = signing_at(lambda: cloud.now) if "botocore.auth" in sys.modules else nullcontext()
+    with _entered(Layer(cloud)) as layer, signing:
+        yield layer.strays
+
+
+@contextmanager
+def guarded() -> Iterator[list[str]]:
+    """Let no request to an OUTSCALE host leave this machine; yield those that were refused."""
+    with _entered(Layer(None)) as layer:
+        yield layer.strays
+
+
+@contextmanager
+def _entered(layer: Layer) -> Iterator[Layer]:
     with _LOCK:
         if not _STACK:
             _mend.extend(patch() for patch in _patches())
-        _STACK[layer] = cloud
+        _STACK[layer] = None
     try:
-        with signing:
-            yield
+        yield layer
     finally:
         with _LOCK:
             del _STACK[layer]
@@ -55,6 +87,9 @@ def intercepted(cloud: Cloud) -> Iterator[None]:
 
 def _patches() -> Iterator[Callable[[], Callable[[], None]]]:
     """Yield what patches each library that is installed; each returns what mends it."""
+    from omisim.intercept.sockets import patch_sockets  # noqa: PLC0415 - it needs this module
+
+    yield patch_sockets
     if find_spec("urllib3"):
         from omisim.intercept.http import patch_urllib3  # noqa: PLC0415 - requests and botocore send by it
 
@@ -72,13 +107,28 @@ def reply(
 
     Raises NotServed for a service that no cloud has, Dropped when a fault drops the connection.
     """
-    found = _OUTSCALE.fullmatch(host)
-    if found is None or not _STACK:
+    service = _service(host)
+    if service is None or not _STACK:
         return None
-    service = found["service"].lower()
-    if service not in SERVED:
-        raise NotServed(f"{method} https://{host}{target}: omisim does not serve {service} hosts yet")
-    return ask(_STACK[next(reversed(_STACK))], service, method, netloc, target, headers_of(headers), body)
+    layer = next(reversed(_STACK))
+    if layer.cloud is None or service not in SERVED:
+        raise layer.stray(f"{method} https://{host}{target}", f"omisim does not serve {service} hosts yet")
+    return ask(layer.cloud, service, method, netloc, target, headers_of(headers), body)
+
+
+def refuse_lookup(host: str) -> None:
+    """Raise NotServed for an OUTSCALE host: who looks one up is about to leave this machine."""
+    if _STACK and _service(host) is not None:
+        why = "its client is none that omisim reaches (requests, urllib3, httpx): use the fixture omi_server for it"
+        raise next(reversed(_STACK)).stray(f"a connection to {host}", why)
+
+
+def _service(host: str) -> str | None:
+    """Return which service of OUTSCALE a host is, or None for any other host."""
+    found = _OUTSCALE.fullmatch(host)
+    if found is not None:
+        return found["service"].lower()
+    return host.partition(".")[0].lower() if _OTHER.fullmatch(host) else None
 
 
 def ask(

@@ -1,0 +1,45 @@
+"""requests: the adapter of a Gateway of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - its own, which clients catch
+from requests.adapters import BaseAdapter
+
+from omisim.faults import Dropped
+from omisim.intercept.stack import ask
+
+if TYPE_CHECKING:
+    from omisim.cloud import Cloud
+
+__all__ = ["CloudAdapter"]
+
+
+class CloudAdapter(BaseAdapter):
+    """A transport adapter of requests that hands every request to one cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__()
+        self._cloud = cloud
+
+    def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
+        """Answer a request in process."""
+        host, _, target = (request.url or "").partition("//")[2].partition("#")[0].partition("/")
+        names = dict(request.headers.lower_items())
+        try:
+            answered = ask(self._cloud, "api", request.method or "", host, f"/{target}", names, request.body)
+        except Dropped as error:
+            raise ConnectionError(error, request=request) from error
+        response = Response()
+        response.status_code = answered.status
+        for name, value in answered.headers.items():
+            response.headers[name] = value
+        response._content = answered.body
+        response.encoding = "utf-8"
+        response.url = request.url or ""
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
