@@ -1,0 +1,107 @@
+"""The conservation laws of the model: what holds in every cloud, whatever was called.
+
+Each law is a function with the rule that it follows from. `check(cloud)` asks all of them about everything that is not
+as the cloud began. `check(cloud, since=mark)` asks about what has changed since a mark, and what that touches: it
+costs what the step cost, however large the cloud. The reads that laws make leave no trace in the cloud.
+
+    from omisim.testing import laws
+
+    mark = cloud.mark()
+    alice.delete_image(image_id=image_id)
+    laws.check(cloud, since=mark)  # raises laws.Broken: the law, its rule, what is wrong with what
+    laws.check(cloud)
+    for law in laws.LAWS.values():
+        print(law)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from omisim.cloud import Cloud
+from omisim.engine import Mark, first_state
+from omisim.state import Change, State
+from omisim.testing.laws import books, disks, history, images, sight
+from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_changes, of_rows, of_wholes
+
+__all__ = ["LAWS", "Broken", "Law", "books", "broken", "check", "disks", "history", "images", "sight"]
+
+
+def check(cloud: Cloud, since: Mark | None = None) -> None:
+    """Ask every law about a cloud, or about what has changed since a mark of it. Raises Broken.
+
+    With `since`, one call (or one step of whatever makes calls) at a time: laws about changes look at each change with
+    those around it. Raises ValueError for a mark that has been undone.
+    """
+    for found in _broken(cloud, since):
+        raise found
+
+
+def broken(cloud: Cloud, since: Mark | None = None) -> list[Broken]:
+    """Return every law that `check` would find broken; none when all hold."""
+    return list(_broken(cloud, since))
+
+
+def _broken(cloud: Cloud, since: Mark | None) -> Iterator[Broken]:
+    with cloud._lock:
+        return _whole(cloud) if since is None else _step(cloud, since)
+
+
+def _whole(cloud: Cloud) -> Iterator[Broken]:
+    first = first_state()
+    for kind, found in of_rows.items():
+        for row_id, row in cloud._state.rows(kind).items():
+            if first.get(kind, row_id) is not row:  # the catalogue's own rows were as they are before
+                yield from _asked(found, cloud, row)
+    for law in of_wholes:
+        yield from _asked([law], cloud)
+
+
+def _step(cloud: Cloud, since: Mark) -> Iterator[Broken]:
+    state = cloud._state
+    if since.position > state.position:
+        raise ValueError("this mark was undone: take another one")
+    changes = state.journal[since.position - (state.position - len(state.journal)) :]
+    step = Step(cloud, changes)
+    for change in changes:
+        yield from _asked(of_changes.get(change.kind, ()), step, change)
+    for kind, row_id in dict.fromkeys(_touched(state, changes)):
+        row = state.get(kind, row_id)
+        if row is not None:
+            yield from _asked(of_rows.get(kind, ()), cloud, row)
+
+
+def _asked(laws: Iterable[Law], *about: Any) -> Iterator[Broken]:
+    for law in laws:
+        what = law.check(*about)
+        if what is not None:
+            yield Broken(law, what)
+
+
+def _touched(state: State, changes: list[Change]) -> Iterator[tuple[str, str]]:
+    """Yield the rows that changed, and those that a law holds against them."""
+    for change in changes:
+        kind, row_id = change.kind, change.id
+        yield kind, row_id
+        row = change.before if change.after is None else change.after
+        if kind == "due":
+            yield row.kind, row.id
+        elif kind == "snapshot":
+            yield from (("image", image.image_id) for image in state.found("image", "snapshot", row_id))
+            if change.after is None or change.after.state == "deleting":
+                yield from (
+                    (kind, row_id) for kind in ("image_export", "snapshot_export") for row_id in state.rows(kind)
+                )
+        elif kind == "volume":
+            yield "volume_link", row_id
+        elif kind == "volume_link":
+            yield "volume", row_id
+            yield "vm", row.vm_id
+        elif kind == "vm":
+            yield from (("volume_link", link.volume_id) for link in state.found("volume_link", "vm", row_id))
+        if kind in _COUNTED:
+            yield "account", row.account_id
+
+
+_COUNTED = frozenset({"vm", "volume", "snapshot", "image_export", "snapshot_export"})  # what quotas count

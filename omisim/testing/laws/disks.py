@@ -1,0 +1,170 @@
+"""Laws about volumes, their links, VMs, and the quotas of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from omisim.actions.vm_types import vm_shape
+from omisim.model import (
+    Account,
+    ExportState,
+    LinkState,
+    Snapshot,
+    Vm,
+    VmState,
+    Volume,
+    VolumeLink,
+    VolumeState,
+    VolumeUpdateTask,
+)
+from omisim.testing.laws.images import ENDED, LARGEST, ROOT
+from omisim.testing.laws.table import Look, law
+
+__all__ = ["used"]
+
+MOST_VOLUMES = 40
+UP = (VmState.PENDING, VmState.RUNNING, VmState.STOPPING)
+
+
+@law("ST-VOL-4", "volume")
+def a_volume_is_in_use_when_linked(cloud: Look, volume: Volume) -> str | None:
+    """A volume is in use exactly when it is linked."""
+    link: VolumeLink | None = cloud._state.get("volume_link", volume.volume_id)
+    if (volume.state is VolumeState.IN_USE) != (link is not None):
+        return f"{volume.volume_id} is {volume.state}, and {f'linked to {link.vm_id}' if link else 'not linked'}"
+    return None
+
+
+@law("VM-047", "volume_link")
+def a_link_has_both_its_ends(cloud: Look, link: VolumeLink) -> str | None:
+    """A link is between a volume and a VM of one account and one Subregion, and the VM is not terminated."""
+    volume: Volume | None = cloud._state.get("volume", link.volume_id)
+    vm: Vm | None = cloud._state.get("vm", link.vm_id)
+    if volume is None or vm is None or vm.state is VmState.TERMINATED:
+        return f"the link of {link.volume_id} to {link.vm_id} has survived one of them"
+    if volume.account_id != vm.account_id or volume.subregion_name != vm.placement.subregion_name:
+        return f"{link.volume_id} is linked to {link.vm_id} of another account or Subregion"
+    return None
+
+
+@law("LNK-005", "volume_link")
+def a_device_is_used_once(cloud: Look, link: VolumeLink) -> str | None:
+    """A device name is used once on a VM, which has at most 40 volumes."""
+    links: list[VolumeLink] = cloud._state.found("volume_link", "vm", link.vm_id)
+    same = [other.volume_id for other in links if other.device_name == link.device_name]
+    if len(same) != 1 or len(links) > MOST_VOLUMES:
+        return f"{link.vm_id} has {', '.join(same)} at {link.device_name}, and {len(links)} volumes in all"
+    return None
+
+
+@law("VOL-013", "volume")
+def a_volume_holds_its_snapshot(cloud: Look, volume: Volume) -> str | None:
+    """A volume is at least as large as the snapshot that it was made from, and has 1 to 14901 GiB."""
+    snapshot: Snapshot | None = cloud._state.get("snapshot", volume.snapshot_id or "")
+    least = 1 if snapshot is None else snapshot.volume_size
+    if not least <= volume.size <= LARGEST:
+        return f"{volume.volume_id} has {volume.size} GiB, and {volume.snapshot_id} has {least}"
+    return None
+
+
+@law("VOL-012", "volume")
+def iops_fit_the_type(_cloud: Look, volume: Volume) -> str | None:
+    """A volume has IOPS unless it is of the type standard."""
+    if (volume.iops is None) != (volume.volume_type == "standard"):
+        return f"{volume.volume_id} is {volume.volume_type}, with {volume.iops} IOPS"
+    return None
+
+
+@law("VOL-048", "volume", "volume_update")
+def a_volume_knows_its_update(cloud: Look, row: Volume | VolumeUpdateTask) -> str | None:
+    """A volume names the task that updates it, exactly as long as the task runs."""
+    volume: Volume | None = row if isinstance(row, Volume) else cloud._state.get("volume", row.volume_id)
+    if volume is None:
+        return None
+    if volume.task_id is None:
+        running = isinstance(row, VolumeUpdateTask) and row.state in ("pending", "active")
+        return f"{row.id} runs, and {volume.volume_id} knows nothing of it" if running else None
+    task: VolumeUpdateTask | None = cloud._state.get("volume_update", volume.task_id)
+    if task is None or task.state not in ("pending", "active"):
+        return f"{volume.volume_id} names {volume.task_id}, which is {task.state if task else 'not there'}"
+    return None
+
+
+@law("FLD-005", "vm")
+def a_terminated_vm_has_let_go(cloud: Look, vm: Vm) -> str | None:
+    """A terminated VM has no volumes and no addresses."""
+    if vm.state is VmState.TERMINATED:
+        links = cloud._state.found("volume_link", "vm", vm.vm_id)
+        if links or vm.private_ip or vm.public_ip:
+            held = [link.volume_id for link in links] or [vm.private_ip, vm.public_ip]
+            return f"{vm.vm_id} is terminated and holds {', '.join(map(str, held))}"
+    return None
+
+
+@law("VM-030", "vm")
+def a_vm_has_an_address_as_long_as_it_runs(_cloud: Look, vm: Vm) -> str | None:
+    """A running VM has a public and a private address, a stopped one has none."""
+    if vm.state is VmState.RUNNING and not (vm.public_ip and vm.private_ip):
+        return f"{vm.vm_id} runs without an address"
+    if vm.state is VmState.STOPPED and (vm.public_ip or vm.private_ip):
+        return f"{vm.vm_id} is stopped at {vm.public_ip or vm.private_ip}"
+    return None
+
+
+@law("LNK-022", "vm")
+def a_vm_that_is_up_has_its_root(cloud: Look, vm: Vm) -> str | None:
+    """A VM that boots, runs or stops has a root volume."""
+    if vm.state in UP:
+        links = cloud._state.found("volume_link", "vm", vm.vm_id)
+        if not any(link.device_name == ROOT and link.state is not LinkState.DETACHING for link in links):
+            return f"{vm.vm_id} is {vm.state} without a volume at {ROOT}"
+    return None
+
+
+@law("VM-029", "vm")
+def a_vm_is_of_a_known_kind(_cloud: Look, vm: Vm) -> str | None:
+    """A VM with a code of Windows is of the family windows, any other linux (LIC-006)."""
+    if (vm.os_family == "windows") != bool({"0002", "0005"} & set(vm.product_codes)):
+        return f"{vm.vm_id} with the codes {', '.join(vm.product_codes)} is of the family {vm.os_family}"
+    return None
+
+
+@law("QTA-019", "account")
+def an_account_keeps_to_its_quotas(cloud: Look, account: Account) -> str | None:
+    """No account has more of anything than its quotas allow."""
+    for name, limit in account.quotas:
+        much = used(cloud, account.account_id, name) if limit else 0
+        if limit and much > limit:
+            return f"the account {account.name} has {much} of {name}, which is {limit}"
+    return None
+
+
+def _living(vms: list[Any]) -> list[Any]:
+    return [vm for vm in vms if vm.state is not VmState.TERMINATED]
+
+
+def _running(tasks: list[Any]) -> int:
+    ended: tuple[ExportState, ...] = ENDED
+    return sum(task.state not in ended for task in tasks)
+
+
+# quota → the kind of rows that count on it, and how much the rows of an account come to
+USES: Mapping[str, tuple[str, Callable[[list[Any]], int]]] = {
+    "concurrent_snapshot_limit": ("snapshot", lambda rows: sum(s.state in ("in-queue", "pending") for s in rows)),
+    "core_limit": ("vm", lambda rows: sum(vm_shape(vm.vm_type).vcores for vm in _living(rows))),
+    "image_export_limit": ("image_export", _running),
+    "iops_limit": ("volume", lambda rows: sum(v.iops or 0 for v in rows if v.volume_type == "io1")),
+    "memory_limit": ("vm", lambda rows: int(sum(vm_shape(vm.vm_type).memory for vm in _living(rows)))),
+    "snapshot_export_limit": ("snapshot_export", _running),
+    "snapshot_limit": ("snapshot", len),
+    "vm_limit": ("vm", lambda rows: len(_living(rows))),
+    "volume_limit": ("volume", len),
+    "volume_size_limit": ("volume", lambda rows: sum(v.size for v in rows)),
+}
+
+
+def used(cloud: Look, account_id: str, quota: str) -> int:
+    """Count what an account has of a quota's subject, from the rows alone; 0 for a quota that is not counted here."""
+    kind, count = USES.get(quota, ("", len))
+    return count([row for row in cloud._state.rows(kind).values() if row.account_id == account_id]) if kind else 0

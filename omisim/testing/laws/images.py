@@ -1,0 +1,139 @@
+"""Laws about OMIs, snapshots and exports."""
+
+from __future__ import annotations
+
+from omisim.model import ExportState, Image, ImageExportTask, ImageState, Snapshot, SnapshotExportTask, SnapshotState
+from omisim.testing.laws.table import Look, law
+
+__all__ = ["ENDED", "ROOT", "snapshots_of"]
+
+ROOT = "/dev/sda1"
+ENDED = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
+SHORTEST_NAME, LONGEST_NAME, LARGEST = 3, 128, 14_901  # characters, characters, GiB
+
+
+def snapshots_of(image: Image) -> list[str]:
+    """Return the ids of the snapshots that an OMI maps."""
+    return [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu is not None and m.bsu.snapshot_id]
+
+
+@law("SNP-016", "image")
+def an_omi_has_its_snapshots(cloud: Look, image: Image) -> str | None:
+    """Every snapshot that an OMI maps is there, and is not being deleted."""
+    for snapshot_id in snapshots_of(image):
+        snapshot: Snapshot | None = cloud._state.get("snapshot", snapshot_id)
+        if snapshot is None or snapshot.state is SnapshotState.DELETING:
+            return f"{image.image_id} maps {snapshot_id}, which is {'gone' if snapshot is None else 'being deleted'}"
+    return None
+
+
+@law("ST-OMI-5", "image")
+def an_omi_is_as_far_as_its_snapshots(cloud: Look, image: Image) -> str | None:
+    """An available OMI has completed snapshots only; a pending one waits for at least one, and none has failed."""
+    states = [row.state for i in snapshots_of(image) if (row := cloud._state.get("snapshot", i)) is not None]
+    if image.state is ImageState.FAILED:
+        return None
+    whole = all(state is SnapshotState.COMPLETED for state in states)
+    if whole != (image.state is ImageState.AVAILABLE):
+        return f"{image.image_id} is {image.state} while its snapshots are {', '.join(states)}"
+    if SnapshotState.ERROR in states:
+        return f"{image.image_id} is {image.state} though a snapshot of it is in error"
+    return None
+
+
+@law("ST-OMI-6", "image")
+def a_failed_omi_says_why(_cloud: Look, image: Image) -> str | None:
+    """An OMI that has failed says why, and no other does."""
+    if (image.state is ImageState.FAILED) != bool(image.state_comment.state_message):
+        return f"{image.image_id} is {image.state}, and says {image.state_comment}"
+    return None
+
+
+@law("OMI-022", "image")
+def an_account_uses_a_name_once(cloud: Look, image: Image) -> str | None:
+    """No account has two OMIs of one name."""
+    same = cloud._state.found("image", "name", (image.account_id, image.image_name))
+    if len(same) != 1:
+        return f"{image.account_id} has {', '.join(i.image_id for i in same)} of the name {image.image_name!r}"
+    return None
+
+
+@law("OMI-020", "image")
+def a_name_of_an_omi_is_one(_cloud: Look, image: Image) -> str | None:
+    """The name of an OMI has 3 to 128 characters."""
+    if not SHORTEST_NAME <= len(image.image_name) <= LONGEST_NAME:
+        return f"{image.image_id} is named {image.image_name!r}, in {len(image.image_name)} characters"
+    return None
+
+
+@law("OMI-054", "image")
+def an_omi_maps_a_root_and_no_device_twice(_cloud: Look, image: Image) -> str | None:
+    """An OMI maps its root device, and each device once."""
+    devices = [mapping.device_name for mapping in image.block_device_mappings]
+    if ROOT not in devices or len(set(devices)) != len(devices):
+        return f"{image.image_id} maps {', '.join(map(str, devices))}"
+    return None
+
+
+@law("OMI-055", "image")
+def a_mapping_holds_its_snapshot(cloud: Look, image: Image) -> str | None:
+    """A disk of an OMI is at least as large as its snapshot."""
+    for mapping in image.block_device_mappings:
+        snapshot: Snapshot | None = cloud._state.get("snapshot", (mapping.bsu and mapping.bsu.snapshot_id) or "")
+        if snapshot is not None and mapping.bsu and (mapping.bsu.volume_size or 0) < snapshot.volume_size:
+            return f"{image.image_id} maps {snapshot.id} of {snapshot.volume_size} GiB at {mapping.bsu.volume_size}"
+    return None
+
+
+@law("OMI-070", "image")
+def an_omi_has_a_licence(_cloud: Look, image: Image) -> str | None:
+    """An OMI has product codes, each once."""
+    if len(set(image.product_codes)) != len(image.product_codes):
+        return f"{image.image_id} has the codes {', '.join(image.product_codes)}"
+    return None
+
+
+@law("ST-SNP-3", "snapshot")
+def progress_of_a_snapshot_fits_its_state(_cloud: Look, snapshot: Snapshot) -> str | None:
+    """A completed snapshot is done to 100 percent."""
+    if snapshot.state is SnapshotState.COMPLETED and snapshot.progress != 100:  # noqa: PLR2004 - percent
+        return f"{snapshot.snapshot_id} is {snapshot.state} at {snapshot.progress} %"
+    return None
+
+
+@law("SNP-010", "snapshot")
+def a_snapshot_has_the_size_of_a_disk(_cloud: Look, snapshot: Snapshot) -> str | None:
+    """A snapshot has 1 to 14901 GiB."""
+    if not 1 <= snapshot.volume_size <= LARGEST:
+        return f"{snapshot.snapshot_id} has {snapshot.volume_size} GiB"
+    return None
+
+
+@law("SHR-023", "image", "snapshot")
+def a_share_is_listed_once(_cloud: Look, row: Image | Snapshot) -> str | None:
+    """An account stands once among those that an OMI or a snapshot is shared with."""
+    ids = (row.permissions_to_launch if isinstance(row, Image) else row.permissions_to_create_volume).account_ids
+    return f"{row.id} is shared with {', '.join(ids)}" if len(set(ids)) != len(ids) else None
+
+
+@law("EXP-017", "image_export", "snapshot_export")
+def an_export_has_its_snapshots(cloud: Look, task: ImageExportTask | SnapshotExportTask) -> str | None:
+    """While an export is not finished, its snapshots are there and are not being deleted."""
+    if task.state in ENDED:
+        return None
+    source = task.source if isinstance(task, ImageExportTask) else None
+    ids = [task.snapshot_id] if isinstance(task, SnapshotExportTask) else snapshots_of(source) if source else []
+    for snapshot_id in ids:
+        snapshot: Snapshot | None = cloud._state.get("snapshot", snapshot_id)
+        if snapshot is None or snapshot.state is SnapshotState.DELETING:
+            return f"{task.task_id} is {task.state} and exports {snapshot_id}, which is gone or going"
+    return None
+
+
+@law("ST-IXT-3", "image_export")
+def a_finished_export_names_its_manifest(_cloud: Look, task: ImageExportTask) -> str | None:
+    """The export of an OMI names its manifest, and is done to 100 percent, exactly when it is completed."""
+    done = task.state is ExportState.COMPLETED
+    if done != (task.osu_export.osu_manifest_url is not None) or (done and task.progress != 100):  # noqa: PLR2004
+        return f"{task.task_id} is {task.state} at {task.progress} %, manifest {task.osu_export.osu_manifest_url}"
+    return None

@@ -1,0 +1,129 @@
+"""What a law is, the table of all of them, and how a broken one is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from omisim.clock import Clock
+from omisim.model import Account
+from omisim.rules import catalogue
+from omisim.settings import Settings
+from omisim.state import Change, State
+
+__all__ = ["LAWS", "Broken", "Law", "Look", "Step", "law", "of_changes", "of_rows", "of_wholes", "on_change", "whole"]
+
+Check = Callable[..., str | None]
+
+
+class Look(Protocol):
+    """What a law looks at: a cloud."""
+
+    _state: State
+    _settings: Settings
+    _clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """One law: its name, the rule that it follows from ("" for omisim's own), and what it says.
+
+    `kinds`: the kinds of rows, or of changes, that it is asked about; none for a law about a whole cloud.
+    """
+
+    name: str
+    rule: str
+    says: str
+    kinds: tuple[str, ...]
+    check: Check
+
+    def __str__(self) -> str:
+        """Name the law, its rule and what it says."""
+        return f"{self.name} ({self.rule or 'of omisim itself'}): {self.says}"
+
+
+class Broken(AssertionError):
+    """A law does not hold: `law`, `rule` (its id, "" for omisim's own) and `what` is wrong with what."""
+
+    def __init__(self, broken: Law, what: str) -> None:
+        super().__init__(f"{what}\n  breaks the law {broken}")
+        self.law = broken.name
+        self.rule = broken.rule
+        self.what = what
+
+    def explain(self) -> str:
+        """Return the rule behind the law as `omisim explain` prints it, or the law alone."""
+        rule = catalogue().get(self.rule)
+        return str(self) if rule is None else f"{self}\n{rule.explain()}"
+
+
+@dataclass(slots=True)
+class Step:
+    """What happened since a moment: the changes of a cloud, in order."""
+
+    cloud: Look
+    changes: Sequence[Change]
+
+    def now(self, kind: str, row_id: str | None) -> Any:
+        """Return a row as it is, or as it last was when it went in this step; else None."""
+        row = self.cloud._state.get(kind, row_id or "")
+        if row is not None:
+            return row
+        gone = (c.before for c in reversed(self.changes) if c.kind == kind and c.id == row_id and c.before is not None)
+        return next(gone, None)
+
+    def was(self, kind: str, row_id: str | None) -> Any:
+        """Return a row as it was before the step, or None."""
+        for change in self.changes:
+            if change.kind == kind and change.id == row_id:
+                return change.before
+        return self.cloud._state.get(kind, row_id or "")
+
+    def account(self, account_id: str) -> Account:
+        """Return the row of an account."""
+        row: Account = self.cloud._state.get("account", account_id)
+        return row
+
+
+LAWS: dict[str, Law] = {}
+of_rows: dict[str, list[Law]] = {}
+of_changes: dict[str, list[Law]] = {}
+of_wholes: list[Law] = []
+
+
+def law(rule: str, *kinds: str) -> Callable[[Check], Check]:
+    """Register a law about rows of these kinds: (cloud, row) → what is wrong, or None."""
+    return _registered(rule, kinds, of_rows)
+
+
+def on_change(rule: str, *kinds: str) -> Callable[[Check], Check]:
+    """Register a law about changes of rows of these kinds: (step, change) → what is wrong, or None."""
+    return _registered(rule, kinds, of_changes)
+
+
+def whole(rule: str) -> Callable[[Check], Check]:
+    """Register a law about a whole cloud: (cloud) → what is wrong, or None."""
+
+    def register(check: Check) -> Check:
+        of_wholes.append(_new(rule, (), check))
+        return check
+
+    return register
+
+
+def _registered(rule: str, kinds: tuple[str, ...], table: dict[str, list[Law]]) -> Callable[[Check], Check]:
+    def register(check: Check) -> Check:
+        found = _new(rule, kinds, check)
+        for kind in kinds:
+            table.setdefault(kind, []).append(found)
+        return check
+
+    return register
+
+
+def _new(rule: str, kinds: tuple[str, ...], check: Check) -> Law:
+    found = Law(check.__name__, rule, (check.__doc__ or "").partition("\n")[0], kinds, check)
+    assert found.name not in LAWS
+    LAWS[found.name] = found
+    return found
