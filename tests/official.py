@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ import yaml
 __all__ = ["description", "faults", "resolved", "schema"]
 
 DESCRIPTION = Path(osc_sdk_python.__file__).parent / "resources" / "outscale.yaml"
+_ANY = re.compile(".*", re.DOTALL)
+_DATES = {
+    "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"),  # RFC 3339
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+}
 
 
 @cache
@@ -34,13 +40,15 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
-    """Return every way in which an answer is not what the description says."""
+    """Return every way in which an answer is not what the description says, as strict as a Go client decodes it."""
     part = resolved(part)
+    if "oneOf" in part:
+        return min((faults(value, one, path) for one in part["oneOf"]), key=len)
     kind = part.get("type", "object")
     types: dict[str, Any] = {
         "string": str, "integer": int, "boolean": bool, "number": (int, float), "array": list, "object": dict,
     }  # fmt: skip
-    if "oneOf" not in part and not isinstance(value, types[kind]):
+    if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return [f"{path}: {value!r} is no {kind}"]
     if kind == "array":
         return [fault for item in value for fault in faults(item, part["items"], f"{path}[]")]
@@ -48,6 +56,7 @@ def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
         known = part["properties"]
         unknown = [f"{path}.{name}: not official" for name in value.keys() - known.keys()]
         return unknown + [f for n, v in value.items() if n in known for f in faults(v, known[n], f"{path}.{n}")]
-    if "enum" in part and value not in part["enum"]:
-        return [f"{path}: {value!r} is none of {part['enum']}"]
+    dated = _DATES.get(part.get("format", ""), _ANY).fullmatch(str(value))
+    if not dated or value not in part.get("enum", [value]):
+        return [f"{path}: {value!r} is none of {part.get('enum', part.get('format'))}"]
     return []

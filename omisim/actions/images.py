@@ -37,6 +37,7 @@ ImageId = Annotated[str, Id("image")]
 VmId = Annotated[str, Id("vm")]
 SHORTEST_NAME, LONGEST_NAME = 3, 128
 NAME_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.\-]*")
+COPY_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.:+=\-]*")  # Packer's chroot builder names a copy by the time
 MODES: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the parameters that name it
     "vm": ("vm_id",),
     "copy": ("source_image_id", "source_region_name"),
@@ -93,7 +94,7 @@ def create_image(
 
     Returns the new OMI: pending from a VM or a manifest, available from a copy or from snapshots (OMI-040).
     """
-    _check_name(call, image_name)
+    _check_name(call, image_name, COPY_CHARACTERS if source_image_id else NAME_CHARACTERS)
     _check_boot(call, boot_modes, tpm_mandatory)
     asked = {"description": description, "boot_modes": boot_modes, "tpm_mandatory": tpm_mandatory}
     asked = {name: value for name, value in asked.items() if value is not None}
@@ -109,12 +110,12 @@ def create_image(
     return _from_snapshots(call, mappings, str(root_device_name), str(image_name), codes, asked)
 
 
-def _check_name(call: Call, name: str | None) -> None:
+def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> None:
     """Check the shape of a name where one is given (OMI-020, OMI-021, OMI-025)."""
     if name is not None and call.check(
         SHORTEST_NAME <= len(name) <= LONGEST_NAME, "OMI-020", image_name=name, length=len(name)
     ):
-        call.check(NAME_CHARACTERS.fullmatch(name), "OMI-021", image_name=name)
+        call.check(characters.fullmatch(name), "OMI-021", image_name=name)
 
 
 def _check_boot(call: Call, modes: Sequence[str] | None, tpm_mandatory: bool | None) -> None:
