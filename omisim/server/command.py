@@ -6,7 +6,8 @@ import argparse
 import json
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -25,17 +26,18 @@ __all__ = ["serve"]
 def serve(options: argparse.Namespace) -> int:
     """Run the server; return the exit status."""
     try:
-        cloud = _cloud(options)
-        accounts = [_account(cloud, said) for said in options.account or ["alice"]]
         with ExitStack() as stack:
+            told = stack.enter_context(_told_to_stop())
+            cloud = _cloud(options)
+            accounts = [_account(cloud, said) for said in options.account or ["alice"]]
             tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
             log = sys.stderr if options.log == "-" else _appended(stack, options.log)
             record = _appended(stack, options.record)
-            server = stack.enter_context(
-                running(cloud, options.port, options.host, tls=tls, token=options.token, log=log, record=record)
-            )
-            _announce(server, accounts)
-            _until_told()
+            listening = running(cloud, options.port, options.host, tls=tls, token=options.token, log=log, record=record)
+            with listening as server:
+                _announce(server, accounts)
+                while not told.wait(3600):
+                    pass
             if options.state:
                 _save(server.cloud, Path(options.state))
     except (OSError, ValueError) as error:
@@ -92,12 +94,13 @@ def _announce(server: Running, accounts: list[Account]) -> None:
     print(f"# omisim is ready at {server.url}", flush=True)  # noqa: T201
 
 
-def _until_told() -> None:
+@contextmanager
+def _told_to_stop() -> Iterator[Event]:
+    """Let SIGTERM and SIGINT set an event instead of ending the process: from before it says that it is ready."""
     told = Event()
     before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        while not told.wait(3600):
-            pass
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
