@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from doors import DOORS, Door
 from hypothesis import HealthCheck, settings
 from official import faults, schema
 
@@ -76,6 +77,12 @@ def _vm(alice: Account, ubuntu: Image) -> Vm:
 def _golden(alice: Account, vm: Vm) -> Image:
     """An OMI of alice's, available by the next call."""
     return alice.create_image(vm_id=vm.vm_id, image_name="golden")
+
+
+@pytest.fixture(name="door", params=DOORS)
+def _door(request: pytest.FixtureRequest) -> Door:
+    """Each of the two ways in that share the wire."""
+    return DOORS[request.param]
 
 
 @pytest.fixture(name="slow")

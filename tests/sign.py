@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+from collections.abc import Mapping
 
 from omisim import Account
 from omisim.wire.http import Request
@@ -23,12 +24,19 @@ def signed(
     service: str = "api",
     secret_key: str | None = None,
     names: str = "content-type;host;x-{}-date",
+    date_header: str | None = None,
+    sent_path: str | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Request:
-    """Return a signed POST. `at` defaults to the start of a ManualClock; `names`: which headers are signed."""
-    word, prefix = (f"{dialect}4", "osc" if dialect == "OSC" else "amz")
+    """Return a signed POST. `at` defaults to the start of a ManualClock; `names`: which headers are signed.
+
+    `date_header` is osc or amz, if not as the dialect has it; `sent_path` another path than the one that is signed.
+    """
+    word, prefix = (f"{dialect}4", date_header or ("osc" if dialect == "OSC" else "amz"))
     end = f"{dialect.lower()}4_request"
     stamp = (at or dt.datetime(2026, 1, 1, tzinfo=dt.UTC)).strftime("%Y%m%dT%H%M%SZ")
     headers = {"content-type": "application/json", f"x-{prefix}-date": stamp, "accept": "*/*", "host": host}
+    headers |= more or {}
     known = headers | {"host": signed_host or host}
     listed = sorted(names.format(prefix).split(";"))
     lines = "".join(f"{name}:{known[name]}\n" for name in listed)
@@ -43,4 +51,4 @@ def signed(
     headers["authorization"] = (
         f"{word}-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(listed)}, Signature={signature}"
     )
-    return Request("POST", host, path, headers, body)
+    return Request("POST", host, sent_path or path, headers, body)

@@ -14,7 +14,7 @@ from omisim.actions.schema import Field, Shape
 from omisim.demo import play
 from omisim.dispatch import Answer
 from omisim.plain import api_name
-from omisim.wire.oapi import BASIC_ACTIONS
+from omisim.wire.identity import BASIC_ACTIONS
 
 
 def official(part: dict[str, Any]) -> str:
@@ -91,11 +91,10 @@ class TestActions:
         """An action without security is open to everybody. [AUTH-011]"""
         assert action.open == (description()["paths"][f"/{action.name}"]["post"].get("security") == [])
 
-    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
-    def test_take_a_login_where_the_description_says_so(self, action: Action) -> None:
-        """An action with BasicAuth takes a login and password. [AUTH-012]"""
-        security = description()["paths"][f"/{action.name}"]["post"].get("security", [])
-        assert (action.name in BASIC_ACTIONS) == any("BasicAuth" in way for way in security)
+    def test_take_a_login_where_the_description_says_so(self) -> None:
+        """An action with BasicAuth takes a login and password, whether it is served or not. [AUTH-012]"""
+        ways = {path.strip("/"): part["post"].get("security", []) for path, part in description()["paths"].items()}
+        assert {name for name, security in ways.items() if any("BasicAuth" in way for way in security)} == BASIC_ACTIONS
 
 
 class TestAnswers:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from sign import signed
 
 from omisim import Account, Cloud
-from omisim.actions.registry import ACTIONS
 from omisim.wire.http import Request, Response
 from omisim.wire.oapi import handle
 
@@ -145,7 +144,7 @@ class TestSignature:
         [
             "",
             "nonsense",
-            "Bearer abc",
+            "OSC4-HMAC-SHA256 nonsense",
             "OSC4-HMAC-SHA256 Credential=AK/20260101/r/s/aws4_request, SignedHeaders=host, Signature=" + "0" * 64,
             "OSC4-HMAC-SHA256 Credential=AK, SignedHeaders=host, Signature=" + "0" * 64,
         ],
@@ -163,43 +162,15 @@ class TestSignature:
         request = replace(request, headers=dict(request.headers) | {"x-osc-date": date})
         assert error(cloud, request) == (401, "1", "AUTH-005")
 
-    def test_is_not_needed_for_a_login_but_that_opens_few_actions(self, cloud: Cloud, alice: Account) -> None:
-        """Basic authentication is refused where the API does not take it. [AUTH-004]"""
-        request = Request("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVms", {"authorization": "Basic YTpi"})
-        assert error(cloud, request) == (401, "9", "AUTH-004")
-
     @given(header=st.text(max_size=200) | st.from_regex(r"OSC4-HMAC-SHA256 Credential=.*", fullmatch=True))
     def test_never_breaks_the_door(self, header: str) -> None:
         """Whatever stands in the header, the answer is a refusal of the API. [AUTH-005]"""
         cloud = Cloud()
         request = Request("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVms", {"authorization": header})
-        assert error(cloud, request)[0] in (400, 401)
-
-
-class TestModes:
-    def test_lenient_takes_a_known_key_with_any_signature(self) -> None:
-        """In mode lenient the key must exist, and no more. [AUTH-013]"""
-        cloud = Cloud(auth="lenient")
-        alice = cloud.account("alice")
-        assert ask(cloud, signed(alice, "/api/v1/ReadVms", secret_key="X" * 40))[0] == 200
-        stranger = Cloud(seed="elsewhere").account("mallory")
-        assert error(cloud, signed(stranger, "/api/v1/ReadVms"))[1] == "4120"
-
-    def test_off_takes_anything(self) -> None:
-        """In mode off an unsigned call is the first account's. [AUTH-013]"""
-        cloud = Cloud(auth="off")
-        alice = cloud.account("alice")
-        request = Request("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadAccounts", {})
-        assert ask(cloud, request)[1]["Accounts"][0]["AccountId"] == alice.account_id
+        assert error(cloud, request)[0] in (400, 401, 403)
 
 
 class TestOpenActions:
-    @pytest.mark.parametrize("action", [action.name for action in ACTIONS.values() if action.open])
-    def test_need_no_credentials(self, cloud: Cloud, action: str) -> None:
-        """Some reads are open to everybody, even with a wrong login. [AUTH-011]"""
-        request = Request("POST", "api.eu-west-2.outscale.com", f"/api/v1/{action}", {"authorization": "Basic YTpi"})
-        assert ask(cloud, request)[0] == 200
-
     def test_answer_for_the_region_of_the_host(self, cloud: Cloud) -> None:
         """Each Region names the Regions it knows of. [REG-003]"""
         host = "api.cloudgouv-eu-west-1.outscale.com"
@@ -232,11 +203,6 @@ class TestActions:
         """Every action is a POST. [REQ-002]"""
         request = Request("GET", "api.eu-west-2.outscale.com", "/api/v1/ReadRegions", {})
         assert error(cloud, request) == (404, "12000", "REQ-002")
-
-    def test_can_be_asked_for_by_browsers(self, cloud: Cloud) -> None:
-        """OPTIONS says what a browser may send. [REQ-005]"""
-        response = handle(cloud, Request("OPTIONS", "api.eu-west-2.outscale.com", "/api/v1/ReadVms", {}), START)
-        assert (response.status, response.headers["Access-Control-Allow-Methods"]) == (204, "GET, OPTIONS, POST")
 
     def test_refused_at_the_door_are_in_the_journal(self, cloud: Cloud, alice: Account) -> None:
         """`calls` knows of refused calls, with their error."""
@@ -278,12 +244,6 @@ class TestBody:
     def test_that_is_no_json_object_is_refused(self, cloud: Cloud, alice: Account, body: bytes) -> None:
         """The body must be one JSON object. [REQ-004]"""
         assert error(cloud, signed(alice, "/api/v1/CreateVolume", body)) == (400, "0", "REQ-004")
-
-    def test_of_another_type_is_refused(self, cloud: Cloud, alice: Account) -> None:
-        """The content type is JSON's. [REQ-003]"""
-        request = signed(alice, "/api/v1/ReadVms", names="host;x-{}-date")
-        request = replace(request, headers=dict(request.headers) | {"content-type": "text/xml"})
-        assert error(cloud, request) == (400, "3010", "REQ-003")
 
     def test_of_ten_megabytes_is_refused_for_what_is_wrong_with_it(self, cloud: Cloud, alice: Account) -> None:
         """A huge body is read, refused, and not echoed. [VM-019]"""
@@ -340,20 +300,6 @@ class TestParameters:
         """A near miss is answered with the parameter that was meant. [REQ-008]"""
         request = signed(alice, "/api/v1/CreateVolume", b'{"SubRegionName": "eu-west-2a"}')
         assert "SubregionName" in ask(cloud, request)[1]["Errors"][0]["Details"].replace("SubRegionName", "", 1)
-
-    @pytest.mark.parametrize(
-        "parameters",
-        [
-            {"SubnetId": "", "UserData": "", "Placement": {}},
-            {"SubnetId": None, "BlockDeviceMappings": None, "Placement": {"SubregionName": None}},
-        ],
-    )
-    def test_null_and_the_go_clients_empties_mean_absent(
-        self, cloud: Cloud, alice: Account, parameters: dict[str, Any]
-    ) -> None:
-        """JSON null means absent at any depth, and so do the empties of Go clients. [REQ-009]"""
-        body = {"ImageId": alice.read_images()[0].image_id, **parameters}
-        assert ask(cloud, signed(alice, "/api/v1/CreateVms", json.dumps(body).encode()))[0] == 200
 
     def test_dry_run_checks_all_and_changes_nothing(self, cloud: Cloud, alice: Account) -> None:
         """A dry run answers only the context, and leaves the cloud as it was. [REQ-013]"""

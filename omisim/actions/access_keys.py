@@ -108,6 +108,7 @@ def _own(call: Call) -> list[AccessKey]:
 
 
 def _key(call: Call, access_key_id: str, rule: str) -> AccessKey:
+    call.check(access_key_id, "REQ-010", parameter="AccessKeyId")
     key: AccessKey | None = call.state.get("access_key", access_key_id)
     if key is None or not call.owns(key):
         raise refuse(rule, access_key_id=access_key_id)

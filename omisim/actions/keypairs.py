@@ -68,7 +68,7 @@ def read_keypairs(call: Call, *, filters: OrDict[FiltersKeypair] | None = None) 
 
 
 def _name_or_id(call: Call, given: Mapping[str, Any]) -> None:
-    call.check("keypair_name" in given or "keypair_id" in given, "KEY-005")
+    call.check(given.get("keypair_name") or given.get("keypair_id"), "KEY-005")
 
 
 @action("DeleteKeypair", combinations=_name_or_id)

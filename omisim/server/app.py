@@ -18,6 +18,7 @@ from omisim.faults import Dropped
 from omisim.server.control import Control
 from omisim.wire import oapi
 from omisim.wire.http import Request, Response
+from omisim.wire.identity import claimed
 
 __all__ = ["App"]
 
@@ -72,7 +73,7 @@ class App:
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         if self._record is not None and request.method == "POST":
             with self._writing:
-                who = oapi.claimed(self.cloud, request)
+                who = claimed(self.cloud, request)
                 account = f"{who.name}@{who.region}" if who else ""
                 recording.write(self._record, at, account, request.path, request.body, response.status, response.body)
         return response

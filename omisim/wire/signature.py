@@ -28,6 +28,8 @@ _AUTHORIZATION = re.compile(
     r"Signature=(?P<signature>[0-9a-f]{64})\s*"
 )
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+_SCHEME = re.compile(r"([A-Za-z][\w.-]*) +\S", re.ASCII)
+_PORT = re.compile(r":\d+$")
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -44,12 +46,12 @@ class Signature:
 
 
 def parse(request: Request) -> Signature:
-    """Return the signature of a request, or refuse one that has none, or a garbled one (AUTH-005)."""
+    """Return the signature of a request; refuse none, a garbled one (AUTH-005), and other methods (AUTH-004/method)."""
     header = request.headers.get("authorization", "")
     at = request.headers.get("x-osc-date") or request.headers.get("x-amz-date") or ""
     signature = _read(header, at)
-    if signature is None and header.startswith("Basic "):
-        raise refuse("AUTH-004")
+    if signature is None and (scheme := _SCHEME.match(header)) and scheme[1] not in DIALECTS:
+        raise refuse("AUTH-004/method", scheme=scheme[1])
     if signature is None:
         raise refuse("AUTH-005", reason="it is garbled" if header else "there is no Authorization header")
     return signature
@@ -98,7 +100,7 @@ def verify(request: Request, signature: Signature, secret_key: str) -> None:
     payload = hashlib.sha256(request.body).digest()
     given, named = request.path, request.host
     for path in (_SLASHES.sub("/", given), given) if "//" in given else (given,):
-        for host in (named.partition(":")[0], named) if ":" in named else (named,):
+        for host in (_PORT.sub("", named), named) if ":" in named else (named,):
             mine = _signature(secret_key, signature, request.method, path, request.query, host, values, payload)
             if hmac.compare_digest(mine, signature.signature) and signature.date.startswith(signature.scope[0]):
                 return

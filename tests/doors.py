@@ -1,0 +1,61 @@
+"""The two ways in that share the wire: a request handled in process, and one that the server's WSGI application got."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any
+
+from omisim import Cloud
+from omisim.server.app import App
+from omisim.wire.http import Request, Response
+from omisim.wire.oapi import handle
+
+__all__ = ["DOORS", "Door", "asked", "refusal"]
+
+Door = Callable[[Cloud, Request], Response]
+
+
+def _in_process(cloud: Cloud, request: Request) -> Response:
+    return handle(cloud, request, cloud.now)
+
+
+def _as_server(cloud: Cloud, request: Request) -> Response:
+    headers = dict(request.headers)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "REQUEST_URI": request.path + (f"?{request.query}" if request.query else ""),
+        "CONTENT_TYPE": headers.pop("content-type", ""),
+        "CONTENT_LENGTH": str(len(request.body)),
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.input": BytesIO(request.body),
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
+        "HTTP_HOST": request.host,
+    }
+    got: list[tuple[str, list[tuple[str, str]]]] = []
+    body = b"".join(App(cloud, "token")(environ, lambda *answer: got.append(answer)))
+    status, answered = got[0]
+    return Response(int(status[:3]), body, dict(answered))
+
+
+DOORS: Mapping[str, Door] = {"in process": _in_process, "server": _as_server}
+
+
+def asked(door: Door, cloud: Cloud, request: Request) -> tuple[int, dict[str, Any]]:
+    """Return the status and the JSON body of an answer."""
+    response = door(cloud, request)
+    return response.status, json.loads(response.body or b"{}")
+
+
+def refusal(door: Door, cloud: Cloud, request: Request) -> tuple[int, str, str]:
+    """Return what a request is refused with: HTTP status, code, rule. Nothing may have changed. [REQ-007]"""
+    before = cloud.fork()
+    response = door(cloud, request)
+    body = json.loads(response.body)
+    (error,) = body["Errors"]
+    assert {name: type(value) for name, value in error.items()} == {"Code": str, "Details": str, "Type": str}
+    assert body["ResponseContext"]["RequestId"]
+    assert cloud == before
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return response.status, error["Code"], headers["x-omisim-rule"]
