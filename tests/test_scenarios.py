@@ -196,6 +196,19 @@ class TestSteps:
         found = cloud.account("buyer").read_images(filters={"product_codes": [product]})
         assert [image.account_alias for image in found] == ["Marketplace"]
 
+    def test_may_make_images_with_empty_disks(self, place: Path) -> None:
+        """A device without a snapshot has no name."""
+        place.write_text(
+            ALICE + VM + '[[steps]]\ndo = "CreateImage"\nas = "golden"\nVmId = "{builder}"\nImageName = "golden"\n'
+            '[[steps]]\ndo = "CreateImage"\nas = "roomy"\nImageName = "roomy"\nRootDeviceName = "/dev/sda1"\n'
+            'BlockDeviceMappings = [\n  { DeviceName = "/dev/sda1", Bsu.SnapshotId = "{golden/dev/sda1}" },\n'
+            '  { DeviceName = "/dev/sdb", Bsu.VolumeSize = 20 },\n]\n'
+        )
+        cloud = Cloud.from_scenario(place)
+        assert cloud.named("roomy/dev/sda1") == cloud.named("golden/dev/sda1")
+        with pytest.raises(ValueError, match="nothing is named 'roomy/dev/sdb'"):
+            cloud.named("roomy/dev/sdb")
+
     def test_reach_object_storage(self, place: Path) -> None:
         """`oos.<method>` is a call of boto3, so that an export finds its bucket."""
         place.write_text(
@@ -351,6 +364,20 @@ class TestMistakes:
                 6,
                 "'Buckt' is no parameter of oos.head_bucket; did ",
             ),
+            (f"{ALICE}{VM}as = 3\n".replace('as = "builder"\n', ""), 7, "`as` is a name or a list of names, not 3"),
+            (f"{ALICE}{VM}files = 'x'\n", 8, "`files` is a table of texts by path, not 'x'"),
+            (f"{ALICE}[[steps]]\ndo = 'retire'\nimage_id = 3\n", 4, "retire: "),
+            (f"{ALICE}[[steps]]\ndo = 'adopt'\nimage_id = 3\n", 4, "adopt: "),
+            (
+                f"{ALICE}[[steps]]\ndo = 'marketplace.publish'\nimage_id = 'ami-12345678'\nseller = 'alice'\n",
+                7,
+                "seller is one of {alice}, {bob}; not 'alice'",
+            ),
+            (
+                f"{ALICE}[[steps]]\ndo = 'marketplace.unpublish'\nproduct = '{{alice}}'\n",
+                6,
+                "product is one of nothing so far; not '{alice}'",
+            ),
             ("[accounts\n", 1, "Expected ']' at the end of a table declaration"),
             ("[accounts]\nalice = {}\nalice = {}\n", 3, "Cannot overwrite a value"),
             ("a = '''\n\n", 3, "Expected"),
@@ -403,6 +430,12 @@ class TestMistakes:
                 "[cloud]\n",
                 "files = 1\n",
                 "by = 1\n",
+                "by = []\n",
+                "as = 3\n",
+                "do = []\n",
+                "action = 3\n",
+                "volume_id = []\n",
+                "quotas = 3\n",
                 "x = '\0'\n",
             ]
         ),
