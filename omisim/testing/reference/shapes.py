@@ -1,0 +1,135 @@
+"""What a request may look like: its parameters and their types, a line an action. `*` marks what is required. [REQ-008, REQ-009, REQ-010]"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+__all__ = ["problems", "without_nulls"]
+
+PAGES = "NextPageToken:? ResultsPerPage:?"  # a question mark: it exists, and is not modelled here
+SHAPES = {
+    "CreateImage": "Architecture:str BlockDeviceMappings:[Mapping] BootModes:[str] Description:str FileLocation:str ImageName:str"
+    " NoReboot:bool ProductCodes:[str] RootDeviceName:str SourceImageId:str SourceRegionName:str TpmMandatory:bool VmId:str",
+    "UpdateImage": "Description:str ImageId*:str PermissionsToLaunch:Changes ProductCodes:[str]",
+    "DeleteImage": "ImageId*:str",
+    "ReadImages": f"Filters:FiltersImage {PAGES}",
+    "CreateImageExportTask": "ImageId*:str OsuExport*:OsuExport",
+    "CreateSnapshotExportTask": "SnapshotId*:str OsuExport*:OsuExport",
+    "ReadImageExportTasks": f"Filters:FiltersImageExport {PAGES}",
+    "ReadSnapshotExportTasks": f"Filters:FiltersSnapshotExport {PAGES}",
+    "DeleteExportTask": "ExportTaskId*:str",
+    "CreateSnapshot": "ClientToken:str Description:str FileLocation:str SnapshotSize:int SourceRegionName:str"
+    " SourceSnapshotId:str VolumeId:str",
+    "UpdateSnapshot": "PermissionsToCreateVolume*:Changes SnapshotId*:str",
+    "DeleteSnapshot": "SnapshotId*:str",
+    "ReadSnapshots": f"Filters:FiltersSnapshot {PAGES}",
+    "CreateVolume": "ClientToken:str Iops:int Size:int SnapshotId:str SubregionName*:str VolumeType:str",
+    "UpdateVolume": "Iops:int Size:int VolumeId*:str VolumeType:str",
+    "DeleteVolume": "VolumeId*:str",
+    "ReadVolumes": f"Filters:FiltersVolume {PAGES}",
+    "ReadVolumeUpdateTasks": f"Filters:FiltersVolumeUpdate {PAGES}",
+    "LinkVolume": "DeviceName*:str VmId*:str VolumeId*:str",
+    "UnlinkVolume": "ForceUnlink:bool VolumeId*:str",
+    "CreateVms": "BlockDeviceMappings:[VmMapping] BootMode:str BootOnCreation:bool BsuOptimized:bool ClientToken:str"
+    " DeletionProtection:bool ImageId*:str KeypairName:str MaxVmsCount:int MinVmsCount:int NestedVirtualization:bool"
+    " Performance:str Placement:Placement ShutdownBehaviorConfiguration:Shutdown TpmEnabled:bool UserData:str"
+    " VmInitiatedShutdownBehavior:str VmType:str",
+    "UpdateVm": "BlockDeviceMappings:[UpdateMapping] BsuOptimized:bool DeletionProtection:bool IsSourceDestChecked:bool"
+    " KeypairName:str NestedVirtualization:bool Performance:str ShutdownBehaviorConfiguration:Shutdown UserData:str VmId*:str"
+    " VmInitiatedShutdownBehavior:str VmType:str",
+    "StartVms": "VmIds*:[str]",
+    "StopVms": "ForceStop:bool VmIds*:[str]",
+    "RebootVms": "VmIds*:[str]",
+    "DeleteVms": "VmIds*:[str]",
+    "ReadVms": f"Filters:FiltersVm {PAGES}",
+    "ReadVmsState": f"AllVms:bool Filters:FiltersVmsState {PAGES}",
+    "CreateTags": "ResourceIds*:[str] Tags*:[Tag]",
+    "DeleteTags": "ResourceIds*:[str] Tags*:[Tag]",
+    "ReadTags": f"Filters:FiltersTag {PAGES}",
+    # parts of requests
+    "Mapping": "Bsu:Bsu DeviceName:str VirtualDeviceName:str",
+    "VmMapping": "Bsu:Bsu DeviceName:str NoDevice:str VirtualDeviceName:str",
+    "UpdateMapping": "Bsu:UpdateBsu DeviceName:str NoDevice:str VirtualDeviceName:str",
+    "Bsu": "DeleteOnVmDeletion:bool Iops:int SnapshotId:str VolumeSize:int VolumeType:str",
+    "UpdateBsu": "DeleteOnVmDeletion:bool VolumeId:str",
+    "Changes": "Additions:Permissions Removals:Permissions",
+    "Permissions": "AccountIds:[str] GlobalPermission:bool",
+    "OsuExport": "DiskImageFormat*:str OsuApiKey:OsuApiKey OsuBucket*:str OsuManifestUrl:str OsuPrefix:str",
+    "OsuApiKey": "ApiKeyId:str SecretKey:str",
+    "Placement": "SubregionName:str Tenancy:str",
+    "Shutdown": "GuestAction:str HostAction:str",
+    "Tag": "Key*:str Value*:str",
+    # filters
+    "FiltersImage": "AccountAliases:[str] AccountIds:[str] Architectures:[str] BlockDeviceMappingDeleteOnVmDeletion:bool"
+    " BlockDeviceMappingDeviceNames:[str] BlockDeviceMappingSnapshotIds:[str] BlockDeviceMappingVolumeSizes:[int]"
+    " BlockDeviceMappingVolumeTypes:[str] BootModes:[str] Descriptions:[str] FileLocations:[str] ImageIds:[str]"
+    " ImageNames:[str] PermissionsToLaunchAccountIds:[str] PermissionsToLaunchGlobalPermission:bool ProductCodes:[str]"
+    " RootDeviceNames:[str] States:[str] TagKeys:[str] TagValues:[str] Tags:[str] TpmMandatory:bool Hypervisors:? ProductCodeNames:? RootDeviceTypes:? SecureBoot:? VirtualizationTypes:?",
+    "FiltersImageExport": "ImageIds:[str] TaskIds:[str]",
+    "FiltersSnapshotExport": "SnapshotIds:[str] TaskIds:[str]",
+    "FiltersSnapshot": "AccountAliases:[str] AccountIds:[str] ClientTokens:[str] Descriptions:[str]"
+    " PermissionsToCreateVolumeAccountIds:[str] PermissionsToCreateVolumeGlobalPermission:bool SnapshotIds:[str]"
+    " States:[str] TagKeys:[str] TagValues:[str] Tags:[str] VolumeIds:[str] VolumeSizes:[int]"
+    " FromCreationDate:? Progresses:? ToCreationDate:?",
+    "FiltersVolume": "ClientTokens:[str] LinkVolumeDeleteOnVmDeletion:bool LinkVolumeDeviceNames:[str]"
+    " LinkVolumeLinkStates:[str] LinkVolumeVmIds:[str] SnapshotIds:[str] SubregionNames:[str] TagKeys:[str] TagValues:[str]"
+    " Tags:[str] VolumeIds:[str] VolumeSizes:[int] VolumeStates:[str] VolumeTypes:[str] CreationDates:? LinkVolumeLinkDates:?",
+    "FiltersVolumeUpdate": "TaskIds:[str] VolumeIds:[str]",
+    "FiltersVm": "BlockDeviceMappingDeviceNames:[str] ImageIds:[str] ProductCodes:[str] SubregionNames:[str] TagKeys:[str]"
+    " TagValues:[str] Tags:[str] VmIds:[str] VmStateNames:[str] VmTypes:[str]",
+    "FiltersVmsState": "SubregionNames:[str] VmIds:[str] VmStates:[str]",
+    "FiltersTag": "Keys:[str] ResourceIds:[str] ResourceTypes:[str] Values:[str]",
+}
+TYPES = {"str": str, "int": int, "bool": bool}
+
+
+def problems(action: str, parameters: dict[str, Any]) -> Iterator[str]:
+    """Yield the codes of what is wrong with the shape of a request: 3001, 4110, 7000."""
+    yield from _object(action, {name: value for name, value in parameters.items() if name != "DryRun"})
+    if not isinstance(parameters.get("DryRun", False), bool):
+        yield "4110"
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a request as it counts: JSON's null means that a parameter is absent, at any depth."""
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+@cache
+def _fields(shape: str) -> dict[str, str]:
+    return dict(field.split(":") for field in SHAPES[shape].split())
+
+
+def _object(shape: str, value: dict[str, Any]) -> Iterator[str]:
+    fields = {name.rstrip("*"): kind for name, kind in _fields(shape).items()}
+    for name, item in value.items():
+        if name in fields:
+            yield from _value(fields[name], item)
+        else:
+            yield "3001"
+    for name in _fields(shape):
+        given = value.get(name[:-1])
+        if name.endswith("*") and (given is None or given == [] or (given == "" and name.endswith("Id*"))):
+            yield "7000"
+
+
+def _value(kind: str, value: Any) -> Iterator[str]:
+    if kind == "?":
+        raise ValueError("paging, and filters by date, progress and constant fields, are not modelled")
+    if kind.startswith("["):
+        if not isinstance(value, list):
+            yield "4110"
+            return
+        for item in value:
+            yield from _value(kind[1:-1], item)
+    elif kind in TYPES:
+        if type(value) is not TYPES[kind]:
+            yield "4110"
+    elif not isinstance(value, dict):
+        yield "4110"
+    else:
+        yield from _object(kind, value)

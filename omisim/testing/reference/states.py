@@ -1,0 +1,95 @@
+"""States: what becomes of each by itself, what a failure makes of it, and which actions each refuses with which code."""
+
+from __future__ import annotations
+
+__all__ = ["FAILED", "FIRST", "NEXT", "REFUSED", "TRANSIENT"]
+
+GONE = ""
+
+# kind → state → the next one; one that has none here lasts. [ST-OMI, ST-SNP, ST-VOL, ST-VM, ST-IXT, EXP-044]
+NEXT = {
+    "Snapshot": {"in-queue": "pending", "pending": "completed", "deleting": GONE},
+    "Volume": {"creating": "available", "deleting": GONE},
+    "Link": {"attaching": "attached", "detaching": GONE},
+    "Vm": {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"},
+    "ImageExport": {"pending/queued": "pending", "pending": "completed"},
+    "SnapshotExport": {
+        "pending": "initializing",
+        "initializing": "preparing",
+        "preparing": "uploading",
+        "uploading": "completed",
+    },
+    "VolumeUpdate": {"pending": "active", "active": "completed"},
+}
+TRANSIENT = {kind: frozenset(table) for kind, table in NEXT.items()}
+
+# kind → the states that may fail → what they become
+FAILED = {
+    "Snapshot": {"in-queue": "error", "pending": "error"},
+    "Volume": {"creating": "error"},
+    "Link": {},
+    "Vm": {"pending": "terminated"},
+    "ImageExport": {"pending/queued": "failed", "pending": "failed"},
+    "SnapshotExport": {"pending": "failed", "initializing": "failed", "preparing": "failed", "uploading": "failed"},
+    "VolumeUpdate": {"pending": "failed", "active": "failed"},
+}
+
+FIRST = "first pending"  # the state of a VM that has not yet run: its refusals differ [LNK-007]
+
+UNUSABLE = {"in-queue": "6003", "pending": "6003", "error": "6003", "deleting": "6003"}
+
+# (kind, action) → state → the code that refuses [1.2 to 1.7]
+REFUSED = {
+    ("Image", "use"): {"pending": "6001", "failed": "6001"},
+    ("Snapshot", "use"): UNUSABLE,
+    ("Snapshot", "DeleteSnapshot"): {"in-queue": "6003", "pending": "6003", "deleting": "5054"},
+    ("Volume", "CreateSnapshot"): {"creating": "6007", "deleting": "6007", "error": "6007"},
+    ("Volume", "LinkVolume"): {"creating": "6007", "in-use": "6003", "deleting": "6007", "error": "6007"},
+    ("Volume", "UnlinkVolume"): {"creating": "6003", "available": "9063", "deleting": "6003", "error": "6003"},
+    ("Volume", "DeleteVolume"): {"creating": "6007", "in-use": "6003", "deleting": "5064"},
+    ("Volume", "UpdateVolume"): {"creating": "6003", "deleting": "6003", "error": "6003"},
+    ("Vm", "StartVms"): {
+        FIRST: "6003",
+        "pending": "6003",
+        "running": "9029",
+        "stopping": "6003",
+        "shutting-down": "6003",
+        "terminated": "6003",
+    },
+    ("Vm", "StopVms"): {FIRST: "9039", "pending": "6003", "shutting-down": "6003", "terminated": "6003"},
+    ("Vm", "RebootVms"): {
+        FIRST: "6003",
+        "pending": "6003",
+        "stopping": "6003",
+        "stopped": "6003",
+        "shutting-down": "6003",
+        "terminated": "6003",
+    },
+    ("Vm", "DeleteVms"): {},
+    ("Vm", "CreateImage"): {FIRST: "9039", "pending": "6003", "shutting-down": "6003", "terminated": "6003"},
+    ("Vm", "LinkVolume"): {
+        FIRST: "9039",
+        "pending": "6003",
+        "stopping": "6003",
+        "shutting-down": "6003",
+        "terminated": "6003",
+    },
+    ("Vm", "UpdateVm"): {"shutting-down": "6003", "terminated": "6003"},
+    ("Vm", "UpdateVm stopped"): {
+        FIRST: "6003",
+        "pending": "6003",
+        "running": "6003",
+        "stopping": "6003",
+        "shutting-down": "6003",
+        "terminated": "6003",
+    },
+    ("ImageExport", "DeleteExportTask"): {"completed": "6003", "failed": "6003", "cancelled": "6003"},
+    ("SnapshotExport", "DeleteExportTask"): {
+        "initializing": "6003",
+        "preparing": "6003",
+        "uploading": "6003",
+        "completed": "6003",
+        "failed": "6003",
+        "cancelled": "6003",
+    },
+}
