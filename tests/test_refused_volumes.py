@@ -42,7 +42,7 @@ UPDATES = [
     Case("VOL-020", "5064", "UpdateVolume", {"VolumeId": "{bobs_volume}", "Size": 20}),
     Case("VOL-040", "7000", "UpdateVolume", {"VolumeId": "{free}"}, {"VolumeId": "{free}", "Size": 10}),
     Case("VOL-041", "4078", "UpdateVolume", {"VolumeId": "{free}", "Size": 9}, {"VolumeId": "{free}", "Size": 11}),
-    Case("VOL-041", "4078", "UpdateVolume", {"VolumeId": "{free}", "Size": 14902}),
+    Case("VOL-004", "4078", "UpdateVolume", {"VolumeId": "{free}", "Size": 14902}),
     Case("VOL-042", "4047", "UpdateVolume", {"VolumeId": "{free}", "Size": 0}),
     Case("VOL-042", "4047", "UpdateVolume", {"VolumeId": "{fast}", "Iops": 0}, {"VolumeId": "{fast}", "Iops": 100}),
     Case("VOL-008", "4029", "UpdateVolume", {"VolumeId": "{fast}", "Iops": 99}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,19 +40,34 @@ VM_DEVICE = SizeRules("BDM-006", "OMI-060", "OMI-060", "VOL-007", "VOL-008", "VO
 
 def check_disk(call: Call, rules: SizeRules, volume_type: str, size: int | None, iops: int | None) -> None:
     """Check the type, the size (GiB) and the IOPS of a disk to be; a size that is not known yet is passed over."""
-    call.check(volume_type in VOLUME_TYPES, rules.type, volume_type=volume_type, known=VOLUME_TYPES)
-    if size is not None and call.check(SMALLEST <= size <= LARGEST, rules.size, size=size) and volume_type == "io1":
-        call.check(size >= SMALLEST_IO1, rules.io1_size, size=size)
+    check_values(call, rules, volume_type, size, iops)
+    check_pair(call, rules, volume_type, iops)
+    if size is not None:
+        check_size(call, rules, volume_type, size, iops)
+
+
+def check_values(call: Call, rules: SizeRules, volume_type: str | None, size: int | None, iops: int | None) -> None:
+    """Check each value by itself."""
+    call.check(volume_type in (None, *VOLUME_TYPES), rules.type, volume_type=volume_type, known=VOLUME_TYPES)
+    call.check(size is None or SMALLEST <= size <= LARGEST, rules.size, size=size)
+    call.check(iops is None or FEWEST_IOPS <= iops <= MOST_IOPS, rules.iops_range, iops=iops)
+
+
+def check_pair(call: Call, rules: SizeRules, volume_type: str, iops: int | None) -> None:
+    """Check that IOPS are given for io1, and for no other type."""
     if volume_type == "io1":
-        if call.check(iops is not None, rules.io1_needs_iops, volume_type=volume_type) and iops is not None:
-            _check_iops(call, rules, size, iops)
+        call.check(iops is not None, rules.io1_needs_iops, volume_type=volume_type)
     else:
         call.check(iops is None, rules.only_io1, volume_type=volume_type, iops=iops)
 
 
-def _check_iops(call: Call, rules: SizeRules, size: int | None, iops: int) -> None:
-    if call.check(FEWEST_IOPS <= iops <= MOST_IOPS, rules.iops_range, iops=iops) and size is not None:
-        call.check(iops <= IOPS_PER_GIB * size, rules.iops_ratio, iops=iops, size=size, most=IOPS_PER_GIB * size)
+def check_size(call: Call, rules: SizeRules, volume_type: str, size: int, iops: int | None) -> None:
+    """Check a size (GiB) that is in range against the type and the IOPS."""
+    if volume_type == "io1":
+        call.check(not SMALLEST <= size < SMALLEST_IO1, rules.io1_size, size=size)
+        if iops is not None and iops <= MOST_IOPS:
+            most = IOPS_PER_GIB * size
+            call.check(iops <= most, rules.iops_ratio, iops=iops, size=size, most=most)
 
 
 def gp2_iops(size: int) -> int:
@@ -65,20 +81,33 @@ def check_device(call: Call, name: str | None, *, root: bool = True) -> None:
     call.check(ok, "OMI-053", device_name=name)
 
 
-def check_shapes(
-    call: Call, mappings: Sequence[BlockDeviceMappingImage | BlockDeviceMappingVmCreation], duplicate: str
-) -> None:
-    """Check what each mapping says, and that no two name one device; disks are checked when their size is known."""
-    seen: set[str] = set()
+Mappings = Sequence[BlockDeviceMappingImage | BlockDeviceMappingVmCreation]
+
+
+def check_named(call: Call, mappings: Mappings) -> None:
+    """Check that every mapping names its device (OMI-051)."""
     for mapping in mappings:
-        if not call.check(mapping.device_name is not None, "OMI-051"):
-            continue
-        name = str(mapping.device_name)
-        check_device(call, name)
+        call.check(mapping.device_name is not None, "OMI-051")
+
+
+def check_shapes(call: Call, mappings: Mappings, rules: SizeRules) -> None:
+    """Check what each mapping says by itself."""
+    for mapping in mappings:
+        name = mapping.device_name
+        if name is not None:
+            check_device(call, name)
         both = mapping.bsu is not None and mapping.virtual_device_name is not None
         call.check(not both, "OMI-050" if call.action == "CreateImage" else "BDM-008", device_name=name)
-        call.check(name not in seen, duplicate, device_name=name)
-        seen.add(name)
+        if isinstance(mapping, BlockDeviceMappingVmCreation) and mapping.no_device is not None:
+            call.check(name != ROOT, "BDM-003", device_name=name)
+        if mapping.bsu is not None:
+            check_values(call, rules, mapping.bsu.volume_type, mapping.bsu.volume_size, mapping.bsu.iops)
+
+
+def check_twice(call: Call, mappings: Mappings, rule: str) -> None:
+    """Check that no two mappings name one device."""
+    for name, times in Counter(str(mapping.device_name) for mapping in mappings).items():
+        call.check(times == 1, rule, device_name=name)
 
 
 def filled(over: BsuToCreate, under: BsuToCreate) -> BsuToCreate:

@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.call import Call, Stop, parsed_all
-from omisim.actions.devices import IMAGE_DEVICE, ROOT, check_disk, check_shapes, filled
+from omisim.actions.devices import (
+    IMAGE_DEVICE,
+    ROOT,
+    check_named,
+    check_pair,
+    check_shapes,
+    check_size,
+    check_twice,
+    filled,
+)
 from omisim.actions.imports import import_disk, read_manifest, source_of
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
@@ -60,12 +69,19 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
     mode = modes[0]
     mixed = [name for other in modes[1:] for name in MODES[other] if name in given]
     mixed += [name for name in FORBIDDEN[mode] if name in given and name not in mixed]
+    if len(modes) == 1:  # else nobody knows what is missing
+        _check_complete(call, mode, given)
     call.check(not mixed, "OMI-003", mode=mode, parameters=_names(mixed))
+    call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter="ImageName", mode=mode)
+
+
+def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
+    """Refuse half of a source, and a registration or an import without a name (OMI-004, OMI-006, IMP-007)."""
     for name in MODES[mode]:
         call.check(name in given, "OMI-006" if mode == "snapshots" else "OMI-004", parameter=api_name(name), mode=mode)
-    if "image_name" not in given and mode != "copy":
-        rules = {"vm": "OMI-002", "snapshots": "OMI-006", "manifest": "IMP-007"}
-        call.report(refuse(rules[mode], parameter="ImageName", mode=mode))
+    if mode in ("snapshots", "manifest"):
+        rule = "OMI-006" if mode == "snapshots" else "IMP-007"
+        call.check("image_name" in given, rule, parameter="ImageName", mode=mode)
 
 
 def _names(names: Iterable[str]) -> list[str]:
@@ -95,7 +111,8 @@ def create_image(
     Returns the new OMI: pending from a VM or a manifest, available from a copy or from snapshots (OMI-040).
     """
     _check_name(call, image_name, COPY_CHARACTERS if source_image_id else NAME_CHARACTERS)
-    _check_boot(call, boot_modes, tpm_mandatory)
+    for mode in boot_modes or ():
+        call.check(mode in ("uefi", "legacy"), "OMI-030", boot_mode=mode)
     asked = {"description": description, "boot_modes": boot_modes, "tpm_mandatory": tpm_mandatory}
     asked = {name: value for name, value in asked.items() if value is not None}
     codes = tuple(product_codes or ())
@@ -118,11 +135,11 @@ def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> No
         call.check(characters.fullmatch(name), "OMI-021", image_name=name)
 
 
-def _check_boot(call: Call, modes: Sequence[str] | None, tpm_mandatory: bool | None) -> None:
-    for mode in modes or ():
-        call.check(mode in ("uefi", "legacy"), "OMI-030", boot_mode=mode)
-    if tpm_mandatory and modes is not None:
-        call.check("uefi" in modes, "OMI-034", boot_modes=modes)
+def _check_tpm(call: Call, inherited: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Refuse an OMI that demands a vTPM and does not boot with UEFI, whichever of both it inherits (OMI-034)."""
+    fields = {**inherited, **asked}
+    modes = fields["boot_modes"]
+    call.check(not fields.get("tpm_mandatory") or "uefi" in modes, "OMI-034", boot_modes=modes)
 
 
 def _check_unique(call: Call, name: str) -> None:
@@ -141,6 +158,7 @@ def _from_vm(
 ) -> Image:
     vm = call.own(Vm, vm_id, "OMI-010")
     check_codes(call, codes)
+    _check_tpm(call, {"boot_modes": vm.boot_modes}, asked)
     call.may(vm)
     _check_unique(call, name)
     image_id = call.new_id("image")
@@ -182,6 +200,7 @@ def _copy(
     if source is None or not visible(call, source):
         raise refuse("OMI-011", image_id=source_id)
     check_codes(call, codes)
+    _check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, asked)
     call.may(source)
     call.check(region == call.region, "OMI-005", region=region, own=call.region)
     name = name or _free_copy_name(call, source.image_name)
@@ -230,16 +249,21 @@ def _from_snapshots(
     codes: tuple[str, ...],
     asked: Mapping[str, Any],
 ) -> Image:
+    check_named(call, mappings)
+    roots = [mapping for mapping in mappings if mapping.device_name == root]
+    for mapping in mappings:
+        _check_filled(call, mapping.device_name, mapping.bsu, root)
     architecture = asked["architecture"]
     call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
     call.check(root == ROOT, "OMI-009", root_device_name=root)
-    check_shapes(call, mappings, "OMI-054")
-    roots = [mapping for mapping in mappings if mapping.device_name == root]
-    if call.check(roots, "OMI-008", root_device_name=root):
-        has_snapshot = roots[0].bsu is not None and roots[0].bsu.snapshot_id is not None
-        call.check(has_snapshot, "OMI-007", root_device_name=root)
-    disks = [_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
+    _check_tpm(call, {"boot_modes": ("legacy",)}, asked)
+    check_shapes(call, mappings, IMAGE_DEVICE)
+    call.check(roots, "OMI-008", root_device_name=root)
+    for mapping in mappings:
+        _check_said(call, mapping.bsu)
     check_codes(call, codes)
+    disks = [_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
+    check_twice(call, mappings, "OMI-054")
     _check_unique(call, name)
     modes = {"boot_modes": ("legacy",), "product_codes": codes or ("0001",)}
     image = _new(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
@@ -256,6 +280,7 @@ def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...],
     """Import an OMI: what the manifest says, over it what was asked for; its snapshots are filled from their URLs."""
     manifest = read_manifest(call, location)
     check_codes(call, codes)
+    _check_tpm(call, {"boot_modes": manifest.boot_modes, "tpm_mandatory": manifest.tpm_mandatory}, asked)
     _check_unique(call, name)
     check_quotas(call, {"snapshot_limit": len(manifest.disks), "concurrent_snapshot_limit": len(manifest.disks)})
     image_id = call.new_id("image")
@@ -273,23 +298,38 @@ def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...],
     return image
 
 
+def _check_filled(call: Call, name: str | None, bsu: BsuToCreate | None, root: str) -> None:
+    """Check that a disk has what fills it: the root a snapshot, another a snapshot or a size (OMI-007, OMI-059)."""
+    has_snapshot = bsu is not None and bsu.snapshot_id is not None
+    if name == root:
+        call.check(has_snapshot, "OMI-007", root_device_name=root)
+    elif bsu is not None:
+        call.check(has_snapshot or bsu.volume_size is not None, "OMI-059", device_name=name)
+
+
+def _check_said(call: Call, bsu: BsuToCreate | None) -> None:
+    """Check what a registration says of one disk, before what its snapshot adds (OMI-057, OMI-060)."""
+    if bsu is not None:
+        volume_type = bsu.volume_type or "standard"
+        check_pair(call, IMAGE_DEVICE, volume_type, bsu.iops)
+        if bsu.volume_size is not None:
+            check_size(call, IMAGE_DEVICE, volume_type, bsu.volume_size, bsu.iops)
+
+
 def _disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
     """Check one disk of a registration and fill in what it inherits of its snapshot (OMI-055 to OMI-060)."""
     bsu = mapping.bsu or BsuToCreate()
     size = bsu.volume_size
+    volume_type = bsu.volume_type or "standard"
     if bsu.snapshot_id is None:
-        call.check(size is not None, "OMI-059", device_name=mapping.device_name)
-        check_disk(call, IMAGE_DEVICE, bsu.volume_type or "standard", size, bsu.iops)
         return replace(mapping, bsu=filled(bsu, BsuToCreate()))
-    if size is not None:
-        check_disk(call, IMAGE_DEVICE, bsu.volume_type or "standard", size, bsu.iops)
     snapshot = usable(call, bsu.snapshot_id, "OMI-012")
-    call.may(snapshot)
+    smallest = snapshot.volume_size
     if size is None:
-        check_disk(call, IMAGE_DEVICE, bsu.volume_type or "standard", snapshot.volume_size, bsu.iops)
+        check_size(call, IMAGE_DEVICE, volume_type, smallest, bsu.iops)
     else:
-        smallest = snapshot.volume_size
         call.check(size >= smallest, "OMI-055", size=size, snapshot_id=bsu.snapshot_id, smallest=smallest)
+    call.may(snapshot)
     return replace(mapping, bsu=filled(bsu, BsuToCreate(volume_size=snapshot.volume_size)))
 
 

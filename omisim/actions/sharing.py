@@ -42,11 +42,11 @@ def additions_or_removals(call: Call, parameter: str, given: Mapping[str, Any]) 
         return
     assert isinstance(change, PermissionsOnResourceCreation)
     branches = [branch for branch in (change.additions, change.removals) if branch is not None]
+    said = [value for branch in branches for value in (branch.account_ids, branch.global_permission)]
+    call.check(any(value is not None for value in said), "OMI-103", parameter=api_name(parameter))
     call.check(
         len(branches) <= 1, "OMI-102" if call.action == "UpdateImage" else "SHR-020", parameter=api_name(parameter)
     )
-    said = [value for branch in branches for value in (branch.account_ids, branch.global_permission)]
-    call.check(any(value is not None for value in said), "OMI-103", parameter=api_name(parameter))
 
 
 def changed(granted: PermissionsOnResource, change: PermissionsOnResourceCreation | None) -> PermissionsOnResource:

@@ -57,14 +57,17 @@ def create_snapshot(
 
     Returns it in-queue (from a volume), or completed at once (a copy) (ST-SNP-1, ST-SNP-4). SnapshotSize is in bytes.
     """
-    request = {"description": description, "volume": volume_id, "source": source_snapshot_id, "file": file_location}
+    request = {
+        "description": description, "volume": volume_id, "source": source_snapshot_id, "region": source_region_name,
+        "file": file_location, "size": snapshot_size,
+    }  # fmt: skip
     made = call.repeated(client_token, **request)
     if made:
         return call.own(Snapshot, made[0], "SNP-015")
     if file_location is not None:
         snapshot = import_snapshot(call, file_location, snapshot_size or 0, description or "", client_token)
     elif source_snapshot_id is not None:
-        snapshot = _copy(call, source_snapshot_id, source_region_name, description)
+        snapshot = _copy(call, source_snapshot_id, source_region_name, description, client_token)
     else:
         volume = call.own(Volume, volume_id or "", "SNP-002")
         call.may(volume)
@@ -98,12 +101,15 @@ def cut(
     return _with_content(call, snapshot, image_id, ("cut from", volume.volume_id))
 
 
-def clone(call: Call, source: Snapshot, description: str, *, image_id: str | None = None) -> Snapshot:
+def clone(
+    call: Call, source: Snapshot, description: str, client_token: str | None = None, *, image_id: str | None = None
+) -> Snapshot:
     """Create a completed copy of a snapshot, owned by the caller (SNP-011, OMI-063)."""
     snapshot = call.add(
         Snapshot(
             account_alias=call.account.alias,
             account_id=call.account.account_id,
+            client_token=client_token,
             creation_date=call.now,
             description=description,
             progress=100,
@@ -124,12 +130,14 @@ def _with_content(call: Call, snapshot: Snapshot, image_id: str | None, source: 
     return snapshot
 
 
-def _copy(call: Call, source_id: str, region: str | None, description: str | None) -> Snapshot:
+def _copy(
+    call: Call, source_id: str, region: str | None, description: str | None, client_token: str | None
+) -> Snapshot:
     source = usable(call, source_id, "SNP-003")
     call.may(source)
     call.check(region == call.region, "SNP-004", region=region, own=call.region)
     check_quotas(call, {"snapshot_limit": 1})
-    return clone(call, source, source.description if description is None else description)
+    return clone(call, source, source.description if description is None else description, client_token)
 
 
 def usable(call: Call, snapshot_id: str, rule: str) -> Snapshot:

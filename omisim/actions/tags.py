@@ -59,21 +59,26 @@ def _retag(
         call.put(row)
 
 
-@action("CreateTags")
-def create_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
-    """Put tags on resources; a key that is there already gets the new value (TAG-004)."""
+def _checked(call: Call, tags: Sequence[OrDict[ResourceTag]]) -> Sequence[ResourceTag]:
+    """Return the tags of a request, their lengths checked (TAG-003)."""
     given = parsed_all(tags)
     for tag in given:
         call.check(0 < len(tag.key) <= LONGEST_KEY, "TAG-003", key=tag.key, length=len(tag.key))
         call.check(len(tag.value) <= LONGEST_VALUE, "TAG-003/value", key=tag.key, length=len(tag.value))
-    new = {tag.key: tag for tag in given}
+    return given
+
+
+@action("CreateTags")
+def create_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
+    """Put tags on resources; a key that is there already gets the new value (TAG-004)."""
+    new = {tag.key: tag for tag in _checked(call, tags)}
     _retag(call, resource_ids, lambda old: tuple(({tag.key: tag for tag in old} | new).values()))
 
 
 @action("DeleteTags")
 def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
     """Take tags off resources: those whose value is equal too, or whatever the value where it is "" (TAG-010)."""
-    gone = {(tag.key, tag.value) for tag in parsed_all(tags)}
+    gone = {(tag.key, tag.value) for tag in _checked(call, tags)}
     _retag(
         call,
         resource_ids,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omisim.actions.call import Call
-from omisim.actions.devices import ROOT, VM_DEVICE, check_disk, filled
+from omisim.actions.devices import ROOT, VM_DEVICE, check_pair, check_size, filled
 from omisim.actions.snapshots import usable
 from omisim.actions.volumes import MOST_VOLUMES_PER_VM
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
@@ -26,19 +26,22 @@ class Disk:
 def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[Disk]:
     """Return the disks of a VM: those of its OMI, with those of the request over them (BDM-001 to BDM-005)."""
     devices = {str(m.device_name): m.bsu for m in image.block_device_mappings if m.bsu is not None}
+    given: list[Snapshot] = []
     for mapping in mappings:
         name = str(mapping.device_name)
         if mapping.no_device is not None:
-            call.check(name != ROOT, "BDM-003", device_name=name)
             devices.pop(name, None)
         elif mapping.bsu is not None:
             other = name == ROOT and mapping.bsu.snapshot_id not in (None, devices[ROOT].snapshot_id)
             call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
             if mapping.bsu.snapshot_id is not None and name != ROOT:
-                call.may(usable(call, mapping.bsu.snapshot_id, "OMI-012"))
+                given.append(usable(call, mapping.bsu.snapshot_id, "OMI-012"))
             devices[name] = filled(mapping.bsu, devices.get(name) or BsuToCreate())
     call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
-    return [_disk(call, name, bsu) for name, bsu in devices.items()]
+    disks = [_disk(call, name, bsu) for name, bsu in devices.items()]
+    for snapshot in given:
+        call.may(snapshot)
+    return disks
 
 
 def _disk(call: Call, name: str, bsu: BsuToCreate) -> Disk:
@@ -48,6 +51,9 @@ def _disk(call: Call, name: str, bsu: BsuToCreate) -> Disk:
     if size is None and snapshot is not None:
         size = smallest
     call.check(size is not None, "OMI-059", device_name=name)
-    check_disk(call, VM_DEVICE, bsu.volume_type or "standard", size, bsu.iops)
+    volume_type = bsu.volume_type or "standard"
+    check_pair(call, VM_DEVICE, volume_type, bsu.iops)
+    if size is not None:
+        check_size(call, VM_DEVICE, volume_type, size, bsu.iops)
     call.check(size is None or size >= smallest, "BDM-004", device_name=name, size=size, smallest=smallest)
     return Disk(name, bsu, size or smallest)

@@ -169,10 +169,12 @@ def update_vm(
     groups = check_groups(call, None, security_group_ids)
     check_secure_boot(call, boot.secure_boot if boot else None, vm.boot_mode)
     stop_only = (nested_virtualization, performance, user_data, vm_type, bsu_optimized)
+    links = _updated_links(call, vm, parsed_all(block_device_mappings))
     call.may(vm, "UpdateVm (stopped only)" if any(value is not None for value in stop_only) else "UpdateVm")
     call.check(not bsu_optimized, "VM-026")
     call.check(is_source_dest_checked is None, "VM-075", vm_id=vm_id)
-    _update_links(call, vm, parsed_all(block_device_mappings))
+    for link in links:
+        call.put(link)
     guest, host, legacy = _shutdown(vm, vm_initiated_shutdown_behavior, behavior)
     given = {
         "actions_on_next_boot": boot,
@@ -208,8 +210,9 @@ def _shutdown(
     return shutdown(vm.vm_initiated_shutdown_behavior, behavior, configuration)
 
 
-def _update_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> None:
-    """Change DeleteOnVmDeletion of linked volumes, named by device, by volume, or by both (VM-076)."""
+def _updated_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> list[VolumeLink]:
+    """Return links with a new DeleteOnVmDeletion, named by device, by volume, or by both (VM-076)."""
+    changed = []
     links: list[VolumeLink] = call.state.found("volume_link", "vm", vm.vm_id)
     for mapping in mappings:
         volume_id = mapping.bsu.volume_id if mapping.bsu else None
@@ -222,4 +225,5 @@ def _update_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpd
             rule = "VM-076" if volume_id is None else "VM-076/volume"
             call.report(refuse(rule, vm_id=vm.vm_id, device_name=mapping.device_name, volume_id=volume_id))
         elif mapping.bsu and mapping.bsu.delete_on_vm_deletion is not None:
-            call.put(replace(found[0], delete_on_vm_deletion=mapping.bsu.delete_on_vm_deletion))
+            changed.append(replace(found[0], delete_on_vm_deletion=mapping.bsu.delete_on_vm_deletion))
+    return changed

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from omisim.actions.addresses import private_dns, private_ip
 from omisim.actions.call import Call, Stop, parsed, parsed_all
-from omisim.actions.devices import check_shapes
+from omisim.actions.devices import VM_DEVICE, check_named, check_shapes, check_twice
 from omisim.actions.quotas import check_quotas, disk_costs, room
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
@@ -107,15 +107,20 @@ def create_vms(
         "image": image_id, "type": vm_type, "devices": mappings, "min": min_vms_count, "max": max_vms_count,
         "keypair": keypair_name, "user_data": user_data, "placement": place, "boot": boot_on_creation,
         "protection": deletion_protection, "behavior": (behavior, vm_initiated_shutdown_behavior),
+        "mode": boot_mode, "next": parsed(actions_on_next_boot), "performance": performance, "tpm": tpm_enabled,
+        "nested": nested_virtualization, "groups": (security_groups, security_group_ids),
     }  # fmt: skip
     made = call.repeated(client_token, **request)
     if made:
         return tuple(view(call.state, call.own(Vm, vm_id, "VM-041")) for vm_id in made)
+    check_named(call, mappings)
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
+    call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
     check_tenancy(call, place.tenancy, nested_virtualization=nested_virtualization)
     call.check(not bsu_optimized, "VM-026")
-    check_shapes(call, mappings, "BDM-014")
+    check_shapes(call, mappings, VM_DEVICE)
+    check_twice(call, mappings, "BDM-014")
     check_networks(call, nics, subnet_id, private_ips)
     # checks that do not depend on each other, before an unknown OMI ends the call
     image = _launchable(call, image_id)
@@ -127,9 +132,9 @@ def create_vms(
     check_subregion(call, subregion)
     if image is None or shape is None:
         raise Stop
-    call.may(image)
     mode = how_it_boots(call, image, boot_mode, parsed(actions_on_next_boot), tpm_enabled=tpm_enabled)
     disks = disks_of(call, image, mappings)
+    call.may(image)
     check_windows(call, image, shape)
     count = _count(call, shape, disks, min_vms_count, max_vms_count)
     count = min(count, _capacity(call, subregion, min_vms_count, count))

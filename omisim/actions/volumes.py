@@ -7,7 +7,16 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.call import Call, Stop, parsed
-from omisim.actions.devices import LARGEST, ROOT, VOLUME, check_device, check_disk, gp2_iops
+from omisim.actions.devices import (
+    ROOT,
+    VOLUME,
+    check_device,
+    check_disk,
+    check_pair,
+    check_size,
+    check_values,
+    gp2_iops,
+)
 from omisim.actions.quotas import check_quotas, disk_costs
 from omisim.actions.registry import action
 from omisim.actions.snapshots import usable
@@ -74,8 +83,7 @@ def create_volume(
     if made:
         return view(call.state, call.own(Volume, made[0], "VOL-020"))
     volume_type = volume_type or "standard"
-    if size is not None or snapshot_id is None:
-        check_disk(call, VOLUME, volume_type, size, iops)
+    check_disk(call, VOLUME, volume_type, size, iops)
     check_subregion(call, subregion_name)
     if snapshot_id is not None:
         size = _size_from(call, snapshot_id, size, volume_type, iops)
@@ -93,13 +101,13 @@ def check_subregion(call: Call, name: str) -> None:
 
 def _size_from(call: Call, snapshot_id: str, size: int | None, volume_type: str, iops: int | None) -> int:
     snapshot = usable(call, snapshot_id, "VOL-014")
-    call.may(snapshot)
+    smallest = snapshot.volume_size
     if size is None:
-        check_disk(call, VOLUME, volume_type, snapshot.volume_size, iops)
-        return snapshot.volume_size
-    enough = size >= snapshot.volume_size
-    call.check(enough, VOLUME.shrinks, size=size, snapshot_id=snapshot_id, smallest=snapshot.volume_size)
-    return size
+        check_size(call, VOLUME, volume_type, smallest, iops)
+    else:
+        call.check(size >= smallest, VOLUME.shrinks, size=size, snapshot_id=snapshot_id, smallest=smallest)
+    call.may(snapshot)
+    return smallest if size is None else size
 
 
 def new_volume(
@@ -164,14 +172,17 @@ def update_volume(
     """
     for name, value in (("size", size), ("iops", iops)):
         call.check(value != 0, "VOL-042", parameter=api_name(name))
+    check_values(call, VOLUME, volume_type, size or None, iops or None)
     volume = call.own(Volume, volume_id, "VOL-020")
+    target = _target(call, volume, size, volume_type, iops)
     call.may(volume)
     call.check(volume.task_id is None, "VOL-048", volume_id=volume_id, task_id=volume.task_id)
-    target = _target(call, volume, size, volume_type, iops)
+    _check_growth(call, volume, target)
     link: VolumeLink | None = call.state.get("volume_link", volume_id)
-    if link is None or call.state.get("vm", link.vm_id).state is not VmState.RUNNING:
+    state = link and call.state.get("vm", link.vm_id).state
+    if link is None or state is VmState.STOPPED:
         return view(call.state, call.put(target))
-    hot = call.switch("hot_volume_update") or (size is None and volume_type is None)
+    hot = state is not VmState.RUNNING or call.switch("hot_volume_update") or (size is None and volume_type is None)
     call.check(hot, "VOL-046", volume_id=volume_id, vm_id=link.vm_id)
     return view(call.state, call.put(replace(volume, task_id=_task(call, volume, target).task_id)))
 
@@ -181,13 +192,16 @@ def _target(call: Call, volume: Volume, size: int | None, volume_type: str | Non
     new_type = volume_type or volume.volume_type
     new_size = size or volume.size
     kept = volume.iops if new_type == volume.volume_type == "io1" else None
-    call.check(volume.size <= new_size <= LARGEST, "VOL-041", size=new_size, now=volume.size)
-    check_disk(call, VOLUME, new_type, new_size, iops or kept)
-    before = disk_costs(volume.volume_type, volume.size, volume.iops)
-    after = disk_costs(new_type, new_size, iops or kept)
-    check_quotas(call, {name: more for name in after if (more := after[name] - before.get(name, 0)) > 0})
+    call.check(volume.size <= new_size, "VOL-041", size=new_size, now=volume.size)
+    check_pair(call, VOLUME, new_type, iops or kept)
+    check_size(call, VOLUME, new_type, new_size, iops or kept)
     new_iops = gp2_iops(new_size) if new_type == "gp2" else iops or kept
     return replace(volume, iops=new_iops, size=new_size, volume_type=new_type)
+
+
+def _check_growth(call: Call, volume: Volume, target: Volume) -> None:
+    before, after = (disk_costs(v.volume_type, v.size, v.iops) for v in (volume, target))
+    check_quotas(call, {name: more for name in after if (more := after[name] - before.get(name, 0)) > 0})
 
 
 def _task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:

@@ -8,7 +8,7 @@ from typing import Any
 from omisim.testing.reference.states import REFUSED
 from omisim.testing.reference.world import KINDS, Row, World
 
-__all__ = ["Call", "Dry", "Refused", "rank", "status"]
+__all__ = ["EXISTENCE", "STATE", "UNKNOWN", "Call", "Dry", "Refused", "rank", "status"]
 
 # The order of checks [REQ-014]: the first range that holds a code gives its rank.
 ORDER = (
@@ -24,6 +24,9 @@ ORDER = (
     (10003, 10999),  # quotas
     (10001, 10001),  # capacity
 )
+
+
+EXISTENCE, STATE, LAST = 7, 8, len(ORDER)
 
 
 def rank(code: str) -> int:
@@ -53,21 +56,28 @@ class Call:
 
     def __init__(self, world: World, account: Row, given: Row) -> None:
         self.world, self.account, self.given = world, account, given
-        self.codes: list[str] = []
+        self.codes: dict[str, int] = {}  # with the ranks of their checks
 
     def __getitem__(self, name: str) -> Any:
         return self.given.get(name)
 
-    def check(self, holds: object, code: str) -> None:
-        """Hold against the call what does not hold."""
+    def check(self, holds: object, code: str, *, after: int = 0) -> None:
+        """Hold against the call what does not hold.
+
+        A value that is judged against a resource comes after the existence of resources: `after=EXISTENCE`.
+        """
         if not holds:
-            self.codes.append(code)
+            self.codes[code] = min(max(rank(code), after), self.codes.get(code, LAST))
+
+    def named(self) -> set[str]:
+        """Return the names of the parameters that say something: an empty list does not."""
+        return {name for name, value in self.given.items() if value != []}
 
     def decide(self) -> None:
         """End the checks."""
         if self.codes:
-            first = min(map(rank, self.codes))
-            raise Refused([code for code in dict.fromkeys(self.codes) if rank(code) == first])
+            first = min(self.codes.values())
+            raise Refused([code for code, place in self.codes.items() if place == first])
         if self["DryRun"]:
             raise Dry
 
@@ -96,10 +106,11 @@ class Call:
         """Say whether a row is the caller's."""
         return bool(row["owner"] == self.account["id"])
 
-    def may(self, kind: str, row: Row | None, action: str) -> None:
-        """Check that the state of a row allows an action."""
+    def may(self, kind: str, row: Row | None, action: str) -> bool:
+        """Check that the state of a row allows an action, and say whether it does."""
         code = REFUSED[kind, action].get(self.world.state(kind, row)) if row else None
         self.check(code is None, code or "")
+        return code is None
 
     # quotas
 

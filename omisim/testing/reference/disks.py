@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from omisim.testing.reference.call import Call
+from omisim.testing.reference.call import EXISTENCE, UNKNOWN, Call
 from omisim.testing.reference.files import fetch
-from omisim.testing.reference.values import baseline, changed, changes, check_device, check_disk
+from omisim.testing.reference.values import baseline, changed, changes, check_device, check_disk, check_said
 from omisim.testing.reference.world import ROOT, Row
 
 __all__ = [
@@ -33,6 +33,7 @@ def _again(call: Call, action: str, kind: str) -> Row | None:
     if made is None:
         return None
     call.check(made[0] == call.given, "4119")
+    call.check(made[1][0] in call.world.rows[kind].values(), UNKNOWN[kind])  # what it made is gone
     call.decide()
     return call.world.view(kind, call.account, made[1][0])
 
@@ -47,7 +48,7 @@ def create_snapshot(call: Call) -> Row:
     ways = [way for way, names in WAYS.items() if names & set(call.given)]
     call.check(ways, "7000")
     call.check(len(ways) <= 1, "3002")
-    call.check(len(ways) != 1 or all(call[name] not in (None, "") for name in WAYS[ways[0]]), "7000")
+    call.check(len(ways) != 1 or call.named() >= WAYS[ways[0]], "7000")
     if call.codes:
         call.decide()
     again = _again(call, "CreateSnapshot", "Snapshot")
@@ -90,7 +91,7 @@ def _by_copy(call: Call) -> Row:
     if source is None:
         return {}
     return {
-        "Description": source["Description"],
+        "Description": source.get("Description"),
         "Progress": 100,
         "State": "completed",
         "VolumeSize": source["VolumeSize"],
@@ -99,7 +100,7 @@ def _by_copy(call: Call) -> Row:
 
 def _of_file(call: Call) -> Row:
     found = fetch(call, call["FileLocation"])
-    call.check(call["SnapshotSize"] > 0, "4047")
+    call.check(0 < call["SnapshotSize"] <= 14_901 * GIB, "4078")
     call.snapshots(1, running=1)
     flaw = found is None or "disk" not in found or found["disk"] * GIB > call["SnapshotSize"]  # [SNP-012, ST-SNP-6]
     return {"VolumeSize": -(-call["SnapshotSize"] // GIB), "flaw": flaw}
@@ -142,8 +143,9 @@ def create_volume(call: Call) -> Row:
     if snapshot:
         size = snapshot["VolumeSize"] if size is None else size
         call.may("Snapshot", snapshot, "use")
-        call.check(size >= snapshot["VolumeSize"], "4125")
-    check_disk(call, kind, size, call["Iops"])
+        call.check(size >= snapshot["VolumeSize"], "4125", after=EXISTENCE)
+    check_disk(call, kind, call["Size"], call["Iops"])
+    check_disk(call, kind, size, call["Iops"], after=EXISTENCE)
     call.check(call["SubregionName"] in call.account["subregions"], "5009")
     if not call.codes:
         call.volumes([{"VolumeType": kind, "VolumeSize": size, "Iops": call["Iops"]}])
@@ -167,13 +169,11 @@ def update_volume(call: Call) -> Row:
     """Change a volume: at once where it is free or its VM is stopped, else by a task. [VOL-040 to VOL-049]"""
     call.check({"Size", "VolumeType", "Iops"} & set(call.given), "7000")
     call.check(call["Size"] != 0, "4047")
-    call.check(call["Size"] in (None, 0) or 1 <= call["Size"] <= 14_901, "4078")  # noqa: PLR2004 - the rule's own figure
-    call.check(call["VolumeType"] in (None, "standard", "gp2", "io1"), "4047")
     call.check(call["Iops"] != 0, "4047")
-    call.check(call["Iops"] in (None, 0) or 100 <= call["Iops"] <= 13_000, "4029")  # noqa: PLR2004 - the rule's own figures
+    check_said(call, call["VolumeType"], call["Size"] or None, call["Iops"] or None)
     volume = call.find("Volume", call["VolumeId"], own=True)
     if volume:
-        call.check(call["Size"] is None or call["Size"] >= volume["Size"], "4078")
+        call.check(call["Size"] is None or call["Size"] >= volume["Size"], "4078", after=EXISTENCE)
         call.may("Volume", volume, "UpdateVolume")
         call.check(not volume.get("TaskId"), "6003")  # [VOL-048]
     if not volume or call.codes:
@@ -183,19 +183,29 @@ def update_volume(call: Call) -> Row:
     iops = call["Iops"]
     if iops is None and kind == volume["VolumeType"] == "io1":
         iops = volume["Iops"]
-    check_disk(call, kind, size, iops)
+    check_disk(call, kind, size, iops, after=EXISTENCE)
     _check_growth(call, volume, kind, size, iops)
     call.decide()
     target = {"Size": size, "VolumeType": kind, "Iops": baseline(kind, size, iops)}
     link = call.world.rows["Link"].get(volume["VolumeId"])
     if link and call.world.rows["Vm"][link["VmId"]]["State"] != "stopped":
         task = call.world.add(
-            "VolumeUpdate", call.account, State="pending", Progress=0, VolumeId=volume["VolumeId"], target=target
+            "VolumeUpdate",
+            call.account,
+            State="pending",
+            Progress=0,
+            VolumeId=volume["VolumeId"],
+            target=target,
+            VolumeUpdate={"Origin": _parameters(volume), "Target": _parameters(target)},
         )
         volume["TaskId"] = task["TaskId"]
     else:
         volume |= target
     return {"Volume": call.world.view("Volume", call.account, volume)}
+
+
+def _parameters(row: Row) -> Row:
+    return {"Iops": row["Iops"] or 0, "Size": row["Size"], "VolumeType": row["VolumeType"]}
 
 
 def _check_growth(call: Call, volume: Row, kind: str, size: int, iops: int | None) -> None:
@@ -221,7 +231,10 @@ def link_volume(call: Call) -> Row:
     """Link a volume to a VM; the VM is looked up first. [LNK-001 to LNK-010]"""
     check_device(call, call["DeviceName"])
     vm = call.find("Vm", call["VmId"], own=True)
-    volume = call.find("Volume", call["VolumeId"], own=True) if vm else None
+    if vm is None:
+        call.shaped(call["VolumeId"], "vol")
+        call.decide()
+    volume = call.find("Volume", call["VolumeId"], own=True)
     if vm and volume:
         links = call.world.links(vm)
         call.may("Vm", vm, "LinkVolume")

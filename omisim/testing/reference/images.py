@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from omisim.testing.reference.call import Call
+from omisim.testing.reference.call import EXISTENCE, STATE, Call
 from omisim.testing.reference.files import fetch_manifest
 from omisim.testing.reference.values import changed, changes, check_codes, check_device, check_disk, check_name
 from omisim.testing.reference.world import ROOT, Row
@@ -38,7 +38,7 @@ def create_image(call: Call) -> Row:
     call.check(len(ways) <= 1, "3002")
     if len(ways) == 1:
         _, required, taken = WAYS[ways[0]]
-        call.check(required <= {name for name, value in call.given.items() if value not in ("", [])}, "7000")
+        call.check(required <= call.named(), "7000")
         call.check(set(call.given) <= required | taken | ANYWAY, "3002")
         call.check(ways != ["vm"] or call["ImageName"] is not None, "3002")
     if call.codes:
@@ -81,10 +81,10 @@ def _first(*values: Any) -> Any:
     return next(value for value in values if value is not None)
 
 
-def _check_tpm(call: Call, modes: list[str], inherited: bool) -> None:  # noqa: FBT001 - a fact of the source
+def _check_tpm(call: Call, modes: list[str], *, inherited: bool = False, after: int = EXISTENCE) -> None:
     """A vTPM needs UEFI. [OMI-034]"""
     required = _first(call["TpmMandatory"], inherited)
-    call.check(not required or "uefi" in (call["BootModes"] or modes), "4045")
+    call.check(not required or "uefi" in (call["BootModes"] or modes), "4045", after=after)
 
 
 def _snapshot(call: Call, size: int, **fields: Any) -> Row:
@@ -92,7 +92,6 @@ def _snapshot(call: Call, size: int, **fields: Any) -> Row:
         "Snapshot",
         call.account,
         **{
-            "Description": "",
             "PermissionsToCreateVolume": PRIVATE,
             "State": "in-queue",
             "Progress": 0,
@@ -113,11 +112,11 @@ def _from_vm(call: Call) -> Row:
     """From a VM: a new snapshot of each of its volumes. [OMI-015 to OMI-018, OMI-061, OMI-062, OMI-067]"""
     vm = call.find("Vm", call["VmId"], own=True)
     if vm:
-        call.may("Vm", vm, "CreateImage")
         links = sorted(call.world.links(vm), key=lambda link: link["DeviceName"])
-        call.check(any(link["DeviceName"] == ROOT for link in links), "4057")
+        legal = call.may("Vm", vm, "CreateImage")
+        call.check(not legal or any(link["DeviceName"] == ROOT for link in links), "4057", after=STATE)
         call.snapshots(len(links), running=len(links))
-        _check_tpm(call, vm["modes"], inherited=False)
+        _check_tpm(call, vm["modes"])
     call.decide()
     assert vm
     mappings = []
@@ -182,7 +181,7 @@ def _from_snapshots(call: Call) -> Row:
     names = [mapping.get("DeviceName") for mapping in mappings]
     call.check(len(set(names)) == len(names), "9014")
     made = [_registered(call, mapping) for mapping in mappings]
-    _check_tpm(call, ["legacy"], inherited=False)
+    _check_tpm(call, ["legacy"], after=0)
     call.decide()
     return _add(
         call,
@@ -205,8 +204,9 @@ def _registered(call: Call, mapping: Row) -> Row | None:
     call.check(bsu.get("SnapshotId") or bsu.get("VolumeSize") is not None, "7000")
     size = bsu.get("VolumeSize", snapshot["VolumeSize"] if snapshot else None)
     kind = bsu.get("VolumeType", "standard")
-    check_disk(call, kind, size, bsu.get("Iops"))
-    call.check(not snapshot or size >= snapshot["VolumeSize"], "4125")
+    check_disk(call, kind, bsu.get("VolumeSize"), bsu.get("Iops"))
+    check_disk(call, kind, size, bsu.get("Iops"), after=EXISTENCE)
+    call.check(not snapshot or size >= snapshot["VolumeSize"], "4125", after=EXISTENCE)
     return _mapping(
         mapping.get("DeviceName", ""),
         snapshot,
@@ -222,7 +222,7 @@ def _from_manifest(call: Call) -> Row:
     image = fetch_manifest(call, call["FileLocation"])
     if image:
         call.snapshots(len(image["BlockDeviceMappings"]), running=len(image["BlockDeviceMappings"]))
-    _check_tpm(call, ["legacy"], inherited=False)
+        _check_tpm(call, ["legacy"])
     call.decide()
     assert image
     mappings = []

@@ -20,7 +20,6 @@ TYPES = {
     "Vm": "instance",
     "ImageExport": "task",
     "SnapshotExport": "task",
-    "VolumeUpdate": "task",
 }
 WILD = {"ImageNames", "FileLocations", "Descriptions"}  # filters in which * stands for anything [FLT-005]
 

@@ -35,10 +35,11 @@ SHAPES = {
     "CreateVms": "BlockDeviceMappings:[VmMapping] BootMode:str BootOnCreation:bool BsuOptimized:bool ClientToken:str"
     " DeletionProtection:bool ImageId*:str KeypairName:str MaxVmsCount:int MinVmsCount:int NestedVirtualization:bool"
     " Performance:str Placement:Placement ShutdownBehaviorConfiguration:Shutdown TpmEnabled:bool UserData:str"
-    " VmInitiatedShutdownBehavior:str VmType:str",
+    " VmInitiatedShutdownBehavior:str VmType:str ActionsOnNextBoot:? Nics:? PrivateIps:? SecurityGroupIds:? SecurityGroups:?"
+    " SubnetId:?",
     "UpdateVm": "BlockDeviceMappings:[UpdateMapping] BsuOptimized:bool DeletionProtection:bool IsSourceDestChecked:bool"
     " KeypairName:str NestedVirtualization:bool Performance:str ShutdownBehaviorConfiguration:Shutdown UserData:str VmId*:str"
-    " VmInitiatedShutdownBehavior:str VmType:str",
+    " VmInitiatedShutdownBehavior:str VmType:str ActionsOnNextBoot:? SecurityGroupIds:?",
     "StartVms": "VmIds*:[str]",
     "StopVms": "ForceStop:bool VmIds*:[str]",
     "RebootVms": "VmIds*:[str]",

@@ -85,9 +85,6 @@ REFUSED = {
     },
     ("ImageExport", "DeleteExportTask"): {"completed": "6003", "failed": "6003", "cancelled": "6003"},
     ("SnapshotExport", "DeleteExportTask"): {
-        "initializing": "6003",
-        "preparing": "6003",
-        "uploading": "6003",
         "completed": "6003",
         "failed": "6003",
         "cancelled": "6003",

@@ -15,6 +15,7 @@ __all__ = [
     "check_device",
     "check_disk",
     "check_name",
+    "check_said",
     "check_tags",
     "changed",
     "vm_type",
@@ -38,14 +39,21 @@ def baseline(kind: str, size: int, iops: int | None) -> int | None:
     return {"standard": None, "gp2": max(100, min(10_000, 3 * size)), "io1": iops}[kind]
 
 
-def check_disk(call: Call, kind: str, size: int | None, iops: int | None) -> None:
+def check_disk(call: Call, kind: str, size: int | None, iops: int | None, *, after: int = 0) -> None:
     """Check a disk's type, size in GiB and IOPS. [VOL-004 to VOL-010, OMI-055 to OMI-060]"""
-    call.check(kind in DISKS, "4047")
-    call.check(size is None or (4 if kind == "io1" else 1) <= size <= 14_901, "4078")
-    call.check((kind == "io1") == (iops is not None), "4045")
-    if kind == "io1" and iops is not None:
-        call.check(100 <= iops <= 13_000, "4029")
-        call.check(size is None or iops <= 300 * size, "4047")
+    call.check(kind in DISKS, "4047", after=after)
+    call.check(size is None or (4 if kind == "io1" else 1) <= size <= 14_901, "4078", after=after)
+    call.check((kind == "io1") == (iops is not None), "4045", after=after)
+    if iops is not None:
+        call.check(100 <= iops <= 13_000, "4029", after=after)
+        call.check(size is None or kind != "io1" or iops <= 300 * size, "4047", after=after)
+
+
+def check_said(call: Call, kind: str | None, size: int | None, iops: int | None) -> None:
+    """Check what a request says of a disk, where the rest of it comes from elsewhere."""
+    call.check(kind in (None, *DISKS), "4047")
+    call.check(size is None or 1 <= size <= 14_901, "4078")
+    call.check(iops is None or 100 <= iops <= 13_000, "4029")
 
 
 def check_device(call: Call, name: str) -> None:
@@ -98,8 +106,8 @@ def check_tags(call: Call, tags: list[Row]) -> None:
 def vm_type(name: str, performance: str) -> tuple[str, str, int, int] | None:
     """Return a VM type's name as shown, its performance, its vCores and its GiB; None for no type. [VMT-001 to VMT-008]"""
     if name in NAMED:
-        cores, memory, _ = NAMED[name]
-        return name, performance, cores, memory
+        cores, memory, flag = NAMED[name]
+        return name, _word(flag), cores, memory
     match = TINA.fullmatch(name)
     if match is None:
         return None
@@ -107,10 +115,10 @@ def vm_type(name: str, performance: str) -> tuple[str, str, int, int] | None:
     if cores > 78 or memory > 1039:  # noqa: PLR2004 - the rule's own figures
         return None
     if match[4]:
-        return name, next(word for word, flag in PERFORMANCES.items() if flag == match[4]), cores, memory
+        return name, _word(match[4]), cores, memory
     return f"{name}p{PERFORMANCES[performance]}", performance, cores, memory
 
 
-def text(value: Any) -> str:
-    """Return a text, or "" for none."""
-    return value or ""
+def _word(flag: str) -> str:
+    """Return the performance that a flag stands for. [VMT-004]"""
+    return next(word for word, other in PERFORMANCES.items() if flag == other)

@@ -6,9 +6,9 @@ import base64
 import binascii
 from typing import Any
 
-from omisim.testing.reference.call import Call
+from omisim.testing.reference.call import EXISTENCE, Call
 from omisim.testing.reference.disks import MOST_VOLUMES, link
-from omisim.testing.reference.values import baseline, check_device, check_disk, vm_type
+from omisim.testing.reference.values import baseline, check_device, check_disk, check_said, vm_type
 from omisim.testing.reference.world import ROOT, Row
 
 __all__ = ["create_vms", "delete_vms", "reboot_vms", "start_vms", "stop_vms", "update_vm"]
@@ -22,11 +22,12 @@ def create_vms(call: Call) -> Row:
     if token in call.world.tokens:
         given, made = call.world.tokens[token]
         call.check(given == call.given, "4119")
+        call.check(all(vm in call.world.rows["Vm"].values() for vm in made), "5063")
         call.decide()
         return {"Vms": [call.world.view("Vm", call.account, vm) for vm in made]}
     image = call.find("Image", call["ImageId"])
     call.may("Image", image, "use")
-    least, most = call["MinVmsCount"] or 1, call["MaxVmsCount"] or call["MinVmsCount"] or 1
+    least, most = call["MinVmsCount"] or 1, call["MaxVmsCount"] or 1
     call.check(1 <= least <= most and 0 not in (call["MinVmsCount"], call["MaxVmsCount"]), "4047")
     _check_behaviour(call)
     kind = vm_type(_given(call, "VmType", "t2.small"), _performance(call))
@@ -40,6 +41,7 @@ def create_vms(call: Call) -> Row:
     call.check(tenancy in ("default", "dedicated") or tenancy.startswith("ded-"), "4007")
     call.check(not call["NestedVirtualization"] or tenancy != "default", "4045")
     disks = _disks(call, image)
+    call.check(call["BootMode"] in (None, "legacy", "uefi"), "4047")
     if image:
         _check_boot(call, image)
     if call.codes or image is None or kind is None:
@@ -58,10 +60,11 @@ def _given(call: Call, name: str, default: Any) -> Any:
     return default if call[name] is None else call[name]
 
 
-def _performance(call: Call) -> str:
-    performance = _given(call, "Performance", "high")
-    call.check(performance in ("medium", "high", "highest"), "4047")
-    return performance if performance in ("medium", "high", "highest") else "high"
+def _performance(call: Call, default: str = "high") -> str:
+    performance: str = _given(call, "Performance", default)
+    known = performance in ("medium", "high", "highest")
+    call.check(known, "4047")
+    return performance if known else default
 
 
 def _check_behaviour(call: Call) -> None:
@@ -78,9 +81,8 @@ def _check_behaviour(call: Call) -> None:
 
 def _check_boot(call: Call, image: Row) -> None:
     """Check the boot mode and the vTPM against the OMI. [VM-020, VM-021]"""
-    call.check(call["BootMode"] is None or call["BootMode"] in image["BootModes"], "4045")
-    call.check(call["BootMode"] in (None, "legacy", "uefi"), "4047")
-    call.check(not (image["TpmMandatory"] and call["TpmEnabled"] is False), "4045")
+    call.check(call["BootMode"] is None or call["BootMode"] in image["BootModes"], "4045", after=EXISTENCE)
+    call.check(not (image["TpmMandatory"] and call["TpmEnabled"] is False), "4045", after=EXISTENCE)
 
 
 def _disks(call: Call, image: Row | None) -> list[Row]:
@@ -98,8 +100,14 @@ def _disks(call: Call, image: Row | None) -> list[Row]:
             call.check(name != ROOT, "4057")
             disks.pop(name, None)
         elif "Bsu" in mapping:
-            call.check(name != ROOT or "SnapshotId" not in mapping["Bsu"], "4011")
-            disks[name] = _overridden(disks.get(name, {}), mapping["Bsu"])
+            other = name == ROOT and mapping["Bsu"].get("SnapshotId", "") not in (
+                "",
+                disks.get(ROOT, {}).get("SnapshotId"),
+            )
+            call.check(not other or not image, "4011", after=EXISTENCE)
+            bsu = mapping["Bsu"]
+            check_said(call, bsu.get("VolumeType"), bsu.get("VolumeSize"), bsu.get("Iops"))
+            disks[name] = _overridden(disks.get(name, {}), bsu)
     call.check(len(disks) <= MOST_VOLUMES, "10018")
     given_names = [name for name in names if name in disks]
     ids = {m["Bsu"].get("SnapshotId") for m in image["BlockDeviceMappings"]} if image else set()
@@ -126,9 +134,9 @@ def _disk(call: Call, name: str, bsu: Row, *, checked: bool, free: set[str | Non
     size = bsu.get("VolumeSize", snapshot["VolumeSize"] if snapshot else None)
     kind = bsu.get("VolumeType", "standard")
     if checked:
-        call.check(size is not None or value, "7000")
-        check_disk(call, kind, size, bsu.get("Iops"))
-        call.check(not snapshot or size is None or size >= snapshot["VolumeSize"], "4125")
+        call.check(size is not None or value, "7000", after=EXISTENCE)
+        check_disk(call, kind, size, bsu.get("Iops"), after=EXISTENCE)
+        call.check(not snapshot or size is None or size >= snapshot["VolumeSize"], "4125", after=EXISTENCE)
     return {
         "DeviceName": name,
         "DeleteOnVmDeletion": bsu.get("DeleteOnVmDeletion", True),
@@ -151,12 +159,12 @@ def _fitting(
         trial.room("memory_limit", sum(vm["memory"] for vm in vms), number * kind[3], "10042")
         trial.volumes(disks * number)
         here = [vm for vm in call.world.rows["Vm"].values() if vm["Placement"]["SubregionName"] == subregion]
-        taken = sum(vm["State"] not in ("stopped", "terminated") for vm in here)
+        taken = sum(vm["State"] not in ("shutting-down", "terminated") for vm in here)
         trial.check(taken + number <= call.world.capacity.get(subregion, taken + number), "10001")
         if not trial.codes:
             return number
         if number == least:
-            call.codes += trial.codes
+            call.codes |= trial.codes
             break
     return 0
 
@@ -180,6 +188,7 @@ def _launch(
             Architecture=image["Architecture"],
             BootMode=call["BootMode"] or ("legacy" if "legacy" in modes else "uefi"),
             BsuOptimized=False,
+            ClientToken=call["ClientToken"],
             DeletionProtection=_given(call, "DeletionProtection", carried.get("DeletionProtection", False)),
             ImageId=image["ImageId"],
             LaunchNumber=launch,
@@ -210,7 +219,7 @@ def _launch(
                 VolumeType=disk["VolumeType"],
                 State="in-use",
             )
-            link(call, vm, volume, disk["DeviceName"], delete=disk["DeleteOnVmDeletion"], state="attached")
+            link(call, vm, volume, disk["DeviceName"], delete=disk["DeleteOnVmDeletion"], state="attaching")
         vms.append(vm)
     return vms
 
@@ -231,7 +240,7 @@ def _behaviour(call: Call, old: Row) -> Row:
 
 def _all(call: Call, action: str) -> list[Row]:
     """Find the VMs of a batch: one that is not there, or may not, refuses all. [VM-040, VM-041, REQ-016]"""
-    rows = [call.find("Vm", one, own=True) for one in call["VmIds"]]
+    rows = [call.find("Vm", one, own=True) for one in dict.fromkeys(call["VmIds"])]
     found = [row for row in rows if row]
     for vm in found:
         call.may("Vm", vm, action)
@@ -254,6 +263,8 @@ def start_vms(call: Call) -> Row:
     for vm in vms:
         call.check(any(one["DeviceName"] == ROOT for one in call.world.links(vm)), "6003")
     call.decide()
+    for vm in vms:
+        vm["restarts"] = False
     return _moved(call, vms, {"stopped": "pending"})
 
 
@@ -261,6 +272,8 @@ def stop_vms(call: Call) -> Row:
     """Stop VMs; one that is stopped stays so. [ST-VM-4]"""
     vms = _all(call, "StopVms")
     call.decide()
+    for vm in vms:
+        vm["restarts"] = False  # one that CreateImage takes down does not come up again
     return _moved(call, vms, {"running": "stopping"})
 
 
@@ -292,13 +305,14 @@ def update_vm(call: Call) -> Row:
     call.check(set(call.given) - {"VmId", "DryRun"}, "7000")
     _check_behaviour(call)
     vm = call.find("Vm", call["VmId"], own=True)
-    performance = _performance(call)
+    performance = _performance(call, vm["Performance"] if vm else "high")
     call.check(call["KeypairName"] is None, "5071")
     if vm:
         call.may("Vm", vm, "UpdateVm stopped" if STOP_ONLY & set(call.given) else "UpdateVm")
         if call["BsuOptimized"] is not None:
-            call.check(vm["State"] == "stopped", "6003")
-            call.check(call["BsuOptimized"] is False, "4017")
+            stopped = vm["State"] == "stopped"
+            call.check(stopped, "6003")
+            call.check(not stopped or call["BsuOptimized"] is False, "4017", after=EXISTENCE)
         call.check(call["IsSourceDestChecked"] is None, "9062")
     shown = None
     if call["VmType"] is not None or (call["Performance"] is not None and vm):
@@ -327,7 +341,8 @@ def _updated_links(call: Call, vm: Row | None) -> list[tuple[Row, bool]]:
             for one in (call.world.links(vm) if vm else [])
             if mapping.get("DeviceName") in (None, one["DeviceName"]) and bsu.get("VolumeId") in (None, one["VolumeId"])
         ]
-        call.check(found or not vm, "4003" if "VolumeId" not in bsu else "4077")
+        said = mapping.get("DeviceName") or bsu.get("VolumeId")
+        call.check((found and said) or not vm, "4003" if "VolumeId" not in bsu else "4077", after=EXISTENCE)
         if found and "DeleteOnVmDeletion" in bsu:
             changed.append((found[0], bsu["DeleteOnVmDeletion"]))
     return changed

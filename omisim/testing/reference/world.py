@@ -80,7 +80,7 @@ class World:
         """Say whether an account sees a row: its own, or one shared with it or with all, in its Region. [OMI-080, SHR-002]"""
         granted = row.get(SHARED_BY.get(kind, ""), {})
         shared = granted.get("GlobalPermission") or account["id"] in granted.get("AccountIds", ())
-        return row["region"] == account["region"] and bool(row["owner"] == account["id"] or shared)
+        return bool(row["region"] == account["region"] and (row["owner"] == account["id"] or shared))
 
     def alias(self, owner: str) -> str | None:
         """Return the alias of an account, if it has one. [FLD-001]"""
@@ -219,6 +219,7 @@ def _after_vm(world: World, row: Row, to: str) -> None:
 
 def _after_update(world: World, row: Row, to: str) -> None:
     """A finished task has changed its volume; no task has ended before it is completed or failed. [VOL-047, ST-VOL-10]"""
+    row["Progress"] = 100 if to == "completed" else None
     volume = world.rows["Volume"].get(row["VolumeId"])
     if volume is not None and to in ("completed", "failed"):
         volume["TaskId"] = None
@@ -228,8 +229,8 @@ def _after_update(world: World, row: Row, to: str) -> None:
 
 def _after_export(world: World, row: Row, to: str) -> None:
     """A completed export has written its objects. [EXP-013, EXP-045]"""
+    row["Progress"] = 100 if to == "completed" else None
     if to == "completed":
-        row["Progress"] = 100
         place = (row["region"], row["OsuExport"]["OsuBucket"])
         for name, content in row["writes"].items():
             world.objects[*place, name] = {**content, "at": world.seconds}
