@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from omisim import Account, ApiError, Cloud
 from omisim.model import Bucket
 from omisim.testing.reference import Answer, Reference
@@ -88,6 +90,16 @@ class Lockstep:
         if one in self.reference.moving():
             self.reference.complete(one)
             self.cloud.complete(self.theirs[one])
+
+    def fail(self, one: str) -> None:
+        """Let something under way fail on both, or on neither."""
+        try:
+            self.reference.fail(one)
+        except ValueError:
+            with pytest.raises(ValueError, match=self.theirs[one]):
+                self.cloud.fail(self.theirs[one], comment="drawn")
+        else:
+            self.cloud.fail(self.theirs[one], comment="drawn")
 
     def _platform(self, account: Account) -> None:
         """Give the reference the OMIs of the platform, as the cloud shows them."""

@@ -1,4 +1,4 @@
-"""Calls with all that the reference model knows: the random calls with more parameters, filters, and mistakes of form."""
+"""Calls with all that the reference model knows: more parameters than the random calls, and mistakes of form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _spoiled(known: _Known, parameters: Parameters) -> Parameters:
     """Make a mistake of form, or ask for a dry run."""
     names = sorted(parameters)
     name = known.one(*names) if names else "Filters"
-    return known.one(
+    spoiled: Parameters = known.one(
         {one: value for one, value in parameters.items() if one != name},
         parameters | {"Nonsense": 1},
         parameters | {name: known.one(12, "text", [1], {"x": 1}, True)},
@@ -37,6 +37,7 @@ def _spoiled(known: _Known, parameters: Parameters) -> Parameters:
         parameters | {name: known.one("ami-1", "vol-0123456789", "x-00000000", "i-0000000G", "ari-00000000")},
         parameters | {"DryRun": known.one(True, True, False, "yes")},
     )
+    return spoiled
 
 
 def _bsu(known: _Known, *, snapshot: bool) -> Parameters:
@@ -209,7 +210,7 @@ RICH = ACTIONS | {
         Architectures=lambda known: [known.one("i386", "x86_64")],
         BlockDeviceMappingDeleteOnVmDeletion=lambda known: known.one(True, False),
         BlockDeviceMappingSnapshotIds=_ids("snapshot"),
-        BootModes=lambda known: ["uefi"],
+        BootModes=lambda _: ["uefi"],
         ImageIds=_ids("image"),
         ImageNames=lambda known: [known.one("image *", "Ubuntu*", *NAMES)],
         PermissionsToLaunchAccountIds=lambda known: [known.account_id()],
@@ -220,7 +221,7 @@ RICH = ACTIONS | {
     ),
     "ReadSnapshots": _filtered(
         AccountIds=lambda known: [known.account_id()],
-        Descriptions=lambda known: ["dr*"],
+        Descriptions=lambda _: ["dr*"],
         PermissionsToCreateVolumeAccountIds=lambda known: [known.account_id()],
         SnapshotIds=_ids("snapshot"),
         VolumeIds=_ids("volume"),
@@ -233,7 +234,7 @@ RICH = ACTIONS | {
         SnapshotIds=_ids("snapshot"),
         VolumeSizes=lambda known: [known.one(10, 3)],
         VolumeStates=lambda known: [known.one("available", "in-use")],
-        VolumeTypes=lambda known: ["standard", "io1"],
+        VolumeTypes=lambda _: ["standard", "io1"],
         **TAGGED,
     ),
     "ReadVms": _filtered(
@@ -244,7 +245,7 @@ RICH = ACTIONS | {
     ),
     "ReadVmsState": lambda known: known.one({}, {"AllVms": True}, {"AllVms": True, "Filters": {"VmIds": [known.vm()]}}),
     "ReadTags": _filtered(
-        Keys=lambda known: ["team"],
+        Keys=lambda _: ["team"],
         ResourceIds=_ids("volume"),
         ResourceTypes=lambda known: [known.one("image", "volume")],
     ),

@@ -148,6 +148,36 @@ class TestTokens:
         error = refused(alice, action, **other, ClientToken=TOKEN)
         assert (error.rule, error.code) == ("SNP-014", "4119")
 
+    @pytest.mark.parametrize(
+        "other",
+        [{"SnapshotSize": 2**31}, {"FileLocation": "https://example.com/other"}],
+        ids=str,
+    )
+    def test_stand_for_the_whole_request(self, other: dict[str, Any]) -> None:
+        """Whatever parameter differs, it is another request. [SNP-014]"""
+        alice = Cloud(fetch=lambda _url: b"").account("alice")
+        call = {"FileLocation": "https://example.com/disk", "SnapshotSize": 2**30, "ClientToken": TOKEN}
+        alice.call("CreateSnapshot", **call)
+        assert refused(alice, "CreateSnapshot", **call | other).rule == "SNP-014"
+
+    @pytest.mark.parametrize(
+        "other", [{"Performance": "medium"}, {"BootMode": "legacy"}, {"TpmEnabled": True}], ids=str
+    )
+    def test_stand_for_the_whole_launch(self, alice: Account, vm: Vm, other: dict[str, Any]) -> None:
+        """A launch that differs in anything is another. [VM-008]"""
+        call = {"ImageId": vm.image_id, "ClientToken": TOKEN}
+        alice.call("CreateVms", **call)
+        assert refused(alice, "CreateVms", **call, **other).rule == "SNP-014"
+
+    def test_are_shown_on_a_copy(self, alice: Account) -> None:
+        """A copy of a snapshot shows its token like any other. [SNP-014]"""
+        source = alice.create_snapshot(volume_id=volume_of(alice).volume_id).snapshot_id
+        copy = {"SourceSnapshotId": source, "SourceRegionName": alice.region, "ClientToken": TOKEN}
+        made = alice.call("CreateSnapshot", **copy)["Snapshot"]
+        assert made["ClientToken"] == TOKEN
+        filters = {"ClientTokens": [TOKEN]}
+        assert alice.call("ReadSnapshots", Filters=filters)["Snapshots"][0]["SnapshotId"] == made["SnapshotId"]
+
     def test_are_each_accounts_own(self, alice: Account, bob: Account) -> None:
         """Another account's token is another token."""
         assert volume_of(alice, client_token=TOKEN).volume_id != volume_of(bob, client_token=TOKEN).volume_id
@@ -236,6 +266,13 @@ class TestUpdates:
         cloud.settle()
         done = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
         assert (done.size, done.task_id) == (30, None)
+
+    def test_wait_while_a_vm_starts(self) -> None:
+        """Only a free volume, or one of a stopped VM, is changed at once. [VOL-049]"""
+        alice = Cloud(timing="manual").account("alice")
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
+        volume = alice.update_volume(volume_id=str(vm.block_device_mappings[0].bsu.volume_id), size=30)
+        assert (volume.size, volume.task_id is None) == (10, False)
 
     def test_can_be_followed(self) -> None:
         """A task shows from what to what, how far it is, and how it ended. [VOL-050, ST-VOL-10, ID-008]"""

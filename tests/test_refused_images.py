@@ -79,6 +79,7 @@ NAMES = [
         registered(ROOT, TpmMandatory=True, BootModes=["legacy"]),
         registered(ROOT, TpmMandatory=True, BootModes=["uefi"]),
     ),
+    Case("OMI-034", "4045", "CreateImage", registered(ROOT, TpmMandatory=True)),  # legacy is the default
     Case(
         "OMI-074",
         "5059",

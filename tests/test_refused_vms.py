@@ -64,7 +64,8 @@ LAUNCHES = [
     ),
     Case("VM-019", "4047", "CreateVms", launched(UserData="QU!!JD"), launched(UserData="QUJD")),
     Case("VM-019/length", "4106", "CreateVms", launched(UserData="A" * 512_004), launched(UserData="A" * 512_000)),
-    Case("VM-020", "4045", "CreateVms", launched(BootMode="bios")),
+    Case("VM-020", "4045", "CreateVms", {"ImageId": "{windows}", "BootMode": "legacy"}, launched(BootMode="legacy")),
+    Case("OMI-030", "4047", "CreateVms", launched(BootMode="bios"), launched(BootMode="uefi")),
     Case("VM-022", "4047", "CreateVms", launched(ActionsOnNextBoot={"SecureBoot": "on"})),
     Case(
         "VM-022/legacy",
@@ -216,6 +217,8 @@ OTHERS = [
         {"ResourceIds": ["{bobs_snapshot}"], **TAG},
         {"ResourceIds": ["{snapshot}"], **TAG},
     ),
+    Case("TAG-005/task", "5058", "CreateTags", {"ResourceIds": ["image-export-00000000"], **TAG}),
+    Case("TAG-005/task", "5058", "DeleteTags", {"ResourceIds": ["snap-export-00000000"], **TAG}),
     Case(
         "TAG-005/vm",
         "5063",

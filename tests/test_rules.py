@@ -34,7 +34,7 @@ def named_in_code() -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and ID.fullmatch(node.value):
                 found.setdefault(node.value, set()).add(source.name)
-    for kind in ("image", "keypair", "snapshot", "vm", "volume"):  # tags.py puts these together
+    for kind in ("image", "keypair", "snapshot", "task", "vm", "volume"):  # tags.py puts these together
         found[f"TAG-005/{kind}"] = {"tags.py"}
     return found
 

@@ -38,10 +38,10 @@ def _tagged(call: Call, resource_id: str) -> Any:
     prefix = next((prefix for prefix in TAGGED if resource_id.startswith(prefix)), None)
     if prefix is None:
         raise refuse("TAG-006", resource_id=resource_id)
-    kind = TAGGED[prefix][0]
+    kind, word = TAGGED[prefix]
     row = call.state.get(kind, resource_id)
     if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and visible(call, row))):
-        raise refuse(f"TAG-005/{kind}", resource_id=resource_id)
+        raise refuse(f"TAG-005/{'task' if word == 'task' else kind}", resource_id=resource_id)
     if not call.owns(row):
         raise refuse("TAG-007", resource_id=resource_id)
     return row

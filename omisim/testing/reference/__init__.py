@@ -65,7 +65,7 @@ ACTIONS: dict[str, Callable[[Call], Row]] = {
 class Answer:
     """What a call should answer: its HTTP status, and either the facts of its body or the code of its refusal.
 
-    `ties` holds the other codes of the same class, where a call fails there twice and the rules do not say which comes first.
+    `ties` holds more codes of the same class of checks, where a call fails there twice: no rule says which is first.
     """
 
     status: int

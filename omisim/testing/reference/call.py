@@ -59,6 +59,7 @@ class Call:
         self.codes: dict[str, int] = {}  # with the ranks of their checks
 
     def __getitem__(self, name: str) -> Any:
+        """Return a parameter, or None."""
         return self.given.get(name)
 
     def check(self, holds: object, code: str, *, after: int = 0) -> None:

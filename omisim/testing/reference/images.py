@@ -72,7 +72,7 @@ def _add(call: Call, **inherited: Any) -> Row:
             "BootModes": call["BootModes"] or inherited.get("BootModes", ["legacy"]),
             "Description": call["Description"] if call["Description"] is not None else inherited.get("Description", ""),
             "ProductCodes": list(dict.fromkeys([*inherited["ProductCodes"], *(call["ProductCodes"] or [])])),
-            "TpmMandatory": _first(call["TpmMandatory"], inherited.get("TpmMandatory"), False),  # noqa: FBT003 - a default
+            "TpmMandatory": _first(call["TpmMandatory"], inherited.get("TpmMandatory"), False),
         },
     )
 
@@ -112,7 +112,7 @@ def _from_vm(call: Call) -> Row:
     """From a VM: a new snapshot of each of its volumes. [OMI-015 to OMI-018, OMI-061, OMI-062, OMI-067]"""
     vm = call.find("Vm", call["VmId"], own=True)
     if vm:
-        links = sorted(call.world.links(vm), key=lambda link: link["DeviceName"])
+        links = [link for link in call.world.links(vm) if link["State"] != "detaching"]
         legal = call.may("Vm", vm, "CreateImage")
         call.check(not legal or any(link["DeviceName"] == ROOT for link in links), "4057", after=STATE)
         call.snapshots(len(links), running=len(links))

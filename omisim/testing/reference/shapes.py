@@ -1,88 +1,142 @@
-"""What a request may look like: its parameters and their types, a line an action. `*` marks what is required. [REQ-008, REQ-009, REQ-010]"""
+"""What a request may look like: the parameters of each action, and their types. [REQ-008, REQ-009, REQ-010]"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 __all__ = ["problems", "without_nulls"]
 
-PAGES = "NextPageToken:? ResultsPerPage:?"  # a question mark: it exists, and is not modelled here
-SHAPES = {
-    "CreateImage": "Architecture:str BlockDeviceMappings:[Mapping] BootModes:[str] Description:str FileLocation:str ImageName:str"
-    " NoReboot:bool ProductCodes:[str] RootDeviceName:str SourceImageId:str SourceRegionName:str TpmMandatory:bool VmId:str",
-    "UpdateImage": "Description:str ImageId*:str PermissionsToLaunch:Changes ProductCodes:[str]",
-    "DeleteImage": "ImageId*:str",
-    "ReadImages": f"Filters:FiltersImage {PAGES}",
-    "CreateImageExportTask": "ImageId*:str OsuExport*:OsuExport",
-    "CreateSnapshotExportTask": "SnapshotId*:str OsuExport*:OsuExport",
-    "ReadImageExportTasks": f"Filters:FiltersImageExport {PAGES}",
-    "ReadSnapshotExportTasks": f"Filters:FiltersSnapshotExport {PAGES}",
-    "DeleteExportTask": "ExportTaskId*:str",
-    "CreateSnapshot": "ClientToken:str Description:str FileLocation:str SnapshotSize:int SourceRegionName:str"
-    " SourceSnapshotId:str VolumeId:str",
-    "UpdateSnapshot": "PermissionsToCreateVolume*:Changes SnapshotId*:str",
-    "DeleteSnapshot": "SnapshotId*:str",
-    "ReadSnapshots": f"Filters:FiltersSnapshot {PAGES}",
-    "CreateVolume": "ClientToken:str Iops:int Size:int SnapshotId:str SubregionName*:str VolumeType:str",
-    "UpdateVolume": "Iops:int Size:int VolumeId*:str VolumeType:str",
-    "DeleteVolume": "VolumeId*:str",
-    "ReadVolumes": f"Filters:FiltersVolume {PAGES}",
-    "ReadVolumeUpdateTasks": f"Filters:FiltersVolumeUpdate {PAGES}",
-    "LinkVolume": "DeviceName*:str VmId*:str VolumeId*:str",
-    "UnlinkVolume": "ForceUnlink:bool VolumeId*:str",
-    "CreateVms": "BlockDeviceMappings:[VmMapping] BootMode:str BootOnCreation:bool BsuOptimized:bool ClientToken:str"
-    " DeletionProtection:bool ImageId*:str KeypairName:str MaxVmsCount:int MinVmsCount:int NestedVirtualization:bool"
-    " Performance:str Placement:Placement ShutdownBehaviorConfiguration:Shutdown TpmEnabled:bool UserData:str"
-    " VmInitiatedShutdownBehavior:str VmType:str ActionsOnNextBoot:? Nics:? PrivateIps:? SecurityGroupIds:? SecurityGroups:?"
-    " SubnetId:?",
-    "UpdateVm": "BlockDeviceMappings:[UpdateMapping] BsuOptimized:bool DeletionProtection:bool IsSourceDestChecked:bool"
-    " KeypairName:str NestedVirtualization:bool Performance:str ShutdownBehaviorConfiguration:Shutdown UserData:str VmId*:str"
-    " VmInitiatedShutdownBehavior:str VmType:str ActionsOnNextBoot:? SecurityGroupIds:?",
-    "StartVms": "VmIds*:[str]",
-    "StopVms": "ForceStop:bool VmIds*:[str]",
-    "RebootVms": "VmIds*:[str]",
-    "DeleteVms": "VmIds*:[str]",
-    "ReadVms": f"Filters:FiltersVm {PAGES}",
-    "ReadVmsState": f"AllVms:bool Filters:FiltersVmsState {PAGES}",
-    "CreateTags": "ResourceIds*:[str] Tags*:[Tag]",
-    "DeleteTags": "ResourceIds*:[str] Tags*:[Tag]",
-    "ReadTags": f"Filters:FiltersTag {PAGES}",
-    # parts of requests
-    "Mapping": "Bsu:Bsu DeviceName:str VirtualDeviceName:str",
-    "VmMapping": "Bsu:Bsu DeviceName:str NoDevice:str VirtualDeviceName:str",
-    "UpdateMapping": "Bsu:UpdateBsu DeviceName:str NoDevice:str VirtualDeviceName:str",
-    "Bsu": "DeleteOnVmDeletion:bool Iops:int SnapshotId:str VolumeSize:int VolumeType:str",
-    "UpdateBsu": "DeleteOnVmDeletion:bool VolumeId:str",
-    "Changes": "Additions:Permissions Removals:Permissions",
-    "Permissions": "AccountIds:[str] GlobalPermission:bool",
-    "OsuExport": "DiskImageFormat*:str OsuApiKey:OsuApiKey OsuBucket*:str OsuManifestUrl:str OsuPrefix:str",
-    "OsuApiKey": "ApiKeyId:str SecretKey:str",
-    "Placement": "SubregionName:str Tenancy:str",
-    "Shutdown": "GuestAction:str HostAction:str",
-    "Tag": "Key*:str Value*:str",
-    # filters
-    "FiltersImage": "AccountAliases:[str] AccountIds:[str] Architectures:[str] BlockDeviceMappingDeleteOnVmDeletion:bool"
-    " BlockDeviceMappingDeviceNames:[str] BlockDeviceMappingSnapshotIds:[str] BlockDeviceMappingVolumeSizes:[int]"
-    " BlockDeviceMappingVolumeTypes:[str] BootModes:[str] Descriptions:[str] FileLocations:[str] ImageIds:[str]"
-    " ImageNames:[str] PermissionsToLaunchAccountIds:[str] PermissionsToLaunchGlobalPermission:bool ProductCodes:[str]"
-    " RootDeviceNames:[str] States:[str] TagKeys:[str] TagValues:[str] Tags:[str] TpmMandatory:bool Hypervisors:? ProductCodeNames:? RootDeviceTypes:? SecureBoot:? VirtualizationTypes:?",
-    "FiltersImageExport": "ImageIds:[str] TaskIds:[str]",
-    "FiltersSnapshotExport": "SnapshotIds:[str] TaskIds:[str]",
-    "FiltersSnapshot": "AccountAliases:[str] AccountIds:[str] ClientTokens:[str] Descriptions:[str]"
-    " PermissionsToCreateVolumeAccountIds:[str] PermissionsToCreateVolumeGlobalPermission:bool SnapshotIds:[str]"
-    " States:[str] TagKeys:[str] TagValues:[str] Tags:[str] VolumeIds:[str] VolumeSizes:[int]"
-    " FromCreationDate:? Progresses:? ToCreationDate:?",
-    "FiltersVolume": "ClientTokens:[str] LinkVolumeDeleteOnVmDeletion:bool LinkVolumeDeviceNames:[str]"
-    " LinkVolumeLinkStates:[str] LinkVolumeVmIds:[str] SnapshotIds:[str] SubregionNames:[str] TagKeys:[str] TagValues:[str]"
-    " Tags:[str] VolumeIds:[str] VolumeSizes:[int] VolumeStates:[str] VolumeTypes:[str] CreationDates:? LinkVolumeLinkDates:?",
-    "FiltersVolumeUpdate": "TaskIds:[str] VolumeIds:[str]",
-    "FiltersVm": "BlockDeviceMappingDeviceNames:[str] ImageIds:[str] ProductCodes:[str] SubregionNames:[str] TagKeys:[str]"
-    " TagValues:[str] Tags:[str] VmIds:[str] VmStateNames:[str] VmTypes:[str]",
-    "FiltersVmsState": "SubregionNames:[str] VmIds:[str] VmStates:[str]",
-    "FiltersTag": "Keys:[str] ResourceIds:[str] ResourceTypes:[str] Values:[str]",
-}
+# A name, and what stands below it: parameters, then parts, then filters. A star marks what is required, a question
+# mark what exists and is not modelled here.
+TABLE = """
+CreateImage
+    Architecture:str BlockDeviceMappings:[Mapping] BootModes:[str] Description:str FileLocation:str ImageName:str
+    NoReboot:bool ProductCodes:[str] RootDeviceName:str SourceImageId:str SourceRegionName:str TpmMandatory:bool
+    VmId:str
+UpdateImage
+    Description:str ImageId*:str PermissionsToLaunch:Changes ProductCodes:[str]
+DeleteImage
+    ImageId*:str
+ReadImages
+    Filters:FiltersImage NextPageToken:? ResultsPerPage:?
+CreateImageExportTask
+    ImageId*:str OsuExport*:OsuExport
+CreateSnapshotExportTask
+    SnapshotId*:str OsuExport*:OsuExport
+ReadImageExportTasks
+    Filters:FiltersImageExport NextPageToken:? ResultsPerPage:?
+ReadSnapshotExportTasks
+    Filters:FiltersSnapshotExport NextPageToken:? ResultsPerPage:?
+DeleteExportTask
+    ExportTaskId*:str
+CreateSnapshot
+    ClientToken:str Description:str FileLocation:str SnapshotSize:int SourceRegionName:str SourceSnapshotId:str
+    VolumeId:str
+UpdateSnapshot
+    PermissionsToCreateVolume*:Changes SnapshotId*:str
+DeleteSnapshot
+    SnapshotId*:str
+ReadSnapshots
+    Filters:FiltersSnapshot NextPageToken:? ResultsPerPage:?
+CreateVolume
+    ClientToken:str Iops:int Size:int SnapshotId:str SubregionName*:str VolumeType:str
+UpdateVolume
+    Iops:int Size:int VolumeId*:str VolumeType:str
+DeleteVolume
+    VolumeId*:str
+ReadVolumes
+    Filters:FiltersVolume NextPageToken:? ResultsPerPage:?
+ReadVolumeUpdateTasks
+    Filters:FiltersVolumeUpdate NextPageToken:? ResultsPerPage:?
+LinkVolume
+    DeviceName*:str VmId*:str VolumeId*:str
+UnlinkVolume
+    ForceUnlink:bool VolumeId*:str
+CreateVms
+    BlockDeviceMappings:[VmMapping] BootMode:str BootOnCreation:bool BsuOptimized:bool ClientToken:str
+    DeletionProtection:bool ImageId*:str KeypairName:str MaxVmsCount:int MinVmsCount:int NestedVirtualization:bool
+    Performance:str Placement:Placement ShutdownBehaviorConfiguration:Shutdown TpmEnabled:bool UserData:str
+    VmInitiatedShutdownBehavior:str VmType:str ActionsOnNextBoot:? Nics:? PrivateIps:? SecurityGroupIds:?
+    SecurityGroups:? SubnetId:?
+UpdateVm
+    BlockDeviceMappings:[UpdateMapping] BsuOptimized:bool DeletionProtection:bool IsSourceDestChecked:bool
+    KeypairName:str NestedVirtualization:bool Performance:str ShutdownBehaviorConfiguration:Shutdown UserData:str
+    VmId*:str VmInitiatedShutdownBehavior:str VmType:str ActionsOnNextBoot:? SecurityGroupIds:?
+StartVms
+    VmIds*:[str]
+StopVms
+    ForceStop:bool VmIds*:[str]
+RebootVms
+    VmIds*:[str]
+DeleteVms
+    VmIds*:[str]
+ReadVms
+    Filters:FiltersVm NextPageToken:? ResultsPerPage:?
+ReadVmsState
+    AllVms:bool Filters:FiltersVmsState NextPageToken:? ResultsPerPage:?
+CreateTags
+    ResourceIds*:[str] Tags*:[Tag]
+DeleteTags
+    ResourceIds*:[str] Tags*:[Tag]
+ReadTags
+    Filters:FiltersTag NextPageToken:? ResultsPerPage:?
+Mapping
+    Bsu:Bsu DeviceName:str VirtualDeviceName:str
+VmMapping
+    Bsu:Bsu DeviceName:str NoDevice:str VirtualDeviceName:str
+UpdateMapping
+    Bsu:UpdateBsu DeviceName:str NoDevice:str VirtualDeviceName:str
+Bsu
+    DeleteOnVmDeletion:bool Iops:int SnapshotId:str VolumeSize:int VolumeType:str
+UpdateBsu
+    DeleteOnVmDeletion:bool VolumeId:str
+Changes
+    Additions:Permissions Removals:Permissions
+Permissions
+    AccountIds:[str] GlobalPermission:bool
+OsuExport
+    DiskImageFormat*:str OsuApiKey:OsuApiKey OsuBucket*:str OsuManifestUrl:str OsuPrefix:str
+OsuApiKey
+    ApiKeyId:str SecretKey:str
+Placement
+    SubregionName:str Tenancy:str
+Shutdown
+    GuestAction:str HostAction:str
+Tag
+    Key*:str Value*:str
+FiltersImage
+    AccountAliases:[str] AccountIds:[str] Architectures:[str] BlockDeviceMappingDeleteOnVmDeletion:bool
+    BlockDeviceMappingDeviceNames:[str] BlockDeviceMappingSnapshotIds:[str] BlockDeviceMappingVolumeSizes:[int]
+    BlockDeviceMappingVolumeTypes:[str] BootModes:[str] Descriptions:[str] FileLocations:[str] ImageIds:[str]
+    ImageNames:[str] PermissionsToLaunchAccountIds:[str] PermissionsToLaunchGlobalPermission:bool
+    ProductCodes:[str] RootDeviceNames:[str] States:[str] TagKeys:[str] TagValues:[str] Tags:[str]
+    TpmMandatory:bool Hypervisors:? ProductCodeNames:? RootDeviceTypes:? SecureBoot:? VirtualizationTypes:?
+FiltersImageExport
+    ImageIds:[str] TaskIds:[str]
+FiltersSnapshotExport
+    SnapshotIds:[str] TaskIds:[str]
+FiltersSnapshot
+    AccountAliases:[str] AccountIds:[str] ClientTokens:[str] Descriptions:[str]
+    PermissionsToCreateVolumeAccountIds:[str] PermissionsToCreateVolumeGlobalPermission:bool SnapshotIds:[str]
+    States:[str] TagKeys:[str] TagValues:[str] Tags:[str] VolumeIds:[str] VolumeSizes:[int] FromCreationDate:?
+    Progresses:? ToCreationDate:?
+FiltersVolume
+    ClientTokens:[str] LinkVolumeDeleteOnVmDeletion:bool LinkVolumeDeviceNames:[str] LinkVolumeLinkStates:[str]
+    LinkVolumeVmIds:[str] SnapshotIds:[str] SubregionNames:[str] TagKeys:[str] TagValues:[str] Tags:[str]
+    VolumeIds:[str] VolumeSizes:[int] VolumeStates:[str] VolumeTypes:[str] CreationDates:? LinkVolumeLinkDates:?
+FiltersVolumeUpdate
+    TaskIds:[str] VolumeIds:[str]
+FiltersVm
+    BlockDeviceMappingDeviceNames:[str] ImageIds:[str] ProductCodes:[str] SubregionNames:[str] TagKeys:[str]
+    TagValues:[str] Tags:[str] VmIds:[str] VmStateNames:[str] VmTypes:[str]
+FiltersVmsState
+    SubregionNames:[str] VmIds:[str] VmStates:[str]
+FiltersTag
+    Keys:[str] ResourceIds:[str] ResourceTypes:[str] Values:[str]
+"""
 TYPES = {"str": str, "int": int, "bool": bool}
 
 
@@ -102,7 +156,9 @@ def without_nulls(value: Any) -> Any:
 
 @cache
 def _fields(shape: str) -> dict[str, str]:
-    return dict(field.split(":") for field in SHAPES[shape].split())
+    _, _, rest = TABLE.partition(f"\n{shape}\n")
+    fields = re.split(r"\n(?=\S)", rest, maxsplit=1)[0].split()
+    return {name: kind for name, _, kind in (field.partition(":") for field in fields)}
 
 
 def _object(shape: str, value: dict[str, Any]) -> Iterator[str]:

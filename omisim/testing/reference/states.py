@@ -1,4 +1,4 @@
-"""States: what becomes of each by itself, what a failure makes of it, and which actions each refuses with which code."""
+"""States: what becomes of each by itself and when it fails, and which actions each refuses, with which code."""
 
 from __future__ import annotations
 

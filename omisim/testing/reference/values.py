@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from omisim.testing.reference.call import Call
 from omisim.testing.reference.world import ROOT, Row
 
 __all__ = [
     "baseline",
+    "changed",
     "changes",
     "check_codes",
     "check_device",
@@ -17,7 +17,6 @@ __all__ = [
     "check_name",
     "check_said",
     "check_tags",
-    "changed",
     "vm_type",
 ]
 
@@ -99,12 +98,12 @@ def changed(permissions: Row, given: Row | None) -> Row:
 def check_tags(call: Call, tags: list[Row]) -> None:
     """Check tags. [TAG-003]"""
     for tag in tags:
-        call.check(1 <= len(tag["Key"]) <= 255, "4069")  # noqa: PLR2004 - the rule's own figure
-        call.check(len(tag["Value"]) <= 255, "4071")  # noqa: PLR2004 - the rule's own figure
+        call.check(1 <= len(tag["Key"]) <= 255, "4069")
+        call.check(len(tag["Value"]) <= 255, "4071")
 
 
 def vm_type(name: str, performance: str) -> tuple[str, str, int, int] | None:
-    """Return a VM type's name as shown, its performance, its vCores and its GiB; None for no type. [VMT-001 to VMT-008]"""
+    """Return a VM type's name as shown, its performance, vCores and GiB; None for no type. [VMT-001 to VMT-008]"""
     if name in NAMED:
         cores, memory, flag = NAMED[name]
         return name, _word(flag), cores, memory
@@ -112,7 +111,7 @@ def vm_type(name: str, performance: str) -> tuple[str, str, int, int] | None:
     if match is None:
         return None
     cores, memory = int(match[2]), int(match[3])
-    if cores > 78 or memory > 1039:  # noqa: PLR2004 - the rule's own figures
+    if cores > 78 or memory > 1039:
         return None
     if match[4]:
         return name, _word(match[4]), cores, memory

@@ -247,7 +247,7 @@ def _all(call: Call, action: str) -> list[Row]:
     return found
 
 
-def _moved(call: Call, vms: list[Row], to: dict[str, str]) -> Row:
+def _moved(vms: list[Row], to: dict[str, str]) -> Row:
     """Move VMs, and answer what they were and are. [VM-042]"""
     answer = []
     for vm in vms:
@@ -265,7 +265,7 @@ def start_vms(call: Call) -> Row:
     call.decide()
     for vm in vms:
         vm["restarts"] = False
-    return _moved(call, vms, {"stopped": "pending"})
+    return _moved(vms, {"stopped": "pending"})
 
 
 def stop_vms(call: Call) -> Row:
@@ -274,7 +274,7 @@ def stop_vms(call: Call) -> Row:
     call.decide()
     for vm in vms:
         vm["restarts"] = False  # one that CreateImage takes down does not come up again
-    return _moved(call, vms, {"running": "stopping"})
+    return _moved(vms, {"running": "stopping"})
 
 
 def reboot_vms(call: Call) -> Row:
@@ -293,7 +293,7 @@ def delete_vms(call: Call) -> Row:
     ending = dict.fromkeys(("pending", "running", "stopping", "stopped"), "shutting-down")
     for vm in vms:
         vm["restarts"] = vm["stays"] = False
-    return _moved(call, vms, ending)
+    return _moved(vms, ending)
 
 
 STOP_ONLY = {"NestedVirtualization", "Performance", "UserData", "VmType"}

@@ -1,4 +1,4 @@
-"""What there is: accounts and their resources as plain rows, who sees which of them, and what becomes of them in time."""
+"""What there is: accounts and their resources as plain rows, who sees which, and what becomes of them in time."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class World:
         return [row for row in self.rows[kind].values() if self.sees(kind, account, row)]
 
     def sees(self, kind: str, account: Row, row: Row) -> bool:
-        """Say whether an account sees a row: its own, or one shared with it or with all, in its Region. [OMI-080, SHR-002]"""
+        """Say whether an account sees a row: its own, or one shared with it or with all. [OMI-080, SHR-002]"""
         granted = row.get(SHARED_BY.get(kind, ""), {})
         shared = granted.get("GlobalPermission") or account["id"] in granted.get("AccountIds", ())
         return bool(row["region"] == account["region"] and (row["owner"] == account["id"] or shared))
@@ -159,7 +159,7 @@ class World:
 
     def writable(self, task: Row) -> bool:
         """Say whether the bucket of an export takes its objects: it is there, and the account's. [EXP-008]"""
-        return self.buckets.get((task["region"], task["OsuExport"]["OsuBucket"])) == task["owner"]
+        return bool(self.buckets.get((task["region"], task["OsuExport"]["OsuBucket"])) == task["owner"])
 
     def state(self, kind: str, row: Row) -> str:
         """Return the state that decides what an action may do."""
@@ -218,7 +218,7 @@ def _after_vm(world: World, row: Row, to: str) -> None:
 
 
 def _after_update(world: World, row: Row, to: str) -> None:
-    """A finished task has changed its volume; no task has ended before it is completed or failed. [VOL-047, ST-VOL-10]"""
+    """A volume changes when its task is completed. [VOL-047, ST-VOL-10]"""
     row["Progress"] = 100 if to == "completed" else None
     volume = world.rows["Volume"].get(row["VolumeId"])
     if volume is not None and to in ("completed", "failed"):
