@@ -44,7 +44,7 @@ def create_image(call: Call) -> Row:
     if call.codes:
         call.decide()
     if call["ImageName"] is not None:
-        check_name(call, call["ImageName"])
+        check_name(call, call["ImageName"], copy=ways == ["copy"])
     for mode in call["BootModes"] or []:
         call.check(mode in ("legacy", "uefi"), "4047")
     check_codes(call, call["ProductCodes"] or [])
