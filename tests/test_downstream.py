@@ -37,7 +37,7 @@ def _project(pytester: pytest.Pytester) -> pytest.Pytester:
 def run(project: pytest.Pytester, *tests: str) -> dict[str, str]:
     """Run the suite, or some of its tests; return their outcomes."""
     chosen = [f"test_pipeline.py::{test}" for test in tests]
-    result = project.inline_run("-q", "-p", "no:cacheprovider", "-p", "no:xdist", *chosen)
+    result = project.inline_run("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:asyncio", *chosen)
     reports = [report for report in result.getreports("pytest_runtest_logreport") if report.when == "call"]
     return {report.nodeid.partition("::")[2]: report.outcome for report in reports}
 
