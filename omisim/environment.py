@@ -20,6 +20,7 @@ from unittest import mock
 
 from omisim.gateway import fast_lane
 from omisim.intercept import intercepted
+from omisim.shield import shielded
 
 if TYPE_CHECKING:
     from omisim.account import Account
@@ -55,10 +56,7 @@ def environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Ite
         home = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
         variables = _variables(account) | {"HOME": str(home), "USERPROFILE": str(home)}
         _write_profiles(home, cloud, account)
-        stack.enter_context(mock.patch.dict(os.environ))
-        for name in [name for name in os.environ if name.startswith(SHIELDED)]:
-            del os.environ[name]
-        os.environ.update(variables)
+        stack.enter_context(shielded(*SHIELDED, **variables))
         if find_spec("osc_sdk_python"):
             stack.enter_context(_sdk(home))
             stack.enter_context(fast_lane(limiter=limiter))

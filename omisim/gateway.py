@@ -7,12 +7,13 @@ for parsing its description of the API, is paid once a process; its limiter (fiv
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest import mock
+
+from omisim.shield import shielded
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
@@ -36,7 +37,7 @@ def gateway(cloud: Cloud, account: Account, *, limiter: bool = False) -> Gateway
         from omisim.intercept.adapter import CloudAdapter  # noqa: PLC0415 - needs requests, as the SDK does
     except ImportError as error:
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
-    with _LOCK, _parsed_once(Gateway), _own_environment():
+    with _LOCK, _parsed_once(Gateway), shielded("OSC_"):
         made = Gateway() if limiter else Gateway(limiter_max_requests=UNLIMITED)
     url = f"https://api.{account.region}.outscale.com/api/v1"
     made.call.profile = Profile(
@@ -84,12 +85,3 @@ def _memo(name: str, parse: Callable[..., Any]) -> Callable[..., Any]:
         return _PARSED[name][""]
 
     return parsed
-
-
-@contextmanager
-def _own_environment() -> Iterator[None]:
-    """Keep the machine's OSC_* variables out of a Gateway that needs none of them."""
-    with mock.patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith("OSC_")]:
-            del os.environ[name]
-        yield

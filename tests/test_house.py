@@ -97,6 +97,7 @@ class TestImports:
             "gateway.py",
             "http.py",
             "plugin.py",
+            "shield.py",
             "sleeping.py",
             "__main__.py",
         }

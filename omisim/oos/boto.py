@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+from functools import cache
 from io import BytesIO
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,6 +16,7 @@ from botocore.config import Config
 
 from omisim.intercept.signing import signing_at
 from omisim.intercept.stack import ask, headers_of
+from omisim.shield import shielded
 
 if TYPE_CHECKING:
     from omisim.account import Account
@@ -20,17 +24,20 @@ if TYPE_CHECKING:
 
 __all__ = ["client"]
 
+_LOCK = Lock()
+
 
 def client(cloud: Cloud, account: Account) -> Any:
     """Return a client signed in as the account, on the object storage of its Region."""
-    made = boto3.client(
-        "s3",
-        region_name=account.region,
-        endpoint_url=f"https://oos.{account.region}.outscale.com",
-        aws_access_key_id=account.access_key,
-        aws_secret_access_key=account.secret_key,
-        config=Config(signature_version="s3v4"),
-    )
+    with _LOCK, shielded("AWS_", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull):
+        made = _session().client(
+            "s3",
+            region_name=account.region,
+            endpoint_url=f"https://oos.{account.region}.outscale.com",
+            aws_access_key_id=account.access_key,
+            aws_secret_access_key=account.secret_key,
+            config=Config(signature_version="s3v4"),
+        )
 
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
@@ -49,6 +56,12 @@ def client(cloud: Cloud, account: Account) -> Any:
 
     signer.get_auth_instance = at_the_clouds_time
     return made
+
+
+@cache
+def _session() -> boto3.Session:
+    """Return a session of our own, which keeps what botocore reads of its services."""
+    return boto3.Session()
 
 
 class _Signer:

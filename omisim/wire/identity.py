@@ -73,7 +73,8 @@ def _signer(
     key: AccessKey | None = cloud._state.get("access_key", signature.access_key)
     account: Account | None = cloud._state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
-        raise refuse("AUTH-006", access_key=signature.access_key)
+        whose = f"{account.name}'s, in {account.region}" if account else "nobody's"
+        raise refuse("AUTH-006", access_key=signature.access_key, region=region or "any Region", whose=whose)
     if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= cloud.now):
         raise refuse("AUTH-008", access_key=signature.access_key)
     if cloud._settings.auth == "strict":
