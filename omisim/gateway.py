@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fast_lane", "gateway"]
 
-UNLIMITED = 10**9
 _LOCK = Lock()
 _PARSED: dict[str, dict[str, Any]] = {}  # what the SDK's two parsers left on the first Gateway
 
@@ -38,7 +37,7 @@ def gateway(cloud: Cloud, account: Account, *, limiter: bool = False) -> Gateway
     except ImportError as error:
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
     with _LOCK, _parsed_once(Gateway), shielded("OSC_"):
-        made = Gateway() if limiter else Gateway(limiter_max_requests=UNLIMITED)
+        made = Gateway()
     url = f"https://api.{account.region}.outscale.com/api/v1"
     made.call.profile = Profile(
         access_key=account.access_key,
@@ -47,6 +46,8 @@ def gateway(cloud: Cloud, account: Account, *, limiter: bool = False) -> Gateway
         region=account.region,
         endpoints=Endpoint(api=url),
     )
+    if not limiter:
+        made.call.limiter = None
     made.call.session.trust_env = False  # no proxies, no .netrc: the request does not leave the process
     made.call.session.mount("https://", CloudAdapter(cloud))
     return made

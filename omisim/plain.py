@@ -12,10 +12,8 @@ from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["api_name", "api_names", "from_plain", "iso", "snake_name", "to_plain", "to_wire", "wire_text"]
+__all__ = ["api_name", "api_names", "from_plain", "is_date", "iso", "snake_name", "to_plain", "to_wire", "wire_text"]
 
-# types that JSON has not → how `to_plain` spelled them is read
-_SPELLED: Mapping[Any, Callable[[Any], Any]] = {dt.datetime: dt.datetime.fromisoformat, bytes: base64.b64decode}
 _JSON = frozenset({str, int, float, bool, NoneType})
 
 
@@ -36,6 +34,11 @@ def iso(at: dt.datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def is_date(cls: Any) -> bool:
+    """Whether a class is that of dates: Python's own, or what freezegun puts in its place."""
+    return isinstance(cls, type) and issubclass(cls, dt.datetime)
+
+
 def api_names(value: Any) -> Any:
     """Return a typed call's arguments as the wire would carry them: dicts with API names all the way down."""
     if isinstance(value, Mapping):
@@ -52,7 +55,7 @@ def to_wire(value: Any) -> Any:
         return value
     if cls is tuple:
         return [to_wire(item) for item in value]
-    if cls is dt.datetime:
+    if isinstance(value, dt.datetime):
         return iso(value)
     if isinstance(value, StrEnum):
         return value.value
@@ -119,6 +122,6 @@ def _reader(cls: Any) -> Callable[[Any], Any]:
         return lambda value: make(
             **{name: None if part is None else readers[name](part) for name, part in value.items()}
         )
-    if cls in _SPELLED:
-        return _SPELLED[cls]
+    if is_date(cls) or cls is bytes:
+        return base64.b64decode if cls is bytes else dt.datetime.fromisoformat
     return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: value

@@ -130,9 +130,10 @@ def _sleep(seconds: float, /) -> None:
         _really(seconds)
         return
     span = seconds if isinstance(seconds, float) else operator.index(seconds)
-    if span < 0:
-        raise ValueError("sleep length must be non-negative")
-    sleeper.sleep(span)
+    if 0 <= span < float("inf"):
+        sleeper.sleep(span)
+    else:
+        _really(span)  # which refuses it
 
 
 async def _sleep_later(delay: float, result: Any = None) -> Any:

@@ -16,14 +16,14 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from omisim.ids import Id
-from omisim.plain import api_name
+from omisim.plain import api_name, is_date
 from omisim.rules import refuse
 
 __all__ = ["Field", "Problems", "Shape", "compile_signature"]
 
 # Go clients send these for an unset value (design: Doors)
 _ABSENT: Mapping[str, Any] = {"subnet_id": "", "user_data": "", "placement": {}}
-_NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number", dt.datetime: "an ISO 8601 date"}
+_NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
 Problems = list[tuple[int, Exception]]
 Read = Callable[[Any, str, bool, Problems], Any]  # value, path, wire, problems
@@ -159,7 +159,7 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 def _reader(cls: Any, shape: Shape | None) -> Read:
     if shape is not None:
         return _object_reader(shape)
-    if cls is dt.datetime:
+    if is_date(cls):
         return _date
     accepted = (int, float) if cls is float else cls
 
@@ -207,7 +207,7 @@ def _date(value: Any, path: str, _wire: bool, problems: Problems) -> Any:
     try:
         at = dt.datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        return _wrong(value, path, _NAMES[dt.datetime], problems)
+        return _wrong(value, path, "an ISO 8601 date", problems)
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
