@@ -38,7 +38,7 @@ class Watched:
         parts = [
             ("What happened", happened[-MOST:]),
             ("Rules broken", list(_broken(self._new_calls()))),
-            ("Since the test began", self._become()[:MOST]),
+            ("Since the test began", _cut([_spelled(row, *_LATER) for row in self._become()])),
         ]
         if (earlier := len(happened) - MOST) > 0:
             parts[0] = (
@@ -49,17 +49,18 @@ class Watched:
         return "\n".join(told) or "Nothing happened in this cloud."
 
     def _new_calls(self) -> list[CallRecord]:
-        count, calls = self.cloud._session.call_position - self._calls, list(self.cloud.calls())
-        return calls[-count:] if count > 0 else []
+        calls, now = list(self.cloud.calls()), self.cloud._session.call_position
+        count = now - self._calls if now >= self._calls else now  # a reset counts anew
+        return calls[-count:] if count else []
 
     def _new_changes(self) -> list[Change]:
         """Return the changes since then; an account and its first key are no news."""
-        return [change for change in self.cloud.events if change.seq >= self._changes and change.cause != OPENED]
+        first = self._changes if self.cloud._state.position >= self._changes else 0
+        return [change for change in self.cloud.events if change.seq >= first and change.cause != OPENED]
 
-    def _become(self) -> list[str]:
+    def _become(self) -> list[Difference]:
         opened = {change.id for change in self.cloud.events if change.cause == OPENED}
-        rows = (row for row in _differences(self._start, self.cloud) if row.id not in opened)
-        return [_spelled(row, *_LATER) for row in rows]
+        return [row for row in _differences(self._start, self.cloud) if row.id not in opened]
 
 
 def explain(report: pytest.TestReport, watched: Watched | None, strays: list[str], *, always: bool) -> None:
@@ -76,7 +77,7 @@ def explain(report: pytest.TestReport, watched: Watched | None, strays: list[str
 
 def compared(left: Cloud, right: Cloud) -> list[str]:
     """Return the lines that say in what two clouds differ."""
-    lines = [_spelled(row, *_SIDES) for row in _differences(left, right)][:MOST]
+    lines = _cut([_spelled(row, *_SIDES) for row in _differences(left, right)])
     if left.now != right.now:
         lines.append(f"the clocks show {left.now} | {right.now}")
     return ["the left cloud == the right cloud", *(lines or ["they hold the same; how they came to it differs"])]
@@ -131,6 +132,11 @@ def _broken(calls: Iterable[CallRecord]) -> Iterator[str]:
         statement, *rest = error.explain().splitlines()
         yield statement
         yield from (line for line in rest if line.strip().startswith("Fix:"))
+
+
+def _cut(lines: list[str]) -> list[str]:
+    more = len(lines) - MOST
+    return [*lines[:MOST], f"… and {more} more"] if more > 0 else lines
 
 
 def _indented(lines: Iterable[str]) -> str:
