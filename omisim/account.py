@@ -14,11 +14,21 @@ from omisim.actions import (
     exports,
     image_access,
     images,
+    internet_services,
     keypairs,
+    nets,
+    nic_links,
+    nics,
     price_lists,
     product_types,
+    public_ips,
     quotas,
+    route_tables,
+    routes,
+    security_group_rules,
+    security_groups,
     snapshots,
+    subnets,
     tags,
     vm_diagnostics,
     vm_life,
@@ -137,6 +147,46 @@ class Account:
     create_keypair = Typed(keypairs.create_keypair)
     read_keypairs = Typed(keypairs.read_keypairs)
     delete_keypair = Typed(keypairs.delete_keypair)
+    create_security_group = Typed(security_groups.create_security_group)
+    read_security_groups = Typed(security_groups.read_security_groups)
+    delete_security_group = Typed(security_groups.delete_security_group)
+    create_security_group_rule = Typed(security_group_rules.create_security_group_rule)
+    delete_security_group_rule = Typed(security_group_rules.delete_security_group_rule)
+    create_net = Typed(nets.create_net)
+    read_nets = Typed(nets.read_nets)
+    update_net = Typed(nets.update_net)
+    delete_net = Typed(nets.delete_net)
+    create_subnet = Typed(subnets.create_subnet)
+    read_subnets = Typed(subnets.read_subnets)
+    update_subnet = Typed(subnets.update_subnet)
+    delete_subnet = Typed(subnets.delete_subnet)
+    create_nic = Typed(nics.create_nic)
+    read_nics = Typed(nics.read_nics)
+    update_nic = Typed(nics.update_nic)
+    delete_nic = Typed(nics.delete_nic)
+    link_nic = Typed(nic_links.link_nic)
+    unlink_nic = Typed(nic_links.unlink_nic)
+    link_private_ips = Typed(nic_links.link_private_ips)
+    unlink_private_ips = Typed(nic_links.unlink_private_ips)
+    create_public_ip = Typed(public_ips.create_public_ip)
+    read_public_ips = Typed(public_ips.read_public_ips)
+    link_public_ip = Typed(public_ips.link_public_ip)
+    unlink_public_ip = Typed(public_ips.unlink_public_ip)
+    delete_public_ip = Typed(public_ips.delete_public_ip)
+    create_internet_service = Typed(internet_services.create_internet_service)
+    read_internet_services = Typed(internet_services.read_internet_services)
+    link_internet_service = Typed(internet_services.link_internet_service)
+    unlink_internet_service = Typed(internet_services.unlink_internet_service)
+    delete_internet_service = Typed(internet_services.delete_internet_service)
+    create_route_table = Typed(route_tables.create_route_table)
+    read_route_tables = Typed(route_tables.read_route_tables)
+    link_route_table = Typed(route_tables.link_route_table)
+    unlink_route_table = Typed(route_tables.unlink_route_table)
+    update_route_table_link = Typed(route_tables.update_route_table_link)
+    delete_route_table = Typed(route_tables.delete_route_table)
+    create_route = Typed(routes.create_route)
+    update_route = Typed(routes.update_route)
+    delete_route = Typed(routes.delete_route)
     create_tags = Typed(tags.create_tags)
     read_tags = Typed(tags.read_tags)
     delete_tags = Typed(tags.delete_tags)

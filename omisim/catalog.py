@@ -145,7 +145,6 @@ def _platform_account(alias: str, region: str) -> Account:
         name=name,
         password=token(SEED, name, "password"),
         region=region,
-        security_group_id=new_id("security_group", SEED, int(number)),
     )
 
 

@@ -15,13 +15,21 @@ __all__ = ["PREFIXES", "Id", "access_key_id", "account_id", "new_id", "request_i
 
 # kind → prefixes the API takes for it; the first is the one it gives (ID-017: `ari-` and `aki-` pass for images)
 PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "dhcp_options": ("dopt-",),
     "image": ("ami-", "ari-", "aki-"),
     "export_task": ("image-export-", "snap-export-"),  # either kind, as DeleteExportTask takes them
     "image_export": ("image-export-",),
     "keypair": ("key-",),
+    "internet_service": ("igw-",),
+    "link_nic": ("eni-attach-",),
+    "link_public_ip": ("eipassoc-",),
+    "link_route_table": ("rtbassoc-",),
+    "net": ("vpc-",),
     "nic": ("eni-",),
     "product_type": ("pty-",),
+    "public_ip": ("eipalloc-",),
     "reservation": ("r-",),
+    "route_table": ("rtb-",),
     "security_group": ("sg-",),
     "snapshot": ("snap-",),
     "snapshot_export": ("snap-export-",),

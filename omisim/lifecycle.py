@@ -128,6 +128,13 @@ VM = Lifecycle(
             **_GONE,
         },
         "DeleteVms": {},
+        "LinkNic": {
+            "pending": No("invalid-state"),
+            "restarting": No("invalid-state"),
+            "stopping": No("invalid-state"),
+            **_GONE,
+        },
+        "LinkPublicIp": _GONE,
     },
 )
 
@@ -275,10 +282,13 @@ ACCESS_KEY = Lifecycle(
     {"UpdateAccessKey": {}, "DeleteAccessKey": {}},
 )
 
+GROUP_HOLD = Lifecycle("group_hold", {"releasing": {"release": To(None, after=90)}}, {})
+
 LIFECYCLES: Mapping[str, Lifecycle] = {
     lifecycle.kind: lifecycle
     for lifecycle in (
-        VM, VOLUME, VOLUME_LINK, VOLUME_UPDATE, SNAPSHOT, IMAGE, IMAGE_EXPORT, SNAPSHOT_EXPORT, ACCESS_KEY
+        VM, VOLUME, VOLUME_LINK, VOLUME_UPDATE, SNAPSHOT, IMAGE, IMAGE_EXPORT, SNAPSHOT_EXPORT, ACCESS_KEY,
+        GROUP_HOLD,
     )
 }  # fmt: skip
 

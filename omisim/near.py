@@ -15,7 +15,10 @@ __all__ = ["near"]
 
 MOST = 3
 MOST_WRONG = 2  # characters: a slip, or two swapped
-_VISIBLE = ("image", "keypair", "snapshot", "vm", "volume")
+_VISIBLE = (
+    "image", "internet_service", "keypair", "net", "nic", "public_ip", "route_table", "security_group", "snapshot",
+    "subnet", "vm", "volume",
+)  # fmt: skip
 
 
 def near(call: Call, error: ApiError) -> tuple[str, ...]:

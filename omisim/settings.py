@@ -69,6 +69,12 @@ SWITCHES: Mapping[str, Switch] = {
         ("1.40",),
         "documented: the description of the API in both versions",
     ),
+    "stopped_public_ip": Switch(
+        "What becomes of a public IP linked to a VM that stops; a tag osc.fcu.eip.auto-attach keeps it (VM-050).",
+        "kept",
+        ("released",),
+        "documented in the user guide: kept; in the description of LinkPublicIp: released, unless the tag says so",
+    ),
     "strict_licences": Switch(
         "Taking licences off an OMI (OMI-114) and exporting a copy of a licensed one (LIC-010): warned of, or refused.",
         False,

@@ -23,6 +23,15 @@ INDEXES: Mapping[str, Mapping[str, Keys]] = {
     },
     "object": {"bucket": lambda row: (row.bucket_id,)},
     "upload": {"bucket": lambda row: (row.bucket_id,)},
+    "security_group": {"name": lambda row: ((row.account_id, row.net_id, row.security_group_name),)},
+    "nic": {
+        "subnet": lambda row: (row.subnet_id,),
+        "vm": lambda row: (row.link_nic.vm_id,) if row.link_nic else (),
+    },
+    "public_ip": {
+        "address": lambda row: (row.public_ip,),
+        "holder": lambda row: (row.nic_id or row.vm_id,) if row.link_public_ip_id else (),
+    },
     "keypair": {"name": lambda row: ((row.account_id, row.keypair_name),)},
     "volume_link": {"vm": lambda row: (row.vm_id,)},
 }

@@ -117,7 +117,7 @@ class Transitions:
                     self._move(due, due.event, self._clock.now(), "complete")
             return
         due = self._due(row_id)
-        if due is None or due.timer:
+        if due is None:
             raise ValueError(f"{self._named(row_id)}: nothing is under way that could be completed")
         self._move(due, due.event, self._clock.now(), "complete")
 
@@ -142,7 +142,7 @@ class Transitions:
 
     def _due(self, row_id: str) -> Due | None:
         rows = (self._state.get("due", f"{kind}:{row_id}") for kind in LIFECYCLES)
-        due: Due | None = next((row for row in rows if row is not None), None)
+        due: Due | None = next((row for row in rows if row is not None and not row.timer), None)
         return due
 
     def _named(self, row_id: str) -> str:

@@ -21,9 +21,6 @@ from omisim import Cloud
 NOT_SERVED = {
     "test_eim_user.py": "EIM users",
     "test_load_balancer_backend.py": "load balancers",
-    "test_net.py": "Nets",
-    "test_net_subnet.py": "Nets and Subnets",
-    "test_security_group.py": "security groups of one's own",
 }
 
 

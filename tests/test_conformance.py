@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+from networks import add_networks
 from official import description, faults, resolved, schema
 
 from omisim import Account, Cloud
@@ -123,6 +124,7 @@ class TestAnswers:
         alice.call("CreateSnapshotExportTask", SnapshotId=alice.read_snapshots()[-1].snapshot_id, OsuExport=target)
         alice.stop_vms(vm_ids=[vm.vm_id])
         alice.start_vms(vm_ids=[vm.vm_id])
+        add_networks(alice, vm.image_id, {})
         needed = {name: {"VmId": vm.vm_id} for name in ("ReadConsoleOutput", "ReadAdminPassword")}
         price = alice.read_catalog().entries[0]
         needed["ReadUnitPrice"] = {"Operation": price.operation, "Service": price.service, "Type": price.type}

@@ -98,7 +98,8 @@ class TestNeeds:
             volume(accounts[0])
             for _ in range(10):
                 account, action, parameters = draw_call(data.draw, cloud, accounts)
-                if account.can(action, **parameters):
+                exports = "ExportTask" in action  # there is no bucket, so an export would fail
+                if not exports and account.can(action, **parameters):
                     account.call(action, **parameters)
         assert {needs(name, item) for name in ("cells", "transitions") for item in getattr(seen, name)} <= {""}
 

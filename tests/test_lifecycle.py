@@ -25,10 +25,14 @@ class Bench:
         self.cloud = Cloud(timing="manual")
         self.alice: Account = self.cloud.account("alice")
         self.ubuntu = self.cloud.images.official("ubuntu").image_id
+        net_id = self.alice.create_net(ip_range="10.0.0.0/16").net_id
+        self.subnet = self.alice.create_subnet(ip_range="10.0.0.0/24", net_id=net_id).subnet_id
+        service = self.alice.create_internet_service()
+        self.alice.link_internet_service(internet_service_id=service.internet_service_id, net_id=net_id)
 
     def vm(self, state: str) -> str:
-        """Return a VM in a state."""
-        vm_id = self.alice.create_vms(image_id=self.ubuntu)[0].vm_id
+        """Return a VM in a state. It is in a Net, so that anything can be linked to it."""
+        vm_id = self.alice.create_vms(image_id=self.ubuntu, subnet_id=self.subnet)[0].vm_id
         if state == "pending":
             return vm_id
         self.cloud.complete(vm_id)
@@ -115,6 +119,10 @@ class Bench:
             self.cloud.fail(task_id)
         return task_id
 
+    def nic(self) -> str:
+        """Return a NIC that no VM has."""
+        return self.alice.create_nic(subnet_id=self.subnet).nic_id
+
     def bucket(self) -> str:
         """Return the name of a bucket of alice's."""
         bucket(self.alice, "exports")
@@ -135,6 +143,8 @@ CALLS: dict[tuple[str, str], Callable[[Bench, str], dict[str, Any]]] = {
     ("vm", "UpdateVm (stopped only)"): lambda _, vm: {"VmId": vm, "VmType": "t2.micro"},
     ("vm", "CreateImage"): lambda _, vm: {"VmId": vm, "ImageName": "new"},
     ("vm", "LinkVolume"): lambda b, vm: {"DeviceName": "/dev/sdd", "VmId": vm, "VolumeId": b.volume("available")},
+    ("vm", "LinkNic"): lambda b, vm: {"DeviceNumber": 1, "NicId": b.nic(), "VmId": vm},
+    ("vm", "LinkPublicIp"): lambda b, vm: {"PublicIpId": b.alice.create_public_ip().public_ip_id, "VmId": vm},
     ("volume", "CreateSnapshot"): lambda _, volume: {"VolumeId": volume},
     ("volume", "LinkVolume"): lambda b, v: {"DeviceName": "/dev/sdd", "VmId": b.vm("running"), "VolumeId": v},
     ("volume", "UnlinkVolume"): lambda _, volume: {"VolumeId": volume},
@@ -238,6 +248,7 @@ def test_tables_are_drawn(kind: str) -> None:
 @pytest.mark.parametrize(
     ("key", "seconds"),
     [
+        ("group_hold.releasing", 90),
         ("image_export.pending", 40),
         ("image_export.pending/queued", 5),
         ("snapshot.in-queue", 5),

@@ -9,6 +9,7 @@ from conftest import SUBREGION
 from expect import refused
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import add_networks
 
 from omisim import Account, Cloud
 
@@ -86,6 +87,61 @@ class TestEachQuota:
         assert refused(dave, "CreateSnapshot", VolumeId=volume).rule == "QTA-009"
         dave._cloud.settle()
         assert dave.can("CreateSnapshot", VolumeId=volume)
+
+
+GROUP = {"SecurityGroupName": "web", "Description": "for a test"}
+SUBNET = {"IpRange": "10.0.1.0/24", "NetId": "{net}"}
+RULES = {
+    "SecurityGroupId": "{group}",
+    "Flow": "Inbound",
+    "Rules": [{"IpRanges": ["10.0.0.0/8", "192.0.2.0/24"], "IpProtocol": "tcp"}],
+}
+ROUTE = {"RouteTableId": "{table}", "DestinationIpRange": "0.0.0.0/0", "GatewayId": "{gateway}"}
+
+
+class TestOnNetworks:
+    @pytest.mark.parametrize(
+        ("quota", "limit", "rule", "code", "action", "parameters"),
+        [
+            ("sg_limit", 4, "QTA-014", "10038", "CreateSecurityGroup", GROUP),
+            ("vpc_sg_limit", 2, "QTA-014", "10038", "CreateSecurityGroup", {**GROUP, "NetId": "{net}"}),
+            ("sg_rule_limit", 1, "QTA-014/rule", "10017", "CreateSecurityGroupRule", RULES),
+            ("vm_sg_limit", 1, "QTA-014/vm", "10036", "CreateVms", {"SecurityGroups": ["group", "named"]}),
+            ("vpc_limit", 2, "QTA-015", "10022", "CreateNet", {"IpRange": "10.0.0.0/16"}),
+            ("igw_limit", 2, "QTA-015/igw", "10023", "CreateInternetService", {}),
+            ("subnet_limit", 4, "QTA-015/subnet", "10022", "CreateSubnet", {**SUBNET, "IpRange": "10.0.9.0/24"}),
+            ("rtb_limit", 3, "QTA-015/rtb", "10037", "CreateRouteTable", {"NetId": "{net}"}),
+            (
+                "rtb_rule_limit",
+                2,
+                "QTA-015/route",
+                "10040",
+                "CreateRoute",
+                {**ROUTE, "DestinationIpRange": "192.0.2.0/24"},
+            ),
+            ("ip_limit", 3, "QTA-016", "10011", "CreatePublicIp", {}),
+        ],
+    )
+    def test_refuse_the_one_too_many(
+        self, quota: str, limit: int, rule: str, code: str, action: str, parameters: dict[str, Any]
+    ) -> None:
+        """What would go over a quota is refused, and one more in the quota lets it through.
+
+        [QTA-014, QTA-014/rule, QTA-014/vm, QTA-015, QTA-015/igw, QTA-015/subnet, QTA-015/rtb, QTA-015/route, QTA-016]
+        """
+        for allowed in (limit, limit + 1):
+            dave = limited(**{quota: allowed})
+            image_id = dave.read_images()[0].image_id
+            ids: dict[str, str] = {}
+            add_networks(dave, image_id, ids)
+            named = {f"{{{name}}}": row_id for name, row_id in ids.items()}
+            given = {name: named.get(str(value), value) for name, value in parameters.items()}
+            given |= {"ImageId": image_id} if action == "CreateVms" else {}
+            if allowed == limit:
+                error = refused(dave, action, **given)
+                assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
+            else:
+                assert dave.can(action, **given)
 
 
 class TestQuotas:

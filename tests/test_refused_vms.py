@@ -34,11 +34,7 @@ LAUNCHES = [
     Case("VM-004", "4047", "CreateVms", launched(MinVmsCount=0)),
     Case("VM-009", "5020", "CreateVms", launched(SecurityGroups=["web"]), launched(SecurityGroups=["default"])),
     Case("VM-009", "5020", "CreateVms", launched(SecurityGroupIds=["sg-00000000"])),
-    Case("VM-010", "3002", "CreateVms", launched(Nics=[{"DeviceNumber": 0}], PrivateIps=["10.0.0.9"])),
-    Case("VM-010/nic", "5036", "CreateVms", launched(Nics=[{"DeviceNumber": 0, "NicId": "eni-12345678"}])),
-    Case("VM-011", "7000", "CreateVms", launched(Nics=[{"DeviceNumber": 0}])),
-    Case("VM-012/subnet", "5057", "CreateVms", launched(SubnetId="subnet-12345678"), launched(SubnetId="")),
-    Case("VM-013", "4030", "CreateVms", launched(PrivateIps=["10.0.0.9"])),
+    Case("VM-013/subnet", "4030", "CreateVms", launched(PrivateIps=["10.0.0.9"])),
     Case("VM-014", "5071", "CreateVms", launched(KeypairName="nobody"), launched(KeypairName="pair")),
     Case("VOL-002", "5009", "CreateVms", launched(Placement={"SubregionName": "eu-west-2z"})),
     Case(
@@ -233,7 +229,8 @@ OTHERS = [
         {"ResourceIds": ["{bobs_volume}"], **TAG},
         {"ResourceIds": ["{free}"], **TAG},
     ),
-    Case("TAG-005/other", "5044", "CreateTags", {"ResourceIds": ["subnet-12345678"], **TAG}),
+    Case("TAG-005/other", "5044", "CreateTags", {"ResourceIds": ["nat-12345678"], **TAG}),
+    Case("TAG-005/task", "5058", "CreateTags", {"ResourceIds": ["image-export-00000000"], **TAG}),
     Case("TAG-006", "4025", "CreateTags", {"ResourceIds": ["my-vm"], **TAG}),
     Case("TAG-007", "5044", "CreateTags", {"ResourceIds": ["{shared}"], **TAG}, {"ResourceIds": ["{golden}"], **TAG}),
     Case("ACC-005", "1", "CheckAuthentication", {"Login": "alice@example.com", "Password": "guess"}),
@@ -242,7 +239,7 @@ OTHERS = [
     Case("PAG-003", "4116", "ReadVms", {"NextPageToken": "garbage"}),
     Case("PAG-003/empty", "4117", "ReadVms", {"NextPageToken": ""}),
     Case("REQ-009", "4110", "ReadVms", {"ResultsPerPage": "10"}),
-    Case("REQ-002/not-served", "8010", "CreateNet", {"IpRange": "10.0.0.0/16"}),
+    Case("REQ-002/not-served", "8010", "CreateLoadBalancer", {"LoadBalancerName": "front"}),
     Case("REQ-002", "12000", "CreateNothing", {}),
 ]
 

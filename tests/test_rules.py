@@ -15,6 +15,7 @@ from tables import README, written
 
 import omisim
 from omisim import Account, ApiError
+from omisim.actions.tags import TAGGED
 from omisim.errors import ERRORS
 from omisim.lifecycle import LIFECYCLES, cells
 from omisim.model import Image
@@ -34,8 +35,8 @@ def named_in_code() -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and ID.fullmatch(node.value):
                 found.setdefault(node.value, set()).add(source.name)
-    for kind in ("image", "keypair", "snapshot", "task", "vm", "volume"):  # tags.py puts these together
-        found[f"TAG-005/{kind}"] = {"tags.py"}
+    for kind, resource_type in TAGGED.values():  # tags.py puts these together
+        found[f"TAG-005/{'vm' if kind == 'vm' else resource_type}"] = {"tags.py"}
     return found
 
 

@@ -291,9 +291,9 @@ class TestMistakes:
             (f"{ALICE}[[steps]]\nby = 'alice'\n", 4, "a step says what it does"),
             (f"{ALICE}[[steps]]\ndo = 'CreateVm'\n", 5, "; did you mean CreateVms?"),
             (
-                f"{ALICE}[[steps]]\ndo = 'CreateNet'\n",
+                f"{ALICE}[[steps]]\ndo = 'CreateLoadBalancer'\n",
                 5,
-                "'CreateNet' is neither an action that is served nor one of adopt, ",
+                "'CreateLoadBalancer' is neither an action that is served nor one of adopt, ",
             ),
             (f"{ALICE}[[steps]]\ndo = 'mark'\n", 5, "'mark' is neither an action that is served nor one of adopt, "),
             ("[[steps]]\ndo = 'ReadImages'\n", 2, "somebody has to do ReadImages: name an account in [accounts]"),

@@ -56,4 +56,4 @@ class TestWhyNot:
     def test_of_no_action_is_one_refusal(self, alice: Account) -> None:
         """An unknown action, and one that is not served. [REQ-002]"""
         assert [error.status for error in alice.why_not("Nothing")] == [404]
-        assert [error.code for error in alice.why_not("CreateNet")] == ["8010"]
+        assert [error.code for error in alice.why_not("CreateLoadBalancer")] == ["8010"]

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from expect import refused
+from networks import add_networks
 
 from omisim import Account, Cloud
 from omisim.model import Image
@@ -51,6 +52,9 @@ class World:
         self._volumes(alice, bob)
         self._images(alice, bob)
         alice.create_keypair(keypair_name="pair")
+        add_networks(alice, self.ids["ubuntu"], self.ids)
+        self.ids["bobs_net"] = bob.create_net(ip_range="10.0.0.0/16").net_id
+        self.ids["bobs_group"] = bob.read_security_groups()[0].security_group_id
 
     def _vms(self, alice: Account, bob: Account) -> None:
         disks = [{"device_name": "/dev/sdb", "bsu": {"volume_size": 20}}]

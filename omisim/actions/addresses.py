@@ -1,12 +1,34 @@
-"""Addresses and names of VMs."""
+"""Addresses: those of the public Cloud, those of a Subnet, and their names."""
 
 from __future__ import annotations
 
-__all__ = ["private_dns", "private_ip", "public_ip"]
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
+
+from omisim.actions.call import Call
+from omisim.model import Subnet
+from omisim.rules import refuse
+from omisim.state import State
+
+__all__ = [
+    "RESERVED",
+    "check_address",
+    "free_addresses",
+    "parsed_range",
+    "private_dns",
+    "private_ip",
+    "public_dns",
+    "public_ip",
+    "taken",
+]
+
+FIRST = 4  # the first four addresses of a Subnet, and the last one, are the platform's
+RESERVED = FIRST + 1
 
 
 def private_ip(number: int) -> str:
-    """Return the number-th private address of the public cloud."""
+    """Return the number-th private address of the public Cloud."""
     return f"10.{number // 62500 % 250}.{number // 250 % 250}.{number % 250 + 4}"
 
 
@@ -18,3 +40,43 @@ def public_ip(number: int) -> str:
 def private_dns(ip: str | None, region: str) -> str:
     """Return the name of a private address."""
     return f"ip-{str(ip).replace('.', '-')}.{region}.compute.internal"
+
+
+def public_dns(ip: str, region: str) -> str:
+    """Return the name of a public address."""
+    return f"ows-{ip.replace('.', '-')}.{region}.compute.outscale.com"
+
+
+def parsed_range(call: Call, text: str) -> IPv4Network | None:
+    """Return an IP range in CIDR notation, from its first address on; refuse what is none (NET-003)."""
+    try:
+        return IPv4Network(text, strict=False)
+    except ValueError:
+        call.report(refuse("NET-003", ip_range=text))
+        return None
+
+
+def taken(state: State, subnet_id: str) -> set[str]:
+    """Return the addresses of a Subnet that NICs have."""
+    return {ip.private_ip for nic in state.found("nic", "subnet", subnet_id) for ip in nic.private_ips}
+
+
+def free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[str] = ()) -> list[str]:
+    """Return the first free addresses of a Subnet: `count` of them, or as many as there are."""
+    network = IPv4Network(subnet.ip_range)
+    used = taken(state, subnet.subnet_id) | set(but)
+    usable = (str(network[number]) for number in range(FIRST, network.num_addresses - 1))
+    return list(islice((ip for ip in usable if ip not in used), count))
+
+
+def check_address(call: Call, subnet: Subnet, text: str) -> str:
+    """Return an address that a Subnet may give, in one spelling; refuse any other (VM-013)."""
+    network = IPv4Network(subnet.ip_range)
+    try:
+        ip = IPv4Address(text)
+    except ValueError:
+        ip = network.network_address
+    place = int(ip) - int(network.network_address)
+    ok = ip in network and FIRST <= place < network.num_addresses - 1
+    call.check(ok, "VM-013", private_ip=text, ip_range=subnet.ip_range)
+    return str(ip)

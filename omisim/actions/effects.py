@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from omisim.actions.addresses import private_dns, private_ip, public_ip
+from omisim.actions.addresses import private_dns, private_ip
+from omisim.actions.nic_links import detached
+from omisim.actions.nic_views import nics_of
+from omisim.actions.public_ips import addressed, released, stopped
 from omisim.actions.uploads import export_failed, image_uploaded, refused_upload, snapshot_uploaded
 from omisim.actions.vm_diagnostics import after_first_boot, boot_password, stop_of
 from omisim.model import (
     ActionsOnNextBoot,
+    GroupHold,
     Image,
     ImageState,
     LinkState,
@@ -25,6 +29,7 @@ from omisim.model import (
     VolumeState,
     VolumeUpdateTask,
 )
+from omisim.opening import DEFAULT
 from omisim.state import Effects, Tx
 
 __all__ = ["EFFECTS"]
@@ -77,55 +82,67 @@ def _link_gone(tx: Tx, link: VolumeLink, _comment: str) -> None:
 
 
 def _vm_running(tx: Tx, vm: Vm, _comment: str) -> None:
-    """A running VM of the public cloud has a public address (VM-030); its boot action is done (VM-078)."""
-    ip = public_ip(tx.next_number("public_ip"))
-    tx.put(
-        replace(
-            vm,
-            admin_password=boot_password(tx, vm),
-            actions_on_next_boot=ActionsOnNextBoot(secure_boot="none"),
-            public_dns_name=f"ows-{ip.replace('.', '-')}.{_region(tx, vm)}.compute.outscale.com",
-            public_ip=ip,
-            started=True,
-            state_reason="",
-        )
+    """A running VM has its public address (VM-030); its boot action is done (VM-078)."""
+    booted = replace(
+        vm,
+        admin_password=boot_password(tx, vm),
+        actions_on_next_boot=ActionsOnNextBoot(secure_boot="none"),
+        started=True,
+        state_reason="",
     )
+    tx.put(addressed(tx, booted))
 
 
 def _vm_stopped(tx: Tx, vm: Vm, _comment: str) -> None:
-    """A stopped VM of the public cloud has lost its addresses (VM-030); one that restarts starts by itself."""
+    """A stopped VM has lost its addresses (VM-030), but for a linked public IP, and in a Net the private ones (VM-050).
+
+    One that restarts starts by itself.
+    """
     if vm.started:
         vm = after_first_boot(replace(vm, stops=(*vm.stops, stop_of(vm, tx.at))))
-    vm = tx.put(replace(vm, private_dns_name=None, private_ip=None, public_dns_name=None, public_ip=None))
+    vm = tx.put(replace(stopped(tx, vm), private_dns_name=None, private_ip=None))
     if vm.restarts:
         tx.schedule(vm, "start", 0)
 
 
 def _vm_pending(tx: Tx, vm: Vm, _comment: str) -> None:
-    """A VM that starts again gets a new private address (VM-030)."""
-    ip = private_ip(tx.next_number("private_ip"))
-    tx.put(replace(vm, private_dns_name=private_dns(ip, _region(tx, vm)), private_ip=ip, restarts=False))
+    """A VM of the public Cloud that starts again gets a new private address (VM-030)."""
+    if vm.net_id is None:
+        ip = private_ip(tx.next_number("private_ip"))
+        region = tx.state.get("account", vm.account_id).region
+        vm = replace(vm, private_dns_name=private_dns(ip, region), private_ip=ip)
+    tx.put(replace(vm, restarts=False))
 
 
 def _vm_terminated(tx: Tx, vm: Vm, comment: str) -> None:
-    """A terminated VM has let go of its addresses and its volumes (VM-047, FLD-005); a failed one says why (VM-051)."""
+    """A terminated VM has let go of addresses, NICs and volumes (VM-047, FLD-005); a failed one says why (VM-051)."""
+    nics = nics_of(tx.state, vm.vm_id)
+    groups = {*vm.security_groups, *(group for nic in nics for group in nic.security_groups)}
     tx.put(
         replace(
             vm,
+            net_id=None,
             private_dns_name=None,
             private_ip=None,
             public_dns_name=None,
             public_ip=None,
+            security_groups=(),
             state_reason=comment,
+            subnet_id=None,
         )
     )
+    released(tx, vm.vm_id)
+    for nic in nics:
+        released(tx, nic.nic_id)
+        if nic.link_nic is not None and nic.link_nic.delete_on_vm_deletion:
+            tx.drop(nic)
+        else:
+            tx.put(detached(nic))
+    held = sorted(group.security_group_id for group in groups if group.security_group_name != DEFAULT)
+    if held:  # the default group is never deleted
+        tx.add(GroupHold(security_group_ids=tuple(held), vm_id=vm.vm_id))
     for link in tx.state.found("volume_link", "vm", vm.vm_id):
         tx.move(link, "drop")
-
-
-def _region(tx: Tx, vm: Vm) -> str:
-    region: str = tx.state.get("account", vm.account_id).region
-    return region
 
 
 def _updated(tx: Tx, task: VolumeUpdateTask, _comment: str) -> None:

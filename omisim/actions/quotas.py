@@ -14,10 +14,14 @@ from omisim.filters import FiltersQuota, matching
 from omisim.model import (
     ExportState,
     ImageExportTask,
+    InternetService,
+    Net,
     OrDict,
     ProductType,
+    PublicIp,
     Quota,
     QuotaTypes,
+    SecurityGroup,
     Snapshot,
     SnapshotExportTask,
     SnapshotState,
@@ -26,7 +30,7 @@ from omisim.model import (
     Volume,
 )
 
-__all__ = ["QUOTAS", "check_quotas", "disk_costs", "read_quotas", "room"]
+__all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "read_quotas", "room"]
 
 
 def _own(call: Call, kind: Any) -> list[Any]:
@@ -71,6 +75,20 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "pty_limit": ("LIC-015", lambda call: len(_own(call, ProductType))),
     "image_export_limit": ("QTA-010", lambda call: len(_exporting(call, ImageExportTask))),
     "snapshot_export_limit": ("QTA-011", lambda call: len(_exporting(call, SnapshotExportTask))),
+    "sg_limit": ("QTA-014", lambda call: sum(group.net_id is None for group in _own(call, SecurityGroup))),
+    "vpc_limit": ("QTA-015", lambda call: len(_own(call, Net))),
+    "igw_limit": ("QTA-015/igw", lambda call: len(_own(call, InternetService))),
+    "ip_limit": ("QTA-016", lambda call: len(_own(call, PublicIp))),
+}
+# a quota on what one Net, group, table or VM may have → its rule
+EACH: Mapping[str, str] = {
+    "sg_rule_limit": "QTA-014/rule",
+    "vpc_sg_rule_limit": "QTA-014/rule",
+    "vm_sg_limit": "QTA-014/vm",
+    "vpc_sg_limit": "QTA-014",
+    "subnet_limit": "QTA-015/subnet",
+    "rtb_limit": "QTA-015/rtb",
+    "rtb_rule_limit": "QTA-015/route",
 }
 
 
@@ -97,6 +115,12 @@ def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
         left = room(call, name)
         limit = _limit(call, name)
         call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)
+
+
+def check_each(call: Call, name: str, there: int, more: int) -> None:
+    """Refuse what would go beyond a quota on one resource: how much it has, and how much is to be added."""
+    limit = _limit(call, name)
+    call.check(limit == 0 or there + more <= limit, EACH[name], quota=name, limit=limit, adding=more)
 
 
 @action("ReadQuotas", "QuotaTypes", paged=True)

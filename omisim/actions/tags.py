@@ -17,17 +17,23 @@ LONGEST_KEY, LONGEST_VALUE = 255, 255
 # prefix → (kind of the row, ReadTags' word for it)
 TAGGED: Mapping[str, tuple[str, str]] = {
     "ami-": ("image", "image"),
+    "eipalloc-": ("public_ip", "public-ip"),
+    "eni-": ("nic", "network-interface"),
     "i-": ("vm", "instance"),
+    "igw-": ("internet_service", "internet-gateway"),
     "image-export-": ("image_export", "task"),
     "key-": ("keypair", "keypair"),
+    "rtb-": ("route_table", "route-table"),
+    "sg-": ("security_group", "security-group"),
     "snap-export-": ("snapshot_export", "task"),
     "snap-": ("snapshot", "snapshot"),
+    "subnet-": ("subnet", "subnet"),
     "vol-": ("volume", "volume"),
+    "vpc-": ("net", "vpc"),
 }
 # prefixes of resources that can be tagged and that no cloud here has (TAG-012)
 OTHERS = (
-    "cgw-", "dopt-", "eipalloc-", "eni-", "fgpu-", "igw-", "nat-", "pcx-", "rtb-", "sg-",
-    "subnet-", "vgw-", "vol-update-", "vpc-", "vpce-", "vpcx-", "vpn-",
+    "cgw-", "dopt-", "fgpu-", "nat-", "pcx-", "vgw-", "vol-update-", "vpce-", "vpcx-", "vpn-",
 )  # fmt: skip
 
 
@@ -38,10 +44,10 @@ def _tagged(call: Call, resource_id: str) -> Any:
     prefix = next((prefix for prefix in TAGGED if resource_id.startswith(prefix)), None)
     if prefix is None:
         raise refuse("TAG-006", resource_id=resource_id)
-    kind, word = TAGGED[prefix]
+    kind, resource_type = TAGGED[prefix]
     row = call.state.get(kind, resource_id)
     if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and visible(call, row))):
-        raise refuse(f"TAG-005/{'task' if word == 'task' else kind}", resource_id=resource_id)
+        raise refuse(f"TAG-005/{'vm' if kind == 'vm' else resource_type}", resource_id=resource_id)
     if not call.owns(row):
         raise refuse("TAG-007", resource_id=resource_id)
     return row

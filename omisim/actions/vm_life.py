@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 from omisim.actions.call import Call, parsed, parsed_all
 from omisim.actions.devices import ROOT
+from omisim.actions.nic_views import nics_of
+from omisim.actions.quotas import check_each
 from omisim.actions.registry import action
+from omisim.actions.security_groups import groups_of
 from omisim.actions.vm_attributes import check_attributes, check_keypair, check_secure_boot, shutdown, typed
 from omisim.actions.vm_diagnostics import after_first_boot
-from omisim.actions.vm_networks import SecurityGroupId, check_groups
 from omisim.actions.vm_types import find_vm_shape, vm_shape
 from omisim.actions.vms import view
 from omisim.filters import FiltersVm, FiltersVmsState, matching
@@ -20,6 +22,7 @@ from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
     OrDict,
+    SecurityGroupId,
     ShutdownBehaviorConfiguration,
     Vm,
     VmState,
@@ -166,22 +169,27 @@ def update_vm(
     shape = find_vm_shape(vm_type) if vm_type is not None else vm_shape(vm.vm_type)
     call.check(shape is not None, "VMT-001", vm_type=vm_type)
     check_keypair(call, keypair_name)
-    groups = check_groups(call, None, security_group_ids)
+    groups = groups_of(call, vm.net_id, security_group_ids) if security_group_ids else None
+    check_each(call, "vm_sg_limit", 0, len(groups or ()))
     check_secure_boot(call, boot.secure_boot if boot else None, vm.boot_mode)
     stop_only = (nested_virtualization, performance, user_data, vm_type, bsu_optimized)
     links = _updated_links(call, vm, parsed_all(block_device_mappings))
     call.may(vm, "UpdateVm (stopped only)" if any(value is not None for value in stop_only) else "UpdateVm")
     call.check(not bsu_optimized, "VM-026")
-    call.check(is_source_dest_checked is None, "VM-075", vm_id=vm_id)
+    call.check(is_source_dest_checked is None or vm.net_id, "VM-075", vm_id=vm_id)
     for link in links:
         call.put(link)
+    if vm.net_id is not None:
+        primary = nics_of(call.state, vm_id)[0]
+        checked = primary.is_source_dest_checked if is_source_dest_checked is None else is_source_dest_checked
+        call.put(replace(primary, is_source_dest_checked=checked, security_groups=groups or primary.security_groups))
     guest, host, legacy = _shutdown(vm, vm_initiated_shutdown_behavior, behavior)
     given = {
         "actions_on_next_boot": boot,
         "deletion_protection": deletion_protection,
         "keypair_name": keypair_name,
         "nested_virtualization": nested_virtualization,
-        "security_groups": groups if security_group_ids else None,
+        "security_groups": groups if vm.net_id is None else None,
         "user_data": user_data,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -2,46 +2,161 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from typing import Any
 
+from omisim.actions.addresses import RESERVED, taken
 from omisim.actions.call import Call, parsed_all
-from omisim.ids import Id
-from omisim.model import NicForVmCreation, OrDict, SecurityGroupLight
+from omisim.actions.nic_links import LAST_DEVICE, attach
+from omisim.actions.nics import addresses_for, check_free, new_nic
+from omisim.actions.quotas import check_each
+from omisim.actions.security_groups import groups_of
+from omisim.model import (
+    Nic,
+    NicForVmCreation,
+    OrDict,
+    PrivateIpLight,
+    SecurityGroupLight,
+    Subnet,
+    Vm,
+)
 from omisim.plain import api_name
+from omisim.rules import refuse
 
-__all__ = ["SecurityGroupId", "check_groups", "check_networks", "nics_alone"]
+__all__ = ["Networks", "Plan", "add_nics", "networks_of", "nics_alone", "room_in_subnets"]
 
-SecurityGroupId = Annotated[str, Id("security_group")]
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A NIC that a VM is to have: one that exists, or one to be made in a Subnet."""
+
+    subnet: Subnet
+    nic: Nic | None = None
+    device_number: int = 0
+    asked: tuple[PrivateIpLight, ...] = ()
+    more: int = 0
+    groups: tuple[SecurityGroupLight, ...] = ()
+    description: str = ""
+    delete_on_vm_deletion: bool = True
+
+    @property
+    def needs(self) -> int:
+        """How many free addresses of the Subnet each VM takes."""
+        return 0 if self.nic else len(self.asked) + self.more + (not any(ip.is_primary for ip in self.asked))
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Where a VM is to be: in the public Cloud with these groups, or in a Net with these NICs, the primary first."""
+
+    groups: tuple[SecurityGroupLight, ...] = ()
+    nics: tuple[Plan, ...] = ()
+
+    @property
+    def subnet(self) -> Subnet | None:
+        """The Subnet of the primary NIC."""
+        return self.nics[0].subnet if self.nics else None
 
 
 def nics_alone(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse what Nics excludes (VM-010)."""
-    if "nics" in given:
-        excluded = [api_name(n) for n in ("subnet_id", "security_group_ids", "private_ips") if n in given]
-        call.check(not excluded, "VM-010", parameters=excluded)
+    """Refuse what Nics excludes (VM-010), and one address for several VMs (VM-013/several)."""
+    names = ("subnet_id", "security_group_ids", "security_groups", "private_ips")
+    excluded = [api_name(name) for name in names if "nics" in given and name in given]
+    call.check(not excluded, "VM-010", parameters=excluded)
+    one = "private_ips" in given or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
+    most = given.get("max_vms_count", 1)
+    call.check(not one or most <= 1, "VM-013/several", max_vms_count=most)
 
 
-def check_networks(
+def networks_of(
     call: Call,
     nics: Sequence[OrDict[NicForVmCreation]] | None,
     subnet_id: str | None,
     private_ips: Sequence[str] | None,
-) -> None:
-    """Refuse Subnets and NICs: none can exist, for Nets are not served yet."""
-    for nic in parsed_all(nics):
-        call.check(nic.nic_id is None, "VM-010/nic", nic_id=nic.nic_id)
-        call.check(nic.subnet_id is None, "VM-012/subnet", subnet_id=nic.subnet_id)
-        call.check(nic.nic_id or nic.subnet_id, "VM-011")
-    call.check(subnet_id is None, "VM-012/subnet", subnet_id=subnet_id)
-    call.check(not private_ips or subnet_id is not None, "VM-013", private_ips=private_ips)
+    group_ids: Sequence[str] | None,
+    group_names: Sequence[str] | None,
+) -> Networks:
+    """Return where a VM is to be, or refuse."""
+    if nics:
+        return Networks(nics=_plans(call, parsed_all(nics)))
+    if subnet_id is None:
+        call.check(not private_ips, "VM-013/subnet", private_ips=private_ips)
+        groups = groups_of(call, None, group_ids, group_names or ())
+        check_each(call, "vm_sg_limit", 0, len(groups))
+        return Networks(groups=groups)
+    subnet = call.own(Subnet, subnet_id, "VM-012/subnet")
+    groups = groups_of(call, subnet.net_id, group_ids, group_names or ())
+    check_each(call, "vm_sg_limit", 0, len(groups))
+    asked = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
+    if asked:
+        addresses_for(call, subnet, asked)
+    return Networks(nics=(Plan(subnet, asked=asked, groups=groups),))
 
 
-def check_groups(call: Call, names: Sequence[str] | None, ids: Sequence[str] | None) -> tuple[SecurityGroupLight, ...]:
-    """Return the security groups of a VM: the account's default one, until others are served (VM-009)."""
-    own = call.account.security_group_id
-    for name in names or ():
-        call.check(name == "default", "VM-009", security_group=name)
-    for group_id in ids or ():
-        call.check(group_id == own, "VM-009", security_group=group_id)
-    return (SecurityGroupLight(security_group_id=own, security_group_name="default"),)
+def _plans(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[Plan, ...]:
+    """Return the NICs that a request asks for one by one: in one Net and one Subregion, the primary with number 0."""
+    numbers = [nic.device_number for nic in nics]
+    call.check(0 in numbers, "VM-011")
+    fits = all(number is not None and 0 <= number <= LAST_DEVICE for number in numbers)
+    call.check(fits and len(set(numbers)) == len(numbers), "VM-011/device", device_numbers=numbers)
+    plans = [_plan(call, nic) for nic in nics]
+    first = plans[0].subnet
+    for plan in plans[1:]:
+        other = plan.subnet
+        same_net, same_place = other.net_id == first.net_id, other.subregion_name == first.subregion_name
+        call.check(same_net, "NIC-022", nic=other.subnet_id, net_id=other.net_id, other=first.net_id)
+        place = other.subregion_name
+        call.check(same_place, "NIC-023", nic=other.subnet_id, subregion_name=place, other=first.subregion_name)
+    return tuple(sorted(plans, key=lambda plan: plan.device_number))
+
+
+def _plan(call: Call, asked: NicForVmCreation) -> Plan:
+    number = asked.device_number or 0
+    if asked.nic_id is not None:
+        new_only = (
+            "delete_on_vm_deletion", "description", "private_ips", "secondary_private_ip_count",
+            "security_group_ids", "subnet_id",
+        )  # fmt: skip
+        excluded = [api_name(name) for name in new_only if getattr(asked, name) is not None]
+        call.check(not excluded, "VM-010/existing", parameters=excluded)
+        nic = call.own(Nic, asked.nic_id, "VM-010/nic")
+        check_free(call, nic)
+        return Plan(call.state.get("subnet", nic.subnet_id), nic, number, delete_on_vm_deletion=False)
+    if asked.subnet_id is None:
+        raise refuse("VM-011/subnet")
+    subnet = call.own(Subnet, asked.subnet_id, "VM-012/subnet")
+    ips, more = asked.private_ips or (), asked.secondary_private_ip_count or 0
+    call.check(len(ips) <= 1 or not more, "NIC-030")
+    groups = groups_of(call, subnet.net_id, asked.security_group_ids)
+    if ips:
+        addresses_for(call, subnet, ips, more)
+    keep = asked.delete_on_vm_deletion is False
+    return Plan(subnet, None, number, ips, more, groups, asked.description or "", not keep)
+
+
+def room_in_subnets(call: Call, plans: Sequence[Plan], least: int, wanted: int) -> int:
+    """Return how many VMs the Subnets have addresses for; refuse when it is less than the least (NIC-005)."""
+    needs: Counter[str] = Counter()
+    for plan in plans:
+        needs[plan.subnet.subnet_id] += plan.needs
+    for plan in plans:
+        subnet_id = plan.subnet.subnet_id
+        free = IPv4Network(plan.subnet.ip_range).num_addresses - RESERVED - len(taken(call.state, subnet_id))
+        call.check(least * needs[subnet_id] <= free, "NIC-005", subnet_id=subnet_id)
+        if needs[subnet_id]:
+            wanted = min(wanted, free // needs[subnet_id])
+    return wanted
+
+
+def add_nics(call: Call, vm: Vm, plans: Sequence[Plan]) -> None:
+    """Give a new VM its NICs."""
+    for plan in plans:
+        link = attach(call, vm, plan.device_number, delete_on_vm_deletion=plan.delete_on_vm_deletion)
+        if plan.nic is not None:
+            call.put(replace(plan.nic, link_nic=link, state="in-use"))
+        else:
+            addresses = addresses_for(call, plan.subnet, plan.asked, plan.more)
+            new_nic(call, plan.subnet, addresses, plan.groups, plan.description, link)

@@ -10,6 +10,7 @@ from typing import Annotated
 from omisim.actions.addresses import private_dns, private_ip
 from omisim.actions.call import Call, Stop, parsed, parsed_all
 from omisim.actions.devices import VM_DEVICE, check_named, check_shapes, check_twice
+from omisim.actions.nic_views import networked
 from omisim.actions.quotas import check_quotas, disk_costs, room
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
@@ -24,7 +25,7 @@ from omisim.actions.vm_attributes import (
     typed,
 )
 from omisim.actions.vm_disks import Disk, disks_of
-from omisim.actions.vm_networks import SecurityGroupId, check_groups, check_networks, nics_alone
+from omisim.actions.vm_networks import Plan, add_nics, networks_of, nics_alone, room_in_subnets
 from omisim.actions.vm_types import VmShape, find_vm_shape
 from omisim.actions.volumes import add_link, check_subregion, new_volume
 from omisim.ids import Id
@@ -34,10 +35,13 @@ from omisim.model import (
     BlockDeviceMappingVmCreation,
     BsuCreated,
     Image,
+    Net,
     NicForVmCreation,
     OrDict,
     Placement,
+    SecurityGroupId,
     ShutdownBehaviorConfiguration,
+    Subnet,
     SubnetId,
     Vm,
     VmState,
@@ -50,7 +54,7 @@ ImageId = Annotated[str, Id("image")]
 
 
 def view(state: State, vm: Vm) -> Vm:
-    """Return a VM with its disks, as it is answered."""
+    """Return a VM with its disks, and in a Net with its NICs, as it is answered."""
     links = state.found("volume_link", "vm", vm.vm_id)
     disks = tuple(
         BlockDeviceMappingCreated(
@@ -64,7 +68,8 @@ def view(state: State, vm: Vm) -> Vm:
         )
         for link in links
     )
-    return replace(vm, block_device_mappings=disks)
+    shown = replace(vm, block_device_mappings=disks)
+    return shown if vm.net_id is None else networked(state, shown)
 
 
 @action("CreateVms", "Vms", combinations=nics_alone)
@@ -109,6 +114,7 @@ def create_vms(
         "protection": deletion_protection, "behavior": (behavior, vm_initiated_shutdown_behavior),
         "mode": boot_mode, "next": parsed(actions_on_next_boot), "performance": performance, "tpm": tpm_enabled,
         "nested": nested_virtualization, "groups": (security_groups, security_group_ids),
+        "nics": nics, "subnet": subnet_id, "ips": private_ips,
     }  # fmt: skip
     made = call.repeated(client_token, **request)
     if made:
@@ -121,15 +127,17 @@ def create_vms(
     call.check(not bsu_optimized, "VM-026")
     check_shapes(call, mappings, VM_DEVICE)
     check_twice(call, mappings, "BDM-014")
-    check_networks(call, nics, subnet_id, private_ips)
     # checks that do not depend on each other, before an unknown OMI ends the call
     image = _launchable(call, image_id)
     shape = find_vm_shape(vm_type)
     call.check(shape is not None, "VMT-001", vm_type=vm_type)
     check_keypair(call, keypair_name)
-    groups = check_groups(call, security_groups, security_group_ids)
-    subregion = place.subregion_name or f"{call.region}a"
+    networks = networks_of(call, nics, subnet_id, private_ips, security_group_ids, security_groups)
+    subnet = networks.subnet
+    subregion = place.subregion_name or (subnet.subregion_name if subnet else f"{call.region}a")
     check_subregion(call, subregion)
+    fits = subnet is None or subregion == subnet.subregion_name
+    call.check(fits, "VM-012", subregion_name=subregion, subnet_id=subnet and subnet.subnet_id)
     if image is None or shape is None:
         raise Stop
     mode = how_it_boots(call, image, boot_mode, parsed(actions_on_next_boot), tpm_enabled=tpm_enabled)
@@ -138,6 +146,7 @@ def create_vms(
     check_windows(call, image, shape)
     count = _count(call, shape, disks, min_vms_count, max_vms_count)
     count = min(count, _capacity(call, subregion, min_vms_count, count))
+    count = room_in_subnets(call, networks.nics, min_vms_count, count)
     guest, host, legacy = shutdown(image.vm_initiated_shutdown_behavior, vm_initiated_shutdown_behavior, behavior)
     vm = Vm(
         account_id=call.account.account_id,
@@ -151,14 +160,16 @@ def create_vms(
         image_id=image_id,
         keypair_name=keypair_name,
         nested_virtualization=nested_virtualization,
+        net_id=subnet.net_id if subnet else None,
         os_family=os_family(image),
         performance=shape.performance if shape.flagged else performance or "high",
-        placement=Placement(subregion_name=subregion, tenancy=place.tenancy or "default"),
+        placement=Placement(subregion_name=subregion, tenancy=_tenancy(call, place.tenancy, subnet)),
         product_codes=image.product_codes,
         reservation_id=call.new_id("reservation"),
-        security_groups=groups,
+        security_groups=networks.groups,
         shutdown_behavior_configuration=ShutdownBehaviorConfiguration(guest_action=guest, host_action=host),
         state=VmState.PENDING,
+        subnet_id=subnet.subnet_id if subnet else None,
         tpm_enabled=image.tpm_mandatory or bool(tpm_enabled),
         user_data=user_data or "",
         vm_id="",
@@ -166,17 +177,27 @@ def create_vms(
         vm_type=typed(shape, performance),
     )  # fmt: skip
     vms = tuple(
-        _launch(call, replace(vm, launch_number=number), disks, boot=boot_on_creation) for number in range(count)
+        _launch(call, replace(vm, launch_number=number), disks, networks.nics, boot=boot_on_creation)
+        for number in range(count)
     )
     call.use_token(client_token, tuple(vm.vm_id for vm in vms), **request)
     return vms
 
 
-def _launch(call: Call, vm: Vm, disks: Sequence[Disk], *, boot: bool) -> Vm:
-    """Create one VM with its volumes and links."""
-    vm = replace(vm, vm_id=call.new_id("vm"), private_ip=private_ip(call.tx.next_number("private_ip")))
-    vm = replace(vm, private_dns_name=private_dns(vm.private_ip, call.region))
+def _tenancy(call: Call, asked: str | None, subnet: Subnet | None) -> str:
+    """Return where a VM runs: what its Net says comes first (NET-005/vm)."""
+    net: Net | None = call.state.get("net", subnet.net_id) if subnet else None
+    return net.tenancy if net is not None and net.tenancy != "default" else asked or "default"
+
+
+def _launch(call: Call, vm: Vm, disks: Sequence[Disk], nics: Sequence[Plan], *, boot: bool) -> Vm:
+    """Create one VM with its NICs, its volumes and links."""
+    vm = replace(vm, vm_id=call.new_id("vm"))
+    if not nics:
+        vm = replace(vm, private_ip=private_ip(call.tx.next_number("private_ip")))
+        vm = replace(vm, private_dns_name=private_dns(vm.private_ip, call.region))
     call.add(vm, then=None if boot else "park")
+    add_nics(call, vm, nics)
     call.remember(vm, vm.vm_type, ("launched from", vm.image_id))
     for disk in disks:
         bsu = disk.bsu

@@ -22,6 +22,15 @@ from omisim.filters.disks import (
     FiltersVolume,
 )
 from omisim.filters.match import matching
+from omisim.filters.networks import (
+    FiltersInternetService,
+    FiltersNet,
+    FiltersNic,
+    FiltersPublicIp,
+    FiltersRouteTable,
+    FiltersSecurityGroup,
+    FiltersSubnet,
+)
 from omisim.filters.vms import FiltersVm, FiltersVmsState, FiltersVmsStopHistory, FiltersVmType
 
 __all__ = [
@@ -29,14 +38,21 @@ __all__ = [
     "FiltersApiLog",
     "FiltersCatalogs",
     "FiltersImage",
+    "FiltersInternetService",
     "FiltersKeypair",
+    "FiltersNet",
+    "FiltersNic",
     "FiltersProductType",
+    "FiltersPublicIp",
     "FiltersQuota",
     "FiltersReadImageExportTask",
     "FiltersReadVolumeUpdateTask",
+    "FiltersRouteTable",
+    "FiltersSecurityGroup",
     "FiltersService",
     "FiltersSnapshot",
     "FiltersSnapshotExportTask",
+    "FiltersSubnet",
     "FiltersSubregion",
     "FiltersTag",
     "FiltersVm",

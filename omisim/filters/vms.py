@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +30,34 @@ def _of_vm_disks(name: str) -> Any:
     return of(lambda vm: tuple(getattr(m.bsu, name) for m in vm.block_device_mappings))
 
 
-def _of_groups(name: str) -> Any:
-    return of(lambda vm: tuple(getattr(group, name) for group in vm.security_groups))
+def _of_groups(name: str, *, in_nets: bool = True) -> Any:
+    return of(lambda vm: tuple(getattr(group, name) for group in vm.security_groups if in_nets or vm.net_id is None))
+
+
+def _of_nics(look: Callable[[Any], Any]) -> Any:
+    """Declare a filter on one value, or on any of several, of each NIC."""
+
+    def values(vm: Any) -> tuple[Any, ...]:
+        found = (look(nic) for nic in vm.nics or ())
+        return tuple(value for each in found for value in (each if isinstance(each, tuple) else (each,)))
+
+    return of(values)
+
+
+def _of_publics(name: str, *, primary: bool = False) -> Any:
+    """Declare a filter on the public IPs of the addresses of each NIC: of all, or of the primary ones."""
+    return _of_nics(
+        lambda nic: tuple(
+            getattr(ip.link_public_ip, name)
+            for ip in nic.private_ips
+            if ip.link_public_ip and (ip.is_primary or not primary)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersVm:
-    """Filters of ReadVms. NICs, Nets and Subnets are not served yet, so their filters match nothing."""
+    """Filters of ReadVms. What a VM does not show of its NICs, such as when they were linked, matches nothing."""
 
     architectures: Strings = of(lambda v: v.architecture)
     block_device_mapping_delete_on_vm_deletion: bool | None = _of_vm_disks("delete_on_vm_deletion")
@@ -51,33 +73,33 @@ class FiltersVm:
     keypair_names: Strings = of(lambda v: v.keypair_name)
     launch_numbers: Integers = of(lambda v: v.launch_number)
     lifecycles: Strings = none()
-    net_ids: Strings = none()
-    nic_account_ids: Strings = none()
-    nic_descriptions: Strings = none()
-    nic_is_source_dest_checked: bool | None = none()
-    nic_link_nic_delete_on_vm_deletion: bool | None = none()
-    nic_link_nic_device_numbers: Integers = none()
+    net_ids: Strings = of(lambda v: v.net_id)
+    nic_account_ids: Strings = _of_nics(lambda n: n.account_id)
+    nic_descriptions: Strings = _of_nics(lambda n: n.description)
+    nic_is_source_dest_checked: bool | None = _of_nics(lambda n: n.is_source_dest_checked)
+    nic_link_nic_delete_on_vm_deletion: bool | None = _of_nics(lambda n: n.link_nic.delete_on_vm_deletion)
+    nic_link_nic_device_numbers: Integers = _of_nics(lambda n: n.link_nic.device_number)
     nic_link_nic_link_nic_dates: Dates = none()
-    nic_link_nic_link_nic_ids: Strings = none()
-    nic_link_nic_states: Strings = none()
-    nic_link_nic_vm_account_ids: Strings = none()
-    nic_link_nic_vm_ids: Strings = none()
-    nic_link_public_ip_account_ids: Strings = none()
+    nic_link_nic_link_nic_ids: Strings = _of_nics(lambda n: n.link_nic.link_nic_id)
+    nic_link_nic_states: Strings = _of_nics(lambda n: n.link_nic.state)
+    nic_link_nic_vm_account_ids: Strings = _of_nics(lambda n: n.account_id)
+    nic_link_nic_vm_ids: Strings = of(lambda v: v.vm_id if v.nics else ())
+    nic_link_public_ip_account_ids: Strings = _of_publics("public_ip_account_id", primary=True)
     nic_link_public_ip_link_public_ip_ids: Strings = none()
     nic_link_public_ip_public_ip_ids: Strings = none()
-    nic_link_public_ip_public_ips: Strings = none()
-    nic_mac_addresses: Strings = none()
-    nic_net_ids: Strings = none()
-    nic_nic_ids: Strings = none()
-    nic_private_ips_link_public_ip_account_ids: Strings = none()
-    nic_private_ips_link_public_ip_ids: Strings = none()
-    nic_private_ips_primary_ip: bool | None = none()
-    nic_private_ips_private_ips: Strings = none()
-    nic_security_group_ids: Strings = none()
-    nic_security_group_names: Strings = none()
-    nic_states: Strings = none()
-    nic_subnet_ids: Strings = none()
-    nic_subregion_names: Strings = none()
+    nic_link_public_ip_public_ips: Strings = _of_publics("public_ip", primary=True)
+    nic_mac_addresses: Strings = _of_nics(lambda n: n.mac_address)
+    nic_net_ids: Strings = _of_nics(lambda n: n.net_id)
+    nic_nic_ids: Strings = _of_nics(lambda n: n.nic_id)
+    nic_private_ips_link_public_ip_account_ids: Strings = _of_publics("public_ip_account_id")
+    nic_private_ips_link_public_ip_ids: Strings = _of_publics("public_ip")
+    nic_private_ips_primary_ip: bool | None = _of_nics(lambda n: tuple(ip.is_primary for ip in n.private_ips))
+    nic_private_ips_private_ips: Strings = _of_nics(lambda n: tuple(ip.private_ip for ip in n.private_ips))
+    nic_security_group_ids: Strings = _of_nics(lambda n: tuple(g.security_group_id for g in n.security_groups))
+    nic_security_group_names: Strings = _of_nics(lambda n: tuple(g.security_group_name for g in n.security_groups))
+    nic_states: Strings = _of_nics(lambda n: n.state)
+    nic_subnet_ids: Strings = _of_nics(lambda n: n.subnet_id)
+    nic_subregion_names: Strings = of(lambda v: v.placement.subregion_name if v.nics else ())
     platforms: Strings = of(lambda v: v.os_family)
     private_ips: Strings = of(lambda v: v.private_ip)
     product_codes: Strings = of(lambda v: v.product_codes)
@@ -85,12 +107,12 @@ class FiltersVm:
     reservation_ids: Strings = of(lambda v: v.reservation_id)
     root_device_names: Strings = of(lambda v: v.root_device_name)
     root_device_types: Strings = of(lambda _: ("bsu", "ebs"))
-    security_group_ids: Strings = _of_groups("security_group_id")
-    security_group_names: Strings = _of_groups("security_group_name")
+    security_group_ids: Strings = _of_groups("security_group_id", in_nets=False)
+    security_group_names: Strings = _of_groups("security_group_name", in_nets=False)
     state_reason_codes: Integers = none()
     state_reason_messages: Strings = none()
     state_reasons: Strings = of(lambda v: v.state_reason)
-    subnet_ids: Strings = none()
+    subnet_ids: Strings = of(lambda v: v.subnet_id)
     subregion_names: Strings = of(lambda v: v.placement.subregion_name)
     tag_keys: Strings = by_tag_key()
     tag_values: Strings = by_tag_value()

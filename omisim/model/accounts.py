@@ -38,7 +38,6 @@ class Account(Entity):
     creates_accounts: bool = internal(False)  # ACC-007
     password: str = internal("")
     quotas: tuple[tuple[str, int], ...] = internal(())
-    security_group_id: str = internal("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

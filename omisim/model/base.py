@@ -15,7 +15,10 @@ OrDict: TypeAlias = Union[ANY, Mapping[str, Any]]  # noqa: UP007 - mypy takes no
 AccountId = Annotated[str, Id("account")]
 SnapshotId = Annotated[str, Id("snapshot")]
 SubnetId = Annotated[str, Id("subnet")]
+NetId = Annotated[str, Id("net")]
 NicId = Annotated[str, Id("nic")]
+LinkNicId = Annotated[str, Id("link_nic")]
+SecurityGroupId = Annotated[str, Id("security_group")]
 VolumeId = Annotated[str, Id("volume")]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Annotated
 
-from omisim.ids import Id
-from omisim.model.base import AccountId, LinkState, NicId, SnapshotId, SubnetId, VolumeId
+from omisim.model.base import AccountId, LinkState, NicId, SecurityGroupId, SnapshotId, SubnetId, VolumeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,5 +177,5 @@ class NicForVmCreation:
     nic_id: NicId | None = None
     private_ips: tuple[PrivateIpLight, ...] | None = None
     secondary_private_ip_count: int | None = None
-    security_group_ids: tuple[Annotated[str, Id("security_group")], ...] | None = None
+    security_group_ids: tuple[SecurityGroupId, ...] | None = None
     subnet_id: SubnetId | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from omisim.model.base import Entity, VmState, internal
+from omisim.model.nics import NicLight
 from omisim.model.parts import (
     ActionsOnNextBoot,
     BlockDeviceMappingCreated,
@@ -28,7 +29,10 @@ class VmsStopHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vm(Entity):
-    """A VM. `block_device_mappings` is filled in from the links when it is answered."""
+    """A VM. Its disks are filled in when it is answered, and in a Net its NICs with what the primary one says.
+
+    `net_id` and `subnet_id` are those of the primary NIC.
+    """
 
     kind: ClassVar[str] = "vm"
     key: ClassVar[str] = "vm_id"
@@ -46,6 +50,8 @@ class Vm(Entity):
     keypair_name: str | None = None
     launch_number: int = 0
     nested_virtualization: bool = False
+    net_id: str | None = None
+    nics: tuple[NicLight, ...] | None = None
     os_family: str = "linux"
     performance: str = "high"
     placement: Placement
@@ -61,6 +67,7 @@ class Vm(Entity):
     shutdown_behavior_configuration: ShutdownBehaviorConfiguration
     state: VmState
     state_reason: str = ""
+    subnet_id: str | None = None
     tags: tuple[ResourceTag, ...] = ()
     tpm_enabled: bool = False
     user_data: str = ""

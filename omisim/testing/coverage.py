@@ -161,6 +161,7 @@ _RULES_NEED: Mapping[str, str] = {
     "REG-007": "a request over HTTP",
     "REQ-003": "a request over HTTP",
     "REQ-004": "a request over HTTP",
+    "SG-011": CLOCK,
     "THR": "cloud.faults",
     "VM-005": "cloud.set_capacity",
 }

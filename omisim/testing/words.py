@@ -14,6 +14,7 @@ MOST = 40  # lines of a report, unless all are asked for
 
 NOUNS: Mapping[str, str] = {
     "access_key": "access key",
+    "group_hold": "hold on security groups",
     "image": "OMI",
     "image_export": "export of an OMI",
     "snapshot": "snapshot",
@@ -43,6 +44,8 @@ DEEDS: Mapping[tuple[str, str], str] = {
     ("snapshot_export", "DeleteExportTask"): "cancels {}",
     ("vm", "CreateImage"): "makes an OMI of {}",
     ("vm", "DeleteVms"): "deletes {}",
+    ("vm", "LinkNic"): "links a NIC to {}",
+    ("vm", "LinkPublicIp"): "links a public IP to {}",
     ("vm", "LinkVolume"): "links a volume to {}",
     ("vm", "RebootVms"): "reboots {}",
     ("vm", "StartVms"): "starts {}",

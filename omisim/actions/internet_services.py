@@ -1,0 +1,73 @@
+"""Internet services: what joins a Net to the Internet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.quotas import check_quotas
+from omisim.actions.registry import action
+from omisim.filters import FiltersInternetService, matching
+from omisim.ids import Id
+from omisim.model import InternetService, Net, NetId, Nic, OrDict
+from omisim.state import State
+
+__all__ = ["attached_to"]
+
+InternetServiceId = Annotated[str, Id("internet_service")]
+
+
+def attached_to(state: State, net_id: str) -> InternetService | None:
+    """Return the internet service of a Net, if it has one."""
+    rows = state.rows("internet_service").values()
+    return next((service for service in rows if service.net_id == net_id), None)
+
+
+@action("CreateInternetService", "InternetService")
+def create_internet_service(call: Call) -> InternetService:
+    """Create an internet service, attached to no Net. Returns it."""
+    check_quotas(call, {"igw_limit": 1})
+    return call.add(
+        InternetService(account_id=call.account.account_id, internet_service_id=call.new_id("internet_service"))
+    )
+
+
+@action("ReadInternetServices", "InternetServices", paged=True)
+def read_internet_services(
+    call: Call, *, filters: OrDict[FiltersInternetService] | None = None
+) -> tuple[InternetService, ...]:
+    """List the caller's internet services in creation order."""
+    return matching((service for service in call.rows(InternetService) if call.owns(service)), parsed(filters))
+
+
+@action("LinkInternetService")
+def link_internet_service(call: Call, *, internet_service_id: InternetServiceId, net_id: NetId) -> None:
+    """Attach an internet service to a Net: one to one."""
+    service = call.own(InternetService, internet_service_id, "IGW-001")
+    call.own(Net, net_id, "NET-002")
+    call.check(service.net_id is None, "IGW-002", internet_service_id=internet_service_id, net_id=service.net_id)
+    other = attached_to(call.state, net_id)
+    taken = other is not None and other is not service
+    call.check(not taken, "IGW-003", net_id=net_id, attached=other and other.internet_service_id)
+    call.put(replace(service, net_id=net_id, state="available"))
+
+
+@action("UnlinkInternetService")
+def unlink_internet_service(call: Call, *, internet_service_id: InternetServiceId, net_id: NetId) -> None:
+    """Detach an internet service from its Net, in which nothing has a public IP."""
+    service = call.own(InternetService, internet_service_id, "IGW-001")
+    call.own(Net, net_id, "NET-002")
+    call.check(service.net_id == net_id, "IGW-004", internet_service_id=internet_service_id, net_id=net_id)
+    nics = [nic for nic in call.rows(Nic) if nic.net_id == net_id]
+    public = [ip.public_ip for nic in nics for ip in call.state.found("public_ip", "holder", nic.nic_id)]
+    call.check(not public, "IGW-005", net_id=net_id, public_ips=public)
+    call.put(replace(service, net_id=None, state=None))
+
+
+@action("DeleteInternetService")
+def delete_internet_service(call: Call, *, internet_service_id: InternetServiceId) -> None:
+    """Delete an internet service that no Net has."""
+    service = call.own(InternetService, internet_service_id, "IGW-001")
+    call.check(service.net_id is None, "IGW-006", internet_service_id=internet_service_id, net_id=service.net_id)
+    call.drop(service)

@@ -1,0 +1,112 @@
+"""NICs, public IPs and VMs in Nets as they are answered: with what is linked to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from omisim.actions.addresses import public_dns
+from omisim.model import (
+    LinkNicLight,
+    LinkPublicIp,
+    LinkPublicIpLightForVm,
+    Nic,
+    NicLight,
+    PrivateIpLightForVm,
+    PublicIp,
+    Vm,
+)
+from omisim.state import State
+
+__all__ = ["networked", "nic_view", "nics_of", "public_ip_view"]
+
+
+def nics_of(state: State, vm_id: str) -> list[Nic]:
+    """Return the NICs of a VM, the primary one first."""
+    nics: list[Nic] = state.found("nic", "vm", vm_id)
+    return sorted(nics, key=lambda nic: nic.link_nic.device_number if nic.link_nic else 0)
+
+
+def nic_view(state: State, nic: Nic) -> Nic:
+    """Return a NIC with the public IPs of its addresses."""
+    linked = {ip.private_ip: _link(state, ip) for ip in state.found("public_ip", "holder", nic.nic_id)}
+    if not linked:
+        return nic
+    addresses = tuple(replace(ip, link_public_ip=linked.get(ip.private_ip)) for ip in nic.private_ips)
+    return replace(nic, link_public_ip=addresses[0].link_public_ip, private_ips=addresses)
+
+
+def _link(state: State, ip: PublicIp) -> LinkPublicIp:
+    region = state.get("account", ip.account_id).region
+    return LinkPublicIp(
+        link_public_ip_id=ip.link_public_ip_id or "",
+        public_dns_name=public_dns(ip.public_ip, region),
+        public_ip=ip.public_ip,
+        public_ip_account_id=ip.account_id,
+        public_ip_id=ip.public_ip_id,
+    )
+
+
+def public_ip_view(state: State, ip: PublicIp) -> PublicIp:
+    """Return a public IP with the VM of the NIC that it is linked to."""
+    nic: Nic | None = state.get("nic", ip.nic_id or "")
+    return ip if nic is None or nic.link_nic is None else replace(ip, vm_id=nic.link_nic.vm_id)
+
+
+def networked(state: State, vm: Vm) -> Vm:
+    """Return a VM in a Net with its NICs, and with what its primary NIC says of it."""
+    nics = [nic_view(state, nic) for nic in nics_of(state, vm.vm_id)]
+    primary = nics[0]
+    public = primary.link_public_ip
+    return replace(
+        vm,
+        is_source_dest_checked=primary.is_source_dest_checked,
+        nics=tuple(_light(nic) for nic in nics),
+        private_dns_name=primary.private_dns_name,
+        private_ip=primary.private_ips[0].private_ip,
+        public_dns_name=public.public_dns_name if public else vm.public_dns_name,
+        public_ip=public.public_ip if public else vm.public_ip,
+        security_groups=primary.security_groups,
+    )
+
+
+def _light(nic: Nic) -> NicLight:
+    link = nic.link_nic
+    assert link is not None
+    return NicLight(
+        account_id=nic.account_id,
+        description=nic.description,
+        is_source_dest_checked=nic.is_source_dest_checked,
+        link_nic=LinkNicLight(
+            delete_on_vm_deletion=link.delete_on_vm_deletion,
+            device_number=link.device_number,
+            link_nic_id=link.link_nic_id,
+            state=link.state,
+        ),
+        link_public_ip=_public(nic.link_public_ip),
+        mac_address=nic.mac_address,
+        net_id=nic.net_id,
+        nic_id=nic.nic_id,
+        private_dns_name=nic.private_dns_name,
+        private_ips=tuple(
+            PrivateIpLightForVm(
+                is_primary=ip.is_primary,
+                link_public_ip=_public(ip.link_public_ip),
+                private_dns_name=ip.private_dns_name,
+                private_ip=ip.private_ip,
+            )
+            for ip in nic.private_ips
+        ),
+        security_groups=nic.security_groups,
+        state=nic.state,
+        subnet_id=nic.subnet_id,
+    )
+
+
+def _public(link: LinkPublicIp | None) -> LinkPublicIpLightForVm | None:
+    if link is None:
+        return None
+    return LinkPublicIpLightForVm(
+        public_dns_name=link.public_dns_name,
+        public_ip=link.public_ip,
+        public_ip_account_id=link.public_ip_account_id,
+    )

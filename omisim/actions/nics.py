@@ -1,0 +1,159 @@
+"""NICs: what VMs have in Subnets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from omisim import ids
+from omisim.actions.addresses import check_address, free_addresses, private_dns, taken
+from omisim.actions.call import Call, Stop, parsed, parsed_all
+from omisim.actions.nic_views import nic_view
+from omisim.actions.public_ips import released
+from omisim.actions.registry import action
+from omisim.actions.security_groups import groups_of
+from omisim.filters import FiltersNic, matching
+from omisim.model import (
+    LinkNic,
+    LinkNicToUpdate,
+    Nic,
+    NicId,
+    OrDict,
+    PrivateIp,
+    PrivateIpLight,
+    SecurityGroupId,
+    SecurityGroupLight,
+    Subnet,
+    SubnetId,
+)
+from omisim.plain import api_name
+from omisim.rules import refuse
+
+__all__ = ["addresses_for", "check_free", "new_nic", "private"]
+
+
+def addresses_for(call: Call, subnet: Subnet, asked: Sequence[PrivateIpLight], more: int = 0) -> list[str]:
+    """Return the addresses of a NIC to be, the primary one first: those asked for, and `more` that are free.
+
+    When none is said to be the primary one, a free one is (NIC-002).
+    """
+    there = taken(call.state, subnet.subnet_id)
+    chosen: dict[str, None] = {}
+    primary = [ip for ip in asked if ip.is_primary]
+    call.check(len(primary) <= 1, "NIC-003", private_ips=[ip.private_ip for ip in primary])
+    for ip in (*primary, *(ip for ip in asked if not ip.is_primary)):
+        if call.check(ip.private_ip is not None, "NIC-003/address"):
+            address = check_address(call, subnet, str(ip.private_ip))
+            free = address not in there and address not in chosen
+            call.check(free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
+            chosen[address] = None
+    wanted = more + (not primary)
+    free_ones = free_addresses(call.state, subnet, wanted, chosen)
+    call.check(len(free_ones) == wanted, "NIC-005", subnet_id=subnet.subnet_id)
+    return [*chosen, *free_ones] if primary else [*free_ones[:1], *chosen, *free_ones[1:]]
+
+
+def private(call: Call, address: str, *, primary: bool) -> PrivateIp:
+    """Return an address as a NIC has it."""
+    return PrivateIp(is_primary=primary, private_dns_name=private_dns(address, call.region), private_ip=address)
+
+
+def check_free(call: Call, nic: Nic) -> None:
+    """Refuse a NIC that a VM has (NIC-010)."""
+    call.check(nic.link_nic is None, "NIC-010", nic_id=nic.nic_id, vm_id=nic.link_nic and nic.link_nic.vm_id)
+
+
+def new_nic(
+    call: Call,
+    subnet: Subnet,
+    addresses: Sequence[str],
+    groups: tuple[SecurityGroupLight, ...],
+    description: str = "",
+    link: LinkNic | None = None,
+) -> Nic:
+    """Create a NIC, linked to a VM or not."""
+    nic_id = call.new_id("nic")
+    digits = ids.token(nic_id, "mac")[:10].upper()
+    return call.add(
+        Nic(
+            account_id=call.account.account_id,
+            description=description,
+            link_nic=link,
+            mac_address=":".join(["AA", *(digits[at : at + 2] for at in range(0, 10, 2))]),
+            net_id=subnet.net_id,
+            nic_id=nic_id,
+            private_dns_name=private_dns(addresses[0], call.region),
+            private_ips=tuple(private(call, ip, primary=ip == addresses[0]) for ip in addresses),
+            security_groups=groups,
+            state="in-use" if link else "available",
+            subnet_id=subnet.subnet_id,
+            subregion_name=subnet.subregion_name,
+        )
+    )
+
+
+@action("CreateNic", "Nic")
+def create_nic(
+    call: Call,
+    *,
+    description: str | None = None,
+    private_ips: Sequence[OrDict[PrivateIpLight]] | None = None,
+    security_group_ids: Sequence[SecurityGroupId] | None = None,
+    subnet_id: SubnetId,
+) -> Nic:
+    """Create a NIC in a Subnet. Returns it, available."""
+    subnet = call.own(Subnet, subnet_id, "NET-014")
+    groups = groups_of(call, subnet.net_id, security_group_ids)
+    addresses = addresses_for(call, subnet, parsed_all(private_ips))
+    if call.refusals:
+        raise Stop
+    return new_nic(call, subnet, addresses, groups, description or "")
+
+
+@action("ReadNics", "Nics", paged=True)
+def read_nics(call: Call, *, filters: OrDict[FiltersNic] | None = None) -> tuple[Nic, ...]:
+    """List the caller's NICs in creation order."""
+    return matching((nic_view(call.state, nic) for nic in call.rows(Nic) if call.owns(nic)), parsed(filters))
+
+
+def _one_change(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse an update of nothing (NIC-006), or of two things at once (NIC-007)."""
+    changes = [api_name(name) for name in ("description", "link_nic", "security_group_ids") if name in given]
+    call.check(changes, "NIC-006")
+    call.check(len(changes) <= 1, "NIC-007", parameters=changes)
+    call.check(given.get("security_group_ids") != (), "NIC-008")
+
+
+@action("UpdateNic", "Nic", combinations=_one_change)
+def update_nic(
+    call: Call,
+    *,
+    description: str | None = None,
+    link_nic: OrDict[LinkNicToUpdate] | None = None,
+    nic_id: NicId,
+    security_group_ids: Sequence[SecurityGroupId] | None = None,
+) -> Nic:
+    """Change the description of a NIC, its groups, or whether it goes with its VM. Returns it."""
+    nic = call.own(Nic, nic_id, "NIC-001")
+    change = parsed(link_nic)
+    if change is not None:
+        link = nic.link_nic
+        if link is None or link.link_nic_id != change.link_nic_id:
+            raise refuse("NIC-009", nic_id=nic_id, link_nic_id=change.link_nic_id)
+        if change.delete_on_vm_deletion is not None:
+            nic = replace(nic, link_nic=replace(link, delete_on_vm_deletion=change.delete_on_vm_deletion))
+    elif security_group_ids is not None:
+        nic = replace(nic, security_groups=groups_of(call, nic.net_id, security_group_ids))
+    else:
+        nic = replace(nic, description=description or "")
+    return nic_view(call.state, call.put(nic))
+
+
+@action("DeleteNic")
+def delete_nic(call: Call, *, nic_id: NicId) -> None:
+    """Delete a NIC that no VM has. A public IP that was linked to it is free again."""
+    nic = call.own(Nic, nic_id, "NIC-001")
+    check_free(call, nic)
+    call.drop(nic)
+    released(call.tx, nic_id)

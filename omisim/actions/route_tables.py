@@ -1,0 +1,123 @@
+"""Route tables, and the links of Subnets to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.quotas import check_each
+from omisim.actions.registry import action
+from omisim.filters import FiltersRouteTable, matching
+from omisim.ids import Id
+from omisim.model import LinkRouteTable, Net, NetId, OrDict, Route, RouteTable, Subnet, SubnetId
+from omisim.rules import refuse
+
+__all__ = ["LOCAL", "RouteTableId", "add_main_table"]
+
+LOCAL = "CreateRouteTable"  # how the route came to be that every table has: what is for the Net stays in it
+RouteTableId = Annotated[str, Id("route_table")]
+LinkRouteTableId = Annotated[str, Id("link_route_table")]
+
+
+def _new(call: Call, net: Net) -> RouteTable:
+    """Return a table with the one route that each has: what is for the Net stays in it."""
+    local = Route(creation_method=LOCAL, destination_ip_range=net.ip_range)
+    return RouteTable(
+        account_id=net.account_id, net_id=net.net_id, route_table_id=call.new_id("route_table"), routes=(local,)
+    )
+
+
+def add_main_table(call: Call, net: Net) -> None:
+    """Create the main route table of a new Net."""
+    table = _new(call, net)
+    link = LinkRouteTable(
+        link_route_table_id=call.new_id("link_route_table"),
+        main=True,
+        net_id=net.net_id,
+        route_table_id=table.route_table_id,
+    )
+    call.add(replace(table, link_route_tables=(link,)))
+
+
+@action("CreateRouteTable", "RouteTable")
+def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
+    """Create a route table in a Net. Returns it, with the Net's own route."""
+    net = call.own(Net, net_id, "NET-002")
+    there = [table for table in call.rows(RouteTable) if table.net_id == net_id]
+    check_each(call, "rtb_limit", len(there), 1)
+    return call.add(_new(call, net))
+
+
+@action("ReadRouteTables", "RouteTables", paged=True)
+def read_route_tables(call: Call, *, filters: OrDict[FiltersRouteTable] | None = None) -> tuple[RouteTable, ...]:
+    """List the caller's route tables in creation order, the main ones too."""
+    return matching((table for table in call.rows(RouteTable) if call.owns(table)), parsed(filters))
+
+
+@action("DeleteRouteTable")
+def delete_route_table(call: Call, *, route_table_id: RouteTableId) -> None:
+    """Delete a route table that no Subnet uses and that is not the main one of its Net."""
+    table = call.own(RouteTable, route_table_id, "RTB-001")
+    main = any(link.main for link in table.link_route_tables)
+    call.check(not main, "RTB-002", route_table_id=route_table_id)
+    subnets = [link.subnet_id for link in table.link_route_tables if not link.main]
+    call.check(not subnets, "RTB-003", route_table_id=route_table_id, subnets=subnets)
+    call.drop(table)
+
+
+@action("LinkRouteTable", "LinkRouteTableId")
+def link_route_table(call: Call, *, route_table_id: RouteTableId, subnet_id: SubnetId) -> str:
+    """Let a Subnet use a route table of its Net in place of the main one. Returns the id of the link."""
+    table = call.own(RouteTable, route_table_id, "RTB-001")
+    subnet = call.own(Subnet, subnet_id, "NET-014")
+    same = subnet.net_id == table.net_id
+    call.check(same, "RTB-004", route_table_id=route_table_id, net_id=table.net_id, other=subnet.net_id)
+    linked = [
+        other.route_table_id
+        for other in call.rows(RouteTable)
+        if any(link.subnet_id == subnet_id for link in other.link_route_tables)
+    ]
+    call.check(not linked, "RTB-005", subnet_id=subnet_id, linked=linked)
+    return _linked(call, table, LinkRouteTable(
+        link_route_table_id="", main=False, route_table_id=route_table_id, subnet_id=subnet_id
+    ))  # fmt: skip
+
+
+def _linked(call: Call, table: RouteTable, link: LinkRouteTable) -> str:
+    """Add a link to a table, under a new id, which is returned."""
+    link = replace(link, link_route_table_id=call.new_id("link_route_table"), route_table_id=table.route_table_id)
+    call.put(replace(table, link_route_tables=(*table.link_route_tables, link)))
+    return link.link_route_table_id
+
+
+def _link(call: Call, link_id: str) -> tuple[RouteTable, LinkRouteTable]:
+    """Return a link with the table it is of, or refuse (RTB-006)."""
+    for table in call.rows(RouteTable):
+        for link in table.link_route_tables:
+            if link.link_route_table_id == link_id and call.owns(table):
+                return table, link
+    raise refuse("RTB-006", link_route_table_id=link_id)
+
+
+def _without(table: RouteTable, link: LinkRouteTable) -> RouteTable:
+    return replace(table, link_route_tables=tuple(other for other in table.link_route_tables if other is not link))
+
+
+@action("UnlinkRouteTable")
+def unlink_route_table(call: Call, *, link_route_table_id: LinkRouteTableId) -> None:
+    """Let a Subnet use the main route table of its Net again."""
+    table, link = _link(call, link_route_table_id)
+    call.check(not link.main, "RTB-007", link_route_table_id=link_route_table_id)
+    call.put(_without(table, link))
+
+
+@action("UpdateRouteTableLink", "LinkRouteTableId")
+def update_route_table_link(call: Call, *, link_route_table_id: LinkRouteTableId, route_table_id: RouteTableId) -> str:
+    """Let a Subnet, or with its main link a Net, use another route table. Returns the id of the new link."""
+    table = call.own(RouteTable, route_table_id, "RTB-001")
+    old, link = _link(call, link_route_table_id)
+    same = old.net_id == table.net_id
+    call.check(same, "RTB-004", route_table_id=route_table_id, net_id=table.net_id, other=old.net_id)
+    call.put(_without(old, link))
+    return _linked(call, call.own(RouteTable, route_table_id, "RTB-001"), link)

@@ -1,0 +1,136 @@
+"""Routes: what a route table sends where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+from omisim.actions.addresses import parsed_range
+from omisim.actions.call import Call
+from omisim.actions.internet_services import attached_to
+from omisim.actions.quotas import check_each
+from omisim.actions.registry import action
+from omisim.actions.route_tables import LOCAL, RouteTableId
+from omisim.ids import Id
+from omisim.model import InternetService, Nic, NicId, Route, RouteTable, Vm
+from omisim.plain import api_name
+from omisim.rules import refuse
+
+__all__ = ["create_route", "delete_route", "update_route"]
+
+VmId = Annotated[str, Id("vm")]
+TARGETS = ("gateway_id", "nat_service_id", "net_peering_id", "nic_id", "vm_id")
+
+
+def _one_target(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse a route without a target (RTB-010), or with several (RTB-011)."""
+    targets = [api_name(name) for name in TARGETS if name in given]
+    call.check(targets, "RTB-010")
+    call.check(len(targets) <= 1, "RTB-011", parameters=targets)
+
+
+@action("CreateRoute", "RouteTable", combinations=_one_target)
+def create_route(
+    call: Call,
+    *,
+    destination_ip_range: str,
+    gateway_id: str | None = None,
+    nat_service_id: str | None = None,
+    net_peering_id: str | None = None,
+    nic_id: NicId | None = None,
+    route_table_id: RouteTableId,
+    vm_id: VmId | None = None,
+) -> RouteTable:
+    """Add a route to a table, with one target in its Net. Returns the table."""
+    network = parsed_range(call, destination_ip_range)
+    table = call.own(RouteTable, route_table_id, "RTB-001")
+    target = _target(call, table, gateway_id, nat_service_id, net_peering_id, nic_id, vm_id)
+    taken = [route for route in table.routes if route.destination_ip_range == str(network)]
+    call.check(not taken, "RTB-012", destination_ip_range=destination_ip_range)
+    check_each(call, "rtb_rule_limit", len(table.routes), 1)
+    route = replace(target, destination_ip_range=str(network))
+    return call.put(replace(table, routes=(*table.routes, route)))
+
+
+@action("UpdateRoute", "RouteTable", combinations=_one_target)
+def update_route(
+    call: Call,
+    *,
+    destination_ip_range: str,
+    gateway_id: str | None = None,
+    nat_service_id: str | None = None,
+    net_peering_id: str | None = None,
+    nic_id: NicId | None = None,
+    route_table_id: RouteTableId,
+    vm_id: VmId | None = None,
+) -> RouteTable:
+    """Give a route of a table another target. Returns the table."""
+    network = parsed_range(call, destination_ip_range)
+    table = call.own(RouteTable, route_table_id, "RTB-001")
+    old = _route(call, table, str(network))
+    target = _target(call, table, gateway_id, nat_service_id, net_peering_id, nic_id, vm_id)
+    route = replace(target, destination_ip_range=str(network))
+    return call.put(replace(table, routes=tuple(route if other is old else other for other in table.routes)))
+
+
+@action("DeleteRoute", "RouteTable")
+def delete_route(call: Call, *, destination_ip_range: str, route_table_id: RouteTableId) -> RouteTable:
+    """Take a route off a table. Returns the table."""
+    network = parsed_range(call, destination_ip_range)
+    table = call.own(RouteTable, route_table_id, "RTB-001")
+    old = _route(call, table, str(network))
+    return call.put(replace(table, routes=tuple(other for other in table.routes if other is not old)))
+
+
+def _route(call: Call, table: RouteTable, ip_range: str) -> Route:
+    """Return the route of a table to a range, or refuse; the Net's own stays as it is (RTB-014)."""
+    found = next((route for route in table.routes if route.destination_ip_range == ip_range), None)
+    if found is None:
+        raise refuse("RTB-013", destination_ip_range=ip_range, route_table_id=table.route_table_id)
+    call.check(found.creation_method != LOCAL, "RTB-014", destination_ip_range=ip_range)
+    return found
+
+
+def _target(
+    call: Call,
+    table: RouteTable,
+    gateway_id: str | None,
+    nat_service_id: str | None,
+    net_peering_id: str | None,
+    nic_id: str | None,
+    vm_id: str | None,
+) -> Route:
+    """Return a route, its range still open, to what a request names, or refuse what is not in the table's Net."""
+    if nat_service_id is not None:
+        raise refuse("RTB-015/nat", nat_service_id=nat_service_id)
+    if net_peering_id is not None:
+        raise refuse("RTB-015/peering", net_peering_id=net_peering_id)
+    vm_account_id = None
+    if gateway_id is not None:
+        _check_gateway(call, table, gateway_id)
+    elif nic_id is not None:
+        nic = call.own(Nic, nic_id, "NIC-001")
+        call.check(nic.net_id == table.net_id, "RTB-016", target=nic_id, net_id=table.net_id)
+    else:
+        vm = call.own(Vm, vm_id or "", "VM-041")
+        nics = call.state.found("nic", "vm", vm.vm_id)
+        call.check(vm.net_id == table.net_id, "RTB-016", target=vm_id, net_id=table.net_id)
+        call.check(len(nics) <= 1, "RTB-017", vm_id=vm_id, nics=[nic.nic_id for nic in nics])
+        vm_account_id = vm.account_id
+    return Route(
+        creation_method="CreateRoute",
+        destination_ip_range="",
+        gateway_id=gateway_id,
+        nic_id=nic_id,
+        vm_account_id=vm_account_id,
+        vm_id=vm_id,
+    )
+
+
+def _check_gateway(call: Call, table: RouteTable, gateway_id: str) -> None:
+    if gateway_id.startswith("vgw-"):
+        raise refuse("RTB-015/gateway", gateway_id=gateway_id)
+    service = call.own(InternetService, gateway_id, "IGW-001")
+    attached = attached_to(call.state, table.net_id) is service
+    call.check(attached, "IGW-004", internet_service_id=gateway_id, net_id=table.net_id)

@@ -1,0 +1,238 @@
+"""The rules of a security group: what it lets in, and in a Net what it lets out.
+
+Rules of one protocol and one range of ports are one, with all the IP ranges and groups that were ever asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Network
+from typing import Any
+
+from omisim.actions.call import Call, parsed_all
+from omisim.actions.quotas import check_each
+from omisim.actions.registry import action
+from omisim.model import (
+    AccountId,
+    OrDict,
+    SecurityGroup,
+    SecurityGroupId,
+    SecurityGroupRule,
+    SecurityGroupsMember,
+)
+from omisim.plain import api_name
+from omisim.rules import refuse
+
+__all__ = ["create_security_group_rule", "delete_security_group_rule"]
+
+FLAT = ("from_port_range", "ip_protocol", "ip_range", "to_port_range")
+NUMBERED = {"1": "icmp", "6": "tcp", "17": "udp"}
+LAST_PORT, LAST_NUMBER = 65535, 255
+Rules = tuple[SecurityGroupRule, ...]
+
+
+def _rules_alone(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse Rules with what says one rule (SG-020)."""
+    excluded = [api_name(name) for name in FLAT if name in given]
+    call.check("rules" not in given or not excluded, "SG-020", parameters=excluded)
+
+
+@action("CreateSecurityGroupRule", "SecurityGroup", combinations=_rules_alone)
+def create_security_group_rule(
+    call: Call,
+    *,
+    flow: str,
+    from_port_range: int | None = None,
+    ip_protocol: str | None = None,
+    ip_range: str | None = None,
+    rules: Sequence[OrDict[SecurityGroupRule]] | None = None,
+    security_group_account_id_to_link: AccountId | None = None,
+    security_group_id: SecurityGroupId,
+    security_group_name_to_link: str | None = None,
+    to_port_range: int | None = None,
+) -> SecurityGroup:
+    """Add rules to a group, said one by one or under Rules. Returns the group."""
+    one = _said(
+        from_port_range, ip_protocol, ip_range, to_port_range,
+        security_group_account_id_to_link, security_group_name_to_link,
+    )  # fmt: skip
+    group = _group(call, security_group_id, flow)
+    asked = [_checked(call, group, rule) for rule in (*parsed_all(rules), *([one] if not rules else []))]
+    before = _of(group, flow)
+    for rule in asked:
+        there = _overlap(before, rule)
+        call.check(not there, "SG-027", security_group_id=security_group_id, there=there)
+    after = before
+    for rule in asked:
+        after = _added(after, rule)
+    quota = "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit"
+    check_each(call, quota, _count(before), _count(after) - _count(before))
+    return call.put(_with(group, flow, after))
+
+
+@action("DeleteSecurityGroupRule", "SecurityGroup", combinations=_rules_alone)
+def delete_security_group_rule(
+    call: Call,
+    *,
+    flow: str,
+    from_port_range: int | None = None,
+    ip_protocol: str | None = None,
+    ip_range: str | None = None,
+    rules: Sequence[OrDict[SecurityGroupRule]] | None = None,
+    security_group_account_id_to_unlink: AccountId | None = None,
+    security_group_id: SecurityGroupId,
+    security_group_name_to_unlink: str | None = None,
+    to_port_range: int | None = None,
+) -> SecurityGroup:
+    """Take rules off a group, said exactly as they are. Returns the group."""
+    one = _said(
+        from_port_range, ip_protocol, ip_range, to_port_range,
+        security_group_account_id_to_unlink, security_group_name_to_unlink,
+    )  # fmt: skip
+    group = _group(call, security_group_id, flow)
+    after = _of(group, flow)
+    for rule in [_checked(call, group, rule) for rule in (*parsed_all(rules), *([one] if not rules else []))]:
+        missing = [target for target in _targets(rule) if target not in _overlap(after, rule)]
+        call.check(not missing, "SG-028", security_group_id=security_group_id, missing=missing)
+        after = _removed(after, rule)
+    return call.put(_with(group, flow, after))
+
+
+def _said(
+    first: int | None, protocol: str | None, ip_range: str | None, last: int | None, owner: str | None, name: str | None
+) -> SecurityGroupRule:
+    """Return the one rule that a request says outside Rules. The name of a group may be its id."""
+    by_id = name is not None and name.startswith("sg-")
+    member = SecurityGroupsMember(
+        account_id=owner, security_group_id=name if by_id else None, security_group_name=None if by_id else name
+    )
+    return SecurityGroupRule(
+        from_port_range=first,
+        ip_protocol=protocol,
+        ip_ranges=(ip_range,) if ip_range is not None else None,
+        security_groups_members=(member,) if name is not None else None,
+        to_port_range=last,
+    )
+
+
+def _group(call: Call, group_id: str, flow: str) -> SecurityGroup:
+    call.check(flow in ("Inbound", "Outbound"), "SG-021", flow=flow)
+    group = call.own(SecurityGroup, group_id, "SG-006")
+    call.check(flow != "Outbound" or group.net_id, "SG-021/outbound", security_group_id=group_id)
+    return group
+
+
+def _of(group: SecurityGroup, flow: str) -> Rules:
+    return group.inbound_rules if flow == "Inbound" else group.outbound_rules
+
+
+def _with(group: SecurityGroup, flow: str, rules: Rules) -> SecurityGroup:
+    return replace(group, inbound_rules=rules) if flow == "Inbound" else replace(group, outbound_rules=rules)
+
+
+def _checked(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> SecurityGroupRule:
+    """Return a rule as it is kept, its protocol, ports and ranges spelled in one way; refuse what is none."""
+    asked = rule.ip_protocol or "-1"
+    protocol = NUMBERED.get(asked, asked) if group.net_id else asked
+    numbered = group.net_id and protocol.isdecimal() and int(protocol) <= LAST_NUMBER
+    call.check(protocol in ("tcp", "udp", "icmp", "-1") or numbered, "SG-022", ip_protocol=asked)
+    first, last = _ports(call, protocol, rule.from_port_range, rule.to_port_range)
+    call.check(not rule.service_ids, "SG-029", service_ids=rule.service_ids)
+    call.check(rule.ip_ranges or rule.security_groups_members or rule.service_ids, "SG-025")
+    ranges = [_range(call, text) for text in rule.ip_ranges or ()]
+    members = [_member(call, group, member) for member in rule.security_groups_members or ()]
+    return SecurityGroupRule(
+        from_port_range=first,
+        ip_protocol=protocol,
+        ip_ranges=tuple(dict.fromkeys(ranges)) or None,
+        security_groups_members=tuple(dict.fromkeys(members)) or None,
+        to_port_range=last,
+    )
+
+
+def _ports(call: Call, protocol: str, first: int | None, last: int | None) -> tuple[int, int]:
+    """Return the ports of a rule: an absent one is 0, for Go clients leave zeros out; of ICMP, type and code."""
+    if protocol in ("tcp", "udp"):
+        first, last = first or 0, last or 0
+        call.check(0 <= first <= last <= LAST_PORT, "SG-023", first=first, last=last)
+        return first, last
+    if protocol == "icmp":
+        kind, code = (-1 if number is None else number for number in (first, last))
+        ok = -1 <= kind <= LAST_NUMBER and -1 <= code <= LAST_NUMBER
+        call.check(ok, "SG-023", first=first, last=last)
+        return kind, code
+    return -1, -1
+
+
+def _range(call: Call, text: str) -> str:
+    try:
+        return str(IPv4Network(text, strict=False))
+    except ValueError:
+        call.report(refuse("SG-024", ip_range=text))
+        return text
+
+
+def _member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> SecurityGroupsMember:
+    """Return a group that a rule names, by its id or by its name in the same world; refuse one that is not there."""
+    owner = member.account_id or call.account.account_id
+    asked = member.security_group_id or member.security_group_name
+    found: SecurityGroup | None
+    if member.security_group_id is not None:
+        found = call.state.get("security_group", member.security_group_id)
+    else:
+        named = call.state.found("security_group", "name", (owner, group.net_id, member.security_group_name))
+        found = named[0] if named else None
+    if found is None or found.account_id != owner:
+        raise refuse("SG-026", security_group=asked)
+    here = "SG-026/net" if group.net_id else "SG-026/public"
+    call.check(found.net_id == group.net_id, here, security_group=asked, net_id=group.net_id)
+    return SecurityGroupsMember(
+        account_id=owner, security_group_id=found.security_group_id, security_group_name=found.security_group_name
+    )
+
+
+# --- rules as sets of targets
+
+
+def _key(rule: SecurityGroupRule) -> tuple[object, ...]:
+    return (rule.ip_protocol, rule.from_port_range, rule.to_port_range)
+
+
+def _targets(rule: SecurityGroupRule) -> list[str]:
+    members = [str(member.security_group_id) for member in rule.security_groups_members or ()]
+    return [*(rule.ip_ranges or ()), *members]
+
+
+def _count(rules: Rules) -> int:
+    return sum(len(_targets(rule)) for rule in rules)
+
+
+def _overlap(rules: Rules, asked: SecurityGroupRule) -> list[str]:
+    """Return what is asked for and there already."""
+    there = {target for rule in rules if _key(rule) == _key(asked) for target in _targets(rule)}
+    return [target for target in _targets(asked) if target in there]
+
+
+def _added(rules: Rules, asked: SecurityGroupRule) -> Rules:
+    same = next((rule for rule in rules if _key(rule) == _key(asked)), None)
+    if same is None:
+        return (*rules, asked)
+    ranges = dict.fromkeys((*(same.ip_ranges or ()), *(asked.ip_ranges or ())))
+    members = dict.fromkeys((*(same.security_groups_members or ()), *(asked.security_groups_members or ())))
+    merged = replace(same, ip_ranges=tuple(ranges) or None, security_groups_members=tuple(members) or None)
+    return tuple(merged if rule is same else rule for rule in rules)
+
+
+def _removed(rules: Rules, asked: SecurityGroupRule) -> Rules:
+    kept = []
+    for rule in rules:
+        left = rule
+        if _key(rule) == _key(asked):
+            ranges = tuple(text for text in rule.ip_ranges or () if text not in (asked.ip_ranges or ()))
+            gone = asked.security_groups_members or ()
+            members = tuple(member for member in rule.security_groups_members or () if member not in gone)
+            left = replace(rule, ip_ranges=ranges or None, security_groups_members=members or None)
+        if _targets(left):
+            kept.append(left)
+    return tuple(kept)

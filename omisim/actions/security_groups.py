@@ -1,0 +1,150 @@
+"""Security groups: who may reach a VM, in the public Cloud or in a Net."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omisim.actions.call import Call, parsed
+from omisim.actions.quotas import check_each, check_quotas
+from omisim.actions.registry import action
+from omisim.filters import FiltersSecurityGroup, matching
+from omisim.model import (
+    GroupHold,
+    Net,
+    NetId,
+    Nic,
+    OrDict,
+    SecurityGroup,
+    SecurityGroupId,
+    SecurityGroupLight,
+    Vm,
+)
+from omisim.opening import DEFAULT, EVERYTHING
+from omisim.rules import refuse
+from omisim.state import State
+
+__all__ = ["default_group", "groups_of", "light"]
+
+_NAME = re.compile(r"[a-zA-Z0-9 _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
+_DESCRIPTION = re.compile(r"[a-zA-Z0-9\u00c0-\u024f _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
+
+
+def light(group: SecurityGroup) -> SecurityGroupLight:
+    """Return a group as what uses it names it."""
+    return SecurityGroupLight(security_group_id=group.security_group_id, security_group_name=group.security_group_name)
+
+
+def default_group(state: State, account_id: str, net_id: str | None) -> SecurityGroup:
+    """Return the default group of an account, or of a Net of its."""
+    group: SecurityGroup = state.found("security_group", "name", (account_id, net_id, DEFAULT))[0]
+    return group
+
+
+def groups_of(
+    call: Call, net_id: str | None, ids: Sequence[str] | None, names: Sequence[str] = ()
+) -> tuple[SecurityGroupLight, ...]:
+    """Return the groups a request asks for, of the world it is about; the default one if it asks for none (VM-009)."""
+    me = call.account.account_id
+    if not ids and not names:
+        return (light(default_group(call.state, me, net_id)),)
+    found: dict[str, SecurityGroupLight] = {}
+    for group_id in ids or ():
+        group: SecurityGroup | None = call.state.get("security_group", group_id)
+        if group is None or not call.owns(group):
+            call.report(refuse("VM-009", security_group=group_id))
+        elif call.check(group.net_id == net_id, _elsewhere(net_id), security_group=group_id, net_id=net_id):
+            found[group_id] = light(group)
+    for name in names:
+        named = call.state.found("security_group", "name", (me, net_id, name))
+        if call.check(named, "VM-009", security_group=name):
+            found[named[0].security_group_id] = light(named[0])
+    return tuple(found.values())
+
+
+def _elsewhere(net_id: str | None) -> str:
+    return "VM-009/net" if net_id else "VM-009/public"
+
+
+@action("CreateSecurityGroup", "SecurityGroup")
+def create_security_group(
+    call: Call, *, description: str, net_id: NetId | None = None, security_group_name: str
+) -> SecurityGroup:
+    """Create a security group in the public Cloud, or in a Net, where it lets everything out. Returns it."""
+    named = _NAME.fullmatch(security_group_name) and not security_group_name.startswith("sg-")
+    call.check(named, "SG-001", security_group_name=security_group_name)
+    call.check(_DESCRIPTION.fullmatch(description), "SG-002", description=description)
+    if net_id is not None:
+        call.own(Net, net_id, "NET-002")
+    call.check(security_group_name != DEFAULT, "SG-004", security_group_name=security_group_name)
+    me = call.account.account_id
+    taken = security_group_name != DEFAULT and call.state.found(
+        "security_group", "name", (me, net_id, security_group_name)
+    )
+    call.check(not taken, "SG-003", security_group_name=security_group_name)
+    if net_id is None:
+        check_quotas(call, {"sg_limit": 1})
+    else:
+        there = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
+        check_each(call, "vpc_sg_limit", len(there), 1)
+    return call.add(
+        SecurityGroup(
+            account_id=me,
+            description=description,
+            net_id=net_id,
+            outbound_rules=(EVERYTHING,) if net_id else (),
+            security_group_id=call.new_id("security_group"),
+            security_group_name=security_group_name,
+        )
+    )
+
+
+@action("ReadSecurityGroups", "SecurityGroups", paged=True)
+def read_security_groups(
+    call: Call, *, filters: OrDict[FiltersSecurityGroup] | None = None
+) -> tuple[SecurityGroup, ...]:
+    """List the caller's security groups in creation order, the default ones too."""
+    return matching((group for group in call.rows(SecurityGroup) if call.owns(group)), parsed(filters))
+
+
+def _id_or_name(call: Call, given: Mapping[str, Any]) -> None:
+    call.check("security_group_id" in given or "security_group_name" in given, "SG-007")
+
+
+@action("DeleteSecurityGroup", combinations=_id_or_name)
+def delete_security_group(
+    call: Call, *, security_group_id: SecurityGroupId | None = None, security_group_name: str | None = None
+) -> None:
+    """Delete a group that nothing uses, by its id, or by its name in the public Cloud."""
+    me = call.account.account_id
+    if security_group_id is None:
+        named = call.state.found("security_group", "name", (me, None, security_group_name))
+        if not named:
+            raise refuse("SG-006/name", security_group_name=security_group_name)
+        security_group_id = named[0].security_group_id
+    group = call.own(SecurityGroup, security_group_id, "SG-006")
+    name = group.security_group_name
+    call.check(name != DEFAULT, "SG-004/delete", security_group_id=security_group_id)
+    used_by = _users(call, security_group_id)
+    call.check(not used_by, "SG-008", security_group_id=security_group_id, used_by=used_by)
+    held = [hold.vm_id for hold in call.rows(GroupHold) if security_group_id in hold.security_group_ids]
+    call.check(used_by or not held, "SG-011", security_group_id=security_group_id, held_by=held)
+    naming = [
+        other.security_group_id
+        for other in call.rows(SecurityGroup)
+        if other is not group and security_group_id in _members(other)
+    ]
+    call.check(not naming, "SG-008/rule", security_group_id=security_group_id, named_by=naming)
+    call.drop(group)
+
+
+def _users(call: Call, group_id: str) -> list[str]:
+    """Return the VMs and NICs that are in a group."""
+    rows: list[Vm | Nic] = [*call.rows(Vm), *call.rows(Nic)]
+    return [row.id for row in rows if any(group.security_group_id == group_id for group in row.security_groups)]
+
+
+def _members(group: SecurityGroup) -> set[str | None]:
+    rules = (*group.inbound_rules, *group.outbound_rules)
+    return {member.security_group_id for rule in rules for member in rule.security_groups_members or ()}

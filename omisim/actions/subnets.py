@@ -1,0 +1,78 @@
+"""Subnets: the parts of a Net, each in one Subregion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+from omisim.actions.addresses import RESERVED, parsed_range, taken
+from omisim.actions.call import Call, parsed
+from omisim.actions.quotas import check_each
+from omisim.actions.registry import action
+from omisim.actions.volumes import check_subregion
+from omisim.filters import FiltersSubnet, matching
+from omisim.model import Net, NetId, OrDict, RouteTable, Subnet, SubnetId
+from omisim.state import State
+
+__all__ = ["create_subnet", "delete_subnet", "read_subnets", "update_subnet"]
+
+LARGEST, SMALLEST = 16, 29  # lengths of the prefix
+
+
+def view(state: State, subnet: Subnet) -> Subnet:
+    """Return a Subnet with the number of its free addresses, as it is answered."""
+    free = IPv4Network(subnet.ip_range).num_addresses - RESERVED - len(taken(state, subnet.subnet_id))
+    return replace(subnet, available_ips_count=free)
+
+
+@action("CreateSubnet", "Subnet")
+def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: str | None = None) -> Subnet:
+    """Create a Subnet: a range of its Net's that no other Subnet has. Returns it, available."""
+    network = parsed_range(call, ip_range)
+    if network is not None:
+        call.check(LARGEST <= network.prefixlen <= SMALLEST, "NET-010", ip_range=ip_range)
+    net = call.own(Net, net_id, "NET-002")
+    subregion = subregion_name or f"{call.region}a"
+    check_subregion(call, subregion)
+    others = [subnet for subnet in call.rows(Subnet) if subnet.net_id == net_id]
+    if network is not None:
+        inside = network.subnet_of(IPv4Network(net.ip_range))
+        call.check(inside, "NET-011", ip_range=ip_range, net_range=net.ip_range)
+        overlapping = [row.subnet_id for row in others if network.overlaps(IPv4Network(row.ip_range))]
+        call.check(not overlapping, "NET-012", ip_range=ip_range, overlapping=overlapping)
+    check_each(call, "subnet_limit", len(others), 1)
+    subnet = call.add(
+        Subnet(
+            account_id=call.account.account_id,
+            ip_range=str(network),
+            net_id=net_id,
+            subnet_id=call.new_id("subnet"),
+            subregion_name=subregion,
+        )
+    )
+    return view(call.state, subnet)
+
+
+@action("ReadSubnets", "Subnets", paged=True)
+def read_subnets(call: Call, *, filters: OrDict[FiltersSubnet] | None = None) -> tuple[Subnet, ...]:
+    """List the caller's Subnets in creation order."""
+    return matching((view(call.state, subnet) for subnet in call.rows(Subnet) if call.owns(subnet)), parsed(filters))
+
+
+@action("UpdateSubnet", "Subnet")
+def update_subnet(call: Call, *, map_public_ip_on_launch: bool, subnet_id: SubnetId) -> Subnet:
+    """Say whether a VM of the Subnet has a public address while it runs. Returns the Subnet."""
+    subnet = call.own(Subnet, subnet_id, "NET-014")
+    return view(call.state, call.put(replace(subnet, map_public_ip_on_launch=map_public_ip_on_launch)))
+
+
+@action("DeleteSubnet")
+def delete_subnet(call: Call, *, subnet_id: SubnetId) -> None:
+    """Delete a Subnet without NICs. Its link to a route table goes with it."""
+    subnet = call.own(Subnet, subnet_id, "NET-014")
+    nics = [nic.nic_id for nic in call.state.found("nic", "subnet", subnet_id)]
+    call.check(not nics, "NET-015", subnet_id=subnet_id, nics=nics)
+    call.drop(subnet)
+    for table in list(call.rows(RouteTable)):
+        links = tuple(link for link in table.link_route_tables if link.subnet_id != subnet_id)
+        call.put(replace(table, link_route_tables=links))
