@@ -18,6 +18,7 @@ from omisim.rules import GRADES, KINDS, Rule, catalogue, proofs
 __all__ = ["main"]
 
 TIMINGS = ("eager", "clock", "manual")
+LAST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,12 +67,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="a server for clients in any language")
-    serve.add_argument("--port", type=int, default=8333, help="0 picks a free one (default 8333)")
+    serve.add_argument("--port", type=_port, default=8333, help="0 picks a free one (default 8333)")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: this machine alone)")
     serve.add_argument("--account", action="append", metavar="NAME[@REGION][:AK:SK]", help="repeatable (default alice)")
-    serve.add_argument("--seed", default="0", help="ids depend on it")
-    serve.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
-    serve.add_argument("--auth", choices=("strict", "lenient", "off"), default="strict", help="default strict")
+    serve.add_argument(
+        "--scenario", metavar="NAME|FILE", help="begin with this scenario: a shipped one, or a TOML file"
+    )
+    serve.add_argument("--seed", help="ids depend on it (default 0, or the scenario's)")
+    serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
+    serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
     serve.add_argument("--state", metavar="FILE", help="a dump: loaded if it is there, saved on a clean stop")
     serve.add_argument("--tls", action="store_true", help="HTTPS, with a certificate made for it")
     serve.add_argument("--tls-cert", metavar="FILE", help="HTTPS, with this certificate")
@@ -85,6 +89,12 @@ def _add_serve(commands: Any) -> None:
     env.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
     env.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
     env.set_defaults(run=_env)
+
+
+def _port(said: str) -> int:
+    if not said.isdecimal() or int(said) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {LAST_PORT}, not {said}")
+    return int(said)
 
 
 def _serve(options: argparse.Namespace) -> int:

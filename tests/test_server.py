@@ -12,11 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 import boto3
 import pytest
 import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openapi_schema_validator import OAS30Validator
+from openapi_spec_validator import validate
 from osc_sdk_python import Gateway
 from osc_sdk_python.authentication import Authentication
 from osc_sdk_python.credentials import Profile
@@ -27,7 +32,9 @@ from omisim.cli import main
 from omisim.model import Image
 from omisim.server import Running
 from omisim.server.client import Client
-from omisim.server.control import ENDPOINTS, Control
+from omisim.server.control import STREAMS, Control, _Feed
+from omisim.server.endpoints import ENDPOINTS, describe
+from omisim.wire.http import Request, Response
 
 
 @pytest.fixture(name="server")
@@ -163,6 +170,19 @@ class TestControl:
         good = {"X-Omisim-Token": server.token}
         assert requests.get(f"{server.url}/_omisim/dump", headers=good, timeout=10).status_code == 200
 
+    def test_begins_anew(self, cloud: Cloud, alice: Account, control: Client) -> None:
+        """A reset forgets accounts, calls and faults."""
+        control.post("faults", action="ReadVms")
+        control.post("reset")
+        assert (control.get("accounts"), control.get("calls"), control.get("faults")) == ([], [], [])
+
+    def test_forgets_marks(self, control: Client) -> None:
+        """What a mark keeps of the past is let go on demand."""
+        mark = control.post("savepoint")["mark"]
+        control.delete("savepoint")
+        with pytest.raises(ValueError, match="no mark"):
+            control.post("rollback", mark=mark)
+
     def test_describes_every_endpoint(self, cloud: Cloud, control: Client) -> None:
         """The description lists what is served, and nothing else."""
         assert set(Control(cloud, "")._endpoints) == set(ENDPOINTS)
@@ -200,7 +220,8 @@ class TestControl:
     def test_orders_faults(self, cloud: Cloud, alice: Account, control: Client) -> None:
         """A fault is added, listed and called off."""
         control.post("faults", action="ReadVms", times=2, status=503)
-        assert len(control.get("faults")) == 1
+        (fault,) = control.get("faults")
+        assert (fault["action"], fault["times"], fault["error"]) == ("ReadVms", 2, "platform-throttled")
         control.delete("faults")
         assert len(cloud.faults) == 0
 
@@ -237,12 +258,36 @@ class TestControl:
             listener.join(0.05)
         assert seen[0]["kind"] in {"volume", "volume_link"}
 
+    def test_tells_a_stream_what_was_undone(self, alice: Account, control: Client) -> None:
+        """A rollback is an event, and what comes after it is told from there on."""
+        mark = control.post("savepoint")["mark"]
+        feed = _Feed(0)
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        assert b'"kind": "volume"' in feed.news(alice._cloud)
+        control.post("rollback", mark=mark)
+        feed.undone, feed.position = True, 0
+        alice.create_keypair(keypair_name="k")
+        news = feed.news(alice._cloud)
+        assert news.startswith(b"event: undone\ndata: ")
+        assert b'"kind": "volume"' not in news
+        assert b'"kind": "keypair"' in news
+
+    def test_has_so_many_streams_at_once(self, cloud: Cloud) -> None:
+        """A stream takes a thread of the server: the ninth is refused, and one that is left makes room."""
+        control = Control(cloud, "t")
+        request = Request("GET", "", "/_omisim/events", {"accept": "text/event-stream", "x-omisim-token": "t"})
+        streams = [control.handle(request) for _ in range(STREAMS)]
+        assert cast("Response", control.handle(request)).status == 503
+        streams.pop()
+        assert not isinstance(control.handle(request), Response)
+
     def test_makes_accounts(self, cloud: Cloud, control: Client) -> None:
         """An account comes with its credentials, and with what clients need."""
         made = control.post("accounts", name="carol", region="us-east-2")
         assert made["secret_key"] == cloud.account("carol").secret_key
         assert made["env"]["OSC_REGION"] == "us-east-2"
         assert [account["name"] for account in control.get("accounts")] == ["alice", "carol"]
+        assert control.post("accounts", name="alice")["name"] == "alice"
 
     def test_reads_and_writes_files(self, alice: Account, control: Client) -> None:
         """What is on a volume is written and read."""
@@ -254,7 +299,9 @@ class TestControl:
         ("name", "given", "said"),
         [
             ("advance", {}, "seconds is missing"),
-            ("advance", {"seconds": "x"}, "seconds"),
+            ("advance", {"seconds": "x"}, "seconds is of the type number, not 'x'"),
+            ("advance", {"second": 1}, "there is no 'second' here; there is seconds"),
+            ("settle", {"now": True}, "nothing to give"),
             ("advance", {"seconds": -1}, "back"),
             ("rollback", {"mark": "9"}, "no mark"),
             ("complete", {"id": "vol-12345678"}, "under way"),
@@ -276,6 +323,49 @@ class TestControl:
         """A body is a JSON object."""
         headers = {"X-Omisim-Token": server.token}
         assert post(f"{server.url}/_omisim/settle", body, headers=headers).status_code == 400
+
+
+class TestDescription:
+    def test_is_valid(self) -> None:
+        """The description of the control plane is OpenAPI 3.0."""
+        validate(describe())
+
+    def test_tells_the_methods_of_a_path(self, server: Running) -> None:
+        """Another method is 405, with those that there are; HEAD is GET without a body."""
+        answer = requests.put(f"{server.url}/_omisim/faults", timeout=10)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET, DELETE")
+        assert requests.head(f"{server.url}/_omisim/health", timeout=10).status_code == 200
+
+    @settings(max_examples=150)
+    @given(st.data())
+    def test_holds_whatever_is_asked(self, data: st.DataObject) -> None:
+        """Right or wrong, no request is answered by what is not described."""
+        control = Control(Cloud(timing="manual"), "t")
+        vm = control.cloud.account("alice").create_vms(image_id=control.cloud.images.official("debian").image_id)[0]
+        ids = [vm.vm_id, vm.block_device_mappings[0].bsu.volume_id, "vol-00000000"]
+        for _ in range(3):
+            (method, name), endpoint = data.draw(st.sampled_from(sorted(ENDPOINTS.items(), key=str)))
+            parameters = endpoint.parameters or {}
+            given = {n: data.draw(_values(kind, ids)) for n, kind in parameters.items() if data.draw(st.integers(0, 4))}
+            body = b"" if method == "GET" else json.dumps(given).encode()
+            request = Request(method, "", f"/_omisim/{name}", {"x-omisim-token": "t"}, body, urlencode(given))
+            answer = cast("Response", control.handle(request))
+            described = describe()["paths"][f"/_omisim/{name}"][method.lower()]["responses"]
+            schema = described[str(answer.status)]["content"]["application/json"]["schema"]
+            OAS30Validator(schema | {"components": describe()["components"]}).validate(json.loads(answer.body))
+
+
+def _values(kind: str, ids: list[str]) -> st.SearchStrategy[Any]:
+    """Draw values of a type of parameter, and of others."""
+    known = ["alice", "CreateVms", "vm", "volume", "eu-west-2", "us-east-2", "1", "in-use", "/a", *ids]
+    values: dict[str, st.SearchStrategy[Any]] = {
+        "string": st.sampled_from(known) | st.text(max_size=5),
+        "integer": st.integers(),
+        "number": st.integers(-2, 10**5) | st.floats(),
+        "boolean": st.booleans(),
+        "object": st.dictionaries(st.sampled_from(["VmIds", "Filters"]), st.integers(), max_size=1),
+    }
+    return st.one_of(values[kind.rstrip("?")], values[kind.rstrip("?")], st.sampled_from([None, True, [], "x"]))
 
 
 class Process:
@@ -318,6 +408,17 @@ class TestServe:
         assert [account["name"] for account in second.control.get("accounts")] == ["bob", "dave"]
         assert second.stop() == (0, "")
 
+    def test_begins_with_a_scenario_and_goes_back_to_it(self) -> None:
+        """--scenario sets the cloud up; a reset undoes what came after, and every account keeps its keys."""
+        process = Process("--scenario", "shared-image", "--account", "zed@us-east-2:ZEDSKEY:SECRET")
+        before = process.control.get("accounts")
+        assert {"alice", "bob", "zed"} <= {account["name"] for account in before}
+        process.control.post("accounts", name="dave")
+        process.control.post("reset")
+        assert process.control.get("accounts") == before
+        assert process.variables["OSC_SECRET_KEY"] == "SECRET"
+        assert process.stop() == (0, "")
+
     def test_logs_its_requests(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """--log writes a line of JSON for each request; `omisim env` finds the account of a running server."""
         log = tmp_path / "log"
@@ -342,6 +443,10 @@ class TestServe:
             (["--state", "/nowhere/at/all.json"], "no such directory"),
             (["--tls-cert", "cert.pem"], "go together"),
             (["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "No such file"),
+            (["--tls-cert", __file__, "--tls-key", __file__], "no certificate in PEM"),
+            (["--scenario", "nothing"], "shipped are"),
+            (["--account", "alice:A/K:SK"], "ACCESS_KEY"),
+            (["--host", "nowhere.invalid"], "not known"),
         ],
     )
     def test_says_what_is_wrong(self, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -350,6 +455,13 @@ class TestServe:
         error = capsys.readouterr().err
         assert said in error
         assert error.count("\n") == 1
+
+    @pytest.mark.parametrize("port", ["65536", "-1", "http"])
+    def test_refuses_what_is_no_port(self, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """A port is a number from 0 to 65535."""
+        with pytest.raises(SystemExit):
+            main(["serve", "--port", port])
+        assert f"from 0 to 65535, not {port}" in capsys.readouterr().err
 
     def test_refuses_a_port_that_is_taken(self, server: Running, capsys: pytest.CaptureFixture[str]) -> None:
         """A taken port is one clear line."""
@@ -368,6 +480,25 @@ class TestServe:
         """`omisim env` of no server is one clear line."""
         assert main(["env", "--url", "http://127.0.0.1:1"]) == 1
         assert "127.0.0.1:1" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("answer", [b"HTTP/1.1 404 No\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n<p>", b"SSH-2.0-x\r\n"])
+    def test_env_says_when_somebody_else_is_there(self, capsys: pytest.CaptureFixture[str], answer: bytes) -> None:
+        """Another program's port is one clear line, too."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def speak() -> None:
+                line, _ = listening.accept()
+                with line:
+                    line.recv(4096)
+                    line.sendall(answer)
+
+            speaker = Thread(target=speak)
+            speaker.start()
+            assert main(["env", "--url", f"http://127.0.0.1:{listening.getsockname()[1]}"]) == 1
+            speaker.join()
+        error = capsys.readouterr().err
+        assert "no server of omisim" in error
+        assert error.count("\n") == 1
 
 
 class TestActions:

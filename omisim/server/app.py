@@ -31,11 +31,18 @@ class App:
     """Serves one cloud.
 
     `log`: where a line of JSON is written for each request; `record`: where each exchange of the API, for
-    `omisim replay`.
+    `omisim replay`; `fresh` makes the cloud that a reset goes back to.
     """
 
-    def __init__(self, cloud: Cloud, token: str, log: TextIO | None = None, record: TextIO | None = None) -> None:
-        self.control = Control(cloud, token)
+    def __init__(
+        self,
+        cloud: Cloud,
+        token: str,
+        log: TextIO | None = None,
+        record: TextIO | None = None,
+        fresh: Callable[[], Cloud] | None = None,
+    ) -> None:
+        self.control = Control(cloud, token, fresh)
         self._log = log
         self._record = record
         self._writing = Lock()

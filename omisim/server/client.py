@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 __all__ = ["Client", "exports"]
+
+TIMEOUT = 60  # seconds for an answer; events have none
 
 
 def exports(variables: Mapping[str, str]) -> str:
@@ -51,8 +54,17 @@ class Client:
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self._url}/_omisim/{name}", data, headers, method=method)  # noqa: S310 - its own URL
         try:
-            with self._opener.open(request) as answer:
+            with self._opener.open(request, timeout=TIMEOUT) as answer:
                 return json.loads(answer.read())
         except HTTPError as error:
             with error:
-                raise ValueError(json.loads(error.read())["error"]) from None
+                raise ValueError(_why(error.read()) or f"{error}: this is no server of omisim") from None
+        except (HTTPException, json.JSONDecodeError) as error:
+            raise ValueError(f"this is no server of omisim: {error!r}") from None
+
+
+def _why(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""

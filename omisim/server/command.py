@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TextIO
 
-from omisim.account import Account
 from omisim.clock import SystemClock
 from omisim.cloud import Cloud
 from omisim.model import AccessKey
 from omisim.server.client import exports
+from omisim.server.control import names
 from omisim.server.host import Running, running
 
 __all__ = ["serve"]
+
+_KEY = re.compile(r"[^/,\s]*")  # what can stand in a signature
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -28,54 +32,75 @@ def serve(options: argparse.Namespace) -> int:
     try:
         with ExitStack() as stack:
             told = stack.enter_context(_told_to_stop())
-            cloud = _cloud(options)
-            accounts = [_account(cloud, said) for said in options.account or ["alice"]]
-            tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
-            log = sys.stderr if options.log == "-" else _appended(stack, options.log)
-            record = _appended(stack, options.record)
-            listening = running(cloud, options.port, options.host, tls=tls, token=options.token, log=log, record=record)
-            with listening as server:
-                _announce(server, accounts)
+            with _listening(options, stack) as server:
+                _announce(server)
                 while not told.wait(3600):
                     pass
             if options.state:
                 _save(server.cloud, Path(options.state))
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"omisim serve: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _listening(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
+    if options.record:
+        _check_record(Path(options.record), options.state)
+    cloud = _begun(options)
+    tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
+    log = sys.stderr if options.log == "-" else _appended(stack, options.log)
+    record = _appended(stack, options.record)
+
+    def fresh() -> Cloud:
+        if record is not None:
+            record.truncate(0)  # a recording is of one cloud, from its beginning
+        return _begun(options)
+
+    settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh}
+    return running(cloud, options.port, options.host, **settings)
 
 
 def _appended(stack: ExitStack, place: str | None) -> TextIO | None:
     return stack.enter_context(Path(place).open("a", encoding="utf-8")) if place else None
 
 
-def _cloud(options: argparse.Namespace) -> Cloud:
+def _begun(options: argparse.Namespace) -> Cloud:
+    """Return the cloud to serve, with its accounts: that of the state, of the scenario, or an empty one."""
     state = Path(options.state) if options.state else None
-    record = Path(options.record) if options.record else None
-    if record is not None and record.exists() and record.stat().st_size:
-        raise ValueError(f"--record {record}: there is a recording already")
-    if record is not None and state is not None and state.exists():
-        raise ValueError(f"--record wants a fresh cloud, as a replay begins with; {state} has one that is not")
     if state is not None and state.exists():
         try:
-            return Cloud.load(json.loads(state.read_text()))
+            cloud = Cloud.load(json.loads(state.read_text(encoding="utf-8")))
         except ValueError as error:
             raise ValueError(f"{state}: {error}") from None
-    if state is not None and not state.absolute().parent.is_dir():
+    elif state is not None and not state.absolute().parent.is_dir():
         raise ValueError(f"{state}: there is no such directory to save to")
-    return Cloud(seed=options.seed, timing=options.timing, clock=SystemClock(), auth=options.auth)
+    else:
+        said = {"seed": options.seed, "timing": options.timing, "auth": options.auth}
+        given = {name: value for name, value in said.items() if value is not None}
+        make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
+        cloud = make(clock=SystemClock(), **given)
+    for account in options.account or (() if names(cloud) else ("alice",)):
+        _account(cloud, account)
+    return cloud
 
 
-def _account(cloud: Cloud, said: str) -> Account:
-    """Return the account of NAME[@REGION][:AK:SK], with this key where one is given."""
+def _check_record(record: Path, state: str | None) -> None:
+    if record.exists() and record.stat().st_size:
+        raise ValueError(f"--record {record}: there is a recording already")
+    if state and Path(state).exists():
+        raise ValueError(f"--record wants a fresh cloud, as a replay begins with; {state} has one that is not")
+
+
+def _account(cloud: Cloud, said: str) -> None:
+    """Make the account of NAME[@REGION][:AK:SK], with this key where one is given."""
     named, *key = said.split(":")
     name, _, region = named.partition("@")
-    if not name or len(key) not in (0, 2) or not all(key):
+    if not name or len(key) not in (0, 2) or not all(key) or not _KEY.fullmatch("".join(key[:1])):
         raise ValueError(f"--account is NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {said!r}")
     account = cloud.account(name, region=region or None)
     if not key or account.access_key == key[0]:
-        return account
+        return
     tx = cloud._tx("account")
     had: AccessKey = cloud._state.get("access_key", account.access_key)
     if cloud._state.get("access_key", key[0]) is not None:
@@ -83,11 +108,10 @@ def _account(cloud: Cloud, said: str) -> Account:
     tx.add(replace(had, access_key_id=key[0], secret_key=key[1]))
     tx.move(had, "delete")
     cloud._accounts.pop(name)
-    return cloud.account(name)
 
 
-def _announce(server: Running, accounts: list[Account]) -> None:
-    for account in accounts:
+def _announce(server: Running) -> None:
+    for account in map(server.cloud.account, names(server.cloud)):
         print(f"# {account.name}, {account.account_id}, {account.region}")  # noqa: T201
         print(exports(server.env(account)))  # noqa: T201
     print(exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))  # noqa: T201

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from socket import AF_INET, AF_INET6, create_server
+from ssl import SSLError
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TextIO
@@ -72,6 +73,7 @@ def running(
     token: str | None = None,
     log: TextIO | None = None,
     record: TextIO | None = None,
+    fresh: Callable[[], Cloud] | None = None,
 ) -> Iterator[Running]:
     """Serve a cloud until the context is left.
 
@@ -83,11 +85,12 @@ def running(
         token: what the control plane wants; a fresh one, unless told.
         log: where to write a line of JSON for each request.
         record: where to write the exchanges of the API, for `omisim replay`.
+        fresh: makes the cloud that the control plane's reset goes back to; the cloud as it was made, unless told.
 
-    Raises OSError when the port is taken.
+    Raises OSError when the port is taken, ValueError for files that are no certificate.
     """
     token = token or secrets.token_urlsafe(16)
-    app = App(cloud, token, log, record)
+    app = App(cloud, token, log, record, fresh)
     with ExitStack() as stack:
         server = Server((host, port), app, numthreads=THREADS, request_queue_size=128)
         server.shutdown_timeout = 1
@@ -95,10 +98,10 @@ def running(
         ca = None
         if tls:
             files, ca = (tls, tls[0]) if isinstance(tls, tuple) else _certificate(stack, host)
-            server.ssl_adapter = BuiltinSSLAdapter(*files)
+            server.ssl_adapter = _adapter(*files)
         server.ConnectionClass = _Connection
-        if port:  # cheroot loses a socket over a port that is taken
-            create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
+        # cheroot loses a socket over a port that is taken, and over a host that is none
+        create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
         server.prepare()
         thread = Thread(target=server.serve, name="omisim", daemon=True)
         thread.start()
@@ -111,6 +114,13 @@ def running(
             app.control.stopping.set()
             server.stop()
             thread.join()
+
+
+def _adapter(certificate: str, key: str) -> BuiltinSSLAdapter:
+    try:
+        return BuiltinSSLAdapter(certificate, key)
+    except SSLError as error:
+        raise ValueError(f"{certificate} and {key} are no certificate in PEM and its key: {error}") from error
 
 
 def _certificate(stack: ExitStack, host: str) -> tuple[tuple[str, str], str]:
