@@ -59,10 +59,37 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
     replay.add_argument("--json", action="store_true", help="as data")
     replay.set_defaults(run=_replay)
+    _add_check(commands)
     actions = commands.add_parser("actions", help="the actions of the official API: served, or why not")
     actions.add_argument("--json", action="store_true", help="as data")
     actions.set_defaults(run=_actions)
     return parser
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser("check", help="visit every state that calls can reach, and hold every law against each")
+    check.add_argument("--accounts", type=int, default=2, metavar="N", help="in each Region (default 2)")
+    check.add_argument("--regions", type=int, default=2, metavar="N", help="default 2")
+    check.add_argument(
+        "--images", type=int, default=2, metavar="N", help="OMIs at most, and as many VMs, … (default 2)"
+    )
+    check.add_argument(
+        "--depth", type=int, default=3, metavar="N", help="how many calls from the beginning (default 3)"
+    )
+    check.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
+    check.add_argument("--json", action="store_true", help="as data")
+    check.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from omisim.check.command import run  # noqa: PLC0415 - only this command needs it
+
+    try:
+        return run(options)
+    except ValueError as error:
+        return _wrong(f"omisim check: {error}")
+    except KeyboardInterrupt:
+        return _wrong("omisim check: stopped")
 
 
 def _add_serve(commands: Any) -> None:

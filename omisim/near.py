@@ -29,12 +29,22 @@ def near(call: Call, error: ApiError) -> tuple[str, ...]:
     kind = next((kind for kind in _VISIBLE if asked.startswith(PREFIXES[kind])), None)
     if kind is None:
         return ()
-    found = ((_wrong(asked, row.id), row.id) for row in call.state.rows(kind).values() if _may_see(call, row))
-    return tuple(row_id for wrong, row_id in sorted(found)[:MOST] if 0 < wrong <= MOST_WRONG)
+    a, b, c = _parts(asked)  # two wrong characters leave one of three parts as it is
+    rows = [(row_id, row) for row_id, row in call.state.rows(kind).items() if a in row_id or b in row_id or c in row_id]
+    found = sorted((wrong, row_id) for row_id, row in rows if (wrong := _wrong(asked, row_id)) and _may_see(call, row))
+    return tuple(row_id for _, row_id in found[:MOST])
+
+
+def _parts(asked: str) -> tuple[str, str, str]:
+    digits = asked.rpartition("-")[2]
+    third = len(digits) // 3
+    return digits[:third], digits[third : 2 * third], digits[2 * third :]
 
 
 def _wrong(asked: str, known: str) -> int:
-    return sum(map(ne, asked, known)) if len(asked) == len(known) else MOST_WRONG + 1
+    """Return in how many characters an id is wrong, 0 when in none or in too many."""
+    wrong = sum(map(ne, asked, known)) if len(asked) == len(known) else 0
+    return wrong if wrong <= MOST_WRONG else 0
 
 
 def _may_see(call: Call, row: Any) -> bool:

@@ -1,0 +1,194 @@
+"""One number for all states that differ in names alone: of ids, of accounts and Regions, of moments.
+
+A state is a graph: resources, accounts and Regions are its nodes, an id in a field is an edge. What is left of a row
+without ids and dates is the colour of its node. Colours are refined by those of the neighbours until they tell apart
+all that can be told apart so; what is left alike is either interchangeable at sight (the same neighbours), or each of
+it is set apart in turn, and the least number taken. That is exact: two states get one number when a renaming turns one
+into the other, and else only by an accident of 64 bits.
+
+The numbers are the same in every process: no hash of a string goes into them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
+from functools import cache, lru_cache
+from hashlib import blake2b
+from operator import attrgetter
+from typing import Any
+
+from omisim.account import Account
+from omisim.catalog import catalog
+from omisim.model import ENTITIES
+from omisim.state import State
+
+__all__ = ["Canonical"]
+
+Edge = tuple[int, str]  # which field of the row, and whose id is in it
+Graph = dict[str, tuple[int, list[Edge]]]
+
+# fields in which states may differ and behave alike: what is drawn from a counter, spelt from a name, or content
+_LEFT_OUT = frozenset(
+    {"body", "checksum", "etag", "file_location", "image_name", "launch_number", "metadata", "object_id"}
+    | {"private_dns_name", "private_ip", "public_dns_name", "public_ip", "reservation_id", "security_groups", "stops"}
+)
+_GONE, _CATALOGUE = 1, 2  # the colours of what an id stands for that is no node
+_BACK = 1000  # added to the place of an edge at its other end
+_MOST_KEPT = 20_000  # rows
+_IDS = re.compile(
+    r"\b(?:ami|i|vol|snap|vol-update|image-export|snap-export)-[0-9a-f]{8}\b|\b\d{12}\b|\b(?:"
+    + "|".join(catalog().regions)
+    + r")(?=[a-z]?\b)"
+)
+_TASK_OF_OBJECT = re.compile(r"-[0-9a-f]{8}(?=\.)")
+_KINDS = frozenset(entity.kind for entity in ENTITIES if entity.kind != "account")
+
+
+class Canonical:
+    """Gives states of one world their numbers. `first`: how it began; rows that never changed are the same in all."""
+
+    def __init__(self, first: State, accounts: Iterable[Account]) -> None:
+        self._since = len(first.journal)
+        self._catalogue = {row_id for kind in ("image", "snapshot") for row_id in first.rows(kind)}
+        self._fixed: Graph = {}
+        for account in accounts:
+            self._fixed[account.account_id] = (_number("account"), [(0, account.region)])
+            self._fixed[account.region] = (_number("region"), [])
+        self._nodes: dict[int, tuple[Any, int, list[Edge]]] = {}  # by id(row): the row, its colour, its edges
+
+    def number(self, state: State) -> int:
+        """Return the number of a state."""
+        return _least(_joined(self._graph(state), self._catalogue))
+
+    def _graph(self, state: State) -> Graph:
+        graph = self._fixed.copy()
+        dues = state.rows("due")
+        changed = {(change.kind, change.id) for change in state.journal[self._since :]}
+        for kind, row_id in changed:
+            row = state.get(kind, row_id) if kind in _KINDS else None
+            if row is None:
+                continue
+            known = self._nodes.get(id(row))
+            if known is None:
+                known = self._node(kind, row)
+            _, colour, edges = known
+            due = dues.get(f"{kind}:{row_id}")
+            key = row_id if kind != "volume_link" else f"link {row_id}"
+            graph[key] = (colour if due is None else hash((colour, _number(due.event))), edges)
+        return graph
+
+    def _node(self, kind: str, row: Any) -> tuple[Any, int, list[Edge]]:
+        """Return a row's colour and edges; remembered while it lives, for one row is in many states."""
+        shape: list[int] = [_number(kind)]
+        edges: list[Edge] = []
+        _take(row, shape, edges)
+        if len(self._nodes) > _MOST_KEPT:
+            self._nodes.clear()
+        found = self._nodes[id(row)] = (row, hash(tuple(shape)), edges)
+        return found
+
+
+@cache
+def _values_of(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what gets the values of a row that count."""
+    names = [f.name for f in fields(cls) if f.name not in _LEFT_OUT]
+    return attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
+
+
+def _take(row: Any, shape: list[int], edges: list[Edge]) -> None:
+    """Add to a shape what a row's values are, ids left out, and the ids to its edges."""
+    for value in _values_of(row.__class__)(row):
+        _take_value(value, shape, edges)
+
+
+def _take_value(value: Any, shape: list[int], edges: list[Edge]) -> None:
+    if value is None:
+        shape.append(0)
+    elif isinstance(value, str):
+        number, ids = _text(str(value))
+        shape.append(number)
+        edges.extend((len(shape), row_id) for row_id in ids)
+    elif isinstance(value, int):
+        shape.append(value + 2)
+    elif isinstance(value, dt.datetime):
+        return
+    elif isinstance(value, tuple):
+        shape.append(len(value))
+        for item in value:
+            _take_value(item, shape, edges)
+    elif is_dataclass(value):
+        _take(value, shape, edges)
+    else:
+        shape.append(_number(repr(value)))
+
+
+@lru_cache(maxsize=65_536)
+def _text(text: str) -> tuple[int, tuple[str, ...]]:
+    """Return a text's number without the ids in it, and the ids."""
+    bare = _TASK_OF_OBJECT.sub("", text)
+    return _number(_IDS.sub("*", bare)), tuple(_IDS.findall(bare))
+
+
+@lru_cache(maxsize=65_536)
+def _number(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
+
+
+Joined = dict[str, tuple[int, list[Edge]]]
+
+
+def _joined(graph: Graph, catalogue: set[str]) -> Joined:
+    """Return the graph with each edge at both its ends, and a node for each id of the catalogue or of what is gone."""
+    joined: Joined = {key: (colour, list(edges)) for key, (colour, edges) in graph.items()}
+    for key, (_, edges) in graph.items():
+        for place, other in edges:
+            if other == key:
+                continue
+            end = joined.get(other)
+            if end is None:
+                end = joined[other] = (_CATALOGUE if other in catalogue else _GONE, [])
+            end[1].append((place + _BACK, key))
+    return joined
+
+
+def _least(graph: Joined, marked: dict[str, int] | None = None) -> int:
+    """Return the number of a graph: of all the ways to set apart what looks alike, the least."""
+    colours = _refined(graph, marked or {})
+    alike = _alike(graph, colours)
+    if not alike:
+        return hash(tuple(sorted(colours.values())))
+    depth = len(marked or {}) + 1
+    return min(_least(graph, {**(marked or {}), key: depth}) for key in alike)
+
+
+def _refined(graph: Joined, marked: dict[str, int]) -> dict[str, int]:
+    colours = {key: colour for key, (colour, _) in graph.items()}
+    for key, mark in marked.items():
+        colours[key] = hash((colours[key], mark))
+    count = len(set(colours.values()))
+    while True:
+        colours = {
+            key: hash((colours[key], *sorted([hash((place, colours[other])) for place, other in edges])))
+            for key, (_, edges) in graph.items()
+        }
+        before, count = count, len(set(colours.values()))
+        if count in (before, len(colours)):
+            return colours
+
+
+def _alike(graph: Joined, colours: dict[str, int]) -> list[str]:
+    """Return the first nodes that look alike and do not have the very same neighbours."""
+    if len(set(colours.values())) == len(colours):
+        return []
+    classes: dict[int, list[str]] = {}
+    for key, colour in colours.items():
+        classes.setdefault(colour, []).append(key)
+    for _, keys in sorted(classes.items()):
+        if len(keys) > 1:
+            first = sorted(graph[keys[0]][1])
+            if any(sorted(graph[key][1]) != first for key in keys[1:]):
+                return keys
+    return []

@@ -1,0 +1,280 @@
+"""The bounded model check: its numbers for states, its search, what it does with a bug, and `omisim check`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omisim import ApiError
+from omisim.actions.call import Call
+from omisim.check import Bounds, Found, Step, World, check
+from omisim.check.canonical import Canonical
+from omisim.check.command import script
+from omisim.cli import main
+from omisim.state import State, Tx
+from omisim.testing.laws import Broken
+
+SMALL = Bounds(accounts=2, regions=1, images=1)
+
+
+def number(world: World, *steps: Step) -> int:
+    """Return the number of the state to which these calls lead; they are undone."""
+    state, start = world.cloud._state, world.cloud._state.position
+    canonical = Canonical(state.fork(), world.accounts.values())
+    for step in steps:
+        world.take(step)
+    found = canonical.number(state)
+    state.undo_to(start)
+    return found
+
+
+def volume(who: str, size: int = 10) -> Step:
+    """Return the call that makes a volume."""
+    return Step(who, "create_volume", {"subregion_name": "eu-west-2a", "size": size})
+
+
+def copied(world: World, who: str) -> Step:
+    """Return the call that makes an OMI of the official one."""
+    source = {"source_image_id": world.official["eu-west-2"], "source_region_name": "eu-west-2"}
+    return Step(who, "create_image", {**source, "image_name": "image 0"})
+
+
+class TestNumbers:
+    def test_do_not_tell_accounts_apart(self) -> None:
+        """What alice has made is the same state as if bob had made it, or carol in another Region."""
+        world = World(Bounds())
+        elsewhere = Step("carol", "create_volume", {"subregion_name": "cloudgouv-eu-west-1a", "size": 10})
+        assert len({number(world, step) for step in (volume("alice"), volume("bob"), elsewhere)}) == 1
+
+    def test_do_not_tell_orders_apart(self) -> None:
+        """Two calls that have nothing to do with each other lead to one state in either order, under other ids."""
+        world = World(SMALL)
+        one, other = volume("alice"), copied(world, "bob")
+        assert number(world, one, other) == number(world, other, one)
+
+    def test_tell_what_behaves_differently_apart(self) -> None:
+        """States that differ in an owner, a size, a state or a permission have numbers of their own."""
+        world = World(SMALL)
+        alice = world.cloud.fork().account("alice")
+        with alice._cloud.savepoint():
+            volume_id = alice.create_volume(**volume("alice").given).volume_id
+        image_id = alice.create_image(**copied(world, "alice").given).image_id
+        share = {"additions": {"account_ids": (world.accounts["bob"].account_id,)}}
+        states = [
+            (),
+            (volume("alice"),),
+            (volume("alice", 20),),
+            (volume("alice"), volume("alice")),
+            (volume("alice"), volume("bob")),
+            (volume("alice"), Step("cloud", "complete", {"id": volume_id})),
+            (copied(world, "alice"),),
+            (copied(world, "alice"), volume("alice")),
+            (copied(world, "alice"), volume("bob")),
+            (
+                copied(world, "alice"),
+                Step("alice", "update_image", {"image_id": image_id, "permissions_to_launch": share}),
+            ),
+        ]
+        assert len({number(world, *steps) for steps in states}) == len(states)
+
+    def test_tell_rings_apart(self) -> None:
+        """Two pairs that share with each other are not a ring of four, though each account looks the same in both."""
+        world = World(Bounds(accounts=4, regions=1, images=4))
+        names = list(world.accounts)
+
+        def shared(to: dict[str, str]) -> int:
+            start = world.cloud._state.position
+            canonical = Canonical(world.cloud._state.fork(), world.accounts.values())
+            for name, other in to.items():
+                account = world.accounts[name]
+                image = account.create_image(**copied(world, name).given)
+                grant = {"additions": {"account_ids": [world.accounts[other].account_id]}}
+                account.update_image(image_id=image.image_id, permissions_to_launch=grant)
+            found = canonical.number(world.cloud._state)
+            world.cloud._state.undo_to(start)
+            return found
+
+        a, b, c, d = names
+        pairs, ring = {a: b, b: a, c: d, d: c}, {a: b, b: c, c: d, d: a}
+        assert shared(pairs) != shared(ring)
+        assert shared(pairs) == shared({a: c, c: a, b: d, d: b})
+        assert shared(ring) == shared({a: c, c: b, b: d, d: a})
+
+    @settings(max_examples=20)
+    @given(st.data())
+    def test_are_the_same_under_any_renaming(self, data: Any) -> None:
+        """Whatever happens: had others done it, in the other Region, it would be the same state."""
+        world, mirror = World(Bounds()), World(Bounds())
+        ours, theirs = list(world.accounts), list(reversed(mirror.accounts))
+        renamed = dict(zip(ours, theirs, strict=True))
+        renamed |= {world.accounts[n].account_id: mirror.accounts[renamed[n]].account_id for n in ours}
+        regions = list(world.official)
+        renamed |= dict(zip(regions, reversed(regions), strict=True))
+        renamed |= {f"{one}a": f"{other}a" for one, other in zip(regions, reversed(regions), strict=True)}
+        renamed |= dict(zip(world.official.values(), reversed(world.official.values()), strict=True))
+        numbers = [Canonical(w.cloud._state.fork(), w.accounts.values()) for w in (world, mirror)]
+        for _ in range(8):
+            steps = [step for step in world.steps() if "file_location" not in step.given]
+            step = data.draw(st.sampled_from(steps))
+            other = Step(renamed.get(step.who, step.who), step.what, _renamed(step.given, renamed))
+            assert taken(world, step) == taken(mirror, other)
+            assert numbers[0].number(world.cloud._state) == numbers[1].number(mirror.cloud._state)
+
+
+def taken(world: World, step: Step) -> str:
+    """Make a call; return the rule that refused it, or nothing."""
+    try:
+        world.take(step)
+    except ApiError as refused:
+        return refused.rule
+    return ""
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(item, names) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_renamed(item, names) for item in value)
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+class TestSearch:
+    def test_finds_every_state_that_calls_lead_to(self) -> None:
+        """Two calls deep, it finds the states that trying every pair of calls leads to, and no others."""
+        world = World(SMALL)
+        canonical = Canonical(world.cloud._state.fork(), world.accounts.values())
+        start = world.cloud.mark()
+        found = {canonical.number(world.cloud._state)}
+        for first in tuple(world.steps()):
+            if taken(world, first):
+                continue
+            found.add(canonical.number(world.cloud._state))
+            middle = world.cloud.mark()
+            for second in tuple(world.steps()):
+                taken(world, second)
+                found.add(canonical.number(world.cloud._state))
+                world.cloud.rollback(middle)
+            world.cloud.rollback(start)
+        assert check(SMALL, 2).states == len(found)
+
+    def test_breaks_no_law(self) -> None:
+        """Every law holds in every state of a small world, four calls deep."""
+        found = check(SMALL, 4)
+        assert found.violation is None
+        assert [level.depth for level in found.levels] == [0, 1, 2, 3]
+        assert found.states == 1 + sum(level.found for level in found.levels)
+        assert found.refused > found.states
+
+    def test_comes_to_the_same_with_any_number_of_workers(self) -> None:
+        """Two workers find what one finds, to the last refused call."""
+        assert check(Bounds(), 3, workers=2) == check(Bounds(), 3)
+
+    def test_ends_where_there_is_nothing_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A world with few calls is visited to its end, however deep the check may go."""
+        steps = World.steps
+        few = ("create_volume", "delete_volume", "complete", "fail")
+        monkeypatch.setattr(World, "steps", lambda world: (step for step in steps(world) if step.what in few))
+        found = check(SMALL, 50)
+        assert found.complete
+        assert found.states == 5  # none, or one that is creating, available, in error, deleting
+        assert len(found.levels) < 10
+
+    @pytest.mark.parametrize(
+        ("bounds", "depth", "workers", "line"),
+        [
+            (Bounds(accounts=0), 1, 1, "accounts a Region"),
+            (Bounds(regions=9), 1, 1, "Regions"),
+            (Bounds(images=0), 1, 1, "1 OMI at least"),
+            (Bounds(), -1, 1, "0 calls deep"),
+            (Bounds(), 1, 0, "1 worker"),
+        ],
+    )
+    def test_refuses_bounds_that_cannot_be(self, bounds: Bounds, depth: int, workers: int, line: str) -> None:
+        """A world without accounts, beyond the Regions there are, or no worker: a ValueError says what can be."""
+        with pytest.raises(ValueError, match=line):
+            check(bounds, depth, workers)
+
+
+def broken(found: Found) -> list[str]:
+    """Return the methods that were called, in order, until a law was broken."""
+    assert found.violation is not None
+    return [step.what for step in found.violation.path]
+
+
+def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant a bug: snapshots can be deleted though an OMI uses them."""
+    checked = Call.check
+
+    def forgetful(call: Call, ok: object, rule: str, /, **facts: Any) -> bool:
+        return checked(call, ok or rule == "SNP-016", rule, **facts)
+
+    monkeypatch.setattr(Call, "check", forgetful)
+
+
+class TestBugs:
+    def test_are_found_by_the_fewest_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An OMI whose snapshot can be deleted: two calls show it, and the script of them runs. [SNP-016]"""
+        plant(monkeypatch)
+        found = check(SMALL, 4)
+        assert broken(found) == ["create_image", "delete_snapshot"]
+        assert found.violation is not None
+        with pytest.raises(Broken, match="SNP-016"):
+            exec(script(found.violation, SMALL), {})
+
+    def test_that_raise_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A defect that shows as an exception is a violation like a broken law, told by its name."""
+        moved = Tx.move
+
+        def forgetful(tx: Tx, entity: Any, event: str, *args: Any, **fields: Any) -> Any:
+            if event == "drop":
+                raise KeyError(event)
+            return moved(tx, entity, event, *args, **fields)
+
+        monkeypatch.setattr(Tx, "move", forgetful)
+        found = check(SMALL, 4)
+        assert found.violation is not None
+        assert found.violation.what == "KeyError: 'drop'"
+        assert broken(found) == ["create_vms", "fail"]  # a VM that does not come up lets go of its root volume
+
+    def test_of_a_refusal_that_leaves_something_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A refused call that has changed something is a violation."""
+        undone = State.undo_to
+        monkeypatch.setattr(
+            State, "undo_to", lambda state, to: undone(state, to + 1 if state.position > to + 9 else to)
+        )
+        assert check(SMALL, 3).violation
+
+
+class TestCommand:
+    def test_prints_what_it_comes_to(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`omisim check` prints a line a level, the sums and the speed, and that the laws held."""
+        assert main(["check", "--regions", "1", "--images", "1", "--depth", "2"]) == 0
+        out = capsys.readouterr().out
+        assert out.splitlines()[0].startswith("  1 calls deep:         1 states visited,")
+        assert out.endswith("Every law held in every state.\n")
+
+    def test_prints_data(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """With --json the same is data, and nothing else is printed."""
+        assert main(["check", "--regions", "1", "--images", "1", "--depth", "2", "--json"]) == 0
+        data = json.loads(capsys.readouterr().out)
+        assert (data["accounts"], data["depth"], data["violation"]) == (2, 2, None)
+        assert data["states"] == 1 + sum(level["new"] for level in data["levels"])
+
+    def test_fails_where_a_law_is_broken(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A violation ends it with status 1 and the shortest script that shows it."""
+        plant(monkeypatch)
+        assert main(["check", "--regions", "1", "--depth", "4"]) == 1
+        out = capsys.readouterr().out
+        assert "alice.delete_snapshot(snapshot_id='snap-" in out
+        assert "laws.check(cloud, since=mark)" in out
+
+    def test_says_which_bounds_there_are(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Bounds that cannot be are a line on the standard error, and status 1."""
+        assert main(["check", "--regions", "9"]) == 1
+        assert capsys.readouterr().err == "omisim check: there are 1 to 5 Regions to check, not 9\n"
