@@ -42,6 +42,23 @@ class TestNothingLeft:
         alice.delete_keypair(keypair_name="pair")
         checks.nothing_left(cloud)
 
+    def test_lists_a_net_from_the_inside_out(self, cloud: Cloud, alice: Account) -> None:
+        """What is in a Net comes before it; its default security group and its main route table go with it."""
+        net = alice.create_net(ip_range="10.0.0.0/16").net_id
+        subnet = alice.create_subnet(net_id=net, ip_range="10.0.1.0/24").subnet_id
+        alice.create_security_group(net_id=net, security_group_name="web", description="web")
+        alice.create_route_table(net_id=net)
+        alice.create_nic(subnet_id=subnet)
+        alice.create_public_ip()
+        alice.create_internet_service()
+        with pytest.raises(AssertionError) as failed:
+            checks.nothing_left(cloud)
+        for line in lines(failed)[1:]:
+            action = line.rpartition(": ")[2]
+            row_id = next(word for word in line.split() if "-" in word)
+            alice.call(action, **{f"{action.removeprefix('Delete')}Id": row_id})
+        checks.nothing_left(cloud)
+
     def test_counts_access_keys_and_what_is_in_buckets(self, cloud: Cloud, alice: Account) -> None:
         """A second access key is a remnant, and so are objects, then their bucket."""
         alice.create_access_key()

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from omisim.actions.tags import TAGGED
 from omisim.cloud import Cloud
 from omisim.engine import Mark, first_state
 from omisim.hint import hint
-from omisim.model import Account, Entity, ExportState
+from omisim.model import Account, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
 from omisim.plain import iso
 
 __all__ = [
@@ -30,6 +31,13 @@ _LEFT: Final[Mapping[str, tuple[str, str]]] = {
     "image": ("OMI", "DeleteImage"),
     "snapshot": ("snapshot", "DeleteSnapshot"),
     "volume": ("volume", "DeleteVolume"),
+    "nic": ("NIC", "DeleteNic"),
+    "public_ip": ("public IP", "DeletePublicIp"),
+    "internet_service": ("internet service", "DeleteInternetService"),
+    "subnet": ("Subnet", "DeleteSubnet"),
+    "route_table": ("route table", "DeleteRouteTable"),
+    "security_group": ("security group", "DeleteSecurityGroup"),
+    "net": ("Net", "DeleteNet"),
     "keypair": ("keypair", "DeleteKeypair"),
     "access_key": ("access key", "DeleteAccessKey"),
     "product_type": ("product type", "DeleteProductType"),
@@ -49,14 +57,15 @@ _OVER: Final = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED
 def nothing_left(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
     """Nothing is left that somebody would have to delete; what is on its way out, and finished exports, do not count.
 
-    Else lists what is left, in the order in which it can be deleted. An account's first access key is no remnant.
+    Else lists what is left, in the order in which it can be deleted. An account's first access key, default security
+    groups and main route tables are no remnants.
     """
     first = {cloud.account(row.name).access_key for row in _accounts(cloud, account)}
     left = [
         f"{_said(cloud, row)}: {end}"
         for kind, (_, end) in _LEFT.items()
         for row in _rows(cloud, kind, account, since)
-        if row.id not in first and not (kind.endswith("_export") and row.state in _OVER)
+        if row.id not in first and not _needs_nobody(row)
     ]
     _none("left behind, to be deleted in this order", left)
 
@@ -85,9 +94,10 @@ def tagged(
     for a kind that has no tags.
     """
     found = []
+    known = {kind for kind, _ in TAGGED.values()}
     for kind in kinds:
-        if kind not in (*_TAGGED, "keypair", "image_export", "snapshot_export"):
-            raise ValueError(f"{kind!r} is no kind that has tags{hint(kind, _TAGGED)}")
+        if kind not in known:
+            raise ValueError(f"{kind!r} is no kind that has tags{hint(kind, known)}")
         for row in _rows(cloud, kind, account, since):
             missing = sorted(set(keys) - {tag.key for tag in row.tags})
             if missing:
@@ -171,13 +181,29 @@ def _state(row: Any) -> str | None:
     return None if row is None else getattr(row, "state", "")
 
 
+def _needs_nobody(row: Any) -> bool:
+    """Whether a resource is history, or comes and goes with another one."""
+    if isinstance(row, ImageExportTask | SnapshotExportTask):
+        return row.state in _OVER
+    if isinstance(row, RouteTable):
+        return any(link.main for link in row.link_route_tables)
+    return isinstance(row, SecurityGroup) and row.security_group_name == "default"
+
+
 def _public(row: Any) -> bool:
     return row is not None and bool(getattr(row, _PERMISSIONS[row.kind]).global_permission)
 
 
 def _said(cloud: Cloud, row: Entity) -> str:
     owner: Account = cloud._state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has one
-    name = next((f" {value}" for field in ("image_name", "keypair_name") if (value := getattr(row, field, ""))), "")
+    name = next(
+        (
+            f" {value}"
+            for field in ("image_name", "keypair_name", "security_group_name")
+            if (value := getattr(row, field, ""))
+        ),
+        "",
+    )
     state = f", {row.state}" if hasattr(row, "state") else ""
     return f"{_LEFT[row.kind][0]}{name} {row.id} of {owner.name}{state}"
 
