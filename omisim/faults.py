@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from omisim.actions.registry import ACTIONS
+from omisim.actions.registry import ACTIONS, not_served
+from omisim.actions.schema import MISSING, Problems
 from omisim.errors import ERRORS, ApiError, ErrorKind
 from omisim.hint import hint
 from omisim.ids import token
@@ -107,18 +109,15 @@ class Faults:
         Raises ValueError for what is not known, and for a fault that could never happen.
         """
         if action not in ACTIONS:
-            raise ValueError(f"{action!r} is no action that is served{hint(action, ACTIONS)}")
-        if times is not None and times < 1:
-            raise ValueError(f"times is a number of calls from 1 up, not {times!r}")
-        if every < 1 or not 0 < probability <= 1 or delay < 0:
-            raise ValueError(f"it would never happen: every {every!r}, probability {probability!r}, delay {delay!r}")
-        known = ACTIONS[action].shape.by_api_name
-        for name in when or {}:
-            if name not in known:
-                raise ValueError(f"{name!r} is no parameter of {action}: it would never happen{hint(name, known)}")
+            why = f": {not_served()[action]}" if action in not_served() else hint(action, ACTIONS)
+            raise ValueError(f"{action!r} is no action that is served{why}")
+        _check_numbers(times=times, every=every, probability=probability, delay=delay)
+        _check_parameters(action, when or {})
         if drop and (status is not None or error is not None):
             raise ValueError("a dropped connection has no status and no error")
         silent = drop or (delay > 0 and status is None and error is None)
+        if after_effect and silent and not drop:
+            raise ValueError("a delay alone refuses nothing, so there is no effect for it to come after")
         if times is None and every == 1 and probability == 1:
             times = 1
         kind = None if silent else _kind(status, error)
@@ -141,6 +140,26 @@ class Faults:
                         self._faults.remove(fault)
                 return fault
         return None
+
+
+def _check_numbers(*, times: Any, every: Any, probability: Any, delay: Any) -> None:
+    """Refuse numbers by which a fault would never happen, or that are none."""
+    for name, value in {"times": times, "every": every}.items():
+        if value is not None and (type(value) is not int or value < 1):
+            raise ValueError(f"{name} is a number of calls from 1 up, not {value!r}")
+    if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 < probability <= 1:
+        raise ValueError(f"it would never happen: a probability is above 0 and at most 1, not {probability!r}")
+    if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < inf:
+        raise ValueError(f"it would never happen: a delay is a number of seconds from 0 up, not {delay!r}")
+
+
+def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
+    """Refuse parameters that no request of this action can have, at any depth."""
+    problems: Problems = []
+    ACTIONS[action].shape.read(when, "", True, problems)
+    for rank, problem in problems:
+        if rank != MISSING and isinstance(problem, ApiError):
+            raise ValueError(f"it would never happen: {problem.details}") from problem
 
 
 def _kind(status: int | None, error: str | None) -> ErrorKind:

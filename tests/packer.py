@@ -6,9 +6,10 @@ What a builder reads of an answer is read here; what Go dereferences must be the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from go_client import Go
+from go_client import Go, Refused
 
 __all__ = ["GO_TIME", "Packer"]
 
@@ -18,10 +19,13 @@ Mapping = dict[str, Any]
 
 
 class Packer:
-    """One build by one account. `owners`: the filter by which the source OMI is looked for."""
+    """One build by one account. `owners`: the filter by which the source OMI is looked for.
 
-    def __init__(self, api: Go, name: str, owners: Mapping = UBUNTU) -> None:
-        self.api, self.name, self.owners = api, name, owners
+    `port`: which the temporary security group opens; 0, as Packer 1.7.1 has it without a communicator, is not sent.
+    """
+
+    def __init__(self, api: Go, name: str, owners: Mapping = UBUNTU, port: int = 22) -> None:
+        self.api, self.name, self.owners, self.port = api, name, owners, port
 
     # --- the builders
 
@@ -154,6 +158,7 @@ class Packer:
         source = self._source()
         keypair = f"packer_{self.name}"
         assert self.api.ask("CreateKeypair", KeypairName=keypair)["Keypair"]["PrivateKey"].startswith("-----BEGIN")
+        public_ip = self.api.ask("CreatePublicIp")["PublicIp"]["PublicIpId"]
         vm = self.api.ask(
             "CreateVms",
             ImageId=source["ImageId"],
@@ -164,7 +169,7 @@ class Packer:
             BsuOptimized=False,
             BlockDeviceMappings=list(devices) or None,
             SubnetId="",
-            SecurityGroupIds=None,
+            SecurityGroupIds=[self._security_group(f"packer_osc_{public_ip}")],
             KeypairName=keypair,
             VmInitiatedShutdownBehavior="stop",
         )["Vms"][0]
@@ -172,7 +177,19 @@ class Packer:
         self._wait("running", vm)
         self.api.ask("CreateTags", ResourceIds=[vm["VmId"]], Tags=[{"Key": "Name", "Value": "Packer Builder"}])
         self.api.ask("CreateTags", ResourceIds=[volume], Tags=[{"Key": "Name", "Value": "Packer Builder"}])
-        return self._one("ReadVms", "Vms", VmIds=[vm["VmId"]])
+        self.api.ask("LinkPublicIp", PublicIpId=public_ip, VmId=vm["VmId"])
+        read = self._one("ReadVms", "Vms", VmIds=[vm["VmId"]])
+        assert read["PublicIp"] == self._one("ReadPublicIps", "PublicIps", PublicIpIds=[public_ip])["PublicIp"]
+        return read | {"PublicIpId": public_ip}
+
+    def _security_group(self, name: str) -> str:
+        """Make the temporary security group, and open it to SSH."""
+        made = self.api.ask("CreateSecurityGroup", SecurityGroupName=name, Description="Temporary group for Packer")
+        group = str(made["SecurityGroup"]["SecurityGroupId"])
+        ports = {"FromPortRange": self.port, "ToPortRange": self.port} if self.port else {}
+        rule = {"IpRanges": ["0.0.0.0/0"], "IpProtocol": "tcp", **ports}
+        self.api.ask("CreateSecurityGroupRule", SecurityGroupId=group, Flow="Inbound", Rules=[rule])
+        return group
 
     def _wait(self, state: str, vm: Mapping) -> None:
         self.api.poll(lambda: self._one("ReadVms", "Vms", VmIds=[vm["VmId"]])["State"] == state)
@@ -230,6 +247,10 @@ class Packer:
     def _terminate(self, vm: Mapping) -> None:
         self.api.ask("DeleteVms", VmIds=[vm["VmId"]])
         self._wait("terminated", vm)
+        for group in vm["SecurityGroups"]:
+            with suppress(Refused):  # held for a while by the VM that is gone: Packer says so and goes on
+                self.api.ask("DeleteSecurityGroup", SecurityGroupId=group["SecurityGroupId"])
+        self.api.ask("DeletePublicIp", PublicIpId=vm["PublicIpId"])
         self.api.ask("DeleteKeypair", KeypairName=vm["KeypairName"])
 
     def _clean_up(self, vm: Mapping) -> None:

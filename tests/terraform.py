@@ -198,6 +198,9 @@ class Terraform:
         self.wait(lambda: self.read_vm(vm_id)["State"], pending, "terminated")
 
 
+Todo = list[tuple[str, Row]]
+
+
 def frieza(api: Go) -> None:
     """Delete all that an account has: list, delete in frieza's order, again until nothing is left.
 
@@ -205,21 +208,8 @@ def frieza(api: Go) -> None:
     """
     me = api.ask("ReadAccounts")["Accounts"][0]["AccountId"]
 
-    def listed() -> list[tuple[str, Row]]:
-        vms = [vm for vm in api.ask("ReadVms")["Vms"] if vm["State"] != "terminated"]
-        volumes = [volume for volume in api.ask("ReadVolumes")["Volumes"] if volume["State"] != "deleting"]
-        images = api.ask("ReadImages", Filters={"AccountIds": [me]})["Images"]
-        snapshots = api.ask("ReadSnapshots", Filters={"AccountIds": [me]})["Snapshots"]
-        return [
-            *(("DeleteVms", {"VmIds": [vm["VmId"]]}) for vm in vms),
-            *(("DeleteVolume", {"VolumeId": volume["VolumeId"]}) for volume in volumes),
-            *(("DeleteKeypair", {"KeypairName": pair["KeypairName"]}) for pair in api.ask("ReadKeypairs")["Keypairs"]),
-            *(("DeleteImage", {"ImageId": image["ImageId"]}) for image in images),
-            *(("DeleteSnapshot", {"SnapshotId": snapshot["SnapshotId"]}) for snapshot in snapshots),
-        ]
-
     def swept() -> bool:
-        left = listed()
+        left = [*_machines(api), *_network(api), *_images(api, me)]
         running = [given["VmIds"][0] for action, given in left if action == "DeleteVms"]
         with suppress(Refused):
             api.ask("StopVms", VmIds=running or None, ForceStop=True)
@@ -229,3 +219,49 @@ def frieza(api: Go) -> None:
         return not left
 
     api.poll(swept, seconds=10)
+
+
+def _machines(api: Go) -> Todo:
+    vms = [vm for vm in api.ask("ReadVms")["Vms"] if vm["State"] != "terminated"]
+    groups = [g for g in api.ask("ReadSecurityGroups")["SecurityGroups"] if g["SecurityGroupName"] != "default"]
+    ips = api.ask("ReadPublicIps")["PublicIps"]
+    volumes = [volume for volume in api.ask("ReadVolumes")["Volumes"] if volume["State"] != "deleting"]
+    return [
+        *(("DeleteVms", {"VmIds": [vm["VmId"]]}) for vm in vms),
+        *(("DeleteSecurityGroup", {"SecurityGroupId": group["SecurityGroupId"]}) for group in groups),
+        *(("UnlinkPublicIp", {"PublicIp": ip["PublicIp"]}) for ip in ips if "LinkPublicIpId" in ip),
+        *(("DeletePublicIp", {"PublicIp": ip["PublicIp"]}) for ip in ips),
+        *(("DeleteVolume", {"VolumeId": volume["VolumeId"]}) for volume in volumes),
+        *(("DeleteKeypair", {"KeypairName": pair["KeypairName"]}) for pair in api.ask("ReadKeypairs")["Keypairs"]),
+    ]
+
+
+def _network(api: Go) -> Todo:
+    tables = api.ask("ReadRouteTables")["RouteTables"]
+    links = [(table, link) for table in tables for link in table["LinkRouteTables"]]
+    main = {table["RouteTableId"] for table, link in links if link["Main"]}
+    own = [table["RouteTableId"] for table in tables if table["RouteTableId"] not in main]
+    services = api.ask("ReadInternetServices")["InternetServices"]
+    linked = [s for s in services if s.get("NetId")]
+    subnets, nets = api.ask("ReadSubnets")["Subnets"], api.ask("ReadNets")["Nets"]
+    return [
+        *(("UnlinkRouteTable", {"LinkRouteTableId": k["LinkRouteTableId"]}) for _, k in links if not k["Main"]),
+        *(("DeleteRouteTable", {"RouteTableId": table}) for table in own),
+        *(
+            ("UnlinkInternetService", {"InternetServiceId": s["InternetServiceId"], "NetId": s["NetId"]})
+            for s in linked
+        ),
+        *(("DeleteInternetService", {"InternetServiceId": s["InternetServiceId"]}) for s in services),
+        *(("DeleteSubnet", {"SubnetId": subnet["SubnetId"]}) for subnet in subnets),
+        *(("DeleteNet", {"NetId": net["NetId"]}) for net in nets),
+        *(("DeleteNic", {"NicId": nic["NicId"]}) for nic in api.ask("ReadNics")["Nics"]),
+    ]
+
+
+def _images(api: Go, me: str) -> Todo:
+    images = api.ask("ReadImages", Filters={"AccountIds": [me]})["Images"]
+    snapshots = api.ask("ReadSnapshots", Filters={"AccountIds": [me]})["Snapshots"]
+    return [
+        *(("DeleteImage", {"ImageId": image["ImageId"]}) for image in images),
+        *(("DeleteSnapshot", {"SnapshotId": snapshot["SnapshotId"]}) for snapshot in snapshots),
+    ]

@@ -135,7 +135,7 @@ class TestEnvironment:
         with pytest.raises(NotServed, match="omisim does not serve lbu hosts yet"):
             requests.post("https://lbu.eu-west-2.outscale.com/", timeout=1)
         assert inside.strays == [
-            "POST https://lbu.eu-west-2.outscale.com/: omisim does not serve lbu hosts yet",
+            "lbu (POST https://lbu.eu-west-2.outscale.com/): omisim does not serve lbu hosts yet",
         ]
 
     @pytest.mark.parametrize("host", ["api.eu-west-2.outscale.com", "api.eu-west-2.oks.outscale.com"])
@@ -251,9 +251,9 @@ class TestGuard:
         result.assert_outcomes(passed=2, failed=3)
         result.stdout.fnmatch_lines(
             [
-                "E *NotServed: POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions: no cloud stands in *",
+                "E *NotServed: ReadRegions (POST https://api.eu-west-2.outscale.com/*/ReadRegions): no cloud stands *",
                 "test_fails_a_test_by_name.py::test_goes_on tried to leave this machine:",
-                "  POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions: no cloud stands in for OUTSCALE here: *",
+                "  ReadRegions (POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions): no cloud stands in for *",
                 "test_fails_a_test_by_name.py::test_in_a_thread tried to leave this machine:",
             ]
         )
@@ -271,4 +271,6 @@ class TestGuard:
         """
         result = plugged(pytester, source)
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(["  POST https://fcu.eu-west-2.outscale.com/: omisim does not serve fcu hosts yet"])
+        result.stdout.fnmatch_lines(
+            ["  fcu (POST https://fcu.eu-west-2.outscale.com/): omisim does not serve fcu hosts yet"]
+        )

@@ -121,6 +121,14 @@ class TestWhichAndHow:
         assert self.outcomes(alice, 1, Filters={"VmIds": ["i-00000002"]}) == "."
         assert self.outcomes(alice, 1, Filters={"VmIds": ["i-00000002", "i-00000001"], "Tags": ["a=b"]}) == "x"
 
+    def test_can_be_those_with_a_part_of_an_object(self, cloud: Cloud, alice: Account) -> None:
+        """`when` need not name what a request needs beside it. [THR-002]"""
+        cloud.faults.add("CreateTags", when={"Tags": [{"Key": "cursed"}]})
+        volume = alice.create_volume(subregion_name=SUBREGION, size=1).volume_id
+        alice.create_tags(resource_ids=[volume], tags=[{"key": "blessed", "value": ""}])
+        with pytest.raises(ApiError):
+            alice.create_tags(resource_ids=[volume], tags=[{"key": "cursed", "value": ""}])
+
     def test_can_be_by_chance_from_the_seed(self) -> None:
         """`probability` is about as often, and the same for the same seed. [THR-002]"""
         played = []
@@ -170,11 +178,20 @@ class TestOrdersThatCannotBe:
             ({"action": "CreateVms", "error": "insufficient-capacities"}, "did you mean insufficient-capacity"),
             ({"action": "CreateVms", "error": "in-use", "status": 503}, "in-use has the status 409"),
             ({"action": "CreateVms", "times": 0}, "from 1 up"),
-            ({"action": "CreateVms", "every": 0}, "never happen"),
+            ({"action": "CreateVms", "times": True}, "from 1 up"),
+            ({"action": "CreateVms", "every": 0}, "from 1 up"),
+            ({"action": "CreateVms", "every": 1.5}, "from 1 up"),
             ({"action": "CreateVms", "probability": 0}, "never happen"),
             ({"action": "CreateVms", "probability": 1.5}, "never happen"),
+            ({"action": "CreateVms", "probability": float("nan")}, "never happen"),
+            ({"action": "CreateVms", "probability": "often"}, "never happen"),
+            ({"action": "CreateVms", "delay": float("inf")}, "never happen"),
+            ({"action": "CreateVms", "delay": 3, "after_effect": True}, "refuses nothing"),
+            ({"action": "CreateLoadBalancer"}, "is no action that is served: load balancers"),
+            ({"action": "ReadVms", "when": {"Filters": {"VmId": ["i-1"]}}}, "Filters.VmId .* Did you mean VmIds"),
+            ({"action": "ReadVms", "when": {"Filters": {"VmIds": "i-1"}}}, "VmIds must be a list, not a string"),
             ({"action": "CreateVms", "delay": -1}, "never happen"),
-            ({"action": "CreateVms", "when": {"ImageID": "ami-1"}}, "did you mean ImageId"),
+            ({"action": "CreateVms", "when": {"ImageID": "ami-1"}}, "Did you mean ImageId"),
             ({"action": "CreateVms", "drop": True, "status": 503}, "no status"),
         ],
     )

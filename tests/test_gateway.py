@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 
+import boto3
 import httpx
 import osc_sdk_python
 import pytest
 import requests
 import urllib3
+from botocore.exceptions import HTTPClientError
 from freezegun import freeze_time
 from osc_sdk_python import Gateway
 from osc_sdk_python.outscale_gateway import ActionNotExists, ParameterNotValid
@@ -173,10 +176,35 @@ class TestIntercept:
         with cloud.intercept(), pytest.raises(requests.ConnectionError):
             requests.get("http://127.0.0.1:9/", timeout=1)
 
-    def test_refuses_outscale_hosts_that_are_not_served(self, cloud: Cloud) -> None:
-        """A request for another service never leaves for the real cloud."""
-        with cloud.intercept(), pytest.raises(NotServed, match="does not serve fcu"):
-            requests.post("https://fcu.eu-west-2.outscale.com/", timeout=1)
+    @pytest.mark.parametrize(
+        ("host", "sent", "named"),
+        [
+            ("fcu.eu-west-2", {"data": "Version=1&Action=DescribeImages"}, "fcu DescribeImages .*serve fcu"),
+            ("icu.eu-west-2", {"json": {"Action": "GetAccount"}}, "icu GetAccount .*serve icu"),
+            ("lbu.eu-west-2", {"headers": {"X-Osc-Target": "Lbu.DescribeLoadBalancers"}}, "lbu DescribeLoadBalancers "),
+            ("osu.eu-west-2", {"data": b"x"}, r"osu \(POST https://osu.eu-west-2"),
+            ("api.eu-west-2.oks", {}, r"oks \(POST .*serve oks"),
+            ("FCU.eu-west-2", {"data": b"Action=RunInstances"}, "fcu RunInstances "),
+        ],
+    )
+    def test_refuses_outscale_hosts_that_are_not_served(
+        self, cloud: Cloud, host: str, sent: dict[str, Any], named: str
+    ) -> None:
+        """A request for another service never leaves for the real cloud, and its call is named in any protocol."""
+        with cloud.intercept(), pytest.raises(NotServed, match=named):
+            requests.post(f"https://{host}.outscale.com/", timeout=1, **sent)
+
+    def test_refuses_a_botocore_client_of_another_service(self, cloud: Cloud) -> None:
+        """What is raised below botocore is wrapped by it, and the call's name is still there."""
+        key = {"aws_access_key_id": "A", "aws_secret_access_key": "B"}
+        client = boto3.client("ec2", "eu-west-2", endpoint_url="https://fcu.eu-west-2.outscale.com", **key)
+        with cloud.intercept(), pytest.raises(HTTPClientError, match="fcu DescribeImages"):
+            client.describe_images()
+
+    def test_finds_a_host_that_ends_in_a_dot(self, cloud: Cloud) -> None:
+        """A host's name may be absolute."""
+        with cloud.intercept():
+            assert requests.post("https://api.eu-west-2.outscale.com./api/v1/ReadRegions", timeout=1).ok
 
 
 def test_gateway_and_typed_calls_agree(cloud: Cloud, alice: Account) -> None:

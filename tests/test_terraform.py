@@ -124,14 +124,42 @@ class TestVm:
         assert len(me.read_vms()) == 1
 
 
+def _in_a_net(terraform: Terraform, image_id: str) -> str:
+    """Make a VM in a Net with a way out, a public IP and a security group, as an example of the provider does."""
+    ask = terraform.api.ask
+    net = ask("CreateNet", IpRange="10.0.0.0/16", Tenancy="default")["Net"]["NetId"]
+    subnet = ask("CreateSubnet", IpRange="10.0.1.0/24", NetId=net)["Subnet"]["SubnetId"]
+    service = ask("CreateInternetService")["InternetService"]["InternetServiceId"]
+    ask("LinkInternetService", InternetServiceId=service, NetId=net)
+    table = ask("CreateRouteTable", NetId=net)["RouteTable"]["RouteTableId"]
+    ask("LinkRouteTable", RouteTableId=table, SubnetId=subnet)
+    ask("CreateRoute", RouteTableId=table, DestinationIpRange="0.0.0.0/0", GatewayId=service)
+    group = ask("CreateSecurityGroup", SecurityGroupName="ssh", Description="d", NetId=net)["SecurityGroup"]
+    rule = {"FromPortRange": 22, "ToPortRange": 22, "IpProtocol": "tcp", "IpRanges": ["0.0.0.0/0"]}
+    ask("CreateSecurityGroupRule", Flow="Inbound", SecurityGroupId=group["SecurityGroupId"], Rules=[rule])
+    vm = terraform.vm(ImageId=image_id, SubnetId=subnet, SecurityGroupIds=[group["SecurityGroupId"]])
+    ask("LinkPublicIp", PublicIpId=ask("CreatePublicIp")["PublicIp"]["PublicIpId"], VmId=vm["VmId"])
+    return str(vm["VmId"])
+
+
+def test_vm_in_a_net_is_reached_by_its_public_ip(slow: Cloud, terraform: Terraform) -> None:
+    """outscale_net, outscale_subnet and what else a VM with a way out needs."""
+    vm = terraform.read_vm(_in_a_net(terraform, slow.images.official("ubuntu").image_id))
+    assert vm["PrivateIp"].startswith("10.0.1.")
+    assert vm["PublicIp"]
+    assert [group["SecurityGroupName"] for group in vm["SecurityGroups"]] == ["ssh"]
+
+
 def test_frieza_leaves_nothing(slow: Cloud, me: Account, api: Go, terraform: Terraform, vm_id: str) -> None:
     """It lists and deletes, again and again, until an account is empty; what is others' stays."""
     theirs = slow.account("bob").create_volume(subregion_name="eu-west-2a", size=1)
     terraform.image(ImageName="golden", VmId=vm_id, NoReboot=True)
     terraform.link(terraform.volume(SubregionName="eu-west-2a", Size=1)["VolumeId"], vm_id, "/dev/xvdb")
     me.create_keypair(keypair_name="k")
+    _in_a_net(terraform, slow.images.official("ubuntu").image_id)
     frieza(api)
     slow.settle()
     assert (me.read_volumes(), me.read_snapshots(), me.read_keypairs()) == ((), (), ())
     assert me.read_images(filters={"account_ids": [me.account_id]}) == ()
+    assert (me.read_nets(), me.read_nics(), me.read_public_ips(), me.read_internet_services()) == ((), (), (), ())
     assert [volume.volume_id for volume in slow.account("bob").read_volumes()] == [theirs.volume_id]

@@ -26,9 +26,9 @@ __all__ = ["NotServed", "ask", "guarded", "headers_of", "intercepted", "refuse_l
 
 SERVED = ("api", "oos")
 _OUTSCALE = re.compile(r"(?:.+\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.outscale\.com", re.IGNORECASE)
-_OTHER = re.compile(
-    r".+\..+\.outscale\.com", re.IGNORECASE
-)  # api.eu-west-2.oks.outscale.com, but not docs.outscale.com
+# api.eu-west-2.oks.outscale.com, but not docs.outscale.com
+_OTHER = re.compile(r".+\..+\.outscale\.com", re.IGNORECASE)
+_ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # a form's, or that of a JSON object
 _LOCK = Lock()
 _mend: list[Callable[[], None]] = []  # what takes the patches off
 
@@ -112,8 +112,20 @@ def reply(
         return None
     layer = next(reversed(_STACK))
     if layer.cloud is None or service not in SERVED:
-        raise layer.stray(f"{method} https://{host}{target}", f"omisim does not serve {service} hosts yet")
+        call = f"{_named(service, target, headers_of(headers), body)} ({method} https://{host}{target})"
+        raise layer.stray(call, f"omisim does not serve {service} hosts yet")
     return ask(layer.cloud, service, method, netloc, target, headers_of(headers), body)
+
+
+def _named(service: str, target: str, headers: Mapping[str, str], body: Any) -> str:
+    """Return the name of a call, by whatever protocol: the action where the request tells it, else the service."""
+    if service == "api":
+        return target.partition("?")[0].rstrip("/").rpartition("/")[2] or service
+    for header in ("x-amz-target", "x-osc-target"):
+        if header in headers:
+            return f"{service} {headers[header].rpartition('.')[2]}"
+    found = _ACTION.search(body.encode() if isinstance(body, str) else body) if isinstance(body, str | bytes) else None
+    return f"{service} {found[1].decode()}" if found else service
 
 
 def refuse_lookup(host: str) -> None:
@@ -125,10 +137,11 @@ def refuse_lookup(host: str) -> None:
 
 def _service(host: str) -> str | None:
     """Return which service of OUTSCALE a host is, or None for any other host."""
+    host = host.rstrip(".")
     found = _OUTSCALE.fullmatch(host)
     if found is not None:
         return found["service"].lower()
-    return host.partition(".")[0].lower() if _OTHER.fullmatch(host) else None
+    return host.split(".")[-3].lower() if _OTHER.fullmatch(host) else None
 
 
 def ask(
