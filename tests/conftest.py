@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import surface
 from doors import DOORS, Door
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, currently_in_test_context, settings
 from official import faults, schema
 
 from omisim import Account, Cloud
 from omisim.dispatch import Answer
 from omisim.model import Image, Vm
+from omisim.plain import api_names
 
 settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
@@ -24,25 +26,66 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.en
 SUBREGION = "eu-west-2a"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _recorder() -> Iterator[None]:
-    """Hold every answer that any test is given against the official description."""
-    perform = Cloud._perform
-    seen: set[tuple[str, str]] = set()
+SEEN = pytest.StashKey[set[str]]()  # what the calls of this process have shown of the official description
+UNSEEN = pytest.StashKey[list[str]]()
 
-    def recorded(cloud: Cloud, name: str, *args: Any, **kwargs: Any) -> Answer:
-        answer = perform(cloud, name, *args, **kwargs)
+
+@pytest.fixture(scope="session", autouse=True)
+def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Hold every answer that any test is given against the official description, and note what was shown of it."""
+    perform = Cloud._perform
+    checked: set[tuple[str, str]] = set()
+    seen = pytestconfig.stash.setdefault(SEEN, set())
+
+    def recorded(cloud: Cloud, name: str, account: Any, region: str, given: Any, *, wire: bool, **more: Any) -> Answer:
+        answer = perform(cloud, name, account, region, given, wire=wire, **more)
         body = answer.body()
         body.pop("ResponseContext")
-        text = json.dumps(body)
-        if (name, text) not in seen:
-            seen.add((name, text))
+        request = given if wire else api_names(given)
+        text = json.dumps([request, body], default=str)
+        if (name, text) not in checked:
+            checked.add((name, text))
             assert faults(body, schema(f"{name}Response"), name) == []
+            if name in surface.core() and not currently_in_test_context():  # what chance draws may not come again
+                seen.update(surface.sent(name, request), surface.answered(name, body))
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Cloud, "_perform", recorded)
         yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Gather what a worker has seen."""
+    node.config.stash.setdefault(SEEN, set()).update(getattr(node, "workeroutput", {}).get("seen", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Judge, after a whole run that has passed, what the suite has shown of the official description."""
+    config = session.config
+    seen = config.stash.get(SEEN, set())
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["seen"] = sorted(seen)
+    elif exitstatus == pytest.ExitCode.OK and _is_whole(config):
+        config.stash[UNSEEN] = surface.judged(seen)
+        if config.stash[UNSEEN]:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    partly = ("keyword", "markexpr", "deselect", "lf", "collectonly", "stepwise")
+    of_all = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return of_all and not any(getattr(config.option, name, None) for name in partly)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what no test shows."""
+    unseen = config.stash.get(UNSEEN, [])
+    if unseen:
+        terminalreporter.section("the official description is not shown as a whole", red=True)
+        for line in unseen:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(name="cloud")

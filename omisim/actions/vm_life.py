@@ -14,7 +14,7 @@ from omisim.actions.registry import action
 from omisim.actions.security_groups import groups_of
 from omisim.actions.vm_attributes import check_attributes, check_keypair, check_secure_boot, shutdown, typed
 from omisim.actions.vm_diagnostics import after_first_boot
-from omisim.actions.vm_types import find_vm_shape, vm_shape
+from omisim.actions.vm_types import find_vm_shape, unflagged, vm_shape
 from omisim.actions.vms import view
 from omisim.filters import FiltersVm, FiltersVmsState, matching
 from omisim.ids import Id
@@ -194,14 +194,14 @@ def update_vm(
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if shape is not None and (vm_type is not None or performance is not None):
-        changes |= _retyped(vm_type or vm.vm_type, performance or vm.performance)
+        changes |= _retyped(vm_type or unflagged(vm.vm_type), performance or vm.performance)
     changes["shutdown_behavior_configuration"] = ShutdownBehaviorConfiguration(guest_action=guest, host_action=host)
     changes["vm_initiated_shutdown_behavior"] = legacy
     return view(call.state, call.put(replace(vm, **changes)))
 
 
 def _retyped(vm_type: str, performance: str) -> dict[str, Any]:
-    """Return the type and the performance after a change of one of them; a flag in the type wins (VMT-004)."""
+    """Return the type and the performance after a change of one; a flag in the type that was given wins (VMT-004)."""
     shape = vm_shape(vm_type)
     return {
         "vm_type": typed(shape, performance),

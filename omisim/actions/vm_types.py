@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from omisim.catalog import catalog
 
-__all__ = ["PERFORMANCES", "VmShape", "find_vm_shape", "vm_shape"]
+__all__ = ["PERFORMANCES", "VmShape", "find_vm_shape", "unflagged", "vm_shape"]
 
 PERFORMANCES = ("highest", "high", "medium")  # flags p1, p2, p3
 MOST_CORES, MOST_MEMORY = 78, 1039  # a choice, not a source (VMT-008)
@@ -43,6 +43,12 @@ def find_vm_shape(name: str) -> VmShape | None:
     generation, flag_number = catalog().aws_families[name.partition(".")[0]]
     performance = PERFORMANCES[flag_number - 1]
     return VmShape(name, known.vcore_count, known.memory_size, generation, performance, flagged=True)
+
+
+def unflagged(name: str) -> str:
+    """Return a TINA type without its flag, which says no more than the performance; an AWS name as it is."""
+    tina = _TINA.fullmatch(name)
+    return name[:-2] if tina and tina[4] else name
 
 
 def vm_shape(name: str) -> VmShape:
