@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from networks import add_networks
 
 from omisim import Cloud
 from omisim.model import ENTITIES, ClientToken, Content, Due, ExportState, PermissionsOnResource
@@ -40,6 +41,8 @@ class World:
         ).task_id
         image_export = {"disk_image_format": "raw", "osu_bucket": "exports"}
         self.image_export = self.alice.create_image_export_task(image_id=self.image, osu_export=image_export).task_id
+        self.net: dict[str, str] = {}
+        add_networks(self.alice, self.cloud.images.official("ubuntu").image_id, self.net)
         self.mark = self.cloud.mark()
 
     @property
@@ -110,14 +113,25 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "a_finished_export_names_its_manifest": lambda w: w.change(
         "image_export", w.image_export, state=ExportState.COMPLETED
     ),
+    "a_group_in_a_rule_is_there": lambda w: w.put("security_group", w.net["named"], None),
+    "a_group_in_use_is_there": lambda w: w.put("security_group", w.net["group"], None),
     "a_link_has_both_its_ends": lambda w: w.put("vm", w.vm, None),
     "a_mapping_holds_its_snapshot": lambda w: w.change("snapshot", w.disk, volume_size=500),
+    "a_name_of_a_group_is_one": lambda w: w.new("security_group", w.net["group"], "sg-00000001"),
     "a_name_of_an_omi_is_one": lambda w: w.change("image", w.image, image_name="x"),
+    "a_net_has_what_it_began_with": lambda w: w.put("route_table", w.net["main"], None),
+    "a_nic_has_addresses_of_its_own": lambda w: w.new("nic", w.net["nic"], "eni-00000001"),
+    "a_nic_in_use_has_a_living_vm": lambda w: w.put("vm", w.net["net_vm"], None),
+    "a_public_ip_is_linked_to_one_thing": lambda w: w.new("public_ip", w.net["nic_ip"], "eipalloc-00000001"),
     "a_share_is_listed_once": lambda w: w.change("image", w.image, permissions_to_launch=SHARED_TWICE),
     "a_snapshot_has_the_size_of_a_disk": lambda w: w.change("snapshot", w.snapshot, volume_size=0),
+    "a_subnet_uses_one_route_table": lambda w: w.put("subnet", w.net["routed"], None),
     "a_terminated_vm_has_let_go": lambda w: w.change("vm", w.vm, state=type(w.get("vm", w.vm).state)("terminated")),
     "a_vm_boots_from_its_omi": lambda w: w.new("vm", w.vm, "i-00000001"),
     "a_vm_has_an_address_as_long_as_it_runs": lambda w: w.change("vm", w.vm, public_ip=None),
+    "a_vm_in_a_net_has_a_primary_nic": lambda w: w.change(
+        "nic", w.net["secondary"], link_nic=replace(w.get("nic", w.net["secondary"]).link_nic, device_number=0)
+    ),
     "a_vm_is_of_a_known_kind": lambda w: w.change("vm", w.vm, os_family="windows"),
     "a_vm_that_is_up_has_its_root": lambda w: w.put("volume_link", w.root, None),
     "a_volume_holds_its_snapshot": lambda w: w.change("volume", w.root, size=1),
@@ -150,6 +164,7 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "states_move_along_their_table": lambda w: w.change(
         "vm", w.vm, state=type(w.get("vm", w.vm).state)("pending"), started=False
     ),
+    "subnets_part_their_net": lambda w: w.new("subnet", w.net["subnet"], "subnet-00000001"),
     "the_journal_tells_what_happened": lambda w: _forget(w, "journal"),
     "undoing_everything_leads_back": lambda w: w.cloud._state._own("token").put("x", ClientToken("", ()), 0),
     "what_is_due_is_queued": _unqueued,

@@ -22,10 +22,10 @@ from typing import Any
 from omisim.cloud import Cloud
 from omisim.engine import Mark, first_state
 from omisim.state import Change, State
-from omisim.testing.laws import books, disks, history, images, sight
+from omisim.testing.laws import books, disks, history, images, networks, sight
 from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_changes, of_rows, of_wholes
 
-__all__ = ["LAWS", "Broken", "Law", "books", "broken", "check", "disks", "history", "images", "sight"]
+__all__ = ["LAWS", "Broken", "Law", "books", "broken", "check", "disks", "history", "images", "networks", "sight"]
 
 
 def check(cloud: Cloud, since: Mark | None = None) -> None:
@@ -100,6 +100,7 @@ def _touched(state: State, changes: list[Change]) -> Iterator[tuple[str, str]]:
             yield "vm", row.vm_id
         elif kind == "vm":
             yield from (("volume_link", link.volume_id) for link in state.found("volume_link", "vm", row_id))
+        yield from networks.touched(state, change)
         if kind in _COUNTED:
             yield "account", row.account_id
 

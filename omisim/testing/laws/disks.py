@@ -93,21 +93,25 @@ def a_volume_knows_its_update(cloud: Look, row: Volume | VolumeUpdateTask) -> st
 
 @law("FLD-005", "vm")
 def a_terminated_vm_has_let_go(cloud: Look, vm: Vm) -> str | None:
-    """A terminated VM has no volumes and no addresses."""
+    """A terminated VM has no volumes, no addresses, no NICs and no groups."""
     if vm.state is VmState.TERMINATED:
         links = cloud._state.found("volume_link", "vm", vm.vm_id)
-        if links or vm.private_ip or vm.public_ip:
-            held = [link.volume_id for link in links] or [vm.private_ip, vm.public_ip]
+        nics = cloud._state.found("nic", "vm", vm.vm_id)
+        if links or nics or vm.private_ip or vm.public_ip or vm.security_groups or vm.net_id:
+            held = [link.volume_id for link in links] or [vm.private_ip, vm.public_ip, vm.net_id, vm.security_groups]
             return f"{vm.vm_id} is terminated and holds {', '.join(map(str, held))}"
     return None
 
 
 @law("VM-030", "vm")
-def a_vm_has_an_address_as_long_as_it_runs(_cloud: Look, vm: Vm) -> str | None:
-    """A running VM has a public and a private address, a stopped one has none."""
+def a_vm_has_an_address_as_long_as_it_runs(cloud: Look, vm: Vm) -> str | None:
+    """Outside Nets a running VM has both addresses, a stopped one at most a public IP that is linked."""
+    if vm.net_id is not None:
+        return None
     if vm.state is VmState.RUNNING and not (vm.public_ip and vm.private_ip):
         return f"{vm.vm_id} runs without an address"
-    if vm.state is VmState.STOPPED and (vm.public_ip or vm.private_ip):
+    linked = [ip.public_ip for ip in cloud._state.found("public_ip", "holder", vm.vm_id)]
+    if vm.state is VmState.STOPPED and (vm.private_ip or vm.public_ip not in (None, *linked)):
         return f"{vm.vm_id} is stopped at {vm.public_ip or vm.private_ip}"
     return None
 

@@ -15,11 +15,15 @@ from omisim.testing.laws.table import Step, on_change
 __all__ = ["FIRST", "FIXED", "WRITES"]
 
 WITH_STATES = tuple(LIFECYCLES)
-OWNED = ("image", "image_export", "snapshot", "snapshot_export", "vm", "volume", "volume_update", "keypair")
+OWNED = (
+    "image", "image_export", "internet_service", "keypair", "net", "nic", "public_ip", "route_table", "security_group",
+    "snapshot", "snapshot_export", "subnet", "vm", "volume", "volume_update",
+)  # fmt: skip
 
 # kind → the states in which something of it begins
 FIRST: Mapping[str, tuple[str, ...]] = {
     "access_key": ("ACTIVE",),
+    "group_hold": ("releasing",),
     "image": ("pending", "available"),
     "image_export": ("pending/queued",),
     "snapshot": ("in-queue", "completed"),
@@ -34,8 +38,14 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "image": ("account_id", "architecture", "block_device_mappings", "boot_modes", "creation_date", "image_name"),
     "image_export": ("account_id", "image_id", "source"),
     "keypair": ("account_id", "keypair_name", "keypair_fingerprint"),
+    "net": ("account_id", "ip_range", "tenancy"),
+    "nic": ("account_id", "mac_address", "net_id", "subnet_id", "subregion_name"),
+    "public_ip": ("account_id", "public_ip"),
+    "route_table": ("account_id", "net_id"),
+    "security_group": ("account_id", "description", "net_id", "security_group_name"),
     "snapshot": ("account_id", "creation_date", "volume_id", "volume_size"),
     "snapshot_export": ("account_id", "snapshot_id"),
+    "subnet": ("account_id", "ip_range", "net_id", "subregion_name"),
     "vm": ("account_id", "creation_date", "image_id", "launch_number", "placement", "product_codes", "reservation_id"),
     "volume": ("account_id", "creation_date", "snapshot_id", "subregion_name"),
     "volume_link": ("device_name", "vm_id", "volume_id"),
@@ -48,7 +58,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "CreateImageExportTask": frozenset({"image_export", "origin"}),
     "CreateSnapshot": frozenset({"snapshot", "content", "origin", "token"}),
     "CreateSnapshotExportTask": frozenset({"snapshot_export", "origin"}),
-    "CreateVms": frozenset({"vm", "volume", "volume_link", "content", "origin", "token"}),
+    "CreateVms": frozenset({"nic", "vm", "volume", "volume_link", "content", "origin", "token"}),
     "CreateVolume": frozenset({"volume", "content", "origin", "token"}),
     "DeleteExportTask": frozenset({"image_export", "snapshot_export"}),
     "DeleteImage": frozenset({"image"}),
@@ -61,7 +71,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "UnlinkVolume": frozenset({"volume_link"}),
     "UpdateImage": frozenset({"image"}),
     "UpdateSnapshot": frozenset({"snapshot"}),
-    "UpdateVm": frozenset({"vm", "volume_link"}),
+    "UpdateVm": frozenset({"nic", "vm", "volume_link"}),
     "UpdateVolume": frozenset({"volume", "volume_update"}),
 }
 
