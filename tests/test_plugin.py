@@ -12,6 +12,9 @@ from plugged import apart, plugged
 
 pytest_plugins = ["pytester"]
 README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+EXAMPLES = [block for block in BLOCKS if "def test_" not in block]
+TEST_FILES = [block for block in BLOCKS if "def test_" in block]
 
 
 class TestFixtures:
@@ -463,10 +466,22 @@ class TestCompany:
 
 
 class TestReadme:
-    def test_the_test_file_passes_as_it_stands(self, pytester: pytest.Pytester) -> None:
-        """The test in the README can be copied."""
-        examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-        plugged(pytester, next(example for example in examples if "def test_" in example)).assert_outcomes(passed=1)
+    @pytest.mark.parametrize("example", TEST_FILES, ids=lambda block: str(block.splitlines()[-1][:30]))
+    def test_the_test_files_pass_as_they_stand(self, pytester: pytest.Pytester, example: str) -> None:
+        """A test file in the README can be copied."""
+        assert plugged(pytester, example).parseoutcomes().keys() == {"passed"}
+
+    def test_the_options_are_taken_as_they_stand(self, pytester: pytest.Pytester) -> None:
+        """The ini options in the README can be copied, and do what they say."""
+        pytester.makeini(re.findall(r"```ini\n(.*?)```", README.read_text(), re.DOTALL)[0])
+        source = """
+            def test_it(omi_cloud, omi_account):
+                assert (omi_cloud.now.year, omi_cloud.accounts) == (2030, ("carol", "dave"))
+                assert (omi_account.region, omi_cloud.account("dave").region) == ("us-east-2", "eu-west-2")
+                settings = omi_cloud._settings
+                assert (settings.timing, settings.seed, settings.switches) == ("clock", "7", {"default_page_size": 100})
+        """
+        plugged(pytester, source).assert_outcomes(passed=1)
 
     def test_the_script_runs_as_it_stands(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The script in the README can be copied, and prints what its comments say."""
@@ -477,10 +492,6 @@ class TestReadme:
         assert printed[:2] == ["pending", "available"]
         assert printed[2].startswith("409 9015 ResourceConflict (OMI-022): ")
         assert re.fullmatch(r"2026-01-01T00:\S+Z image ami-\w+ pending → available \(due\)", printed[-1])
-
-
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-EXAMPLES = [block for block in BLOCKS if "def test_" not in block]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda block: str(block.splitlines()[-1][:30]))
