@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from threading import Thread
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from random_calls import draw_call
 
 from omisim import Account, ApiError, Cloud
 from omisim.lifecycle import LIFECYCLES
 from omisim.testing.coverage import GROUPS, Coverage, everything, needs, recording
+from omisim.testing.exploration import explored, reach
 from omisim.testing.words import DEEDS, NOUNS, report, sentences
 
 pytest_plugins = ["pytester"]
@@ -175,6 +178,46 @@ class TestWords:
     def test_can_say_all(self) -> None:
         """Without a limit each missing thing is there, called or not."""
         assert len(report(Coverage(), most=None).splitlines()) > len(list(sentences(everything())))
+
+
+class Volumes(RuleBasedStateMachine):
+    """Makes a volume and deletes it, at once or later."""
+
+    @initialize()
+    def begin(self) -> None:
+        """Make a cloud."""
+        self.cloud = Cloud(timing="clock")
+        self.volume_id = volume(self.cloud.account("alice"))
+
+    @rule()
+    def delete(self) -> None:
+        """Delete the volume, whatever its state."""
+        with suppress(ApiError):
+            self.cloud.account("alice").delete_volume(volume_id=self.volume_id)
+
+    @rule()
+    def wait(self) -> None:
+        """Let time pass."""
+        self.cloud.settle()
+
+
+class TestExploration:
+    def test_tells_what_a_machine_reached(self) -> None:
+        """What the histories of a machine exercised, and what they left out of what its actions can reach."""
+        quick = settings(max_examples=20, stateful_step_count=6, derandomize=True, database=None)
+        seen = explored(Volumes, quick)
+        assert {f"volume/DeleteVolume/{state}" for state in ("creating", "available", "deleting")} <= seen.cells
+        left_out = reach({"DeleteVolume"}).without(seen)
+        assert left_out.cells == {"volume/DeleteVolume/in-use", "volume/DeleteVolume/error"}
+        assert "no history sees an in-use volume become available (unlink)" in list(sentences(left_out, "no history"))
+
+    def test_asks_for_nothing_that_calls_cannot_reach(self) -> None:
+        """What needs HTTP, a switch or a capacity is not in reach, nor what is another action's."""
+        core = reach({"CreateVms", "UpdateImage"})
+        assert core.actions == {"CreateVms", "UpdateImage"}
+        assert {"QTA-001", "VM-005", "LIC-014", "AUTH-006"} & core.rules <= {"QTA-001"}
+        assert "image/CreateVms/failed" in core.cells
+        assert not [cell for cell in core.cells if "CreateVolume" in cell]
 
 
 PLAIN = """

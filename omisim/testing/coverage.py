@@ -89,9 +89,12 @@ class Coverage:
     @property
     def missing(self) -> Coverage:
         """What was not exercised. Its `refused` are the actions that were called and never succeeded."""
-        whole = everything()
-        missing = Coverage(**{name: getattr(whole, name) - getattr(self, name) for name in GROUPS})
-        missing.refused = missing.actions & self.refused
+        return everything().without(self)
+
+    def without(self, seen: Coverage) -> Coverage:
+        """Return what of this was not seen. Its `refused` are the actions that were called and never succeeded."""
+        missing = Coverage(**{name: getattr(self, name) - getattr(seen, name) for name in GROUPS})
+        missing.refused = missing.actions & seen.refused
         return missing
 
     def to_json(self) -> dict[str, Any]:
