@@ -124,6 +124,15 @@ class TestVms:
         assert (vm.private_ip, vm.private_dns_name) == ("10.0.1.4", "ip-10-0-1-4.eu-west-2.compute.internal")
         assert nic.security_groups == vm.security_groups
 
+    def test_are_launched_the_same_with_empty_lists(self, alice: Account, subnet: Subnet) -> None:
+        """An empty list says nothing: it excludes nothing, and asks for the default group. [VM-010, VM-009]"""
+        empty: dict[str, list[str]] = {"Nics": [], "PrivateIps": [], "SecurityGroupIds": [], "SecurityGroups": []}
+        image_id = alice.read_images()[0].image_id
+        for where in ({"SubnetId": subnet.subnet_id}, {}):
+            vms = alice.call("CreateVms", ImageId=image_id, MaxVmsCount=2, **where, **empty)["Vms"]
+            assert [vm["SecurityGroups"][0]["SecurityGroupName"] for vm in vms] == ["default", "default"]
+            assert all(("NetId" in vm) == bool(where) for vm in vms)
+
     def test_outside_nets_show_nothing_of_them(self, alice: Account, vm: Vm) -> None:
         """NetId, SubnetId and Nics are not answered for a VM of the public Cloud. [FLD-004]"""
         answered = alice.call("ReadVms")["Vms"][0]

@@ -64,9 +64,9 @@ class Networks:
 def nics_alone(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse what Nics excludes (VM-010), and one address for several VMs (VM-013/several)."""
     names = ("subnet_id", "security_group_ids", "security_groups", "private_ips")
-    excluded = [api_name(name) for name in names if "nics" in given and name in given]
+    excluded = [api_name(name) for name in names if given.get("nics") and given.get(name)]
     call.check(not excluded, "VM-010", parameters=excluded)
-    one = "private_ips" in given or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
+    one = given.get("private_ips") or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
     most = given.get("max_vms_count", 1)
     call.check(not one or most <= 1, "VM-013/several", max_vms_count=most)
 
