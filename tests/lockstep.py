@@ -14,7 +14,7 @@ from omisim.testing.reference.call import status
 
 __all__ = ["Lockstep"]
 
-ID = re.compile(r"\b(?:ami|snap-export|image-export|vol-update|snap|vol|i|r)-[0-9a-f]{8}\b")
+ID = re.compile(r"(?:ami|snap-export|image-export|vol-update|snap|vol|i|r)-[0-9a-f]{8}\b")
 READS = (
     "ReadImages",
     "ReadSnapshots",
@@ -61,7 +61,7 @@ class Lockstep:
         self.reference.bucket("alice", "exports")
 
     def begin(self) -> None:
-        """Give each account a VM, a volume linked to it, an OMI and a snapshot."""
+        """Give each account a VM, a volume linked to it, an OMI and a snapshot; the first has exported these."""
         for account in self.accounts:
             image = self.cloud.images.official("ubuntu", account.region).image_id
             vm = self.made(account, "CreateVms", ImageId=image)["Vms"][0]["VmId"]
@@ -71,7 +71,18 @@ class Lockstep:
             self.settle()
             self.made(account, "LinkVolume", DeviceName="/dev/sdb", VmId=vm, VolumeId=volume)
             self.made(account, "CreateImage", VmId=vm, ImageName="golden", NoReboot=True)
-            self.made(account, "CreateSnapshot", VolumeId=volume)
+            snapshot = self.made(account, "CreateSnapshot", VolumeId=volume)["Snapshot"]["SnapshotId"]
+            if account is self.accounts[0]:
+                self._export(account, snapshot)
+
+    def _export(self, account: Account, snapshot: str) -> None:
+        """Fill the bucket, so that there is something to import."""
+        self.settle()
+        target = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
+        image = account.read_images(filters={"account_ids": [account.account_id]})[0].image_id
+        self.made(account, "CreateImageExportTask", ImageId=image, OsuExport=target)
+        self.made(account, "CreateSnapshotExportTask", SnapshotId=snapshot, OsuExport=target)
+        self.settle()
 
     def made(self, account: Account, action: str, **parameters: Any) -> dict[str, Any]:
         """Make a call that both let pass, and return the cloud's answer."""

@@ -19,10 +19,38 @@ CODES = (["0001"], ["0001", "0006"], ["0002"], ["0042"])
 def draw_rich(draw: Draw, cloud: Cloud, accounts: list[Account]) -> tuple[Account, str, Parameters]:
     """Draw an account, an action and its parameters, now and then with a mistake of form."""
     account = draw(st.sampled_from(accounts))
-    action = draw(st.sampled_from(sorted(RICH)))
-    known = _Known(draw, cloud, account, accounts)
-    parameters = RICH[action](known)
-    return account, action, _spoiled(known, parameters) if draw(st.integers(0, 9)) == 0 else parameters
+    known = _Fitting(draw, cloud, account, accounts)
+    which = draw(st.integers(0, 9))
+    table = LIKELY if which < 5 else ACTIONS if which < 6 else RICH
+    action = draw(st.sampled_from(sorted(table)))
+    parameters = table[action](known)
+    return account, action, _spoiled(known, parameters) if which == 9 else parameters
+
+
+class _Fitting(_Known):
+    """Knows the states, too."""
+
+    def fit(self, kind: str, *states: str) -> str:
+        """Return the id of something of the caller's in one of these states, or an id that may not do."""
+        rows = [row for row in self.cloud._state.rows(kind).values() if row.account_id == self.caller.account_id]
+        ids = [row.id for row in rows if not states or row.state in states]
+        return str(self.one(*ids[-4:])) if ids else self.id(kind, PREFIXES[kind])
+
+    def shared(self) -> str:
+        """Return the id of an OMI of a user's that the caller sees."""
+        filters = {"Filters": {"AccountIds": sorted(self.users)}}
+        images = self.caller.call("ReadImages", **filters)["Images"]
+        return str(self.one(*(image["ImageId"] for image in images[-4:]), self.official()))
+
+
+PREFIXES = {
+    "image": "ami",
+    "image_export": "image-export",
+    "snapshot": "snap",
+    "snapshot_export": "snap-export",
+    "vm": "i",
+    "volume": "vol",
+}
 
 
 def _spoiled(known: _Known, parameters: Parameters) -> Parameters:
@@ -166,6 +194,84 @@ TAGGED = {
     "TagValues": lambda known: [known.one("drawn", "")],
     "Tags": lambda known: [known.one("team=drawn", "env=")],
 }
+# Calls that mostly succeed, so that there is something to disagree about.
+LIKELY: dict[str, Any] = {
+    "CreateImage": lambda known: {
+        "ImageName": known.one(*NAMES[:-1]),
+        **known.one(
+            {"VmId": known.fit("vm", "running", "stopped"), "NoReboot": known.one(True, False)},
+            {"SourceImageId": known.shared(), "SourceRegionName": known.caller.region},
+            {
+                "RootDeviceName": "/dev/sda1",
+                "BlockDeviceMappings": [
+                    {"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": known.fit("snapshot", "completed")}}
+                ],
+            },
+            {"FileLocation": known.url("manifest.json")},
+        ),
+    },
+    "CreateImageExportTask": lambda known: {
+        "ImageId": known.fit("image", "available"),
+        "OsuExport": {"DiskImageFormat": "qcow2", "OsuBucket": "exports"} | known.one({}, {"OsuPrefix": "p"}),
+    },
+    "CreateSnapshot": lambda known: known.one(
+        {"VolumeId": known.fit("volume", "available", "in-use")},
+        {"SourceSnapshotId": known.fit("snapshot", "completed"), "SourceRegionName": known.caller.region},
+        {"FileLocation": known.url(".gz"), "SnapshotSize": known.one(10 * 2**30, 5 * 2**30 + 1)},
+    ),
+    "CreateSnapshotExportTask": lambda known: {
+        "SnapshotId": known.fit("snapshot", "completed"),
+        "OsuExport": {"DiskImageFormat": "raw", "OsuBucket": "exports"} | known.one({}, {"OsuPrefix": "p"}),
+    },
+    "CreateVms": lambda known: {"ImageId": known.shared(), "MaxVmsCount": known.one(1, 2)},
+    "CreateVolume": lambda known: {
+        "SubregionName": f"{known.caller.region}a",
+        **known.one({"Size": 10, "VolumeType": "io1", "Iops": 500}, {"SnapshotId": known.fit("snapshot", "completed")}),
+    },
+    "DeleteExportTask": lambda known: {
+        "ExportTaskId": known.one(
+            known.fit("image_export", "pending/queued", "pending"),
+            known.fit("snapshot_export", "pending", "initializing", "uploading"),
+        )
+    },
+    "DeleteImage": lambda known: {"ImageId": known.fit("image")},
+    "DeleteSnapshot": lambda known: {"SnapshotId": known.fit("snapshot", "completed", "error")},
+    "DeleteVms": lambda known: {"VmIds": [known.fit("vm")]},
+    "DeleteVolume": lambda known: {"VolumeId": known.fit("volume", "available", "error")},
+    "LinkVolume": lambda known: {
+        "DeviceName": f"/dev/sd{known.one(*'bcdefg')}",
+        "VmId": known.fit("vm", "running", "stopped"),
+        "VolumeId": known.fit("volume", "available"),
+    },
+    "StartVms": lambda known: {"VmIds": [known.fit("vm", "stopped")]},
+    "StopVms": lambda known: {"VmIds": [known.fit("vm", "running")]},
+    "UnlinkVolume": lambda known: {"VolumeId": known.fit("volume", "in-use")},
+    "UpdateImage": lambda known: {
+        "ImageId": known.fit("image"),
+        "PermissionsToLaunch": {known.one("Additions", "Removals"): _granted(known)},
+    },
+    "UpdateSnapshot": lambda known: {
+        "SnapshotId": known.fit("snapshot"),
+        "PermissionsToCreateVolume": {known.one("Additions", "Removals"): _granted(known)},
+    },
+    "UpdateVm": lambda known: {
+        "VmId": known.fit("vm", "stopped"),
+        **known.one({"VmType": "tinav6.c1r2"}, {"Performance": "medium"}, {"UserData": "aGVsbG8="}),
+    },
+    "UpdateVolume": lambda known: {
+        "VolumeId": known.fit("volume", "in-use", "available"),
+        **known.one(
+            {"Size": 40}, {"VolumeType": "gp2"}, {"VolumeType": "io1", "Iops": 400}, {"VolumeType": "standard"}
+        ),
+    },
+}
+
+
+def _granted(known: _Fitting) -> Parameters:
+    granted: Parameters = known.one({"AccountIds": [known.account_id()]}, {"GlobalPermission": True})
+    return granted
+
+
 RICH = ACTIONS | {
     "CreateImage": _create_image,
     "CreateVms": _create_vms,

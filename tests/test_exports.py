@@ -247,7 +247,7 @@ class TestOmiExport:
         assert cloud.warnings == ()
 
     def test_does_not_hold_its_omi(self) -> None:
-        """The OMI can be deleted meanwhile, its snapshots cannot, and the export goes on. [EXP-017]"""
+        """The OMI can be deleted meanwhile, its snapshots cannot, and what has begun goes on. [EXP-017, OMI-126]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         bucket(alice)
@@ -255,13 +255,23 @@ class TestOmiExport:
         image = alice.create_image(source_image_id=source, source_region_name=alice.region)
         snapshot_id = image.block_device_mappings[0].bsu.snapshot_id  # type: ignore[union-attr]
         task = alice.call(IMAGE, ImageId=image.image_id, OsuExport=TARGET)["ImageExportTask"]
+        cloud.complete(task["TaskId"])
         alice.delete_image(image_id=image.image_id)
         error = refused(alice, "DeleteSnapshot", SnapshotId=snapshot_id)
         assert (error.code, error.rule) == ("9029", "EXP-017")
         cloud.complete(task["TaskId"])
-        cloud.complete(task["TaskId"])
         assert alice.read_image_export_tasks()[0].state == "completed"
         assert alice.can("DeleteSnapshot", SnapshotId=snapshot_id)
+
+    def test_that_has_not_begun_fails_with_its_omi(self) -> None:
+        """An export in the queue fails when its OMI is deleted, and says why. [OMI-126]"""
+        alice = Cloud(timing="manual").account("alice")
+        source = official(alice, "Ubuntu*").image_id
+        image_id = alice.create_image(source_image_id=source, source_region_name=alice.region).image_id
+        alice.call(IMAGE, ImageId=image_id, OsuExport=TARGET)
+        alice.delete_image(image_id=image_id)
+        task = alice.read_image_export_tasks()[0]
+        assert (task.state, task.comment) == ("failed", f"The OMI {image_id} was deleted.")
 
 
 class TestFailure:

@@ -30,7 +30,7 @@ MOVING |= {"PrivateIp", "PrivateDnsName", "PublicIp", "PublicDnsName"}  # addres
 
 # what a deletion leaves alone: a deleted OMI harms no VM and no copy, a deleted snapshot no volume
 UNHARMED = {
-    "DeleteImage": ("vm", "volume", "volume_link", "snapshot", "image_export"),
+    "DeleteImage": ("vm", "volume", "volume_link", "snapshot", "snapshot_export"),
     "DeleteSnapshot": ("vm", "volume", "volume_link", "image"),
     "DeleteExportTask": ("image", "snapshot", "object"),
 }

@@ -12,7 +12,7 @@ from omisim.actions.registry import action
 from omisim.actions.sharing import additions_or_removals, changed, shown, visible
 from omisim.catalog import catalog
 from omisim.filters import FiltersImage, matching
-from omisim.model import Image, OrDict, PermissionsOnResourceCreation
+from omisim.model import ExportState, Image, ImageExportTask, OrDict, PermissionsOnResourceCreation
 from omisim.rules import refuse
 
 
@@ -77,11 +77,17 @@ def update_image(
 
 @action("DeleteImage")
 def delete_image(call: Call, *, image_id: ImageId) -> None:
-    """Delete an OMI. VMs made from it and copies of it live on, and its snapshots stay (OMI-123, OMI-124)."""
+    """Delete an OMI. VMs made from it and copies of it live on, and its snapshots stay (OMI-123, OMI-124).
+
+    Of its exports, those that have begun go on, those that are queued fail (OMI-126).
+    """
     image: Image | None = call.state.get("image", image_id)
     if image is None or not visible(call, image):
         raise refuse("OMI-122", image_id=image_id)
     if not call.owns(image):
         raise refuse("OMI-121", image_id=image_id, owner=image.account_id)
     call.may(image)
+    for task in call.rows(ImageExportTask):
+        if task.image_id == image_id and task.state is ExportState.QUEUED:
+            call.move(task, "fail", comment=f"The OMI {image_id} was deleted.")
     call.move(image, "delete")

@@ -176,7 +176,7 @@ def update_volume(call: Call) -> Row:
         call.check(call["Size"] is None or call["Size"] >= volume["Size"], "4078", after=EXISTENCE)
         call.may("Volume", volume, "UpdateVolume")
         call.check(not volume.get("TaskId"), "6003")  # [VOL-048]
-    if not volume or call.codes:
+    if not volume:
         call.decide()
     assert volume
     kind, size = call["VolumeType"] or volume["VolumeType"], call["Size"] or volume["Size"]

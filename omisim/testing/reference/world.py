@@ -143,7 +143,7 @@ class World:
         """Move a row one state on."""
         to = self.next(kind, row)
         assert to is not None
-        if (kind == "Snapshot" and to == "completed" and row.get("flaw")) or (
+        if (kind == "Snapshot" and row.get("flaw") and to != GONE) or (
             kind in ("ImageExport", "SnapshotExport") and not self.writable(row)
         ):
             to = FAILED[kind][row["State"]]
