@@ -61,7 +61,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "CreateVms": frozenset({"nic", "vm", "volume", "volume_link", "content", "origin", "token"}),
     "CreateVolume": frozenset({"volume", "content", "origin", "token"}),
     "DeleteExportTask": frozenset({"image_export", "snapshot_export"}),
-    "DeleteImage": frozenset({"image"}),
+    "DeleteImage": frozenset({"image", "image_export"}),
     "DeleteSnapshot": frozenset({"snapshot"}),
     "DeleteVms": frozenset({"vm"}),
     "DeleteVolume": frozenset({"volume"}),
