@@ -95,7 +95,7 @@ class TestNearMisses:
                 assert omi_cloud.calls("CreateVolume", Size=2)
             """
         )
-        result = pytester.runpytest_inprocess("-p", "no:xdist", "-p", "no:cacheprovider")
+        result = pytester.runpytest_inprocess("-p", "no:xdist", "-p", "no:asyncio", "-p", "no:cacheprovider")
         result.stdout.fnmatch_lines(["*assert no call of CreateVolume Size=2; near it by alice at *: Size is 1, not 2"])
 
     @pytest.mark.parametrize(

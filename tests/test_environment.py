@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from textwrap import dedent
 from unittest import mock
 
 import boto3
@@ -274,3 +277,24 @@ class TestGuard:
         result.stdout.fnmatch_lines(
             ["  fcu (POST https://fcu.eu-west-2.outscale.com/): omisim does not serve fcu hosts yet"]
         )
+
+
+LATE = """
+    import sys
+    from omisim import Cloud
+
+    cloud = Cloud()
+    alice = cloud.account("alice")
+    assert "botocore" not in sys.modules
+    with alice.environment():
+        import boto3
+
+        made = boto3.client("s3").generate_presigned_url("get_object", Params={"Bucket": "golden", "Key": "manifest"})
+    assert "20260101T" in made or "Expires=1767" in made, made
+"""
+
+
+def test_a_library_that_is_imported_late_signs_at_the_clouds_time() -> None:
+    """What the code under test imports inside signs by the cloud's clock too."""
+    run = subprocess.run([sys.executable, "-c", dedent(LATE)], capture_output=True, text=True, check=False)
+    assert run.stderr == ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -58,7 +57,7 @@ _STACK: dict[Layer, None] = {}  # the innermost last
 @contextmanager
 def intercepted(cloud: Cloud) -> Iterator[list[str]]:
     """Let OUTSCALE hosts be answered by this cloud in every thread of the process; yield what had to be refused."""
-    signing = signing_at(lambda: cloud.now) if "botocore.auth" in sys.modules else nullcontext()
+    signing = signing_at(lambda: cloud.now) if find_spec("botocore") else nullcontext()
     with _entered(Layer(cloud)) as layer, signing:
         yield layer.strays
 
