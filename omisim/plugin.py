@@ -28,6 +28,7 @@ INI = {
     "accounts": "accounts that every cloud has: alice bob@us-east-2",
     "limiter": "true leaves the SDK its limiter",
 }
+WIDER = "These fixtures live for one test. In a fixture of a wider scope, use omi_base, or make a Cloud()."
 WATCHED = pytest.StashKey[Any]()
 STRAYS = pytest.StashKey[list[str]]()
 
@@ -102,7 +103,9 @@ def pytest_runtest_makereport(
     """Let a test that failed explain itself, and one fail that sent what nothing serves."""
     report = yield
     watched, strays = item.stash.get(WATCHED, None), _strays(item)
-    if strays or watched or report.failed:
+    if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
+        report.sections += [("omisim", WIDER)] if "omi_" in report.longreprtext else []
+    if strays or watched:
         from omisim.pytesting.report import explain  # noqa: PLC0415
 
         explain(report, watched, strays, always=item.config.getoption("omisim_timeline"))

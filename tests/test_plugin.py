@@ -461,8 +461,11 @@ class TestCompany:
                 ours = {name for name in sys.modules if name.partition(".")[0] == "omisim"}
                 assert ours == {"omisim", "omisim.plugin"}
                 assert not {"requests", "urllib3", "boto3", "osc_sdk_python", "moto"} & set(sys.modules)
+
+            def test_fails(): assert False
+            def test_nothing_yet(): test_nothing()
         """
-        apart(pytester, source).assert_outcomes(passed=1)
+        apart(pytester, source).assert_outcomes(passed=2, failed=1)
 
 
 class TestReadme:

@@ -70,9 +70,6 @@ def explain(report: pytest.TestReport, watched: Watched | None, strays: list[str
         report.longrepr = f"{report.nodeid} tried to leave this machine:\n" + _indented(dict.fromkeys(strays))
     if watched is not None and (report.failed or (always and report.when == "call")):
         report.sections.append((TITLE, watched.report()))
-    if report.failed and "ScopeMismatch" in str(report.longrepr) and "omi_" in str(report.longrepr):
-        hint = "These fixtures live for one test. In a fixture of a wider scope, use omi_base, or make a Cloud()."
-        report.sections.append((TITLE, hint))
 
 
 def compared(left: Cloud, right: Cloud) -> list[str]:
