@@ -15,7 +15,7 @@ from typing import Any
 
 from official import schema
 
-__all__ = ["answered", "core", "judged", "sent"]
+__all__ = ["answered", "core", "expected", "judged", "reasons", "sent"]
 
 TABLE = Path(__file__).with_suffix(".toml")
 
@@ -32,6 +32,12 @@ def core() -> frozenset[str]:
     return frozenset(_table()["core"])
 
 
+def reasons() -> Mapping[str, str]:
+    """Return the reasons why something stays unseen, by the pattern of its name."""
+    found: Mapping[str, str] = _table()["unseen"]
+    return found
+
+
 def sent(action: str, request: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a request shows: `sent CreateImageRequest.VmId`, `sent Placement.Tenancy=default`."""
     yield from (f"sent {name}" for name in _shown(request, {"$ref": f"{action}Request"}, ""))
@@ -44,10 +50,9 @@ def answered(action: str, answer: Mapping[str, Any]) -> Iterator[str]:
 
 def judged(seen: Iterable[str]) -> list[str]:
     """Return what no test has shown and no reason excuses, and the reasons that excuse nothing."""
-    unseen = _expected() - set(seen)
-    reasons: Mapping[str, str] = _table()["unseen"]
-    excused = {name for name in unseen if any(fnmatchcase(name, pattern) for pattern in reasons)}
-    idle = [pattern for pattern in reasons if not any(fnmatchcase(name, pattern) for name in unseen)]
+    unseen = expected() - set(seen)
+    excused = {name for name in unseen if any(fnmatchcase(name, pattern) for pattern in reasons())}
+    idle = [pattern for pattern in reasons() if not any(fnmatchcase(name, pattern) for name in unseen)]
     return [
         *(f"{name}: no test shows it" for name in sorted(unseen - excused)),
         *(f"{pattern}: this line of {TABLE.name} excuses nothing any more" for pattern in idle),
@@ -55,7 +60,8 @@ def judged(seen: Iterable[str]) -> list[str]:
 
 
 @cache
-def _expected() -> frozenset[str]:
+def expected() -> frozenset[str]:
+    """Return all that can be shown of the schemas of these actions."""
     found: set[str] = set()
     for action in core():
         found |= {f"sent {name}" for name in _all({"$ref": f"{action}Request"}, "")}
