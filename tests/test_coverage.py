@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 from urllib.request import Request, urlopen
 
+import exploration
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -183,6 +184,8 @@ class TestWords:
 class Volumes(RuleBasedStateMachine):
     """Makes a volume and deletes it, at once or later."""
 
+    actions = frozenset({"CreateVolume", "DeleteVolume"})
+
     @initialize()
     def begin(self) -> None:
         """Make a cloud."""
@@ -210,6 +213,15 @@ class TestExploration:
         left_out = reach({"DeleteVolume"}).without(seen)
         assert left_out.cells == {"volume/DeleteVolume/in-use", "volume/DeleteVolume/error"}
         assert "no history sees an in-use volume become available (unlink)" in list(sentences(left_out, "no history"))
+
+    @pytest.mark.parametrize(("profile", "status"), [("ci", 0), ("deep", 1)])
+    def test_fails_only_in_depth(
+        self, profile: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """`tests/exploration.py` names what a machine left out, and fails for it under the profile `deep` alone."""
+        monkeypatch.setenv("HYPOTHESIS_PROFILE", profile)
+        assert exploration.main(f"{__name__}:Volumes") == status
+        assert "no history deletes an in-use volume" in capsys.readouterr().out
 
     def test_asks_for_nothing_that_calls_cannot_reach(self) -> None:
         """What needs HTTP, a switch or a capacity is not in reach, nor what is another action's."""
