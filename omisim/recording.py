@@ -1,7 +1,8 @@
 """Recordings: exchanges, a JSON object a line, as a proxy before the real API or `omisim serve --record` keeps them.
 
 Of an object these keys are read: `path`, `req.body`, `status`, `res.body`; and where they are there: `t` (when), `host`
-(a Region's), and `account`, our own: `name@region` of who asked. Headers are neither read nor written: keys stay out.
+(a Region's), and `account`, our own: `name@region` of who asked. Headers are neither read nor written, nor the keys of an
+answer.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, TextIO
 
 __all__ = ["Exchange", "exchanges", "write"]
 
+_SECRETS = ("PrivateKey", "SecretKey")
 _HOST = re.compile(r"api\.([a-z0-9-]+)\.outscale\.com(?::\d+)?")
 
 
@@ -77,10 +79,17 @@ def write(stream: TextIO, at: dt.datetime, account: str, path: str, given: bytes
         "path": path,
         "status": status,
         "req": {"body": _body(given)},
-        "res": {"body": _body(answer)},
+        "res": {"body": _without_secrets(_body(answer))},
     }
     stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     stream.flush()
+
+
+def _without_secrets(value: Any) -> Any:
+    """Return an answer with a word in the place of each key: a replay compares no values."""
+    if isinstance(value, dict):
+        return {n: "redacted" if n in _SECRETS else _without_secrets(inner) for n, inner in value.items()}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _body(text: bytes) -> Any:

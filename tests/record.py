@@ -11,8 +11,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from go_client import Go
 from osc_sdk_python import Gateway
+from packer import Packer
 from requests import HTTPError
+from terraform import Terraform, frieza
 
 from omisim import Account, Cloud
 from omisim.server import Running, running
@@ -65,7 +68,33 @@ def golden_image(cloud: Cloud, server: Running) -> None:
     theirs.ReadImages(Filters={"ImageIds": [copy]})
 
 
-SCRIPTS: Mapping[str, Callable[[Cloud, Running], None]] = {"golden-image": golden_image}
+def packer(cloud: Cloud, server: Running) -> None:
+    """Packer's builders, one after the other."""
+    api = Go(server, cloud.account("alice"), cloud.advance)
+    Packer(api, "golden").bsu()
+    Packer(api, "golden").bsu(force=True)
+    Packer(api, "surrogate").surrogate()
+
+
+def terraform(cloud: Cloud, server: Running) -> None:
+    """What Terraform does to an OMI, a volume and a VM, and frieza to all of it."""
+    provider = Terraform(Go(server, cloud.account("alice"), cloud.advance))
+    vm = provider.vm(ImageId=cloud.images.official("ubuntu").image_id)["VmId"]
+    image = provider.image({"env": "test"}, ImageName="golden", VmId=vm, NoReboot=True)["ImageId"]
+    provider.launch_permission(image, "Additions", {"GlobalPermission": True})
+    volume = provider.volume(SubregionName="eu-west-2a", Size=10)["VolumeId"]
+    provider.link(volume, vm, "/dev/xvdb")
+    provider.update_volume(volume, Size=20)
+    provider.snapshot(VolumeId=volume)
+    provider.unlink(volume)
+    frieza(provider.api)
+
+
+SCRIPTS: Mapping[str, Callable[[Cloud, Running], None]] = {
+    "golden-image": golden_image,
+    "packer": packer,
+    "terraform": terraform,
+}
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, TextIO
@@ -63,13 +64,19 @@ class App:
         else:
             response = self._asked(request)
         if isinstance(response, Response):
-            headers = {"content-length": str(len(response.body)), **{n.lower(): v for n, v in response.headers.items()}}
+            headers, status = list(response.headers.items()), response.status
+            if not any(name.lower() == "content-length" for name in response.headers):
+                headers.append(("Content-Length", str(len(response.body))))
             body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
-            status = response.status
         else:  # a stream of events
-            headers, body, status = {"content-type": "text/event-stream", "cache-control": "no-store"}, response, 200
-        start_response(f"{status} {HTTPStatus(status).phrase}", [(name.title(), v) for name, v in headers.items()])
-        self._note(request, status, headers, time.perf_counter() - start)
+            headers, body, status = (
+                [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")],
+                response,
+                200,
+            )
+        start_response(_line(status), headers)
+        if self._log is not None:
+            self._note(self._log, request, status, dict(headers), time.perf_counter() - start)
         return body
 
     def _asked(self, request: Request) -> Response:
@@ -93,29 +100,35 @@ class App:
             return Response(501, text.encode(), {"Content-Type": "application/xml"})
         return oos.handle(self.cloud, request, dt.datetime.now(dt.UTC))
 
-    def _note(self, request: Request, status: int, headers: Mapping[str, str], seconds: float) -> None:
-        if self._log is None:
-            return
+    def _note(self, log: TextIO, request: Request, status: int, headers: Mapping[str, str], seconds: float) -> None:
         line = {
             "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "method": request.method,
             "host": request.host,
             "path": request.path,
             "status": status,
-            "rule": headers.get("x-omisim-rule", ""),
+            "rule": headers.get("X-Omisim-Rule", ""),
             "milliseconds": round(seconds * 1e3, 3),
         }
         with self._writing:
-            self._log.write(json.dumps(line) + "\n")
-            self._log.flush()
+            log.write(json.dumps(line) + "\n")
+            log.flush()
+
+
+@lru_cache(maxsize=64)
+def _line(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase}"
+
+
+@lru_cache(maxsize=256)
+def _header(key: str) -> str:
+    """Return the name of the header that a key of a WSGI environment holds, in lower case; "" for any other key."""
+    name = key.removeprefix("HTTP_")
+    return name.replace("_", "-").lower() if name != key or key in ("CONTENT_TYPE", "CONTENT_LENGTH") else ""
 
 
 def _request(environ: Mapping[str, Any]) -> Request:
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            headers[name.replace("_", "-").lower()] = environ[name]
-    headers.setdefault("x-forwarded-for", environ.get("REMOTE_ADDR", ""))  # as the front of the API does it
+    headers = {name: value for key, value in environ.items() if (name := _header(key)) and value}
     target = str(environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/"))
     if "://" in target.partition("?")[0]:  # a client that speaks to it as to a proxy
         target = "/" + target.partition("://")[2].partition("/")[2]
