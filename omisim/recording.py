@@ -1,8 +1,8 @@
 """Recordings: exchanges, a JSON object a line, as a proxy before the real API or `omisim serve --record` keeps them.
 
 Of an object these keys are read: `path`, `req.body`, `status`, `res.body`; and where they are there: `t` (when), `host`
-(a Region's), and `account`, our own: `name@region` of who asked. Headers are neither read nor written, nor the keys of an
-answer.
+(a Region's), and `account`, our own: `name@region` of who asked. Headers are neither read nor written, nor are the keys
+in an answer.
 """
 
 from __future__ import annotations
