@@ -74,7 +74,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def _is_whole(config: pytest.Config) -> bool:
-    partly = ("keyword", "markexpr", "deselect", "lf", "collectonly", "stepwise")
+    partly = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "collectonly", "stepwise")
     of_all = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     return of_all and not any(getattr(config.option, name, None) for name in partly)
 
