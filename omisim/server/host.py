@@ -30,7 +30,7 @@ THREADS = 16
 class _Connection(HTTPConnection):
     """Takes a path that begins with two slashes, as osc-cli sends it: in proxy mode cheroot leaves it alone."""
 
-    RequestHandlerClass = partial(HTTPRequest, proxy_mode=True)
+    RequestHandlerClass = staticmethod(partial(HTTPRequest, proxy_mode=True))  # from 3.14 on a bare one is a method
 
 
 class Running:
