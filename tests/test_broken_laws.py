@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 from networks import add_networks
 
-from omisim import Cloud
-from omisim.model import ENTITIES, ClientToken, Content, Due, ExportState, PermissionsOnResource
+from omisim import Account, ApiError, Cloud
+from omisim.model import (
+    ENTITIES,
+    ClientToken,
+    Content,
+    Due,
+    ExportState,
+    ImageState,
+    OsuExportImageExportTask,
+    PermissionsOnResource,
+)
 from omisim.rules import catalogue
 from omisim.testing import laws
 from omisim.testing.laws.books import DANGLING, REFERENCES
@@ -68,6 +77,11 @@ class World:
         row = self.get(kind, row_id)
         return self.put(kind, new_id, replace(row, **{row.key: new_id}, **values), cause)
 
+    def forget(self) -> World:
+        """Begin a new step."""
+        self.mark = self.cloud.mark()
+        return self
+
     def broken(self, *, sweep: bool) -> set[str]:
         """Return the names of the laws that are broken."""
         return {found.law for found in laws.broken(self.cloud, None if sweep else self.mark)}
@@ -109,6 +123,7 @@ BREAKS: dict[str, Callable[[World], object]] = {
         w.put("origin", "snap-00000001", replace(w.get("origin", w.snapshot), id="snap-00000001")),
         w.put("content", w.root, Content(1)),
     ),
+    "a_disk_is_in_its_region": lambda w: w.change("volume", w.volume, subregion_name="us-east-2a"),
     "a_failed_omi_says_why": lambda w: w.change("image", w.image, state=type(w.get("image", w.image).state)("failed")),
     "a_finished_export_names_its_manifest": lambda w: w.change(
         "image_export", w.image_export, state=ExportState.COMPLETED
@@ -140,6 +155,11 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "a_volume_only_grows": lambda w: w.change("volume", w.volume, size=4),
     "an_account_keeps_to_its_quotas": lambda w: [w.new("volume", w.volume, f"vol-0000000{n}") for n in range(9)],
     "an_account_uses_a_name_once": lambda w: w.new("image", w.image, "ami-00000001"),
+    "an_export_has_a_known_format": lambda w: w.change(
+        "image_export",
+        w.image_export,
+        osu_export=OsuExportImageExportTask(disk_image_format="zip", osu_bucket="exports"),
+    ),
     "an_export_has_its_snapshots": lambda w: w.put("snapshot", w.disk, None),
     "an_index_follows_its_rows": lambda w: (w.change("image", w.image, image_name="other"), _forget(w, "index")),
     "an_omi_has_a_licence": lambda w: w.change("image", w.image, product_codes=("0001", "0001")),
@@ -157,11 +177,24 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "disks_remember_their_licences": lambda w: w.change("origin", w.snapshot, "CreateSnapshot#9", codes=("0002",)),
     "indexes_hold_what_tables_hold": lambda w: _forget(w, "index"),
     "licences_are_handed_on": lambda w: w.new("vm", w.vm, "i-00000001", product_codes=("0002",)),
+    "a_manifest_carries_the_licences": lambda w: w.change(
+        "image_export",
+        w.image_export,
+        state=ExportState.COMPLETED,
+        osu_export=OsuExportImageExportTask(
+            disk_image_format="raw", osu_bucket="exports", osu_manifest_url="https://oos.eu-west-2.outscale.com/x/y"
+        ),
+    ),
+    "only_what_is_finished_is_used": lambda w: (
+        w.change("image", w.image, state=ImageState.PENDING),
+        w.forget(),
+        w.new("vm", w.vm, "i-00000001", image_id=w.image),
+    ),
     "only_what_one_may_use_is_used": lambda w: (
         w.new("vm", w.vm, "i-00000001", account_id=w.bob.account_id, image_id=w.image),
     ),
     "progress_of_a_snapshot_fits_its_state": lambda w: w.change("snapshot", w.disk, progress=99),
-    "states_move_along_their_table": lambda w: w.change(
+    "states_follow_one_another": lambda w: w.change(
         "vm", w.vm, state=type(w.get("vm", w.vm).state)("pending"), started=False
     ),
     "subnets_part_their_net": lambda w: w.new("subnet", w.net["subnet"], "subnet-00000001"),
@@ -188,6 +221,14 @@ DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "lists_are_whole_and_in_order": ("omisim.actions.volumes.matching", lambda rows, _filters: tuple(rows)[1:]),
     "nothing_is_left_under_way": ("omisim.transitions.Transitions.run_transients", lambda _self: None),
     "who_can_tells_who_reads": ("omisim.testing.laws.sight.who_can", lambda _state, _id: {}),
+}
+# laws about calls, and the defects that break them
+CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "a_call_changes_what_is_the_callers": ("omisim.actions.call.Call.owns", lambda _call, _row: True),
+    "a_refused_call_changes_nothing": ("omisim.state.State.undo_to", lambda _self, _position: None),
+    "permissions_change_as_asked": ("omisim.actions.snapshots.changed", lambda granted, _change: granted),
+    "what_is_created_is_read_as_answered": ("omisim.actions.volumes.matching", lambda *_: ()),
+    "why_not_foretells_a_call": ("omisim.account.Account.why_not", lambda *_, **_given: []),
 }
 WHOLE = {law.name for law in laws.LAWS.values() if not law.kinds}
 
@@ -228,9 +269,32 @@ class TestLaws:
         found = {broken.law for broken in laws.broken(cloud, None if name in WHOLE else mark)}
         assert name in found
 
+    @pytest.mark.parametrize("name", sorted(CALLS))
+    def test_are_found_broken_by_calls(self, world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Each law about calls notices the defect of one."""
+        where, what = CALLS[name]
+        monkeypatch.setattr(where, what)
+        created = {"SubregionName": "eu-west-2a", "Size": 1, "DryRun": "refused" in name}
+        share = {"SnapshotId": world.disk, "PermissionsToCreateVolume": {"Additions": {"GlobalPermission": True}}}
+        requests: dict[str, tuple[Account, str, dict[str, Any]]] = {
+            "a_call_changes_what_is_the_callers": (world.bob, "UpdateSnapshot", share),
+            "permissions_change_as_asked": (world.alice, "UpdateSnapshot", share),
+            "why_not_foretells_a_call": (world.alice, "DeleteSnapshot", {"SnapshotId": world.disk}),
+        }
+        caller, action, parameters = requests.get(name, (world.alice, "CreateVolume", created))
+        with pytest.raises(laws.Broken) as found:
+            laws.call(caller, action, **parameters)
+        assert found.value.law == name
+
+    def test_let_calls_through(self, world: World) -> None:
+        """A call that keeps the laws is answered, or refused, as it would be."""
+        assert laws.call(world.alice, "CreateVolume", SubregionName="eu-west-2a", Size=1)["Volume"]["Size"] == 1
+        with pytest.raises(ApiError, match="SNP-016"):
+            laws.call(world.alice, "DeleteSnapshot", SnapshotId=world.disk)
+
     def test_are_all_shown_to_be_breakable(self) -> None:
         """No law is there that nothing can break."""
-        assert {*BREAKS, *DEFECTS} == set(laws.LAWS)
+        assert {*BREAKS, *DEFECTS, *CALLS} == set(laws.LAWS)
 
     def test_name_rules_that_there_are(self) -> None:
         """The rule of a law stands in the catalogue, and a law says what it is in a sentence."""

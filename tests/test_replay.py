@@ -12,7 +12,6 @@ import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_calls import draw_call
 from sign import signed
 
 from omisim import Account, ApiError, Cloud
@@ -20,6 +19,8 @@ from omisim.cli import main
 from omisim.recording import exchanges, write
 from omisim.replay import Report, acceptances, replay
 from omisim.server import running
+from omisim.testing import strategies
+from omisim.testing.machine import CORE
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "fixtures" / "recordings").glob("*.jsonl"))
 ID = "00000000-0000-4000-8000-000000000000"
@@ -93,7 +94,8 @@ class TestAgreement:
                 yield account, "CreateVolume", {"Size": 5, "SubregionName": f"{account.region}a"}
             for _ in range(25):
                 cloud.advance(data.draw(st.sampled_from([0, 7, 600])))
-                account, action, given = draw_call(data.draw, cloud, accounts)
+                account, action = data.draw(st.sampled_from(accounts)), data.draw(st.sampled_from(CORE))
+                given = data.draw(strategies.requests(action, cloud, account))
                 if "FileLocation" not in given:  # a signed URL is no id
                     yield account, action, given
             for account in accounts:

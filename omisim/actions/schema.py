@@ -32,7 +32,7 @@ WRONG = object()  # stands for a value of a wrong type while the others are stil
 
 @dataclass(slots=True)
 class Field:
-    """One parameter: its name here, whether it is required, what ids it holds, and how its value is read."""
+    """One parameter: its name here, whether it is required, what ids it holds, how its value is read, many or one."""
 
     name: str
     required: bool
@@ -40,6 +40,7 @@ class Field:
     read: Read
     shape: Shape | None
     type: Any
+    many: bool = False
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ def _field(name: str, hint: Any, *, required: bool = False) -> Field:
         element, inner_marks = _bare(get_args(base)[0])
         item = next((mark for mark in inner_marks if isinstance(mark, Id)), item)
         shape = _nested(element)
-        return Field(name, required, item, _list_reader(_reader(element, shape)), shape, element)
+        return Field(name, required, item, _list_reader(_reader(element, shape)), shape, element, many=True)
     shape = _nested(base)
     return Field(name, required, item, _reader(base, shape), shape, base)
 

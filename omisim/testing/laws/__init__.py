@@ -2,13 +2,15 @@
 
 Each law is a function with the rule that it follows from. `check(cloud)` asks all of them about everything that is not
 as the cloud began. `check(cloud, since=mark)` asks about what has changed since a mark, and what that touches: it
-costs what the step cost, however large the cloud. The reads that laws make leave no trace in the cloud.
+costs what the step cost, however large the cloud. The reads that laws make leave no trace in the cloud. `call` makes
+a call and holds it against the laws.
 
     from omisim.testing import laws
 
+    laws.call(alice, "DeleteImage", ImageId=image_id)  # raises laws.Broken: the law, its rule, what is wrong
     mark = cloud.mark()
-    alice.delete_image(image_id=image_id)
-    laws.check(cloud, since=mark)  # raises laws.Broken: the law, its rule, what is wrong with what
+    cloud.settle()
+    laws.check(cloud, since=mark)
     laws.check(cloud)
     for law in laws.LAWS.values():
         print(law)
@@ -19,13 +21,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from omisim.account import Account
 from omisim.cloud import Cloud
 from omisim.engine import Mark, first_state
 from omisim.state import Change, State
-from omisim.testing.laws import books, disks, history, images, networks, sight
-from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_changes, of_rows, of_wholes
+from omisim.testing.laws import books, disks, history, images, making, networks, sight
+from omisim.testing.laws.calls import made
+from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_rows, of_wholes
 
-__all__ = ["LAWS", "Broken", "Law", "books", "broken", "check", "disks", "history", "images", "networks", "sight"]
+__all__ = [
+    "LAWS",
+    "Broken",
+    "Law",
+    "books",
+    "broken",
+    "call",
+    "check",
+    "disks",
+    "history",
+    "images",
+    "making",
+    "networks",
+    "sight",
+]
 
 
 def check(cloud: Cloud, since: Mark | None = None) -> None:
@@ -41,6 +59,25 @@ def check(cloud: Cloud, since: Mark | None = None) -> None:
 def broken(cloud: Cloud, since: Mark | None = None) -> list[Broken]:
     """Return every law that `check` would find broken; none when all hold."""
     return list(_broken(cloud, since))
+
+
+def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
+    """Make a call as `account.call` does, and hold it and what it changed against the laws.
+
+    `why_not` must have foretold what comes of it, a refused one must change nothing, and what it creates must be read
+    as it was answered. Raises Broken; ApiError when the call is refused, as it should be.
+    """
+    cloud = account._cloud
+    with cloud._lock:
+        mark = cloud.mark()
+        found = made(account, action, parameters)
+        for broken_one in _asked(of_calls, found):
+            raise broken_one
+        check(cloud, since=mark)
+    if found.refused is not None:
+        raise found.refused
+    assert found.answer is not None
+    return found.answer
 
 
 def _broken(cloud: Cloud, since: Mark | None) -> Iterator[Broken]:

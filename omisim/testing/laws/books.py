@@ -165,6 +165,9 @@ def undoing_everything_leads_back(cloud: Cloud) -> str | None:
     first, twin = first_state(), cloud._state.fork()
     if cloud._state.position - len(cloud._state.journal) != first.position:
         return None  # the history is cut off, or began elsewhere
+    for (kind, row_id), after in {(c.kind, c.id): c.after for c in twin.journal}.items():
+        if twin.get(kind, row_id) != after:
+            return f"{kind} {row_id} is not what its last change made of it"
     try:
         twin.undo_to(first.position)
     except KeyError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from omisim.actions.vm_types import vm_shape
+from omisim.catalog import catalog
 from omisim.model import (
     Account,
     ExportState,
@@ -66,6 +67,17 @@ def a_volume_holds_its_snapshot(cloud: Look, volume: Volume) -> str | None:
     if not least <= volume.size <= LARGEST:
         return f"{volume.volume_id} has {volume.size} GiB, and {volume.snapshot_id} has {least}"
     return None
+
+
+@law("REG-008", "volume", "vm")
+def a_disk_is_in_its_region(cloud: Look, row: Volume | Vm) -> str | None:
+    """A volume and a VM are in a Subregion of their account's Region."""
+    name = row.subregion_name if isinstance(row, Volume) else row.placement.subregion_name
+    owner: Account = cloud._state.get("account", row.account_id)
+    known = catalog().regions[owner.region].subregions
+    return (
+        None if name in known else f"{row.id} of {owner.name} is in {name}, and {owner.region} has {', '.join(known)}"
+    )
 
 
 @law("VOL-012", "volume")

@@ -130,6 +130,13 @@ def an_export_has_its_snapshots(cloud: Look, task: ImageExportTask | SnapshotExp
     return None
 
 
+@law("EXP-002", "image_export", "snapshot_export")
+def an_export_has_a_known_format(_cloud: Look, task: ImageExportTask | SnapshotExportTask) -> str | None:
+    """An export is written as qcow2 or as raw."""
+    form = task.osu_export.disk_image_format
+    return None if form in ("qcow2", "raw") else f"{task.task_id} is written as {form}"
+
+
 @law("ST-IXT-3", "image_export")
 def a_finished_export_names_its_manifest(_cloud: Look, task: ImageExportTask) -> str | None:
     """The export of an OMI names its manifest, and is done to 100 percent, exactly when it is completed."""

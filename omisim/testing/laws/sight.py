@@ -10,13 +10,12 @@ from omisim.actions.call import Call
 from omisim.actions.effects import EFFECTS
 from omisim.actions.registry import ACTIONS
 from omisim.catalog import catalog
-from omisim.filters import FiltersImage, FiltersSnapshot, FiltersVm, FiltersVolume
 from omisim.looking import who_can
 from omisim.model import Account, Image, PermissionsOnResource, Snapshot, Vm, Volume
 from omisim.state import Tx
 from omisim.testing.laws.table import Look, law, whole
 
-__all__ = ["granted", "may_see", "users"]
+__all__ = ["granted", "may_see", "read", "users"]
 
 
 def granted(row: Image | Snapshot) -> PermissionsOnResource:
@@ -45,17 +44,18 @@ def users(cloud: Look) -> Iterator[Account]:
     return (row for row_id, row in cloud._state.rows("account").items() if row_id not in platform)
 
 
-def _read(cloud: Look, account: Account, action: str, **parameters: Any) -> tuple[Any, ...]:
+def read(cloud: Look, account: Account, action: str, **parameters: Any) -> tuple[Any, ...]:
     """Return what an account would read, by the action itself: no call is noted, and nothing due is applied."""
-    tx = Tx(cloud._state, cloud._settings, EFFECTS, cloud._clock.now(), "law")
-    rows: tuple[Any, ...] = ACTIONS[action].function(Call(action, account, account.region, tx), **parameters)
+    call = Call(action, account, account.region, Tx(cloud._state, cloud._settings, EFFECTS, cloud._clock.now(), "law"))
+    values = ACTIONS[action].shape.parse(parameters, wire=False, report=call.report)
+    rows: tuple[Any, ...] = ACTIONS[action].function(call, **values)
     return rows
 
 
 def _wrongly_read(cloud: Look, row: Any, action: str, filters: Any) -> str | None:
     owner: Account = cloud._state.get("account", row.account_id)
     for account in users(cloud):
-        seen = _read(cloud, account, action, filters=filters)
+        seen = read(cloud, account, action, filters=filters)
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
         if seen and isinstance(row, Image | Snapshot) and account is not owner:
@@ -68,25 +68,25 @@ def _wrongly_read(cloud: Look, row: Any, action: str, filters: Any) -> str | Non
 @law("OMI-080", "image")
 def an_omi_is_read_by_whom_it_is_for(cloud: Look, image: Image) -> str | None:
     """An account reads an OMI that is its own, shared with it or public in its Region, and no other."""
-    return _wrongly_read(cloud, image, "ReadImages", FiltersImage(image_ids=(image.image_id,)))
+    return _wrongly_read(cloud, image, "ReadImages", {"image_ids": (image.image_id,)})
 
 
 @law("SNP-021", "snapshot")
 def a_snapshot_is_read_by_whom_it_is_for(cloud: Look, snapshot: Snapshot) -> str | None:
     """An account reads a snapshot that is its own, shared with it or public in its Region, and no other."""
-    return _wrongly_read(cloud, snapshot, "ReadSnapshots", FiltersSnapshot(snapshot_ids=(snapshot.snapshot_id,)))
+    return _wrongly_read(cloud, snapshot, "ReadSnapshots", {"snapshot_ids": (snapshot.snapshot_id,)})
 
 
 @law("VOL-020", "volume")
 def a_volume_is_read_by_its_owner(cloud: Look, volume: Volume) -> str | None:
     """An account reads its own volumes, and nobody else's."""
-    return _wrongly_read(cloud, volume, "ReadVolumes", FiltersVolume(volume_ids=(volume.volume_id,)))
+    return _wrongly_read(cloud, volume, "ReadVolumes", {"volume_ids": (volume.volume_id,)})
 
 
 @law("VM-041", "vm")
 def a_vm_is_read_by_its_owner(cloud: Look, vm: Vm) -> str | None:
     """An account reads its own VMs, and nobody else's."""
-    return _wrongly_read(cloud, vm, "ReadVms", FiltersVm(vm_ids=(vm.vm_id,)))
+    return _wrongly_read(cloud, vm, "ReadVms", {"vm_ids": (vm.vm_id,)})
 
 
 @law("SHR-005", "image")
@@ -110,7 +110,7 @@ def lists_are_whole_and_in_order(cloud: Look) -> str | None:
         for kind, action in _LISTS:
             rows = cloud._state.rows(kind).values()
             wanted = [row.id for row in rows if may_see(account, row, cloud._state.get("account", row.account_id))]
-            seen = [row.id for row in _read(cloud, account, action)]
+            seen = [row.id for row in read(cloud, account, action)]
             if seen != wanted:
                 odd = sorted(set(seen) ^ set(wanted))
                 return f"{action} of {account.name} lists {', '.join(odd) if odd else 'in another order'}"

@@ -12,7 +12,10 @@ from omisim.rules import catalogue
 from omisim.settings import Settings
 from omisim.state import Change, State
 
-__all__ = ["LAWS", "Broken", "Law", "Look", "Step", "law", "of_changes", "of_rows", "of_wholes", "on_change", "whole"]
+__all__ = [
+    "LAWS", "Broken", "Law", "Look", "Step", "law", "of_calls", "of_changes", "of_rows", "of_wholes", "on_call",
+    "on_change", "whole",
+]  # fmt: skip
 
 Check = Callable[..., str | None]
 
@@ -90,6 +93,7 @@ LAWS: dict[str, Law] = {}
 of_rows: dict[str, list[Law]] = {}
 of_changes: dict[str, list[Law]] = {}
 of_wholes: list[Law] = []
+of_calls: list[Law] = []
 
 
 def law(rule: str, *kinds: str) -> Callable[[Check], Check]:
@@ -100,6 +104,16 @@ def law(rule: str, *kinds: str) -> Callable[[Check], Check]:
 def on_change(rule: str, *kinds: str) -> Callable[[Check], Check]:
     """Register a law about changes of rows of these kinds: (step, change) → what is wrong, or None."""
     return _registered(rule, kinds, of_changes)
+
+
+def on_call(rule: str) -> Callable[[Check], Check]:
+    """Register a law about calls: (the call made) → what is wrong, or None."""
+
+    def register(check: Check) -> Check:
+        of_calls.append(_new(rule, ("call",), check))
+        return check
+
+    return register
 
 
 def whole(rule: str) -> Callable[[Check], Check]:

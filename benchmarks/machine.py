@@ -1,0 +1,83 @@
+"""What the laws add to a step of the machine, beside one that makes the same calls and asks nothing.
+
+    python benchmarks/machine.py [HISTORIES]
+
+The empty machine has the same rules, draws and calls, and no laws. The limit is 1.5. What closes a history, the laws
+of the whole cloud, is printed apart.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from omisim import ApiError
+from omisim.faults import Dropped
+from omisim.testing import laws
+from omisim.testing.machine import CloudMachine
+
+LIMIT = 1.5
+STEPS = 30
+closing: list[float] = []
+
+
+class Full(CloudMachine):
+    """The machine as it is, its end timed apart."""
+
+    def teardown(self) -> None:
+        """Close the history, and take the time."""
+        start = time.process_time()
+        super().teardown()
+        closing.append(time.process_time() - start)
+
+
+class Empty(CloudMachine):
+    """The same rules, draws and calls, without laws."""
+
+    def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
+        """Make a call as a user does."""
+        with suppress(ApiError, Dropped):
+            return self.account(name).call(action, **parameters)
+        return None
+
+    def do(self, text: str, what: Any) -> Any:  # noqa: ARG002 - the same signature
+        """Do anything else."""
+        return what()
+
+    def teardown(self) -> None:
+        """Close nothing."""
+
+
+def run(machine: type[CloudMachine], histories: int) -> float:
+    """Return the CPU seconds of so many histories, without their ends."""
+    chosen = settings(
+        max_examples=histories, stateful_step_count=STEPS, phases=[Phase.generate], database=None, deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    closing.clear()
+    start = time.process_time()
+    run_state_machine_as_test(seed(0)(machine), settings=chosen)
+    return time.process_time() - start - sum(closing)
+
+
+def main() -> None:
+    """Print the ratio and the time of a closing sweep."""
+    histories = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    run(Empty, 5)
+    empty = min(run(Empty, histories) for _ in range(2))
+    full = min(run(Full, histories) for _ in range(2))
+    sweep = sum(closing) / len(closing) * 1000
+    per_step = 1e6 / (histories * STEPS)
+    print(
+        f"a step: {full * per_step:.0f} us, empty {empty * per_step:.0f} us, ratio {full / empty:.2f} (limit {LIMIT})"
+    )
+    print(f"the laws of the whole cloud at the end of a history: {sweep:.1f} ms ({len(laws.LAWS)} laws)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,268 @@
+"""Requests for any action, derived from its signature: its parameters, their types, the kinds of ids they hold.
+
+A request is mostly sensible: it takes one of the ways that an action has, names what the account has, and gives values
+that are allowed. Now and then it is not: an id of another account's or of nobody's, parameters that do not go
+together, a value of a wrong type, a name that there is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+from omisim.account import Account
+from omisim.actions.registry import ACTIONS
+from omisim.actions.schema import Field, Shape
+from omisim.cloud import Cloud
+from omisim.dispatch import families
+from omisim.ids import PREFIXES
+from omisim.lifecycle import LIFECYCLES, phase
+from omisim.model import Image, Snapshot
+from omisim.plain import api_name
+from omisim.storage import Place, presign
+from omisim.testing.laws.sight import granted
+from omisim.testing.strategies.allowed import RARE, SENSELESS, SENSIBLE, WAYS, WRONG
+from omisim.testing.strategies.values import one_of_these
+
+__all__ = ["filters", "requests"]
+
+assert families  # the table of actions is full once they are loaded
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+Value = Callable[["Asking"], Any]
+
+UNKNOWN_IDS = 11  # of twelve choices of an id, the last one is nobody's
+
+
+def requests(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw the parameters of a call of an action by an account, by the API's names: `account.call(action, **drawn)`.
+
+    About two thirds of the calls succeed in a cloud in which there is something. Raises ValueError for an action that
+    is not served.
+    """
+    one_of_these("action", action, tuple(ACTIONS))
+    if account._cloud is not cloud:
+        raise ValueError(f"the account {account.name} is of another cloud: take cloud.account({account.name!r})")
+    return _request(action, cloud, account)
+
+
+@st.composite
+def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
+    mood = draw(st.integers(0, 11))  # of twelve requests one is careless, and one only a try
+    careless = mood == 11  # noqa: PLR2004 - the last
+    asking = Asking(draw, cloud, account, careless=careless)
+    request = asking.object(action, ACTIONS[action].shape)
+    if mood == 10:  # noqa: PLR2004 - the one before
+        request["DryRun"] = True
+    if careless and draw(st.booleans()):
+        name = draw(st.sampled_from(sorted({*ACTIONS[action].shape.by_api_name, "Nonsense"})))
+        request[name] = draw(st.sampled_from(WRONG))
+    return request
+
+
+def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw the Filters of a read, one or two of them, with values that its rows have and ones that none has.
+
+    Raises ValueError for an action without filters.
+    """
+    shapes = {name: found.shape.by_name["filters"].shape for name, found in ACTIONS.items() if _filtered(found.shape)}
+    one_of_these("action", action, tuple(shapes))
+    return _filters(action, cloud, account)
+
+
+@st.composite
+def _filters(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
+    field = ACTIONS[action].shape.by_name["filters"]
+    assert field.shape is not None
+    asking = Asking(draw, cloud, account, careless=False)
+    names = draw(st.lists(st.sampled_from(list(field.shape.by_name)), min_size=1, max_size=2, unique=True))
+    return {api_name(name): asking.filter(action, field.shape.by_name[name]) for name in names}
+
+
+def _filtered(shape: Shape) -> bool:
+    return "filters" in shape.by_name
+
+
+class Asking:
+    """What a request may name: the ids of a cloud, values that are allowed, and, if it is careless, others."""
+
+    def __init__(self, draw: Draw, cloud: Cloud, caller: Account, *, careless: bool) -> None:
+        self.draw, self.cloud, self.caller, self.careless = draw, cloud, caller, careless
+        self.action = ""
+
+    def one(self, choices: Any) -> Any:
+        """Draw one of these."""
+        return self.draw(st.sampled_from(choices))
+
+    def object(self, name: str, shape: Shape) -> dict[str, Any]:
+        """Draw an object of a request: what it must have, one of its ways, and a few of the rest."""
+        self.action = self.action or name
+        fields = shape.by_name
+        taken = [field.name for field in shape.required]
+        ways = WAYS.get(name)
+        if ways is not None:
+            taken += self.one(ways)
+        rest = [n for n in fields if n not in taken and (self.careless or n not in RARE)]
+        if ways is not None and not self.careless:
+            named = {n for way in ways for n in way}
+            rest = [n for n in rest if n not in named]
+        if rest:
+            taken += self.draw(st.lists(st.sampled_from(rest), max_size=2, unique=True))
+        drawn = {api_name(n): self.value(fields[n]) for n in taken}
+        return drawn if self.careless else _fitting(drawn)
+
+    def value(self, field: Field) -> Any:
+        """Draw the value of a parameter, a list of one or two where it is one."""
+        if not field.many:
+            return self.item(field)
+        most = 1 if field.id is None or field.shape is not None else 2
+        return [self.item(field) for _ in range(self.draw(st.integers(1, most)) if most > 1 else 1)]
+
+    def item(self, field: Field) -> Any:
+        """Draw one value of a parameter."""
+        if field.shape is not None:
+            return self.nested(field, field.shape)
+        name = field.name
+        if self.careless and name in SENSELESS and self.draw(st.booleans()):
+            return self.one(SENSELESS[name])
+        if name in SPECIAL:
+            return SPECIAL[name](self)
+        if field.id is not None:
+            return self.account_id() if field.id.kind == "account" else self.id(field.id.kind)
+        return self.one(SENSIBLE[name]) if name in SENSIBLE else self.plain(field.type)
+
+    def nested(self, field: Field, shape: Shape) -> dict[str, Any]:
+        """Draw an object within a request."""
+        if field.name != "filters":
+            return self.object(getattr(field.type, "__name__", ""), shape)
+        drawn: dict[str, Any] = self.draw(filters(self.action, self.cloud, self.caller) | st.just({}))
+        return drawn
+
+    def plain(self, cls: Any) -> Any:
+        """Draw a value of a type about which nothing else is known."""
+        if cls is bool:
+            return self.draw(st.booleans())
+        if cls is int:
+            return self.draw(st.integers(0, 100))
+        return self.one(("drawn", "other")) if cls is str else "2026-01-01T00:00:00.000Z"
+
+    def id(self, kind: str) -> str:
+        """Draw an id: mostly of one of the caller's newest, now and then of another's, seldom of nothing."""
+        kinds = ("image_export", "snapshot_export") if kind == "export_task" else (kind,)
+        rows = [row for one in kinds if one in self.cloud._state._tables for row in self.rows(one)]
+        which = self.draw(st.integers(0, UNKNOWN_IDS))
+        if which == UNKNOWN_IDS or not rows:
+            return f"{PREFIXES[kind][0]}{'0' * (32 if kind == 'keypair' else 8)}"
+        mine = [row for row in rows if row.account_id == self.caller.account_id]
+        own = [row.id for row in mine if self.may(row)][-3:] or [row.id for row in mine][-3:]
+        shared = [row.id for row in rows if row.id not in own and self.shared(row)][-3:]
+        others = [row.id for row in rows if row.account_id != self.caller.account_id][-3:]
+        choices = (own, shared, others) if which < 7 else (shared, own, others) if which < 10 else (others, own)  # noqa: PLR2004 - of twelve
+        return str(self.one(next(ids for ids in choices if ids)))
+
+    def may(self, row: Any) -> bool:
+        """Whether the action is legal in the state of a row; one that no table forbids is."""
+        lifecycle = LIFECYCLES.get(row.kind)
+        cells = lifecycle.refused.get(self.action) if lifecycle else None
+        return not cells or phase(row) not in cells
+
+    def shared(self, row: Any) -> bool:
+        """Whether another account's OMI or snapshot is shared with the caller."""
+        if not isinstance(row, Image | Snapshot) or row.account_id == self.caller.account_id:
+            return False
+        return self.caller.account_id in granted(row).account_ids or granted(row).global_permission
+
+    def rows(self, kind: str) -> list[Any]:
+        """Return the rows of a kind that accounts of tests have, oldest first."""
+        return [row for row in self.cloud._state.rows(kind).values() if row.account_id in self.users]
+
+    @property
+    def users(self) -> set[str]:
+        """The ids of the accounts that tests have made."""
+        return {row.account_id for row in self.cloud._state.rows("account").values() if "@" not in row.name}
+
+    def image(self) -> str:
+        """Draw the id of an OMI, official ones among them."""
+        if self.action not in ("CreateVms", "CreateImage") or self.draw(st.integers(0, 2)):
+            return self.id("image")
+        family = str(self.one(("debian", "windows", "rhel")))
+        return self.cloud.images.official(family, self.caller.region).image_id
+
+    def account_id(self) -> str:
+        """Draw the id of an account, or of none."""
+        near = [row.account_id for row in self.others() if row.region == self.caller.region]
+        far = [row.account_id for row in self.others() if row.region != self.caller.region]
+        return str(self.one((*near, *near, *far, self.caller.account_id, "000000000000")))
+
+    def others(self) -> list[Any]:
+        """Return the other accounts that tests have made."""
+        rows = (self.cloud._state.get("account", row_id) for row_id in sorted(self.users))
+        return [row for row in rows if row.account_id != self.caller.account_id]
+
+    def resource(self) -> str:
+        """Draw the id of something that has tags."""
+        return self.id(str(self.one(("image", "vm", "volume", "snapshot"))))
+
+    def location(self) -> str:
+        """Draw the signed URL of an object, or of one that is not there."""
+        end = "manifest.json" if self.action == "CreateImage" else ".gz"
+        state = self.cloud._state
+        found = [row for row in state.rows("object").values() if row.name.endswith(end)][-2:]
+        region, bucket, name = str(self.one((*(row.id for row in found), f"eu-west-2/none/none{end}"))).split("/", 2)
+        owner = next((row.account_id for row in found if row.name == name), self.caller.account_id)
+        key = state.found("access_key", "account", owner)[0]
+        return presign(Place(region, bucket, name), key, self.cloud.now, int(self.one((604_800, 600))))
+
+    def bucket(self) -> str:
+        """Draw the name of a bucket of the caller's Region, or of none."""
+        names = [row.name for row in self.cloud._state.rows("bucket").values() if row.region == self.caller.region]
+        return str(self.one((*names, *names, "none")))
+
+    def filter(self, action: str, field: Field) -> Any:
+        """Draw the value of a filter: what rows of the read have, or what none has."""
+        known = [
+            value for value in (*self._values(action, field.name), *SENSIBLE.get(field.name[:-1], ())) if value != ""
+        ]
+        if field.type is str:
+            known.append("none of them")
+        value = self.one(known) if known and field.type is str else self.plain(field.type)
+        return [value] if field.many else value
+
+    def _values(self, action: str, name: str) -> list[str]:
+        kind = READ_KINDS.get(action, "")
+        rows = list(self.cloud._state.rows(kind).values())[-4:] if kind else []
+        found = [getattr(row, name[:-1], None) for row in rows]
+        return [str(value) for value in dict.fromkeys(found) if isinstance(value, str)]
+
+
+def _fitting(drawn: dict[str, Any]) -> dict[str, Any]:
+    """Let IOPS go with the type io1, and with no other."""
+    if drawn.get("VolumeType") == "io1":
+        return {"Iops": 100, **drawn}
+    if "VolumeType" in drawn:
+        drawn.pop("Iops", None)
+    return drawn
+
+
+READ_KINDS: Mapping[str, str] = {
+    "ReadImageExportTasks": "image_export",
+    "ReadImages": "image",
+    "ReadKeypairs": "keypair",
+    "ReadSnapshotExportTasks": "snapshot_export",
+    "ReadSnapshots": "snapshot",
+    "ReadVms": "vm",
+    "ReadVmsState": "vm",
+    "ReadVolumeUpdateTasks": "volume_update",
+    "ReadVolumes": "volume",
+}
+SPECIAL: Mapping[str, Value] = {
+    "file_location": Asking.location,
+    "image_id": Asking.image,
+    "osu_bucket": Asking.bucket,
+    "resource_ids": Asking.resource,
+    "source_image_id": Asking.image,
+    "source_region_name": lambda asking: asking.caller.region,
+    "subregion_name": lambda asking: f"{asking.caller.region}{asking.one('aab')}",
+}

@@ -1,0 +1,185 @@
+"""`CloudMachine`: the model keeps its laws, a subclass proves its own code, a failing run is told as a script."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+import planted
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import invariant, rule, run_state_machine_as_test
+
+from omisim import ApiError, Cloud
+from omisim.testing import laws
+from omisim.testing.machine import CORE, CloudMachine
+from omisim.testing.script import Did, Step, bucket, script
+
+FEW = settings(
+    max_examples=10, stateful_step_count=10, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+TESTS = Path(__file__).parent
+# bugs that are found within a second or two: the rest is for tests/planted.py
+QUICK = ("a code is lost in a copy", "eager stops early", "shares cross Regions", "why_not is too kind")
+
+CloudMachine.TestCase.settings = settings(
+    max_examples=settings().max_examples // 4 or 1, stateful_step_count=25, deadline=None
+)
+TestTheModel = CloudMachine.TestCase
+
+
+def rules_of(machine: type[CloudMachine]) -> set[str]:
+    """Return the names of the rules of a machine."""
+    return {found.function.__name__ for found in machine().rules}
+
+
+class TestASubclass:
+    def test_chooses_actions(self) -> None:
+        """Only the rules of its actions are left, and those of time; fewer still without faults and travels."""
+
+        class Small(CloudMachine):
+            actions = frozenset({"CreateVolume", "DeleteVolume", "ReadVolumes"})
+            faults = travels = False
+
+        names = rules_of(Small)
+        assert names == {"create_volume", "delete_volume", "read", "write", "wait", "settle", "end_by_hand"}
+
+    def test_chooses_accounts(self) -> None:
+        """Its histories have its accounts, in their Regions, and no others."""
+        seen = set()
+
+        class Lonely(CloudMachine):
+            accounts: ClassVar = {"dora": "cloudgouv-eu-west-1"}
+            timings = ("clock",)
+
+            @invariant()
+            def look(self) -> None:
+                seen.add((self.account("dora").region, self.cloud._settings.timing))
+
+        run_state_machine_as_test(Lonely, settings=FEW)
+        assert seen == {("cloudgouv-eu-west-1", "clock")}
+
+    @pytest.mark.parametrize(
+        ("values", "said"),
+        [
+            (
+                {"actions": frozenset({"CreateVolumes"})},
+                "an action of a machine is one of 'CreateIma",
+            ),
+            ({"accounts": {}}, "a machine needs accounts"),
+        ],
+    )
+    def test_is_refused_what_there_is_not(self, values: dict[str, object], said: str) -> None:
+        """A mistake in a class attribute is told when the class is made."""
+        with pytest.raises(ValueError, match=said):
+            type("Wrong", (CloudMachine,), values)
+
+    def test_calls_code_of_its_own(self) -> None:
+        """A rule draws ids that the machine has made; its own calls stand in the script, and its failure."""
+
+        class Mine(CloudMachine):
+            accounts: ClassVar = {"alice": "eu-west-2"}
+            actions = frozenset({"CreateVolume"})
+            faults = travels = False
+
+            @rule(volume=CloudMachine.volumes)
+            def mine(self, volume: str) -> None:
+                with suppress(ApiError):
+                    self.account("alice").delete_volume(volume_id=volume)
+                assert volume in {v.volume_id for v in self.account("alice").read_volumes()}, "my code has deleted it"
+
+        with pytest.raises(AssertionError, match="my code has deleted it") as found:
+            run_state_machine_as_test(Mine, settings=settings(FEW, max_examples=100, phases=[Phase.generate]))
+        text = "".join(found.value.__notes__)
+        assert "cloud.account('alice').call('DeleteVolume', VolumeId='vol-" in text
+        assert '"""Mine: my code has deleted it' in text
+
+    def test_begins_as_it_likes(self) -> None:
+        """`prepare` is what a history begins with."""
+
+        class Bare(CloudMachine):
+            def prepare(self) -> None:
+                self.call("alice", "CreateVolume", SubregionName="eu-west-2a", Size=3)
+
+            @invariant()
+            def look(self) -> None:
+                assert self.cloud.timeline(next(iter(self.cloud._state.rows("volume"))))[0].after.size == 3
+
+        run_state_machine_as_test(Bare, settings=settings(FEW, max_examples=3, stateful_step_count=1))
+
+    def test_may_call_every_core_action(self) -> None:
+        """Every action of the model has a rule."""
+        names = rules_of(CloudMachine)
+        assert len(CORE) == 37
+        assert {"read", *(name for name in names if name.startswith(("create", "update", "delete")))} <= names
+
+
+class TestAFailingRun:
+    def test_is_a_script_that_fails_the_same_way(self, tmp_path: Path) -> None:
+        """The script of a history breaks the same law where the bug is, and none where it is not."""
+        name = "a code is lost in a copy"
+        _, found = planted.hunt(name, 0, length=8)
+        assert isinstance(found, laws.Broken)
+        note = "".join(found.__notes__)
+        assert found.rule in note
+        text = note.partition("# --- the same as a script\n")[2]
+        text = text[: text.index("laws.check(cloud)\n") + len("laws.check(cloud)\n")]
+        path = tmp_path / "found.py"
+        path.write_text(text)
+        assert len(text.splitlines()) < 80
+        whole = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+        assert (whole.returncode, whole.stderr) == (0, "")
+        plant = f"import sys, pytest; sys.path.insert(0, {str(TESTS)!r}); import planted\n"
+        plant += f"planted.PLANTED[{name!r}][1](pytest.MonkeyPatch()); exec(open({str(path)!r}).read())"
+        bad = subprocess.run([sys.executable, "-c", plant], capture_output=True, text=True, check=False)
+        assert bad.returncode == 1
+        assert f"breaks the law {found.law} ({found.rule})" in bad.stderr
+
+    @pytest.mark.parametrize("name", QUICK)
+    def test_finds_planted_bugs(self, name: str) -> None:
+        """What people do wrong is found; all of them by `python tests/planted.py`."""
+        _, found = planted.hunt(name, 1)
+        assert found is not None
+
+    def test_has_enough_of_them(self) -> None:
+        """There are at least 25 planted bugs, those of moto and ricochet among them."""
+        assert len(planted.PLANTED) >= 25
+        assert {name.partition(":")[0] for name in planted.PLANTED if ":" in name} >= {"moto", "ricochet"}
+
+
+class TestAScript:
+    def test_says_what_was_refused(self) -> None:
+        """A refused call is written as one, with the refusal; names that Python has not are passed apart."""
+        steps: list[Step | Did] = [
+            Did("cloud = Cloud()"),
+            Step("alice", "ReadVms", {"No name": 1}, "400 3001 InvalidParameter (REQ-008)"),
+            Step("alice", "ReadRegions", {}, ""),
+        ]
+        text = script("said", steps)
+        assert "with suppress(ApiError, Dropped):  # 400 3001 InvalidParameter (REQ-008)" in text
+        assert "call('ReadVms', **{'No name': 1})" in text
+        assert "    laws.call(cloud.account('alice'), 'ReadRegions')\nlaws.check(cloud)\n" in text
+        exec(text, {})
+
+    def test_has_buckets(self) -> None:
+        """A bucket of a script is one that an export finds."""
+        cloud = Cloud()
+        alice = cloud.account("alice")
+        bucket(alice, "exports")
+        snapshot = alice.create_snapshot(volume_id=alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id)
+        export = {"disk_image_format": "raw", "osu_bucket": "exports"}
+        alice.create_snapshot_export_task(snapshot_id=snapshot.snapshot_id, osu_export=export)
+        assert alice.read_snapshot_export_tasks()[0].state == "completed"
+
+
+class TestTheReadme:
+    def test_shows_a_machine_that_runs(self) -> None:
+        """The machine of README finds nothing wrong as it stands."""
+        readme = (TESTS.parent / "README.md").read_text()
+        text = next(part for part in readme.split("```python\n") if "class Cleaning" in part).partition("```")[0]
+        names: dict[str, type[CloudMachine]] = {}
+        exec(text, names)
+        run_state_machine_as_test(names["Cleaning"], settings=FEW)

@@ -1,0 +1,181 @@
+"""Strategies: what they draw is what they say, and a bad argument is one clear line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from omisim import Account, ApiError, Cloud
+from omisim.actions.registry import ACTIONS
+from omisim.actions.vm_types import find_vm_shape
+from omisim.cloud import Cloud as AnyCloud
+from omisim.disk_image import BadImage, opened
+from omisim.manifest import parsed_manifest
+from omisim.testing import laws, strategies
+from omisim.testing.strategies import requests
+
+MANY = settings(max_examples=2000, database=None)
+URLS = ["https://oos.eu-west-2.outscale.com/a/root", "https://oos.eu-west-2.outscale.com/a/data"]
+
+
+def world() -> tuple[Cloud, Account]:
+    """Return a cloud in which there is something of each kind, and its first account."""
+    cloud = Cloud()
+    alice, bob = cloud.account("alice"), cloud.account("bob")
+    for account in (alice, bob):
+        vm = account.create_vms(image_id=cloud.images.official("debian").image_id)[0]
+        account.create_image(vm_id=vm.vm_id, image_name="golden")
+        account.create_volume(subregion_name="eu-west-2a", size=5)
+    return cloud, alice
+
+
+class TestRequests:
+    @given(data=st.data(), action=st.sampled_from(sorted(ACTIONS)))
+    def test_of_every_action_are_answered_or_refused(self, data: st.DataObject, action: str) -> None:
+        """Whatever is drawn, a call is answered or refused, never anything else; `why_not` says which. [REQ-008]"""
+        cloud, alice = world()
+        request = data.draw(requests(action, cloud, alice))
+        with suppress(ApiError):
+            laws.call(alice, action, **request)
+
+    @pytest.mark.parametrize("action", ["CreateImage", "CreateVms", "UpdateImage", "DeleteSnapshot", "CreateVolume"])
+    @pytest.mark.parametrize("fine", [True, False])
+    def test_are_good_and_bad(self, action: str, fine: bool) -> None:
+        """Some succeed, some are refused."""
+        cloud, alice = world()
+        if action == "DeleteSnapshot":
+            alice.create_snapshot(volume_id=alice.read_volumes()[0].volume_id)
+        find(
+            requests(action, cloud, alice),
+            lambda drawn: alice.can(action, **drawn) is fine,
+            settings=settings(max_examples=2000, database=None),
+        )
+
+    def test_name_what_the_cloud_has(self) -> None:
+        """Ids of the caller's, of others', and of nobody's are drawn."""
+        cloud, alice = world()
+        own, other = (row.volume_id for row in (alice.read_volumes()[-1], cloud.account("bob").read_volumes()[-1]))
+        for wanted in (own, other, "vol-00000000"):
+            find(requests("DeleteVolume", cloud, alice), partial(_names, wanted), settings=MANY)
+
+    @given(data=st.data(), action=st.sampled_from(["ReadImages", "ReadVms", "ReadSnapshots", "ReadTags"]))
+    def test_filters_are_taken(self, data: st.DataObject, action: str) -> None:
+        """Filters that are drawn are filters that the read has. [REQ-008]"""
+        cloud, alice = world()
+        drawn = data.draw(strategies.filters(action, cloud, alice))
+        assert all(error.rule == "VM-055" for error in alice.why_not(action, Filters=drawn))
+
+
+class TestValues:
+    @given(name=strategies.image_names())
+    def test_of_names_are_taken(self, name: str) -> None:
+        """A valid name is no reason to refuse an OMI. [OMI-020, OMI-021]"""
+        assert not _refused_name(name)
+
+    @given(name=strategies.image_names(valid=False))
+    def test_of_wrong_names_are_refused(self, name: str) -> None:
+        """An invalid one is. [OMI-020, OMI-021]"""
+        assert _refused_name(name)
+
+    @given(kind=st.sampled_from(["valid", "windows", "invalid"]), data=st.data())
+    def test_of_vm_types_are_what_they_say(self, kind: str, data: st.DataObject) -> None:
+        """Valid ones are, invalid ones are not, and Windows works on those for it. [VMT-001, LIC-014]"""
+        shape = find_vm_shape(data.draw(strategies.vm_types(kind)))
+        assert (shape is None) == (kind == "invalid")
+        if kind == "windows" and shape is not None:
+            assert (shape.generation >= 3, shape.vcores >= 2, shape.memory >= 4) == (True, True, True)
+
+    @given(data=st.data())
+    def test_of_devices_are_launched(self, data: st.DataObject) -> None:
+        """Mappings for a launch and for a registration are taken. [OMI-054, BDM-014]"""
+        cloud, alice = world()
+        snapshot = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0]
+        drawn = strategies.device_mappings([snapshot.snapshot_id], root=True, smallest=snapshot.volume_size)
+        named = {"RootDeviceName": "/dev/sda1", "ImageName": "registered"}
+        assert alice.why_not("CreateImage", BlockDeviceMappings=data.draw(drawn), **named) == []
+        debian = cloud.images.official("debian").image_id
+        mappings = data.draw(strategies.device_mappings())
+        assert alice.why_not("CreateVms", ImageId=debian, BlockDeviceMappings=mappings) == []
+
+    @given(data=st.data())
+    def test_of_permissions_are_taken(self, data: st.DataObject) -> None:
+        """A change of permissions is taken. [OMI-108]"""
+        cloud, alice = world()
+        drawn = data.draw(strategies.permissions([cloud.account("bob").account_id, "000000000000"]))
+        image = alice.read_images(filters={"account_ids": [alice.account_id]})[0]
+        assert alice.why_not("UpdateImage", ImageId=image.image_id, PermissionsToLaunch=drawn) == []
+
+
+class TestFiles:
+    @given(data=st.data(), form=st.sampled_from(["qcow2", "raw"]))
+    def test_of_disks_can_be_opened(self, data: st.DataObject, form: str) -> None:
+        """A good image has its size and its content. [EXP-045]"""
+        body, size = data.draw(strategies.disk_images(form))
+        found, _ = opened(body, form)
+        assert found <= size if form == "raw" else found == size
+
+    @given(data=st.data(), form=st.sampled_from(["qcow2", "raw"]))
+    def test_of_broken_disks_cannot(self, data: st.DataObject, form: str) -> None:
+        """A broken one is refused with a reason."""
+        body, _ = data.draw(strategies.disk_images(form, valid=False))
+        with pytest.raises(BadImage):
+            opened(body, form)
+
+    @given(text=strategies.manifests(URLS))
+    def test_of_manifests_are_read(self, text: bytes) -> None:
+        """A good manifest has a root and codes."""
+        manifest = parsed_manifest(text)
+        assert manifest.product_types
+        assert "/dev/sda1" in [disk.device for disk in manifest.disks]
+
+    @given(text=strategies.manifests(URLS, valid=False))
+    def test_of_broken_manifests_are_refused(self, text: bytes) -> None:
+        """A broken one is refused. [IMP-003, IMP-004]"""
+        with pytest.raises(ApiError):
+            parsed_manifest(text)
+
+    @settings(max_examples=10)
+    @given(text=strategies.scenarios())
+    def test_of_scenarios_can_be_played(self, text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+        """A scenario sets a cloud up."""
+        path = tmp_path_factory.mktemp("drawn") / "scenario.toml"
+        path.write_text(text)
+        assert AnyCloud.from_scenario(path).account("alice").read_vms()
+
+
+BAD: list[tuple[Callable[[], Any], str]] = [
+    (lambda: requests("MakeImage", *world()), "action is one of .*'CreateImage'.* not 'MakeImage'"),
+    (lambda: requests("ReadVms", Cloud(), world()[1]), "is of another cloud"),
+    (lambda: strategies.filters("CreateVms", *world()), "action is one of .*'ReadVms'.* not 'CreateVms'"),
+    (lambda: strategies.vm_types("linux"), "kind is one of 'valid', 'invalid', 'windows'; not 'linux'"),
+    (lambda: strategies.disk_images("vmdk"), "form is one of 'qcow2', 'raw'; not 'vmdk'"),
+    (lambda: strategies.device_mappings(root=True), "a root is made from a snapshot"),
+    (lambda: strategies.device_mappings(smallest=0), "smallest is a number of GiB"),
+    (lambda: strategies.permissions([]), "name some in account_ids"),
+    (lambda: strategies.manifests([]), "name their URLs"),
+]
+
+
+class TestArguments:
+    @pytest.mark.parametrize(("make", "said"), BAD)
+    def test_that_are_wrong_are_told(self, make: Callable[[], Any], said: str) -> None:
+        """One line names what is known."""
+        with pytest.raises(ValueError, match=said) as found:
+            make()
+        assert "\n" not in str(found.value)
+
+
+def _names(wanted: str, request: dict[str, Any]) -> bool:
+    return request.get("VolumeId") == wanted
+
+
+def _refused_name(name: str) -> bool:
+    return "OMI-02" in " ".join(
+        error.rule for error in Cloud().account("a").why_not("CreateImage", VmId="i-00000000", ImageName=name)
+    )
