@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import planted
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from omisim import ApiError, Cloud
@@ -83,6 +83,7 @@ class TestASubclass:
         class Mine(CloudMachine):
             accounts: ClassVar = {"alice": "eu-west-2"}
             actions = frozenset({"CreateVolume"})
+            timings = ("eager",)
             faults = travels = False
 
             @rule(volume=CloudMachine.volumes)
@@ -92,7 +93,9 @@ class TestASubclass:
                 assert volume in {v.volume_id for v in self.account("alice").read_volumes()}, "my code has deleted it"
 
         with pytest.raises(AssertionError, match="my code has deleted it") as found:
-            run_state_machine_as_test(Mine, settings=settings(FEW, max_examples=100, phases=[Phase.generate]))
+            run_state_machine_as_test(
+                Mine, settings=settings(FEW, max_examples=300, stateful_step_count=25, derandomize=True)
+            )
         text = "".join(found.value.__notes__)
         assert "cloud.account('alice').call('DeleteVolume', VolumeId='vol-" in text
         assert '"""Mine: my code has deleted it' in text
