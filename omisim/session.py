@@ -67,8 +67,8 @@ class Lockouts:
 
     def until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
         """Return until when an account is locked, or None."""
-        _, until = self._failures.get(account_id, (0, now))
-        return until if until > now else None
+        _, until = self._failures.get(account_id, (0, None))
+        return until if until is not None and until > now else None
 
     def failed(self, account_id: str, now: dt.datetime) -> None:
         """Count a failure."""

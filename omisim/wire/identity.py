@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -79,24 +78,30 @@ def _signer(
         raise refuse("AUTH-008", access_key=signature.access_key)
     if cloud._settings.auth == "strict":
         check_date(signature, lambda: host_time, lambda: cloud.now)
-        with _counted(cloud, account) if counts else nullcontext():
+        with _Counted(cloud, account) if counts else nullcontext():
             verify(request, signature, key.secret_key)
     return account.account_id, account.region
 
 
-@contextmanager
-def _counted(cloud: Cloud, account: Account) -> Iterator[None]:
-    """Let four failures in a row lock an account (AUTH-009)."""
-    lockouts = cloud._session.lockouts
-    until = lockouts.until(account.account_id, cloud.now)
-    if until is not None:
-        raise refuse("AUTH-009", account_id=account.account_id, until=until)
-    try:
-        yield
-    except ApiError:
-        lockouts.failed(account.account_id, cloud.now)
-        raise
-    lockouts.passed(account.account_id)
+class _Counted:
+    """Lets four failures in a row lock an account (AUTH-009). No generator: every signed request passes here."""
+
+    __slots__ = ("_account_id", "_cloud")
+
+    def __init__(self, cloud: Cloud, account: Account) -> None:
+        self._cloud, self._account_id = cloud, account.account_id
+
+    def __enter__(self) -> None:
+        until = self._cloud._session.lockouts.until(self._account_id, self._cloud.now)
+        if until is not None:
+            raise refuse("AUTH-009", account_id=self._account_id, until=until)
+
+    def __exit__(self, _cls: object, error: BaseException | None, _traceback: object) -> None:
+        lockouts = self._cloud._session.lockouts
+        if error is None:
+            lockouts.passed(self._account_id)
+        elif isinstance(error, ApiError):
+            lockouts.failed(self._account_id, self._cloud.now)
 
 
 def _logged_in(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]:
@@ -107,7 +112,7 @@ def _logged_in(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]
     account = _account_of(cloud, login, region)
     if account is not None and cloud._settings.auth == "lenient":
         return account.account_id, account.region
-    with nullcontext() if account is None else _counted(cloud, account):
+    with nullcontext() if account is None else _Counted(cloud, account):
         if account is None or account.password != password:
             raise refuse("AUTH-012", login=login)
     return account.account_id, account.region
