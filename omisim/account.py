@@ -37,10 +37,12 @@ from omisim.actions import (
     volumes,
 )
 from omisim.actions.call import Call
-from omisim.actions.registry import ACTIONS
+from omisim.actions.registry import ACTIONS, not_served
 from omisim.errors import ApiError
+from omisim.hint import hint
 from omisim.model import AccessKey
 from omisim.model import Account as AccountRow
+from omisim.plain import api_name
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
@@ -210,6 +212,14 @@ class Account:
     def __repr__(self) -> str:
         """Name the account, its Region and its id."""
         return f"<account {self.name} {self.account_id} in {self.region}>"
+
+    if not TYPE_CHECKING:  # to a type checker an unknown method stays unknown
+
+        def __getattr__(self, name: str) -> Any:
+            """Say of a method that there is none: why its action is not served, or what may have been meant."""
+            if (reason := not_served().get(api_name(name))) is not None:
+                raise AttributeError(f"{api_name(name)} is not served by omisim: {reason}")
+            raise AttributeError(f"an account has no {name!r}{hint(name, dir(type(self)))}")
 
     def call(self, action: str, /, **parameters: Any) -> dict[str, Any]:
         """Call an action as the account's root user: API names in, the API's JSON answer out.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from omisim.actions.registry import ACTIONS, not_served
@@ -40,13 +40,21 @@ class Calls(tuple[CallRecord, ...]):  # noqa: SLOT001 - a tuple has no room for 
 
 
 def asked_for(
-    records: Sequence[CallRecord], action: str | None, account: str | None, parameters: Mapping[str, Any]
+    records: Sequence[CallRecord],
+    action: str | None,
+    account: str | None,
+    parameters: Mapping[str, Any],
+    accounts: Iterable[str],
 ) -> Calls:
     """Return the calls of an action, by an account, with these parameters among theirs.
 
-    Raises ValueError for an action or a parameter that there is not.
+    Raises ValueError for an action, an account or a parameter that there is not; `accounts` there are, by their names.
     """
     _check(records, action, parameters)
+    names = {*accounts, *(record.account for record in records if record.account)}
+    if account is not None and account not in names:
+        known = ", ".join(sorted(names)) or "none"
+        raise ValueError(f"there is no account {account!r}{hint(account, names)}; known: {known}")
     of_action = [record for record in records if action in (None, record.action)]
     missed = [tuple(_missed(record, account, parameters)) for record in of_action]
     calls = Calls(record for record, missing in zip(of_action, missed, strict=True) if not missing)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omisim", description="The OUTSCALE cloud's OMI model, in memory.")
+    parser.add_argument("--version", action="version", version=f"omisim {version('omisim')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="a golden-image pipeline of three accounts, through the real SDK")
     demo.add_argument("--json", action="store_true", help="the transcript and the lineage as data")
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     rules.set_defaults(run=_rules)
     explain = commands.add_parser("explain", help="a rule: what it says, its error, its evidence, its tests")
     explain.add_argument("rule", metavar="RULE", help="a rule's id as a refusal names it, for example OMI-022")
+    explain.add_argument("--json", action="store_true", help="as data")
     explain.set_defaults(run=_explain)
     lifecycle = commands.add_parser("lifecycle", help="the states of a kind, and what may be done in each")
     lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="vm, volume, snapshot, image…; all when left out")
@@ -226,8 +229,18 @@ def _rules(options: argparse.Namespace) -> int:
     for rule in found:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
         print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {rule.says or rule.out}")  # noqa: T201
-    print(f"{len(found)} rules", file=sys.stderr)  # noqa: T201
+    meant = "" if found or options.action is None else _hint(options.action)
+    print(f"{len(found)} rules{meant}", file=sys.stderr)  # noqa: T201
     return 0 if found else 1
+
+
+def _hint(action: str) -> str:
+    from omisim.actions.registry import ACTIONS, not_served  # noqa: PLC0415 - where nothing was found
+    from omisim.dispatch import families  # noqa: PLC0415 - fills the table
+    from omisim.hint import hint  # noqa: PLC0415
+
+    assert families
+    return hint(action, {*ACTIONS, *not_served()})
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -237,8 +250,12 @@ def _explain(options: argparse.Namespace) -> int:
         near = get_close_matches(options.rule, rules, n=3)
         hint = f"; near it: {', '.join(near)}" if near else "; `omisim rules` lists them"
         return _wrong(f"omisim explain: there is no rule {options.rule!r}{hint}")
+    tests = proofs().get(rule.id, ())
+    if options.json:
+        print(json.dumps({**asdict(rule), "proofs": tests}, indent=2))  # noqa: T201
+        return 0
     print(rule.explain())  # noqa: T201
-    for test in proofs().get(rule.id, ()):
+    for test in tests:
         print(f"  Proof: {test}")  # noqa: T201
     return 0
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Protocol, Self
 
-__all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock"]
+__all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock", "checked"]
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=1)
+METHODS = ("now", "advance", "tick", "copy", "restore")
 
 
 class Clock(Protocol):
@@ -39,7 +40,7 @@ class ManualClock:
     """A clock that only moves when it is told to. It starts at `start`, by default 2026-01-01T00:00:00Z."""
 
     def __init__(self, start: dt.datetime = EPOCH) -> None:
-        if start.tzinfo is None:
+        if getattr(start, "tzinfo", None) is None:
             raise ValueError(f"the start of a ManualClock needs a time zone, for example UTC: {start!r} has none")
         self._now = start.astimezone(dt.UTC)
 
@@ -93,10 +94,17 @@ class SystemClock:
         """Do nothing: wall time cannot be turned back."""
 
 
+def checked(clock: Clock) -> Clock:
+    """Return a clock. Raises ValueError for what is none."""
+    if isinstance(clock, type) or not all(hasattr(clock, method) for method in METHODS):
+        raise ValueError(f"clock is a clock, for example SystemClock(); not {clock!r}")
+    return clock
+
+
 def _span(seconds: float) -> dt.timedelta:
     try:
         span = dt.timedelta(seconds=seconds)
-    except (OverflowError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise ValueError(f"a clock advances by a finite number of seconds, not {seconds!r}") from None
     if span < dt.timedelta():
         raise ValueError(f"a clock does not run backwards: advance by {seconds!r} seconds")

@@ -14,6 +14,7 @@ from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.calls import Calls, asked_for
 from omisim.catalog import CATALOGS, catalog
 from omisim.clock import Clock, ManualClock
+from omisim.clock import checked as checked_clock
 from omisim.dump import dumped, loaded
 from omisim.engine import Engine, Mark, first_state
 from omisim.faults import Faults
@@ -68,11 +69,13 @@ class Cloud(Engine):
     ) -> None:
         if catalog not in CATALOGS:
             raise ValueError(f"catalog is one of {', '.join(CATALOGS)}; not {catalog!r}")
-        if history < 1:
+        if type(history) is not int or history < 1:
             raise ValueError(f"history is a number of changes from 1 up, not {history!r}")
+        if fetch is not None and not callable(fetch):
+            raise ValueError(f"fetch is a function from a URL to its bytes, not {fetch!r}")
         settings = Settings.checked(seed, timing, auth, switches)
         settings.fetch = fetch
-        self._begin(settings, ManualClock() if clock is None else clock, first_state().fork(), history)
+        self._begin(settings, ManualClock() if clock is None else checked_clock(clock), first_state().fork(), history)
         self._start = self._clock.now()
 
     # --- accounts
@@ -108,6 +111,10 @@ class Cloud(Engine):
         if not isinstance(name, str) or not name:
             raise ValueError(f"an account needs a name, not {name!r}")
         _one_of("region", region, catalog().regions)
+        if alias is not None and not isinstance(alias, str):
+            raise ValueError(f"an alias is a text, not {alias!r}")
+        if not isinstance(quotas, Mapping):
+            raise ValueError(f"quotas are a mapping of names to numbers, not {quotas!r}")  # noqa: TRY004 - as every wrong argument
         for quota, limit in quotas.items():
             _one_of("quota", quota, catalog().quotas)
             if type(limit) is not int or limit < 0:
@@ -163,7 +170,7 @@ class Cloud(Engine):
         a Subregion that there is not, or a negative number.
         """
         _one_of("subregion", subregion, {name: 1 for row in catalog().regions.values() for name in row.subregions})
-        if vms is not None and vms < 0:
+        if vms is not None and (type(vms) is not int or vms < 0):
             raise ValueError(f"a capacity is a number of VMs from 0 up, not {vms!r}")
         with self._lock:
             self._settings.capacity.pop(subregion, None)
@@ -184,13 +191,13 @@ class Cloud(Engine):
 
         `parameters` go by the API's names, and each must be among the call's: objects by their keys, lists by their
         items. `calls(...).one()` is the only such call; where there is none, it tells which came nearest. Raises
-        ValueError for an action or a parameter that there is not.
+        ValueError for an action, an account or a parameter that there is not.
         """
         with self._lock:
             position = self._session.call_position
             count = self._kept(position, "call_position") if since is None else position - since.call_position
             kept = self._session.calls[max(0, len(self._session.calls) - count) :]
-            return asked_for(kept, action, account, parameters)
+            return asked_for(kept, action, account, parameters, self.accounts)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -318,6 +325,8 @@ class Cloud(Engine):
 
     def diff(self, other: Cloud) -> tuple[Difference, ...]:
         """Return the rows in which another cloud differs from this one; none for a fork that nothing happened to."""
+        if not isinstance(other, Cloud):
+            raise ValueError(f"a cloud differs from another Cloud, for example its fork(); not from {other!r}")  # noqa: TRY004 - as every wrong argument
         with self._lock:
             return tuple(differences(self._state, other._state))
 
@@ -330,9 +339,11 @@ class Cloud(Engine):
             return who_can(self._state, image_id)
 
     def write(self, volume_id: str, path: str, text: str) -> None:
-        """Write a file on a volume, as a guest would. Raises ValueError when there is no such volume."""
+        """Write a file on a volume, as a guest would. Raises ValueError when there is no such volume, or no path."""
         if not isinstance(text, str):
             raise TypeError(f"a file is a text by its path, not {text!r}")
+        if not isinstance(path, str) or not path:
+            raise ValueError(f"a path is a text, for example /etc/motd; not {path!r}")
         with self._lock:
             content = self._content(volume_id)
             files = tuple(sorted((dict(content.files) | {path: text}).items()))

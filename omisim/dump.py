@@ -50,8 +50,12 @@ def _change(change: Change) -> list[Any]:
 
 def loaded(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, State, int]:
     """Return the parts of the cloud that was dumped; `state` is a fresh one. Raises ValueError for anything else."""
-    if not isinstance(data, Mapping) or data.get("omisim") != VERSION:
-        raise ValueError(f"this is no dump of omisim, or of another version than {VERSION}")
+    if not isinstance(data, Mapping) or "omisim" not in data:
+        raise ValueError("this is no dump of omisim: cloud.dump() makes one")
+    if data["omisim"] != VERSION:
+        raise ValueError(
+            f"this dump is of version {data['omisim']!r}, and version {VERSION} is read here: make it anew"
+        )
     try:
         said = data["settings"]
         settings = Settings.checked(said["seed"], said["timing"], said["auth"], said["switches"])

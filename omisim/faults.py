@@ -112,6 +112,8 @@ class Faults:
             why = f": {not_served()[action]}" if action in not_served() else hint(action, ACTIONS)
             raise ValueError(f"{action!r} is no action that is served{why}")
         _check_numbers(times=times, every=every, probability=probability, delay=delay)
+        if not isinstance(when, Mapping | None):
+            raise ValueError(f"when is a mapping of parameters to values, not {when!r}")  # noqa: TRY004 - as every wrong argument
         _check_parameters(action, when or {})
         if drop and (status is not None or error is not None):
             raise ValueError("a dropped connection has no status and no error")
@@ -168,7 +170,7 @@ def _kind(status: int | None, error: str | None) -> ErrorKind:
             raise ValueError(f"status is one of {', '.join(map(str, _BY_STATUS))}; not {status!r}: name the error")
         return ERRORS[_BY_STATUS[status or 503]]
     if error not in ERRORS:
-        raise ValueError(f"{error!r} is no error of the API{hint(error, ERRORS)}")
+        raise ValueError(f"{error!r} is no error of the API{hint(error, ERRORS) or '; omisim.errors.ERRORS names all'}")
     if status not in (None, ERRORS[error].status):
         raise ValueError(f"{error} has the status {ERRORS[error].status}, not {status}")
     return ERRORS[error]

@@ -25,7 +25,7 @@ from omisim.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from omisim.account import Account as Caller
@@ -65,7 +65,7 @@ class Marketplace:
         self._writing = writing
 
     def publish(
-        self, seller: Caller, image_id: str, offer: str = "hourly", regions: tuple[str, ...] = DEFAULT_REGIONS
+        self, seller: Caller, image_id: str, offer: str = "hourly", regions: Sequence[str] = DEFAULT_REGIONS
     ) -> Product:
         """Publish an OMI of the seller's as version 1 of a new product (MKT-001, MKT-008, MKT-009).
 
@@ -73,12 +73,14 @@ class Marketplace:
         """
         if offer not in OFFERS:
             raise ValueError(f"offer is one of {', '.join(OFFERS)}; not {offer!r}")
+        if isinstance(regions, str):
+            raise ValueError(f"regions are several, even if one: ({regions!r},)")  # noqa: TRY004 - as every wrong argument
         if not regions:
             raise ValueError("a product is published in at least one Region")
         for region in regions:
             if region not in catalog().regions:
                 raise ValueError(f"region is one of {', '.join(catalog().regions)}; not {region!r}")
-        source = self._source(seller.account_id, image_id)
+        source = self._source(_known(seller).account_id, image_id)
         with self._writing("marketplace") as tx:
             row = MarketplaceProduct(
                 account_id=seller.account_id,
@@ -103,7 +105,7 @@ class Marketplace:
             raise ValueError(
                 f"{row.product_code} is {row.offer}: everybody may launch it, there is nothing to subscribe"
             )
-        if buyer.region not in row.regions:
+        if _known(buyer).region not in row.regions:
             raise ValueError(
                 f"{row.product_code} is published in {', '.join(row.regions)}; {buyer.name} is in {buyer.region}"
             )
@@ -119,7 +121,7 @@ class Marketplace:
         row = self._published(product)
         if row.offer != "subscription":
             raise ValueError(f"{row.product_code} is {row.offer}: only a subscription has an activation date")
-        if buyer.account_id not in row.subscribers:
+        if _known(buyer).account_id not in row.subscribers:
             raise ValueError(f"{buyer.name} has no subscription to {row.product_code}")
         with self._writing("marketplace") as tx:
             return _product(
@@ -148,12 +150,20 @@ class Marketplace:
         return image
 
     def _published(self, product: Product) -> MarketplaceProduct:
+        if not isinstance(product, Product):
+            raise ValueError(f"{product!r} is no product: cloud.marketplace.publish returns one")  # noqa: TRY004 - as every wrong argument
         row: MarketplaceProduct | None = self._read().get("product", product.product_code)
         if row is None:
             raise ValueError(f"{product.product_code} is no product of this cloud")
         if not row.versions:
             raise ValueError(f"{product.product_code} has been unpublished")
         return row
+
+
+def _known(caller: Caller) -> Caller:
+    if not hasattr(caller, "account_id"):
+        raise ValueError(f"{caller!r} is no account: cloud.account(name) returns one")
+    return caller
 
 
 def _product(row: MarketplaceProduct) -> Product:

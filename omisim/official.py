@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from omisim.catalog import OUTSCALE
+from omisim.catalog import OUTSCALE, catalog
 from omisim.ids import Id
 from omisim.model import Account, Image, PermissionsOnResource
 from omisim.state import State, Tx
@@ -29,9 +29,12 @@ class Images:
 
         Raises ValueError, with the families that there are, when none does.
         """
+        if region not in catalog().regions:
+            raise ValueError(f"region is one of {', '.join(catalog().regions)}; not {region!r}")
         images = list(_official(self._state(), region))
-        found = [image for image in images if image.image_name.lower().startswith(family.lower())]
-        if not family or not found:
+        begins = str(family or "").lower()
+        found = [image for image in images if image.image_name.lower().startswith(begins)]
+        if not begins or not found:
             known = sorted({word[0] for image in images if (word := _WORD.match(image.image_name))})
             raise ValueError(f"no official OMI in {region} begins with {family!r}; families: {', '.join(known)}")
         return max(found, key=lambda image: image.creation_date)
@@ -45,7 +48,7 @@ def _official(state: State, region: str) -> Iterator[Image]:
 
 def adopt(tx: Tx, image_id: str, region: str, like: str) -> Image:
     """Give the official OMI of a family a twin of this id, public in the Region; an OMI that exists stays as it is."""
-    if not image_id.startswith("ami-") or not _IMAGE.well_formed(image_id):
+    if not str(image_id).startswith("ami-") or not _IMAGE.well_formed(image_id):
         raise ValueError(f"{image_id!r} is no id of an OMI: ami- and eight hexadecimal digits")
     known: Image | None = tx.state.get("image", image_id)
     if known is not None:

@@ -116,6 +116,10 @@ class Settings:
             raise ValueError(f"timing is one of {', '.join(TIMINGS)}; not {timing!r}")
         if auth not in AUTH_MODES:
             raise ValueError(f"auth is one of {', '.join(AUTH_MODES)}; not {auth!r}")
+        if not isinstance(seed, int | str):
+            raise ValueError(f"seed is a number or a text; not {seed!r}")  # noqa: TRY004 - as every wrong argument
+        if not isinstance(switches, Mapping | None):
+            raise ValueError(f"switches is a mapping of names to values; not {switches!r}")  # noqa: TRY004 - as every wrong argument
         for name, value in (switches or {}).items():
             _check_switch(name, value)
         return cls(str(seed), timing, auth, dict(switches or {}), Durations())

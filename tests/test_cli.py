@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -109,6 +110,19 @@ class TestRules:
         assert main(["rules", "--action", "Nothing"]) == 1
         assert "0 rules" in capsys.readouterr().err
 
+    def test_of_a_mistyped_action_name_the_nearest(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """An action that is nearly right is named."""
+        assert main(["rules", "--action", "CreateImag"]) == 1
+        assert "0 rules; did you mean CreateImage?" in capsys.readouterr().err
+
+    def test_are_explained_as_data(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`explain --json` gives the rule and the tests that prove it."""
+        assert main(["explain", "OMI-022", "--json"]) == 0
+        data = json.loads(capsys.readouterr().out)
+        assert (data["id"], data["error"]) == ("OMI-022", "duplicate-name")
+        assert all(test.startswith("tests/") for test in data["proofs"])
+        assert data["proofs"]
+
     def test_not_modelled_say_why(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A rule that is not modelled is listed with the reason."""
         assert main(["explain", "SHR-024"]) == 0
@@ -147,3 +161,10 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "golden-image pipeline" in capsys.readouterr().out
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` says which omisim this is."""
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"omisim {version('omisim')}\n"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from conftest import SUBREGION
 from expect import refused
 from sign import signed
 
-from omisim import Account, ApiError, Cloud, SystemClock
+from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.filters import FiltersVm
 from omisim.lifecycle import IllegalMove
 from omisim.model import Image, Snapshot, Vm
@@ -112,6 +115,114 @@ class TestPythonFaces:
         product = cloud.marketplace.publish(alice, image.image_id, offer="free", regions=("eu-west-2",))
         shown = alice.read_images(filters={"image_ids": [product.images["eu-west-2"]]})[0]
         assert shown.block_device_mappings[1] == image.block_device_mappings[1]
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("given", "says"),
+        [
+            ({"seed": None}, "seed is a number or a text; not None"),
+            ({"seed": 1.5}, "seed is a number or a text; not 1.5"),
+            ({"switches": ["snapshot_cut"]}, "switches is a mapping of names to values; not ['snapshot_cut']"),
+            ({"history": "all"}, "history is a number of changes from 1 up, not 'all'"),
+            ({"clock": ManualClock}, "clock is a clock, for example SystemClock(); not <class"),
+            ({"clock": 3}, "clock is a clock, for example SystemClock(); not 3"),
+            ({"fetch": "https://"}, "fetch is a function from a URL to its bytes, not 'https://'"),
+        ],
+    )
+    def test_of_a_cloud_are_checked(self, given: dict[str, Any], says: str) -> None:
+        """What a cloud cannot be made with is refused, with what can."""
+        with pytest.raises(ValueError, match=re.escape(says)):
+            Cloud(**given)
+
+    @pytest.mark.parametrize(
+        ("wrong", "says"),
+        [
+            (
+                lambda cloud: cloud.account("bob", quotas=["vm_limit"]),
+                "a mapping of names to numbers, not ['vm_limit']",
+            ),
+            (lambda cloud: cloud.account("bob", alias=3), "an alias is a text, not 3"),
+            (lambda cloud: cloud.advance("30"), "a finite number of seconds, not '30'"),
+            (
+                lambda cloud: cloud.advance(dt.timedelta(1)),
+                "a finite number of seconds, not datetime.timedelta(days=1)",
+            ),
+            (lambda cloud: cloud.set_capacity("eu-west-2a", "3"), "a number of VMs from 0 up, not '3'"),
+            (lambda cloud: cloud.diff(None), "another Cloud, for example its fork(); not from None"),
+            (lambda cloud: cloud.adopt(None), "None is no id of an OMI"),
+            (lambda cloud: cloud.images.official(None), "begins with None; families: "),
+            (lambda cloud: cloud.images.official("debian", "mars"), "region is one of eu-west-2, "),
+            (lambda cloud: cloud.faults.add("CreateVms", error="x"), "omisim.errors.ERRORS names all"),
+            (
+                lambda cloud: cloud.faults.add("CreateVms", when=["VmIds"]),
+                "a mapping of parameters to values, not ['VmIds']",
+            ),
+            (lambda cloud: cloud.calls(account="alicee"), "no account 'alicee'; did you mean alice?; known: alice"),
+            (lambda cloud: cloud.marketplace.publish("alice", "ami-00000000"), "'alice' is no account: cloud.account"),
+            (lambda cloud: cloud.marketplace.unpublish(None), "None is no product: cloud.marketplace.publish"),
+            (lambda _: Cloud.load({}), "this is no dump of omisim: cloud.dump() makes one"),
+            (
+                lambda cloud: Cloud.load(cloud.dump() | {"omisim": 99}),
+                "this dump is of version 99, and version 1 is read",
+            ),
+            (lambda _: ManualClock("2026-01-01"), "needs a time zone, for example UTC: '2026-01-01' has none"),  # type: ignore[arg-type]  # the mistake
+        ],
+    )
+    def test_of_its_methods_are_checked(
+        self, cloud: Cloud, alice: Account, wrong: Callable[[Any], object], says: str
+    ) -> None:
+        """Each says in one line what it wants, and nothing has changed."""
+        assert alice.name == "alice"
+        before = cloud.fork()
+        with pytest.raises(ValueError, match=re.escape(says)) as refused:
+            wrong(cloud)
+        assert "\n" not in str(refused.value)
+        assert cloud == before
+
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("create_vm", "an account has no 'create_vm'; did you mean create_vms?"),
+            ("create_nat_service", "CreateNatService is not served by omisim: DHCP options, NAT services"),
+            ("xyzzy", "an account has no 'xyzzy'"),
+        ],
+    )
+    def test_a_method_that_there_is_not(self, alice: Account, name: str, says: str) -> None:
+        """A mistyped action names the nearest, one that is not served its reason."""
+        with pytest.raises(AttributeError, match=re.escape(says)):
+            getattr(alice, name)
+        assert not hasattr(alice, name)
+
+    def test_of_publish_are_several_regions(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A Region by itself would be read as its letters."""
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        with pytest.raises(ValueError, match=r"even if one: \('eu-west-2',\)"):
+            cloud.marketplace.publish(alice, image.image_id, regions="eu-west-2")
+
+    @pytest.mark.parametrize("path", ["", None])
+    def test_of_write_are_a_path_and_a_text(self, cloud: Cloud, vm: Vm, path: Any) -> None:
+        """A file has a path."""
+        with pytest.raises(ValueError, match="a path is a text, for example /etc/motd"):
+            cloud.write(vm.block_device_mappings[0].bsu.volume_id, path, "golden")
+
+    @pytest.mark.parametrize("port", [-1, 65536, "8333"])
+    def test_of_serve_are_a_port(self, cloud: Cloud, port: Any) -> None:
+        """What is no port opens no socket."""
+        with pytest.raises(ValueError, match="a port is a number from 0 to 65535"), cloud.serve(port=port):
+            pass
+
+    def test_of_a_subscription_is_an_account(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A buyer is an account, not its name."""
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        product = cloud.marketplace.publish(alice, image.image_id)
+        with pytest.raises(ValueError, match="'bob' is no account"):
+            cloud.marketplace.subscribe(product, "bob")  # type: ignore[arg-type]  # the mistake
+
+    def test_the_client_of_a_server_needs_no_server(self) -> None:
+        """`omisim env` and the client of the control plane go without cheroot."""
+        script = "import sys; sys.modules['cheroot'] = None; import omisim.server.client"
+        assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 class TestDurations:

@@ -267,7 +267,7 @@ class TestMarker:
             ("switches={'x': 1}", "'x' is no switch; known: *"),
             ("switches='x'", "switches is a mapping of names to values; not 'x'"),
             ("clock='2026'", "clock is a clock, for example SystemClock(); not '2026'"),
-            ("history='all'", "history is a number of changes; not 'all'"),
+            ("history='all'", "history is a number of changes from 1 up, not 'all'"),
             ("limiter='yes'", "limiter is True or False; not 'yes'"),
             ("seed=None", "seed is a number or a text; not None"),
             ("scenario='nowhere'", "*nowhere*"),

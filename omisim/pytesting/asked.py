@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from omisim import Account, Cloud
+from omisim.clock import checked
 from omisim.pytesting import ini
 from omisim.settings import Settings
 
@@ -20,15 +21,11 @@ KNOWN: Final = (*signature(Cloud).parameters, *OURS)
 AT_BIRTH: Final = ("seed", "clock", "catalog", "scenario")  # what a cloud cannot become later
 FIRST: Final = "alice"
 _TYPES: Final[Mapping[str, tuple[Any, str]]] = {
-    "seed": (int | str, "a number or a text"),
-    "switches": (Mapping, "a mapping of names to values"),
-    "history": (int, "a number of changes"),
     "scenario": (str, "a file, from the rootdir, or the name of one that omisim ships"),
     "region": (str, "the name of a Region"),
     "accounts": (str | list | tuple | Mapping, 'names, for example ["alice", "bob@us-east-2"]'),
     "limiter": (bool, "True or False"),
 }
-_CLOCK: Final = ("now", "advance", "tick", "copy", "restore")
 _CHECKED = pytest.StashKey[set[str]]()
 
 
@@ -101,9 +98,7 @@ def _made(config: pytest.Config, given: Mapping[str, Any]) -> Cloud:
             raise ValueError(f"{name} is {what}; not {given[name]!r}")
     own = {name: value for name, value in given.items() if name not in OURS}
     if "clock" in own:
-        if not all(hasattr(own["clock"], method) for method in _CLOCK):
-            raise ValueError(f"clock is a clock, for example SystemClock(); not {own['clock']!r}")
-        own["clock"] = own["clock"].copy()  # a marker is made once, for many tests
+        own["clock"] = checked(own["clock"]).copy()  # a marker is made once, for many tests
     if "scenario" in given:
         file = config.rootpath / given["scenario"]
         cloud = Cloud.from_scenario(file if file.is_file() else given["scenario"], **own)

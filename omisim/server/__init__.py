@@ -1,7 +1,19 @@
-"""A cloud as an HTTP server, for clients in any language. Needs the extra `server`."""
+"""A cloud as an HTTP server, for clients in any language. Needs the extra `server`, but for its own client."""
 
 from __future__ import annotations
 
-from omisim.server.host import Running, running
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omisim.server.host import Running, running
 
 __all__ = ["Running", "running"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs cheroot when it is asked for: `omisim.server.client` goes without."""
+    if name not in __all__:
+        raise AttributeError(f"module 'omisim.server' has no attribute {name!r}")
+    from omisim.server import host  # noqa: PLC0415 - needs cheroot
+
+    return getattr(host, name)

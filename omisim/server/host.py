@@ -24,6 +24,7 @@ from omisim.server.app import App
 __all__ = ["Running", "running"]
 
 LOOPBACK = "127.0.0.1"
+LAST_PORT = 65535
 THREADS = 16
 
 
@@ -87,8 +88,10 @@ def running(
         record: where to write the exchanges of the API, for `omisim replay`.
         fresh: makes the cloud that the control plane's reset goes back to; the cloud as it was made, unless told.
 
-    Raises OSError when the port is taken, ValueError for files that are no certificate.
+    Raises OSError when the port is taken, ValueError for what is no port and for files that are no certificate.
     """
+    if type(port) is not int or not 0 <= port <= LAST_PORT:
+        raise ValueError(f"a port is a number from 0 to {LAST_PORT}, not {port!r}")
     token = token or secrets.token_urlsafe(16)
     app = App(cloud, token, log, record, fresh)
     with ExitStack() as stack:
