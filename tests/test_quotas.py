@@ -70,6 +70,14 @@ class TestEachQuota:
         assert refused(dave, "UpdateVolume", VolumeId=volume, Size=26).rule == "QTA-006"
         assert dave.can("UpdateVolume", VolumeId=volume, Size=25)
 
+    def test_on_snapshots_counts_those_of_a_copy(self) -> None:
+        """A copy of an OMI has snapshots of its own: it is refused where they have no room. [QTA-008, OMI-063]"""
+        dave = limited(snapshot_limit=1)
+        vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
+        golden = dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")["Image"]["ImageId"]
+        copy = {"SourceImageId": golden, "SourceRegionName": dave.region, "ImageName": "copy"}
+        assert refused(dave, "CreateImage", **copy).rule == "QTA-008"
+
     def test_on_snapshots_counts_those_of_omis(self) -> None:
         """An OMI's snapshots are snapshots like others. [QTA-008, OMI-062, SNP-020]"""
         dave = limited(snapshot_limit=1)

@@ -205,6 +205,8 @@ def _copy(
     call.check(region == call.region, "OMI-005", region=region, own=call.region)
     name = name or _free_copy_name(call, source.image_name)
     _check_unique(call, name)
+    disks = sum(m.bsu is not None and m.bsu.snapshot_id is not None for m in source.block_device_mappings)
+    check_quotas(call, {"snapshot_limit": disks})
     image_id = call.new_id("image")
     mappings = tuple(_cloned(call, mapping, image_id) for mapping in source.block_device_mappings)
     keeps_public = call.switch("copy_keeps_public") and source.permissions_to_launch.global_permission
