@@ -26,6 +26,7 @@ from omisim.model import ENTITIES, Content, Image, Volume
 from omisim.model import Account as AccountRow
 from omisim.official import Images, adopt, retire
 from omisim.opening import open_account
+from omisim.plain import iso
 from omisim.settings import Durations, Settings, Value
 from omisim.state import Change
 
@@ -191,9 +192,11 @@ class Cloud(Engine):
 
         `parameters` go by the API's names, and each must be among the call's: objects by their keys, lists by their
         items. `calls(...).one()` is the only such call; where there is none, it tells which came nearest. Raises
-        ValueError for an action, an account or a parameter that there is not.
+        ValueError for an action, an account or a parameter that there is not, and for another cloud's mark.
         """
         with self._lock:
+            if since is not None:
+                self._check_mark(since)
             position = self._session.call_position
             count = self._kept(position, "call_position") if since is None else position - since.call_position
             kept = self._session.calls[max(0, len(self._session.calls) - count) :]
@@ -205,6 +208,11 @@ class Cloud(Engine):
         return tuple(self._session.warnings)
 
     # --- time
+
+    @property
+    def timing(self) -> str:
+        """When what a call starts comes to its end: eager, clock or manual. It is given when the cloud is made."""
+        return self._settings.timing
 
     @property
     def now(self) -> dt.datetime:
@@ -259,11 +267,14 @@ class Cloud(Engine):
             self._marks.add(mark)
             return mark
 
+    def _check_mark(self, mark: Mark) -> None:
+        if mark not in self._marks:
+            raise ValueError("this mark is not of this cloud, or what it marks was undone by another rollback")
+
     def rollback(self, mark: Mark) -> None:
         """Undo everything since a mark, by whomever. Raises ValueError when the mark itself has been undone."""
         with self._lock:
-            if mark not in self._marks:
-                raise ValueError("this mark is not of this cloud, or what it marks was undone by another rollback")
+            self._check_mark(mark)
             self._state.undo_to(mark.position)
             self._clock.restore(mark.at)
             for other in list(self._marks):
@@ -297,6 +308,10 @@ class Cloud(Engine):
             lock = self._lock
             self._begin(settings, clock, first_state().fork(), self._history)
             self._lock, self._start = lock, start
+
+    def __repr__(self) -> str:
+        """Name its time, its timing and its accounts."""
+        return f"<cloud at {iso(self.now)}, {self.timing}: {', '.join(self.accounts) or 'no accounts yet'}>"
 
     def __eq__(self, other: object) -> bool:
         """Whether two clouds are in the same state, at the same time, with the same history of changes."""

@@ -20,6 +20,7 @@ from omisim.filters import FiltersVm
 from omisim.lifecycle import IllegalMove
 from omisim.model import Image, Snapshot, Vm
 from omisim.state import State
+from omisim.testing import checks
 from omisim.wire.http import Request
 from omisim.wire.oapi import handle
 
@@ -34,6 +35,27 @@ class TestPythonFaces:
     def test_an_account_says_who_it_is(self, alice: Account) -> None:
         """The repr of an account has its name, number and Region."""
         assert repr(alice) == f"<account alice {alice.account_id} in eu-west-2>"
+
+    def test_a_cloud_says_what_it_is(self) -> None:
+        """The repr of a cloud, as a failing test shows it, has its time, its timing and its accounts."""
+        cloud = Cloud(timing="manual")
+        assert repr(cloud) == "<cloud at 2026-01-01T00:00:00.000Z, manual: no accounts yet>"
+        cloud.account("alice")
+        assert repr(cloud) == "<cloud at 2026-01-01T00:00:00.000Z, manual: alice>"
+
+    def test_a_cloud_keeps_its_timing(self, cloud: Cloud) -> None:
+        """Setting it afterwards would do nothing, so it is refused."""
+        with pytest.raises(AttributeError, match="timing"):
+            cloud.timing = "clock"  # type: ignore[misc]  # the mistake
+
+    @pytest.mark.parametrize("since", [Cloud().mark(), 3])
+    def test_a_mark_of_another_cloud_marks_nothing_here(self, cloud: Cloud, alice: Account, since: Any) -> None:
+        """Neither calls nor checks take it for one of this cloud."""
+        assert alice.read_vms() == ()
+        with pytest.raises(ValueError, match="this mark is not of this cloud"):
+            cloud.calls(since=since)
+        with pytest.raises(ValueError, match="this mark is not of this cloud"):
+            checks.nothing_left(cloud, since=since)
 
     def test_an_account_needs_a_name(self, cloud: Cloud) -> None:
         """An empty name is no name."""

@@ -169,6 +169,8 @@ def _accounts(cloud: Cloud, name: str | None) -> Iterator[Account]:
 
 def _rows(cloud: Cloud, kind: str, account: str | None, since: Mark | None) -> Iterator[Any]:
     """Yield what is there of a kind, and not on its way out."""
+    if since is not None:
+        cloud._check_mark(since)
     owners = {row.account_id for row in _accounts(cloud, account)}
     for row_id, row in cloud._state.rows(kind).items():
         new = since is None or cloud._state.order(kind, row_id) >= since.position
