@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from omisim.limits import (
+    DATA_DEVICE,
+    FEWEST_IOPS,
+    IOPS_PER_GIB,
+    LARGEST,
+    MOST_IOPS,
+    ROOT,
+    SMALLEST_IO1,
+    VOLUME_TYPES,
+)
 from omisim.rules import refuse
 
 __all__ = ["Disk", "Manifest", "parsed_manifest", "written"]
 
 VERSION = 1
-ROOT = "/dev/sda1"
-VOLUME_TYPES = ("standard", "gp2", "io1")
 ARCHITECTURES = ("i386", "x86_64")
-LARGEST = 14_901 * 2**30  # bytes: the largest volume
+GIB = 2**30
+_PARTITION = re.compile(r"/dev/sda[1-9]")  # the root, and the guide's own /dev/sda2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,9 @@ def parsed_manifest(text: bytes) -> Manifest:
     architecture = image.have("Architecture", str, "x86_64")
     if architecture not in ARCHITECTURES:
         raise refuse("IMP-004", reason=f"Image.Architecture is one of {ARCHITECTURES}: {architecture!r}")
+    kind = image.have("Type", str, "machine")
+    if kind != "machine":
+        raise refuse("IMP-004", reason=f"Image.Type is machine: {kind!r}")
     modes = image.have("BootModes", list, ["legacy"])
     if not modes or any(mode not in ("legacy", "uefi") for mode in modes):
         raise refuse("IMP-004", reason=f"Image.BootModes are legacy and uefi: {modes!r}")
@@ -118,16 +131,29 @@ def _disk(entry: object, where: str) -> Disk:
         iops=reader.have("Iops", int, None),
         delete_on_termination=reader.have("DeleteOnTermination", bool, default=True),
     )
+    is_device = _PARTITION.fullmatch(disk.device) or DATA_DEVICE.fullmatch(disk.device)
     wrong = [
-        (not 0 < disk.size <= LARGEST, f"Size is a number of bytes up to {LARGEST}: {disk.size}"),
+        (not 0 < disk.size <= LARGEST * GIB, f"Size is a number of bytes up to {LARGEST * GIB}: {disk.size}"),
         (disk.volume_type not in VOLUME_TYPES, f"VolumeType is one of {VOLUME_TYPES}: {disk.volume_type!r}"),
-        ((disk.iops is not None) != (disk.volume_type == "io1"), f"Iops goes with io1 alone: {disk.iops!r}"),
-        (not disk.device.startswith("/dev/"), f"Device is the name of a device: {disk.device!r}"),
+        (not is_device, f"Device is the name of a device: {disk.device!r}"),
+        *_wrong_iops(disk),
     ]
     for is_wrong, why in wrong:
         if is_wrong:
             raise refuse("IMP-004", reason=f"{where}.{why}")
     return disk
+
+
+def _wrong_iops(disk: Disk) -> list[tuple[bool, str]]:
+    """Return what may be wrong with the IOPS of a disk, each with why: a volume has to be able to have them."""
+    if disk.volume_type != "io1":
+        return [(disk.iops is not None, f"Iops goes with io1 alone: {disk.iops!r}")]
+    size, iops = -(-disk.size // GIB), disk.iops or 0
+    most = min(MOST_IOPS, IOPS_PER_GIB * size)
+    return [
+        (size < SMALLEST_IO1, f"Size of an io1 volume is {SMALLEST_IO1} GiB at least: {disk.size}"),
+        (not FEWEST_IOPS <= iops <= most, f"Iops of {size} GiB of io1 is {FEWEST_IOPS} to {most}: {disk.iops!r}"),
+    ]
 
 
 _NAMES = {str: "a string", int: "an integer", bool: "true or false", list: "a list", dict: "an object"}

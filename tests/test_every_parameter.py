@@ -116,6 +116,14 @@ class TestFilters:
         else:
             assert found(Filters={name: value_of_nothing(field, listed=listed, name=name)}) == []
 
+    def test_volumes_are_found_by_the_date_of_their_link(self, alice: Account, vm: Vm) -> None:
+        """ReadVolumes looks at the date that the VM shows of the link, though the volume does not. [FLT-001]"""
+        disk = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]["BlockDeviceMappings"][0]["Bsu"]
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        found = alice.call("ReadVolumes", Filters={"LinkVolumeLinkDates": [disk["LinkDate"]]})["Volumes"]
+        assert [volume["VolumeId"] for volume in found] == [disk["VolumeId"]]
+        assert "LinkDate" not in found[0]["LinkedVolumes"][0]
+
 
 class TestPages:
     @pytest.mark.parametrize("action", [a for a in READS if a.paged], ids=lambda action: action.name)
@@ -172,6 +180,23 @@ class TestValuesOfVms:
         assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
         changed = alice.call("UpdateVm", VmId=vm["VmId"], ActionsOnNextBoot=said)["Vm"]
         assert changed["ActionsOnNextBoot"] == said
+        alice.call("RebootVms", VmIds=[vm["VmId"]])
+        cloud.settle()
+        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == said
+        alice.call("StopVms", VmIds=[vm["VmId"]])
+        cloud.settle()
+        alice.call("StartVms", VmIds=[vm["VmId"]])
+        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == said
+        cloud.settle()
+        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
+
+    def test_no_boot_action(self, alice: Account, uefi: Image) -> None:
+        """An empty object asks for nothing: none at first, and what was there before stays. [FLD-011, VM-022]"""
+        made = alice.call("CreateVms", ImageId=uefi.image_id, BootMode="uefi", ActionsOnNextBoot={})["Vms"][0]
+        assert made["ActionsOnNextBoot"] == {"SecureBoot": "none"}
+        alice.call("UpdateVm", VmId=made["VmId"], ActionsOnNextBoot={"SecureBoot": "enable"})
+        same = alice.call("UpdateVm", VmId=made["VmId"], ActionsOnNextBoot={})["Vm"]
+        assert same["ActionsOnNextBoot"] == {"SecureBoot": "enable"}
 
     @pytest.mark.parametrize("mode", ["legacy", "uefi"])
     def test_boot_mode(self, alice: Account, uefi: Image, mode: str) -> None:

@@ -256,6 +256,12 @@ class TestRefusedManifest:
             ({"VolumeType": "st1"}, "VolumeType"),
             ({"Iops": 100}, "Iops"),
             ({"VolumeType": "io1"}, "Iops"),
+            ({"VolumeType": "io1", "Iops": 99}, "Iops"),
+            ({"VolumeType": "io1", "Iops": 13001, "Size": 100 * GIB}, "Iops"),
+            ({"VolumeType": "io1", "Iops": 3001}, "Iops"),
+            ({"VolumeType": "io1", "Iops": 100, "Size": 3 * GIB}, "Size"),
+            ({"Device": "/dev/disk"}, "Device"),
+            ({"Device": "/dev/sda1x"}, "Device"),
             ({"DeleteOnTermination": "yes"}, "DeleteOnTermination"),
             ({"PreSignedUrl": 5}, "PreSignedUrl"),
         ],
@@ -273,6 +279,7 @@ class TestRefusedManifest:
             {"ProductTypes": [1]},
             {"ProductTypes": ["9999"]},
             {"Architecture": "arm64"},
+            {"Type": "kernel"},
             {"Snapshots": []},
             {"Snapshots": [5]},
             {"BootModes": ["bios"]},
@@ -280,7 +287,7 @@ class TestRefusedManifest:
         ],
     )
     def test_says_nonsense_of_the_omi(self, alice: Account, carol: Account, more: dict[str, Any]) -> None:
-        """Wrong codes, architectures and types are refused. [IMP-004, MAN-005, MAN-007]"""
+        """Wrong codes, architectures and types are refused. [IMP-004, MAN-005, MAN-006, MAN-007]"""
         url = put_manifest(alice, by_hand(disk(alice), **more))
         error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("4040", "IMP-004")

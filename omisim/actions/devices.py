@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omisim.actions.call import Call
+from omisim.limits import (
+    DATA_DEVICE,
+    FEWEST_IOPS,
+    IOPS_PER_GIB,
+    LARGEST,
+    MOST_IOPS,
+    ROOT,
+    SMALLEST,
+    SMALLEST_IO1,
+    VOLUME_TYPES,
+)
 from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
 
 __all__ = ["IMAGE_DEVICE", "ROOT", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "gp2_iops"]
-
-ROOT = "/dev/sda1"
-SMALLEST, SMALLEST_IO1, LARGEST = 1, 4, 14901  # GiB
-FEWEST_IOPS, MOST_IOPS, IOPS_PER_GIB = 100, 13000, 300
-VOLUME_TYPES = ("standard", "gp2", "io1")
-_DATA_DEVICE = re.compile(r"/dev/(sd|xvd)[b-z][a-z]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def gp2_iops(size: int) -> int:
 
 def check_device(call: Call, name: str | None, *, root: bool = True) -> None:
     """Check a device name: the root's, or a data device's (OMI-053)."""
-    ok = name is not None and ((root and name == ROOT) or _DATA_DEVICE.fullmatch(name) is not None)
+    ok = name is not None and ((root and name == ROOT) or DATA_DEVICE.fullmatch(name) is not None)
     call.check(ok, "OMI-053", device_name=name)
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from omisim.actions.call import Call
-from omisim.actions.devices import LARGEST
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
 from omisim.disk_image import GIB, BadImage, gib, opened
+from omisim.limits import LARGEST
 from omisim.manifest import Disk, Manifest, parsed_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Origin, Snapshot, SnapshotState
 from omisim.rules import refuse

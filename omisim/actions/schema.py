@@ -207,8 +207,11 @@ def _date(value: Any, path: str, _wire: bool, problems: Problems) -> Any:
         return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     try:
         at = dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+    except TypeError:
         return _wrong(value, path, "an ISO 8601 date", problems)
+    except ValueError:  # a string, but no date
+        problems.append((TYPE, refuse("REQ-009", parameter=path, expected="an ISO 8601 date", given=repr(value))))
+        return WRONG
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 
-from omisim.actions.call import Call
+from omisim.actions.call import Call, parsed
 from omisim.actions.vm_types import PERFORMANCES, VmShape
-from omisim.model import ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
+from omisim.model import ActionsOnNextBoot, Image, OrDict, ShutdownBehaviorConfiguration
 
 __all__ = [
+    "asked_boot",
     "check_attributes",
     "check_keypair",
     "check_secure_boot",
@@ -80,6 +81,12 @@ def how_it_boots(
     secure_boot = actions.secure_boot if actions else None
     check_secure_boot(call, secure_boot, mode)
     return mode
+
+
+def asked_boot(actions: OrDict[ActionsOnNextBoot] | None) -> ActionsOnNextBoot | None:
+    """Return the boot actions that were asked for; an empty object asks for none (FLD-011)."""
+    asked = parsed(actions)
+    return asked if asked and asked.secure_boot is not None else None
 
 
 def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:

@@ -12,7 +12,14 @@ from omisim.actions.nic_views import nics_of
 from omisim.actions.quotas import check_each
 from omisim.actions.registry import action
 from omisim.actions.security_groups import groups_of
-from omisim.actions.vm_attributes import check_attributes, check_keypair, check_secure_boot, shutdown, typed
+from omisim.actions.vm_attributes import (
+    asked_boot,
+    check_attributes,
+    check_keypair,
+    check_secure_boot,
+    shutdown,
+    typed,
+)
 from omisim.actions.vm_diagnostics import after_first_boot
 from omisim.actions.vm_types import find_vm_shape, unflagged, vm_shape
 from omisim.actions.vms import view
@@ -162,7 +169,7 @@ def update_vm(
     vm_type: str | None = None,
 ) -> Vm:
     """Change a VM. Its type, performance, user data and nested virtualization need it stopped (VM-072). Returns it."""
-    behavior, boot = parsed(shutdown_behavior_configuration), parsed(actions_on_next_boot)
+    behavior, boot = parsed(shutdown_behavior_configuration), asked_boot(actions_on_next_boot)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(security_group_ids is None or security_group_ids, "VM-079")
     vm = call.own(Vm, vm_id, "VM-070")

@@ -15,6 +15,7 @@ from omisim.actions.quotas import check_quotas, disk_costs, room
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
 from omisim.actions.vm_attributes import (
+    asked_boot,
     check_attributes,
     check_keypair,
     check_tenancy,
@@ -108,11 +109,12 @@ def create_vms(
     mappings = parsed_all(block_device_mappings)
     place = parsed(placement) or Placement()
     behavior = parsed(shutdown_behavior_configuration)
+    next_boot = asked_boot(actions_on_next_boot)
     request = {
         "image": image_id, "type": vm_type, "devices": mappings, "min": min_vms_count, "max": max_vms_count,
         "keypair": keypair_name, "user_data": user_data, "placement": place, "boot": boot_on_creation,
         "protection": deletion_protection, "behavior": (behavior, vm_initiated_shutdown_behavior),
-        "mode": boot_mode, "next": parsed(actions_on_next_boot), "performance": performance, "tpm": tpm_enabled,
+        "mode": boot_mode, "next": next_boot, "performance": performance, "tpm": tpm_enabled,
         "nested": nested_virtualization, "groups": (security_groups, security_group_ids),
         "nics": nics, "subnet": subnet_id, "ips": private_ips,
     }  # fmt: skip
@@ -140,7 +142,7 @@ def create_vms(
     call.check(fits, "VM-012", subregion_name=subregion, subnet_id=subnet and subnet.subnet_id)
     if image is None or shape is None:
         raise Stop
-    mode = how_it_boots(call, image, boot_mode, parsed(actions_on_next_boot), tpm_enabled=tpm_enabled)
+    mode = how_it_boots(call, image, boot_mode, next_boot, tpm_enabled=tpm_enabled)
     disks = disks_of(call, image, mappings)
     call.may(image)
     check_windows(call, image, shape)
@@ -150,7 +152,7 @@ def create_vms(
     guest, host, legacy = shutdown(image.vm_initiated_shutdown_behavior, vm_initiated_shutdown_behavior, behavior)
     vm = Vm(
         account_id=call.account.account_id,
-        actions_on_next_boot=parsed(actions_on_next_boot) or ActionsOnNextBoot(secure_boot="none"),
+        actions_on_next_boot=next_boot or ActionsOnNextBoot(secure_boot="none"),
         architecture=image.architecture,
         boot_mode=mode,
         boot_modes=image.boot_modes,

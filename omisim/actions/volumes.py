@@ -55,6 +55,7 @@ def view(state: State, volume: Volume) -> Volume:
     linked = LinkedVolume(
         delete_on_vm_deletion=link.delete_on_vm_deletion,
         device_name=link.device_name,
+        link_date=link.link_date,
         state=link.state,
         vm_id=link.vm_id,
         volume_id=link.volume_id,

@@ -91,7 +91,7 @@ class FiltersVolume:
     creation_dates: Dates = of(lambda v: v.creation_date)
     link_volume_delete_on_vm_deletion: bool | None = _of_links("delete_on_vm_deletion")
     link_volume_device_names: Strings = _of_links("device_name")
-    link_volume_link_dates: Dates = none()
+    link_volume_link_dates: Dates = _of_links("link_date")
     link_volume_link_states: Strings = _of_links("state")
     link_volume_vm_ids: Strings = _of_links("vm_id")
     snapshot_ids: Strings = of(lambda v: v.snapshot_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from omisim.model.base import AccountId, LinkState, NicId, SecurityGroupId, SnapshotId, SubnetId, VolumeId
+from omisim.model.base import AccountId, LinkState, NicId, SecurityGroupId, SnapshotId, SubnetId, VolumeId, internal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,7 @@ class LinkedVolume:
     state: LinkState
     vm_id: str
     volume_id: str
+    link_date: dt.datetime | None = internal(None)  # for the filter alone: no answer shows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
