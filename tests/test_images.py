@@ -147,6 +147,32 @@ class TestCopy:
         alice.delete_image(image_id=second.image_id)
         assert copied(alice, golden).image_name == "golden-copy2"
 
+    def test_has_a_name_that_is_not_too_long(self, alice: Account, vm: Vm) -> None:
+        """The longest name is cut where its copies' names are made of it. [OMI-020, OMI-024]"""
+        longest = alice.create_image(vm_id=vm.vm_id, image_name="n" * 128)
+        names = [copied(alice, longest).image_name for _ in range(2)]
+        assert names == ["n" * 122 + "-copy1", "n" * 122 + "-copy2"]
+
+    def test_may_be_named_by_the_time(self, alice: Account, vm: Vm, golden: Image) -> None:
+        """Colons, plus and equals signs pass in the name of a copy, and in no other. [OMI-021, OMI-025]"""
+        name = "at=2026-01-01T00:00:00+00:00"
+        assert copied(alice, golden, image_name=name).image_name == name
+        assert refused(alice, "CreateImage", VmId=vm.vm_id, ImageName=name).rule == "OMI-021"
+        source = {"SourceImageId": golden.image_id, "SourceRegionName": "eu-west-2"}
+        assert refused(alice, "CreateImage", ImageName="a*b", **source).rule == "OMI-021"
+
+    def test_boots_as_its_source_unless_modes_are_named(self, alice: Account, golden: Image) -> None:
+        """An empty list of boot modes names none, and one that is named twice counts once. [OMI-030, OMI-031]"""
+        assert copied(alice, golden, boot_modes=[]).boot_modes == golden.boot_modes
+        assert copied(alice, golden, boot_modes=["uefi", "uefi"]).boot_modes == ("uefi",)
+
+    def test_has_each_code_once(self, alice: Account, vm: Vm, golden: Image) -> None:
+        """A product code that is given twice is one. [OMI-073, OMI-113]"""
+        made = alice.create_image(vm_id=vm.vm_id, image_name="twice", product_codes=["0006", "0006"])
+        assert made.product_codes == ("0001", "0006")
+        given = alice.update_image(image_id=golden.image_id, product_codes=["0001", "0006", "0001"])
+        assert given.product_codes == ("0001", "0006")
+
     def test_inherits_all_but_tags_and_shares(self, alice: Account, bob: Account, golden: Image) -> None:
         """Description, licence and modes come along; tags and accounts do not. [OMI-026, OMI-039, CPY-001, CPY-002]"""
         alice.update_image(

@@ -68,7 +68,7 @@ def update_image(
         image,
         description=image.description if description is None else description,
         permissions_to_launch=changed(image.permissions_to_launch, change),
-        product_codes=image.product_codes if product_codes is None else tuple(product_codes),
+        product_codes=image.product_codes if product_codes is None else tuple(dict.fromkeys(product_codes)),
     )
     if updated.permissions_to_launch.global_permission and not image.permissions_to_launch.global_permission:
         call.warn(f"{image_id} is public now: every account of {call.region} can launch it (SHR-010)")

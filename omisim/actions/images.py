@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Annotated, Any
 
 from omisim.actions.call import Call, Stop, parsed_all
@@ -113,9 +114,10 @@ def create_image(
     _check_name(call, image_name, COPY_CHARACTERS if source_image_id else NAME_CHARACTERS)
     for mode in boot_modes or ():
         call.check(mode in ("uefi", "legacy"), "OMI-030", boot_mode=mode)
-    asked = {"description": description, "boot_modes": boot_modes, "tpm_mandatory": tpm_mandatory}
+    modes = tuple(dict.fromkeys(boot_modes or ())) or None  # an OMI without any could not be launched
+    asked = {"description": description, "boot_modes": modes, "tpm_mandatory": tpm_mandatory}
     asked = {name: value for name, value in asked.items() if value is not None}
-    codes = tuple(product_codes or ())
+    codes = tuple(dict.fromkeys(product_codes or ()))
     if file_location is not None:
         return _from_manifest(call, file_location, str(image_name), codes, asked)
     if vm_id is not None:
@@ -236,11 +238,13 @@ def _cloned(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> Bloc
 
 
 def _free_copy_name(call: Call, name: str) -> str:
-    """Return `<name>-copyN` with the smallest free N from 1 up (OMI-024)."""
-    number = 1
-    while call.state.found("image", "name", (call.account.account_id, f"{name}-copy{number}")):
-        number += 1
-    return f"{name}-copy{number}"
+    """Return `<name>-copyN` with the smallest free N from 1 up (OMI-024), the name cut where it would be too long."""
+    for number in count(1):
+        end = f"-copy{number}"
+        free = name[: LONGEST_NAME - len(end)] + end
+        if not call.state.found("image", "name", (call.account.account_id, free)):
+            break
+    return free
 
 
 def _from_snapshots(

@@ -52,6 +52,12 @@ def create_image(call: Call) -> Row:
     return {"Image": call.world.view("Image", call.account, image)}
 
 
+def _numbered(name: str, number: int) -> str:
+    """Name a copy without a name, no longer than a name may be. [OMI-020, OMI-024]"""
+    tail = f"-copy{number}"
+    return name[: 128 - len(tail)] + tail
+
+
 def _add(call: Call, **inherited: Any) -> Row:
     """Add an OMI: what the request says, else what it inherits. [OMI-026, OMI-031, OMI-035 to OMI-037]"""
     name = call["ImageName"] or inherited["ImageName"]
@@ -69,7 +75,7 @@ def _add(call: Call, **inherited: Any) -> Row:
             "State": "available",
             **inherited,
             "ImageName": name,
-            "BootModes": call["BootModes"] or inherited.get("BootModes", ["legacy"]),
+            "BootModes": list(dict.fromkeys(call["BootModes"] or inherited.get("BootModes", ["legacy"]))),
             "Description": call["Description"] if call["Description"] is not None else inherited.get("Description", ""),
             "ProductCodes": list(dict.fromkeys([*inherited["ProductCodes"], *(call["ProductCodes"] or [])])),
             "TpmMandatory": _first(call["TpmMandatory"], inherited.get("TpmMandatory"), False),
@@ -159,7 +165,7 @@ def _copy(call: Call) -> Row:
         new = _snapshot(call, old["VolumeSize"], State="completed", Progress=100) if old else None
         mappings.append(_mapping(mapping["DeviceName"], new, **bsu))
     names = {image["ImageName"] for image in call.world.own("Image", call.account)}
-    free = (name for number in count(1) if (name := f"{source['ImageName']}-copy{number}") not in names)
+    free = (name for number in count(1) if (name := _numbered(source["ImageName"], number)) not in names)
     return _add(
         call,
         **{key: source[key] for key in ("Architecture", "BootModes", "Description", "ProductCodes", "TpmMandatory")},
@@ -253,7 +259,7 @@ def update_image(call: Call) -> Row:
     assert image
     image["PermissionsToLaunch"] = changed(image["PermissionsToLaunch"], given)
     image["Description"] = _first(call["Description"], image["Description"])
-    image["ProductCodes"] = _first(call["ProductCodes"], image["ProductCodes"])
+    image["ProductCodes"] = list(dict.fromkeys(_first(call["ProductCodes"], image["ProductCodes"])))
     return {"Image": call.world.view("Image", call.account, image)}
 
 
