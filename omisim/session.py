@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from omisim.clock import Clock
 from omisim.errors import ApiError
 from omisim.faults import Dropped, Faults
 from omisim.matching import shortly
+from omisim.rules import refuse
 
 __all__ = ["CallRecord", "Lockouts", "Session"]
 
@@ -67,8 +69,8 @@ class Lockouts:
 
     def until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
         """Return until when an account is locked, or None."""
-        _, until = self._failures.get(account_id, (0, None))
-        return until if until is not None and until > now else None
+        _, until = self._failures.get(account_id, (0, now))
+        return until if until > now else None
 
     def failed(self, account_id: str, now: dt.datetime) -> None:
         """Count a failure."""
@@ -76,8 +78,16 @@ class Lockouts:
         minutes = min(count // FAILURES, MOST_MINUTES) if count % FAILURES == 0 else 0
         self._failures[account_id] = count, now + dt.timedelta(minutes=minutes)
 
-    def passed(self, account_id: str) -> None:
-        """Forget the failures: somebody knew the secret."""
+    def hold(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
+        """Let somebody prove to be an account that is not locked, and count how it goes."""
+        until = self.until(account_id, clock.now()) if self._failures else None
+        if until is not None:
+            raise refuse("AUTH-009", account_id=account_id, until=until)
+        try:
+            proof()
+        except ApiError:
+            self.failed(account_id, clock.now())
+            raise
         if self._failures:
             self._failures.pop(account_id, None)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -78,30 +77,12 @@ def _signer(
         raise refuse("AUTH-008", access_key=signature.access_key)
     if cloud._settings.auth == "strict":
         check_date(signature, lambda: host_time, lambda: cloud.now)
-        with _Counted(cloud, account) if counts else nullcontext():
-            verify(request, signature, key.secret_key)
+        proof = partial(verify, request, signature, key.secret_key)
+        if counts:
+            cloud._session.lockouts.hold(account.account_id, cloud._clock, proof)
+        else:
+            proof()
     return account.account_id, account.region
-
-
-class _Counted:
-    """Lets four failures in a row lock an account (AUTH-009). No generator: every signed request passes here."""
-
-    __slots__ = ("_account_id", "_cloud")
-
-    def __init__(self, cloud: Cloud, account: Account) -> None:
-        self._cloud, self._account_id = cloud, account.account_id
-
-    def __enter__(self) -> None:
-        until = self._cloud._session.lockouts.until(self._account_id, self._cloud.now)
-        if until is not None:
-            raise refuse("AUTH-009", account_id=self._account_id, until=until)
-
-    def __exit__(self, _cls: object, error: BaseException | None, _traceback: object) -> None:
-        lockouts = self._cloud._session.lockouts
-        if error is None:
-            lockouts.passed(self._account_id)
-        elif isinstance(error, ApiError):
-            lockouts.failed(self._account_id, self._cloud.now)
 
 
 def _logged_in(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]:
@@ -112,10 +93,19 @@ def _logged_in(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]
     account = _account_of(cloud, login, region)
     if account is not None and cloud._settings.auth == "lenient":
         return account.account_id, account.region
-    with nullcontext() if account is None else _Counted(cloud, account):
-        if account is None or account.password != password:
-            raise refuse("AUTH-012", login=login)
+    if account is None:
+        raise _unknown(login)
+    cloud._session.lockouts.hold(account.account_id, cloud._clock, partial(_check_password, account, password))
     return account.account_id, account.region
+
+
+def _check_password(account: Account, password: str) -> None:
+    if account.password != password:
+        raise _unknown(account.email)
+
+
+def _unknown(login: str) -> ApiError:
+    return refuse("AUTH-012", login=login)
 
 
 def _login_in(header: str) -> tuple[str, str]:
