@@ -53,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     lifecycle = commands.add_parser("lifecycle", help="the states of a kind, and what may be done in each")
     lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="vm, volume, snapshot, image…; all when left out")
     lifecycle.add_argument("--format", choices=("text", "mermaid"), default="text")
+    lifecycle.add_argument("--json", action="store_true", help="as data")
     lifecycle.set_defaults(run=_lifecycle)
+    images = commands.add_parser("images", help="the official OMIs that every cloud begins with")
+    images.add_argument("--region", default="eu-west-2", help="default eu-west-2")
+    images.add_argument("--json", action="store_true", help="as the API answers them")
+    images.set_defaults(run=_images)
     _add_serve(commands)
     replay = commands.add_parser("replay", help="ask a fresh cloud what was recorded, and tell what differs")
     replay.add_argument("file", metavar="FILE", help="exchanges, a JSON object a line, as `serve --record` writes them")
@@ -261,14 +266,30 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _lifecycle(options: argparse.Namespace) -> int:
-    from omisim.drawing import mermaid, text  # noqa: PLC0415 - `demo` does not need it
+    from omisim.drawing import data, mermaid, text  # noqa: PLC0415 - `demo` does not need it
     from omisim.lifecycle import LIFECYCLES  # noqa: PLC0415
 
     if options.kind not in (None, *LIFECYCLES):
         return _wrong(f"omisim lifecycle: {options.kind!r} is none of {', '.join(LIFECYCLES)}")
     draw = mermaid if options.format == "mermaid" else text
     kinds = LIFECYCLES if options.kind is None else (options.kind,)
+    if options.json:
+        print(json.dumps({kind: data(LIFECYCLES[kind]) for kind in kinds}, indent=2))  # noqa: T201
+        return 0
     print("\n\n".join(draw(LIFECYCLES[kind]) for kind in kinds))  # noqa: T201
+    return 0
+
+
+def _images(options: argparse.Namespace) -> int:
+    from omisim import Cloud  # noqa: PLC0415 - `rules` does not need it
+    from omisim.plain import to_wire  # noqa: PLC0415
+
+    try:
+        found = Cloud().images.all(options.region)
+    except ValueError as error:
+        return _wrong(f"omisim images: {error}")
+    lines = [f"{image.image_id}  {image.image_name}" for image in found]
+    print(json.dumps(to_wire(found), indent=2) if options.json else "\n".join(lines))  # noqa: T201
     return 0
 
 

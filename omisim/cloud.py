@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from omisim.account import Account
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
@@ -143,7 +143,7 @@ class Cloud(Engine):
 
     @property
     def images(self) -> Images:
-        """The official OMIs: `cloud.images.official("debian")`."""
+        """The official OMIs: `cloud.images.official("debian")` is the newest, `cloud.images.all(region)` are all."""
         return Images(lambda: self._state)
 
     @property
@@ -254,7 +254,10 @@ class Cloud(Engine):
         return self._session.faults
 
     def fail_next(self, kind: str, id: str | None = None, comment: str = "") -> None:  # noqa: A002 - the users' name
-        """Let the next transition of a kind (or of one resource) end in its failure state. Set it before the call."""
+        """Let the next transition of a kind (or of one resource) end in its failure state. Set it before the call.
+
+        Raises ValueError for a kind that cannot fail, and for what is no id of that kind.
+        """
         with self._lock:
             self._transitions.fail_next(kind, id, comment)
 
@@ -298,6 +301,10 @@ class Cloud(Engine):
             twin._start = self._start
             return twin
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse `copy`, `deepcopy` and `pickle`, which would share a clock and a lock, or fail in Python's words."""
+        raise TypeError("a cloud is copied by cloud.fork(), and saved by cloud.dump() for Cloud.load")
+
     def reset(self) -> None:
         """Go back to the cloud as it was made: no accounts, no calls, the clock at its start."""
         with self._lock:
@@ -330,8 +337,15 @@ class Cloud(Engine):
         return tuple(change for change in kept if change.kind in _LISTED)
 
     def timeline(self, resource_id: str) -> tuple[Change, ...]:
-        """Return the changes of one resource so far, oldest first; for a volume, those of its links too."""
-        return tuple(change for change in self.events if change.id == resource_id)
+        """Return the changes of one resource so far, oldest first; for a volume, those of its links too.
+
+        None for one of the catalogue, and for what the history forgot. Raises ValueError for an id that never was here.
+        """
+        with self._lock:
+            changes = tuple(change for change in self.events if change.id == resource_id)
+            if not changes and all(self._state.get(kind, resource_id) is None for kind in (*_LISTED, "origin")):
+                raise ValueError(f"{resource_id} is nothing this cloud has had")
+            return changes
 
     def lineage(self, resource_id: str) -> Lineage:
         """Return what a resource came from and what came of it. Raises ValueError for an id that never was here."""

@@ -1,13 +1,14 @@
-"""The lifecycle tables for a person: as text with the matrix of legal actions, or as a mermaid diagram."""
+"""The lifecycle tables as text with the matrix of legal actions, as a mermaid diagram, or as data for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from omisim.errors import ERRORS
 from omisim.lifecycle import Lifecycle, No, To
 
-__all__ = ["mermaid", "text"]
+__all__ = ["data", "mermaid", "text"]
 
 
 def text(lifecycle: Lifecycle) -> str:
@@ -57,3 +58,24 @@ def mermaid(lifecycle: Lifecycle) -> str:
 
 def _name(state: str) -> str:
     return state.replace("-", "_")
+
+
+def data(lifecycle: Lifecycle) -> dict[str, Any]:
+    """Return the table as plain JSON data.
+
+    `moves`: state → event → where `to` (null: gone), `after` how many seconds by itself ("by size"; null: never), and
+    whether a `timer` does it. `refused`: action → state → the code of the refusal.
+    """
+    return {
+        "moves": {
+            state: {
+                event: {"to": to.state, "after": "by size" if callable(to.after) else to.after, "timer": to.timer}
+                for event, to in events.items()
+            }
+            for state, events in lifecycle.moves.items()
+        },
+        "refused": {
+            action: {state: ERRORS[no.error].code for state, no in states.items()}
+            for action, states in lifecycle.refused.items()
+        },
+    }

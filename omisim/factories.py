@@ -46,7 +46,9 @@ _NOUNS: Final[Mapping[type, str]] = {str: "a text", int: "an integer", bool: "Tr
 
 
 def wire(entity: Entity) -> dict[str, Any]:
-    """Return an entity as the API's JSON has it."""
+    """Return an entity as the API's JSON has it. Raises ValueError for what is none."""
+    if not is_dataclass(type(entity)):
+        raise ValueError(f"wire takes an entity, for example image(); not {entity!r}")
     found: dict[str, Any] = to_wire(entity)
     return found
 
@@ -172,6 +174,8 @@ def snapshot_export_task(number: int = 1, /, **given: Any) -> SnapshotExportTask
 
 
 def _id(kind: str, number: int) -> str:
+    if type(number) is not int or number < 0:
+        raise ValueError(f"the number of a factory is an integer from 0 up, not {number!r}: fields are given by name")
     return ids.new_id(kind, SEED, number)
 
 

@@ -29,8 +29,7 @@ class Images:
 
         Raises ValueError, with the families that there are, when none does.
         """
-        if region not in catalog().regions:
-            raise ValueError(f"region is one of {', '.join(catalog().regions)}; not {region!r}")
+        _check_region(region)
         images = list(_official(self._state(), region))
         begins = str(family or "").lower()
         found = [image for image in images if image.image_name.lower().startswith(begins)]
@@ -38,6 +37,16 @@ class Images:
             known = sorted({word[0] for image in images if (word := _WORD.match(image.image_name))})
             raise ValueError(f"no official OMI in {region} begins with {family!r}; families: {', '.join(known)}")
         return max(found, key=lambda image: image.creation_date)
+
+    def all(self, region: str = "eu-west-2") -> tuple[Image, ...]:
+        """Return the official OMIs of a Region, sorted by name. Raises ValueError for a Region that there is not."""
+        _check_region(region)
+        return tuple(sorted(_official(self._state(), region), key=lambda image: image.image_name))
+
+
+def _check_region(region: str) -> None:
+    if region not in catalog().regions:
+        raise ValueError(f"region is one of {', '.join(catalog().regions)}; not {region!r}")
 
 
 def _official(state: State, region: str) -> Iterator[Image]:

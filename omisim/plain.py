@@ -107,21 +107,26 @@ def from_plain(cls: Any, value: Any) -> Any:
 def _reader(cls: Any) -> Callable[[Any], Any]:
     origin = get_origin(cls)
     if origin in (Union, UnionType):
-        return _reader(next(arg for arg in get_args(cls) if arg is not NoneType))
+        read = _reader(next(arg for arg in get_args(cls) if arg is not NoneType))
+        return lambda value: None if value is None else read(value)
     if origin is tuple:
         args = get_args(cls)
         if args[-1] is Ellipsis:
             item = _reader(args[0])
-            return lambda value: tuple(item(part) for part in value)
+            return lambda value: tuple(item(part) for part in _typed(value, list))
         items = [_reader(arg) for arg in args]
-        return lambda value: tuple(read(part) for read, part in zip(items, value, strict=True))
+        return lambda value: tuple(read(part) for read, part in zip(items, _typed(value, list), strict=True))
     if is_dataclass(cls):
         hints = get_type_hints(cls)
         make: Callable[..., Any] = cls  # type: ignore[assignment]  # is_dataclass narrows it to an instance
         readers = {field.name: _reader(hints[field.name]) for field in fields(cls)}
-        return lambda value: make(
-            **{name: None if part is None else readers[name](part) for name, part in value.items()}
-        )
+        return lambda value: make(**{name: readers[name](part) for name, part in value.items()})
     if is_date(cls) or cls is bytes:
         return base64.b64decode if cls is bytes else dt.datetime.fromisoformat
-    return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: value
+    return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: _typed(value, cls)
+
+
+def _typed(value: Any, accepted: Any) -> Any:
+    if type(value) is not accepted and (accepted is not float or type(value) is not int):
+        raise TypeError(f"{value!r} is no {accepted.__name__}")
+    return value

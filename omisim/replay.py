@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar
 
 from omisim.cloud import Cloud
 from omisim.ids import token
@@ -24,6 +24,7 @@ from omisim.wire.http import Request
 
 __all__ = ["Acceptance", "Divergence", "Report", "acceptances", "replay"]
 
+T = TypeVar("T")
 _ID = re.compile(r"[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{32}|[0-9a-f]{8})|[0-9]{12}|[0-9A-Z]{20}")
 # statuses that do not come of what was asked, and why
 _SKIPPED = {
@@ -115,9 +116,9 @@ def replay(
         timing: of the cloud. Its clock moves as it did between the recorded calls.
         seed: of the cloud.
 
-    Raises ValueError for a Region or a timing that there is not.
+    Raises ValueError for a Region or a timing that there is not, and for what are no exchanges.
     """
-    recorded, accepted = tuple(recorded), tuple(accepted)
+    recorded, accepted = _all(Exchange, recorded, "exchanges"), _all(Acceptance, accepted, "acceptances")
     player = _Player(Cloud(seed=seed, timing=timing, auth="off"), recorded, region)
     found: list[Divergence] = []
     skipped: dict[int, str] = {}
@@ -131,6 +132,13 @@ def replay(
             found.append(replace(one, accepted=why))
     idle = tuple(acceptance for acceptance in accepted if not any(map(acceptance.covers, found)))
     return Report(len(recorded), tuple(found), skipped, idle)
+
+
+def _all(cls: type[T], given: Iterable[T], reader: str) -> tuple[T, ...]:
+    found = tuple(given) if isinstance(given, Iterable) else ()
+    if not isinstance(given, Iterable) or not all(isinstance(item, cls) for item in found):
+        raise ValueError(f"replay takes {reader}, as {cls.__module__}.{reader} reads them; not {given!r:.80}")
+    return found
 
 
 class _Player:

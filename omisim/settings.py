@@ -142,8 +142,22 @@ class Durations(MutableMapping[str, float]):
         self._seconds: dict[str, float] = {}
 
     def __getitem__(self, key: str) -> float:
-        """Return the seconds that were set for a state."""
-        return self._seconds[key]
+        """Return the seconds that were set for a state, or the table's.
+
+        Raises KeyError for what is no transient state, and for one that nobody set and that lasts by size.
+        """
+        if key in self._seconds or key not in _transients():
+            return self._seconds[key]
+        kind, _, state = key.partition(".")
+        lifecycle = LIFECYCLES[kind]
+        after = lifecycle.moves[state][lifecycle.by_itself(state) or ""].after
+        if not isinstance(after, float | int):
+            raise KeyError(f"{key} is not set, and lasts by the size (omisim lifecycle {kind}): set its seconds first")
+        return float(after)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a state was set."""
+        return key in self._seconds
 
     def __setitem__(self, key: str, seconds: float) -> None:
         """Set them. Raises ValueError for an unknown state, with the list, or for a negative duration."""
@@ -155,8 +169,8 @@ class Durations(MutableMapping[str, float]):
         self._seconds[key] = float(seconds)
 
     def __delitem__(self, key: str) -> None:
-        """Go back to the table's duration."""
-        del self._seconds[key]
+        """Go back to the table's duration, if another was set."""
+        self._seconds.pop(key, None)
 
     def __iter__(self) -> Iterator[str]:
         """Walk the states that were set."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from omisim.actions.effects import EFFECTS
 from omisim.clock import Clock
+from omisim.ids import PREFIXES, Id
 from omisim.lifecycle import LIFECYCLES
 from omisim.model import Due, Image, ImageState, SnapshotState
 from omisim.settings import Settings
@@ -102,10 +103,15 @@ class Transitions:
     # --- by hand
 
     def fail_next(self, kind: str, row_id: str | None, comment: str) -> None:
-        """Order the next transition of a kind to fail. Raises ValueError for a kind that cannot, with the list."""
+        """Order the next transition of a kind to fail. Raises ValueError for a kind that cannot, or another's id."""
         known = [name for name, lifecycle in LIFECYCLES.items() if lifecycle.failures]
         if kind not in known:
             raise ValueError(f"no transition of {kind!r} can fail; those of these can: {', '.join(known)}")
+        prefix = PREFIXES[kind][0]
+        if row_id is not None and not (str(row_id).startswith(prefix) and Id(kind).well_formed(row_id)):
+            raise ValueError(
+                f"it would never happen: {row_id!r} is no id of a {kind}: {prefix} and 8 hexadecimal digits"
+            )
         self.failures.append(Failure(kind, row_id, comment))
 
     def complete(self, row_id: str) -> None:

@@ -85,6 +85,17 @@ class TestNothingLeft:
         ):
             checks.nothing_left(cloud, since=mark)
 
+    def test_its_order_is_answered_too(self, cloud: Cloud, alice: Account, golden: Image, vm: Vm) -> None:
+        """`deletion_order` gives the ids that it lists; deleting in this order is never refused."""
+        snapshot_id = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0].snapshot_id
+        volume_id = vm.block_device_mappings[0].bsu.volume_id
+        order = checks.deletion_order(cloud, account="alice")
+        assert order == (vm.vm_id, golden.image_id, snapshot_id, volume_id)
+        alice.delete_vms(vm_ids=[order[0]])
+        alice.delete_image(image_id=order[1])
+        alice.delete_snapshot(snapshot_id=order[2])
+        assert checks.deletion_order(cloud) == ()
+
     def test_does_not_count_what_is_on_its_way_out(self, slow: Cloud) -> None:
         """A VM that shuts down, and its volume with it, need nobody any more."""
         alice = slow.account("alice")

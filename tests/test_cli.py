@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from omisim import Cloud
 from omisim.cli import main
 from omisim.demo import Story, play
 from omisim.lifecycle import LIFECYCLES, cells
@@ -150,10 +151,36 @@ class TestLifecycle:
         assert main(["lifecycle", "image", "--format", "mermaid"]) == 0
         assert capsys.readouterr().out.startswith("stateDiagram-v2\n  [*] --> pending\n")
 
+    def test_is_data_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--json` gives where each event leads, after how long, and the code of each refusal."""
+        assert main(["lifecycle", "snapshot", "--json"]) == 0
+        tables = json.loads(capsys.readouterr().out)
+        assert list(tables) == ["snapshot"]
+        moves, refused = tables["snapshot"]["moves"], tables["snapshot"]["refused"]
+        assert moves["in-queue"]["start"] == {"to": "pending", "after": 5, "timer": False}
+        assert moves["pending"]["finish"]["after"] == "by size"
+        assert moves["deleting"]["vanish"]["to"] is None
+        assert refused["DeleteSnapshot"]["pending"] == "6003"
+
     def test_of_an_unknown_kind_names_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A kind that is not there is refused with those that are."""
         assert main(["lifecycle", "omi"]) == 1
         assert "vm, volume, volume_link" in capsys.readouterr().err
+
+
+class TestImages:
+    def test_lists_the_catalogue_of_a_region(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`images` prints the id and the name of each official OMI; `--json` all of it."""
+        official = Cloud().images.all("us-east-2")
+        assert main(["images", "--region", "us-east-2"]) == 0
+        assert capsys.readouterr().out.split("\n")[0] == f"{official[0].image_id}  {official[0].image_name}"
+        assert main(["images", "--region", "us-east-2", "--json"]) == 0
+        assert [row["ImageId"] for row in json.loads(capsys.readouterr().out)] == [row.image_id for row in official]
+
+    def test_of_an_unknown_region_names_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A Region that there is not is refused with those there are."""
+        assert main(["images", "--region", "mars"]) == 1
+        assert capsys.readouterr().err.startswith("omisim images: region is one of eu-west-2, ")
 
 
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

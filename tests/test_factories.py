@@ -132,3 +132,18 @@ class TestFields:
         """A unit test is not written against an answer that the API never gives."""
         with pytest.raises(ValueError, match=message):
             make(**given)
+
+
+class TestArguments:
+    @pytest.mark.parametrize("make", MAKERS)
+    @pytest.mark.parametrize("number", ["x", -1, 1.0, True, None])
+    def test_are_a_number_and_fields(self, make: Maker, number: Any) -> None:
+        """What is no number of an entity is refused, for fields go by their names."""
+        with pytest.raises(ValueError, match=r"^the number of a factory is an integer from 0 up, not .*fields are"):
+            make(number)
+
+    @pytest.mark.parametrize("wrong", [3, None, "ami-12345678", Image, []])
+    def test_of_wire_are_entities(self, wrong: Any) -> None:
+        """What is no entity is refused, a class too."""
+        with pytest.raises(ValueError, match=r"^wire takes an entity, for example image\(\); not "):
+            wire(wrong)

@@ -67,6 +67,32 @@ class TestWhoCan:
                 assert account.can(action, **parameters) == (right in rights), (account, right)
 
 
+class TestTimeline:
+    def test_of_what_never_was_is_refused(self, cloud: Cloud) -> None:
+        """A mistyped id is no resource without a history, for `timeline` as for `lineage`."""
+        for look in (cloud.timeline, cloud.lineage):
+            with pytest.raises(ValueError, match=r"^ami-00000000 is nothing this cloud has had$"):
+                look("ami-00000000")
+
+    def test_of_what_was_is_answered(self, alice: Account, vm: Vm) -> None:
+        """A deleted OMI has one, and one of the catalogue has none yet."""
+        cloud = alice._cloud
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        alice.delete_image(image_id=image.image_id)
+        assert cloud.timeline(image.image_id)[-1].after is None
+        assert cloud.timeline(vm.image_id) == ()
+
+    def test_of_what_history_forgot_is_empty(self) -> None:
+        """A deleted OMI whose changes were trimmed is still one that this cloud has had."""
+        cloud = Cloud(history=1)
+        alice = cloud.account("alice")
+        vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        alice.delete_image(image_id=image.image_id)
+        alice.create_keypair(keypair_name="later")
+        assert cloud.timeline(image.image_id) == ()
+
+
 class TestDiff:
     def test_a_fork_does_not_differ(self, cloud: Cloud, golden: Image) -> None:
         """A fork that nothing happened to differs in nothing."""

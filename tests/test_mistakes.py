@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.filters import FiltersVm
 from omisim.lifecycle import IllegalMove
 from omisim.model import Image, Snapshot, Vm
+from omisim.replay import replay
 from omisim.state import State
 from omisim.testing import checks
 from omisim.wire.http import Request
@@ -175,6 +178,10 @@ class TestArguments:
             (lambda cloud: cloud.adopt(None), "None is no id of an OMI"),
             (lambda cloud: cloud.images.official(None), "begins with None; families: "),
             (lambda cloud: cloud.images.official("debian", "mars"), "region is one of eu-west-2, "),
+            (lambda cloud: cloud.images.all("mars"), "region is one of eu-west-2, "),
+            (lambda _: Cloud.from_scenario(None), "a TOML file by its path, or the name of a shipped one; not None"),  # type: ignore[arg-type]  # the mistake
+            (lambda _: replay(3), "replay takes exchanges, as omisim.recording.exchanges reads them; not 3"),  # type: ignore[arg-type]  # the mistake
+            (lambda _: replay([], ["all"]), "takes acceptances, as omisim.replay.acceptances reads them; not ['all']"),  # type: ignore[list-item]  # the mistake
             (lambda cloud: cloud.faults.add("CreateVms", error="x"), "omisim.errors.ERRORS names all"),
             (
                 lambda cloud: cloud.faults.add("CreateVms", when=["VmIds"]),
@@ -247,6 +254,17 @@ class TestArguments:
         assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+class TestCopies:
+    @pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, pickle.dumps])
+    def test_are_forks_or_dumps(self, cloud: Cloud, alice: Account, made: Callable[[Any], object]) -> None:
+        """`copy` and `pickle` of a cloud, or of what holds one, point to what does it well."""
+        for what in (cloud, [cloud]) if made is copy.deepcopy else (cloud,):
+            with pytest.raises(TypeError, match=r"copied by cloud\.fork\(\), and saved by cloud\.dump\(\)"):
+                made(what)
+        assert cloud.fork() == cloud
+        assert alice.name in cloud.accounts
+
+
 class TestDurations:
     def test_are_a_mapping(self, slow: Cloud) -> None:
         """Durations are set, listed, counted and taken back by their names."""
@@ -254,6 +272,20 @@ class TestDurations:
         assert (dict(slow.durations), len(slow.durations)) == ({"vm.pending": 3.0}, 1)
         del slow.durations["vm.pending"]
         assert not slow.durations
+
+    def test_that_nobody_set_are_the_tables(self, slow: Cloud) -> None:
+        """Reading one answers what is in force, and sets nothing."""
+        assert slow.durations["vm.pending"] == 20.0
+        assert "vm.pending" not in slow.durations
+        slow.durations["vm.pending"] *= 2
+        assert slow.durations.pop("vm.pending") == 40.0
+        assert slow.durations.pop("vm.pending") == 20.0
+
+    def test_by_size_are_no_number(self, slow: Cloud) -> None:
+        """A duration that grows with the size says so, until it is set; what is no transient state is not there."""
+        with pytest.raises(KeyError, match=r"snapshot\.pending is not set, and lasts by the size"):
+            slow.durations["snapshot.pending"]
+        assert slow.durations.get("vm.running") is None
 
     @pytest.mark.parametrize(("key", "seconds"), [("vm.running", 1), ("disk.pending", 1), ("vm.pending", -1)])
     def test_of_what_is_no_transient_are_refused(self, slow: Cloud, key: str, seconds: float) -> None:

@@ -28,6 +28,16 @@ class TestOfficial:
             cloud.images.official("plan9")
 
 
+class TestAll:
+    @pytest.mark.parametrize("region", list(catalog().regions))
+    def test_are_those_of_the_alias_in_a_region(self, cloud: Cloud, region: str) -> None:
+        """`all` lists what a reader finds by the alias Outscale, by name."""
+        found = cloud.images.all(region)
+        account = cloud.account("reader", region=region)
+        assert set(found) == set(account.read_images(filters={"account_aliases": ["Outscale"]}))
+        assert [image.image_name for image in found] == sorted(image.image_name for image in found)
+
+
 class TestAdopt:
     def test_an_id_that_code_names_can_be_launched(self, cloud: Cloud, alice: Account) -> None:
         """An adopted id is a public official OMI, with the disks and codes of the family asked for."""

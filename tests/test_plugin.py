@@ -264,6 +264,7 @@ class TestMarker:
             ("region='eu-west-9'", "region is one of eu-west-2, *; not 'eu-west-9'"),
             ("accounts=['bob@mars']", "region is one of eu-west-2, *; not 'mars'"),
             ("accounts=3", "accounts is names, for example *; not 3"),
+            ("accounts=['alice', 3]", "accounts is names, for example *; not 3"),
             ("switches={'x': 1}", "'x' is no switch; known: *"),
             ("switches='x'", "switches is a mapping of names to values; not 'x'"),
             ("clock='2026'", "clock is a clock, for example SystemClock(); not '2026'"),

@@ -162,7 +162,7 @@ ACCESS = [
     Case("OMI-121", "5", "DeleteImage", {"ImageId": "{shared}"}, {"ImageId": "{golden}"}),
     Case("OMI-121", "5", "DeleteImage", {"ImageId": "{ubuntu}"}),
     Case("OMI-122", "5023", "DeleteImage", {"ImageId": "{bobs_image}"}),
-    Case("ID-015", "4104", "DeleteImage", {"ImageId": "snap-12345678"}),
+    Case("ID-015/snapshot", "4104", "DeleteImage", {"ImageId": "snap-12345678"}),
     Case("OMI-122", "5023", "DeleteImage", {"ImageId": "ari-12345678"}),
     Case(
         "SHR-003/snapshot",

@@ -9,6 +9,7 @@ import pytest
 from world import Case, check
 
 LAUNCH = {"ImageId": "{ubuntu}"}
+FROM_SNAPSHOT = {"BlockDeviceMappings": [{"DeviceName": "/dev/sdc", "Bsu": {"SnapshotId": "{snapshot}"}}]}
 UPDATE = {"VmId": "{vm}"}
 MANY = [f"/dev/xvd{first}{second}" for first in "bc" for second in ascii_lowercase]
 TAG = {"Tags": [{"Key": "team", "Value": "blue"}]}
@@ -29,6 +30,8 @@ LAUNCHES = [
     Case("VM-002", "5023", "CreateVms", {"ImageId": "{bobs_image}"}, {"ImageId": "{shared}"}),
     Case("VM-002", "5023", "CreateVms", LAUNCH, by="carol"),
     Case("ID-015", "4104", "CreateVms", {"ImageId": "i-12345678"}, LAUNCH),
+    Case("ID-015/snapshot", "4104", "CreateVms", {"ImageId": "{snapshot}"}, LAUNCH),
+    Case("REQ-010/image", "7000", "CreateVms", FROM_SNAPSHOT, FROM_SNAPSHOT | LAUNCH),
     Case("ID-016", "4105", "CreateVms", {"ImageId": "ami-123"}, LAUNCH),
     Case("VM-004", "4047", "CreateVms", launched(MinVmsCount=2), launched(MinVmsCount=2, MaxVmsCount=2)),
     Case("VM-004", "4047", "CreateVms", launched(MinVmsCount=0)),

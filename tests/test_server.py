@@ -67,6 +67,17 @@ class TestClients:
         assert server.url.startswith("https" if tls else "http:")
         assert cloud._state.get("volume", volume["VolumeId"]).account_id == alice.account_id
 
+    def test_are_told_of_accounts_that_it_has(self, cloud: Cloud, alice: Account) -> None:
+        """An account of another cloud, or its name alone, gets no environment that would fail later; a fork's does."""
+        other = Cloud()
+        other.account("zoe")
+        with cloud.serve() as server:
+            wrong: Any
+            for wrong in (other.account("alice"), Cloud(seed=9).account("alice"), other.account("zoe"), "alice"):
+                with pytest.raises(ValueError, match=r"is not of the cloud that is served: server\.cloud\.account"):
+                    server.env(wrong)
+            assert server.env(alice) == server.env(cloud.fork().account("alice"))
+
     def test_of_boto3_find_its_buckets(
         self, cloud: Cloud, alice: Account, server: Running, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from conftest import SUBREGION, official
@@ -201,6 +202,22 @@ class TestFailures:
         """A fault that could never fire is refused."""
         with pytest.raises(ValueError, match="can: vm, volume"):
             cloud.fail_next("volume_link")
+
+    @pytest.mark.parametrize("row_id", ["ami-12345678", "snap-1234", "", 3])
+    def test_an_id_of_another_kind_is_refused(self, cloud: Cloud, row_id: Any) -> None:
+        """So is one of what no snapshot has for an id."""
+        with pytest.raises(ValueError, match=r"^it would never happen: .* is no id of a snapshot: snap- and 8 hex"):
+            cloud.fail_next("snapshot", id=row_id)
+
+    def test_one_resource_can_be_told_to_fail(self, slow: Cloud) -> None:
+        """`id` is the one that fails, others go on. [ST-SNP-6]"""
+        alice = slow.account("alice")
+        volume = volume_of(alice)
+        slow.settle()
+        first, second = (alice.create_snapshot(volume_id=volume.volume_id) for _ in range(2))
+        slow.fail_next("snapshot", id=second.snapshot_id)
+        slow.settle()
+        assert [now_of(alice, first), now_of(alice, second)] == ["completed", "error"]
 
     def test_a_failure_that_cannot_be_now_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """An available volume cannot fail."""

@@ -216,6 +216,31 @@ class TestDump:
         with pytest.raises(ValueError, match="dump"):
             Cloud.load(data)  # type: ignore[arg-type]
 
+    @pytest.mark.parametrize(
+        ("kind", "field", "value"),
+        [
+            ("image", "image_name", 3),
+            ("image", "image_name", None),
+            ("image", "product_codes", "0001"),
+            ("image", "product_codes", [1]),
+            ("volume", "size", "10"),
+            ("volume", "size", True),
+            ("vm", "bsu_optimized", 0),
+            ("origin", "label", 3),
+        ],
+    )
+    def test_refuses_a_field_of_another_type(
+        self, cloud: Cloud, golden: Image, kind: str, field: str, value: object
+    ) -> None:
+        """A dump that was edited by hand is loaded with fields of their types, or not at all."""
+        assert golden
+        data = json.loads(json.dumps(cloud.dump()))
+        row = next(iter(data["rows"][kind].values()))[1]
+        assert field in row
+        row[field] = value
+        with pytest.raises(ValueError, match="this dump is damaged: "):
+            Cloud.load(data)
+
     def test_writes_only_what_differs_from_the_catalogue(self, cloud: Cloud) -> None:
         """A fresh cloud dumps no rows."""
         assert cloud.dump()["rows"] == {}

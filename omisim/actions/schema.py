@@ -85,7 +85,7 @@ class Shape:
             value = values.get(field.name)
             if value is None or value == () or (value == "" and field.id):
                 name = api_name(field.name) if wire else field.name
-                problems.append((MISSING, refuse("REQ-010", parameter=f"{path}{name}")))
+                problems.append((MISSING, _missing(f"{path}{name}", field.name, values)))
         return values
 
     def malformed_ids(self, values: Mapping[str, Any], path: str, report: Callable[[Exception], None]) -> None:
@@ -221,6 +221,12 @@ def _unknown(path: str, name: object, known: Mapping[str, Field]) -> Exception:
     return refuse("REQ-008", parameter=path, hint=hint, known=sorted(known))
 
 
+def _missing(path: str, name: str, values: Mapping[str, Any]) -> Exception:
+    if name == "image_id" and "block_device_mappings" in values:  # a launch from snapshots, so it seems
+        return refuse("REQ-010/image", parameter=path)
+    return refuse("REQ-010", parameter=path)
+
+
 def _wrong(value: Any, path: str, expected: str, problems: Problems) -> object:
     kind = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}.get(type(value), type(value).__name__)
     problems.append((TYPE, refuse("REQ-009", parameter=path, expected=expected, given=kind)))
@@ -228,7 +234,9 @@ def _wrong(value: Any, path: str, expected: str, problems: Problems) -> object:
 
 
 def _check_id(kind: Id, value: str, path: str, report: Callable[[Exception], None]) -> None:
-    if not kind.has_prefix(value):
+    if kind.kind == "image" and value.startswith("snap-"):
+        report(refuse("ID-015/snapshot", parameter=path, value=value, prefixes=kind.prefixes))
+    elif not kind.has_prefix(value):
         report(refuse("ID-015", parameter=path, value=value, prefixes=kind.prefixes))
     elif not kind.well_formed(value):
         report(refuse("ID-016", parameter=path, value=value))

@@ -134,7 +134,9 @@ def _accounts(given: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     if isinstance(named, Mapping):
         return [(name, more or {}) for name, more in named.items()]
     words: Iterable[Any] = named.split() if isinstance(named, str) else named
-    parts = [str(word).partition("@") for word in words]
+    if wrong := [word for word in words if not isinstance(word, str)]:
+        raise ValueError(f"accounts is {_TYPES['accounts'][1]}; not {wrong[0]!r}")
+    parts = [word.partition("@") for word in words]
     return [(name, {"region": region} if region else {}) for name, _, region in parts]
 
 

@@ -53,6 +53,8 @@ def shipped() -> dict[str, Path]:
 
 
 def _found(scenario: str | Path) -> Path:
+    if not isinstance(scenario, str | Path):
+        raise ValueError(f"a scenario is a TOML file by its path, or the name of a shipped one; not {scenario!r}")  # noqa: TRY004 - as every wrong argument
     if Path(scenario).suffix == ".toml":
         return Path(scenario)
     known = shipped()

@@ -49,7 +49,13 @@ class Running:
         return self._app.cloud
 
     def env(self, account: Account) -> dict[str, str]:
-        """Return the environment variables by which OUTSCALE's clients and boto3 reach it as this account."""
+        """Return the environment variables by which OUTSCALE's clients and boto3 reach it as this account.
+
+        Raises ValueError for an account that is not of the cloud that is served.
+        """
+        ours = isinstance(account, Account) and self.cloud._state.found("account", "name", account.name)
+        if not ours or self.cloud.account(account.name).access_key != account.access_key:
+            raise ValueError(f"{account!r} is not of the cloud that is served: server.cloud.account(name) is")
         variables = {
             "OSC_ACCESS_KEY": account.access_key,
             "OSC_SECRET_KEY": account.secret_key,

@@ -1,7 +1,7 @@
 """What tests want to be true of a cloud when the code under test is done. Each raises AssertionError that explains.
 
 All take the cloud. `account` (a name) and `since` (a mark of `cloud.mark()`) let them look at what is that account's or
-newer than that, alone.
+newer than that, alone. `deletion_order` alone answers instead.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from omisim.model import Account, Entity, ExportState, ImageExportTask, RouteTab
 from omisim.plain import iso
 
 __all__ = [
-    "called_in_order", "deleted_in_order", "no_warnings", "not_called", "nothing_left", "nothing_public",
-    "nothing_refused", "tagged",
+    "called_in_order", "deleted_in_order", "deletion_order", "no_warnings", "not_called", "nothing_left",
+    "nothing_public", "nothing_refused", "tagged",
 ]  # fmt: skip
 
 __tracebackhide__ = True  # pytest shows the test's line, not ours
@@ -60,14 +60,23 @@ def nothing_left(cloud: Cloud, *, account: str | None = None, since: Mark | None
     Else lists what is left, in the order in which it can be deleted. An account's first access key, default security
     groups and main route tables are no remnants.
     """
-    first = {cloud.account(row.name).access_key for row in _accounts(cloud, account)}
-    left = [
-        f"{_said(cloud, row)}: {end}"
-        for kind, (_, end) in _LEFT.items()
-        for row in _rows(cloud, kind, account, since)
-        if row.id not in first and not _needs_nobody(row)
-    ]
+    left = [f"{_said(cloud, row)}: {_LEFT[row.kind][1]}" for row in _left(cloud, account, since)]
     _none("left behind, to be deleted in this order", left)
+
+
+def deletion_order(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> tuple[str, ...]:
+    """Return the ids of what `nothing_left` would list, in the order in which it can be deleted.
+
+    An OMI comes before its snapshots, a VM before its volumes; some of these go with their VM.
+    """
+    return tuple(row.id for row in _left(cloud, account, since))
+
+
+def _left(cloud: Cloud, account: str | None, since: Mark | None) -> Iterator[Any]:
+    """Yield what somebody would have to delete."""
+    first = {cloud.account(row.name).access_key for row in _accounts(cloud, account)}
+    rows = (row for kind in _LEFT for row in _rows(cloud, kind, account, since))
+    return (row for row in rows if row.id not in first and not _needs_nobody(row))
 
 
 def nothing_public(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
