@@ -111,6 +111,7 @@ def volume(number: int = 1, /, **given: Any) -> Volume:
 def vm(number: int = 1, /, **given: Any) -> Vm:
     """Return a running VM with one volume."""
     bsu = {"delete_on_vm_deletion": True, "link_date": EPOCH, "state": "attached", "volume_id": _id("volume", number)}
+    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     return _entity(
         Vm,
         number,
@@ -119,8 +120,8 @@ def vm(number: int = 1, /, **given: Any) -> Vm:
         creation_date=EPOCH,
         image_id=_id("image", number),
         placement={"subregion_name": SUBREGION, "tenancy": "default"},
-        private_dns_name=f"ip-10-0-0-{number}.eu-west-2.compute.internal",
-        private_ip=f"10.0.0.{number}",
+        private_dns_name=f"ip-{address.replace('.', '-')}.eu-west-2.compute.internal",
+        private_ip=address,
         reservation_id=_id("reservation", number),
         security_groups=[{"security_group_id": _id("security_group", 1), "security_group_name": "default"}],
         shutdown_behavior_configuration={"guest_action": "stop", "host_action": "restart"},

@@ -118,9 +118,16 @@ def _reader(cls: Any) -> Callable[[Any], Any]:
         return lambda value: tuple(read(part) for read, part in zip(items, _typed(value, list), strict=True))
     if is_dataclass(cls):
         hints = get_type_hints(cls)
-        make: Callable[..., Any] = cls  # type: ignore[assignment]  # is_dataclass narrows it to an instance
+        make: Any = cls  # which is_dataclass narrows to an instance
         readers = {field.name: _reader(hints[field.name]) for field in fields(cls)}
-        return lambda value: make(**{name: readers[name](part) for name, part in value.items()})
+
+        def read_field(name: str, part: Any) -> Any:
+            try:
+                return readers[name](part)
+            except TypeError as error:
+                raise TypeError(f"{make.__name__}.{name}: {error}") from error
+
+        return lambda value: make(**{name: read_field(name, part) for name, part in value.items()})
     if is_date(cls) or cls is bytes:
         return base64.b64decode if cls is bytes else dt.datetime.fromisoformat
     return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: _typed(value, cls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -135,6 +136,11 @@ class TestFields:
 
 
 class TestArguments:
+    @given(st.integers(0, 2**24 - 1))
+    def test_that_are_numbers_decide_the_address_of_a_vm(self, number: int) -> None:
+        """Each number has an address of its own, and one that there is."""
+        assert int(IPv4Address(vm(number).private_ip)) == int(IPv4Address("10.0.0.0")) + number
+
     @pytest.mark.parametrize("make", MAKERS)
     @pytest.mark.parametrize("number", ["x", -1, 1.0, True, None])
     def test_are_a_number_and_fields(self, make: Maker, number: Any) -> None:
