@@ -10,25 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from omisim.account import Account
-from omisim.actions.vm_diagnostics import CONSOLE_BYTES
-from omisim.calls import Calls, asked_for
 from omisim.catalog import CATALOGS, catalog
 from omisim.clock import Clock, ManualClock
 from omisim.clock import checked as checked_clock
 from omisim.dump import dumped, loaded
-from omisim.engine import Engine, Mark, first_state
+from omisim.engine import Mark, first_state
 from omisim.faults import Faults
-from omisim.hint import hint
-from omisim.lineage import Lineage, lineage
-from omisim.looking import Difference, differences, who_can
+from omisim.guests import Guests
 from omisim.marketplace import Marketplace
-from omisim.model import ENTITIES, Content, Image, Volume
 from omisim.model import Account as AccountRow
+from omisim.model import Image
 from omisim.official import Images, adopt, retire
 from omisim.opening import open_account
 from omisim.plain import iso
 from omisim.settings import Durations, Settings, Value
-from omisim.state import Change
+from omisim.sight import Sight
 
 if TYPE_CHECKING:
     from omisim.server import Running
@@ -36,10 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Cloud"]
 
 DEFAULT_REGION = "eu-west-2"
-_LISTED = frozenset(entity.kind for entity in ENTITIES)
 
 
-class Cloud(Engine):
+class Cloud(Sight, Guests):
     """An OUTSCALE cloud in memory: every Region of the catalogue, and the accounts a test makes.
 
     Args:
@@ -133,12 +128,6 @@ class Cloud(Engine):
                 raise ValueError(f"there is no account {name!r} yet: call cloud.account({name!r}) first")
             tx.put(replace(rows[0], creates_accounts=True))
 
-    @property
-    def accounts(self) -> tuple[str, ...]:
-        """The names of the accounts that were made, in that order; without the platform's own."""
-        own = first_state().rows("account")
-        return tuple(row.name for row_id, row in self._state.rows("account").items() if row_id not in own)
-
     # --- the platform's OMIs
 
     @property
@@ -182,30 +171,6 @@ class Cloud(Engine):
         """Remove an OMI as its owner would; VMs and copies made from it go on. Raises ValueError for an unknown one."""
         with self._writing("retire") as tx:
             retire(tx, image_id)
-
-    # --- calls
-
-    def calls(
-        self, action: str | None = None, *, account: str | None = None, since: Mark | None = None, **parameters: Any
-    ) -> Calls:
-        """Return the calls so far, oldest first: of one action, of one account, since a mark, with these parameters.
-
-        `parameters` go by the API's names, and each must be among the call's: objects by their keys, lists by their
-        items. `calls(...).one()` is the only such call; where there is none, it tells which came nearest. Raises
-        ValueError for an action, an account or a parameter that there is not, and for another cloud's mark.
-        """
-        with self._lock:
-            if since is not None:
-                self._check_mark(since)
-            position = self._session.call_position
-            count = self._kept(position, "call_position") if since is None else position - since.call_position
-            kept = self._session.calls[max(0, len(self._session.calls) - count) :]
-            return asked_for(kept, action, account, parameters, self.accounts)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What was allowed but probably not meant, oldest first."""
-        return tuple(self._session.warnings)
 
     # --- time
 
@@ -270,10 +235,6 @@ class Cloud(Engine):
             self._marks.add(mark)
             return mark
 
-    def _check_mark(self, mark: Mark) -> None:
-        if mark not in self._marks:
-            raise ValueError("this mark is not of this cloud, or what it marks was undone by another rollback")
-
     def rollback(self, mark: Mark) -> None:
         """Undo everything since a mark, by whomever. Raises ValueError when the mark itself has been undone."""
         with self._lock:
@@ -328,81 +289,6 @@ class Cloud(Engine):
 
     __hash__ = None  # type: ignore[assignment]  # a cloud changes
 
-    # --- looking
-
-    @property
-    def events(self) -> tuple[Change, ...]:
-        """The changes of resources so far, oldest first."""
-        kept = self._state.journal[-self._kept(self._state.position, "position") :]
-        return tuple(change for change in kept if change.kind in _LISTED)
-
-    def timeline(self, resource_id: str) -> tuple[Change, ...]:
-        """Return the changes of one resource so far, oldest first; for a volume, those of its links too.
-
-        None for one of the catalogue, and for what the history forgot. Raises ValueError for an id that never was here.
-        """
-        with self._lock:
-            changes = tuple(change for change in self.events if change.id == resource_id)
-            if not changes and all(self._state.get(kind, resource_id) is None for kind in (*_LISTED, "origin")):
-                raise ValueError(f"{resource_id} is nothing this cloud has had")
-            return changes
-
-    def lineage(self, resource_id: str) -> Lineage:
-        """Return what a resource came from and what came of it. Raises ValueError for an id that never was here."""
-        with self._lock:
-            return lineage(self._state, resource_id)
-
-    def diff(self, other: Cloud) -> tuple[Difference, ...]:
-        """Return the rows in which another cloud differs from this one; none for a fork that nothing happened to."""
-        if not isinstance(other, Cloud):
-            raise ValueError(f"a cloud differs from another Cloud, for example its fork(); not from {other!r}")  # noqa: TRY004 - as every wrong argument
-        with self._lock:
-            return tuple(differences(self._state, other._state))
-
-    def who_can(self, image_id: str) -> dict[str, tuple[str, ...]]:
-        """Return what each account may do with an OMI: read, launch, copy, export, modify, delete.
-
-        Accounts that may do nothing are left out. Raises ValueError for an OMI that is not there.
-        """
-        with self._lock:
-            return who_can(self._state, image_id)
-
-    def write(self, volume_id: str, path: str, text: str) -> None:
-        """Write a file on a volume, as a guest would. Raises ValueError when there is no such volume, or no path."""
-        if not isinstance(text, str):
-            raise TypeError(f"a file is a text by its path, not {text!r}")
-        if not isinstance(path, str) or not path:
-            raise ValueError(f"a path is a text, for example /etc/motd; not {path!r}")
-        with self._lock:
-            content = self._content(volume_id)
-            files = tuple(sorted((dict(content.files) | {path: text}).items()))
-            self._tx("write").write("content", volume_id, Content(content.version + 1, files))
-
-    def read(self, volume_id: str, path: str) -> str:
-        """Return a file of a volume. Raises ValueError for an unknown volume, FileNotFoundError for an unknown path."""
-        files = dict(self._content(volume_id).files)
-        if path not in files:
-            there = ", ".join(files) or "nothing"
-            raise FileNotFoundError(f"there is no {path} on {volume_id}; there is {there}")
-        return files[path]
-
-    def write_console(self, vm_id: str, text: str) -> None:
-        """Print on the console of a VM, as its guest would: ReadConsoleOutput answers the last 64 KiB of it (VM-056).
-
-        Raises ValueError when there is no such VM.
-        """
-        with self._lock:
-            if self._state.get("vm", vm_id) is None:
-                raise ValueError(f"{vm_id!r} is no VM of this cloud")
-            printed = self._state.get("console", vm_id) or ""
-            self._tx("write").write("console", vm_id, (printed + text)[-CONSOLE_BYTES:])
-
-    def _content(self, volume_id: str) -> Content:
-        volume: Volume | None = self._state.get("volume", volume_id)
-        if volume is None:
-            raise ValueError(f"{volume_id!r} is no volume of this cloud")
-        return self._state.get("content", volume_id) or Content()
-
     # --- saving
 
     def dump(self) -> dict[str, Any]:
@@ -431,17 +317,6 @@ class Cloud(Engine):
         from omisim.scenario import played  # noqa: PLC0415 - an edge of L6: it reads files
 
         return played(scenario, given)
-
-    def named(self, name: str) -> str:
-        """Return the id of what a scenario made under this name; "golden/dev/sda1" is behind a device of "golden".
-
-        Raises ValueError, with the names that there are, for any other.
-        """
-        found: str | None = self._state.get("name", name)
-        if found is None:
-            known = self._state.rows("name")
-            raise ValueError(f"nothing is named {name!r}{hint(name, known)}; known: {', '.join(known) or 'nothing'}")
-        return found
 
     # --- doors
 

@@ -181,6 +181,10 @@ class Engine:
     def _tx(self, cause: str) -> Tx:
         return Tx(self._state, self._settings, EFFECTS, self._clock.now(), cause)
 
+    def _check_mark(self, mark: Mark) -> None:
+        if mark not in self._marks:
+            raise ValueError("this mark is not of this cloud, or what it marks was undone by another rollback")
+
     def _kept(self, position: int, of: str) -> int:
         """Return how many entries of a journal are listed: the history, or all since the oldest live mark."""
         oldest = min((getattr(mark, of) for mark in self._marks), default=position)
