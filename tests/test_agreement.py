@@ -1,0 +1,107 @@
+"""All doors lead to the same: a typed call, `Account.call`, the SDK in process and HTTP, under one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from agreement import DOORS, NOTHING, Disagreement, Doors, OtherDoors
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from omisim import Account, Cloud
+from omisim.dispatch import Answer
+from omisim.errors import ApiError
+from omisim.wire import oapi
+
+Patch = pytest.MonkeyPatch
+HUNT = settings(
+    max_examples=100,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.generate,),
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+Doors.TestCase.settings = OtherDoors.TestCase.settings = settings(
+    max_examples=settings().max_examples // 10 or 1, stateful_step_count=40, deadline=None
+)
+TestTheModel = Doors.TestCase
+TestTheRest = OtherDoors.TestCase
+
+
+@pytest.mark.parametrize("name", DOORS)
+class TestADoor:
+    def test_hears_nothing_of_a_dropped_connection(self, name: str, cloud: Cloud, alice: Account) -> None:
+        """Neither an answer nor a refusal comes; the next call is answered."""
+        cloud.faults.add("ReadVms", times=1, drop=True)
+        door = DOORS[name]()
+        assert [door(alice, "ReadVms", {}) for _ in range(2)] == [NOTHING, {"body": {"Vms": []}}]
+        door.close()
+
+    def test_hears_of_what_it_does_not_take(self, name: str, alice: Account) -> None:
+        """A call that a door cannot carry, or refuses itself, reaches the cloud by its detour."""
+        door = DOORS[name]()
+        assert door(alice, "CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a", "DryRun": True}) == {"body": {}}
+        heard = [door(alice, "ReadVolumes", {"ResultsPerPage": 0}), door(alice, "ReadVolumes", {"Nonsense": 0})]
+        assert [(said["status"], said["rule"]) for said in heard] == [(400, "PAG-001"), (400, "REQ-008")]
+        door.close()
+
+
+# --- bugs of one door
+
+
+def one_status(patch: Patch) -> None:
+    """Every refusal on the wire is a 400."""
+    refusal = oapi._refusal
+
+    def flat(error: ApiError) -> Any:
+        response = refusal(error)
+        response.status = 400
+        return response
+
+    patch.setattr(oapi, "_refusal", flat)
+
+
+def false_is_absent(patch: Patch) -> None:
+    """A typed call leaves out what is false."""
+    answer = Account._answer
+
+    def forgetful(account: Account, action: str, given: dict[str, Any], *, wire: bool) -> Answer:
+        return answer(account, action, given if wire else {k: v for k, v in given.items() if v}, wire=wire)
+
+    patch.setattr(Account, "_answer", forgetful)
+
+
+def reading_takes_time(patch: Patch) -> None:
+    """A read that comes by a request moves the clock; one that Python makes does not."""
+    perform = Cloud._perform
+
+    def slow(cloud: Cloud, name: str, *args: Any, headers: Any = None, **more: Any) -> Answer:
+        answer = perform(cloud, name, *args, headers=headers or {}, **more)
+        if headers and name.startswith("Read"):
+            cloud._clock.tick()
+        return answer
+
+    patch.setattr(Cloud, "_perform", slow)
+
+
+class TestAPlantedBug:
+    @pytest.mark.parametrize(
+        ("plant", "door", "said"),
+        [
+            (one_status, "http", "http is told otherwise than call: status: 400, not 409: "),
+            (false_is_absent, "typed", "typed is told otherwise than call: |typed notes "),
+            (reading_takes_time, "sdk", "the cloud behind sdk differs: in its time or its history"),
+        ],
+    )
+    def test_is_found(self, monkeypatch: Patch, plant: Callable[[Patch], None], door: str, said: str) -> None:
+        """A bug in one door is a disagreement, and names the door."""
+        plant(monkeypatch)
+        machine = type("One", (Doors,), {"doors": (door,)})
+        with pytest.raises(Disagreement, match=said):
+            run_state_machine_as_test(machine, settings=HUNT)
