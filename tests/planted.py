@@ -1,6 +1,6 @@
 """Bugs of the kind that people make, each a switch: the machine finds every one of them.
 
-    python tests/planted.py            # all of them, five times each, as a table: how many steps it took
+    python tests/planted.py            # all of them, from three seeds each: writes the table of CONTRIBUTING
     python tests/planted.py NAME       # one, as a failing run tells it
 
 A bug is a change of omisim for as long as a MonkeyPatch lasts. Those named moto and ricochet are what these have.
@@ -8,10 +8,12 @@ A bug is a change of omisim for as long as a MonkeyPatch lasts. Those named moto
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -34,7 +36,9 @@ from omisim.transitions import Transitions
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
-MOST = 3000  # examples in which a bug has to be found
+CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
+SEEDS = (0, 1, 2)
+MOST = 2000  # steps in which a bug has to be found
 
 # --- ways to plant
 
@@ -364,63 +368,88 @@ PLANTED: dict[str, tuple[str, Plant]] = {
 # --- finding them
 
 
-class Counting(CloudMachine):
-    """A machine that counts its steps."""
+class Enough(BaseException):
+    """A hunt has taken as many steps as it may. Hypothesis runs again what raises an Exception, and not this."""
 
-    steps = 0
+
+class Counting(CloudMachine):
+    """A machine that counts its steps, and stops when they are enough."""
+
+    steps, most = 0, MOST
+
+    def count(self) -> None:
+        """Count a step."""
+        if Counting.steps >= Counting.most:
+            raise Enough
+        Counting.steps += 1
 
     def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
         """Count a call."""
-        Counting.steps += 1
+        self.count()
         return super().call(name, action, **parameters)
 
     def do(self, text: str, what: Callable[[], Any]) -> Any:
         """Count anything else."""
-        Counting.steps += 1
+        self.count()
         return super().do(text, what)
 
 
-def hunt(
-    name: str, number: int, *, shrink: bool = False, most: int = MOST, length: int = 30
-) -> tuple[int, Exception | None]:
+def hunt(name: str, number: int, *, shrink: bool = False, length: int = 30) -> tuple[int, Exception | None]:
     """Plant a bug, and return after how many steps the machine found it, and how it said so; None: it did not."""
-    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     chosen = settings(
-        max_examples=most,
+        max_examples=MOST,
         stateful_step_count=length,
-        phases=phases,
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
         database=None,
         deadline=None,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    Counting.steps = 0
+    Counting.steps, Counting.most = 0, sys.maxsize if shrink else MOST
     with pytest.MonkeyPatch.context() as patch:
         PLANTED[name][1](patch)
         try:
             run_state_machine_as_test(seed(number)(Counting), settings=chosen)
-        except Exception as found:  # noqa: BLE001 - however it is found
-            return Counting.steps, found
+        except (Enough, Exception) as found:  # noqa: BLE001 - however it is found
+            # Hypothesis may complain that the history it was stopped in is another than before
+            return Counting.steps, None if Counting.steps >= Counting.most or isinstance(found, Enough) else found
     return Counting.steps, None
 
 
-def found_by(found: Exception | None) -> str:
+def found_by(found: Exception) -> str:
     """Name the law that was broken, or the error that a bug came out as."""
-    return found.law if isinstance(found, Broken) else type(found).__name__ if found else "NOT FOUND"
+    return f"`{found.law if isinstance(found, Broken) else type(found).__name__}`"
+
+
+def row(name: str) -> str:
+    """Hunt a bug from each seed, and return its row of the table."""
+    runs = [hunt(name, number) for number in SEEDS]
+    laws_said = sorted({found_by(found) for _, found in runs if found is not None})
+    steps = median(steps if found else MOST for steps, found in runs)
+    said = f"{steps:.0f}" if steps < MOST else f"over {MOST}"
+    times = sum(found is not None for _, found in runs)
+    return f"| {name} | {PLANTED[name][0]} | {said} | {times} of {len(SEEDS)} | {', '.join(laws_said)} |\n"
+
+
+def table() -> str:
+    """Hunt all bugs, and return what came of it, telling each as it is done."""
+    rows = ["| planted bug | what is wrong | steps (median) | found | by the laws |\n|---|---|---|---|---|\n"]
+    for name in PLANTED:
+        rows.append(row(name))
+        sys.stdout.write(rows[-1])
+        sys.stdout.flush()
+    return "".join(rows)
 
 
 def main(names: list[str]) -> None:
-    """Print the table, or one failing run."""
+    """Write the table into CONTRIBUTING, or print one failing run."""
     if names:
         steps, found = hunt(names[0], 0, shrink=True)
         sys.stdout.write(f"{steps} steps, shrinking included\n{found}\n{''.join(getattr(found, '__notes__', ()))}\n")
         return
-    sys.stdout.write("| planted bug | what is wrong | median of 5 (steps) | found as |\n|---|---|---|---|\n")
-    for name, (says, _) in PLANTED.items():
-        runs = [hunt(name, number) for number in range(5)]
-        laws_said = sorted({found_by(found) for _, found in runs})
-        sys.stdout.write(f"| {name} | {says} | {median(steps for steps, _ in runs):.0f} | {', '.join(laws_said)} |\n")
-        sys.stdout.flush()
+    between = re.compile("(<!-- planted -->\n).*?(<!-- /planted -->)", re.DOTALL)
+    rows = table()
+    CONTRIBUTING.write_text(between.sub(lambda marks: marks[1] + rows + marks[2], CONTRIBUTING.read_text()))
 
 
 if __name__ == "__main__":

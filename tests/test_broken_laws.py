@@ -16,9 +16,11 @@ from omisim.model import (
     Content,
     Due,
     ExportState,
+    Image,
     ImageState,
     OsuExportImageExportTask,
     PermissionsOnResource,
+    Vm,
 )
 from omisim.rules import catalogue
 from omisim.testing import laws
@@ -308,6 +310,22 @@ class TestLaws:
             known = {*REFERENCES.get(entity.kind, ()), *DANGLING.get(entity.kind, ())}
             assert names - NAMES_NOTHING <= known, entity.kind
         assert {rule for fields_ in DANGLING.values() for rule in fields_.values()} <= set(catalogue())
+
+
+class TestAFailureWithinACall:
+    """In eager timing a VM that was ordered to fail does so before its call is answered."""
+
+    def test_breaks_no_law_of_a_launch(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """It has lost its root and its security groups by then. [BDM-005]"""
+        cloud.fail_next("vm")
+        laws.call(alice, "CreateVms", ImageId=ubuntu.image_id)
+        assert alice.read_vms()[0].state == "terminated"
+
+    def test_breaks_no_law_of_an_omi(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """The VM that the OMI was made from, and that did not come up again, has no disks any more. [OMI-061]"""
+        cloud.fail_next("vm")
+        laws.call(alice, "CreateImage", VmId=vm.vm_id, ImageName="golden")
+        assert alice.read_vms()[0].state == "terminated"
 
 
 class TestABrokenLaw:

@@ -118,7 +118,8 @@ class CloudMachine(RuleBasedStateMachine):
 
     accounts: ClassVar[Mapping[str, str]] = {"alice": "eu-west-2", "bob": "eu-west-2", "carol": "us-east-2"}
     quotas: ClassVar[Mapping[str, Mapping[str, int]]] = {
-        "carol": {"vm_limit": 3, "volume_limit": 6, "snapshot_limit": 5}
+        "bob": {"image_export_limit": 1, "snapshot_export_limit": 1},
+        "carol": {"vm_limit": 3, "volume_limit": 6, "snapshot_limit": 5},
     }
     actions: ClassVar[frozenset[str]] = frozenset(CORE)
     timings: ClassVar[tuple[str, ...]] = ("eager", "clock", "manual")

@@ -122,12 +122,17 @@ def a_copy_is_independent(step: Step, change: Change) -> str | None:
     return None
 
 
+def _failed(step: Step, vm_id: str) -> bool:
+    """Whether a VM has failed within the step, in eager timing: its disks are gone."""
+    return bool(step.now("vm", vm_id).state == "terminated")
+
+
 @on_change("OMI-061", "image")
 def an_omi_of_a_vm_has_all_its_disks(step: Step, change: Change) -> str | None:
     """An OMI made from a VM maps each of its volumes: device, size, and a snapshot of that volume."""
     image: Image = change.after
     how, vm_id = _source(step, image.image_id) if change.before is None and _by_call(change) else ("", "")
-    if how != "made from":
+    if how != "made from" or _failed(step, vm_id):
         return None
     links: list[VolumeLink] = step.cloud._state.found("volume_link", "vm", vm_id)
     wanted = {
@@ -147,7 +152,7 @@ def an_omi_of_a_vm_has_all_its_disks(step: Step, change: Change) -> str | None:
 def a_vm_boots_from_its_omi(step: Step, change: Change) -> str | None:
     """The root volume of a new VM is made from the root snapshot of its OMI."""
     vm: Vm = change.after
-    if change.before is not None or not _by_call(change):
+    if change.before is not None or not _by_call(change) or _failed(step, vm.vm_id):
         return None
     roots = [m.bsu.snapshot_id for m in step.now("image", vm.image_id).block_device_mappings if m.device_name == ROOT]
     links: list[VolumeLink] = step.cloud._state.found("volume_link", "vm", vm.vm_id)

@@ -46,7 +46,7 @@ SENSIBLE: Mapping[str, tuple[Any, ...]] = {
     "client_token": ("first", "second"),
     "device_name": ("/dev/sdb", "/dev/sdc", "/dev/sda1", "/dev/xvdb"),
     "disk_image_format": ("qcow2", "raw"),
-    "image_name": tuple(f"image {number}" for number in range(12)),
+    "image_name": ("golden", "silver", "bronze", "iron", "tin", "lead"),
     "iops": (100, 300, 1000),
     "key": ("team", "env", "osc.fcu.repulse_server"),
     "keypair_name": ("key",),

@@ -7,7 +7,7 @@ together, a value of a wrong type, a name that there is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -108,6 +108,8 @@ class Asking:
         if ways is not None and not self.careless:
             named = {n for way in ways for n in way}
             rest = [n for n in rest if n not in named]
+        if self.careless and taken and not self.draw(st.integers(0, 2)):
+            taken.remove(self.one(taken))
         if rest:
             taken += self.draw(st.lists(st.sampled_from(rest), max_size=2, unique=True))
         drawn = {api_name(n): self.value(fields[n]) for n in taken}
@@ -117,7 +119,7 @@ class Asking:
         """Draw the value of a parameter, a list of one or two where it is one."""
         if not field.many:
             return self.item(field)
-        most = 1 if field.id is None or field.shape is not None else 2
+        most = 1 if field.id is None and field.shape is None else 2
         return [self.item(field) for _ in range(self.draw(st.integers(1, most)) if most > 1 else 1)]
 
     def item(self, field: Field) -> Any:
@@ -149,18 +151,27 @@ class Asking:
         return self.one(("drawn", "other")) if cls is str else "2026-01-01T00:00:00.000Z"
 
     def id(self, kind: str) -> str:
-        """Draw an id: mostly of one of the caller's newest, now and then of another's, seldom of nothing."""
+        """Draw an id: mostly of one of the caller's newest that the action takes or the last calls named.
+
+        Now and then it is of one whose state forbids the action, or of another's; seldom of nothing.
+        """
         kinds = ("image_export", "snapshot_export") if kind == "export_task" else (kind,)
         rows = [row for one in kinds if one in self.cloud._state._tables for row in self.rows(one)]
         which = self.draw(st.integers(0, UNKNOWN_IDS))
         if which == UNKNOWN_IDS or not rows:
             return f"{PREFIXES[kind][0]}{'0' * (32 if kind == 'keypair' else 8)}"
         mine = [row for row in rows if row.account_id == self.caller.account_id]
-        own = [row.id for row in mine if self.may(row)][-3:] or [row.id for row in mine][-3:]
-        shared = [row.id for row in rows if row.id not in own and self.shared(row)][-3:]
-        others = [row.id for row in rows if row.account_id != self.caller.account_id][-3:]
-        choices = (own, shared, others) if which < 7 else (shared, own, others) if which < 10 else (others, own)  # noqa: PLR2004 - of twelve
-        return str(self.one(next(ids for ids in choices if ids)))
+        able, unable = ([row.id for row in mine if self.may(row) is fit] for fit in (True, False))
+        lately = self.lately(row.id for row in mine)
+        shared = [row.id for row in rows if self.shared(row)]
+        others = [row.id for row in rows if row.account_id != self.caller.account_id]
+        first = (able, able, able, able, lately, lately, unable, unable, shared, shared, others)[which]
+        return str(self.one(next(ids for ids in (first, able, unable, others) if ids)[-3:]))
+
+    def lately(self, ids: Iterable[str]) -> list[str]:
+        """Return those of these ids that the last calls named."""
+        said = " ".join(str(record.parameters) for record in self.cloud._session.calls[-6:])
+        return [row_id for row_id in ids if row_id in said]
 
     def may(self, row: Any) -> bool:
         """Whether the action is legal in the state of a row; one that no table forbids is."""
@@ -203,7 +214,8 @@ class Asking:
 
     def resource(self) -> str:
         """Draw the id of something that has tags."""
-        return self.id(str(self.one(("image", "vm", "volume", "snapshot"))))
+        kinds = ("image", "vm", "volume", "snapshot")
+        return self.id(str(self.one(tuple(PREFIXES) if self.careless else kinds)))
 
     def location(self) -> str:
         """Draw the signed URL of an object, or of one that is not there."""
