@@ -20,7 +20,7 @@ from requests.structures import CaseInsensitiveDict
 from omisim import Cloud
 
 ROUNDS, CALLS = 15, 200
-ADDED_LIMIT = 0.15  # of a canned call with requests' own defaults
+ADDED_LIMIT = 0.12  # of a canned call with requests' own defaults
 GATEWAY_LIMIT = 0.005  # seconds, after the first
 
 

@@ -80,8 +80,7 @@ class Engine:
             position = self._state.position
             try:
                 action = action_named(name)
-                fault = self._befalling(name, parameters)
-                record.took = int(fault.delay * 1e6) if fault is not None else 0
+                fault = self._befalling(name, parameters, record) if len(self._session.faults) else None
                 if fault is not None and not fault.after_effect and (failure := fault.failure()):
                     raise failure
                 if self._settings.unknown_images:
@@ -96,7 +95,8 @@ class Engine:
                 _tell(record)
                 raise
             record.warnings, record.status = answer.warnings, 200
-            self._session.warnings.extend(answer.warnings)
+            if answer.warnings:
+                self._session.warnings.extend(answer.warnings)
             if self._state.position != position and self._settings.timing == "eager":
                 self._transitions.run_transients()
             if self._session.requests % self._history == 0:
@@ -110,11 +110,11 @@ class Engine:
                 _tell(record)
             return answer
 
-    def _befalling(self, action: str, parameters: Mapping[str, Any]) -> Fault | None:
+    def _befalling(self, action: str, parameters: Mapping[str, Any], record: CallRecord) -> Fault | None:
         """Return the fault that befalls a call, if one does; let pass the time that it takes."""
-        faults = self._session.faults
-        fault = faults.take(action, self._settings.seed, parameters) if len(faults) else None
+        fault = self._session.faults.take(action, self._settings.seed, parameters)
         if fault is not None and fault.delay:
+            record.took = int(fault.delay * 1e6)
             self._transitions.advance(fault.delay)
         return fault
 
