@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Request", "Response"]
+__all__ = ["LONGEST_KEPT", "Request", "Response"]
+
+LONGEST_KEPT = 4096  # bytes of a body that is remembered for the next request that sends the same
 
 
 @dataclass(slots=True)

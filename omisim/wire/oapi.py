@@ -16,7 +16,7 @@ from omisim.catalog import catalog
 from omisim.dispatch import action_named
 from omisim.errors import ApiError
 from omisim.rules import refuse
-from omisim.wire.http import Request, Response
+from omisim.wire.http import LONGEST_KEPT, Request, Response
 from omisim.wire.identity import caller
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _CORS = {
     "Access-Control-Max-Age": "86400",
 }
 DEFAULT_REGION = "eu-west-2"
-LONGEST_KEPT = 4096  # bytes of a body whose JSON is kept for the next request that sends the same
 
 
 def _no_constant(name: str) -> None:

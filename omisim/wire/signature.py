@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from omisim.rules import refuse
 from omisim.sigv4 import DIALECTS, seal
-from omisim.wire.http import Request
+from omisim.wire.http import LONGEST_KEPT, Request
 
 __all__ = ["Signature", "check_date", "parse", "verify"]
 
@@ -97,7 +97,8 @@ def verify(request: Request, signature: Signature, secret_key: str) -> None:
     names = signature.headers
     headers = request.headers
     values = tuple([headers.get(name, "") for name in names.split(";")])
-    payload = hashlib.sha256(request.body).digest()
+    body = request.body
+    payload = _digest(body) if len(body) <= LONGEST_KEPT else _digest.__wrapped__(body)
     given, named = request.path, request.host
     for path in (_SLASHES.sub("/", given), given) if "//" in given else (given,):
         for host in (_PORT.sub("", named), named) if ":" in named else (named,):
@@ -105,6 +106,11 @@ def verify(request: Request, signature: Signature, secret_key: str) -> None:
             if hmac.compare_digest(mine, signature.signature) and signature.date.startswith(signature.scope[0]):
                 return
     raise refuse("AUTH-006/signature", access_key=signature.access_key)
+
+
+@lru_cache(maxsize=64)
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()
 
 
 @lru_cache(maxsize=64)
