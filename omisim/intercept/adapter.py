@@ -26,7 +26,8 @@ class CloudAdapter(BaseAdapter):
     def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
         """Answer a request in process."""
         host, _, target = (request.url or "").partition("//")[2].partition("#")[0].partition("/")
-        names = dict(request.headers.lower_items())
+        # lower_items() walks the same by a generator, which is 4 % of all that omisim adds to a call
+        names = {name: value for name, (_, value) in request.headers._store.items()}  # type: ignore[attr-defined]
         try:
             answered = ask(self._cloud, "api", request.method or "", host, f"/{target}", names, request.body)
         except Dropped as error:
