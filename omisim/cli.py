@@ -152,7 +152,7 @@ def _env(options: argparse.Namespace) -> int:
     account = next((account for account in found if account["name"] == options.account), None)
     if account is None:
         return _wrong(f"omisim env: there is no {options.account!r}, but {', '.join(a['name'] for a in found)}")
-    print(exports(account["env"]))  # noqa: T201
+    print(exports(account["env"]))
     return 0
 
 
@@ -170,19 +170,17 @@ def _replay(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return _wrong(f"omisim replay: {reading}: {error}", 2)
     if options.json:
-        print(json.dumps(asdict(report), indent=2))  # noqa: T201
+        print(json.dumps(asdict(report), indent=2))
         return int(bool(report.failed))
     for found in report.divergences:
         accepted_as = f" [accepted: {found.accepted}]" if found.accepted else ""
-        print(f"{options.file}:{found.line}: {found.action}: {found.says}{accepted_as}")  # noqa: T201
+        print(f"{options.file}:{found.line}: {found.action}: {found.says}{accepted_as}")
     for line, why in report.skipped.items():
-        print(f"{options.file}:{line}: not replayed: {why}", file=sys.stderr)  # noqa: T201
+        print(f"{options.file}:{line}: not replayed: {why}", file=sys.stderr)
     for acceptance in report.idle:
-        print(f"{options.accept}: nothing to accept any more: {acceptance.reason}", file=sys.stderr)  # noqa: T201
+        print(f"{options.accept}: nothing to accept any more: {acceptance.reason}", file=sys.stderr)
     accepted_count = len(report.divergences) - len(report.failed)
-    print(  # noqa: T201
-        f"{report.exchanges} exchanges, {len(report.failed)} divergences, {accepted_count} accepted", file=sys.stderr
-    )
+    print(f"{report.exchanges} exchanges, {len(report.failed)} divergences, {accepted_count} accepted", file=sys.stderr)
     return int(bool(report.failed))
 
 
@@ -194,11 +192,11 @@ def _actions(options: argparse.Namespace) -> int:
     rows = dict.fromkeys(ACTIONS, "") | dict(not_served())
     if options.json:
         data = [{"action": name, "served": not reason, "reason": reason} for name, reason in sorted(rows.items())]
-        print(json.dumps(data, indent=2))  # noqa: T201
+        print(json.dumps(data, indent=2))
         return 0
     for name, reason in sorted(rows.items()):
-        print(f"{name:<44} {f'no: {reason}' if reason else 'yes'}")  # noqa: T201
-    print(f"{len(ACTIONS)} of {len(rows)} are served", file=sys.stderr)  # noqa: T201
+        print(f"{name:<44} {f'no: {reason}' if reason else 'yes'}")
+    print(f"{len(ACTIONS)} of {len(rows)} are served", file=sys.stderr)
     return 0
 
 
@@ -208,7 +206,7 @@ def _demo(options: argparse.Namespace) -> int:
     except ImportError as error:
         return _wrong(f"omisim demo: {error}; pip install 'omisim[all]'")
     if options.json:
-        print(json.dumps(play().to_dict(), indent=2))  # noqa: T201
+        print(json.dumps(play().to_dict(), indent=2))
     else:
         show(play())
     return 0
@@ -229,13 +227,13 @@ def _rules(options: argparse.Namespace) -> int:
         and options.evidence in (None, rule.evidence)
     ]
     if options.json:
-        print(json.dumps([asdict(rule) for rule in found], indent=2))  # noqa: T201
+        print(json.dumps([asdict(rule) for rule in found], indent=2))
         return 0
     for rule in found:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
-        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {rule.says or rule.out}")  # noqa: T201
+        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {rule.says or rule.out}")
     meant = "" if found or options.action is None else _hint(options.action)
-    print(f"{len(found)} rules{meant}", file=sys.stderr)  # noqa: T201
+    print(f"{len(found)} rules{meant}", file=sys.stderr)
     return 0 if found else 1
 
 
@@ -257,11 +255,11 @@ def _explain(options: argparse.Namespace) -> int:
         return _wrong(f"omisim explain: there is no rule {options.rule!r}{hint}")
     tests = proofs().get(rule.id, ())
     if options.json:
-        print(json.dumps({**asdict(rule), "proofs": tests}, indent=2))  # noqa: T201
+        print(json.dumps({**asdict(rule), "proofs": tests}, indent=2))
         return 0
-    print(rule.explain())  # noqa: T201
+    print(rule.explain())
     for test in tests:
-        print(f"  Proof: {test}")  # noqa: T201
+        print(f"  Proof: {test}")
     return 0
 
 
@@ -274,9 +272,9 @@ def _lifecycle(options: argparse.Namespace) -> int:
     draw = mermaid if options.format == "mermaid" else text
     kinds = LIFECYCLES if options.kind is None else (options.kind,)
     if options.json:
-        print(json.dumps({kind: data(LIFECYCLES[kind]) for kind in kinds}, indent=2))  # noqa: T201
+        print(json.dumps({kind: data(LIFECYCLES[kind]) for kind in kinds}, indent=2))
         return 0
-    print("\n\n".join(draw(LIFECYCLES[kind]) for kind in kinds))  # noqa: T201
+    print("\n\n".join(draw(LIFECYCLES[kind]) for kind in kinds))
     return 0
 
 
@@ -289,10 +287,10 @@ def _images(options: argparse.Namespace) -> int:
     except ValueError as error:
         return _wrong(f"omisim images: {error}")
     lines = [f"{image.image_id}  {image.image_name}" for image in found]
-    print(json.dumps(to_wire(found), indent=2) if options.json else "\n".join(lines))  # noqa: T201
+    print(json.dumps(to_wire(found), indent=2) if options.json else "\n".join(lines))
     return 0
 
 
 def _wrong(text: str, status: int = 1) -> int:
-    print(text, file=sys.stderr)  # noqa: T201
+    print(text, file=sys.stderr)
     return status

@@ -24,9 +24,9 @@ def run(options: argparse.Namespace) -> int:
         found = check(bounds, options.depth, options.workers, progress)
     seconds = perf_counter() - began
     if options.json:
-        print(json.dumps(data(found, options.workers, seconds), indent=2))  # noqa: T201
+        print(json.dumps(data(found, options.workers, seconds), indent=2))
     else:
-        print(_text(found, seconds))  # noqa: T201
+        print(_text(found, seconds))
     return 1 if found.violation else 0
 
 
@@ -96,7 +96,7 @@ def _shown(*, quiet: bool) -> Iterator[Progress | None]:
         def show(level: Level, states: int) -> None:
             advance(level, states)
             if level.visited == states:
-                print(  # noqa: T201
+                print(
                     f"{level.depth + 1:>3} calls deep: {level.visited:>9,} states visited, {level.found:>9,} new,"
                     f" {level.transitions:>11,} transitions, {level.refused:>11,} refused",
                     flush=True,

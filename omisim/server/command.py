@@ -39,7 +39,7 @@ def serve(options: argparse.Namespace) -> int:
             if options.state:
                 _save(server.cloud, Path(options.state))
     except (ImportError, OSError, ValueError) as error:
-        print(f"omisim serve: {error}", file=sys.stderr)  # noqa: T201
+        print(f"omisim serve: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -112,10 +112,10 @@ def _account(cloud: Cloud, said: str) -> None:
 
 def _announce(server: Running) -> None:
     for account in map(server.cloud.account, names(server.cloud)):
-        print(f"# {account.name}, {account.account_id}, {account.region}")  # noqa: T201
-        print(exports(server.env(account)))  # noqa: T201
-    print(exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))  # noqa: T201
-    print(f"# omisim is ready at {server.url}", flush=True)  # noqa: T201
+        print(f"# {account.name}, {account.account_id}, {account.region}")
+        print(exports(server.env(account)))
+    print(exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))
+    print(f"# omisim is ready at {server.url}", flush=True)
 
 
 @contextmanager
