@@ -145,6 +145,7 @@ def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) ->
         shape.malformed_ids(values, "", call.report)
     if call.refusals:
         raise Stop
+    call.values = values
     value = action.function(call, **values)
     next_token = None
     if action.paged and wire:

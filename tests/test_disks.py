@@ -169,6 +169,44 @@ class TestTokens:
         alice.call("CreateVms", **call)
         assert refused(alice, "CreateVms", **call, **other).rule == "SNP-014"
 
+    def test_stand_for_what_was_sent(self, alice: Account) -> None:
+        """A default that is spelled out makes another request; null and DryRun do not. [SNP-014, VOL-017]"""
+        call = {"SubregionName": SUBREGION, "Size": 1, "ClientToken": TOKEN}
+        first = alice.call("CreateVolume", **call)["Volume"]
+        assert refused(alice, "CreateVolume", **call, VolumeType="standard").rule == "SNP-014"
+        assert alice.call("CreateVolume", **call, Iops=None, DryRun=False)["Volume"] == first | {"State": "available"}
+
+    @pytest.mark.parametrize("default", [{"VmType": "t2.small"}, {"MaxVmsCount": 1}, {"BootOnCreation": True}], ids=str)
+    def test_stand_for_what_a_launch_says(self, alice: Account, vm: Vm, default: dict[str, Any]) -> None:
+        """A launch that spells out a default is another. [VM-008]"""
+        call = {"ImageId": vm.image_id, "ClientToken": TOKEN}
+        alice.call("CreateVms", **call)
+        assert refused(alice, "CreateVms", **call, **default).rule == "SNP-014"
+
+    def test_are_used_up(self, alice: Account) -> None:
+        """Once what it made is gone, a token makes nothing, and that is what is said. [SNP-014/gone]"""
+        made = volume_of(alice, client_token=TOKEN)
+        alice.delete_volume(volume_id=made.volume_id)
+        call = {"SubregionName": SUBREGION, "Size": made.size, "ClientToken": TOKEN}
+        error = refused(alice, "CreateVolume", **call)
+        assert (error.rule, error.code) == ("SNP-014/gone", "4119")
+
+    def test_are_used_up_by_one_vm(self, alice: Account, cloud: Cloud, vm: Vm) -> None:
+        """A terminated VM is answered while it is read; then its launch's token is used up. [VM-008, SNP-014/gone]"""
+        call = {"ImageId": vm.image_id, "MinVmsCount": 2, "MaxVmsCount": 2, "ClientToken": TOKEN}
+        first, second = alice.call("CreateVms", **call)["Vms"]
+        alice.delete_vms(vm_ids=[second["VmId"]])
+        states = [shown["State"] for shown in alice.call("CreateVms", **call)["Vms"]]
+        assert states == ["running", "terminated"]
+        cloud.advance(seconds=3600)
+        assert refused(alice, "CreateVms", **call).rule == "SNP-014/gone"
+        assert alice.call("ReadVms", Filters={"VmIds": [first["VmId"]]})["Vms"][0]["State"] == "running"
+
+    def test_that_are_empty_are_none(self, alice: Account) -> None:
+        """An empty token is one that the client did not set. [VOL-017]"""
+        first, second = (volume_of(alice, client_token="") for _ in range(2))
+        assert (first.client_token, first.volume_id == second.volume_id) == (None, False)
+
     def test_are_shown_on_a_copy(self, alice: Account) -> None:
         """A copy of a snapshot shows its token like any other. [SNP-014]"""
         source = alice.create_snapshot(volume_id=volume_of(alice).volume_id).snapshot_id

@@ -47,6 +47,7 @@ class Call:
         self.state: State = tx.state
         self.now: dt.datetime = tx.at
         self.log = log  # the session's records of calls, a layer above; this call's own is the last
+        self.values: Mapping[str, Any] = {}  # what the caller gave, once it is read
         self.refusals: list[ApiError] = []
         self.warnings: list[str] = []
         self._account = account
@@ -170,28 +171,30 @@ class Call:
 
     # --- ClientToken
 
-    def repeated(self, client_token: str | None, **parameters: object) -> tuple[str, ...]:
-        """Return the ids that this ClientToken made before, if it did (SNP-014, VOL-017, VM-008)."""
-        if client_token is None:
-            return ()
+    def repeated(self, cls: type[E], client_token: str | None) -> tuple[E, ...]:
+        """Return what this ClientToken made before, if it did (SNP-014, VOL-017, VM-008)."""
         before: ClientToken | None = self.state.get("token", self._token_key(client_token))
-        if before is None:
+        if client_token is None or before is None:
             return ()
-        same = before.request == _fingerprint(parameters)
+        same = before.request == self._fingerprint()
         self.check(same, "SNP-014", client_token=client_token, made=before.ids)
-        return before.ids
+        rows = tuple(row for row_id in before.ids if (row := self.state.get(cls.kind, row_id)) is not None)
+        if len(rows) < len(before.ids):
+            raise refuse("SNP-014/gone", client_token=client_token, made=before.ids)
+        return rows
 
-    def use_token(self, client_token: str | None, ids: tuple[str, ...], **parameters: object) -> None:
+    def use_token(self, client_token: str | None, *made: Entity) -> None:
         """Remember what a ClientToken made."""
         if client_token is not None:
-            self.tx.write("token", self._token_key(client_token), ClientToken(_fingerprint(parameters), ids))
+            ids = tuple(entity.id for entity in made)
+            self.tx.write("token", self._token_key(client_token), ClientToken(self._fingerprint(), ids))
 
-    def _token_key(self, client_token: str) -> str:
+    def _token_key(self, client_token: str | None) -> str:
         return f"{self.account.account_id}:{self.action}:{client_token}"
 
-
-def _fingerprint(parameters: Mapping[str, object]) -> str:
-    return token(*sorted((name, repr(value)) for name, value in parameters.items()))
+    def _fingerprint(self) -> str:
+        """Stand for the request as it was sent: what it does not say is not filled in."""
+        return token(*sorted((name, repr(value)) for name, value in self.values.items()))
 
 
 def parsed(value: OrDict[T] | None) -> T | None:

@@ -22,7 +22,7 @@ from omisim.rules import refuse
 __all__ = ["Field", "Problems", "Shape", "compile_signature"]
 
 # Go clients send these for an unset value (design: Doors)
-_ABSENT: Mapping[str, Any] = {"subnet_id": "", "user_data": "", "placement": {}}
+_ABSENT: Mapping[str, Any] = {"client_token": "", "subnet_id": "", "user_data": "", "placement": {}}
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
 Problems = list[tuple[int, Exception]]

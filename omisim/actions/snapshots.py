@@ -57,13 +57,9 @@ def create_snapshot(
 
     Returns it in-queue (from a volume), or completed at once (a copy) (ST-SNP-1, ST-SNP-4). SnapshotSize is in bytes.
     """
-    request = {
-        "description": description, "volume": volume_id, "source": source_snapshot_id, "region": source_region_name,
-        "file": file_location, "size": snapshot_size,
-    }  # fmt: skip
-    made = call.repeated(client_token, **request)
+    made = call.repeated(Snapshot, client_token)
     if made:
-        return call.own(Snapshot, made[0], "SNP-015")
+        return made[0]
     if file_location is not None:
         snapshot = import_snapshot(call, file_location, snapshot_size or 0, description or "", client_token)
     elif source_snapshot_id is not None:
@@ -73,7 +69,7 @@ def create_snapshot(
         call.may(volume)
         call.check(volume.task_id is None, "SNP-024", volume_id=volume.volume_id, task_id=volume.task_id)
         snapshot = cut(call, volume, description or "", client_token)
-    call.use_token(client_token, (snapshot.snapshot_id,), **request)
+    call.use_token(client_token, snapshot)
     return snapshot
 
 

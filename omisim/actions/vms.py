@@ -110,17 +110,9 @@ def create_vms(
     place = parsed(placement) or Placement()
     behavior = parsed(shutdown_behavior_configuration)
     next_boot = asked_boot(actions_on_next_boot)
-    request = {
-        "image": image_id, "type": vm_type, "devices": mappings, "min": min_vms_count, "max": max_vms_count,
-        "keypair": keypair_name, "user_data": user_data, "placement": place, "boot": boot_on_creation,
-        "protection": deletion_protection, "behavior": (behavior, vm_initiated_shutdown_behavior),
-        "mode": boot_mode, "next": next_boot, "performance": performance, "tpm": tpm_enabled,
-        "nested": nested_virtualization, "groups": (security_groups, security_group_ids),
-        "nics": nics, "subnet": subnet_id, "ips": private_ips,
-    }  # fmt: skip
-    made = call.repeated(client_token, **request)
+    made = call.repeated(Vm, client_token)
     if made:
-        return tuple(view(call.state, call.own(Vm, vm_id, "VM-041")) for vm_id in made)
+        return tuple(view(call.state, vm) for vm in made)
     check_named(call, mappings)
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
@@ -182,7 +174,7 @@ def create_vms(
         _launch(call, replace(vm, launch_number=number), disks, networks.nics, boot=boot_on_creation)
         for number in range(count)
     )
-    call.use_token(client_token, tuple(vm.vm_id for vm in vms), **request)
+    call.use_token(client_token, *vms)
     return vms
 
 

@@ -79,10 +79,9 @@ def create_volume(
     volume_type: str | None = None,
 ) -> Volume:
     """Create a blank volume, or one filled from a snapshot. `size` is in GiB. Returns it, creating (ST-VOL-1)."""
-    request = {"iops": iops, "size": size, "snapshot": snapshot_id, "subregion": subregion_name, "type": volume_type}
-    made = call.repeated(client_token, **request)
+    made = call.repeated(Volume, client_token)
     if made:
-        return view(call.state, call.own(Volume, made[0], "VOL-020"))
+        return view(call.state, made[0])
     volume_type = volume_type or "standard"
     check_disk(call, VOLUME, volume_type, size, iops)
     check_subregion(call, subregion_name)
@@ -90,7 +89,7 @@ def create_volume(
         size = _size_from(call, snapshot_id, size, volume_type, iops)
     check_quotas(call, disk_costs(volume_type, size or 0, iops))
     volume = new_volume(call, int(size or 0), volume_type, iops, subregion_name, snapshot_id, client_token)
-    call.use_token(client_token, (volume.volume_id,), **request)
+    call.use_token(client_token, volume)
     return volume
 
 

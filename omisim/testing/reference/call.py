@@ -82,6 +82,27 @@ class Call:
         if self["DryRun"]:
             raise Dry
 
+    # tokens
+
+    def again(self, action: str, kind: str) -> list[Row]:
+        """Return what the same request with this token made; all else with it is refused. [SNP-014, VOL-017, VM-008]"""
+        key = (self.account["id"], action, self["ClientToken"])
+        if key not in self.world.tokens:
+            return []
+        given, made = self.world.tokens[key]
+        self.check(given == self._asked(), "4119")
+        self.check(all(row in self.world.rows[kind].values() for row in made), "4119")  # what it made is gone
+        self.decide()
+        return made
+
+    def remember(self, action: str, made: list[Row]) -> None:
+        """Keep what a token made."""
+        if self["ClientToken"]:
+            self.world.tokens[self.account["id"], action, self["ClientToken"]] = (self._asked(), made)
+
+    def _asked(self) -> Row:
+        return {name: value for name, value in self.given.items() if name != "DryRun"}
+
     # resources
 
     def shaped(self, value: str, *prefixes: str) -> bool:

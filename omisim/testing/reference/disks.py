@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omisim.testing.reference.call import EXISTENCE, UNKNOWN, Call
+from omisim.testing.reference.call import EXISTENCE, Call
 from omisim.testing.reference.files import fetch
 from omisim.testing.reference.values import baseline, changed, changes, check_device, check_disk, check_said
 from omisim.testing.reference.world import ROOT, Row
@@ -27,22 +27,6 @@ WAYS = {
 }
 
 
-def _again(call: Call, action: str, kind: str) -> Row | None:
-    """Return what an earlier call with this token made; another call with it is refused. [SNP-014, VOL-017]"""
-    made = call.world.tokens.get((call.account["id"], action, call["ClientToken"] or ""))
-    if made is None:
-        return None
-    call.check(made[0] == call.given, "4119")
-    call.check(made[1][0] in call.world.rows[kind].values(), UNKNOWN[kind])  # what it made is gone
-    call.decide()
-    return call.world.view(kind, call.account, made[1][0])
-
-
-def _remember(call: Call, action: str, *rows: Row) -> None:
-    if call["ClientToken"]:
-        call.world.tokens[call.account["id"], action, call["ClientToken"]] = (call.given, list(rows))
-
-
 def create_snapshot(call: Call) -> Row:
     """Make a snapshot of a volume, by copy, or from a file. [SNP-001 to SNP-014]"""
     ways = [way for way, names in WAYS.items() if names & set(call.given)]
@@ -51,9 +35,9 @@ def create_snapshot(call: Call) -> Row:
     call.check(len(ways) != 1 or call.named() >= WAYS[ways[0]], "7000")
     if call.codes:
         call.decide()
-    again = _again(call, "CreateSnapshot", "Snapshot")
+    again = call.again("CreateSnapshot", "Snapshot")
     if again:
-        return {"Snapshot": again}
+        return {"Snapshot": call.world.view("Snapshot", call.account, again[0])}
     fields = {"volume": _of_volume, "copy": _by_copy, "file": _of_file}[ways[0]](call)
     call.decide()
     given = {} if call["Description"] is None else {"Description": call["Description"]}
@@ -71,7 +55,7 @@ def create_snapshot(call: Call) -> Row:
             **given,
         },
     )
-    _remember(call, "CreateSnapshot", row)
+    call.remember("CreateSnapshot", [row])
     return {"Snapshot": call.world.view("Snapshot", call.account, row)}
 
 
@@ -136,9 +120,9 @@ def create_volume(call: Call) -> Row:
     """Make a volume, blank or from a snapshot. [VOL-001 to VOL-018]"""
     size, kind = call["Size"], call["VolumeType"] or "standard"
     call.check(size is not None or call["SnapshotId"], "7000")
-    again = _again(call, "CreateVolume", "Volume")
+    again = call.again("CreateVolume", "Volume")
     if again:
-        return {"Volume": again}
+        return {"Volume": call.world.view("Volume", call.account, again[0])}
     snapshot = call.find("Snapshot", call["SnapshotId"]) if call["SnapshotId"] else None
     if snapshot:
         size = snapshot["VolumeSize"] if size is None else size
@@ -161,7 +145,7 @@ def create_volume(call: Call) -> Row:
         SubregionName=call["SubregionName"],
         VolumeType=kind,
     )
-    _remember(call, "CreateVolume", row)
+    call.remember("CreateVolume", [row])
     return {"Volume": call.world.view("Volume", call.account, row)}
 
 

@@ -137,6 +137,7 @@ FiltersVmsState
 FiltersTag
     Keys:[str] ResourceIds:[str] ResourceTypes:[str] Values:[str]
 """
+UNSET = {"ClientToken": "", "SubnetId": "", "UserData": "", "Placement": {}}
 TYPES = {"str": str, "int": int, "bool": bool}
 
 
@@ -148,9 +149,9 @@ def problems(action: str, parameters: dict[str, Any]) -> Iterator[str]:
 
 
 def without_nulls(value: Any) -> Any:
-    """Return a request as it counts: JSON's null means that a parameter is absent, at any depth."""
+    """Return a request as it counts: null, and what clients send for unset, mean absent, at any depth. [Doors]"""
     if isinstance(value, dict):
-        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+        return {name: without_nulls(item) for name, item in value.items() if item not in (None, UNSET.get(name))}
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 

@@ -18,12 +18,8 @@ BEHAVIOURS = ("stop", "restart", "terminate")
 
 def create_vms(call: Call) -> Row:
     """Launch an OMI, as many times as fits between the least and the most. [VM-001 to VM-031]"""
-    token = (call.account["id"], "CreateVms", call["ClientToken"] or "")
-    if token in call.world.tokens:
-        given, made = call.world.tokens[token]
-        call.check(given == call.given, "4119")
-        call.check(all(vm in call.world.rows["Vm"].values() for vm in made), "5063")
-        call.decide()
+    made = call.again("CreateVms", "Vm")
+    if made:
         return {"Vms": [call.world.view("Vm", call.account, vm) for vm in made]}
     image = call.find("Image", call["ImageId"])
     call.may("Image", image, "use")
@@ -51,8 +47,7 @@ def create_vms(call: Call) -> Row:
     number = _fitting(call, least, most, disks, kind, subregion)
     call.decide()
     vms = _launch(call, image, number, kind, disks, Placement={"SubregionName": subregion, "Tenancy": tenancy})
-    if call["ClientToken"]:
-        call.world.tokens[token] = (call.given, vms)
+    call.remember("CreateVms", vms)
     return {"Vms": [call.world.view("Vm", call.account, vm) for vm in vms]}
 
 
