@@ -93,6 +93,7 @@ def _create_image(known: _Known) -> Parameters:
         more = [
             {"DeviceName": known.one(*DEVICES), "Bsu": _bsu(known, snapshot=known.one(True, False))},
             {"DeviceName": known.one(*DEVICES), "VirtualDeviceName": "ephemeral0"},
+            {"DeviceName": known.one(*DEVICES)},
         ]
         parameters["BlockDeviceMappings"] = [*parameters["BlockDeviceMappings"], known.one(*more)]
     if known.one(True, False, False, False):

@@ -96,6 +96,7 @@ MAPPINGS = [
         registered(ROOT, data(VolumeSize=5) | {"VirtualDeviceName": "ephemeral0"}),
         registered(ROOT, {"DeviceName": "/dev/sdb", "VirtualDeviceName": "ephemeral0"}),
     ),
+    Case("OMI-050/neither", "7000", "CreateImage", registered(ROOT, {"DeviceName": "/dev/sdb"}), registered(ROOT)),
     Case(
         "OMI-051",
         "7000",

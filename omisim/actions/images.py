@@ -258,7 +258,7 @@ def _from_snapshots(
     check_named(call, mappings)
     roots = [mapping for mapping in mappings if mapping.device_name == root]
     for mapping in mappings:
-        _check_filled(call, mapping.device_name, mapping.bsu, root)
+        _check_filled(call, mapping, root)
     architecture = asked["architecture"]
     call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
     call.check(root == ROOT, "OMI-009", root_device_name=root)
@@ -304,13 +304,16 @@ def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...],
     return image
 
 
-def _check_filled(call: Call, name: str | None, bsu: BsuToCreate | None, root: str) -> None:
+def _check_filled(call: Call, mapping: BlockDeviceMappingImage, root: str) -> None:
     """Check that a disk has what fills it: the root a snapshot, another a snapshot or a size (OMI-007, OMI-059)."""
+    name, bsu = mapping.device_name, mapping.bsu
     has_snapshot = bsu is not None and bsu.snapshot_id is not None
     if name == root:
         call.check(has_snapshot, "OMI-007", root_device_name=root)
     elif bsu is not None:
         call.check(has_snapshot or bsu.volume_size is not None, "OMI-059", device_name=name)
+    else:
+        call.check(mapping.virtual_device_name is not None, "OMI-050/neither", device_name=name)
 
 
 def _check_said(call: Call, bsu: BsuToCreate | None) -> None:

@@ -201,7 +201,8 @@ def _registered(call: Call, mapping: Row) -> Row | None:
     """Return a mapping as an OMI keeps it; a virtual device is not kept. [OMI-052]"""
     call.check(mapping.get("DeviceName"), "7000")
     check_device(call, mapping.get("DeviceName") or ROOT)
-    call.check(("Bsu" in mapping) != ("VirtualDeviceName" in mapping), "4076")
+    call.check("Bsu" in mapping or "VirtualDeviceName" in mapping, "7000")  # [OMI-050]
+    call.check(not ("Bsu" in mapping and "VirtualDeviceName" in mapping), "4076")
     if "Bsu" not in mapping:
         return None
     bsu: Row = mapping["Bsu"]
