@@ -120,7 +120,7 @@ def _create_vms(known: _Known) -> Parameters:
         "MinVmsCount": known.one(0, 1, 2),
         "NestedVirtualization": True,
         "Performance": known.one("medium", "high", "highest", "top"),
-        "Placement": {"SubregionName": known.one(f"{known.caller.region}b", "mars-1a")},
+        "Placement": {"SubregionName": known.one(f"{known.caller.region}b", "mars-1a", ""), "Tenancy": ""},
         "TpmEnabled": known.one(True, False),
         "UserData": known.one("aGVsbG8=", "?"),
         "VmType": known.one(

@@ -72,6 +72,13 @@ class TestLaunch:
         there = alice.create_vms(image_id=ubuntu.image_id, placement={"subregion_name": "eu-west-2c"})[0]
         assert there.placement.subregion_name == "eu-west-2c"
 
+    def test_is_placed_by_what_a_placement_sets(self, alice: Account, ubuntu: Image) -> None:
+        """In a Placement an empty string sets nothing: Terraform sends both, and sets one. [VM-016, VM-017]"""
+        for one, other in (("SubregionName", "Tenancy"), ("Tenancy", "SubregionName")):
+            place = {"SubregionName": "eu-west-2a", "Tenancy": "default"}
+            made = alice.call("CreateVms", ImageId=ubuntu.image_id, Placement={one: place[one], other: ""})
+            assert made["Vms"][0]["Placement"] == place
+
     def test_needs_no_keypair(self, alice: Account, ubuntu: Image) -> None:
         """A keypair is optional; its name stays on the VM when it is deleted. [VM-015, KEY-006]"""
         assert alice.create_vms(image_id=ubuntu.image_id)[0].keypair_name is None

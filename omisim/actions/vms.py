@@ -117,7 +117,10 @@ def create_vms(
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
-    check_tenancy(call, place.tenancy, nested_virtualization=nested_virtualization)
+    tenancy = (
+        place.tenancy or None
+    )  # Terraform sends what is not set in a Placement as an empty string (VM-016, VM-017)
+    check_tenancy(call, tenancy, nested_virtualization=nested_virtualization)
     call.check(not bsu_optimized, "VM-026")
     check_shapes(call, mappings, VM_DEVICE)
     check_twice(call, mappings, "BDM-014")
@@ -157,7 +160,7 @@ def create_vms(
         net_id=subnet.net_id if subnet else None,
         os_family=os_family(image),
         performance=shape.performance if shape.flagged else performance or "high",
-        placement=Placement(subregion_name=subregion, tenancy=_tenancy(call, place.tenancy, subnet)),
+        placement=Placement(subregion_name=subregion, tenancy=_tenancy(call, tenancy, subnet)),
         product_codes=image.product_codes,
         reservation_id=call.new_id("reservation"),
         security_groups=networks.groups,
