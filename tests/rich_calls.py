@@ -13,7 +13,7 @@ __all__ = ["draw_rich"]
 
 DEVICES = ("/dev/sda1", "/dev/sdb", "/dev/xvdc", "/dev/sdd", "/dev/sda2")
 MODES = (["legacy"], ["uefi"], ["legacy", "uefi"], ["bios"])
-CODES = (["0001"], ["0001", "0006"], ["0002"], ["0042"])
+CODES: tuple[list[str], ...] = (["0001"], ["0001", "0006"], ["0002"], ["0042"], [])
 
 
 def draw_rich(draw: Draw, cloud: Cloud, accounts: list[Account]) -> tuple[Account, str, Parameters]:

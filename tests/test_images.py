@@ -173,6 +173,11 @@ class TestCopy:
         given = alice.update_image(image_id=golden.image_id, product_codes=["0001", "0006", "0001"])
         assert given.product_codes == ("0001", "0006")
 
+    def test_keeps_the_code_of_linux(self, alice: Account, golden: Image) -> None:
+        """An empty list takes every code off but that which an OMI has by default. [OMI-070, OMI-113]"""
+        alice.update_image(image_id=golden.image_id, product_codes=["0006"])
+        assert alice.update_image(image_id=golden.image_id, product_codes=[]).product_codes == ("0001",)
+
     def test_inherits_all_but_tags_and_shares(self, alice: Account, bob: Account, golden: Image) -> None:
         """Description, licence and modes come along; tags and accounts do not. [OMI-026, OMI-039, CPY-001, CPY-002]"""
         alice.update_image(

@@ -60,15 +60,16 @@ def update_image(
     call.may(image)
     check_codes(call, product_codes or ())
     change = parsed(permissions_to_launch)
-    dropped = [code for code in image.product_codes if code != "0001" and code not in (product_codes or ())]
-    if product_codes is not None and dropped:
+    codes = image.product_codes if product_codes is None else tuple(dict.fromkeys(product_codes)) or ("0001",)
+    dropped = [code for code in image.product_codes if code != "0001" and code not in codes]
+    if dropped:
         call.check(not call.switch("strict_licences"), "OMI-114", image_id=image_id, codes=dropped)
         call.warn(f"{image_id} loses the licence codes {', '.join(dropped)} (OMI-114)")
     updated = replace(
         image,
         description=image.description if description is None else description,
         permissions_to_launch=changed(image.permissions_to_launch, change),
-        product_codes=image.product_codes if product_codes is None else tuple(dict.fromkeys(product_codes)),
+        product_codes=codes,
     )
     if updated.permissions_to_launch.global_permission and not image.permissions_to_launch.global_permission:
         call.warn(f"{image_id} is public now: every account of {call.region} can launch it (SHR-010)")

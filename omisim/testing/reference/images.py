@@ -260,7 +260,8 @@ def update_image(call: Call) -> Row:
     assert image
     image["PermissionsToLaunch"] = changed(image["PermissionsToLaunch"], given)
     image["Description"] = _first(call["Description"], image["Description"])
-    image["ProductCodes"] = list(dict.fromkeys(_first(call["ProductCodes"], image["ProductCodes"])))
+    if call["ProductCodes"] is not None:
+        image["ProductCodes"] = list(dict.fromkeys(call["ProductCodes"])) or ["0001"]  # [OMI-070]
     return {"Image": call.world.view("Image", call.account, image)}
 
 
