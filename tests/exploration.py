@@ -3,32 +3,58 @@
     HYPOTHESIS_PROFILE=deep python tests/exploration.py [MODULE:MACHINE]
 
 The profile `deep` fails where something is left out, and names it; any other only reports. The histories are the same
-each time.
+each time, on all cores.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
+from multiprocessing import Pool
+from traceback import format_exc
 
 import conftest
 from hypothesis import HealthCheck, settings
 
-from omisim.testing.coverage import GROUPS
-from omisim.testing.exploration import explored, reach
+from omisim.testing.coverage import GROUPS, Coverage
+from omisim.testing.exploration import ROUND, explored, reach
 from omisim.testing.words import sentences
 
 assert conftest  # registers the profiles
+STEPS = 50  # of a history
+
+
+def explore(name: str, number: int) -> Coverage | str:
+    """Run one round of a machine; return what it exercised, or how it failed."""
+    module, _, machine_name = name.partition(":")
+    chosen = settings(max_examples=ROUND, stateful_step_count=STEPS, suppress_health_check=list(HealthCheck))
+    try:
+        return explored(getattr(import_module(module), machine_name), chosen, number)
+    except Exception:  # noqa: BLE001 - it is told, with the script
+        return format_exc()
+
+
+def rounds(name: str) -> Iterator[Coverage | str]:
+    """Yield what each round comes to."""
+    count = -(-settings().max_examples // ROUND)
+    with Pool() as pool:
+        yield from pool.imap_unordered(partial(explore, name), range(count))
 
 
 def main(name: str = "omisim.testing.machine:CloudMachine") -> int:
     """Run a machine, print what it reached and what it left out, and return the exit status."""
+    seen = Coverage()
+    for found in rounds(name):
+        if isinstance(found, str):
+            print(found)
+            return 1
+        seen.merge(found)
     module, _, machine_name = name.partition(":")
-    machine = getattr(import_module(module), machine_name)
-    whole = reach(machine.actions)
-    same = settings(derandomize=True, database=None, stateful_step_count=50, suppress_health_check=list(HealthCheck))
-    left_out = whole.without(explored(machine, same))
+    whole = reach(getattr(import_module(module), machine_name).actions)
+    left_out = whole.without(seen)
     for group, what in GROUPS.items():
         there = len(getattr(whole, group))
         print(f"{there - len(getattr(left_out, group)):>5} of {there:<5} {group} {what}")

@@ -18,8 +18,7 @@ from statistics import median
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import HealthCheck, Phase, settings
 
 from omisim.actions import images, quotas, sharing, snapshots, uploads, vms, volumes
 from omisim.actions.call import Call
@@ -30,6 +29,7 @@ from omisim.lifecycle import LIFECYCLES, To
 from omisim.model import Image, Vm
 from omisim.state import State, Tx
 from omisim.table import Table
+from omisim.testing.exploration import in_rounds
 from omisim.testing.laws import Broken
 from omisim.testing.machine import CloudMachine
 from omisim.transitions import Transitions
@@ -409,7 +409,7 @@ def hunt(name: str, number: int, *, shrink: bool = False, length: int = 30) -> t
     with pytest.MonkeyPatch.context() as patch:
         PLANTED[name][1](patch)
         try:
-            run_state_machine_as_test(seed(number)(Counting), settings=chosen)
+            in_rounds(Counting, chosen, number * MOST)
         except (Enough, Exception) as found:  # noqa: BLE001 - however it is found
             # Hypothesis may complain that the history it was stopped in is another than before
             return Counting.steps, None if Counting.steps >= Counting.most or isinstance(found, Enough) else found

@@ -391,6 +391,14 @@ class TestLinks:
         assert left.get(volume.volume_id) == (None if flag else "available")
         assert vm.block_device_mappings[0].bsu.volume_id not in left
 
+    def test_of_a_root_that_is_being_undone_are_none(self, slow: Cloud) -> None:
+        """A VM whose root is coming off starts no more than one without a root. [LNK-011, LNK-023]"""
+        alice = slow.account("alice")
+        vm = alice.create_vms(image_id=slow.images.official("ubuntu").image_id, boot_on_creation=False)[0]
+        slow.settle()
+        alice.unlink_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        assert refused(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
+
     def test_that_are_being_undone_keep_the_volume(self, slow: Cloud) -> None:
         """A volume that is being unlinked when its VM goes does not go with it. [ST-VOL-8]"""
         alice = slow.account("alice")

@@ -45,7 +45,7 @@ class TestASubclass:
             faults = travels = False
 
         names = rules_of(Small)
-        assert names == {"create_volume", "delete_volume", "read", "write", "wait", "settle", "end_by_hand"}
+        assert names == {"create_volume", "delete_volume", "read", "write", "wait", "settle", "complete", "fail"}
 
     def test_chooses_accounts(self) -> None:
         """Its histories have its accounts, in their Regions, and no others."""
@@ -67,7 +67,7 @@ class TestASubclass:
         [
             (
                 {"actions": frozenset({"CreateVolumes"})},
-                "an action of a machine is one of 'CreateIma",
+                "'CreateVolumes' is not an action; did you mean CreateVolume",
             ),
             ({"accounts": {}}, "a machine needs accounts"),
         ],

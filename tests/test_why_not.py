@@ -41,6 +41,17 @@ class TestWhyNot:
         found = [error.code for error in alice.why_not(action, **parameters)]
         assert sorted(found) == sorted(codes)
 
+    def test_makes_nothing_of_what_is_wrong(self, alice: Account, ubuntu: Image) -> None:
+        """A value that is refused is not used for what the call would write. [VM-027]"""
+        vm = alice.create_vms(image_id=ubuntu.image_id, vm_type="tinav5.c1r1", boot_on_creation=False)[0]
+        assert [error.rule for error in alice.why_not("UpdateVm", VmId=vm.vm_id, Performance="low")] == ["VM-027"]
+
+    def test_goes_on_without_a_root(self, alice: Account, ubuntu: Image) -> None:
+        """A root that a request leaves out, and then asks for, is refused for both. [BDM-003, BDM-014]"""
+        mappings = [{"DeviceName": "/dev/sda1", "NoDevice": ""}, {"DeviceName": "/dev/sda1", "Bsu": {"VolumeSize": 12}}]
+        refusals = alice.why_not("CreateVms", ImageId=ubuntu.image_id, BlockDeviceMappings=mappings)
+        assert [error.rule for error in refusals] == ["BDM-003", "BDM-014"]
+
     def test_changes_nothing(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """What a call that succeeds would write is undone, and no id is used up."""
         before = cloud.fork()

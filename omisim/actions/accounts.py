@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from omisim.actions.call import Call, Stop
+from omisim.actions.call import Call
 from omisim.actions.registry import action
 from omisim.model import Account
 from omisim.opening import open_account
@@ -56,8 +56,7 @@ def create_account(
     call.check(_CUSTOMER.fullmatch(customer_id), "ACC-007/customer", customer_id=customer_id)
     call.check(call.account.creates_accounts, "ACC-007", account_id=call.account.account_id)
     _check_free(call, email)
-    if call.refusals:
-        raise Stop
+    call.passed()
     opened = open_account(call.tx, email, call.region, None, {})
     return call.put(
         replace(

@@ -125,27 +125,27 @@ class Call:
 
     def add(self, entity: E, *, then: str | None = None) -> E:
         """Create an entity."""
-        self._writable()
+        self.passed()
         return self.tx.add(entity, then=then)
 
     def put(self, entity: E) -> E:
         """Change an entity's fields, not its state."""
-        self._writable()
+        self.passed()
         return self.tx.put(entity)
 
     def move(self, entity: E, event: str, **fields: Any) -> E:
         """Move an entity along its lifecycle."""
-        self._writable()
+        self.passed()
         return self.tx.move(entity, event, **fields)
 
     def drop(self, entity: Entity) -> None:
         """Remove an entity whose kind has no lifecycle."""
-        self._writable()
+        self.passed()
         self.tx.drop(entity)
 
     def new_id(self, kind: str) -> str:
         """Return a fresh id."""
-        self._writable()
+        self.passed()
         return self.tx.new_id(kind)
 
     def remember(self, entity: Entity, label: str, *parents: tuple[str, str]) -> None:
@@ -165,7 +165,8 @@ class Call:
         """Leave a warning for the caller: allowed, but probably not what was meant."""
         self.warnings.append(text)
 
-    def _writable(self) -> None:
+    def passed(self) -> None:
+        """Go on only if no check has failed: where what is about to be made needs what they have looked at."""
         if self.refusals:
             raise Stop
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Annotated, Any
 
-from omisim.actions.call import Call, Stop, parsed_all
+from omisim.actions.call import Call, parsed_all
 from omisim.actions.devices import (
     IMAGE_DEVICE,
     ROOT,
@@ -350,8 +350,7 @@ def _new(
     state: ImageState,
     fields: Mapping[str, Any],
 ) -> Image:
-    if call.refusals:
-        raise Stop
+    call.passed()
     me = call.account
     return call.add(
         Image(

@@ -26,13 +26,14 @@ class Disk:
 def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[Disk]:
     """Return the disks of a VM: those of its OMI, with those of the request over them (BDM-001 to BDM-005)."""
     devices = {str(m.device_name): m.bsu for m in image.block_device_mappings if m.bsu is not None}
+    root = devices[ROOT].snapshot_id
     given: list[Snapshot] = []
     for mapping in mappings:
         name = str(mapping.device_name)
         if mapping.no_device is not None:
             devices.pop(name, None)
         elif mapping.bsu is not None:
-            other = name == ROOT and mapping.bsu.snapshot_id not in (None, devices[ROOT].snapshot_id)
+            other = name == ROOT and mapping.bsu.snapshot_id not in (None, root)
             call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
             if mapping.bsu.snapshot_id is not None and name != ROOT:
                 given.append(usable(call, mapping.bsu.snapshot_id, "OMI-012"))

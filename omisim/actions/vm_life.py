@@ -28,6 +28,7 @@ from omisim.ids import Id
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
+    LinkState,
     OrDict,
     SecurityGroupId,
     ShutdownBehaviorConfiguration,
@@ -95,10 +96,14 @@ def start_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...
     for vm in vms:
         if not (idle and vm.state is VmState.RUNNING):
             call.may(vm)
-        links: list[VolumeLink] = call.state.found("volume_link", "vm", vm.vm_id)
-        rooted = vm.state is not VmState.STOPPED or any(link.device_name == ROOT for link in links)
-        call.check(rooted, "LNK-011", vm_id=vm.vm_id)
+        call.check(vm.state is not VmState.STOPPED or _rooted(call, vm), "LNK-011", vm_id=vm.vm_id)
     return _moved(call, vms, lambda vm: call.move(vm, "start") if vm.state is VmState.STOPPED else vm)
+
+
+def _rooted(call: Call, vm: Vm) -> bool:
+    """Whether a VM has a root volume that is not being unlinked."""
+    links: list[VolumeLink] = call.state.found("volume_link", "vm", vm.vm_id)
+    return any(link.device_name == ROOT and link.state is not LinkState.DETACHING for link in links)
 
 
 @action("StopVms", "Vms")
@@ -184,6 +189,7 @@ def update_vm(
     call.may(vm, "UpdateVm (stopped only)" if any(value is not None for value in stop_only) else "UpdateVm")
     call.check(not bsu_optimized, "VM-026")
     call.check(is_source_dest_checked is None or vm.net_id, "VM-075", vm_id=vm_id)
+    call.passed()
     for link in links:
         call.put(link)
     if vm.net_id is not None:

@@ -21,29 +21,19 @@ When it fails, the shrunk history is printed as a Python script, with the law th
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 try:
     from hypothesis import strategies as st
-    from hypothesis.errors import HypothesisException
-    from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
+    from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 except ImportError as error:
     raise ImportError("omisim.testing.machine needs Hypothesis: pip install 'omisim[hypothesis]'") from error
 
-from omisim.account import Account
 from omisim.actions.registry import ACTIONS
-from omisim.cloud import Cloud
-from omisim.engine import Mark
-from omisim.errors import ApiError
-from omisim.faults import Dropped
-from omisim.lifecycle import LIFECYCLES
 from omisim.plain import snake_name
-from omisim.testing import laws
-from omisim.testing.script import Did, Step, bucket, script
-from omisim.testing.strategies import requests
+from omisim.testing.events import Events
+from omisim.testing.strategies.asked import kinds, requests, rows_of
 from omisim.testing.strategies.values import one_of_these
 
 __all__ = ["CORE", "CloudMachine"]
@@ -62,31 +52,24 @@ _NEW = (
     ("Image", "ImageId"), ("Snapshot", "SnapshotId"), ("Volume", "VolumeId"), ("Vms", "VmId"),
     ("ImageExportTask", "TaskId"), ("SnapshotExportTask", "TaskId"),
 )  # fmt: skip
-FAULTS: Mapping[str, dict[str, Any]] = {
-    "throttled": {"status": 503},
-    "answer lost": {"status": 500, "after_effect": True},
-    "dropped": {"drop": True},
-    "slow": {"delay": 30},
-}
-FAILING = tuple(kind for kind, lifecycle in LIFECYCLES.items() if lifecycle.failures)
+# how much an account has at the start of a history, the more the likelier
+NOTHING, DISKS, VMS, ALL = 0, 1, 2, 5
 
 
 def _calls(action: str, target: Bundle[str] | None = None) -> Callable[..., Any]:
     """Return the rule that makes a call of an action; what it creates goes into a bundle."""
 
     def call(self: CloudMachine, data: Any) -> Any:
-        name = data.draw(st.sampled_from(list(self.accounts)), label="account")
-        account = self.account(name)
-        parameters = data.draw(requests(action, self.cloud, account), label=action)
+        able = self._having(kinds(action, required=False))
+        name = data.draw(st.sampled_from([*able, *able, *self.accounts]), label="account")
+        parameters = data.draw(requests(action, self.cloud, self.account(name)), label=action)
         answer = self.call(name, action, **parameters)
         return None if target is None else multiple(*_new_ids(answer))
 
     call.__name__ = snake_name(action)
-    call.__doc__ = f"Call {action}, with arguments that are mostly valid."
-    made: Callable[..., Any] = (
-        rule(data=st.data())(call) if target is None else rule(target=target, data=st.data())(call)
-    )
-    return made
+    call.__doc__ = f"Call {action}, with arguments that are mostly valid, once somebody has what it names."
+    made = rule(data=st.data())(call) if target is None else rule(target=target, data=st.data())(call)
+    return precondition(lambda self: self._having(kinds(action, required=True)))(made)
 
 
 def _new_ids(answer: dict[str, Any] | None) -> list[str]:
@@ -97,7 +80,7 @@ def _new_ids(answer: dict[str, Any] | None) -> list[str]:
     return []
 
 
-class CloudMachine(RuleBasedStateMachine):
+class CloudMachine(Events):
     """Accounts in Regions make calls, valid and invalid ones, while time passes and things fail.
 
     Each call is foretold by `why_not`; a refused one changes nothing; after each step the laws of what it touched hold,
@@ -106,7 +89,7 @@ class CloudMachine(RuleBasedStateMachine):
     Class attributes to choose what takes part:
         accounts: the accounts, by name, and the Region of each.
         quotas: the quotas of accounts, by name.
-        actions: the actions that are called, any of CORE; the rules of the others are left out.
+        actions: the actions that are called, those of CORE unless said otherwise; any that omisim serves.
         timings: how transients end, one of which each history has.
         switches: the switches of the cloud.
         faults: whether calls fail on order.
@@ -158,14 +141,19 @@ class CloudMachine(RuleBasedStateMachine):
     update_volume = _calls("UpdateVolume")
 
     def __init_subclass__(cls) -> None:
-        """Leave out the rules that a subclass has not chosen. Raises ValueError for what there is not."""
+        """Leave out the rules of what a subclass has not chosen. Raises ValueError for what there is not."""
         super().__init_subclass__()
         for action in cls.actions:
-            one_of_these("an action of a machine", action, CORE)
+            one_of_these("an action", action, tuple(ACTIONS))
         if not cls.accounts:
             raise ValueError("a machine needs accounts: give it some, by name and Region")
-        out = [snake_name(action) for action in CORE if action not in cls.actions and not action.startswith("Read")]
-        out += [] if any(action.startswith("Read") for action in cls.actions) else ["read"]
+        for action in (name for name in {*CORE, *cls.actions} if not name.startswith("Read")):
+            name = snake_name(action)
+            if action not in cls.actions:
+                setattr(cls, name, None)
+            elif getattr(cls, name, None) is None:
+                setattr(cls, name, getattr(CloudMachine, name, None) or _calls(action))
+        out = [] if any(action.startswith("Read") for action in cls.actions) else ["read"]
         out += [] if cls.faults else ["order_a_fault", "order_a_failure"]
         out += [] if cls.travels else ["save", "roll_back", "fork", "dump_and_load"]
         for name in out:
@@ -177,90 +165,51 @@ class CloudMachine(RuleBasedStateMachine):
     def begin(self, data: Any) -> None:
         """Make the cloud and its accounts, and prepare them."""
         timing = data.draw(st.sampled_from(self.timings), label="timing")
-        said = f"timing={timing!r}" + (f", switches={dict(self.switches)!r}" if self.switches else "")
-        self._steps: list[Step | Did] = [Did(f"cloud = Cloud({said})")]
-        self._marks: list[tuple[int, Mark, Cloud]] = []  # the step that each was made in, and a fork made there
-        self._left: list[tuple[int, Cloud, dict[str, Any]]] = []  # clouds left behind in a fork, and their dumps
-        self.cloud = Cloud(timing=timing, switches=self.switches)
-        self._seen = 0
-        for name, region in self.accounts.items():
-            quotas = self.quotas.get(name)
-            self.cloud.account(name, region=region, quotas=quotas)
-            more = f", quotas={dict(quotas)!r}" if quotas else ""
-            self._steps.append(Did(f"cloud.account({name!r}, region={region!r}{more})"))
+        self._begin(timing, self.switches, self.accounts, self.quotas)
+        self._data = data
         self.prepare()
 
     def prepare(self) -> None:
-        """Give each account a VM that runs and one that does not, a shared OMI, a volume, a snapshot and a bucket.
+        """Give accounts a VM that runs and one that does not, a shared OMI, a volume, and a snapshot; some, fewer.
 
         It runs once a history, before everything else. Override it, and not with `initialize`, to begin otherwise.
         """
         for name, region in self.accounts.items():
-            self._furnish(name, region)
+            level = self._data.draw(st.integers(NOTHING, ALL), label=f"what {name} has")
+            if level >= DISKS and "CreateVolume" in self.actions:
+                self._make_disks(name, region)
+            if level >= VMS and "CreateVms" in self.actions:
+                self._make_vms(name, region, golden=level > VMS)
 
-    def _furnish(self, name: str, region: str) -> None:
-        account = self.account(name)
-        self.do(f"bucket(cloud.account({name!r}), {name!r})", partial(bucket, account, name))
-        if "CreateVolume" in self.actions:
-            volume = self.call(name, "CreateVolume", SubregionName=f"{region}a", Size=10)
-            self.settle()
-            if volume and "CreateSnapshot" in self.actions:
-                volume_id = volume["Volume"]["VolumeId"]
-                text = f"cloud.write({volume_id!r}, '/motd', {name!r})"
-                self.do(text, partial(self.cloud.write, volume_id, "/motd", name))
-                self.call(name, "CreateSnapshot", VolumeId=volume_id)
-        if "CreateVms" in self.actions:
-            official = self.cloud.images.official("rhel", region).image_id
-            disk = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 5, "DeleteOnVmDeletion": False}}
-            vms = self.call(name, "CreateVms", ImageId=official, BlockDeviceMappings=[disk])
-            self.call(name, "CreateVms", ImageId=official, BootOnCreation=False)
-            self.settle()
-            if vms and "CreateImage" in self.actions:
-                golden = {"VmId": vms["Vms"][0]["VmId"], "ImageName": "golden", "NoReboot": True}
-                self._share(name, self.call(name, "CreateImage", **golden))
+    def _make_disks(self, name: str, region: str) -> None:
+        volume = self.call(name, "CreateVolume", SubregionName=f"{region}a", Size=10)
+        self.settle()
+        if volume and "CreateSnapshot" in self.actions:
+            volume_id = volume["Volume"]["VolumeId"]
+            text = f"cloud.write({volume_id!r}, '/motd', {name!r})"
+            self.do(text, lambda: self.cloud.write(volume_id, "/motd", name))
+            self.call(name, "CreateSnapshot", VolumeId=volume_id)
+
+    def _make_vms(self, name: str, region: str, *, golden: bool) -> None:
+        official = self.cloud.images.official("rhel", region).image_id
+        disk = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 5, "DeleteOnVmDeletion": False}}
+        vms = self.call(name, "CreateVms", ImageId=official, BlockDeviceMappings=[disk])
+        self.call(name, "CreateVms", ImageId=official, BootOnCreation=False)
+        self.settle()
+        if vms and golden and "CreateImage" in self.actions:
+            asked = {"VmId": vms["Vms"][0]["VmId"], "ImageName": "golden", "NoReboot": True}
+            self._share(name, self.call(name, "CreateImage", **asked))
 
     def _share(self, name: str, made: dict[str, Any] | None) -> None:
-        others = [other for other in self.accounts if other != name]
+        others = [self.account(other).account_id for other in self.accounts if other != name]
         if made and others and "UpdateImage" in self.actions:
-            share = {"Additions": {"AccountIds": [self.account(others[0]).account_id]}}
+            share = {"Additions": {"AccountIds": others}}
             self.call(name, "UpdateImage", ImageId=made["Image"]["ImageId"], PermissionsToLaunch=share)
 
-    # --- for rules of one's own
-
-    def account(self, name: str) -> Account:
-        """Return an account of the machine."""
-        return self.cloud.account(name)
-
-    def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
-        """Make a call and hold it against the laws. Returns the answer; None when it was refused."""
-        self._note_calls()
-        account = self.account(name)
-        self._steps.append(Step(name, action, parameters, ""))
-        try:
-            answer = laws.call(account, action, **parameters)
-        except (ApiError, Dropped) as refused:
-            self._steps[-1] = Step(name, action, parameters, str(refused).partition(": ")[0])
-            answer = None
-        finally:
-            self._seen = self.cloud._session.call_position
-        return answer
-
-    def do(self, text: str, what: Callable[[], Any]) -> Any:
-        """Do anything else to the cloud, hold it against the laws, and note it for the script as a line of Python."""
-        self._note_calls()
-        self._steps.append(Did(text))
-        mark = self.cloud.mark()
-        done = what()
-        laws.check(self.cloud, since=mark)
-        return done
-
-    def _note_calls(self) -> None:
-        """Note the calls that rules of a subclass have made by themselves, through whatever door."""
-        new = self.cloud._session.call_position - self._seen
-        for record in self.cloud._session.calls[-new:] if new else ():
-            error = str(record.error).partition(": ")[0] if record.error else ""
-            self._steps.append(Step(record.account, record.action, record.parameters, error))
-        self._seen = self.cloud._session.call_position
+    def _having(self, wanted: tuple[str, ...]) -> list[str]:
+        """Return the accounts that have something of each of these kinds."""
+        owners = [{row.account_id for row in rows_of(self.cloud, kind)} for kind in wanted]
+        return [name for name in self.accounts if all(self.account(name).account_id in some for some in owners)]
 
     # --- reads
 
@@ -270,127 +219,6 @@ class CloudMachine(RuleBasedStateMachine):
         action = data.draw(st.sampled_from(sorted(name for name in self.actions if name.startswith("Read"))))
         name = data.draw(st.sampled_from(list(self.accounts)), label="account")
         self.call(name, action, **data.draw(requests(action, self.cloud, self.account(name)), label=action))
-
-    @rule(data=st.data(), text=st.sampled_from(["golden", "silver"]))
-    def write(self, data: Any, text: str) -> None:
-        """Write a file on a volume, as a guest does: what is made of it later has it, what was made before has not."""
-        volumes = list(self.cloud._state.rows("volume"))[-4:]
-        if volumes:
-            volume = data.draw(st.sampled_from(volumes), label="volume")
-            self.do(f"cloud.write({volume!r}, '/motd', {text!r})", lambda: self.cloud.write(volume, "/motd", text))
-
-    # --- time and failures
-
-    @rule(seconds=st.sampled_from([1, 30, 400, 4000]))
-    def wait(self, seconds: int) -> None:
-        """Let time pass."""
-        self.do(f"cloud.advance({seconds})", lambda: self.cloud.advance(seconds))
-
-    @rule()
-    def settle(self) -> None:
-        """Jump to the end of all that is under way."""
-        self.do("cloud.settle()", self.cloud.settle)
-
-    @rule(data=st.data(), fails=st.booleans())
-    def end_by_hand(self, data: Any, fails: bool) -> None:
-        """Complete what is under way, or let it fail where it can."""
-        dues = [due for due in self.cloud._state.rows("due").values() if not due.timer]
-        if fails:
-            rows = ((due, self.cloud._state.get(due.kind, due.id)) for due in dues)
-            dues = [due for due, row in rows if "fail" in LIFECYCLES[due.kind].moves[row.state]]
-        if dues:
-            row_id = data.draw(st.sampled_from([due.id for due in dues]), label="resource")
-            end = self.cloud.fail if fails else self.cloud.complete
-            self.do(f"cloud.{end.__name__}({row_id!r})", lambda: end(row_id))
-
-    @rule(
-        kind=st.sampled_from([kind for kind, lifecycle in LIFECYCLES.items() if lifecycle.failures and kind != "image"])
-    )
-    def order_a_failure(self, kind: str) -> None:
-        """Let the next transition of a kind end in its failure."""
-        self.do(f"cloud.fail_next({kind!r})", lambda: self.cloud.fail_next(kind))
-
-    @rule(data=st.data(), how=st.sampled_from(sorted(FAULTS)))
-    def order_a_fault(self, data: Any, how: str) -> None:
-        """Let the next call of an action fail as the API fails, with or without effect."""
-        action = data.draw(st.sampled_from(sorted(self.actions)), label="action")
-        said = ", ".join(f"{name}={value!r}" for name, value in FAULTS[how].items())
-        self.do(f"cloud.faults.add({action!r}, {said})", lambda: self.cloud.faults.add(action, **FAULTS[how]))
-
-    # --- there and back
-
-    @rule()
-    def save(self) -> None:
-        """Mark this point, to roll back to."""
-        number = len(self._steps)
-        text = f"mark_{number}, then_{number} = cloud.mark(), cloud.fork()"
-        mark, then = self.do(text, lambda: (self.cloud.mark(), self.cloud.fork()))
-        self._marks.append((number, mark, then))
-
-    @rule(data=st.data())
-    def roll_back(self, data: Any) -> None:
-        """Go back to a mark: all is as it was there, and it can be gone back to again."""
-        if self._marks:
-            place = data.draw(st.integers(0, len(self._marks) - 1), label="mark")
-            number, mark, then = self._marks[place]
-            del self._marks[place + 1 :]
-            self._steps.append(Did(f"cloud.rollback(mark_{number})\nassert cloud == then_{number}"))
-            self.cloud.rollback(mark)
-            self._same(then)
-
-    @rule()
-    def fork(self) -> None:
-        """Go on in a fork; what is left behind must stay as it is."""
-        number = len(self._steps)
-        self._left.append((number, self.cloud, self.cloud.dump()))
-        self._move(
-            f"left_{number}, dump_{number} = cloud, cloud.dump()\ncloud = left_{number}.fork()", self.cloud.fork()
-        )
-        self._same(self._left[-1][1])
-
-    @rule()
-    def dump_and_load(self) -> None:
-        """Go on with what a dump gives back."""
-        then = self.cloud
-        self._move("then = cloud\ncloud = Cloud.load(cloud.dump())\nassert cloud == then", Cloud.load(then.dump()))
-        self._same(then)
-
-    def _move(self, text: str, cloud: Cloud) -> None:
-        self._note_calls()
-        self._steps.append(Did(text))
-        self.cloud, self._marks, self._seen = cloud, [], 0
-
-    def _same(self, other: Cloud) -> None:
-        assert self.cloud == other, f"it differs: {'; '.join(map(str, self.cloud.diff(other))) or 'in its history'}"
-
-    # --- the end
-
-    def teardown(self) -> None:
-        """Hold the whole cloud against the laws; or, when the history has failed, tell it as a script."""
-        failed = sys.exc_info()[1]
-        if not hasattr(self, "cloud"):
-            return
-        try:
-            if failed is None:
-                self._close()
-        except Exception as found:
-            failed = found
-            raise
-        finally:
-            if isinstance(failed, Exception) and not isinstance(failed, HypothesisException):
-                self._note_calls()
-                failed.add_note(self._told(failed))
-
-    def _close(self) -> None:
-        laws.check(self.cloud)
-        for number, cloud, dumped in self._left:
-            assert cloud.dump() == dumped, f"a fork has written to the cloud that it was made from, left at {number}"
-
-    def _told(self, failed: Exception) -> str:
-        said = failed.explain() if isinstance(failed, laws.Broken) else ""
-        ends = [f"assert left_{number}.dump() == dump_{number}" for number, _, _ in self._left]
-        text = script(f"{type(self).__name__}: {failed}", self._steps, ends)
-        return f"\n# --- the same as a script\n{text}\n{said}"
 
 
 assert set(CORE) <= set(ACTIONS)

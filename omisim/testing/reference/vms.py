@@ -256,7 +256,8 @@ def start_vms(call: Call) -> Row:
     """Start VMs that are stopped and have a root. [ST-VM-3, LNK-011]"""
     vms = _all(call, "StartVms")
     for vm in vms:
-        call.check(any(one["DeviceName"] == ROOT for one in call.world.links(vm)), "6003")
+        links = [one for one in call.world.links(vm) if one["State"] != "detaching"]
+        call.check(any(one["DeviceName"] == ROOT for one in links), "6003")
     call.decide()
     for vm in vms:
         vm["restarts"] = False

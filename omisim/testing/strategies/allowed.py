@@ -20,7 +20,7 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("source_snapshot_id", "source_region_name"),
         ("file_location", "snapshot_size"),
     ),
-    "CreateVolume": (("size",), ("snapshot_id",), ("size", "volume_type", "iops")),
+    "CreateVolume": (("size",), ("snapshot_id",), ("snapshot_id", "size"), ("size", "volume_type", "iops")),
     "DeleteKeypair": (("keypair_name",), ("keypair_id",)),
     "UpdateImage": (*[("permissions_to_launch",)] * 4, ("description",), ("product_codes",)),
     "UpdateVm": (("vm_type",), ("deletion_protection",), ("user_data",), ("block_device_mappings",)),
@@ -31,7 +31,7 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "BlockDeviceMappingImage": (("device_name", "bsu"),),
     "BlockDeviceMappingVmUpdate": (("device_name", "bsu"),),
     "BsuToUpdateVm": (("delete_on_vm_deletion",),),
-    "BsuToCreate": (("volume_size",), ("snapshot_id",)),
+    "BsuToCreate": (("volume_size",), ("snapshot_id",), ("snapshot_id", "volume_size")),
 }
 # parameters that only a careless request gives: nothing that a cloud here has goes with them
 RARE = frozenset({"nics", "subnet_id", "private_ips", "security_group_ids", "is_source_dest_checked", "bsu_optimized"})
@@ -46,6 +46,8 @@ SENSIBLE: Mapping[str, tuple[Any, ...]] = {
     "client_token": ("first", "second"),
     "device_name": ("/dev/sdb", "/dev/sdc", "/dev/sda1", "/dev/xvdb"),
     "disk_image_format": ("qcow2", "raw"),
+    "guest_action": ("stop", "terminate"),
+    "host_action": ("restart", "stop"),
     "image_name": ("golden", "silver", "bronze", "iron", "tin", "lead"),
     "iops": (100, 300, 1000),
     "key": ("team", "env", "osc.fcu.repulse_server"),
@@ -63,7 +65,7 @@ SENSIBLE: Mapping[str, tuple[Any, ...]] = {
     "user_data": ("ZWNobw==",),
     "vm_initiated_shutdown_behavior": ("stop", "restart", "terminate"),
     "vm_type": ("tinav5.c2r4p2", "t2.small", "tinav4.c8r33p2"),
-    "volume_size": (60, 12, 40),
+    "volume_size": (60, 12, 40, 4),
     "volume_type": ("standard", "gp2", "io1"),
 }
 # parameter → values that are refused
@@ -73,6 +75,8 @@ SENSELESS: Mapping[str, tuple[Any, ...]] = {
     "device_name": ("C:", "/dev/sda2"),
     "disk_image_format": ("zip",),
     "file_location": ("no URL", "https://example.com/manifest.json"),
+    "guest_action": ("sleep",),
+    "host_action": ("sleep",),
     "image_name": ("x", "n" * 129, "né"),
     "iops": (0, 99_999),
     "key": ("",),

@@ -1,13 +1,14 @@
 """Requests for any action, derived from its signature: its parameters, their types, the kinds of ids they hold.
 
 A request is mostly sensible: it takes one of the ways that an action has, names what the account has, and gives values
-that are allowed. Now and then it is not: an id of another account's or of nobody's, parameters that do not go
-together, a value of a wrong type, a name that there is not.
+that are allowed. Some are right but for one value. Now and then one is careless: an id of another account's or of
+nobody's, parameters that do not go together, a value of a wrong type, a name that there is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,20 +21,25 @@ from omisim.dispatch import families
 from omisim.ids import PREFIXES
 from omisim.lifecycle import LIFECYCLES, phase
 from omisim.model import Image, Snapshot
-from omisim.plain import api_name
+from omisim.plain import api_name, snake_name
 from omisim.storage import Place, presign
 from omisim.testing.laws.sight import granted
 from omisim.testing.strategies.allowed import RARE, SENSELESS, SENSIBLE, WAYS, WRONG
 from omisim.testing.strategies.values import one_of_these
 
-__all__ = ["filters", "requests"]
+__all__ = ["filters", "kinds", "requests", "rows_of"]
 
 assert families  # the table of actions is full once they are loaded
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Value = Callable[["Asking"], Any]
 
-UNKNOWN_IDS = 11  # of twelve choices of an id, the last one is nobody's
+# of twelve requests five are as right as can be, two but for one value; one is only a try, and one is careless
+MIXED, SLIP, TRY, CARELESS = 5, 8, 10, 11
+# of twelve choices of an id, the first two are right, the last one is nobody's
+RIGHT_IDS, UNKNOWN_IDS = 1, 11
+LATELY = 4  # calls
+LAUNCHES = ("CreateVms", "CreateImage")  # what official OMIs are for
 
 
 def requests(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[dict[str, Any]]:
@@ -42,24 +48,60 @@ def requests(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[d
     About two thirds of the calls succeed in a cloud in which there is something. Raises ValueError for an action that
     is not served.
     """
-    one_of_these("action", action, tuple(ACTIONS))
+    one_of_these("an action", action, tuple(ACTIONS))
     if account._cloud is not cloud:
         raise ValueError(f"the account {account.name} is of another cloud: take cloud.account({account.name!r})")
     return _request(action, cloud, account)
 
 
+@cache
+def kinds(action: str, *, required: bool) -> tuple[str, ...]:
+    """Return the kinds of resources that a request names: those that it must, or those of its first way as well."""
+    shape = ACTIONS[action].shape
+    names = {field.name for field in shape.required} | set(() if required else WAYS.get(action, ((),))[0])
+    ids = (shape.by_name[name].id for name in sorted(names))
+    named = {one.kind for one in ids if one is not None} - ({"image"} if action in LAUNCHES else set())
+    return tuple(sorted(named.intersection((*PREFIXES, "export_task"))))
+
+
+def rows_of(cloud: Cloud, kind: str) -> list[Any]:
+    """Return all rows of a kind, oldest first; export tasks are of two kinds."""
+    parts = ("image_export", "snapshot_export") if kind == "export_task" else (kind,)
+    return [row for part in parts if part in cloud._state._tables for row in cloud._state.rows(part).values()]
+
+
 @st.composite
 def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
-    mood = draw(st.integers(0, 11))  # of twelve requests one is careless, and one only a try
-    careless = mood == 11  # noqa: PLR2004 - the last
-    asking = Asking(draw, cloud, account, careless=careless)
+    mood = draw(st.integers(0, CARELESS))
+    careless = mood == CARELESS
+    asking = Asking(draw, cloud, account, careless=careless, right=mood < MIXED or SLIP <= mood < TRY)
     request = asking.object(action, ACTIONS[action].shape)
-    if mood == 10:  # noqa: PLR2004 - the one before
+    if mood == TRY:
         request["DryRun"] = True
-    if careless and draw(st.booleans()):
+    elif careless and draw(st.booleans()):
         name = draw(st.sampled_from(sorted({*ACTIONS[action].shape.by_api_name, "Nonsense"})))
         request[name] = draw(st.sampled_from(WRONG))
+    elif SLIP <= mood < TRY:
+        _slip(draw, request)
     return request
+
+
+def _slip(draw: Draw, request: dict[str, Any]) -> None:
+    """Put a value that is refused in the place of one, at any depth: the rest of the request is right."""
+    places = list(_places(request))
+    if places:
+        holder, key, name = places[draw(st.integers(0, len(places) - 1))]
+        holder[key] = draw(st.sampled_from(SENSELESS[name]))
+
+
+def _places(holder: Any, above: str = "") -> Iterator[tuple[Any, Any, str]]:
+    """Yield where a request has a value of which there are senseless ones: what holds it, its key, its name."""
+    for key, value in holder.items() if isinstance(holder, dict) else enumerate(holder):
+        name = snake_name(key) if isinstance(key, str) else above
+        if isinstance(value, dict | list):
+            yield from _places(value, name)
+        elif name in SENSELESS:
+            yield holder, key, name
 
 
 def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[dict[str, Any]]:
@@ -68,7 +110,7 @@ def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[di
     Raises ValueError for an action without filters.
     """
     shapes = {name: found.shape.by_name["filters"].shape for name, found in ACTIONS.items() if _filtered(found.shape)}
-    one_of_these("action", action, tuple(shapes))
+    one_of_these("an action with filters", action, tuple(shapes))
     return _filters(action, cloud, account)
 
 
@@ -76,7 +118,7 @@ def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[di
 def _filters(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
     field = ACTIONS[action].shape.by_name["filters"]
     assert field.shape is not None
-    asking = Asking(draw, cloud, account, careless=False)
+    asking = Asking(draw, cloud, account)
     names = draw(st.lists(st.sampled_from(list(field.shape.by_name)), min_size=1, max_size=2, unique=True))
     return {api_name(name): asking.filter(action, field.shape.by_name[name]) for name in names}
 
@@ -88,9 +130,13 @@ def _filtered(shape: Shape) -> bool:
 class Asking:
     """What a request may name: the ids of a cloud, values that are allowed, and, if it is careless, others."""
 
-    def __init__(self, draw: Draw, cloud: Cloud, caller: Account, *, careless: bool) -> None:
-        self.draw, self.cloud, self.caller, self.careless = draw, cloud, caller, careless
+    def __init__(
+        self, draw: Draw, cloud: Cloud, caller: Account, *, careless: bool = False, right: bool = False
+    ) -> None:
+        self.draw, self.cloud, self.caller, self.careless, self.right = draw, cloud, caller, careless, right
         self.action = ""
+        self.named: Any = None  # the row that was named last
+        self.taking = False  # whether what is drawn is taken away from it
 
     def one(self, choices: Any) -> Any:
         """Draw one of these."""
@@ -103,7 +149,7 @@ class Asking:
         taken = [field.name for field in shape.required]
         ways = WAYS.get(name)
         if ways is not None:
-            taken += self.one(ways)
+            taken += self.one([way for way in ways if all(self.there(fields[n]) for n in way)] or ways)
         rest = [n for n in fields if n not in taken and (self.careless or n not in RARE)]
         if ways is not None and not self.careless:
             named = {n for way in ways for n in way}
@@ -114,6 +160,14 @@ class Asking:
             taken += self.draw(st.lists(st.sampled_from(rest), max_size=2, unique=True))
         drawn = {api_name(n): self.value(fields[n]) for n in taken}
         return drawn if self.careless else _fitting(drawn)
+
+    def there(self, field: Field) -> bool:
+        """Whether there is anything that a parameter could name; a careless request does not ask."""
+        if self.careless or (self.action in LAUNCHES and field.name == "source_image_id"):
+            return True
+        if field.name == "file_location":
+            return bool(self.objects())
+        return field.id is None or field.id.kind == "account" or bool(self.rows(field.id.kind))
 
     def value(self, field: Field) -> Any:
         """Draw the value of a parameter, a list of one or two where it is one."""
@@ -137,6 +191,7 @@ class Asking:
 
     def nested(self, field: Field, shape: Shape) -> dict[str, Any]:
         """Draw an object within a request."""
+        self.taking = field.name == "removals"
         if field.name != "filters":
             return self.object(getattr(field.type, "__name__", ""), shape)
         drawn: dict[str, Any] = self.draw(filters(self.action, self.cloud, self.caller) | st.just({}))
@@ -155,23 +210,24 @@ class Asking:
 
         Now and then it is of one whose state forbids the action, or of another's; seldom of nothing.
         """
-        kinds = ("image_export", "snapshot_export") if kind == "export_task" else (kind,)
-        rows = [row for one in kinds if one in self.cloud._state._tables for row in self.rows(one)]
-        which = self.draw(st.integers(0, UNKNOWN_IDS))
+        rows = self.rows(kind)
+        which = self.draw(st.integers(0, RIGHT_IDS if self.right else UNKNOWN_IDS))
         if which == UNKNOWN_IDS or not rows:
             return f"{PREFIXES[kind][0]}{'0' * (32 if kind == 'keypair' else 8)}"
         mine = [row for row in rows if row.account_id == self.caller.account_id]
-        able, unable = ([row.id for row in mine if self.may(row) is fit] for fit in (True, False))
-        lately = self.lately(row.id for row in mine)
-        shared = [row.id for row in rows if self.shared(row)]
-        others = [row.id for row in rows if row.account_id != self.caller.account_id]
-        first = (able, able, able, able, lately, lately, unable, unable, shared, shared, others)[which]
-        return str(self.one(next(ids for ids in (first, able, unable, others) if ids)[-3:]))
+        able, unable = ([row for row in mine if self.may(row) is fit] for fit in (True, False))
+        shared = [row for row in rows if self.shared(row)]
+        others = [row for row in rows if row.account_id != self.caller.account_id]
+        lately = self.lately(mine)
+        lately_able = [row for row in lately if row in able]
+        first = (able, lately_able, able, able, lately, lately, lately, unable, shared, shared, others)[which]
+        self.named = self.one(next(rows for rows in (first, able, shared, unable, others) if rows)[-3:])
+        return str(self.named.id)
 
-    def lately(self, ids: Iterable[str]) -> list[str]:
-        """Return those of these ids that the last calls named."""
-        said = " ".join(str(record.parameters) for record in self.cloud._session.calls[-6:])
-        return [row_id for row_id in ids if row_id in said]
+    def lately(self, rows: list[Any]) -> list[Any]:
+        """Return those of these rows that the last calls named."""
+        said = " ".join(str(record.parameters) for record in self.cloud._session.calls[-LATELY:])
+        return [row for row in rows if row.id in said]
 
     def may(self, row: Any) -> bool:
         """Whether the action is legal in the state of a row; one that no table forbids is."""
@@ -187,7 +243,7 @@ class Asking:
 
     def rows(self, kind: str) -> list[Any]:
         """Return the rows of a kind that accounts of tests have, oldest first."""
-        return [row for row in self.cloud._state.rows(kind).values() if row.account_id in self.users]
+        return [row for row in rows_of(self.cloud, kind) if row.account_id in self.users]
 
     @property
     def users(self) -> set[str]:
@@ -196,13 +252,15 @@ class Asking:
 
     def image(self) -> str:
         """Draw the id of an OMI, official ones among them."""
-        if self.action not in ("CreateVms", "CreateImage") or self.draw(st.integers(0, 2)):
+        if self.action not in LAUNCHES or (self.rows("image") and self.draw(st.integers(0, 2))):
             return self.id("image")
         family = str(self.one(("debian", "windows", "rhel")))
         return self.cloud.images.official(family, self.caller.region).image_id
 
     def account_id(self) -> str:
-        """Draw the id of an account, or of none."""
+        """Draw the id of an account, or of none; of one that has it, where it is taken away."""
+        if self.taking and isinstance(self.named, Image | Snapshot) and granted(self.named).account_ids:
+            return str(self.one(granted(self.named).account_ids))
         near = [row.account_id for row in self.others() if row.region == self.caller.region]
         far = [row.account_id for row in self.others() if row.region != self.caller.region]
         return str(self.one((*near, *near, *far, self.caller.account_id, "000000000000")))
@@ -219,13 +277,16 @@ class Asking:
 
     def location(self) -> str:
         """Draw the signed URL of an object, or of one that is not there."""
-        end = "manifest.json" if self.action == "CreateImage" else ".gz"
-        state = self.cloud._state
-        found = [row for row in state.rows("object").values() if row.name.endswith(end)][-2:]
-        region, bucket, name = str(self.one((*(row.id for row in found), f"eu-west-2/none/none{end}"))).split("/", 2)
+        found = self.objects()
+        region, bucket, name = str(self.one((*(row.id for row in found), "eu-west-2/none/none"))).split("/", 2)
         owner = next((row.account_id for row in found if row.name == name), self.caller.account_id)
-        key = state.found("access_key", "account", owner)[0]
+        key = self.cloud._state.found("access_key", "account", owner)[0]
         return presign(Place(region, bucket, name), key, self.cloud.now, int(self.one((604_800, 600))))
+
+    def objects(self) -> list[Any]:
+        """Return the newest objects that the action could import."""
+        end = "manifest.json" if self.action == "CreateImage" else ".gz"
+        return [row for row in self.cloud._state.rows("object").values() if row.name.endswith(end)][-2:]
 
     def bucket(self) -> str:
         """Draw the name of a bucket of the caller's Region, or of none."""

@@ -9,20 +9,25 @@ from hypothesis import strategies as st
 
 from omisim.actions.vm_types import MOST_CORES, MOST_MEMORY
 from omisim.catalog import catalog
+from omisim.hint import hint
 
 __all__ = ["ROOT", "device_mappings", "image_names", "one_of_these", "permissions", "vm_types"]
 
 ROOT = "/dev/sda1"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ()/.-"
 SHORTEST, LONGEST = 3, 128  # characters of a name
+FEW = 8  # values that an error lists
 LARGEST = 14_901  # GiB of a volume
 _WRONG_TYPES = ("tinav0.c2r4p2", "tinav4.c8r33p4", "tinav5.c0r4p2", "tinav5.c2r4p", "t2.enormous", "tinav9.c1r1p1")
 
 
 def one_of_these(what: str, value: object, known: Sequence[object]) -> None:
-    """Refuse an argument that is none of those that are known: one clear line."""
-    if value not in known:
-        raise ValueError(f"{what} is one of {', '.join(map(repr, known))}; not {value!r}")
+    """Refuse an argument that is none of those that are known: one clear line, with the nearest where they are many."""
+    if value in known:
+        return
+    if len(known) > FEW:
+        raise ValueError(f"{value!r} is not {what}{hint(value, map(str, known))}")
+    raise ValueError(f"{what} is one of {', '.join(map(repr, known))}; not {value!r}")
 
 
 def image_names(*, valid: bool = True) -> st.SearchStrategy[str]:

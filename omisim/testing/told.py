@@ -1,0 +1,111 @@
+"""A history that can be told: what a machine does to a cloud, held against the laws, and as a script when it fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from hypothesis.errors import HypothesisException
+from hypothesis.stateful import RuleBasedStateMachine
+
+from omisim.account import Account
+from omisim.cloud import Cloud
+from omisim.errors import ApiError
+from omisim.faults import Dropped
+from omisim.testing import laws
+from omisim.testing.script import Did, Step, bucket, script
+
+__all__ = ["Told"]
+
+
+class Told(RuleBasedStateMachine):
+    """Does things to a cloud, notes each as a step, and holds the laws against it.
+
+    Attributes of a history: `cloud`, and `account(name)`.
+    """
+
+    def _begin(
+        self,
+        timing: str,
+        switches: Mapping[str, str | int | bool],
+        accounts: Mapping[str, str],
+        quotas: Mapping[str, Mapping[str, int]],
+    ) -> None:
+        """Begin with a cloud that has these accounts, each with a bucket of its name."""
+        said = f"timing={timing!r}" + (f", switches={dict(switches)!r}" if switches else "")
+        self._steps: list[Step | Did] = [Did(f"cloud = Cloud({said})")]
+        self._left: list[tuple[int, Cloud, dict[str, Any]]] = []  # clouds left behind in a fork, and their dumps
+        self._seen = 0  # calls that stand in the steps
+        self.cloud = Cloud(timing=timing, switches=switches)
+        for name, region in accounts.items():
+            limits = dict(quotas.get(name, {}))
+            account = self.cloud.account(name, region=region, quotas=limits or None)
+            more = f", quotas={limits!r}" if limits else ""
+            self._steps.append(Did(f"cloud.account({name!r}, region={region!r}{more})"))
+            self.do(f"bucket(cloud.account({name!r}), {name!r})", partial(bucket, account, name))
+
+    def account(self, name: str) -> Account:
+        """Return an account of the machine."""
+        return self.cloud.account(name)
+
+    def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
+        """Make a call and hold it against the laws. Returns the answer; None when it was refused."""
+        self._note_calls()
+        account = self.account(name)
+        self._steps.append(Step(name, action, parameters, ""))
+        try:
+            answer = laws.call(account, action, **parameters)
+        except (ApiError, Dropped) as refused:
+            self._steps[-1] = Step(name, action, parameters, str(refused).partition(": ")[0])
+            answer = None
+        finally:
+            self._seen = self.cloud._session.call_position
+        return answer
+
+    def do(self, text: str, what: Callable[[], Any]) -> Any:
+        """Do anything else to the cloud, hold it against the laws, and note it for the script as a line of Python."""
+        self._note_calls()
+        self._steps.append(Did(text))
+        mark = self.cloud.mark()
+        done = what()
+        laws.check(self.cloud, since=mark)
+        return done
+
+    def _note_calls(self) -> None:
+        """Note the calls that rules of a subclass have made by themselves, through whatever door."""
+        new = self.cloud._session.call_position - self._seen
+        for record in self.cloud._session.calls[-new:] if new else ():
+            error = str(record.error).partition(": ")[0] if record.error else ""
+            self._steps.append(Step(record.account, record.action, record.parameters, error))
+        self._seen = self.cloud._session.call_position
+
+    # --- the end
+
+    def teardown(self) -> None:
+        """Hold the whole cloud against the laws; or, when the history has failed, tell it as a script."""
+        failed = sys.exc_info()[1]
+        if not hasattr(self, "cloud"):
+            return
+        try:
+            if failed is None:
+                self._close()
+        except Exception as found:
+            failed = found
+            raise
+        finally:
+            if isinstance(failed, Exception) and not isinstance(failed, HypothesisException):
+                self._note_calls()
+                failed.add_note(self._script(failed))
+
+    def _close(self) -> None:
+        laws.check(self.cloud)
+        for number, cloud, dumped in self._left:
+            assert cloud.dump() == dumped, f"a fork has written to the cloud that it was made from, left at {number}"
+
+    def _script(self, failed: Exception) -> str:
+        said = failed.explain() if isinstance(failed, laws.Broken) else ""
+        ends = [f"assert left_{number}.dump() == dump_{number}" for number, _, _ in self._left]
+        text = script(f"{type(self).__name__}: {failed}", self._steps, ends)
+        return f"\n# --- the same as a script\n{text}\n{said}"
