@@ -102,6 +102,20 @@ class Lockstep:
             self.reference.complete(one)
             self.cloud.complete(self.theirs[one])
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass on both."""
+        self.cloud.advance(seconds=seconds)
+        self.reference.advance(seconds)
+
+    def to_the_next(self) -> None:
+        """Let time pass to a second before something ends by itself, hold what is seen together, and go on."""
+        soonest = self.reference.world.soonest()
+        left = soonest[0] - self.reference.world.seconds if soonest else 0
+        if left > 1:
+            self.advance(left - 1)
+            self.look()
+        self.advance(min(left, 1))
+
     def fail(self, one: str) -> None:
         """Let something under way fail on both, or on neither."""
         try:

@@ -33,9 +33,9 @@ SOME = st.lists(st.sampled_from(sorted(QUOTAS)), max_size=3, unique=True)
 
 
 class Agreement(RuleBasedStateMachine):
-    """Three accounts in two Regions call both; in manual timing, what is under way is moved by hand, or fails."""
+    """Three accounts in two Regions call both; what is under way is moved by hand or by time, or fails."""
 
-    @initialize(timing=st.sampled_from(["eager", "manual"]), quotas=SOME)
+    @initialize(timing=st.sampled_from(["eager", "clock", "manual"]), quotas=SOME)
     def start(self, timing: str, quotas: list[str]) -> None:
         """Make both, with something for each account."""
         self.both = Lockstep(timing, {name: QUOTAS[name] for name in quotas})
@@ -61,8 +61,12 @@ class Agreement(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([30, 400, 4000, 700_000]))
     def wait(self, seconds: int) -> None:
         """Let time pass."""
-        self.both.cloud.advance(seconds=seconds)
-        self.both.reference.advance(seconds)
+        self.both.advance(seconds)
+
+    @rule()
+    def wait_for_the_next(self) -> None:
+        """What ends by itself does so at its time, and not a second before."""
+        self.both.to_the_next()
 
     @rule(letter=st.sampled_from("ab"), room=st.integers(0, 3))
     def shrink(self, letter: str, room: int) -> None:
@@ -103,6 +107,17 @@ class TestTheReference:
         assert (volume["State"], volume["Iops"], volume["LinkedVolumes"]) == ("creating", 100, [])
         model.complete(volume["VolumeId"])
         assert model.call("alice", "ReadVolumes").body["Volumes"][0]["State"] == "available"
+
+    def test_lets_time_pass(self) -> None:
+        """In timing `clock` what is under way ends when its time has come, each at its own. [UNK-24, ST-VOL-2]"""
+        model = Reference(timing="clock")
+        model.account("alice")
+        model.call("alice", "CreateVolume", SubregionName="eu-west-2a", Size=1)
+        seen = []
+        for seconds in (0, 4, 1):
+            model.advance(seconds)
+            seen.append(model.call("alice", "ReadVolumes").body["Volumes"][0]["State"])
+        assert seen == ["creating", "creating", "available"]
 
     def test_refuses_a_call(self) -> None:
         """A refusal has the status and the code of the first class of checks; its ties are as right. [REQ-014]"""

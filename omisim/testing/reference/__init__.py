@@ -77,7 +77,8 @@ class Answer:
 class Reference:
     """The model. Accounts are named, and made before they call; an OMI of the platform's is added by `adopt`.
 
-    In `eager` timing what is under way ends after each call; in `manual`, `complete` and `fail` move it a step.
+    In `eager` timing what is under way ends after each call; in `clock`, `advance` moves it, by the durations that
+    omisim has where none are set; in `manual`, `complete` and `fail` move it a step.
     """
 
     def __init__(self, timing: str = "eager") -> None:
@@ -131,6 +132,7 @@ class Reference:
             raise ValueError(f"the action {action!r} is not modelled: use one of {', '.join(ACTIONS)}")
         given = without_nulls(parameters)
         call = Call(self.world, self._account(account), given)
+        self.world.advance(0)
         try:
             for code in problems(action, given):
                 call.check(holds=False, code=code)
@@ -163,11 +165,8 @@ class Reference:
         return [row[KINDS[kind][1]] for kind, row in self.world.moving()]
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: terminated VMs can no longer be read, signed URLs expire."""
-        self.world.seconds += seconds
-        for vm in list(self.world.rows["Vm"].values()):
-            if vm["State"] == "terminated" and vm["until"] <= self.world.seconds:
-                self.world.drop("Vm", vm)
+        """Let time pass: terminated VMs can no longer be read, signed URLs expire; with `clock`, transients end."""
+        self.world.advance(seconds)
 
     def _account(self, name: str) -> Row:
         if name not in self.world.accounts:

@@ -179,6 +179,7 @@ def update_volume(call: Call) -> Row:
             State="pending",
             Progress=0,
             VolumeId=volume["VolumeId"],
+            gib=size,
             target=target,
             VolumeUpdate={"Origin": _parameters(volume), "Target": _parameters(target)},
         )

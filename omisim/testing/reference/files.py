@@ -60,6 +60,7 @@ def create_image_export_task(call: Call) -> Row:
         OsuExport=export | ({"OsuPrefix": begin} if prefix else {}),
         Progress=0,
         State="pending/queued",
+        gib=sum(sizes.values()),
         snapshots=[mapping["Bsu"]["SnapshotId"] for mapping in bound],
         writes={f"{begin}manifest.json": {"manifest": manifest | {"sizes": sizes}}}
         | {f"{begin}{m['Bsu']['SnapshotId']}": {"disk": sizes[m["DeviceName"]]} for m in bound},
@@ -83,6 +84,7 @@ def create_snapshot_export_task(call: Call) -> Row:
         Progress=0,
         SnapshotId=snapshot["SnapshotId"],
         State="pending",
+        gib=snapshot["VolumeSize"],
         snapshots=[snapshot["SnapshotId"]],
         writes={f"{target.get('OsuPrefix', '')}{snapshot['SnapshotId']}": {"disk": snapshot["VolumeSize"]}},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FAILED", "FIRST", "NEXT", "REFUSED", "TRANSIENT"]
+__all__ = ["FAILED", "FIRST", "GONE", "LASTS", "NEXT", "REFUSED"]
 
 GONE = ""
 
@@ -21,7 +21,22 @@ NEXT = {
     },
     "VolumeUpdate": {"pending": "active", "active": "completed"},
 }
-TRANSIENT = {kind: frozenset(table) for kind, table in NEXT.items()}
+# kind → state → the seconds that it lasts in timing `clock`, and those for each GiB of its disks. [UNK-24, ST-VM-10]
+LASTS = {
+    "Snapshot": {"in-queue": (5, 0), "pending": (0, 2), "deleting": (5, 0)},
+    "Volume": {"creating": (5, 0), "deleting": (5, 0)},
+    "Link": {"attaching": (3, 0), "detaching": (3, 0)},
+    "Vm": {
+        "pending": (20, 0),
+        "stopping": (15, 0),
+        "stopped": (0, 0),
+        "shutting-down": (15, 0),
+        "terminated": (3600, 0),
+    },
+    "ImageExport": {"pending/queued": (5, 0), "pending": (0, 4)},
+    "SnapshotExport": {"pending": (5, 0), "initializing": (5, 0), "preparing": (5, 0), "uploading": (0, 4)},
+    "VolumeUpdate": {"pending": (5, 0), "active": (0, 1)},
+}
 
 # kind → the states that may fail → what they become
 FAILED = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from omisim.testing.reference.states import FAILED, FIRST, GONE, NEXT
+from omisim.testing.reference.states import FAILED, FIRST, GONE, LASTS, NEXT
 
 __all__ = ["ROOT", "Row", "World"]
 
@@ -25,17 +25,20 @@ KINDS = {
     "Link": ("", "VolumeId", ""),
 }
 SHARED_BY = {"Image": "PermissionsToLaunch", "Snapshot": "PermissionsToCreateVolume"}
-RETENTION = 3600  # seconds that a terminated VM can be read [ST-VM-10]
 
 
 class World:
-    """Accounts and rows. In `eager` timing what is under way ends after each call; in `manual` only when told to."""
+    """Accounts and rows.
+
+    In `eager` timing what is under way ends after each call, in `clock` as time passes, in `manual` only when told to.
+    """
 
     def __init__(self, timing: str = "eager") -> None:
-        if timing not in ("eager", "manual"):
-            raise ValueError(f"there is no timing {timing!r} here: use eager or manual")
+        if timing not in ("eager", "clock", "manual"):
+            raise ValueError(f"there is no timing {timing!r} here: use eager, clock or manual")
         self.timing = timing
         self.seconds = 0.0
+        self.due: dict[tuple[str, str, str], float] = {}  # kind, id, state → when it ends by itself
         self.accounts: dict[str, Row] = {}
         self.rows: dict[str, dict[str, Row]] = {kind: {} for kind in KINDS}
         self.buckets: dict[tuple[str, str], str] = {}  # (Region, name) → the account that may write to it
@@ -139,6 +142,32 @@ class World:
                 if row in self.rows[kind].values() and self.next(kind, row) is not None:
                     self.step(kind, row)
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and what falls due on the way happen, each at its own time."""
+        end = self.seconds + seconds
+        while (next_one := self.soonest()) and next_one[0] <= end:
+            self.seconds, kind, row = next_one
+            if row["State"] == "terminated":
+                self.drop(kind, row)
+            else:
+                self.step(kind, row)
+        self.seconds = end
+
+    def soonest(self) -> tuple[float, str, Row] | None:
+        """Return when what ends first does, and what it is; for what is new in its state, the time begins now."""
+        waiting = [("Vm", vm) for vm in self.rows["Vm"].values() if vm["State"] == "terminated"]
+        if self.timing == "clock":
+            waiting += self.moving()
+        rows = {(kind, row[KINDS[kind][1]], row["State"]): (kind, row) for kind, row in waiting}
+        self.due = {key: self.due.get(key, self.seconds + self._lasts(*rows[key])) for key in rows}
+        first = min(self.due, key=self.due.__getitem__, default=None)
+        return None if first is None else (self.due[first], *rows[first])
+
+    def _lasts(self, kind: str, row: Row) -> int:
+        """Return for how many seconds a row stays in its state."""
+        fixed, per_gib = LASTS[kind][row["State"]]
+        return fixed + per_gib * (row.get("gib") or row.get("VolumeSize") or 0)
+
     def step(self, kind: str, row: Row) -> None:
         """Move a row one state on."""
         to = self.next(kind, row)
@@ -211,7 +240,6 @@ def _after_vm(world: World, row: Row, to: str) -> None:
     elif to == "stopped":
         row["stays"] = False
     elif to == "terminated":  # its volumes end with it, or are free again [VM-047, ST-VOL-7, ST-VOL-8]
-        row["until"] = world.seconds + RETENTION
         for link in world.links(row):
             world.drop("Link", link)
             world.rows["Volume"][link["VolumeId"]]["State"] = "deleting" if link["DeleteOnVmDeletion"] else "available"
