@@ -10,6 +10,7 @@ import pytest
 from networks import add_networks
 
 from omisim import Account, ApiError, Cloud
+from omisim.actions.call import Call
 from omisim.model import (
     ENTITIES,
     ClientToken,
@@ -224,9 +225,16 @@ DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "nothing_is_left_under_way": ("omisim.transitions.Transitions.run_transients", lambda _self: None),
     "who_can_tells_who_reads": ("omisim.testing.laws.sight.who_can", lambda _state, _id: {}),
 }
+
+
+def _spoiling(call: Call, *_: Any) -> None:
+    call.put(replace(next(iter(call.rows(Vm))), user_data="eA=="))
+
+
 # laws about calls, and the defects that break them
 CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
     "a_call_changes_what_is_the_callers": ("omisim.actions.call.Call.owns", lambda _call, _row: True),
+    "a_deletion_harms_nothing_else": ("omisim.actions.call.Call.move", _spoiling),
     "a_refused_call_changes_nothing": ("omisim.state.State.undo_to", lambda _self, _position: None),
     "permissions_change_as_asked": ("omisim.actions.snapshots.changed", lambda granted, _change: granted),
     "what_is_created_is_read_as_answered": ("omisim.actions.volumes.matching", lambda *_: ()),
@@ -280,6 +288,7 @@ class TestLaws:
         share = {"SnapshotId": world.disk, "PermissionsToCreateVolume": {"Additions": {"GlobalPermission": True}}}
         requests: dict[str, tuple[Account, str, dict[str, Any]]] = {
             "a_call_changes_what_is_the_callers": (world.bob, "UpdateSnapshot", share),
+            "a_deletion_harms_nothing_else": (world.alice, "DeleteImage", {"ImageId": world.copy}),
             "permissions_change_as_asked": (world.alice, "UpdateSnapshot", share),
             "why_not_foretells_a_call": (world.alice, "DeleteSnapshot", {"SnapshotId": world.disk}),
         }

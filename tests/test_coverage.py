@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from random_calls import draw_call
 
 from omisim import Account, ApiError, Cloud
 from omisim.lifecycle import LIFECYCLES
 from omisim.testing.coverage import GROUPS, Coverage, everything, needs, recording
 from omisim.testing.exploration import explored, reach
+from omisim.testing.machine import CORE
+from omisim.testing.strategies import requests
 from omisim.testing.words import DEEDS, NOUNS, report, sentences
 
 pytest_plugins = ["pytester"]
@@ -101,7 +102,9 @@ class TestNeeds:
             accounts = [cloud.account("alice"), cloud.account("bob")]
             volume(accounts[0])
             for _ in range(10):
-                account, action, parameters = draw_call(data.draw, cloud, accounts)
+                account = data.draw(st.sampled_from(accounts))
+                action = data.draw(st.sampled_from(CORE))
+                parameters = data.draw(requests(action, cloud, account))
                 exports = "ExportTask" in action  # there is no bucket, so an export would fail
                 if not exports and account.can(action, **parameters):
                     account.call(action, **parameters)

@@ -185,7 +185,7 @@ def a_dump_gives_the_cloud_back(cloud: Cloud) -> str | None:
 
 @whole("")
 def a_fork_goes_its_own_way(cloud: Cloud) -> str | None:
-    """A fork is equal to its cloud, and what happens in it does not happen here."""
+    """A fork is equal to its cloud; what happens in it does not happen here, and is what a diff names."""
     before = {kind: dict(cloud._state.rows(kind)) for kind in ROWS}
     length, now, twin = len(cloud._state.journal), cloud.now, cloud.fork()
     if twin != cloud:
@@ -193,6 +193,11 @@ def a_fork_goes_its_own_way(cloud: Cloud) -> str | None:
     stranger = twin.account("a stranger in the fork")
     stranger.create_volume(subregion_name=f"{stranger.region}a", size=1)
     twin.advance(1)
+    touched = {(change.kind, change.id) for change in twin._state.journal[length:]}
+    written = {row for row in touched if cloud._state.get(*row) != twin._state.get(*row)}
+    told = {(row.kind, row.id) for row in cloud.diff(twin)}
+    if told != written:
+        return f"a diff tells the fork from its cloud by {sorted(told)}, and {sorted(written)} were written"
     same = all(dict(cloud._state.rows(kind)) == rows for kind, rows in before.items())
     return None if same and (len(cloud._state.journal), cloud.now) == (length, now) else "a fork has written here"
 

@@ -36,6 +36,13 @@ MOVING = frozenset(
     | {"PrivateIp", "PrivateDnsName", "PublicIp", "PublicDnsName"}
 )
 
+# what a deletion leaves as it is, to the end of all that follows from it
+UNHARMED: Mapping[str, frozenset[str]] = {
+    "DeleteExportTask": frozenset({"image", "object", "snapshot"}),
+    "DeleteImage": frozenset({"snapshot", "snapshot_export", "vm", "volume", "volume_link"}),
+    "DeleteSnapshot": frozenset({"image", "vm", "volume", "volume_link"}),
+}
+
 
 @dataclass(slots=True)
 class Made:
@@ -102,6 +109,14 @@ def a_call_changes_what_is_the_callers(call: Made) -> str | None:
             if owner != call.account.account_id:
                 return f"{call.action} of {call.account.name} has changed {change.id} of {owner}"
     return None
+
+
+@on_call("SNP-017")
+def a_deletion_harms_nothing_else(call: Made) -> str | None:
+    """A deleted OMI harms no VM and no copy (OMI-123), a deleted snapshot no volume, nor does what follows at once."""
+    unharmed = UNHARMED.get(call.action, frozenset())
+    harmed = next((change for change in call.changes if change.kind in unharmed and not call.ordered), None)
+    return f"{call.action} has changed {harmed.kind} {harmed.id}" if harmed else None
 
 
 @on_call("OMI-108")
