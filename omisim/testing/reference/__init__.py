@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from omisim.testing.reference import disks, files, images, reads, vms
+from omisim.testing.reference import disks, files, images, launches, reads, vms
 from omisim.testing.reference.call import Call, Dry, Refused, status
 from omisim.testing.reference.shapes import problems, without_nulls
 from omisim.testing.reference.states import FAILED
@@ -47,7 +47,7 @@ ACTIONS: dict[str, Callable[[Call], Row]] = {
     "ReadVolumeUpdateTasks": reads.read("VolumeUpdate"),
     "LinkVolume": disks.link_volume,
     "UnlinkVolume": disks.unlink_volume,
-    "CreateVms": vms.create_vms,
+    "CreateVms": launches.create_vms,
     "UpdateVm": vms.update_vm,
     "StartVms": vms.start_vms,
     "StopVms": vms.stop_vms,

@@ -62,6 +62,10 @@ class Call:
         """Return a parameter, or None."""
         return self.given.get(name)
 
+    def get(self, name: str, default: Any) -> Any:
+        """Return a parameter, or what counts where it is not given."""
+        return self.given.get(name, default)
+
     def check(self, holds: object, code: str, *, after: int = 0) -> None:
         """Hold against the call what does not hold.
 
