@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from omisim.actions.call import Call, parsed
-from omisim.actions.images import ImageId, check_codes
+from omisim.actions.images import ImageId
+from omisim.actions.new_images import check_codes
 from omisim.actions.registry import action
 from omisim.actions.sharing import additions_or_removals, changed, shown, visible
 from omisim.catalog import catalog

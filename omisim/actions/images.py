@@ -1,4 +1,4 @@
-"""OMIs: making them from a VM, from another OMI and from snapshots (domain 2.1 to 2.4)."""
+"""OMIs: making them from a VM, from another OMI, from snapshots and from a manifest (domain 2.1 to 2.4)."""
 
 from __future__ import annotations
 
@@ -9,22 +9,14 @@ from itertools import count
 from typing import Annotated, Any
 
 from omisim.actions.call import Call, parsed_all
-from omisim.actions.devices import (
-    IMAGE_DEVICE,
-    ROOT,
-    check_named,
-    check_pair,
-    check_shapes,
-    check_size,
-    check_twice,
-    filled,
-)
+from omisim.actions.devices import ROOT
 from omisim.actions.imports import import_disk, read_manifest, source_of
-from omisim.actions.product_types import is_code
+from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.quotas import check_quotas
+from omisim.actions.registrations import from_snapshots
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
-from omisim.actions.snapshots import clone, cut, usable
+from omisim.actions.snapshots import clone, cut
 from omisim.ids import Id
 from omisim.model import (
     BlockDeviceMappingImage,
@@ -126,7 +118,7 @@ def create_image(
         return _copy(call, source_image_id, source_region_name, image_name, codes, asked)
     mappings = parsed_all(block_device_mappings)
     asked["architecture"] = architecture or "x86_64"
-    return _from_snapshots(call, mappings, str(root_device_name), str(image_name), codes, asked)
+    return from_snapshots(call, mappings, str(root_device_name), str(image_name), codes, asked)
 
 
 def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> None:
@@ -137,32 +129,14 @@ def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> No
         call.check(characters.fullmatch(name), "OMI-021", image_name=name)
 
 
-def _check_tpm(call: Call, inherited: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Refuse an OMI that demands a vTPM and does not boot with UEFI, whichever of both it inherits (OMI-034)."""
-    fields = {**inherited, **asked}
-    modes = fields["boot_modes"]
-    call.check(not fields.get("tpm_mandatory") or "uefi" in modes, "OMI-034", boot_modes=modes)
-
-
-def _check_unique(call: Call, name: str) -> None:
-    taken = call.state.found("image", "name", (call.account.account_id, name))
-    call.check(not taken, "OMI-022", image_name=name, taken_by=taken[0].image_id if taken else None)
-
-
-def check_codes(call: Call, codes: Sequence[str]) -> None:
-    """Refuse product codes that do not exist (OMI-074)."""
-    for code in codes:
-        call.check(is_code(call, code), "OMI-074", product_code=code)
-
-
 def _from_vm(
     call: Call, vm_id: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any], *, no_reboot: bool
 ) -> Image:
     vm = call.own(Vm, vm_id, "OMI-010")
     check_codes(call, codes)
-    _check_tpm(call, {"boot_modes": vm.boot_modes}, asked)
+    check_tpm(call, {"boot_modes": vm.boot_modes}, asked)
     call.may(vm)
-    _check_unique(call, name)
+    check_unique(call, name)
     image_id = call.new_id("image")
     links = [link for link in call.state.found("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
     mappings = tuple(_snapshot_of(call, link, image_id) for link in links)
@@ -174,7 +148,7 @@ def _from_vm(
         "deletion_protection": vm.deletion_protection,
         "vm_initiated_shutdown_behavior": vm.vm_initiated_shutdown_behavior,
     }
-    image = _new(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
+    image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
     call.remember(image, name, ("made from", vm_id))
     if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: down for the cut, then up again
         call.move(vm, "stop", restarts=True, state_reason="Client.ApiGracefulShutdown")
@@ -202,11 +176,11 @@ def _copy(
     if source is None or not visible(call, source):
         raise refuse("OMI-011", image_id=source_id)
     check_codes(call, codes)
-    _check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, asked)
+    check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, asked)
     call.may(source)
     call.check(region == call.region, "OMI-005", region=region, own=call.region)
     name = name or _free_copy_name(call, source.image_name)
-    _check_unique(call, name)
+    check_unique(call, name)
     disks = sum(m.bsu is not None and m.bsu.snapshot_id is not None for m in source.block_device_mappings)
     check_quotas(call, {"snapshot_limit": disks})
     image_id = call.new_id("image")
@@ -223,7 +197,7 @@ def _copy(
         "tpm_mandatory": source.tpm_mandatory,
         "vm_initiated_shutdown_behavior": source.vm_initiated_shutdown_behavior,
     }
-    image = _new(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
+    image = add_image(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
     call.remember(image, name, ("copied from", source_id))
     return image
 
@@ -247,47 +221,12 @@ def _free_copy_name(call: Call, name: str) -> str:
     return free
 
 
-def _from_snapshots(
-    call: Call,
-    mappings: Sequence[BlockDeviceMappingImage],
-    root: str,
-    name: str,
-    codes: tuple[str, ...],
-    asked: Mapping[str, Any],
-) -> Image:
-    check_named(call, mappings)
-    roots = [mapping for mapping in mappings if mapping.device_name == root]
-    for mapping in mappings:
-        _check_filled(call, mapping, root)
-    architecture = asked["architecture"]
-    call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
-    call.check(root == ROOT, "OMI-009", root_device_name=root)
-    _check_tpm(call, {"boot_modes": ("legacy",)}, asked)
-    check_shapes(call, mappings, IMAGE_DEVICE)
-    call.check(roots, "OMI-008", root_device_name=root)
-    for mapping in mappings:
-        _check_said(call, mapping.bsu)
-    check_codes(call, codes)
-    disks = [_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
-    check_twice(call, mappings, "OMI-054")
-    _check_unique(call, name)
-    modes = {"boot_modes": ("legacy",), "product_codes": codes or ("0001",)}
-    image = _new(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
-    snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
-    call.remember(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
-    had = dict.fromkeys(code for snapshot_id in snapshots for code in call.codes_of(snapshot_id))
-    dropped = [code for code in had if code != "0001" and code not in image.product_codes]
-    if dropped:
-        call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")
-    return image
-
-
 def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any]) -> Image:
     """Import an OMI: what the manifest says, over it what was asked for; its snapshots are filled from their URLs."""
     manifest = read_manifest(call, location)
     check_codes(call, codes)
-    _check_tpm(call, {"boot_modes": manifest.boot_modes, "tpm_mandatory": manifest.tpm_mandatory}, asked)
-    _check_unique(call, name)
+    check_tpm(call, {"boot_modes": manifest.boot_modes, "tpm_mandatory": manifest.tpm_mandatory}, asked)
+    check_unique(call, name)
     check_quotas(call, {"snapshot_limit": len(manifest.disks), "concurrent_snapshot_limit": len(manifest.disks)})
     image_id = call.new_id("image")
     inherited = {
@@ -299,71 +238,9 @@ def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...],
         "tpm_mandatory": manifest.tpm_mandatory,
     }
     mappings = tuple(import_disk(call, disk, image_id) for disk in manifest.disks)
-    image = _new(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
+    image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
     call.remember(image, name, *source_of(call, location))
     return image
-
-
-def _check_filled(call: Call, mapping: BlockDeviceMappingImage, root: str) -> None:
-    """Check that a disk has what fills it: the root a snapshot, another a snapshot or a size (OMI-007, OMI-059)."""
-    name, bsu = mapping.device_name, mapping.bsu
-    has_snapshot = bsu is not None and bsu.snapshot_id is not None
-    if name == root:
-        call.check(has_snapshot, "OMI-007", root_device_name=root)
-    elif bsu is not None:
-        call.check(has_snapshot or bsu.volume_size is not None, "OMI-059", device_name=name)
-    else:
-        call.check(mapping.virtual_device_name is not None, "OMI-050/neither", device_name=name)
-
-
-def _check_said(call: Call, bsu: BsuToCreate | None) -> None:
-    """Check what a registration says of one disk, before what its snapshot adds (OMI-057, OMI-060)."""
-    if bsu is not None:
-        volume_type = bsu.volume_type or "standard"
-        check_pair(call, IMAGE_DEVICE, volume_type, bsu.iops)
-        if bsu.volume_size is not None:
-            check_size(call, IMAGE_DEVICE, volume_type, bsu.volume_size, bsu.iops)
-
-
-def _disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
-    """Check one disk of a registration and fill in what it inherits of its snapshot (OMI-055 to OMI-060)."""
-    bsu = mapping.bsu or BsuToCreate()
-    size = bsu.volume_size
-    volume_type = bsu.volume_type or "standard"
-    if bsu.snapshot_id is None:
-        return replace(mapping, bsu=filled(bsu, BsuToCreate()))
-    snapshot = usable(call, bsu.snapshot_id, "OMI-012")
-    smallest = snapshot.volume_size
-    if size is None:
-        check_size(call, IMAGE_DEVICE, volume_type, smallest, bsu.iops)
-    else:
-        call.check(size >= smallest, "OMI-055", size=size, snapshot_id=bsu.snapshot_id, smallest=smallest)
-    call.may(snapshot)
-    return replace(mapping, bsu=filled(bsu, BsuToCreate(volume_size=snapshot.volume_size)))
-
-
-def _new(
-    call: Call,
-    image_id: str,
-    name: str,
-    mappings: tuple[BlockDeviceMappingImage, ...],
-    state: ImageState,
-    fields: Mapping[str, Any],
-) -> Image:
-    call.passed()
-    me = call.account
-    return call.add(
-        Image(
-            account_alias=me.alias,
-            account_id=me.account_id,
-            block_device_mappings=mappings,
-            creation_date=call.now,
-            image_id=image_id,
-            image_name=name,
-            state=state,
-            **{"file_location": f"{me.account_id}/{name}", **fields},
-        )
-    )
 
 
 def _union(codes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

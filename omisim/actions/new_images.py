@@ -1,0 +1,56 @@
+"""New OMIs, whatever they are made from: what each is held to, and how it is added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omisim.actions.call import Call
+from omisim.actions.product_types import is_code
+from omisim.model import BlockDeviceMappingImage, Image, ImageState
+
+__all__ = ["add_image", "check_codes", "check_tpm", "check_unique"]
+
+
+def check_tpm(call: Call, inherited: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Refuse an OMI that demands a vTPM and does not boot with UEFI, whichever of both it inherits (OMI-034)."""
+    fields = {**inherited, **asked}
+    modes = fields["boot_modes"]
+    call.check(not fields.get("tpm_mandatory") or "uefi" in modes, "OMI-034", boot_modes=modes)
+
+
+def check_unique(call: Call, name: str) -> None:
+    """Refuse a name that another OMI of the account has (OMI-022)."""
+    taken = call.state.found("image", "name", (call.account.account_id, name))
+    call.check(not taken, "OMI-022", image_name=name, taken_by=taken[0].image_id if taken else None)
+
+
+def check_codes(call: Call, codes: Sequence[str]) -> None:
+    """Refuse product codes that do not exist (OMI-074)."""
+    for code in codes:
+        call.check(is_code(call, code), "OMI-074", product_code=code)
+
+
+def add_image(
+    call: Call,
+    image_id: str,
+    name: str,
+    mappings: tuple[BlockDeviceMappingImage, ...],
+    state: ImageState,
+    fields: Mapping[str, Any],
+) -> Image:
+    """Add an OMI of the caller's; `fields` are those that the ways to make one differ in."""
+    call.passed()
+    me = call.account
+    return call.add(
+        Image(
+            account_alias=me.alias,
+            account_id=me.account_id,
+            block_device_mappings=mappings,
+            creation_date=call.now,
+            image_id=image_id,
+            image_name=name,
+            state=state,
+            **{"file_location": f"{me.account_id}/{name}", **fields},
+        )
+    )

@@ -1,0 +1,98 @@
+"""OMIs registered from snapshots: each disk as the request and its snapshot say (domain 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from omisim.actions.call import Call
+from omisim.actions.devices import (
+    IMAGE_DEVICE,
+    ROOT,
+    check_named,
+    check_pair,
+    check_shapes,
+    check_size,
+    check_twice,
+    filled,
+)
+from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
+from omisim.actions.snapshots import usable
+from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState
+
+__all__ = ["from_snapshots"]
+
+
+def from_snapshots(
+    call: Call,
+    mappings: Sequence[BlockDeviceMappingImage],
+    root: str,
+    name: str,
+    codes: tuple[str, ...],
+    asked: Mapping[str, Any],
+) -> Image:
+    """Register an OMI whose disks begin with snapshots; `asked` holds the architecture, too. Returns it, available."""
+    check_named(call, mappings)
+    roots = [mapping for mapping in mappings if mapping.device_name == root]
+    for mapping in mappings:
+        _check_filled(call, mapping, root)
+    architecture = asked["architecture"]
+    call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
+    call.check(root == ROOT, "OMI-009", root_device_name=root)
+    check_tpm(call, {"boot_modes": ("legacy",)}, asked)
+    check_shapes(call, mappings, IMAGE_DEVICE)
+    call.check(roots, "OMI-008", root_device_name=root)
+    for mapping in mappings:
+        _check_said(call, mapping.bsu)
+    check_codes(call, codes)
+    disks = [_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
+    check_twice(call, mappings, "OMI-054")
+    check_unique(call, name)
+    modes = {"boot_modes": ("legacy",), "product_codes": codes or ("0001",)}
+    image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
+    snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
+    call.remember(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
+    had = dict.fromkeys(code for snapshot_id in snapshots for code in call.codes_of(snapshot_id))
+    dropped = [code for code in had if code != "0001" and code not in image.product_codes]
+    if dropped:
+        call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")
+    return image
+
+
+def _check_filled(call: Call, mapping: BlockDeviceMappingImage, root: str) -> None:
+    """Check that a disk has what fills it: the root a snapshot, another a snapshot or a size (OMI-007, OMI-059)."""
+    name, bsu = mapping.device_name, mapping.bsu
+    has_snapshot = bsu is not None and bsu.snapshot_id is not None
+    if name == root:
+        call.check(has_snapshot, "OMI-007", root_device_name=root)
+    elif bsu is not None:
+        call.check(has_snapshot or bsu.volume_size is not None, "OMI-059", device_name=name)
+    else:
+        call.check(mapping.virtual_device_name is not None, "OMI-050/neither", device_name=name)
+
+
+def _check_said(call: Call, bsu: BsuToCreate | None) -> None:
+    """Check what a registration says of one disk, before what its snapshot adds (OMI-057, OMI-060)."""
+    if bsu is not None:
+        volume_type = bsu.volume_type or "standard"
+        check_pair(call, IMAGE_DEVICE, volume_type, bsu.iops)
+        if bsu.volume_size is not None:
+            check_size(call, IMAGE_DEVICE, volume_type, bsu.volume_size, bsu.iops)
+
+
+def _disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
+    """Check one disk of a registration and fill in what it inherits of its snapshot (OMI-055 to OMI-060)."""
+    bsu = mapping.bsu or BsuToCreate()
+    size = bsu.volume_size
+    volume_type = bsu.volume_type or "standard"
+    if bsu.snapshot_id is None:
+        return replace(mapping, bsu=filled(bsu, BsuToCreate()))
+    snapshot = usable(call, bsu.snapshot_id, "OMI-012")
+    smallest = snapshot.volume_size
+    if size is None:
+        check_size(call, IMAGE_DEVICE, volume_type, smallest, bsu.iops)
+    else:
+        call.check(size >= smallest, "OMI-055", size=size, snapshot_id=bsu.snapshot_id, smallest=smallest)
+    call.may(snapshot)
+    return replace(mapping, bsu=filled(bsu, BsuToCreate(volume_size=snapshot.volume_size)))
