@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["RARE", "SENSELESS", "SENSIBLE", "WAYS", "WRONG"]
+__all__ = ["DATES", "RARE", "SENSELESS", "SENSIBLE", "TRICKY", "WAYS", "WRONG"]
 
 # action → the ways that it has: the parameters that belong together
 WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -35,8 +35,10 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 # parameters that only a careless request gives: nothing that a cloud here has goes with them
 RARE = frozenset({"nics", "subnet_id", "private_ips", "security_group_ids", "is_source_dest_checked", "bsu_optimized"})
-RARE |= {"nested_virtualization", "tpm_enabled", "tpm_mandatory", "boot_modes", "boot_mode", "actions_on_next_boot"}
-RARE |= {"architecture", "osu_api_key", "placement", "virtual_device_name", "dry_run", "keypair_name"}
+RARE |= {"osu_api_key", "virtual_device_name", "dry_run", "keypair_name"}
+# parameters that a request which is to be right does not give: much must fit for them
+TRICKY = frozenset({"nested_virtualization", "tpm_enabled", "tpm_mandatory", "boot_modes", "boot_mode", "architecture"})
+TRICKY |= {"actions_on_next_boot", "tenancy"}
 
 # parameter → values that are allowed
 SENSIBLE: Mapping[str, tuple[Any, ...]] = {
@@ -49,7 +51,7 @@ SENSIBLE: Mapping[str, tuple[Any, ...]] = {
     "guest_action": ("stop", "terminate"),
     "host_action": ("restart", "stop"),
     "image_name": ("golden", "silver", "bronze", "iron", "tin", "lead"),
-    "iops": (100, 300, 1000),
+    "iops": (100, 300, 1000, 5000),
     "key": ("team", "env", "osc.fcu.repulse_server"),
     "keypair_name": ("key",),
     "max_vms_count": (1, 2),
@@ -72,25 +74,32 @@ SENSIBLE: Mapping[str, tuple[Any, ...]] = {
 SENSELESS: Mapping[str, tuple[Any, ...]] = {
     "account_ids": ("12", "alice"),
     "architecture": ("arm64",),
+    "boot_mode": ("bios",),
+    "boot_modes": ("bios",),
     "device_name": ("C:", "/dev/sda2"),
     "disk_image_format": ("zip",),
     "file_location": ("no URL", "https://example.com/manifest.json"),
     "guest_action": ("sleep",),
     "host_action": ("sleep",),
-    "image_name": ("x", "n" * 129, "né"),
+    "image_name": ("x", "n" * 129, "golden é"),
     "iops": (0, 99_999),
     "key": ("",),
     "max_vms_count": (0,),
     "osu_bucket": ("A", "10.0.0.1"),
     "performance": ("lowest",),
     "product_codes": ("9999",),
+    "root_device_name": ("/dev/sdb",),
     "size": (0, -5, 99_999_999),
     "snapshot_size": (0, -1),
     "source_region_name": ("mars-1",),
     "subregion_name": ("mars-1a", "nowhere"),
+    "tenancy": ("crowded",),
     "user_data": ("no base64",),
+    "value": ("v" * 256,),
+    "vm_initiated_shutdown_behavior": ("sleep",),
     "vm_type": ("huge", "tinav4.c8r33p4"),
     "volume_size": (0, 1, 99_999),
     "volume_type": ("floppy",),
 }
+DATES = ("2026-01-01T00:00:00.000Z", "2026-01-01T00:05:00.000Z")
 WRONG: tuple[Any, ...] = (5, "text", "", True, [], {}, [5], {"Name": "x"}, -1, 1.5)

@@ -24,7 +24,7 @@ from omisim.model import Image, Snapshot
 from omisim.plain import api_name, snake_name
 from omisim.storage import Place, presign
 from omisim.testing.laws.sight import granted
-from omisim.testing.strategies.allowed import RARE, SENSELESS, SENSIBLE, WAYS, WRONG
+from omisim.testing.strategies.allowed import DATES, RARE, SENSELESS, SENSIBLE, TRICKY, WAYS, WRONG
 from omisim.testing.strategies.values import one_of_these
 
 __all__ = ["filters", "kinds", "requests", "rows_of"]
@@ -34,11 +34,11 @@ assert families  # the table of actions is full once they are loaded
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Value = Callable[["Asking"], Any]
 
-# of twelve requests five are as right as can be, two but for one value; one is only a try, and one is careless
-MIXED, SLIP, TRY, CARELESS = 5, 8, 10, 11
+# of twelve requests four are as right as can be, two but for one value; one is only a try, and one is careless
+MIXED, SLIP, TRY, CARELESS = 4, 8, 10, 11
 # of twelve choices of an id, the first two are right, the last one is nobody's
 RIGHT_IDS, UNKNOWN_IDS = 1, 11
-LATELY = 4  # calls
+LATELY, CHANGES = 4, 12  # the calls, and the writes, that were a moment ago
 LAUNCHES = ("CreateVms", "CreateImage")  # what official OMIs are for
 
 
@@ -150,7 +150,8 @@ class Asking:
         ways = WAYS.get(name)
         if ways is not None:
             taken += self.one([way for way in ways if all(self.there(fields[n]) for n in way)] or ways)
-        rest = [n for n in fields if n not in taken and (self.careless or n not in RARE)]
+        out = () if self.careless else RARE | TRICKY if self.right else RARE
+        rest = [n for n in fields if n not in taken and n not in out]
         if ways is not None and not self.careless:
             named = {n for way in ways for n in way}
             rest = [n for n in rest if n not in named]
@@ -159,7 +160,7 @@ class Asking:
         if rest:
             taken += self.draw(st.lists(st.sampled_from(rest), max_size=2, unique=True))
         drawn = {api_name(n): self.value(fields[n]) for n in taken}
-        return drawn if self.careless else _fitting(drawn)
+        return _fitting(drawn) if self.right else drawn
 
     def there(self, field: Field) -> bool:
         """Whether there is anything that a parameter could name; a careless request does not ask."""
@@ -174,7 +175,8 @@ class Asking:
         if not field.many:
             return self.item(field)
         most = 1 if field.id is None and field.shape is None else 2
-        return [self.item(field) for _ in range(self.draw(st.integers(1, most)) if most > 1 else 1)]
+        least = 0 if self.careless else 1
+        return [self.item(field) for _ in range(self.draw(st.integers(least, most)) if most > least else least)]
 
     def item(self, field: Field) -> Any:
         """Draw one value of a parameter."""
@@ -203,7 +205,7 @@ class Asking:
             return self.draw(st.booleans())
         if cls is int:
             return self.draw(st.integers(0, 100))
-        return self.one(("drawn", "other")) if cls is str else "2026-01-01T00:00:00.000Z"
+        return self.one(("drawn", "other")) if cls is str else self.one(DATES)
 
     def id(self, kind: str) -> str:
         """Draw an id: mostly of one of the caller's newest that the action takes or the last calls named.
@@ -219,15 +221,16 @@ class Asking:
         shared = [row for row in rows if self.shared(row)]
         others = [row for row in rows if row.account_id != self.caller.account_id]
         lately = self.lately(mine)
-        lately_able = [row for row in lately if row in able]
-        first = (able, lately_able, able, able, lately, lately, lately, unable, shared, shared, others)[which]
+        now_able, now_unable = ([row for row in some if row in lately] for some in (able, unable))
+        first = (able, now_able, lately, lately, lately, now_unable, now_unable, unable, shared, shared, others)[which]
         self.named = self.one(next(rows for rows in (first, able, shared, unable, others) if rows)[-3:])
         return str(self.named.id)
 
     def lately(self, rows: list[Any]) -> list[Any]:
-        """Return those of these rows that the last calls named."""
+        """Return those of these rows that the last calls named, or that have changed since."""
         said = " ".join(str(record.parameters) for record in self.cloud._session.calls[-LATELY:])
-        return [row for row in rows if row.id in said]
+        changed = {change.id for change in self.cloud._state.journal[-CHANGES:]}
+        return [row for row in rows if row.id in changed or row.id in said]
 
     def may(self, row: Any) -> bool:
         """Whether the action is legal in the state of a row; one that no table forbids is."""
