@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -103,6 +104,25 @@ class TestNumbers:
         assert shared(pairs) != shared(ring)
         assert shared(pairs) == shared({a: c, c: a, b: d, d: b})
         assert shared(ring) == shared({a: c, c: b, b: d, d: a})
+
+    def test_tell_apart_who_shares_with_whom(self) -> None:
+        """Beside two volumes of one account, an OMI shared by one with another can be so in seven ways, not fewer."""
+        world = World(Bounds())
+        numbers = Canonical(world.cloud._state.fork(), world.accounts.values())
+        found: dict[tuple[str, ...], set[int]] = {}
+        for _ in range(2):
+            world.take(volume("alice"))
+        for owner, other in permutations(world.accounts, 2):
+            with world.cloud.savepoint():
+                account, grantee = world.accounts[owner], world.accounts[other].account_id
+                source = {"source_image_id": world.official[account.region], "source_region_name": account.region}
+                image = account.create_image(image_name="image 0", **source)
+                share = {"additions": {"account_ids": [grantee]}}
+                account.update_image(image_id=image.image_id, permissions_to_launch=share)
+                alike = ("carol" if owner == "dave" else owner, "carol" if other == "dave" else other)
+                found.setdefault(alike, set()).add(numbers.number(world.cloud._state))
+        assert [len(same) for same in found.values()] == [1] * 7
+        assert len(set.union(*found.values())) == len(found)
 
     @settings(max_examples=20)
     @given(st.data())

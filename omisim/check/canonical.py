@@ -175,7 +175,7 @@ def _refined(graph: Joined, marked: dict[str, int]) -> dict[str, int]:
             for key, (_, edges) in graph.items()
         }
         before, count = count, len(set(colours.values()))
-        if count in (before, len(colours)):
+        if count == before:  # not sooner, though all differ: the last round is what tells the edges between them
             return colours
 
 
