@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -40,8 +40,6 @@ PREFIXES: Mapping[str, tuple[str, ...]] = {
 }
 _HEX_DIGITS = {"keypair": 32}
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_TWELVE_DIGITS = re.compile(r"[0-9]{12}")
-_HEX = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,15 @@ class Id:
 
     def well_formed(self, value: str) -> bool:
         """Whether the value has the length and the characters of an id of this kind (ID-016)."""
-        if self.kind == "account":
-            return _TWELVE_DIGITS.fullmatch(value) is not None
-        rest = value[max(len(prefix) for prefix in self.prefixes if value.startswith(prefix)) :]
-        return len(rest) == _HEX_DIGITS.get(self.kind, 8) and _HEX.fullmatch(rest) is not None
+        return _shape(self.kind).fullmatch(value) is not None
+
+
+@cache
+def _shape(kind: str) -> re.Pattern[str]:
+    """Return what an id of a kind looks like."""
+    if kind == "account":
+        return re.compile("[0-9]{12}")
+    return re.compile(f"(?:{'|'.join(PREFIXES[kind])})[0-9a-f]{{{_HEX_DIGITS.get(kind, 8)}}}")
 
 
 def new_id(kind: str, seed: str, number: int) -> str:

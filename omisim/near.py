@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from operator import ne
 from typing import Any
 
@@ -13,6 +14,7 @@ from omisim.model import Image, Snapshot
 
 __all__ = ["near"]
 
+_SHARED = (Image, Snapshot)
 MOST = 3
 MOST_WRONG = 2  # characters: a slip, or two swapped
 _VISIBLE = (
@@ -29,10 +31,16 @@ def near(call: Call, error: ApiError) -> tuple[str, ...]:
     kind = next((kind for kind in _VISIBLE if asked.startswith(PREFIXES[kind])), None)
     if kind is None:
         return ()
+    rows = call.state.rows(kind)
+    return tuple([row_id for row_id in _alike(asked, tuple(rows)) if _may_see(call, rows[row_id])][:MOST])
+
+
+@lru_cache(maxsize=16)  # who asks for what is not there asks for it again
+def _alike(asked: str, known: tuple[str, ...]) -> list[str]:
+    """Return the ids that differ little from the one that was asked for, those that differ least first."""
     a, b, c = _parts(asked)  # two wrong characters leave one of three parts as it is
-    rows = [(row_id, row) for row_id, row in call.state.rows(kind).items() if a in row_id or b in row_id or c in row_id]
-    found = sorted((wrong, row_id) for row_id, row in rows if (wrong := _wrong(asked, row_id)) and _may_see(call, row))
-    return tuple(row_id for _, row_id in found[:MOST])
+    some = [(_wrong(asked, row_id), row_id) for row_id in known if a in row_id or b in row_id or c in row_id]
+    return [row_id for wrong, row_id in sorted(some) if wrong]
 
 
 def _parts(asked: str) -> tuple[str, str, str]:
@@ -48,4 +56,4 @@ def _wrong(asked: str, known: str) -> int:
 
 
 def _may_see(call: Call, row: Any) -> bool:
-    return visible(call, row) if isinstance(row, Image | Snapshot) else call.owns(row)
+    return visible(call, row) if isinstance(row, _SHARED) else call.owns(row)

@@ -86,16 +86,25 @@ def _wire_fields(cls: Any) -> tuple[tuple[str, str], ...]:
 
 def to_plain(value: Any) -> Any:
     """Return a value for a dump: nothing is left out that `from_plain` could not put back."""
-    if is_dataclass(value) and not isinstance(value, type):
-        items = ((field, getattr(value, field.name)) for field in fields(value))
-        return {field.name: to_plain(item) for field, item in items if item is not None or field.default is not None}
-    if isinstance(value, tuple):
+    cls: Any = value.__class__
+    if cls in _JSON:
+        return value
+    if cls is tuple:
         return [to_plain(item) for item in value]
+    if is_dataclass(cls):
+        items = [(name, getattr(value, name), left_out) for name, left_out in _plain_fields(value.__class__)]
+        return {name: to_plain(item) for name, item, left_out in items if item is not None or not left_out}
     if isinstance(value, dt.datetime):
         return value.isoformat()
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return value.value if isinstance(value, StrEnum) else value
+
+
+@cache
+def _plain_fields(cls: Any) -> tuple[tuple[str, bool], ...]:
+    """Return the fields of a class, each with whether None is left out: where it is the default."""
+    return tuple((field.name, field.default is None) for field in fields(cls))
 
 
 def from_plain(cls: Any, value: Any) -> Any:
@@ -121,13 +130,16 @@ def _reader(cls: Any) -> Callable[[Any], Any]:
         make: Any = cls  # which is_dataclass narrows to an instance
         readers = {field.name: _reader(hints[field.name]) for field in fields(cls)}
 
-        def read_field(name: str, part: Any) -> Any:
-            try:
-                return readers[name](part)
-            except TypeError as error:
-                raise TypeError(f"{make.__name__}.{name}: {error}") from error
+        def read_object(value: Any) -> Any:
+            values = {}
+            for name, part in value.items():
+                try:
+                    values[name] = readers[name](part)
+                except TypeError as error:
+                    raise TypeError(f"{make.__name__}.{name}: {error}") from error
+            return make(**values)
 
-        return lambda value: make(**{name: read_field(name, part) for name, part in value.items()})
+        return read_object
     if is_date(cls) or cls is bytes:
         return base64.b64decode if cls is bytes else dt.datetime.fromisoformat
     return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: _typed(value, cls)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from string import Formatter
 from typing import TYPE_CHECKING, Any
@@ -178,8 +178,13 @@ def _read(rule_id: str, row: dict[str, Any]) -> Rule:
 
 
 def _filled(template: str, facts: Mapping[str, Any]) -> str:
-    names = [name for _, name, _, _ in Formatter().parse(template) if name]
-    return template.format(**{name: _short(facts.get(name)) for name in names})
+    return template.format(**{name: _short(facts.get(name)) for name in _names(template)})
+
+
+@lru_cache(maxsize=1024)
+def _names(template: str) -> list[str]:
+    """Return the facts that a template names."""
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
 def _short(value: object) -> str:

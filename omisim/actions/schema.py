@@ -234,9 +234,11 @@ def _wrong(value: Any, path: str, expected: str, problems: Problems) -> object:
 
 
 def _check_id(kind: Id, value: str, path: str, report: Callable[[Exception], None]) -> None:
+    if kind.well_formed(value):
+        return
     if kind.kind == "image" and value.startswith("snap-"):
         report(refuse("ID-015/snapshot", parameter=path, value=value, prefixes=kind.prefixes))
     elif not kind.has_prefix(value):
         report(refuse("ID-015", parameter=path, value=value, prefixes=kind.prefixes))
-    elif not kind.well_formed(value):
+    else:
         report(refuse("ID-016", parameter=path, value=value))

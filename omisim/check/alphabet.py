@@ -68,6 +68,7 @@ class World:
         self.accounts = {
             name: self.cloud.account(name, region=region) for name, region in zip(NAMES, homes, strict=False)
         }
+        self._homes = {account.account_id for account in self.accounts.values()}
         self.official = {region: self.cloud.images.official("rhel", region).image_id for region in regions}
         for account in self.accounts.values():
             self.cloud._tx("check").add(_bucket(self.cloud, account))
@@ -182,8 +183,7 @@ class World:
 
     def _rows(self, kind: str) -> list[Any]:
         """Return what the accounts have made of a kind: the catalogue is not theirs."""
-        homes = {account.account_id for account in self.accounts.values()}
-        return [row for row in self.cloud._state.rows(kind).values() if row.account_id in homes]
+        return [row for row in self.cloud._state.rows(kind).values() if row.account_id in self._homes]
 
     def _room(self, kind: str) -> bool:
         return len(self._rows(kind)) < self.bounds.images

@@ -27,7 +27,7 @@ from omisim.state import State
 
 __all__ = ["Canonical"]
 
-Edge = tuple[int, str]  # which field of the row, and whose id is in it
+Edge = tuple[int, str]  # the number of a field of the row, and whose id is in it
 Graph = dict[str, tuple[int, list[Edge]]]
 
 # fields in which states may differ and behave alike: what is drawn from a counter, spelt from a name, or content
@@ -36,7 +36,7 @@ _LEFT_OUT = frozenset(
     | {"private_dns_name", "private_ip", "public_dns_name", "public_ip", "reservation_id", "security_groups", "stops"}
 )
 _GONE, _CATALOGUE = 1, 2  # the colours of what an id stands for that is no node
-_BACK = 1000  # added to the place of an edge at its other end
+_BACK = 0x5DEECE66D5DEECE  # turns the number of an edge into that of its other end
 _MOST_KEPT = 20_000  # rows
 _IDS = re.compile(
     r"\b(?:ami|i|vol|snap|vol-update|image-export|snap-export)-[0-9a-f]{8}\b|\b\d{12}\b|\b(?:"
@@ -55,7 +55,7 @@ class Canonical:
         self._catalogue = {row_id for kind in ("image", "snapshot") for row_id in first.rows(kind)}
         self._fixed: Graph = {}
         for account in accounts:
-            self._fixed[account.account_id] = (_number("account"), [(0, account.region)])
+            self._fixed[account.account_id] = (_number("account"), [(_place(0), account.region)])
             self._fixed[account.region] = (_number("region"), [])
         self._nodes: dict[int, tuple[Any, int, list[Edge]]] = {}  # by id(row): the row, its colour, its edges
 
@@ -108,9 +108,11 @@ def _take_value(value: Any, shape: list[int], edges: list[Edge]) -> None:
     if value is None:
         shape.append(0)
     elif isinstance(value, str):
-        number, ids = _text(str(value))
+        number, ids = _text(value)
         shape.append(number)
-        edges.extend((len(shape), row_id) for row_id in ids)
+        if ids:
+            place = _place(len(shape))
+            edges.extend([(place, row_id) for row_id in ids])
     elif isinstance(value, int):
         shape.append(value + 2)
     elif isinstance(value, dt.datetime):
@@ -132,6 +134,12 @@ def _text(text: str) -> tuple[int, tuple[str, ...]]:
     return _number(_IDS.sub("*", bare)), tuple(_IDS.findall(bare))
 
 
+@cache
+def _place(number: int) -> int:
+    """Return the number of the field at a place of a row."""
+    return _number(f"field {number}")
+
+
 @lru_cache(maxsize=65_536)
 def _number(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
@@ -150,7 +158,7 @@ def _joined(graph: Graph, catalogue: set[str]) -> Joined:
             end = joined.get(other)
             if end is None:
                 end = joined[other] = (_CATALOGUE if other in catalogue else _GONE, [])
-            end[1].append((place + _BACK, key))
+            end[1].append((place ^ _BACK, key))
     return joined
 
 
@@ -171,7 +179,7 @@ def _refined(graph: Joined, marked: dict[str, int]) -> dict[str, int]:
     count = len(set(colours.values()))
     while True:
         colours = {
-            key: hash((colours[key], *sorted([hash((place, colours[other])) for place, other in edges])))
+            key: hash((colours[key], *sorted([place ^ colours[other] for place, other in edges])))
             for key, (_, edges) in graph.items()
         }
         before, count = count, len(set(colours.values()))

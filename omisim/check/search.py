@@ -101,16 +101,18 @@ class Explorer:
             laws.check(self._cloud)
             for step in tuple(self.world.steps()):
                 tried = (*path, step)
-                self._note(visit, step, self._tried(step))
-                self._back()
+                number = self._tried(step)
+                if number is None:
+                    visit.refused += 1
+                else:
+                    self._note(visit, step, number)
+                    self._back()
         except Exception as broken:  # noqa: BLE001 - a law, or a defect that shows as whatever it raises
             visit.violation = Violation(tried, _told(broken))
+        self._cloud._session.trim_calls(self._cloud._session.call_position)  # marks would keep them to the end
         return visit
 
-    def _note(self, visit: Visit, step: Step, number: int | None) -> None:
-        if number is None:
-            visit.refused += 1
-            return
+    def _note(self, visit: Visit, step: Step, number: int) -> None:
         visit.transitions += 1
         if number not in self._seen:
             self._seen.add(number)
@@ -124,6 +126,7 @@ class Explorer:
         except ApiError as refusal:
             if self._state.position != position:
                 raise AssertionError(f"a refused call has changed something: {refusal}") from refusal
+            refusal.__traceback__ = None  # of frames that hold the record of the call, which holds the refusal
             return None
         if self._state.position == position:
             return self._here

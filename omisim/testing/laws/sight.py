@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from omisim.actions.call import Call
 from omisim.actions.effects import EFFECTS
 from omisim.actions.registry import ACTIONS
 from omisim.catalog import catalog
+from omisim.filters import FiltersImage, FiltersSnapshot, FiltersVm, FiltersVolume
 from omisim.looking import who_can
 from omisim.model import Account, Image, PermissionsOnResource, Snapshot, Vm, Volume
 from omisim.state import Tx
 from omisim.testing.laws.table import Look, law, whole
 
 __all__ = ["granted", "may_see", "read", "users"]
+
+SHARED = (Image, Snapshot)
 
 
 def granted(row: Image | Snapshot) -> PermissionsOnResource:
@@ -27,7 +30,7 @@ def may_see(account: Account, row: Any, owner: Account) -> bool:
     """Whether an account may read and use a row, by the definition: its own, or shared with it or all in its Region."""
     if row.account_id == account.account_id:
         return True
-    if not isinstance(row, Image | Snapshot) or account.region != owner.region:
+    if not isinstance(row, SHARED) or account.region != owner.region:
         return False
     shared = granted(row)
     return shared.global_permission or account.account_id in shared.account_ids
@@ -52,13 +55,20 @@ def read(cloud: Look, account: Account, action: str, **parameters: Any) -> tuple
     return rows
 
 
-def _wrongly_read(cloud: Look, row: Any, action: str, filters: Any) -> str | None:
+@lru_cache(maxsize=256)  # a row is asked about after each step that touches it
+def _only(filters: Any, ids: str, row_id: str) -> Any:
+    """Return the filters that let one row through."""
+    return filters(**{ids: (row_id,)})
+
+
+def _wrongly_read(cloud: Look, row: Any, action: str, of_kind: Any) -> str | None:
     owner: Account = cloud._state.get("account", row.account_id)
+    filters = _only(of_kind, f"{row.key}s", row.id)
     for account in users(cloud):
         seen = read(cloud, account, action, filters=filters)
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
-        if seen and isinstance(row, Image | Snapshot) and account is not owner:
+        if seen and isinstance(row, SHARED) and account is not owner:
             shown = set(granted(seen[0]).account_ids)
             if shown != set(granted(row).account_ids) & {account.account_id}:
                 return f"{account.name} sees that {row.id} is shared with {', '.join(sorted(shown)) or 'nobody'}"
@@ -68,25 +78,25 @@ def _wrongly_read(cloud: Look, row: Any, action: str, filters: Any) -> str | Non
 @law("OMI-080", "image")
 def an_omi_is_read_by_whom_it_is_for(cloud: Look, image: Image) -> str | None:
     """An account reads an OMI that is its own, shared with it or public in its Region, and no other."""
-    return _wrongly_read(cloud, image, "ReadImages", {"image_ids": (image.image_id,)})
+    return _wrongly_read(cloud, image, "ReadImages", FiltersImage)
 
 
 @law("SNP-021", "snapshot")
 def a_snapshot_is_read_by_whom_it_is_for(cloud: Look, snapshot: Snapshot) -> str | None:
     """An account reads a snapshot that is its own, shared with it or public in its Region, and no other."""
-    return _wrongly_read(cloud, snapshot, "ReadSnapshots", {"snapshot_ids": (snapshot.snapshot_id,)})
+    return _wrongly_read(cloud, snapshot, "ReadSnapshots", FiltersSnapshot)
 
 
 @law("VOL-020", "volume")
 def a_volume_is_read_by_its_owner(cloud: Look, volume: Volume) -> str | None:
     """An account reads its own volumes, and nobody else's."""
-    return _wrongly_read(cloud, volume, "ReadVolumes", {"volume_ids": (volume.volume_id,)})
+    return _wrongly_read(cloud, volume, "ReadVolumes", FiltersVolume)
 
 
 @law("VM-041", "vm")
 def a_vm_is_read_by_its_owner(cloud: Look, vm: Vm) -> str | None:
     """An account reads its own VMs, and nobody else's."""
-    return _wrongly_read(cloud, vm, "ReadVms", {"vm_ids": (vm.vm_id,)})
+    return _wrongly_read(cloud, vm, "ReadVms", FiltersVm)
 
 
 @law("SHR-005", "image")
@@ -106,10 +116,11 @@ _LISTS = (("image", "ReadImages"), ("snapshot", "ReadSnapshots"), ("volume", "Re
 @whole("UNK-30")
 def lists_are_whole_and_in_order(cloud: Look) -> str | None:
     """A read without filters lists everything that the account may see, in the order of creation, and nothing else."""
+    owners = cloud._state.rows("account")
     for account in users(cloud):
         for kind, action in _LISTS:
-            rows = cloud._state.rows(kind).values()
-            wanted = [row.id for row in rows if may_see(account, row, cloud._state.get("account", row.account_id))]
+            rows = cloud._state.rows(kind).items()
+            wanted = [row_id for row_id, row in rows if may_see(account, row, owners[row.account_id])]
             seen = [row.id for row in read(cloud, account, action)]
             if seen != wanted:
                 odd = sorted(set(seen) ^ set(wanted))
