@@ -20,6 +20,7 @@ __all__ = ["main"]
 
 TIMINGS = ("eager", "clock", "manual")
 LAST_PORT = 65535
+STOPPED = 130  # the status of what Ctrl-C has ended, as shells have it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
+    except KeyboardInterrupt:
+        return _wrong(f"omisim {options.command}: stopped", STOPPED)
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         sys.stderr.close()
         return 0
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omisim", description="The OUTSCALE cloud's OMI model, in memory.")
     parser.add_argument("--version", action="version", version=f"omisim {version('omisim')}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", required=True, dest="command", metavar="COMMAND")
     demo = commands.add_parser("demo", help="a golden-image pipeline of three accounts, through the real SDK")
     demo.add_argument("--json", action="store_true", help="the transcript and the lineage as data")
     demo.set_defaults(run=_demo)
@@ -94,10 +97,8 @@ def _check(options: argparse.Namespace) -> int:
 
     try:
         return run(options)
-    except ValueError as error:
-        return _wrong(f"omisim check: {error}")
-    except KeyboardInterrupt:
-        return _wrong("omisim check: stopped")
+    except (ValueError, ChildProcessError) as error:
+        return _wrong(f"omisim check: {error}", 2)  # 1: a law is broken
 
 
 def _add_serve(commands: Any) -> None:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import permutations
+from multiprocessing import active_children
 from typing import Any
 
 import pytest
@@ -12,7 +19,7 @@ from hypothesis import strategies as st
 
 from omisim import ApiError
 from omisim.actions.call import Call
-from omisim.check import Bounds, Found, Step, World, check
+from omisim.check import Bounds, Found, Level, Step, World, check
 from omisim.check.canonical import Canonical
 from omisim.check.command import script
 from omisim.cli import main
@@ -115,8 +122,11 @@ class TestNumbers:
         for owner, other in permutations(world.accounts, 2):
             with world.cloud.savepoint():
                 account, grantee = world.accounts[owner], world.accounts[other].account_id
-                source = {"source_image_id": world.official[account.region], "source_region_name": account.region}
-                image = account.create_image(image_name="image 0", **source)
+                source: dict[str, Any] = {
+                    "source_image_id": world.official[account.region],
+                    "source_region_name": account.region,
+                }
+                image = account.create_image(**source)
                 share = {"additions": {"account_ids": [grantee]}}
                 account.update_image(image_id=image.image_id, permissions_to_launch=share)
                 alike = ("carol" if owner == "dave" else owner, "carol" if other == "dave" else other)
@@ -203,18 +213,29 @@ class TestSearch:
         assert found.states == 5  # none, or one that is creating, available, in error, deleting
         assert len(found.levels) < 10
 
+    def test_ends_when_a_worker_does(self) -> None:
+        """When something else ends a worker, the check waits for no result of it: it raises ChildProcessError."""
+
+        def kill(_level: Level, _states: int) -> None:
+            active_children()[0].kill()
+
+        with pytest.raises(ChildProcessError, match="ended from outside"):
+            check(Bounds(), 4, workers=2, progress=kill)
+        assert not active_children()
+
     @pytest.mark.parametrize(
         ("bounds", "depth", "workers", "line"),
         [
             (Bounds(accounts=0), 1, 1, "accounts a Region"),
             (Bounds(regions=9), 1, 1, "Regions"),
             (Bounds(images=0), 1, 1, "1 OMI at least"),
-            (Bounds(), -1, 1, "0 calls deep"),
-            (Bounds(), 1, 0, "1 worker"),
+            (Bounds(), 0, 1, "1 call deep or more, not 0"),
+            (Bounds(), 1, 0, "1 to 64 workers"),
+            (Bounds(), 1, 65, "1 to 64 workers"),
         ],
     )
     def test_refuses_bounds_that_cannot_be(self, bounds: Bounds, depth: int, workers: int, line: str) -> None:
-        """A world without accounts, beyond the Regions there are, or no worker: a ValueError says what can be."""
+        """A world without accounts, beyond the Regions there are, too few calls or workers: a ValueError tells."""
         with pytest.raises(ValueError, match=line):
             check(bounds, depth, workers)
 
@@ -295,6 +316,36 @@ class TestCommand:
         assert "laws.check(cloud, since=mark)" in out
 
     def test_says_which_bounds_there_are(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Bounds that cannot be are a line on the standard error, and status 1."""
-        assert main(["check", "--regions", "9"]) == 1
+        """Bounds that cannot be are a line on the standard error, and status 2: no law is broken."""
+        assert main(["check", "--regions", "9"]) == 2
         assert capsys.readouterr().err == "omisim check: there are 1 to 5 Regions to check, not 9\n"
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_is_stopped_by_ctrl_c(self, workers: str) -> None:
+        """Ctrl-C ends it and its workers at once, with one line on the standard error and status 130."""
+        with running("--workers", workers) as process:
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.communicate(timeout=60)[1] == b"omisim check: stopped\n"
+            assert process.returncode == 130
+
+    def test_leaves_no_workers_behind(self) -> None:
+        """When it is killed, its workers end too: nothing holds its output open."""
+        with running("--workers", "2") as process:
+            process.kill()
+            process.communicate(timeout=60)
+
+
+@contextmanager
+def running(*options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a long check as a terminal would, in a group of its own, and wait until it is under way."""
+    code = f"from omisim.cli import main; exit(main(['check', '--depth', '9', *{options!r}]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"  1 calls deep")
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

@@ -12,11 +12,15 @@ order, and what they find is put together in that order: any number of them come
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from signal import SIG_IGN, SIGINT, signal
+from multiprocessing import get_context, parent_process
+from signal import SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, pthread_sigmask, signal
+from threading import Thread
 from typing import NamedTuple
 
 from omisim.check.alphabet import Bounds, Step, World
@@ -27,6 +31,7 @@ from omisim.testing import laws
 __all__ = ["Found", "Level", "check"]
 
 SHARE = 16  # states that a worker is given at a time
+MOST_WORKERS = 64
 Path = tuple[Step, ...]
 
 
@@ -161,10 +166,12 @@ def check(bounds: Bounds, depth: int, workers: int = 1, progress: Progress | Non
     """Visit every state within so many calls of the beginning, and stop at the first law that is broken.
 
     `progress` is told the level under way and how many states it has in all, after each of them. Raises ValueError for
-    bounds that cannot be.
+    bounds that cannot be, ChildProcessError when something else ends a worker.
     """
-    if depth < 0 or workers < 1:
-        raise ValueError(f"a check goes 0 calls deep or more, with 1 worker or more; not {depth} with {workers}")
+    if depth < 1:
+        raise ValueError(f"a check goes 1 call deep or more, not {depth}")
+    if not 1 <= workers <= MOST_WORKERS:
+        raise ValueError(f"1 to {MOST_WORKERS} workers can share a check, not {workers}")
     found = Found(bounds.checked())
     frontier: list[Path] = [()]
     seen: set[int] = set()
@@ -215,17 +222,35 @@ def _visiting(bounds: Bounds, workers: int) -> Iterator[Visits]:
             gc.unfreeze()
             gc.set_threshold(*thresholds)
         return
-    with get_context("spawn").Pool(workers, _begin, (bounds,)) as pool:
-        yield lambda paths: pool.imap(_visit, paths, chunksize=min(SHARE, 1 + len(paths) // (4 * workers)))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (bounds,))
+    try:
+        before = pthread_sigmask(SIG_BLOCK, {SIGINT})  # workers inherit it: one that is stopped as it begins is quiet
+        for _ in range(workers):
+            pool.submit(_collect_seldom)  # starts one
+        pthread_sigmask(SIG_SETMASK, before)
+        yield lambda paths: pool.map(_visit, paths, chunksize=min(SHARE, 1 + len(paths) // (4 * workers)))
+    except BrokenProcessPool as error:
+        raise ChildProcessError("a worker was ended from outside; was there too little memory?") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _own: list[Explorer] = []  # of a worker process: the one it explores with
 
 
 def _begin(bounds: Bounds) -> None:
-    signal(SIGINT, SIG_IGN)  # the process that waits for the workers ends them
+    signal(SIGINT, SIG_DFL)
+    pthread_sigmask(SIG_UNBLOCK, {SIGINT})
+    Thread(target=_end_with_parent, daemon=True).start()
     _own.append(Explorer(bounds))
     _collect_seldom()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)  # nobody waits for what is found here
 
 
 def _visit(path: Path) -> Visit:
