@@ -29,6 +29,8 @@ __all__ = ["Canonical"]
 
 Edge = tuple[int, str]  # the number of a field of the row, and whose id is in it
 Graph = dict[str, tuple[int, list[Edge]]]
+Colours = list[int]  # of each node
+Edges = list[list[tuple[int, int]]]  # of each node: which field, and the node at the other end
 
 # fields in which states may differ and behave alike: what is drawn from a counter, spelt from a name, or content
 _LEFT_OUT = frozenset(
@@ -36,6 +38,7 @@ _LEFT_OUT = frozenset(
     | {"private_dns_name", "private_ip", "public_dns_name", "public_ip", "reservation_id", "security_groups", "stops"}
 )
 _GONE, _CATALOGUE = 1, 2  # the colours of what an id stands for that is no node
+_APART = 1  # goes into the colour of what is set apart
 _BACK = 0x5DEECE66D5DEECE  # turns the number of an edge into that of its other end
 _MOST_KEPT = 20_000  # rows
 _IDS = re.compile(
@@ -61,7 +64,7 @@ class Canonical:
 
     def number(self, state: State) -> int:
         """Return the number of a state."""
-        return _least(_joined(self._graph(state), self._catalogue))
+        return _least(*_joined(self._graph(state), self._catalogue))
 
     def _graph(self, state: State) -> Graph:
         graph = self._fixed.copy()
@@ -145,58 +148,59 @@ def _number(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 
-Joined = dict[str, tuple[int, list[Edge]]]
+def _joined(graph: Graph, catalogue: set[str]) -> tuple[Colours, Edges]:
+    """Return a graph's nodes by number: their colours, and their edges, each at both its ends.
 
-
-def _joined(graph: Graph, catalogue: set[str]) -> Joined:
-    """Return the graph with each edge at both its ends, and a node for each id of the catalogue or of what is gone."""
-    joined: Joined = {key: (colour, list(edges)) for key, (colour, edges) in graph.items()}
-    for key, (_, edges) in graph.items():
+    There is a node for each id of the catalogue, and of what is gone.
+    """
+    numbers = {key: number for number, key in enumerate(graph)}
+    colours = [colour for colour, _ in graph.values()]
+    joined: Edges = [[] for _ in graph]
+    for node, (key, (_, edges)) in enumerate(graph.items()):
         for place, other in edges:
             if other == key:
                 continue
-            end = joined.get(other)
+            end = numbers.get(other)
             if end is None:
-                end = joined[other] = (_CATALOGUE if other in catalogue else _GONE, [])
-            end[1].append((place ^ _BACK, key))
-    return joined
+                end = numbers[other] = len(joined)
+                colours.append(_CATALOGUE if other in catalogue else _GONE)
+                joined.append([])
+            joined[node].append((place, end))
+            joined[end].append((place ^ _BACK, node))
+    return colours, joined
 
 
-def _least(graph: Joined, marked: dict[str, int] | None = None) -> int:
+def _least(colours: Colours, edges: Edges) -> int:
     """Return the number of a graph: of all the ways to set apart what looks alike, the least."""
-    colours = _refined(graph, marked or {})
-    alike = _alike(graph, colours)
+    colours = _refined(colours, edges)
+    alike = _alike(colours, edges)
     if not alike:
-        return hash(tuple(sorted(colours.values())))
-    depth = len(marked or {}) + 1
-    return min(_least(graph, {**(marked or {}), key: depth}) for key in alike)
+        return hash(tuple(sorted(colours)))
+    return min(_least([*colours[:node], hash((colours[node], _APART)), *colours[node + 1 :]], edges) for node in alike)
 
 
-def _refined(graph: Joined, marked: dict[str, int]) -> dict[str, int]:
-    colours = {key: colour for key, (colour, _) in graph.items()}
-    for key, mark in marked.items():
-        colours[key] = hash((colours[key], mark))
-    count = len(set(colours.values()))
+def _refined(colours: Colours, edges: Edges) -> Colours:
+    count = len(set(colours))
     while True:
-        colours = {
-            key: hash((colours[key], *sorted([place ^ colours[other] for place, other in edges])))
-            for key, (_, edges) in graph.items()
-        }
-        before, count = count, len(set(colours.values()))
+        colours = [
+            hash((colour, *sorted([place ^ colours[other] for place, other in around])))
+            for colour, around in zip(colours, edges, strict=True)
+        ]
+        before, count = count, len(set(colours))
         if count == before:  # not sooner, though all differ: the last round is what tells the edges between them
             return colours
 
 
-def _alike(graph: Joined, colours: dict[str, int]) -> list[str]:
+def _alike(colours: Colours, edges: Edges) -> list[int]:
     """Return the first nodes that look alike and do not have the very same neighbours."""
-    if len(set(colours.values())) == len(colours):
+    if len(set(colours)) == len(colours):
         return []
-    classes: dict[int, list[str]] = {}
-    for key, colour in colours.items():
-        classes.setdefault(colour, []).append(key)
-    for _, keys in sorted(classes.items()):
-        if len(keys) > 1:
-            first = sorted(graph[keys[0]][1])
-            if any(sorted(graph[key][1]) != first for key in keys[1:]):
-                return keys
+    classes: dict[int, list[int]] = {}
+    for node, colour in enumerate(colours):
+        classes.setdefault(colour, []).append(node)
+    for _, nodes in sorted(classes.items()):
+        if len(nodes) > 1:
+            first = sorted(edges[nodes[0]])
+            if any(sorted(edges[node]) != first for node in nodes[1:]):
+                return nodes
     return []
