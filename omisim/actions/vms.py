@@ -189,10 +189,10 @@ def _tenancy(call: Call, asked: str | None, subnet: Subnet | None) -> str:
 
 def _launch(call: Call, vm: Vm, disks: Sequence[Disk], nics: Sequence[Plan], *, boot: bool) -> Vm:
     """Create one VM with its NICs, its volumes and links."""
-    vm = replace(vm, vm_id=call.new_id("vm"))
-    if not nics:
-        vm = replace(vm, private_ip=private_ip(call.tx.next_number("private_ip")))
-        vm = replace(vm, private_dns_name=private_dns(vm.private_ip, call.region))
+    vm_id = call.new_id("vm")
+    address = None if nics else private_ip(call.tx.next_number("private_ip"))
+    name = None if address is None else private_dns(address, call.region)
+    vm = replace(vm, vm_id=vm_id, private_ip=address, private_dns_name=name)
     call.add(vm, then=None if boot else "park")
     add_nics(call, vm, nics)
     call.remember(vm, vm.vm_type, ("launched from", vm.image_id))
