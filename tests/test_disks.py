@@ -330,6 +330,18 @@ class TestUpdates:
         still = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
         assert (still.size, still.task_id) == (10, None)
 
+    def test_that_outlive_their_volume_are_no_longer_named_by_it(self) -> None:
+        """A volume that goes with its failed VM names no task once its update has ended. [VOL-048, ST-VOL-8]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
+        volume = alice.update_volume(volume_id=str(vm.block_device_mappings[0].bsu.volume_id), size=30)
+        cloud.fail(vm.vm_id)
+        for _ in range(2):  # it begins, and ends
+            cloud.complete(str(volume.task_id))
+        going = alice.read_volumes(filters={"volume_ids": [volume.volume_id]})[0]
+        assert (going.state, going.task_id) == ("deleting", None)
+
     def test_to_io1_need_iops(self, alice: Account) -> None:
         """Changing to io1 asks for IOPS, and IOPS ask for io1. [VOL-043, VOL-044, VOL-045]"""
         volume_id = volume_of(alice).volume_id

@@ -26,7 +26,6 @@ from omisim.model import (
     VmState,
     Volume,
     VolumeLink,
-    VolumeState,
     VolumeUpdateTask,
 )
 from omisim.opening import DEFAULT
@@ -149,7 +148,7 @@ def _updated(tx: Tx, task: VolumeUpdateTask, _comment: str) -> None:
     """A finished task has changed its volume (VOL-047)."""
     tx.put(replace(task, completion_date=tx.at, progress=100))
     volume: Volume | None = tx.state.get("volume", task.volume_id)
-    if volume is not None and volume.state is not VolumeState.DELETING:
+    if volume is not None:  # it may be going already
         to = task.volume_update.target
         tx.put(replace(volume, iops=to.iops or None, size=to.size, task_id=None, volume_type=to.volume_type))
 
