@@ -31,6 +31,24 @@ CloudMachine.TestCase.settings = settings(
 TestTheModel = CloudMachine.TestCase
 
 
+# class attributes, and how what is wrong with them is told
+WRONG: list[tuple[dict[str, object], str]] = [
+    ({"actions": frozenset({"CreateVolumes"})}, "'CreateVolumes' is not an action; did you mean CreateVolume"),
+    ({"actions": "CreateVolume"}, "actions is a set of names of actions, not 'CreateVolume'"),
+    ({"accounts": {}}, "a machine needs accounts"),
+    ({"accounts": ["alice"]}, "accounts is a mapping of names to the Region of each"),
+    ({"accounts": {"alice": "mars-1"}}, "the Region of an account is one of 'eu-west-2', .*; not 'mars-1'"),
+    ({"accounts": {"": "eu-west-2"}}, "an account needs a name"),
+    ({"quotas": {"dora": {"vm_limit": 1}}}, "an account with quotas is one of 'alice', 'bob', 'carol'; not 'dora'"),
+    ({"quotas": {"alice": {"vms": 1}}}, "quota is one of vm_limit, .*; not 'vms'"),
+    ({"timings": ("fast",)}, "timing is one of eager, clock, manual; not 'fast'"),
+    ({"timings": ("clock")}, "timings is a tuple of names, one at least, not 'clock'"),
+    ({"switches": {"default_page_sise": 3}}, "'default_page_sise' is no switch; known: "),
+    ({"travels": "no"}, "travels is one of True, False; not 'no'"),
+    ({"timing": ("clock",)}, "timing is nothing that a machine chooses; did you mean timings"),
+]
+
+
 def rules_of(machine: type[CloudMachine]) -> set[str]:
     """Return the names of the rules of a machine."""
     return {found.function.__name__ for found in machine().rules}
@@ -62,20 +80,39 @@ class TestASubclass:
         run_state_machine_as_test(Lonely, settings=FEW)
         assert seen == {("cloudgouv-eu-west-1", "clock")}
 
-    @pytest.mark.parametrize(
-        ("values", "said"),
-        [
-            (
-                {"actions": frozenset({"CreateVolumes"})},
-                "'CreateVolumes' is not an action; did you mean CreateVolume",
-            ),
-            ({"accounts": {}}, "a machine needs accounts"),
-        ],
-    )
+    @pytest.mark.parametrize(("values", "said"), WRONG)
     def test_is_refused_what_there_is_not(self, values: dict[str, object], said: str) -> None:
-        """A mistake in a class attribute is told when the class is made."""
-        with pytest.raises(ValueError, match=said):
+        """A mistake in a class attribute is one line when the class is made."""
+        with pytest.raises(ValueError, match=said) as refused:
             type("Wrong", (CloudMachine,), values)
+        assert "\n" not in str(refused.value)
+
+    def test_of_a_subclass_chooses_again(self) -> None:
+        """What one left out the next one may have, and the other way round."""
+
+        class Nets(CloudMachine):
+            actions: ClassVar = ("CreateNet", "DeleteVolume")
+            faults = travels = False
+
+        class Volumes(Nets):
+            actions = ("CreateVolume", "ReadVolumes")
+            travels = True
+
+        ours = {"write", "wait", "settle", "complete", "fail"}
+        assert rules_of(Nets) - ours == {"create_net", "delete_volume"}
+        assert rules_of(Volumes) - ours == {"create_volume", "read", "save", "roll_back", "fork", "dump_and_load"}
+
+    def test_keeps_its_own_rule_of_a_name(self) -> None:
+        """A rule that has the name of an action left out, and is its own, is a rule."""
+
+        class Mine(CloudMachine):
+            actions = frozenset({"CreateVolume"})
+
+            @rule(volume=CloudMachine.volumes)
+            def delete_volume(self, volume: str) -> None:
+                """Delete it in another way."""
+
+        assert "delete_volume" in rules_of(Mine)
 
     def test_calls_code_of_its_own(self) -> None:
         """A rule draws ids that the machine has made; its own calls stand in the script, and its failure."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -34,7 +34,7 @@ def _one_of(ids: Mapping[str, list[str]]) -> st.SearchStrategy[str]:
 class Events(Told):
     """Rules for all that is no call."""
 
-    actions: ClassVar[frozenset[str]]  # those of which a call can be ordered to fail
+    actions: ClassVar[Collection[str]]  # those of which a call can be ordered to fail
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ When it fails, the shrunk history is printed as a Python script, with the law th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 try:
@@ -32,9 +32,9 @@ except ImportError as error:
 
 from omisim.actions.registry import ACTIONS
 from omisim.plain import snake_name
+from omisim.testing.choices import check_choices
 from omisim.testing.events import Events
 from omisim.testing.strategies.asked import kinds, requests, rows_of
-from omisim.testing.strategies.values import one_of_these
 
 __all__ = ["CORE", "CloudMachine"]
 
@@ -89,7 +89,8 @@ class CloudMachine(Events):
     Class attributes to choose what takes part:
         accounts: the accounts, by name, and the Region of each.
         quotas: the quotas of accounts, by name.
-        actions: the actions that are called, those of CORE unless said otherwise; any that omisim serves.
+        actions: the actions that are called, those of CORE unless said otherwise; any that omisim serves. A rule of a
+            subclass's own stays, whatever its name.
         timings: how transients end, one of which each history has.
         switches: the switches of the cloud.
         faults: whether calls fail on order.
@@ -104,7 +105,7 @@ class CloudMachine(Events):
         "bob": {"image_export_limit": 1, "snapshot_export_limit": 1},
         "carol": {"vm_limit": 3, "volume_limit": 6, "snapshot_limit": 5},
     }
-    actions: ClassVar[frozenset[str]] = frozenset(CORE)
+    actions: ClassVar[Collection[str]] = frozenset(CORE)
     timings: ClassVar[tuple[str, ...]] = ("eager", "clock", "manual")
     switches: ClassVar[Mapping[str, str | int | bool]] = {}
     faults: ClassVar[bool] = True
@@ -143,21 +144,19 @@ class CloudMachine(Events):
     def __init_subclass__(cls) -> None:
         """Leave out the rules of what a subclass has not chosen. Raises ValueError for what there is not."""
         super().__init_subclass__()
-        for action in cls.actions:
-            one_of_these("an action", action, tuple(ACTIONS))
-        if not cls.accounts:
-            raise ValueError("a machine needs accounts: give it some, by name and Region")
-        for action in (name for name in {*CORE, *cls.actions} if not name.startswith("Read")):
-            name = snake_name(action)
-            if action not in cls.actions:
+        check_choices(cls)
+        calls = {snake_name(action): action for action in ACTIONS if not action.startswith("Read")}
+        chosen = {name: action in cls.actions for name, action in calls.items()}
+        chosen["read"] = any(action.startswith("Read") for action in cls.actions)
+        chosen |= {"order_a_fault": cls.faults and bool(cls.actions), "order_a_failure": cls.faults}
+        chosen |= dict.fromkeys(("save", "roll_back", "fork", "dump_and_load"), cls.travels)
+        for name, wanted in chosen.items():
+            if name in vars(cls):  # its own
+                continue
+            if not wanted:
                 setattr(cls, name, None)
             elif getattr(cls, name, None) is None:
-                setattr(cls, name, getattr(CloudMachine, name, None) or _calls(action))
-        out = [] if any(action.startswith("Read") for action in cls.actions) else ["read"]
-        out += [] if cls.faults else ["order_a_fault", "order_a_failure"]
-        out += [] if cls.travels else ["save", "roll_back", "fork", "dump_and_load"]
-        for name in out:
-            setattr(cls, name, None)
+                setattr(cls, name, getattr(CloudMachine, name, None) or _calls(calls[name]))
 
     # --- what a history begins with
 
