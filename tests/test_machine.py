@@ -54,6 +54,12 @@ def rules_of(machine: type[CloudMachine]) -> set[str]:
     return {found.function.__name__ for found in machine().rules}
 
 
+def script_of(found: BaseException) -> str:
+    """Return the script that a failure is told with."""
+    notes = (note.partition("# --- the same as a script\n") for note in found.__notes__)
+    return next(text for _, mark, text in notes if mark)
+
+
 class TestASubclass:
     def test_chooses_actions(self) -> None:
         """Only the rules of its actions are left, and those of time; fewer still without faults and travels."""
@@ -133,7 +139,7 @@ class TestASubclass:
             run_state_machine_as_test(
                 Mine, settings=settings(FEW, max_examples=300, stateful_step_count=25, derandomize=True)
             )
-        text = "".join(found.value.__notes__)
+        text = script_of(found.value)
         assert "cloud.account('alice').call('DeleteVolume', VolumeId='vol-" in text
         assert '"""Mine: my code has deleted it' in text
 
@@ -163,13 +169,10 @@ class TestAFailingRun:
         name = "a code is lost in a copy"
         _, found = planted.hunt(name, 0, length=8)
         assert isinstance(found, laws.Broken)
-        note = "".join(found.__notes__)
-        assert found.rule in note
-        text = note.partition("# --- the same as a script\n")[2]
-        text = text[: text.index("laws.check(cloud)\n") + len("laws.check(cloud)\n")]
+        text = script_of(found)
+        assert f"{found.rule}: " in text.split('"""')[1]
         path = tmp_path / "found.py"
         path.write_text(text)
-        assert len(text.splitlines()) < 80
         whole = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
         assert (whole.returncode, whole.stderr) == (0, "")
         plant = f"import sys, pytest; sys.path.insert(0, {str(TESTS)!r}); import planted\n"
@@ -177,6 +180,32 @@ class TestAFailingRun:
         bad = subprocess.run([sys.executable, "-c", plant], capture_output=True, text=True, check=False)
         assert bad.returncode == 1
         assert f"breaks the law {found.law} ({found.rule})" in bad.stderr
+
+    def test_tells_what_the_failure_needs(self) -> None:
+        """Steps that it does not need are left out, accounts among them, and ids follow."""
+        _, found = planted.hunt("a code is lost in a copy", 0, length=8)
+        assert found is not None
+        text = script_of(found)
+        assert text.count("cloud.account(") == 3  # it is made, launches, and makes an OMI
+        assert "bucket" not in text
+
+    def test_says_when_the_calls_alone_do_not_fail(self) -> None:
+        """What a user's own code finds wrong is not in the script, which says so, and runs."""
+
+        class Mine(CloudMachine):
+            actions = frozenset({"CreateVolume"})
+
+            @rule()
+            def mine(self) -> None:
+                self.do("cloud.account('alice').create_key()", lambda: self.account("alice").create_access_key())
+                raise LookupError("my code\nand more of it")
+
+        with pytest.raises(LookupError) as found:
+            run_state_machine_as_test(Mine, settings=FEW)
+        text = script_of(found.value)
+        assert '"""Mine: my code\n\nThis alone does not fail: ' in text
+        assert text.count("create_key") == 1
+        assert "CreateAccessKey" not in text  # the line stands for its calls
 
     @pytest.mark.parametrize("name", QUICK)
     def test_finds_planted_bugs(self, name: str) -> None:

@@ -11,7 +11,6 @@ from hypothesis.stateful import precondition, rule
 from omisim.cloud import Cloud
 from omisim.engine import Mark
 from omisim.lifecycle import LIFECYCLES
-from omisim.testing.script import Did
 from omisim.testing.told import Told
 
 __all__ = ["FAILING", "Events"]
@@ -113,8 +112,7 @@ class Events(Told):
         place = data.draw(st.integers(0, len(self._marks) - 1), label="mark")
         number, mark, then = self._marks[place]
         del self._marks[place + 1 :]
-        self._note_calls()
-        self._steps.append(Did(f"cloud.rollback(mark_{number})\nassert cloud == then_{number}"))
+        self._note(f"cloud.rollback(mark_{number})\nassert cloud == then_{number}")
         self.cloud.rollback(mark)
         self._same(then)
 
@@ -124,7 +122,7 @@ class Events(Told):
         number = len(self._steps)
         self._left.append((number, self.cloud, self.cloud.dump()))
         text = f"left_{number}, dump_{number} = cloud, cloud.dump()\ncloud = left_{number}.fork()"
-        self._move(text, self.cloud.fork())
+        self._move(text, self.cloud.fork(), f"assert left_{number}.dump() == dump_{number}")
         self._same(self._left[-1][1])
 
     @rule()
@@ -134,9 +132,8 @@ class Events(Told):
         self._move("then = cloud\ncloud = Cloud.load(cloud.dump())\nassert cloud == then", Cloud.load(then.dump()))
         self._same(then)
 
-    def _move(self, text: str, cloud: Cloud) -> None:
-        self._note_calls()
-        self._steps.append(Did(text))
+    def _move(self, text: str, cloud: Cloud, end: str = "") -> None:
+        self._note(text, end)
         self.cloud, self._marks, self._seen = cloud, [], 0
 
     def _same(self, other: Cloud) -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from omisim.account import Account
+from omisim.ids import PREFIXES, new_id
 from omisim.model import Bucket
 
-__all__ = ["Did", "Step", "bucket", "script"]
+__all__ = ["Did", "Step", "bucket", "script", "shortened"]
 
-_HEAD = '''"""{title}"""
-
-from contextlib import suppress
-
-from omisim import ApiError, Cloud
-from omisim.faults import Dropped
-from omisim.testing import laws
-from omisim.testing.script import bucket
-
-'''
+SEED = "0"  # of the cloud of a script
+_ID = re.compile(r"\b[a-z-]+-[0-9a-f]{8,32}\b")
+# what a script imports, and the word that asks for it
+_IMPORTS = (
+    ("suppress(", "from contextlib import suppress\n"),
+    ("suppress(", "from omisim import ApiError, Cloud"),
+    ("suppress(", "from omisim.faults import Dropped"),
+    ("laws.", "from omisim.testing import laws"),
+    ("bucket(", "from omisim.testing.script import bucket"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Step:
     action: str
     parameters: dict[str, Any]
     refused: str
+    number: int = 0  # of ids that were made before
 
     def lines(self, *, last: bool) -> list[str]:
         """Return it as Python; the last one is held against the laws."""
@@ -48,9 +52,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """Anything else that was done, as a line of Python."""
+    """Anything else that was done, as a line of Python; and what must hold of it at the end, another line."""
 
     text: str
+    end: str = ""
+    number: int = 0  # of ids that were made before
 
     def lines(self, *, last: bool) -> list[str]:
         """Return it as Python; the last one is held against the laws."""
@@ -71,8 +77,55 @@ def bucket(account: Account, name: str) -> None:
         tx.add(row)
 
 
-def script(title: str, steps: Sequence[Step | Did], ends: Sequence[str] = ()) -> str:
-    """Return a script that repeats the steps, holds the last one against the laws, and then the whole cloud."""
-    lines = [line for number, step in enumerate(steps, 1) for line in step.lines(last=number == len(steps))]
-    head = _HEAD.format(title=title.replace('"""', "'''").replace("\\", "/"))
-    return head + "\n".join([*lines, "laws.check(cloud)", *ends]) + "\n"
+def script(title: str, steps: Sequence[Step | Did], kept: Sequence[int] | None = None) -> str:
+    """Return a script that repeats the steps, holds the last one against the laws, and then the whole cloud.
+
+    `kept`: the places of those that it repeats, if not all; what they make has other ids then.
+    """
+    told = [steps[place] for place in (range(len(steps)) if kept is None else kept)]
+    lines = [line for number, step in enumerate(told, 1) for line in step.lines(last=number == len(told))]
+    lines += ["laws.check(cloud)", *(step.end for step in told if isinstance(step, Did) and step.end)]
+    body = "\n".join(lines)
+    imports = "\n".join(line for word, line in _IMPORTS if word in body)
+    imports = imports if "Cloud" in imports else f"from omisim import Cloud\n{imports}"
+    said = title.replace('"""', "'''").replace("\\", "/")
+    text = f'"""{said}"""\n\n{imports}\n\n{body}\n'
+    ids = {} if kept is None else _ids(steps, kept)
+    return _ID.sub(lambda found: ids.get(found[0], found[0]), text)
+
+
+def _ids(steps: Sequence[Step | Did], kept: Sequence[int]) -> dict[str, str]:
+    """Return what becomes of the ids that the steps have made, when only those that are kept make any."""
+    ids: dict[str, str] = {}
+    gone = 0
+    for place, (step, then) in enumerate(pairwise(steps)):
+        if place not in kept:
+            gone += max(then.number - step.number, 0)
+        elif gone:
+            for number in range(step.number + 1, then.number + 1):
+                ids |= {new_id(kind, SEED, number): new_id(kind, SEED, number - gone) for kind in PREFIXES}
+    return ids
+
+
+def shortened(steps: Sequence[Step | Did], failed: Exception) -> Sequence[int] | None:
+    """Return the places of the steps that a failure needs, each of them; None if the script of all does not fail so.
+
+    Hypothesis shrinks what it draws, and knows neither what a preparation consists of nor which accounts matter.
+    """
+    kept = list(range(len(steps)))
+    if not _fails(steps, kept, failed):
+        return None
+    for size in (8, 1):  # eight at a time first: most of a long history goes
+        for place in range(len(kept) - size, -1, -size):
+            fewer = [*kept[:place], *kept[place + size :]]
+            if _fails(steps, fewer, failed):
+                kept = fewer
+    return kept
+
+
+def _fails(steps: Sequence[Step | Did], kept: Sequence[int], failed: Exception) -> bool:
+    try:
+        exec(script("", steps, kept), {})  # noqa: S102 - what is printed is what is tried
+    except Exception as found:  # noqa: BLE001 - whatever the model raises
+        return type(found) is type(failed) and getattr(found, "law", None) == getattr(failed, "law", None)
+    return False

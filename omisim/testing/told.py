@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from hypothesis import currently_in_test_context
+from hypothesis.control import current_build_context
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine
 
@@ -15,9 +17,11 @@ from omisim.cloud import Cloud
 from omisim.errors import ApiError
 from omisim.faults import Dropped
 from omisim.testing import laws
-from omisim.testing.script import Did, Step, bucket, script
+from omisim.testing.script import Did, Step, bucket, script, shortened
 
 __all__ = ["Told"]
+
+OUTSIDE = "\nThis alone does not fail: what failed is no call, but code that made these calls, or looked at them.\n"
 
 
 class Told(RuleBasedStateMachine):
@@ -41,9 +45,9 @@ class Told(RuleBasedStateMachine):
         self.cloud = Cloud(timing=timing, switches=switches)
         for name, region in accounts.items():
             limits = dict(quotas.get(name, {}))
-            account = self.cloud.account(name, region=region, quotas=limits or None)
             more = f", quotas={limits!r}" if limits else ""
-            self._steps.append(Did(f"cloud.account({name!r}, region={region!r}{more})"))
+            self._note(f"cloud.account({name!r}, region={region!r}{more})")
+            account = self.cloud.account(name, region=region, quotas=limits or None)
             self.do(f"bucket(cloud.account({name!r}), {name!r})", partial(bucket, account, name))
 
     def account(self, name: str) -> Account:
@@ -53,12 +57,12 @@ class Told(RuleBasedStateMachine):
     def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
         """Make a call and hold it against the laws. Returns the answer; None when it was refused."""
         self._note_calls()
-        account = self.account(name)
-        self._steps.append(Step(name, action, parameters, ""))
+        account, number = self.account(name), self._number()
+        self._steps.append(Step(name, action, parameters, "", number))
         try:
             answer = laws.call(account, action, **parameters)
         except (ApiError, Dropped) as refused:
-            self._steps[-1] = Step(name, action, parameters, str(refused).partition(": ")[0])
+            self._steps[-1] = Step(name, action, parameters, str(refused).partition(": ")[0], number)
             answer = None
         finally:
             self._seen = self.cloud._session.call_position
@@ -66,10 +70,12 @@ class Told(RuleBasedStateMachine):
 
     def do(self, text: str, what: Callable[[], Any]) -> Any:
         """Do anything else to the cloud, hold it against the laws, and note it for the script as a line of Python."""
-        self._note_calls()
-        self._steps.append(Did(text))
+        self._note(text)
         mark = self.cloud.mark()
-        done = what()
+        try:
+            done = what()
+        finally:
+            self._seen = self.cloud._session.call_position  # the text stands for its calls
         laws.check(self.cloud, since=mark)
         return done
 
@@ -78,8 +84,16 @@ class Told(RuleBasedStateMachine):
         new = self.cloud._session.call_position - self._seen
         for record in self.cloud._session.calls[-new:] if new else ():
             error = str(record.error).partition(": ")[0] if record.error else ""
-            self._steps.append(Step(record.account, record.action, record.parameters, error))
+            self._steps.append(Step(record.account, record.action, record.parameters, error, self._number()))
         self._seen = self.cloud._session.call_position
+
+    def _note(self, text: str, end: str = "") -> None:
+        """Note what is done now, as a line of Python, and what must hold of it at the end."""
+        self._note_calls()
+        self._steps.append(Did(text, end, self._number()))
+
+    def _number(self) -> int:
+        return self.cloud._state.get("counter", "ids") or 0
 
     # --- the end
 
@@ -95,7 +109,7 @@ class Told(RuleBasedStateMachine):
             failed = found
             raise
         finally:
-            if isinstance(failed, Exception) and not isinstance(failed, HypothesisException):
+            if isinstance(failed, Exception) and not isinstance(failed, HypothesisException) and _final():
                 self._note_calls()
                 failed.add_note(self._script(failed))
 
@@ -105,7 +119,12 @@ class Told(RuleBasedStateMachine):
             assert cloud.dump() == dumped, f"a fork has written to the cloud that it was made from, left at {number}"
 
     def _script(self, failed: Exception) -> str:
-        said = failed.explain() if isinstance(failed, laws.Broken) else ""
-        ends = [f"assert left_{number}.dump() == dump_{number}" for number, _, _ in self._left]
-        text = script(f"{type(self).__name__}: {failed}", self._steps, ends)
-        return f"\n# --- the same as a script\n{text}\n{said}"
+        said = failed.explain() if isinstance(failed, laws.Broken) else str(failed).partition("\n")[0]
+        kept = shortened(self._steps, failed)
+        title = f"{type(self).__name__}: {said}\n" + (OUTSIDE if kept is None else "")
+        return f"\n# --- the same as a script\n{script(title, self._steps, kept)}"
+
+
+def _final() -> bool:
+    """Whether Hypothesis has shrunk the history, and runs it to tell it; or runs nothing here."""
+    return not currently_in_test_context() or current_build_context().is_final

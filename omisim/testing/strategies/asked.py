@@ -246,7 +246,8 @@ class Asking:
 
     def rows(self, kind: str) -> list[Any]:
         """Return the rows of a kind that accounts of tests have, oldest first."""
-        return [row for row in rows_of(self.cloud, kind) if row.account_id in self.users]
+        users = self.users
+        return [row for row in rows_of(self.cloud, kind) if row.account_id in users]
 
     @property
     def users(self) -> set[str]:
