@@ -45,7 +45,7 @@ LAUNCHES = ("CreateVms", "CreateImage")  # what official OMIs are for
 def requests(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[dict[str, Any]]:
     """Draw the parameters of a call of an action by an account, by the API's names: `account.call(action, **drawn)`.
 
-    About two thirds of the calls succeed in a cloud in which there is something. Raises ValueError for an action that
+    About half of the calls succeed in a cloud in which there is something. Raises ValueError for an action that
     is not served.
     """
     one_of_these("an action", action, tuple(ACTIONS))
