@@ -17,7 +17,7 @@ from multiprocessing import Pool
 from traceback import format_exc
 
 import conftest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from omisim.testing.coverage import GROUPS, Coverage
 from omisim.testing.exploration import ROUND, explored, reach
@@ -30,7 +30,12 @@ STEPS = 50  # of a history
 def explore(name: str, number: int) -> Coverage | str:
     """Run one round of a machine; return what it exercised, or how it failed."""
     module, _, machine_name = name.partition(":")
-    chosen = settings(max_examples=ROUND, stateful_step_count=STEPS, suppress_health_check=list(HealthCheck))
+    chosen = settings(
+        max_examples=ROUND,
+        stateful_step_count=STEPS,
+        phases=(Phase.generate,),  # a long history takes minutes to shrink: pytest has the shorter ones
+        suppress_health_check=list(HealthCheck),
+    )
     try:
         return explored(getattr(import_module(module), machine_name), chosen, number)
     except Exception:  # noqa: BLE001 - it is told, with the script

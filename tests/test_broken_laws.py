@@ -26,6 +26,7 @@ from omisim.model import (
 from omisim.rules import catalogue
 from omisim.testing import laws
 from omisim.testing.laws.books import DANGLING, REFERENCES
+from omisim.testing.script import bucket
 
 NAMES_NOTHING = {"customer_id", "dhcp_options_set_id", "link_public_ip_id", "reservation_id"}
 ALICE_ONLY, SHARED_TWICE = PermissionsOnResource(), PermissionsOnResource(account_ids=("000000000000",) * 2)
@@ -335,6 +336,19 @@ class TestAFailureWithinACall:
         cloud.fail_next("vm")
         laws.call(alice, "CreateImage", VmId=vm.vm_id, ImageName="golden")
         assert alice.read_vms()[0].state == "terminated"
+
+
+class TestACallThatTakesLong:
+    def test_may_use_what_is_finished_when_it_is_answered(self, slow: Cloud) -> None:
+        """What was under way when it was sent, and is no longer, breaks no law. [VM-003]"""
+        alice = slow.account("alice")
+        bucket(alice, "exports")
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        slow.settle()
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        slow.faults.add("CreateSnapshotExportTask", delay=30)
+        target = {"DiskImageFormat": "raw", "OsuBucket": "exports"}
+        laws.call(alice, "CreateSnapshotExportTask", SnapshotId=snapshot.snapshot_id, OsuExport=target)
 
 
 class TestABrokenLaw:

@@ -179,7 +179,7 @@ def only_what_is_finished_is_used(step: Step, change: Change) -> str | None:
     if change.before is not None or not _by_call(change):
         return None
     for kind, row_id in _sources(step, change.after):
-        used = step.was(kind, row_id)
+        used = step.was(kind, row_id) and step.then(change, kind, row_id)
         if used is not None and used.state not in FINISHED.get(kind, (used.state,)):
             return f"{change.id} is made from {row_id}, which is {used.state}"
     return None

@@ -83,6 +83,12 @@ class Step:
                 return change.before
         return self.cloud._state.get(kind, row_id or "")
 
+    def then(self, change: Change, kind: str, row_id: str) -> Any:
+        """Return a row as it was when a change was written, or None: a call may have been answered late."""
+        later = (c for c in self.changes if c.seq >= change.seq and c.kind == kind and c.id == row_id)
+        found = next(later, None)
+        return self.cloud._state.get(kind, row_id) if found is None else found.before
+
     def account(self, account_id: str) -> Account:
         """Return the row of an account."""
         row: Account = self.cloud._state.get("account", account_id)
