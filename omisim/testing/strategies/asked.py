@@ -25,6 +25,7 @@ from omisim.plain import api_name, snake_name
 from omisim.storage import Place, presign
 from omisim.testing.laws.sight import granted
 from omisim.testing.strategies.allowed import DATES, RARE, SENSELESS, SENSIBLE, TRICKY, WAYS, WRONG
+from omisim.testing.strategies.networks import ENDS, FITTING, LINKS, VALUES, Where, near, place
 from omisim.testing.strategies.values import one_of_these
 
 __all__ = ["filters", "kinds", "requests", "rows_of"]
@@ -34,8 +35,9 @@ assert families  # the table of actions is full once they are loaded
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Value = Callable[["Asking"], Any]
 
-# of twelve requests four are as right as can be, two but for one value; one is only a try, and one is careless
-MIXED, SLIP, TRY, CARELESS = 4, 8, 10, 11
+# of twelve requests four are as right as can be, two but for one value; one names things that need not be near each
+# other, one is only a try, and one is careless
+MIXED, ANYWHERE, SLIP, TRY, CARELESS = 4, 7, 8, 10, 11
 # of twelve choices of an id, the first two are right, the last one is nobody's
 RIGHT_IDS, UNKNOWN_IDS = 1, 11
 LATELY, CHANGES = 4, 12  # the calls, and the writes, that were a moment ago
@@ -65,7 +67,9 @@ def kinds(action: str, *, required: bool) -> tuple[str, ...]:
 
 
 def rows_of(cloud: Cloud, kind: str) -> list[Any]:
-    """Return all rows of a kind, oldest first; export tasks are of two kinds."""
+    """Return all rows of a kind, oldest first; export tasks are of two kinds, and links are parts of rows."""
+    if kind in LINKS:
+        return LINKS[kind](cloud._state)
     parts = ("image_export", "snapshot_export") if kind == "export_task" else (kind,)
     return [row for part in parts if part in cloud._state._tables for row in cloud._state.rows(part).values()]
 
@@ -75,6 +79,7 @@ def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
     mood = draw(st.integers(0, CARELESS))
     careless = mood == CARELESS
     asking = Asking(draw, cloud, account, careless=careless, right=mood < MIXED or SLIP <= mood < TRY)
+    asking.anywhere = careless or mood == ANYWHERE
     request = asking.object(action, ACTIONS[action].shape)
     if mood == TRY:
         request["DryRun"] = True
@@ -133,9 +138,14 @@ class Asking:
     def __init__(
         self, draw: Draw, cloud: Cloud, caller: Account, *, careless: bool = False, right: bool = False
     ) -> None:
-        self.draw, self.cloud, self.caller, self.careless, self.right = draw, cloud, caller, careless, right
-        self.action = ""
+        self.draw, self.caller, self.careless, self.right = draw, caller, careless, right
+        self.cloud: Cloud = cloud
+        self.action: str = ""
         self.named: Any = None  # the row that was named last
+        self.names: dict[str, Any] = {}  # kind → the row of it that was named last
+        self.place: Where | None = None  # where these are
+        self.anywhere = False  # whether the next one may be elsewhere, and need not fit
+        self.devices = 0  # device numbers that were given
         self.taking = False  # whether what is drawn is taken away from it
 
     def one(self, choices: Any) -> Any:
@@ -159,7 +169,10 @@ class Asking:
             taken.remove(self.one(taken))
         if rest:
             taken += self.draw(st.lists(st.sampled_from(rest), max_size=2, unique=True))
+        taken.sort(key=lambda n: fields[n].id is None)  # the rest may fit what is named
         drawn = {api_name(n): self.value(fields[n]) for n in taken}
+        if name in ENDS and not self.careless:
+            return ENDS[name](self, drawn)
         return _fitting(drawn) if self.right else drawn
 
     def there(self, field: Field) -> bool:
@@ -168,6 +181,8 @@ class Asking:
             return True
         if field.name == "file_location":
             return bool(self.objects())
+        if field.name == "nics":
+            return bool(self.rows("subnet"))
         return field.id is None or field.id.kind == "account" or bool(self.rows(field.id.kind))
 
     def value(self, field: Field) -> Any:
@@ -208,23 +223,35 @@ class Asking:
         return self.one(("drawn", "other")) if cls is str else self.one(DATES)
 
     def id(self, kind: str) -> str:
-        """Draw an id: mostly of one of the caller's newest that the action takes or the last calls named.
+        """Draw an id: of one of the rows that `row` draws, or of nothing."""
+        row = self.row(kind)
+        return f"{PREFIXES[kind][0]}{'0' * (32 if kind == 'keypair' else 8)}" if row is None else str(row.id)
 
-        Now and then it is of one whose state forbids the action, or of another's; seldom of nothing.
+    def row(self, kind: str) -> Any:
+        """Draw a row: mostly one of the caller's newest that the action takes or the last calls named.
+
+        Now and then it is one whose state forbids the action, or another's; seldom None.
         """
         rows = self.rows(kind)
         which = self.draw(st.integers(0, RIGHT_IDS if self.right else UNKNOWN_IDS))
         if which == UNKNOWN_IDS or not rows:
-            return f"{PREFIXES[kind][0]}{'0' * (32 if kind == 'keypair' else 8)}"
+            return None
         mine = [row for row in rows if row.account_id == self.caller.account_id]
         able, unable = ([row for row in mine if self.may(row) is fit] for fit in (True, False))
         shared = [row for row in rows if self.shared(row)]
         others = [row for row in rows if row.account_id != self.caller.account_id]
         lately = self.lately(mine)
         now_able, now_unable = ([row for row in some if row in lately] for some in (able, unable))
-        first = (able, now_able, lately, lately, lately, now_unable, now_unable, unable, shared, shared, others)[which]
+        given = shared or unable
+        first = (able, now_able, lately, lately, lately, now_unable, now_unable, unable, given, given, others)[which]
         self.named = self.one(next(rows for rows in (first, able, shared, unable, others) if rows)[-3:])
-        return str(self.named.id)
+        self.names[kind] = self.named
+        self.place = place(self.named) or self.place
+        return self.named
+
+    def mostly(self) -> bool:
+        """Draw True in three of four times, and always where the request is to be right."""
+        return bool(self.right or self.draw(st.integers(0, 3)))
 
     def lately(self, rows: list[Any]) -> list[Any]:
         """Return those of these rows that the last calls named, or that have changed since."""
@@ -233,7 +260,10 @@ class Asking:
         return [row for row in rows if row.id in changed or row.id in said]
 
     def may(self, row: Any) -> bool:
-        """Whether the action is legal in the state of a row; one that no table forbids is."""
+        """Whether the action takes a row: it is legal in its state, and the row is where the rest of the request is."""
+        fits = FITTING.get((self.action, row.kind))
+        if not self.anywhere and (not near(self, row) or (fits is not None and not fits(self, row))):
+            return False
         lifecycle = LIFECYCLES.get(row.kind)
         cells = lifecycle.refused.get(self.action) if lifecycle else None
         return not cells or phase(row) not in cells
@@ -335,6 +365,7 @@ READ_KINDS: Mapping[str, str] = {
     "ReadVolumes": "volume",
 }
 SPECIAL: Mapping[str, Value] = {
+    **VALUES,
     "file_location": Asking.location,
     "image_id": Asking.image,
     "osu_bucket": Asking.bucket,
