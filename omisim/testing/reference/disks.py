@@ -119,11 +119,11 @@ def delete_snapshot(call: Call) -> Row:
 def create_volume(call: Call) -> Row:
     """Make a volume, blank or from a snapshot. [VOL-001 to VOL-018]"""
     size, kind = call["Size"], call["VolumeType"] or "standard"
-    call.check(size is not None or call["SnapshotId"], "7000")
+    call.check(size is not None or call["SnapshotId"] is not None, "7000")
     again = call.again("CreateVolume", "Volume")
     if again:
         return {"Volume": call.world.view("Volume", call.account, again[0])}
-    snapshot = call.find("Snapshot", call["SnapshotId"]) if call["SnapshotId"] else None
+    snapshot = call.find("Snapshot", call["SnapshotId"]) if call["SnapshotId"] is not None else None
     if snapshot:
         size = snapshot["VolumeSize"] if size is None else size
         call.may("Snapshot", snapshot, "use")

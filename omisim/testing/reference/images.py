@@ -183,7 +183,7 @@ def _from_snapshots(call: Call) -> Row:
     call.check(call["RootDeviceName"] == ROOT, "4019")
     roots = [mapping for mapping in mappings if mapping.get("DeviceName") == call["RootDeviceName"]]
     call.check(roots, "4057")
-    call.check(all(root.get("Bsu", {}).get("SnapshotId") for root in roots), "7003")
+    call.check(all("SnapshotId" in root.get("Bsu", {}) for root in roots), "7003")
     names = [mapping.get("DeviceName") for mapping in mappings]
     call.check(len(set(names)) == len(names), "9014")
     made = [_registered(call, mapping) for mapping in mappings]
@@ -206,9 +206,9 @@ def _registered(call: Call, mapping: Row) -> Row | None:
     if "Bsu" not in mapping:
         return None
     bsu: Row = mapping["Bsu"]
-    snapshot = call.find("Snapshot", bsu["SnapshotId"]) if bsu.get("SnapshotId") else None
+    snapshot = call.find("Snapshot", bsu["SnapshotId"]) if "SnapshotId" in bsu else None
     call.may("Snapshot", snapshot, "use")
-    call.check(bsu.get("SnapshotId") or bsu.get("VolumeSize") is not None, "7000")
+    call.check("SnapshotId" in bsu or "VolumeSize" in bsu, "7000")
     size = bsu.get("VolumeSize", snapshot["VolumeSize"] if snapshot else None)
     kind = bsu.get("VolumeType", "standard")
     check_disk(call, kind, bsu.get("VolumeSize"), bsu.get("Iops"))

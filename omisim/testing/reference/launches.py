@@ -95,15 +95,15 @@ def _disk(call: Call, name: str, bsu: Row, *, checked: bool, free: set[str | Non
     """Return a disk with its defaults; one of the OMI's needs no share of its snapshot. [BDM-010, BDM-012, BDM-015]"""
     snapshot = None
     value = bsu.get("SnapshotId")
-    if value in free and value:
+    if value in free and value is not None:
         snapshot = call.world.rows["Snapshot"].get(value)
-    elif value:
+    elif value is not None:
         snapshot = call.find("Snapshot", value)
         call.may("Snapshot", snapshot, "use")
     size = bsu.get("VolumeSize", snapshot["VolumeSize"] if snapshot else None)
     kind = bsu.get("VolumeType", "standard")
     if checked:
-        call.check(size is not None or value, "7000", after=EXISTENCE)
+        call.check(size is not None or value is not None, "7000", after=EXISTENCE)
         check_disk(call, kind, size, bsu.get("Iops"), after=EXISTENCE)
         call.check(not snapshot or size is None or size >= snapshot["VolumeSize"], "4125", after=EXISTENCE)
     return {

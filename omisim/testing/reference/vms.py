@@ -156,6 +156,8 @@ def _updated_links(call: Call, vm: Row | None) -> list[tuple[Row, bool]]:
     changed = []
     for mapping in call["BlockDeviceMappings"] or []:
         bsu = mapping.get("Bsu", {})
+        if "VolumeId" in bsu:
+            call.shaped(bsu["VolumeId"], "vol")
         found = [
             one
             for one in (call.world.links(vm) if vm else [])
