@@ -338,6 +338,13 @@ class TestAFailureWithinACall:
         assert alice.read_vms()[0].state == "terminated"
 
 
+class TestABootWithinACall:
+    def test_ends_what_was_asked_of_it(self, cloud: Cloud, alice: Account) -> None:
+        """What a launch asks of the first boot is gone when a VM boots at once, and no law is broken. [VM-078]"""
+        uefi = next(image for image in alice.read_images() if image.boot_modes == ("uefi",))
+        laws.call(alice, "CreateVms", ImageId=uefi.image_id, ActionsOnNextBoot={"SecureBoot": "enable"})
+
+
 class TestACallThatTakesLong:
     def test_may_use_what_is_finished_when_it_is_answered(self, slow: Cloud) -> None:
         """What was under way when it was sent, and is no longer, breaks no law. [VM-003]"""

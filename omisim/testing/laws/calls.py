@@ -30,10 +30,10 @@ READS: Mapping[str, tuple[str, str]] = {
     "Vms": ("ReadVms", "VmId"),
     "Volumes": ("ReadVolumes", "VolumeId"),
 }
-# what a creation answers and a read does not: what has moved on since, and addresses of VMs (VM-030)
+# what a creation answers and a read does not: what has moved on since, boots too (VM-078), and addresses (VM-030)
 MOVING = frozenset(
     {"State", "Progress", "BlockDeviceMappings", "LinkedVolumes", "StateReason", "StateComment", "Comment", "OsuExport"}
-    | {"PrivateIp", "PrivateDnsName", "PublicIp", "PublicDnsName"}
+    | {"ActionsOnNextBoot", "PrivateIp", "PrivateDnsName", "PublicIp", "PublicDnsName"}
 )
 
 # what a deletion leaves as it is, to the end of all that follows from it
