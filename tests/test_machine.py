@@ -189,13 +189,31 @@ class TestAFailingRun:
         assert text.count("cloud.account(") == 3  # it is made, launches, and makes an OMI
         assert "bucket" not in text
 
+    def test_ends_with_the_refusal_that_escaped(self) -> None:
+        """A call of a user's own code that is refused, and caught by nobody, fails the script as well."""
+
+        class Mine(CloudMachine):
+            actions = frozenset({"CreateVolume"})
+
+            @invariant()
+            def mine(self) -> None:
+                self.account("alice").read_vms()
+                self.account("alice").delete_volume(volume_id="vol-12345678")
+
+        with pytest.raises(ApiError) as found:
+            run_state_machine_as_test(Mine, settings=FEW)
+        text = script_of(found.value)
+        assert "ReadVms" not in text
+        with pytest.raises(ApiError, match="VOL-020"):
+            exec(text, {})
+
     def test_says_when_the_calls_alone_do_not_fail(self) -> None:
         """What a user's own code finds wrong is not in the script, which says so, and runs."""
 
         class Mine(CloudMachine):
             actions = frozenset({"CreateVolume"})
 
-            @rule()
+            @invariant()
             def mine(self) -> None:
                 self.do("cloud.account('alice').create_key()", lambda: self.account("alice").create_access_key())
                 raise LookupError("my code\nand more of it")

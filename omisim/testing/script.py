@@ -15,6 +15,7 @@ from omisim.model import Bucket
 __all__ = ["Did", "Step", "bucket", "script", "shortened"]
 
 SEED = "0"  # of the cloud of a script
+MANY = 30  # ids that the last step may make
 _ID = re.compile(r"\b[a-z-]+-[0-9a-f]{8,32}\b")
 # what a script imports, and the word that asks for it
 _IMPORTS = (
@@ -35,6 +36,7 @@ class Step:
     parameters: dict[str, Any]
     refused: str
     number: int = 0  # of ids that were made before
+    escapes: bool = False  # whether the refusal is what has failed
 
     def lines(self, *, last: bool) -> list[str]:
         """Return it as Python; the last one is held against the laws."""
@@ -42,12 +44,10 @@ class Step:
         given = "".join(f", {name}={value!r}" if name.isidentifier() else "" for name, value in self.parameters.items())
         odd = {name: value for name, value in self.parameters.items() if not name.isidentifier()}
         given += f", **{odd!r}" if odd else ""
-        if last:
-            return ["with suppress(ApiError, Dropped):", f"    laws.call({caller}, {self.action!r}{given})"]
-        call = f"{caller}.call({self.action!r}{given})"
-        if not self.refused:
+        call = f"laws.call({caller}, {self.action!r}{given})" if last else f"{caller}.call({self.action!r}{given})"
+        if self.escapes or not (last or self.refused):
             return [call]
-        return [f"with suppress(ApiError, Dropped):  # {self.refused}", f"    {call}"]
+        return ["with suppress(ApiError, Dropped):" + (f"  # {self.refused}" if self.refused else ""), f"    {call}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,12 @@ def _ids(steps: Sequence[Step | Did], kept: Sequence[int]) -> dict[str, str]:
     """Return what becomes of the ids that the steps have made, when only those that are kept make any."""
     ids: dict[str, str] = {}
     gone = 0
-    for place, (step, then) in enumerate(pairwise(steps)):
+    numbers = [step.number for step in steps]
+    for place, (before, after) in enumerate(pairwise([*numbers, numbers[-1] + MANY])):
         if place not in kept:
-            gone += max(then.number - step.number, 0)
+            gone += max(after - before, 0)
         elif gone:
-            for number in range(step.number + 1, then.number + 1):
+            for number in range(before + 1, after + 1):
                 ids |= {new_id(kind, SEED, number): new_id(kind, SEED, number - gone) for kind in PREFIXES}
     return ids
 
@@ -127,5 +128,9 @@ def _fails(steps: Sequence[Step | Did], kept: Sequence[int], failed: Exception) 
     try:
         exec(script("", steps, kept), {})  # noqa: S102 - what is printed is what is tried
     except Exception as found:  # noqa: BLE001 - whatever the model raises
-        return type(found) is type(failed) and getattr(found, "law", None) == getattr(failed, "law", None)
+        return _kind(found) == _kind(failed)
     return False
+
+
+def _kind(failed: Exception) -> tuple[object, ...]:
+    return type(failed), getattr(failed, "law", ""), getattr(failed, "rule", "")

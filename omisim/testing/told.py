@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -120,6 +121,9 @@ class Told(RuleBasedStateMachine):
 
     def _script(self, failed: Exception) -> str:
         said = failed.explain() if isinstance(failed, laws.Broken) else str(failed).partition("\n")[0]
+        end = self._steps[-1]
+        if isinstance(failed, ApiError | Dropped) and isinstance(end, Step) and end.refused:
+            self._steps[-1] = replace(end, escapes=True)
         kept = shortened(self._steps, failed)
         title = f"{type(self).__name__}: {said}\n" + (OUTSIDE if kept is None else "")
         return f"\n# --- the same as a script\n{script(title, self._steps, kept)}"

@@ -1,0 +1,50 @@
+"""Hypothesis's database, shared by a team: what one has found, the others try first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+RUN = """
+import sys
+
+from hypothesis import Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from omisim.testing.machine import CloudMachine
+
+
+class Mine(CloudMachine):
+    actions = frozenset({"CreateVolume"})
+    begun = 0
+
+    def prepare(self):
+        Mine.begun += 1
+
+    @rule(volume=CloudMachine.volumes)
+    def mine(self, volume):
+        raise LookupError(volume)
+
+
+settings.register_profile("team", database=DirectoryBasedExampleDatabase(sys.argv[1]))
+settings.load_profile("team")
+try:
+    run_state_machine_as_test(Mine, settings=settings(phases=[Phase[sys.argv[2]]]))
+except LookupError:
+    print(Mine.begun)
+"""
+
+
+def test_replays_at_once_what_another_process_has_found(tmp_path: Path) -> None:
+    """A failure that one process has found is the first history of another, which need draw none."""
+    (tmp_path / "mine.py").write_text(RUN)
+    found = [
+        subprocess.run(
+            [sys.executable, "mine.py", "shared", phase], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for phase in ("generate", "reuse")
+    ]
+    assert int(found[0]) >= 2
+    assert int(found[1]) == 2  # the history, and again to tell it
