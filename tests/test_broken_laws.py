@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
@@ -256,6 +257,12 @@ class TestLaws:
         world.cloud.settle()
         world.alice.delete_image(image_id=world.copy)
         assert laws.broken(world.cloud, since=world.mark) == []
+
+    def test_name_a_few_of_many(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is missing in a long list is told by a few of it, and how many more there are. [UNK-30]"""
+        monkeypatch.setattr("omisim.actions.volumes.matching", lambda *_: ())
+        (what,) = [found.what for found in laws.broken(world.cloud) if found.law == "lists_are_whole_and_in_order"]
+        assert re.fullmatch(r"ReadVolumes of alice lacks (vol-\w+, ){3}vol-\w+ and \d+ more", what)
 
     @pytest.mark.parametrize("name", sorted(BREAKS))
     def test_are_found_broken(self, world: World, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,30 @@ class TestTheReference:
             Reference(timing="sometimes")
         with pytest.raises(ValueError, match="under way"):
             model.complete("vol-00000000")
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            (lambda model: model.account(""), "an account needs a name, not ''"),
+            (lambda model: model.account("bob", account_id="000000000001"), "there is an account with the id"),
+            (lambda model: model.account("bob", quotas=["vm_limit"]), "quotas are numbers by name"),
+            (
+                lambda model: model.account("bob", quotas={"vms": 1}),
+                "the quota 'vms' is not modelled: use one of",
+            ),
+            (lambda model: model.account("bob", quotas={"vm_limit": "1"}), "the quota vm_limit is a number from 0 up"),
+            (lambda model: model.advance(-1), "time passes by a number of seconds from 0 up, not -1"),
+            (lambda model: model.capacity("eu-west-2z", 1), "there is no Subregion 'eu-west-2z'"),
+            (lambda model: model.capacity("eu-west-2a", -1), "a capacity is a number from 0 up, not -1"),
+        ],
+    )
+    def test_is_told_what_is_wrong(self, wrong: Callable[[Reference], object], said: str) -> None:
+        """A wrong argument is one line, at once."""
+        model = Reference()
+        model.account("alice")
+        with pytest.raises(ValueError, match=said) as told:
+            wrong(model)
+        assert "\n" not in str(told.value)
 
     def test_knows_the_order_of_codes(self) -> None:
         """Every code has its place among the checks, and its HTTP status. [REQ-014]"""

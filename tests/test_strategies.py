@@ -103,6 +103,11 @@ class TestValues:
         mappings = data.draw(strategies.device_mappings())
         assert alice.why_not("CreateVms", ImageId=debian, BlockDeviceMappings=mappings) == []
 
+    @given(mappings=strategies.device_mappings(smallest=14_901))
+    def test_of_large_devices_are_as_small_as_asked(self, mappings: list[dict[str, Any]]) -> None:
+        """The smallest size that is asked for may be the largest that there is. [VOL-004]"""
+        assert all(mapping["Bsu"]["VolumeSize"] == 14_901 for mapping in mappings)
+
     @given(data=st.data())
     def test_of_permissions_are_taken(self, data: st.DataObject) -> None:
         """A change of permissions is taken. [OMI-108]"""
@@ -157,6 +162,12 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: strategies.disk_images("vmdk"), "form is one of 'qcow2', 'raw'; not 'vmdk'"),
     (lambda: strategies.device_mappings(root=True), "a root is made from a snapshot"),
     (lambda: strategies.device_mappings(smallest=0), "smallest is a number of GiB"),
+    (lambda: strategies.device_mappings(smallest=1.5), "smallest is a number of GiB"),  # type: ignore[arg-type]
+    (lambda: strategies.device_mappings("snap-12345678"), "snapshot_ids is a list of texts, not 'snap-12345678'"),
+    (lambda: strategies.permissions("123456789012"), "account_ids is a list of texts, not '123456789012'"),
+    (lambda: strategies.manifests([5]), r"urls is a list of texts, not \[5\]"),  # type: ignore[list-item]
+    (lambda: requests("ReadVms", Cloud(), "alice"), "account is what cloud.account.. returns, not 'alice'"),  # type: ignore[arg-type]
+    (lambda: strategies.filters("ReadVms", Cloud(), world()[1]), "is of another cloud"),
     (lambda: strategies.permissions([]), "name some in account_ids"),
     (lambda: strategies.manifests([]), "name their URLs"),
 ]

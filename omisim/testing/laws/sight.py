@@ -19,6 +19,7 @@ from omisim.testing.laws.table import Look, law, whole
 __all__ = ["granted", "may_see", "read", "users"]
 
 SHARED = (Image, Snapshot)
+FEW = 4  # ids that are named
 
 
 def granted(row: Image | Snapshot) -> PermissionsOnResource:
@@ -123,6 +124,13 @@ def lists_are_whole_and_in_order(cloud: Look) -> str | None:
             wanted = [row_id for row_id, row in rows if may_see(account, row, owners[row.account_id])]
             seen = [row.id for row in read(cloud, account, action)]
             if seen != wanted:
-                odd = sorted(set(seen) ^ set(wanted))
-                return f"{action} of {account.name} lists {', '.join(odd) if odd else 'in another order'}"
+                more, less = ([i for i in a if i not in b] for a, b in ((seen, wanted), (wanted, seen)))
+                wrong = (
+                    f"lists {_few(more)} besides" if more else f"lacks {_few(less)}" if less else "has another order"
+                )
+                return f"{action} of {account.name} {wrong}"
     return None
+
+
+def _few(ids: list[str]) -> str:
+    return ", ".join(ids[:FEW]) + (f" and {len(ids) - FEW} more" if len(ids) > FEW else "")

@@ -26,6 +26,12 @@ REGIONS = {
     "ap-northeast-1": "ab",
 }
 
+QUOTAS = (
+    "vm_limit", "core_limit", "memory_limit", "volume_limit", "volume_size_limit", "standard_volume_size_limit",
+    "gp2_volume_size_limit", "io1_volume_size_limit", "iops_limit", "snapshot_limit", "concurrent_snapshot_limit",
+    "image_export_limit", "snapshot_export_limit",
+)  # fmt: skip
+
 ACTIONS: dict[str, Callable[[Call], Row]] = {
     "CreateImage": images.create_image,
     "UpdateImage": images.update_image,
@@ -95,9 +101,19 @@ class Reference:
         """Make an account, and return its id. A quota that is not given has no limit, but for five exports. [UNK-20]"""
         if region not in REGIONS:
             raise ValueError(f"there is no Region {region!r}: use one of {', '.join(REGIONS)}")
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"an account needs a name, not {name!r}")
+        if not isinstance(quotas, dict | None):
+            raise ValueError(f"quotas are numbers by name, not {quotas!r}")  # noqa: TRY004 - as every wrong argument
+        for quota, limit in (quotas or {}).items():
+            if quota not in QUOTAS:
+                raise ValueError(f"the quota {quota!r} is not modelled: use one of {', '.join(QUOTAS)}")
+            _check_number(f"the quota {quota}", limit)
         if name in self.world.accounts:
             raise ValueError(f"there is an account {name!r} already")
         own = account_id or f"{len(self.world.accounts) + 1:012d}"
+        if any(account["id"] == own for account in self.world.accounts.values()):
+            raise ValueError(f"there is an account with the id {own!r} already")
         self.world.accounts[name] = {
             "alias": alias,
             "id": own,
@@ -124,6 +140,9 @@ class Reference:
 
     def capacity(self, subregion: str, vms: int) -> None:
         """Leave a Subregion room for so many VMs. [VM-005]"""
+        if not isinstance(subregion, str) or subregion[-1:] not in REGIONS.get(subregion[:-1], ""):
+            raise ValueError(f"there is no Subregion {subregion!r}: a Region and a letter, as eu-west-2a")
+        _check_number("a capacity", vms)
         self.world.capacity[subregion] = vms
 
     def call(self, account: str, action: str, **parameters: Any) -> Answer:
@@ -166,6 +185,8 @@ class Reference:
 
     def advance(self, seconds: float) -> None:
         """Let time pass: terminated VMs can no longer be read, signed URLs expire; with `clock`, transients end."""
+        if not isinstance(seconds, int | float) or not seconds >= 0:
+            raise ValueError(f"time passes by a number of seconds from 0 up, not {seconds!r}")
         self.world.advance(seconds)
 
     def _account(self, name: str) -> Row:
@@ -178,3 +199,8 @@ class Reference:
             if row[KINDS[kind][1]] == resource_id:
                 return kind, row
         raise ValueError(f"nothing of {resource_id!r} is under way")
+
+
+def _check_number(what: str, number: int) -> None:
+    if type(number) is not int or number < 0:
+        raise ValueError(f"{what} is a number from 0 up, not {number!r}")

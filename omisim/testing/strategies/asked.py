@@ -51,8 +51,7 @@ def requests(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[d
     is not served.
     """
     one_of_these("an action", action, tuple(ACTIONS))
-    if account._cloud is not cloud:
-        raise ValueError(f"the account {account.name} is of another cloud: take cloud.account({account.name!r})")
+    _check_account(cloud, account)
     return _request(action, cloud, account)
 
 
@@ -116,7 +115,15 @@ def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[di
     """
     shapes = {name: found.shape.by_name["filters"].shape for name, found in ACTIONS.items() if _filtered(found.shape)}
     one_of_these("an action with filters", action, tuple(shapes))
+    _check_account(cloud, account)
     return _filters(action, cloud, account)
+
+
+def _check_account(cloud: Cloud, account: Account) -> None:
+    if not isinstance(account, Account):
+        raise ValueError(f"account is what cloud.account() returns, not {account!r}")  # noqa: TRY004 - as every wrong argument
+    if account._cloud is not cloud:
+        raise ValueError(f"the account {account.name} is of another cloud: take cloud.account({account.name!r})")
 
 
 @st.composite

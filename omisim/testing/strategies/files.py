@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omisim.disk_image import FORMATS, GIB, built
 from omisim.manifest import Disk, Manifest, written
 from omisim.model import Content
-from omisim.testing.strategies.values import ROOT, one_of_these
+from omisim.testing.strategies.values import ROOT, one_of_these, texts
 
 __all__ = ["disk_images", "manifests", "scenarios"]
 
@@ -55,14 +55,15 @@ def manifests(urls: list[str], *, valid: bool = True) -> st.SearchStrategy[bytes
     Raises ValueError without a URL.
     """
     one_of_these("valid", valid, (True, False))
-    if not urls:
+    places = texts("urls", urls)
+    if not places:
         raise ValueError("a manifest names the images of its disks: name their URLs")
-    devices = [ROOT, *(f"/dev/sd{letter}" for letter in "bcdefghij")][: len(urls)]
+    devices = [ROOT, *(f"/dev/sd{letter}" for letter in "bcdefghij")][: len(places)]
     disk = st.builds(
         lambda place, size, keep: Disk(
             device=place[0], url=place[1], size=size * GIB, filename="disk.qcow2.gz", delete_on_termination=keep
         ),
-        st.sampled_from(list(zip(devices, urls, strict=False))),
+        st.sampled_from(list(zip(devices, places, strict=False))),
         st.integers(40, 60),
         st.booleans(),
     )
@@ -70,9 +71,7 @@ def manifests(urls: list[str], *, valid: bool = True) -> st.SearchStrategy[bytes
         lambda disks, codes, name, public: written(
             Manifest(product_types=tuple(codes), disks=tuple(disks), name=name, public=public)
         ),
-        st.lists(disk, min_size=1, unique_by=lambda one: one.device).filter(
-            lambda ds: any(d.device == ROOT for d in ds)
-        ),
+        st.lists(disk, min_size=1, unique_by=lambda one: one.device).filter(_has_root),
         st.lists(st.sampled_from(["0001", "0002", "0006"]), min_size=1, unique=True),
         st.text("golden-", min_size=3, max_size=8),
         st.booleans(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,13 +11,14 @@ from omisim.actions.vm_types import MOST_CORES, MOST_MEMORY
 from omisim.catalog import catalog
 from omisim.hint import hint
 
-__all__ = ["ROOT", "device_mappings", "image_names", "one_of_these", "permissions", "vm_types"]
+__all__ = ["ROOT", "device_mappings", "image_names", "one_of_these", "permissions", "texts", "vm_types"]
 
 ROOT = "/dev/sda1"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ()/.-"
 SHORTEST, LONGEST = 3, 128  # characters of a name
 FEW = 8  # values that an error lists
 LARGEST = 14_901  # GiB of a volume
+USUAL = 200  # GiB: no larger ones are drawn, unless the smallest is
 _WRONG_TYPES = ("tinav0.c2r4p2", "tinav4.c8r33p4", "tinav5.c0r4p2", "tinav5.c2r4p", "t2.enormous", "tinav9.c1r1p1")
 
 
@@ -28,6 +29,13 @@ def one_of_these(what: str, value: object, known: Sequence[object]) -> None:
     if len(known) > FEW:
         raise ValueError(f"{value!r} is not {what}{hint(value, map(str, known))}")
     raise ValueError(f"{what} is one of {', '.join(map(repr, known))}; not {value!r}")
+
+
+def texts(what: str, values: Sequence[str]) -> list[str]:
+    """Return texts as a list. Raises ValueError, one clear line, for one text, and for what is none."""
+    if not isinstance(values, Collection) or isinstance(values, str) or not all(isinstance(one, str) for one in values):
+        raise ValueError(f"{what} is a list of texts, not {values!r}")
+    return list(values)
 
 
 def image_names(*, valid: bool = True) -> st.SearchStrategy[str]:
@@ -74,27 +82,23 @@ def device_mappings(
     registration needs it. `smallest`: the least GiB of a disk, that of the snapshots. Raises ValueError for a root
     without a snapshot.
     """
-    if root and not snapshot_ids:
+    snapshots = texts("snapshot_ids", snapshot_ids)
+    if root and not snapshots:
         raise ValueError("a root is made from a snapshot: name some in snapshot_ids")
-    if not 1 <= smallest <= LARGEST:
+    if type(smallest) is not int or not 1 <= smallest <= LARGEST:
         raise ValueError(f"smallest is a number of GiB from 1 to {LARGEST}; not {smallest!r}")
     names = st.builds("{}{}".format, st.sampled_from(["/dev/sd", "/dev/xvd"]), st.sampled_from("bcdefghij"))
-    sizes = st.integers(smallest, 200)
-    source = (
-        st.fixed_dictionaries({"SnapshotId": st.sampled_from(list(snapshot_ids))}) if snapshot_ids else st.nothing()
-    )
+    largest = max(smallest, USUAL)
+    sizes = st.integers(smallest, largest)
+    source = st.fixed_dictionaries({"SnapshotId": st.sampled_from(snapshots)}) if snapshots else st.nothing()
     blank = st.fixed_dictionaries({"VolumeSize": sizes})
-    io1 = st.builds(_io1, st.integers(max(smallest, 4), 200), st.integers(100, 1200))
+    io1 = st.builds(_io1, st.integers(max(smallest, 4), largest), st.integers(100, 1200))
     disk = st.one_of(blank, io1, source)
     data = st.builds(_mapping, names, disk, st.sampled_from([None, True, False]))
     lists = st.lists(data, max_size=4, unique_by=lambda mapping: mapping["DeviceName"])
     if not root:
         return lists
     return st.builds(lambda first, rest: [first, *rest], st.builds(_mapping, st.just(ROOT), source, st.none()), lists)
-
-
-def _from(snapshot_id: str) -> dict[str, Any]:
-    return {"SnapshotId": snapshot_id}
 
 
 def _io1(size: int, iops: int) -> dict[str, Any]:
@@ -111,9 +115,10 @@ def permissions(account_ids: Sequence[str]) -> st.SearchStrategy[dict[str, Any]]
 
     Raises ValueError without an account to share with.
     """
-    if not account_ids:
+    accounts = texts("account_ids", account_ids)
+    if not accounts:
         raise ValueError("permissions are given to accounts: name some in account_ids")
-    some = st.lists(st.sampled_from(list(account_ids)), min_size=1, unique=True)
+    some = st.lists(st.sampled_from(accounts), min_size=1, unique=True)
     change = st.one_of(
         st.fixed_dictionaries({"AccountIds": some}),
         st.just({"GlobalPermission": True}),
