@@ -11,7 +11,7 @@ from typing import ClassVar
 import planted
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 
 from omisim import ApiError, Cloud
 from omisim.testing import laws
@@ -45,6 +45,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"timings": ("clock")}, "timings is a tuple of names, one at least, not 'clock'"),
     ({"switches": {"default_page_sise": 3}}, "'default_page_sise' is no switch; known: "),
     ({"travels": "no"}, "travels is one of True, False; not 'no'"),
+    ({"first": initialize()(lambda _: None)}, "first may run before there is a cloud: override prepare"),
     ({"timing": ("clock",)}, "timing is nothing that a machine chooses; did you mean timings"),
 ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from hypothesis.stateful import INITIALIZE_RULE_MARKER
+
 from omisim.actions.registry import ACTIONS
 from omisim.catalog import catalog
 from omisim.cloud import Cloud
@@ -28,6 +30,9 @@ def check_choices(machine: type[CloudMachine]) -> None:
     for name, meant in SINGULARS.items():
         if name in own and not callable(own[name]):
             raise ValueError(f"{name} is nothing that a machine chooses; did you mean {meant}?")
+    for name, rule in own.items():
+        if name != "begin" and hasattr(rule, INITIALIZE_RULE_MARKER):
+            raise ValueError(f"{name} may run before there is a cloud: override prepare() instead of an @initialize")
     _check_kinds(machine)
     for action in machine.actions:
         one_of_these("an action", action, tuple(ACTIONS))
