@@ -142,7 +142,7 @@ class TestASubclass:
             )
         text = script_of(found.value)
         assert "cloud.account('alice').call('DeleteVolume', VolumeId='vol-" in text
-        assert '"""Mine: my code has deleted it' in text
+        assert '"""Mine: AssertionError: my code has deleted it' in text
 
     def test_begins_as_it_likes(self) -> None:
         """`prepare` is what a history begins with."""
@@ -222,7 +222,7 @@ class TestAFailingRun:
         with pytest.raises(LookupError) as found:
             run_state_machine_as_test(Mine, settings=FEW)
         text = script_of(found.value)
-        assert '"""Mine: my code\n\nThis alone does not fail: ' in text
+        assert '"""Mine: LookupError: my code\n\nThis alone does not fail: ' in text
         assert text.count("create_key") == 1
         assert "CreateAccessKey" not in text  # the line stands for its calls
 

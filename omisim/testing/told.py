@@ -120,7 +120,8 @@ class Told(RuleBasedStateMachine):
             assert cloud.dump() == dumped, f"a fork has written to the cloud that it was made from, left at {number}"
 
     def _script(self, failed: Exception) -> str:
-        said = failed.explain() if isinstance(failed, laws.Broken) else str(failed).partition("\n")[0]
+        what = f"{type(failed).__name__}: {failed}".partition("\n")[0]
+        said = failed.explain() if isinstance(failed, laws.Broken) else what
         end = self._steps[-1]
         if isinstance(failed, ApiError | Dropped) and isinstance(end, Step) and end.refused:
             self._steps[-1] = replace(end, escapes=True)
