@@ -167,6 +167,14 @@ class TestValuesOfVms:
         changed = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=said)["Vm"]
         assert changed["ShutdownBehaviorConfiguration"] == said
 
+    @pytest.mark.parametrize("part", [{}, {"GuestAction": "stop"}, {"GuestAction": "terminate"}])
+    def test_shutdown_behaviour_that_is_not_said(self, alice: Account, vm: Vm, part: dict[str, str]) -> None:
+        """An update of one part leaves the other one as it is. [VM-025]"""
+        before = {"GuestAction": "terminate", "HostAction": "stop"}
+        alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=before)
+        changed = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=part)["Vm"]
+        assert changed["ShutdownBehaviorConfiguration"] == before | part
+
     @pytest.mark.parametrize("action", ["enable", "disable", "setup-mode", "none", "restore-factory-keys"])
     def test_secure_boot(self, action: str) -> None:
         """What a VM is to do to its keys at its next boot is answered until it has booted. [VM-022, VM-078]"""

@@ -235,6 +235,7 @@ OTHERS = [
     Case("TAG-005/other", "5044", "CreateTags", {"ResourceIds": ["nat-12345678"], **TAG}),
     Case("TAG-005/task", "5058", "CreateTags", {"ResourceIds": ["image-export-00000000"], **TAG}),
     Case("TAG-006", "4025", "CreateTags", {"ResourceIds": ["my-vm"], **TAG}),
+    Case("ID-016", "4105", "CreateTags", {"ResourceIds": ["i-00000000", "ami-1"], **TAG}),
     Case("TAG-007", "5044", "CreateTags", {"ResourceIds": ["{shared}"], **TAG}, {"ResourceIds": ["{golden}"], **TAG}),
     Case("ACC-005", "1", "CheckAuthentication", {"Login": "alice@example.com", "Password": "guess"}),
     Case("PAG-001", "4113", "ReadVms", {"ResultsPerPage": 0}, {"ResultsPerPage": 1000}),

@@ -10,6 +10,7 @@ from omisim.actions.call import Call, parsed, parsed_all
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
 from omisim.filters import FiltersTag, matching
+from omisim.ids import Id
 from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
 from omisim.rules import refuse
 
@@ -37,14 +38,20 @@ OTHERS = (
 )  # fmt: skip
 
 
-def _tagged(call: Call, resource_id: str) -> Any:
-    """Return a resource of the caller's, or refuse (TAG-005 to TAG-008)."""
+def _type(resource_id: str) -> tuple[str, str]:
+    """Return the kind of row that an id is of, and ReadTags' word for it, or refuse (TAG-006)."""
     if resource_id.startswith(OTHERS):
         raise refuse("TAG-005/other", resource_id=resource_id)
     prefix = next((prefix for prefix in TAGGED if resource_id.startswith(prefix)), None)
     if prefix is None:
         raise refuse("TAG-006", resource_id=resource_id)
-    kind, resource_type = TAGGED[prefix]
+    if not Id(TAGGED[prefix][0]).well_formed(resource_id):
+        raise refuse("ID-016", parameter="ResourceIds", value=resource_id)
+    return TAGGED[prefix]
+
+
+def _tagged(call: Call, resource_id: str, kind: str, resource_type: str) -> Any:
+    """Return a resource of the caller's, or refuse (TAG-005, TAG-007, TAG-008)."""
     row = call.state.get(kind, resource_id)
     if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and visible(call, row))):
         raise refuse(f"TAG-005/{'vm' if kind == 'vm' else resource_type}", resource_id=resource_id)
@@ -58,7 +65,9 @@ def _retag(
 ) -> None:
     """Change the tags of all the resources, or of none (TAG-015)."""
     most = int(call.switch("most_tags"))
-    changed = [replace(row, tags=change(row.tags)) for row in [_tagged(call, row_id) for row_id in dict.fromkeys(ids)]]
+    types = {row_id: _type(row_id) for row_id in ids}
+    rows = [_tagged(call, row_id, *of) for row_id, of in types.items()]
+    changed = [replace(row, tags=change(row.tags)) for row in rows]
     for row in changed:
         call.check(not most or len(row.tags) <= most, "TAG-009", resource_id=row.id, tags=len(row.tags), most=most)
     for row in changed:

@@ -111,17 +111,17 @@ def check_windows(call: Call, image: Image, shape: VmShape) -> None:
 
 
 def shutdown(
-    inherited: str | None, behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
+    now: tuple[str, str, str], behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
 ) -> tuple[str, str, str]:
-    """Return GuestAction, HostAction and the old single field; the new field wins over the old one (VM-025)."""
-    legacy = behavior or inherited or "stop"
-    guest = "terminate" if legacy == "terminate" else "stop"
-    host = "restart"
+    """Return GuestAction, HostAction and the old single field: what is not said stays, the new field wins (VM-025)."""
+    guest, host, legacy = now
+    if behavior is not None:
+        legacy = behavior
+    if behavior in ("stop", "terminate"):  # restart has no equivalent in the new field
+        guest, host = behavior, "restart"
     if configuration is not None:
-        guest = configuration.guest_action or guest
-        host = configuration.host_action or host
-        if configuration.guest_action is not None:
-            legacy = configuration.guest_action
+        guest, host = configuration.guest_action or guest, configuration.host_action or host
+        legacy = configuration.guest_action or legacy
     return guest, host, legacy
 
 

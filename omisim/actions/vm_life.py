@@ -196,7 +196,9 @@ def update_vm(
         primary = nics_of(call.state, vm_id)[0]
         checked = primary.is_source_dest_checked if is_source_dest_checked is None else is_source_dest_checked
         call.put(replace(primary, is_source_dest_checked=checked, security_groups=groups or primary.security_groups))
-    guest, host, legacy = _shutdown(vm, vm_initiated_shutdown_behavior, behavior)
+    now = vm.shutdown_behavior_configuration
+    was = (now.guest_action or "stop", now.host_action or "restart", vm.vm_initiated_shutdown_behavior)
+    guest, host, legacy = shutdown(was, vm_initiated_shutdown_behavior, behavior)
     given = {
         "actions_on_next_boot": boot,
         "deletion_protection": deletion_protection,
@@ -220,15 +222,6 @@ def _retyped(vm_type: str, performance: str) -> dict[str, Any]:
         "vm_type": typed(shape, performance),
         "performance": shape.performance if shape.flagged else performance,
     }
-
-
-def _shutdown(
-    vm: Vm, behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
-) -> tuple[str, str, str]:
-    if behavior is None and configuration is None:
-        now = vm.shutdown_behavior_configuration
-        return now.guest_action or "stop", now.host_action or "restart", vm.vm_initiated_shutdown_behavior
-    return shutdown(vm.vm_initiated_shutdown_behavior, behavior, configuration)
 
 
 def _updated_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> list[VolumeLink]:

@@ -144,7 +144,9 @@ def create_vms(
     count = _count(call, shape, disks, min_vms_count, max_vms_count)
     count = min(count, _capacity(call, subregion, min_vms_count, count))
     count = room_in_subnets(call, networks.nics, min_vms_count, count)
-    guest, host, legacy = shutdown(image.vm_initiated_shutdown_behavior, vm_initiated_shutdown_behavior, behavior)
+    guest, host, legacy = shutdown(
+        ("stop", "restart", "stop"), vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior, behavior
+    )
     vm = Vm(
         account_id=call.account.account_id,
         actions_on_next_boot=next_boot or ActionsOnNextBoot(secure_boot="none"),
