@@ -61,10 +61,11 @@ class Lockstep:
         self.reference.bucket("alice", "exports")
 
     def begin(self) -> None:
-        """Give each account a VM, a volume linked to it, an OMI and a snapshot; the first has exported these."""
+        """Give each account two VMs, one stopped, a linked volume, an OMI and a snapshot; the first exports these."""
         for account in self.accounts:
             image = self.cloud.images.official("ubuntu", account.region).image_id
             vm = self.made(account, "CreateVms", ImageId=image)["Vms"][0]["VmId"]
+            self.made(account, "CreateVms", ImageId=image, BootOnCreation=False)
             volume = self.made(account, "CreateVolume", SubregionName=f"{account.region}a", Size=5)["Volume"][
                 "VolumeId"
             ]

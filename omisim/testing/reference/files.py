@@ -103,8 +103,8 @@ def delete_export_task(call: Call) -> Row:
     return {}
 
 
-def fetch(call: Call, url: str) -> Row | None:
-    """Return the object that a signed URL leads to. [IMP-001, IMP-002]"""
+def fetch(call: Call, url: str, missing: str = "4074") -> Row | None:
+    """Return the object that a signed URL leads to. [IMP-001, IMP-002, IMP-005]"""
     parts = urlsplit(url)
     call.check(parts.scheme in ("http", "https"), "4075")
     if parts.scheme not in ("http", "https"):
@@ -124,14 +124,14 @@ def fetch(call: Call, url: str) -> Row | None:
         if (region, name) == (place[1], bucket) and key.startswith(full)  # keys end in a number and a format
     ]
     if not found:
-        call.check(holds=False, code="5031" if key.endswith("manifest.json") else "4074")  # [IMP-005]
+        call.check(holds=False, code=missing)
         return None
     return found[0]
 
 
 def fetch_manifest(call: Call, url: str) -> Row | None:
     """Return the OMI that a manifest describes. [MAN, IMP-003 to IMP-006]"""
-    found = fetch(call, url)
+    found = fetch(call, url, missing="5031")
     if found is None:
         return None
     call.check("manifest" in found, "4041")

@@ -132,8 +132,22 @@ FiltersVolumeUpdate
 FiltersVm
     BlockDeviceMappingDeviceNames:[str] ImageIds:[str] ProductCodes:[str] SubregionNames:[str] TagKeys:[str]
     TagValues:[str] Tags:[str] VmIds:[str] VmStateNames:[str] VmTypes:[str]
+    Architectures:? BlockDeviceMappingDeleteOnVmDeletion:? BlockDeviceMappingLinkDates:?
+    BlockDeviceMappingStates:? BlockDeviceMappingVolumeIds:? BootModes:? ClientTokens:? CreationDates:?
+    IsSourceDestChecked:? KeypairNames:? LaunchNumbers:? Lifecycles:? NetIds:? NicAccountIds:? NicDescriptions:?
+    NicIsSourceDestChecked:? NicLinkNicDeleteOnVmDeletion:? NicLinkNicDeviceNumbers:? NicLinkNicLinkNicDates:?
+    NicLinkNicLinkNicIds:? NicLinkNicStates:? NicLinkNicVmAccountIds:? NicLinkNicVmIds:?
+    NicLinkPublicIpAccountIds:? NicLinkPublicIpLinkPublicIpIds:? NicLinkPublicIpPublicIpIds:?
+    NicLinkPublicIpPublicIps:? NicMacAddresses:? NicNetIds:? NicNicIds:? NicPrivateIpsLinkPublicIpAccountIds:?
+    NicPrivateIpsLinkPublicIpIds:? NicPrivateIpsPrimaryIp:? NicPrivateIpsPrivateIps:? NicSecurityGroupIds:?
+    NicSecurityGroupNames:? NicStates:? NicSubnetIds:? NicSubregionNames:? Platforms:? PrivateIps:? PublicIps:?
+    ReservationIds:? RootDeviceNames:? RootDeviceTypes:? SecurityGroupIds:? SecurityGroupNames:?
+    StateReasonCodes:? StateReasonMessages:? StateReasons:? SubnetIds:? Tenancies:? TpmEnabled:?
+    VmSecurityGroupIds:? VmSecurityGroupNames:? VmStateCodes:?
 FiltersVmsState
     SubregionNames:[str] VmIds:[str] VmStates:[str]
+    MaintenanceEventCodes:? MaintenanceEventDescriptions:? MaintenanceEventsNotAfter:?
+    MaintenanceEventsNotBefore:?
 FiltersTag
     Keys:[str] ResourceIds:[str] ResourceTypes:[str] Values:[str]
 """
@@ -177,7 +191,7 @@ def _object(shape: str, value: dict[str, Any]) -> Iterator[str]:
 
 def _value(kind: str, value: Any) -> Iterator[str]:
     if kind == "?":
-        raise ValueError("paging, and filters by date, progress and constant fields, are not modelled")
+        raise ValueError("paging, networks, and filters by dates, constants and a few more are not modelled")
     if kind.startswith("["):
         if not isinstance(value, list):
             yield "4110"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 from omisim.testing.reference.call import EXISTENCE, Call
 from omisim.testing.reference.values import vm_type
@@ -136,7 +137,8 @@ def update_vm(call: Call) -> Row:
         call.check(call["IsSourceDestChecked"] is None, "9062")
     shown = None
     if call["VmType"] is not None or (call["Performance"] is not None and vm):
-        name = call["VmType"] if call["VmType"] is not None else vm["VmType"] if vm else ""
+        # the flag of a type that a VM has is its performance as it is shown [VMT-003], not one that was asked for
+        name = call["VmType"] if call["VmType"] is not None else re.sub(r"(?<=\d)p\d$", "", vm["VmType"] if vm else "")
         shown = vm_type(name, performance)
         call.check(shown, "5024")
     links = _updated_links(call, vm)

@@ -319,7 +319,8 @@ class Asking:
     def location(self) -> str:
         """Draw the signed URL of an object, or of one that is not there."""
         found = self.objects()
-        region, bucket, name = str(self.one((*(row.id for row in found), "eu-west-2/none/none"))).split("/", 2)
+        ids = [*(row.id for row in found), f"{self.caller.region}/none/none"]
+        region, bucket, name = str(self.one(ids)).split("/", 2)
         owner = next((row.account_id for row in found if row.name == name), self.caller.account_id)
         key = self.cloud._state.found("access_key", "account", owner)[0]
         return presign(Place(region, bucket, name), key, self.cloud.now, int(self.one((604_800, 600))))
