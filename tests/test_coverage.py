@@ -10,14 +10,14 @@ from urllib.request import Request, urlopen
 
 import exploration
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from omisim import Account, ApiError, Cloud
 from omisim.lifecycle import LIFECYCLES
 from omisim.testing.coverage import GROUPS, Coverage, everything, needs, recording
-from omisim.testing.exploration import explored, reach
+from omisim.testing.exploration import explored, in_rounds, reach
 from omisim.testing.machine import CORE
 from omisim.testing.strategies import requests
 from omisim.testing.words import DEEDS, NOUNS, report, sentences
@@ -216,6 +216,22 @@ class TestExploration:
         left_out = reach({"DeleteVolume"}).without(seen)
         assert left_out.cells == {"volume/DeleteVolume/in-use", "volume/DeleteVolume/error"}
         assert "no history sees an in-use volume become available (unlink)" in list(sentences(left_out, "no history"))
+
+    def test_makes_the_same_histories_each_time(self) -> None:
+        """From one first seed come the same histories, as many as were asked for; the machine is not changed."""
+        drawn: list[int] = []
+
+        class Drawing(RuleBasedStateMachine):
+            @rule(number=st.integers(0, 10**6))
+            def draw(self, number: int) -> None:
+                drawn.append(number)
+
+        few = settings(max_examples=25, stateful_step_count=1, phases=(Phase.generate,))
+        for first in (0, 0, 100):
+            in_rounds(Drawing, few, first)
+        assert len(drawn) == 3 * 25
+        assert drawn[:25] == drawn[25:50] != drawn[50:]
+        assert not [name for name in vars(Drawing) if "seed" in name]
 
     @pytest.mark.parametrize(("profile", "status"), [("ci", 0), ("deep", 1)])
     def test_fails_only_in_depth(
