@@ -60,11 +60,13 @@ class Events(Told):
         self.do("cloud.settle()", self.cloud.settle)
 
     @precondition(lambda self: self._under_way())
-    @rule(data=st.data())
-    def complete(self, data: Any) -> None:
-        """Complete something that is under way."""
+    @rule(data=st.data(), steps=st.integers(1, 3))
+    def complete(self, data: Any, steps: int) -> None:
+        """Complete something that is under way, and what follows on it: an export has many steps."""
         row_id = data.draw(_one_of(self._under_way()), label="resource")
-        self.do(f"cloud.complete({row_id!r})", lambda: self.cloud.complete(row_id))
+        for _ in range(steps):
+            if any(row_id in ids for ids in self._under_way().values()):
+                self.do(f"cloud.complete({row_id!r})", lambda: self.cloud.complete(row_id))
 
     @precondition(lambda self: self._under_way(fails=True))
     @rule(data=st.data())

@@ -32,6 +32,7 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "CreateVolume": (("size",), ("snapshot_id",), ("snapshot_id", "size"), ("size", "volume_type", "iops")),
     "CreateVms": (
         *[()] * 4,
+        *[("block_device_mappings",)] * 2,
         ("security_group_ids",),
         ("subnet_id",),
         ("subnet_id", "private_ips"),
@@ -86,12 +87,12 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 # parameters that only a careless request gives: nothing that a cloud here has goes with them
 RARE = frozenset({"nics", "subnet_id", "private_ips", "security_group_ids", "is_source_dest_checked", "bsu_optimized"})
-RARE |= {"osu_api_key", "virtual_device_name", "dry_run", "keypair_name", "security_groups"}
+RARE |= {"osu_api_key", "dry_run", "keypair_name", "security_groups"}
 RARE |= {"service_ids", "security_group_rule_id", "nat_service_id", "net_peering_id"}
 RARE |= {"security_group_account_id_to_link", "security_group_account_id_to_unlink"}
 # parameters that a request which is to be right does not give: much must fit for them
 TRICKY = frozenset({"nested_virtualization", "tpm_enabled", "tpm_mandatory", "boot_modes", "boot_mode", "architecture"})
-TRICKY |= {"actions_on_next_boot", "tenancy"}
+TRICKY |= {"actions_on_next_boot", "tenancy", "virtual_device_name"}
 
 # parameter → values that are allowed
 SENSIBLE: Mapping[str, tuple[Any, ...]] = {
@@ -159,6 +160,7 @@ SENSELESS: Mapping[str, tuple[Any, ...]] = {
     "private_ips": ("10.0.1.255", "nowhere"),
     "product_codes": ("9999",),
     "public_ip": ("192.0.2.1",),
+    "resource_ids": ("nothing", "x-12345678"),
     "root_device_name": ("/dev/sdb",),
     "secondary_private_ip_count": (0, 300),
     "security_group_name": ("sg-x", "default", "nobody"),

@@ -35,11 +35,11 @@ assert families  # the table of actions is full once they are loaded
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Value = Callable[["Asking"], Any]
 
-# of twelve requests four are as right as can be, two but for one value; one names things that need not be near each
-# other, one is only a try, and one is careless
-MIXED, ANYWHERE, SLIP, TRY, CARELESS = 4, 7, 8, 10, 11
-# of twelve choices of an id, the first two are right, the last one is nobody's
-RIGHT_IDS, UNKNOWN_IDS = 1, 11
+# of twelve requests four are as right as can be, two but for one value; two are about what was a moment ago; one names
+# things that need not be near each other, one is only a try, and one is careless
+NOW, MIXED, ANYWHERE, SLIP, TRY, CARELESS = 4, 6, 7, 8, 10, 11
+# of twelve choices of an id, the first two are right, the next five of a moment ago, and the last one is nobody's
+RIGHT_IDS, NOW_IDS, ALL_IDS = (0, 1), (2, 6), (0, 11)
 LATELY, CHANGES = 4, 12  # the calls, and the writes, that were a moment ago
 LAUNCHES = ("CreateVms", "CreateImage")  # what official OMIs are for
 
@@ -77,7 +77,8 @@ def rows_of(cloud: Cloud, kind: str) -> list[Any]:
 def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
     mood = draw(st.integers(0, CARELESS))
     careless = mood == CARELESS
-    asking = Asking(draw, cloud, account, careless=careless, right=mood < MIXED or SLIP <= mood < TRY)
+    asking = Asking(draw, cloud, account, careless=careless, right=mood < NOW or SLIP <= mood < TRY)
+    asking.ids = RIGHT_IDS if asking.right else NOW_IDS if mood < MIXED else ALL_IDS
     asking.anywhere = careless or mood == ANYWHERE
     request = asking.object(action, ACTIONS[action].shape)
     if mood == TRY:
@@ -91,20 +92,23 @@ def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
 
 
 def _slip(draw: Draw, request: dict[str, Any]) -> None:
-    """Put a value that is refused in the place of one, at any depth: the rest of the request is right."""
+    """Leave out a value, or put one that is refused in its place, at any depth: the rest of the request is right."""
     places = list(_places(request))
     if places:
         holder, key, name = places[draw(st.integers(0, len(places) - 1))]
-        holder[key] = draw(st.sampled_from(SENSELESS[name]))
+        if name in SENSELESS and draw(st.integers(0, 3)):
+            holder[key] = draw(st.sampled_from(SENSELESS[name]))
+        else:
+            del holder[key]
 
 
 def _places(holder: Any, above: str = "") -> Iterator[tuple[Any, Any, str]]:
-    """Yield where a request has a value of which there are senseless ones: what holds it, its key, its name."""
+    """Yield where a request has a value: what holds it, its key, its name."""
     for key, value in holder.items() if isinstance(holder, dict) else enumerate(holder):
         name = snake_name(key) if isinstance(key, str) else above
         if isinstance(value, dict | list):
             yield from _places(value, name)
-        elif name in SENSELESS:
+        else:
             yield holder, key, name
 
 
@@ -132,7 +136,9 @@ def _filters(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
     assert field.shape is not None
     asking = Asking(draw, cloud, account)
     names = draw(st.lists(st.sampled_from(list(field.shape.by_name)), min_size=1, max_size=2, unique=True))
-    return {api_name(name): asking.filter(action, field.shape.by_name[name]) for name in names}
+    ends = {name.replace("from_", "to_", 1) for name in names}  # a date has its counterpart
+    named = [name for name in field.shape.by_name if name in {*names, *ends}]
+    return {api_name(name): asking.filter(action, field.shape.by_name[name]) for name in named}
 
 
 def _filtered(shape: Shape) -> bool:
@@ -147,6 +153,7 @@ class Asking:
     ) -> None:
         self.draw, self.caller, self.careless, self.right = draw, caller, careless, right
         self.cloud: Cloud = cloud
+        self.ids = ALL_IDS  # the choices of an id
         self.action: str = ""
         self.named: Any = None  # the row that was named last
         self.names: dict[str, Any] = {}  # kind → the row of it that was named last
@@ -240,8 +247,8 @@ class Asking:
         Now and then it is one whose state forbids the action, or another's; seldom None.
         """
         rows = self.rows(kind)
-        which = self.draw(st.integers(0, RIGHT_IDS if self.right else UNKNOWN_IDS))
-        if which == UNKNOWN_IDS or not rows:
+        which = self.draw(st.integers(*self.ids))
+        if which == ALL_IDS[1] or not rows:
             return None
         mine = [row for row in rows if row.account_id == self.caller.account_id]
         able, unable = ([row for row in mine if self.may(row) is fit] for fit in (True, False))
@@ -314,7 +321,7 @@ class Asking:
     def resource(self) -> str:
         """Draw the id of something that has tags."""
         kinds = ("image", "vm", "volume", "snapshot")
-        return self.id(str(self.one(tuple(PREFIXES) if self.careless else kinds)))
+        return self.id(str(self.one(kinds if self.right else tuple(PREFIXES))))
 
     def location(self) -> str:
         """Draw the signed URL of an object, or of one that is not there."""
