@@ -25,6 +25,7 @@ def registered(*mappings: dict[str, Any], **parameters: Any) -> dict[str, Any]:
 # what is required, combinations, values, existence, a value against a resource, its state
 ORDER: list[tuple[str, str, dict[str, Any]]] = [
     ("OMI-004", "CreateImage", {"SourceImageId": "{golden}", "NoReboot": True}),
+    ("OMI-007", "CreateImage", registered({"DeviceName": "/dev/sda1", "Bsu": {"VolumeSize": 5}}, ImageName="x")),
     ("OMI-051", "CreateVms", {"ImageId": "{golden}", "BlockDeviceMappings": [{}], "MaxVmsCount": 0}),
     ("OMI-059", "CreateImage", registered({"DeviceName": "/dev/sdb", "Bsu": {}}, Architecture="arm64")),
     ("OMI-103", "UpdateImage", {"ImageId": "{golden}", "PermissionsToLaunch": CHANGES}),

@@ -34,6 +34,7 @@ SOURCES = [
     Case("OMI-005", "8019", "CreateImage", COPY | {"SourceRegionName": "mars-1"}, COPY),
     Case("OMI-006", "7000", "CreateImage", {"ImageName": "new", "RootDeviceName": "/dev/sda1"}, registered(ROOT)),
     Case("OMI-006", "7000", "CreateImage", {"ImageName": "new", "BlockDeviceMappings": [ROOT]}, registered(ROOT)),
+    Case("OMI-006", "7000", "CreateImage", registered(), registered(ROOT)),
     Case("OMI-007", "7003", "CreateImage", registered({"DeviceName": "/dev/sda1", "Bsu": {"VolumeSize": 10}})),
     Case("OMI-008", "4057", "CreateImage", registered(data(SnapshotId="{snapshot}")), registered(ROOT)),
     Case("OMI-009", "4019", "CreateImage", registered(ROOT) | {"RootDeviceName": "/dev/sda2"}, registered(ROOT)),

@@ -13,7 +13,7 @@ from omisim.actions.devices import ROOT
 from omisim.actions.imports import import_disk, read_manifest, source_of
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.quotas import check_quotas
-from omisim.actions.registrations import from_snapshots
+from omisim.actions.registrations import check_filled, from_snapshots
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
 from omisim.actions.snapshots import clone, cut
@@ -56,6 +56,7 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
 
 def _one_source(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse a request with no source, with two, with half of one, or with what does not go with it."""
+    given = {name: value for name, value in given.items() if value != ()}  # an empty list says nothing
     modes = [mode for mode, names in MODES.items() if any(name in given for name in names)]
     if not modes:
         raise refuse("OMI-001", given=_names(given))
@@ -66,6 +67,8 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
         _check_complete(call, mode, given)
     call.check(not mixed, "OMI-003", mode=mode, parameters=_names(mixed))
     call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter="ImageName", mode=mode)
+    if mode == "snapshots":
+        check_filled(call, parsed_all(given.get("block_device_mappings")), str(given.get("root_device_name")))
 
 
 def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:

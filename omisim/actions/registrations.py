@@ -21,7 +21,7 @@ from omisim.actions.new_images import add_image, check_codes, check_tpm, check_u
 from omisim.actions.snapshots import usable
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState
 
-__all__ = ["from_snapshots"]
+__all__ = ["check_filled", "from_snapshots"]
 
 
 def from_snapshots(
@@ -33,10 +33,7 @@ def from_snapshots(
     asked: Mapping[str, Any],
 ) -> Image:
     """Register an OMI whose disks begin with snapshots; `asked` holds the architecture, too. Returns it, available."""
-    check_named(call, mappings)
     roots = [mapping for mapping in mappings if mapping.device_name == root]
-    for mapping in mappings:
-        _check_filled(call, mapping, root)
     architecture = asked["architecture"]
     call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
     call.check(root == ROOT, "OMI-009", root_device_name=root)
@@ -60,16 +57,18 @@ def from_snapshots(
     return image
 
 
-def _check_filled(call: Call, mapping: BlockDeviceMappingImage, root: str) -> None:
-    """Check that a disk has what fills it: the root a snapshot, another a snapshot or a size (OMI-007, OMI-059)."""
-    name, bsu = mapping.device_name, mapping.bsu
-    has_snapshot = bsu is not None and bsu.snapshot_id is not None
-    if name == root:
-        call.check(has_snapshot, "OMI-007", root_device_name=root)
-    elif bsu is not None:
-        call.check(has_snapshot or bsu.volume_size is not None, "OMI-059", device_name=name)
-    else:
-        call.check(mapping.virtual_device_name is not None, "OMI-050/neither", device_name=name)
+def check_filled(call: Call, mappings: Sequence[BlockDeviceMappingImage], root: str) -> None:
+    """Check that each disk is named and has what fills it: the root a snapshot, another that or a size (OMI-007)."""
+    check_named(call, mappings)
+    for mapping in mappings:
+        name, bsu = mapping.device_name, mapping.bsu
+        has_snapshot = bsu is not None and bsu.snapshot_id is not None
+        if name == root:
+            call.check(has_snapshot, "OMI-007", root_device_name=root)
+        elif bsu is not None:
+            call.check(has_snapshot or bsu.volume_size is not None, "OMI-059", device_name=name)
+        else:
+            call.check(mapping.virtual_device_name is not None, "OMI-050/neither", device_name=name)
 
 
 def _check_said(call: Call, bsu: BsuToCreate | None) -> None:
