@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from multiprocessing import Pool
@@ -25,6 +25,15 @@ from omisim.testing.words import sentences
 
 assert conftest  # registers the profiles
 STEPS = 50  # of a history
+CLOUD_MACHINE = "omisim.testing.machine:CloudMachine"
+# what CloudMachine cannot reach, and why: rules that its actions share with what it does not call
+BEYOND: Mapping[str, tuple[str, ...]] = {
+    "it makes no Nets, which the machine of tests/test_network_laws.py does": (
+        "VM-009/net", "VM-009/public", "VM-010/existing", "VM-012", "VM-013", "VM-013/several",
+    ),
+    "it does not call CreateProductType": ("LIC-015",),
+    "user data of half a million characters would stand in each script": ("VM-019/length",),
+}  # fmt: skip
 
 
 def explore(name: str, number: int) -> Coverage | str:
@@ -49,7 +58,7 @@ def rounds(name: str) -> Iterator[Coverage | str]:
         yield from pool.imap_unordered(partial(explore, name), range(count))
 
 
-def main(name: str = "omisim.testing.machine:CloudMachine") -> int:
+def main(name: str = CLOUD_MACHINE) -> int:
     """Run a machine, print what it reached and what it left out, and return the exit status."""
     seen, failures = Coverage(), 0
     for found in rounds(name):
@@ -60,6 +69,9 @@ def main(name: str = "omisim.testing.machine:CloudMachine") -> int:
             seen.merge(found)
     module, _, machine_name = name.partition(":")
     whole = reach(getattr(import_module(module), machine_name).actions)
+    for why, rules in BEYOND.items() if name == CLOUD_MACHINE else ():
+        whole.rules.difference_update(rules)
+        print(f"Not asked for: {', '.join(rules)}: {why}")
     left_out = whole.without(seen)
     for group, what in GROUPS.items():
         there = len(getattr(whole, group))
