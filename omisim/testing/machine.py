@@ -34,7 +34,8 @@ from omisim.actions.registry import ACTIONS
 from omisim.plain import snake_name
 from omisim.testing.choices import check_choices
 from omisim.testing.events import Events
-from omisim.testing.strategies.asked import kinds, requests, rows_of
+from omisim.testing.strategies.asked import kinds, requests
+from omisim.testing.strategies.asking import rows_of
 
 __all__ = ["CORE", "CloudMachine"]
 

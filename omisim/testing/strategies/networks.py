@@ -13,7 +13,7 @@ from omisim.plain import to_wire
 from omisim.state import State
 
 if TYPE_CHECKING:
-    from omisim.testing.strategies.asked import Asking
+    from omisim.testing.strategies.asking import Asking
 
 __all__ = ["ENDS", "FITTING", "LINKS", "VALUES", "Where", "near", "place"]
 
