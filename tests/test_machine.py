@@ -187,7 +187,7 @@ class TestAFailingRun:
         _, found = planted.hunt("a code is lost in a copy", 0, length=8)
         assert found is not None
         text = script_of(found)
-        assert text.count("cloud.account(") == 3  # it is made, launches, and makes an OMI
+        assert text.count("cloud.account(") <= 3  # it is made, launches, and makes an OMI; or copies an official one
         assert "bucket" not in text
 
     def test_ends_with_the_refusal_that_escaped(self) -> None:

@@ -24,7 +24,6 @@ class NetworkMachine(CloudMachine):
 
     accounts: ClassVar = {"alice": "eu-west-2", "bob": "eu-west-2"}
     quotas: ClassVar = {}
-    timings = ("eager", "clock")
     actions = NETWORKS | {"CreateVms", "DeleteVms", "StartVms", "StopVms", "UpdateVm"}
 
     def prepare(self) -> None:
@@ -32,7 +31,7 @@ class NetworkMachine(CloudMachine):
         for name in self.accounts:
             ids: dict[str, str] = {}
             add_networks(self.account(name), self.cloud.images.official("ubuntu").image_id, ids)
-            self.settle()
+            self.finish()
             self.call(name, "StopVms", VmIds=[ids["two_nics"]])
             self.call(name, "CreateNet", IpRange="10.2.0.0/16")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -74,6 +75,12 @@ class Events(Told):
         """Let something that is under way fail."""
         row_id = data.draw(_one_of(self._under_way(fails=True)), label="resource")
         self.do(f"cloud.fail({row_id!r})", lambda: self.cloud.fail(row_id))
+
+    def finish(self) -> None:
+        """Let all that is under way run its course, whatever the timing."""
+        self.settle()
+        while under_way := [row_id for ids in self._under_way().values() for row_id in ids]:  # timing "manual"
+            self.do(f"cloud.complete({under_way[0]!r})", partial(self.cloud.complete, under_way[0]))
 
     def _under_way(self, *, fails: bool = False) -> dict[str, list[str]]:
         """Return the ids of what is under way, by kind; of what can fail now."""

@@ -183,7 +183,7 @@ class CloudMachine(Events):
 
     def _make_disks(self, name: str, region: str) -> None:
         volume = self.call(name, "CreateVolume", SubregionName=f"{region}a", Size=10)
-        self.settle()
+        self.finish()
         if volume and "CreateSnapshot" in self.actions:
             volume_id = volume["Volume"]["VolumeId"]
             text = f"cloud.write({volume_id!r}, '/motd', {name!r})"
@@ -195,7 +195,7 @@ class CloudMachine(Events):
         disk = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 5, "DeleteOnVmDeletion": False}}
         vms = self.call(name, "CreateVms", ImageId=official, BlockDeviceMappings=[disk])
         self.call(name, "CreateVms", ImageId=official, BootOnCreation=False)
-        self.settle()
+        self.finish()
         if vms and golden and "CreateImage" in self.actions:
             asked = {"VmId": vms["Vms"][0]["VmId"], "ImageName": "golden", "NoReboot": True}
             self._share(name, self.call(name, "CreateImage", **asked))
