@@ -179,7 +179,7 @@ class CloudMachine(Events):
             if level >= DISKS and "CreateVolume" in self.actions:
                 self._make_disks(name, region)
             if level >= VMS and "CreateVms" in self.actions:
-                self._make_vms(name, region, golden=level > VMS)
+                self._make_vms(name, region, level)
 
     def _make_disks(self, name: str, region: str) -> None:
         volume = self.call(name, "CreateVolume", SubregionName=f"{region}a", Size=10)
@@ -190,13 +190,16 @@ class CloudMachine(Events):
             self.do(text, lambda: self.cloud.write(volume_id, "/motd", name))
             self.call(name, "CreateSnapshot", VolumeId=volume_id)
 
-    def _make_vms(self, name: str, region: str, *, golden: bool) -> None:
+    def _make_vms(self, name: str, region: str, level: int) -> None:
         official = self.cloud.images.official("rhel", region).image_id
         disk = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 5, "DeleteOnVmDeletion": False}}
         vms = self.call(name, "CreateVms", ImageId=official, BlockDeviceMappings=[disk])
-        self.call(name, "CreateVms", ImageId=official, BootOnCreation=False)
+        idle = self.call(name, "CreateVms", ImageId=official, BootOnCreation=level == ALL)
         self.finish()
-        if vms and golden and "CreateImage" in self.actions:
+        if idle and level == ALL and "StopVms" in self.actions:  # it has run before
+            self.call(name, "StopVms", VmIds=[idle["Vms"][0]["VmId"]])
+            self.finish()
+        if vms and level > VMS and "CreateImage" in self.actions:
             asked = {"VmId": vms["Vms"][0]["VmId"], "ImageName": "golden", "NoReboot": True}
             self._share(name, self.call(name, "CreateImage", **asked))
 

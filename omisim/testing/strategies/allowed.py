@@ -31,8 +31,8 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "CreateVolume": (("size",), ("snapshot_id",), ("snapshot_id", "size"), ("size", "volume_type", "iops")),
     "CreateVms": (
-        *[()] * 4,
-        *[("block_device_mappings",)] * 2,
+        *[()] * 3,
+        *[("block_device_mappings",)] * 3,
         ("security_group_ids",),
         ("subnet_id",),
         ("subnet_id", "private_ips"),

@@ -7,7 +7,7 @@ nobody's, parameters that do not go together, a value of a wrong type, a name th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -28,9 +28,12 @@ __all__ = ["filters", "kinds", "requests"]
 
 assert families  # the table of actions is full once they are loaded
 
-# of twelve requests four are as right as can be, two but for one value; two are about what was a moment ago; one names
-# things that need not be near each other, one is only a try, and one is careless
-NOW, MIXED, ANYWHERE, SLIP, TRY, CARELESS = 4, 6, 7, 8, 10, 11
+# how requests are: as right as can be; about what was a moment ago; about anything; about things that need not be near
+# each other; right but for one value; a try; one that was made before; careless
+MOODS = (
+    *["right"] * 4, *["now"] * 4, *["mixed"] * 2, "anywhere", *["slip"] * 2, "try", "again", "careless",
+)  # fmt: skip
+LAST = 3  # requests that are made again
 
 
 def requests(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[dict[str, Any]]:
@@ -56,20 +59,30 @@ def kinds(action: str, *, required: bool) -> tuple[str, ...]:
 
 @st.composite
 def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
-    mood = draw(st.integers(0, CARELESS))
-    careless = mood == CARELESS
-    asking = Asking(draw, cloud, account, careless=careless, right=mood < NOW or SLIP <= mood < TRY)
-    asking.ids = RIGHT_IDS if asking.right else NOW_IDS if mood < MIXED else ALL_IDS
-    asking.anywhere = careless or mood == ANYWHERE
+    mood = draw(st.sampled_from(MOODS))
+    careless = mood == "careless"
+    made = _made(action, cloud, account) if mood == "again" else ()
+    if made:
+        return dict(made[draw(st.integers(0, len(made) - 1))])
+    asking = Asking(draw, cloud, account, careless=careless, right=mood in ("right", "slip"))
+    asking.ids = RIGHT_IDS if asking.right else NOW_IDS if mood == "now" else ALL_IDS
+    asking.anywhere = mood in ("careless", "anywhere")
+    asking.tricky = mood != "right"
     request = asking.object(action, ACTIONS[action].shape)
-    if mood == TRY:
+    if mood == "try":
         request["DryRun"] = True
     elif careless and draw(st.booleans()):
         name = draw(st.sampled_from(sorted({*ACTIONS[action].shape.by_api_name, "Nonsense"})))
         request[name] = draw(st.sampled_from(WRONG))
-    elif SLIP <= mood < TRY:
+    elif mood == "slip":
         _slip(draw, request)
     return request
+
+
+def _made(action: str, cloud: Cloud, account: Account) -> Sequence[Mapping[str, Any]]:
+    """Return the last requests of an account for an action: a client that has heard nothing asks again."""
+    calls = (record for record in cloud._session.calls if record.action == action and record.account == account.name)
+    return [record.parameters for record in calls][-LAST:]
 
 
 def _slip(draw: Draw, request: dict[str, Any]) -> None:

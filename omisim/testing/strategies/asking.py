@@ -48,6 +48,7 @@ class Asking:
         self.draw, self.caller, self.careless, self.right = draw, caller, careless, right
         self.cloud: Cloud = cloud
         self.ids = ALL_IDS  # the choices of an id
+        self.tricky = True  # whether there may be parameters that much must fit for
         self.action: str = ""
         self.named: Any = None  # the row that was named last
         self.names: dict[str, Any] = {}  # kind → the row of it that was named last
@@ -68,7 +69,8 @@ class Asking:
         ways = WAYS.get(name)
         if ways is not None:
             taken += self.one([way for way in ways if all(self.there(fields[n]) for n in way)] or ways)
-        out = () if self.careless else RARE | TRICKY if self.right else RARE
+        tricky = self.tricky and not self.draw(st.integers(0, 3))
+        out = () if self.careless else RARE if tricky else RARE | TRICKY
         rest = [n for n in fields if n not in taken and n not in out]
         if ways is not None and not self.careless:
             named = {n for way in ways for n in way}
