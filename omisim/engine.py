@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from threading import RLock
+from types import FunctionType
 from typing import Any
 from weakref import WeakSet
 
@@ -44,6 +45,13 @@ class Mark:
 
 class Engine:
     """What `Cloud` is built on: the parts that every method and every door share."""
+
+    def __init_subclass__(cls) -> None:
+        """Let the methods of a part of `Cloud` go by its name, which Python's errors about wrong arguments quote."""
+        if cls.__base__ is Engine:
+            for name, method in vars(cls).items():
+                if isinstance(method, FunctionType):
+                    method.__qualname__ = f"Cloud.{name}"
 
     def _begin(self, settings: Settings, clock: Clock, state: State, history: int) -> None:
         self._settings = settings

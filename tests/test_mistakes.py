@@ -46,6 +46,12 @@ class TestPythonFaces:
         cloud.account("alice")
         assert repr(cloud) == "<cloud at 2026-01-01T00:00:00.000Z, manual: alice>"
 
+    @pytest.mark.parametrize("name", ["account", "advance", "lineage", "write"])
+    def test_a_cloud_is_what_lacks_arguments(self, cloud: Cloud, name: str) -> None:
+        """Python's error names the class that the user has, whichever part of it the method is written in."""
+        with pytest.raises(TypeError, match=rf"^Cloud\.{name}\(\) missing"):
+            getattr(cloud, name)()
+
     def test_a_cloud_keeps_its_timing(self, cloud: Cloud) -> None:
         """Setting it afterwards would do nothing, so it is refused."""
         with pytest.raises(AttributeError, match="timing"):

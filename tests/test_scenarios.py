@@ -345,7 +345,7 @@ class TestMistakes:
             (
                 "[[steps]]\ndo = 'advance'\n",
                 1,
-                "advance() missing 1 required positional argument: 'seconds'",
+                "advance: Cloud.advance() missing 1 required positional argument: 'seconds'",
             ),
             ("[[steps]]\ndo = 'advance'\nseconds = -1\n", 1, "advance: "),
             ("[[steps]]\ndo = 'faults.add'\naction = 'ReadImage'\n", 1, "did you mean ReadImages?"),
