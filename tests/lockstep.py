@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from omisim import Account, ApiError, Cloud
-from omisim.model import Bucket
 from omisim.testing.reference import Answer, Reference
 from omisim.testing.reference.call import status
+from omisim.testing.script import bucket
 
 __all__ = ["Lockstep"]
 
@@ -50,14 +50,7 @@ class Lockstep:
             self.reference.account(account.name, account.region, account.account_id, quotas=limits)
         for account in (self.accounts[0], self.accounts[2]):
             self._platform(account)
-        row = Bucket(
-            account_id=self.accounts[0].account_id,
-            bucket_id="eu-west-2/exports",
-            creation_date=self.cloud.now,
-            name="exports",
-            region="eu-west-2",
-        )
-        self.cloud._tx("test").add(row)
+        bucket(self.accounts[0], "exports")
         self.reference.bucket("alice", "exports")
 
     def begin(self) -> None:
@@ -66,9 +59,8 @@ class Lockstep:
             image = self.cloud.images.official("ubuntu", account.region).image_id
             vm = self.made(account, "CreateVms", ImageId=image)["Vms"][0]["VmId"]
             self.made(account, "CreateVms", ImageId=image, BootOnCreation=False)
-            volume = self.made(account, "CreateVolume", SubregionName=f"{account.region}a", Size=5)["Volume"][
-                "VolumeId"
-            ]
+            made = self.made(account, "CreateVolume", SubregionName=f"{account.region}a", Size=5)
+            volume = made["Volume"]["VolumeId"]
             self.settle()
             self.made(account, "LinkVolume", DeviceName="/dev/sdb", VmId=vm, VolumeId=volume)
             self.made(account, "CreateImage", VmId=vm, ImageName="golden", NoReboot=True)

@@ -13,8 +13,9 @@ from omisim.account import Account, Typed
 from omisim.catalog import catalog
 from omisim.cloud import Cloud
 from omisim.lifecycle import LIFECYCLES
-from omisim.model import Bucket, Image, Snapshot, Volume
+from omisim.model import Image, Snapshot, Volume
 from omisim.storage import Place, presign
+from omisim.testing.script import bucket
 
 __all__ = ["Bounds", "Step", "World"]
 
@@ -71,7 +72,7 @@ class World:
         self._homes = {account.account_id for account in self.accounts.values()}
         self.official = {region: self.cloud.images.official("rhel", region).image_id for region in regions}
         for account in self.accounts.values():
-            self.cloud._tx("check").add(_bucket(self.cloud, account))
+            bucket(account, account.account_id)
         self._actions = {name: typed.action for name, typed in vars(Account).items() if isinstance(typed, Typed)}
 
     def take(self, step: Step) -> None:
@@ -196,20 +197,8 @@ class World:
         return f"image {number}"
 
     def _url(self, object_id: str, account_id: str) -> str:
-        region, bucket, key = object_id.split("/", 2)
         keys = self.cloud._state.found("access_key", "account", account_id)
-        return presign(Place(region, bucket, key), keys[0], self.cloud.now)
-
-
-def _bucket(cloud: Cloud, account: Account) -> Bucket:
-    bucket_id = f"{account.region}/{account.account_id}"
-    return Bucket(
-        account_id=account.account_id,
-        bucket_id=bucket_id,
-        creation_date=cloud.now,
-        name=account.account_id,
-        region=account.region,
-    )
+        return presign(Place(*object_id.split("/", 2)), keys[0], self.cloud.now)
 
 
 def _target(account: Account) -> dict[str, str]:
