@@ -14,7 +14,7 @@ from omisim.engine import Mark
 from omisim.lifecycle import LIFECYCLES
 from omisim.testing.told import Told
 
-__all__ = ["FAILING", "Events"]
+__all__ = ["Events"]
 
 FAULTS: Mapping[str, dict[str, Any]] = {
     "throttled": {"status": 503},

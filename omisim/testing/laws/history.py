@@ -78,7 +78,6 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "volume_link": ("device_name", "vm_id", "volume_id"),
     "volume_update": ("account_id", "volume_id", "volume_update"),
 }
-_BOOKS = frozenset({"counter", "due"})
 # action → the kinds of rows that a call of it writes: a deleted OMI harms no VM, no copy and no snapshot (OMI-123…)
 WRITES: Mapping[str, frozenset[str]] = {
     "CreateImage": frozenset({"image", "snapshot", "content", "origin", "vm"}),

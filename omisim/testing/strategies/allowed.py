@@ -85,9 +85,9 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "BsuToUpdateVm": (("delete_on_vm_deletion",),),
     "BsuToCreate": (("volume_size",), ("snapshot_id",), ("snapshot_id", "volume_size")),
 }
-# parameters that only a careless request gives: nothing that a cloud here has goes with them
+# parameters that, outside the ways above, only a careless request gives: mostly there is nothing to go with them
 RARE = frozenset({"nics", "subnet_id", "private_ips", "security_group_ids", "is_source_dest_checked", "bsu_optimized"})
-RARE |= {"osu_api_key", "dry_run", "keypair_name", "security_groups"}
+RARE |= {"osu_api_key", "keypair_name", "security_groups"}
 RARE |= {"service_ids", "security_group_rule_id", "nat_service_id", "net_peering_id"}
 RARE |= {"security_group_account_id_to_link", "security_group_account_id_to_unlink"}
 # parameters that a request which is to be right does not give: much must fit for them
