@@ -58,7 +58,7 @@ def from_snapshots(
 
 
 def check_filled(call: Call, mappings: Sequence[BlockDeviceMappingImage], root: str) -> None:
-    """Check that each disk is named and has what fills it: the root a snapshot, another that or a size (OMI-007)."""
+    """Check that each disk has a name, and what fills it (OMI-007, OMI-050, OMI-051, OMI-059)."""
     check_named(call, mappings)
     for mapping in mappings:
         name, bsu = mapping.device_name, mapping.bsu

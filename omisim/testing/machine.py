@@ -39,7 +39,7 @@ from omisim.testing.strategies.asking import rows_of
 
 __all__ = ["CORE", "CloudMachine"]
 
-# the actions of the OMI model: every rule of the machine that makes calls is one of these
+# the actions of the OMI model, which a machine calls unless it chooses others
 CORE = (
     "CreateImage", "CreateImageExportTask", "CreateSnapshot", "CreateSnapshotExportTask", "CreateTags", "CreateVms",
     "CreateVolume", "DeleteExportTask", "DeleteImage", "DeleteSnapshot", "DeleteTags", "DeleteVms", "DeleteVolume",

@@ -52,11 +52,14 @@ class Told(RuleBasedStateMachine):
             self.do(f"bucket(cloud.account({name!r}), {name!r})", partial(bucket, account, name))
 
     def account(self, name: str) -> Account:
-        """Return an account of the machine."""
+        """Return an account by its name; the first use of another name than the machine's makes it, in eu-west-2."""
         return self.cloud.account(name)
 
     def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
-        """Make a call and hold it against the laws. Returns the answer; None when it was refused."""
+        """Make a call and hold it against the laws. Returns the answer; None when it was refused, or not answered.
+
+        Parameters go by the API's names. Raises `laws.Broken`.
+        """
         self._note_calls()
         account, number = self.account(name), self._number()
         self._steps.append(Step(name, action, parameters, "", number))
@@ -70,7 +73,11 @@ class Told(RuleBasedStateMachine):
         return answer
 
     def do(self, text: str, what: Callable[[], Any]) -> Any:
-        """Do anything else to the cloud, hold it against the laws, and note it for the script as a line of Python."""
+        """Do anything else to the cloud, hold it against the laws, and note it for the script.
+
+        `text` says in Python what `what` does, to the variable `cloud`. Returns what `what` returns. Raises
+        `laws.Broken`, and whatever `what` raises.
+        """
         self._note(text)
         mark = self.cloud.mark()
         try:
