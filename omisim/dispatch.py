@@ -137,14 +137,12 @@ def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) ->
     if dry:
         call.tx.observer = None
     size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
-    if call.refusals:
-        raise Stop
+    call.passed()
     if action.combinations is not None:
         action.combinations(call, values)
     if shape.with_ids:
         shape.malformed_ids(values, "", call.report)
-    if call.refusals:
-        raise Stop
+    call.passed()
     call.values = values
     value = action.function(call, **values)
     next_token = None

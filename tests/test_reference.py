@@ -34,6 +34,8 @@ QUOTAS = {
 }
 # prefixes of what has tags, and is not modelled
 UNKNOWN = ("dopt-", "eipalloc-", "eipassoc-", "eni-", "igw-", "key-", "rtb", "sg-", "subnet-", "vol-update-", "vpc-")
+# much can be said in calls of these: they come twice as often
+MANIFOLD = ("CreateImage", "CreateSnapshot", "CreateVms", "CreateVolume", "UpdateImage", "UpdateVm")
 SOME = st.lists(st.sampled_from(sorted(QUOTAS)), max_size=3, unique=True)
 
 
@@ -106,14 +108,7 @@ def calling(action: str) -> Callable[..., None]:
 
 for _action in ACTIONS:
     setattr(Agreement, snake_name(_action), calling(_action))
-for _action in (
-    "CreateImage",
-    "CreateSnapshot",
-    "CreateVms",
-    "CreateVolume",
-    "UpdateImage",
-    "UpdateVm",
-):  # much to them
+for _action in MANIFOLD:
     setattr(Agreement, f"{snake_name(_action)}_again", calling(_action))
 Agreement.TestCase.settings = settings(
     max_examples=settings().max_examples // 4 or 1, stateful_step_count=25, deadline=None

@@ -174,8 +174,10 @@ class Call:
 
     def repeated(self, cls: type[E], client_token: str | None) -> tuple[E, ...]:
         """Return what this ClientToken made before, if it did (SNP-014, VOL-017, VM-008)."""
+        if client_token is None:
+            return ()
         before: ClientToken | None = self.state.get("token", self._token_key(client_token))
-        if client_token is None or before is None:
+        if before is None:
             return ()
         same = before.request == self._fingerprint()
         self.check(same, "SNP-014", client_token=client_token, made=before.ids)
@@ -190,7 +192,7 @@ class Call:
             ids = tuple(entity.id for entity in made)
             self.tx.write("token", self._token_key(client_token), ClientToken(self._fingerprint(), ids))
 
-    def _token_key(self, client_token: str | None) -> str:
+    def _token_key(self, client_token: str) -> str:
         return f"{self.account.account_id}:{self.action}:{client_token}"
 
     def _fingerprint(self) -> str:

@@ -117,9 +117,8 @@ def create_vms(
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
-    tenancy = (
-        place.tenancy or None
-    )  # Terraform sends what is not set in a Placement as an empty string (VM-016, VM-017)
+    # Terraform sends what is not set in a Placement as an empty string (VM-016, VM-017)
+    tenancy = place.tenancy or None
     check_tenancy(call, tenancy, nested_virtualization=nested_virtualization)
     call.check(not bsu_optimized, "VM-026")
     check_shapes(call, mappings, VM_DEVICE)
@@ -144,9 +143,8 @@ def create_vms(
     count = _count(call, shape, disks, min_vms_count, max_vms_count)
     count = min(count, _capacity(call, subregion, min_vms_count, count))
     count = room_in_subnets(call, networks.nics, min_vms_count, count)
-    guest, host, legacy = shutdown(
-        ("stop", "restart", "stop"), vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior, behavior
-    )
+    legacy = vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior
+    guest, host, legacy = shutdown(("stop", "restart", "stop"), legacy, behavior)
     vm = Vm(
         account_id=call.account.account_id,
         actions_on_next_boot=next_boot or ActionsOnNextBoot(secure_boot="none"),

@@ -124,12 +124,16 @@ def lists_are_whole_and_in_order(cloud: Look) -> str | None:
             wanted = [row_id for row_id, row in rows if may_see(account, row, owners[row.account_id])]
             seen = [row.id for row in read(cloud, account, action)]
             if seen != wanted:
-                more, less = ([i for i in a if i not in b] for a, b in ((seen, wanted), (wanted, seen)))
-                wrong = (
-                    f"lists {_few(more)} besides" if more else f"lacks {_few(less)}" if less else "has another order"
-                )
-                return f"{action} of {account.name} {wrong}"
+                return f"{action} of {account.name} {_odd(seen, wanted)}"
     return None
+
+
+def _odd(seen: list[str], wanted: list[str]) -> str:
+    """Say how a list differs from the one that is wanted."""
+    if more := [row_id for row_id in seen if row_id not in wanted]:
+        return f"lists {_few(more)} besides"
+    less = [row_id for row_id in wanted if row_id not in seen]
+    return f"lacks {_few(less)}" if less else "has another order"
 
 
 def _few(ids: list[str]) -> str:

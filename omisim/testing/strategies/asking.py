@@ -204,9 +204,9 @@ class Asking:
         """Draw the id of an account, or of none; of one that has it, where it is taken away."""
         if self.taking and isinstance(self.named, Image | Snapshot) and granted(self.named).account_ids:
             return str(self.one(granted(self.named).account_ids))
-        near = [row.account_id for row in self.others() if row.region == self.caller.region]
-        far = [row.account_id for row in self.others() if row.region != self.caller.region]
-        return str(self.one((*near, *near, *far, self.caller.account_id, "000000000000")))
+        here = [row.account_id for row in self.others() if row.region == self.caller.region]
+        elsewhere = [row.account_id for row in self.others() if row.region != self.caller.region]
+        return str(self.one((*here, *here, *elsewhere, self.caller.account_id, "000000000000")))
 
     def others(self) -> list[Any]:
         """Return the other accounts that tests have made."""
