@@ -110,7 +110,7 @@ class TestASubclass:
         assert rules_of(Volumes) - ours == {"create_volume", "read", "save", "roll_back", "fork", "dump_and_load"}
 
     def test_keeps_its_own_rule_of_a_name(self) -> None:
-        """A rule that has the name of an action left out, and is its own, is a rule."""
+        """A rule that has the name of an action left out, and is its own or of a class between, is a rule."""
 
         class Mine(CloudMachine):
             actions = frozenset({"CreateVolume"})
@@ -119,7 +119,11 @@ class TestASubclass:
             def delete_volume(self, volume: str) -> None:
                 """Delete it in another way."""
 
+        class Still(Mine):
+            travels = False
+
         assert "delete_volume" in rules_of(Mine)
+        assert "delete_volume" in rules_of(Still)
 
     def test_calls_code_of_its_own(self) -> None:
         """A rule draws ids that the machine has made; its own calls stand in the script, and its failure."""

@@ -22,6 +22,7 @@ When it fails, the shrunk history is printed as a Python script, with the law th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 try:
@@ -57,8 +58,9 @@ _NEW = (
 NOTHING, DISKS, VMS, ALL = 0, 1, 2, 5
 
 
+@cache
 def _calls(action: str, target: Bundle[str] | None = None) -> Callable[..., Any]:
-    """Return the rule that makes a call of an action; what it creates goes into a bundle."""
+    """Return the rule that makes a call of an action, always the same one; what it creates goes into a bundle."""
 
     def call(self: CloudMachine, data: Any) -> Any:
         able = self._having(kinds(action, required=False))
@@ -152,12 +154,11 @@ class CloudMachine(Events):
         chosen |= {"order_a_fault": cls.faults and bool(cls.actions), "order_a_failure": cls.faults}
         chosen |= dict.fromkeys(("save", "roll_back", "fork", "dump_and_load"), cls.travels)
         for name, wanted in chosen.items():
-            if name in vars(cls):  # its own
-                continue
-            if not wanted:
-                setattr(cls, name, None)
-            elif getattr(cls, name, None) is None:
-                setattr(cls, name, getattr(CloudMachine, name, None) or _calls(calls[name]))
+            now = getattr(cls, name, None)
+            if now is not None or wanted:
+                ours = getattr(CloudMachine, name, None) or _calls(calls[name])
+                if now is None or now is ours:  # or else it is a subclass's own
+                    setattr(cls, name, ours if wanted else None)
 
     # --- what a history begins with
 
