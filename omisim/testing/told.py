@@ -75,8 +75,8 @@ class Told(RuleBasedStateMachine):
     def do(self, text: str, what: Callable[[], Any]) -> Any:
         """Do anything else to the cloud, hold it against the laws, and note it for the script.
 
-        `text` says in Python what `what` does, to the variable `cloud`. Returns what `what` returns. Raises
-        `laws.Broken`, and whatever `what` raises.
+        `text` says in Python what `what` does, to the variable `cloud`; it is run, more than once, to find out what a
+        failure needs. Returns what `what` returns. Raises `laws.Broken`, and whatever `what` raises.
         """
         self._note(text)
         mark = self.cloud.mark()
