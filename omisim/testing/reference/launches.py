@@ -141,7 +141,7 @@ def _fitting(
 def _launch(
     call: Call, image: Row, number: int, kind: tuple[str, str, int, int], disks: list[Row], **fields: Any
 ) -> list[Row]:
-    """Add the VMs and their volumes. [VM-007, VM-023, VM-028, VM-029, OMI-067, BDM-011]"""
+    """Add the VMs, each with its volumes. [VM-007, VM-023, VM-028, VM-029, OMI-067]"""
     carried = image.get("carries", {})
     reservation = f"r-{next(call.world.numbers):08x}"
     windows = {"0002", "0005"} & set(image["ProductCodes"])
@@ -177,17 +177,22 @@ def _launch(
             ran=False,
             stays=call["BootOnCreation"] is False,
         )
-        for disk in disks:
-            volume = call.world.add(
-                "Volume",
-                call.account,
-                Iops=baseline(disk["VolumeType"], disk["VolumeSize"], disk["Iops"]),
-                Size=disk["VolumeSize"],
-                SnapshotId=disk["SnapshotId"],
-                SubregionName=vm["Placement"]["SubregionName"],
-                VolumeType=disk["VolumeType"],
-                State="in-use",
-            )
-            link(call, vm, volume, disk["DeviceName"], delete=disk["DeleteOnVmDeletion"], state="attaching")
+        _attach(call, vm, disks)
         vms.append(vm)
     return vms
+
+
+def _attach(call: Call, vm: Row, disks: list[Row]) -> None:
+    """Add the volumes of a VM, and link them. [BDM-011]"""
+    for disk in disks:
+        volume = call.world.add(
+            "Volume",
+            call.account,
+            Iops=baseline(disk["VolumeType"], disk["VolumeSize"], disk["Iops"]),
+            Size=disk["VolumeSize"],
+            SnapshotId=disk["SnapshotId"],
+            SubregionName=vm["Placement"]["SubregionName"],
+            VolumeType=disk["VolumeType"],
+            State="in-use",
+        )
+        link(call, vm, volume, disk["DeviceName"], delete=disk["DeleteOnVmDeletion"], state="attaching")
