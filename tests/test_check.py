@@ -22,6 +22,7 @@ from omisim.actions.call import Call
 from omisim.check import Bounds, Found, Level, Step, World, check
 from omisim.check.canonical import Canonical
 from omisim.check.command import script
+from omisim.check.search import Violation
 from omisim.cli import main
 from omisim.state import State, Tx
 from omisim.testing.laws import Broken
@@ -265,6 +266,18 @@ class TestBugs:
         assert found.violation is not None
         with pytest.raises(Broken, match="SNP-016"):
             exec(script(found.violation, SMALL), {})
+
+    def test_of_exports_are_told_without_object_storage(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The script of calls that export gives the exporter its bucket, and needs no boto3."""
+        world = World(SMALL)
+        world.take(copied(world, "bob"))
+        (image,) = world.accounts["bob"].read_images(filters={"image_names": ["image 0"]})
+        target = {"disk_image_format": "raw", "osu_bucket": world.accounts["bob"].account_id}
+        export = Step("bob", "create_image_export_task", {"image_id": image.image_id, "osu_export": target})
+        text = script(Violation((copied(world, "bob"), export), "a law"), SMALL)
+        exec(f"{text}\nprint(bob.read_image_export_tasks()[0].state)", {})
+        assert capsys.readouterr().out == "pending/queued\n"
+        assert [line for line in text.splitlines() if "bucket(" in line] == ["bucket(bob, bob.account_id)"]
 
     def test_that_raise_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A defect that shows as an exception is a violation like a broken law, told by its name."""

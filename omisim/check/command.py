@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
-from omisim.check.alphabet import CLOUD, Bounds, World
+from omisim.check.alphabet import Bounds, World
 from omisim.check.search import Found, Level, Progress, Violation, check
 
 __all__ = ["data", "run", "script"]
@@ -70,15 +70,16 @@ def _text(found: Found, seconds: float) -> str:
 def script(broken: Violation, bounds: Bounds) -> str:
     """Return the calls that lead to a violation as a Python script."""
     world = World(bounds)
-    who = {step.who for step in broken.path if step.who != CLOUD}
+    exporting = {step.who for step in broken.path if "osu_export" in step.given}
     lines = [f"# {line}" for line in broken.what.splitlines()]
-    lines += ["from omisim import Cloud", "from omisim.testing import laws", "", 'cloud = Cloud(timing="manual")']
+    lines += ["from omisim import Cloud", "from omisim.testing import laws"]
+    lines += ["from omisim.testing.script import bucket"] if exporting else []
+    lines += ["", 'cloud = Cloud(timing="manual")']
     # every account is made: ids depend on what was made before
     lines += [
         f'{name} = cloud.account("{name}", region="{account.region}")' for name, account in world.accounts.items()
     ]
-    exporting = {step.who for step in broken.path if "osu_export" in step.given}
-    lines += [f'{name}.client("oos").create_bucket(Bucket={name}.account_id)' for name in who if name in exporting]
+    lines += [f"bucket({name}, {name}.account_id)" for name in world.accounts if name in exporting]
     *before, last = map(str, broken.path) if broken.path else [""]
     return "\n".join(
         [*lines, *before, "mark = cloud.mark()", last, "laws.check(cloud, since=mark)", "laws.check(cloud)"]
