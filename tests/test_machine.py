@@ -11,7 +11,7 @@ from typing import ClassVar
 import planted
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from omisim import ApiError, Cloud
 from omisim.testing import laws
@@ -93,6 +93,17 @@ class TestASubclass:
         with pytest.raises(ValueError, match=said) as refused:
             type("Wrong", (CloudMachine,), values)
         assert "\n" not in str(refused.value)
+
+    def test_is_refused_what_a_part_of_it_begins_with(self) -> None:
+        """An @initialize of a class beside it may run before there is a cloud as well."""
+
+        class Part(RuleBasedStateMachine):
+            @initialize()
+            def first(self) -> None:
+                """Do something."""
+
+        with pytest.raises(ValueError, match="first may run before there is a cloud"):
+            type("Wrong", (Part, CloudMachine), {})
 
     def test_of_a_subclass_chooses_again(self) -> None:
         """What one left out the next one may have, and the other way round."""

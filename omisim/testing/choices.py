@@ -30,9 +30,10 @@ def check_choices(machine: type[CloudMachine]) -> None:
     for name, meant in SINGULARS.items():
         if name in own and not callable(own[name]):
             raise ValueError(f"{name} is nothing that a machine chooses; did you mean {meant}?")
-    for name, rule in own.items():
-        if name != "begin" and hasattr(rule, INITIALIZE_RULE_MARKER):
-            raise ValueError(f"{name} may run before there is a cloud: override prepare() instead of an @initialize")
+    for part in machine.__mro__:
+        for name, rule in vars(part).items():
+            if name != "begin" and hasattr(rule, INITIALIZE_RULE_MARKER):
+                raise ValueError(f"{name} may run before there is a cloud: override prepare(), without @initialize")
     _check_kinds(machine)
     for action in machine.actions:
         one_of_these("an action", action, tuple(ACTIONS))
