@@ -225,9 +225,11 @@ def _visiting(bounds: Bounds, workers: int) -> Iterator[Visits]:
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (bounds,))
     try:
         before = pthread_sigmask(SIG_BLOCK, {SIGINT})  # workers inherit it: one that is stopped as it begins is quiet
-        for _ in range(workers):
-            pool.submit(_collect_seldom)  # starts one
-        pthread_sigmask(SIG_SETMASK, before)
+        try:
+            for _ in range(workers):
+                pool.submit(_collect_seldom)  # starts one
+        finally:
+            pthread_sigmask(SIG_SETMASK, before)
         yield lambda paths: pool.map(_visit, paths, chunksize=min(SHARE, 1 + len(paths) // (4 * workers)))
     except BrokenProcessPool as error:
         raise ChildProcessError("a worker was ended from outside; was there too little memory?") from error
