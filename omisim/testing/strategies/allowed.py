@@ -90,7 +90,7 @@ RARE = frozenset({"nics", "subnet_id", "private_ips", "security_group_ids", "is_
 RARE |= {"osu_api_key", "keypair_name", "security_groups"}
 RARE |= {"service_ids", "security_group_rule_id", "nat_service_id", "net_peering_id"}
 RARE |= {"security_group_account_id_to_link", "security_group_account_id_to_unlink"}
-# parameters that a request which is to be right does not give: much must fit for them
+# parameters that a request gives seldom, and one that is as right as can be never: much must fit for them
 TRICKY = frozenset({"nested_virtualization", "tpm_enabled", "tpm_mandatory", "boot_modes", "boot_mode", "architecture"})
 TRICKY |= {"actions_on_next_boot", "tenancy", "virtual_device_name"}
 

@@ -1,13 +1,13 @@
 """Requests for any action, derived from its signature: its parameters, their types, the kinds of ids they hold.
 
 A request is mostly sensible: it takes one of the ways that an action has, names what the account has, and gives values
-that are allowed. Some are right but for one value. Now and then one is careless: an id of another account's or of
-nobody's, parameters that do not go together, a value of a wrong type, a name that there is not.
+that are allowed. Some are right but for one value, some are made again. Now and then one is careless: an id of another
+account's or of nobody's, parameters that do not go together, a value of a wrong type, a name that there is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from omisim.cloud import Cloud
 from omisim.dispatch import families
 from omisim.ids import PREFIXES
 from omisim.plain import snake_name
+from omisim.session import CallRecord
 from omisim.testing.strategies.allowed import SENSELESS, WAYS, WRONG
 from omisim.testing.strategies.asking import ALL_IDS, LAUNCHES, NOW_IDS, RIGHT_IDS, Asking, Draw
 from omisim.testing.strategies.values import one_of_these
@@ -63,7 +64,7 @@ def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
     careless = mood == "careless"
     made = _made(action, cloud, account) if mood == "again" else ()
     if made:
-        return dict(made[draw(st.integers(0, len(made) - 1))])
+        return made[draw(st.integers(0, len(made) - 1))].parameters
     asking = Asking(draw, cloud, account, careless=careless, right=mood in ("right", "slip"))
     asking.ids = RIGHT_IDS if asking.right else NOW_IDS if mood == "now" else ALL_IDS
     asking.anywhere = mood in ("careless", "anywhere")
@@ -79,10 +80,10 @@ def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
     return request
 
 
-def _made(action: str, cloud: Cloud, account: Account) -> Sequence[Mapping[str, Any]]:
-    """Return the last requests of an account for an action: a client that has heard nothing asks again."""
-    calls = (record for record in cloud._session.calls if record.action == action and record.account == account.name)
-    return [record.parameters for record in calls][-LAST:]
+def _made(action: str, cloud: Cloud, account: Account) -> Sequence[CallRecord]:
+    """Return the last calls of an action by an account: a client that has heard nothing asks again."""
+    calls = cloud._session.calls
+    return [record for record in calls if record.action == action and record.account == account.name][-LAST:]
 
 
 def _slip(draw: Draw, request: dict[str, Any]) -> None:
