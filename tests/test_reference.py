@@ -149,6 +149,17 @@ class TestTheReference:
             seen.append(model.call("alice", "ReadVolumes").body["Volumes"][0]["State"])
         assert seen == ["creating", "creating", "available"]
 
+    def test_tells_an_export_from_a_snapshot(self) -> None:
+        """The id of the export of a snapshot begins as that of a snapshot does, and is none. [TAG-005/task, ID-016]"""
+        model = Reference()
+        model.account("alice")
+        tags = [{"Key": "env", "Value": "test"}]
+        told = [
+            model.call("alice", "CreateTags", ResourceIds=[one], Tags=tags).code
+            for one in ("snap-export-12345678", "snap-12345678", "snap-export-1")
+        ]
+        assert told == ["5058", "5054", "4105"]
+
     def test_refuses_a_call(self) -> None:
         """A refusal has the status and the code of the first class of checks; its ties are as right. [REQ-014]"""
         model = Reference()

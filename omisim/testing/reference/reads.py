@@ -125,7 +125,7 @@ def _tagged(call: Call) -> list[Row]:
         if not kinds:
             call.check(holds=False, code="4025")
             continue
-        kind = kinds[0]
+        kind = max(kinds, key=lambda kind: len(KINDS[kind][0]))  # snap-export-…, not snap-…
         row = call.world.rows[kind].get(one)
         if row is None or not call.world.sees(kind, call.account, row):
             if call.shaped(one, KINDS[kind][0]):
