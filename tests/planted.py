@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing import Pool
@@ -426,10 +426,14 @@ def found_by(found: Exception) -> str:
     return f"`{found.law if isinstance(found, Broken) else type(found).__name__}`"
 
 
-def row(name: str) -> str:
-    """Hunt a bug from each place, and return its row of the table."""
-    hunts = [hunt(name, number) for number in SEEDS]
-    runs = [(steps, found_by(found) if found else None) for steps, found in hunts]
+def hunted(name: str, number: int) -> tuple[int, str | None]:
+    """Hunt a bug from a place, and return the steps and what found it."""
+    steps, found = hunt(name, number)
+    return steps, found_by(found) if found else None
+
+
+def row(name: str, runs: Sequence[tuple[int, str | None]]) -> str:
+    """Return the row of the table that the hunts of a bug make."""
     laws_said = sorted({said for _, said in runs if said is not None})
     steps = median(steps if said else MOST for steps, said in runs)
     said = f"{steps:,.0f}" if steps < MOST else f"over {MOST:,}"
@@ -440,10 +444,11 @@ def row(name: str) -> str:
 def table() -> str:
     """Hunt all bugs on all cores, and return what came of it, telling each as it is done."""
     rows = ["| planted bug | what is wrong | steps (median) | found | by the laws |\n|---|---|---|---|---|\n"]
-    with Pool() as pool:
-        for said in pool.imap(row, PLANTED):
-            rows.append(said)
-            sys.stdout.write(said)
+    with Pool(maxtasksperchild=1) as pool:  # a bug may spoil what a process keeps for all its clouds
+        hunts = {name: [pool.apply_async(hunted, (name, number)) for number in SEEDS] for name in PLANTED}
+        for name, runs in hunts.items():
+            rows.append(row(name, [run.get() for run in runs]))
+            sys.stdout.write(rows[-1])
             sys.stdout.flush()
     return "".join(rows)
 

@@ -45,7 +45,7 @@ class Told(RuleBasedStateMachine):
         self._seen = 0  # calls that stand in the steps
         self.cloud = Cloud(timing=timing, switches=switches)
         for name, region in accounts.items():
-            limits = dict(quotas.get(name, {}))
+            limits = dict(quotas.get(name) or {})
             more = f", quotas={limits!r}" if limits else ""
             self._note(f"cloud.account({name!r}, region={region!r}{more})")
             account = self.cloud.account(name, region=region, quotas=limits or None)
