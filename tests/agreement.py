@@ -52,7 +52,7 @@ APART: Mapping[str, str] = {
     "UpdateAccessKey": "a signed request needs its key, a method does not",
 }
 OTHERS = sorted({*ACTIONS} - {*CORE, *APART})
-SPELT = ("REQ-008", "REQ-009", "REQ-010")
+SPELT = ("REQ-008", "REQ-009", "REQ-010", "REQ-010/image")
 
 
 class Disagreement(AssertionError):

@@ -97,6 +97,8 @@ def _disk(call: Call, name: str, bsu: Row, *, checked: bool, free: set[str | Non
     value = bsu.get("SnapshotId")
     if value in free and value is not None:
         snapshot = call.world.rows["Snapshot"].get(value)
+        if checked:
+            call.may("Snapshot", snapshot, "use")
     elif value is not None:
         snapshot = call.find("Snapshot", value)
         call.may("Snapshot", snapshot, "use")
