@@ -162,11 +162,11 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: strategies.disk_images("vmdk"), "form is one of 'qcow2', 'raw'; not 'vmdk'"),
     (lambda: strategies.device_mappings(root=True), "a root is made from a snapshot"),
     (lambda: strategies.device_mappings(smallest=0), "smallest is a number of GiB"),
-    (lambda: strategies.device_mappings(smallest=1.5), "smallest is a number of GiB"),  # type: ignore[arg-type]
+    (lambda: strategies.device_mappings(smallest=1.5), "smallest is a number of GiB"),  # type: ignore[arg-type]  # the mistake
     (lambda: strategies.device_mappings("snap-12345678"), "snapshot_ids is a list of texts, not 'snap-12345678'"),
     (lambda: strategies.permissions("123456789012"), "account_ids is a list of texts, not '123456789012'"),
-    (lambda: strategies.manifests([5]), r"urls is a list of texts, not \[5\]"),  # type: ignore[list-item]
-    (lambda: requests("ReadVms", Cloud(), "alice"), "account is what cloud.account.. returns, not 'alice'"),  # type: ignore[arg-type]
+    (lambda: strategies.manifests([5]), r"urls is a list of texts, not \[5\]"),  # type: ignore[list-item]  # the mistake
+    (lambda: requests("ReadVms", Cloud(), "alice"), "account is what cloud.account.. returns, not 'alice'"),  # type: ignore[arg-type]  # the mistake
     (lambda: strategies.filters("ReadVms", Cloud(), world()[1]), "is of another cloud"),
     (lambda: strategies.permissions([]), "name some in account_ids"),
     (lambda: strategies.manifests([]), "name their URLs"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from omisim.actions.call import Call, parsed
 from omisim.actions.images import ImageId
+from omisim.actions.product_types import LINUX
 from omisim.actions.progress import progressed
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registry import action
@@ -31,7 +32,6 @@ from omisim.model import (
 )
 from omisim.rules import refuse
 
-LINUX = "0001"  # the product code that stands for no licence
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
 
 

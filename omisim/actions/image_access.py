@@ -9,6 +9,7 @@ from typing import Any
 from omisim.actions.call import Call, parsed
 from omisim.actions.images import ImageId
 from omisim.actions.new_images import check_codes
+from omisim.actions.product_types import LINUX
 from omisim.actions.registry import action
 from omisim.actions.sharing import additions_or_removals, changed, shown, visible
 from omisim.catalog import catalog
@@ -61,8 +62,8 @@ def update_image(
     call.may(image)
     check_codes(call, product_codes or ())
     change = parsed(permissions_to_launch)
-    codes = image.product_codes if product_codes is None else tuple(dict.fromkeys(product_codes)) or ("0001",)
-    dropped = [code for code in image.product_codes if code != "0001" and code not in codes]
+    codes = image.product_codes if product_codes is None else tuple(dict.fromkeys(product_codes)) or (LINUX,)
+    dropped = [code for code in image.product_codes if code != LINUX and code not in codes]
     if dropped:
         call.check(not call.switch("strict_licences"), "OMI-114", image_id=image_id, codes=dropped)
         call.warn(f"{image_id} loses the licence codes {', '.join(dropped)} (OMI-114)")

@@ -17,13 +17,13 @@ from omisim.actions.registrations import check_filled, from_snapshots
 from omisim.actions.registry import action
 from omisim.actions.sharing import visible
 from omisim.actions.snapshots import clone, cut
+from omisim.actions.volumes import links_of
 from omisim.ids import Id
 from omisim.model import (
     BlockDeviceMappingImage,
     BsuToCreate,
     Image,
     ImageState,
-    LinkState,
     OrDict,
     PermissionsOnResource,
     Snapshot,
@@ -141,7 +141,7 @@ def _from_vm(
     call.may(vm)
     check_unique(call, name)
     image_id = call.new_id("image")
-    links = [link for link in call.state.found("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
+    links = links_of(call.state, vm_id)
     mappings = tuple(_snapshot_of(call, link, image_id) for link in links)
     call.check(any(mapping.device_name == ROOT for mapping in mappings), "OMI-066", vm_id=vm_id)
     inherited: dict[str, Any] = {

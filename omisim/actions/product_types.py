@@ -10,6 +10,8 @@ from omisim.filters import FiltersProductType, matching
 from omisim.model import Image, OrDict, ProductType
 from omisim.rules import refuse
 
+LINUX = "0001"  # the product code that stands for no licence
+
 
 def is_code(call: Call, code: str, *, anybodys: bool = False) -> bool:
     """Whether a product code exists: built in, the Marketplace's, the caller's own, or with `anybodys` another's."""

@@ -18,6 +18,7 @@ from omisim.actions.devices import (
     filled,
 )
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
+from omisim.actions.product_types import LINUX
 from omisim.actions.snapshots import usable
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState
 
@@ -46,12 +47,12 @@ def from_snapshots(
     disks = [_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
     check_twice(call, mappings, "OMI-054")
     check_unique(call, name)
-    modes = {"boot_modes": ("legacy",), "product_codes": codes or ("0001",)}
+    modes = {"boot_modes": ("legacy",), "product_codes": codes or (LINUX,)}
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
     snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
     call.remember(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
     had = dict.fromkeys(code for snapshot_id in snapshots for code in call.codes_of(snapshot_id))
-    dropped = [code for code in had if code != "0001" and code not in image.product_codes]
+    dropped = [code for code in had if code != LINUX and code not in image.product_codes]
     if dropped:
         call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")
     return image

@@ -19,7 +19,7 @@ from omisim.ids import Id
 from omisim.plain import api_name, is_date
 from omisim.rules import refuse
 
-__all__ = ["Field", "Problems", "Shape", "compile_signature"]
+__all__ = ["Field", "Problems", "Shape", "compile_signature", "misshapen"]
 
 # Go clients send these for an unset value (design: Doors)
 _ABSENT: Mapping[str, Any] = {"client_token": "", "subnet_id": "", "user_data": "", "placement": {}}
@@ -97,7 +97,9 @@ class Shape:
             below = f"{path}{api_name(field.name)}"
             for item in value if isinstance(value, tuple) else (value,):
                 if field.id is not None:
-                    _check_id(field.id, item, below, report)
+                    wrong = misshapen(field.id, item, below)
+                    if wrong is not None:
+                        report(wrong)
                 elif field.shape is not None:
                     inner = {f.name: getattr(item, f.name) for f in field.shape.with_ids}
                     field.shape.malformed_ids(inner, f"{below}.", report)
@@ -233,12 +235,12 @@ def _wrong(value: Any, path: str, expected: str, problems: Problems) -> object:
     return WRONG
 
 
-def _check_id(kind: Id, value: str, path: str, report: Callable[[Exception], None]) -> None:
+def misshapen(kind: Id, value: str, parameter: str) -> Exception | None:
+    """Return the refusal of what cannot be an id of a kind (ID-015, ID-016); None of what can."""
     if kind.well_formed(value):
-        return
+        return None
     if kind.kind == "image" and value.startswith("snap-"):
-        report(refuse("ID-015/snapshot", parameter=path, value=value, prefixes=kind.prefixes))
-    elif not kind.has_prefix(value):
-        report(refuse("ID-015", parameter=path, value=value, prefixes=kind.prefixes))
-    else:
-        report(refuse("ID-016", parameter=path, value=value))
+        return refuse("ID-015/snapshot", parameter=parameter, value=value, prefixes=kind.prefixes)
+    if not kind.has_prefix(value):
+        return refuse("ID-015", parameter=parameter, value=value, prefixes=kind.prefixes)
+    return refuse("ID-016", parameter=parameter, value=value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from omisim.actions.call import Call, parsed, parsed_all
 from omisim.actions.registry import action
+from omisim.actions.schema import misshapen
 from omisim.actions.sharing import visible
 from omisim.filters import FiltersTag, matching
 from omisim.ids import Id
@@ -45,8 +46,9 @@ def _type(resource_id: str) -> tuple[str, str]:
     prefix = next((prefix for prefix in TAGGED if resource_id.startswith(prefix)), None)
     if prefix is None:
         raise refuse("TAG-006", resource_id=resource_id)
-    if not Id(TAGGED[prefix][0]).well_formed(resource_id):
-        raise refuse("ID-016", parameter="ResourceIds", value=resource_id)
+    wrong = misshapen(Id(TAGGED[prefix][0]), resource_id, "ResourceIds")
+    if wrong is not None:
+        raise wrong
     return TAGGED[prefix]
 
 

@@ -23,12 +23,12 @@ from omisim.actions.vm_attributes import (
 from omisim.actions.vm_diagnostics import after_first_boot
 from omisim.actions.vm_types import find_vm_shape, unflagged, vm_shape
 from omisim.actions.vms import view
+from omisim.actions.volumes import links_of
 from omisim.filters import FiltersVm, FiltersVmsState, matching
 from omisim.ids import Id
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
-    LinkState,
     OrDict,
     SecurityGroupId,
     ShutdownBehaviorConfiguration,
@@ -96,14 +96,11 @@ def start_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...
     for vm in vms:
         if not (idle and vm.state is VmState.RUNNING):
             call.may(vm)
-        call.check(vm.state is not VmState.STOPPED or _rooted(call, vm), "LNK-011", vm_id=vm.vm_id)
+        rooted = vm.state is not VmState.STOPPED or any(
+            link.device_name == ROOT for link in links_of(call.state, vm.vm_id)
+        )
+        call.check(rooted, "LNK-011", vm_id=vm.vm_id)
     return _moved(call, vms, lambda vm: call.move(vm, "start") if vm.state is VmState.STOPPED else vm)
-
-
-def _rooted(call: Call, vm: Vm) -> bool:
-    """Whether a VM has a root volume that is not being unlinked."""
-    links: list[VolumeLink] = call.state.found("volume_link", "vm", vm.vm_id)
-    return any(link.device_name == ROOT and link.state is not LinkState.DETACHING for link in links)
 
 
 @action("StopVms", "Vms")

@@ -47,6 +47,11 @@ MOST_VOLUMES_PER_VM = 40
 VmId = Annotated[str, Id("vm")]
 
 
+def links_of(state: State, vm_id: str) -> list[VolumeLink]:
+    """Return the links of a VM's volumes; one that is being unlinked is no part of the VM (OMI-061, LNK-011)."""
+    return [link for link in state.found("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
+
+
 def view(state: State, volume: Volume) -> Volume:
     """Return a volume with its link, as it is answered."""
     link: VolumeLink | None = state.get("volume_link", volume.volume_id)

@@ -38,7 +38,7 @@ def asked(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Res
     return Response(status, text.encode() if isinstance(text, str) else bytes(text), kept)
 
 
-class _Backend(models.S3Backend):  # type: ignore[misc]
+class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
     """A back end that remembers no page between requests: the token of the next one is the last key of this."""
 
     def __init__(self, *names: str) -> None:

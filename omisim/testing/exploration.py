@@ -48,15 +48,13 @@ def in_rounds(machine: type[RuleBasedStateMachine], settings: Settings, first: i
         settings: `max_examples` is the number of histories of all rounds.
         first: the first seed; the next round has the next.
     """
-    from hypothesis import seed  # noqa: PLC0415 - needs the extra
-    from hypothesis import settings as settings_  # noqa: PLC0415
-    from hypothesis.stateful import run_state_machine_as_test  # noqa: PLC0415
+    import hypothesis.stateful  # noqa: PLC0415 - needs the extra
 
     for number, done in enumerate(range(0, settings.max_examples, ROUND), first):
         count = min(ROUND, settings.max_examples - done)
-        chosen = settings_(settings, max_examples=count, database=None, derandomize=False)
-        marked: Any = seed(number)(partial(machine))  # the machine itself stays as it is
-        run_state_machine_as_test(marked, settings=chosen)
+        chosen = hypothesis.settings(settings, max_examples=count, database=None, derandomize=False)
+        marked: Any = hypothesis.seed(number)(partial(machine))  # the machine itself stays as it is
+        hypothesis.stateful.run_state_machine_as_test(marked, settings=chosen)
 
 
 def reach(actions: Iterable[str]) -> Coverage:

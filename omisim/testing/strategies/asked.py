@@ -68,7 +68,7 @@ def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
     asking = Asking(draw, cloud, account, careless=careless, right=mood in ("right", "slip"))
     asking.ids = RIGHT_IDS if asking.right else NOW_IDS if mood == "now" else ALL_IDS
     asking.anywhere = mood in ("careless", "anywhere")
-    asking.tricky = mood != "right"
+    asking.tricky = mood != "right"  # a slip may be in what is tricky, too
     request = asking.object(action, ACTIONS[action].shape)
     if mood == "try":
         request["DryRun"] = True
