@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from omisim import ApiError
-from omisim.faults import Dropped
+from omisim.engine.faults import Dropped
 from omisim.testing import laws
 from omisim.testing.machine import CloudMachine
 

@@ -8,26 +8,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from omisim.account import Account
-    from omisim.clock import Clock, ManualClock, SystemClock
-    from omisim.cloud import Cloud
-    from omisim.engine import Mark
-    from omisim.errors import ApiError
-    from omisim.lineage import Lineage
-    from omisim.state import Change
+    from omisim.base.clock import Clock, ManualClock, SystemClock
+    from omisim.cloud.account import Account
+    from omisim.cloud.cloud import Cloud
+    from omisim.engine.engine import Mark
+    from omisim.spec.errors import ApiError
+    from omisim.state.lineage import Lineage
+    from omisim.state.state import Change
 
 __all__ = ["Account", "ApiError", "Change", "Clock", "Cloud", "Lineage", "ManualClock", "Mark", "SystemClock"]
 
 _HOMES = {
-    "Account": "account",
-    "ApiError": "errors",
-    "Change": "state",
-    "Clock": "clock",
-    "Cloud": "cloud",
-    "Lineage": "lineage",
-    "ManualClock": "clock",
-    "Mark": "engine",
-    "SystemClock": "clock",
+    "Account": "cloud.account",
+    "ApiError": "spec.errors",
+    "Change": "state.state",
+    "Clock": "base.clock",
+    "Cloud": "cloud.cloud",
+    "Lineage": "state.lineage",
+    "ManualClock": "base.clock",
+    "Mark": "engine.engine",
+    "SystemClock": "base.clock",
 }
 
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from omisim.cli import main
+from omisim.tools.cli import main
 
 sys.exit(main())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from osc_sdk_python import Gateway
 
     from omisim import Account, Cloud
-    from omisim.environment import Environment
+    from omisim.clients.environment import Environment
     from omisim.server import Running
 
 INI = {
@@ -66,14 +66,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "omisim(timing=, accounts=, scenario=, ...): the cloud of a test, by the arguments of omisim.Cloud"
     )
     if any(config.getini(f"omisim_{name}") for name in (*INI, "switches")):
-        from omisim.pytesting.asked import check  # noqa: PLC0415 - loaded when it is used
+        from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415 - loaded when it is used
 
         try:
             check(config)
         except ValueError as error:
             raise pytest.UsageError(f"omisim: {error}") from None
     if config.getini("omisim_guard"):
-        from omisim.intercept import guarded  # noqa: PLC0415
+        from omisim.clients.intercept import guarded  # noqa: PLC0415
 
         guard = ExitStack()
         config.stash[STRAYS] = guard.enter_context(guarded())
@@ -106,7 +106,7 @@ def pytest_runtest_makereport(
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
         report.sections += [("omisim", WIDER)] if "omi_" in report.longreprtext else []
     if strays or watched:
-        from omisim.pytesting.report import explain  # noqa: PLC0415
+        from omisim.pytest_plugin.report import explain  # noqa: PLC0415
 
         explain(report, watched, strays, always=item.config.getoption("omisim_timeline"))
     return report
@@ -124,9 +124,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | None:
     """Show in what two clouds differ, for `assert cloud == other`."""
-    if op != "==" or type(left).__module__ != "omisim.cloud" or type(left) is not type(right):
+    if op != "==" or type(left).__module__ != "omisim.cloud.cloud" or type(left) is not type(right):
         return None
-    from omisim.pytesting.report import compared  # noqa: PLC0415
+    from omisim.pytest_plugin.report import compared  # noqa: PLC0415
 
     return compared(left, right)
 
@@ -134,7 +134,7 @@ def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | Non
 def _wrong(node: pytest.Item | pytest.Collector) -> str | None:
     if not isinstance(node, pytest.Item) or node.get_closest_marker("omisim") is None:
         return None
-    from omisim.pytesting.asked import check  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415
 
     try:
         check(node.config, node)
@@ -158,7 +158,7 @@ def _strays(item: pytest.Item) -> list[str]:
 @pytest.fixture(scope="session")
 def omi_base(pytestconfig: pytest.Config) -> Cloud:
     """The cloud that each test forks. Override it to set up once what all tests begin with, and return it."""
-    from omisim.pytesting.asked import base  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import base  # noqa: PLC0415
 
     return base(pytestconfig)
 
@@ -166,8 +166,8 @@ def omi_base(pytestconfig: pytest.Config) -> Cloud:
 @pytest.fixture
 def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
     """A fresh cloud for one test, as its marker wants it: a fork of omi_base."""
-    from omisim.pytesting.asked import forked  # noqa: PLC0415
-    from omisim.pytesting.report import Watched  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import forked  # noqa: PLC0415
+    from omisim.pytest_plugin.report import Watched  # noqa: PLC0415
 
     try:
         cloud = forked(request.node, omi_base, sleeping="omi_sleep" in request.fixturenames)
@@ -191,7 +191,7 @@ def omi_accounts(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Callable[.
 @pytest.fixture
 def omi_account(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Account:
     """The first account that the test asks for, or that omi_base has; else alice, in eu-west-2."""
-    from omisim.pytesting.asked import first_account  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import first_account  # noqa: PLC0415
 
     watched = request.node.stash.get(WATCHED, None)
     return first_account(omi_cloud, _wanted(request), watched.accounts if watched else ())
@@ -231,7 +231,7 @@ def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[En
 @pytest.fixture
 def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None]:
     """Sleeps move that cloud's clock and return at once. Its timing is `clock`, unless the marker has one."""
-    from omisim.pytesting.asked import asked  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import asked  # noqa: PLC0415
 
     if "timing" not in asked(request.node):
         omi_cloud._settings.timing = "clock"  # for who asks for this fixture later than for the cloud
@@ -240,7 +240,7 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
 
 
 def _wanted(request: pytest.FixtureRequest) -> dict[str, Any]:
-    from omisim.pytesting.asked import wanted  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import wanted  # noqa: PLC0415
 
     return wanted(request.node)
 

@@ -19,9 +19,9 @@ from sign import signed
 
 import omisim
 from omisim import Account, ApiError, Cloud
-from omisim.actions.registry import ACTIONS
-from omisim.faults import Dropped
-from omisim.plain import snake_name, to_wire
+from omisim.actions.framework.registry import ACTIONS
+from omisim.engine.faults import Dropped
+from omisim.model.serialize import snake_name, to_wire
 from omisim.testing.machine import CORE, CloudMachine
 from omisim.testing.script import Did, bucket
 from omisim.testing.strategies import requests as drawn_requests

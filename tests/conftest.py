@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, currently_in_test_context, settings
 from official import faults, schema
 
 from omisim import Account, Cloud
-from omisim.dispatch import Answer
+from omisim.engine.dispatch import Answer
 from omisim.model import Image, Vm
-from omisim.plain import api_names
+from omisim.model.serialize import api_names
 
 settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)

@@ -17,9 +17,18 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
 EDGES = (
-    *("__init__.py", "__main__.py", "cli.py", "demo/", "check/", "plugin.py", "pytesting/", "testing/"),
-    *("server/", "gateway.py", "oos/", "intercept/", "environment.py", "shield.py", "sleeping.py"),
-    *("recording.py", "replay.py"),
+    *(
+        "__init__.py",
+        "__main__.py",
+        "plugin.py",
+        "errors.py",
+        "factories.py",
+        "intercept.py",
+        "recording.py",
+        "replay.py",
+    ),
+    *("clients/", "doors/oos/", "pytest_plugin/", "server/", "testing/", "tools/check/", "tools/cli.py", "tools/demo/"),
+    *("tools/replay.py", "tools/serve.py", "formats/recording.py"),
 )
 BRANCHES = 0.97
 

@@ -8,9 +8,9 @@ from io import BytesIO
 from typing import Any
 
 from omisim import Cloud
+from omisim.doors.http import Request, Response
+from omisim.doors.oapi import handle
 from omisim.server.app import App
-from omisim.wire.http import Request, Response
-from omisim.wire.oapi import handle
 
 __all__ = ["DOORS", "Door", "asked", "refusal"]
 

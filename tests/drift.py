@@ -14,7 +14,7 @@ from typing import Any
 from official import description
 
 from omisim.actions import families
-from omisim.actions.registry import ACTIONS
+from omisim.actions.framework.registry import ACTIONS
 
 __all__ = ["TABLE", "Surface", "differences", "read", "surface", "written"]
 

@@ -20,8 +20,8 @@ import conftest
 from hypothesis import HealthCheck, Phase, settings
 
 from omisim.testing.coverage import GROUPS, Coverage
+from omisim.testing.coverage_report import sentences
 from omisim.testing.exploration import ROUND, explored, reach
-from omisim.testing.words import sentences
 
 assert conftest  # registers the profiles
 STEPS = 100  # of a history

@@ -30,7 +30,11 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parent.parent
-CORE = [*sorted((ROOT / "omisim" / "actions").glob("*.py")), ROOT / "omisim/lifecycle.py", ROOT / "omisim/state.py"]
+CORE = [
+    *sorted((ROOT / "omisim" / "actions").rglob("*.py")),
+    ROOT / "omisim/spec/lifecycle.py",
+    ROOT / "omisim/state/state.py",
+]
 WHOLE = ("tests", "fixtures", "omisim", "benchmarks", "README.md", "CHANGELOG.md", "pyproject.toml", ".ci")
 FIRST, LONGEST = 200, 300  # tests that meet a mutant first; seconds until it is taken for hanging
 ENOUGH = 0.85

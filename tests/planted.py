@@ -22,18 +22,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from omisim.actions import images, quotas, sharing, snapshots, uploads, vms, volumes
-from omisim.actions.call import Call
 from omisim.actions.effects import EFFECTS
-from omisim.actions.schema import Shape
-from omisim.dump import dumped
-from omisim.lifecycle import LIFECYCLES, To
+from omisim.actions.framework.call import Call
+from omisim.actions.framework.schema import Shape
+from omisim.engine.scheduler import Transitions
 from omisim.model import Image, Vm
-from omisim.state import State, Tx
-from omisim.table import Table
+from omisim.spec.lifecycle import LIFECYCLES, To
+from omisim.state.dump import dumped
+from omisim.state.state import State, Tx
+from omisim.state.table import Table
 from omisim.testing.exploration import in_rounds
 from omisim.testing.laws import Broken
 from omisim.testing.machine import CloudMachine
-from omisim.transitions import Transitions
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -177,7 +177,7 @@ def lost_in_a_dump(patch: Patch) -> None:
         data = dumped(*parts)
         return data | {"rows": {kind: rows for kind, rows in data["rows"].items() if kind != "due"}}
 
-    patch.setattr("omisim.cloud.dumped", wrong)
+    patch.setattr("omisim.cloud.cloud.dumped", wrong)
 
 
 def stale_due(patch: Patch) -> None:
@@ -341,7 +341,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a volume shrinks": ("VOL-041 is not checked", unchecked("VOL-041")),
     "a root is unlinked from a running VM": ("LNK-022 is not checked", unchecked("LNK-022")),
     "a pending OMI is launched": ("its state is not looked at", allowed("image", "CreateVms", "pending", "failed")),
-    "why_not is too kind": ("it finds no refusal", replaced("omisim.engine.refusals", lambda *_, **__: [])),
+    "why_not is too kind": ("it finds no refusal", replaced("omisim.engine.engine.refusals", lambda *_, **__: [])),
     # --- those of peers
     "moto: a snapshot is freed while used": ("SNP-016 is not checked", unchecked("SNP-016")),
     "moto: two OMIs of one name": ("OMI-022 is not checked", unchecked("OMI-022")),

@@ -7,11 +7,8 @@ from textwrap import dedent
 import osc_sdk_python as _sdk  # noqa: F401 - what a run in this process imports itself, it imports anew each time
 import pytest
 
-import omisim.environment
-import omisim.oos
-import omisim.pytesting.report
-import omisim.server
-import omisim.sleeping  # noqa: F401
+import omisim.clients.environment
+import omisim.clients.sleeping  # noqa: F401
 
 __all__ = ["apart", "plugged"]
 

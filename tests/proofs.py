@@ -10,7 +10,7 @@ from pathlib import Path
 import omisim
 
 TESTS = Path(__file__).parent
-TABLE = Path(omisim.__file__).parent / "proofs.toml"
+TABLE = Path(omisim.__file__).parent / "spec" / "proofs.toml"
 _BRACKETS = re.compile(r"\[([^\]]+)\]")
 _ID = re.compile(r"(?:ST-[A-Z]{2,3}-\d+|[A-Z]{2,4}-\d{2,3}(?:/[a-z-]+)?)")
 HEAD = "# The tests that prove each rule, from the ids in their docstrings. Generated: python tests/proofs.py\n\n"

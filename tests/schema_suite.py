@@ -21,8 +21,8 @@ from typing import Any
 from official import description, resolved
 
 from omisim import Cloud
-from omisim.actions.registry import ACTIONS
-from omisim.errors import ERRORS
+from omisim.actions.framework.registry import ACTIONS
+from omisim.spec.errors import ERRORS
 
 SINGLE, CHAINED = 30, 25  # seconds for calls one by one, and for chains of them
 # of what creates, the parameters that are given beside those that are required, and values that there are

@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Mapping
 
 from omisim import Account
-from omisim.wire.http import Request
+from omisim.doors.http import Request
 
 
 def signed(

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from omisim.actions import families
-from omisim.actions.registry import ACTIONS, not_served
-from omisim.settings import SWITCHES
+from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.state.settings import SWITCHES
 
 __all__ = ["README", "actions", "switches", "written"]
 

@@ -11,8 +11,8 @@ from expect import refused
 from requests import HTTPError
 
 from omisim import Account, Cloud
-from omisim.wire.http import Request
-from omisim.wire.oapi import handle
+from omisim.doors.http import Request
+from omisim.doors.oapi import handle
 
 
 def codes(account: Account, made: dict[str, Any]) -> str:

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from omisim import Account, Cloud
-from omisim.dispatch import Answer
-from omisim.errors import ApiError
-from omisim.wire import oapi
+from omisim.doors.oapi import door as oapi
+from omisim.engine.dispatch import Answer
+from omisim.spec.errors import ApiError
 
 Patch = pytest.MonkeyPatch
 HUNT = settings(

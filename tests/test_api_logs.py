@@ -12,7 +12,7 @@ from requests import HTTPError
 from sign import signed
 
 from omisim import Account, ApiError, Cloud
-from omisim.wire.oapi import handle
+from omisim.doors.oapi import handle
 
 HOUR = 3600
 

@@ -11,7 +11,7 @@ import pytest
 from networks import add_networks
 
 from omisim import Account, ApiError, Cloud
-from omisim.actions.call import Call
+from omisim.actions.framework.call import Call
 from omisim.model import (
     ENTITIES,
     ClientToken,
@@ -24,9 +24,9 @@ from omisim.model import (
     PermissionsOnResource,
     Vm,
 )
-from omisim.rules import catalogue
+from omisim.spec.rules import catalogue
 from omisim.testing import laws
-from omisim.testing.laws.books import DANGLING, REFERENCES
+from omisim.testing.laws.bookkeeping import DANGLING, REFERENCES
 from omisim.testing.script import bucket
 
 NAMES_NOTHING = {"customer_id", "dhcp_options_set_id", "link_public_ip_id", "reservation_id"}
@@ -216,16 +216,16 @@ BREAKS: dict[str, Callable[[World], object]] = {
 EMPTY = Cloud().dump()
 # laws that only a defect of the code breaks, and what such a defect looks like
 DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "a_dump_gives_the_cloud_back": ("omisim.cloud.dumped", lambda *_: EMPTY),
-    "a_fork_goes_its_own_way": ("omisim.state.State.fork", lambda state: state),
+    "a_dump_gives_the_cloud_back": ("omisim.cloud.cloud.dumped", lambda *_: EMPTY),
+    "a_fork_goes_its_own_way": ("omisim.state.state.State.fork", lambda state: state),
     "a_snapshot_is_read_by_whom_it_is_for": ("omisim.actions.snapshots.visible", lambda _call, _row: True),
-    "a_vm_is_read_by_its_owner": ("omisim.actions.call.Call.owns", lambda _call, _row: True),
-    "a_volume_is_read_by_its_owner": ("omisim.actions.call.Call.owns", lambda _call, _row: True),
+    "a_vm_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
+    "a_volume_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
     "an_omi_is_read_by_whom_it_is_for": ("omisim.actions.image_access.visible", lambda _call, _row: True),
     "iops_fit_the_type": ("omisim.actions.volumes.gp2_iops", lambda _size: None),
     "lists_are_whole_and_in_order": ("omisim.actions.volumes.matching", lambda rows, _filters: tuple(rows)[1:]),
-    "nothing_is_left_under_way": ("omisim.transitions.Transitions.run_transients", lambda _self: None),
-    "who_can_tells_who_reads": ("omisim.testing.laws.sight.who_can", lambda _state, _id: {}),
+    "nothing_is_left_under_way": ("omisim.engine.scheduler.Transitions.run_transients", lambda _self: None),
+    "who_can_tells_who_reads": ("omisim.testing.laws.visibility.who_can", lambda _state, _id: {}),
 }
 
 
@@ -235,12 +235,12 @@ def _spoiling(call: Call, *_: Any) -> None:
 
 # laws about calls, and the defects that break them
 CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "a_call_changes_what_is_the_callers": ("omisim.actions.call.Call.owns", lambda _call, _row: True),
-    "a_deletion_harms_nothing_else": ("omisim.actions.call.Call.move", _spoiling),
-    "a_refused_call_changes_nothing": ("omisim.state.State.undo_to", lambda _self, _position: None),
+    "a_call_changes_what_is_the_callers": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
+    "a_deletion_harms_nothing_else": ("omisim.actions.framework.call.Call.move", _spoiling),
+    "a_refused_call_changes_nothing": ("omisim.state.state.State.undo_to", lambda _self, _position: None),
     "permissions_change_as_asked": ("omisim.actions.snapshots.changed", lambda granted, _change: granted),
     "what_is_created_is_read_as_answered": ("omisim.actions.volumes.matching", lambda *_: ()),
-    "why_not_foretells_a_call": ("omisim.account.Account.why_not", lambda *_, **_given: []),
+    "why_not_foretells_a_call": ("omisim.cloud.account.Account.why_not", lambda *_, **_given: []),
 }
 WHOLE = {law.name for law in laws.LAWS.values() if not law.kinds}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omisim import Account, Cloud
-from omisim.matching import misses
+from omisim.base.subset import misses
 from omisim.model import Vm
 
 pytest_plugins = ["pytester"]

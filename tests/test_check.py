@@ -18,14 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omisim import ApiError
-from omisim.actions.call import Call
-from omisim.check import Bounds, Found, Level, Step, World, check
-from omisim.check.canonical import Canonical
-from omisim.check.command import script
-from omisim.check.search import Violation
-from omisim.cli import main
-from omisim.state import State, Tx
+from omisim.actions.framework.call import Call
+from omisim.state.state import State, Tx
 from omisim.testing.laws import Broken
+from omisim.tools.check import Bounds, Found, Level, Step, World, check
+from omisim.tools.check.canonical import Canonical
+from omisim.tools.check.command import script
+from omisim.tools.check.search import Violation
+from omisim.tools.cli import main
 
 SMALL = Bounds(accounts=2, regions=1, images=1)
 
@@ -351,7 +351,7 @@ class TestCommand:
 @contextmanager
 def running(*options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a long check as a terminal would, in a group of its own, and wait until it is under way."""
-    code = f"from omisim.cli import main; exit(main(['check', '--depth', '9', *{options!r}]))"
+    code = f"from omisim.tools.cli import main; exit(main(['check', '--depth', '9', *{options!r}]))"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:

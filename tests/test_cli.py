@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from omisim import Cloud
-from omisim.cli import main
-from omisim.demo import Story, play
-from omisim.lifecycle import LIFECYCLES, cells
-from omisim.rules import catalogue
+from omisim.spec.lifecycle import LIFECYCLES, cells
+from omisim.spec.rules import catalogue
+from omisim.tools.cli import main
+from omisim.tools.demo import Story, play
 
 
 @pytest.fixture(name="story", scope="module")

@@ -10,12 +10,12 @@ from networks import add_networks
 from official import description, faults, resolved, schema
 
 from omisim import Account, Cloud
-from omisim.actions.registry import ACTIONS, Action, not_served
-from omisim.actions.schema import Field, Shape
-from omisim.demo import play
-from omisim.dispatch import Answer
-from omisim.plain import api_name
-from omisim.wire.identity import BASIC_ACTIONS
+from omisim.actions.framework.registry import ACTIONS, Action, not_served
+from omisim.actions.framework.schema import Field, Shape
+from omisim.doors.identity import BASIC_ACTIONS
+from omisim.engine.dispatch import Answer
+from omisim.model.serialize import api_name
+from omisim.tools.demo import play
 
 
 def official(part: dict[str, Any]) -> str:

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from omisim import Account, ApiError, Cloud
-from omisim.lifecycle import LIFECYCLES
+from omisim.spec.lifecycle import LIFECYCLES
 from omisim.testing.coverage import GROUPS, Coverage, everything, needs, recording
+from omisim.testing.coverage_report import DEEDS, NOUNS, report, sentences
 from omisim.testing.exploration import explored, in_rounds, reach
 from omisim.testing.machine import CORE
 from omisim.testing.strategies import requests
-from omisim.testing.words import DEEDS, NOUNS, report, sentences
 
 pytest_plugins = ["pytester"]
 SUBREGION = "eu-west-2a"
@@ -315,7 +315,7 @@ class TestPytest:
         pytester.makepyfile(
             """
             import sys
-            from omisim.state import Tx
+            from omisim.state.state import Tx
 
             def test_unheard():
                 assert Tx.observer is None

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omisim.disk_image import GIB, BadImage, built, gib, opened
+from omisim.formats.disk_image import GIB, BadImage, built, gib, opened
 from omisim.model import Content
 
 CONTENT = Content(3, (("/etc/motd", "hello"),))

@@ -24,8 +24,8 @@ from plugged import plugged
 from requests import HTTPError
 
 from omisim import Account, Cloud
-from omisim.environment import Environment
-from omisim.intercept import NotServed, guarded
+from omisim.clients.environment import Environment
+from omisim.clients.intercept import NotServed, guarded
 
 pytest_plugins = ["pytester"]
 API = "https://api.eu-west-2.outscale.com/api/v1"

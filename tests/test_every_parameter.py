@@ -12,10 +12,10 @@ from surface import core
 from world import Parameters, World, world
 
 from omisim import Account, ApiError, Cloud
-from omisim.actions.registry import ACTIONS, Action
-from omisim.actions.schema import Field
+from omisim.actions.framework.registry import ACTIONS, Action
+from omisim.actions.framework.schema import Field
 from omisim.model import Image, Vm
-from omisim.plain import to_wire
+from omisim.model.serialize import to_wire
 
 READS = [action for action in ACTIONS.values() if action.name in core() and action.name.startswith("Read")]
 TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}

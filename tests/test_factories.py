@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from official import faults, schema
 
-from omisim import Account, Cloud, factories
-from omisim.factories import image, image_export_task, keypair, snapshot, snapshot_export_task, vm, volume, wire
-from omisim.ids import Id
-from omisim.lifecycle import LIFECYCLES
+from omisim import Account, Cloud
 from omisim.model import Entity, Image, LinkState, Vm, VmState
+from omisim.model.ids import Id
+from omisim.spec.lifecycle import LIFECYCLES
+from omisim.testing import factories
+from omisim.testing.factories import image, image_export_task, keypair, snapshot, snapshot_export_task, vm, volume, wire
 
 MAKERS = [image, snapshot, volume, vm, keypair, image_export_task, snapshot_export_task]
 Maker = Callable[..., Entity]
@@ -57,7 +58,7 @@ class TestEntities:
     def test_have_ids_that_depend_on_their_number_alone(self) -> None:
         """The same number is the same entity, in every process; another one has another id."""
         names = ", ".join(make.__name__ for make in MAKERS)
-        code = f"from omisim.factories import *; print(*[make(2).id for make in ({names})])"
+        code = f"from omisim.testing.factories import *; print(*[make(2).id for make in ({names})])"
         printed = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         ).stdout.split()

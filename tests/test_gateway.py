@@ -21,7 +21,7 @@ from osc_sdk_python.outscale_gateway import ActionNotExists, ParameterNotValid
 from requests import HTTPError
 
 from omisim import Account, ApiError, Cloud
-from omisim.intercept import NotServed
+from omisim.clients.intercept import NotServed
 from omisim.model import Image
 
 

@@ -13,9 +13,9 @@ from doors import Door, asked, refusal
 from sign import signed
 
 from omisim import Account, Cloud
-from omisim.actions.registry import ACTIONS
-from omisim.session import Lockouts
-from omisim.wire.http import Request
+from omisim.actions.framework.registry import ACTIONS
+from omisim.doors.http import Request
+from omisim.engine.session import Lockouts
 
 HOST = "api.eu-west-2.outscale.com"
 OPEN = [action.name for action in ACTIONS.values() if action.open]

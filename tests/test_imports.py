@@ -12,9 +12,9 @@ from expect import refused
 from storing import BUCKET, bucket, exported, manifest_of, presigned, put_manifest
 
 from omisim import Account, Cloud
-from omisim.disk_image import GIB, built
+from omisim.formats.disk_image import GIB, built
 from omisim.model import Content, Image, Vm
-from omisim.storage import Place, presign
+from omisim.state.buckets import Place, presign
 
 WEEK = 604_800
 

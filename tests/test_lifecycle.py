@@ -11,9 +11,9 @@ from expect import refused
 from storing import TARGET, bucket
 
 from omisim import Account, Cloud
-from omisim.drawing import mermaid, text
-from omisim.errors import ERRORS
-from omisim.lifecycle import LIFECYCLES, cells
+from omisim.spec.diagrams import mermaid, text
+from omisim.spec.errors import ERRORS
+from omisim.spec.lifecycle import LIFECYCLES, cells
 
 SUBREGION = "eu-west-2a"
 

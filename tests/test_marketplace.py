@@ -7,7 +7,7 @@ from conftest import official
 from expect import refused
 
 from omisim import Account, Cloud
-from omisim.marketplace import Product
+from omisim.cloud.marketplace import Product
 from omisim.model import Image
 
 REGION = "cloudgouv-eu-west-1"

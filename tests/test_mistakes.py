@@ -18,14 +18,14 @@ from expect import refused
 from sign import signed
 
 from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
-from omisim.filters import FiltersVm
-from omisim.lifecycle import IllegalMove
+from omisim.doors.http import Request
+from omisim.doors.oapi import handle
 from omisim.model import Image, Snapshot, Vm
-from omisim.replay import replay
-from omisim.state import State
+from omisim.model.filters import FiltersVm
+from omisim.spec.lifecycle import IllegalMove
+from omisim.state.state import State
 from omisim.testing import checks
-from omisim.wire.http import Request
-from omisim.wire.oapi import handle
+from omisim.tools.replay import replay
 
 
 def ask(cloud: Cloud, request: Request) -> tuple[int, dict[str, Any]]:
@@ -77,7 +77,7 @@ class TestPythonFaces:
         with pytest.raises(ValueError, match=f"not '{service}'"):
             alice.client(service)
 
-    @pytest.mark.parametrize(("module", "extra"), [("omisim.oos", "oos"), ("omisim.server", "server")])
+    @pytest.mark.parametrize(("module", "extra"), [("omisim.clients.boto", "oos"), ("omisim.server", "server")])
     def test_an_extra_that_is_not_installed(
         self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
     ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import settings
 from networks import add_networks
 
 from omisim.actions import families
-from omisim.actions.registry import ACTIONS
+from omisim.actions.framework.registry import ACTIONS
 from omisim.testing.machine import CloudMachine
 
 FAMILIES = (

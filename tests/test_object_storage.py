@@ -16,8 +16,8 @@ from moto import mock_aws
 from storing import BUCKET, bucket
 
 from omisim import Account, Cloud
-from omisim.oos import handle
-from omisim.wire.http import Request
+from omisim.doors.http import Request
+from omisim.doors.oos import handle
 
 REGION = "eu-west-2"
 ALGORITHM = "AWS4-HMAC-SHA256"

@@ -6,8 +6,8 @@ import pytest
 from expect import refused
 
 from omisim import Account, Cloud
-from omisim.catalog import catalog
 from omisim.model import Image, Vm
+from omisim.spec.catalog import catalog
 
 
 class TestOfficial:

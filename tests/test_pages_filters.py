@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from networks import add_networks
 
 from omisim import Account, ApiError, Cloud
-from omisim.actions.registry import ACTIONS, Action
+from omisim.actions.framework.registry import ACTIONS, Action
 
 
 class TestPages:

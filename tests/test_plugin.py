@@ -95,7 +95,8 @@ class TestFixtures:
 
             @pytest.fixture(autouse=True)
             def nothing_installed(monkeypatch):
-                for name in [name for name in sys.modules if name.startswith(("omisim.oos", "omisim.server"))]:
+                ours = ("omisim.clients.boto", "omisim.doors.oos", "omisim.server")
+                for name in [name for name in sys.modules if name.startswith(ours)]:
                     monkeypatch.delitem(sys.modules, name)
                 for name in ("osc_sdk_python", "boto3", "moto", "cheroot"):
                     for module in [m for m in sys.modules if m == name or m.startswith(name + ".")]:

@@ -8,8 +8,8 @@ from expect import refused
 from sign import signed
 
 from omisim import Account, Cloud
+from omisim.doors.oapi import handle
 from omisim.model import Image, ProductType
-from omisim.wire.oapi import handle
 
 
 @pytest.fixture(name="own")

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lockstep import Lockstep
 
 import omisim.testing.reference
-from omisim.plain import snake_name
+from omisim.model.serialize import snake_name
 from omisim.testing.reference import ACTIONS, Answer, Reference
 from omisim.testing.reference.call import rank, status
 from omisim.testing.reference.shapes import problems

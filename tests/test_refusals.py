@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from omisim import Account, ApiError
-from omisim.actions.registry import ACTIONS, not_served
+from omisim.actions.framework.registry import ACTIONS, not_served
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "refusals.toml"
 MEASURED: list[dict[str, Any]] = tomllib.loads(FIXTURE.read_text())["refusal"]

@@ -7,8 +7,8 @@ from conftest import SUBREGION
 from expect import refused
 
 from omisim import Account, Cloud
-from omisim.catalog import catalog
 from omisim.model import Vm
+from omisim.spec.catalog import catalog
 
 
 class TestRegions:

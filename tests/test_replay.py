@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from sign import signed
 
 from omisim import Account, ApiError, Cloud
-from omisim.cli import main
-from omisim.recording import exchanges, write
-from omisim.replay import Report, acceptances, replay
+from omisim.formats.recording import exchanges, write
 from omisim.server import running
 from omisim.testing import strategies
 from omisim.testing.machine import CORE
+from omisim.tools.cli import main
+from omisim.tools.replay import Report, acceptances, replay
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "fixtures" / "recordings").glob("*.jsonl"))
 ID = "00000000-0000-4000-8000-000000000000"

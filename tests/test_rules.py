@@ -16,11 +16,11 @@ from tables import README, written
 import omisim
 from omisim import Account, ApiError
 from omisim.actions.tags import TAGGED
-from omisim.errors import ERRORS
-from omisim.lifecycle import LIFECYCLES, cells
 from omisim.model import Image
-from omisim.rules import GRADES, Rule, catalogue, refuse
-from omisim.settings import SWITCHES
+from omisim.spec.errors import ERRORS
+from omisim.spec.lifecycle import LIFECYCLES, cells
+from omisim.spec.rules import GRADES, Rule, catalogue, refuse
+from omisim.state.settings import SWITCHES
 
 PACKAGE = Path(omisim.__file__).parent
 ID = re.compile(r"[A-Z]{2,4}-\d{2,3}(?:/[a-z-]+)?")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omisim import ApiError, Cloud, SystemClock
-from omisim.scenario import shipped
+from omisim.tools.scenario import shipped
 
 FILES = Path(__file__).parent.parent / "fixtures" / "scenarios"
 ALICE = "[accounts]\nalice = {}\nbob = {}\n"

@@ -28,13 +28,13 @@ from osc_sdk_python.credentials import Profile
 from storing import BUCKET
 
 from omisim import Account, Cloud
-from omisim.cli import main
+from omisim.doors.http import Request, Response
 from omisim.model import Image
 from omisim.server import Running
 from omisim.server.client import Client
 from omisim.server.control import STREAMS, Control, _Feed
 from omisim.server.endpoints import ENDPOINTS, describe
-from omisim.wire.http import Request, Response
+from omisim.tools.cli import main
 
 
 @pytest.fixture(name="server")

@@ -23,7 +23,7 @@ from plugged import plugged
 from requests import HTTPError
 
 from omisim import Account, Cloud, ManualClock, SystemClock
-from omisim.clock import EPOCH
+from omisim.base.clock import EPOCH
 
 pytest_plugins = ["pytester"]
 AN_HOUR = 3600

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from omisim import ssh_keys
-from omisim.ssh_keys import PublicKey, generate, parse
+from omisim.formats import ssh_keys
+from omisim.formats.ssh_keys import PublicKey, generate, parse
 
 
 @dataclass(frozen=True)
@@ -440,7 +440,9 @@ class TestGenerate:
 class TestPrimes:
     """The list that keys are made from."""
 
-    PRIMES = tuple(int(line, 16) for line in files("omisim").joinpath("primes.txt").read_text("ascii").splitlines())
+    PRIMES = tuple(
+        int(line, 16) for line in files("omisim.formats").joinpath("primes.txt").read_text("ascii").splitlines()
+    )
 
     def test_are_128_in_ascending_order(self) -> None:
         """There are 128 of them, all different, the smaller ones first [KEY-002]."""

@@ -12,11 +12,11 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from omisim import Account, ApiError, Cloud
-from omisim.actions.registry import ACTIONS
+from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.vm_types import find_vm_shape
-from omisim.cloud import Cloud as AnyCloud
-from omisim.disk_image import BadImage, opened
-from omisim.manifest import parsed_manifest
+from omisim.cloud.cloud import Cloud as AnyCloud
+from omisim.formats.disk_image import BadImage, opened
+from omisim.formats.manifest import parsed_manifest
 from omisim.testing import laws, strategies
 from omisim.testing.strategies import requests
 

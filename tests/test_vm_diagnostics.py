@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_keypairs_tags import ED25519
 
-from omisim import Account, Cloud, ssh_keys
+from omisim import Account, Cloud
+from omisim.formats import ssh_keys
 from omisim.model import Vm
 
 LARGE = "tinav5.c2r4p2"  # enough for Windows

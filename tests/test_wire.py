@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sign import signed
 
 from omisim import Account, Cloud
-from omisim.wire.http import Request, Response
-from omisim.wire.oapi import handle
+from omisim.doors.http import Request, Response
+from omisim.doors.oapi import handle
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

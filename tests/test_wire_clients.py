@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sign import signed
 
 from omisim import Account, Cloud
-from omisim.wire.http import Request
+from omisim.doors.http import Request
 
 PORT, BARE = "127.0.0.1:8333", "127.0.0.1"
 OFFICIAL = "api.eu-west-2.outscale.com"

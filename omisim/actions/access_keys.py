@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from omisim import ids
-from omisim.actions.call import Call, parsed
-from omisim.actions.registry import action
-from omisim.filters import FiltersAccessKeys, matching
-from omisim.model import AccessKey, AccessKeySecretKey, OrDict
-from omisim.rules import refuse
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
+from omisim.model import AccessKey, AccessKeySecretKey, OrDict, ids
+from omisim.model.filters import FiltersAccessKeys, matching
+from omisim.spec.rules import refuse
 
 MOST_KEYS = 10
 STATES = ("ACTIVE", "INACTIVE")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from omisim.actions.call import Call
-from omisim.actions.registry import action
+from omisim.actions.framework.call import Call
+from omisim.actions.framework.registry import action
+from omisim.actions.new_account import open_account
 from omisim.model import Account
-from omisim.opening import open_account
 
 _EMAIL = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _CUSTOMER = re.compile(r"[0-9]{8}")

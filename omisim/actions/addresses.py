@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from itertools import islice
 
-from omisim.actions.call import Call
+from omisim.actions.framework.call import Call
 from omisim.model import Subnet
-from omisim.rules import refuse
-from omisim.state import State
+from omisim.spec.rules import refuse
+from omisim.state.state import State
 
 __all__ = [
     "RESERVED",

@@ -8,10 +8,10 @@ import re
 from dataclasses import fields, replace
 from typing import Any
 
-from omisim.actions.call import Call, parsed
-from omisim.actions.registry import action
-from omisim.filters import FiltersApiLog, matching
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.model import Log, OrDict, With
+from omisim.model.filters import FiltersApiLog, matching
 
 WINDOW, RETENTION = dt.timedelta(hours=48), dt.timedelta(days=32)
 HERE = "127.0.0.1"

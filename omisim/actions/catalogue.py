@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from omisim.actions.call import Call, parsed
-from omisim.actions.registry import action
-from omisim.catalog import catalog
-from omisim.filters import FiltersService, FiltersSubregion, FiltersVmType, matching
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.model import FlexibleGpuCatalog, Location, OrDict, Region, Service, Subregion, VmType
+from omisim.model.filters import FiltersService, FiltersSubregion, FiltersVmType, matching
+from omisim.spec.catalog import catalog
 
 
 @action("ReadRegions", "Regions", open=True)

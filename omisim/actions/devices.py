@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omisim.actions.call import Call
-from omisim.limits import (
+from omisim.actions.framework.call import Call
+from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
+from omisim.spec.limits import (
     DATA_DEVICE,
     FEWEST_IOPS,
     IOPS_PER_GIB,
@@ -18,7 +19,6 @@ from omisim.limits import (
     SMALLEST_IO1,
     VOLUME_TYPES,
 )
-from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
 
 __all__ = ["IMAGE_DEVICE", "ROOT", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "gp2_iops"]
 

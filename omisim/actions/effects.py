@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from omisim.actions.addresses import private_dns, private_ip
+from omisim.actions.new_account import DEFAULT
 from omisim.actions.nic_links import detached
 from omisim.actions.nic_views import nics_of
 from omisim.actions.public_ips import addressed, released, stopped
@@ -28,8 +29,7 @@ from omisim.model import (
     VolumeLink,
     VolumeUpdateTask,
 )
-from omisim.opening import DEFAULT
-from omisim.state import Effects, Tx
+from omisim.state.state import Effects, Tx
 
 __all__ = ["EFFECTS"]
 

@@ -7,16 +7,14 @@ import re
 from dataclasses import replace
 from typing import Annotated, Any
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.images import ImageId
 from omisim.actions.product_types import LINUX
 from omisim.actions.progress import progressed
 from omisim.actions.quotas import check_quotas
-from omisim.actions.registry import action
 from omisim.actions.sharing import visible
-from omisim.disk_image import FORMATS
-from omisim.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, matching
-from omisim.ids import Id
+from omisim.formats.disk_image import FORMATS
 from omisim.model import (
     ExportState,
     Image,
@@ -30,7 +28,9 @@ from omisim.model import (
     SnapshotExportTask,
     SnapshotId,
 )
-from omisim.rules import refuse
+from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, matching
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
 

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.images import ImageId
 from omisim.actions.new_images import check_codes
 from omisim.actions.product_types import LINUX
-from omisim.actions.registry import action
 from omisim.actions.sharing import additions_or_removals, changed, shown, visible
-from omisim.catalog import catalog
-from omisim.filters import FiltersImage, matching
 from omisim.model import ExportState, Image, ImageExportTask, OrDict, PermissionsOnResourceCreation
-from omisim.rules import refuse
+from omisim.model.filters import FiltersImage, matching
+from omisim.spec.catalog import catalog
+from omisim.spec.rules import refuse
 
 
 @action("ReadImages", "Images", paged=True)

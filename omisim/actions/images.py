@@ -8,17 +8,16 @@ from dataclasses import replace
 from itertools import count
 from typing import Annotated, Any
 
-from omisim.actions.call import Call, parsed_all
 from omisim.actions.devices import ROOT
+from omisim.actions.framework.call import Call, parsed_all
+from omisim.actions.framework.registry import action
 from omisim.actions.imports import import_disk, read_manifest, source_of
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registrations import check_filled, from_snapshots
-from omisim.actions.registry import action
 from omisim.actions.sharing import visible
 from omisim.actions.snapshots import clone, cut
 from omisim.actions.volumes import links_of
-from omisim.ids import Id
 from omisim.model import (
     BlockDeviceMappingImage,
     BsuToCreate,
@@ -32,8 +31,9 @@ from omisim.model import (
     Volume,
     VolumeLink,
 )
-from omisim.plain import api_name
-from omisim.rules import refuse
+from omisim.model.ids import Id
+from omisim.model.serialize import api_name
+from omisim.spec.rules import refuse
 
 ImageId = Annotated[str, Id("image")]
 VmId = Annotated[str, Id("vm")]

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from omisim.actions.call import Call
+from omisim.actions.framework.call import Call
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
-from omisim.disk_image import GIB, BadImage, gib, opened
-from omisim.limits import LARGEST
-from omisim.manifest import Disk, Manifest, parsed_manifest
+from omisim.formats.disk_image import GIB, BadImage, gib, opened
+from omisim.formats.manifest import Disk, Manifest, parsed_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Origin, Snapshot, SnapshotState
-from omisim.rules import refuse
-from omisim.storage import StorageError, fetched, placed
+from omisim.spec.limits import LARGEST
+from omisim.spec.rules import refuse
+from omisim.state.buckets import StorageError, fetched, placed
 
 __all__ = ["import_disk", "import_snapshot", "read_manifest", "source_of"]
 

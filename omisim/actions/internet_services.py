@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
-from omisim.actions.registry import action
-from omisim.filters import FiltersInternetService, matching
-from omisim.ids import Id
 from omisim.model import InternetService, Net, NetId, Nic, OrDict
-from omisim.state import State
+from omisim.model.filters import FiltersInternetService, matching
+from omisim.model.ids import Id
+from omisim.state.state import State
 
 __all__ = ["attached_to"]
 

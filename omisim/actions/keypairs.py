@@ -7,13 +7,13 @@ import binascii
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from omisim import ssh_keys
-from omisim.actions.call import Call, parsed
-from omisim.actions.registry import action
-from omisim.filters import FiltersKeypair, matching
-from omisim.ids import Id
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
+from omisim.formats import ssh_keys
 from omisim.model import Keypair, KeypairCreated, OrDict
-from omisim.rules import refuse
+from omisim.model.filters import FiltersKeypair, matching
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
 
 KeypairId = Annotated[str, Id("keypair")]
 LONGEST_NAME = 255

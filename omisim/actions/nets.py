@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from omisim import ids
 from omisim.actions.addresses import parsed_range
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
+from omisim.actions.new_account import add_default_group
 from omisim.actions.quotas import check_quotas
-from omisim.actions.registry import action
 from omisim.actions.route_tables import add_main_table
 from omisim.actions.security_groups import default_group
-from omisim.filters import FiltersNet, matching
-from omisim.model import InternetService, Net, NetId, OrDict, RouteTable, SecurityGroup, Subnet
-from omisim.opening import add_default_group
-from omisim.rules import refuse
+from omisim.model import InternetService, Net, NetId, OrDict, RouteTable, SecurityGroup, Subnet, ids
+from omisim.model.filters import FiltersNet, matching
+from omisim.spec.rules import refuse
 
 __all__ = ["create_net", "delete_net", "read_nets", "update_net"]
 

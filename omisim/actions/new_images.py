@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omisim.actions.call import Call
+from omisim.actions.framework.call import Call
 from omisim.actions.product_types import is_code
 from omisim.model import BlockDeviceMappingImage, Image, ImageState
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.addresses import check_address, free_addresses
-from omisim.actions.call import Call
+from omisim.actions.framework.call import Call
+from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import nics_of
 from omisim.actions.nics import check_free, private
 from omisim.actions.public_ips import released
-from omisim.actions.registry import action
-from omisim.ids import Id
 from omisim.model import LinkNic, LinkNicId, Nic, NicId, Subnet, Vm
-from omisim.rules import refuse
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
 
 __all__ = ["LAST_DEVICE", "attach", "detached"]
 

@@ -15,7 +15,7 @@ from omisim.model import (
     PublicIp,
     Vm,
 )
-from omisim.state import State
+from omisim.state.state import State
 
 __all__ = ["networked", "nic_view", "nics_of", "public_ip_view"]
 

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim import ids
 from omisim.actions.addresses import check_address, free_addresses, private_dns, taken
-from omisim.actions.call import Call, parsed, parsed_all
+from omisim.actions.framework.call import Call, parsed, parsed_all
+from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import nic_view
 from omisim.actions.public_ips import released
-from omisim.actions.registry import action
 from omisim.actions.security_groups import groups_of
-from omisim.filters import FiltersNic, matching
 from omisim.model import (
     LinkNic,
     LinkNicToUpdate,
@@ -26,9 +24,11 @@ from omisim.model import (
     SecurityGroupLight,
     Subnet,
     SubnetId,
+    ids,
 )
-from omisim.plain import api_name
-from omisim.rules import refuse
+from omisim.model.filters import FiltersNic, matching
+from omisim.model.serialize import api_name
+from omisim.spec.rules import refuse
 
 __all__ = ["addresses_for", "check_free", "new_nic", "private"]
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.call import Call, parsed
-from omisim.actions.registry import action
-from omisim.filters import FiltersCatalogs, matching
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.model import Catalog, Catalogs, OrDict, UnitPriceEntry
-from omisim.prices import prices
-from omisim.rules import refuse
+from omisim.model.filters import FiltersCatalogs, matching
+from omisim.spec.prices import prices
+from omisim.spec.rules import refuse
 
 OLDEST = dt.timedelta(days=3 * 365)
 

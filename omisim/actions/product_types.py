@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
-from omisim.actions.registry import action
-from omisim.catalog import catalog
-from omisim.filters import FiltersProductType, matching
 from omisim.model import Image, OrDict, ProductType
-from omisim.rules import refuse
+from omisim.model.filters import FiltersProductType, matching
+from omisim.spec.catalog import catalog
+from omisim.spec.rules import refuse
 
 LINUX = "0001"  # the product code that stands for no licence
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omisim.actions.call import Call
+from omisim.actions.framework.call import Call
 from omisim.model import Due
 
 __all__ = ["progressed"]

@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.addresses import public_dns, public_ip
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import attached_to
 from omisim.actions.nic_views import nics_of, public_ip_view
 from omisim.actions.quotas import check_quotas
-from omisim.actions.registry import action
-from omisim.filters import FiltersPublicIp, matching
-from omisim.ids import Id
 from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmState
-from omisim.rules import refuse
-from omisim.state import State, Tx
+from omisim.model.filters import FiltersPublicIp, matching
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
+from omisim.state.state import State, Tx
 
 __all__ = ["addressed", "linked_to", "released", "stopped"]
 

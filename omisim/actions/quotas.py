@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from omisim.actions.call import Call, parsed
-from omisim.actions.registry import action
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.vm_types import vm_shape
-from omisim.catalog import catalog
-from omisim.filters import FiltersQuota, matching
 from omisim.model import (
     ExportState,
     ImageExportTask,
@@ -29,6 +27,8 @@ from omisim.model import (
     VmState,
     Volume,
 )
+from omisim.model.filters import FiltersQuota, matching
+from omisim.spec.catalog import catalog
 
 __all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "read_quotas", "room"]
 

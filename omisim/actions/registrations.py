@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.call import Call
 from omisim.actions.devices import (
     IMAGE_DEVICE,
     ROOT,
@@ -17,6 +16,7 @@ from omisim.actions.devices import (
     check_twice,
     filled,
 )
+from omisim.actions.framework.call import Call
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.product_types import LINUX
 from omisim.actions.snapshots import usable

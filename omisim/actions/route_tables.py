@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
-from omisim.actions.registry import action
-from omisim.filters import FiltersRouteTable, matching
-from omisim.ids import Id
 from omisim.model import LinkRouteTable, Net, NetId, OrDict, Route, RouteTable, Subnet, SubnetId
-from omisim.rules import refuse
+from omisim.model.filters import FiltersRouteTable, matching
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
 
 __all__ = ["LOCAL", "RouteTableId", "add_main_table"]
 

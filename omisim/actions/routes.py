@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.addresses import parsed_range
-from omisim.actions.call import Call
+from omisim.actions.framework.call import Call
+from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import attached_to
 from omisim.actions.quotas import check_each
-from omisim.actions.registry import action
 from omisim.actions.route_tables import LOCAL, RouteTableId
-from omisim.ids import Id
 from omisim.model import InternetService, Nic, NicId, Route, RouteTable, Vm
-from omisim.plain import api_name
-from omisim.rules import refuse
+from omisim.model.ids import Id
+from omisim.model.serialize import api_name
+from omisim.spec.rules import refuse
 
 __all__ = ["create_route", "delete_route", "update_route"]
 

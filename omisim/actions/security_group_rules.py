@@ -10,9 +10,9 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
-from omisim.actions.call import Call, parsed_all
+from omisim.actions.framework.call import Call, parsed_all
+from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
-from omisim.actions.registry import action
 from omisim.model import (
     AccountId,
     OrDict,
@@ -21,8 +21,8 @@ from omisim.model import (
     SecurityGroupRule,
     SecurityGroupsMember,
 )
-from omisim.plain import api_name
-from omisim.rules import refuse
+from omisim.model.serialize import api_name
+from omisim.spec.rules import refuse
 
 __all__ = ["create_security_group_rule", "delete_security_group_rule"]
 

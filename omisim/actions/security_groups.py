@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
+from omisim.actions.new_account import DEFAULT, EVERYTHING
 from omisim.actions.quotas import check_each, check_quotas
-from omisim.actions.registry import action
-from omisim.filters import FiltersSecurityGroup, matching
 from omisim.model import (
     GroupHold,
     Net,
@@ -21,9 +21,9 @@ from omisim.model import (
     SecurityGroupLight,
     Vm,
 )
-from omisim.opening import DEFAULT, EVERYTHING
-from omisim.rules import refuse
-from omisim.state import State
+from omisim.model.filters import FiltersSecurityGroup, matching
+from omisim.spec.rules import refuse
+from omisim.state.state import State
 
 __all__ = ["default_group", "groups_of", "light"]
 

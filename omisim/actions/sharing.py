@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
 from omisim.model import Image, PermissionsOnResource, PermissionsOnResourceCreation, Snapshot
-from omisim.plain import api_name
+from omisim.model.serialize import api_name
 
 __all__ = ["additions_or_removals", "changed", "permissions", "shown", "visible"]
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.imports import import_snapshot
 from omisim.actions.progress import progressed
 from omisim.actions.quotas import check_quotas
-from omisim.actions.registry import action
 from omisim.actions.sharing import additions_or_removals, changed, permissions, shown, visible
 from omisim.actions.uploads import running_exports
-from omisim.filters import FiltersSnapshot, matching
 from omisim.model import (
     Content,
     OrDict,
@@ -24,8 +23,9 @@ from omisim.model import (
     Volume,
     VolumeId,
 )
-from omisim.plain import api_name
-from omisim.rules import refuse
+from omisim.model.filters import FiltersSnapshot, matching
+from omisim.model.serialize import api_name
+from omisim.spec.rules import refuse
 
 MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_location", "snapshot_size"))
 

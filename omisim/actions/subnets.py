@@ -6,13 +6,13 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from omisim.actions.addresses import RESERVED, parsed_range, taken
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
-from omisim.actions.registry import action
 from omisim.actions.volumes import check_subregion
-from omisim.filters import FiltersSubnet, matching
 from omisim.model import Net, NetId, OrDict, RouteTable, Subnet, SubnetId
-from omisim.state import State
+from omisim.model.filters import FiltersSubnet, matching
+from omisim.state.state import State
 
 __all__ = ["create_subnet", "delete_subnet", "read_subnets", "update_subnet"]
 

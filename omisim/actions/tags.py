@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.call import Call, parsed, parsed_all
-from omisim.actions.registry import action
-from omisim.actions.schema import misshapen
+from omisim.actions.framework.call import Call, parsed, parsed_all
+from omisim.actions.framework.registry import action
+from omisim.actions.framework.schema import misshapen
 from omisim.actions.sharing import visible
-from omisim.filters import FiltersTag, matching
-from omisim.ids import Id
 from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
-from omisim.rules import refuse
+from omisim.model.filters import FiltersTag, matching
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
 
 LONGEST_KEY, LONGEST_VALUE = 255, 255
 # prefix → (kind of the row, ReadTags' word for it)

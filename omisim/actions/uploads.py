@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from omisim.disk_image import GIB, built
-from omisim.manifest import Disk, Manifest, written
+from omisim.formats.disk_image import GIB, built
+from omisim.formats.manifest import Disk, Manifest, written
 from omisim.model import (
     AccessKey,
     Account,
@@ -17,8 +17,8 @@ from omisim.model import (
     Origin,
     SnapshotExportTask,
 )
-from omisim.state import State, Tx
-from omisim.storage import Place, live_key, may, presign, put, url
+from omisim.state.buckets import Place, live_key, may, presign, put, url
+from omisim.state.state import State, Tx
 
 __all__ = ["export_failed", "image_uploaded", "refused_upload", "running_exports", "snapshot_uploaded"]
 

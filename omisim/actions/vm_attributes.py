@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 
-from omisim.actions.call import Call, parsed
+from omisim.actions.framework.call import Call, parsed
 from omisim.actions.vm_types import PERFORMANCES, VmShape
 from omisim.model import ActionsOnNextBoot, Image, OrDict, ShutdownBehaviorConfiguration
 

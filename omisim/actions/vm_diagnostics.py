@@ -7,14 +7,14 @@ import datetime as dt
 from dataclasses import replace
 from typing import Annotated
 
-from omisim import ssh_keys
-from omisim.actions.call import Call, parsed
-from omisim.actions.registry import action
-from omisim.filters import FiltersVmsStopHistory, matching
-from omisim.ids import Id, token
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
+from omisim.formats import ssh_keys
 from omisim.model import AdminPassword, ConsoleOutput, Keypair, OrDict, Vm, VmsStopHistory, VmState
-from omisim.rules import refuse
-from omisim.state import Tx
+from omisim.model.filters import FiltersVmsStopHistory, matching
+from omisim.model.ids import Id, token
+from omisim.spec.rules import refuse
+from omisim.state.state import Tx
 
 VmId = Annotated[str, Id("vm")]
 CONSOLE_BYTES = 64 * 1024

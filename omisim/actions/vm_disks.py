@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omisim.actions.call import Call
 from omisim.actions.devices import ROOT, VM_DEVICE, check_pair, check_size, filled
+from omisim.actions.framework.call import Call
 from omisim.actions.snapshots import usable
 from omisim.actions.volumes import MOST_VOLUMES_PER_VM
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from omisim.actions.call import Call, parsed, parsed_all
 from omisim.actions.devices import ROOT
+from omisim.actions.framework.call import Call, parsed, parsed_all
+from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import nics_of
 from omisim.actions.quotas import check_each
-from omisim.actions.registry import action
 from omisim.actions.security_groups import groups_of
 from omisim.actions.vm_attributes import (
     asked_boot,
@@ -24,8 +24,6 @@ from omisim.actions.vm_diagnostics import after_first_boot
 from omisim.actions.vm_types import find_vm_shape, unflagged, vm_shape
 from omisim.actions.vms import view
 from omisim.actions.volumes import links_of
-from omisim.filters import FiltersVm, FiltersVmsState, matching
-from omisim.ids import Id
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
@@ -38,7 +36,9 @@ from omisim.model import (
     VmStates,
     VolumeLink,
 )
-from omisim.rules import refuse
+from omisim.model.filters import FiltersVm, FiltersVmsState, matching
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
 
 VmId = Annotated[str, Id("vm")]
 STOP_ONLY = ("nested_virtualization", "performance", "user_data", "vm_type")

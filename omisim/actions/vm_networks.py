@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from omisim.actions.addresses import RESERVED, taken
-from omisim.actions.call import Call, parsed_all
+from omisim.actions.framework.call import Call, parsed_all
 from omisim.actions.nic_links import LAST_DEVICE, attach
 from omisim.actions.nics import addresses_for, check_free, new_nic
 from omisim.actions.quotas import check_each
@@ -23,8 +23,8 @@ from omisim.model import (
     Subnet,
     Vm,
 )
-from omisim.plain import api_name
-from omisim.rules import refuse
+from omisim.model.serialize import api_name
+from omisim.spec.rules import refuse
 
 __all__ = ["Networks", "Plan", "add_nics", "networks_of", "nics_alone", "room_in_subnets"]
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from omisim.catalog import catalog
+from omisim.spec.catalog import catalog
 
 __all__ = ["PERFORMANCES", "VmShape", "find_vm_shape", "unflagged", "vm_shape"]
 

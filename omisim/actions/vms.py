@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Annotated
 
 from omisim.actions.addresses import private_dns, private_ip
-from omisim.actions.call import Call, Stop, parsed, parsed_all
 from omisim.actions.devices import VM_DEVICE, check_named, check_shapes, check_twice
+from omisim.actions.framework.call import Call, Stop, parsed, parsed_all
+from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import networked
 from omisim.actions.quotas import check_quotas, disk_costs, room
-from omisim.actions.registry import action
 from omisim.actions.sharing import visible
 from omisim.actions.vm_attributes import (
     asked_boot,
@@ -29,7 +29,6 @@ from omisim.actions.vm_disks import Disk, disks_of
 from omisim.actions.vm_networks import Plan, add_nics, networks_of, nics_alone, room_in_subnets
 from omisim.actions.vm_types import VmShape, find_vm_shape
 from omisim.actions.volumes import add_link, check_subregion, new_volume
-from omisim.ids import Id
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingCreated,
@@ -48,8 +47,9 @@ from omisim.model import (
     VmState,
     VolumeState,
 )
-from omisim.rules import refuse
-from omisim.state import State
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
+from omisim.state.state import State
 
 ImageId = Annotated[str, Id("image")]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from omisim.actions.call import Call, parsed
-from omisim.actions.registry import action
-from omisim.filters import FiltersReadVolumeUpdateTask, matching
+from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.registry import action
 from omisim.model import OrDict, VolumeUpdateTask
+from omisim.model.filters import FiltersReadVolumeUpdateTask, matching
 
 
 @action("ReadVolumeUpdateTasks", "VolumeUpdateTasks", paged=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
-from omisim.actions.call import Call, Stop, parsed
 from omisim.actions.devices import (
     ROOT,
     VOLUME,
@@ -17,12 +16,10 @@ from omisim.actions.devices import (
     check_values,
     gp2_iops,
 )
+from omisim.actions.framework.call import Call, Stop, parsed
+from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas, disk_costs
-from omisim.actions.registry import action
 from omisim.actions.snapshots import usable
-from omisim.catalog import catalog
-from omisim.filters import FiltersVolume, matching
-from omisim.ids import Id
 from omisim.model import (
     Content,
     LinkedVolume,
@@ -40,8 +37,11 @@ from omisim.model import (
     VolumeUpdateParameters,
     VolumeUpdateTask,
 )
-from omisim.plain import api_name
-from omisim.state import State
+from omisim.model.filters import FiltersVolume, matching
+from omisim.model.ids import Id
+from omisim.model.serialize import api_name
+from omisim.spec.catalog import catalog
+from omisim.state.state import State
 
 MOST_VOLUMES_PER_VM = 40
 VmId = Annotated[str, Id("vm")]

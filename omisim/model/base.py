@@ -7,7 +7,7 @@ from dataclasses import field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, Union
 
-from omisim.ids import Id
+from omisim.model.ids import Id
 
 ANY = TypeVar("ANY")
 # a nested argument: the dataclass, or a dict with snake_case keys

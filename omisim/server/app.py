@@ -13,13 +13,13 @@ from http import HTTPStatus
 from threading import Lock
 from typing import Any, TextIO
 
-from omisim import recording
-from omisim.cloud import Cloud
-from omisim.faults import Dropped
+from omisim.cloud.cloud import Cloud
+from omisim.doors import oapi
+from omisim.doors.http import Request, Response
+from omisim.doors.identity import claimed
+from omisim.engine.faults import Dropped
+from omisim.formats import recording
 from omisim.server.control import Control
-from omisim.wire import oapi
-from omisim.wire.http import Request, Response
-from omisim.wire.identity import claimed
 
 __all__ = ["App"]
 
@@ -94,7 +94,7 @@ class App:
 
     def _stored(self, request: Request) -> Response:
         try:
-            from omisim import oos  # noqa: PLC0415 - needs its extra
+            from omisim.doors import oos  # noqa: PLC0415 - needs its extra
         except ImportError:
             text = "<Error><Code>NotImplemented</Code><Message>pip install 'omisim[oos]'</Message></Error>"
             return Response(501, text.encode(), {"Content-Type": "application/xml"})

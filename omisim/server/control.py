@@ -13,14 +13,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 from weakref import WeakSet
 
-from omisim.account import Account
-from omisim.cloud import Cloud
-from omisim.engine import Mark
-from omisim.faults import Fault
-from omisim.plain import to_plain
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+from omisim.doors.http import Request, Response
+from omisim.engine.engine import Mark
+from omisim.engine.faults import Fault
+from omisim.model.serialize import to_plain
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
-from omisim.state import Change
-from omisim.wire.http import Request, Response
+from omisim.state.state import Change
 
 __all__ = ["Control", "names"]
 

@@ -17,8 +17,8 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
-from omisim.account import Account
-from omisim.cloud import Cloud
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
 from omisim.server.app import App
 
 __all__ = ["Running", "running"]

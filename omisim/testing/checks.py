@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from omisim.actions.tags import TAGGED
-from omisim.cloud import Cloud
-from omisim.engine import Mark, first_state
-from omisim.hint import hint
+from omisim.base.suggest import hint
+from omisim.cloud.cloud import Cloud
+from omisim.engine.engine import Mark, first_state
 from omisim.model import Account, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
-from omisim.plain import iso
+from omisim.model.serialize import iso
 
 __all__ = [
     "called_in_order", "deleted_in_order", "deletion_order", "no_warnings", "not_called", "nothing_left",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis.stateful import INITIALIZE_RULE_MARKER
 
-from omisim.actions.registry import ACTIONS
-from omisim.catalog import catalog
-from omisim.cloud import Cloud
+from omisim.actions.framework.registry import ACTIONS
+from omisim.cloud.cloud import Cloud
+from omisim.spec.catalog import catalog
 from omisim.testing.strategies.values import one_of_these
 
 if TYPE_CHECKING:

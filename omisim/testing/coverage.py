@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, Self
 
-from omisim.actions.registry import ACTIONS
-from omisim.dispatch import families
-from omisim.lifecycle import LIFECYCLES, Lifecycle
-from omisim.rules import catalogue, rule
-from omisim.state import Tx
+from omisim.actions.framework.registry import ACTIONS
+from omisim.engine.dispatch import families
+from omisim.spec.lifecycle import LIFECYCLES, Lifecycle
+from omisim.spec.rules import catalogue, rule
+from omisim.state.state import Tx
 
 __all__ = ["GROUPS", "Coverage", "everything", "needs", "recording"]
 

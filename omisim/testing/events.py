@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from omisim.cloud import Cloud
-from omisim.engine import Mark
-from omisim.lifecycle import LIFECYCLES
-from omisim.testing.told import Told
+from omisim.cloud.cloud import Cloud
+from omisim.engine.engine import Mark
+from omisim.spec.lifecycle import LIFECYCLES
+from omisim.testing.history import Told
 
 __all__ = ["Events"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from omisim.rules import rule
+from omisim.spec.rules import rule
 from omisim.testing.coverage import CLOCK, FAILURE, Coverage, everything, needs, recording
 
 if TYPE_CHECKING:

@@ -31,12 +31,12 @@ try:
 except ImportError as error:
     raise ImportError("omisim.testing.machine needs Hypothesis: pip install 'omisim[hypothesis]'") from error
 
-from omisim.actions.registry import ACTIONS
-from omisim.plain import snake_name
+from omisim.actions.framework.registry import ACTIONS
+from omisim.model.serialize import snake_name
 from omisim.testing.choices import check_choices
 from omisim.testing.events import Events
-from omisim.testing.strategies.asked import kinds, requests
-from omisim.testing.strategies.asking import rows_of
+from omisim.testing.strategies.api_requests import kinds, requests
+from omisim.testing.strategies.request_builder import rows_of
 
 __all__ = ["CORE", "CloudMachine"]
 

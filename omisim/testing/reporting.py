@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from omisim.testing.coverage import Coverage, recording
-from omisim.testing.words import MOST, report
+from omisim.testing.coverage_report import MOST, report
 
 __all__ = ["CoverageReport"]
 

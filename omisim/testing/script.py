@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from omisim.account import Account
-from omisim.ids import PREFIXES, new_id
+from omisim.cloud.account import Account
 from omisim.model import Bucket
+from omisim.model.ids import PREFIXES, new_id
 
 __all__ = ["Did", "Step", "bucket", "script", "shortened"]
 
@@ -21,7 +21,7 @@ _ID = re.compile(r"\b[a-z-]+-[0-9a-f]{8,32}\b")
 _IMPORTS = (
     ("suppress(", "from contextlib import suppress\n"),
     ("suppress(", "from omisim import ApiError, Cloud"),
-    ("suppress(", "from omisim.faults import Dropped"),
+    ("suppress(", "from omisim.engine.faults import Dropped"),
     ("laws.", "from omisim.testing import laws"),
     ("bucket(", "from omisim.testing.script import bucket"),
 )

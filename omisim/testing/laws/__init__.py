@@ -21,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from omisim.account import Account
-from omisim.cloud import Cloud
-from omisim.engine import Mark, first_state
-from omisim.state import Change, State
-from omisim.testing.laws import books, disks, history, images, making, networks, sight
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+from omisim.engine.engine import Mark, first_state
+from omisim.state.state import Change, State
+from omisim.testing.laws import bookkeeping, creation, disks, history, images, networks, visibility
 from omisim.testing.laws.calls import made
 from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_rows, of_wholes
 
@@ -33,16 +33,16 @@ __all__ = [
     "LAWS",
     "Broken",
     "Law",
-    "books",
+    "bookkeeping",
     "broken",
     "call",
     "check",
+    "creation",
     "disks",
     "history",
     "images",
-    "making",
     "networks",
-    "sight",
+    "visibility",
 ]
 
 

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omisim.errors import ApiError
-from omisim.faults import Dropped
+from omisim.engine.faults import Dropped
 from omisim.model import Account as AccountRow
 from omisim.model import Image, PermissionsOnResource, Snapshot
-from omisim.plain import snake_name, to_wire
-from omisim.state import Change
+from omisim.model.serialize import snake_name, to_wire
+from omisim.spec.errors import ApiError
+from omisim.state.state import Change
 from omisim.testing.laws.history import OWNED
-from omisim.testing.laws.sight import granted, read
 from omisim.testing.laws.table import on_call
+from omisim.testing.laws.visibility import granted, read
 
 if TYPE_CHECKING:
-    from omisim.account import Account
+    from omisim.cloud.account import Account
 
 __all__ = ["Made", "made"]
 

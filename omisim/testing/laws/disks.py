@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from omisim.actions.vm_types import vm_shape
-from omisim.catalog import catalog
 from omisim.model import (
     Account,
     ExportState,
@@ -19,6 +18,7 @@ from omisim.model import (
     VolumeState,
     VolumeUpdateTask,
 )
+from omisim.spec.catalog import catalog
 from omisim.testing.laws.images import ENDED, LARGEST, ROOT
 from omisim.testing.laws.table import Look, law
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omisim.state import Change
+from omisim.state.state import Change
 from omisim.testing.laws.table import Step, on_change
 
 __all__ = ["FIXED", "OWNED", "STATES", "WRITES"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
 from omisim.model import Net, Nic, PublicIp, RouteTable, SecurityGroup, Subnet, Vm, VmState
-from omisim.state import Change, State
+from omisim.state.state import Change, State
 from omisim.testing.laws.table import Look, law
 
 __all__ = ["touched"]

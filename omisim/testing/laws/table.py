@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from omisim.clock import Clock
+from omisim.base.clock import Clock
 from omisim.model import Account
-from omisim.rules import catalogue
-from omisim.settings import Settings
-from omisim.state import Change, State
+from omisim.spec.rules import catalogue
+from omisim.state.settings import Settings
+from omisim.state.state import Change, State
 
 __all__ = [
     "LAWS", "Broken", "Law", "Look", "Step", "law", "of_calls", "of_changes", "of_rows", "of_wholes", "on_call",

@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise ImportError("omisim.testing.strategies needs Hypothesis: pip install 'omisim[hypothesis]'") from error
 
-from omisim.testing.strategies.asked import filters, requests
+from omisim.testing.strategies.api_requests import filters, requests
 from omisim.testing.strategies.files import disk_images, manifests, scenarios
 from omisim.testing.strategies.values import device_mappings, image_names, permissions, vm_types
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from omisim.disk_image import FORMATS, GIB, built
-from omisim.manifest import Disk, Manifest, written
+from omisim.formats.disk_image import FORMATS, GIB, built
+from omisim.formats.manifest import Disk, Manifest, written
 from omisim.model import Content
 from omisim.testing.strategies.values import ROOT, one_of_these, texts
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from omisim.actions.addresses import free_addresses
 from omisim.model import Nic
-from omisim.plain import to_wire
-from omisim.state import State
+from omisim.model.serialize import to_wire
+from omisim.state.state import State
 
 if TYPE_CHECKING:
-    from omisim.testing.strategies.asking import Asking
+    from omisim.testing.strategies.request_builder import Asking
 
 __all__ = ["ENDS", "FITTING", "LINKS", "VALUES", "Where", "near", "place"]
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from omisim.actions.vm_types import MOST_CORES, MOST_MEMORY
-from omisim.catalog import catalog
-from omisim.hint import hint
+from omisim.base.suggest import hint
+from omisim.spec.catalog import catalog
 
 __all__ = ["ROOT", "device_mappings", "image_names", "one_of_these", "permissions", "texts", "vm_types"]
 

@@ -1,0 +1,50 @@
+"""Pages of a read: ResultsPerPage and NextPageToken (domain 9.4)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from omisim.model.ids import token
+from omisim.spec.rules import refuse
+
+__all__ = ["page"]
+
+MOST_RESULTS = 1000
+
+
+def page(
+    action: str, rows: tuple[Any, ...], filters: object, size: int | None, next_token: str | None, default_size: int
+) -> tuple[tuple[Any, ...], str | None]:
+    """Return the rows of one page, and the token of the next (None after the last).
+
+    A token is opaque, and stands for a position under the same action and filters (PAG-005).
+    """
+    if size is not None and not 1 <= size <= MOST_RESULTS:
+        raise refuse("PAG-001", results_per_page=size)
+    size = size or default_size
+    if next_token is None and (not size or len(rows) <= size):
+        return rows, None
+    mark = token(action, repr(filters))[:16]
+    start = 0 if next_token is None else _start(next_token, mark)
+    end = start + (size or MOST_RESULTS)
+    more = _token(mark, end) if end < len(rows) else None
+    return rows[start:end], more
+
+
+def _token(mark: str, start: int) -> str:
+    return base64.b64encode(json.dumps([mark, start]).encode()).decode()
+
+
+def _start(next_token: str, mark: str) -> int:
+    if next_token == "":
+        raise refuse("PAG-003/empty")
+    try:
+        found, start = json.loads(base64.b64decode(next_token, validate=True))
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        raise refuse("PAG-003", reason="it is none that a read has answered") from None
+    if found != mark or not isinstance(start, int) or isinstance(start, bool) or start < 0:
+        raise refuse("PAG-003", reason="it belongs to another read or to other filters")
+    return start

@@ -1,0 +1,62 @@
+"""Opening an account: its row, its first access key, and its default security group, as each Net has one too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from omisim.model import AccessKey, Account, SecurityGroup, SecurityGroupRule, SecurityGroupsMember, ids
+from omisim.state.state import Tx
+
+__all__ = ["DEFAULT", "EVERYTHING", "add_default_group", "open_account"]
+
+DEFAULT = "default"
+EVERYTHING = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=("0.0.0.0/0",), to_port_range=-1)
+
+
+def open_account(tx: Tx, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> Account:
+    """Open an account of this name, whose id, password and keys depend on the seed and on what came before."""
+    seed = tx.settings.seed
+    number = ids.account_id(seed, name)
+    row = Account(
+        account_id=number,
+        alias=alias,
+        customer_id=number[:8],
+        email=f"{name}@example.com",
+        first_name=name,
+        name=name,
+        password=ids.token(seed, name, "password")[:16],
+        quotas=tuple(sorted(quotas.items())),
+        region=region,
+    )
+    key_number = tx.next_number("access_key")
+    key = AccessKey(
+        access_key_id=ids.access_key_id(seed, key_number),
+        account_id=number,
+        creation_date=tx.at,
+        last_modification_date=tx.at,
+        secret_key=ids.secret_key(seed, key_number),
+    )
+    tx.add(row)
+    tx.add(key)
+    add_default_group(tx, number)
+    return row
+
+
+def add_default_group(tx: Tx, account_id: str, net_id: str | None = None) -> None:
+    """Create the default group of an account or of a Net: its members reach each other (SG-009)."""
+    group_id = tx.new_id("security_group")
+    member = SecurityGroupsMember(account_id=account_id, security_group_id=group_id, security_group_name=DEFAULT)
+    inside = SecurityGroupRule(
+        from_port_range=-1, ip_protocol="-1", security_groups_members=(member,), to_port_range=-1
+    )
+    tx.add(
+        SecurityGroup(
+            account_id=account_id,
+            description="default security group",
+            inbound_rules=(inside,),
+            net_id=net_id,
+            outbound_rules=(EVERYTHING,) if net_id else (),
+            security_group_id=group_id,
+            security_group_name=DEFAULT,
+        )
+    )

@@ -1,8 +1,0 @@
-"""The bounded model check: every state that calls can reach, up to a bound, and every law in each of them."""
-
-from __future__ import annotations
-
-from omisim.check.alphabet import Bounds, Step, World
-from omisim.check.search import Found, Level, check
-
-__all__ = ["Bounds", "Found", "Level", "Step", "World", "check"]

@@ -1,0 +1,1 @@
+"""In-process plumbing for clients: interception, the SDK gateway, boto3, environment variables, sleeping."""

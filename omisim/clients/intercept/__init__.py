@@ -1,0 +1,7 @@
+"""Interception: requests of this process to OUTSCALE hosts reach a cloud. One patch, a stack of clouds."""
+
+from __future__ import annotations
+
+from omisim.clients.intercept.stack import NotServed, guarded, intercepted
+
+__all__ = ["NotServed", "guarded", "intercepted"]

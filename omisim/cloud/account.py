@@ -1,0 +1,277 @@
+"""`Account`: an account of a cloud as a test holds it: its credentials, and one typed method an action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+from omisim.actions import (
+    access_keys,
+    accounts,
+    api_logs,
+    catalogue,
+    exports,
+    image_access,
+    images,
+    internet_services,
+    keypairs,
+    nets,
+    nic_links,
+    nics,
+    price_lists,
+    product_types,
+    public_ips,
+    quotas,
+    route_tables,
+    routes,
+    security_group_rules,
+    security_groups,
+    snapshots,
+    subnets,
+    tags,
+    vm_diagnostics,
+    vm_life,
+    vms,
+    volume_tasks,
+    volumes,
+)
+from omisim.actions.framework.call import Call
+from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.base.suggest import hint
+from omisim.model import AccessKey
+from omisim.model import Account as AccountRow
+from omisim.model.serialize import api_name
+from omisim.spec.errors import ApiError
+
+if TYPE_CHECKING:
+    from osc_sdk_python import Gateway
+
+    from omisim.clients.environment import Environment
+    from omisim.cloud.cloud import Cloud
+    from omisim.engine.dispatch import Answer
+
+__all__ = ["Account"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+NAMES: Mapping[Callable[..., Any], str] = {action.function: action.name for action in ACTIONS.values()}
+
+
+class Typed(Generic[P, R]):
+    """Binds an action's function to an account: the same parameters without the Call, the same result."""
+
+    def __init__(self, function: Callable[Concatenate[Call, P], R]) -> None:
+        self.action = NAMES[function]
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    @overload
+    def __get__(self, account: None, owner: type[Account]) -> Self: ...
+    @overload
+    def __get__(self, account: Account, owner: type[Account]) -> Callable[P, R]: ...
+    def __get__(self, account: Account | None, owner: type[Account]) -> Self | Callable[P, R]:
+        """Return the action as a method of the account."""
+        if account is None:
+            return self
+
+        def method(*args: P.args, **kwargs: P.kwargs) -> R:
+            if args:
+                raise TypeError(f"{self.action} takes its parameters by name")
+            value: R = account._answer(self.action, kwargs, wire=False).value
+            return value
+
+        method.__name__, method.__doc__ = self.__wrapped__.__name__, self.__doc__
+        return method
+
+
+class Account:
+    """One account of a cloud. Made by `cloud.account(name)`.
+
+    Attributes: `name`, `account_id`, `region`, `access_key`, `secret_key`, `email`, `password`.
+    """
+
+    read_regions = Typed(catalogue.read_regions)
+    read_subregions = Typed(catalogue.read_subregions)
+    read_vm_types = Typed(catalogue.read_vm_types)
+    read_flexible_gpu_catalog = Typed(catalogue.read_flexible_gpu_catalog)
+    read_locations = Typed(catalogue.read_locations)
+    read_public_ip_ranges = Typed(catalogue.read_public_ip_ranges)
+    read_net_access_point_services = Typed(catalogue.read_net_access_point_services)
+    read_catalog = Typed(price_lists.read_catalog)
+    read_public_catalog = Typed(price_lists.read_public_catalog)
+    read_catalogs = Typed(price_lists.read_catalogs)
+    read_unit_price = Typed(price_lists.read_unit_price)
+    read_api_logs = Typed(api_logs.read_api_logs)
+    create_product_type = Typed(product_types.create_product_type)
+    read_product_types = Typed(product_types.read_product_types)
+    delete_product_type = Typed(product_types.delete_product_type)
+    create_account = Typed(accounts.create_account)
+    read_accounts = Typed(accounts.read_accounts)
+    update_account = Typed(accounts.update_account)
+    read_quotas = Typed(quotas.read_quotas)
+    create_access_key = Typed(access_keys.create_access_key)
+    read_access_keys = Typed(access_keys.read_access_keys)
+    update_access_key = Typed(access_keys.update_access_key)
+    delete_access_key = Typed(access_keys.delete_access_key)
+    check_authentication = Typed(accounts.check_authentication)
+    create_image = Typed(images.create_image)
+    read_images = Typed(image_access.read_images)
+    update_image = Typed(image_access.update_image)
+    delete_image = Typed(image_access.delete_image)
+    create_image_export_task = Typed(exports.create_image_export_task)
+    read_image_export_tasks = Typed(exports.read_image_export_tasks)
+    create_snapshot_export_task = Typed(exports.create_snapshot_export_task)
+    read_snapshot_export_tasks = Typed(exports.read_snapshot_export_tasks)
+    delete_export_task = Typed(exports.delete_export_task)
+    create_snapshot = Typed(snapshots.create_snapshot)
+    read_snapshots = Typed(snapshots.read_snapshots)
+    update_snapshot = Typed(snapshots.update_snapshot)
+    delete_snapshot = Typed(snapshots.delete_snapshot)
+    create_volume = Typed(volumes.create_volume)
+    read_volumes = Typed(volumes.read_volumes)
+    update_volume = Typed(volumes.update_volume)
+    read_volume_update_tasks = Typed(volume_tasks.read_volume_update_tasks)
+    delete_volume = Typed(volumes.delete_volume)
+    link_volume = Typed(volumes.link_volume)
+    unlink_volume = Typed(volumes.unlink_volume)
+    create_vms = Typed(vms.create_vms)
+    read_vms = Typed(vm_life.read_vms)
+    read_vms_state = Typed(vm_life.read_vms_state)
+    start_vms = Typed(vm_life.start_vms)
+    stop_vms = Typed(vm_life.stop_vms)
+    reboot_vms = Typed(vm_life.reboot_vms)
+    update_vm = Typed(vm_life.update_vm)
+    delete_vms = Typed(vm_life.delete_vms)
+    read_vms_stop_history = Typed(vm_diagnostics.read_vms_stop_history)
+    read_console_output = Typed(vm_diagnostics.read_console_output)
+    read_admin_password = Typed(vm_diagnostics.read_admin_password)
+    create_keypair = Typed(keypairs.create_keypair)
+    read_keypairs = Typed(keypairs.read_keypairs)
+    delete_keypair = Typed(keypairs.delete_keypair)
+    create_security_group = Typed(security_groups.create_security_group)
+    read_security_groups = Typed(security_groups.read_security_groups)
+    delete_security_group = Typed(security_groups.delete_security_group)
+    create_security_group_rule = Typed(security_group_rules.create_security_group_rule)
+    delete_security_group_rule = Typed(security_group_rules.delete_security_group_rule)
+    create_net = Typed(nets.create_net)
+    read_nets = Typed(nets.read_nets)
+    update_net = Typed(nets.update_net)
+    delete_net = Typed(nets.delete_net)
+    create_subnet = Typed(subnets.create_subnet)
+    read_subnets = Typed(subnets.read_subnets)
+    update_subnet = Typed(subnets.update_subnet)
+    delete_subnet = Typed(subnets.delete_subnet)
+    create_nic = Typed(nics.create_nic)
+    read_nics = Typed(nics.read_nics)
+    update_nic = Typed(nics.update_nic)
+    delete_nic = Typed(nics.delete_nic)
+    link_nic = Typed(nic_links.link_nic)
+    unlink_nic = Typed(nic_links.unlink_nic)
+    link_private_ips = Typed(nic_links.link_private_ips)
+    unlink_private_ips = Typed(nic_links.unlink_private_ips)
+    create_public_ip = Typed(public_ips.create_public_ip)
+    read_public_ips = Typed(public_ips.read_public_ips)
+    link_public_ip = Typed(public_ips.link_public_ip)
+    unlink_public_ip = Typed(public_ips.unlink_public_ip)
+    delete_public_ip = Typed(public_ips.delete_public_ip)
+    create_internet_service = Typed(internet_services.create_internet_service)
+    read_internet_services = Typed(internet_services.read_internet_services)
+    link_internet_service = Typed(internet_services.link_internet_service)
+    unlink_internet_service = Typed(internet_services.unlink_internet_service)
+    delete_internet_service = Typed(internet_services.delete_internet_service)
+    create_route_table = Typed(route_tables.create_route_table)
+    read_route_tables = Typed(route_tables.read_route_tables)
+    link_route_table = Typed(route_tables.link_route_table)
+    unlink_route_table = Typed(route_tables.unlink_route_table)
+    update_route_table_link = Typed(route_tables.update_route_table_link)
+    delete_route_table = Typed(route_tables.delete_route_table)
+    create_route = Typed(routes.create_route)
+    update_route = Typed(routes.update_route)
+    delete_route = Typed(routes.delete_route)
+    create_tags = Typed(tags.create_tags)
+    read_tags = Typed(tags.read_tags)
+    delete_tags = Typed(tags.delete_tags)
+
+    def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey | None) -> None:
+        self.name = row.name
+        self.account_id = row.account_id
+        self.region = row.region
+        self.access_key = key.access_key_id if key else ""  # none is left when all were deleted
+        self.secret_key = key.secret_key if key else ""
+        self.password = row.password
+        self._cloud = cloud
+
+    @property
+    def email(self) -> str:
+        """The e-mail address, which is the login: UpdateAccount may change it."""
+        row = self._cloud._row_of(self.account_id)
+        assert row is not None
+        return row.email
+
+    def __repr__(self) -> str:
+        """Name the account, its Region and its id."""
+        return f"<account {self.name} {self.account_id} in {self.region}>"
+
+    if not TYPE_CHECKING:  # to a type checker an unknown method stays unknown
+
+        def __getattr__(self, name: str) -> Any:
+            """Say of a method that there is none: why its action is not served, or what may have been meant."""
+            if (reason := not_served().get(api_name(name))) is not None:
+                raise AttributeError(f"{api_name(name)} is not served by omisim: {reason}")
+            raise AttributeError(f"an account has no {name!r}{hint(name, dir(type(self)))}")
+
+    def call(self, action: str, /, **parameters: Any) -> dict[str, Any]:
+        """Call an action as the account's root user: API names in, the API's JSON answer out.
+
+        Raises ApiError when the call is refused.
+        """
+        return self._answer(action, parameters, wire=True).body()
+
+    def why_not(self, action: str, /, **parameters: Any) -> list[ApiError]:
+        """Return the refusals of a call that is not made, in check order; none when it would succeed.
+
+        The first is what `call` would raise. Changes nothing.
+        """
+        return self._cloud._refusals(action, self.account_id, self.region, parameters)
+
+    def can(self, action: str, /, **parameters: Any) -> bool:
+        """Whether a call would succeed."""
+        return not self.why_not(action, **parameters)
+
+    def gateway(self, *, limiter: bool = False) -> Gateway:
+        """Return a real `osc_sdk_python.Gateway` signed in as this account, whose requests reach this cloud.
+
+        Its limiter is lifted unless told, and the SDK's description is parsed once a process. Needs the extra
+        `omisim[osc]`.
+        """
+        from omisim.clients.gateway import gateway  # noqa: PLC0415 - a door of L6; needs osc-sdk-python
+
+        return gateway(self._cloud, self, limiter=limiter)
+
+    def environment(self, *, limiter: bool = False) -> AbstractContextManager[Environment]:
+        """Let this process be one of the account's: a context manager for code that makes its own clients.
+
+        Variables (`OSC_*`, `AWS_*`) and `~/.osc/config.json` name this account, what the machine itself is configured
+        with is hidden, and requests reach the cloud as with `cloud.intercept()`. The SDK's limiter is lifted unless
+        told. Yields the `variables`, the `home`, and the `strays`: requests to OUTSCALE that nothing here serves.
+        """
+        from omisim.clients.environment import environment  # noqa: PLC0415 - a door of L6
+
+        return environment(self._cloud, self, limiter=limiter)
+
+    def client(self, service: str) -> Any:
+        """Return a real boto3 client of a service on this cloud: "oos", the object storage of the account's Region.
+
+        Needs the extra `omisim[oos]`. Raises ValueError for any other service.
+        """
+        if service != "oos":
+            raise ValueError(f"the services are: oos (fcu comes later); not {service!r}")
+        try:
+            from omisim.clients.boto import client  # noqa: PLC0415 - a door of L6; needs boto3 and moto
+        except ImportError as error:
+            raise ImportError("account.client('oos') needs boto3 and moto: pip install 'omisim[oos]'") from error
+        return client(self._cloud, self)
+
+    def _answer(self, action: str, given: dict[str, Any], *, wire: bool) -> Answer:
+        return self._cloud._perform(action, self.account_id, self.region, given, wire=wire)

@@ -1,0 +1,150 @@
+"""Who calls: the signature of a request, or its login and password, under the cloud's mode (domain 9.2).
+
+`strict` verifies. `lenient` takes the word of whoever names a key or a login that there is. `off` takes anybody's.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from omisim.actions.framework.registry import ACTIONS
+from omisim.doors.http import Request
+from omisim.doors.signature import check_date, parse, verify
+from omisim.model import AccessKey, Account
+from omisim.spec.errors import ApiError
+from omisim.spec.rules import refuse
+
+if TYPE_CHECKING:
+    from omisim.cloud.cloud import Cloud
+
+__all__ = ["BASIC_ACTIONS", "caller", "claimed"]
+
+# the actions that take a login and password as well as a signature (AUTH-012)
+BASIC_ACTIONS = frozenset(
+    {
+        *("CreateAccessKey", "DeleteAccessKey", "ReadAccessKeys", "UpdateAccessKey"),
+        *("CreateApiAccessRule", "DeleteApiAccessRule", "ReadApiAccessRules", "UpdateApiAccessRule"),
+        *("CreateCa", "DeleteCa", "ReadCas", "UpdateCa"),
+        *("ReadApiAccessPolicy", "UpdateApiAccessPolicy"),
+    }
+)
+
+
+def caller(
+    cloud: Cloud, request: Request, action: str, region: str | None, host_time: dt.datetime
+) -> tuple[str | None, str | None]:
+    """Return the account that makes a request, and its Region, or refuse. `region`: the one that is called, or None.
+
+    An action that is open to everybody refuses nobody, and counts no failure; who signs it rightly is known.
+    """
+    known = ACTIONS.get(action)
+    if known is None or not known.open:
+        return _identified(cloud, request, action, region, host_time)
+    try:
+        return _identified(cloud, request, action, region, host_time, counts=False)
+    except ApiError:
+        return None, region
+
+
+def _identified(
+    cloud: Cloud, request: Request, action: str, region: str | None, host_time: dt.datetime, *, counts: bool = True
+) -> tuple[str, str]:
+    header = request.headers.get("authorization", "")
+    if cloud._settings.auth == "off":
+        return _anybody(cloud, request, region)
+    if not _is_basic(header):
+        return _signer(cloud, request, region, host_time, counts=counts)
+    if action not in BASIC_ACTIONS:
+        raise refuse("AUTH-004")
+    return _logged_in(cloud, header, region)
+
+
+def _signer(
+    cloud: Cloud, request: Request, region: str | None, host_time: dt.datetime, *, counts: bool
+) -> tuple[str, str]:
+    """Return the account that signed a request (AUTH-005 to AUTH-008)."""
+    signature = parse(request)
+    key: AccessKey | None = cloud._state.get("access_key", signature.access_key)
+    account: Account | None = cloud._state.get("account", key.account_id) if key else None
+    if key is None or account is None or region not in (None, account.region):
+        whose = f"{account.name}'s, in {account.region}" if account else "nobody's"
+        raise refuse("AUTH-006", access_key=signature.access_key, region=region or "any Region", whose=whose)
+    if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= cloud.now):
+        raise refuse("AUTH-008", access_key=signature.access_key)
+    if cloud._settings.auth == "strict":
+        check_date(signature, lambda: host_time, lambda: cloud.now)
+        proof = partial(verify, request, signature, key.secret_key)
+        if counts:
+            cloud._session.lockouts.hold(account.account_id, cloud._clock, proof)
+        else:
+            proof()
+    return account.account_id, account.region
+
+
+def _logged_in(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]:
+    """Return the account that an e-mail address and its password belong to (AUTH-012)."""
+    login, password = _login_in(header)
+    if not login or not password:
+        raise refuse("AUTH-004/login")
+    account = _account_of(cloud, login, region)
+    if account is not None and cloud._settings.auth == "lenient":
+        return account.account_id, account.region
+    if account is None:
+        raise _unknown(login)
+    cloud._session.lockouts.hold(account.account_id, cloud._clock, partial(_check_password, account, password))
+    return account.account_id, account.region
+
+
+def _check_password(account: Account, password: str) -> None:
+    if account.password != password:
+        raise _unknown(account.email)
+
+
+def _unknown(login: str) -> ApiError:
+    return refuse("AUTH-012", login=login)
+
+
+def _login_in(header: str) -> tuple[str, str]:
+    """Return the login and the password that a header carries."""
+    try:
+        login, _, password = base64.b64decode(header[6:].strip(), validate=True).decode().partition(":")
+    except ValueError:
+        raise refuse("AUTH-005", reason="it is garbled") from None
+    return login, password
+
+
+def _account_of(cloud: Cloud, login: str, region: str | None) -> Account | None:
+    accounts: list[Account] = list(cloud._state.rows("account").values())
+    return next((row for row in accounts if row.email == login and region in (None, row.region)), None)
+
+
+def _anybody(cloud: Cloud, request: Request, region: str | None) -> tuple[str, str]:
+    """Return the account of the key or the login where it is known, else the first of the Region (AUTH-013)."""
+    named = claimed(cloud, request)
+    owners = (key.account_id for key in cloud._state.rows("access_key").values())
+    for account in map(partial(cloud._state.get, "account"), owners) if named is None else (named,):
+        if region in (None, account.region):
+            return account.account_id, account.region
+    raise refuse("AUTH-005", reason="this cloud has no account in this Region yet")
+
+
+def claimed(cloud: Cloud, request: Request) -> Account | None:
+    """Return the account whose access key or login a request names, rightly or not."""
+    header = request.headers.get("authorization", "")
+    if _is_basic(header):
+        try:
+            return _account_of(cloud, _login_in(header)[0], None)
+        except ApiError:
+            return None
+    credential = re.search(r"Credential=([^/,\s]+)/", header)
+    key: AccessKey | None = cloud._state.get("access_key", credential[1]) if credential else None
+    account: Account | None = cloud._state.get("account", key.account_id) if key else None
+    return account
+
+
+def _is_basic(header: str) -> bool:
+    return header[:6].lower() == "basic "

@@ -1,0 +1,160 @@
+"""One call from its parameters to its answer: the checks in order (REQ-014), the action, and all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omisim.actions import families
+from omisim.actions.effects import EFFECTS
+from omisim.actions.framework.call import Call, Stop
+from omisim.actions.framework.paging import page
+from omisim.actions.framework.registry import ACTIONS, Action, not_served
+from omisim.base.clock import Clock
+from omisim.engine.similar_ids import near
+from omisim.model import Account
+from omisim.model.serialize import to_wire, wire_text
+from omisim.spec.errors import ERRORS, ApiError
+from omisim.spec.rules import refuse
+from omisim.state.settings import Settings
+from omisim.state.state import State, Tx
+
+__all__ = ["Answer", "action_named", "dispatch", "families", "refusals"]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a call answers: `value` for a typed caller, `body` for the wire. A dry run has no value."""
+
+    action: Action
+    value: Any
+    warnings: tuple[str, ...]
+    dry: bool = False
+    next_page_token: str | None = None
+    request_id: str = ""
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON answer, with its ResponseContext."""
+        body: dict[str, Any] = {"ResponseContext": {"RequestId": self.request_id}}
+        key = self.action.answer
+        if key is not None and not self.dry:
+            body |= {key: to_wire(self.value)} if isinstance(key, str) else to_wire(self.value)
+        if self.next_page_token is not None:
+            body["NextPageToken"] = self.next_page_token
+        return body
+
+    def text(self) -> str:
+        """Return the same as JSON text."""
+        parts = [f'{{"ResponseContext":{{"RequestId":"{self.request_id}"}}']
+        key = self.action.answer
+        if key is not None and not self.dry:
+            value = wire_text(self.value)
+            parts.append(f'"{key}":{value}' if isinstance(key, str) else value[1:-1])
+        if self.next_page_token is not None:
+            parts.append(f'"NextPageToken":"{self.next_page_token}"')
+        return ",".join(parts) + "}"
+
+
+def action_named(name: str) -> Action:
+    """Return an action that is served, or refuse: an official one that is not (8010), or no action at all (404)."""
+    found = ACTIONS.get(name)
+    if found is not None:
+        return found
+    reason = not_served().get(name)
+    if reason is not None:
+        raise refuse("REQ-002/not-served", action=name, reason=reason)
+    raise refuse("REQ-002", action=name)
+
+
+def dispatch(
+    state: State,
+    settings: Settings,
+    clock: Clock,
+    action: Action,
+    account: Account | None,
+    region: str,
+    given: Mapping[str, Any],
+    *,
+    wire: bool,
+    log: Sequence[Any] = (),
+) -> Answer:
+    """Run one call: everything it writes is committed, or nothing is. Raises ApiError when it is refused.
+
+    `log` is what ReadApiLogs reads: the records of the calls so far.
+    """
+    position = state.position
+    number = (state.get("counter", "calls") or 0) + 1
+    tx = Tx(state, settings, EFFECTS, clock.now(), f"{action.name}#{number}")
+    call = Call(action.name, account, region, tx, log=log)
+    try:
+        answer = _run(call, action, given, wire=wire)
+    except ApiError as error:
+        state.undo_to(position)
+        raise _answered(call, error) from None
+    except BaseException:
+        state.undo_to(position)
+        raise
+    if answer.dry:
+        state.undo_to(position)
+    elif state.position != position:
+        tx.write("counter", "calls", number)
+        clock.tick()
+    return answer
+
+
+def refusals(
+    state: State,
+    settings: Settings,
+    clock: Clock,
+    action: Action,
+    account: Account | None,
+    region: str,
+    given: Mapping[str, Any],
+    *,
+    wire: bool,
+) -> list[ApiError]:
+    """Return every refusal of a call that can be found in one pass, in check order. Nothing changes."""
+    position = state.position
+    tx = Tx(state, settings, EFFECTS, clock.now(), "why_not")
+    tx.observer = None  # nothing is tried
+    call = Call(action.name, account, region, tx, collect=True)
+    try:
+        _run(call, action, given, wire=wire)
+    except ApiError as error:
+        call.refusals.append(error)
+    except Stop:
+        pass
+    finally:
+        state.undo_to(position)
+    return [_answered(call, error) for error in call.refusals]
+
+
+def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) -> Answer:
+    shape = action.shape
+    values = shape.parse(given, wire, call.report)
+    dry = values.pop("dry_run", False)
+    if dry:
+        call.tx.observer = None
+    size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
+    call.passed()
+    if action.combinations is not None:
+        action.combinations(call, values)
+    if shape.with_ids:
+        shape.malformed_ids(values, "", call.report)
+    call.passed()
+    call.values = values
+    value = action.function(call, **values)
+    next_token = None
+    if action.paged and wire:
+        default = int(call.switch("default_page_size"))
+        value, next_token = page(action.name, value, values.get("filters"), size, token, default)
+    return Answer(action, value, tuple(call.warnings), dry, next_token)
+
+
+def _answered(call: Call, error: ApiError) -> ApiError:
+    """Return a refusal as it is answered: with the ids near an unknown one, and a switch's error for its rule's."""
+    name = call.tx.settings.switches.get(error.rule)
+    answered = error if name is None else error.replaced(ERRORS[str(name)])
+    answered.near = near(call, error) if call.has_account else ()
+    return answered

@@ -1,0 +1,156 @@
+"""What happens by itself: applying due transitions, completing and failing them by hand, and moving the clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from omisim.actions.effects import EFFECTS
+from omisim.base.clock import Clock
+from omisim.model import Due, Image, ImageState, SnapshotState
+from omisim.model.ids import PREFIXES, Id
+from omisim.spec.lifecycle import LIFECYCLES
+from omisim.state.settings import Settings
+from omisim.state.state import State, Tx
+
+__all__ = ["Failure", "Transitions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An order for the next transition of a kind, or of one resource, to end in its failure state."""
+
+    kind: str
+    id: str | None
+    comment: str
+
+
+class Transitions:
+    """The due transitions of one cloud. `failures` wait for theirs; they belong to the session and are never undone."""
+
+    def __init__(self, state: State, settings: Settings, clock: Clock) -> None:
+        self._state = state
+        self._settings = settings
+        self._clock = clock
+        self.failures: list[Failure] = []
+
+    # --- by the clock
+
+    def apply_due(self) -> dt.datetime:
+        """Apply everything that is due by now, in order of time, then of scheduling. Returns the time."""
+        now = self._clock.now()
+        while due := self._state.next_due(timers=True, until=now):
+            self._apply(due, due.at or now)
+        return now
+
+    def run_transients(self) -> None:
+        """Run every transient to its end at once; time does not move (timing "eager")."""
+        now = self._clock.now()
+        while due := self._state.next_due(timers=False, until=None):
+            self._apply(due, now)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and apply what falls due on the way, each at its own time."""
+        self._clock.advance(seconds)
+        self.apply_due()
+
+    def settle(self) -> None:
+        """Jump from one due transient to the next until none is left, firing the timers on the way."""
+        while due := self._state.next_due(timers=False, until=None):
+            if due.at is not None and due.at > self._clock.now():
+                self._clock.advance((due.at - self._clock.now()).total_seconds())
+            self.apply_due()
+
+    def _apply(self, due: Due, at: dt.datetime) -> None:
+        failure = self._failure_of(due)
+        if failure:
+            self.failures.remove(failure)
+            self._move(due, "fail", at, "fault", failure.comment)
+        else:
+            self._move(due, due.event, at, "due")
+
+    def _move(self, due: Due, event: str, at: dt.datetime, cause: str, comment: str = "") -> None:
+        tx = Tx(self._state, self._settings, EFFECTS, at, cause)
+        if event == "fail" and due.kind == "vm":
+            comment = comment or "Server.InternalError"
+        tx.move(self._state.get(due.kind, due.id), event, comment)
+
+    def _failure_of(self, due: Due) -> Failure | None:
+        state = self._state.get(due.kind, due.id).state
+        if "fail" not in LIFECYCLES[due.kind].moves[state]:
+            return None
+        images = self._waiting(due.id) if due.kind == "snapshot" else []
+        targets = [(due.kind, due.id), *(("image", image.image_id) for image in images)]
+        hits = (f for f in self.failures if any(f.kind == kind and f.id in (None, row_id) for kind, row_id in targets))
+        return next(hits, None)
+
+    def _waiting(self, snapshot_id: str) -> list[Image]:
+        images = self._state.found("image", "snapshot", snapshot_id)
+        return [image for image in images if image.state is ImageState.PENDING]
+
+    @contextmanager
+    def without_failures(self) -> Iterator[None]:
+        """Put ordered failures aside for a look ahead that is undone."""
+        aside, self.failures = self.failures, []
+        try:
+            yield
+        finally:
+            self.failures = aside
+
+    # --- by hand
+
+    def fail_next(self, kind: str, row_id: str | None, comment: str) -> None:
+        """Order the next transition of a kind to fail. Raises ValueError for a kind that cannot, or another's id."""
+        known = [name for name, lifecycle in LIFECYCLES.items() if lifecycle.failures]
+        if kind not in known:
+            raise ValueError(f"no transition of {kind!r} can fail; those of these can: {', '.join(known)}")
+        prefix = PREFIXES[kind][0]
+        if row_id is not None and not (str(row_id).startswith(prefix) and Id(kind).well_formed(row_id)):
+            raise ValueError(
+                f"it would never happen: {row_id!r} is no id of a {kind}: {prefix} and 8 hexadecimal digits"
+            )
+        self.failures.append(Failure(kind, row_id, comment))
+
+    def complete(self, row_id: str) -> None:
+        """Take one step on the success path. Raises ValueError when nothing is under way."""
+        image: Image | None = self._state.get("image", row_id)
+        if image is not None and image.state is ImageState.PENDING:
+            for snapshot_id in self._unfinished(image):
+                while due := self._due(snapshot_id):
+                    self._move(due, due.event, self._clock.now(), "complete")
+            return
+        due = self._due(row_id)
+        if due is None:
+            raise ValueError(f"{self._named(row_id)}: nothing is under way that could be completed")
+        self._move(due, due.event, self._clock.now(), "complete")
+
+    def fail(self, row_id: str, comment: str) -> None:
+        """Take the failure event of the state. Raises ValueError when it has none."""
+        image: Image | None = self._state.get("image", row_id)
+        if image is not None and image.state is ImageState.PENDING:
+            row_id = self._unfinished(image)[0]
+        for kind, lifecycle in LIFECYCLES.items():
+            row = self._state.get(kind, row_id)
+            if kind != "image" and row is not None and "fail" in lifecycle.moves[row.state]:
+                self._move(
+                    Due(kind, row_id, "fail", None, timer=False, order=0), "fail", self._clock.now(), "fail", comment
+                )
+                return
+        able = [f"{kind} {state}" for kind, lifecycle in LIFECYCLES.items() for state in lifecycle.failures]
+        raise ValueError(f"{self._named(row_id)}: it cannot fail now; what can: {', '.join(able)}")
+
+    def _unfinished(self, image: Image) -> list[str]:
+        ids = [mapping.bsu.snapshot_id or "" for mapping in image.block_device_mappings if mapping.bsu]
+        return [i for i in ids if i and self._state.get("snapshot", i).state is not SnapshotState.COMPLETED]
+
+    def _due(self, row_id: str) -> Due | None:
+        rows = (self._state.get("due", f"{kind}:{row_id}") for kind in LIFECYCLES)
+        due: Due | None = next((row for row in rows if row is not None and not row.timer), None)
+        return due
+
+    def _named(self, row_id: str) -> str:
+        rows: list[Any] = [row for kind in LIFECYCLES if (row := self._state.get(kind, row_id)) is not None]
+        return f"{rows[0].kind} {row_id} is {rows[0].state}" if rows else f"{row_id!r} is nothing this cloud has"

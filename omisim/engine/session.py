@@ -1,0 +1,123 @@
+"""The session of a cloud: what no rollback undoes: request numbers, the journal of calls, warnings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from omisim.base.clock import Clock
+from omisim.base.subset import shortly
+from omisim.engine.faults import Dropped, Faults
+from omisim.spec.errors import ApiError
+from omisim.spec.rules import refuse
+
+__all__ = ["CallRecord", "Lockouts", "Session"]
+
+FAILURES, MOST_MINUTES = 4, 10
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One call as the cloud got it.
+
+    `parameters` (a copy) carry the API's names, whatever the door; `error` is what it was refused with, or None;
+    `account` is the caller's name, "" for a call that nobody signed. `status` is the HTTP status of the answer, 0 as
+    long as there is none.
+    """
+
+    action: str
+    account: str
+    given: dict[str, Any] = field(repr=False)
+    at: dt.datetime
+    request_id: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # none for a call that Python made
+    error: ApiError | None = None
+    warnings: tuple[str, ...] = ()
+    dropped: bool = False  # a fault dropped the connection: the client got no answer
+    status: int = 0
+    size: int | None = None  # bytes of the answer's body, where there was one
+    took: int = 0  # microseconds of the cloud's time, which a fault may let pass
+
+    def failed(self, error: ApiError | Dropped) -> None:
+        """Note how it failed, and tell the refusal which request it answers."""
+        if isinstance(error, ApiError):
+            self.error, self.status = error, error.status
+            error.request_id = self.request_id
+        else:
+            self.dropped, self.status = True, 0
+
+    def __str__(self) -> str:
+        """Spell the call on a line: what, by whom, with which parameters, and how it was refused."""
+        given = "".join(f" {name}={shortly(value)}" for name, value in self.given.items())
+        failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
+        return f"{self.action} by {self.account or 'nobody'}{given}{failure}"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the request, to keep and to change."""
+        return deepcopy(self.given)
+
+
+class Lockouts:
+    """Failed authentications by account: every fourth in a row locks it, each time a minute longer (AUTH-009)."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, tuple[int, dt.datetime]] = {}  # account → how many in a row, locked until when
+
+    def until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
+        """Return until when an account is locked, or None."""
+        _, until = self._failures.get(account_id, (0, now))
+        return until if until > now else None
+
+    def failed(self, account_id: str, now: dt.datetime) -> None:
+        """Count a failure."""
+        count = self._failures.get(account_id, (0, now))[0] + 1
+        minutes = min(count // FAILURES, MOST_MINUTES) if count % FAILURES == 0 else 0
+        self._failures[account_id] = count, now + dt.timedelta(minutes=minutes)
+
+    def hold(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
+        """Let somebody prove to be an account that is not locked, and count how it goes."""
+        until = self.until(account_id, clock.now()) if self._failures else None
+        if until is not None:
+            raise refuse("AUTH-009", account_id=account_id, until=until)
+        try:
+            proof()
+        except ApiError:
+            self.failed(account_id, clock.now())
+            raise
+        if self._failures:
+            self._failures.pop(account_id, None)
+
+
+class Session:
+    """Counters and journals of one cloud that are never undone."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.calls: list[CallRecord] = []
+        self.calls_trimmed = 0
+        self.warnings: list[str] = []
+        self.faults = Faults()
+        self.lockouts = Lockouts()
+
+    @property
+    def call_position(self) -> int:
+        """The number of the next call."""
+        return self.calls_trimmed + len(self.calls)
+
+    def answered(self, request_id: str, size: int) -> None:
+        """Note how long the answer to a request was."""
+        for record in reversed(self.calls):
+            if record.request_id == request_id:
+                record.size = size
+                return
+
+    def trim_calls(self, position: int) -> None:
+        """Forget the calls before this position."""
+        count = position - self.calls_trimmed
+        if count > 0:
+            del self.calls[:count]
+            self.calls_trimmed = position

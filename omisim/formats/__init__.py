@@ -1,0 +1,1 @@
+"""Foreign byte formats, without any state: disk images, manifests, SSH keys, SigV4, recordings."""

@@ -1,0 +1,185 @@
+"""The manifest of an exported OMI: written by exports, read by imports, and by hand (domain 4.5)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omisim.spec.limits import (
+    DATA_DEVICE,
+    FEWEST_IOPS,
+    IOPS_PER_GIB,
+    LARGEST,
+    MOST_IOPS,
+    ROOT,
+    SMALLEST_IO1,
+    VOLUME_TYPES,
+)
+from omisim.spec.rules import refuse
+
+__all__ = ["Disk", "Manifest", "parsed_manifest", "written"]
+
+VERSION = 1
+ARCHITECTURES = ("i386", "x86_64")
+GIB = 2**30
+_PARTITION = re.compile(r"/dev/sda[1-9]")  # the root, and the guide's own /dev/sda2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """One device of the OMI: where its image lies, and the volume it becomes. `size` is in bytes."""
+
+    device: str
+    url: str
+    size: int
+    filename: str = ""
+    volume_type: str = "standard"
+    iops: int | None = None
+    delete_on_termination: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What an OMI takes with it to another Region: its licences and its disks, the root among them."""
+
+    product_types: tuple[str, ...]
+    disks: tuple[Disk, ...]
+    name: str = ""
+    description: str = ""
+    architecture: str = "x86_64"
+    boot_modes: tuple[str, ...] = ("legacy",)
+    tpm_mandatory: bool = False
+    public: bool = False
+
+
+def written(manifest: Manifest) -> bytes:
+    """Return the manifest as its JSON file."""
+    snapshots = [
+        {
+            "Device": disk.device,
+            "Filename": disk.filename,
+            "PreSignedUrl": disk.url,
+            "Size": disk.size,
+            "VolumeType": disk.volume_type,
+            "Iops": disk.iops,
+            "DeleteOnTermination": disk.delete_on_termination,
+        }
+        for disk in manifest.disks
+    ]
+    image = {
+        "Name": manifest.name,
+        "Description": manifest.description,
+        "Architecture": manifest.architecture,
+        "Type": "machine",
+        "ProductTypes": list(manifest.product_types),
+        "Public": manifest.public,
+        "Snapshots": snapshots,
+    }
+    return json.dumps({"Version": VERSION, "Image": image}, indent=2).encode()
+
+
+def parsed_manifest(text: bytes) -> Manifest:
+    """Return what a manifest says. Keys that it does not know are ignored (MAN-017). Raises ApiError."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise refuse("IMP-003", reason=str(error)) from None
+    reader = _Reader(whole, "the manifest")
+    version = reader.want("Version", int)
+    if version != VERSION:
+        raise refuse("MAN-001", version=version)
+    image = reader.want("Image", dict)
+    disks = tuple(_disk(entry, f"Image.Snapshots[{n}]") for n, entry in enumerate(image.want("Snapshots", list)))
+    devices = [disk.device for disk in disks]
+    if devices.count(ROOT) != 1 or len(set(devices)) != len(devices):
+        raise refuse("IMP-004", reason=f"one snapshot is of {ROOT}, and no two are of one device: {devices}")
+    architecture = image.have("Architecture", str, "x86_64")
+    if architecture not in ARCHITECTURES:
+        raise refuse("IMP-004", reason=f"Image.Architecture is one of {ARCHITECTURES}: {architecture!r}")
+    kind = image.have("Type", str, "machine")
+    if kind != "machine":
+        raise refuse("IMP-004", reason=f"Image.Type is machine: {kind!r}")
+    modes = image.have("BootModes", list, ["legacy"])
+    if not modes or any(mode not in ("legacy", "uefi") for mode in modes):
+        raise refuse("IMP-004", reason=f"Image.BootModes are legacy and uefi: {modes!r}")
+    codes = image.want("ProductTypes", list)
+    if not codes or not all(isinstance(code, str) for code in codes):
+        raise refuse("IMP-004", reason=f"Image.ProductTypes is a list of product codes: {codes!r}")
+    return Manifest(
+        product_types=tuple(dict.fromkeys(codes)),
+        disks=disks,
+        name=image.have("Name", str, ""),
+        description=image.have("Description", str, ""),
+        architecture=architecture,
+        boot_modes=tuple(dict.fromkeys(modes)),
+        tpm_mandatory=image.have("TpmMandatory", bool, default=False),
+        public=image.have("Public", bool, default=False),
+    )
+
+
+def _disk(entry: object, where: str) -> Disk:
+    reader = _Reader(entry, where)
+    disk = Disk(
+        device=reader.want("Device", str),
+        url=reader.want("PreSignedUrl", str),
+        size=reader.want("Size", int),
+        filename=reader.have("Filename", str, ""),
+        volume_type=reader.have("VolumeType", str, "standard"),
+        iops=reader.have("Iops", int, None),
+        delete_on_termination=reader.have("DeleteOnTermination", bool, default=True),
+    )
+    is_device = _PARTITION.fullmatch(disk.device) or DATA_DEVICE.fullmatch(disk.device)
+    wrong = [
+        (not 0 < disk.size <= LARGEST * GIB, f"Size is a number of bytes up to {LARGEST * GIB}: {disk.size}"),
+        (disk.volume_type not in VOLUME_TYPES, f"VolumeType is one of {VOLUME_TYPES}: {disk.volume_type!r}"),
+        (not is_device, f"Device is the name of a device: {disk.device!r}"),
+        *_wrong_iops(disk),
+    ]
+    for is_wrong, why in wrong:
+        if is_wrong:
+            raise refuse("IMP-004", reason=f"{where}.{why}")
+    return disk
+
+
+def _wrong_iops(disk: Disk) -> list[tuple[bool, str]]:
+    """Return what may be wrong with the IOPS of a disk, each with why: a volume has to be able to have them."""
+    if disk.volume_type != "io1":
+        return [(disk.iops is not None, f"Iops goes with io1 alone: {disk.iops!r}")]
+    size, iops = -(-disk.size // GIB), disk.iops or 0
+    most = min(MOST_IOPS, IOPS_PER_GIB * size)
+    return [
+        (size < SMALLEST_IO1, f"Size of an io1 volume is {SMALLEST_IO1} GiB at least: {disk.size}"),
+        (not FEWEST_IOPS <= iops <= most, f"Iops of {size} GiB of io1 is {FEWEST_IOPS} to {most}: {disk.iops!r}"),
+    ]
+
+
+_NAMES = {str: "a string", int: "an integer", bool: "true or false", list: "a list", dict: "an object"}
+
+
+class _Reader:
+    """An object of the manifest, and where it stands."""
+
+    def __init__(self, value: object, where: str) -> None:
+        if not isinstance(value, Mapping):
+            raise refuse("IMP-004", reason=f"{where} is an object")
+        self._value: Mapping[str, Any] = value
+        self._where = where
+
+    def want(self, key: str, cls: type) -> Any:
+        """Return a value that has to be there. Raises ApiError."""
+        if self._value.get(key) is None:
+            raise refuse("IMP-004", reason=f"{self._where} has no {key}")
+        return self.have(key, cls, None)
+
+    def have(self, key: str, cls: type, default: object) -> Any:
+        """Return a value, or the default where it is absent or null. Raises ApiError for another type."""
+        value = self._value.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, cls) or (isinstance(value, bool) and cls is not bool):
+            raise refuse("IMP-004", reason=f"{self._where}.{key} is {_NAMES[cls]}: {value!r}")
+        below = key if self._where == "the manifest" else f"{self._where}.{key}"
+        return _Reader(value, below) if cls is dict else value

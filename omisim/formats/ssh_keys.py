@@ -1,0 +1,245 @@
+"""SSH keys of keypairs: made for CreateKeypair, or read from the public key it is given (KEY-002 to KEY-004).
+
+THE KEYS MADE HERE ARE FOR TESTS ONLY. Their primes are public, they stand in `primes.txt`, so anyone can compute every
+private key. Never use one for anything real.
+
+They are so for three reasons: the same cloud gives the same keys on every run, the standard library has no RSA and
+omisim wants no dependency, and no test should spend the second that searching primes takes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.resources import files
+from itertools import combinations
+from math import lcm
+from textwrap import fill
+
+__all__ = ["PublicKey", "generate", "parse"]
+
+EXPONENT = 65537
+RSA_BITS = (2048, 4096)
+ED25519_BYTES = 32
+COORDINATE_BYTES: Mapping[bytes, int] = {b"nistp256": 32, b"nistp384": 48, b"nistp521": 66}
+UNCOMPRESSED = b"\x04"  # begins an ECDSA point, both coordinates follow (SEC 1, 2.3.3); SSH knows no compressed ones
+LONGEST_TEXT = 16_384  # characters; an RSA key of 4096 bits takes some 800, the rest is room for headers and comments
+TYPES = ("ssh-rsa", "ssh-ed25519", *(f"ecdsa-sha2-{curve.decode()}" for curve in COORDINATE_BYTES))
+
+INTEGER, BIT_STRING, SEQUENCE = 0x02, 0x03, 0x30  # tags of DER
+LONG_FORM = 0x80  # bit of a DER length's first byte
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key. `type` is one of `TYPES`; `blob` is what OpenSSH sends over the wire (RFC 4253, 6.6)."""
+
+    type: str
+    blob: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """MD5 of the blob, 16 bytes in hex with colons between, as `ssh-keygen -l -E md5` prints it (KEY-004)."""
+        return hashlib.md5(self.blob, usedforsecurity=False).digest().hex(":")
+
+    @property
+    def openssh(self) -> str:
+        """The key as a line of `authorized_keys`, without comment or line end."""
+        return f"{self.type} {base64.b64encode(self.blob).decode()}"
+
+    def encrypted(self, message: bytes, seed: str) -> bytes:
+        """Return a message as only the private key reads it: RSAES-PKCS1-v1_5 (RFC 8017, 7.2.1).
+
+        The padding, which is random elsewhere, comes from the seed. Raises ValueError for a key that is not RSA.
+        """
+        if self.type != "ssh-rsa":
+            raise ValueError(f"{self.type} does not encrypt, only ssh-rsa does")
+        _, exponent, modulus = _wire_fields(self.blob)
+        n = _number(modulus)
+        size = (n.bit_length() + 7) // 8
+        padding = hashlib.shake_256(seed.encode()).digest(size - 3 - len(message)).replace(b"\0", b"\1")
+        block = b"\0\2" + padding + b"\0" + message
+        return pow(int.from_bytes(block), _number(exponent), n).to_bytes(size)
+
+
+def generate(number: int) -> tuple[str, PublicKey]:
+    """Return the `number`-th 2048-bit RSA key: the private one as PEM (PKCS#1), and its public one (KEY-002).
+
+    The same number gives the same key, always; numbers that differ by a multiple of 8128 share theirs.
+    """
+    q, p = _pairs_of_primes()[number % len(_pairs_of_primes())]
+    d = pow(EXPONENT, -1, lcm(p - 1, q - 1))
+    numbers = (0, p * q, EXPONENT, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p))  # RFC 8017, A.1.2
+    der = _der(SEQUENCE, b"".join(_der(INTEGER, _integer(value)) for value in numbers))
+    body = fill(base64.b64encode(der).decode(), 64)
+    pem = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
+    return pem, _rsa(_integer(EXPONENT), _integer(p * q))
+
+
+def parse(text: str) -> PublicKey:
+    """Read a public key from an OpenSSH line, RFC 4716, PEM SubjectPublicKeyInfo or PEM PKCS#1 (KEY-003).
+
+    Raises ValueError, with a clause that says what is wrong, for everything else. That a modulus has two prime factors
+    or a point lies on its curve is not looked at.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"it is longer than {LONGEST_TEXT} characters")
+    # Only comments and headers, which are passed over, may hold more than ASCII; a lone surrogate becomes "?".
+    match [line.strip() for line in text.encode(errors="replace").strip().splitlines()]:
+        case [line]:
+            return _from_openssh(line)
+        case [b"---- BEGIN SSH2 PUBLIC KEY ----", *body, b"---- END SSH2 PUBLIC KEY ----"]:
+            return _from_wire(_decoded(_without_headers(body)))
+        case [b"-----BEGIN PUBLIC KEY-----", *body, b"-----END PUBLIC KEY-----"]:
+            return _from_subject_public_key_info(_decoded(body))
+        case [b"-----BEGIN RSA PUBLIC KEY-----", *body, b"-----END RSA PUBLIC KEY-----"]:
+            return _from_pkcs1(_decoded(body))
+    raise ValueError("it is not one public key in OpenSSH, RFC4716, PKCS8 or PEM format")
+
+
+def _rsa(exponent: bytes, modulus: bytes) -> PublicKey:
+    e, n = _number(exponent), _number(modulus)
+    if n.bit_length() not in RSA_BITS:
+        raise ValueError(f"its RSA modulus has {n.bit_length()} bits, not 2048 or 4096")
+    if n % 2 == 0 or e % 2 == 0 or not 1 < e < n:
+        raise ValueError("its RSA modulus and exponent are not odd, or the exponent is not between 1 and the modulus")
+    return PublicKey("ssh-rsa", _wire(b"ssh-rsa", exponent, modulus))
+
+
+def _ed25519(point: bytes) -> PublicKey:
+    if len(point) != ED25519_BYTES:
+        raise ValueError(f"its Ed25519 point has {len(point)} bytes, not {ED25519_BYTES}")
+    return PublicKey("ssh-ed25519", _wire(b"ssh-ed25519", point))
+
+
+def _ecdsa(curve: bytes, point: bytes) -> PublicKey:
+    size = len(UNCOMPRESSED) + 2 * COORDINATE_BYTES[curve]
+    if len(point) != size or not point.startswith(UNCOMPRESSED):
+        raise ValueError(f"its ECDSA point is not an uncompressed one of {size} bytes")
+    key_type = b"ecdsa-sha2-" + curve
+    return PublicKey(key_type.decode(), _wire(key_type, curve, point))
+
+
+def _from_openssh(line: bytes) -> PublicKey:
+    name, *rest = line.split(maxsplit=2)  # type, Base64, comment
+    key = _from_wire(_decoded(rest[:1]))
+    if key.type.encode() != name:
+        raise ValueError(f"it does not begin with {key.type}, which its key is")
+    return key
+
+
+def _from_wire(blob: bytes) -> PublicKey:
+    match _wire_fields(blob):
+        case [b"ssh-rsa", exponent, modulus]:
+            return _rsa(exponent, modulus)
+        case [b"ssh-ed25519", point]:
+            return _ed25519(point)
+        case [key_type, curve, point] if curve in COORDINATE_BYTES and key_type == b"ecdsa-sha2-" + curve:
+            return _ecdsa(curve, point)
+    raise ValueError(f"its data are not a key of one of the types {', '.join(TYPES)}")
+
+
+def _from_subject_public_key_info(der: bytes) -> PublicKey:
+    (body,) = _der_values(der, SEQUENCE)
+    algorithm, bits = _der_values(body, SEQUENCE, BIT_STRING)
+    if not bits.startswith(b"\0"):
+        raise ValueError("its bits do not fill whole bytes")
+    if algorithm not in ALGORITHMS:
+        raise ValueError("its algorithm is none of RSA, Ed25519, and ECDSA on the named curves P-256, P-384 and P-521")
+    return ALGORITHMS[algorithm](bits[1:])
+
+
+def _from_pkcs1(der: bytes) -> PublicKey:
+    (body,) = _der_values(der, SEQUENCE)
+    modulus, exponent = _der_values(body, INTEGER, INTEGER)
+    return _rsa(exponent, modulus)
+
+
+# content of an AlgorithmIdentifier, object identifiers in DER, and a NULL after RSA's → what reads the bits of the key
+ALGORITHMS: Mapping[bytes, Callable[[bytes], PublicKey]] = {
+    bytes.fromhex("06092a864886f70d010101 0500"): _from_pkcs1,
+    bytes.fromhex("06032b6570"): _ed25519,
+    bytes.fromhex("06072a8648ce3d0201 06082a8648ce3d030107"): partial(_ecdsa, b"nistp256"),
+    bytes.fromhex("06072a8648ce3d0201 06052b81040022"): partial(_ecdsa, b"nistp384"),
+    bytes.fromhex("06072a8648ce3d0201 06052b81040023"): partial(_ecdsa, b"nistp521"),
+}
+
+
+def _without_headers(lines: Iterable[bytes]) -> list[bytes]:
+    """Drop the headers of RFC 4716, `Tag: value`; a backslash at a line's end carries the value on."""
+    return [line for line in b"\n".join(lines).replace(b"\\\n", b" ").splitlines() if b":" not in line]
+
+
+def _decoded(lines: Iterable[bytes]) -> bytes:
+    try:
+        return base64.b64decode(b"".join(lines), validate=True)
+    except binascii.Error as error:
+        raise ValueError("the Base64 in it is damaged") from error
+
+
+# The encodings below. DER and the wire write an integer alike: two's complement, the highest byte first, no byte more
+# than it takes. Reading compares with what writing gives, so that every key has one blob and one fingerprint.
+
+
+def _integer(value: int) -> bytes:
+    return value.to_bytes(value.bit_length() // 8 + 1)
+
+
+def _number(content: bytes) -> int:
+    value = int.from_bytes(content, signed=True)
+    if value <= 0 or _integer(value) != content:
+        raise ValueError("a number in it is not positive, or has more bytes than it takes")
+    return value
+
+
+def _wire(*fields: bytes) -> bytes:
+    return b"".join(len(field).to_bytes(4) + field for field in fields)
+
+
+def _wire_fields(blob: bytes) -> list[bytes]:
+    fields: list[bytes] = []
+    while blob:
+        end = 4 + int.from_bytes(blob[:4])
+        if end > len(blob):
+            raise ValueError("its data break off in the middle of a field")
+        fields.append(blob[4:end])
+        blob = blob[end:]
+    return fields
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    """Write one DER value; a length of 128 or more is written after a byte that says how many bytes it takes."""
+    size = len(content)
+    length = size.to_bytes((size.bit_length() + 7) // 8 or 1)
+    return bytes([tag]) + (length if size < LONG_FORM else bytes([LONG_FORM | len(length)]) + length) + content
+
+
+def _der_values(data: bytes, *tags: int) -> list[bytes]:
+    """Return the contents of the values `data` is made of: one a tag, in order, and nothing after them."""
+    values: list[bytes] = []
+    for tag in tags:
+        length, start = int.from_bytes(data[1:2]), 2
+        if length >= LONG_FORM:
+            start += length - LONG_FORM
+            length = int.from_bytes(data[2:start])
+        values.append(data[start : start + length])
+        if not data.startswith(_der(tag, values[-1])):
+            raise ValueError("its DER is not that of a public key")
+        data = data[start + length :]
+    if data:
+        raise ValueError("its DER has bytes after its end")
+    return values
+
+
+@cache
+def _pairs_of_primes() -> tuple[tuple[int, int], ...]:
+    """Return all pairs of the 128 primes, the smaller first, in the order of `itertools.combinations`.
+
+    The primes ascend. Each has 1024 bits, the two highest set, so that every product has 2048 bits and never 2047.
+    """
+    primes = files("omisim.formats").joinpath("primes.txt").read_text("ascii").split()
+    return tuple(combinations([int(prime, 16) for prime in primes], 2))

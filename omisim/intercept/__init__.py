@@ -1,7 +1,0 @@
-"""Interception: requests of this process to OUTSCALE hosts reach a cloud. One patch, a stack of clouds."""
-
-from __future__ import annotations
-
-from omisim.intercept.stack import NotServed, guarded, intercepted
-
-__all__ = ["NotServed", "guarded", "intercepted"]

@@ -1,0 +1,64 @@
+"""The filters of every read: one line each, its type and what of an entity it looks at. One file per family."""
+
+from __future__ import annotations
+
+from omisim.model.filters.accounts import (
+    FiltersAccessKeys,
+    FiltersApiLog,
+    FiltersCatalogs,
+    FiltersKeypair,
+    FiltersProductType,
+    FiltersQuota,
+    FiltersService,
+    FiltersSubregion,
+    FiltersTag,
+)
+from omisim.model.filters.disks import (
+    FiltersImage,
+    FiltersReadImageExportTask,
+    FiltersReadVolumeUpdateTask,
+    FiltersSnapshot,
+    FiltersSnapshotExportTask,
+    FiltersVolume,
+)
+from omisim.model.filters.match import matching
+from omisim.model.filters.networks import (
+    FiltersInternetService,
+    FiltersNet,
+    FiltersNic,
+    FiltersPublicIp,
+    FiltersRouteTable,
+    FiltersSecurityGroup,
+    FiltersSubnet,
+)
+from omisim.model.filters.vms import FiltersVm, FiltersVmsState, FiltersVmsStopHistory, FiltersVmType
+
+__all__ = [
+    "FiltersAccessKeys",
+    "FiltersApiLog",
+    "FiltersCatalogs",
+    "FiltersImage",
+    "FiltersInternetService",
+    "FiltersKeypair",
+    "FiltersNet",
+    "FiltersNic",
+    "FiltersProductType",
+    "FiltersPublicIp",
+    "FiltersQuota",
+    "FiltersReadImageExportTask",
+    "FiltersReadVolumeUpdateTask",
+    "FiltersRouteTable",
+    "FiltersSecurityGroup",
+    "FiltersService",
+    "FiltersSnapshot",
+    "FiltersSnapshotExportTask",
+    "FiltersSubnet",
+    "FiltersSubregion",
+    "FiltersTag",
+    "FiltersVm",
+    "FiltersVmType",
+    "FiltersVmsState",
+    "FiltersVmsStopHistory",
+    "FiltersVolume",
+    "matching",
+]

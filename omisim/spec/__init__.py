@@ -1,0 +1,1 @@
+"""The law as data: errors, rules, limits, lifecycles, the catalogue, prices."""

@@ -1,0 +1,200 @@
+"""The catalogue: Regions, VM types, product types, quotas, and the OMIs that every cloud begins with.
+
+The data stands in `catalog.toml`; this reads it once and gives values. The same for every cloud: ids here do not depend
+on a cloud's seed, so that the catalogue is built once a process and shared.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from omisim.model import (
+    Account,
+    BlockDeviceMappingImage,
+    BsuToCreate,
+    Entity,
+    FlexibleGpuCatalog,
+    Image,
+    ImageState,
+    Location,
+    PermissionsOnResource,
+    ProductType,
+    Service,
+    Snapshot,
+    SnapshotState,
+    VmType,
+)
+from omisim.model.ids import account_id, new_id, token
+
+__all__ = ["CATALOGS", "Catalog", "RegionRow", "catalog"]
+
+CATALOGS = ("default",)
+SEED = "catalogue"
+OUTSCALE, MARKETPLACE = "Outscale", "Marketplace"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRow:
+    """A Region: the Regions its ReadRegions names, and its Subregions with their location codes."""
+
+    name: str
+    sees: tuple[str, ...]
+    subregions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What `catalog.toml` says."""
+
+    regions: Mapping[str, RegionRow]
+    product_types: Mapping[str, ProductType]
+    vm_types: Mapping[str, VmType]
+    aws_families: Mapping[str, tuple[int, int]]
+    quotas: Mapping[str, Mapping[str, Any]]
+    images: tuple[Mapping[str, Any], ...]
+    marketplace: tuple[Mapping[str, Any], ...]
+    locations: tuple[Location, ...]
+    flexible_gpus: tuple[FlexibleGpuCatalog, ...]
+    public_ip_ranges: tuple[str, ...]
+    _services: Mapping[str, list[str]]
+
+    def services(self, region: str) -> Iterator[Service]:
+        """Yield the services of a Region that Net access points can lead to."""
+        for name, ranges in self._services.items():
+            service_id = f"pl-{token(SEED, region, name, 'service')[:8]}"
+            yield Service(ip_ranges=tuple(ranges), service_id=service_id, service_name=f"com.outscale.{region}.{name}")
+
+    @property
+    def marketplace_codes(self) -> frozenset[str]:
+        """The product codes of the Marketplace's products."""
+        return frozenset(code for row in self.marketplace for code in row["product_codes"])
+
+    def entities(self) -> Iterator[Entity]:
+        """Yield the platform's accounts and their OMIs with their snapshots, Region by Region."""
+        for region in self.regions:
+            outscale = _platform_account(OUTSCALE, region)
+            marketplace = _platform_account(MARKETPLACE, region)
+            yield from (outscale, marketplace)
+            for row in self.images:
+                yield from _image(outscale, row, public=True)
+            for row in self.marketplace:
+                if region in row["regions"]:
+                    yield from _image(marketplace, row, public=row["offer"] in ("byol", "free"))
+
+
+@cache
+def catalog() -> Catalog:
+    """Return the default catalogue."""
+    with files("omisim.spec").joinpath("catalog.toml").open("rb") as stream:
+        data = tomllib.load(stream)
+    return Catalog(
+        regions={row["name"]: RegionRow(row["name"], tuple(row["sees"]), row["subregions"]) for row in data["region"]},
+        product_types={
+            row["id"]: ProductType(
+                description=row["description"], product_type_id=row["id"], vendor=row["vendor"] or None
+            )
+            for row in data["product_type"]
+        },
+        vm_types={name: _vm_type(name, row) for name, row in data["vm_types"].items()},
+        aws_families={name: (row[0], row[1]) for name, row in data["aws_families"].items()},
+        quotas=data["quotas"],
+        images=tuple(data["image"]),
+        marketplace=tuple(data["marketplace_image"]),
+        locations=tuple(Location(code=code, name=name) for code, name in data["locations"].items()),
+        flexible_gpus=tuple(
+            FlexibleGpuCatalog(generations=tuple(row[0]), max_cpu=row[1], max_ram=row[2], model_name=name, v_ram=row[3])
+            for name, row in data["flexible_gpus"].items()
+        ),
+        public_ip_ranges=tuple(data["public_ip_ranges"]["all"]),
+        _services=data["services"],
+    )
+
+
+def _vm_type(name: str, row: list[Any]) -> VmType:
+    vcores, memory, ips, count, size, gpu, eth, optimized, ephemerals = row
+    return VmType(
+        bsu_optimized=optimized,
+        ephemerals_type=ephemerals or None,
+        eth=eth,
+        gpu=gpu,
+        max_private_ips=ips,
+        memory_size=float(memory),
+        vcore_count=vcores,
+        vm_type_name=name,
+        volume_count=count,
+        volume_size=size or None,
+    )
+
+
+def _platform_account(alias: str, region: str) -> Account:
+    name = f"{alias.lower()}@{region}"
+    number = account_id(SEED, name)
+    return Account(
+        account_id=number,
+        alias=alias,
+        company_name="3DS OUTSCALE",
+        customer_id=number[:8],
+        email=f"{alias.lower()}.{region}@example.com",
+        first_name=alias,
+        name=name,
+        password=token(SEED, name, "password"),
+        region=region,
+    )
+
+
+def _image(owner: Account, row: Mapping[str, Any], *, public: bool) -> Iterator[Entity]:
+    created = dt.datetime.fromisoformat(row["created"])
+    disks = [{"device": "/dev/sda1", "size": row["root_size"], "type": row.get("volume_type", "standard")}]
+    disks[0] |= {"iops": row["iops"]} if "iops" in row else {}
+    disks += row.get("data", [])
+    mappings = []
+    for disk in disks:
+        snapshot = _snapshot(owner, row["name"], created, disk)
+        yield snapshot
+        bsu = BsuToCreate(
+            delete_on_vm_deletion=True,
+            iops=disk.get("iops"),
+            snapshot_id=snapshot.snapshot_id,
+            volume_size=disk["size"],
+            volume_type=disk.get("type", "standard"),
+        )
+        mappings.append(BlockDeviceMappingImage(bsu=bsu, device_name=disk["device"]))
+    yield Image(
+        account_alias=owner.alias,
+        account_id=owner.account_id,
+        block_device_mappings=tuple(mappings),
+        boot_modes=tuple(row["boot_modes"]),
+        creation_date=created,
+        description=row["description"],
+        file_location=f"{owner.alias}/{row['name']}",
+        image_id=new_id("image", SEED, _number(owner, row["name"])),
+        image_name=row["name"],
+        permissions_to_launch=PermissionsOnResource(global_permission=public),
+        product_codes=tuple(row["product_codes"]),
+        secure_boot=row.get("secure_boot", False),
+        state=ImageState.AVAILABLE,
+        tpm_mandatory=row.get("tpm_mandatory", False),
+    )
+
+
+def _snapshot(owner: Account, name: str, created: dt.datetime, disk: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(
+        account_alias=owner.alias,
+        account_id=owner.account_id,
+        creation_date=created,
+        description=f"{name} {disk['device']}",
+        progress=100,
+        snapshot_id=new_id("snapshot", SEED, _number(owner, name + disk["device"])),
+        state=SnapshotState.COMPLETED,
+        volume_size=disk["size"],
+    )
+
+
+def _number(owner: Account, name: str) -> int:
+    return int(token(owner.account_id, name)[:12], 16)

@@ -1,0 +1,81 @@
+"""The lifecycle tables as text with the matrix of legal actions, as a mermaid diagram, or as data for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omisim.spec.errors import ERRORS
+from omisim.spec.lifecycle import Lifecycle, No, To
+
+__all__ = ["data", "mermaid", "text"]
+
+
+def text(lifecycle: Lifecycle) -> str:
+    """Return the transitions of a kind, then each action's answer in each state: yes, or the code of the refusal."""
+    lines = [lifecycle.kind]
+    for state, events in lifecycle.moves.items():
+        leads = [f"{event} → {to.state or 'gone'}{_after(to)}" for event, to in events.items()]
+        lines.append(f"  {state:<15}{'; '.join(leads) or 'the end'}")
+    if lifecycle.refused:
+        lines += ["", *_matrix(lifecycle)]
+    return "\n".join(lines)
+
+
+def _after(to: To) -> str:
+    if to.after is None:
+        return ""
+    seconds = "by size" if callable(to.after) else f"{to.after:g} s"
+    return f" ({seconds}{', timer' if to.timer else ''})"
+
+
+def _matrix(lifecycle: Lifecycle) -> Iterator[str]:
+    states = list(dict.fromkeys([*lifecycle.moves, *(state for row in lifecycle.refused.values() for state in row)]))
+    first = max(len(action) for action in lifecycle.refused) + 2
+    widths = [max(len(state), 5) + 2 for state in states]
+    pairs = list(zip(states, widths, strict=True))
+    yield f"  {'':<{first}}" + "".join(f"{state:<{width}}" for state, width in pairs).rstrip()
+    for action, refused in lifecycle.refused.items():
+        answers = (f"{_answer(refused, state):<{width}}" for state, width in pairs)
+        yield f"  {action:<{first}}" + "".join(answers).rstrip()
+
+
+def _answer(refused: Mapping[str, No], state: str) -> str:
+    return ERRORS[refused[state].error].code if state in refused else "yes"
+
+
+def mermaid(lifecycle: Lifecycle) -> str:
+    """Return the transitions of a kind as a mermaid state diagram."""
+    lines = ["stateDiagram-v2"]
+    lines += [f'  state "{state}" as {_name(state)}' for state in lifecycle.moves if _name(state) != state]
+    lines.append(f"  [*] --> {_name(next(iter(lifecycle.moves)))}")
+    for state, events in lifecycle.moves.items():
+        for event, to in events.items():
+            target = "[*]" if to.state is None else _name(to.state)
+            lines.append(f"  {_name(state)} --> {target}: {event}{_after(to)}")
+    return "\n".join(lines)
+
+
+def _name(state: str) -> str:
+    return state.replace("-", "_")
+
+
+def data(lifecycle: Lifecycle) -> dict[str, Any]:
+    """Return the table as plain JSON data.
+
+    `moves`: state → event → where `to` (null: gone), `after` how many seconds by itself ("by size"; null: never), and
+    whether a `timer` does it. `refused`: action → state → the code of the refusal.
+    """
+    return {
+        "moves": {
+            state: {
+                event: {"to": to.state, "after": "by size" if callable(to.after) else to.after, "timer": to.timer}
+                for event, to in events.items()
+            }
+            for state, events in lifecycle.moves.items()
+        },
+        "refused": {
+            action: {state: ERRORS[no.error].code for state, no in states.items()}
+            for action, states in lifecycle.refused.items()
+        },
+    }

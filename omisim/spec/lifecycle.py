@@ -1,0 +1,331 @@
+"""The lifecycles: kind → state → event → state. Nothing else changes a state.
+
+How to read a table. Each state lists the events that leave it. `after` makes an event happen by itself so many seconds
+after the state was entered (a *transient*); a `timer` does too, but only the moving of the clock fires it. An event
+without `after` waits for an action, or for another entity: an OMI is available when the last of its snapshots is
+completed. `To(None)`: the entity is gone.
+
+`refused` holds the illegal cells: action → state → error. What is not there is allowed, in every state where the row is
+empty. A cell is a rule like those of rules.toml; its id is `kind/Action/state`. VMs have one row more than states:
+"restarting" is a VM that is pending again, after its first boot (LNK-007). `Tx.move` enforces the tables, `Call.may`
+the cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omisim.model import Entity, Vm, VmState
+from omisim.spec.rules import Rule
+
+__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "To", "cell", "cells", "phase"]
+
+HOUR = 3600.0
+Seconds = float | Callable[[Any], float]
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """Where an event leads: a state, or None when the entity is gone. `after`: seconds until it happens by itself."""
+
+    state: str | None
+    after: Seconds | None = None
+    timer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """An illegal cell: the error's name, and how well it is known."""
+
+    error: str
+    evidence: str = "inferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """The table of one kind. The first state is where most entities begin."""
+
+    kind: str
+    moves: Mapping[str, Mapping[str, To]]
+    refused: Mapping[str, Mapping[str, No]]
+
+    def by_itself(self, state: str) -> str | None:
+        """Return the event that leaves this state by itself, if one does."""
+        return next((event for event, to in self.moves[state].items() if to.after is not None), None)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The states that can end in failure."""
+        return tuple(state for state, events in self.moves.items() if "fail" in events)
+
+
+class IllegalMove(Exception):
+    """An event that the table of its kind does not have in this state: a defect of omisim, never of a request."""
+
+
+def per_gib(seconds: float, size: Callable[[Any], int]) -> Callable[[Any], float]:
+    """Return a duration that grows with the size of what is copied."""
+    return lambda entity: float(seconds * size(entity))
+
+
+_GONE = {"shutting-down": No("invalid-state"), "terminated": No("invalid-state")}
+_NOT_COMPLETED = {state: No("invalid-state") for state in ("in-queue", "pending", "error", "deleting")}
+_NOT_AVAILABLE = {state: No("invalid-image-state") for state in ("pending", "failed")}
+
+VM = Lifecycle(
+    "vm",
+    {
+        "pending": {
+            "boot": To("running", after=20),
+            "park": To("stopped", after=20),
+            "fail": To("terminated"),
+            "delete": To("shutting-down"),
+        },
+        "running": {"stop": To("stopping"), "delete": To("shutting-down")},
+        "stopping": {"halt": To("stopped", after=15), "delete": To("shutting-down")},
+        "stopped": {"start": To("pending"), "delete": To("shutting-down")},
+        "shutting-down": {"finish": To("terminated", after=15)},
+        "terminated": {"expire": To(None, after=HOUR, timer=True)},
+    },
+    {
+        "StartVms": {
+            "pending": No("invalid-state"),
+            "restarting": No("invalid-state"),
+            "running": No("in-use", "measured"),
+            "stopping": No("invalid-state", "tested"),
+            "shutting-down": No("invalid-state"),
+            "terminated": No("invalid-state", "tested"),
+        },
+        "StopVms": {
+            "pending": No("never-started", "client"),
+            "restarting": No("invalid-state"),
+            "shutting-down": No("invalid-state"),
+            "terminated": No("invalid-state", "tested"),
+        },
+        "RebootVms": {
+            "pending": No("invalid-state"),
+            "restarting": No("invalid-state"),
+            "stopping": No("invalid-state", "tested"),
+            "stopped": No("invalid-state", "tested"),
+            "shutting-down": No("invalid-state"),
+            "terminated": No("invalid-state", "tested"),
+        },
+        "UpdateVm": _GONE,
+        "UpdateVm (stopped only)": {
+            "pending": No("invalid-state"),
+            "restarting": No("invalid-state"),
+            "running": No("invalid-state", "tested"),
+            "stopping": No("invalid-state"),
+            **_GONE,
+        },
+        "CreateImage": {"pending": No("never-started", "measured"), "restarting": No("invalid-state"), **_GONE},
+        "LinkVolume": {
+            "pending": No("never-started", "measured"),
+            "restarting": No("invalid-state"),
+            "stopping": No("invalid-state"),
+            **_GONE,
+        },
+        "DeleteVms": {},
+        "LinkNic": {
+            "pending": No("invalid-state"),
+            "restarting": No("invalid-state"),
+            "stopping": No("invalid-state"),
+            **_GONE,
+        },
+        "LinkPublicIp": _GONE,
+    },
+)
+
+VOLUME = Lifecycle(
+    "volume",
+    {
+        "creating": {"ready": To("available", after=5), "fail": To("error")},
+        "available": {"link": To("in-use"), "delete": To("deleting")},
+        "in-use": {"unlink": To("available"), "delete": To("deleting")},
+        "deleting": {"vanish": To(None, after=5)},
+        "error": {"delete": To("deleting")},
+    },
+    {
+        "CreateSnapshot": {
+            "creating": No("invalid-volume-state", "measured"),
+            "deleting": No("invalid-volume-state"),
+            "error": No("invalid-volume-state"),
+        },
+        "LinkVolume": {
+            "creating": No("invalid-volume-state"),
+            "in-use": No("invalid-state"),
+            "deleting": No("invalid-volume-state"),
+            "error": No("invalid-volume-state"),
+        },
+        "UnlinkVolume": {
+            "creating": No("invalid-state", "tested"),
+            "available": No("volume-not-in-use", "measured"),
+            "deleting": No("invalid-state"),
+            "error": No("invalid-state"),
+        },
+        "DeleteVolume": {
+            "creating": No("invalid-volume-state"),
+            "in-use": No("invalid-state"),
+            "deleting": No("no-such-volume"),
+        },
+        "UpdateVolume": {
+            "creating": No("invalid-state"),
+            "deleting": No("invalid-state"),
+            "error": No("invalid-state"),
+        },
+    },
+)
+
+VOLUME_LINK = Lifecycle(
+    "volume_link",
+    {
+        "attaching": {"attach": To("attached", after=3), "detach": To("detaching"), "drop": To(None)},
+        "attached": {"detach": To("detaching"), "drop": To(None)},
+        "detaching": {"release": To(None, after=3), "drop": To(None)},
+    },
+    {"UnlinkVolume": {"detaching": No("invalid-state")}},
+)
+
+VOLUME_UPDATE = Lifecycle(
+    "volume_update",
+    {
+        "pending": {"start": To("active", after=5), "fail": To("failed")},
+        "active": {
+            "finish": To("completed", after=per_gib(1, lambda t: t.volume_update.target.size)),
+            "fail": To("failed"),
+        },
+        "completed": {},
+        "failed": {},
+    },
+    {},
+)
+
+SNAPSHOT = Lifecycle(
+    "snapshot",
+    {
+        "in-queue": {"start": To("pending", after=5), "fail": To("error")},
+        "pending": {"finish": To("completed", after=per_gib(2, lambda s: s.volume_size)), "fail": To("error")},
+        "completed": {"delete": To("deleting")},
+        "error": {"delete": To("deleting")},
+        "deleting": {"vanish": To(None, after=5)},
+    },
+    {
+        "CreateVolume": _NOT_COMPLETED,
+        "CreateVms": _NOT_COMPLETED,
+        "CreateImage": _NOT_COMPLETED,
+        "CreateSnapshot": _NOT_COMPLETED,
+        "CreateSnapshotExportTask": _NOT_COMPLETED,
+        "DeleteSnapshot": {
+            "in-queue": No("invalid-state"),
+            "pending": No("invalid-state"),
+            "deleting": No("no-such-snapshot"),
+        },
+        "UpdateSnapshot": {},
+    },
+)
+
+IMAGE = Lifecycle(
+    "image",
+    {
+        "pending": {"finish": To("available"), "fail": To("failed"), "delete": To(None)},
+        "available": {"delete": To(None)},
+        "failed": {"delete": To(None)},
+    },
+    {
+        "CreateVms": _NOT_AVAILABLE,
+        "CreateImage": _NOT_AVAILABLE,
+        "CreateImageExportTask": _NOT_AVAILABLE,
+        "UpdateImage": {},
+        "DeleteImage": {},
+    },
+)
+
+_ENDED = {state: No("invalid-state", "documented") for state in ("completed", "cancelled", "failed")}
+_UPLOAD = per_gib(4, lambda t: t.size)
+_OFF = {"fail": To("failed"), "cancel": To("cancelled")}
+
+IMAGE_EXPORT = Lifecycle(
+    "image_export",
+    {
+        "pending/queued": {"start": To("pending", after=5), **_OFF},
+        "pending": {"finish": To("completed", after=_UPLOAD), **_OFF},
+        "completed": {},
+        "cancelled": {},
+        "failed": {},
+    },
+    {"DeleteExportTask": _ENDED},
+)
+
+SNAPSHOT_EXPORT = Lifecycle(
+    "snapshot_export",
+    {
+        "pending": {"start": To("initializing", after=5), "activate": To("active", after=5), **_OFF},
+        "initializing": {"prepare": To("preparing", after=5), **_OFF},
+        "preparing": {"upload": To("uploading", after=5), **_OFF},
+        "uploading": {"finish": To("completed", after=_UPLOAD), **_OFF},
+        "active": {"finish": To("completed", after=_UPLOAD), **_OFF},  # the one state before version 1.42
+        "completed": {},
+        "cancelled": {},
+        "failed": {},
+    },
+    {"DeleteExportTask": _ENDED},
+)
+
+ACCESS_KEY = Lifecycle(
+    "access_key",
+    {
+        "ACTIVE": {"deactivate": To("INACTIVE"), "delete": To(None)},
+        "INACTIVE": {"activate": To("ACTIVE"), "delete": To(None)},
+    },
+    {"UpdateAccessKey": {}, "DeleteAccessKey": {}},
+)
+
+GROUP_HOLD = Lifecycle("group_hold", {"releasing": {"release": To(None, after=90)}}, {})
+
+LIFECYCLES: Mapping[str, Lifecycle] = {
+    lifecycle.kind: lifecycle
+    for lifecycle in (
+        VM, VOLUME, VOLUME_LINK, VOLUME_UPDATE, SNAPSHOT, IMAGE, IMAGE_EXPORT, SNAPSHOT_EXPORT, ACCESS_KEY,
+        GROUP_HOLD,
+    )
+}  # fmt: skip
+
+
+def phase(entity: Entity) -> str:
+    """Return the row of the legality table an entity stands in: its state, or "restarting"."""
+    if isinstance(entity, Vm) and entity.state is VmState.PENDING and entity.started:
+        return "restarting"
+    return str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
+
+
+def cell(kind: str, action: str, state: str) -> Rule | None:
+    """Return the rule that refuses this action in this state, or None when it is allowed."""
+    lifecycle = LIFECYCLES[kind]
+    no = lifecycle.refused[action].get(state)
+    if no is None:
+        return None
+    states = (*lifecycle.moves, "restarting") if kind == "vm" else tuple(lifecycle.moves)
+    allowed = ", ".join(s for s in states if s not in lifecycle.refused[action])
+    noun = kind.replace("_", " ")
+    return Rule(
+        id=f"{kind}/{action}/{state}",
+        says=f"{action} is refused while the {noun} is {state}.",
+        error=no.error,
+        details=f"The {noun} {{id}} is {state}; {action} needs it to be {allowed}.",
+        fix=f"Wait until the {noun} is {allowed.replace(', ', ' or ')}.",
+        evidence=no.evidence,
+        source=f"https://docs.outscale.com/api.html#{action.partition(' ')[0].lower()}",
+    )
+
+
+def cells() -> tuple[Rule, ...]:
+    """Return the rule of every illegal cell."""
+    found = (
+        cell(kind, action, state)
+        for kind, lifecycle in LIFECYCLES.items()
+        for action, states in lifecycle.refused.items()
+        for state in states
+    )
+    return tuple(rule for rule in found if rule)

@@ -1,0 +1,81 @@
+"""The price lists: `prices.toml`, read once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from omisim.model import Catalog, CatalogEntry, Catalogs, UnitPriceEntry
+
+__all__ = ["Prices", "prices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What `prices.toml` says."""
+
+    currencies: Mapping[str, str]
+    periods: tuple[Mapping[str, str], ...]
+    groups: Mapping[str, Mapping[str, Any]]
+
+    def catalog(self, region: str) -> Catalog:
+        """Return the price list of a Region."""
+        entries = [
+            CatalogEntry(
+                category=row["category"],
+                flags="PER_MONTH" if row["unit"].endswith("PER_MONTH") else None,
+                operation=row["operation"],
+                service=row["service"],
+                subregion_name=region,
+                title=f"{title}: {kind}",
+                type=kind,
+                unit_price=price,
+            )
+            for title, row in self.groups.items()
+            for kind, price in row["prices"].items()
+        ]
+        return Catalog(entries=tuple(entries))
+
+    def catalogs(self, region: str) -> tuple[Catalogs, ...]:
+        """Return the price lists of a Region by period, the current one last."""
+        entries = self.catalog(region).entries
+        return tuple(
+            Catalogs(
+                entries=entries,
+                from_date=_midnight(period["from"]),
+                state="OBSOLETE" if "to" in period else "CURRENT",
+                to_date=_midnight(period["to"]) if "to" in period else None,
+            )
+            for period in self.periods
+        )
+
+    def of(self, region: str, service: str, kind: str, operation: str) -> UnitPriceEntry | None:
+        """Return one price in a Region, or None."""
+        for row in self.groups.values():
+            if (row["service"], row["operation"]) == (service, operation) and kind in row["prices"]:
+                return UnitPriceEntry(
+                    currency=self.currencies.get(region, "EUR"),
+                    operation=operation,
+                    service=service,
+                    type=kind,
+                    unit=row["unit"],
+                    unit_price=row["prices"][kind],
+                )
+        return None
+
+
+@cache
+def prices() -> Prices:
+    """Return the price lists."""
+    with files("omisim.spec").joinpath("prices.toml").open("rb") as stream:
+        data = tomllib.load(stream)
+    return Prices(data["currency"], tuple(data["period"]), data["groups"])
+
+
+def _midnight(date: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(date).replace(tzinfo=dt.UTC)

@@ -1,0 +1,107 @@
+"""Lineage: what a resource came from and what came of it, across accounts, deleted resources too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omisim.model import Account, Image, Origin
+from omisim.model.serialize import to_plain
+from omisim.state.state import State
+
+__all__ = ["Lineage", "lineage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """One resource in a tree: how it came from the one above it, and what came of it.
+
+    `state` is the API's text, "deleted" for what is gone, "" for a kind without states. `dropped`: the licence codes
+    that an OMI's main parent has and the OMI has not (LIC-012). `parents` are the resources it came from, the main one
+    first, each with theirs, for the resource that was asked for. `children` came of it, all the way down, each under
+    its main parent.
+    """
+
+    kind: str
+    id: str
+    label: str
+    account: str
+    state: str
+    how: str = ""
+    dropped: tuple[str, ...] = ()
+    parents: tuple[Lineage, ...] = ()
+    children: tuple[Lineage, ...] = ()
+
+    def __str__(self) -> str:
+        """Draw the tree of what came of the resource, as text."""
+        return "\n".join(self._lines(""))
+
+    def line(self) -> str:
+        """Return the resource on one line."""
+        label = f" {self.label}" if self.label else ""
+        how = f"{self.how}: " if self.how else ""
+        state = f", {self.state}" if self.state else ""
+        lost = f", licence {', '.join(self.dropped)} dropped here" if self.dropped else ""
+        return f"{how}{self.kind} {self.id}{label} ({self.account}{state}{lost})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tree as plain JSON data."""
+        data: dict[str, Any] = to_plain(self)
+        return data
+
+    def _lines(self, indent: str) -> Iterator[str]:
+        yield indent + self.line()
+        for child in self.children:
+            yield from child._lines(indent + "  ")
+
+
+def lineage(state: State, resource_id: str) -> Lineage:
+    """Return the lineage of a resource. Raises ValueError for an id that this cloud has never had."""
+    if state.get("origin", resource_id) is None and _row(state, resource_id) is None:
+        raise ValueError(f"{resource_id} is nothing this cloud has had")
+    below: dict[str, list[tuple[str, str]]] = {}
+    for origin in state.rows("origin").values():
+        for how, parent in origin.parents[:1]:
+            below.setdefault(parent, []).append((how, origin.id))
+    return _node(state, resource_id, "", below, parents=True)
+
+
+def _node(state: State, row_id: str, how: str, below: Mapping[str, list[tuple[str, str]]], *, parents: bool) -> Lineage:
+    origin: Origin | None = state.get("origin", row_id)
+    row = _row(state, row_id)
+    kind = row.kind if row is not None else origin.kind if origin else ""
+    owner = getattr(row, "account_id", None) or (origin.account_id if origin else "")
+    account: Account | None = state.get("account", owner)
+    children = tuple(
+        _node(state, child, relation, below, parents=False) for relation, child in below.get(row_id, [])
+    )  # fmt: skip
+    above = origin.parents if parents and origin else ()
+    return Lineage(
+        kind=kind,
+        id=row_id,
+        label=origin.label if origin else getattr(row, "image_name", ""),
+        account=account.name if account else owner,
+        state="deleted" if row is None else str(getattr(row, "state", "")),
+        how=how,
+        dropped=_dropped(state, origin),
+        parents=tuple(_node(state, parent, relation, {}, parents=True) for relation, parent in above),
+        children=children,
+    )
+
+
+def _dropped(state: State, origin: Origin | None) -> tuple[str, ...]:
+    if origin is None or origin.kind != "image" or not origin.parents:
+        return ()
+    return tuple(code for code in _codes(state, origin.parents[0][1]) if code not in _codes(state, origin.id))
+
+
+def _codes(state: State, row_id: str) -> tuple[str, ...]:
+    image: Image | None = state.get("image", row_id)
+    origin: Origin | None = state.get("origin", row_id)
+    return image.product_codes if image is not None else origin.codes if origin is not None else ()
+
+
+def _row(state: State, row_id: str) -> Any:
+    kinds = ("image", "snapshot", "volume", "vm", "image_export", "snapshot_export", "object")
+    return next((row for kind in kinds if (row := state.get(kind, row_id)) is not None), None)

@@ -1,0 +1,8 @@
+"""The bounded model check: every state that calls can reach, up to a bound, and every law in each of them."""
+
+from __future__ import annotations
+
+from omisim.tools.check.actions import Bounds, Step, World
+from omisim.tools.check.search import Found, Level, check
+
+__all__ = ["Bounds", "Found", "Level", "Step", "World", "check"]

@@ -1,0 +1,32 @@
+"""`omisim demo`: a golden-image pipeline of three accounts. Every API call goes through the real SDK.
+
+alice makes an OMI and shares it; bob uses it; carol, in another Region, imports it; alice stops sharing and cleans up.
+Time is virtual: transient states are seen, and nobody waits.
+"""
+
+from __future__ import annotations
+
+from omisim.cloud.cloud import Cloud
+from omisim.tools.demo.pipeline import bake, clean_up, official, share, stop_sharing
+from omisim.tools.demo.regions import across_regions, too_late
+from omisim.tools.demo.show import show
+from omisim.tools.demo.story import Actor, Step, Story
+
+__all__ = ["Step", "Story", "play", "show"]
+
+
+def play() -> Story:
+    """Play the story on a fresh cloud."""
+    cloud = Cloud(timing="clock")
+    story = Story(cloud)
+    alice, bob = (Actor(story, cloud.account(name)) for name in ("alice", "bob"))
+    carol = Actor(story, cloud.account("carol", region="us-east-2"))
+    source = official(alice)
+    golden = bake(story, alice, source)
+    copy_id = share(story, alice, bob, golden)
+    stop_sharing(story, alice, bob, golden, copy_id)
+    url = across_regions(story, alice, carol, golden)
+    clean_up(story, alice, golden)
+    too_late(story, carol, url)
+    story.lineage = cloud.lineage(source["ImageId"])
+    return story

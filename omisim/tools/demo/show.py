@@ -1,0 +1,54 @@
+"""The transcript, drawn on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+from rich.tree import Tree
+
+from omisim.state.lineage import Lineage
+from omisim.tools.demo.story import Story
+
+__all__ = ["show"]
+
+WIDE = 200  # columns where there is no terminal to ask
+
+
+def show(story: Story) -> None:
+    """Print the story to the terminal."""
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+    console.print("[bold]A golden image, from alice to bob and carol[/bold]  (osc-sdk-python on an in-memory cloud)\n")
+    colors = {"alice": "cyan", "bob": "magenta", "carol": "yellow", "omisim": "dim"}
+    for step in story.steps:
+        who = f"[{colors[step.who]}]{step.who:>6}[/]"
+        if not step.action:
+            console.print(f"{who}  {escape(step.answer)}\n        [dim]{escape(step.means)}[/dim]")
+            continue
+        console.print(f"{who}  [bold]{step.action}[/bold] {escape(_shortened(step.parameters))}")
+        if step.refusal:
+            said = step.refusal
+            console.print(f"        [red]{step.status} {said['code']} {said['type']}[/red]: {escape(said['details'])}")
+            console.print(f"        [red]{said['rule']}[/red]: {escape(said['says'])}")
+        elif step.answer:
+            console.print(f"        [green]{step.status}[/green] {escape(step.answer)}")
+        console.print(f"        [dim]{escape(step.means)}[/dim]")
+    console.print("\n[bold]What came of the official OMI[/bold]")
+    if story.lineage:
+        console.print(_tree(story.lineage))
+
+
+def _shortened(parameters: dict[str, Any]) -> str:
+    """Spell parameters on a line; a signed URL without its signature."""
+    return " ".join(f"{name}={str(value).partition('?X-Amz-')[0]}" for name, value in parameters.items())
+
+
+def _tree(node: Lineage, tree: Tree | None = None) -> Tree:
+    line = Text(node.line(), overflow="fold")
+    branch = Tree(line) if tree is None else tree.add(line)
+    for child in node.children:
+        _tree(child, branch)
+    return branch

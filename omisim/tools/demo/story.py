@@ -1,0 +1,97 @@
+"""The transcript of the demo, and the actors who write it: each an account at its SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from requests import HTTPError
+
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+from omisim.spec.rules import rule
+from omisim.state.lineage import Lineage
+
+__all__ = ["Actor", "Step", "Story"]
+
+POLL = 10  # virtual seconds between two polls
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the story: a call and its answer, or something seen (`action` "")."""
+
+    who: str
+    action: str
+    parameters: dict[str, Any]
+    status: int
+    answer: str
+    means: str
+    refusal: dict[str, str] | None = None
+
+
+@dataclass(slots=True)
+class Story:
+    """The transcript, and at the end the lineage of the official OMI it began with."""
+
+    cloud: Cloud
+    steps: list[Step] = field(default_factory=list)
+    lineage: Lineage | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the story as plain JSON data."""
+        tree = self.lineage.to_dict() if self.lineage else None
+        return {"steps": [asdict(step) for step in self.steps], "lineage": tree}
+
+    def saw(self, who: str, answer: str, means: str) -> None:
+        """Note something that is no API call."""
+        self.steps.append(Step(who, "", {}, 0, answer, means))
+
+
+class Actor:
+    """One account at its SDK."""
+
+    def __init__(self, story: Story, account: Account) -> None:
+        self.account = account
+        self._story = story
+        self._gateway = account.gateway()
+
+    def does(
+        self, action: str, means: str, tells: Callable[[dict[str, Any]], str] = lambda _: "", /, **parameters: Any
+    ) -> dict[str, Any]:
+        """Make a call that succeeds; `tells` picks from the answer what the transcript shows."""
+        answer: dict[str, Any] = getattr(self._gateway, action)(**parameters)
+        self._story.steps.append(Step(self.account.name, action, parameters, 200, tells(answer), means))
+        return answer
+
+    def is_refused(self, action: str, means: str, /, **parameters: Any) -> None:
+        """Make a call that the cloud must refuse."""
+        try:
+            getattr(self._gateway, action)(**parameters)
+        except HTTPError as error:
+            response = error.response
+            said = response.json()["Errors"][0]
+            broken = response.headers["X-Omisim-Rule"]
+            refusal = {"code": said["Code"], "type": said["Type"], "details": said["Details"], "rule": broken}
+            refusal["says"] = rule(broken).says
+            step = Step(self.account.name, action, parameters, response.status_code, said["Details"], means, refusal)
+            self._story.steps.append(step)
+        else:
+            raise AssertionError(f"{action} was not refused")
+
+    def polls(self, action: str, key: str, wanted: str, **filters: Any) -> dict[str, Any]:
+        """Read one resource every ten virtual seconds until it is in the wanted state."""
+        cloud, seen = self._story.cloud, []
+        start = cloud.now
+        while True:
+            row: dict[str, Any] = getattr(self._gateway, action)(Filters=filters)[key][0]
+            seen.append(row["State"])
+            if row["State"] == wanted:
+                break
+            cloud.advance(POLL)
+        passed = round((cloud.now - start).total_seconds())
+        states = " → ".join(dict.fromkeys(seen))
+        means = f"{len(seen)} polls, {passed} virtual seconds"
+        self._story.steps.append(Step(self.account.name, action, {"Filters": filters}, 200, states, means))
+        return row

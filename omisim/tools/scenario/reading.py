@@ -1,0 +1,100 @@
+"""Reading a scenario: which file it is, and the cloud that it sets up."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from omisim.base.suggest import hint
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+from omisim.tools.scenario.mistakes import Wrong, at, check_known, check_parts, line_of
+from omisim.tools.scenario.script import Script
+
+__all__ = ["played", "shipped"]
+
+_TABLES: Final[Mapping[str, type]] = {
+    "cloud": dict, "durations": dict, "accounts": dict, "steps": list, "under_way": list,
+}  # fmt: skip
+_CLOUD: Final = ("seed", "timing", "switches", "catalog", "auth", "history")
+_ACCOUNT: Final = ("region", "alias", "quotas")
+_AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
+
+
+def played(scenario: str | Path, given: Mapping[str, Any]) -> Cloud:
+    """Return the cloud that a scenario sets up; `given` rules over its [cloud].
+
+    Raises ValueError with the file, the line, and what is wrong there.
+    """
+    path = _found(scenario)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: this scenario cannot be read: {error}") from error
+    try:
+        return _set_up(tomllib.loads(text), given)
+    except tomllib.TOMLDecodeError as error:
+        found = _AT_LINE.search(str(error))
+        line = found[1] if found and found[1] else text.count("\n") + 1
+        raise ValueError(f"{path}:{line}: {_AT_LINE.sub('', str(error))}") from error
+    except Wrong as wrong:
+        raise ValueError(f"{path}:{line_of(text, wrong.place)}: {wrong}") from wrong.__cause__
+
+
+def shipped() -> dict[str, Path]:
+    """Return the scenarios that come with omisim, by name."""
+    here = Path(__file__).parents[2]
+    places = (here / "scenarios", here.parent / "fixtures" / "scenarios")  # of a wheel, of a checkout
+    return {path.stem: path for place in places for path in sorted(place.glob("*.toml"))}
+
+
+def _found(scenario: str | Path) -> Path:
+    if not isinstance(scenario, str | Path):
+        raise ValueError(f"a scenario is a TOML file by its path, or the name of a shipped one; not {scenario!r}")  # noqa: TRY004 - as every wrong argument
+    if Path(scenario).suffix == ".toml":
+        return Path(scenario)
+    known = shipped()
+    if str(scenario) not in known:
+        raise ValueError(
+            f"there is no scenario {str(scenario)!r}{hint(scenario, known)}; shipped are {', '.join(known)}, "
+            "and the name of a file of your own ends in .toml"
+        )
+    return known[str(scenario)]
+
+
+def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
+    for name, value in data.items():
+        check_known("table of a scenario", name, _TABLES, (name,))
+        tables = value if isinstance(value, list) else [value]
+        listed = _TABLES[name] is list
+        if listed is not isinstance(value, list) or any(type(table) is not dict for table in tables):
+            raise Wrong(f"write it as {f'[[{name}]]' if listed else f'[{name}]'}", (name,))
+    settings = data.get("cloud", {})
+    check_parts(("cloud",), settings, _CLOUD, Cloud)
+    cloud = Cloud(**settings | given)
+    for state, seconds in data.get("durations", {}).items():
+        with at("durations", state):
+            cloud.durations[state] = seconds
+    accounts = {}
+    for name, account in data.get("accounts", {}).items():
+        with at("accounts", name):
+            check_parts(("accounts", name), account, _ACCOUNT, partial(_opened, name))
+            accounts[name] = cloud.account(name, **account)
+    script = Script(cloud, accounts)
+    timing, cloud._settings.timing = cloud._settings.timing, "eager"
+    for part in ("steps", "under_way"):
+        for number, step in enumerate(data.get(part, ())):
+            with at(part, number):
+                script.play(step, (part, number))
+        cloud._settings.timing = timing
+    cloud._session.trim_calls(cloud._session.call_position)  # a test sees its own calls
+    cloud._session.warnings.clear()
+    return cloud
+
+
+def _opened(name: str, **given: Any) -> Account:
+    return Cloud().account(name, **given)

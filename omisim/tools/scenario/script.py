@@ -1,0 +1,179 @@
+"""The steps of a scenario: what each calls, and what its names stand for."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from operator import attrgetter
+from typing import Any, Final
+
+from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.base.suggest import hint
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+from omisim.cloud.marketplace import Product
+from omisim.engine.faults import Dropped
+from omisim.model import Vm, Volume
+from omisim.spec.errors import ApiError
+from omisim.tools.scenario.mistakes import Place, Wrong, at, check_known
+
+__all__ = ["PLATFORM", "Script"]
+
+PLATFORM: Final = (
+    "adopt", "advance", "allow_unknown_images", "complete", "fail", "fail_next", "faults.add", "marketplace.activate",
+    "marketplace.new_version", "marketplace.publish", "marketplace.subscribe", "marketplace.unpublish", "retire",
+    "set_capacity", "settle", "write",
+)  # fmt: skip
+_OWN_WORDS: Final = ("do", "by", "as", "files")
+_THINGS: Final[Mapping[str, type]] = {"seller": Account, "buyer": Account, "product": Product}
+_OFFICIAL: Final = "official/"
+_NAME: Final = re.compile(r"[\w-]+")
+_REFERENCE: Final = re.compile(r"\{([\w-]+(?:/[\w/.-]+)?)\}")
+
+
+class Script:
+    """The steps of a scenario, and what they have named so far."""
+
+    def __init__(self, cloud: Cloud, accounts: Mapping[str, Account]) -> None:
+        self._cloud = cloud
+        self._accounts = accounts
+        self._things: dict[str, Any] = dict(accounts)  # what methods of `Cloud` take as it is: accounts, products
+        self._ids: dict[str, str] = {name: account.account_id for name, account in accounts.items()}
+
+    def play(self, step: Mapping[str, Any], place: Place) -> None:
+        """Do what a step says, and name what it makes."""
+        do, account = step.get("do"), self._account(step, place)
+        if not isinstance(do, str):
+            raise Wrong('a step says what it does: do = "CreateVms", for example', place)
+        with at(*place, "do"):
+            call, known = self._call(do, account)
+        given = {name: value for name, value in step.items() if name not in _OWN_WORDS}
+        for name, value in given.items():
+            check_known(f"parameter of {do}", name, known, (*place, name))
+            with at(*place, name):
+                given[name] = self._thing(name, value) if do in PLATFORM else self._filled(value, account)
+        try:
+            made = call(given)
+        except ApiError as error:
+            parameter = re.split(r"[.\[]", str(error.facts.get("parameter", "")))[0]
+            where = (*place, parameter) if parameter in given else place
+            raise Wrong(f"{do} by {account.name if account else 'nobody'} is refused: {error}", where) from error
+        except (AttributeError, KeyError, TypeError, ValueError, Dropped) as error:
+            raise Wrong(f"{do}: {error}", place) from error
+        rows = made if isinstance(made, tuple) else (made,)
+        with at(*place, "as"):
+            self._name(step.get("as", []), do, rows)
+        with at(*place, "files"):
+            self._write(step.get("files", {}), do, rows)
+
+    def _account(self, step: Mapping[str, Any], place: Place) -> Account | None:
+        by = step.get("by")
+        if by is None:
+            return next(iter(self._accounts.values()), None)
+        if step.get("do") in PLATFORM:
+            raise Wrong(f"{step['do']} is done by no account", (*place, "by"))
+        check_known("account of this scenario", by, self._accounts, (*place, "by"))
+        return self._accounts[by]
+
+    def _call(self, do: str, account: Account | None) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
+        """Return what a step calls, and the names of its parameters."""
+        if do in PLATFORM:
+            method = attrgetter(do)(self._cloud)
+            return lambda given: method(**given), inspect.signature(method).parameters
+        if account is None:
+            raise ValueError(f"somebody has to do {do}: name an account in [accounts]")
+        if do.startswith("oos."):
+            return _in_buckets(account, do.removeprefix("oos."))
+        if do not in ACTIONS:
+            why = not_served().get(do)
+            said = f": {why}" if why else hint(do, (*ACTIONS, *PLATFORM))
+            raise ValueError(f"{do!r} is neither an action that is served nor one of {', '.join(PLATFORM)}{said}")
+        return lambda given: account._answer(do, given, wire=True).value, ACTIONS[do].shape.by_api_name
+
+    # --- names
+
+    def _filled(self, value: Any, account: Account | None) -> Any:
+        """Return a value with the ids that its references stand for."""
+        if isinstance(value, dict):
+            return {key: self._filled(item, account) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._filled(item, account) for item in value]
+        found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            return value
+        name = found[1]
+        if name.startswith(_OFFICIAL):
+            region = (account.region,) if account else ()
+            return self._cloud.images.official(name.removeprefix(_OFFICIAL), *region).image_id
+        if name not in self._ids:
+            raise ValueError(f"{value} is named by no step before this one{hint(name, self._ids)}")
+        return self._ids[name]
+
+    def _thing(self, parameter: str, value: Any) -> Any:
+        """Return what a method of `Cloud` takes: accounts and products themselves, ids of all else."""
+        filled = self._filled(value, next(iter(self._accounts.values()), None))
+        kind = _THINGS.get(parameter)
+        if kind is None:
+            return filled
+        thing = self._things.get(value[1:-1]) if isinstance(value, str) else None
+        if not isinstance(thing, kind):
+            known = [f"{{{name}}}" for name, thing in self._things.items() if isinstance(thing, kind)]
+            raise TypeError(f"{parameter} is one of {', '.join(known) or 'nothing so far'}; not {value!r}")
+        return thing
+
+    def _name(self, said: Any, do: str, rows: tuple[Any, ...]) -> None:
+        """Name what was made, and what is behind its devices."""
+        names = [said] if isinstance(said, str) else said
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"`as` is a name or a list of names, not {said!r}")
+        if names and len(names) != len(rows):
+            raise ValueError(f"{do} makes {len(rows)}: `as` is a list of as many names")
+        for name, row in zip(names, rows, strict=False):
+            if name in self._ids or not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is {'taken' if name in self._ids else 'no name: letters, digits, _ and -'}")
+            if isinstance(row, Product):
+                self._things[name] = row
+            found = {name: row.product_code if isinstance(row, Product) else getattr(row, "id", None)}
+            if found[name] is None:
+                raise ValueError(f"{do} makes nothing that could be named")
+            found |= {name + device: row_id for device, row_id in _behind_devices(row)}
+            self._ids |= found
+            for key, value in found.items():
+                self._cloud._tx("scenario").write("name", key, value)
+
+    def _write(self, files: Any, do: str, rows: tuple[Any, ...]) -> None:
+        if not isinstance(files, dict):
+            raise TypeError(f"`files` is a table of texts by path, not {files!r}")
+        for row in rows if files else ():
+            if not isinstance(row, Vm | Volume):
+                raise TypeError(f"{do} makes no VM and no volume to write files on")
+            volume_id = row.volume_id if isinstance(row, Volume) else row.block_device_mappings[0].bsu.volume_id
+            for path, text in files.items():
+                self._cloud.write(volume_id, path, text)
+
+
+def _behind_devices(row: Any) -> Iterator[tuple[str, str]]:
+    """Yield the devices of a VM with their volumes, those of an OMI with their snapshots."""
+    for mapping in getattr(row, "block_device_mappings", ()):
+        row_id = mapping.bsu and (mapping.bsu.volume_id if isinstance(row, Vm) else mapping.bsu.snapshot_id)
+        if row_id:
+            yield mapping.device_name, row_id
+
+
+def _in_buckets(account: Account, method: str) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
+    client = account.client("oos")
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - what `client` needs is there
+
+    operations = client.meta.method_to_api_mapping
+    if method not in operations:
+        raise ValueError(f"{method!r} is no method of a client of object storage{hint(method, operations)}")
+
+    def call(given: dict[str, Any]) -> None:
+        try:
+            getattr(client, method)(**given)
+        except (BotoCoreError, ClientError) as error:
+            raise ValueError(str(error)) from error
+
+    shape = client.meta.service_model.operation_model(operations[method]).input_shape
+    return call, tuple(shape.members) if shape else ()

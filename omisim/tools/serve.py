@@ -1,0 +1,137 @@
+"""`omisim serve`: a server in the foreground, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import TextIO
+
+from omisim.base.clock import SystemClock
+from omisim.cloud.cloud import Cloud
+from omisim.model import AccessKey
+from omisim.server.client import exports
+from omisim.server.control import names
+from omisim.server.host import Running, running
+
+__all__ = ["serve"]
+
+_KEY = re.compile(r"[^/,\s]*")  # what can stand in a signature
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Run the server; return the exit status."""
+    try:
+        with ExitStack() as stack:
+            told = stack.enter_context(_told_to_stop())
+            with _listening(options, stack) as server:
+                _announce(server)
+                while not told.wait(3600):
+                    pass
+            if options.state:
+                _save(server.cloud, Path(options.state))
+    except (ImportError, OSError, ValueError) as error:
+        print(f"omisim serve: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _listening(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
+    if options.record:
+        _check_record(Path(options.record), options.state)
+    cloud = _begun(options)
+    tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
+    log = sys.stderr if options.log == "-" else _appended(stack, options.log)
+    record = _appended(stack, options.record)
+
+    def fresh() -> Cloud:
+        if record is not None:
+            record.truncate(0)  # a recording is of one cloud, from its beginning
+        return _begun(options)
+
+    settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh}
+    return running(cloud, options.port, options.host, **settings)
+
+
+def _appended(stack: ExitStack, place: str | None) -> TextIO | None:
+    return stack.enter_context(Path(place).open("a", encoding="utf-8")) if place else None
+
+
+def _begun(options: argparse.Namespace) -> Cloud:
+    """Return the cloud to serve, with its accounts: that of the state, of the scenario, or an empty one."""
+    state = Path(options.state) if options.state else None
+    if state is not None and state.exists():
+        try:
+            cloud = Cloud.load(json.loads(state.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{state}: {error}") from None
+    elif state is not None and not state.absolute().parent.is_dir():
+        raise ValueError(f"{state}: there is no such directory to save to")
+    else:
+        said = {"seed": options.seed, "timing": options.timing, "auth": options.auth}
+        given = {name: value for name, value in said.items() if value is not None}
+        make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
+        cloud = make(clock=SystemClock(), **given)
+    for account in options.account or (() if names(cloud) else ("alice",)):
+        _account(cloud, account)
+    return cloud
+
+
+def _check_record(record: Path, state: str | None) -> None:
+    if record.exists() and record.stat().st_size:
+        raise ValueError(f"--record {record}: there is a recording already")
+    if state and Path(state).exists():
+        raise ValueError(f"--record wants a fresh cloud, as a replay begins with; {state} has one that is not")
+
+
+def _account(cloud: Cloud, said: str) -> None:
+    """Make the account of NAME[@REGION][:AK:SK], with this key where one is given."""
+    named, *key = said.split(":")
+    name, _, region = named.partition("@")
+    if not name or len(key) not in (0, 2) or not all(key) or not _KEY.fullmatch("".join(key[:1])):
+        raise ValueError(f"--account is NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {said!r}")
+    account = cloud.account(name, region=region or None)
+    if not key or account.access_key == key[0]:
+        return
+    tx = cloud._tx("account")
+    had: AccessKey = cloud._state.get("access_key", account.access_key)
+    if cloud._state.get("access_key", key[0]) is not None:
+        raise ValueError(f"--account {name}: the access key {key[0]} is another account's")
+    tx.add(replace(had, access_key_id=key[0], secret_key=key[1]))
+    tx.move(had, "delete")
+    cloud._accounts.pop(name)
+
+
+def _announce(server: Running) -> None:
+    for account in map(server.cloud.account, names(server.cloud)):
+        print(f"# {account.name}, {account.account_id}, {account.region}")
+        print(exports(server.env(account)))
+    print(exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))
+    print(f"# omisim is ready at {server.url}", flush=True)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[Event]:
+    """Let SIGTERM and SIGINT set an event instead of ending the process: from before it says that it is ready."""
+    told = Event()
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _save(cloud: Cloud, place: Path) -> None:
+    """Write the state beside its place, then put it there: a kill in between loses nothing."""
+    fresh = place.with_name(place.name + ".new")
+    fresh.write_text(json.dumps(cloud.dump()))
+    fresh.replace(place)
