@@ -234,7 +234,7 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
     from omisim.pytest_plugin.marker_options import asked  # noqa: PLC0415
 
     if "timing" not in asked(request.node):
-        omi_cloud._settings.timing = "clock"  # for who asks for this fixture later than for the cloud
+        omi_cloud.engine.settings.timing = "clock"  # for who asks for this fixture later than for the cloud
     with omi_cloud.sleeping():
         yield
 

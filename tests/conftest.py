@@ -14,7 +14,10 @@ from hypothesis import HealthCheck, currently_in_test_context, settings
 from official import faults, schema
 
 from omisim import Account, Cloud
+from omisim.actions.framework.request import Request
+from omisim.doors.oapi import render
 from omisim.engine.dispatch import Answer
+from omisim.engine.engine import Engine
 from omisim.model import Image, Vm
 from omisim.model.serialize import api_names
 
@@ -33,15 +36,14 @@ UNSEEN = pytest.StashKey[list[str]]()
 @pytest.fixture(scope="session", autouse=True)
 def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
     """Hold every answer that any test is given against the official description, and note what was shown of it."""
-    perform = Cloud._perform
+    call = Engine.call
     checked: set[tuple[str, str]] = set()
     seen = pytestconfig.stash.setdefault(SEEN, set())
 
-    def recorded(cloud: Cloud, name: str, account: Any, region: str, given: Any, *, wire: bool, **more: Any) -> Answer:
-        answer = perform(cloud, name, account, region, given, wire=wire, **more)
-        body = answer.body()
+    def recorded(engine: Engine, asked: Request, *args: Any, **more: Any) -> Answer:
+        answer = call(engine, asked, *args, **more)
+        name, body, request = asked.action, render.body(answer), api_names(asked.parameters)
         body.pop("ResponseContext")
-        request = given if wire else api_names(given)
         text = json.dumps([request, body], default=str)
         if (name, text) not in checked:
             checked.add((name, text))
@@ -51,7 +53,7 @@ def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Cloud, "_perform", recorded)
+        patch.setattr(Engine, "call", recorded)
         yield
 
 

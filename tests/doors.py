@@ -9,7 +9,7 @@ from typing import Any
 
 from omisim import Cloud
 from omisim.doors.http import Request, Response
-from omisim.doors.oapi import handle
+from omisim.doors.oapi import OapiDoor
 from omisim.server.app import App
 
 __all__ = ["DOORS", "Door", "asked", "refusal"]
@@ -18,7 +18,7 @@ Door = Callable[[Cloud, Request], Response]
 
 
 def _in_process(cloud: Cloud, request: Request) -> Response:
-    return handle(cloud, request, cloud.now)
+    return OapiDoor(cloud.engine).handle(request, cloud.now)
 
 
 def _as_server(cloud: Cloud, request: Request) -> Response:

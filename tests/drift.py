@@ -13,7 +13,7 @@ from typing import Any
 
 from official import description
 
-from omisim.actions import families
+from omisim import actions
 from omisim.actions.framework.registry import ACTIONS
 
 __all__ = ["TABLE", "Surface", "differences", "read", "surface", "written"]
@@ -27,7 +27,7 @@ Schemas = Mapping[str, Mapping[str, Any]]
 
 def surface(official: Mapping[str, Any]) -> Surface:
     """Return the names and types of a description that matter here."""
-    assert families.__all__  # the table of actions is complete
+    assert actions.__all__  # the table of actions is complete
     schemas: Schemas = official["components"]["schemas"]
     found = {path.strip("/"): _access(part["post"]) for path, part in official["paths"].items()}
     waiting = [f"{name}{end}" for name in sorted(ACTIONS) for end in ("Request", "Response") if name in found]

@@ -13,11 +13,11 @@ __all__ = ["refused"]
 
 def refused(account: Account, action: str, /, **parameters: Any) -> ApiError:
     """Make a call that must be refused; return the refusal. Checks that nothing changed, and that `why_not` agrees."""
-    before = account._cloud.fork()
+    before = account.cloud.fork()
     foreseen = account.why_not(action, **parameters)
     with pytest.raises(ApiError) as caught:
         account.call(action, **parameters)
     error = caught.value
     assert [str(error)] == [str(reason) for reason in foreseen[:1]]
-    assert account._cloud == before, "a refused call has changed something"
+    assert account.cloud == before, "a refused call has changed something"
     return error

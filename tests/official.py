@@ -10,7 +10,10 @@ from typing import Any
 import osc_sdk_python
 import yaml
 
-__all__ = ["description", "faults", "resolved", "schema"]
+from omisim.actions.framework.schema import Field, Shape
+from omisim.model.serialize import api_name
+
+__all__ = ["by_api_name", "description", "faults", "resolved", "schema"]
 
 DESCRIPTION = Path(osc_sdk_python.__file__).parent / "resources" / "outscale.yaml"
 _ANY = re.compile(".*", re.DOTALL)
@@ -32,6 +35,11 @@ def schema(name: str) -> dict[str, Any]:
     """Return a schema by its name."""
     found: dict[str, Any] = description()["components"]["schemas"][name]
     return found
+
+
+def by_api_name(shape: Shape) -> dict[str, Field]:
+    """Return the fields of a request by the API's names."""
+    return {api_name(name): field for name, field in shape.all_fields.items()}
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:

@@ -25,12 +25,13 @@ from omisim.actions import images, quotas, sharing, snapshots, uploads, vms, vol
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.schema import Shape
-from omisim.engine.scheduler import Transitions
+from omisim.engine.scheduler import Scheduler
 from omisim.model import Image, Vm
 from omisim.spec.lifecycle import LIFECYCLES, To
 from omisim.state.dump import dumped
-from omisim.state.state import State, Tx
+from omisim.state.state import State
 from omisim.state.table import Table
+from omisim.state.transaction import Transaction
 from omisim.testing.exploration import in_rounds
 from omisim.testing.laws import Broken
 from omisim.testing.machine import CloudMachine
@@ -112,7 +113,7 @@ def remembered_sight(patch: Patch) -> None:
 
 def shared_copy(patch: Patch) -> None:
     """A copy is shared as its source is."""
-    copy = images._copy
+    copy: Callable[..., Image] = vars(images)["_copy"]
 
     def wrong(call: Call, source_id: str, *rest: Any) -> Image:
         source: Image = call.state.get("image", source_id)
@@ -126,10 +127,10 @@ def forgotten_index(patch: Patch) -> None:
     undo = State.undo_to
 
     def wrong(state: State, position: int) -> None:
-        keys, found = state._own("image")._indexed["name"]
+        keys, found = state.own("image").indexes["name"]
         kept = found.copy()
         undo(state, position)
-        state._own("image")._indexed["name"] = keys, kept
+        state.own("image").indexes["name"] = keys, kept
 
     patch.setattr(State, "undo_to", wrong)
 
@@ -139,9 +140,9 @@ def kept_heap(patch: Patch) -> None:
     undo = State.undo_to
 
     def wrong(state: State, position: int) -> None:
-        heap = state._heap
+        heap = state.queue
         undo(state, position)
-        state._heap = heap
+        state.queue = heap
 
     patch.setattr(State, "undo_to", wrong)
 
@@ -151,9 +152,9 @@ def kept_name(patch: Patch) -> None:
     put = Table.put
 
     def wrong(table: Table, row_id: str, after: Any, order: int) -> None:
-        kept = {name: (keys, found.copy()) for name, (keys, found) in table._indexed.items()} if after is None else {}
+        kept = {name: (keys, found.copy()) for name, (keys, found) in table.indexes.items()} if after is None else {}
         put(table, row_id, after, order)
-        table._indexed |= kept
+        table.indexes |= kept
 
     patch.setattr(Table, "put", wrong)
 
@@ -164,7 +165,7 @@ def shared_table(patch: Patch) -> None:
 
     def wrong(state: State) -> State:
         twin = fork(state)
-        twin._owned.add("volume")
+        vars(twin)["_owned"].add("volume")
         return twin
 
     patch.setattr(State, "fork", wrong)
@@ -177,18 +178,18 @@ def lost_in_a_dump(patch: Patch) -> None:
         data = dumped(*parts)
         return data | {"rows": {kind: rows for kind, rows in data["rows"].items() if kind != "due"}}
 
-    patch.setattr("omisim.cloud.cloud.dumped", wrong)
+    patch.setattr("omisim.engine.engine.dumped", wrong)
 
 
 def stale_due(patch: Patch) -> None:
     """What was due stays due when something else has happened first."""
-    schedule = Tx._schedule
+    schedule = vars(Transaction)["_schedule"]
 
-    def wrong(tx: Tx, entity: Any, then: str | None, kind: str = "", row_id: str = "") -> None:
+    def wrong(tx: Transaction, entity: Any, then: str | None, kind: str = "", row_id: str = "") -> None:
         if entity is None or LIFECYCLES[entity.kind].by_itself(entity.state) is not None:
             schedule(tx, entity, then, kind, row_id)
 
-    patch.setattr(Tx, "_schedule", wrong)
+    patch.setattr(Transaction, "_schedule", wrong)
 
 
 def lower_case_key(patch: Patch) -> None:
@@ -204,7 +205,7 @@ def lower_case_key(patch: Patch) -> None:
 def snapshots_go_too(patch: Patch) -> None:
     """Deleting an OMI deletes its snapshots."""
 
-    def wrong(tx: Tx, image: Image, _comment: str) -> None:
+    def wrong(tx: Transaction, image: Image, _comment: str) -> None:
         for mapping in image.block_device_mappings:
             snapshot = tx.state.get("snapshot", (mapping.bsu and mapping.bsu.snapshot_id) or "")
             if snapshot is not None and snapshot.state == "completed":
@@ -239,7 +240,7 @@ def _started(call: Call, rows: Any, move: Callable[[Vm], Vm]) -> tuple[Any, ...]
 
 def one_at_a_time(patch: Patch) -> None:
     """With the timing eager one transient runs after a call, and the rest wait."""
-    patch.setattr(Transitions, "run_transients", lambda self: [self._apply(due, self._clock.now()) for due in [
+    patch.setattr(Scheduler, "run_transients", lambda self: [self._apply(due, self._clock.now()) for due in [
         self._state.next_due(timers=False, until=None)] if due])  # fmt: skip
 
 
@@ -266,7 +267,7 @@ def unlicensed_export(patch: Patch) -> None:
     )
 
 
-def _unlicensed(upload: Any, tx: Tx, task: Any, why: str) -> None:
+def _unlicensed(upload: Any, tx: Transaction, task: Any, why: str) -> None:
     upload(tx, no_licence(task), why)
     tx.put(replace(tx.state.get("image_export", task.task_id), source=task.source))
 

@@ -50,4 +50,4 @@ def put_manifest(account: Account, manifest: Any) -> str:
 
 def in_bucket(cloud: Cloud) -> list[str]:
     """Return the keys of all objects of the cloud."""
-    return [row.name for row in cloud._state.rows("object").values()]
+    return [row.name for row in cloud.engine.state.rows("object").values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from omisim.actions import families
+from omisim import actions as families
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.state.settings import SWITCHES
 

@@ -12,7 +12,7 @@ from requests import HTTPError
 
 from omisim import Account, Cloud
 from omisim.doors.http import Request
-from omisim.doors.oapi import handle
+from omisim.doors.oapi import OapiDoor
 
 
 def codes(account: Account, made: dict[str, Any]) -> str:
@@ -123,7 +123,7 @@ class TestReading:
 def ask(cloud: Cloud, action: str, login: str, host: str = "api.eu-west-2.outscale.com") -> tuple[int, str]:
     """Make a request with Basic credentials; return its status and the rule that refused it."""
     headers = {"authorization": f"Basic {login}", "content-type": "application/json"}
-    response = handle(cloud, Request("POST", host, f"/api/v1/{action}", headers, b"{}"), cloud.now)
+    response = OapiDoor(cloud.engine).handle(Request("POST", host, f"/api/v1/{action}", headers, b"{}"), cloud.now)
     return response.status, response.headers.get("X-Omisim-Rule", "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from omisim import Account, Cloud
-from omisim.doors.oapi import door as oapi
+from omisim.actions.framework.request import Request
+from omisim.cloud import account
+from omisim.doors import http
+from omisim.doors.oapi import OapiDoor
 from omisim.engine.dispatch import Answer
-from omisim.spec.errors import ApiError
+from omisim.engine.engine import Engine
 
 Patch = pytest.MonkeyPatch
 HUNT = settings(
@@ -57,37 +61,32 @@ class TestADoor:
 
 def one_status(patch: Patch) -> None:
     """Every refusal on the wire is a 400."""
-    refusal = oapi._refusal
+    handle = OapiDoor.handle
 
-    def flat(error: ApiError) -> Any:
-        response = refusal(error)
-        response.status = 400
+    def flat(door: OapiDoor, request: http.Request, host_time: dt.datetime) -> http.Response:
+        response = handle(door, request, host_time)
+        response.status = min(response.status, 400)
         return response
 
-    patch.setattr(oapi, "_refusal", flat)
+    patch.setattr(OapiDoor, "handle", flat)
 
 
 def false_is_absent(patch: Patch) -> None:
     """A typed call leaves out what is false."""
-    answer = Account._answer
-
-    def forgetful(account: Account, action: str, given: dict[str, Any], *, wire: bool) -> Answer:
-        return answer(account, action, given if wire else {k: v for k, v in given.items() if v}, wire=wire)
-
-    patch.setattr(Account, "_answer", forgetful)
+    patch.setattr(account, "copy_containers", lambda given: {name: value for name, value in given.items() if value})
 
 
 def reading_takes_time(patch: Patch) -> None:
     """A read that comes by a request moves the clock; one that Python makes does not."""
-    perform = Cloud._perform
+    call = Engine.call
 
-    def slow(cloud: Cloud, name: str, *args: Any, headers: Any = None, **more: Any) -> Answer:
-        answer = perform(cloud, name, *args, headers=headers or {}, **more)
-        if headers and name.startswith("Read"):
-            cloud._clock.tick()
+    def slow(engine: Engine, request: Request, account_id: str, region: str, headers: Any = None) -> Answer:
+        answer = call(engine, request, account_id, region, headers or {})
+        if headers and request.action.startswith("Read"):
+            engine.clock.tick()
         return answer
 
-    patch.setattr(Cloud, "_perform", slow)
+    patch.setattr(Engine, "call", slow)
 
 
 class TestAPlantedBug:

@@ -12,7 +12,7 @@ from requests import HTTPError
 from sign import signed
 
 from omisim import Account, ApiError, Cloud
-from omisim.doors.oapi import handle
+from omisim.doors.oapi import OapiDoor
 
 HOUR = 3600
 
@@ -52,7 +52,7 @@ class TestEntries:
         """A refusal is logged with its status, whatever refused it. [CAT-010]"""
         with pytest.raises(HTTPError):
             alice.gateway().DeleteVolume(VolumeId="vol-00000000")
-        handle(cloud, signed(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
+        OapiDoor(cloud.engine).handle(signed(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
         found = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
         assert found == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
 

@@ -66,11 +66,11 @@ class World:
 
     def get(self, kind: str, row_id: str) -> Any:
         """Return a row."""
-        return self.cloud._state.get(kind, row_id)
+        return self.cloud.engine.state.get(kind, row_id)
 
     def put(self, kind: str, row_id: str, row: Any, cause: str = "test") -> World:
         """Write a row as no action would."""
-        self.cloud._state.write(kind, row_id, row, self.cloud.now, cause)
+        self.cloud.engine.state.write(kind, row_id, row, self.cloud.now, cause)
         return self
 
     def change(self, kind: str, row_id: str, cause: str = "test", **values: Any) -> World:
@@ -94,21 +94,21 @@ class World:
 
 def _forget(world: World, table: str) -> World:
     """Lose what an index, a queue or the journal knows."""
-    state = world.cloud._state
+    state = world.cloud.engine.state
     if table == "index":
-        state._own("image")._indexed["name"][1].popitem()
+        state.own("image").indexes["name"][1].popitem()
     elif table == "journal":
         world.put("counter", "x", 1)
-        state._own("counter").put("x", 5, 0)
+        state.own("counter").put("x", 5, 0)
     return world
 
 
 def _unqueued(world: World) -> None:
     world.cloud.advance(0)
-    world.cloud._state._heap = []
+    world.cloud.engine.state.queue = []
     due = Due("volume", world.volume, "ready", world.cloud.now, timer=False, order=77)
     world.put("due", f"volume:{world.volume}", due)
-    world.cloud._state._heap = []
+    world.cloud.engine.state.queue = []
 
 
 # law → what breaks it
@@ -204,7 +204,7 @@ BREAKS: dict[str, Callable[[World], object]] = {
     ),
     "subnets_part_their_net": lambda w: w.new("subnet", w.net["subnet"], "subnet-00000001"),
     "the_journal_tells_what_happened": lambda w: _forget(w, "journal"),
-    "undoing_everything_leads_back": lambda w: w.cloud._state._own("token").put("x", ClientToken("", ()), 0),
+    "undoing_everything_leads_back": lambda w: w.cloud.engine.state.own("token").put("x", ClientToken("", ()), 0),
     "what_is_due_is_queued": _unqueued,
     "what_is_fixed_stays": lambda w: w.change("vm", w.vm, image_id="ami-00000000"),
     "what_is_named_is_there": lambda w: w.change("volume", w.volume, task_id="vol-update-00000000"),
@@ -216,7 +216,7 @@ BREAKS: dict[str, Callable[[World], object]] = {
 EMPTY = Cloud().dump()
 # laws that only a defect of the code breaks, and what such a defect looks like
 DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "a_dump_gives_the_cloud_back": ("omisim.cloud.cloud.dumped", lambda *_: EMPTY),
+    "a_dump_gives_the_cloud_back": ("omisim.engine.engine.dumped", lambda *_: EMPTY),
     "a_fork_goes_its_own_way": ("omisim.state.state.State.fork", lambda state: state),
     "a_snapshot_is_read_by_whom_it_is_for": ("omisim.actions.snapshots.visible", lambda _call, _row: True),
     "a_vm_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
@@ -224,7 +224,7 @@ DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "an_omi_is_read_by_whom_it_is_for": ("omisim.actions.image_access.visible", lambda _call, _row: True),
     "iops_fit_the_type": ("omisim.actions.volumes.gp2_iops", lambda _size: None),
     "lists_are_whole_and_in_order": ("omisim.actions.volumes.matching", lambda rows, _filters: tuple(rows)[1:]),
-    "nothing_is_left_under_way": ("omisim.engine.scheduler.Transitions.run_transients", lambda _self: None),
+    "nothing_is_left_under_way": ("omisim.engine.scheduler.Scheduler.run_transients", lambda _self: None),
     "who_can_tells_who_reads": ("omisim.testing.laws.visibility.who_can", lambda _state, _id: {}),
 }
 

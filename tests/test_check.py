@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from omisim import ApiError
 from omisim.actions.framework.call import Call
-from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 from omisim.testing.laws import Broken
 from omisim.tools.check import Bounds, Found, Level, Step, World, check
 from omisim.tools.check.canonical import Canonical
@@ -32,7 +33,7 @@ SMALL = Bounds(accounts=2, regions=1, images=1)
 
 def number(world: World, *steps: Step) -> int:
     """Return the number of the state to which these calls lead; they are undone."""
-    state, start = world.cloud._state, world.cloud._state.position
+    state, start = world.cloud.engine.state, world.cloud.engine.state.position
     canonical = Canonical(state.fork(), world.accounts.values())
     for step in steps:
         world.take(step)
@@ -69,7 +70,7 @@ class TestNumbers:
         """States that differ in an owner, a size, a state or a permission have numbers of their own."""
         world = World(SMALL)
         alice = world.cloud.fork().account("alice")
-        with alice._cloud.savepoint():
+        with alice.cloud.savepoint():
             volume_id = alice.create_volume(**volume("alice").given).volume_id
         image_id = alice.create_image(**copied(world, "alice").given).image_id
         share = {"additions": {"account_ids": (world.accounts["bob"].account_id,)}}
@@ -96,15 +97,15 @@ class TestNumbers:
         names = list(world.accounts)
 
         def shared(to: dict[str, str]) -> int:
-            start = world.cloud._state.position
-            canonical = Canonical(world.cloud._state.fork(), world.accounts.values())
+            start = world.cloud.engine.state.position
+            canonical = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
             for name, other in to.items():
                 account = world.accounts[name]
                 image = account.create_image(**copied(world, name).given)
                 grant = {"additions": {"account_ids": [world.accounts[other].account_id]}}
                 account.update_image(image_id=image.image_id, permissions_to_launch=grant)
-            found = canonical.number(world.cloud._state)
-            world.cloud._state.undo_to(start)
+            found = canonical.number(world.cloud.engine.state)
+            world.cloud.engine.state.undo_to(start)
             return found
 
         a, b, c, d = names
@@ -116,7 +117,7 @@ class TestNumbers:
     def test_tell_apart_who_shares_with_whom(self) -> None:
         """Beside two volumes of one account, an OMI shared by one with another can be so in seven ways, not fewer."""
         world = World(Bounds())
-        numbers = Canonical(world.cloud._state.fork(), world.accounts.values())
+        numbers = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
         found: dict[tuple[str, ...], set[int]] = {}
         for _ in range(2):
             world.take(volume("alice"))
@@ -131,7 +132,7 @@ class TestNumbers:
                 share = {"additions": {"account_ids": [grantee]}}
                 account.update_image(image_id=image.image_id, permissions_to_launch=share)
                 alike = ("carol" if owner == "dave" else owner, "carol" if other == "dave" else other)
-                found.setdefault(alike, set()).add(numbers.number(world.cloud._state))
+                found.setdefault(alike, set()).add(numbers.number(world.cloud.engine.state))
         assert [len(same) for same in found.values()] == [1] * 7
         assert len(set.union(*found.values())) == len(found)
 
@@ -147,13 +148,13 @@ class TestNumbers:
         renamed |= dict(zip(regions, reversed(regions), strict=True))
         renamed |= {f"{one}a": f"{other}a" for one, other in zip(regions, reversed(regions), strict=True)}
         renamed |= dict(zip(world.official.values(), reversed(world.official.values()), strict=True))
-        numbers = [Canonical(w.cloud._state.fork(), w.accounts.values()) for w in (world, mirror)]
+        numbers = [Canonical(w.cloud.engine.state.fork(), w.accounts.values()) for w in (world, mirror)]
         for _ in range(8):
             steps = [step for step in world.steps() if "file_location" not in step.given]
             step = data.draw(st.sampled_from(steps))
             other = Step(renamed.get(step.who, step.who), step.what, _renamed(step.given, renamed))
             assert taken(world, step) == taken(mirror, other)
-            assert numbers[0].number(world.cloud._state) == numbers[1].number(mirror.cloud._state)
+            assert numbers[0].number(world.cloud.engine.state) == numbers[1].number(mirror.cloud.engine.state)
 
 
 def taken(world: World, step: Step) -> str:
@@ -177,17 +178,17 @@ class TestSearch:
     def test_finds_every_state_that_calls_lead_to(self) -> None:
         """Two calls deep, it finds the states that trying every pair of calls leads to, and no others."""
         world = World(SMALL)
-        canonical = Canonical(world.cloud._state.fork(), world.accounts.values())
+        canonical = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
         start = world.cloud.mark()
-        found = {canonical.number(world.cloud._state)}
+        found = {canonical.number(world.cloud.engine.state)}
         for first in tuple(world.steps()):
             if taken(world, first):
                 continue
-            found.add(canonical.number(world.cloud._state))
+            found.add(canonical.number(world.cloud.engine.state))
             middle = world.cloud.mark()
             for second in tuple(world.steps()):
                 taken(world, second)
-                found.add(canonical.number(world.cloud._state))
+                found.add(canonical.number(world.cloud.engine.state))
                 world.cloud.rollback(middle)
             world.cloud.rollback(start)
         assert check(SMALL, 2).states == len(found)
@@ -281,14 +282,14 @@ class TestBugs:
 
     def test_that_raise_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A defect that shows as an exception is a violation like a broken law, told by its name."""
-        moved = Tx.move
+        moved = Transaction.move
 
-        def forgetful(tx: Tx, entity: Any, event: str, *args: Any, **fields: Any) -> Any:
+        def forgetful(tx: Transaction, entity: Any, event: str, *args: Any, **fields: Any) -> Any:
             if event == "drop":
                 raise KeyError(event)
             return moved(tx, entity, event, *args, **fields)
 
-        monkeypatch.setattr(Tx, "move", forgetful)
+        monkeypatch.setattr(Transaction, "move", forgetful)
         found = check(SMALL, 4)
         assert found.violation is not None
         assert found.violation.what == "KeyError: 'drop'"

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from networks import add_networks
-from official import description, faults, resolved, schema
+from official import by_api_name, description, faults, resolved, schema
 
 from omisim import Account, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.schema import Field, Shape
 from omisim.doors.identity import BASIC_ACTIONS
+from omisim.doors.oapi import door, render
 from omisim.engine.dispatch import Answer
 from omisim.model.serialize import api_name
 from omisim.tools.demo import play
@@ -36,10 +37,11 @@ def ours(field: Field, part: dict[str, Any]) -> str:
 
 def compare(shape: Shape, properties: dict[str, Any], path: str) -> list[str]:
     """Return every difference between a shape of ours and an official object."""
-    found = [f"{path}{name}: not official" for name in shape.by_api_name.keys() - properties.keys()]
-    found += [f"{path}{name}: missing" for name in properties.keys() - shape.by_api_name.keys()]
-    for name in shape.by_api_name.keys() & properties.keys():
-        field, part = shape.by_api_name[name], properties[name]
+    fields = by_api_name(shape)
+    found = [f"{path}{name}: not official" for name in fields.keys() - properties.keys()]
+    found += [f"{path}{name}: missing" for name in properties.keys() - fields.keys()]
+    for name in fields.keys() & properties.keys():
+        field, part = fields[name], properties[name]
         if ours(field, part) != official(part):
             found.append(f"{path}{name}: {ours(field, part)}, officially {official(part)}")
         elif field.shape:
@@ -77,7 +79,7 @@ class TestActions:
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_require_what_is_officially_required(self, action: Action) -> None:
         """A parameter without a default is a required one, and the other way round."""
-        required = {name for name, field in action.shape.by_api_name.items() if field.required}
+        required = {name for name, field in by_api_name(action.shape).items() if field.required}
         assert required == set(schema(f"{action.name}Request").get("required", []))
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
@@ -102,13 +104,13 @@ class TestAnswers:
     def test_of_a_whole_story_are_what_the_description_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every answer of the demo validates against its official schema."""
         seen: list[tuple[str, dict[str, Any]]] = []
-        text = Answer.text
+        text = render.text
 
         def noted(answer: Answer) -> str:
-            seen.append((answer.action.name, answer.body()))
+            seen.append((answer.action.name, render.body(answer)))
             return text(answer)
 
-        monkeypatch.setattr(Answer, "text", noted)
+        monkeypatch.setattr(door, "text", noted)
         play()
         assert len(seen) > 20
         assert [f for name, body in seen for f in faults(body, schema(f"{name}Response"), name)] == []

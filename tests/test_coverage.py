@@ -315,10 +315,10 @@ class TestPytest:
         pytester.makepyfile(
             """
             import sys
-            from omisim.state.state import Tx
+            from omisim.engine.engine import Engine
 
             def test_unheard():
-                assert Tx.observer is None
+                assert Engine.observer is None
                 assert not [name for name in sys.modules if name.startswith("omisim.testing")]
             """
         )

@@ -20,7 +20,7 @@ BUGS: list[dict[str, Any]] = tomllib.loads((HERE / "bugs.toml").read_text())["bu
 def _loaded() -> None:
     """Load in this process what each run would load again, the SDK and its description first of all."""
     account = Cloud().account("alice")
-    with account.environment(), account._cloud.sleeping():
+    with account.environment(), account.cloud.sleeping():
         account.gateway().ReadVms()
 
 

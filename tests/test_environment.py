@@ -69,7 +69,7 @@ class TestEnvironment:
     def test_is_where_boto3_finds_it(self, cloud: Cloud) -> None:
         """So is a client of object storage."""
         boto3.client("s3").create_bucket(Bucket="golden")
-        assert [bucket.name for bucket in cloud._state.rows("bucket").values()] == ["golden"]
+        assert [bucket.name for bucket in cloud.engine.state.rows("bucket").values()] == ["golden"]
 
     def test_is_where_plain_requests_are_answered(self) -> None:
         """A request without a client is answered too."""

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from official import by_api_name
 from surface import core
 from world import Parameters, World, world
 
@@ -57,7 +58,7 @@ def _busy() -> World:
     """Return the world of the other tests, with something under way that can be called off, and two of each."""
     busy = World()
     alice = busy.cloud.account("alice")
-    busy.cloud._settings.timing = "manual"
+    busy.cloud.engine.settings.timing = "manual"
     for key in ("a", "b"):
         task = alice.call("CreateImageExportTask", ImageId=busy.ids["golden"], OsuExport=TARGET)
         busy.ids["task"] = task["ImageExportTask"]["TaskId"]
@@ -91,9 +92,9 @@ def filters() -> list[tuple[Action, str, Field, bool]]:
     """Return each filter of each read: whether it takes a list stands last."""
     found = []
     for action in READS:
-        declared = action.shape.by_api_name.get("Filters")
-        for name, field in (declared.shape.by_api_name if declared and declared.shape else {}).items():
-            found.append((action, name, field, field.read([], "", True, []) == ()))
+        declared = action.shape.fields.get("filters")
+        for name, field in (by_api_name(declared.shape) if declared and declared.shape else {}).items():
+            found.append((action, name, field, field.read([], "", []) == ()))
     return found
 
 

@@ -219,7 +219,7 @@ class TestOmiExport:
         windows = official(alice, "Windows*")
         copy = alice.create_image(source_image_id=windows.image_id, source_region_name=alice.region)
         assert exported(alice, copy).state == "completed"
-        assert any("EXP-018" in warning for warning in alice._cloud.warnings)
+        assert any("EXP-018" in warning for warning in alice.cloud.warnings)
 
     def test_of_a_licensed_copy_is_refused_when_strict(self) -> None:
         """Under strict_licences a copy with a licence stays; one with none goes. [LIC-010, UNK-16]"""
@@ -327,7 +327,7 @@ class TestFailure:
         key = {"api_key_id": bob.access_key, "secret_key": bob.secret_key}
         task = exported(alice, golden, osu_bucket="of-bob", osu_api_key=key)
         assert task.state == "completed"
-        assert {row.account_id for row in cloud._state.rows("object").values()} == {bob.account_id}
+        assert {row.account_id for row in cloud.engine.state.rows("object").values()} == {bob.account_id}
         body = bob.client("oos").get_object(Bucket="of-bob", Key=f"{golden.image_id}/manifest.json")["Body"].read()
         assert bob.access_key in json.loads(body)["Image"]["Snapshots"][0]["PreSignedUrl"]
 
@@ -410,7 +410,7 @@ class TestSnapshotExport:
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
         snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
         assert alice.can(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)
-        cloud._settings.timing = "manual"
+        cloud.engine.settings.timing = "manual"
         alice.call(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)
         assert refused(alice, SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET).code == "10008"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -96,9 +97,9 @@ class TestGateway:
 
     def test_leaves_the_sdk_as_it_was(self, alice: Account) -> None:
         """The memory of the SDK's parsers is put on for the making of a Gateway only."""
-        before = Gateway._convert
+        before = inspect.getattr_static(Gateway, "_convert")
         alice.gateway()
-        assert Gateway._convert is before
+        assert inspect.getattr_static(Gateway, "_convert") is before
 
 
 class TestIntercept:

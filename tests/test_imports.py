@@ -218,7 +218,7 @@ class TestRefusedManifest:
 
     def test_is_of_a_bucket_that_is_not_there(self, cloud: Cloud, alice: Account, carol: Account) -> None:
         """A good URL of no bucket finds no manifest. [IMP-005]"""
-        key = cloud._state.get("access_key", alice.access_key)
+        key = cloud.engine.state.get("access_key", alice.access_key)
         url = presign(Place("eu-west-2", "nowhere", "manifest.json"), key, cloud.now)
         assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "5031"
 

@@ -102,7 +102,7 @@ class Bench:
 
     def snapshot_export(self, state: str) -> str:
         """Return an export of a snapshot in a state."""
-        self.cloud._settings.switches["spec_version"] = "1.40" if state == "active" else "1.42"
+        self.cloud.engine.settings.switches["spec_version"] = "1.40" if state == "active" else "1.42"
         target = {"disk_image_format": "raw", "osu_bucket": self.bucket()}
         snapshot_id = self.snapshot("completed")
         task_id = self.alice.create_snapshot_export_task(snapshot_id=snapshot_id, osu_export=target).task_id
@@ -214,7 +214,7 @@ def test_what_is_under_way_can_fail(kind: str, state: str) -> None:
     bench = Bench()
     row_id = getattr(bench, kind)(state)
     bench.cloud.fail(row_id)
-    assert bench.cloud._state.get(kind, row_id).state == LIFECYCLES[kind].moves[state]["fail"].state
+    assert bench.cloud.engine.state.get(kind, row_id).state == LIFECYCLES[kind].moves[state]["fail"].state
 
 
 def test_every_cell_is_tried() -> None:

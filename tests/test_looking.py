@@ -76,7 +76,7 @@ class TestTimeline:
 
     def test_of_what_was_is_answered(self, alice: Account, vm: Vm) -> None:
         """A deleted OMI has one, and one of the catalogue has none yet."""
-        cloud = alice._cloud
+        cloud = alice.cloud
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
         alice.delete_image(image_id=image.image_id)
         assert cloud.timeline(image.image_id)[-1].after is None

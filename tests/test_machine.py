@@ -82,7 +82,7 @@ class TestASubclass:
 
             @invariant()
             def look(self) -> None:
-                seen.add((self.account("dora").region, self.cloud._settings.timing))
+                seen.add((self.account("dora").region, self.cloud.engine.settings.timing))
 
         run_state_machine_as_test(Lonely, settings=FEW)
         assert seen == {("cloudgouv-eu-west-1", "clock")}
@@ -168,7 +168,7 @@ class TestASubclass:
 
             @invariant()
             def look(self) -> None:
-                assert self.cloud.timeline(next(iter(self.cloud._state.rows("volume"))))[0].after.size == 3
+                assert self.cloud.timeline(next(iter(self.cloud.engine.state.rows("volume"))))[0].after.size == 3
 
         run_state_machine_as_test(Bare, settings=settings(FEW, max_examples=3, stateful_step_count=1))
 

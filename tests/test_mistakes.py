@@ -19,7 +19,7 @@ from sign import signed
 
 from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.doors.http import Request
-from omisim.doors.oapi import handle
+from omisim.doors.oapi import OapiDoor
 from omisim.model import Image, Snapshot, Vm
 from omisim.model.filters import FiltersVm
 from omisim.spec.lifecycle import IllegalMove
@@ -30,7 +30,7 @@ from omisim.tools.replay import replay
 
 def ask(cloud: Cloud, request: Request) -> tuple[int, dict[str, Any]]:
     """Return the status and the JSON body of an answer."""
-    response = handle(cloud, request, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    response = OapiDoor(cloud.engine).handle(request, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
     return response.status, json.loads(response.body)
 
 
@@ -328,13 +328,13 @@ class TestTables:
     def test_a_state_changes_by_a_move_alone(self, cloud: Cloud, alice: Account) -> None:
         """Nothing but the tables changes or ends what has a lifecycle."""
         volume = alice.create_volume(subregion_name=SUBREGION, size=1)
-        now = cloud._state.get("volume", volume.volume_id)
+        now = cloud.engine.state.get("volume", volume.volume_id)
         with pytest.raises(IllegalMove, match="only move"):
-            cloud._tx("test").put(volume)
+            cloud.engine.begin("test").put(volume)
         with pytest.raises(IllegalMove, match="only move"):
-            cloud._tx("test").drop(now)
+            cloud.engine.begin("test").drop(now)
         with pytest.raises(IllegalMove, match="no event 'boot'"):
-            cloud._tx("test").move(now, "boot")
+            cloud.engine.begin("test").move(now, "boot")
 
     def test_what_is_forgotten_cannot_be_undone(self) -> None:
         """The journal ends where history ends."""
@@ -343,7 +343,7 @@ class TestTables:
         for _ in range(9):
             alice.create_volume(subregion_name=SUBREGION, size=1)
         with pytest.raises(ValueError, match="no longer in the journal"):
-            cloud._state.undo_to(0)
+            cloud.engine.state.undo_to(0)
 
     def test_a_change_reads_as_a_line(self, cloud: Cloud, alice: Account) -> None:
         """The last line of a deleted volume's timeline says that it is gone."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from hypothesis import settings
 from networks import add_networks
 
-from omisim.actions import families
+from omisim import actions
 from omisim.actions.framework.registry import ACTIONS
 from omisim.testing.machine import CloudMachine
 
@@ -52,4 +52,4 @@ TestReleasedPublicIps = ReleasingMachine.TestCase
 
 def test_families_are_there() -> None:
     """Each family of actions about networks is one of the families."""
-    assert set(FAMILIES) <= set(families.__all__)
+    assert set(FAMILIES) <= set(actions.__all__)

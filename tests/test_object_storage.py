@@ -358,14 +358,14 @@ class TestSignature:
         headers = {"authorization": SIGNED, "x-amz-date": "20260101T000000Z", **change}
         headers["authorization"] = headers["authorization"].replace("KEY", alice.access_key)
         request = Request("GET", f"oos.{REGION}.outscale.com", "/", headers)
-        answer = handle(cloud, request, dt.datetime(2026, 6, 1, tzinfo=dt.UTC))
+        answer = handle(cloud.engine, request, dt.datetime(2026, 6, 1, tzinfo=dt.UTC))
         assert f"<Code>{code}</Code>" in answer.body.decode()
         assert 400 <= answer.status < 500
 
     @pytest.mark.parametrize("host", ["oos.mars-1.outscale.com", "example.com"])
     def test_of_another_host_is_none(self, cloud: Cloud, host: str) -> None:
         """Only the Regions of the catalogue have object storage. [OOS-001]"""
-        assert handle(cloud, Request("GET", host, "/a/b", {}), cloud.now).status == 404
+        assert handle(cloud.engine, Request("GET", host, "/a/b", {}), cloud.now).status == 404
 
     def test_is_not_verified_in_other_modes(self) -> None:
         """Lenient asks for a known key, off for nothing. [AUTH-013]"""

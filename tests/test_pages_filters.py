@@ -13,6 +13,7 @@ from expect import refused
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import add_networks
+from official import by_api_name
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
@@ -80,7 +81,7 @@ class TestFilters:
         assert alice.read_volumes(filters={"volume_ids": ["nonsense"], "volume_states": ["foo"]}) == ()
 
 
-FILTERED = [action for action in ACTIONS.values() if "Filters" in action.shape.by_api_name]
+FILTERED = [action for action in ACTIONS.values() if "filters" in action.shape.fields]
 
 
 # one group of what was found; past lists beside the current one; a log that grows as it is read
@@ -89,7 +90,7 @@ UNLIKE = ("ReadQuotas", "ReadCatalogs", "ReadApiLogs")
 
 def filters_of(action: Action) -> st.SearchStrategy[dict[str, Any]]:
     """Draw some filters of a read, with values that are there, and others."""
-    shape = action.shape.by_api_name["Filters"].shape
+    shape = action.shape.fields["filters"].shape
     assert shape is not None
     texts = st.sampled_from(["*", "?*", "eu-west-2a", "available", "running", "0001", "team=blue", "golden", ""])
     values = {
@@ -100,8 +101,8 @@ def filters_of(action: Action) -> st.SearchStrategy[dict[str, Any]]:
         dt.datetime: st.sampled_from(["2025-06-01", "2026-01-01T00:00:00.010Z", "2027-01-01"]),
     }
     known = {}
-    for name, field in shape.by_api_name.items():
-        listed = field.read([], "", True, []) == ()
+    for name, field in by_api_name(shape).items():
+        listed = field.read([], "", []) == ()
         known[name] = st.lists(values[field.type], max_size=3) if listed else values[field.type]
     return st.fixed_dictionaries({}, optional=known)
 

@@ -227,12 +227,12 @@ class TestMarker:
             @pytest.mark.omisim(timing="manual", switches={"default_page_size": 100})
             class TestIt:
                 def test_class(self, omi_cloud, omi_account):
-                    assert (omi_account.region, omi_cloud._settings.timing) == ("us-east-2", "manual")
-                    assert omi_cloud._settings.switches == {"most_tags": 50, "default_page_size": 100}
+                    assert (omi_account.region, omi_cloud.engine.settings.timing) == ("us-east-2", "manual")
+                    assert omi_cloud.engine.settings.switches == {"most_tags": 50, "default_page_size": 100}
 
                 @pytest.mark.omisim(region="eu-west-2")
                 def test_function(self, omi_cloud, omi_account):
-                    assert (omi_account.region, omi_cloud._settings.timing) == ("eu-west-2", "manual")
+                    assert (omi_account.region, omi_cloud.engine.settings.timing) == ("eu-west-2", "manual")
         """
         plugged(pytester, source).assert_outcomes(passed=2)
 
@@ -321,8 +321,8 @@ class TestOptions:
             def test_suite(omi_cloud, omi_account, omi_gateway):
                 assert omi_account.access_key == Cloud(seed=7).account("carol").access_key
                 assert (omi_cloud.now.year, omi_account.name, omi_account.region) == (2030, "carol", "us-east-2")
-                settings = omi_cloud._settings
-                assert (settings.timing, settings.auth, omi_cloud._history) == ("clock", "lenient", 50)
+                settings = omi_cloud.engine.settings
+                assert (settings.timing, settings.auth, omi_cloud.engine.history) == ("clock", "lenient", 50)
                 assert settings.switches == {
                     "default_page_size": 100, "start_running": "no-op", "strict_windows": True
                 }
@@ -330,7 +330,7 @@ class TestOptions:
 
             @pytest.mark.omisim(timing="eager", accounts=["bob"], seed=8)
             def test_marker(omi_cloud, omi_account):
-                assert (omi_cloud._settings.timing, omi_account.name) == ("eager", "bob")
+                assert (omi_cloud.engine.settings.timing, omi_account.name) == ("eager", "bob")
                 assert (omi_cloud.now.year, omi_account.region) == (2030, "us-east-2")
         """
         plugged(pytester, source).assert_outcomes(passed=2)
@@ -435,7 +435,7 @@ class TestCompany:
 
                 @pytest.mark.omisim(timing="manual")
                 def test_fails(self):
-                    self.assertEqual(self.cloud._settings.timing, "eager")
+                    self.assertEqual(self.cloud.engine.settings.timing, "eager")
         """
         result = plugged(pytester, source)
         result.assert_outcomes(passed=1, failed=1)
@@ -483,7 +483,7 @@ class TestReadme:
             def test_it(omi_cloud, omi_account):
                 assert (omi_cloud.now.year, omi_cloud.accounts) == (2030, ("carol", "dave"))
                 assert (omi_account.region, omi_cloud.account("dave").region) == ("us-east-2", "eu-west-2")
-                settings = omi_cloud._settings
+                settings = omi_cloud.engine.settings
                 assert (settings.timing, settings.seed, settings.switches) == ("clock", "7", {"default_page_size": 100})
         """
         plugged(pytester, source).assert_outcomes(passed=1)

@@ -8,7 +8,7 @@ from expect import refused
 from sign import signed
 
 from omisim import Account, Cloud
-from omisim.doors.oapi import handle
+from omisim.doors.oapi import OapiDoor
 from omisim.model import Image, ProductType
 
 
@@ -39,7 +39,7 @@ class TestProductTypes:
         """Who signs is known, a wrong signature is as good as none. [CAT-002, AUTH-011]"""
         good = signed(alice, "/api/v1/ReadProductTypes")
         stranger = signed(Cloud(seed="elsewhere").account("mallory"), "/api/v1/ReadProductTypes")
-        answers = [handle(cloud, request, cloud.now) for request in (good, stranger)]
+        answers = [OapiDoor(cloud.engine).handle(request, cloud.now) for request in (good, stranger)]
         assert [answer.status for answer in answers] == [200, 200]
         assert [own.product_type_id.encode() in answer.body for answer in answers] == [True, False]
 

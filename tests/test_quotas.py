@@ -90,10 +90,10 @@ class TestEachQuota:
         """Only snapshots in the making count. [QTA-009]"""
         dave = Cloud(timing="clock").account("dave", quotas={"concurrent_snapshot_limit": 1})
         volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
-        dave._cloud.settle()
+        dave.cloud.settle()
         dave.call("CreateSnapshot", VolumeId=volume)
         assert refused(dave, "CreateSnapshot", VolumeId=volume).rule == "QTA-009"
-        dave._cloud.settle()
+        dave.cloud.settle()
         assert dave.can("CreateSnapshot", VolumeId=volume)
 
 
@@ -182,7 +182,7 @@ class TestQuotas:
         """What one account has takes no room of another's. [SHR-004]"""
         dave = limited(vm_limit=1)
         dave.call("CreateVms", **launch(dave))
-        eve = dave._cloud.account("eve", quotas={"vm_limit": 1})
+        eve = dave.cloud.account("eve", quotas={"vm_limit": 1})
         assert eve.can("CreateVms", **launch(eve))
 
     def test_with_an_unknown_name_are_refused(self) -> None:

@@ -65,7 +65,7 @@ class TestClients:
             gateway = Gateway(limiter_max_requests=10**9)
             volume = gateway.CreateVolume(SubregionName="eu-west-2a", Size=1)["Volume"]
         assert server.url.startswith("https" if tls else "http:")
-        assert cloud._state.get("volume", volume["VolumeId"]).account_id == alice.account_id
+        assert cloud.engine.state.get("volume", volume["VolumeId"]).account_id == alice.account_id
 
     def test_are_told_of_accounts_that_it_has(self, cloud: Cloud, alice: Account) -> None:
         """An account of another cloud, or its name alone, gets no environment that would fail later; a fork's does."""
@@ -196,7 +196,7 @@ class TestControl:
 
     def test_describes_every_endpoint(self, cloud: Cloud, control: Client) -> None:
         """The description lists what is served, and nothing else."""
-        assert set(Control(cloud, "")._endpoints) == set(ENDPOINTS)
+        assert set(Control(cloud, "").endpoints) == set(ENDPOINTS)
         paths = control.get("openapi.json")["paths"]
         described = {(method.upper(), path.removeprefix("/_omisim/")) for path in paths for method in paths[path]}
         assert described == set(ENDPOINTS)
@@ -274,11 +274,11 @@ class TestControl:
         mark = control.post("savepoint")["mark"]
         feed = _Feed(0)
         alice.create_volume(subregion_name="eu-west-2a", size=1)
-        assert b'"kind": "volume"' in feed.news(alice._cloud)
+        assert b'"kind": "volume"' in feed.news(alice.cloud)
         control.post("rollback", mark=mark)
         feed.undone, feed.position = True, 0
         alice.create_keypair(keypair_name="k")
-        news = feed.news(alice._cloud)
+        news = feed.news(alice.cloud)
         assert news.startswith(b"event: undone\ndata: ")
         assert b'"kind": "volume"' not in news
         assert b'"kind": "keypair"' in news

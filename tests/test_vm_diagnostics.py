@@ -23,7 +23,7 @@ LARGE = "tinav5.c2r4p2"  # enough for Windows
 
 def windows(account: Account, keypair_name: str | None = None) -> str:
     """Launch a Windows VM; return its id."""
-    image_id = account._cloud.images.official("windows").image_id
+    image_id = account.cloud.images.official("windows").image_id
     return account.create_vms(image_id=image_id, vm_type=LARGE, keypair_name=keypair_name)[0].vm_id
 
 
@@ -181,7 +181,7 @@ class TestConsole:
         cloud.write_console(vm.vm_id, "secret")
         alice.delete_vms(vm_ids=[vm.vm_id])
         cloud.advance(seconds=7200)
-        assert not cloud._state.rows("console")
+        assert not cloud.engine.state.rows("console")
 
     def test_of_others_is_not_there(self, cloud: Cloud, bob: Account, vm: Vm) -> None:
         """A foreign VM is an unknown one, to the API and to Python. [VM-056/vm]"""

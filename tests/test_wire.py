@@ -14,14 +14,14 @@ from sign import signed
 
 from omisim import Account, Cloud
 from omisim.doors.http import Request, Response
-from omisim.doors.oapi import handle
+from omisim.doors.oapi import OapiDoor
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 def ask(cloud: Cloud, request: Request, host_time: dt.datetime = START) -> tuple[int, dict[str, Any], Response]:
     """Return the status and the JSON body of an answer."""
-    response = handle(cloud, request, host_time)
+    response = OapiDoor(cloud.engine).handle(request, host_time)
     return response.status, json.loads(response.body or b"{}"), response
 
 
@@ -114,11 +114,11 @@ class TestSignature:
     @pytest.mark.parametrize("end", ["inactive", "expired"])
     def test_of_a_key_that_is_no_longer_good_is_refused(self, cloud: Cloud, alice: Account, end: str) -> None:
         """An inactive key and an expired one sign nothing. [AUTH-008]"""
-        key = cloud._state.get("access_key", alice.access_key)
+        key = cloud.engine.state.get("access_key", alice.access_key)
         if end == "inactive":
-            cloud._tx("test").move(key, "deactivate")
+            cloud.engine.begin("test").move(key, "deactivate")
         else:
-            cloud._tx("test").put(replace(key, expiration_date=cloud.now))
+            cloud.engine.begin("test").put(replace(key, expiration_date=cloud.now))
         assert error(cloud, signed(alice, "/api/v1/ReadVms")) == (400, "4120", "AUTH-008")
 
     def test_of_another_region_is_refused(self, cloud: Cloud, alice: Account) -> None:

@@ -115,7 +115,7 @@ def world() -> World:
 def check(case: Case) -> None:
     """Break the rule, and be refused by it with its code, all else unchanged; keep it, and be let through."""
     cloud = world().cloud.fork()
-    cloud._settings.switches.update(case.switches)
+    cloud.engine.settings.switches.update(case.switches)
     account = cloud.account(case.by)
     error = refused(account, case.action, **world().filled(case.broken))
     assert (error.rule, error.code) == (case.rule, case.code), error

@@ -107,7 +107,7 @@ def _own(call: Call) -> list[AccessKey]:
 
 
 def _key(call: Call, access_key_id: str, rule: str) -> AccessKey:
-    call.check(access_key_id, "REQ-010", parameter="AccessKeyId")
+    call.check(access_key_id, "REQ-010", parameter=call.spell("access_key_id"))
     key: AccessKey | None = call.state.get("access_key", access_key_id)
     if key is None or not call.owns(key):
         raise refuse(rule, access_key_id=access_key_id)

@@ -47,7 +47,7 @@ def _window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
 
 def _log(call: Call, record: Any) -> Log:
     """Return the entry of a call. One that Python made has no headers, and no access key."""
-    payload = json.dumps(record.given, default=str)
+    payload = json.dumps(record.parameters, default=str)
     key = _KEY.search(record.headers.get("authorization", ""))
     shown = {name: "*****" if name == "authorization" else value for name, value in record.headers.items()}
     raw = "\n".join(f"{name.title()}: {value}" for name, value in shown.items())

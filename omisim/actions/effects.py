@@ -1,6 +1,6 @@
 """What makes an event fail, and what follows when an entity enters a state: (kind, state) → function; None: it is gone.
 
-The one table of couplings between lifecycles. Effects write through the same Tx as the transition they follow.
+The one table of couplings between lifecycles. Effects write through the same Transaction as the transition they follow.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from omisim.model import (
     VolumeLink,
     VolumeUpdateTask,
 )
-from omisim.state.state import Effects, Tx
+from omisim.state.transaction import Effects, Transaction
 
 __all__ = ["EFFECTS"]
 
 
-def _snapshot_completed(tx: Tx, snapshot: Snapshot, _comment: str) -> None:
+def _snapshot_completed(tx: Transaction, snapshot: Snapshot, _comment: str) -> None:
     """A completed snapshot is done to 100 %, and may be the last that an OMI waits for (ST-OMI-5)."""
     tx.put(replace(snapshot, progress=100))
     if tx.settings.switch("snapshot_cut") == "completion" and snapshot.volume_id is not None:
@@ -47,7 +47,7 @@ def _snapshot_completed(tx: Tx, snapshot: Snapshot, _comment: str) -> None:
             tx.move(image, "finish")
 
 
-def _snapshot_failed(tx: Tx, snapshot: Snapshot, comment: str) -> None:
+def _snapshot_failed(tx: Transaction, snapshot: Snapshot, comment: str) -> None:
     """An OMI fails with the first of its snapshots, and says why (ST-OMI-6)."""
     reason = comment or f"The snapshot {snapshot.snapshot_id} failed."
     for image in _waiting(tx, snapshot):
@@ -55,24 +55,24 @@ def _snapshot_failed(tx: Tx, snapshot: Snapshot, comment: str) -> None:
         tx.move(image, "fail", state_comment=said)
 
 
-def _waiting(tx: Tx, snapshot: Snapshot) -> list[Image]:
+def _waiting(tx: Transaction, snapshot: Snapshot) -> list[Image]:
     images = tx.state.found("image", "snapshot", snapshot.snapshot_id)
     return [image for image in images if image.state is ImageState.PENDING]
 
 
-def _without_content(tx: Tx, entity: Snapshot | Volume, _comment: str) -> None:
+def _without_content(tx: Transaction, entity: Snapshot | Volume, _comment: str) -> None:
     """What was on a disk goes with it."""
     if tx.state.get("content", entity.id) is not None:
         tx.write("content", entity.id, None)
 
 
-def _without_console(tx: Tx, vm: Vm, _comment: str) -> None:
+def _without_console(tx: Transaction, vm: Vm, _comment: str) -> None:
     """What a VM has printed goes with it."""
     if tx.state.get("console", vm.id) is not None:
         tx.write("console", vm.id, None)
 
 
-def _link_gone(tx: Tx, link: VolumeLink, _comment: str) -> None:
+def _link_gone(tx: Transaction, link: VolumeLink, _comment: str) -> None:
     """A volume whose link is gone is available again, or goes with its VM (ST-VOL-5, ST-VOL-7, ST-VOL-8)."""
     volume: Volume = tx.state.get("volume", link.volume_id)
     vm: Vm = tx.state.get("vm", link.vm_id)
@@ -80,7 +80,7 @@ def _link_gone(tx: Tx, link: VolumeLink, _comment: str) -> None:
     tx.move(volume, "delete" if goes else "unlink")
 
 
-def _vm_running(tx: Tx, vm: Vm, _comment: str) -> None:
+def _vm_running(tx: Transaction, vm: Vm, _comment: str) -> None:
     """A running VM has its public address (VM-030); its boot action is done (VM-078)."""
     booted = replace(
         vm,
@@ -92,7 +92,7 @@ def _vm_running(tx: Tx, vm: Vm, _comment: str) -> None:
     tx.put(addressed(tx, booted))
 
 
-def _vm_stopped(tx: Tx, vm: Vm, _comment: str) -> None:
+def _vm_stopped(tx: Transaction, vm: Vm, _comment: str) -> None:
     """A stopped VM has lost its addresses (VM-030), but for a linked public IP, and in a Net the private ones (VM-050).
 
     One that restarts starts by itself.
@@ -104,7 +104,7 @@ def _vm_stopped(tx: Tx, vm: Vm, _comment: str) -> None:
         tx.schedule(vm, "start", 0)
 
 
-def _vm_pending(tx: Tx, vm: Vm, _comment: str) -> None:
+def _vm_pending(tx: Transaction, vm: Vm, _comment: str) -> None:
     """A VM of the public Cloud that starts again gets a new private address (VM-030)."""
     if vm.net_id is None:
         ip = private_ip(tx.next_number("private_ip"))
@@ -113,7 +113,7 @@ def _vm_pending(tx: Tx, vm: Vm, _comment: str) -> None:
     tx.put(replace(vm, restarts=False))
 
 
-def _vm_terminated(tx: Tx, vm: Vm, comment: str) -> None:
+def _vm_terminated(tx: Transaction, vm: Vm, comment: str) -> None:
     """A terminated VM has let go of addresses, NICs and volumes (VM-047, FLD-005); a failed one says why (VM-051)."""
     nics = nics_of(tx.state, vm.vm_id)
     groups = {*vm.security_groups, *(group for nic in nics for group in nic.security_groups)}
@@ -144,7 +144,7 @@ def _vm_terminated(tx: Tx, vm: Vm, comment: str) -> None:
         tx.move(link, "drop")
 
 
-def _updated(tx: Tx, task: VolumeUpdateTask, _comment: str) -> None:
+def _updated(tx: Transaction, task: VolumeUpdateTask, _comment: str) -> None:
     """A finished task has changed its volume (VOL-047)."""
     tx.put(replace(task, completion_date=tx.at, progress=100))
     volume: Volume | None = tx.state.get("volume", task.volume_id)
@@ -153,7 +153,7 @@ def _updated(tx: Tx, task: VolumeUpdateTask, _comment: str) -> None:
         tx.put(replace(volume, iops=to.iops or None, size=to.size, task_id=None, volume_type=to.volume_type))
 
 
-def _not_updated(tx: Tx, task: VolumeUpdateTask, comment: str) -> None:
+def _not_updated(tx: Transaction, task: VolumeUpdateTask, comment: str) -> None:
     """A failed task leaves its volume as it was, and says why."""
     tx.put(replace(task, comment=comment or "The update failed.", completion_date=tx.at))
     volume: Volume | None = tx.state.get("volume", task.volume_id)

@@ -32,7 +32,6 @@ from omisim.model import (
     VolumeLink,
 )
 from omisim.model.ids import Id
-from omisim.model.serialize import api_name
 from omisim.spec.rules import refuse
 
 ImageId = Annotated[str, Id("image")]
@@ -59,14 +58,14 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
     given = {name: value for name, value in given.items() if value != ()}  # an empty list says nothing
     modes = [mode for mode, names in MODES.items() if any(name in given for name in names)]
     if not modes:
-        raise refuse("OMI-001", given=_names(given))
+        raise refuse("OMI-001", given=_names(call, given))
     mode = modes[0]
     mixed = [name for other in modes[1:] for name in MODES[other] if name in given]
     mixed += [name for name in FORBIDDEN[mode] if name in given and name not in mixed]
     if len(modes) == 1:  # else nobody knows what is missing
         _check_complete(call, mode, given)
-    call.check(not mixed, "OMI-003", mode=mode, parameters=_names(mixed))
-    call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter="ImageName", mode=mode)
+    call.check(not mixed, "OMI-003", mode=mode, parameters=_names(call, mixed))
+    call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter=call.spell("image_name"), mode=mode)
     if mode == "snapshots":
         check_filled(call, parsed_all(given.get("block_device_mappings")), str(given.get("root_device_name")))
 
@@ -74,14 +73,16 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
 def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
     """Refuse half of a source, and a registration or an import without a name (OMI-004, OMI-006, IMP-007)."""
     for name in MODES[mode]:
-        call.check(name in given, "OMI-006" if mode == "snapshots" else "OMI-004", parameter=api_name(name), mode=mode)
+        call.check(
+            name in given, "OMI-006" if mode == "snapshots" else "OMI-004", parameter=call.spell(name), mode=mode
+        )
     if mode in ("snapshots", "manifest"):
         rule = "OMI-006" if mode == "snapshots" else "IMP-007"
-        call.check("image_name" in given, rule, parameter="ImageName", mode=mode)
+        call.check("image_name" in given, rule, parameter=call.spell("image_name"), mode=mode)
 
 
-def _names(names: Iterable[str]) -> list[str]:
-    return [api_name(name) for name in names]
+def _names(call: Call, names: Iterable[str]) -> list[str]:
+    return [call.spell(name) for name in names]
 
 
 @action("CreateImage", "Image", combinations=_one_source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from omisim.model import AccessKey, Account, SecurityGroup, SecurityGroupRule, SecurityGroupsMember, ids
-from omisim.state.state import Tx
+from omisim.state.transaction import Transaction
 
 __all__ = ["DEFAULT", "EVERYTHING", "add_default_group", "open_account"]
 
@@ -13,7 +13,7 @@ DEFAULT = "default"
 EVERYTHING = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=("0.0.0.0/0",), to_port_range=-1)
 
 
-def open_account(tx: Tx, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> Account:
+def open_account(tx: Transaction, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> Account:
     """Open an account of this name, whose id, password and keys depend on the seed and on what came before."""
     seed = tx.settings.seed
     number = ids.account_id(seed, name)
@@ -42,7 +42,7 @@ def open_account(tx: Tx, name: str, region: str, alias: str | None, quotas: Mapp
     return row
 
 
-def add_default_group(tx: Tx, account_id: str, net_id: str | None = None) -> None:
+def add_default_group(tx: Transaction, account_id: str, net_id: str | None = None) -> None:
     """Create the default group of an account or of a Net: its members reach each other (SG-009)."""
     group_id = tx.new_id("security_group")
     member = SecurityGroupsMember(account_id=account_id, security_group_id=group_id, security_group_name=DEFAULT)

@@ -27,7 +27,6 @@ from omisim.model import (
     ids,
 )
 from omisim.model.filters import FiltersNic, matching
-from omisim.model.serialize import api_name
 from omisim.spec.rules import refuse
 
 __all__ = ["addresses_for", "check_free", "new_nic", "private"]
@@ -118,7 +117,7 @@ def read_nics(call: Call, *, filters: OrDict[FiltersNic] | None = None) -> tuple
 
 def _one_change(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse an update of nothing (NIC-006), or of two things at once (NIC-007)."""
-    changes = [api_name(name) for name in ("description", "link_nic", "security_group_ids") if name in given]
+    changes = [call.spell(name) for name in ("description", "link_nic", "security_group_ids") if name in given]
     call.check(changes, "NIC-006")
     call.check(len(changes) <= 1, "NIC-007", parameters=changes)
     call.check(given.get("security_group_ids") != (), "NIC-008")

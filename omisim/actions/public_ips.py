@@ -16,7 +16,8 @@ from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmState
 from omisim.model.filters import FiltersPublicIp, matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
-from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 
 __all__ = ["addressed", "linked_to", "released", "stopped"]
 
@@ -32,7 +33,7 @@ def linked_to(state: State, holder_id: str) -> list[PublicIp]:
     return state.found("public_ip", "holder", holder_id)
 
 
-def released(tx: Tx, holder_id: str, addresses: Sequence[str] | None = None) -> None:
+def released(tx: Transaction, holder_id: str, addresses: Sequence[str] | None = None) -> None:
     """Take the public IPs off a NIC or a VM: all, or those of some of its private addresses."""
     for ip in linked_to(tx.state, holder_id):
         if addresses is None or ip.private_ip in addresses:
@@ -43,7 +44,7 @@ def _free(ip: PublicIp) -> PublicIp:
     return replace(ip, link_public_ip_id=None, nic_account_id=None, nic_id=None, private_ip=None, vm_id=None)
 
 
-def addressed(tx: Tx, vm: Vm) -> Vm:
+def addressed(tx: Transaction, vm: Vm) -> Vm:
     """Return a VM that runs with its public address: the linked one, or one that it has while it runs (VM-030).
 
     In a Net it has one of these only where its Subnet says so (NET-016).
@@ -59,7 +60,7 @@ def addressed(tx: Tx, vm: Vm) -> Vm:
     return replace(vm, public_dns_name=public_dns(address, region), public_ip=address)
 
 
-def stopped(tx: Tx, vm: Vm) -> Vm:
+def stopped(tx: Transaction, vm: Vm) -> Vm:
     """Return a VM that has stopped, with the public IP linked to it if it keeps one (VM-050)."""
     if tx.settings.switch("stopped_public_ip") == "released":
         tagged = [tag.value for tag in vm.tags if tag.key == STAYS]
@@ -161,7 +162,7 @@ def _private(call: Call, nic: Nic | None, asked: str | None) -> str | None:
     return asked or there[0]
 
 
-def _unlink(tx: Tx, ip: PublicIp) -> None:
+def _unlink(tx: Transaction, ip: PublicIp) -> None:
     """Free a public IP; a VM of the public Cloud that runs gets another address in its place."""
     vm: Vm | None = tx.state.get("vm", ip.vm_id or "")
     tx.put(_free(ip))

@@ -14,7 +14,6 @@ from omisim.actions.quotas import check_each
 from omisim.actions.route_tables import LOCAL, RouteTableId
 from omisim.model import InternetService, Nic, NicId, Route, RouteTable, Vm
 from omisim.model.ids import Id
-from omisim.model.serialize import api_name
 from omisim.spec.rules import refuse
 
 __all__ = ["create_route", "delete_route", "update_route"]
@@ -25,7 +24,7 @@ TARGETS = ("gateway_id", "nat_service_id", "net_peering_id", "nic_id", "vm_id")
 
 def _one_target(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse a route without a target (RTB-010), or with several (RTB-011)."""
-    targets = [api_name(name) for name in TARGETS if name in given]
+    targets = [call.spell(name) for name in TARGETS if name in given]
     call.check(targets, "RTB-010")
     call.check(len(targets) <= 1, "RTB-011", parameters=targets)
 

@@ -21,7 +21,6 @@ from omisim.model import (
     SecurityGroupRule,
     SecurityGroupsMember,
 )
-from omisim.model.serialize import api_name
 from omisim.spec.rules import refuse
 
 __all__ = ["create_security_group_rule", "delete_security_group_rule"]
@@ -34,7 +33,7 @@ Rules = tuple[SecurityGroupRule, ...]
 
 def _rules_alone(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse Rules with what says one rule (SG-020)."""
-    excluded = [api_name(name) for name in FLAT if name in given]
+    excluded = [call.spell(name) for name in FLAT if name in given]
     call.check("rules" not in given or not excluded, "SG-020", parameters=excluded)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, parsed
 from omisim.model import Image, PermissionsOnResource, PermissionsOnResourceCreation, Snapshot
-from omisim.model.serialize import api_name
 
 __all__ = ["additions_or_removals", "changed", "permissions", "shown", "visible"]
 
@@ -43,9 +42,9 @@ def additions_or_removals(call: Call, parameter: str, given: Mapping[str, Any]) 
     assert isinstance(change, PermissionsOnResourceCreation)
     branches = [branch for branch in (change.additions, change.removals) if branch is not None]
     said = [value for branch in branches for value in (branch.account_ids, branch.global_permission)]
-    call.check(any(value is not None for value in said), "OMI-103", parameter=api_name(parameter))
+    call.check(any(value is not None for value in said), "OMI-103", parameter=call.spell(parameter))
     call.check(
-        len(branches) <= 1, "OMI-102" if call.action == "UpdateImage" else "SHR-020", parameter=api_name(parameter)
+        len(branches) <= 1, "OMI-102" if call.action == "UpdateImage" else "SHR-020", parameter=call.spell(parameter)
     )
 
 

@@ -15,6 +15,7 @@ from omisim.actions.sharing import additions_or_removals, changed, permissions, 
 from omisim.actions.uploads import running_exports
 from omisim.model import (
     Content,
+    EmptyIsAbsent,
     OrDict,
     PermissionsOnResourceCreation,
     Snapshot,
@@ -24,7 +25,6 @@ from omisim.model import (
     VolumeId,
 )
 from omisim.model.filters import FiltersSnapshot, matching
-from omisim.model.serialize import api_name
 from omisim.spec.rules import refuse
 
 MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_location", "snapshot_size"))
@@ -36,16 +36,16 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
     if not modes:
         raise refuse("SNP-001")
     if len(modes) > 1:
-        raise refuse("SNP-001/mixed", parameters=[api_name(n) for mode in modes for n in mode if n in given])
+        raise refuse("SNP-001/mixed", parameters=[call.spell(n) for mode in modes for n in mode if n in given])
     for name in modes[0]:
-        call.check(name in given, "SNP-005", parameter=api_name(name))
+        call.check(name in given, "SNP-005", parameter=call.spell(name))
 
 
 @action("CreateSnapshot", "Snapshot", combinations=_one_source)
 def create_snapshot(
     call: Call,
     *,
-    client_token: str | None = None,
+    client_token: EmptyIsAbsent | None = None,
     description: str | None = None,
     file_location: str | None = None,
     snapshot_size: int | None = None,

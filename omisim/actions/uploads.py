@@ -18,14 +18,15 @@ from omisim.model import (
     SnapshotExportTask,
 )
 from omisim.state.buckets import Place, live_key, may, presign, put, url
-from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 
 __all__ = ["export_failed", "image_uploaded", "refused_upload", "running_exports", "snapshot_uploaded"]
 
 Task = ImageExportTask | SnapshotExportTask
 
 
-def refused_upload(tx: Tx, task: Task) -> str:
+def refused_upload(tx: Transaction, task: Task) -> str:
     """Return why object storage refuses the upload, "" when it does not (EXP-008, EXP-009)."""
     bucket_name = task.osu_export.osu_bucket
     region = _region(tx, task)
@@ -41,12 +42,12 @@ def refused_upload(tx: Tx, task: Task) -> str:
     return ""
 
 
-def _region(tx: Tx, task: Task) -> str:
+def _region(tx: Transaction, task: Task) -> str:
     account: Account = tx.state.get("account", task.account_id)
     return account.region
 
 
-def _key(tx: Tx, task: Task) -> AccessKey | None:
+def _key(tx: Transaction, task: Task) -> AccessKey | None:
     """Return the key that writes: the one that was given, else the first of the caller's that is active."""
     region = _region(tx, task)
     if task.api_key is not None:
@@ -56,7 +57,7 @@ def _key(tx: Tx, task: Task) -> AccessKey | None:
     return next((key for row in own if (key := live_key(tx.state, row.access_key_id, region, tx.at))), None)
 
 
-def image_uploaded(tx: Tx, task: ImageExportTask, _comment: str) -> None:
+def image_uploaded(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
     """Put an image of each snapshot of the OMI, then the manifest; its URLs are valid for a week (EXP-013, IMP-008)."""
     image, key = task.source, _key(tx, task)
     assert image is not None
@@ -78,7 +79,7 @@ def image_uploaded(tx: Tx, task: ImageExportTask, _comment: str) -> None:
 
 
 def _disk_uploaded(
-    tx: Tx, task: ImageExportTask, key: AccessKey, prefix: str, mapping: BlockDeviceMappingImage
+    tx: Transaction, task: ImageExportTask, key: AccessKey, prefix: str, mapping: BlockDeviceMappingImage
 ) -> Disk:
     bsu = mapping.bsu
     assert bsu is not None
@@ -97,7 +98,7 @@ def _disk_uploaded(
     )
 
 
-def snapshot_uploaded(tx: Tx, task: SnapshotExportTask, _comment: str) -> None:
+def snapshot_uploaded(tx: Transaction, task: SnapshotExportTask, _comment: str) -> None:
     """Put the image of the snapshot; the prefix stands before its name as it is (EXP-045)."""
     key = _key(tx, task)
     assert key is not None
@@ -108,7 +109,7 @@ def snapshot_uploaded(tx: Tx, task: SnapshotExportTask, _comment: str) -> None:
     tx.put(replace(task, progress=100))
 
 
-def _put_disk(tx: Tx, task: Task, key: AccessKey, name: str, size: int, snapshot_id: str | None) -> Place:
+def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int, snapshot_id: str | None) -> Place:
     form = task.osu_export.disk_image_format
     content: Content = tx.state.get("content", snapshot_id or "") or Content()
     place = Place(_region(tx, task), task.osu_export.osu_bucket, f"{name}-{task.task_id[-8:]}.{form}.gz")
@@ -117,12 +118,12 @@ def _put_disk(tx: Tx, task: Task, key: AccessKey, name: str, size: int, snapshot
     return place
 
 
-def _remember(tx: Tx, place: Place, task: Task, codes: tuple[str, ...]) -> None:
+def _remember(tx: Transaction, place: Place, task: Task, codes: tuple[str, ...]) -> None:
     parents = (("written by", task.task_id),)
     tx.write("origin", place.object_id, Origin("object", place.object_id, task.account_id, "", parents, codes))
 
 
-def export_failed(tx: Tx, task: Task, comment: str) -> None:
+def export_failed(tx: Transaction, task: Task, comment: str) -> None:
     """A failed export says why (ST-IXT-4)."""
     tx.put(replace(task, comment=comment or "The export failed."))
 

@@ -41,8 +41,8 @@ def check_attributes(
     call.check(known, "VM-024", behavior=behavior)
     if configuration is not None:
         guest, host = configuration.guest_action, configuration.host_action
-        call.check(guest in (None, "stop", "terminate"), "VM-025", parameter="GuestAction", value=guest)
-        call.check(host in (None, "restart", "stop"), "VM-025", parameter="HostAction", value=host)
+        call.check(guest in (None, "stop", "terminate"), "VM-025", parameter=call.spell("guest_action"), value=guest)
+        call.check(host in (None, "restart", "stop"), "VM-025", parameter=call.spell("host_action"), value=host)
     if user_data is not None and call.check(
         len(user_data) <= LONGEST_USER_DATA, "VM-019/length", length=len(user_data)
     ):

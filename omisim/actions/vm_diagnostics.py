@@ -14,7 +14,7 @@ from omisim.model import AdminPassword, ConsoleOutput, Keypair, OrDict, Vm, VmsS
 from omisim.model.filters import FiltersVmsStopHistory, matching
 from omisim.model.ids import Id, token
 from omisim.spec.rules import refuse
-from omisim.state.state import Tx
+from omisim.state.transaction import Transaction
 
 VmId = Annotated[str, Id("vm")]
 CONSOLE_BYTES = 64 * 1024
@@ -63,7 +63,7 @@ def read_vms_stop_history(
     return matching(sorted(stops, key=lambda stop: stop.stop_date), wanted)
 
 
-def boot_password(tx: Tx, vm: Vm) -> str | None:
+def boot_password(tx: Transaction, vm: Vm) -> str | None:
     """Return the password that a VM has once it runs: Windows makes one at its first boot, if it has an RSA keypair."""
     keys: list[Keypair] = tx.state.found("keypair", "name", (vm.account_id, vm.keypair_name))
     if not (vm.first_boot and _is_windows(vm) and keys and keys[0].keypair_type == "ssh-rsa"):

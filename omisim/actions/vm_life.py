@@ -27,6 +27,7 @@ from omisim.actions.volumes import links_of
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
+    EmptyIsAbsent,
     OrDict,
     SecurityGroupId,
     ShutdownBehaviorConfiguration,
@@ -165,7 +166,7 @@ def update_vm(
     performance: str | None = None,
     security_group_ids: Sequence[SecurityGroupId] | None = None,
     shutdown_behavior_configuration: OrDict[ShutdownBehaviorConfiguration] | None = None,
-    user_data: str | None = None,
+    user_data: EmptyIsAbsent | None = None,
     vm_id: VmId,
     vm_initiated_shutdown_behavior: str | None = None,
     vm_type: str | None = None,

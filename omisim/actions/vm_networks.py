@@ -23,7 +23,6 @@ from omisim.model import (
     Subnet,
     Vm,
 )
-from omisim.model.serialize import api_name
 from omisim.spec.rules import refuse
 
 __all__ = ["Networks", "Plan", "add_nics", "networks_of", "nics_alone", "room_in_subnets"]
@@ -64,7 +63,7 @@ class Networks:
 def nics_alone(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse what Nics excludes (VM-010), and one address for several VMs (VM-013/several)."""
     names = ("subnet_id", "security_group_ids", "security_groups", "private_ips")
-    excluded = [api_name(name) for name in names if given.get("nics") and given.get(name)]
+    excluded = [call.spell(name) for name in names if given.get("nics") and given.get(name)]
     call.check(not excluded, "VM-010", parameters=excluded)
     one = given.get("private_ips") or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
     most = given.get("max_vms_count", 1)
@@ -120,7 +119,7 @@ def _plan(call: Call, asked: NicForVmCreation) -> Plan:
             "delete_on_vm_deletion", "description", "private_ips", "secondary_private_ip_count",
             "security_group_ids", "subnet_id",
         )  # fmt: skip
-        excluded = [api_name(name) for name in new_only if getattr(asked, name) is not None]
+        excluded = [call.spell(name) for name in new_only if getattr(asked, name) is not None]
         call.check(not excluded, "VM-010/existing", parameters=excluded)
         nic = call.own(Nic, asked.nic_id, "VM-010/nic")
         check_free(call, nic)

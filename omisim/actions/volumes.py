@@ -22,6 +22,7 @@ from omisim.actions.quotas import check_quotas, disk_costs
 from omisim.actions.snapshots import usable
 from omisim.model import (
     Content,
+    EmptyIsAbsent,
     LinkedVolume,
     LinkState,
     OrDict,
@@ -39,7 +40,6 @@ from omisim.model import (
 )
 from omisim.model.filters import FiltersVolume, matching
 from omisim.model.ids import Id
-from omisim.model.serialize import api_name
 from omisim.spec.catalog import catalog
 from omisim.state.state import State
 
@@ -76,7 +76,7 @@ def _size_or_snapshot(call: Call, given: Mapping[str, Any]) -> None:
 def create_volume(
     call: Call,
     *,
-    client_token: str | None = None,
+    client_token: EmptyIsAbsent | None = None,
     iops: int | None = None,
     size: int | None = None,
     snapshot_id: SnapshotId | None = None,
@@ -176,7 +176,7 @@ def update_volume(
     Returns the volume: with its new values, or with its old ones and the id of the task.
     """
     for name, value in (("size", size), ("iops", iops)):
-        call.check(value != 0, "VOL-042", parameter=api_name(name))
+        call.check(value != 0, "VOL-042", parameter=call.spell(name))
     check_values(call, VOLUME, volume_type, size or None, iops or None)
     volume = call.own(Volume, volume_id, "VOL-020")
     target = _target(call, volume, size, volume_type, iops)

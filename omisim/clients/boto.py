@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from functools import cache
 from io import BytesIO
@@ -15,45 +14,49 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 import omisim.doors.oos  # noqa: F401 - without moto there is no client
+from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
 from omisim.clients.intercept.stack import ask, headers_of
 from omisim.clients.isolated_environ import shielded
+from omisim.doors.front import FrontDoor
+from omisim.engine.engine import Engine
 
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
-    from omisim.cloud.cloud import Cloud
 
 __all__ = ["client"]
 
 _LOCK = Lock()
 
 
-def client(cloud: Cloud, account: Account) -> Any:
+def client(engine: Engine, account: Account) -> Any:
     """Return a client signed in as the account, on the object storage of its Region."""
     with _LOCK, shielded("AWS_", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull):
         made = _session().client(
             "s3",
             region_name=account.region,
-            endpoint_url=f"https://oos.{account.region}.outscale.com",
+            endpoint_url=endpoint("oos", account.region),
             aws_access_key_id=account.access_key,
             aws_secret_access_key=account.secret_key,
             config=Config(signature_version="s3v4"),
         )
 
+    door = FrontDoor(engine)
+
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
         headers = headers_of(request.headers)
-        answered = ask(cloud, "oos", request.method, host, f"/{target}", headers, request.body)
+        answered = ask(door, "oos", request.method, host, f"/{target}", headers, request.body)
         body = BytesIO(answered.body)
         raw = urllib3.HTTPResponse(body, answered.headers, preload_content=False, request_method=request.method)
         return AWSResponse(request.url, answered.status, dict(answered.headers), raw)
 
     made.meta.events.register_first("before-send.s3", send)
-    signer = made._request_signer
+    signer = made._request_signer  # noqa: SLF001 - pre-signed URLs have no event in which to set a date
     plain = signer.get_auth_instance
 
     def at_the_clouds_time(*args: Any, **kwargs: Any) -> Any:
-        return _Signer(plain(*args, **kwargs), cloud)
+        return _Signer(plain(*args, **kwargs), engine)
 
     signer.get_auth_instance = at_the_clouds_time
     return made
@@ -68,14 +71,11 @@ def _session() -> boto3.Session:
 class _Signer:
     """botocore's own signer, at the cloud's time: pre-signed URLs expire by it."""
 
-    def __init__(self, signer: Any, cloud: Cloud) -> None:
+    def __init__(self, signer: Any, engine: Engine) -> None:
         self._signer = signer
-        self._cloud = cloud
+        self._now = engine.clock.now
 
     def add_auth(self, request: Any) -> None:
         """Sign a request."""
         with signing_at(self._now, alone=True):
             self._signer.add_auth(request)
-
-    def _now(self) -> dt.datetime:
-        return self._cloud.now

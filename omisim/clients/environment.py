@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from omisim.base.hosts import endpoint
 from omisim.clients.gateway import fast_lane
 from omisim.clients.intercept import intercepted
 from omisim.clients.isolated_environ import shielded
@@ -61,7 +62,7 @@ def environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Ite
             stack.enter_context(_sdk(home))
             stack.enter_context(fast_lane(limiter=limiter))
         stack.enter_context(_boto3())
-        yield Environment(variables, home, stack.enter_context(intercepted(cloud)))
+        yield Environment(variables, home, stack.enter_context(intercepted(cloud.engine)))
 
 
 def _variables(account: Account) -> dict[str, str]:
@@ -73,7 +74,7 @@ def _variables(account: Account) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": account.secret_key,
         "AWS_DEFAULT_REGION": account.region,
         "AWS_REGION": account.region,
-        "AWS_ENDPOINT_URL_S3": f"https://oos.{account.region}.outscale.com",
+        "AWS_ENDPOINT_URL_S3": endpoint("oos", account.region),
         "AWS_EC2_METADATA_DISABLED": "true",  # nothing looks for credentials elsewhere
     }
 

@@ -13,13 +13,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from omisim.base.hosts import endpoint
 from omisim.clients.isolated_environ import shielded
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
 
     from omisim.cloud.account import Account
-    from omisim.cloud.cloud import Cloud
+    from omisim.engine.engine import Engine
 
 __all__ = ["fast_lane", "gateway"]
 
@@ -27,7 +28,7 @@ _LOCK = Lock()
 _PARSED: dict[str, dict[str, Any]] = {}  # what the SDK's two parsers left on the first Gateway
 
 
-def gateway(cloud: Cloud, account: Account, *, limiter: bool = False) -> Gateway:
+def gateway(engine: Engine, account: Account, *, limiter: bool = False) -> Gateway:
     """Return a Gateway signed in as the account. Raises ImportError that names the extra when the SDK is missing."""
     try:
         from osc_sdk_python import Gateway  # noqa: PLC0415
@@ -38,7 +39,7 @@ def gateway(cloud: Cloud, account: Account, *, limiter: bool = False) -> Gateway
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
     with _LOCK, _parsed_once(Gateway), shielded("OSC_"):
         made = Gateway()
-    url = f"https://api.{account.region}.outscale.com/api/v1"
+    url = f"{endpoint('api', account.region)}/api/v1"
     made.call.profile = Profile(
         access_key=account.access_key,
         secret_key=account.secret_key,
@@ -49,7 +50,7 @@ def gateway(cloud: Cloud, account: Account, *, limiter: bool = False) -> Gateway
     if not limiter:
         made.call.limiter = None
     made.call.session.trust_env = False  # no proxies, no .netrc: the request does not leave the process
-    made.call.session.mount("https://", CloudAdapter(cloud))
+    made.call.session.mount("https://", CloudAdapter(engine))
     return made
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import inspect
 import operator
 import sys
 import time
@@ -73,7 +74,7 @@ class Sleeper:
 
     def _count(self) -> None:
         """Raise RuntimeError when somebody polls for what never comes: outside it would wait for ever."""
-        state, session = self.cloud._state, self.cloud._session
+        state, session = self.cloud.engine.state, self.cloud.engine.session
         changes, calls = self._seen
         self._seen = state.position, session.call_position
         if state.position != changes or state.next_due(timers=False, until=None) is not None:
@@ -125,7 +126,8 @@ def _here() -> Sleeper | None:
 def _sleep(seconds: float, /) -> None:
     """Stand in for `time.sleep`."""
     sleeper = _here()
-    caller = str(sys._getframe(1).f_globals.get("__name__"))
+    frame = inspect.currentframe()
+    caller = str(frame.f_back.f_globals.get("__name__")) if frame and frame.f_back else ""
     if sleeper is None or caller.partition(".")[0] in sys.stdlib_module_names:
         _really(seconds)
         return

@@ -6,39 +6,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
-from omisim.actions import (
-    access_keys,
-    accounts,
-    api_logs,
-    catalogue,
-    exports,
-    image_access,
-    images,
-    internet_services,
-    keypairs,
-    nets,
-    nic_links,
-    nics,
-    price_lists,
-    product_types,
-    public_ips,
-    quotas,
-    route_tables,
-    routes,
-    security_group_rules,
-    security_groups,
-    snapshots,
-    subnets,
-    tags,
-    vm_diagnostics,
-    vm_life,
-    vms,
-    volume_tasks,
-    volumes,
-)
+from omisim import actions
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.actions.framework.request import PYTHON, Request, copy_containers
 from omisim.base.suggest import hint
+from omisim.doors.oapi import OapiDoor, request_of
 from omisim.model import AccessKey
 from omisim.model import Account as AccountRow
 from omisim.model.serialize import api_name
@@ -49,7 +22,6 @@ if TYPE_CHECKING:
 
     from omisim.clients.environment import Environment
     from omisim.cloud.cloud import Cloud
-    from omisim.engine.dispatch import Answer
 
 __all__ = ["Account"]
 
@@ -78,7 +50,8 @@ class Typed(Generic[P, R]):
         def method(*args: P.args, **kwargs: P.kwargs) -> R:
             if args:
                 raise TypeError(f"{self.action} takes its parameters by name")
-            value: R = account._answer(self.action, kwargs, wire=False).value
+            request = Request(self.action, copy_containers(kwargs), PYTHON)
+            value: R = account.cloud.engine.call(request, account.account_id, account.region).value
             return value
 
         method.__name__, method.__doc__ = self.__wrapped__.__name__, self.__doc__
@@ -88,125 +61,125 @@ class Typed(Generic[P, R]):
 class Account:
     """One account of a cloud. Made by `cloud.account(name)`.
 
-    Attributes: `name`, `account_id`, `region`, `access_key`, `secret_key`, `email`, `password`.
+    Attributes: `cloud`, `name`, `account_id`, `region`, `access_key`, `secret_key`, `email`, `password`.
     """
 
-    read_regions = Typed(catalogue.read_regions)
-    read_subregions = Typed(catalogue.read_subregions)
-    read_vm_types = Typed(catalogue.read_vm_types)
-    read_flexible_gpu_catalog = Typed(catalogue.read_flexible_gpu_catalog)
-    read_locations = Typed(catalogue.read_locations)
-    read_public_ip_ranges = Typed(catalogue.read_public_ip_ranges)
-    read_net_access_point_services = Typed(catalogue.read_net_access_point_services)
-    read_catalog = Typed(price_lists.read_catalog)
-    read_public_catalog = Typed(price_lists.read_public_catalog)
-    read_catalogs = Typed(price_lists.read_catalogs)
-    read_unit_price = Typed(price_lists.read_unit_price)
-    read_api_logs = Typed(api_logs.read_api_logs)
-    create_product_type = Typed(product_types.create_product_type)
-    read_product_types = Typed(product_types.read_product_types)
-    delete_product_type = Typed(product_types.delete_product_type)
-    create_account = Typed(accounts.create_account)
-    read_accounts = Typed(accounts.read_accounts)
-    update_account = Typed(accounts.update_account)
-    read_quotas = Typed(quotas.read_quotas)
-    create_access_key = Typed(access_keys.create_access_key)
-    read_access_keys = Typed(access_keys.read_access_keys)
-    update_access_key = Typed(access_keys.update_access_key)
-    delete_access_key = Typed(access_keys.delete_access_key)
-    check_authentication = Typed(accounts.check_authentication)
-    create_image = Typed(images.create_image)
-    read_images = Typed(image_access.read_images)
-    update_image = Typed(image_access.update_image)
-    delete_image = Typed(image_access.delete_image)
-    create_image_export_task = Typed(exports.create_image_export_task)
-    read_image_export_tasks = Typed(exports.read_image_export_tasks)
-    create_snapshot_export_task = Typed(exports.create_snapshot_export_task)
-    read_snapshot_export_tasks = Typed(exports.read_snapshot_export_tasks)
-    delete_export_task = Typed(exports.delete_export_task)
-    create_snapshot = Typed(snapshots.create_snapshot)
-    read_snapshots = Typed(snapshots.read_snapshots)
-    update_snapshot = Typed(snapshots.update_snapshot)
-    delete_snapshot = Typed(snapshots.delete_snapshot)
-    create_volume = Typed(volumes.create_volume)
-    read_volumes = Typed(volumes.read_volumes)
-    update_volume = Typed(volumes.update_volume)
-    read_volume_update_tasks = Typed(volume_tasks.read_volume_update_tasks)
-    delete_volume = Typed(volumes.delete_volume)
-    link_volume = Typed(volumes.link_volume)
-    unlink_volume = Typed(volumes.unlink_volume)
-    create_vms = Typed(vms.create_vms)
-    read_vms = Typed(vm_life.read_vms)
-    read_vms_state = Typed(vm_life.read_vms_state)
-    start_vms = Typed(vm_life.start_vms)
-    stop_vms = Typed(vm_life.stop_vms)
-    reboot_vms = Typed(vm_life.reboot_vms)
-    update_vm = Typed(vm_life.update_vm)
-    delete_vms = Typed(vm_life.delete_vms)
-    read_vms_stop_history = Typed(vm_diagnostics.read_vms_stop_history)
-    read_console_output = Typed(vm_diagnostics.read_console_output)
-    read_admin_password = Typed(vm_diagnostics.read_admin_password)
-    create_keypair = Typed(keypairs.create_keypair)
-    read_keypairs = Typed(keypairs.read_keypairs)
-    delete_keypair = Typed(keypairs.delete_keypair)
-    create_security_group = Typed(security_groups.create_security_group)
-    read_security_groups = Typed(security_groups.read_security_groups)
-    delete_security_group = Typed(security_groups.delete_security_group)
-    create_security_group_rule = Typed(security_group_rules.create_security_group_rule)
-    delete_security_group_rule = Typed(security_group_rules.delete_security_group_rule)
-    create_net = Typed(nets.create_net)
-    read_nets = Typed(nets.read_nets)
-    update_net = Typed(nets.update_net)
-    delete_net = Typed(nets.delete_net)
-    create_subnet = Typed(subnets.create_subnet)
-    read_subnets = Typed(subnets.read_subnets)
-    update_subnet = Typed(subnets.update_subnet)
-    delete_subnet = Typed(subnets.delete_subnet)
-    create_nic = Typed(nics.create_nic)
-    read_nics = Typed(nics.read_nics)
-    update_nic = Typed(nics.update_nic)
-    delete_nic = Typed(nics.delete_nic)
-    link_nic = Typed(nic_links.link_nic)
-    unlink_nic = Typed(nic_links.unlink_nic)
-    link_private_ips = Typed(nic_links.link_private_ips)
-    unlink_private_ips = Typed(nic_links.unlink_private_ips)
-    create_public_ip = Typed(public_ips.create_public_ip)
-    read_public_ips = Typed(public_ips.read_public_ips)
-    link_public_ip = Typed(public_ips.link_public_ip)
-    unlink_public_ip = Typed(public_ips.unlink_public_ip)
-    delete_public_ip = Typed(public_ips.delete_public_ip)
-    create_internet_service = Typed(internet_services.create_internet_service)
-    read_internet_services = Typed(internet_services.read_internet_services)
-    link_internet_service = Typed(internet_services.link_internet_service)
-    unlink_internet_service = Typed(internet_services.unlink_internet_service)
-    delete_internet_service = Typed(internet_services.delete_internet_service)
-    create_route_table = Typed(route_tables.create_route_table)
-    read_route_tables = Typed(route_tables.read_route_tables)
-    link_route_table = Typed(route_tables.link_route_table)
-    unlink_route_table = Typed(route_tables.unlink_route_table)
-    update_route_table_link = Typed(route_tables.update_route_table_link)
-    delete_route_table = Typed(route_tables.delete_route_table)
-    create_route = Typed(routes.create_route)
-    update_route = Typed(routes.update_route)
-    delete_route = Typed(routes.delete_route)
-    create_tags = Typed(tags.create_tags)
-    read_tags = Typed(tags.read_tags)
-    delete_tags = Typed(tags.delete_tags)
+    read_regions = Typed(actions.catalogue.read_regions)
+    read_subregions = Typed(actions.catalogue.read_subregions)
+    read_vm_types = Typed(actions.catalogue.read_vm_types)
+    read_flexible_gpu_catalog = Typed(actions.catalogue.read_flexible_gpu_catalog)
+    read_locations = Typed(actions.catalogue.read_locations)
+    read_public_ip_ranges = Typed(actions.catalogue.read_public_ip_ranges)
+    read_net_access_point_services = Typed(actions.catalogue.read_net_access_point_services)
+    read_catalog = Typed(actions.price_lists.read_catalog)
+    read_public_catalog = Typed(actions.price_lists.read_public_catalog)
+    read_catalogs = Typed(actions.price_lists.read_catalogs)
+    read_unit_price = Typed(actions.price_lists.read_unit_price)
+    read_api_logs = Typed(actions.api_logs.read_api_logs)
+    create_product_type = Typed(actions.product_types.create_product_type)
+    read_product_types = Typed(actions.product_types.read_product_types)
+    delete_product_type = Typed(actions.product_types.delete_product_type)
+    create_account = Typed(actions.accounts.create_account)
+    read_accounts = Typed(actions.accounts.read_accounts)
+    update_account = Typed(actions.accounts.update_account)
+    read_quotas = Typed(actions.quotas.read_quotas)
+    create_access_key = Typed(actions.access_keys.create_access_key)
+    read_access_keys = Typed(actions.access_keys.read_access_keys)
+    update_access_key = Typed(actions.access_keys.update_access_key)
+    delete_access_key = Typed(actions.access_keys.delete_access_key)
+    check_authentication = Typed(actions.accounts.check_authentication)
+    create_image = Typed(actions.images.create_image)
+    read_images = Typed(actions.image_access.read_images)
+    update_image = Typed(actions.image_access.update_image)
+    delete_image = Typed(actions.image_access.delete_image)
+    create_image_export_task = Typed(actions.exports.create_image_export_task)
+    read_image_export_tasks = Typed(actions.exports.read_image_export_tasks)
+    create_snapshot_export_task = Typed(actions.exports.create_snapshot_export_task)
+    read_snapshot_export_tasks = Typed(actions.exports.read_snapshot_export_tasks)
+    delete_export_task = Typed(actions.exports.delete_export_task)
+    create_snapshot = Typed(actions.snapshots.create_snapshot)
+    read_snapshots = Typed(actions.snapshots.read_snapshots)
+    update_snapshot = Typed(actions.snapshots.update_snapshot)
+    delete_snapshot = Typed(actions.snapshots.delete_snapshot)
+    create_volume = Typed(actions.volumes.create_volume)
+    read_volumes = Typed(actions.volumes.read_volumes)
+    update_volume = Typed(actions.volumes.update_volume)
+    read_volume_update_tasks = Typed(actions.volume_tasks.read_volume_update_tasks)
+    delete_volume = Typed(actions.volumes.delete_volume)
+    link_volume = Typed(actions.volumes.link_volume)
+    unlink_volume = Typed(actions.volumes.unlink_volume)
+    create_vms = Typed(actions.vms.create_vms)
+    read_vms = Typed(actions.vm_life.read_vms)
+    read_vms_state = Typed(actions.vm_life.read_vms_state)
+    start_vms = Typed(actions.vm_life.start_vms)
+    stop_vms = Typed(actions.vm_life.stop_vms)
+    reboot_vms = Typed(actions.vm_life.reboot_vms)
+    update_vm = Typed(actions.vm_life.update_vm)
+    delete_vms = Typed(actions.vm_life.delete_vms)
+    read_vms_stop_history = Typed(actions.vm_diagnostics.read_vms_stop_history)
+    read_console_output = Typed(actions.vm_diagnostics.read_console_output)
+    read_admin_password = Typed(actions.vm_diagnostics.read_admin_password)
+    create_keypair = Typed(actions.keypairs.create_keypair)
+    read_keypairs = Typed(actions.keypairs.read_keypairs)
+    delete_keypair = Typed(actions.keypairs.delete_keypair)
+    create_security_group = Typed(actions.security_groups.create_security_group)
+    read_security_groups = Typed(actions.security_groups.read_security_groups)
+    delete_security_group = Typed(actions.security_groups.delete_security_group)
+    create_security_group_rule = Typed(actions.security_group_rules.create_security_group_rule)
+    delete_security_group_rule = Typed(actions.security_group_rules.delete_security_group_rule)
+    create_net = Typed(actions.nets.create_net)
+    read_nets = Typed(actions.nets.read_nets)
+    update_net = Typed(actions.nets.update_net)
+    delete_net = Typed(actions.nets.delete_net)
+    create_subnet = Typed(actions.subnets.create_subnet)
+    read_subnets = Typed(actions.subnets.read_subnets)
+    update_subnet = Typed(actions.subnets.update_subnet)
+    delete_subnet = Typed(actions.subnets.delete_subnet)
+    create_nic = Typed(actions.nics.create_nic)
+    read_nics = Typed(actions.nics.read_nics)
+    update_nic = Typed(actions.nics.update_nic)
+    delete_nic = Typed(actions.nics.delete_nic)
+    link_nic = Typed(actions.nic_links.link_nic)
+    unlink_nic = Typed(actions.nic_links.unlink_nic)
+    link_private_ips = Typed(actions.nic_links.link_private_ips)
+    unlink_private_ips = Typed(actions.nic_links.unlink_private_ips)
+    create_public_ip = Typed(actions.public_ips.create_public_ip)
+    read_public_ips = Typed(actions.public_ips.read_public_ips)
+    link_public_ip = Typed(actions.public_ips.link_public_ip)
+    unlink_public_ip = Typed(actions.public_ips.unlink_public_ip)
+    delete_public_ip = Typed(actions.public_ips.delete_public_ip)
+    create_internet_service = Typed(actions.internet_services.create_internet_service)
+    read_internet_services = Typed(actions.internet_services.read_internet_services)
+    link_internet_service = Typed(actions.internet_services.link_internet_service)
+    unlink_internet_service = Typed(actions.internet_services.unlink_internet_service)
+    delete_internet_service = Typed(actions.internet_services.delete_internet_service)
+    create_route_table = Typed(actions.route_tables.create_route_table)
+    read_route_tables = Typed(actions.route_tables.read_route_tables)
+    link_route_table = Typed(actions.route_tables.link_route_table)
+    unlink_route_table = Typed(actions.route_tables.unlink_route_table)
+    update_route_table_link = Typed(actions.route_tables.update_route_table_link)
+    delete_route_table = Typed(actions.route_tables.delete_route_table)
+    create_route = Typed(actions.routes.create_route)
+    update_route = Typed(actions.routes.update_route)
+    delete_route = Typed(actions.routes.delete_route)
+    create_tags = Typed(actions.tags.create_tags)
+    read_tags = Typed(actions.tags.read_tags)
+    delete_tags = Typed(actions.tags.delete_tags)
 
-    def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey | None) -> None:
+    def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey | None, door: OapiDoor) -> None:
+        self.cloud = cloud
         self.name = row.name
         self.account_id = row.account_id
         self.region = row.region
         self.access_key = key.access_key_id if key else ""  # none is left when all were deleted
         self.secret_key = key.secret_key if key else ""
         self.password = row.password
-        self._cloud = cloud
+        self._door = door
 
     @property
     def email(self) -> str:
         """The e-mail address, which is the login: UpdateAccount may change it."""
-        row = self._cloud._row_of(self.account_id)
-        assert row is not None
+        row: AccountRow = self.cloud.engine.state.get("account", self.account_id)
         return row.email
 
     def __repr__(self) -> str:
@@ -226,14 +199,14 @@ class Account:
 
         Raises ApiError when the call is refused.
         """
-        return self._answer(action, parameters, wire=True).body()
+        return self._door.call(action, parameters, self.account_id, self.region)
 
     def why_not(self, action: str, /, **parameters: Any) -> list[ApiError]:
         """Return the refusals of a call that is not made, in check order; none when it would succeed.
 
         The first is what `call` would raise. Changes nothing.
         """
-        return self._cloud._refusals(action, self.account_id, self.region, parameters)
+        return self.cloud.engine.why_not(request_of(action, parameters), self.account_id, self.region)
 
     def can(self, action: str, /, **parameters: Any) -> bool:
         """Whether a call would succeed."""
@@ -247,7 +220,7 @@ class Account:
         """
         from omisim.clients.gateway import gateway  # noqa: PLC0415 - a door of L6; needs osc-sdk-python
 
-        return gateway(self._cloud, self, limiter=limiter)
+        return gateway(self.cloud.engine, self, limiter=limiter)
 
     def environment(self, *, limiter: bool = False) -> AbstractContextManager[Environment]:
         """Let this process be one of the account's: a context manager for code that makes its own clients.
@@ -258,7 +231,7 @@ class Account:
         """
         from omisim.clients.environment import environment  # noqa: PLC0415 - a door of L6
 
-        return environment(self._cloud, self, limiter=limiter)
+        return environment(self.cloud, self, limiter=limiter)
 
     def client(self, service: str) -> Any:
         """Return a real boto3 client of a service on this cloud: "oos", the object storage of the account's Region.
@@ -271,7 +244,4 @@ class Account:
             from omisim.clients.boto import client  # noqa: PLC0415 - a door of L6; needs boto3 and moto
         except ImportError as error:
             raise ImportError("account.client('oos') needs boto3 and moto: pip install 'omisim[oos]'") from error
-        return client(self._cloud, self)
-
-    def _answer(self, action: str, given: dict[str, Any], *, wire: bool) -> Answer:
-        return self._cloud._perform(action, self.account_id, self.region, given, wire=wire)
+        return client(self.cloud.engine, self)

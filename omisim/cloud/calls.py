@@ -71,7 +71,7 @@ def asked_for(
 def _missed(record: CallRecord, account: str | None, parameters: Mapping[str, Any]) -> Iterator[str]:
     if account not in (None, record.account):
         yield f"it is not by {account}"
-    yield from misses(parameters, record.given)
+    yield from misses(parameters, record.parameters)
 
 
 def _near(record: CallRecord, missing: tuple[str, ...]) -> str:
@@ -86,7 +86,7 @@ def _check(records: Sequence[CallRecord], action: str | None, parameters: Mappin
     known = {*ACTIONS, *not_served(), *(record.action for record in records)}
     if action not in known:
         raise ValueError(f"{action!r} is no action of the API{hint(action, known)}")
-    names = ACTIONS[action].shape.by_api_name if action in ACTIONS else parameters
+    names = [api_name(name) for name in ACTIONS[action].shape.all_fields] if action in ACTIONS else parameters
     for name in parameters:
         if name not in names:
             raise ValueError(f"{name!r} is no parameter of {action}{hint(name, names) or hint(api_name(name), names)}")

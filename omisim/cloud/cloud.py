@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -9,31 +10,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from omisim.actions.new_account import open_account
+from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock
 from omisim.base.clock import checked as checked_clock
+from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.suggest import hint
+from omisim.cloud.access_matrix import who_can
 from omisim.cloud.account import Account
-from omisim.cloud.guests import Guests
+from omisim.cloud.calls import Calls, asked_for
+from omisim.cloud.diff import Difference, differences
+from omisim.cloud.images import Images
 from omisim.cloud.marketplace import Marketplace
-from omisim.cloud.official import Images, adopt, retire
-from omisim.cloud.pace import Pace
-from omisim.cloud.sight import Sight
-from omisim.engine.engine import Mark, first_state
+from omisim.doors.oapi import OapiDoor
+from omisim.engine.engine import Engine, Mark
+from omisim.engine.faults import Faults
+from omisim.model import ENTITIES, AccessKey, Content, Image, Volume
 from omisim.model import Account as AccountRow
-from omisim.model import Image
 from omisim.model.serialize import iso
 from omisim.spec.catalog import CATALOGS, catalog
-from omisim.state.dump import dumped, loaded
-from omisim.state.settings import Settings, Value
+from omisim.state.initial_state import initial_state
+from omisim.state.lineage import Lineage, lineage
+from omisim.state.official_images import adopt, retire
+from omisim.state.settings import Durations, Settings, Value
+from omisim.state.state import Change
 
 if TYPE_CHECKING:
     from omisim.server import Running
 
 __all__ = ["Cloud"]
 
-DEFAULT_REGION = "eu-west-2"
+_LISTED = frozenset(entity.kind for entity in ENTITIES)
 
 
-class Cloud(Sight, Guests, Pace):
+class Cloud:
     """An OUTSCALE cloud in memory: every Region of the catalogue, and the accounts a test makes.
 
     Args:
@@ -70,8 +79,17 @@ class Cloud(Sight, Guests, Pace):
             raise ValueError(f"fetch is a function from a URL to its bytes, not {fetch!r}")
         settings = Settings.checked(seed, timing, auth, switches)
         settings.fetch = fetch
-        self._begin(settings, ManualClock() if clock is None else checked_clock(clock), first_state().fork(), history)
-        self._start = self._clock.now()
+        self._begin(Engine(settings, ManualClock() if clock is None else checked_clock(clock), history=history))
+
+    def _begin(self, engine: Engine) -> None:
+        self._engine = engine
+        self._door = OapiDoor(engine)  # that its accounts call
+        self._accounts: dict[str, Account] = {}
+
+    @property
+    def engine(self) -> Engine:
+        """The parts of this cloud, and one call through them: for doors and tools."""
+        return self._engine
 
     # --- accounts
 
@@ -87,8 +105,8 @@ class Cloud(Sight, Guests, Pace):
         `region` (default eu-west-2), `alias` and `quotas` (by name, 0 for no limit) are fixed at the first use: a later
         one that differs raises ValueError.
         """
-        with self._lock:
-            rows = self._state.found("account", "name", name)
+        with self.engine.lock:
+            rows = self.engine.state.found("account", "name", name)
             if not rows:
                 row = self._opened(name, region or DEFAULT_REGION, alias, quotas or {})
             else:
@@ -98,8 +116,8 @@ class Cloud(Sight, Guests, Pace):
                 _same(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
             known = self._accounts.get(name)
             if known is None or known.account_id != row.account_id:
-                keys = self._state.found("access_key", "account", row.account_id)
-                known = self._accounts[name] = Account(self, row, keys[0] if keys else None)
+                keys = self.engine.state.found("access_key", "account", row.account_id)
+                known = self._accounts[name] = Account(self, row, keys[0] if keys else None, self._door)
             return known
 
     def _opened(self, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
@@ -114,30 +132,49 @@ class Cloud(Sight, Guests, Pace):
             _one_of("quota", quota, catalog().quotas)
             if type(limit) is not int or limit < 0:
                 raise ValueError(f"the quota {quota} is a number from 0 up, not {limit!r}")
-        return open_account(self._tx("account"), name, region, alias, quotas)
+        return open_account(self.engine.begin("account"), name, region, alias, quotas)
 
     def allow_account_creation(self, name: str) -> None:
         """Let an account open others with CreateAccount, which the API grants on demand (ACC-007).
 
         Raises ValueError for an account that there is not.
         """
-        with self._writing("account") as tx:
-            rows: list[AccountRow] = self._state.found("account", "name", name)
+        with self.engine.transaction("account") as tx:
+            rows: list[AccountRow] = self.engine.state.found("account", "name", name)
             if not rows:
                 raise ValueError(f"there is no account {name!r} yet: call cloud.account({name!r}) first")
             tx.put(replace(rows[0], creates_accounts=True))
+
+    def set_access_key(self, name: str, access_key: str, secret_key: str) -> Account:
+        """Give an account this key in place of its first one, and return the account; one from before has the old key.
+
+        Raises ValueError for an account that there is not, and for a key that is another account's.
+        """
+        with self.engine.transaction("account") as tx:
+            account = self.account(name) if name in self.accounts else None
+            if account is None:
+                raise ValueError(f"there is no account {name!r} yet: call cloud.account({name!r}) first")
+            known: AccessKey | None = self.engine.state.get("access_key", access_key)
+            if known is not None and known.account_id != account.account_id:
+                raise ValueError(f"the access key {access_key} is another account's")
+            first: AccessKey = self.engine.state.get("access_key", account.access_key)
+            if known is None:
+                tx.add(replace(first, access_key_id=access_key, secret_key=secret_key))
+                tx.move(first, "delete")
+            del self._accounts[name]
+            return self.account(name)
 
     # --- the platform's OMIs
 
     @property
     def images(self) -> Images:
         """The official OMIs: `cloud.images.official("debian")` is the newest, `cloud.images.all(region)` are all."""
-        return Images(lambda: self._state)
+        return Images(self.engine)
 
     @property
     def marketplace(self) -> Marketplace:
         """The OUTSCALE Marketplace: publish, subscribe, activate, new_version, unpublish."""
-        return Marketplace(lambda: self._state, self._writing)
+        return Marketplace(self.engine)
 
     def adopt(self, image_id: str, region: str = DEFAULT_REGION, like: str = "Ubuntu") -> Image:
         """Let an OMI of this id exist, public and official, so that code which names it can run.
@@ -145,12 +182,12 @@ class Cloud(Sight, Guests, Pace):
         It has the disks and product codes of the newest official OMI `like` this. One that exists already is returned
         as it is. Raises ValueError for what is no id of an OMI.
         """
-        with self._writing("adopt") as tx:
+        with self.engine.transaction("adopt") as tx:
             return adopt(tx, image_id, region, like)
 
     def allow_unknown_images(self, *, allow: bool = True) -> None:
         """Adopt every OMI id that a CreateVms, CreateImage or ReadImages names and that this cloud never had."""
-        self._settings.unknown_images = allow
+        self.engine.settings.unknown_images = allow
 
     def set_capacity(self, subregion: str, vms: int | None) -> None:
         """Let a Subregion have room for so many living VMs, of all accounts; None: for any number (VM-005, VMT-012).
@@ -161,34 +198,195 @@ class Cloud(Sight, Guests, Pace):
         _one_of("subregion", subregion, {name: 1 for row in catalog().regions.values() for name in row.subregions})
         if vms is not None and (type(vms) is not int or vms < 0):
             raise ValueError(f"a capacity is a number of VMs from 0 up, not {vms!r}")
-        with self._lock:
-            self._settings.capacity.pop(subregion, None)
+        with self.engine.lock:
+            self.engine.settings.capacity.pop(subregion, None)
             if vms is not None:
-                self._settings.capacity[subregion] = vms
+                self.engine.settings.capacity[subregion] = vms
 
     def retire(self, image_id: str) -> None:
         """Remove an OMI as its owner would; VMs and copies made from it go on. Raises ValueError for an unknown one."""
-        with self._writing("retire") as tx:
+        with self.engine.transaction("retire") as tx:
             retire(tx, image_id)
+
+    # --- time and failures
+
+    @property
+    def timing(self) -> str:
+        """When what a call starts comes to its end: eager, clock or manual. It is given when the cloud is made."""
+        return self.engine.settings.timing
+
+    @property
+    def now(self) -> dt.datetime:
+        """The cloud's time, in UTC."""
+        return self.engine.clock.now()
+
+    @property
+    def durations(self) -> Durations:
+        """Seconds spent in transient states by "<kind>.<state>", where they are to differ from the default."""
+        return self.engine.settings.durations
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock by so many seconds; what falls due on the way happens, each at its own time."""
+        with self.engine.lock:
+            self.engine.scheduler.advance(seconds)
+
+    def settle(self) -> None:
+        """Jump to each due transient in turn until none is left, firing the timers that are passed."""
+        with self.engine.lock:
+            self.engine.scheduler.settle()
+
+    def complete(self, resource_id: str) -> None:
+        """Take one step on a resource's success path now. The id of a link is its volume's.
+
+        For a pending OMI: complete the snapshots it waits for, and thereby the OMI. Raises ValueError when nothing is
+        under way.
+        """
+        with self.engine.lock:
+            self.engine.scheduler.complete(resource_id)
+
+    def fail(self, resource_id: str, comment: str = "") -> None:
+        """Let a resource fail now. For a pending OMI: one of its snapshots. Raises ValueError when it cannot."""
+        with self.engine.lock:
+            self.engine.scheduler.fail(resource_id, comment)
+
+    @property
+    def faults(self) -> Faults:
+        """Calls that are to be refused on order: `faults.add("CreateSnapshot", times=2, status=503)`."""
+        return self.engine.session.faults
+
+    def fail_next(self, kind: str, id: str | None = None, comment: str = "") -> None:  # noqa: A002 - the users' name
+        """Let the next transition of a kind (or of one resource) end in its failure state. Set it before the call.
+
+        Raises ValueError for a kind that cannot fail, and for what is no id of that kind.
+        """
+        with self.engine.lock:
+            self.engine.scheduler.fail_next(kind, id, comment)
+
+    # --- what its VMs write
+
+    def write(self, volume_id: str, path: str, text: str) -> None:
+        """Write a file on a volume, as a guest would. Raises ValueError when there is no such volume, or no path."""
+        if not isinstance(text, str):
+            raise TypeError(f"a file is a text by its path, not {text!r}")
+        if not isinstance(path, str) or not path:
+            raise ValueError(f"a path is a text, for example /etc/motd; not {path!r}")
+        with self.engine.lock:
+            content = self._content(volume_id)
+            files = tuple(sorted((dict(content.files) | {path: text}).items()))
+            self.engine.begin("write").write("content", volume_id, Content(content.version + 1, files))
+
+    def read(self, volume_id: str, path: str) -> str:
+        """Return a file of a volume. Raises ValueError for an unknown volume, FileNotFoundError for an unknown path."""
+        files = dict(self._content(volume_id).files)
+        if path not in files:
+            there = ", ".join(files) or "nothing"
+            raise FileNotFoundError(f"there is no {path} on {volume_id}; there is {there}")
+        return files[path]
+
+    def write_console(self, vm_id: str, text: str) -> None:
+        """Print on the console of a VM, as its guest would: ReadConsoleOutput answers the last 64 KiB of it (VM-056).
+
+        Raises ValueError when there is no such VM.
+        """
+        with self.engine.lock:
+            if self.engine.state.get("vm", vm_id) is None:
+                raise ValueError(f"{vm_id!r} is no VM of this cloud")
+            printed = self.engine.state.get("console", vm_id) or ""
+            self.engine.begin("write").write("console", vm_id, (printed + text)[-CONSOLE_BYTES:])
+
+    def _content(self, volume_id: str) -> Content:
+        volume: Volume | None = self.engine.state.get("volume", volume_id)
+        if volume is None:
+            raise ValueError(f"{volume_id!r} is no volume of this cloud")
+        return self.engine.state.get("content", volume_id) or Content()
+
+    # --- looking at it
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The names of the accounts that were made, in that order; without the platform's own."""
+        own = initial_state().rows("account")
+        return tuple(row.name for row_id, row in self.engine.state.rows("account").items() if row_id not in own)
+
+    def calls(
+        self, action: str | None = None, *, account: str | None = None, since: Mark | None = None, **parameters: Any
+    ) -> Calls:
+        """Return the calls so far, oldest first: of one action, of one account, since a mark, with these parameters.
+
+        `parameters` go by the API's names, and each must be among the call's: objects by their keys, lists by their
+        items. `calls(...).one()` is the only such call; where there is none, it tells which came nearest. Raises
+        ValueError for an action, an account or a parameter that there is not, and for another cloud's mark.
+        """
+        with self.engine.lock:
+            if since is not None:
+                self.engine.check_mark(since)
+            position = self.engine.session.call_position
+            count = self.engine.kept_calls() if since is None else position - since.call_position
+            kept = self.engine.session.calls[max(0, len(self.engine.session.calls) - count) :]
+            return asked_for(kept, action, account, parameters, self.accounts)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was allowed but probably not meant, oldest first."""
+        return tuple(self.engine.session.warnings)
+
+    @property
+    def events(self) -> tuple[Change, ...]:
+        """The changes of resources so far, oldest first."""
+        kept = self.engine.state.journal[-self.engine.kept_changes() :]
+        return tuple(change for change in kept if change.kind in _LISTED)
+
+    def timeline(self, resource_id: str) -> tuple[Change, ...]:
+        """Return the changes of one resource so far, oldest first; for a volume, those of its links too.
+
+        None for one of the catalogue, and for what the history forgot. Raises ValueError for an id that never was here.
+        """
+        with self.engine.lock:
+            changes = tuple(change for change in self.events if change.id == resource_id)
+            if not changes and all(self.engine.state.get(kind, resource_id) is None for kind in (*_LISTED, "origin")):
+                raise ValueError(f"{resource_id} is nothing this cloud has had")
+            return changes
+
+    def lineage(self, resource_id: str) -> Lineage:
+        """Return what a resource came from and what came of it. Raises ValueError for an id that never was here."""
+        with self.engine.lock:
+            return lineage(self.engine.state, resource_id)
+
+    def diff(self, other: Cloud) -> tuple[Difference, ...]:
+        """Return the rows in which another cloud differs from this one; none for a fork that nothing happened to."""
+        if not isinstance(other, Cloud):
+            raise ValueError(f"a cloud differs from another Cloud, for example its fork(); not from {other!r}")  # noqa: TRY004 - as every wrong argument
+        with self.engine.lock:
+            return tuple(differences(self.engine.state, other.engine.state))
+
+    def who_can(self, image_id: str) -> dict[str, tuple[str, ...]]:
+        """Return what each account may do with an OMI: read, launch, copy, export, modify, delete.
+
+        Accounts that may do nothing are left out. Raises ValueError for an OMI that is not there.
+        """
+        with self.engine.lock:
+            return who_can(self.engine, image_id)
+
+    def named(self, name: str) -> str:
+        """Return the id of what a scenario made under this name; "golden/dev/sda1" is behind a device of "golden".
+
+        Raises ValueError, with the names that there are, for any other.
+        """
+        found: str | None = self.engine.state.get("name", name)
+        if found is None:
+            known = self.engine.state.rows("name")
+            raise ValueError(f"nothing is named {name!r}{hint(name, known)}; known: {', '.join(known) or 'nothing'}")
+        return found
 
     # --- undoing and forking
 
     def mark(self) -> Mark:
         """Return a point to roll back to. While it lives, everything since it is kept."""
-        with self._lock:
-            mark = Mark(self._state.position, self._clock.now(), self._session.call_position)
-            self._marks.add(mark)
-            return mark
+        return self.engine.mark()
 
     def rollback(self, mark: Mark) -> None:
         """Undo everything since a mark, by whomever. Raises ValueError when the mark itself has been undone."""
-        with self._lock:
-            self._check_mark(mark)
-            self._state.undo_to(mark.position)
-            self._clock.restore(mark.at)
-            for other in list(self._marks):
-                if other.position > mark.position:
-                    self._marks.discard(other)
+        self.engine.rollback(mark)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -201,11 +399,13 @@ class Cloud(Sight, Guests, Pace):
 
     def fork(self) -> Cloud:
         """Return an independent cloud in the same state, with a clock of its own and an empty session."""
-        with self._lock:
-            twin = Cloud.__new__(Cloud)
-            twin._begin(self._settings.copy(), self._clock.copy(), self._state.fork(), self._history)
-            twin._start = self._start
-            return twin
+        return self._of(self.engine.fork())
+
+    @classmethod
+    def _of(cls, engine: Engine) -> Cloud:
+        cloud = cls.__new__(cls)
+        cloud._begin(engine)  # noqa: SLF001 - an instance of its own, which __init__ would give an Engine
+        return cloud
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuse `copy`, `deepcopy` and `pickle`, which would share a clock and a lock, or fail in Python's words."""
@@ -213,14 +413,9 @@ class Cloud(Sight, Guests, Pace):
 
     def reset(self) -> None:
         """Go back to the cloud as it was made: no accounts, no calls, the clock at its start."""
-        with self._lock:
-            settings, clock, start = self._settings, self._clock, self._start
-            clock.restore(start)
-            settings.durations.clear()
-            settings.capacity.clear()
-            lock = self._lock
-            self._begin(settings, clock, first_state().fork(), self._history)
-            self._lock, self._start = lock, start
+        with self.engine.lock:
+            self.engine.reset()
+            self._accounts.clear()
 
     def __repr__(self) -> str:
         """Name its time, its timing and its accounts."""
@@ -230,7 +425,7 @@ class Cloud(Sight, Guests, Pace):
         """Whether two clouds are in the same state, at the same time, with the same history of changes."""
         if not isinstance(other, Cloud):
             return NotImplemented
-        return self._state == other._state and self._clock.now() == other._clock.now()
+        return self.engine.state == other.engine.state and self.now == other.now
 
     __hash__ = None  # type: ignore[assignment]  # a cloud changes
 
@@ -238,17 +433,12 @@ class Cloud(Sight, Guests, Pace):
 
     def dump(self) -> dict[str, Any]:
         """Return the cloud as plain JSON data, for `Cloud.load`. The session is left out."""
-        with self._lock:
-            return dumped(self._state, self._settings, self._clock, self._history, first_state())
+        return self.engine.dump()
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Cloud:
         """Return the cloud that `dump` made this of. Raises ValueError for anything else."""
-        settings, clock, state, history = loaded(data, first_state().fork())
-        cloud = cls.__new__(cls)
-        cloud._begin(settings, clock, state, history)
-        cloud._start = clock.now()
-        return cloud
+        return cls._of(Engine.load(data))
 
     # --- scenarios
 
@@ -274,7 +464,7 @@ class Cloud(Sight, Guests, Pace):
         """
         from omisim.clients.intercept import intercepted  # noqa: PLC0415 - a door of L6; needs urllib3
 
-        return intercepted(self)
+        return intercepted(self.engine)
 
     def sleeping(self) -> AbstractContextManager[None]:
         """Let the sleeps of this thread move the clock instead of waiting: a context manager.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from omisim.engine.engine import Engine
 from omisim.model import (
     Account,
     BlockDeviceMappingImage,
@@ -25,11 +26,10 @@ from omisim.model import (
 from omisim.spec.catalog import MARKETPLACE, catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Sequence
 
     from omisim.cloud.account import Account as Caller
-    from omisim.state.state import State, Tx
+    from omisim.state.transaction import Transaction
 
 __all__ = ["OFFERS", "Marketplace", "Product"]
 
@@ -60,9 +60,8 @@ class Product:
 class Marketplace:
     """What sellers, buyers and the platform do outside the API. Unknown or misplaced arguments raise ValueError."""
 
-    def __init__(self, state: Callable[[], State], writing: Callable[[str], AbstractContextManager[Tx]]) -> None:
-        self._read = state
-        self._writing = writing
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def publish(
         self, seller: Caller, image_id: str, offer: str = "hourly", regions: Sequence[str] = DEFAULT_REGIONS
@@ -81,7 +80,7 @@ class Marketplace:
             if region not in catalog().regions:
                 raise ValueError(f"region is one of {', '.join(catalog().regions)}; not {region!r}")
         source = self._source(_known(seller).account_id, image_id)
-        with self._writing("marketplace") as tx:
+        with self._engine.transaction("marketplace") as tx:
             row = MarketplaceProduct(
                 account_id=seller.account_id,
                 offer=offer,
@@ -95,7 +94,7 @@ class Marketplace:
         """Publish another OMI of the seller's as the next version; who has access gets it too (MKT-006, MKT-010)."""
         row = self._published(product)
         source = self._source(row.account_id, image_id)
-        with self._writing("marketplace") as tx:
+        with self._engine.transaction("marketplace") as tx:
             return _product(_publish(tx, row, source))
 
     def subscribe(self, product: Product, buyer: Caller) -> Product:
@@ -109,7 +108,7 @@ class Marketplace:
             raise ValueError(
                 f"{row.product_code} is published in {', '.join(row.regions)}; {buyer.name} is in {buyer.region}"
             )
-        with self._writing("marketplace") as tx:
+        with self._engine.transaction("marketplace") as tx:
             subscribers = tuple(dict.fromkeys((*row.subscribers, buyer.account_id)))
             active = (*row.active, buyer.account_id) if row.offer == "hourly" else row.active
             return _product(
@@ -123,7 +122,7 @@ class Marketplace:
             raise ValueError(f"{row.product_code} is {row.offer}: only a subscription has an activation date")
         if _known(buyer).account_id not in row.subscribers:
             raise ValueError(f"{buyer.name} has no subscription to {row.product_code}")
-        with self._writing("marketplace") as tx:
+        with self._engine.transaction("marketplace") as tx:
             return _product(
                 _grant(tx, tx.put(replace(row, active=tuple(dict.fromkeys((*row.active, buyer.account_id))))))
             )
@@ -134,7 +133,7 @@ class Marketplace:
         gone = tuple(v for v in row.versions if version in (None, v.number))
         if not gone:
             raise ValueError(f"{row.product_code} has no published version {version}")
-        with self._writing("marketplace") as tx:
+        with self._engine.transaction("marketplace") as tx:
             for published in gone:
                 image: Image | None = tx.state.get("image", published.image_id)
                 if image is not None:
@@ -142,7 +141,7 @@ class Marketplace:
             return _product(tx.put(replace(row, versions=tuple(v for v in row.versions if v not in gone))))
 
     def _source(self, account_id: str, image_id: str) -> Image:
-        image: Image | None = self._read().get("image", image_id)
+        image: Image | None = self._engine.state.get("image", image_id)
         if image is None or image.account_id != account_id:
             raise ValueError(f"{image_id} is no OMI of the seller's")
         if image.state is not ImageState.AVAILABLE:
@@ -152,7 +151,7 @@ class Marketplace:
     def _published(self, product: Product) -> MarketplaceProduct:
         if not isinstance(product, Product):
             raise ValueError(f"{product!r} is no product: cloud.marketplace.publish returns one")  # noqa: TRY004 - as every wrong argument
-        row: MarketplaceProduct | None = self._read().get("product", product.product_code)
+        row: MarketplaceProduct | None = self._engine.state.get("product", product.product_code)
         if row is None:
             raise ValueError(f"{product.product_code} is no product of this cloud")
         if not row.versions:
@@ -172,14 +171,14 @@ def _product(row: MarketplaceProduct) -> Product:
     return Product(row.product_code, f"{row.seller}-{row.product_code}", row.offer, newest, images)
 
 
-def _publish(tx: Tx, row: MarketplaceProduct, source: Image) -> MarketplaceProduct:
+def _publish(tx: Transaction, row: MarketplaceProduct, source: Image) -> MarketplaceProduct:
     """Make the platform's copy of an OMI in each Region of publication."""
     number = row.latest + 1
     copies = tuple(ProductVersion(number, region, _copy(tx, row, number, region, source)) for region in row.regions)
     return _grant(tx, tx.put(replace(row, latest=number, versions=(*row.versions, *copies))))
 
 
-def _grant(tx: Tx, row: MarketplaceProduct) -> MarketplaceProduct:
+def _grant(tx: Transaction, row: MarketplaceProduct) -> MarketplaceProduct:
     """Share every version with the buyers that have access, each in his own Region."""
     for version in row.versions:
         image: Image = tx.state.get("image", version.image_id)
@@ -189,7 +188,7 @@ def _grant(tx: Tx, row: MarketplaceProduct) -> MarketplaceProduct:
     return row
 
 
-def _copy(tx: Tx, row: MarketplaceProduct, number: int, region: str, source: Image) -> str:
+def _copy(tx: Transaction, row: MarketplaceProduct, number: int, region: str, source: Image) -> str:
     owner: Account = tx.state.found("account", "name", f"{MARKETPLACE.lower()}@{region}")[0]
     name = f"{row.seller}-{row.product_code}-v{number}"
     image_id = tx.new_id("image")
@@ -213,7 +212,9 @@ def _copy(tx: Tx, row: MarketplaceProduct, number: int, region: str, source: Ima
     return image_id
 
 
-def _cloned(tx: Tx, owner: Account, mapping: BlockDeviceMappingImage, image_id: str) -> BlockDeviceMappingImage:
+def _cloned(
+    tx: Transaction, owner: Account, mapping: BlockDeviceMappingImage, image_id: str
+) -> BlockDeviceMappingImage:
     if mapping.bsu is None or mapping.bsu.snapshot_id is None:
         return mapping
     source: Snapshot = tx.state.get("snapshot", mapping.bsu.snapshot_id)

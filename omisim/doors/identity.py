@@ -9,17 +9,14 @@ import base64
 import datetime as dt
 import re
 from functools import partial
-from typing import TYPE_CHECKING
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.doors.http import Request
 from omisim.doors.signature import check_date, parse, verify
+from omisim.engine.engine import Engine
 from omisim.model import AccessKey, Account
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
-
-if TYPE_CHECKING:
-    from omisim.cloud.cloud import Cloud
 
 __all__ = ["BASIC_ACTIONS", "caller", "claimed"]
 
@@ -35,7 +32,7 @@ BASIC_ACTIONS = frozenset(
 
 
 def caller(
-    cloud: Cloud, request: Request, action: str, region: str | None, host_time: dt.datetime
+    engine: Engine, request: Request, action: str, region: str | None, host_time: dt.datetime
 ) -> tuple[str | None, str | None]:
     """Return the account that makes a request, and its Region, or refuse. `region`: the one that is called, or None.
 
@@ -43,59 +40,59 @@ def caller(
     """
     known = ACTIONS.get(action)
     if known is None or not known.open:
-        return _identified(cloud, request, action, region, host_time)
+        return _identified(engine, request, action, region, host_time)
     try:
-        return _identified(cloud, request, action, region, host_time, counts=False)
+        return _identified(engine, request, action, region, host_time, counts=False)
     except ApiError:
         return None, region
 
 
 def _identified(
-    cloud: Cloud, request: Request, action: str, region: str | None, host_time: dt.datetime, *, counts: bool = True
+    engine: Engine, request: Request, action: str, region: str | None, host_time: dt.datetime, *, counts: bool = True
 ) -> tuple[str, str]:
     header = request.headers.get("authorization", "")
-    if cloud._settings.auth == "off":
-        return _anybody(cloud, request, region)
+    if engine.settings.auth == "off":
+        return _anybody(engine, request, region)
     if not _is_basic(header):
-        return _signer(cloud, request, region, host_time, counts=counts)
+        return _signer(engine, request, region, host_time, counts=counts)
     if action not in BASIC_ACTIONS:
         raise refuse("AUTH-004")
-    return _logged_in(cloud, header, region)
+    return _logged_in(engine, header, region)
 
 
 def _signer(
-    cloud: Cloud, request: Request, region: str | None, host_time: dt.datetime, *, counts: bool
+    engine: Engine, request: Request, region: str | None, host_time: dt.datetime, *, counts: bool
 ) -> tuple[str, str]:
     """Return the account that signed a request (AUTH-005 to AUTH-008)."""
     signature = parse(request)
-    key: AccessKey | None = cloud._state.get("access_key", signature.access_key)
-    account: Account | None = cloud._state.get("account", key.account_id) if key else None
+    key: AccessKey | None = engine.state.get("access_key", signature.access_key)
+    account: Account | None = engine.state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
         whose = f"{account.name}'s, in {account.region}" if account else "nobody's"
         raise refuse("AUTH-006", access_key=signature.access_key, region=region or "any Region", whose=whose)
-    if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= cloud.now):
+    if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= engine.clock.now()):
         raise refuse("AUTH-008", access_key=signature.access_key)
-    if cloud._settings.auth == "strict":
-        check_date(signature, lambda: host_time, lambda: cloud.now)
+    if engine.settings.auth == "strict":
+        check_date(signature, lambda: host_time, engine.clock.now)
         proof = partial(verify, request, signature, key.secret_key)
         if counts:
-            cloud._session.lockouts.hold(account.account_id, cloud._clock, proof)
+            engine.session.lockouts.hold(account.account_id, engine.clock, proof)
         else:
             proof()
     return account.account_id, account.region
 
 
-def _logged_in(cloud: Cloud, header: str, region: str | None) -> tuple[str, str]:
+def _logged_in(engine: Engine, header: str, region: str | None) -> tuple[str, str]:
     """Return the account that an e-mail address and its password belong to (AUTH-012)."""
     login, password = _login_in(header)
     if not login or not password:
         raise refuse("AUTH-004/login")
-    account = _account_of(cloud, login, region)
-    if account is not None and cloud._settings.auth == "lenient":
+    account = _account_of(engine, login, region)
+    if account is not None and engine.settings.auth == "lenient":
         return account.account_id, account.region
     if account is None:
         raise _unknown(login)
-    cloud._session.lockouts.hold(account.account_id, cloud._clock, partial(_check_password, account, password))
+    engine.session.lockouts.hold(account.account_id, engine.clock, partial(_check_password, account, password))
     return account.account_id, account.region
 
 
@@ -117,32 +114,32 @@ def _login_in(header: str) -> tuple[str, str]:
     return login, password
 
 
-def _account_of(cloud: Cloud, login: str, region: str | None) -> Account | None:
-    accounts: list[Account] = list(cloud._state.rows("account").values())
+def _account_of(engine: Engine, login: str, region: str | None) -> Account | None:
+    accounts: list[Account] = list(engine.state.rows("account").values())
     return next((row for row in accounts if row.email == login and region in (None, row.region)), None)
 
 
-def _anybody(cloud: Cloud, request: Request, region: str | None) -> tuple[str, str]:
+def _anybody(engine: Engine, request: Request, region: str | None) -> tuple[str, str]:
     """Return the account of the key or the login where it is known, else the first of the Region (AUTH-013)."""
-    named = claimed(cloud, request)
-    owners = (key.account_id for key in cloud._state.rows("access_key").values())
-    for account in map(partial(cloud._state.get, "account"), owners) if named is None else (named,):
+    named = claimed(engine, request)
+    owners = (key.account_id for key in engine.state.rows("access_key").values())
+    for account in map(partial(engine.state.get, "account"), owners) if named is None else (named,):
         if region in (None, account.region):
             return account.account_id, account.region
     raise refuse("AUTH-005", reason="this cloud has no account in this Region yet")
 
 
-def claimed(cloud: Cloud, request: Request) -> Account | None:
+def claimed(engine: Engine, request: Request) -> Account | None:
     """Return the account whose access key or login a request names, rightly or not."""
     header = request.headers.get("authorization", "")
     if _is_basic(header):
         try:
-            return _account_of(cloud, _login_in(header)[0], None)
+            return _account_of(engine, _login_in(header)[0], None)
         except ApiError:
             return None
     credential = re.search(r"Credential=([^/,\s]+)/", header)
-    key: AccessKey | None = cloud._state.get("access_key", credential[1]) if credential else None
-    account: Account | None = cloud._state.get("account", key.account_id) if key else None
+    key: AccessKey | None = engine.state.get("access_key", credential[1]) if credential else None
+    account: Account | None = engine.state.get("account", key.account_id) if key else None
     return account
 
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omisim.actions import families
-from omisim.actions.effects import EFFECTS
+import omisim.actions  # noqa: F401 - registers every action
 from omisim.actions.framework.call import Call, Stop
 from omisim.actions.framework.paging import page
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
+from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
 from omisim.engine.similar_ids import near
 from omisim.model import Account
-from omisim.model.serialize import to_wire, wire_text
 from omisim.spec.errors import ERRORS, ApiError
 from omisim.spec.rules import refuse
-from omisim.state.settings import Settings
-from omisim.state.state import State, Tx
+from omisim.state.transaction import Transaction
 
-__all__ = ["Answer", "action_named", "dispatch", "families", "refusals"]
+__all__ = ["Answer", "action_named", "dispatch", "refusals"]
 
 
 @dataclass(slots=True)
 class Answer:
-    """What a call answers: `value` for a typed caller, `body` for the wire. A dry run has no value."""
+    """What a call answers, for a door to render: `value` has the classes of the model. A dry run has no value."""
 
     action: Action
     value: Any
@@ -33,27 +31,6 @@ class Answer:
     dry: bool = False
     next_page_token: str | None = None
     request_id: str = ""
-
-    def body(self) -> dict[str, Any]:
-        """Return the JSON answer, with its ResponseContext."""
-        body: dict[str, Any] = {"ResponseContext": {"RequestId": self.request_id}}
-        key = self.action.answer
-        if key is not None and not self.dry:
-            body |= {key: to_wire(self.value)} if isinstance(key, str) else to_wire(self.value)
-        if self.next_page_token is not None:
-            body["NextPageToken"] = self.next_page_token
-        return body
-
-    def text(self) -> str:
-        """Return the same as JSON text."""
-        parts = [f'{{"ResponseContext":{{"RequestId":"{self.request_id}"}}']
-        key = self.action.answer
-        if key is not None and not self.dry:
-            value = wire_text(self.value)
-            parts.append(f'"{key}":{value}' if isinstance(key, str) else value[1:-1])
-        if self.next_page_token is not None:
-            parts.append(f'"NextPageToken":"{self.next_page_token}"')
-        return ",".join(parts) + "}"
 
 
 def action_named(name: str) -> Action:
@@ -68,27 +45,20 @@ def action_named(name: str) -> Action:
 
 
 def dispatch(
-    state: State,
-    settings: Settings,
-    clock: Clock,
-    action: Action,
-    account: Account | None,
-    region: str,
-    given: Mapping[str, Any],
-    *,
-    wire: bool,
-    log: Sequence[Any] = (),
+    tx: Transaction, clock: Clock, request: Request, account: Account | None, region: str, log: Sequence[Any] = ()
 ) -> Answer:
     """Run one call: everything it writes is committed, or nothing is. Raises ApiError when it is refused.
 
     `log` is what ReadApiLogs reads: the records of the calls so far.
     """
+    state = tx.state
     position = state.position
+    action = action_named(request.action)
     number = (state.get("counter", "calls") or 0) + 1
-    tx = Tx(state, settings, EFFECTS, clock.now(), f"{action.name}#{number}")
-    call = Call(action.name, account, region, tx, log=log)
+    tx.cause = f"{action.name}#{number}"
+    call = Call(action.name, account, region, tx, log=log, spell=request.dialect.spell)
     try:
-        answer = _run(call, action, given, wire=wire)
+        answer = _run(call, action, request)
     except ApiError as error:
         state.undo_to(position)
         raise _answered(call, error) from None
@@ -103,36 +73,25 @@ def dispatch(
     return answer
 
 
-def refusals(
-    state: State,
-    settings: Settings,
-    clock: Clock,
-    action: Action,
-    account: Account | None,
-    region: str,
-    given: Mapping[str, Any],
-    *,
-    wire: bool,
-) -> list[ApiError]:
+def refusals(tx: Transaction, request: Request, account: Account | None, region: str) -> list[ApiError]:
     """Return every refusal of a call that can be found in one pass, in check order. Nothing changes."""
-    position = state.position
-    tx = Tx(state, settings, EFFECTS, clock.now(), "why_not")
-    tx.observer = None  # nothing is tried
-    call = Call(action.name, account, region, tx, collect=True)
+    position = tx.state.position
+    action = action_named(request.action)
+    call = Call(action.name, account, region, tx, collect=True, spell=request.dialect.spell)
     try:
-        _run(call, action, given, wire=wire)
+        _run(call, action, request)
     except ApiError as error:
         call.refusals.append(error)
     except Stop:
         pass
     finally:
-        state.undo_to(position)
+        tx.state.undo_to(position)
     return [_answered(call, error) for error in call.refusals]
 
 
-def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) -> Answer:
+def _run(call: Call, action: Action, request: Request) -> Answer:
     shape = action.shape
-    values = shape.parse(given, wire, call.report)
+    values = shape.parse(request, call.report)
     dry = values.pop("dry_run", False)
     if dry:
         call.tx.observer = None
@@ -141,12 +100,12 @@ def _run(call: Call, action: Action, given: Mapping[str, Any], *, wire: bool) ->
     if action.combinations is not None:
         action.combinations(call, values)
     if shape.with_ids:
-        shape.malformed_ids(values, "", call.report)
+        shape.malformed_ids(values, "", call.spell, call.report)
     call.passed()
     call.values = values
     value = action.function(call, **values)
     next_token = None
-    if action.paged and wire:
+    if action.paged and request.dialect.controls:
         default = int(call.switch("default_page_size"))
         value, next_token = page(action.name, value, values.get("filters"), size, token, default)
     return Answer(action, value, tuple(call.warnings), dry, next_token)

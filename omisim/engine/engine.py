@@ -1,33 +1,34 @@
-"""The engine of a cloud: its state, clock and session, and one call through them, whatever the door."""
+"""`Engine`: the parts of one cloud, and one call through them, whatever the door."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from copy import deepcopy
 from threading import RLock
-from types import FunctionType
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakSet
 
 from omisim.actions.effects import EFFECTS
-from omisim.base.clock import EPOCH, Clock
-from omisim.cloud.account import Account
-from omisim.cloud.official import adopt, named_images
+from omisim.actions.framework.request import Request
+from omisim.base.clock import Clock
 from omisim.engine.dispatch import Answer, action_named, dispatch, refusals
 from omisim.engine.faults import Dropped, Fault
-from omisim.engine.scheduler import Transitions
+from omisim.engine.scheduler import Scheduler
 from omisim.engine.session import CallRecord, Session
-from omisim.model import Account as AccountRow
-from omisim.model import ids
-from omisim.model.serialize import api_names
-from omisim.spec.catalog import catalog
+from omisim.model import Account
+from omisim.model.ids import request_id
 from omisim.spec.errors import ApiError
+from omisim.state.dump import dumped, loaded
+from omisim.state.initial_state import initial_state
+from omisim.state.observer import Observer
+from omisim.state.official_images import adopt, unknown_images
 from omisim.state.settings import Settings
-from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 
-__all__ = ["Engine", "Mark", "first_state"]
+__all__ = ["Engine", "Mark"]
 
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -44,177 +45,235 @@ class Mark:
 
 
 class Engine:
-    """What `Cloud` is built on: the parts that every method and every door share."""
+    """What a cloud consists of, for doors and tools: `cloud.engine`.
 
-    def __init_subclass__(cls) -> None:
-        """Let the methods of a part of `Cloud` go by its name, which Python's errors about wrong arguments quote."""
-        if cls.__base__ is Engine:
-            for name, method in vars(cls).items():
-                if isinstance(method, FunctionType):
-                    method.__qualname__ = f"Cloud.{name}"
+    Attributes:
+        state: everything that a rollback undoes; replaced by `reset`.
+        session: what no rollback undoes: the call log, faults, failed logins, warnings; replaced by `reset`.
+        settings: how the cloud behaves.
+        clock: where it takes its time from.
+        scheduler: its due transitions.
+        history: how many changes and calls are kept.
+        lock: held by everything that reads or writes state or session; it may be taken again by its thread.
+        observer: is told what all clouds of the process exercise; omisim.testing.coverage sets it on the class.
+    """
 
-    def _begin(self, settings: Settings, clock: Clock, state: State, history: int) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._state = state
-        self._history = history
-        self._lock = RLock()
-        self._session = Session()
-        self._transitions = Transitions(state, settings, clock)
+    observer: ClassVar[Observer | None] = None
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        state: State | None = None,
+        history: int = 10_000,
+        start: dt.datetime | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.history = history
+        self.lock = RLock()
+        self._start = start or clock.now()  # where a reset goes back to
+        self._begin(initial_state().fork() if state is None else state)
+
+    def _begin(self, state: State) -> None:
+        self.state = state
+        self.session = Session()
+        self.scheduler = Scheduler(state, self.settings, self.clock, self.begin)
         self._marks: WeakSet[Mark] = WeakSet()
-        self._accounts: dict[str, Account] = {}
-        self._start = EPOCH
 
     # --- one call
 
-    def _perform(
-        self,
-        name: str,
-        account_id: str | None,
-        region: str,
-        given: dict[str, Any],
-        *,
-        wire: bool,
-        headers: Mapping[str, str] = _NO_HEADERS,
+    def call(
+        self, request: Request, account_id: str | None, region: str, headers: Mapping[str, str] = _NO_HEADERS
     ) -> Answer:
-        """Run one call from any door, and note it in the journal of calls."""
-        with self._lock:
-            request_id = self._next_request_id()
-            now = self._transitions.apply_due()
-            account = self._row_of(account_id)
-            parameters = given if wire else api_names(given)
-            record = CallRecord(name, account.name if account else "", parameters, now, request_id, headers)
-            self._session.calls.append(record)
-            position = self._state.position
+        """Make a call of an account (None: nobody signed it) in a Region, and note it in the call log.
+
+        Raises ApiError when it is refused, Dropped when a fault drops the connection.
+        """
+        with self.lock:
+            number = self.next_request_id()
+            now = self.scheduler.apply_due()
+            account = self._account(account_id)
+            record = CallRecord(
+                request.action, account.name if account else "", request.parameters, now, number, headers
+            )
+            self.session.calls.append(record)
+            position = self.state.position
             try:
-                action = action_named(name)
-                fault = self._befalling(name, parameters, record) if len(self._session.faults) else None
+                action_named(request.action)
+                fault = self._take_fault(record) if len(self.session.faults) else None
                 if fault is not None and not fault.after_effect and (failure := fault.failure()):
                     raise failure
-                if self._settings.unknown_images:
-                    self._adopt_named(action.name, region, given)
-                log = self._session.calls
-                answer = dispatch(
-                    self._state, self._settings, self._clock, action, account, region, given, wire=wire, log=log
-                )
+                self._adopt_unknown(request, region)
+                tx = self.begin(request.action)
+                answer = dispatch(tx, self.clock, request, account, region, self.session.calls)
             except (ApiError, Dropped) as error:
-                self._state.undo_to(position)
-                record.failed(error)
-                _tell(record)
+                self.state.undo_to(position)
+                self._failed(record, error)
                 raise
             record.warnings, record.status = answer.warnings, 200
             if answer.warnings:
-                self._session.warnings.extend(answer.warnings)
-            if self._state.position != position and self._settings.timing == "eager":
-                self._transitions.run_transients()
-            if self._session.requests % self._history == 0:
+                self.session.warnings.extend(answer.warnings)
+            if self.state.position != position and self.settings.timing == "eager":
+                self.scheduler.run_transients()
+            if self.session.requests % self.history == 0:
                 self._trim()
             if fault is not None and fault.after_effect and (failure := fault.failure()):
-                record.failed(failure)
-                _tell(record)
+                self._failed(record, failure)
                 raise failure
-            answer.request_id = request_id
+            answer.request_id = number
             if not answer.dry:
-                _tell(record)
+                self._observe(record)
             return answer
 
-    def _befalling(self, action: str, parameters: Mapping[str, Any], record: CallRecord) -> Fault | None:
-        """Return the fault that befalls a call, if one does; let pass the time that it takes."""
-        fault = self._session.faults.take(action, self._settings.seed, parameters)
-        if fault is not None and fault.delay:
-            record.took = int(fault.delay * 1e6)
-            self._transitions.advance(fault.delay)
-        return fault
-
-    def _refusals(self, name: str, account_id: str, region: str, given: Mapping[str, Any]) -> list[ApiError]:
-        """Return the refusals of a call that is not made; what is due is applied for it, and undone with it."""
-        with self._lock:
-            position = self._state.position
+    def why_not(self, request: Request, account_id: str, region: str) -> list[ApiError]:
+        """Return the refusals of a call that is not made, in check order; what is due is applied for it, and undone."""
+        with self.lock:
+            position = self.state.position
             try:
-                with self._transitions.without_failures():
-                    self._transitions.apply_due()
-                account = self._row_of(account_id)
-                action = action_named(name)
-                if self._settings.unknown_images:
-                    self._adopt_named(action.name, region, given)
-                return refusals(self._state, self._settings, self._clock, action, account, region, given, wire=True)
+                with self.scheduler.without_failures():
+                    self.scheduler.apply_due()
+                account = self._account(account_id)
+                action_named(request.action)
+                self._adopt_unknown(request, region)
+                return refusals(self.begin("why_not", observed=False), request, account, region)
             except ApiError as error:
                 return [error]
             finally:
-                self._state.undo_to(position)
+                self.state.undo_to(position)
 
-    def _note_refused(self, name: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
+    def note_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
         """Note a call that a door refused before it came to its parameters."""
-        with self._lock:
-            row = self._row_of(account_id)
-            request_id = self._next_request_id()
-            record = CallRecord(name, row.name if row else "", {}, self._clock.now(), request_id, headers)
-            record.failed(error)
-            self._session.calls.append(record)
-            _tell(record)
+        with self.lock:
+            account = self._account(account_id)
+            name, number = account.name if account else "", self.next_request_id()
+            record = CallRecord(action, name, {}, self.clock.now(), number, headers)
+            self.session.calls.append(record)
+            self._failed(record, error)
 
-    def _next_request_id(self) -> str:
-        self._session.requests += 1
-        return ids.request_id(self._settings.seed, self._session.requests)
+    def next_request_id(self) -> str:
+        """Count a request, and return its id."""
+        self.session.requests += 1
+        return request_id(self.settings.seed, self.session.requests)
 
-    def _row_of(self, account_id: str | None) -> AccountRow | None:
+    def _account(self, account_id: str | None) -> Account | None:
         if account_id is None:
             return None
-        row: AccountRow | None = self._state.get("account", account_id)
+        row: Account | None = self.state.get("account", account_id)
         if row is None:
             raise ValueError(f"the account {account_id} does not exist (any more): call cloud.account(name) again")
         return row
 
+    def _take_fault(self, record: CallRecord) -> Fault | None:
+        """Return the fault to inject, if any, and advance the clock by its delay."""
+        fault = self.session.faults.take(record, self.settings.seed)
+        if fault is not None and fault.delay:
+            record.took = int(fault.delay * 1e6)
+            self.scheduler.advance(fault.delay)
+        return fault
+
+    def _adopt_unknown(self, request: Request, region: str) -> None:
+        if self.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
+            for image_id in tuple(unknown_images(self.state, request.parameters)):
+                adopt(self.begin("adopt"), image_id, region, "Ubuntu")
+
+    def _failed(self, record: CallRecord, error: ApiError | Dropped) -> None:
+        record.failed(error)
+        self._observe(record)
+
+    def _observe(self, record: CallRecord) -> None:
+        if self.observer is not None:
+            self.observer.called(record.action, record.error.rule if record.error else None)
+
     # --- writing
 
+    def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
+        """Begin to write, for a cause, at a time (now, unless told). What is written is undone by nobody else."""
+        observer = self.observer if observed else None
+        return Transaction(self.state, self.settings, EFFECTS, at or self.clock.now(), cause, observer)
+
     @contextmanager
-    def _writing(self, cause: str) -> Iterator[Tx]:
+    def transaction(self, cause: str) -> Iterator[Transaction]:
         """Write from Python, as a call would: all of it or nothing."""
-        with self._lock:
-            self._transitions.apply_due()
-            position = self._state.position
+        with self.lock:
+            self.scheduler.apply_due()
+            position = self.state.position
             try:
-                yield self._tx(cause)
+                yield self.begin(cause)
             except BaseException:
-                self._state.undo_to(position)
+                self.state.undo_to(position)
                 raise
-            if self._settings.timing == "eager":
-                self._transitions.run_transients()
+            if self.settings.timing == "eager":
+                self.scheduler.run_transients()
 
-    def _adopt_named(self, action: str, region: str, given: Mapping[str, Any]) -> None:
-        if action in ("CreateVms", "CreateImage", "ReadImages"):
-            for image_id in tuple(named_images(self._state, given)):
-                adopt(self._tx("adopt"), image_id, region, "Ubuntu")
+    # --- undoing, forking, saving
 
-    def _tx(self, cause: str) -> Tx:
-        return Tx(self._state, self._settings, EFFECTS, self._clock.now(), cause)
+    def mark(self) -> Mark:
+        """Return a point to roll back to. While it lives, everything since it is kept."""
+        with self.lock:
+            mark = Mark(self.state.position, self.clock.now(), self.session.call_position)
+            self._marks.add(mark)
+            return mark
 
-    def _check_mark(self, mark: Mark) -> None:
+    def rollback(self, mark: Mark) -> None:
+        """Undo everything since a mark, whoever did it. Raises ValueError when the mark itself has been undone."""
+        with self.lock:
+            self.check_mark(mark)
+            self.state.undo_to(mark.position)
+            self.clock.restore(mark.at)
+            for other in list(self._marks):
+                if other.position > mark.position:
+                    self._marks.discard(other)
+
+    def check_mark(self, mark: Mark) -> None:
+        """Raise ValueError for a mark of another cloud, and for one that has been undone."""
         if mark not in self._marks:
             raise ValueError("this mark is not of this cloud, or what it marks was undone by another rollback")
 
+    def fork(self) -> Engine:
+        """Return an independent Engine in the same state, with a clock of its own and an empty session."""
+        with self.lock:
+            return Engine(self.settings.copy(), self.clock.copy(), self.state.fork(), self.history, self._start)
+
+    def copy_faults(self, other: Engine) -> None:
+        """Take over the faults and failures that are ordered in another Engine, which keeps its own."""
+        self.session.faults = deepcopy(other.session.faults)
+        self.scheduler.failures = list(other.scheduler.failures)
+
+    def reset(self) -> None:
+        """Go back to the beginning: no accounts, no calls, the clock at its start."""
+        with self.lock:
+            self.clock.restore(self._start)
+            self.settings.durations.clear()
+            self.settings.capacity.clear()
+            self._begin(initial_state().fork())
+
+    def dump(self) -> dict[str, Any]:
+        """Return state, settings and clock as plain JSON data, for `Engine.load`. The session is left out."""
+        with self.lock:
+            return dumped(self.state, self.settings, self.clock, self.history, initial_state())
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Engine:
+        """Return the Engine that `dump` made this of. Raises ValueError for anything else."""
+        settings, clock, state, history = loaded(data, initial_state().fork())
+        return cls(settings, clock, state, history)
+
+    # --- how much is kept
+
+    def kept_changes(self) -> int:
+        """Return how many changes are listed: the history, or all since the oldest live mark."""
+        return self._kept(self.state.position, "position")
+
+    def kept_calls(self) -> int:
+        """Return how many calls are listed: the history, or all since the oldest live mark."""
+        return self._kept(self.session.call_position, "call_position")
+
     def _kept(self, position: int, of: str) -> int:
-        """Return how many entries of a journal are listed: the history, or all since the oldest live mark."""
         oldest = min((getattr(mark, of) for mark in self._marks), default=position)
-        return max(self._history, position - int(oldest))
+        return max(self.history, position - int(oldest))
 
     def _trim(self) -> None:
-        state, session = self._state, self._session
-        state.trim(state.position - self._kept(state.position, "position"))
-        session.trim_calls(session.call_position - self._kept(session.call_position, "call_position"))
-        del session.warnings[: -self._history]
-
-
-def _tell(record: CallRecord) -> None:
-    if Tx.observer is not None:
-        Tx.observer.called(record.action, record.error.rule if record.error else None)
-
-
-@cache
-def first_state() -> State:
-    """Return the State every cloud begins with, a fork of this one: built once a process, never written to again."""
-    state = State()
-    for entity in catalog().entities():
-        state.write(entity.kind, entity.id, entity, EPOCH, "catalogue")
-    state.trim(state.position)
-    return state
+        self.state.trim(self.state.position - self.kept_changes())
+        self.session.trim_calls(self.session.call_position - self.kept_calls())
+        del self.session.warnings[: -self.history]

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, Protocol
 
 from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.actions.framework.request import copy_containers
 from omisim.actions.framework.schema import MISSING, Problems
 from omisim.base.subset import misses
 from omisim.base.suggest import hint
 from omisim.model.ids import token
+from omisim.model.serialize import api_name, snake_names
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind
 from omisim.spec.rules import rule
 
@@ -22,6 +24,18 @@ __all__ = ["Dropped", "Fault", "Faults"]
 
 # what a status alone stands for; every other error is ordered by its name
 _BY_STATUS = {429: "call-throttled", 500: "internal-error", 503: "platform-throttled"}
+
+
+class Call(Protocol):
+    """A call that a fault may befall, as the call log has it."""
+
+    @property
+    def action(self) -> str:
+        """The API's name of the action."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters, by the API's names."""
 
 
 class Dropped(ConnectionError):
@@ -52,9 +66,9 @@ class Fault:
             return None
         return ApiError(rule("THR-002"), {"action": self.action, "error": self.error.name}, self.error)
 
-    def befalls(self, seed: str, parameters: Mapping[str, Any]) -> bool:
+    def befalls(self, seed: str, call: Call) -> bool:
         """Whether it befalls this call, which is one of its action. Counts it."""
-        if self.when is not None and next(misses(self.when, parameters), None):
+        if self.when is not None and next(misses(self.when, call.parameters), None):
             return False
         self.met += 1
         if self.met % self.every:
@@ -124,7 +138,9 @@ class Faults:
             times = 1
         kind = None if silent else _kind(status, error)
         self._added += 1
-        fault = Fault(action, times, kind, after_effect, every, when, probability, drop, delay, self._added)
+        fault = Fault(
+            action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, self._added
+        )
         self._faults.append(fault)
         return fault
 
@@ -132,10 +148,10 @@ class Faults:
         """Call all of them off."""
         self._faults.clear()
 
-    def take(self, action: str, seed: str, parameters: Mapping[str, Any]) -> Fault | None:
+    def take(self, call: Call, seed: str) -> Fault | None:
         """Return the fault that is to befall this call, if one is, and count it down."""
         for fault in self._faults:
-            if fault.action == action and fault.befalls(seed, parameters):
+            if fault.action == call.action and fault.befalls(seed, call):
                 if fault.times is not None:
                     fault.times -= 1
                     if not fault.times:
@@ -158,10 +174,12 @@ def _check_numbers(*, times: Any, every: Any, probability: Any, delay: Any) -> N
 def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
     """Refuse parameters that no request of this action can have, at any depth."""
     problems: Problems = []
-    ACTIONS[action].shape.read(when, "", True, problems)
-    for rank, problem in problems:
-        if rank != MISSING and isinstance(problem, ApiError):
-            raise ValueError(f"it would never happen: {problem.details}") from problem
+    shape = ACTIONS[action].shape
+    shape.read(snake_names(when), "", problems, shape.all_fields)
+    for problem in problems:
+        if problem.rank != MISSING:
+            refusal = problem.refusal(api_name)
+            raise ValueError(f"it would never happen: {refusal.details}") from refusal
 
 
 def _kind(status: int | None, error: str | None) -> ErrorKind:

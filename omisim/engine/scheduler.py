@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from omisim.actions.effects import EFFECTS
 from omisim.base.clock import Clock
 from omisim.model import Due, Image, ImageState, SnapshotState
 from omisim.model.ids import PREFIXES, Id
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.settings import Settings
-from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 
-__all__ = ["Failure", "Transitions"]
+__all__ = ["Failure", "Scheduler"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,19 @@ class Failure:
     comment: str
 
 
-class Transitions:
-    """The due transitions of one cloud. `failures` wait for theirs; they belong to the session and are never undone."""
+class Scheduler:
+    """The due transitions of one cloud. `failures` wait for theirs; they belong to the session and are never undone.
 
-    def __init__(self, state: State, settings: Settings, clock: Clock) -> None:
+    `begin` begins to write, for a cause, at a time.
+    """
+
+    def __init__(
+        self, state: State, settings: Settings, clock: Clock, begin: Callable[[str, dt.datetime], Transaction]
+    ) -> None:
         self._state = state
         self._settings = settings
         self._clock = clock
+        self._begin = begin
         self.failures: list[Failure] = []
 
     # --- by the clock
@@ -73,7 +79,7 @@ class Transitions:
             self._move(due, due.event, at, "due")
 
     def _move(self, due: Due, event: str, at: dt.datetime, cause: str, comment: str = "") -> None:
-        tx = Tx(self._state, self._settings, EFFECTS, at, cause)
+        tx = self._begin(cause, at)
         if event == "fail" and due.kind == "vm":
             comment = comment or "Server.InternalError"
         tx.move(self._state.get(due.kind, due.id), event, comment)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.base.clock import Clock
 from omisim.base.subset import shortly
 from omisim.engine.faults import Dropped, Faults
+from omisim.model.serialize import api_names
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
@@ -23,14 +23,14 @@ FAILURES, MOST_MINUTES = 4, 10
 class CallRecord:
     """One call as the cloud got it.
 
-    `parameters` (a copy) carry the API's names, whatever the door; `error` is what it was refused with, or None;
-    `account` is the caller's name, "" for a call that nobody signed. `status` is the HTTP status of the answer, 0 as
-    long as there is none.
+    `given` are the parameters by our names, `parameters` by the API's, whatever the door. `error` is what it was
+    refused with, or None; `account` is the caller's name, "" for a call that nobody signed. `status` is the HTTP status
+    of the answer, 0 as long as there is none.
     """
 
     action: str
     account: str
-    given: dict[str, Any] = field(repr=False)
+    given: Mapping[str, Any] = field(repr=False)
     at: dt.datetime
     request_id: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # none for a call that Python made
@@ -51,14 +51,15 @@ class CallRecord:
 
     def __str__(self) -> str:
         """Spell the call on a line: what, by whom, with which parameters, and how it was refused."""
-        given = "".join(f" {name}={shortly(value)}" for name, value in self.given.items())
+        given = "".join(f" {name}={shortly(value)}" for name, value in self.parameters.items())
         failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
         return f"{self.action} by {self.account or 'nobody'}{given}{failure}"
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of the request, to keep and to change."""
-        return deepcopy(self.given)
+        """The parameters of the request by the API's names, to keep and to change."""
+        parameters: dict[str, Any] = api_names(self.given)
+        return parameters
 
 
 class Lockouts:

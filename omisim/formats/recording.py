@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from omisim.base.hosts import parse_host
+
 __all__ = ["Exchange", "exchanges", "write"]
 
 _SECRETS = ("PrivateKey", "SecretKey")
-_HOST = re.compile(r"api\.([a-z0-9-]+)\.outscale\.com(?::\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _exchange(number: int, said: Mapping[str, Any]) -> Exchange:
     if not isinstance(path, str) or type(status) is not int:
         raise TypeError("path is a string, status a number")
     account, _, region = said.get("account", "").partition("@")
-    of_host = _HOST.fullmatch(said.get("host", ""))
+    host = parse_host(said.get("host", ""))
     return Exchange(
         number,
         path,
@@ -67,7 +67,7 @@ def _exchange(number: int, said: Mapping[str, Any]) -> Exchange:
         said["res"].get("body"),
         dt.datetime.fromisoformat(said["t"]) if "t" in said else None,
         account or None,
-        region or (of_host[1] if of_host else None),
+        region or (host.region if host and host.service == "api" else None),
     )
 
 

@@ -20,7 +20,9 @@ from omisim.model.answers import (
 )
 from omisim.model.base import (
     ANY,
+    Absent,
     AccountId,
+    EmptyIsAbsent,
     Entity,
     ImageState,
     LinkNicId,
@@ -121,11 +123,12 @@ from omisim.model.storage import (
 from omisim.model.vms import AdminPassword, ConsoleOutput, Vm, VmsStopHistory, VmStateChange, VmStates
 
 __all__ = [
-    "ANY", "ENTITIES", "AccessKey", "AccessKeySecretKey", "Account", "AccountId", "ActionsOnNextBoot",
+    "ANY", "ENTITIES", "Absent", "AccessKey", "AccessKeySecretKey", "Account", "AccountId", "ActionsOnNextBoot",
     "AdminPassword", "BlockDeviceMappingCreated", "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation",
     "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "Catalog", "CatalogEntry",
-    "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "Entity", "ExportState", "FlexibleGpuCatalog",
-    "Grant", "GroupHold", "Image", "ImageExportTask", "ImageState", "InternetService", "Keypair", "KeypairCreated",
+    "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "EmptyIsAbsent", "Entity", "ExportState",
+    "FlexibleGpuCatalog", "Grant", "GroupHold", "Image",
+    "ImageExportTask", "ImageState", "InternetService", "Keypair", "KeypairCreated",
     "LinkNic", "LinkNicId", "LinkNicLight", "LinkNicToUpdate", "LinkPublicIp", "LinkPublicIpLightForVm",
     "LinkRouteTable", "LinkState", "LinkedVolume", "Location", "Log", "MarketplaceProduct", "Net", "NetId", "Nic",
     "NicForVmCreation", "NicId", "NicLight", "OrDict", "Origin", "OsuApiKey", "OsuExportImageExportTask",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, Union
 
@@ -12,9 +12,19 @@ from omisim.model.ids import Id
 ANY = TypeVar("ANY")
 # a nested argument: the dataclass, or a dict with snake_case keys
 OrDict: TypeAlias = Union[ANY, Mapping[str, Any]]  # noqa: UP007 - mypy takes no other spelling of a generic alias
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Marks a parameter one of whose values stands for none: Go clients send it for what is not set (REQ-009)."""
+
+    value: Any
+
+
 AccountId = Annotated[str, Id("account")]
+EmptyIsAbsent = Annotated[str, Absent("")]
 SnapshotId = Annotated[str, Id("snapshot")]
-SubnetId = Annotated[str, Id("subnet")]
+SubnetId = Annotated[str, Id("subnet"), Absent("")]
 NetId = Annotated[str, Id("net")]
 NicId = Annotated[str, Id("nic")]
 LinkNicId = Annotated[str, Id("link_nic")]

@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
+from keyword import iskeyword
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["api_name", "api_names", "from_plain", "is_date", "iso", "snake_name", "to_plain", "to_wire", "wire_text"]
+__all__ = ["api_name", "api_names", "from_plain", "is_date", "iso", "snake_name", "snake_names", "to_plain", "to_wire"]
 
 _JSON = frozenset({str, int, float, bool, NoneType})
+_AS_IT_IS = "="  # marks a name that is not of the API's form
 
 
-@cache
+@lru_cache(maxsize=4096)
 def api_name(name: str) -> str:
-    """Return the API's spelling: `vm_id` → `VmId`."""
-    return "".join(word.capitalize() for word in name.split("_"))
+    """Return the API's spelling of a name of ours: `vm_id` → `VmId`. The inverse of `snake_name`."""
+    return name[1:] if name.startswith(_AS_IT_IS) else "".join(word.capitalize() for word in name.split("_"))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def snake_name(name: str) -> str:
-    """Return our spelling: `VmId` → `vm_id`."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+    """Return our spelling of a name of the API: `VmId` → `vm_id`.
+
+    A name that is not written as the API writes names (`vmId`, `vm_id`) keeps its spelling behind a mark, so that it is
+    none of ours.
+    """
+    ours = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+    ours += "_" if iskeyword(ours) else ""  # With → with_
+    return ours if name.isidentifier() and api_name(ours) == name else _AS_IT_IS + name
+
+
+def snake_names(value: Any) -> Any:
+    """Return a value of JSON with our names for the API's, all the way down. Its containers are new."""
+    if isinstance(value, Mapping):
+        return {snake_name(key) if isinstance(key, str) else key: snake_names(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [snake_names(item) for item in value]
+    return value
 
 
 def iso(at: dt.datetime) -> str:
@@ -65,18 +81,6 @@ def to_wire(value: Any) -> Any:
         if item is not None:
             wire[name] = item if item.__class__ in _JSON else to_wire(item)
     return wire
-
-
-def wire_text(value: Any) -> str:
-    """Return `to_wire` of an answer as JSON text. Entities are frozen, so what one looks like is worked out once."""
-    if value.__class__ is tuple:
-        return f"[{','.join([_text(item) for item in value])}]"
-    return _text(value)
-
-
-@lru_cache(maxsize=8192)
-def _text(entity: Any) -> str:
-    return json.dumps(to_wire(entity), separators=(",", ":"))
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from inspect import signature
 from typing import Any, Final
 
@@ -77,8 +76,7 @@ def forked(item: pytest.Item, start: Cloud, *, sleeping: bool = False) -> Cloud:
             raise ValueError(f"the marker's {born[0]} comes too late: omi_base has set its cloud up already")
         return _made(item.config, _joined(suite(item.config), given))
     cloud = start.fork()
-    cloud._session.faults = deepcopy(start._session.faults)
-    cloud._transitions.failures = list(start._transitions.failures)
+    cloud.engine.copy_faults(start.engine)
     _tell(cloud, given)
     _open_accounts(cloud, given)
     return cloud
@@ -110,7 +108,7 @@ def _made(config: pytest.Config, given: Mapping[str, Any]) -> Cloud:
 
 def _tell(cloud: Cloud, given: Mapping[str, Any]) -> None:
     """Change what a cloud can still change."""
-    settings = cloud._settings
+    settings = cloud.engine.settings
     told = Settings.checked(
         settings.seed,
         given.get("timing", settings.timing),
@@ -119,7 +117,7 @@ def _tell(cloud: Cloud, given: Mapping[str, Any]) -> None:
     )
     settings.timing, settings.auth, settings.switches = told.timing, told.auth, told.switches
     settings.fetch = given.get("fetch", settings.fetch)
-    cloud._history = given.get("history", cloud._history)
+    cloud.engine.history = given.get("history", cloud.engine.history)
 
 
 def _open_accounts(cloud: Cloud, given: Mapping[str, Any]) -> None:
@@ -149,4 +147,5 @@ def _joined(far: Mapping[str, Any], near: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same(start: Cloud, other: Cloud) -> bool:
-    return start._state == other._state and start._settings == other._settings and not len(start._session.faults)
+    one, two = start.engine, other.engine
+    return one.state == two.state and one.settings == two.settings and not len(one.session.faults)

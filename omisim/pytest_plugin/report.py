@@ -30,7 +30,7 @@ class Watched:
         self.cloud = cloud
         self.accounts = cloud.accounts
         self._start = cloud.fork()
-        self._changes, self._calls = cloud._state.position, cloud._session.call_position
+        self._changes, self._calls = cloud.engine.state.position, cloud.engine.session.call_position
 
     def report(self) -> str:
         """Return the lines of a report's section."""
@@ -49,13 +49,13 @@ class Watched:
         return "\n".join(told) or "Nothing happened in this cloud."
 
     def _new_calls(self) -> list[CallRecord]:
-        calls, now = list(self.cloud.calls()), self.cloud._session.call_position
+        calls, now = list(self.cloud.calls()), self.cloud.engine.session.call_position
         count = now - self._calls if now >= self._calls else now  # a reset counts anew
         return calls[-count:] if count else []
 
     def _new_changes(self) -> list[Change]:
         """Return the changes since then; an account and its first key are no news."""
-        first = self._changes if self.cloud._state.position >= self._changes else 0
+        first = self._changes if self.cloud.engine.state.position >= self._changes else 0
         return [change for change in self.cloud.events if change.seq >= first and change.cause != OPENED]
 
     def _become(self) -> list[Difference]:

@@ -13,8 +13,9 @@ from http import HTTPStatus
 from threading import Lock
 from typing import Any, TextIO
 
+from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
-from omisim.doors import oapi
+from omisim.doors.front import FrontDoor
 from omisim.doors.http import Request, Response
 from omisim.doors.identity import claimed
 from omisim.engine.faults import Dropped
@@ -23,7 +24,6 @@ from omisim.server.control import Control
 
 __all__ = ["App"]
 
-_OOS_HOST = re.compile(r"(?:.+\.)?oos\.[a-z0-9-]+\.outscale\.com(?::\d+)?", re.IGNORECASE)
 _OOS_PATH = re.compile(r"/+oos(?:/|$)")
 _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
@@ -44,6 +44,7 @@ class App:
         fresh: Callable[[], Cloud] | None = None,
     ) -> None:
         self.control = Control(cloud, token, fresh)
+        self._front = FrontDoor(cloud.engine)
         self._log = log
         self._record = record
         self._writing = Lock()
@@ -53,13 +54,20 @@ class App:
         """The cloud that is served; a dump that is loaded puts another in its place."""
         return self.control.cloud
 
+    @property
+    def front(self) -> FrontDoor:
+        """The services of that cloud."""
+        if self._front.engine is not self.cloud.engine:
+            self._front = FrontDoor(self.cloud.engine)
+        return self._front
+
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         start = time.perf_counter()
         request = _request(environ)
         if _CONTROL_PATH.match(request.path):
             response = self.control.handle(request)
-        elif _OOS_HOST.fullmatch(request.host) or _OOS_PATH.match(request.path):
+        elif _service(request) == "oos":
             response = self._stored(request)
         else:
             response = self._asked(request)
@@ -82,23 +90,22 @@ class App:
     def _asked(self, request: Request) -> Response:
         at = self.cloud.now
         try:
-            response = oapi.handle(self.cloud, request, dt.datetime.now(dt.UTC))
+            response = self.front.handle("api", request, dt.datetime.now(dt.UTC))
         except Dropped as error:  # cheroot closes the connection and says nothing
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         if self._record is not None and request.method == "POST":
             with self._writing:
-                who = claimed(self.cloud, request)
+                who = claimed(self.cloud.engine, request)
                 account = f"{who.name}@{who.region}" if who else ""
                 recording.write(self._record, at, account, request.path, request.body, response.status, response.body)
         return response
 
     def _stored(self, request: Request) -> Response:
         try:
-            from omisim.doors import oos  # noqa: PLC0415 - needs its extra
+            return self.front.handle("oos", request, dt.datetime.now(dt.UTC))
         except ImportError:
             text = "<Error><Code>NotImplemented</Code><Message>pip install 'omisim[oos]'</Message></Error>"
             return Response(501, text.encode(), {"Content-Type": "application/xml"})
-        return oos.handle(self.cloud, request, dt.datetime.now(dt.UTC))
 
     def _note(self, log: TextIO, request: Request, status: int, headers: Mapping[str, str], seconds: float) -> None:
         line = {
@@ -113,6 +120,12 @@ class App:
         with self._writing:
             log.write(json.dumps(line) + "\n")
             log.flush()
+
+
+def _service(request: Request) -> str:
+    """Return the service that a request names, by its host or by its path."""
+    host = parse_host(request.host)
+    return "oos" if (host and host.service == "oos") or _OOS_PATH.match(request.path) else "api"
 
 
 @lru_cache(maxsize=64)

@@ -49,7 +49,7 @@ class Control:
         self._fresh = fresh
         self._marks: dict[str, Mark] = {}
         self._feeds: WeakSet[_Feed] = WeakSet()
-        self._endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
+        self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
             ("GET", "health"): self._health,
             ("GET", "openapi.json"): lambda _: describe(),
             ("POST", "reset"): self._reset,
@@ -86,7 +86,7 @@ class Control:
             given = _given(request, ENDPOINTS[method, name])
             if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
                 return self._stream(self._feed())
-            answer = self._endpoints[method, name](given)
+            answer = self.endpoints[method, name](given)
         except Wrong as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
@@ -96,7 +96,7 @@ class Control:
     def _method(self, request: Request, name: str) -> str:
         """Return the method that is asked for, if it is there and the token is good."""
         method = "GET" if request.method == "HEAD" else request.method
-        known = [known for known, other in self._endpoints if other == name]
+        known = [known for known, other in self.endpoints if other == name]
         if not known:
             raise Wrong(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
         if method not in known:
@@ -173,7 +173,7 @@ class Control:
     def _feed(self) -> _Feed:
         if len(self._feeds) >= STREAMS:
             raise Wrong(503, f"there are {STREAMS} streams of events already")
-        feed = _Feed(self.cloud._state.position)
+        feed = _Feed(self.cloud.engine.state.position)
         self._feeds.add(feed)
         return feed
 
@@ -196,10 +196,10 @@ class _Feed:
 
     def news(self, cloud: Cloud) -> bytes:
         """Return what is new as server-sent events."""
-        with cloud._lock:
+        with cloud.engine.lock:
             told = [change for change in cloud.events if change.seq >= self.position]
             undone, self.undone = self.undone, False
-            position, self.position = self.position, cloud._state.position
+            position, self.position = self.position, cloud.engine.state.position
         said = [("undone", {"seq": position})] if undone else []
         said += [("change", _change(change)) for change in told]
         return "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in said).encode()
@@ -207,8 +207,8 @@ class _Feed:
 
 def names(cloud: Cloud) -> list[str]:
     """Return the names of the accounts that a cloud's users have made, oldest first."""
-    owners = dict.fromkeys(key.account_id for key in cloud._state.rows("access_key").values())
-    return [cloud._state.get("account", owner).name for owner in owners]
+    owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
+    return [cloud.engine.state.get("account", owner).name for owner in owners]
 
 
 def _without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:

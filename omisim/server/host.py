@@ -53,7 +53,7 @@ class Running:
 
         Raises ValueError for an account that is not of the cloud that is served.
         """
-        ours = isinstance(account, Account) and self.cloud._state.found("account", "name", account.name)
+        ours = isinstance(account, Account) and self.cloud.engine.state.found("account", "name", account.name)
         if not ours or self.cloud.account(account.name).access_key != account.access_key:
             raise ValueError(f"{account!r} is not of the cloud that is served: server.cloud.account(name) is")
         variables = {

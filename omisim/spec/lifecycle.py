@@ -7,8 +7,8 @@ completed. `To(None)`: the entity is gone.
 
 `refused` holds the illegal cells: action → state → error. What is not there is allowed, in every state where the row is
 empty. A cell is a rule like those of rules.toml; its id is `kind/Action/state`. VMs have one row more than states:
-"restarting" is a VM that is pending again, after its first boot (LNK-007). `Tx.move` enforces the tables, `Call.may`
-the cells.
+"restarting" is a VM that is pending again, after its first boot (LNK-007). `Transaction.move` enforces the tables,
+`Call.may` the cells.
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from omisim.base.hosts import endpoint, parse_host
 from omisim.formats.sigv4 import DATE, canonical_query, seal
 from omisim.model import AccessKey, Account, Bucket, StoredObject
-from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 
 __all__ = ["LONGEST", "Place", "StorageError", "fetched", "live_key", "may", "placed", "presign", "put", "url"]
 __all__ += ["authorized"]
@@ -25,7 +27,6 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
 EVERY_ACCOUNT = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
-_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?oos\.(?P<region>[a-z0-9-]+)\.outscale\.com(?::\d+)?", re.IGNORECASE)
 _PATH = re.compile(r"/+oos/+(?P<region>[a-z0-9-]+)(?P<rest>/.*)?", re.DOTALL)  # on a server without host names
 
 # the codes of S3 that the cloud itself answers → HTTP status (OOS-006)
@@ -77,12 +78,11 @@ class Place(NamedTuple):
 
 def placed(host: str, path: str) -> Place | None:
     """Return what a request is about, by host name (path or virtual-host style) or by path; None: it is not ours."""
-    named = _HOST.fullmatch(host)
-    if named is None:
+    named = parse_host(host)
+    if named is None or named.service != "oos" or not named.region:
         found = _PATH.fullmatch(path)
         return found and _in_path(found["region"], found["rest"] or "/")
-    region = named["region"].lower()
-    return _in_path(region, f"/{named['bucket']}{path}" if named["bucket"] else path)
+    return _in_path(named.region, f"/{named.prefix}{path}" if named.prefix else path)
 
 
 def _in_path(region: str, path: str) -> Place:
@@ -92,7 +92,7 @@ def _in_path(region: str, path: str) -> Place:
 
 def url(place: Place) -> str:
     """Return the plain URL of an object."""
-    return f"https://oos.{place.region}.outscale.com/{place.bucket}/{quote(place.key)}"
+    return f"{endpoint('oos', place.region)}/{place.bucket}/{quote(place.key)}"
 
 
 def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = LONGEST) -> str:
@@ -139,7 +139,9 @@ def may(bucket: Bucket, item: Bucket | StoredObject, caller: Account | None, per
     return any(g.grantee in groups and g.permission in (permission, "FULL_CONTROL") for g in item.grants)
 
 
-def put(tx: Tx, place: Place, body: bytes, content_type: str, owner: str, metadata: Mapping[str, str]) -> StoredObject:
+def put(
+    tx: Transaction, place: Place, body: bytes, content_type: str, owner: str, metadata: Mapping[str, str]
+) -> StoredObject:
     """Store an object that the platform itself makes, in place of what had its key."""
     found = StoredObject(
         account_id=owner,

@@ -35,7 +35,7 @@ class Lineage:
 
     def __str__(self) -> str:
         """Draw the tree of what came of the resource, as text."""
-        return "\n".join(self._lines(""))
+        return "\n".join(_lines(self, ""))
 
     def line(self) -> str:
         """Return the resource on one line."""
@@ -50,10 +50,11 @@ class Lineage:
         data: dict[str, Any] = to_plain(self)
         return data
 
-    def _lines(self, indent: str) -> Iterator[str]:
-        yield indent + self.line()
-        for child in self.children:
-            yield from child._lines(indent + "  ")
+
+def _lines(node: Lineage, indent: str) -> Iterator[str]:
+    yield indent + node.line()
+    for child in node.children:
+        yield from _lines(child, indent + "  ")
 
 
 def lineage(state: State, resource_id: str) -> Lineage:

@@ -1,4 +1,4 @@
-"""`Observer`: who is told what the clouds of this process exercise. Nobody is, unless `Tx.observer` is set.
+"""`Observer`: who is told what the clouds of this process exercise. Nobody is, unless `Transaction.observer` is set.
 
 The clouds tell it what no journal keeps: what was refused, and what was tried on a resource in which state.
 """

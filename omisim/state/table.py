@@ -38,60 +38,64 @@ INDEXES: Mapping[str, Mapping[str, Keys]] = {
 
 
 class Table:
-    """The rows of one kind by id, in creation order, and their indexes."""
+    """The rows of one kind by id, in creation order, and their indexes.
 
-    __slots__ = ("_indexed", "_order", "_rows", "_sorted")
+    `by_id`: the rows, in creation order only while `sorted`. `creation`: id → creation number. `indexes`: name → what
+    keys a row has, and the ids under each key.
+    """
 
-    def __init__(self, kind: str) -> None:
-        self._rows: dict[str, Any] = {}
-        self._order: dict[str, int] = {}
-        self._sorted = True
-        self._indexed: dict[str, tuple[Keys, dict[object, tuple[str, ...]]]] = {
+    __slots__ = ("by_id", "creation", "indexes", "sorted")
+
+    def __init__(self, kind: str = "") -> None:
+        self.by_id: dict[str, Any] = {}
+        self.creation: dict[str, int] = {}
+        self.sorted = True
+        self.indexes: dict[str, tuple[Keys, dict[object, tuple[str, ...]]]] = {
             name: (keys, {}) for name, keys in INDEXES.get(kind, {}).items()
         }
 
     def copy(self) -> Table:
         """Return an independent table of the same rows."""
-        twin = Table.__new__(Table)
-        twin._rows, twin._order, twin._sorted = self._rows.copy(), self._order.copy(), self._sorted
-        twin._indexed = {name: (keys, found.copy()) for name, (keys, found) in self._indexed.items()}
+        twin = Table()
+        twin.by_id, twin.creation, twin.sorted = self.by_id.copy(), self.creation.copy(), self.sorted
+        twin.indexes = {name: (keys, found.copy()) for name, (keys, found) in self.indexes.items()}
         return twin
 
     def rows(self) -> dict[str, Any]:
         """Return the rows by id, in creation order."""
-        if not self._sorted:
-            self._rows = dict(sorted(self._rows.items(), key=lambda item: self._order[item[0]]))
-            self._sorted = True
-        return self._rows
+        if not self.sorted:
+            self.by_id = dict(sorted(self.by_id.items(), key=lambda item: self.creation[item[0]]))
+            self.sorted = True
+        return self.by_id
 
     def get(self, row_id: str) -> Any:
         """Return the row, or None."""
-        return self._rows.get(row_id)
+        return self.by_id.get(row_id)
 
     def order(self, row_id: str) -> int:
         """Return the creation number of a row that exists."""
-        return self._order[row_id]
+        return self.creation[row_id]
 
     def found(self, index: str, key: object) -> tuple[str, ...]:
         """Return the ids under a key of an index, in creation order."""
-        ids = self._indexed[index][1].get(key, ())
-        return ids if len(ids) <= 1 else tuple(sorted(ids, key=self._order.__getitem__))
+        ids = self.indexes[index][1].get(key, ())
+        return ids if len(ids) <= 1 else tuple(sorted(ids, key=self.creation.__getitem__))
 
     def put(self, row_id: str, after: Any, order: int) -> None:
         """Set a row (None: remove it). `order` counts for a row that did not exist."""
-        before = self._rows.get(row_id)
-        for keys, found in self._indexed.values():
+        before = self.by_id.get(row_id)
+        for keys, found in self.indexes.values():
             old = keys(before) if before is not None else ()
             new = keys(after) if after is not None else ()
             if old != new:
                 _reindex(found, row_id, old, new)
         if after is None:
-            del self._rows[row_id], self._order[row_id]
+            del self.by_id[row_id], self.creation[row_id]
             return
         if before is None:
-            self._sorted = self._sorted and (not self._order or order > self._order[next(reversed(self._rows))])
-            self._order[row_id] = order
-        self._rows[row_id] = after
+            self.sorted = self.sorted and (not self.creation or order > self.creation[next(reversed(self.by_id))])
+            self.creation[row_id] = order
+        self.by_id[row_id] = after
 
 
 def _reindex(

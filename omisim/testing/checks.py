@@ -12,9 +12,10 @@ from typing import Any, Final
 from omisim.actions.tags import TAGGED
 from omisim.base.suggest import hint
 from omisim.cloud.cloud import Cloud
-from omisim.engine.engine import Mark, first_state
+from omisim.engine.engine import Mark
 from omisim.model import Account, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
 from omisim.model.serialize import iso
+from omisim.state.initial_state import initial_state
 
 __all__ = [
     "called_in_order", "deleted_in_order", "deletion_order", "no_warnings", "not_called", "nothing_left",
@@ -168,7 +169,9 @@ def no_warnings(cloud: Cloud, *, account: str | None = None, since: Mark | None 
 def _accounts(cloud: Cloud, name: str | None) -> Iterator[Account]:
     """Yield the accounts that tests made, or the one of this name."""
     rows = [
-        row for row in cloud._state.rows("account").values() if first_state().get("account", row.account_id) is None
+        row
+        for row in cloud.engine.state.rows("account").values()
+        if initial_state().get("account", row.account_id) is None
     ]
     names = [row.name for row in rows]
     if name is not None and name not in names:
@@ -179,10 +182,10 @@ def _accounts(cloud: Cloud, name: str | None) -> Iterator[Account]:
 def _rows(cloud: Cloud, kind: str, account: str | None, since: Mark | None) -> Iterator[Any]:
     """Yield what is there of a kind, and not on its way out."""
     if since is not None:
-        cloud._check_mark(since)
+        cloud.engine.check_mark(since)
     owners = {row.account_id for row in _accounts(cloud, account)}
-    for row_id, row in cloud._state.rows(kind).items():
-        new = since is None or cloud._state.order(kind, row_id) >= since.position
+    for row_id, row in cloud.engine.state.rows(kind).items():
+        new = since is None or cloud.engine.state.order(kind, row_id) >= since.position
         if new and row.account_id in owners and _state(row) not in _ON_ITS_WAY:
             yield row
 
@@ -206,7 +209,7 @@ def _public(row: Any) -> bool:
 
 
 def _said(cloud: Cloud, row: Entity) -> str:
-    owner: Account = cloud._state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has one
+    owner: Account = cloud.engine.state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has one
     name = next(
         (
             f" {value}"

@@ -16,14 +16,12 @@ from functools import cache
 from typing import Any, Self
 
 from omisim.actions.framework.registry import ACTIONS
-from omisim.engine.dispatch import families
+from omisim.engine.engine import Engine
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle
 from omisim.spec.rules import catalogue, rule
-from omisim.state.state import Tx
 
 __all__ = ["GROUPS", "Coverage", "everything", "needs", "recording"]
 
-assert families  # the table of actions is full once they are loaded
 
 GROUPS: Mapping[str, str] = {
     "actions": "succeeded",
@@ -120,12 +118,12 @@ def recording() -> Iterator[Coverage]:
 
     A server in another process is not heard.
     """
-    seen, outer = Coverage(), Tx.observer
-    Tx.observer = seen
+    seen, outer = Coverage(), Engine.observer
+    Engine.observer = seen
     try:
         yield seen
     finally:
-        Tx.observer = outer
+        Engine.observer = outer
         if isinstance(outer, Coverage):
             outer.merge(seen)
 

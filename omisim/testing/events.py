@@ -40,11 +40,11 @@ class Events(Told):
         super().__init__()
         self._marks: list[tuple[int, Mark, Cloud]] = []  # the step that each was made in, and a fork made there
 
-    @precondition(lambda self: self.cloud._state.rows("volume"))
+    @precondition(lambda self: self.cloud.engine.state.rows("volume"))
     @rule(data=st.data(), text=st.sampled_from(["golden", "silver"]))
     def write(self, data: Any, text: str) -> None:
         """Write a file on a volume, as a guest does: what is made of it later has it, what was made before has not."""
-        volumes = list(self.cloud._state.rows("volume"))[-NEWEST:]
+        volumes = list(self.cloud.engine.state.rows("volume"))[-NEWEST:]
         volume = data.draw(st.sampled_from(volumes), label="volume")
         self.do(f"cloud.write({volume!r}, '/motd', {text!r})", lambda: self.cloud.write(volume, "/motd", text))
 
@@ -84,7 +84,9 @@ class Events(Told):
 
     def _under_way(self, *, fails: bool = False) -> dict[str, list[str]]:
         """Return the ids of what is under way, by kind; of what can fail now."""
-        rows = ((due, self.cloud._state.get(due.kind, due.id)) for due in self.cloud._state.rows("due").values())
+        rows = (
+            (due, self.cloud.engine.state.get(due.kind, due.id)) for due in self.cloud.engine.state.rows("due").values()
+        )
         moves = ((due, LIFECYCLES[due.kind].moves[row.state]) for due, row in rows if not due.timer)
         found: dict[str, list[str]] = {}
         for due, events in moves:

@@ -69,7 +69,7 @@ class Told(RuleBasedStateMachine):
             self._steps[-1] = Step(name, action, parameters, str(refused).partition(": ")[0], number)
             answer = None
         finally:
-            self._seen = self.cloud._session.call_position
+            self._seen = self.cloud.engine.session.call_position
         return answer
 
     def do(self, text: str, what: Callable[[], Any]) -> Any:
@@ -83,17 +83,17 @@ class Told(RuleBasedStateMachine):
         try:
             done = what()
         finally:
-            self._seen = self.cloud._session.call_position  # the text stands for its calls
+            self._seen = self.cloud.engine.session.call_position  # the text stands for its calls
         laws.check(self.cloud, since=mark)
         return done
 
     def _note_calls(self) -> None:
         """Note the calls that rules of a subclass have made by themselves, through whatever door."""
-        new = self.cloud._session.call_position - self._seen
-        for record in self.cloud._session.calls[-new:] if new else ():
+        new = self.cloud.engine.session.call_position - self._seen
+        for record in self.cloud.engine.session.calls[-new:] if new else ():
             error = str(record.error).partition(": ")[0] if record.error else ""
             self._steps.append(Step(record.account, record.action, record.parameters, error, self._number()))
-        self._seen = self.cloud._session.call_position
+        self._seen = self.cloud.engine.session.call_position
 
     def _note(self, text: str, end: str = "") -> None:
         """Note what is done now, as a line of Python, and what must hold of it at the end."""
@@ -101,7 +101,7 @@ class Told(RuleBasedStateMachine):
         self._steps.append(Did(text, end, self._number()))
 
     def _number(self) -> int:
-        return self.cloud._state.get("counter", "ids") or 0
+        return self.cloud.engine.state.get("counter", "ids") or 0
 
     # --- the end
 

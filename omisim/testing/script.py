@@ -65,7 +65,7 @@ class Did:
 
 def bucket(account: Account, name: str) -> None:
     """Make a bucket in an account's Region, as object storage does, for exports to go to: without boto3 and moto."""
-    cloud = account._cloud
+    cloud = account.cloud
     row = Bucket(
         account_id=account.account_id,
         bucket_id=f"{account.region}/{name}",
@@ -73,7 +73,7 @@ def bucket(account: Account, name: str) -> None:
         name=name,
         region=account.region,
     )
-    with cloud._writing("bucket") as tx:
+    with cloud.engine.transaction("bucket") as tx:
         tx.add(row)
 
 

@@ -187,9 +187,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _actions(options: argparse.Namespace) -> int:
     from omisim.actions.framework.registry import ACTIONS, not_served  # noqa: PLC0415
-    from omisim.engine.dispatch import families  # noqa: PLC0415 - fills the table
 
-    assert families
     rows = dict.fromkeys(ACTIONS, "") | dict(not_served())
     if options.json:
         data = [{"action": name, "served": not reason, "reason": reason} for name, reason in sorted(rows.items())]
@@ -241,9 +239,7 @@ def _rules(options: argparse.Namespace) -> int:
 def _hint(action: str) -> str:
     from omisim.actions.framework.registry import ACTIONS, not_served  # noqa: PLC0415 - where nothing was found
     from omisim.base.suggest import hint  # noqa: PLC0415
-    from omisim.engine.dispatch import families  # noqa: PLC0415 - fills the table
 
-    assert families
     return hint(action, {*ACTIONS, *not_served()})
 
 

@@ -17,8 +17,8 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from omisim.cloud.cloud import Cloud
-from omisim.doors import oapi
 from omisim.doors.http import Request
+from omisim.doors.oapi import OapiDoor
 from omisim.formats.recording import Exchange
 from omisim.model.ids import token
 
@@ -150,6 +150,7 @@ class _Player:
 
     def __init__(self, cloud: Cloud, recorded: Iterable[Exchange], region: str | None) -> None:
         self._cloud = cloud
+        self._door = OapiDoor(cloud.engine)
         self._accounts = {
             said: cloud.account(said[0] or "alice", region=said[1] or region)
             for said in dict.fromkeys((exchange.account, exchange.region) for exchange in recorded)
@@ -165,7 +166,7 @@ class _Player:
         given = self._translated(exchange.given)
         body = given if isinstance(given, str) else "" if given is None else json.dumps(given)
         headers = {"content-type": "application/json", "authorization": f"Credential={account.access_key}/"}
-        response = oapi.handle(self._cloud, Request("POST", "", exchange.path, headers, body.encode()), self._cloud.now)
+        response = self._door.handle(Request("POST", "", exchange.path, headers, body.encode()), self._cloud.now)
         answer = json.loads(response.body)
         here = f"{response.status}, code {_code(answer)}" if "Errors" in answer else str(response.status)
         then = f"{exchange.status}, code {_code(exchange.answer)}" if exchange.status >= 400 else str(exchange.status)  # noqa: PLR2004

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -17,7 +16,6 @@ from typing import TextIO
 
 from omisim.base.clock import SystemClock
 from omisim.cloud.cloud import Cloud
-from omisim.model import AccessKey
 from omisim.server.client import exports
 from omisim.server.control import names
 from omisim.server.host import Running, running
@@ -99,15 +97,11 @@ def _account(cloud: Cloud, said: str) -> None:
     if not name or len(key) not in (0, 2) or not all(key) or not _KEY.fullmatch("".join(key[:1])):
         raise ValueError(f"--account is NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {said!r}")
     account = cloud.account(name, region=region or None)
-    if not key or account.access_key == key[0]:
-        return
-    tx = cloud._tx("account")
-    had: AccessKey = cloud._state.get("access_key", account.access_key)
-    if cloud._state.get("access_key", key[0]) is not None:
-        raise ValueError(f"--account {name}: the access key {key[0]} is another account's")
-    tx.add(replace(had, access_key_id=key[0], secret_key=key[1]))
-    tx.move(had, "delete")
-    cloud._accounts.pop(name)
+    if key and account.access_key != key[0]:
+        try:
+            cloud.set_access_key(name, *key)
+        except ValueError as error:
+            raise ValueError(f"--account {name}: {error}") from None
 
 
 def _announce(server: Running) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from omisim.model import Account, ClientToken, Entity, Image, OrDict, Origin
@@ -12,7 +12,8 @@ from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import cell, phase
 from omisim.spec.rules import refuse
 from omisim.state.settings import Value
-from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 
 __all__ = ["Call", "Stop", "parsed", "parsed_all"]
 
@@ -36,17 +37,19 @@ class Call:
         action: str,
         account: Account | None,
         region: str,
-        tx: Tx,
+        tx: Transaction,
         *,
         log: Sequence[Any] = (),
         collect: bool = False,
+        spell: Callable[[str], str] = str,
     ) -> None:
         self.action = action
+        self.spell = spell  # how the caller writes the name of a parameter
         self.region = region
         self.tx = tx
         self.state: State = tx.state
         self.now: dt.datetime = tx.at
-        self.log = log  # the session's records of calls, a layer above; this call's own is the last
+        self.log = log  # the session's records of calls, of a package above; this call's own is the last
         self.values: Mapping[str, Any] = {}  # what the caller gave, once it is read
         self.refusals: list[ApiError] = []
         self.warnings: list[str] = []

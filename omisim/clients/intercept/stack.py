@@ -13,20 +13,16 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from omisim.base.hosts import parse_host
 from omisim.clients.intercept.signing import signing_at
-from omisim.doors import http, oapi
-
-if TYPE_CHECKING:
-    from omisim.cloud.cloud import Cloud
+from omisim.doors import http
+from omisim.doors.front import SERVICES, FrontDoor
+from omisim.engine.engine import Engine
 
 __all__ = ["NotServed", "ask", "guarded", "headers_of", "intercepted", "refuse_lookup", "reply"]
 
-SERVED = ("api", "oos")
-_OUTSCALE = re.compile(r"(?:.+\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.outscale\.com", re.IGNORECASE)
-# api.eu-west-2.oks.outscale.com, but not docs.outscale.com
-_OTHER = re.compile(r".+\..+\.outscale\.com", re.IGNORECASE)
 _ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # a form's, or that of a JSON object
 _LOCK = Lock()
 _mend: list[Callable[[], None]] = []  # what takes the patches off
@@ -38,14 +34,17 @@ class NotServed(RuntimeError):
 
 @dataclass(eq=False, slots=True)
 class Layer:
-    """One context of the stack: its cloud, or None for a guard, which refuses all; `strays`: what it had to refuse."""
+    """One context of the stack: a cloud's front door, or None for a guard, which refuses all.
 
-    cloud: Cloud | None
+    `strays`: what it had to refuse.
+    """
+
+    door: FrontDoor | None
     strays: list[str] = field(default_factory=list)
 
     def stray(self, request: str, why: str) -> NotServed:
         """Note a request that would have left this machine, and return the refusal."""
-        if self.cloud is None:
+        if self.door is None:
             why = "no cloud stands in for OUTSCALE here: ask for the fixture omi_env, or enter cloud.intercept()"
         self.strays.append(f"{request}: {why}")
         return NotServed(self.strays[-1])
@@ -55,10 +54,10 @@ _STACK: dict[Layer, None] = {}  # the innermost last
 
 
 @contextmanager
-def intercepted(cloud: Cloud) -> Iterator[list[str]]:
+def intercepted(engine: Engine) -> Iterator[list[str]]:
     """Let OUTSCALE hosts be answered by this cloud in every thread of the process; yield what had to be refused."""
-    signing = signing_at(lambda: cloud.now) if find_spec("botocore") else nullcontext()
-    with _entered(Layer(cloud)) as layer, signing:
+    signing = signing_at(engine.clock.now) if find_spec("botocore") else nullcontext()
+    with _entered(Layer(FrontDoor(engine))) as layer, signing:
         yield layer.strays
 
 
@@ -110,10 +109,10 @@ def reply(
     if service is None or not _STACK:
         return None
     layer = next(reversed(_STACK))
-    if layer.cloud is None or service not in SERVED:
+    if layer.door is None or service not in SERVICES:
         call = f"{_named(service, target, headers_of(headers), body)} ({method} https://{host}{target})"
         raise layer.stray(call, f"omisim does not serve {service} hosts yet")
-    return ask(layer.cloud, service, method, netloc, target, headers_of(headers), body)
+    return ask(layer.door, service, method, netloc, target, headers_of(headers), body)
 
 
 def _named(service: str, target: str, headers: Mapping[str, str], body: Any) -> str:
@@ -136,25 +135,17 @@ def refuse_lookup(host: str) -> None:
 
 def _service(host: str) -> str | None:
     """Return which service of OUTSCALE a host is, or None for any other host."""
-    host = host.rstrip(".")
-    found = _OUTSCALE.fullmatch(host)
-    if found is not None:
-        return found["service"].lower()
-    return host.split(".")[-3].lower() if _OTHER.fullmatch(host) else None
+    named = parse_host(host)
+    return named and named.service
 
 
 def ask(
-    cloud: Cloud, service: str, method: str, host: str, target: str, headers: Mapping[str, str], body: Any
+    door: FrontDoor, service: str, method: str, host: str, target: str, headers: Mapping[str, str], body: Any
 ) -> http.Response:
     """Ask a service of a cloud; `headers` are found by their names in lower case."""
     path, _, query = target.partition("?")
     request = http.Request(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
-    now = dt.datetime.now(dt.UTC)
-    if service == "oos":
-        from omisim.doors import oos  # noqa: PLC0415 - needs the extra, which a test without object storage may lack
-
-        return oos.handle(cloud, request, now)
-    return oapi.handle(cloud, request, now)
+    return door.handle(service, request, dt.datetime.now(dt.UTC))
 
 
 def headers_of(headers: Mapping[str, Any]) -> dict[str, str]:

@@ -9,22 +9,27 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from omisim.doors.http import LONGEST_KEPT, Request, Response
+from omisim.actions.framework.request import Dialect, Request
+from omisim.base.hosts import DEFAULT_REGION, parse_host
+from omisim.doors import http
+from omisim.doors.http import LONGEST_KEPT, Response
 from omisim.doors.identity import caller
-from omisim.engine.dispatch import action_named
+from omisim.doors.oapi.render import body, refusal_text, text
+from omisim.engine.dispatch import Answer, action_named
+from omisim.engine.engine import Engine
+from omisim.model.serialize import api_name, snake_name, snake_names
 from omisim.spec.catalog import catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-if TYPE_CHECKING:
-    from omisim.cloud.cloud import Cloud
+__all__ = ["OAPI", "OapiDoor", "request_of"]
 
-__all__ = ["handle"]
-
-_HOST = re.compile(r"api\.([a-z0-9-]+)\.outscale\.com(?::\d+)?", re.IGNORECASE)
+OAPI = Dialect(spell=api_name)
+KEPT_REQUESTS = 256
 _PATH = re.compile(
     r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]*)/*"
 )
@@ -33,81 +38,99 @@ _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Max-Age": "86400",
 }
-DEFAULT_REGION = "eu-west-2"
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 _JSON_TYPES = frozenset({"application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0"})
 _HEADERS = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
 
 
-def handle(cloud: Cloud, request: Request, host_time: dt.datetime) -> Response:
-    """Answer one request. `host_time` is the host's UTC time: a signature's date may go by it (AUTH-007)."""
-    if request.method == "OPTIONS":
-        return Response(204, headers=_CORS)
-    name, region = _route(request.host, request.path)
-    account_id: str | None = None
-    try:
-        if region is not None and region not in catalog().regions:
-            raise refuse("REG-007", region=region, known=tuple(catalog().regions))
-        account_id, region = caller(cloud, request, name, region, host_time)
-        action_named(name)
-        if request.method != "POST":
-            raise refuse("REQ-002", action=f"{request.method} {request.path}")
-        given = _parameters(request)
-        answer = cloud._perform(name, account_id, region or DEFAULT_REGION, given, wire=True, headers=request.headers)
-    except ApiError as error:
-        if not error.request_id:
-            cloud._note_refused(name, account_id, error, request.headers)
-        response = _refusal(error)
-        cloud._session.answered(error.request_id, len(response.body))
-        return response
-    headers = _HEADERS | {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else _HEADERS
-    body = answer.text().encode()
-    cloud._session.answered(answer.request_id, len(body))
-    return Response(200, body, headers)
+class OapiDoor:
+    """The OUTSCALE API of one cloud.
+
+    A client that polls sends the same bytes again: the requests last read are kept, by their bytes, for this cloud
+    alone.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._read = lru_cache(maxsize=KEPT_REQUESTS)(_read)
+
+    def handle(self, request: http.Request, host_time: dt.datetime) -> Response:
+        """Answer one HTTP request. `host_time` is the host's UTC time: a signature's date may go by it (AUTH-007)."""
+        if request.method == "OPTIONS":
+            return Response(204, headers=_CORS)
+        engine = self.engine
+        name, region = _route(request.host, request.path)
+        account_id: str | None = None
+        try:
+            if region is not None and region not in catalog().regions:
+                raise refuse("REG-007", region=region, known=tuple(catalog().regions))
+            account_id, region = caller(engine, request, name, region, host_time)
+            action_named(name)
+            if request.method != "POST":
+                raise refuse("REQ-002", action=f"{request.method} {request.path}")
+            _check_content_type(request)
+            read = self._read if len(request.body) <= LONGEST_KEPT else _read
+            answer = engine.call(read(name, request.body), account_id, region or DEFAULT_REGION, request.headers)
+        except ApiError as error:
+            if not error.request_id:
+                engine.note_refused(name, account_id, error, request.headers)
+            response = Response(error.status, refusal_text(error).encode(), _HEADERS | {"X-Omisim-Rule": error.rule})
+            engine.session.answered(error.request_id, len(response.body))
+            return response
+        headers = _HEADERS | {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else _HEADERS
+        content = text(answer).encode()
+        engine.session.answered(answer.request_id, len(content))
+        return Response(200, content, headers)
+
+    def answer(self, action: str, parameters: Mapping[str, Any], account_id: str, region: str) -> Answer:
+        """Make a call of this process, with names of the API. Raises ApiError when it is refused."""
+        return self.engine.call(request_of(action, parameters), account_id, region)
+
+    def call(self, action: str, parameters: Mapping[str, Any], account_id: str, region: str) -> dict[str, Any]:
+        """Make a call of this process: names of the API in, its JSON out. Raises ApiError when it is refused."""
+        return body(self.answer(action, parameters, account_id, region))
+
+
+def request_of(action: str, parameters: Mapping[str, Any]) -> Request:
+    """Return the request that parameters by the API's names make. It shares no list and no mapping with them."""
+    return Request(action, snake_names(parameters), OAPI)
 
 
 @lru_cache(maxsize=1024)
 def _route(host: str, path: str) -> tuple[str, str | None]:
     """Return the action that a request names (a path that names none: as it is), and the Region, or None."""
     in_path = _PATH.fullmatch(path)
-    in_host = _HOST.fullmatch(host)
-    region = (in_path and in_path["region"]) or (in_host[1].lower() if in_host else None)
-    return (in_path["action"] if in_path else path), region
+    named = parse_host(host)
+    of_host = named.region if named and (named.service, named.prefix) == ("api", "") else None
+    return (in_path["action"] if in_path else path), (in_path and in_path["region"]) or of_host
 
 
-def _parameters(request: Request) -> dict[str, Any]:
-    """Return the JSON object of the body; an empty body is an empty object (REQ-001, REQ-003, REQ-004)."""
-    body = request.body
-    if not body or body.isspace():
-        return {}
-    content_type = request.headers.get("content-type", "application/json")
-    if content_type.partition(";")[0].strip().lower() not in _JSON_TYPES:
-        raise refuse("REQ-003", content_type=content_type)
-    return _decoded(body) if len(body) <= LONGEST_KEPT else _decode(body)
+def _check_content_type(request: http.Request) -> None:
+    """Refuse a body that is sent as something else than JSON (REQ-003); an empty one may be anything."""
+    if request.body and not request.body.isspace():
+        content_type = request.headers.get("content-type", "application/json")
+        if content_type.partition(";")[0].strip().lower() not in _JSON_TYPES:
+            raise refuse("REQ-003", content_type=content_type)
 
 
-def _decode(body: bytes) -> dict[str, Any]:
+def _read(action: str, content: bytes) -> Request:
+    """Return the request of a body, which is a JSON object; an empty one is an empty object (REQ-001, REQ-004)."""
+    if not content or content.isspace():
+        return Request(action, {}, OAPI)
     try:
-        parameters = _DECODER.decode(body.decode())
+        parameters = _DECODER.decode(content.decode())
     except (ValueError, RecursionError) as error:
         raise refuse("REQ-004", reason=str(error)) from None
     if not isinstance(parameters, dict):
         raise refuse("REQ-004", reason="it is JSON, but no object")
-    return parameters
+    return Request(action, parameters, OAPI)
 
 
-_decoded = lru_cache(maxsize=256)(_decode)  # a client that polls sends the same bytes again; nobody may change it
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
-def _refusal(error: ApiError) -> Response:
-    body = {
-        "Errors": [{"Type": error.type, "Details": error.details, "Code": error.code}],
-        "ResponseContext": {"RequestId": error.request_id},
-    }
-    return Response(error.status, json.dumps(body).encode(), _HEADERS | {"X-Omisim-Rule": error.rule})
+def _our_names(found: dict[str, Any]) -> dict[str, Any]:
+    return {snake_name(name): value for name, value in found.items()}
+
+
+_DECODER = json.JSONDecoder(object_hook=_our_names, parse_constant=_no_constant)

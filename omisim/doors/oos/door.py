@@ -6,7 +6,6 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
@@ -14,13 +13,12 @@ from omisim.actions.exports import is_bucket_name
 from omisim.doors.http import Request, Response
 from omisim.doors.oos.moto_bridge import Bench, Wanted
 from omisim.doors.oos.operations import Operation, operation
+from omisim.engine.engine import Engine
 from omisim.model import Account, Bucket, StoredObject, Upload
 from omisim.spec.catalog import catalog
 from omisim.state.buckets import ALGORITHM, Place, StorageError, authorized, may, placed
-
-if TYPE_CHECKING:
-    from omisim.cloud.cloud import Cloud
-    from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 
 __all__ = ["handle"]
 
@@ -30,28 +28,28 @@ _SIGNED_AS = {
 }  # a Region of moto's
 
 
-def handle(cloud: Cloud, request: Request, host_time: dt.datetime) -> Response:
+def handle(engine: Engine, request: Request, host_time: dt.datetime) -> Response:
     """Answer one request of object storage. `host_time`: the host's UTC time, by which signed headers may go."""
-    with cloud._lock:
-        request_id = cloud._next_request_id()
+    with engine.lock:
+        request_id = engine.next_request_id()
         try:
-            with cloud._writing("oos") as tx:
+            with engine.transaction("oos") as tx:
                 before = tx.state.position
-                response = _answered(cloud, tx, request, host_time)
+                response = _answered(engine, tx, request, host_time)
                 if tx.state.position != before:
-                    cloud._clock.tick()
+                    engine.clock.tick()
         except StorageError as error:
             response = _refusal(request, error, request_id)
-        dated = {"Date": format_datetime(cloud.now, usegmt=True), "x-amz-request-id": request_id}
+        dated = {"Date": format_datetime(engine.clock.now(), usegmt=True), "x-amz-request-id": request_id}
     body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), response.body)
     return Response(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **dated})
 
 
-def _answered(cloud: Cloud, tx: Tx, request: Request, host_time: dt.datetime) -> Response:
+def _answered(engine: Engine, tx: Transaction, request: Request, host_time: dt.datetime) -> Response:
     place = placed(request.host, request.path)
     if place is None or place.region not in catalog().regions:
         raise StorageError("NoSuchBucket", f"{request.host} is no host of object storage", "OOS-001")
-    caller = _caller(cloud, request, place, host_time)
+    caller = _caller(engine, request, place, host_time)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     asked = operation(request.method, place, query)
     source = _source(request, place)
@@ -67,19 +65,19 @@ def _answered(cloud: Cloud, tx: Tx, request: Request, host_time: dt.datetime) ->
     return Bench(tx, wanted).ask(request.method, url, headers, body)
 
 
-def _caller(cloud: Cloud, request: Request, place: Place, host_time: dt.datetime) -> Account | None:
-    mode = cloud._settings.auth
-    clocks = (cloud.now, host_time)
+def _caller(engine: Engine, request: Request, place: Place, host_time: dt.datetime) -> Account | None:
+    mode = engine.settings.auth
+    clocks = (engine.clock.now(), host_time)
     parts = (request.method, request.host, place, request.path, request.query, request.headers, request.body, clocks)
     try:
-        caller = authorized(cloud._state, *parts, strict=mode == "strict")
+        caller = authorized(engine.state, *parts, strict=mode == "strict")
     except StorageError:
         if mode != "off":
             raise
         caller = None
     if caller is not None or mode != "off":
         return caller
-    owners = (cloud._state.get("account", key.account_id) for key in cloud._state.rows("access_key").values())
+    owners = (engine.state.get("account", key.account_id) for key in engine.state.rows("access_key").values())
     return next((account for account in owners if account.region == place.region), None)
 
 

@@ -17,7 +17,7 @@ from omisim.doors.oos.backend import asked, bound
 from omisim.model import Bucket, Grant, StoredObject, Upload, UploadPart
 from omisim.model.ids import token
 from omisim.state.buckets import Place
-from omisim.state.state import Tx
+from omisim.state.transaction import Transaction
 
 __all__ = ["Bench", "Wanted"]
 
@@ -37,7 +37,7 @@ class Wanted(NamedTuple):
 class Bench:
     """One back end of moto for one request."""
 
-    def __init__(self, tx: Tx, wanted: Wanted) -> None:
+    def __init__(self, tx: Transaction, wanted: Wanted) -> None:
         self._tx = tx
         self._state = tx.state
         self._wanted = wanted

@@ -21,7 +21,7 @@ from omisim.model.filters.disks import (
     FiltersSnapshotExportTask,
     FiltersVolume,
 )
-from omisim.model.filters.match import matching
+from omisim.model.filters.match import Filters, matching
 from omisim.model.filters.networks import (
     FiltersInternetService,
     FiltersNet,
@@ -34,6 +34,7 @@ from omisim.model.filters.networks import (
 from omisim.model.filters.vms import FiltersVm, FiltersVmsState, FiltersVmsStopHistory, FiltersVmType
 
 __all__ = [
+    "Filters",
     "FiltersAccessKeys",
     "FiltersApiLog",
     "FiltersCatalogs",

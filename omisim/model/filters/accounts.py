@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from omisim.model.filters.declaration import Integers, Strings, bound, by_tag, by_tag_key, by_tag_value, of, wild
+from omisim.model.filters.match import Filters
 
 __all__ = [
     "FiltersAccessKeys",
@@ -21,7 +22,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersKeypair:
+class FiltersKeypair(Filters):
     """Filters of ReadKeypairs."""
 
     keypair_fingerprints: Strings = of(lambda k: k.keypair_fingerprint)
@@ -34,7 +35,7 @@ class FiltersKeypair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersTag:
+class FiltersTag(Filters):
     """Filters of ReadTags."""
 
     keys: Strings = of(lambda t: t.key)
@@ -44,7 +45,7 @@ class FiltersTag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersSubregion:
+class FiltersSubregion(Filters):
     """Filters of ReadSubregions."""
 
     region_names: Strings = of(lambda s: s.region_name)
@@ -53,14 +54,14 @@ class FiltersSubregion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersProductType:
+class FiltersProductType(Filters):
     """Filters of ReadProductTypes."""
 
     product_type_ids: Strings = of(lambda p: p.product_type_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersAccessKeys:
+class FiltersAccessKeys(Filters):
     """Filters of ReadAccessKeys."""
 
     access_key_ids: Strings = of(lambda k: k.access_key_id)
@@ -68,7 +69,7 @@ class FiltersAccessKeys:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersQuota:
+class FiltersQuota(Filters):
     """Filters of ReadQuotas."""
 
     collections: Strings = of(lambda q: q.quota_collection)
@@ -78,7 +79,7 @@ class FiltersQuota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersCatalogs:
+class FiltersCatalogs(Filters):
     """Filters of ReadCatalogs: the price lists of a time; only the current one, or past ones too."""
 
     current_catalog_only: bool | None = of(lambda c: (False, c.state == "CURRENT"))
@@ -87,7 +88,7 @@ class FiltersCatalogs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersService:
+class FiltersService(Filters):
     """Filters of ReadNetAccessPointServices."""
 
     service_ids: Strings = of(lambda s: s.service_id)
@@ -95,7 +96,7 @@ class FiltersService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersApiLog:
+class FiltersApiLog(Filters):
     """Filters of ReadApiLogs."""
 
     query_access_keys: Strings = of(lambda log: log.query_access_key)

@@ -18,6 +18,7 @@ from omisim.model.filters.declaration import (
     of,
     wild,
 )
+from omisim.model.filters.match import Filters
 
 __all__ = [
     "FiltersImage",
@@ -38,7 +39,7 @@ def _of_links(name: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersImage:
+class FiltersImage(Filters):
     """Filters of ReadImages."""
 
     account_aliases: Strings = of(lambda i: i.account_alias)
@@ -71,7 +72,7 @@ class FiltersImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersSnapshot:
+class FiltersSnapshot(Filters):
     """Filters of ReadSnapshots."""
 
     account_aliases: Strings = of(lambda s: s.account_alias)
@@ -95,7 +96,7 @@ class FiltersSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersVolume:
+class FiltersVolume(Filters):
     """Filters of ReadVolumes."""
 
     client_tokens: Strings = of(lambda v: v.client_token)
@@ -117,7 +118,7 @@ class FiltersVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersReadVolumeUpdateTask:
+class FiltersReadVolumeUpdateTask(Filters):
     """Filters of ReadVolumeUpdateTasks."""
 
     task_ids: Strings = of(lambda t: t.task_id)
@@ -125,7 +126,7 @@ class FiltersReadVolumeUpdateTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersReadImageExportTask:
+class FiltersReadImageExportTask(Filters):
     """Filters of ReadImageExportTasks."""
 
     image_ids: Strings = of(lambda t: t.image_id)
@@ -133,7 +134,7 @@ class FiltersReadImageExportTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersSnapshotExportTask:
+class FiltersSnapshotExportTask(Filters):
     """Filters of ReadSnapshotExportTasks."""
 
     snapshot_ids: Strings = of(lambda t: t.snapshot_id)

@@ -1,23 +1,42 @@
-"""Which entities the filters of a request let through."""
+"""Which entities the filters of a request let through: each filter that is given becomes a test, once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from functools import cache, lru_cache
+from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
-__all__ = ["matching"]
+__all__ = ["Filters", "matching"]
 
 E = TypeVar("E")
 
 
-def matching(entities: Iterable[E], filters: Any) -> tuple[E, ...]:
+class Filters:
+    """The filters of a request: a dataclass whose fields say what they look at (`declaration.py`)."""
+
+    __slots__ = ("_tests",)
+    _tests: Sequence[Callable[[Any], bool]]
+
+    @property
+    def tests(self) -> Sequence[Callable[[Any], bool]]:
+        """One test for each filter that is given, made on first use: a client that polls sends the same again."""
+        try:
+            return self._tests
+        except AttributeError:
+            cls: Any = type(self)
+            look, hows = _declared(cls)
+            tests = [_test(how, wanted) for how, wanted in zip(hows, look(self), strict=True) if wanted is not None]
+            object.__setattr__(self, "_tests", tests)  # the values themselves are frozen
+            return tests
+
+
+def matching(entities: Iterable[E], filters: Filters | None) -> tuple[E, ...]:
     """Return the entities that every given filter lets through, in their order."""
     if filters is None:
         return tuple(entities)
-    tests = _tests(filters)
+    tests = filters.tests
     found = []
     for entity in entities:
         for test in tests:
@@ -28,14 +47,8 @@ def matching(entities: Iterable[E], filters: Any) -> tuple[E, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=256)  # by identity: the same filters come again from a client that polls
-def _tests(filters: Any) -> list[Callable[[Any], bool]]:
-    look, hows = _declared(filters.__class__)
-    return [_test(how, wanted) for how, wanted in zip(hows, look(filters), strict=True) if wanted is not None]
-
-
 @cache
-def _declared(cls: type) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Any, ...]]:
+def _declared(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Any, ...]]:
     """Return the filters of a class: what gets their values, and how each looks."""
     names = [field.name for field in fields(cls)]
     return attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),), tuple(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omisim.model.filters.declaration import Integers, Strings, by_tag, by_tag_key, by_tag_value, none, of
+from omisim.model.filters.match import Filters
 
 __all__ = [
     "FiltersInternetService",
@@ -63,7 +64,7 @@ def _links(name: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersSecurityGroup:
+class FiltersSecurityGroup(Filters):
     """Filters of ReadSecurityGroups."""
 
     descriptions: Strings = of(lambda g: g.description)
@@ -90,7 +91,7 @@ class FiltersSecurityGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersNet:
+class FiltersNet(Filters):
     """Filters of ReadNets. No Net is a default one."""
 
     dhcp_options_set_ids: Strings = of(lambda n: n.dhcp_options_set_id)
@@ -104,7 +105,7 @@ class FiltersNet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersSubnet:
+class FiltersSubnet(Filters):
     """Filters of ReadSubnets."""
 
     available_ips_counts: Integers = of(lambda s: s.available_ips_count)
@@ -119,7 +120,7 @@ class FiltersSubnet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersNic:
+class FiltersNic(Filters):
     """Filters of ReadNics."""
 
     descriptions: Strings = of(lambda n: n.description)
@@ -154,7 +155,7 @@ class FiltersNic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersPublicIp:
+class FiltersPublicIp(Filters):
     """Filters of ReadPublicIps. A linked public IP is placed in a Net ("vpc") or in the public Cloud ("standard")."""
 
     link_public_ip_ids: Strings = of(lambda p: p.link_public_ip_id)
@@ -171,7 +172,7 @@ class FiltersPublicIp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersInternetService:
+class FiltersInternetService(Filters):
     """Filters of ReadInternetServices."""
 
     internet_service_ids: Strings = of(lambda i: i.internet_service_id)
@@ -183,7 +184,7 @@ class FiltersInternetService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersRouteTable:
+class FiltersRouteTable(Filters):
     """Filters of ReadRouteTables."""
 
     link_route_table_ids: Strings = _links("route_table_id")

@@ -20,6 +20,7 @@ from omisim.model.filters.declaration import (
     of,
     wild,
 )
+from omisim.model.filters.match import Filters
 
 __all__ = ["FiltersVm", "FiltersVmType", "FiltersVmsState", "FiltersVmsStopHistory"]
 
@@ -56,7 +57,7 @@ def _of_publics(name: str, *, primary: bool = False) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersVm:
+class FiltersVm(Filters):
     """Filters of ReadVms. What a VM does not show of its NICs, such as when they were linked, matches nothing."""
 
     architectures: Strings = of(lambda v: v.architecture)
@@ -128,7 +129,7 @@ class FiltersVm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersVmsState:
+class FiltersVmsState(Filters):
     """Filters of ReadVmsState. There are no maintenance events, so their filters match nothing."""
 
     maintenance_event_codes: Strings = none()
@@ -141,7 +142,7 @@ class FiltersVmsState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersVmsStopHistory:
+class FiltersVmsStopHistory(Filters):
     """Filters of ReadVmsStopHistory."""
 
     state_reasons: Strings = wild(lambda s: s.state_reason)
@@ -151,7 +152,7 @@ class FiltersVmsStopHistory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersVmType:
+class FiltersVmType(Filters):
     """Filters of ReadVmTypes."""
 
     bsu_optimized: bool | None = of(lambda t: t.bsu_optimized)

@@ -23,7 +23,8 @@ from typing import Any
 
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.engine.engine import Mark, first_state
+from omisim.engine.engine import Mark
+from omisim.state.initial_state import initial_state
 from omisim.state.state import Change, State
 from omisim.testing.laws import bookkeeping, creation, disks, history, images, networks, visibility
 from omisim.testing.laws.calls import made
@@ -67,8 +68,8 @@ def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
     `why_not` must have foretold what comes of it, a refused one must change nothing, and what it creates must be read
     as it was answered. Raises Broken; ApiError when the call is refused, as it should be.
     """
-    cloud = account._cloud
-    with cloud._lock:
+    cloud = account.cloud
+    with cloud.engine.lock:
         mark = cloud.mark()
         found = made(account, action, parameters)
         for broken_one in _asked(of_calls, found):
@@ -81,32 +82,32 @@ def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
 
 
 def _broken(cloud: Cloud, since: Mark | None) -> Iterator[Broken]:
-    with cloud._lock:
+    with cloud.engine.lock:
         return _whole(cloud) if since is None else _step(cloud, since)
 
 
 def _whole(cloud: Cloud) -> Iterator[Broken]:
-    first = first_state()
+    first = initial_state()
     for kind, found in of_rows.items():
-        for row_id, row in cloud._state.rows(kind).items():
+        for row_id, row in cloud.engine.state.rows(kind).items():
             if first.get(kind, row_id) is not row:  # the catalogue's own rows were as they are before
-                yield from _asked(found, cloud, row)
+                yield from _asked(found, cloud.engine, row)
     for law in of_wholes:
         yield from _asked([law], cloud)
 
 
 def _step(cloud: Cloud, since: Mark) -> Iterator[Broken]:
-    state = cloud._state
+    state = cloud.engine.state
     if since.position > state.position:
         raise ValueError("this mark was undone: take another one")
     changes = state.journal[since.position - (state.position - len(state.journal)) :]
-    step = Step(cloud, changes)
+    step = Step(cloud.engine, changes)
     for change in changes:
         yield from _asked(of_changes.get(change.kind, ()), step, change)
     for kind, row_id in dict.fromkeys(_touched(state, changes)):
         row = state.get(kind, row_id)
         if row is not None:
-            yield from _asked(of_rows.get(kind, ()), cloud, row)
+            yield from _asked(of_rows.get(kind, ()), cloud.engine, row)
 
 
 def _asked(laws: Iterable[Law], *about: Any) -> Iterator[Broken]:

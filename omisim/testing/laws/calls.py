@@ -66,18 +66,20 @@ class Made:
 
 def made(account: Account, action: str, parameters: Mapping[str, Any]) -> Made:
     """Make a call, and note what the laws about calls want to know. What is due comes first, and is not its doing."""
-    cloud = account._cloud
+    cloud = account.cloud
     cloud.advance(0)
     call = Made(account, action, parameters, account.why_not(action, **parameters))
-    before, waiting = (cloud._state.position, cloud.now), len(cloud.faults)
+    before, waiting = (cloud.engine.state.position, cloud.now), len(cloud.faults)
     shared = _shared(call)
     call.before = None if shared is None else granted(shared)
     try:
         call.answer = account.call(action, **parameters)
     except (ApiError, Dropped) as refused:
         call.refused = refused
-    call.changed = before != (cloud._state.position, cloud.now)
-    call.changes = cloud._state.journal[len(cloud._state.journal) - (cloud._state.position - before[0]) :]
+    call.changed = before != (cloud.engine.state.position, cloud.now)
+    call.changes = cloud.engine.state.journal[
+        len(cloud.engine.state.journal) - (cloud.engine.state.position - before[0]) :
+    ]
     call.ordered = len(cloud.faults) != waiting or getattr(call.refused, "rule", "") == "THR-002"
     return call
 
@@ -139,7 +141,7 @@ def permissions_change_as_asked(call: Made) -> str | None:
 def _shared(call: Made) -> Image | Snapshot | None:
     kind = {"UpdateImage": "image", "UpdateSnapshot": "snapshot"}.get(call.action)
     row_id = call.parameters.get("ImageId" if kind == "image" else "SnapshotId")
-    found = call.account._cloud._state.get(kind, row_id) if kind and isinstance(row_id, str) else None
+    found = call.account.cloud.engine.state.get(kind, row_id) if kind and isinstance(row_id, str) else None
     row: Image | Snapshot | None = found
     return row
 
@@ -149,12 +151,12 @@ def what_is_created_is_read_as_answered(call: Made) -> str | None:
     """What a creation answers is what a read shows, but for what has moved on."""
     if call.answer is None or not call.action.startswith("Create"):
         return None
-    cloud = call.account._cloud
-    row: AccountRow = cloud._state.get("account", call.account.account_id)
+    cloud = call.account.cloud
+    row: AccountRow = cloud.engine.state.get("account", call.account.account_id)
     for wrapper, (action, key) in READS.items():
         one = call.answer.get(wrapper[:-1])
         for answered in call.answer.get(wrapper, [one] if one else []):
-            seen = read(cloud, row, action, filters={f"{snake_name(key)}s": (answered[key],)})
+            seen = read(cloud.engine, row, action, filters={f"{snake_name(key)}s": (answered[key],)})
             shown = [to_wire(other) for other in seen]
             if any(other.get("State") == "terminated" for other in shown):
                 continue  # a VM that failed at once has given up its security groups

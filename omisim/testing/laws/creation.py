@@ -35,7 +35,7 @@ def what_is_new_is_private(step: Step, change: Change) -> str | None:
     row = step.now(change.kind, change.id)
     if change.before is not None or not _by_call(change):
         return None
-    kept = step.cloud._settings.switch("copy_keeps_public") and granted(row) == PermissionsOnResource(
+    kept = step.engine.settings.switch("copy_keeps_public") and granted(row) == PermissionsOnResource(
         global_permission=True
     )
     if (granted(row) != PermissionsOnResource() and not kept) or row.tags:
@@ -93,7 +93,7 @@ def only_what_one_may_use_is_used(step: Step, change: Change) -> str | None:
 
 def _sources(step: Step, row: Any) -> list[tuple[str, str]]:
     """Return what a new resource uses that its account must be allowed to use; disks may come with an OMI (SHR-001)."""
-    origin: Origin | None = step.cloud._state.get("origin", row.id)
+    origin: Origin | None = step.engine.state.get("origin", row.id)
     if isinstance(row, Vm):
         return [("image", row.image_id)]
     if origin is not None and any(how in ("part of", "made with") for how, _ in origin.parents):
@@ -134,7 +134,7 @@ def an_omi_of_a_vm_has_all_its_disks(step: Step, change: Change) -> str | None:
     how, vm_id = _source(step, image.image_id) if change.before is None and _by_call(change) else ("", "")
     if how != "made from" or _failed(step, vm_id):
         return None
-    links: list[VolumeLink] = step.cloud._state.found("volume_link", "vm", vm_id)
+    links: list[VolumeLink] = step.engine.state.found("volume_link", "vm", vm_id)
     wanted = {
         link.device_name: (link.volume_id, step.now("volume", link.volume_id).size)
         for link in links
@@ -155,7 +155,7 @@ def a_vm_boots_from_its_omi(step: Step, change: Change) -> str | None:
     if change.before is not None or not _by_call(change) or _failed(step, vm.vm_id):
         return None
     roots = [m.bsu.snapshot_id for m in step.now("image", vm.image_id).block_device_mappings if m.device_name == ROOT]
-    links: list[VolumeLink] = step.cloud._state.found("volume_link", "vm", vm.vm_id)
+    links: list[VolumeLink] = step.engine.state.found("volume_link", "vm", vm.vm_id)
     got = [step.now("volume", link.volume_id).snapshot_id for link in links if link.device_name == ROOT]
     return None if got == roots else f"the root of {vm.vm_id} is made from {got}, that of its OMI is {roots}"
 
@@ -205,7 +205,7 @@ def _by_call(change: Change) -> bool:
 
 def _source(step: Step, row_id: str) -> tuple[str, str]:
     """Return how a resource came to be, and from what: its last parent, for the first of a disk is its whole."""
-    origin: Origin | None = step.cloud._state.get("origin", row_id)
+    origin: Origin | None = step.engine.state.get("origin", row_id)
     if origin is None or not origin.parents:
         return "", ""
     return origin.parents[-1] if origin.parents[0][0] == "part of" else origin.parents[0]
@@ -213,10 +213,10 @@ def _source(step: Step, row_id: str) -> tuple[str, str]:
 
 def _codes(step: Step, row_id: str) -> tuple[str, ...]:
     image: Image | None = step.now("image", row_id)
-    origin: Origin | None = step.cloud._state.get("origin", row_id)
+    origin: Origin | None = step.engine.state.get("origin", row_id)
     return image.product_codes if image is not None else origin.codes if origin is not None else ()
 
 
 def _content(step: Step, row_id: str) -> Content | None:
-    content: Content | None = step.was("content", row_id) or step.cloud._state.get("content", row_id)
+    content: Content | None = step.was("content", row_id) or step.engine.state.get("content", row_id)
     return content

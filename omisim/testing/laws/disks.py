@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from omisim.actions.vm_types import vm_shape
+from omisim.engine.engine import Engine
 from omisim.model import (
     Account,
     ExportState,
@@ -20,7 +21,7 @@ from omisim.model import (
 )
 from omisim.spec.catalog import catalog
 from omisim.testing.laws.images import ENDED, LARGEST, ROOT
-from omisim.testing.laws.table import Look, law
+from omisim.testing.laws.table import law
 
 __all__ = ["used"]
 
@@ -29,19 +30,19 @@ UP = (VmState.PENDING, VmState.RUNNING, VmState.STOPPING)
 
 
 @law("ST-VOL-4", "volume")
-def a_volume_is_in_use_when_linked(cloud: Look, volume: Volume) -> str | None:
+def a_volume_is_in_use_when_linked(engine: Engine, volume: Volume) -> str | None:
     """A volume is in use exactly when it is linked."""
-    link: VolumeLink | None = cloud._state.get("volume_link", volume.volume_id)
+    link: VolumeLink | None = engine.state.get("volume_link", volume.volume_id)
     if (volume.state is VolumeState.IN_USE) != (link is not None):
         return f"{volume.volume_id} is {volume.state}, and {f'linked to {link.vm_id}' if link else 'not linked'}"
     return None
 
 
 @law("VM-047", "volume_link")
-def a_link_has_both_its_ends(cloud: Look, link: VolumeLink) -> str | None:
+def a_link_has_both_its_ends(engine: Engine, link: VolumeLink) -> str | None:
     """A link is between a volume and a VM of one account and one Subregion, and the VM is not terminated."""
-    volume: Volume | None = cloud._state.get("volume", link.volume_id)
-    vm: Vm | None = cloud._state.get("vm", link.vm_id)
+    volume: Volume | None = engine.state.get("volume", link.volume_id)
+    vm: Vm | None = engine.state.get("vm", link.vm_id)
     if volume is None or vm is None or vm.state is VmState.TERMINATED:
         return f"the link of {link.volume_id} to {link.vm_id} has survived one of them"
     if volume.account_id != vm.account_id or volume.subregion_name != vm.placement.subregion_name:
@@ -50,9 +51,9 @@ def a_link_has_both_its_ends(cloud: Look, link: VolumeLink) -> str | None:
 
 
 @law("LNK-005", "volume_link")
-def a_device_is_used_once(cloud: Look, link: VolumeLink) -> str | None:
+def a_device_is_used_once(engine: Engine, link: VolumeLink) -> str | None:
     """A device name is used once on a VM, which has at most 40 volumes."""
-    links: list[VolumeLink] = cloud._state.found("volume_link", "vm", link.vm_id)
+    links: list[VolumeLink] = engine.state.found("volume_link", "vm", link.vm_id)
     same = [other.volume_id for other in links if other.device_name == link.device_name]
     if len(same) != 1 or len(links) > MOST_VOLUMES:
         return f"{link.vm_id} has {', '.join(same)} at {link.device_name}, and {len(links)} volumes in all"
@@ -60,9 +61,9 @@ def a_device_is_used_once(cloud: Look, link: VolumeLink) -> str | None:
 
 
 @law("VOL-013", "volume")
-def a_volume_holds_its_snapshot(cloud: Look, volume: Volume) -> str | None:
+def a_volume_holds_its_snapshot(engine: Engine, volume: Volume) -> str | None:
     """A volume is at least as large as the snapshot that it was made from, and has 1 to 14901 GiB."""
-    snapshot: Snapshot | None = cloud._state.get("snapshot", volume.snapshot_id or "")
+    snapshot: Snapshot | None = engine.state.get("snapshot", volume.snapshot_id or "")
     least = 1 if snapshot is None else snapshot.volume_size
     if not least <= volume.size <= LARGEST:
         return f"{volume.volume_id} has {volume.size} GiB, and {volume.snapshot_id} has {least}"
@@ -70,10 +71,10 @@ def a_volume_holds_its_snapshot(cloud: Look, volume: Volume) -> str | None:
 
 
 @law("REG-008", "volume", "vm")
-def a_disk_is_in_its_region(cloud: Look, row: Volume | Vm) -> str | None:
+def a_disk_is_in_its_region(engine: Engine, row: Volume | Vm) -> str | None:
     """A volume and a VM are in a Subregion of their account's Region."""
     name = row.subregion_name if isinstance(row, Volume) else row.placement.subregion_name
-    owner: Account = cloud._state.get("account", row.account_id)
+    owner: Account = engine.state.get("account", row.account_id)
     known = catalog().regions[owner.region].subregions
     return (
         None if name in known else f"{row.id} of {owner.name} is in {name}, and {owner.region} has {', '.join(known)}"
@@ -81,7 +82,7 @@ def a_disk_is_in_its_region(cloud: Look, row: Volume | Vm) -> str | None:
 
 
 @law("VOL-012", "volume")
-def iops_fit_the_type(_cloud: Look, volume: Volume) -> str | None:
+def iops_fit_the_type(_engine: Engine, volume: Volume) -> str | None:
     """A volume has IOPS unless it is of the type standard."""
     if (volume.iops is None) != (volume.volume_type == "standard"):
         return f"{volume.volume_id} is {volume.volume_type}, with {volume.iops} IOPS"
@@ -89,26 +90,26 @@ def iops_fit_the_type(_cloud: Look, volume: Volume) -> str | None:
 
 
 @law("VOL-048", "volume", "volume_update")
-def a_volume_knows_its_update(cloud: Look, row: Volume | VolumeUpdateTask) -> str | None:
+def a_volume_knows_its_update(engine: Engine, row: Volume | VolumeUpdateTask) -> str | None:
     """A volume names the task that updates it, exactly as long as the task runs."""
-    volume: Volume | None = row if isinstance(row, Volume) else cloud._state.get("volume", row.volume_id)
+    volume: Volume | None = row if isinstance(row, Volume) else engine.state.get("volume", row.volume_id)
     if volume is None:
         return None
     if volume.task_id is None:
         running = isinstance(row, VolumeUpdateTask) and row.state in ("pending", "active")
         return f"{row.id} runs, and {volume.volume_id} knows nothing of it" if running else None
-    task: VolumeUpdateTask | None = cloud._state.get("volume_update", volume.task_id)
+    task: VolumeUpdateTask | None = engine.state.get("volume_update", volume.task_id)
     if task is None or task.state not in ("pending", "active"):
         return f"{volume.volume_id} names {volume.task_id}, which is {task.state if task else 'not there'}"
     return None
 
 
 @law("FLD-005", "vm")
-def a_terminated_vm_has_let_go(cloud: Look, vm: Vm) -> str | None:
+def a_terminated_vm_has_let_go(engine: Engine, vm: Vm) -> str | None:
     """A terminated VM has no volumes, no addresses, no NICs and no groups."""
     if vm.state is VmState.TERMINATED:
-        links = cloud._state.found("volume_link", "vm", vm.vm_id)
-        nics = cloud._state.found("nic", "vm", vm.vm_id)
+        links = engine.state.found("volume_link", "vm", vm.vm_id)
+        nics = engine.state.found("nic", "vm", vm.vm_id)
         if links or nics or vm.private_ip or vm.public_ip or vm.security_groups or vm.net_id:
             held = [link.volume_id for link in links] or [vm.private_ip, vm.public_ip, vm.net_id, vm.security_groups]
             return f"{vm.vm_id} is terminated and holds {', '.join(map(str, held))}"
@@ -116,30 +117,30 @@ def a_terminated_vm_has_let_go(cloud: Look, vm: Vm) -> str | None:
 
 
 @law("VM-030", "vm")
-def a_vm_has_an_address_as_long_as_it_runs(cloud: Look, vm: Vm) -> str | None:
+def a_vm_has_an_address_as_long_as_it_runs(engine: Engine, vm: Vm) -> str | None:
     """Outside Nets a running VM has both addresses, a stopped one at most a public IP that is linked."""
     if vm.net_id is not None:
         return None
     if vm.state is VmState.RUNNING and not (vm.public_ip and vm.private_ip):
         return f"{vm.vm_id} runs without an address"
-    linked = [ip.public_ip for ip in cloud._state.found("public_ip", "holder", vm.vm_id)]
+    linked = [ip.public_ip for ip in engine.state.found("public_ip", "holder", vm.vm_id)]
     if vm.state is VmState.STOPPED and (vm.private_ip or vm.public_ip not in (None, *linked)):
         return f"{vm.vm_id} is stopped at {vm.public_ip or vm.private_ip}"
     return None
 
 
 @law("LNK-022", "vm")
-def a_vm_that_is_up_has_its_root(cloud: Look, vm: Vm) -> str | None:
+def a_vm_that_is_up_has_its_root(engine: Engine, vm: Vm) -> str | None:
     """A VM that boots, runs or stops has a root volume."""
     if vm.state in UP:
-        links = cloud._state.found("volume_link", "vm", vm.vm_id)
+        links = engine.state.found("volume_link", "vm", vm.vm_id)
         if not any(link.device_name == ROOT and link.state is not LinkState.DETACHING for link in links):
             return f"{vm.vm_id} is {vm.state} without a volume at {ROOT}"
     return None
 
 
 @law("VM-029", "vm")
-def a_vm_is_of_a_known_kind(_cloud: Look, vm: Vm) -> str | None:
+def a_vm_is_of_a_known_kind(_engine: Engine, vm: Vm) -> str | None:
     """A VM with a code of Windows is of the family windows, any other linux (LIC-006)."""
     if (vm.os_family == "windows") != bool({"0002", "0005"} & set(vm.product_codes)):
         return f"{vm.vm_id} with the codes {', '.join(vm.product_codes)} is of the family {vm.os_family}"
@@ -147,10 +148,10 @@ def a_vm_is_of_a_known_kind(_cloud: Look, vm: Vm) -> str | None:
 
 
 @law("QTA-019", "account")
-def an_account_keeps_to_its_quotas(cloud: Look, account: Account) -> str | None:
+def an_account_keeps_to_its_quotas(engine: Engine, account: Account) -> str | None:
     """No account has more of anything than its quotas allow."""
     for name, limit in account.quotas:
-        much = used(cloud, account.account_id, name) if limit else 0
+        much = used(engine, account.account_id, name) if limit else 0
         if limit and much > limit:
             return f"the account {account.name} has {much} of {name}, which is {limit}"
     return None
@@ -180,7 +181,7 @@ USES: Mapping[str, tuple[str, Callable[[list[Any]], int]]] = {
 }
 
 
-def used(cloud: Look, account_id: str, quota: str) -> int:
+def used(engine: Engine, account_id: str, quota: str) -> int:
     """Count what an account has of a quota's subject, from the rows alone; 0 for a quota that is not counted here."""
     kind, count = USES.get(quota, ("", len))
-    return count([row for row in cloud._state.rows(kind).values() if row.account_id == account_id]) if kind else 0
+    return count([row for row in engine.state.rows(kind).values() if row.account_id == account_id]) if kind else 0

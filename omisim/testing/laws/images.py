@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from omisim.engine.engine import Engine
 from omisim.model import ExportState, Image, ImageExportTask, ImageState, Snapshot, SnapshotExportTask, SnapshotState
-from omisim.testing.laws.table import Look, law
+from omisim.testing.laws.table import law
 
 __all__ = ["ENDED", "ROOT", "snapshots_of"]
 
@@ -18,19 +19,19 @@ def snapshots_of(image: Image) -> list[str]:
 
 
 @law("SNP-016", "image")
-def an_omi_has_its_snapshots(cloud: Look, image: Image) -> str | None:
+def an_omi_has_its_snapshots(engine: Engine, image: Image) -> str | None:
     """Every snapshot that an OMI maps is there, and is not being deleted."""
     for snapshot_id in snapshots_of(image):
-        snapshot: Snapshot | None = cloud._state.get("snapshot", snapshot_id)
+        snapshot: Snapshot | None = engine.state.get("snapshot", snapshot_id)
         if snapshot is None or snapshot.state is SnapshotState.DELETING:
             return f"{image.image_id} maps {snapshot_id}, which is {'gone' if snapshot is None else 'being deleted'}"
     return None
 
 
 @law("ST-OMI-5", "image")
-def an_omi_is_as_far_as_its_snapshots(cloud: Look, image: Image) -> str | None:
+def an_omi_is_as_far_as_its_snapshots(engine: Engine, image: Image) -> str | None:
     """An available OMI has completed snapshots only; a pending one waits for at least one, and none has failed."""
-    states = [row.state for i in snapshots_of(image) if (row := cloud._state.get("snapshot", i)) is not None]
+    states = [row.state for i in snapshots_of(image) if (row := engine.state.get("snapshot", i)) is not None]
     if image.state is ImageState.FAILED:
         return None
     whole = all(state is SnapshotState.COMPLETED for state in states)
@@ -42,7 +43,7 @@ def an_omi_is_as_far_as_its_snapshots(cloud: Look, image: Image) -> str | None:
 
 
 @law("ST-OMI-6", "image")
-def a_failed_omi_says_why(_cloud: Look, image: Image) -> str | None:
+def a_failed_omi_says_why(_engine: Engine, image: Image) -> str | None:
     """An OMI that has failed says why, and no other does."""
     if (image.state is ImageState.FAILED) != bool(image.state_comment.state_message):
         return f"{image.image_id} is {image.state}, and says {image.state_comment}"
@@ -50,16 +51,16 @@ def a_failed_omi_says_why(_cloud: Look, image: Image) -> str | None:
 
 
 @law("OMI-022", "image")
-def an_account_uses_a_name_once(cloud: Look, image: Image) -> str | None:
+def an_account_uses_a_name_once(engine: Engine, image: Image) -> str | None:
     """No account has two OMIs of one name."""
-    same = cloud._state.found("image", "name", (image.account_id, image.image_name))
+    same = engine.state.found("image", "name", (image.account_id, image.image_name))
     if len(same) != 1:
         return f"{image.account_id} has {', '.join(i.image_id for i in same)} of the name {image.image_name!r}"
     return None
 
 
 @law("OMI-020", "image")
-def a_name_of_an_omi_is_one(_cloud: Look, image: Image) -> str | None:
+def a_name_of_an_omi_is_one(_engine: Engine, image: Image) -> str | None:
     """The name of an OMI has 3 to 128 characters."""
     if not SHORTEST_NAME <= len(image.image_name) <= LONGEST_NAME:
         return f"{image.image_id} is named {image.image_name!r}, in {len(image.image_name)} characters"
@@ -67,7 +68,7 @@ def a_name_of_an_omi_is_one(_cloud: Look, image: Image) -> str | None:
 
 
 @law("OMI-054", "image")
-def an_omi_maps_a_root_and_no_device_twice(_cloud: Look, image: Image) -> str | None:
+def an_omi_maps_a_root_and_no_device_twice(_engine: Engine, image: Image) -> str | None:
     """An OMI maps its root device, and each device once."""
     devices = [mapping.device_name for mapping in image.block_device_mappings]
     if ROOT not in devices or len(set(devices)) != len(devices):
@@ -76,17 +77,17 @@ def an_omi_maps_a_root_and_no_device_twice(_cloud: Look, image: Image) -> str | 
 
 
 @law("OMI-055", "image")
-def a_mapping_holds_its_snapshot(cloud: Look, image: Image) -> str | None:
+def a_mapping_holds_its_snapshot(engine: Engine, image: Image) -> str | None:
     """A disk of an OMI is at least as large as its snapshot."""
     for mapping in image.block_device_mappings:
-        snapshot: Snapshot | None = cloud._state.get("snapshot", (mapping.bsu and mapping.bsu.snapshot_id) or "")
+        snapshot: Snapshot | None = engine.state.get("snapshot", (mapping.bsu and mapping.bsu.snapshot_id) or "")
         if snapshot is not None and mapping.bsu and (mapping.bsu.volume_size or 0) < snapshot.volume_size:
             return f"{image.image_id} maps {snapshot.id} of {snapshot.volume_size} GiB at {mapping.bsu.volume_size}"
     return None
 
 
 @law("OMI-070", "image")
-def an_omi_has_a_licence(_cloud: Look, image: Image) -> str | None:
+def an_omi_has_a_licence(_engine: Engine, image: Image) -> str | None:
     """An OMI has product codes, each once."""
     if len(set(image.product_codes)) != len(image.product_codes):
         return f"{image.image_id} has the codes {', '.join(image.product_codes)}"
@@ -94,7 +95,7 @@ def an_omi_has_a_licence(_cloud: Look, image: Image) -> str | None:
 
 
 @law("ST-SNP-3", "snapshot")
-def progress_of_a_snapshot_fits_its_state(_cloud: Look, snapshot: Snapshot) -> str | None:
+def progress_of_a_snapshot_fits_its_state(_engine: Engine, snapshot: Snapshot) -> str | None:
     """A completed snapshot is done to 100 percent."""
     if snapshot.state is SnapshotState.COMPLETED and snapshot.progress != 100:  # noqa: PLR2004 - percent
         return f"{snapshot.snapshot_id} is {snapshot.state} at {snapshot.progress} %"
@@ -102,7 +103,7 @@ def progress_of_a_snapshot_fits_its_state(_cloud: Look, snapshot: Snapshot) -> s
 
 
 @law("SNP-010", "snapshot")
-def a_snapshot_has_the_size_of_a_disk(_cloud: Look, snapshot: Snapshot) -> str | None:
+def a_snapshot_has_the_size_of_a_disk(_engine: Engine, snapshot: Snapshot) -> str | None:
     """A snapshot has 1 to 14901 GiB."""
     if not 1 <= snapshot.volume_size <= LARGEST:
         return f"{snapshot.snapshot_id} has {snapshot.volume_size} GiB"
@@ -110,35 +111,35 @@ def a_snapshot_has_the_size_of_a_disk(_cloud: Look, snapshot: Snapshot) -> str |
 
 
 @law("SHR-023", "image", "snapshot")
-def a_share_is_listed_once(_cloud: Look, row: Image | Snapshot) -> str | None:
+def a_share_is_listed_once(_engine: Engine, row: Image | Snapshot) -> str | None:
     """An account stands once among those that an OMI or a snapshot is shared with."""
     ids = (row.permissions_to_launch if isinstance(row, Image) else row.permissions_to_create_volume).account_ids
     return f"{row.id} is shared with {', '.join(ids)}" if len(set(ids)) != len(ids) else None
 
 
 @law("EXP-017", "image_export", "snapshot_export")
-def an_export_has_its_snapshots(cloud: Look, task: ImageExportTask | SnapshotExportTask) -> str | None:
+def an_export_has_its_snapshots(engine: Engine, task: ImageExportTask | SnapshotExportTask) -> str | None:
     """While an export is not finished, its snapshots are there and are not being deleted."""
     if task.state in ENDED:
         return None
     source = task.source if isinstance(task, ImageExportTask) else None
     ids = [task.snapshot_id] if isinstance(task, SnapshotExportTask) else snapshots_of(source) if source else []
     for snapshot_id in ids:
-        snapshot: Snapshot | None = cloud._state.get("snapshot", snapshot_id)
+        snapshot: Snapshot | None = engine.state.get("snapshot", snapshot_id)
         if snapshot is None or snapshot.state is SnapshotState.DELETING:
             return f"{task.task_id} is {task.state} and exports {snapshot_id}, which is gone or going"
     return None
 
 
 @law("EXP-002", "image_export", "snapshot_export")
-def an_export_has_a_known_format(_cloud: Look, task: ImageExportTask | SnapshotExportTask) -> str | None:
+def an_export_has_a_known_format(_engine: Engine, task: ImageExportTask | SnapshotExportTask) -> str | None:
     """An export is written as qcow2 or as raw."""
     form = task.osu_export.disk_image_format
     return None if form in ("qcow2", "raw") else f"{task.task_id} is written as {form}"
 
 
 @law("ST-IXT-3", "image_export")
-def a_finished_export_names_its_manifest(_cloud: Look, task: ImageExportTask) -> str | None:
+def a_finished_export_names_its_manifest(_engine: Engine, task: ImageExportTask) -> str | None:
     """The export of an OMI names its manifest, and is done to 100 percent, exactly when it is completed."""
     done = task.state is ExportState.COMPLETED
     if done != (task.osu_export.osu_manifest_url is not None) or (done and task.progress != 100):  # noqa: PLR2004

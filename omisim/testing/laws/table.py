@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from omisim.base.clock import Clock
+from omisim.engine.engine import Engine
 from omisim.model import Account
 from omisim.spec.rules import catalogue
-from omisim.state.settings import Settings
-from omisim.state.state import Change, State
+from omisim.state.state import Change
 
 __all__ = [
-    "LAWS", "Broken", "Law", "Look", "Step", "law", "of_calls", "of_changes", "of_rows", "of_wholes", "on_call",
+    "LAWS", "Broken", "Law", "Step", "law", "of_calls", "of_changes", "of_rows", "of_wholes", "on_call",
     "on_change", "whole",
 ]  # fmt: skip
 
 Check = Callable[..., str | None]
-
-
-class Look(Protocol):
-    """What a law looks at: a cloud."""
-
-    _state: State
-    _settings: Settings
-    _clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +56,12 @@ class Broken(AssertionError):
 class Step:
     """What happened since a moment: the changes of a cloud, in order."""
 
-    cloud: Look
+    engine: Engine
     changes: Sequence[Change]
 
     def now(self, kind: str, row_id: str | None) -> Any:
         """Return a row as it is, or as it last was when it went in this step; else None."""
-        row = self.cloud._state.get(kind, row_id or "")
+        row = self.engine.state.get(kind, row_id or "")
         if row is not None:
             return row
         gone = (c.before for c in reversed(self.changes) if c.kind == kind and c.id == row_id and c.before is not None)
@@ -81,17 +72,17 @@ class Step:
         for change in self.changes:
             if change.kind == kind and change.id == row_id:
                 return change.before
-        return self.cloud._state.get(kind, row_id or "")
+        return self.engine.state.get(kind, row_id or "")
 
     def then(self, change: Change, kind: str, row_id: str) -> Any:
         """Return a row as it was when a change was written, or None: a call may have been answered late."""
         later = (c for c in self.changes if c.seq >= change.seq and c.kind == kind and c.id == row_id)
         found = next(later, None)
-        return self.cloud._state.get(kind, row_id) if found is None else found.before
+        return self.engine.state.get(kind, row_id) if found is None else found.before
 
     def account(self, account_id: str) -> Account:
         """Return the row of an account."""
-        row: Account = self.cloud._state.get("account", account_id)
+        row: Account = self.engine.state.get("account", account_id)
         return row
 
 
@@ -103,7 +94,7 @@ of_calls: list[Law] = []
 
 
 def law(rule: str, *kinds: str) -> Callable[[Check], Check]:
-    """Register a law about rows of these kinds: (cloud, row) → what is wrong, or None."""
+    """Register a law about rows of these kinds: (engine, row) → what is wrong, or None."""
     return _registered(rule, kinds, of_rows)
 
 

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
 
-from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import ACTIONS
-from omisim.cloud.diff import who_can
+from omisim.actions.framework.request import PYTHON, Request
+from omisim.cloud.access_matrix import who_can
+from omisim.cloud.cloud import Cloud
+from omisim.engine.engine import Engine
 from omisim.model import Account, Image, PermissionsOnResource, Snapshot, Vm, Volume
 from omisim.model.filters import FiltersImage, FiltersSnapshot, FiltersVm, FiltersVolume
 from omisim.spec.catalog import catalog
-from omisim.state.state import Tx
-from omisim.testing.laws.table import Look, law, whole
+from omisim.testing.laws.table import law, whole
 
 __all__ = ["granted", "may_see", "read", "users"]
 
@@ -42,16 +43,16 @@ def _platform() -> frozenset[str]:
     return frozenset(row.account_id for row in catalog().entities() if isinstance(row, Account))
 
 
-def users(cloud: Look) -> Iterator[Account]:
+def users(engine: Engine) -> Iterator[Account]:
     """Yield the accounts that tests made; the platform's own read nothing."""
     platform = _platform()
-    return (row for row_id, row in cloud._state.rows("account").items() if row_id not in platform)
+    return (row for row_id, row in engine.state.rows("account").items() if row_id not in platform)
 
 
-def read(cloud: Look, account: Account, action: str, **parameters: Any) -> tuple[Any, ...]:
+def read(engine: Engine, account: Account, action: str, **parameters: Any) -> tuple[Any, ...]:
     """Return what an account would read, by the action itself: no call is noted, and nothing due is applied."""
-    call = Call(action, account, account.region, Tx(cloud._state, cloud._settings, EFFECTS, cloud._clock.now(), "law"))
-    values = ACTIONS[action].shape.parse(parameters, wire=False, report=call.report)
+    call = Call(action, account, account.region, engine.begin("law", observed=False))
+    values = ACTIONS[action].shape.parse(Request(action, parameters, PYTHON), call.report)
     rows: tuple[Any, ...] = ACTIONS[action].function(call, **values)
     return rows
 
@@ -62,11 +63,11 @@ def _only(filters: Any, ids: str, row_id: str) -> Any:
     return filters(**{ids: (row_id,)})
 
 
-def _wrongly_read(cloud: Look, row: Any, action: str, of_kind: Any) -> str | None:
-    owner: Account = cloud._state.get("account", row.account_id)
+def _wrongly_read(engine: Engine, row: Any, action: str, of_kind: Any) -> str | None:
+    owner: Account = engine.state.get("account", row.account_id)
     filters = _only(of_kind, f"{row.key}s", row.id)
-    for account in users(cloud):
-        seen = read(cloud, account, action, filters=filters)
+    for account in users(engine):
+        seen = read(engine, account, action, filters=filters)
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
         if seen and isinstance(row, SHARED) and account is not owner:
@@ -77,35 +78,35 @@ def _wrongly_read(cloud: Look, row: Any, action: str, of_kind: Any) -> str | Non
 
 
 @law("OMI-080", "image")
-def an_omi_is_read_by_whom_it_is_for(cloud: Look, image: Image) -> str | None:
+def an_omi_is_read_by_whom_it_is_for(engine: Engine, image: Image) -> str | None:
     """An account reads an OMI that is its own, shared with it or public in its Region, and no other."""
-    return _wrongly_read(cloud, image, "ReadImages", FiltersImage)
+    return _wrongly_read(engine, image, "ReadImages", FiltersImage)
 
 
 @law("SNP-021", "snapshot")
-def a_snapshot_is_read_by_whom_it_is_for(cloud: Look, snapshot: Snapshot) -> str | None:
+def a_snapshot_is_read_by_whom_it_is_for(engine: Engine, snapshot: Snapshot) -> str | None:
     """An account reads a snapshot that is its own, shared with it or public in its Region, and no other."""
-    return _wrongly_read(cloud, snapshot, "ReadSnapshots", FiltersSnapshot)
+    return _wrongly_read(engine, snapshot, "ReadSnapshots", FiltersSnapshot)
 
 
 @law("VOL-020", "volume")
-def a_volume_is_read_by_its_owner(cloud: Look, volume: Volume) -> str | None:
+def a_volume_is_read_by_its_owner(engine: Engine, volume: Volume) -> str | None:
     """An account reads its own volumes, and nobody else's."""
-    return _wrongly_read(cloud, volume, "ReadVolumes", FiltersVolume)
+    return _wrongly_read(engine, volume, "ReadVolumes", FiltersVolume)
 
 
 @law("VM-041", "vm")
-def a_vm_is_read_by_its_owner(cloud: Look, vm: Vm) -> str | None:
+def a_vm_is_read_by_its_owner(engine: Engine, vm: Vm) -> str | None:
     """An account reads its own VMs, and nobody else's."""
-    return _wrongly_read(cloud, vm, "ReadVms", FiltersVm)
+    return _wrongly_read(engine, vm, "ReadVms", FiltersVm)
 
 
 @law("SHR-005", "image")
-def who_can_tells_who_reads(cloud: Look, image: Image) -> str | None:
+def who_can_tells_who_reads(engine: Engine, image: Image) -> str | None:
     """`cloud.who_can` lists exactly the accounts that may read an OMI."""
-    owner: Account = cloud._state.get("account", image.account_id)
-    able = who_can(cloud._state, image.image_id)
-    for account in users(cloud):
+    owner: Account = engine.state.get("account", image.account_id)
+    able = who_can(engine, image.image_id)
+    for account in users(engine):
         if (account.name in able) != may_see(account, image, owner):
             return f"who_can says of {image.image_id} of {owner.name}: {', '.join(able) or 'nobody'}"
     return None
@@ -115,14 +116,14 @@ _LISTS = (("image", "ReadImages"), ("snapshot", "ReadSnapshots"), ("volume", "Re
 
 
 @whole("UNK-30")
-def lists_are_whole_and_in_order(cloud: Look) -> str | None:
+def lists_are_whole_and_in_order(cloud: Cloud) -> str | None:
     """A read without filters lists everything that the account may see, in the order of creation, and nothing else."""
-    owners = cloud._state.rows("account")
-    for account in users(cloud):
+    owners = cloud.engine.state.rows("account")
+    for account in users(cloud.engine):
         for kind, action in _LISTS:
-            rows = cloud._state.rows(kind).items()
+            rows = cloud.engine.state.rows(kind).items()
             wanted = [row_id for row_id, row in rows if may_see(account, row, owners[row.account_id])]
-            seen = [row.id for row in read(cloud, account, action)]
+            seen = [row.id for row in read(cloud.engine, account, action)]
             if seen != wanted:
                 return f"{action} of {account.name} {_odd(seen, wanted)}"
     return None

@@ -17,17 +17,15 @@ from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.schema import Shape
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.engine.dispatch import families
 from omisim.engine.session import CallRecord
 from omisim.model.ids import PREFIXES
-from omisim.model.serialize import snake_name
+from omisim.model.serialize import api_name, snake_name
 from omisim.testing.strategies.allowed import SENSELESS, WAYS, WRONG
 from omisim.testing.strategies.request_builder import ALL_IDS, LAUNCHES, NOW_IDS, RIGHT_IDS, Asking, Draw
 from omisim.testing.strategies.values import one_of_these
 
 __all__ = ["filters", "kinds", "requests"]
 
-assert families  # the table of actions is full once they are loaded
 
 # how requests are: as right as can be; about what was a moment ago; about anything; about things that need not be near
 # each other; right but for one value; a try; one that was made before; careless
@@ -53,7 +51,7 @@ def kinds(action: str, *, required: bool) -> tuple[str, ...]:
     """Return the kinds of resources that a request names: those that it must, or those of its first way as well."""
     shape = ACTIONS[action].shape
     names = {field.name for field in shape.required} | set(() if required else WAYS.get(action, ((),))[0])
-    ids = (shape.by_name[name].id for name in sorted(names))
+    ids = (shape.fields[name].id for name in sorted(names))
     named = {one.kind for one in ids if one is not None} - ({"image"} if action in LAUNCHES else set())
     return tuple(sorted(named.intersection((*PREFIXES, "export_task"))))
 
@@ -73,7 +71,7 @@ def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
     if mood == "try":
         request["DryRun"] = True
     elif careless and draw(st.booleans()):
-        name = draw(st.sampled_from(sorted({*ACTIONS[action].shape.by_api_name, "Nonsense"})))
+        name = draw(st.sampled_from(sorted({*map(api_name, ACTIONS[action].shape.all_fields), "Nonsense"})))
         request[name] = draw(st.sampled_from(WRONG))
     elif mood == "slip":
         _slip(draw, request)
@@ -82,7 +80,7 @@ def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
 
 def _made(action: str, cloud: Cloud, account: Account) -> Sequence[CallRecord]:
     """Return the last calls of an action by an account: a client that has heard nothing asks again."""
-    calls = cloud._session.calls
+    calls = cloud.engine.session.calls
     return [record for record in calls if record.action == action and record.account == account.name][-LAST:]
 
 
@@ -112,7 +110,7 @@ def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[di
 
     Raises ValueError for an action without filters.
     """
-    shapes = {name: found.shape.by_name["filters"].shape for name, found in ACTIONS.items() if _filtered(found.shape)}
+    shapes = {name: found.shape.fields["filters"].shape for name, found in ACTIONS.items() if _filtered(found.shape)}
     one_of_these("an action with filters", action, tuple(shapes))
     _check_account(cloud, account)
     return _filters(action, cloud, account)
@@ -121,7 +119,7 @@ def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[di
 def _check_account(cloud: Cloud, account: Account) -> None:
     if not isinstance(account, Account):
         raise ValueError(f"account is what cloud.account() returns, not {account!r}")  # noqa: TRY004 - as every wrong argument
-    if account._cloud is not cloud:
+    if account.cloud is not cloud:
         raise ValueError(f"the account {account.name} is of another cloud: take cloud.account({account.name!r})")
 
 
@@ -131,4 +129,4 @@ def _filters(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
 
 
 def _filtered(shape: Shape) -> bool:
-    return "filters" in shape.by_name
+    return "filters" in shape.fields

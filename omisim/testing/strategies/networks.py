@@ -84,33 +84,33 @@ def near(asking: Asking, row: Any) -> bool:
 
 
 def _doors(asking: Asking, net_id: str) -> bool:
-    return any(row.net_id == net_id for row in asking.cloud._state.rows("internet_service").values())
+    return any(row.net_id == net_id for row in asking.cloud.engine.state.rows("internet_service").values())
 
 
 def _used(asking: Asking, group_id: str) -> bool:
-    rows = [*asking.cloud._state.rows("vm").values(), *asking.cloud._state.rows("nic").values()]
+    rows = [*asking.cloud.engine.state.rows("vm").values(), *asking.cloud.engine.state.rows("nic").values()]
     return any(group.security_group_id == group_id for row in rows for group in row.security_groups)
 
 
 def _linked(asking: Asking, subnet_id: str) -> bool:
-    tables = asking.cloud._state.rows("route_table").values()
+    tables = asking.cloud.engine.state.rows("route_table").values()
     return any(link.subnet_id == subnet_id for table in tables for link in table.link_route_tables)
 
 
 def _deletable(asking: Asking, net_id: str) -> bool:
-    rows = [row for kind in ("subnet", "internet_service") for row in asking.cloud._state.rows(kind).values()]
+    rows = [row for kind in ("subnet", "internet_service") for row in asking.cloud.engine.state.rows(kind).values()]
     return all(row.net_id != net_id for row in rows)
 
 
 def _holds(asking: Asking, vm: Any) -> bool:
     """Whether a public IP can be linked to a VM: it is outside, or has one NIC, in a Net with a door."""
-    nics = asking.cloud._state.found("nic", "vm", vm.vm_id)
+    nics = asking.cloud.engine.state.found("nic", "vm", vm.vm_id)
     return not nics or (len(nics) == 1 and _doors(asking, vm.net_id))
 
 
 def _joins(asking: Asking, nic: Nic) -> bool:
     """Whether a NIC is free, and there is a VM for it."""
-    vms = asking.cloud._state.rows("vm").values()
+    vms = asking.cloud.engine.state.rows("vm").values()
     return nic.link_nic is None and any(place(vm) == place(nic) for vm in vms)
 
 
@@ -127,7 +127,7 @@ FITTING: Mapping[tuple[str, str], Callable[[Asking, Any], bool]] = {
         group.security_group_name != "default" and not _used(asking, group.security_group_id)
     ),
     ("DeleteSecurityGroupRule", "security_group"): lambda _, group: group.inbound_rules or group.outbound_rules,
-    ("DeleteSubnet", "subnet"): lambda asking, row: not asking.cloud._state.found("nic", "subnet", row.subnet_id),
+    ("DeleteSubnet", "subnet"): lambda asking, row: not asking.cloud.engine.state.found("nic", "subnet", row.subnet_id),
     ("LinkInternetService", "internet_service"): lambda _, service: service.net_id is None,
     ("LinkInternetService", "net"): lambda asking, net: not _doors(asking, net.net_id),
     ("LinkNic", "nic"): _joins,
@@ -149,7 +149,7 @@ FITTING: Mapping[tuple[str, str], Callable[[Asking, Any], bool]] = {
 def _address(asking: Asking) -> str:
     """Draw an address of the NIC that is named or of its Subnet; of another NIC; or of none."""
     nic: Nic | None = asking.names.get("nic")
-    state = asking.cloud._state
+    state = asking.cloud.engine.state
     subnet: Any = asking.names.get("subnet") or (nic and state.get("subnet", nic.subnet_id))
     mine = [ip.private_ip for ip in nic.private_ips] if nic else []
     if mine and asking.action != "LinkPrivateIps":
@@ -164,7 +164,7 @@ def _device_number(asking: Asking) -> int:
     if asking.action == "CreateVms":
         asking.devices += 1
         return asking.devices - 1 if asking.mostly() else int(asking.one((0, 1, 9)))
-    nics = asking.cloud._state.found("nic", "vm", asking.names["vm"].vm_id if "vm" in asking.names else "")
+    nics = asking.cloud.engine.state.found("nic", "vm", asking.names["vm"].vm_id if "vm" in asking.names else "")
     used = {nic.link_nic.device_number for nic in nics if nic.link_nic}
     free = [number for number in range(1, LAST_DEVICE + 1) if number not in used]
     return int(asking.one(free if free and asking.mostly() else (1, *used)))
@@ -177,7 +177,9 @@ def _ip_range(asking: Asking) -> str:
         return str(asking.one(("10.0.0.0/16", "10.0.0.0/24", *FOREIGN_RANGES)))
     whole = IPv4Network(net.ip_range)
     parts = [part for length in (28, 24) if length >= whole.prefixlen for part in whole.subnets(new_prefix=length)]
-    taken = [IPv4Network(row.ip_range) for row in asking.cloud._state.rows("subnet").values() if row.net_id == net.id]
+    taken = [
+        IPv4Network(row.ip_range) for row in asking.cloud.engine.state.rows("subnet").values() if row.net_id == net.id
+    ]
     free = (str(part) for part in parts if not any(part.overlaps(other) for other in taken))
     return str(asking.one((*(part for part, _ in zip(free, range(3), strict=False)), str(whole))))
 

@@ -34,9 +34,11 @@ LAUNCHES = ("CreateVms", "CreateImage")  # what official OMIs are for
 def rows_of(cloud: Cloud, kind: str) -> list[Any]:
     """Return all rows of a kind, oldest first; export tasks are of two kinds, and links are parts of rows."""
     if kind in LINKS:
-        return LINKS[kind](cloud._state)
+        return LINKS[kind](cloud.engine.state)
     parts = ("image_export", "snapshot_export") if kind == "export_task" else (kind,)
-    return [row for part in parts if part in cloud._state._tables for row in cloud._state.rows(part).values()]
+    return [
+        row for part in parts if part in cloud.engine.state.tables for row in cloud.engine.state.rows(part).values()
+    ]
 
 
 class Asking:
@@ -64,7 +66,7 @@ class Asking:
     def object(self, name: str, shape: Shape) -> dict[str, Any]:
         """Draw an object of a request: what it must have, one of its ways, and a few of the rest."""
         self.action = self.action or name
-        fields = shape.by_name
+        fields = shape.fields
         taken = [field.name for field in shape.required]
         ways = WAYS.get(name)
         if ways is not None:
@@ -164,8 +166,8 @@ class Asking:
 
     def lately(self, rows: list[Any]) -> list[Any]:
         """Return those of these rows that the last calls named, or that have changed since."""
-        said = " ".join(str(record.parameters) for record in self.cloud._session.calls[-LATELY:])
-        changed = {change.id for change in self.cloud._state.journal[-CHANGES:]}
+        said = " ".join(str(record.parameters) for record in self.cloud.engine.session.calls[-LATELY:])
+        changed = {change.id for change in self.cloud.engine.state.journal[-CHANGES:]}
         return [row for row in rows if row.id in changed or row.id in said]
 
     def may(self, row: Any) -> bool:
@@ -191,7 +193,7 @@ class Asking:
     @property
     def users(self) -> set[str]:
         """The ids of the accounts that tests have made."""
-        return {row.account_id for row in self.cloud._state.rows("account").values() if "@" not in row.name}
+        return {row.account_id for row in self.cloud.engine.state.rows("account").values() if "@" not in row.name}
 
     def image(self) -> str:
         """Draw the id of an OMI, official ones among them."""
@@ -210,7 +212,7 @@ class Asking:
 
     def others(self) -> list[Any]:
         """Return the other accounts that tests have made."""
-        rows = (self.cloud._state.get("account", row_id) for row_id in sorted(self.users))
+        rows = (self.cloud.engine.state.get("account", row_id) for row_id in sorted(self.users))
         return [row for row in rows if row.account_id != self.caller.account_id]
 
     def resource(self) -> str:
@@ -224,26 +226,28 @@ class Asking:
         ids = [*(row.id for row in found), f"{self.caller.region}/none/none"]
         region, bucket, name = str(self.one(ids)).split("/", 2)
         owner = next((row.account_id for row in found if row.name == name), self.caller.account_id)
-        key = self.cloud._state.found("access_key", "account", owner)[0]
+        key = self.cloud.engine.state.found("access_key", "account", owner)[0]
         return presign(Place(region, bucket, name), key, self.cloud.now, int(self.one((604_800, 600))))
 
     def objects(self) -> list[Any]:
         """Return the newest objects that the action could import."""
         end = "manifest.json" if self.action == "CreateImage" else ".gz"
-        return [row for row in self.cloud._state.rows("object").values() if row.name.endswith(end)][-2:]
+        return [row for row in self.cloud.engine.state.rows("object").values() if row.name.endswith(end)][-2:]
 
     def bucket(self) -> str:
         """Draw the name of a bucket of the caller's Region, or of none."""
-        names = [row.name for row in self.cloud._state.rows("bucket").values() if row.region == self.caller.region]
+        names = [
+            row.name for row in self.cloud.engine.state.rows("bucket").values() if row.region == self.caller.region
+        ]
         return str(self.one((*names, *names, "none")))
 
     def filters(self, action: str) -> dict[str, Any]:
         """Draw one or two of the filters of a read; a date has its counterpart."""
-        shape = ACTIONS[action].shape.by_name["filters"].shape
+        shape = ACTIONS[action].shape.fields["filters"].shape
         assert shape is not None
-        names = self.draw(st.lists(st.sampled_from(list(shape.by_name)), min_size=1, max_size=2, unique=True))
+        names = self.draw(st.lists(st.sampled_from(list(shape.fields)), min_size=1, max_size=2, unique=True))
         ends = {name.replace("from_", "to_", 1) for name in names}
-        found = [field for name, field in shape.by_name.items() if name in {*names, *ends}]
+        found = [field for name, field in shape.fields.items() if name in {*names, *ends}]
         return {api_name(field.name): self.filter(action, field) for field in found}
 
     def filter(self, action: str, field: Field) -> Any:
@@ -258,7 +262,7 @@ class Asking:
 
     def _values(self, action: str, name: str) -> list[str]:
         kind = READ_KINDS.get(action, "")
-        rows = list(self.cloud._state.rows(kind).values())[-4:] if kind else []
+        rows = list(self.cloud.engine.state.rows(kind).values())[-4:] if kind else []
         found = [getattr(row, name[:-1], None) for row in rows]
         return [str(value) for value in dict.fromkeys(found) if isinstance(value, str)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from omisim.actions.framework.request import PYTHON, Request
 from omisim.cloud.account import Account, Typed
 from omisim.cloud.cloud import Cloud
 from omisim.model import Image, Snapshot, Volume
@@ -81,7 +82,8 @@ class World:
             getattr(self.cloud, step.what)(*step.given.values())
             return
         account = self.accounts[step.who]
-        self.cloud._perform(self._actions[step.what], account.account_id, account.region, step.given, wire=False)
+        request = Request(self._actions[step.what], step.given, PYTHON)
+        self.cloud.engine.call(request, account.account_id, account.region)
 
     def steps(self) -> Iterator[Step]:
         """Yield every call that is tried in the state the cloud is in, in a fixed order."""
@@ -171,11 +173,11 @@ class World:
 
     def _by_hand(self) -> Iterator[Step]:
         """Yield what happens by itself, one thing at a time: completed, failed, or timed out."""
-        dues = self.cloud._state.rows("due").values()
+        dues = self.cloud.engine.state.rows("due").values()
         for due in tuple(dues):
             if not due.timer:
                 yield Step(CLOUD, "complete", {"id": due.id})
-                if "fail" in LIFECYCLES[due.kind].moves[self.cloud._state.get(due.kind, due.id).state]:
+                if "fail" in LIFECYCLES[due.kind].moves[self.cloud.engine.state.get(due.kind, due.id).state]:
                     yield Step(CLOUD, "fail", {"id": due.id})
         if any(due.timer for due in dues):
             yield Step(CLOUD, "advance", {"seconds": TIMERS})
@@ -184,20 +186,20 @@ class World:
 
     def _rows(self, kind: str) -> list[Any]:
         """Return what the accounts have made of a kind: the catalogue is not theirs."""
-        return [row for row in self.cloud._state.rows(kind).values() if row.account_id in self._homes]
+        return [row for row in self.cloud.engine.state.rows(kind).values() if row.account_id in self._homes]
 
     def _room(self, kind: str) -> bool:
         return len(self._rows(kind)) < self.bounds.images
 
     def _free_name(self, account: Account) -> str:
-        taken = self.cloud._state.found
+        taken = self.cloud.engine.state.found
         number = 0
         while taken("image", "name", (account.account_id, f"image {number}")):
             number += 1
         return f"image {number}"
 
     def _url(self, object_id: str, account_id: str) -> str:
-        keys = self.cloud._state.found("access_key", "account", account_id)
+        keys = self.cloud.engine.state.found("access_key", "account", account_id)
         return presign(Place(*object_id.split("/", 2)), keys[0], self.cloud.now)
 
 

@@ -89,7 +89,7 @@ class Explorer:
 
     def __init__(self, bounds: Bounds) -> None:
         self.world = World(bounds)
-        self._cloud, self._state = self.world.cloud, self.world.cloud._state
+        self._cloud, self._state = self.world.cloud, self.world.cloud.engine.state
         self._canonical = Canonical(self._state.fork(), self.world.accounts.values())
         self._here = self._canonical.number(self._state)  # the number of the state it is in
         self._seen = {self._here}
@@ -114,7 +114,9 @@ class Explorer:
                     self._back()
         except Exception as broken:  # noqa: BLE001 - a law, or a defect that shows as whatever it raises
             visit.violation = Violation(tried, _told(broken))
-        self._cloud._session.trim_calls(self._cloud._session.call_position)  # marks would keep them to the end
+        self._cloud.engine.session.trim_calls(
+            self._cloud.engine.session.call_position
+        )  # marks would keep them to the end
         return visit
 
     def _note(self, visit: Visit, step: Step, number: int) -> None:

@@ -85,14 +85,14 @@ def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
             check_parts(("accounts", name), account, _ACCOUNT, partial(_opened, name))
             accounts[name] = cloud.account(name, **account)
     script = Script(cloud, accounts)
-    timing, cloud._settings.timing = cloud._settings.timing, "eager"
+    timing, cloud.engine.settings.timing = cloud.engine.settings.timing, "eager"
     for part in ("steps", "under_way"):
         for number, step in enumerate(data.get(part, ())):
             with at(part, number):
                 script.play(step, (part, number))
-        cloud._settings.timing = timing
-    cloud._session.trim_calls(cloud._session.call_position)  # a test sees its own calls
-    cloud._session.warnings.clear()
+        cloud.engine.settings.timing = timing
+    cloud.engine.session.trim_calls(cloud.engine.session.call_position)  # a test sees its own calls
+    cloud.engine.session.warnings.clear()
     return cloud
 
 

@@ -13,8 +13,10 @@ from omisim.base.suggest import hint
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.marketplace import Product
+from omisim.doors.oapi import OapiDoor
 from omisim.engine.faults import Dropped
 from omisim.model import Vm, Volume
+from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.tools.scenario.mistakes import Place, Wrong, at, check_known
 
@@ -89,7 +91,9 @@ class Script:
             why = not_served().get(do)
             said = f": {why}" if why else hint(do, (*ACTIONS, *PLATFORM))
             raise ValueError(f"{do!r} is neither an action that is served nor one of {', '.join(PLATFORM)}{said}")
-        return lambda given: account._answer(do, given, wire=True).value, ACTIONS[do].shape.by_api_name
+        names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
+        door = OapiDoor(self._cloud.engine)
+        return lambda given: door.answer(do, given, account.account_id, account.region).value, names
 
     # --- names
 
@@ -140,7 +144,7 @@ class Script:
             found |= {name + device: row_id for device, row_id in _behind_devices(row)}
             self._ids |= found
             for key, value in found.items():
-                self._cloud._tx("scenario").write("name", key, value)
+                self._cloud.engine.begin("scenario").write("name", key, value)
 
     def _write(self, files: Any, do: str, rows: tuple[Any, ...]) -> None:
         if not isinstance(files, dict):

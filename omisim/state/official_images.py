@@ -3,66 +3,50 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from omisim.model import Account, Image, PermissionsOnResource
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, catalog
-from omisim.state.state import State, Tx
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
 
-__all__ = ["Images", "adopt", "named_images", "retire"]
+__all__ = ["adopt", "newest_official", "official_images", "retire", "unknown_images"]
 
 _IMAGE = Id("image")
 _WORD = re.compile(r"[A-Za-z]+")
 
 
-class Images:
-    """The official OMIs of a cloud."""
-
-    def __init__(self, state: Callable[[], State]) -> None:
-        self._state = state
-
-    def official(self, family: str, region: str = "eu-west-2") -> Image:
-        """Return the newest official OMI whose name begins with this, upper or lower case: `official("debian")`.
-
-        Raises ValueError, with the families that there are, when none does.
-        """
-        _check_region(region)
-        images = list(_official(self._state(), region))
-        begins = str(family or "").lower()
-        found = [image for image in images if image.image_name.lower().startswith(begins)]
-        if not begins or not found:
-            known = sorted({word[0] for image in images if (word := _WORD.match(image.image_name))})
-            raise ValueError(f"no official OMI in {region} begins with {family!r}; families: {', '.join(known)}")
-        return max(found, key=lambda image: image.creation_date)
-
-    def all(self, region: str = "eu-west-2") -> tuple[Image, ...]:
-        """Return the official OMIs of a Region, sorted by name. Raises ValueError for a Region that there is not."""
-        _check_region(region)
-        return tuple(sorted(_official(self._state(), region), key=lambda image: image.image_name))
-
-
-def _check_region(region: str) -> None:
+def official_images(state: State, region: str) -> list[Image]:
+    """Return the official OMIs of a Region, in creation order. Raises ValueError for a Region that there is not."""
     if region not in catalog().regions:
         raise ValueError(f"region is one of {', '.join(catalog().regions)}; not {region!r}")
-
-
-def _official(state: State, region: str) -> Iterator[Image]:
     owners = state.found("account", "name", f"{OUTSCALE.lower()}@{region}")
     ids = {owner.account_id for owner in owners}
-    return (image for image in state.rows("image").values() if image.account_id in ids)
+    return [image for image in state.rows("image").values() if image.account_id in ids]
 
 
-def adopt(tx: Tx, image_id: str, region: str, like: str) -> Image:
+def newest_official(state: State, family: str, region: str) -> Image:
+    """Return the newest official OMI whose name begins with this. Raises ValueError that lists the families."""
+    images = official_images(state, region)
+    begins = str(family or "").lower()
+    found = [image for image in images if image.image_name.lower().startswith(begins)]
+    if not begins or not found:
+        known = sorted({word[0] for image in images if (word := _WORD.match(image.image_name))})
+        raise ValueError(f"no official OMI in {region} begins with {family!r}; families: {', '.join(known)}")
+    return max(found, key=lambda image: image.creation_date)
+
+
+def adopt(tx: Transaction, image_id: str, region: str, like: str) -> Image:
     """Give the official OMI of a family a twin of this id, public in the Region; an OMI that exists stays as it is."""
     if not str(image_id).startswith("ami-") or not _IMAGE.well_formed(image_id):
         raise ValueError(f"{image_id!r} is no id of an OMI: ami- and eight hexadecimal digits")
     known: Image | None = tx.state.get("image", image_id)
     if known is not None:
         return known
-    model = Images(lambda: tx.state).official(like, region)
+    model = newest_official(tx.state, like, region)
     name = f"adopted-{image_id}"
     owner: Account = tx.state.get("account", model.account_id)
     return tx.add(
@@ -78,7 +62,7 @@ def adopt(tx: Tx, image_id: str, region: str, like: str) -> Image:
     )
 
 
-def retire(tx: Tx, image_id: str) -> None:
+def retire(tx: Transaction, image_id: str) -> None:
     """Remove an OMI as its owner would; what was made from it goes on (OMI-123). Raises ValueError if unknown."""
     image: Image | None = tx.state.get("image", image_id)
     if image is None:
@@ -86,12 +70,12 @@ def retire(tx: Tx, image_id: str) -> None:
     tx.move(image, "delete")
 
 
-def named_images(state: State, given: Any) -> Iterable[str]:
+def unknown_images(state: State, given: Any) -> Iterable[str]:
     """Yield the well-formed OMI ids in a request that this cloud has never had."""
     if isinstance(given, str):
         new = given.startswith("ami-") and _IMAGE.well_formed(given)
         if new and state.get("image", given) is None and state.get("origin", given) is None:
             yield given
-    elif isinstance(given, dict | list | tuple):
-        for item in given.values() if isinstance(given, dict) else given:
-            yield from named_images(state, item)
+    elif isinstance(given, Mapping | list | tuple):
+        for item in given.values() if isinstance(given, Mapping) else given:
+            yield from unknown_images(state, item)

@@ -1,0 +1,42 @@
+"""OUTSCALE host names: `<service>.<region>.outscale.com`, read and written in this one place."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = ["DEFAULT_REGION", "Host", "endpoint", "parse_host"]
+
+DEFAULT_REGION = "eu-west-2"
+_DOMAIN = "outscale.com"
+_HOST = re.compile(
+    rf"(?:(?P<prefix>.+)\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.{re.escape(_DOMAIN)}\.?(?::\d+)?",
+    re.IGNORECASE,
+)
+# a service that names no Region in this form, for example api.eu-west-2.oks.outscale.com
+_OTHER = re.compile(rf"(?P<prefix>.+)\.(?P<service>[^.]+)\.{re.escape(_DOMAIN)}\.?(?::\d+)?", re.IGNORECASE)
+
+
+class Host(NamedTuple):
+    """The parts of a host name. `region` is "" in other forms; `prefix` stands before the service, or is ""."""
+
+    service: str
+    region: str
+    prefix: str
+
+
+def parse_host(host: str) -> Host | None:
+    """Return the parts of an OUTSCALE host name, with or without a port; None for any other host.
+
+    `docs.outscale.com` names no service of a Region, so it is another host. Service and Region are in lower case.
+    """
+    match = _HOST.fullmatch(host)
+    if match is not None:
+        return Host(match["service"].lower(), match["region"].lower(), match["prefix"] or "")
+    match = _OTHER.fullmatch(host)
+    return match and Host(match["service"].lower(), "", match["prefix"])
+
+
+def endpoint(service: str, region: str) -> str:
+    """Return the HTTPS address of a service of a Region."""
+    return f"https://{service}.{region}.{_DOMAIN}"

@@ -1,0 +1,45 @@
+"""Who may do what with an OMI: asked of the predicates that the actions ask, for every account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from omisim.actions.framework.call import Call
+from omisim.actions.sharing import visible
+from omisim.engine.engine import Engine
+from omisim.model import Account, Image
+from omisim.spec.lifecycle import cell
+
+__all__ = ["RIGHTS", "who_can"]
+
+# right → the action that it is about, and whom that action lets through: whoever sees the OMI (SHR-002, SHR-005,
+# SHR-010), or its owner alone (SHR-006 to SHR-008)
+RIGHTS: Mapping[str, tuple[str, Callable[[Call, Image], bool]]] = {
+    "read": ("ReadImages", visible),
+    "launch": ("CreateVms", visible),
+    "copy": ("CreateImage", visible),
+    "export": ("CreateImageExportTask", Call.owns),
+    "modify": ("UpdateImage", Call.owns),
+    "delete": ("DeleteImage", Call.owns),
+}
+
+
+def who_can(engine: Engine, image_id: str) -> dict[str, tuple[str, ...]]:
+    """Return what each account may do with an OMI, by the accounts' names; accounts that may do nothing are left out.
+
+    Raises ValueError for an unknown OMI.
+    """
+    image: Image | None = engine.state.get("image", image_id)
+    if image is None:
+        raise ValueError(f"{image_id!r} is no OMI of this cloud")
+    rights = {row.name: _rights(engine, row, image) for row in engine.state.rows("account").values()}
+    return {name: allowed for name, allowed in rights.items() if allowed}
+
+
+def _rights(engine: Engine, account: Account, image: Image) -> tuple[str, ...]:
+    call = Call("who_can", account, account.region, engine.begin("who_can", observed=False))
+    return tuple(
+        right
+        for right, (action, allows) in RIGHTS.items()
+        if allows(call, image) and (action == "ReadImages" or cell("image", action, image.state) is None)
+    )

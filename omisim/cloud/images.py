@@ -1,0 +1,30 @@
+"""`cloud.images`: the platform's official OMIs."""
+
+from __future__ import annotations
+
+from omisim.base.hosts import DEFAULT_REGION
+from omisim.engine.engine import Engine
+from omisim.model import Image
+from omisim.state.official_images import newest_official, official_images
+
+__all__ = ["Images"]
+
+
+class Images:
+    """The official OMIs of a cloud."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def official(self, family: str, region: str = DEFAULT_REGION) -> Image:
+        """Return the newest official OMI whose name begins with this, upper or lower case: `official("debian")`.
+
+        Raises ValueError, with the families that there are, when none does.
+        """
+        with self._engine.lock:
+            return newest_official(self._engine.state, family, region)
+
+    def all(self, region: str = DEFAULT_REGION) -> tuple[Image, ...]:
+        """Return the official OMIs of a Region, sorted by name. Raises ValueError for a Region that there is not."""
+        with self._engine.lock:
+            return tuple(sorted(official_images(self._engine.state, region), key=lambda image: image.image_name))

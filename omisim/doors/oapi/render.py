@@ -1,0 +1,58 @@
+"""Answers and refusals as the OUTSCALE API writes them in JSON."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from omisim.engine.dispatch import Answer
+from omisim.model.serialize import to_wire
+from omisim.spec.errors import ApiError
+
+__all__ = ["body", "refusal_text", "text"]
+
+
+def body(answer: Answer) -> dict[str, Any]:
+    """Return the JSON of an answer as Python has it, with its ResponseContext."""
+    content: dict[str, Any] = {"ResponseContext": {"RequestId": answer.request_id}}
+    key = answer.action.answer
+    if key is not None and not answer.dry:
+        value = to_wire(answer.value)
+        content |= {key: value} if isinstance(key, str) else value
+    if answer.next_page_token is not None:
+        content["NextPageToken"] = answer.next_page_token
+    return content
+
+
+def text(answer: Answer) -> str:
+    """Return the same as JSON text."""
+    parts = [f'{{"ResponseContext":{{"RequestId":"{answer.request_id}"}}']
+    key = answer.action.answer
+    if key is not None and not answer.dry:
+        value = _text(answer.value)
+        parts.append(f'"{key}":{value}' if isinstance(key, str) else value[1:-1])
+    if answer.next_page_token is not None:
+        parts.append(f'"NextPageToken":"{answer.next_page_token}"')
+    return ",".join(parts) + "}"
+
+
+def refusal_text(error: ApiError) -> str:
+    """Return a refusal as JSON text."""
+    return json.dumps(
+        {
+            "Errors": [{"Type": error.type, "Details": error.details, "Code": error.code}],
+            "ResponseContext": {"RequestId": error.request_id},
+        }
+    )
+
+
+def _text(value: Any) -> str:
+    if value.__class__ is tuple:
+        return f"[{','.join([_entity_text(item) for item in value])}]"
+    return _entity_text(value)
+
+
+@lru_cache(maxsize=8192)  # entities are frozen, so what one looks like is worked out once
+def _entity_text(entity: Any) -> str:
+    return json.dumps(to_wire(entity), separators=(",", ":"))

@@ -1,0 +1,21 @@
+"""The State that every cloud begins with: the platform's own accounts, OMIs and snapshots."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from omisim.base.clock import EPOCH
+from omisim.spec.catalog import catalog
+from omisim.state.state import State
+
+__all__ = ["initial_state"]
+
+
+@cache
+def initial_state() -> State:
+    """Return the State of the catalogue, built once a process. It is forked, and never written to again."""
+    state = State()
+    for entity in catalog().entities():
+        state.write(entity.kind, entity.id, entity, EPOCH, "catalogue")
+    state.trim(state.position)
+    return state

@@ -1,0 +1,134 @@
+"""`Transaction`: the writes of one call or of one due transition. Nothing else writes to a State."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+from omisim.model import Due, Entity
+from omisim.model.ids import new_id
+from omisim.spec.lifecycle import LIFECYCLES, IllegalMove
+from omisim.state.observer import Observer
+from omisim.state.settings import Settings
+from omisim.state.state import ROWS, State
+
+__all__ = ["Effects", "Transaction"]
+
+E = TypeVar("E", bound=Entity)
+
+
+class Effects(NamedTuple):
+    """How lifecycles depend on one another and on the rest.
+
+    `before`: (kind, event) → what makes the event fail instead, "" for nothing. `after`: (kind, state entered, None
+    for gone) → what follows.
+    """
+
+    before: Mapping[tuple[str, str], Callable[[Transaction, Any], str]]
+    after: Mapping[tuple[str, str | None], Callable[[Transaction, Any, str], None]]
+
+
+class Transaction:
+    """The writes of one call or of one due transition, all at one time and for one cause."""
+
+    def __init__(
+        self,
+        state: State,
+        settings: Settings,
+        effects: Effects,
+        at: dt.datetime,
+        cause: str,
+        observer: Observer | None = None,
+    ) -> None:
+        self.state = state
+        self.settings = settings
+        self.at = at
+        self.observer = observer
+        self._effects = effects
+        self.cause = cause
+
+    def next_number(self, counter: str) -> int:
+        """Count up, and return the number."""
+        number = (self.state.get("counter", counter) or 0) + 1
+        self.write("counter", counter, number)
+        return int(number)
+
+    def new_id(self, kind: str) -> str:
+        """Return a fresh id, the same for the same seed and the same calls."""
+        row_id = new_id(kind, self.settings.seed, self.next_number("ids"))
+        return row_id if kind not in ROWS or self.state.get(kind, row_id) is None else self.new_id(kind)
+
+    def write(self, kind: str, row_id: str, row: Any) -> None:
+        """Set a row that is no entity (None: remove it)."""
+        self.state.write(kind, row_id, row, self.at, self.cause)
+
+    def add(self, entity: E, *, then: str | None = None) -> E:
+        """Create an entity in its state. `then`: the event that leaves it by itself, if not the table's first."""
+        self.write(entity.kind, entity.id, entity)
+        if entity.kind in LIFECYCLES:
+            self._schedule(entity, then)
+        return entity
+
+    def put(self, entity: E) -> E:
+        """Change an entity's fields, not its state. Returns it."""
+        before = self.state.get(entity.kind, entity.id)
+        if entity.kind in LIFECYCLES and before.state != entity.state:  # type: ignore[attr-defined]
+            raise IllegalMove(f"{entity.kind} {entity.id}: only move() changes a state")
+        if entity != before:
+            self.write(entity.kind, entity.id, entity)
+        return entity
+
+    def drop(self, entity: Entity) -> None:
+        """Remove an entity whose kind has no lifecycle."""
+        if entity.kind in LIFECYCLES:
+            raise IllegalMove(f"{entity.kind} {entity.id}: only move() ends it")
+        self.write(entity.kind, entity.id, None)
+
+    def move(self, entity: E, event: str, comment: str = "", **fields: Any) -> E:
+        """Move an entity along its table, change fields with it, and let follow what follows (`comment`: of a failure).
+
+        Returns the entity in its new state; one that is gone, as it last was.
+        """
+        kind, state = entity.kind, entity.state  # type: ignore[attr-defined]
+        fails = self._effects.before.get((kind, event))
+        if fails is not None and (reason := fails(self, entity)):
+            event, comment = "fail", reason
+        to = LIFECYCLES[kind].moves[state].get(event)
+        if to is None:
+            raise IllegalMove(f"{kind} {entity.id} is {state}: no event {event!r}")
+        if self.observer is not None:
+            self.observer.moved(kind, state, event)
+        if to.state is None:
+            moved = entity
+            self.write(kind, entity.id, None)
+        else:
+            moved = replace(entity, state=type(state)(to.state), **fields)  # type: ignore[type-var]
+            self.write(kind, entity.id, moved)
+        self._schedule(moved if to.state else None, None, kind, entity.id)
+        effect = self._effects.after.get((kind, to.state))
+        if effect:
+            effect(self, moved, comment)
+        return moved
+
+    def schedule(self, entity: Entity, event: str, seconds: float) -> None:
+        """Let an event happen by itself, so many seconds from now, in place of the table's."""
+        to = LIFECYCLES[entity.kind].moves[entity.state][event]  # type: ignore[attr-defined]
+        waits = not to.timer and self.settings.timing == "manual"
+        at = None if waits else self.at + dt.timedelta(seconds=seconds)
+        due = Due(entity.kind, entity.id, event, at, to.timer, self.next_number("due"))
+        self.write("due", f"{entity.kind}:{entity.id}", due)
+
+    def _schedule(self, entity: Entity | None, then: str | None, kind: str = "", row_id: str = "") -> None:
+        """Schedule what leaves the state an entity has entered (None: it is gone), and call off what was due."""
+        if entity is not None:
+            kind, row_id = entity.kind, entity.id
+            state = entity.state  # type: ignore[attr-defined]
+            event = then or LIFECYCLES[kind].by_itself(state)
+            if event is not None:
+                self.schedule(entity, event, self.settings.durations.of(entity, state, event))
+                return
+        key = f"{kind}:{row_id}"
+        if self.state.get("due", key) is not None:
+            self.write("due", key, None)
