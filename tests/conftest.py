@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import surface
-from doors import DOORS, Door
 from hypothesis import HealthCheck, currently_in_test_context, settings
-from official import faults, schema
+from support import surface
+from support.doors import DOORS, Door
+from support.official import faults, schema
 
 from omisim import Account, Cloud
 from omisim.actions.framework.request import Request

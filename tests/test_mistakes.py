@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from conftest import SUBREGION
-from expect import refused
-from sign import signed
+from support.expect import refused
+from support.sign import signed
 
 from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.doors.http import Request

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from omisim.spec.errors import ErrorKind
 
-__all__ = ["GRADES", "KINDS", "Rule", "catalogue", "proofs", "refuse", "rule"]
+__all__ = ["GRADES", "KINDS", "Rule", "catalogue", "refuse", "rule"]
 
 GRADES: Mapping[str, str] = {
     "documented": "the official documentation or API description says so",
@@ -160,13 +160,6 @@ def catalogue() -> Mapping[str, Rule]:
     with files("omisim.spec").joinpath("rules.toml").open("rb") as stream:
         rows = tomllib.load(stream)
     return {rule_id: _read(rule_id, row) for rule_id, row in rows.items()}
-
-
-@cache
-def proofs() -> Mapping[str, tuple[str, ...]]:
-    """Return the tests that prove each rule, by its id. Generated from the tests by tests/proofs.py."""
-    with files("omisim.spec").joinpath("proofs.toml").open("rb") as stream:
-        return {rule_id: tuple(tests) for rule_id, tests in tomllib.load(stream).items()}
 
 
 def _read(rule_id: str, row: dict[str, Any]) -> Rule:

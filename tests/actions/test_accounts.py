@@ -1,0 +1,92 @@
+"""Accounts by the API: what one tells of itself, and opening another."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from actions.test_access_keys import ask
+from support.expect import refused
+
+from omisim import Account, Cloud
+
+NEW = {
+    "City": "Lyon",
+    "CompanyName": "New",
+    "Country": "France",
+    "CustomerId": "12345678",
+    "Email": "new@example.org",
+    "FirstName": "Nora",
+    "LastName": "New",
+    "ZipCode": "69001",
+}
+
+
+class TestUpdating:
+    def test_changes_what_is_given_and_nothing_else(self, alice: Account) -> None:
+        """UpdateAccount changes the fields given, and answers the account as ReadAccounts does. [ACC-001]"""
+        before = alice.call("ReadAccounts")["Accounts"][0]
+        given = {"City": "Lyon", "JobTitle": "Director", "VatNumber": "FR1", "PhoneNumber": "1", "MobileNumber": "2"}
+        given |= {"StateProvince": "Rhône", "CompanyName": "New", "FirstName": "A", "LastName": "B", "ZipCode": "69001"}
+        answer = alice.call("UpdateAccount", **given, Country="Italy")["Account"]
+        assert answer == before | given | {"Country": "Italy"} == alice.call("ReadAccounts")["Accounts"][0]
+
+    def test_replaces_additional_emails(self, alice: Account) -> None:
+        """Additional addresses are replaced as a whole; an empty list removes them."""
+        two = ["a@example.org", "b@example.org"]
+        assert alice.call("UpdateAccount", AdditionalEmails=two)["Account"]["AdditionalEmails"] == two
+        assert alice.call("UpdateAccount")["Account"]["AdditionalEmails"] == two
+        assert alice.call("UpdateAccount", AdditionalEmails=[])["Account"]["AdditionalEmails"] == []
+
+    def test_of_the_email_changes_the_login(self, cloud: Cloud, alice: Account) -> None:
+        """The new address logs in, the old one no longer. [ACC-005, AUTH-012]"""
+        old = b64encode(f"{alice.email}:{alice.password}".encode()).decode()
+        alice.update_account(email="alice@example.org")
+        new = b64encode(f"alice@example.org:{alice.password}".encode()).decode()
+        assert alice.email == "alice@example.org"
+        assert ask(cloud, "ReadAccessKeys", new) == (200, "")
+        assert ask(cloud, "ReadAccessKeys", old) == (401, "AUTH-012")
+
+    @pytest.mark.parametrize("given", [{"Email": "nobody"}, {"AdditionalEmails": ["a@b"]}, {"Email": "a b@c.d"}])
+    def test_wants_addresses(self, alice: Account, given: dict[str, Any]) -> None:
+        """What is no e-mail address is refused. [ACC-007/email]"""
+        assert refused(alice, "UpdateAccount", **given).code == "4020"
+
+    def test_does_not_take_anothers_login(self, alice: Account, bob: Account) -> None:
+        """An address is one account's. [ACC-007/taken]"""
+        assert refused(alice, "UpdateAccount", Email=bob.email).code == "9007"
+        assert alice.can("UpdateAccount", Email=alice.email)
+
+
+class TestCreating:
+    def test_is_refused_without_the_right(self, alice: Account) -> None:
+        """An ordinary account opens no other, whatever it sends. [ACC-007]"""
+        error = refused(alice, "CreateAccount", **NEW)
+        assert (error.status, error.code, error.type) == (401, "5", "AccessDenied")
+
+    def test_opens_an_account_that_can_be_used(self, cloud: Cloud, alice: Account) -> None:
+        """Whoever may opens one in its Region, with one access key. [ACC-007, AK-003]"""
+        cloud.allow_account_creation("alice")
+        made = alice.call("CreateAccount", **NEW, AdditionalEmails=["x@example.org"])["Account"]
+        assert made == made | NEW | {"AdditionalEmails": ["x@example.org"]}
+        nora = cloud.account("new@example.org")
+        assert (nora.account_id, nora.email, nora.region) == (made["AccountId"], "new@example.org", "eu-west-2")
+        assert [key.access_key_id for key in nora.read_access_keys()] == [nora.access_key]
+        assert nora.gateway().ReadAccounts()["Accounts"] == [made]
+
+    def test_opens_one_an_address(self, cloud: Cloud, alice: Account, bob: Account) -> None:
+        """A login that there is already is refused, and why_not says so. [ACC-007/taken]"""
+        cloud.allow_account_creation("alice")
+        assert refused(alice, "CreateAccount", **NEW | {"Email": bob.email}).code == "9007"
+        alice.call("CreateAccount", **NEW)
+        assert refused(alice, "CreateAccount", **NEW).code == "9007"
+
+    def test_wants_a_customer_of_eight_digits(self, alice: Account) -> None:
+        """A customer's id has eight digits, which comes before the right. [ACC-007/customer, REQ-014]"""
+        assert refused(alice, "CreateAccount", **NEW | {"CustomerId": "12"}).code == "4047"
+
+    def test_right_is_given_to_an_account_that_there_is(self, cloud: Cloud) -> None:
+        """A name without an account is a mistake."""
+        with pytest.raises(ValueError, match=r"call cloud\.account\('zoe'\) first"):
+            cloud.allow_account_creation("zoe")

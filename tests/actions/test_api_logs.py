@@ -1,0 +1,163 @@
+"""The log of an account's calls, as ReadApiLogs answers it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from requests import HTTPError
+from support.expect import refused
+from support.sign import signed
+
+from omisim import Account, ApiError, Cloud
+from omisim.doors.oapi import OapiDoor
+
+HOUR = 3600
+
+
+def logs(account: Account, **parameters: Any) -> list[dict[str, Any]]:
+    """Read the log by API names."""
+    found: list[dict[str, Any]] = account.call("ReadApiLogs", **parameters)["Logs"]
+    return found
+
+
+class TestEntries:
+    def test_say_what_came_over_the_wire(self, cloud: Cloud, alice: Account) -> None:
+        """A call by a real client is logged with its key, headers, sizes and answer. [CAT-010]"""
+        answer = alice.gateway().ReadVms(Filters={"VmIds": []})
+        log = logs(alice)[0]
+        assert log["RequestId"] == answer["ResponseContext"]["RequestId"]
+        assert (log["QueryCallName"], log["ResponseStatusCode"], log["AccountId"]) == ("ReadVms", 200, alice.account_id)
+        assert (log["QueryAccessKey"], log["QueryApiName"], log["QueryApiVersion"]) == (
+            alice.access_key,
+            "oapi",
+            "1.42",
+        )
+        assert (log["QueryDate"], log["QueryIpAddress"]) == ("2026-01-01T00:00:00.000Z", "127.0.0.1")
+        assert json.loads(log["QueryPayloadRaw"]) == {"Filters": {"VmIds": []}}
+        assert log["ResponseSize"] == len(json.dumps(answer, separators=(",", ":")))
+        assert "osc-sdk-python" in log["QueryUserAgent"]
+
+    def test_never_show_a_signature(self, alice: Account) -> None:
+        """The headers are there, the one that authenticates is masked. [CAT-010]"""
+        alice.gateway().ReadVms()
+        log = logs(alice)[0]
+        assert "Authorization: *****" in log["QueryHeaderRaw"].splitlines()
+        assert log["QueryHeaderSize"] == len(log["QueryHeaderRaw"])
+        assert log["QueryPayloadSize"] == len(log["QueryPayloadRaw"])
+
+    def test_are_of_refused_calls_too(self, cloud: Cloud, alice: Account) -> None:
+        """A refusal is logged with its status, whatever refused it. [CAT-010]"""
+        with pytest.raises(HTTPError):
+            alice.gateway().DeleteVolume(VolumeId="vol-00000000")
+        OapiDoor(cloud.engine).handle(signed(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
+        found = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
+        assert found == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
+
+    def test_are_of_calls_from_python_too(self, alice: Account) -> None:
+        """A call without headers is logged, but has no access key to show. [CAT-010]"""
+        alice.read_vms(filters={"vm_ids": ["i-12345678"]})
+        log = logs(alice)[0]
+        assert (log["QueryPayloadRaw"], log["QueryHeaderSize"]) == ('{"Filters": {"VmIds": ["i-12345678"]}}', 0)
+        assert "QueryAccessKey" not in log
+
+    def test_are_each_accounts_own(self, alice: Account, bob: Account) -> None:
+        """Nobody reads another's log, and the call that reads it is not in it. [CAT-010]"""
+        alice.read_vms()
+        assert logs(bob) == []
+        assert [log["QueryCallName"] for log in logs(bob)] == ["ReadApiLogs"]
+
+    def test_know_how_long_a_call_took(self, cloud: Cloud, alice: Account) -> None:
+        """A call takes as long as a fault let it; one that was dropped had no answer. [CAT-010]"""
+        cloud.faults.add("ReadVms", delay=2)
+        cloud.faults.add("ReadImages", drop=True)
+        alice.read_vms()
+        with pytest.raises(ConnectionError):
+            alice.read_images()
+        alice.read_volumes()
+        assert [(log["QueryCallName"], log["CallDuration"]) for log in logs(alice)] == [
+            ("ReadVms", 2_000_000),
+            ("ReadVolumes", 0),
+        ]
+
+    def test_outlast_a_rollback(self, cloud: Cloud, alice: Account) -> None:
+        """What was called was called, though what it did is undone; a fork has a log of its own. [CAT-010]"""
+        with cloud.savepoint():
+            alice.create_volume(subregion_name="eu-west-2a", size=1)
+        assert [log["QueryCallName"] for log in logs(alice)] == ["CreateVolume"]
+        assert logs(cloud.fork().account("alice")) == []
+
+
+class TestWindow:
+    @pytest.fixture(name="start")
+    def _start(self, cloud: Cloud, alice: Account) -> dt.datetime:
+        """The time of a first call; others follow 30 hours and 60 hours later."""
+        start = cloud.now
+        alice.read_vms()
+        for _ in range(2):
+            cloud.advance(seconds=30 * HOUR)
+            alice.read_volumes()
+        return start
+
+    def test_is_48_hours(self, alice: Account, start: dt.datetime) -> None:
+        """Without dates the last 48 hours are read. [CAT-010]"""
+        assert [log.query_call_name for log in alice.read_api_logs()] == ["ReadVolumes", "ReadVolumes"]
+
+    def test_goes_48_hours_from_the_date_that_is_given(self, alice: Account, start: dt.datetime) -> None:
+        """One date gives two days after or before it, two dates what is between. [CAT-010]"""
+        for filters, count in (
+            ({"query_date_after": start}, 2),
+            ({"query_date_before": start + dt.timedelta(hours=40)}, 2),
+            ({"query_date_before": start}, 1),
+            ({"query_date_after": start, "query_date_before": start + dt.timedelta(hours=60)}, 3),
+        ):
+            found = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
+            assert len(found) == count, filters
+
+    def test_ends_after_32_days(self, cloud: Cloud, alice: Account, start: dt.datetime) -> None:
+        """Older calls are forgotten. [CAT-010]"""
+        cloud.advance(seconds=31 * 24 * HOUR)
+        everything = {"query_date_after": start, "query_date_before": cloud.now}
+        assert [log.query_call_name for log in alice.read_api_logs(filters=everything)] == ["ReadVolumes"]
+
+    def test_does_not_run_backwards(self, alice: Account) -> None:
+        """A window that ends before it begins is refused. [FLT-009]"""
+        dates = {"QueryDateAfter": "2026-01-02", "QueryDateBefore": "2026-01-01"}
+        assert refused(alice, "ReadApiLogs", Filters=dates).code == "4098"
+
+
+class TestChoosing:
+    def test_filters(self, alice: Account) -> None:
+        """Calls are found by each of what an entry says. [CAT-010]"""
+        alice.gateway().ReadVms()
+        with pytest.raises(ApiError):
+            alice.call("ReadImages", Nonsense=1)
+        first, second = logs(alice)
+        for name, field in {
+            "QueryAccessKeys": "QueryAccessKey",
+            "QueryCallNames": "QueryCallName",
+            "QueryUserAgents": "QueryUserAgent",
+            "RequestIds": "RequestId",
+            "ResponseStatusCodes": "ResponseStatusCode",
+        }.items():
+            assert logs(alice, Filters={name: [first[field]]})[0] == first, name
+            assert second not in logs(alice, Filters={name: [first[field]]}), name
+        everywhere = {"QueryApiNames": ["oapi"], "QueryIpAddresses": ["127.0.0.1"]}
+        assert logs(alice, Filters=everywhere)[:2] == [first, second]
+        assert logs(alice, Filters={"QueryApiNames": ["fcu"]}) == []
+
+    def test_shows_the_fields_that_are_wanted(self, alice: Account) -> None:
+        """With leaves fields out. [CAT-010]"""
+        alice.read_vms()
+        full = logs(alice)[0]
+        unwanted = {name: False for name in full if name != "QueryCallName"}
+        assert logs(alice, With=unwanted)[0] == {"QueryCallName": "ReadVms"}
+        assert alice.read_api_logs(with_={"query_call_name": False})[0].query_call_name is None
+
+    def test_comes_in_pages(self, alice: Account) -> None:
+        """A page has as many entries as asked for. [CAT-010]"""
+        for _ in range(3):
+            alice.read_vms()
+        assert len(logs(alice, ResultsPerPage=2)) == 2

@@ -1,0 +1,136 @@
+"""omisim against the official description of the API that osc-sdk-python ships: nothing missing, nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from support.networks import add_networks
+from support.official import by_api_name, description, faults, resolved, schema
+
+from omisim import Account, Cloud
+from omisim.actions.framework.registry import ACTIONS, Action, not_served
+from omisim.actions.framework.schema import Field, Shape
+from omisim.doors.identity import BASIC_ACTIONS
+from omisim.doors.oapi import door, render
+from omisim.engine.dispatch import Answer
+from omisim.model.serialize import api_name
+from omisim.tools.demo import play
+
+
+def official(part: dict[str, Any]) -> str:
+    """Spell a type of the description."""
+    part = resolved(part)
+    if "oneOf" in part or part.get("format") in ("date-time", "date"):
+        return "datetime"
+    if part["type"] == "array":
+        return f"[{official(part['items'])}]"
+    return {"string": "str", "integer": "int", "boolean": "bool", "number": "float", "object": "object"}[part["type"]]
+
+
+def ours(field: Field, part: dict[str, Any]) -> str:
+    """Spell the type of a parameter as omisim reads it."""
+    base = "object" if field.shape else field.type.__name__
+    return f"[{base}]" if resolved(part).get("type") == "array" else base
+
+
+def compare(shape: Shape, properties: dict[str, Any], path: str) -> list[str]:
+    """Return every difference between a shape of ours and an official object."""
+    fields = by_api_name(shape)
+    found = [f"{path}{name}: not official" for name in fields.keys() - properties.keys()]
+    found += [f"{path}{name}: missing" for name in properties.keys() - fields.keys()]
+    for name in fields.keys() & properties.keys():
+        field, part = fields[name], properties[name]
+        if ours(field, part) != official(part):
+            found.append(f"{path}{name}: {ours(field, part)}, officially {official(part)}")
+        elif field.shape:
+            part = resolved(part)
+            inner = resolved(part["items"]) if part["type"] == "array" else part
+            found += compare(field.shape, inner["properties"], f"{path}{name}.")
+    return found
+
+
+def answered(action: Action) -> set[str]:
+    """Return the keys of an action's answer."""
+    if isinstance(action.answer, type):
+        return {api_name(field.name) for field in fields(action.answer)}
+    return {action.answer} if action.answer else set()
+
+
+# a malformed date has a code of its own there, not that of a wrong type (AK-004)
+_EXPIRY = ["ExpirationDate: str, officially datetime"]
+TAKEN_AS_TEXT = {"CreateAccessKey": _EXPIRY, "UpdateAccessKey": _EXPIRY}
+
+
+class TestActions:
+    def test_served_and_not_are_the_official_ones(self) -> None:
+        """Each official action is served, or refused with a reason; no other is known."""
+        names = {path.strip("/") for path in description()["paths"]}
+        assert set(ACTIONS) | set(not_served()) == names
+        assert not set(ACTIONS) & set(not_served())
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_take_the_official_parameters(self, action: Action) -> None:
+        """A signature has exactly the official parameters and types, at any depth."""
+        found = compare(action.shape, schema(f"{action.name}Request")["properties"], "")
+        assert found == TAKEN_AS_TEXT.get(action.name, [])
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_require_what_is_officially_required(self, action: Action) -> None:
+        """A parameter without a default is a required one, and the other way round."""
+        required = {name for name, field in by_api_name(action.shape).items() if field.required}
+        assert required == set(schema(f"{action.name}Request").get("required", []))
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_answer_under_the_official_key(self, action: Action) -> None:
+        """The key of an answer, and the pages, are the official ones."""
+        keys = set(schema(f"{action.name}Response")["properties"]) - {"ResponseContext"}
+        mine = answered(action)
+        assert keys == mine | ({"NextPageToken"} if action.paged else set())
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+    def test_are_open_where_the_description_says_so(self, action: Action) -> None:
+        """An action without security is open to everybody. [AUTH-011]"""
+        assert action.open == (description()["paths"][f"/{action.name}"]["post"].get("security") == [])
+
+    def test_take_a_login_where_the_description_says_so(self) -> None:
+        """An action with BasicAuth takes a login and password, whether it is served or not. [AUTH-012]"""
+        ways = {path.strip("/"): part["post"].get("security", []) for path, part in description()["paths"].items()}
+        assert {name for name, security in ways.items() if any("BasicAuth" in way for way in security)} == BASIC_ACTIONS
+
+
+class TestAnswers:
+    def test_of_a_whole_story_are_what_the_description_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every answer of the demo validates against its official schema."""
+        seen: list[tuple[str, dict[str, Any]]] = []
+        text = render.text
+
+        def noted(answer: Answer) -> str:
+            seen.append((answer.action.name, render.body(answer)))
+            return text(answer)
+
+        monkeypatch.setattr(door, "text", noted)
+        play()
+        assert len(seen) > 20
+        assert [f for name, body in seen for f in faults(body, schema(f"{name}Response"), name)] == []
+
+    def test_of_every_read_are_what_the_description_says(self, cloud: Cloud, alice: Account, golden: object) -> None:
+        """Every read of a cloud with one of each validates against its official schema."""
+        alice.create_keypair(keypair_name="k")
+        vm = alice.read_vms()[0]
+        alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "a", "value": "b"}])
+        alice.update_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id, size=30)
+        target = {"DiskImageFormat": "raw", "OsuBucket": "exports"}
+        alice.call("CreateImageExportTask", ImageId=alice.read_images()[-1].image_id, OsuExport=target)
+        alice.call("CreateSnapshotExportTask", SnapshotId=alice.read_snapshots()[-1].snapshot_id, OsuExport=target)
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        alice.start_vms(vm_ids=[vm.vm_id])
+        add_networks(alice, vm.image_id, {})
+        needed = {name: {"VmId": vm.vm_id} for name in ("ReadConsoleOutput", "ReadAdminPassword")}
+        price = alice.read_catalog().entries[0]
+        needed["ReadUnitPrice"] = {"Operation": price.operation, "Service": price.service, "Type": price.type}
+        for name in (name for name in ACTIONS if name.startswith("Read")):
+            body = alice.call(name, **needed.get(name, {}))
+            assert faults(body, schema(f"{name}Response"), name) == []
+            assert any(body[key] for key in answered(ACTIONS[name])), name

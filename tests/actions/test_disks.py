@@ -1,0 +1,461 @@
+"""Snapshots, volumes and links: what they hold, how they change, what follows from what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import SUBREGION
+from hypothesis import given
+from hypothesis import strategies as st
+from support.expect import refused
+
+from omisim import Account, Cloud
+from omisim.model import Vm, Volume
+
+REGION = "eu-west-2"
+TOKEN = "once"
+
+
+def volume_of(account: Account, **more: Any) -> Volume:
+    """Create a volume of 10 GiB."""
+    return account.create_volume(**{"subregion_name": SUBREGION, "size": 10, **more})
+
+
+def again(account: Account, volume: Volume) -> Volume:
+    """Return a volume as a read shows it."""
+    return account.read_volumes(filters={"volume_ids": [volume.volume_id]})[0]
+
+
+class TestSnapshots:
+    def test_begin_in_queue_and_are_completed(self) -> None:
+        """A snapshot is in-queue at 0 %, pending on its way, completed at 100 %. [ST-SNP-1, ST-SNP-2, ST-SNP-3]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        volume = volume_of(alice)
+        cloud.complete(volume.volume_id)
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        seen = [(snapshot.state, snapshot.progress)]
+        for _ in range(2):
+            cloud.complete(snapshot.snapshot_id)
+            row = alice.read_snapshots()[-1]
+            seen.append((row.state, row.progress))
+        assert [state for state, _ in seen] == ["in-queue", "pending", "completed"]
+        assert (seen[0][1], 0 < seen[1][1] < 100, seen[2][1]) == (0, True, 100)
+
+    def test_fail_into_error_and_can_be_deleted(self) -> None:
+        """A failing snapshot is in error; it restores nothing, and can be deleted. [ST-SNP-6, ST-SNP-7]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        volume = volume_of(alice)
+        cloud.complete(volume.volume_id)
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        cloud.fail(snapshot.snapshot_id)
+        assert alice.read_snapshots()[-1].state == "error"
+        assert refused(alice, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).code == "6003"
+        alice.delete_snapshot(snapshot_id=snapshot.snapshot_id)
+        cloud.complete(snapshot.snapshot_id)
+        assert snapshot.snapshot_id not in [row.snapshot_id for row in alice.read_snapshots()]
+
+    def test_hold_the_content_of_their_cut(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """What is written later is not in it; a volume from it has what was. [SNP-007, SNP-008, BDM-011]"""
+        root = vm.block_device_mappings[0].bsu.volume_id
+        cloud.write(root, "/etc/motd", "then")
+        snapshot = alice.create_snapshot(volume_id=root)
+        cloud.write(root, "/etc/motd", "now")
+        restored = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id)
+        assert cloud.read(restored.volume_id, "/etc/motd") == "then"
+
+    @pytest.mark.parametrize(("cut", "held"), [("request", "then"), ("completion", "now")])
+    def test_are_cut_when_the_switch_says(self, cut: str, held: str) -> None:
+        """The switch snapshot_cut says whether the content is that of the request or of the completion. [SNP-008]"""
+        cloud = Cloud(timing="manual", switches={"snapshot_cut": cut})
+        alice = cloud.account("alice")
+        volume = volume_of(alice)
+        cloud.complete(volume.volume_id)
+        cloud.write(volume.volume_id, "/f", "then")
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        cloud.write(volume.volume_id, "/f", "now")
+        for _ in range(2):
+            cloud.complete(snapshot.snapshot_id)
+        restored = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id)
+        assert cloud.read(restored.volume_id, "/f") == held
+
+    def test_are_independent_of_each_other(self, cloud: Cloud, alice: Account) -> None:
+        """Deleting an older snapshot leaves a younger one whole; deleting the volume leaves both. [SNP-009, VOL-022]"""
+        volume = volume_of(alice)
+        cloud.write(volume.volume_id, "/f", "one")
+        first = alice.create_snapshot(volume_id=volume.volume_id)
+        second = alice.create_snapshot(volume_id=volume.volume_id)
+        alice.delete_volume(volume_id=volume.volume_id)
+        alice.delete_snapshot(snapshot_id=first.snapshot_id)
+        restored = alice.create_volume(subregion_name=SUBREGION, snapshot_id=second.snapshot_id)
+        assert cloud.read(restored.volume_id, "/f") == "one"
+
+    def test_have_the_size_of_the_volume_then(self, alice: Account) -> None:
+        """VolumeSize is the volume's when the snapshot was taken, whatever becomes of it. [SNP-010]"""
+        volume = volume_of(alice)
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        alice.update_volume(volume_id=volume.volume_id, size=30)
+        assert alice.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})[0].volume_size == 10
+
+    def test_can_be_copied_at_once(self, alice: Account) -> None:
+        """A copy is completed, of no volume, with its source's description unless told. [ST-SNP-4, SNP-010, SNP-011]"""
+        source = alice.create_snapshot(volume_id=volume_of(alice).volume_id, description="nightly")
+        call: dict[str, Any] = {"source_snapshot_id": source.snapshot_id, "source_region_name": REGION}
+        copy = alice.create_snapshot(**call)
+        assert (copy.state, copy.progress, copy.volume_id, copy.volume_size) == ("completed", 100, None, 10)
+        assert (copy.description, alice.create_snapshot(**call, description="own").description) == ("nightly", "own")
+
+    def test_can_be_restored_in_any_subregion(self, alice: Account) -> None:
+        """Snapshots belong to the Region: any Subregion restores them. [SNP-019, VOL-023, REG-008]"""
+        snapshot = alice.create_snapshot(volume_id=volume_of(alice).volume_id)
+        for letter in "abc":
+            assert alice.can("CreateVolume", SubregionName=f"{REGION}{letter}", SnapshotId=snapshot.snapshot_id)
+
+    def test_are_private_and_listed_by_date(self, alice: Account, bob: Account) -> None:
+        """A snapshot is its owner's alone; the window of dates is inclusive. [SNP-021, SNP-022]"""
+        snapshot = alice.create_snapshot(volume_id=volume_of(alice).volume_id)
+        assert bob.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]}) == ()
+        at = snapshot.creation_date
+        window = {"from_creation_date": at, "to_creation_date": at, "account_ids": [alice.account_id]}
+        assert [row.snapshot_id for row in alice.read_snapshots(filters=window)] == [snapshot.snapshot_id]
+
+    def test_wait_for_the_end_of_an_update(self) -> None:
+        """No snapshot is taken of a volume that is being updated, nor a second update begun. [SNP-024, VOL-048]"""
+        cloud, alice, volume_id = updating()
+        assert refused(alice, "CreateSnapshot", VolumeId=volume_id).rule == "SNP-024"
+        assert refused(alice, "UpdateVolume", VolumeId=volume_id, Size=40).rule == "VOL-048"
+        cloud.settle()
+        assert alice.can("CreateSnapshot", VolumeId=volume_id)
+
+
+class TestTokens:
+    @pytest.mark.parametrize("action", ["CreateSnapshot", "CreateVolume", "CreateVms"])
+    def test_make_a_thing_once(self, alice: Account, vm: Vm, action: str) -> None:
+        """The same token with the same request makes nothing new. [SNP-014, VOL-017, VM-008, UNK-25]"""
+        root = vm.block_device_mappings[0].bsu.volume_id
+        calls: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+            "CreateSnapshot": ({"VolumeId": root}, {"VolumeId": root, "Description": "other"}),
+            "CreateVolume": ({"SubregionName": SUBREGION, "Size": 1}, {"SubregionName": SUBREGION, "Size": 2}),
+            "CreateVms": ({"ImageId": vm.image_id}, {"ImageId": vm.image_id, "MaxVmsCount": 2}),
+        }
+        call, other = calls[action]
+        first = alice.call(action, **call, ClientToken=TOKEN)
+        second = alice.call(action, **call, ClientToken=TOKEN)
+        ids = [str(sorted(_ids(answer))) for answer in (first, second)]
+        assert ids[0] == ids[1]
+        error = refused(alice, action, **other, ClientToken=TOKEN)
+        assert (error.rule, error.code) == ("SNP-014", "4119")
+
+    @pytest.mark.parametrize(
+        "other",
+        [{"SnapshotSize": 2**31}, {"FileLocation": "https://example.com/other"}],
+        ids=str,
+    )
+    def test_stand_for_the_whole_request(self, other: dict[str, Any]) -> None:
+        """Whatever parameter differs, it is another request. [SNP-014]"""
+        alice = Cloud(fetch=lambda _url: b"").account("alice")
+        call = {"FileLocation": "https://example.com/disk", "SnapshotSize": 2**30, "ClientToken": TOKEN}
+        alice.call("CreateSnapshot", **call)
+        assert refused(alice, "CreateSnapshot", **call | other).rule == "SNP-014"
+
+    @pytest.mark.parametrize(
+        "other", [{"Performance": "medium"}, {"BootMode": "legacy"}, {"TpmEnabled": True}], ids=str
+    )
+    def test_stand_for_the_whole_launch(self, alice: Account, vm: Vm, other: dict[str, Any]) -> None:
+        """A launch that differs in anything is another. [VM-008]"""
+        call = {"ImageId": vm.image_id, "ClientToken": TOKEN}
+        alice.call("CreateVms", **call)
+        assert refused(alice, "CreateVms", **call, **other).rule == "SNP-014"
+
+    def test_stand_for_what_was_sent(self, alice: Account) -> None:
+        """A default that is spelled out makes another request; null and DryRun do not. [SNP-014, VOL-017]"""
+        call = {"SubregionName": SUBREGION, "Size": 1, "ClientToken": TOKEN}
+        first = alice.call("CreateVolume", **call)["Volume"]
+        assert refused(alice, "CreateVolume", **call, VolumeType="standard").rule == "SNP-014"
+        assert alice.call("CreateVolume", **call, Iops=None, DryRun=False)["Volume"] == first | {"State": "available"}
+
+    @pytest.mark.parametrize("default", [{"VmType": "t2.small"}, {"MaxVmsCount": 1}, {"BootOnCreation": True}], ids=str)
+    def test_stand_for_what_a_launch_says(self, alice: Account, vm: Vm, default: dict[str, Any]) -> None:
+        """A launch that spells out a default is another. [VM-008]"""
+        call = {"ImageId": vm.image_id, "ClientToken": TOKEN}
+        alice.call("CreateVms", **call)
+        assert refused(alice, "CreateVms", **call, **default).rule == "SNP-014"
+
+    def test_are_used_up(self, alice: Account) -> None:
+        """Once what it made is gone, a token makes nothing, and that is what is said. [SNP-014/gone]"""
+        made = volume_of(alice, client_token=TOKEN)
+        alice.delete_volume(volume_id=made.volume_id)
+        call = {"SubregionName": SUBREGION, "Size": made.size, "ClientToken": TOKEN}
+        error = refused(alice, "CreateVolume", **call)
+        assert (error.rule, error.code) == ("SNP-014/gone", "4119")
+
+    def test_are_used_up_by_one_vm(self, alice: Account, cloud: Cloud, vm: Vm) -> None:
+        """A terminated VM is answered while it is read; then its launch's token is used up. [VM-008, SNP-014/gone]"""
+        call = {"ImageId": vm.image_id, "MinVmsCount": 2, "MaxVmsCount": 2, "ClientToken": TOKEN}
+        first, second = alice.call("CreateVms", **call)["Vms"]
+        alice.delete_vms(vm_ids=[second["VmId"]])
+        states = [shown["State"] for shown in alice.call("CreateVms", **call)["Vms"]]
+        assert states == ["running", "terminated"]
+        cloud.advance(seconds=3600)
+        assert refused(alice, "CreateVms", **call).rule == "SNP-014/gone"
+        assert alice.call("ReadVms", Filters={"VmIds": [first["VmId"]]})["Vms"][0]["State"] == "running"
+
+    def test_that_are_empty_are_none(self, alice: Account) -> None:
+        """An empty token is one that the client did not set. [VOL-017]"""
+        first, second = (volume_of(alice, client_token="") for _ in range(2))
+        assert (first.client_token, first.volume_id == second.volume_id) == (None, False)
+
+    def test_are_shown_on_a_copy(self, alice: Account) -> None:
+        """A copy of a snapshot shows its token like any other. [SNP-014]"""
+        source = alice.create_snapshot(volume_id=volume_of(alice).volume_id).snapshot_id
+        copy = {"SourceSnapshotId": source, "SourceRegionName": alice.region, "ClientToken": TOKEN}
+        made = alice.call("CreateSnapshot", **copy)["Snapshot"]
+        assert made["ClientToken"] == TOKEN
+        filters = {"ClientTokens": [TOKEN]}
+        assert alice.call("ReadSnapshots", Filters=filters)["Snapshots"][0]["SnapshotId"] == made["SnapshotId"]
+
+    def test_are_each_accounts_own(self, alice: Account, bob: Account) -> None:
+        """Another account's token is another token."""
+        assert volume_of(alice, client_token=TOKEN).volume_id != volume_of(bob, client_token=TOKEN).volume_id
+
+
+def _ids(answer: Any) -> set[str]:
+    if isinstance(answer, dict):
+        own = {value for key, value in answer.items() if key in ("SnapshotId", "VolumeId", "VmId") and value}
+        return own.union(*(_ids(value) for key, value in answer.items() if key != "ResponseContext"))
+    return set().union(*map(_ids, answer)) if isinstance(answer, list) else set()
+
+
+class TestVolumes:
+    def test_begin_creating_and_become_available(self, alice: Account) -> None:
+        """A volume is creating, then available, then, when deleted, gone. [ST-VOL-1, ST-VOL-2, ST-VOL-6]"""
+        volume = volume_of(alice)
+        assert volume.state == "creating"
+        assert again(alice, volume).state == "available"
+        alice.delete_volume(volume_id=volume.volume_id)
+        assert alice.read_volumes() == ()
+
+    def test_can_fail(self) -> None:
+        """A volume that fails is in error, and can be deleted. [ST-VOL-3]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        volume = volume_of(alice)
+        cloud.fail(volume.volume_id)
+        assert again(alice, volume).state == "error"
+        assert alice.can("DeleteVolume", VolumeId=volume.volume_id)
+
+    @given(size=st.integers(1, 14901))
+    def test_of_gp2_have_three_iops_a_gib(self, size: int) -> None:
+        """gp2 has 3 IOPS for each GiB, 100 at least, 10000 at most. [VOL-011, UNK-22]"""
+        volume = volume_of(Cloud().account("alice"), size=size, volume_type="gp2")
+        assert volume.iops == min(max(100, 3 * size), 10_000)
+
+    def test_of_standard_show_no_iops(self, alice: Account) -> None:
+        """Standard volumes show no Iops, blank ones no SnapshotId, idle ones no TaskId. [VOL-012, FLD-003]"""
+        shown = alice.call("CreateVolume", SubregionName=SUBREGION, Size=1)["Volume"]
+        assert not {"Iops", "SnapshotId", "TaskId"} & set(shown)
+        assert (shown["LinkedVolumes"], shown["VolumeType"]) == ([], "standard")
+
+    def test_take_size_but_not_type_from_a_snapshot(self, alice: Account) -> None:
+        """Size is the snapshot's unless said, the type is not; its id stays. [VOL-013, VOL-016, SNP-017]"""
+        source = volume_of(alice, size=12, volume_type="gp2")
+        snapshot = alice.create_snapshot(volume_id=source.volume_id)
+        volume = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id)
+        assert (volume.size, volume.volume_type, volume.snapshot_id) == (12, "standard", snapshot.snapshot_id)
+        alice.delete_snapshot(snapshot_id=snapshot.snapshot_id)
+        assert again(alice, volume).snapshot_id == snapshot.snapshot_id
+
+    def test_need_a_completed_snapshot(self) -> None:
+        """A snapshot in the making restores nothing. [VOL-015, UNK-37]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        volume = volume_of(alice)
+        cloud.complete(volume.volume_id)
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        assert refused(alice, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).status == 409
+
+
+def updating() -> tuple[Cloud, Account, str]:
+    """Return a cloud in which the root of a running VM is being updated to 30 GiB."""
+    cloud = Cloud(timing="clock")
+    alice = cloud.account("alice")
+    vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
+    cloud.settle()
+    volume_id = vm.block_device_mappings[0].bsu.volume_id
+    alice.update_volume(volume_id=volume_id, size=30)
+    return cloud, alice, volume_id
+
+
+class TestUpdates:
+    def test_of_a_free_volume_are_instant(self, alice: Account) -> None:
+        """A free volume has its new values at once, and keeps its state. [VOL-049, ST-VOL-9]"""
+        volume = volume_of(alice)
+        changed = alice.update_volume(volume_id=volume.volume_id, size=20, volume_type="io1", iops=300)
+        assert (changed.size, changed.volume_type, changed.iops, changed.task_id) == (20, "io1", 300, None)
+        assert changed.state == "available"
+
+    def test_of_a_running_vms_volume_are_a_task(self) -> None:
+        """The answer shows the old values and a TaskId, until the task is done. [VOL-047, ST-VOL-10, UNK-26]"""
+        cloud, alice, volume_id = updating()
+        now = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
+        assert (now.size, str(now.task_id)[:11]) == (10, "vol-update-")
+        cloud.settle()
+        done = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
+        assert (done.size, done.task_id) == (30, None)
+
+    def test_wait_while_a_vm_starts(self) -> None:
+        """Only a free volume, or one of a stopped VM, is changed at once. [VOL-049]"""
+        alice = Cloud(timing="manual").account("alice")
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
+        volume = alice.update_volume(volume_id=str(vm.block_device_mappings[0].bsu.volume_id), size=30)
+        assert (volume.size, volume.task_id is None) == (10, False)
+
+    def test_can_be_followed(self) -> None:
+        """A task shows from what to what, how far it is, and how it ended. [VOL-050, ST-VOL-10, ID-008]"""
+        cloud, alice, volume_id = updating()
+        task = alice.read_volume_update_tasks(filters={"volume_ids": [volume_id]})[0]
+        assert (task.volume_update.origin.size, task.volume_update.target.size) == (10, 30)
+        assert (task.state, task.progress, task.completion_date) == ("pending", 0, None)
+        cloud.settle()
+        done = alice.read_volume_update_tasks(filters={"task_ids": [task.task_id]})[0]
+        assert (done.state, done.progress, done.completion_date) == ("completed", 100, cloud.now)
+        assert cloud.account("bob").read_volume_update_tasks() == ()
+
+    def test_that_fail_leave_the_volume_as_it_was(self) -> None:
+        """A failed task changes nothing but itself. [ST-VOL-10]"""
+        cloud, alice, volume_id = updating()
+        cloud.fail(str(alice.read_volumes(filters={"volume_ids": [volume_id]})[0].task_id))
+        still = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
+        assert (still.size, still.task_id) == (10, None)
+
+    def test_that_outlive_their_volume_are_no_longer_named_by_it(self) -> None:
+        """A volume that goes with its failed VM names no task once its update has ended. [VOL-048, ST-VOL-8]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
+        volume = alice.update_volume(volume_id=str(vm.block_device_mappings[0].bsu.volume_id), size=30)
+        cloud.fail(vm.vm_id)
+        for _ in range(2):  # it begins, and ends
+            cloud.complete(str(volume.task_id))
+        going = alice.read_volumes(filters={"volume_ids": [volume.volume_id]})[0]
+        assert (going.state, going.task_id) == ("deleting", None)
+
+    def test_to_io1_need_iops(self, alice: Account) -> None:
+        """Changing to io1 asks for IOPS, and IOPS ask for io1. [VOL-043, VOL-044, VOL-045]"""
+        volume_id = volume_of(alice).volume_id
+        assert refused(alice, "UpdateVolume", VolumeId=volume_id, VolumeType="io1").code == "4045"
+        assert refused(alice, "UpdateVolume", VolumeId=volume_id, Iops=200).code == "4045"
+
+
+class TestLinks:
+    def test_attach_and_detach(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Linking puts a volume in use, unlinking frees it. [ST-VOL-4, ST-VOL-5, LNK-001, LNK-007, LNK-009]"""
+        volume = volume_of(alice)
+        alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
+        linked = again(alice, volume)
+        assert (linked.state, linked.linked_volumes[0].state) == ("in-use", "attached")
+        assert linked.linked_volumes[0].delete_on_vm_deletion is False
+        alice.unlink_volume(volume_id=volume.volume_id)
+        assert (again(alice, volume).state, again(alice, volume).linked_volumes) == ("available", ())
+        states = [
+            change.after and change.after.state
+            for change in cloud.timeline(volume.volume_id)
+            if change.kind == "volume_link"
+        ]
+        assert states == ["attaching", "attached", "detaching", None]
+
+    def test_can_be_forced_off(self, alice: Account, vm: Vm) -> None:
+        """ForceUnlink ends in the same state. [LNK-024, LNK-021]"""
+        volume = volume_of(alice)
+        alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
+        alice.unlink_volume(volume_id=volume.volume_id, force_unlink=True)
+        assert again(alice, volume).state == "available"
+        assert refused(alice, "UnlinkVolume", VolumeId=volume.volume_id).code == "9063"
+
+    def test_of_the_root_come_off_a_stopped_vm(self, alice: Account, vm: Vm) -> None:
+        """The root of a stopped VM can be unlinked and linked; without it nothing starts. [LNK-010, LNK-023]"""
+        root = vm.block_device_mappings[0].bsu.volume_id
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        alice.unlink_volume(volume_id=root)
+        assert refused(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
+        alice.link_volume(device_name="/dev/sda1", vm_id=vm.vm_id, volume_id=root)
+        assert alice.can("StartVms", VmIds=[vm.vm_id])
+
+    def test_are_forty_at_most(self, alice: Account, vm: Vm) -> None:
+        """A VM has 40 volumes at most, its root among them. [LNK-008, QTA-017]"""
+        names = [f"/dev/xvd{first}{second}" for first in "bc" for second in "abcdefghijklmnopqrst"]
+        for name in names[:39]:
+            alice.link_volume(device_name=name, vm_id=vm.vm_id, volume_id=volume_of(alice, size=1).volume_id)
+        call = {"DeviceName": names[39], "VmId": vm.vm_id, "VolumeId": volume_of(alice, size=1).volume_id}
+        assert refused(alice, "LinkVolume", **call).rule == "LNK-008"
+
+    @pytest.mark.parametrize("flag", [True, False])
+    def test_say_what_becomes_of_the_volume(self, alice: Account, vm: Vm, flag: bool) -> None:
+        """A volume goes with its VM or becomes available, as its link says. [ST-VOL-7, ST-VOL-8, VM-047]"""
+        volume = volume_of(alice)
+        alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
+        mapping = {"device_name": "/dev/sdb", "bsu": {"delete_on_vm_deletion": flag}}
+        alice.update_vm(vm_id=vm.vm_id, block_device_mappings=[mapping])
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        left = {row.volume_id: row.state for row in alice.read_volumes()}
+        assert left.get(volume.volume_id) == (None if flag else "available")
+        assert vm.block_device_mappings[0].bsu.volume_id not in left
+
+    def test_of_a_root_that_is_being_undone_are_none(self, slow: Cloud) -> None:
+        """A VM whose root is coming off starts no more than one without a root. [LNK-011, LNK-023]"""
+        alice = slow.account("alice")
+        vm = alice.create_vms(image_id=slow.images.official("ubuntu").image_id, boot_on_creation=False)[0]
+        slow.settle()
+        alice.unlink_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        assert refused(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
+
+    def test_that_are_being_undone_keep_the_volume(self, slow: Cloud) -> None:
+        """A volume that is being unlinked when its VM goes does not go with it. [ST-VOL-8]"""
+        alice = slow.account("alice")
+        vm = alice.create_vms(image_id=slow.images.official("ubuntu").image_id)[0]
+        volume = volume_of(alice)
+        slow.settle()
+        alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
+        slow.settle()
+        mapping = {"device_name": "/dev/sdb", "bsu": {"delete_on_vm_deletion": True}}
+        alice.update_vm(vm_id=vm.vm_id, block_device_mappings=[mapping])
+        slow.durations["volume_link.detaching"] = 600
+        alice.unlink_volume(volume_id=volume.volume_id)
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        slow.settle()
+        assert [(row.volume_id, row.state) for row in alice.read_volumes()] == [(volume.volume_id, "available")]
+
+
+class TestIops:
+    @pytest.mark.parametrize(
+        ("had", "wanted", "iops"),
+        [
+            ({"volume_type": "standard"}, {"volume_type": "gp2"}, 100),
+            ({"volume_type": "gp2", "size": 100}, {"size": 200}, 600),
+            ({"volume_type": "io1", "iops": 300}, {"size": 20}, 300),
+            ({"volume_type": "io1", "iops": 300}, {"iops": 400}, 400),
+            ({"volume_type": "io1", "iops": 300}, {"volume_type": "gp2"}, 100),
+            ({"volume_type": "io1", "iops": 300}, {"volume_type": "standard"}, None),
+        ],
+    )
+    def test_leave_the_iops_of_the_new_type(
+        self, alice: Account, had: dict[str, Any], wanted: dict[str, Any], iops: int | None
+    ) -> None:
+        """gp2 has a baseline by its size, io1 keeps what it had unless told, others have none. [VOL-011, VOL-043]"""
+        volume = volume_of(alice, **had)
+        alice.update_volume(volume_id=volume.volume_id, **wanted)
+        assert again(alice, volume).iops == iops
+
+
+class TestUnlinking:
+    def test_of_a_root_needs_a_stopped_vm(self) -> None:
+        """A root is not unlinked while its VM is stopping. [LNK-022]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        vm_id = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)[0].vm_id
+        cloud.complete(vm_id)
+        root = alice.read_vms()[0].block_device_mappings[0].bsu.volume_id
+        alice.stop_vms(vm_ids=[vm_id])
+        assert refused(alice, "UnlinkVolume", VolumeId=root).rule == "LNK-022"

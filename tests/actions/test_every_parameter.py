@@ -1,0 +1,282 @@
+"""Parameters one by one: filters, dry runs and pages of every action, and each value of the lists of values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from itertools import product
+from typing import Any
+
+import pytest
+from support.official import by_api_name
+from support.surface import core
+from support.world import Parameters, World, world
+
+from omisim import Account, ApiError, Cloud
+from omisim.actions.framework.registry import ACTIONS, Action
+from omisim.actions.framework.schema import Field
+from omisim.model import Image, Vm
+from omisim.model.serialize import to_wire
+
+READS = [action for action in ACTIONS.values() if action.name in core() and action.name.startswith("Read")]
+TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
+NAMED = {"SubregionName": "eu-west-2a", "Size": 1}
+FOREVER = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+
+# what each action of the model needs, over the names of the world
+VALID: dict[str, Parameters] = {
+    "CreateImage": {"VmId": "{vm}", "ImageName": "dry"},
+    "CreateImageExportTask": {"ImageId": "{golden}", "OsuExport": TARGET},
+    "CreateSnapshot": {"VolumeId": "{free}"},
+    "CreateSnapshotExportTask": {"SnapshotId": "{snapshot}", "OsuExport": TARGET},
+    "CreateTags": {"ResourceIds": ["{vm}"], "Tags": [{"Key": "k", "Value": "v"}]},
+    "CreateVms": {"ImageId": "{ubuntu}"},
+    "CreateVolume": NAMED,
+    "DeleteExportTask": {"ExportTaskId": "{task}"},
+    "DeleteImage": {"ImageId": "{golden}"},
+    "DeleteSnapshot": {"SnapshotId": "{snapshot}"},
+    "DeleteTags": {"ResourceIds": ["{vm}"], "Tags": [{"Key": "k", "Value": "v"}]},
+    "DeleteVms": {"VmIds": ["{vm}"]},
+    "DeleteVolume": {"VolumeId": "{free}"},
+    "LinkVolume": {"VolumeId": "{free}", "VmId": "{vm}", "DeviceName": "/dev/sdx"},
+    "RebootVms": {"VmIds": ["{vm}"]},
+    "StartVms": {"VmIds": ["{stopped}"]},
+    "StopVms": {"VmIds": ["{vm}"]},
+    "UnlinkVolume": {"VolumeId": "{data}"},
+    "UpdateImage": {"ImageId": "{golden}", "Description": "dry"},
+    "UpdateSnapshot": {
+        "SnapshotId": "{snapshot}",
+        "PermissionsToCreateVolume": {"Additions": {"GlobalPermission": True}},
+    },
+    "UpdateVm": {"VmId": "{vm}", "DeletionProtection": True},
+    "UpdateVolume": {"VolumeId": "{free}", "Size": 20},
+}
+
+
+@cache
+def _busy() -> World:
+    """Return the world of the other tests, with something under way that can be called off, and two of each."""
+    busy = World()
+    alice = busy.cloud.account("alice")
+    busy.cloud.engine.settings.timing = "manual"
+    for key in ("a", "b"):
+        task = alice.call("CreateImageExportTask", ImageId=busy.ids["golden"], OsuExport=TARGET)
+        busy.ids["task"] = task["ImageExportTask"]["TaskId"]
+        alice.call("CreateSnapshotExportTask", SnapshotId=busy.ids["golden_root"], OsuExport=TARGET)
+        alice.create_tags(resource_ids=[busy.ids["vm"]], tags=[{"key": key, "value": "v"}])
+    for name in ("data", "root"):
+        alice.update_volume(volume_id=busy.ids[name], size=50)
+    return busy
+
+
+class TestDryRun:
+    @pytest.mark.parametrize("action", [ACTIONS[name] for name in sorted(core())], ids=lambda action: action.name)
+    def test_answers_the_context_alone(self, action: Action) -> None:
+        """A dry run of a call that would succeed says no more than that, and does nothing. [REQ-013]"""
+        cloud = _busy().cloud.fork()
+        parameters = _busy().filled(VALID.get(action.name, {}))
+        before = cloud.fork()
+        assert set(cloud.account("alice").call(action.name, **parameters, DryRun=True)) == {"ResponseContext"}
+        assert cloud == before
+
+
+def value_of_nothing(field: Field, *, listed: bool, name: str) -> Any:
+    """Return a value of a filter that nothing here has."""
+    values: dict[Any, Any] = {str: "i-00000000", int: -7, float: -7.0, dt.datetime: FOREVER.isoformat()}
+    if field.type is dt.datetime and not listed:  # one end of a window
+        return (FOREVER if name.startswith("From") else FOREVER.replace(year=1999)).isoformat()
+    return [values[field.type]] if listed else values[field.type]
+
+
+def filters() -> list[tuple[Action, str, Field, bool]]:
+    """Return each filter of each read: whether it takes a list stands last."""
+    found = []
+    for action in READS:
+        declared = action.shape.fields.get("filters")
+        for name, field in (by_api_name(declared.shape) if declared and declared.shape else {}).items():
+            found.append((action, name, field, field.read([], "", []) == ()))
+    return found
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("action", "name", "field", "listed"), filters(), ids=lambda part: getattr(part, "name", None) or str(part)
+    )
+    def test_each_looks_at_something(self, action: Action, name: str, field: Field, listed: bool) -> None:
+        """A value that nothing has finds nothing; true and false share out what there is. [FLT-001, FLT-006]"""
+        alice = world().cloud.fork().account("alice")
+
+        def found(**given: Any) -> list[Any]:
+            rows: list[Any] = alice.call(action.name, **given)[str(action.answer)]
+            return rows
+
+        if field.type is bool:
+            shares = [found(Filters={name: value}) for value in (True, False)]
+            assert all(row in found() for share in shares for row in share)
+            assert not shares[0] or shares[0] != shares[1]
+        else:
+            assert found(Filters={name: value_of_nothing(field, listed=listed, name=name)}) == []
+
+    def test_volumes_are_found_by_the_date_of_their_link(self, alice: Account, vm: Vm) -> None:
+        """ReadVolumes looks at the date that the VM shows of the link, though the volume does not. [FLT-001]"""
+        disk = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]["BlockDeviceMappings"][0]["Bsu"]
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        found = alice.call("ReadVolumes", Filters={"LinkVolumeLinkDates": [disk["LinkDate"]]})["Volumes"]
+        assert [volume["VolumeId"] for volume in found] == [disk["VolumeId"]]
+        assert "LinkDate" not in found[0]["LinkedVolumes"][0]
+
+
+class TestPages:
+    @pytest.mark.parametrize("action", [a for a in READS if a.paged], ids=lambda action: action.name)
+    def test_of_every_read_hold_all_of_it_in_order(self, action: Action) -> None:
+        """Page by page, a read answers what it answers at once. [PAG-001, PAG-005]"""
+        alice = _busy().cloud.fork().account("alice")
+        key = str(action.answer)
+        everything = alice.call(action.name)[key]
+        size = len(everything) // 2 or 1
+        pages = [alice.call(action.name, ResultsPerPage=size)]
+        while "NextPageToken" in pages[-1]:
+            pages.append(alice.call(action.name, ResultsPerPage=size, NextPageToken=pages[-1]["NextPageToken"]))
+        assert [row for page in pages for row in page[key]] == everything
+        assert [len(page[key]) for page in pages[:-1]] == [size] * (len(pages) - 1)
+        assert len(pages) > 1 or action.name == "ReadQuotas"  # one group of all quotas
+
+
+@pytest.fixture(name="uefi")
+def _uefi(alice: Account) -> Image:
+    """An official OMI that boots both ways."""
+    return next(image for image in alice.read_images() if set(image.boot_modes) == {"legacy", "uefi"})
+
+
+class TestValuesOfVms:
+    @pytest.mark.parametrize("performance", ["medium", "high", "highest"])
+    def test_performance(self, alice: Account, ubuntu: Image, performance: str) -> None:
+        """A VM has the performance that it was launched with, or was given while it was stopped. [VM-027, VM-072]"""
+        made = alice.call("CreateVms", ImageId=ubuntu.image_id, VmType="tinav5.c1r1", Performance=performance)["Vms"][0]
+        assert made["Performance"] == performance
+        vm = alice.create_vms(image_id=ubuntu.image_id, vm_type="tinav5.c1r1", boot_on_creation=False)[0]
+        changed = alice.call("UpdateVm", VmId=vm.vm_id, Performance=performance)["Vm"]
+        assert (changed["Performance"], changed["VmType"]) == (performance, made["VmType"])
+
+    @pytest.mark.parametrize(("guest", "host"), [*product(["stop", "terminate"], ["restart", "stop"])])
+    def test_shutdown_behaviour(self, alice: Account, ubuntu: Image, guest: str, host: str) -> None:
+        """What a VM does when its guest or its host stops is as it was said, at launch and later. [VM-025]"""
+        said = {"GuestAction": guest, "HostAction": host}
+        made = alice.call("CreateVms", ImageId=ubuntu.image_id, ShutdownBehaviorConfiguration=said)["Vms"][0]
+        assert made["ShutdownBehaviorConfiguration"] == said
+        vm = alice.create_vms(image_id=ubuntu.image_id)[0]
+        changed = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=said)["Vm"]
+        assert changed["ShutdownBehaviorConfiguration"] == said
+
+    @pytest.mark.parametrize("part", [{}, {"GuestAction": "stop"}, {"GuestAction": "terminate"}])
+    def test_shutdown_behaviour_that_is_not_said(self, alice: Account, vm: Vm, part: dict[str, str]) -> None:
+        """An update of one part leaves the other one as it is. [VM-025]"""
+        before = {"GuestAction": "terminate", "HostAction": "stop"}
+        alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=before)
+        changed = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=part)["Vm"]
+        assert changed["ShutdownBehaviorConfiguration"] == before | part
+
+    @pytest.mark.parametrize("action", ["enable", "disable", "setup-mode", "none", "restore-factory-keys"])
+    def test_secure_boot(self, action: str) -> None:
+        """What a VM is to do to its keys at its next boot is answered until it has booted. [VM-022, VM-078]"""
+        cloud = Cloud(timing="clock")
+        alice = cloud.account("alice")
+        image = next(image for image in alice.read_images() if "uefi" in image.boot_modes)
+        said = {"SecureBoot": action}
+        vm = alice.call("CreateVms", ImageId=image.image_id, BootMode="uefi", ActionsOnNextBoot=said)["Vms"][0]
+        assert vm["ActionsOnNextBoot"] == said
+        cloud.settle()
+        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
+        changed = alice.call("UpdateVm", VmId=vm["VmId"], ActionsOnNextBoot=said)["Vm"]
+        assert changed["ActionsOnNextBoot"] == said
+        alice.call("RebootVms", VmIds=[vm["VmId"]])
+        cloud.settle()
+        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == said
+        alice.call("StopVms", VmIds=[vm["VmId"]])
+        cloud.settle()
+        alice.call("StartVms", VmIds=[vm["VmId"]])
+        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == said
+        cloud.settle()
+        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
+
+    def test_no_boot_action(self, alice: Account, uefi: Image) -> None:
+        """An empty object asks for nothing: none at first, and what was there before stays. [FLD-011, VM-022]"""
+        made = alice.call("CreateVms", ImageId=uefi.image_id, BootMode="uefi", ActionsOnNextBoot={})["Vms"][0]
+        assert made["ActionsOnNextBoot"] == {"SecureBoot": "none"}
+        alice.call("UpdateVm", VmId=made["VmId"], ActionsOnNextBoot={"SecureBoot": "enable"})
+        same = alice.call("UpdateVm", VmId=made["VmId"], ActionsOnNextBoot={})["Vm"]
+        assert same["ActionsOnNextBoot"] == {"SecureBoot": "enable"}
+
+    @pytest.mark.parametrize("mode", ["legacy", "uefi"])
+    def test_boot_mode(self, alice: Account, uefi: Image, mode: str) -> None:
+        """A VM boots as it is told, where its OMI boots both ways. [VM-020]"""
+        made = alice.call("CreateVms", ImageId=uefi.image_id, BootMode=mode, TpmEnabled=True)["Vms"][0]
+        assert (made["BootMode"], made["TpmEnabled"]) == (mode, True)
+        copy = alice.call(
+            "CreateImage", SourceImageId=uefi.image_id, SourceRegionName="eu-west-2", ImageName=mode, BootModes=[mode]
+        )["Image"]
+        assert copy["BootModes"] == [mode]
+
+    def test_tenancy_and_nesting(self, alice: Account, ubuntu: Image) -> None:
+        """A dedicated VM may nest others. [VM-017, VM-018]"""
+        request = {"ImageId": ubuntu.image_id, "Placement": {"Tenancy": "dedicated"}, "NestedVirtualization": True}
+        made = alice.call("CreateVms", **request)["Vms"][0]
+        assert (made["Placement"]["Tenancy"], made["NestedVirtualization"]) == ("dedicated", True)
+        alice.stop_vms(vm_ids=[made["VmId"]])
+        changed = alice.call("UpdateVm", VmId=made["VmId"], NestedVirtualization=False, UserData="aGk=")["Vm"]
+        assert (changed["NestedVirtualization"], changed["UserData"]) == (False, "aGk=")
+
+    def test_groups_by_name_and_id(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
+        """The default security group can be named, by its name and by its id. [VM-009]"""
+        groups = [to_wire(group) for group in vm.security_groups]
+        group_id = groups[0]["SecurityGroupId"]
+        for said in ({"SecurityGroups": ["default"]}, {"SecurityGroupIds": [group_id]}):
+            assert alice.call("CreateVms", ImageId=ubuntu.image_id, **said)["Vms"][0]["SecurityGroups"] == groups
+        assert alice.call("UpdateVm", VmId=vm.vm_id, SecurityGroupIds=[group_id])["Vm"]["SecurityGroups"] == groups
+
+    def test_links_by_volume(self, alice: Account, vm: Vm) -> None:
+        """A link is changed by the id of its volume. [VM-076]"""
+        volume_id = vm.block_device_mappings[0].bsu.volume_id
+        mapping = {"Bsu": {"VolumeId": volume_id, "DeleteOnVmDeletion": False}}
+        changed = alice.call("UpdateVm", VmId=vm.vm_id, BlockDeviceMappings=[mapping])["Vm"]
+        assert changed["BlockDeviceMappings"][0]["Bsu"]["DeleteOnVmDeletion"] is False
+
+    def test_bsu_optimized_is_off(self, alice: Account, vm: Vm) -> None:
+        """The old switch can be sent as off, as Terraform does, to a stopped VM. [VM-026]"""
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        assert alice.call("UpdateVm", VmId=vm.vm_id, BsuOptimized=False)["Vm"]["BsuOptimized"] is False
+        with pytest.raises(ApiError, match="VM-026"):
+            alice.call("UpdateVm", VmId=vm.vm_id, BsuOptimized=True)
+
+
+def test_nics_of_a_launch_are_as_they_were_said() -> None:
+    """Every parameter of a NIC counts, of new ones and of one that there is. [VM-010, VM-011]"""
+    ids = world().ids
+    alice = world().cloud.fork().account("alice")
+    chosen = [{"IsPrimary": True, "PrivateIp": "10.0.1.40"}, {"IsPrimary": False, "PrivateIp": "10.0.1.41"}]
+    nics = [
+        {
+            "DeleteOnVmDeletion": False,
+            "Description": "front",
+            "DeviceNumber": 0,
+            "PrivateIps": chosen,
+            "SecurityGroupIds": [ids["net_group"]],
+            "SubnetId": ids["subnet"],
+        },
+        {"DeviceNumber": 1, "SecondaryPrivateIpCount": 2, "SubnetId": ids["subnet"]},
+        {"DeviceNumber": 2, "NicId": ids["nic"]},
+    ]
+    made = alice.call("CreateVms", ImageId=ids["ubuntu"], Nics=nics)["Vms"][0]["Nics"]
+    front, counted, known = made
+    assert (front["Description"], front["LinkNic"]["DeleteOnVmDeletion"]) == ("front", False)
+    assert [{name: ip[name] for name in chosen[0]} for ip in front["PrivateIps"]] == chosen
+    assert [group["SecurityGroupId"] for group in front["SecurityGroups"]] == [ids["net_group"]]
+    assert [nic["LinkNic"]["DeviceNumber"] for nic in made] == [0, 1, 2]
+    assert (len(counted["PrivateIps"]), known["NicId"]) == (3, ids["nic"])
+
+
+def test_the_alias_of_an_account_stands_on_its_snapshots(cloud: Cloud) -> None:
+    """An account with an alias shows it on its snapshots and OMIs. [ACC-008]"""
+    acme = cloud.account("acme", alias="ACME")
+    volume = acme.create_volume(subregion_name="eu-west-2a", size=1)
+    assert acme.call("CreateSnapshot", VolumeId=volume.volume_id)["Snapshot"]["AccountAlias"] == "ACME"

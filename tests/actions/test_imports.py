@@ -1,0 +1,449 @@
+"""Imports: a manifest becomes an OMI, an image a snapshot, in whatever Region and account."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from conftest import official
+from support.expect import refused
+from support.storing import BUCKET, bucket, exported, manifest_of, presigned, put_manifest
+
+from omisim import Account, Cloud
+from omisim.formats.disk_image import GIB, built
+from omisim.model import Content, Image, Vm
+from omisim.state.buckets import Place, presign
+
+WEEK = 604_800
+
+
+@pytest.fixture(name="oos", autouse=True)
+def _oos(alice: Account) -> Any:
+    return bucket(alice)
+
+
+@pytest.fixture(name="carol")
+def _carol(cloud: Cloud) -> Account:
+    """An account in another Region."""
+    return cloud.account("carol", region="us-east-2")
+
+
+def again(account: Account, image: Image) -> Image:
+    """Return an OMI as a read shows it."""
+    return account.read_images(filters={"image_ids": [image.image_id]})[0]
+
+
+def disk(account: Account, name: str = "disk.raw", body: bytes = b"") -> dict[str, Any]:
+    """Put a disk image into the bucket; return what a manifest says of it."""
+    account.client("oos").put_object(Bucket=BUCKET, Key=name, Body=body)
+    return {"Device": "/dev/sda1", "PreSignedUrl": presigned(account, name), "Size": 10 * GIB}
+
+
+def by_hand(*disks: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the least that a manifest says."""
+    return {"Version": 1, "Image": {"ProductTypes": ["0001"], "Snapshots": list(disks), **more}}
+
+
+class TestOmiImport:
+    def test_in_another_region_carries_the_disks(self, cloud: Cloud, alice: Account, carol: Account, vm: Vm) -> None:
+        """What was written on a VM's disks is on those of one in the other Region. [EXP-019, IMP-009, MAN-012]"""
+        data = alice.create_volume(subregion_name="eu-west-2a", size=3)
+        alice.link_volume(device_name="/dev/xvdb", vm_id=vm.vm_id, volume_id=data.volume_id)
+        root = alice.read_vms()[0].block_device_mappings[0].bsu.volume_id
+        cloud.write(root, "/etc/motd", "hello")
+        cloud.write(data.volume_id, "/data", "ünïcode")
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        theirs = carol.create_image(file_location=manifest_of(alice, image), image_name="theirs")
+        new = carol.create_vms(image_id=theirs.image_id)[0]
+        disks = {m.device_name: m.bsu.volume_id for m in carol.read_vms()[0].block_device_mappings}
+        assert new.product_codes == image.product_codes
+        assert cloud.read(disks["/dev/sda1"], "/etc/motd") == "hello"
+        assert cloud.read(disks["/dev/xvdb"], "/data") == "ünïcode"
+
+    def test_is_pending_until_its_snapshots_are_there(self) -> None:
+        """The OMI waits for its snapshots, which are the importer's own. [ST-OMI-4, ST-SNP-5, OMI-064]"""
+        cloud = Cloud(timing="clock")
+        alice, carol = cloud.account("alice"), cloud.account("carol", region="us-east-2")
+        bucket(alice)
+        source = official(alice, "Ubuntu*").image_id
+        image = alice.create_image(source_image_id=source, source_region_name=alice.region)
+        alice.create_image_export_task(
+            image_id=image.image_id, osu_export={"disk_image_format": "raw", "osu_bucket": BUCKET}
+        )
+        cloud.settle()
+        url = presigned(alice, f"{image.image_id}/manifest.json")
+        theirs = carol.create_image(file_location=url, image_name="theirs")
+        snapshots = carol.read_snapshots(filters={"account_ids": [carol.account_id]})
+        assert (theirs.state, [row.state for row in snapshots]) == ("pending", ["in-queue"])
+        cloud.settle()
+        assert again(carol, theirs).state == "available"
+
+    def test_is_named_and_described_by_the_call(self, alice: Account, carol: Account, golden: Image) -> None:
+        """The call's name and description win; the location is the URL. [MAN-003, MAN-004, OMI-035]"""
+        url = manifest_of(alice, golden)
+        image = carol.create_image(file_location=url, image_name="theirs", description="copied")
+        assert (image.image_name, image.description, image.file_location) == ("theirs", "copied", url)
+
+    def test_takes_the_description_of_the_manifest(self, alice: Account, carol: Account) -> None:
+        """What the manifest says counts where the call is silent. [MAN-004, MAN-005, MAN-008]"""
+        manifest = by_hand(disk(alice), Description="from afar", Architecture="i386", Type="machine", Public=True)
+        image = carol.create_image(file_location=put_manifest(alice, manifest), image_name="theirs")
+        assert (image.description, image.architecture) == ("from afar", "i386")
+        assert not image.permissions_to_launch.global_permission
+
+    def test_keeps_the_licences(self, alice: Account, carol: Account) -> None:
+        """Product codes cross Regions with an OMI, and the call can add some. [LIC-004, MAN-007, OMI-071]"""
+        source = official(alice, "Windows*").image_id
+        copy = alice.create_image(source_image_id=source, source_region_name=alice.region)
+        image = carol.create_image(file_location=manifest_of(alice, copy), image_name="theirs", product_codes=["0006"])
+        assert image.product_codes == ("0002", "0006")
+
+    def test_maps_its_disks_as_the_manifest_says(self, alice: Account, carol: Account) -> None:
+        """Type, IOPS, size in whole GiB and deletion follow the manifest. [MAN-013 to MAN-016]"""
+        io1 = {"Device": "/dev/sda2", "Size": 4 * GIB + 1, "VolumeType": "io1", "Iops": 200}
+        manifest = by_hand(disk(alice), {**disk(alice), **io1, "DeleteOnTermination": False})
+        image = carol.create_image(file_location=put_manifest(alice, manifest), image_name="theirs")
+        first, second = (mapping.bsu for mapping in image.block_device_mappings)
+        assert first is not None
+        assert second is not None
+        assert (first.volume_type, first.iops, first.volume_size, first.delete_on_vm_deletion) == (
+            "standard",
+            None,
+            10,
+            True,
+        )
+        assert (second.volume_type, second.iops, second.volume_size, second.delete_on_vm_deletion) == (
+            "io1",
+            200,
+            5,
+            False,
+        )
+
+    def test_of_a_manifest_written_by_hand_works(self, alice: Account, carol: Account) -> None:
+        """The least that is needed is enough, the rest ignored. [MAN-006, MAN-010, MAN-011, MAN-017, MAN-019]"""
+        manifest = by_hand({**disk(alice), "Ordering": 1, "CompressedSize": 5}, User="somebody")
+        image = carol.create_image(file_location=put_manifest(alice, manifest), image_name="theirs")
+        assert again(carol, image).state == "available"
+        assert carol.can("CreateVms", ImageId=image.image_id)
+
+    def test_believes_boot_modes_of_a_manifest(self, alice: Account, carol: Account) -> None:
+        """A manifest may name boot modes, though none of ours does. [MAN-018]"""
+        manifest = by_hand(disk(alice), BootModes=["uefi"], TpmMandatory=True)
+        image = carol.create_image(file_location=put_manifest(alice, manifest), image_name="theirs")
+        assert (image.boot_modes, image.tpm_mandatory) == (("uefi",), True)
+
+    def test_shares_no_fate_with_its_source(self, alice: Account, carol: Account, golden: Image, oos: Any) -> None:
+        """OMI, snapshots and objects may go; the import stays. [IMP-010, IMP-011]"""
+        url = manifest_of(alice, golden)
+        alice.delete_image(image_id=golden.image_id)
+        for snapshot in alice.read_snapshots(filters={"account_ids": [alice.account_id]}):
+            alice.delete_snapshot(snapshot_id=snapshot.snapshot_id)
+        image = carol.create_image(file_location=url, image_name="theirs")
+        for item in oos.list_objects_v2(Bucket=BUCKET)["Contents"]:
+            oos.delete_object(Bucket=BUCKET, Key=item["Key"])
+        assert again(carol, image).state == "available"
+        assert carol.create_vms(image_id=image.image_id)
+
+    def test_between_accounts_of_a_region_works_too(self, alice: Account, bob: Account, golden: Image) -> None:
+        """The same road leads to another account of the Region. [IMP-009]"""
+        image = bob.create_image(file_location=manifest_of(alice, golden), image_name="bobs")
+        assert again(bob, image).state == "available"
+
+    def test_needs_a_name(self, alice: Account, carol: Account, golden: Image) -> None:
+        """An import without a name is incomplete; a name that is taken is refused. [IMP-007]"""
+        url = manifest_of(alice, golden)
+        assert refused(carol, "CreateImage", FileLocation=url).code == "7000"
+        carol.create_image(file_location=url, image_name="theirs")
+        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "9015"
+
+    def test_is_remembered_across_regions(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
+        """Lineage goes from the OMI through task and bucket to the import. [LIC-012]"""
+        theirs = carol.create_image(file_location=manifest_of(alice, golden), image_name="theirs")
+        text = str(cloud.lineage(golden.image_id))
+        lines = [line.strip() for line in text.splitlines()]
+        chain = ["image ", "exported by: image_export", "written by: object eu-west-2/exports/", "imported from: image"]
+        depths = [next(i for i, line in enumerate(lines) if line.startswith(start)) for start in chain]
+        assert depths == sorted(depths)
+        assert theirs.image_id in lines[depths[-1]]
+
+
+class TestRefusedManifest:
+    @pytest.mark.parametrize("url", ["", "manifest.json", "ftp://x/y", "s3://bucket/key", "https://", "http://[oos"])
+    def test_is_no_url(self, carol: Account, url: str) -> None:
+        """A place that is no http(s) URL is refused. [IMP-001]"""
+        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        assert (error.code, error.rule) == ("4075", "IMP-001")
+
+    def test_lies_elsewhere(self, carol: Account) -> None:
+        """What is not in this cloud's object storage is never fetched. [IMP-002]"""
+        url = "https://example.com/manifest.json"
+        error = refused(carol, "CreateImage", FileLocation=f"{url}?Signature=secret", ImageName="theirs")
+        assert (error.code, error.rule, error.facts["file_location"]) == ("4074", "IMP-002", url)
+
+    def test_is_unsigned(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
+        """A private object needs a signed URL. [IMP-002, OOS-004]"""
+        manifest_of(alice, golden)
+        url = alice.read_image_export_tasks()[0].osu_export.osu_manifest_url
+        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+
+    def test_has_expired(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
+        """After seven days of the cloud's clock a URL is of no use any more. [IMP-008, OOS-003]"""
+        url = manifest_of(alice, golden)
+        cloud.advance(WEEK - 1)
+        assert carol.can("CreateImage", FileLocation=url, ImageName="theirs")
+        cloud.advance(2)
+        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        assert (error.code, "expired" in error.details) == ("4074", True)
+
+    @pytest.mark.parametrize("change", [("Signature=", "Signature=0"), ("Expires=604800", "Expires=604799")])
+    def test_was_altered(self, alice: Account, carol: Account, golden: Image, change: tuple[str, str]) -> None:
+        """Whoever alters a URL loses it. [IMP-002]"""
+        url = manifest_of(alice, golden).replace(*change)
+        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+
+    def test_was_signed_with_a_key_that_is_gone(self, alice: Account, carol: Account, golden: Image) -> None:
+        """A URL ends with its key. [IMP-002, OOS-005]"""
+        url = manifest_of(alice, golden)
+        alice.delete_access_key(access_key_id=alice.access_key)
+        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+
+    def test_is_not_there(self, alice: Account, carol: Account, oos: Any, golden: Image) -> None:
+        """A good URL of nothing finds no manifest. [IMP-005]"""
+        url = manifest_of(alice, golden)
+        oos.delete_object(Bucket=BUCKET, Key=f"{golden.image_id}/manifest.json")
+        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        assert (error.code, error.rule) == ("5031", "IMP-005")
+
+    def test_is_of_a_bucket_that_is_not_there(self, cloud: Cloud, alice: Account, carol: Account) -> None:
+        """A good URL of no bucket finds no manifest. [IMP-005]"""
+        key = cloud.engine.state.get("access_key", alice.access_key)
+        url = presign(Place("eu-west-2", "nowhere", "manifest.json"), key, cloud.now)
+        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "5031"
+
+    @pytest.mark.parametrize("text", ["", "{", "\x00", "<xml/>", b"\xff\xfe"])
+    def test_is_no_json(self, alice: Account, carol: Account, text: str | bytes) -> None:
+        """A manifest is JSON. [IMP-003]"""
+        error = refused(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
+        assert (error.code, error.rule) == ("4041", "IMP-003")
+
+    @pytest.mark.parametrize("version", [0, 2, 10**30])
+    def test_is_of_another_version(self, alice: Account, carol: Account, version: int) -> None:
+        """Version 1 is all there is. [MAN-001]"""
+        url = put_manifest(alice, {**by_hand(disk(alice)), "Version": version})
+        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        assert (error.code, error.rule) == ("4094", "MAN-001")
+
+    @pytest.mark.parametrize("key", ["Version", "Image", "ProductTypes", "Snapshots", "Device", "PreSignedUrl", "Size"])
+    def test_misses_a_key(self, alice: Account, carol: Account, key: str) -> None:
+        """Each required key is missed by name. [IMP-004, MAN-002, MAN-009, MAN-012]"""
+        text = json.dumps(by_hand(disk(alice))).replace(f'"{key}"', '"Other"')
+        error = refused(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
+        assert (error.code, error.rule, key in error.details) == ("4040", "IMP-004", True)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"Size": 0}, "Size"),
+            ({"Size": -1}, "Size"),
+            ({"Size": 14902 * GIB}, "Size"),
+            ({"Size": "10"}, "Size"),
+            ({"Size": True}, "Size"),
+            ({"Size": 1.5}, "Size"),
+            ({"Device": "sda1"}, "Device"),
+            ({"Device": "/dev/sdb"}, "/dev/sda1"),
+            ({"VolumeType": "st1"}, "VolumeType"),
+            ({"Iops": 100}, "Iops"),
+            ({"VolumeType": "io1"}, "Iops"),
+            ({"VolumeType": "io1", "Iops": 99}, "Iops"),
+            ({"VolumeType": "io1", "Iops": 13001, "Size": 100 * GIB}, "Iops"),
+            ({"VolumeType": "io1", "Iops": 3001}, "Iops"),
+            ({"VolumeType": "io1", "Iops": 100, "Size": 3 * GIB}, "Size"),
+            ({"Device": "/dev/disk"}, "Device"),
+            ({"Device": "/dev/sda1x"}, "Device"),
+            ({"DeleteOnTermination": "yes"}, "DeleteOnTermination"),
+            ({"PreSignedUrl": 5}, "PreSignedUrl"),
+        ],
+    )
+    def test_says_nonsense_of_a_disk(self, alice: Account, carol: Account, change: dict[str, Any], said: str) -> None:
+        """A value that makes no sense is refused by name. [IMP-004, MAN-010, MAN-013 to MAN-016]"""
+        url = put_manifest(alice, by_hand({**disk(alice), **change}))
+        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        assert (error.code, said in error.details) == ("4040", True)
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"ProductTypes": []},
+            {"ProductTypes": [1]},
+            {"ProductTypes": ["9999"]},
+            {"Architecture": "arm64"},
+            {"Type": "kernel"},
+            {"Snapshots": []},
+            {"Snapshots": [5]},
+            {"BootModes": ["bios"]},
+            {"Name": 5},
+        ],
+    )
+    def test_says_nonsense_of_the_omi(self, alice: Account, carol: Account, more: dict[str, Any]) -> None:
+        """Wrong codes, architectures and types are refused. [IMP-004, MAN-005, MAN-006, MAN-007]"""
+        url = put_manifest(alice, by_hand(disk(alice), **more))
+        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        assert (error.code, error.rule) == ("4040", "IMP-004")
+
+    def test_has_two_roots(self, alice: Account, carol: Account) -> None:
+        """One disk is the root, and no two are of one device. [IMP-004, MAN-010]"""
+        url = put_manifest(alice, by_hand(disk(alice), disk(alice)))
+        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4040"
+
+    @pytest.mark.parametrize("body", ["5", "[]", "null", '"x"'])
+    def test_is_no_object(self, alice: Account, carol: Account, body: str) -> None:
+        """JSON that is no object is no manifest. [IMP-004]"""
+        assert refused(carol, "CreateImage", FileLocation=put_manifest(alice, body), ImageName="theirs").code == "4040"
+
+    def test_is_said_to_another_region_by_a_copy(self, carol: Account, golden: Image) -> None:
+        """CreateImage does not copy over Regions. [CPY-005]"""
+        error = refused(carol, "CreateImage", SourceImageId=golden.image_id, SourceRegionName="eu-west-2")
+        assert error.code == "5023"
+        own = official(carol, "Ubuntu*").image_id
+        assert refused(carol, "CreateImage", SourceImageId=own, SourceRegionName="eu-west-2").code == "8019"
+
+
+class TestBadFile:
+    """A file that cannot be used is found out when it is read: the OMI fails, the snapshot is in error."""
+
+    @pytest.mark.parametrize(
+        ("name", "body", "said"),
+        [
+            ("a.qcow2.gz", built(Content(), 10, "qcow2")[:100], "cut off"),
+            (
+                "a.qcow2.gz",
+                gzip.compress(gzip.decompress(built(Content(1, (("/a", "b"),)), 10, "qcow2"))[:70_000]),
+                "cut off",
+            ),
+            ("a.qcow2", b"no image", "no qcow2 image"),
+            ("a.qcow2.gz", built(Content(), 11, "qcow2"), "is more than"),
+            ("a.gz", b"\x1f\x8bnonsense", "damaged"),
+        ],
+    )
+    def test_fails_the_omi(self, alice: Account, carol: Account, name: str, body: bytes, said: str) -> None:
+        """The OMI is pending, then failed, and its comment says why. [IMP-006]"""
+        entry = {**disk(alice, name, body), "Filename": name}
+        image = carol.create_image(file_location=put_manifest(alice, by_hand(entry)), image_name="theirs")
+        assert image.state == "pending"
+        failed = again(carol, image)
+        comment = str(failed.state_comment.state_message)
+        assert (failed.state, said in comment, comment.startswith(f"{name}: ")) == ("failed", True, True)
+
+    def test_that_has_expired_fails_the_omi(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
+        """A fresh URL of an old manifest is of no use: the manifest's own URLs have expired. [IMP-006, IMP-008]"""
+        manifest_of(alice, golden)
+        cloud.advance(WEEK + 1)
+        url = presigned(alice, f"{golden.image_id}/manifest.json")
+        image = again(carol, carol.create_image(file_location=url, image_name="theirs"))
+        assert (image.state, "expired" in str(image.state_comment.state_message)) == ("failed", True)
+
+    def test_makes_a_snapshot_in_error(self, alice: Account, carol: Account) -> None:
+        """A size that is too small, or a broken file, ends in error. [SNP-012, ST-SNP-5]"""
+        for name, body, size in (("a.raw.gz", gzip.compress(b"x" * 600), 512), ("a.qcow2", b"x", GIB)):
+            url = disk(alice, name, body)["PreSignedUrl"]
+            snapshot = carol.create_snapshot(file_location=url, snapshot_size=size)
+            seen = carol.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})[0]
+            assert (snapshot.state, seen.state) == ("in-queue", "error")
+
+
+class TestSnapshotImport:
+    @pytest.mark.parametrize("form", ["qcow2", "raw"])
+    def test_carries_the_content(self, cloud: Cloud, alice: Account, carol: Account, vm: Vm, form: str) -> None:
+        """What was on the disk is on a volume in another Region. [SNP-010, SNP-013, EXP-045]"""
+        root = alice.read_vms()[0].block_device_mappings[0].bsu.volume_id
+        cloud.write(root, "/etc/motd", "hello")
+        snapshot = alice.create_snapshot(volume_id=root)
+        alice.create_snapshot_export_task(
+            snapshot_id=snapshot.snapshot_id, osu_export={"disk_image_format": form, "osu_bucket": BUCKET}
+        )
+        key = alice.client("oos").list_objects_v2(Bucket=BUCKET)["Contents"][0]["Key"]
+        theirs = carol.create_snapshot(file_location=presigned(alice, key), snapshot_size=10 * GIB)
+        assert (theirs.volume_size, theirs.volume_id, theirs.state) == (10, None, "in-queue")
+        volume = carol.create_volume(subregion_name="us-east-2a", snapshot_id=theirs.snapshot_id)
+        assert cloud.read(volume.volume_id, "/etc/motd") == "hello"
+
+    def test_loses_the_licence(self, cloud: Cloud, alice: Account, carol: Account) -> None:
+        """An OMI registered from it is 0001; lineage says where the licence was dropped. [LIC-005, LIC-012, EXP-048]"""
+        vm = alice.create_vms(image_id=official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p1")[0]
+        root = alice.read_vms(filters={"vm_ids": [vm.vm_id]})[0].block_device_mappings[0].bsu.volume_id
+        snapshot = alice.create_snapshot(volume_id=root)
+        alice.create_snapshot_export_task(
+            snapshot_id=snapshot.snapshot_id, osu_export={"disk_image_format": "raw", "osu_bucket": BUCKET}
+        )
+        key = alice.client("oos").list_objects_v2(Bucket=BUCKET)["Contents"][0]["Key"]
+        theirs = carol.create_snapshot(file_location=presigned(alice, key), snapshot_size=50 * GIB)
+        image = carol.create_image(
+            image_name="theirs",
+            root_device_name="/dev/sda1",
+            block_device_mappings=[{"device_name": "/dev/sda1", "bsu": {"snapshot_id": theirs.snapshot_id}}],
+        )
+        assert image.product_codes == ("0001",)
+        assert "licence 0002 dropped here" in str(cloud.lineage(snapshot.snapshot_id))
+        assert "LIC-012" in cloud.warnings[-1]
+
+    @pytest.mark.parametrize(
+        ("given", "code"),
+        [
+            ({"FileLocation": "nowhere", "SnapshotSize": GIB}, "4075"),
+            ({"FileLocation": "https://example.com/x", "SnapshotSize": GIB}, "4074"),
+            ({"FileLocation": "https://example.com/x"}, "7000"),
+            ({"SnapshotSize": GIB}, "7000"),
+            ({"FileLocation": "https://example.com/x", "SnapshotSize": 0}, "4078"),
+            ({"FileLocation": "https://example.com/x", "SnapshotSize": 14_902 * GIB}, "4078"),
+        ],
+    )
+    def test_is_refused(self, carol: Account, given: dict[str, Any], code: str) -> None:
+        """Bad and unreachable URLs, half a request and impossible sizes are refused. [SNP-012, SNP-013, IMP-001]"""
+        assert refused(carol, "CreateSnapshot", **given).code == code
+
+    def test_may_be_as_large_as_a_volume(self, alice: Account, carol: Account) -> None:
+        """14901 GiB is the most, to the byte. [SNP-012]"""
+        url = disk(alice)["PreSignedUrl"]
+        assert carol.create_snapshot(file_location=url, snapshot_size=14_901 * GIB).volume_size == 14_901
+        assert refused(carol, "CreateSnapshot", FileLocation=url, SnapshotSize=14_901 * GIB + 1).rule == "SNP-012"
+
+    def test_counts_against_the_quota(self, cloud: Cloud, alice: Account) -> None:
+        """An imported snapshot is one of the account's. [QTA-008]"""
+        dave = cloud.account("dave", quotas={"snapshot_limit": 1})
+        url = disk(alice)["PreSignedUrl"]
+        dave.create_snapshot(file_location=url, snapshot_size=GIB)
+        assert refused(dave, "CreateSnapshot", FileLocation=url, SnapshotSize=GIB).code == "10026"
+
+
+class TestFetch:
+    def test_gets_what_lies_elsewhere(self, alice: Account, golden: Image) -> None:
+        """A cloud that was given a `fetch` reads other hosts by it. [IMP-002]"""
+        files = {"https://example.com/disk.raw": b"", "https://example.com/m.json": b""}
+        entry = {"Device": "/dev/sda1", "PreSignedUrl": "https://example.com/disk.raw", "Size": GIB}
+        files["https://example.com/m.json"] = json.dumps(by_hand(entry)).encode()
+        cloud = Cloud(fetch=files.__getitem__)
+        dave = cloud.account("dave")
+        image = dave.create_image(file_location="https://example.com/m.json", image_name="theirs")
+        assert again(dave, image).state == "available"
+        error = refused(dave, "CreateImage", FileLocation="https://example.com/other", ImageName="other")
+        assert (error.code, "KeyError" in error.details) == ("4074", True)
+
+
+def test_a_task_that_exports_a_larger_volume_keeps_its_size(alice: Account, carol: Account, golden: Image) -> None:
+    """A disk that the OMI maps larger than its snapshot is imported as large. [MAN-013]"""
+    bsu = golden.block_device_mappings[0].bsu
+    assert bsu is not None
+    image = alice.create_image(
+        image_name="larger",
+        root_device_name="/dev/sda1",
+        block_device_mappings=[
+            {"device_name": "/dev/sda1", "bsu": {"snapshot_id": bsu.snapshot_id, "volume_size": 20}},
+            {"device_name": "/dev/sdb", "bsu": {"volume_size": 7}},
+        ],
+    )
+    exported(alice, image)
+    theirs = carol.create_image(file_location=presigned(alice, f"{image.image_id}/manifest.json"), image_name="theirs")
+    assert [m.bsu.volume_size for m in theirs.block_device_mappings if m.bsu] == [20, 7]
+    assert again(carol, theirs).state == "available"

@@ -1,0 +1,148 @@
+"""Pages and filters of reads."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.expect import refused
+from support.networks import add_networks
+from support.official import by_api_name
+
+from omisim import Account, ApiError, Cloud
+from omisim.actions.framework.registry import ACTIONS, Action
+
+
+class TestPages:
+    def test_follow_each_other_in_order(self, alice: Account) -> None:
+        """Pages hold what was asked for, in order of creation, to the end. [PAG-001, PAG-003, PAG-004, UNK-30]"""
+        whole = [row["ImageId"] for row in alice.call("ReadImages")["Images"]]
+        seen: list[str] = []
+        token: dict[str, str] = {}
+        while True:
+            answer = alice.call("ReadImages", ResultsPerPage=7, **token)
+            seen += [row["ImageId"] for row in answer["Images"]]
+            if "NextPageToken" not in answer:
+                break
+            token = {"NextPageToken": answer["NextPageToken"]}
+        assert seen == whole
+
+    def test_belong_to_their_filters(self, alice: Account) -> None:
+        """A token goes with the filters it was given for. [PAG-005]"""
+        token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
+        with pytest.raises(ApiError, match="4116"):
+            alice.call("ReadImages", NextPageToken=token, Filters={"ImageNames": ["U*"]})
+
+    @pytest.mark.parametrize("start", [-1, True, "2", 1.5, None])
+    def test_begin_where_a_read_has_said(self, alice: Account, start: object) -> None:
+        """A token that was tampered with is none. [PAG-003]"""
+        token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
+        mark, _ = json.loads(base64.b64decode(token))
+        forged = base64.b64encode(json.dumps([mark, start]).encode()).decode()
+        assert refused(alice, "ReadImages", NextPageToken=forged).code == "4116"
+
+    def test_can_have_a_default_size(self) -> None:
+        """The switch default_page_size pages reads that do not ask for it. [PAG-002]"""
+        alice = Cloud(switches={"default_page_size": 5}).account("alice")
+        assert len(alice.call("ReadImages")["Images"]) == 5
+        assert len(alice.read_images()) > 5
+
+
+class TestFilters:
+    def test_are_anded_and_their_values_ored(self, alice: Account) -> None:
+        """Every filter counts, any of its values will do; none at all restricts nothing. [FLT-001, FLT-004, FLT-008]"""
+        names = {"image_names": ["Ubuntu*", "Debian*"]}
+        both = alice.read_images(filters=names)
+        assert {image.image_name[:6] for image in both} == {"Ubuntu", "Debian"}
+        assert alice.read_images(filters={**names, "account_aliases": ["nobody"]}) == ()
+        assert alice.read_images(filters={**names, "states": []}) == ()
+        assert alice.read_images(filters={}) == alice.read_images()
+
+    def test_know_question_marks_and_case(self, alice: Account) -> None:
+        """* stands for any characters, ? for one, and case counts. [FLT-005, UNK-42]"""
+        assert alice.read_images(filters={"image_names": ["Ubunt?-*"]})
+        assert alice.read_images(filters={"image_names": ["UBUNT?-*"]}) == ()
+
+    @pytest.mark.parametrize(
+        ("filters", "code"), [({"Names": ["x"]}, "3001"), ({"ImageNames": "x"}, "4110"), ({"States": [1]}, "4110")]
+    )
+    def test_are_checked_by_name_and_type(self, alice: Account, filters: dict[str, object], code: str) -> None:
+        """An unknown filter and a value of another type are refused. [FLT-002, FLT-003]"""
+        assert refused(alice, "ReadImages", Filters=filters).code == code
+
+    def test_find_nothing_for_values_that_are_not_there(self, alice: Account) -> None:
+        """Unknown ids and states find nothing, and are no error. [FLT-006, FLT-010]"""
+        assert alice.read_volumes(filters={"volume_ids": ["nonsense"], "volume_states": ["foo"]}) == ()
+
+
+FILTERED = [action for action in ACTIONS.values() if "filters" in action.shape.fields]
+
+
+# one group of what was found; past lists beside the current one; a log that grows as it is read
+UNLIKE = ("ReadQuotas", "ReadCatalogs", "ReadApiLogs")
+
+
+def filters_of(action: Action) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw some filters of a read, with values that are there, and others."""
+    shape = action.shape.fields["filters"].shape
+    assert shape is not None
+    texts = st.sampled_from(["*", "?*", "eu-west-2a", "available", "running", "0001", "team=blue", "golden", ""])
+    values = {
+        str: texts | st.text(max_size=8),
+        int: st.integers(-1, 20),
+        float: st.sampled_from([1.0, 4.0, 8.0]),
+        bool: st.booleans(),
+        dt.datetime: st.sampled_from(["2025-06-01", "2026-01-01T00:00:00.010Z", "2027-01-01"]),
+    }
+    known = {}
+    for name, field in by_api_name(shape).items():
+        listed = field.read([], "", []) == ()
+        known[name] = st.lists(values[field.type], max_size=3) if listed else values[field.type]
+    return st.fixed_dictionaries({}, optional=known)
+
+
+@cache
+def one_of_each() -> Cloud:
+    """Return a cloud with a bit of everything."""
+    cloud = Cloud()
+    alice = cloud.account("alice")
+    vm = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)[0]
+    image = alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+    alice.update_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id, size=30)
+    alice.create_keypair(keypair_name="golden")
+    add_networks(alice, image.image_id, {})
+    alice.create_tags(resource_ids=[vm.vm_id, image.image_id], tags=[{"key": "team", "value": "blue"}])
+    return cloud
+
+
+class TestEveryFilter:
+    def test_is_of_a_read(self) -> None:
+        """Most of the reads served have filters."""
+        assert len(FILTERED) == 26
+
+    @pytest.mark.parametrize("action", FILTERED, ids=lambda action: action.name)
+    @given(data=st.data())
+    def test_never_adds_a_result(self, action: Action, data: st.DataObject) -> None:
+        """Whatever its value, a filter takes results away or is refused; it never adds one. [FLT-001]"""
+        alice = one_of_each().account("alice")
+        few = data.draw(filters_of(action))
+        more = {**data.draw(filters_of(action)), **few}
+
+        def found(filters: dict[str, Any]) -> set[str] | None:
+            refusals = alice.why_not(action.name, Filters=filters)
+            if refusals:
+                assert {error.rule for error in refusals} <= {"VM-055", "FLT-009"}
+                return None
+            return {json.dumps(row) for row in alice.call(action.name, Filters=filters)[str(action.answer)]}
+
+        if action.name in UNLIKE:
+            return
+        all_rows, some, fewer = found({}), found(few), found(more)
+        assert some is None or all_rows is None or some <= all_rows
+        assert some is None or fewer is None or fewer <= some

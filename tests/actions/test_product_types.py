@@ -1,0 +1,107 @@
+"""Product types: those of an account's own, on its OMIs and beyond."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import official
+from support.expect import refused
+from support.sign import signed
+
+from omisim import Account, Cloud
+from omisim.doors.oapi import OapiDoor
+from omisim.model import Image, ProductType
+
+
+@pytest.fixture(name="own")
+def _own(alice: Account) -> ProductType:
+    return alice.create_product_type(description="our appliance", vendor="us")
+
+
+class TestProductTypes:
+    def test_of_ones_own_are_made(self, alice: Account, own: ProductType) -> None:
+        """A description is enough; the id begins with pty-. [LIC-007, ID-012]"""
+        assert (own.description, own.vendor, own.product_type_id[:4], len(own.product_type_id)) == (
+            "our appliance",
+            "us",
+            "pty-",
+            12,
+        )
+        assert refused(alice, "CreateProductType", Vendor="us").code == "7000"
+        assert alice.create_product_type(description="").vendor is None
+
+    def test_of_ones_own_are_seen_by_their_owner(self, alice: Account, bob: Account, own: ProductType) -> None:
+        """Everybody sees the built-in ones, their owner alone the others. [CAT-002, LIC-009]"""
+        assert own in alice.read_product_types()
+        assert {row.product_type_id for row in bob.read_product_types()} == {f"000{n}" for n in range(1, 10)}
+        assert alice.read_product_types(filters={"product_type_ids": ["pty-00000000"]}) == ()
+
+    def test_are_read_signed_or_not(self, cloud: Cloud, alice: Account, own: ProductType) -> None:
+        """Who signs is known, a wrong signature is as good as none. [CAT-002, AUTH-011]"""
+        good = signed(alice, "/api/v1/ReadProductTypes")
+        stranger = signed(Cloud(seed="elsewhere").account("mallory"), "/api/v1/ReadProductTypes")
+        answers = [OapiDoor(cloud.engine).handle(request, cloud.now) for request in (good, stranger)]
+        assert [answer.status for answer in answers] == [200, 200]
+        assert [own.product_type_id.encode() in answer.body for answer in answers] == [True, False]
+
+    def test_go_on_omis_of_ones_own(self, alice: Account, bob: Account, golden: Image, own: ProductType) -> None:
+        """A code of one's own goes on one's OMIs, and nobody else puts it on his. [LIC-007, OMI-074]"""
+        code = own.product_type_id
+        assert code in alice.update_image(image_id=golden.image_id, product_codes=["0001", code]).product_codes
+        source = official(bob, "Ubuntu*").image_id
+        theirs = bob.create_image(source_image_id=source, source_region_name=bob.region)
+        assert refused(bob, "UpdateImage", ImageId=theirs.image_id, ProductCodes=[code]).code == "5059"
+
+    def test_in_use_are_deleted_by_force(self, alice: Account, golden: Image, own: ProductType) -> None:
+        """One that OMIs carry needs Force, and they keep the code. [LIC-008/used, UNK-40]"""
+        code = own.product_type_id
+        alice.update_image(image_id=golden.image_id, product_codes=["0001", code])
+        error = refused(alice, "DeleteProductType", ProductTypeId=code)
+        assert (error.status, error.code, error.facts["images"]) == (409, "9029", [golden.image_id])
+        alice.delete_product_type(product_type_id=code, force=True)
+        assert own not in alice.read_product_types()
+        assert code in alice.read_images(filters={"image_ids": [golden.image_id]})[0].product_codes
+
+    def test_of_others_are_not_deleted(self, alice: Account, bob: Account, own: ProductType) -> None:
+        """Foreign, built-in and unknown ones are none of the caller's. [LIC-008]"""
+        for code in (own.product_type_id, "0001", "pty-00000000"):
+            assert refused(bob, "DeleteProductType", ProductTypeId=code).code == "5059"
+        alice.delete_product_type(product_type_id=own.product_type_id)
+        assert refused(alice, "DeleteProductType", ProductTypeId=own.product_type_id).code == "5059"
+
+    def test_count_on_a_quota(self, cloud: Cloud) -> None:
+        """pty_limit caps them. [LIC-015]"""
+        dave = cloud.account("dave", quotas={"pty_limit": 1})
+        dave.create_product_type(description="one")
+        assert refused(dave, "CreateProductType", Description="two").type == "TooManyResources (QuotaExceded)"
+
+
+class TestCapacity:
+    def test_cuts_down_a_launch(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """As many VMs are launched as there is room for, all or none below the least. [VM-005, VMT-012]"""
+        cloud.set_capacity("eu-west-2a", 3)
+        assert len(alice.create_vms(image_id=ubuntu.image_id, min_vms_count=1, max_vms_count=2)) == 2
+        request = {"ImageId": ubuntu.image_id, "MinVmsCount": 2, "MaxVmsCount": 5}
+        error = refused(alice, "CreateVms", **request)
+        assert (error.status, error.code, error.type) == (400, "10001", "InsufficientCapacity")
+        assert len(alice.call("CreateVms", **{**request, "MinVmsCount": 1})["Vms"]) == 1
+
+    def test_is_of_one_subregion_and_comes_back(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """Another Subregion has room, and so has this one when a VM ends or the limit is lifted. [VMT-012]"""
+        cloud.set_capacity("eu-west-2a", 1)
+        vm = alice.create_vms(image_id=ubuntu.image_id)[0]
+        assert not alice.can("CreateVms", ImageId=ubuntu.image_id)
+        assert alice.can("CreateVms", ImageId=ubuntu.image_id, Placement={"SubregionName": "eu-west-2b"})
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        assert alice.can("CreateVms", ImageId=ubuntu.image_id)
+        cloud.set_capacity("eu-west-2a", 0)
+        assert not cloud.fork().account("alice").can("CreateVms", ImageId=ubuntu.image_id)
+        assert not Cloud.load(cloud.dump()).account("alice").can("CreateVms", ImageId=ubuntu.image_id)
+        cloud.set_capacity("eu-west-2a", None)
+        assert alice.can("CreateVms", ImageId=ubuntu.image_id)
+
+    def test_is_checked(self, cloud: Cloud) -> None:
+        """A Subregion that there is, and no negative number."""
+        with pytest.raises(ValueError, match="eu-west-2a"):
+            cloud.set_capacity("mars-1a", 1)
+        with pytest.raises(ValueError, match="-1"):
+            cloud.set_capacity("eu-west-2a", -1)

@@ -1,0 +1,211 @@
+"""Public IPs: on VMs of the public Cloud and on NICs, over stops and deletions; and the road of Packer over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.expect import refused
+from support.networks import add_networks
+
+from omisim import Account, Cloud
+from omisim.model import PublicIp, Vm
+
+AUTO_ATTACH = "osc.fcu.eip.auto-attach"
+
+
+@pytest.fixture(name="ip")
+def _ip(alice: Account) -> PublicIp:
+    """A public IP of alice's, linked to nothing."""
+    return alice.create_public_ip()
+
+
+def seen(account: Account, vm_id: str) -> Vm:
+    """Return a VM as it is now."""
+    return account.read_vms(filters={"vm_ids": [vm_id]})[0]
+
+
+def holder(account: Account, ip: PublicIp) -> tuple[str | None, str | None]:
+    """Return the VM and the NIC that a public IP is linked to."""
+    (row,) = account.read_public_ips(filters={"public_ip_ids": [ip.public_ip_id]})
+    return row.vm_id, row.nic_id
+
+
+class TestOnAVm:
+    def test_takes_the_place_of_its_own_address(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """A linked public IP is the VM's, with its name; unlinked, the VM has another of its own. [PIP-015]"""
+        link_id = alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
+        linked = seen(alice, vm.vm_id)
+        dashed = ip.public_ip.replace(".", "-")
+        assert (linked.public_ip, linked.public_dns_name) == (
+            ip.public_ip,
+            f"ows-{dashed}.eu-west-2.compute.outscale.com",
+        )
+        assert holder(alice, ip) == (vm.vm_id, None)
+        alice.unlink_public_ip(link_public_ip_id=link_id)
+        assert seen(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
+        assert holder(alice, ip) == (None, None)
+
+    def test_moves_to_another_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """Outside Nets a public IP is linked elsewhere without a word; what was there is free. [PIP-008]"""
+        other = alice.create_vms(image_id=vm.image_id)[0]
+        second = alice.create_public_ip()
+        alice.link_public_ip(public_ip=ip.public_ip, vm_id=vm.vm_id)
+        alice.link_public_ip(public_ip=second.public_ip, vm_id=other.vm_id)
+        alice.link_public_ip(public_ip=ip.public_ip, vm_id=other.vm_id)
+        assert seen(alice, other.vm_id).public_ip == ip.public_ip
+        assert seen(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
+        assert holder(alice, second) == (None, None)
+
+    def test_stays_over_a_stop(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """A linked public IP is kept by a VM that stops and starts. [VM-050]"""
+        alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        assert seen(alice, vm.vm_id).public_ip == ip.public_ip
+        alice.start_vms(vm_ids=[vm.vm_id])
+        assert seen(alice, vm.vm_id).public_ip == ip.public_ip
+
+    @pytest.mark.parametrize("tagged", [True, False])
+    def test_goes_with_a_stop_under_a_switch(self, tagged: bool) -> None:
+        """The other reading: it goes, unless a tag of the VM names it. [VM-050, TAG-016]"""
+        alice = Cloud(switches={"stopped_public_ip": "released"}).account("alice")
+        vm_id = alice.create_vms(image_id=alice.read_images()[0].image_id)[0].vm_id
+        ip = alice.create_public_ip()
+        alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm_id)
+        if tagged:
+            alice.create_tags(resource_ids=[vm_id], tags=[{"key": AUTO_ATTACH, "value": ip.public_ip}])
+        alice.stop_vms(vm_ids=[vm_id])
+        assert seen(alice, vm_id).public_ip == (ip.public_ip if tagged else None)
+        alice.start_vms(vm_ids=[vm_id])
+        assert (seen(alice, vm_id).public_ip == ip.public_ip) == tagged
+
+    def test_is_free_when_the_vm_ends(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """A terminated VM has let go of its public IP. [VM-047]"""
+        alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        assert holder(alice, ip) == (None, None)
+        alice.delete_public_ip(public_ip=ip.public_ip)
+        assert alice.read_public_ips() == ()
+
+    def test_can_be_linked_to_a_stopped_one(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """A stopped VM shows the public IP it is given, and none when that is taken away."""
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
+        assert seen(alice, vm.vm_id).public_ip == ip.public_ip
+        alice.unlink_public_ip(public_ip=ip.public_ip)
+        assert seen(alice, vm.vm_id).public_ip is None
+
+
+class TestInANet:
+    def test_is_shown_by_the_nic_its_address_and_the_vm(self, alice: Account) -> None:
+        """A public IP linked to a VM's only NIC is seen from all sides."""
+        ids: dict[str, str] = {}
+        add_networks(alice, alice.read_images()[0].image_id, ids)
+        (row,) = alice.read_public_ips(filters={"public_ip_ids": [ids["nic_ip"]]})
+        assert (row.vm_id, row.nic_id, row.private_ip) == (ids["net_vm"], ids["primary"], "10.0.1.10")
+        assert (row.nic_account_id, row.link_public_ip_id) == (alice.account_id, ids["nic_ip_link"])
+        (nic,) = alice.read_nics(filters={"nic_ids": [ids["primary"]]})
+        assert nic.link_public_ip == nic.private_ips[0].link_public_ip
+        assert nic.link_public_ip
+        assert nic.link_public_ip.public_ip == row.public_ip
+        vm = seen(alice, ids["net_vm"])
+        assert vm.public_ip == row.public_ip
+        assert vm.nics
+        assert vm.nics[0].link_public_ip
+        assert alice.read_public_ips(filters={"placements": ["vpc"]}) == (row,)
+
+    def test_stays_with_a_nic_that_is_unlinked(self, alice: Account) -> None:
+        """A NIC that is taken off its VM keeps its public IP, and loses it when it is deleted."""
+        ids: dict[str, str] = {}
+        add_networks(alice, alice.read_images()[0].image_id, ids)
+        ip = alice.read_public_ips()[0]
+        alice.link_public_ip(public_ip_id=ip.public_ip_id, nic_id=ids["secondary"])
+        assert holder(alice, ip) == (ids["two_nics"], ids["secondary"])
+        alice.unlink_nic(link_nic_id=ids["secondary_link"])
+        assert holder(alice, ip) == (None, ids["secondary"])
+        alice.delete_nic(nic_id=ids["secondary"])
+        assert holder(alice, ip) == (None, None)
+
+    def test_is_free_when_its_address_goes(self, alice: Account) -> None:
+        """A secondary address that is taken off its NIC loses its public IP. [NIC-032]"""
+        ids: dict[str, str] = {}
+        add_networks(alice, alice.read_images()[0].image_id, ids)
+        alice.link_public_ip(public_ip_id=ids["ip"], nic_id=ids["nic"], private_ip="10.0.1.20")
+        alice.unlink_private_ips(nic_id=ids["nic"], private_ips=["10.0.1.20"])
+        assert holder(alice, alice.read_public_ips()[0]) == (None, None)
+
+
+class TestAddresses:
+    def test_are_never_the_same(self, alice: Account, vm: Vm) -> None:
+        """Those that are held and those that VMs have come from one pool."""
+        held = {alice.create_public_ip().public_ip for _ in range(5)}
+        running = {seen(alice, alice.create_vms(image_id=vm.image_id)[0].vm_id).public_ip for _ in range(5)}
+        assert len(held | running | {seen(alice, vm.vm_id).public_ip}) == 11
+
+
+def read(account: Account, what: str, **filters: list[str]) -> list[dict[str, Any]]:
+    """Return the rows of a read."""
+    rows: list[dict[str, Any]] = account.call(f"Read{what}", Filters=filters)[what]
+    return rows
+
+
+def test_the_road_of_packer(slow: Cloud) -> None:
+    """What Packer asks for around a build: an address, a group with a rule, a VM, and that they are gone in the end."""
+    alice = slow.account("alice")
+    ubuntu = slow.images.official("ubuntu").image_id
+    key = alice.call("CreateKeypair", KeypairName="packer")["Keypair"]
+    ip = alice.call("CreatePublicIp")["PublicIp"]
+    group = alice.call("CreateSecurityGroup", SecurityGroupName="packer", Description="Temporary group for Packer")
+    group_id = group["SecurityGroup"]["SecurityGroupId"]
+    port = {"FromPortRange": 22, "ToPortRange": 22, "IpRanges": ["0.0.0.0/0"], "IpProtocol": "tcp"}
+    alice.call("CreateSecurityGroupRule", Flow="Inbound", Rules=[port], SecurityGroupId=group_id)
+    vm = alice.call(
+        "CreateVms", ImageId=ubuntu, VmType="t2.micro", UserData="", MinVmsCount=1, MaxVmsCount=1, BsuOptimized=False,
+        SubnetId="", SecurityGroupIds=[group_id], KeypairName="packer", VmInitiatedShutdownBehavior="stop",
+    )["Vms"][0]  # fmt: skip
+    slow.advance(seconds=30)
+    assert read(alice, "Vms", VmIds=[vm["VmId"]])[0]["State"] == "running"
+    alice.call("LinkPublicIp", PublicIpId=ip["PublicIpId"], VmId=vm["VmId"])
+    shown = read(alice, "Vms", VmIds=[vm["VmId"]])[0]
+    assert shown["PublicIp"] == ip["PublicIp"]
+    assert shown["PublicDnsName"]
+    assert shown["PrivateIp"] == vm["PrivateIp"]
+    assert shown["SecurityGroups"] == [{"SecurityGroupId": group_id, "SecurityGroupName": "packer"}]
+
+    alice.call("DeleteVms", VmIds=[vm["VmId"]])
+    slow.advance(seconds=30)
+    assert refused(alice, "DeleteSecurityGroup", SecurityGroupId=group_id).code == "9085"
+    slow.advance(seconds=90)
+    alice.call("DeleteSecurityGroup", SecurityGroupId=group_id)
+    alice.call("DeletePublicIp", PublicIpId=ip["PublicIpId"])
+    alice.call("DeleteKeypair", KeypairName=key["KeypairName"])
+    assert read(alice, "PublicIps") == read(alice, "Keypairs") == []
+
+
+def cleaned(account: Account, kind: str, **but: str) -> None:
+    """Delete everything of a kind but what says so, the youngest first."""
+    key = f"{kind}Id"
+    for row in reversed(read(account, f"{kind}s")):
+        if not any(row[name] == value for name, value in but.items()):
+            account.call(f"Delete{kind}", **{key: row[key]})
+
+
+def test_everything_can_be_cleaned_up(alice: Account) -> None:
+    """A program that lists all there is and deletes it in order leaves only the default group."""
+    add_networks(alice, alice.read_images()[0].image_id, {})
+    alice.call("DeleteVms", VmIds=[vm.vm_id for vm in alice.read_vms()])
+    cleaned(alice, "Nic")
+    cleaned(alice, "PublicIp")
+    for service in read(alice, "InternetServices", LinkStates=["available"]):
+        named = {"InternetServiceId": service["InternetServiceId"], "NetId": service["NetId"]}
+        alice.call("UnlinkInternetService", **named)
+    cleaned(alice, "InternetService")
+    cleaned(alice, "Subnet")
+    mains = alice.call("ReadRouteTables", Filters={"LinkRouteTableMain": True})["RouteTables"]
+    for table in read(alice, "RouteTables"):
+        if table not in mains:
+            alice.call("DeleteRouteTable", RouteTableId=table["RouteTableId"])
+    cleaned(alice, "SecurityGroup", SecurityGroupName="default")
+    cleaned(alice, "Net")
+    assert [group["SecurityGroupName"] for group in read(alice, "SecurityGroups")] == ["default"]
+    assert read(alice, "RouteTables") == read(alice, "Nets") == []

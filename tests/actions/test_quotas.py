@@ -1,0 +1,216 @@
+"""Quotas: what an account may have at most, where a test sets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import SUBREGION
+from hypothesis import given
+from hypothesis import strategies as st
+from support.expect import refused
+from support.networks import add_networks
+
+from omisim import Account, Cloud
+
+VOLUME = {"SubregionName": SUBREGION, "Size": 10}
+
+
+def limited(**quotas: int) -> Account:
+    """Return an account with these quotas."""
+    return Cloud().account("dave", quotas=quotas)
+
+
+def launch(account: Account, **more: Any) -> dict[str, Any]:
+    """Return the parameters of a launch of two vCores and four GiB."""
+    image = account.read_images(filters={"account_aliases": ["Outscale"], "image_names": ["Ubuntu*"]})[0]
+    return {"ImageId": image.image_id, "VmType": "tinav5.c2r4p2", **more}
+
+
+class TestEachQuota:
+    @pytest.mark.parametrize(
+        ("quota", "limit", "rule", "code"),
+        [
+            ("vm_limit", 1, "QTA-001", "10010"),
+            ("core_limit", 3, "QTA-002", "10029"),
+            ("memory_limit", 7, "QTA-003", "10042"),
+            ("volume_limit", 1, "QTA-005", "10018"),
+        ],
+    )
+    def test_on_vms_refuses_the_one_too_many(self, quota: str, limit: int, rule: str, code: str) -> None:
+        """A second VM that goes over a quota is refused. [QTA-001, QTA-002, QTA-003, QTA-005, VM-006]"""
+        dave = limited(**{quota: limit})
+        assert dave.call("CreateVms", **launch(dave))
+        error = refused(dave, "CreateVms", **launch(dave))
+        assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
+
+    @pytest.mark.parametrize("quota", ["volume_size_limit", "standard_volume_size_limit"])
+    def test_on_sizes_counts_gib(self, quota: str) -> None:
+        """The GiB of all volumes count, and of each type. [QTA-006, VOL-018]"""
+        dave = limited(**{quota: 25})
+        dave.call("CreateVolume", **VOLUME)
+        dave.call("CreateVolume", **VOLUME)
+        error = refused(dave, "CreateVolume", **VOLUME)
+        assert (error.rule, error.code) == ("QTA-006", "10024")
+        assert dave.can("CreateVolume", **VOLUME | {"Size": 5})
+
+    def test_on_iops_counts_those_of_io1(self) -> None:
+        """The IOPS of io1 volumes count together. [QTA-007, VOL-018]"""
+        dave = limited(iops_limit=500)
+        fast = {**VOLUME, "VolumeType": "io1"}
+        volume = dave.call("CreateVolume", **fast, Iops=400)["Volume"]["VolumeId"]
+        assert refused(dave, "CreateVolume", **fast, Iops=200).rule == "QTA-007"
+        assert refused(dave, "UpdateVolume", VolumeId=volume, Iops=600).code == "10025"
+        assert dave.can("UpdateVolume", VolumeId=volume, Iops=500)
+
+    def test_on_sizes_counts_growth(self) -> None:
+        """A volume grows no further than the quota allows. [QTA-006]"""
+        dave = limited(volume_size_limit=25)
+        volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
+        assert refused(dave, "UpdateVolume", VolumeId=volume, Size=26).rule == "QTA-006"
+        assert dave.can("UpdateVolume", VolumeId=volume, Size=25)
+
+    def test_on_snapshots_counts_those_of_a_copy(self) -> None:
+        """A copy of an OMI has snapshots of its own: it is refused where they have no room. [QTA-008, OMI-063]"""
+        dave = limited(snapshot_limit=1)
+        vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
+        golden = dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")["Image"]["ImageId"]
+        copy = {"SourceImageId": golden, "SourceRegionName": dave.region, "ImageName": "copy"}
+        assert refused(dave, "CreateImage", **copy).rule == "QTA-008"
+
+    def test_on_snapshots_counts_those_of_omis(self) -> None:
+        """An OMI's snapshots are snapshots like others. [QTA-008, OMI-062, SNP-020]"""
+        dave = limited(snapshot_limit=1)
+        vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
+        dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")
+        volume = vm["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
+        assert refused(dave, "CreateSnapshot", VolumeId=volume).code == "10026"
+
+    def test_on_concurrent_snapshots_frees_itself(self) -> None:
+        """Only snapshots in the making count. [QTA-009]"""
+        dave = Cloud(timing="clock").account("dave", quotas={"concurrent_snapshot_limit": 1})
+        volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
+        dave.cloud.settle()
+        dave.call("CreateSnapshot", VolumeId=volume)
+        assert refused(dave, "CreateSnapshot", VolumeId=volume).rule == "QTA-009"
+        dave.cloud.settle()
+        assert dave.can("CreateSnapshot", VolumeId=volume)
+
+
+GROUP = {"SecurityGroupName": "web", "Description": "for a test"}
+SUBNET = {"IpRange": "10.0.1.0/24", "NetId": "{net}"}
+RULES = {
+    "SecurityGroupId": "{group}",
+    "Flow": "Inbound",
+    "Rules": [{"IpRanges": ["10.0.0.0/8", "192.0.2.0/24"], "IpProtocol": "tcp"}],
+}
+ROUTE = {"RouteTableId": "{table}", "DestinationIpRange": "0.0.0.0/0", "GatewayId": "{gateway}"}
+
+
+class TestOnNetworks:
+    @pytest.mark.parametrize(
+        ("quota", "limit", "rule", "code", "action", "parameters"),
+        [
+            ("sg_limit", 4, "QTA-014", "10038", "CreateSecurityGroup", GROUP),
+            ("vpc_sg_limit", 2, "QTA-014", "10038", "CreateSecurityGroup", {**GROUP, "NetId": "{net}"}),
+            ("sg_rule_limit", 1, "QTA-014/rule", "10017", "CreateSecurityGroupRule", RULES),
+            ("vm_sg_limit", 1, "QTA-014/vm", "10036", "CreateVms", {"SecurityGroups": ["group", "named"]}),
+            ("vpc_limit", 2, "QTA-015", "10022", "CreateNet", {"IpRange": "10.0.0.0/16"}),
+            ("igw_limit", 2, "QTA-015/igw", "10023", "CreateInternetService", {}),
+            ("subnet_limit", 4, "QTA-015/subnet", "10022", "CreateSubnet", {**SUBNET, "IpRange": "10.0.9.0/24"}),
+            ("rtb_limit", 3, "QTA-015/rtb", "10037", "CreateRouteTable", {"NetId": "{net}"}),
+            (
+                "rtb_rule_limit",
+                2,
+                "QTA-015/route",
+                "10040",
+                "CreateRoute",
+                {**ROUTE, "DestinationIpRange": "192.0.2.0/24"},
+            ),
+            ("ip_limit", 3, "QTA-016", "10011", "CreatePublicIp", {}),
+        ],
+    )
+    def test_refuse_the_one_too_many(
+        self, quota: str, limit: int, rule: str, code: str, action: str, parameters: dict[str, Any]
+    ) -> None:
+        """What would go over a quota is refused, and one more in the quota lets it through.
+
+        [QTA-014, QTA-014/rule, QTA-014/vm, QTA-015, QTA-015/igw, QTA-015/subnet, QTA-015/rtb, QTA-015/route, QTA-016]
+        """
+        for allowed in (limit, limit + 1):
+            dave = limited(**{quota: allowed})
+            image_id = dave.read_images()[0].image_id
+            ids: dict[str, str] = {}
+            add_networks(dave, image_id, ids)
+            named = {f"{{{name}}}": row_id for name, row_id in ids.items()}
+            given = {name: named.get(str(value), value) for name, value in parameters.items()}
+            given |= {"ImageId": image_id} if action == "CreateVms" else {}
+            if allowed == limit:
+                error = refused(dave, action, **given)
+                assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
+            else:
+                assert dave.can(action, **given)
+
+
+class TestQuotas:
+    @given(limit=st.integers(1, 6), least=st.integers(1, 8), most=st.integers(1, 8))
+    def test_give_as_many_vms_as_there_is_room_for(self, limit: int, least: int, most: int) -> None:
+        """Between min and max as many as fit are launched; fewer than min are none at all. [VM-004, QTA-019]"""
+        dave = limited(vm_limit=limit)
+        call = launch(dave, MinVmsCount=least, MaxVmsCount=most)
+        if not least <= min(limit, most):
+            assert refused(dave, "CreateVms", **call).rule == ("VM-004" if least > most else "QTA-001")
+        else:
+            assert len(dave.call("CreateVms", **call)["Vms"]) == min(limit, most)
+
+    def test_do_not_count_terminated_vms(self) -> None:
+        """A terminated VM takes no room, though it is still read. [QTA-020]"""
+        dave = limited(vm_limit=1)
+        vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
+        dave.call("DeleteVms", VmIds=[vm["VmId"]])
+        assert dave.can("CreateVms", **launch(dave))
+
+    def test_zero_is_no_limit(self) -> None:
+        """A quota of 0 means that there is none."""
+        assert limited(vm_limit=0).can("CreateVms", **launch(limited()))
+
+    def test_are_none_unless_set(self, alice: Account) -> None:
+        """Nothing is limited by default, for the real values are not published."""
+        assert len(alice.call("CreateVms", **launch(alice, MinVmsCount=50, MaxVmsCount=50))["Vms"]) == 50
+
+    def test_are_an_accounts_own(self) -> None:
+        """What one account has takes no room of another's. [SHR-004]"""
+        dave = limited(vm_limit=1)
+        dave.call("CreateVms", **launch(dave))
+        eve = dave.cloud.account("eve", quotas={"vm_limit": 1})
+        assert eve.can("CreateVms", **launch(eve))
+
+    def test_with_an_unknown_name_are_refused(self) -> None:
+        """An account cannot be made with a quota that there is not."""
+        with pytest.raises(ValueError, match="vm_limit"):
+            limited(vms=1)
+
+
+class TestReading:
+    def test_shows_limits_and_what_is_used(self) -> None:
+        """ReadQuotas shows each quota with its limit, 0 for none, and what lives on it. [CAT-003, QTA-020, QTA-021]"""
+        dave = limited(vm_limit=3)
+        dave.call("CreateVms", **launch(dave, MaxVmsCount=2))
+        rows = {row.name: row for group in dave.read_quotas() for row in group.quotas}
+        shown = rows["vm_limit"]
+        assert (shown.max_value, shown.used_value, shown.short_description) == (3, 2, "VM Limit")
+        assert (rows["core_limit"].max_value, rows["core_limit"].used_value) == (0, 4)
+        assert (rows["volume_size_limit"].used_value, rows["image_export_limit"].max_value) == (20, 5)
+
+    @pytest.mark.parametrize(
+        ("filters", "names"),
+        [
+            ({"quota_names": ["vm_limit"]}, {"vm_limit"}),
+            ({"collections": ["LBU"]}, {"lb_limit", "lb_listeners_limit", "lb_rules_limit"}),
+            ({"short_descriptions": ["VM Limit"], "quota_types": ["global"]}, {"vm_limit"}),
+            ({"quota_types": ["nothing"]}, set()),
+        ],
+    )
+    def test_filters(self, alice: Account, filters: dict[str, Any], names: set[str]) -> None:
+        """Quotas are found by name, collection, type and short description; unknown values find none. [CAT-003]"""
+        assert {row.name for group in alice.read_quotas(filters=filters) for row in group.quotas} == names

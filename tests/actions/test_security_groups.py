@@ -1,0 +1,209 @@
+"""Security groups: their rules, who is in them, and how long a VM holds its groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.expect import refused
+
+from omisim import Account, Cloud
+from omisim.model import SecurityGroup
+
+SSH: dict[str, Any] = {"from_port_range": 22, "to_port_range": 22, "ip_protocol": "tcp"}
+
+
+@pytest.fixture(name="web")
+def _web(alice: Account) -> SecurityGroup:
+    """A group of the public Cloud."""
+    return alice.create_security_group(security_group_name="web", description="for a test")
+
+
+@pytest.fixture(name="inner")
+def _inner(alice: Account) -> SecurityGroup:
+    """A group of a Net."""
+    net = alice.create_net(ip_range="10.0.0.0/16")
+    return alice.create_security_group(security_group_name="web", description="for a test", net_id=net.net_id)
+
+
+def rules(account: Account, group: SecurityGroup) -> list[dict[str, Any]]:
+    """Return the inbound rules of a group as they are answered."""
+    answer = account.call("ReadSecurityGroups", Filters={"SecurityGroupIds": [group.security_group_id]})
+    found: list[dict[str, Any]] = answer["SecurityGroups"][0]["InboundRules"]
+    return found
+
+
+class TestDefaultGroups:
+    def test_are_there_for_an_account_and_for_each_net(self, alice: Account) -> None:
+        """An account has a default group, and each of its Nets another; members reach each other. [SG-009, NET-006]"""
+        net = alice.create_net(ip_range="10.0.0.0/16")
+        own, inner = alice.read_security_groups(filters={"security_group_names": ["default"]})
+        assert (own.net_id, inner.net_id) == (None, net.net_id)
+        for group in (own, inner):
+            (rule,) = group.inbound_rules
+            assert rule.ip_protocol == "-1"
+            assert rule.security_groups_members
+            assert rule.security_groups_members[0].security_group_id == group.security_group_id
+        alice.delete_net(net_id=net.net_id)
+        assert [group.security_group_id for group in alice.read_security_groups()] == [own.security_group_id]
+
+    def test_take_the_vms_that_name_none(self, alice: Account, inner: SecurityGroup) -> None:
+        """A VM that names no group is in the default one of its world. [VM-009]"""
+        ubuntu = alice.read_images()[0].image_id
+        subnet = alice.create_subnet(ip_range="10.0.0.0/24", net_id=str(inner.net_id))
+        outside = alice.create_vms(image_id=ubuntu)[0]
+        inside = alice.create_vms(image_id=ubuntu, subnet_id=subnet.subnet_id)[0]
+        own, other = alice.read_security_groups(filters={"security_group_names": ["default"]})
+        assert [group.security_group_id for group in outside.security_groups] == [own.security_group_id]
+        assert [group.security_group_id for group in inside.security_groups] == [other.security_group_id]
+
+
+class TestGroups:
+    def test_let_nothing_in_and_in_a_net_everything_out(self, web: SecurityGroup, inner: SecurityGroup) -> None:
+        """A new group has no inbound rules; in a Net it lets everything out. [SG-010]"""
+        assert web.inbound_rules == inner.inbound_rules == web.outbound_rules == ()
+        assert [(rule.ip_protocol, rule.ip_ranges) for rule in inner.outbound_rules] == [("-1", ("0.0.0.0/0",))]
+
+    def test_are_named_by_name_or_id_in_a_launch(self, alice: Account, web: SecurityGroup) -> None:
+        """A VM is in the groups that its launch names, either way. [VM-009]"""
+        ubuntu = alice.read_images()[0].image_id
+        by_id, by_name = (
+            alice.create_vms(image_id=ubuntu, **said)[0]  # type: ignore[arg-type]
+            for said in ({"security_group_ids": [web.security_group_id]}, {"security_groups": ["web", "default"]})
+        )
+        assert [group.security_group_name for group in by_id.security_groups] == ["web"]
+        assert [group.security_group_name for group in by_name.security_groups] == ["web", "default"]
+
+    def test_are_exchanged_by_update_vm(self, alice: Account, web: SecurityGroup) -> None:
+        """UpdateVm puts a VM in other groups, and frees the ones it was in. [VM-073, SG-008]"""
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id, security_groups=["web"])[0]
+        default = alice.read_security_groups()[0].security_group_id
+        updated = alice.update_vm(vm_id=vm.vm_id, security_group_ids=[default])
+        assert [group.security_group_name for group in updated.security_groups] == ["default"]
+        alice.delete_security_group(security_group_name="web")
+
+    def test_are_freed_90_seconds_after_a_vm(self, slow: Cloud) -> None:
+        """A terminated VM holds its groups for a while, as was measured. [SG-011]"""
+        alice = slow.account("alice")
+        web = alice.create_security_group(security_group_name="web", description="for a test").security_group_id
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id, security_group_ids=[web])[0].vm_id
+        alice.delete_vms(vm_ids=[vm])
+        error = refused(alice, "DeleteSecurityGroup", SecurityGroupId=web)
+        assert (error.rule, error.code) == ("SG-008", "9085")
+        slow.advance(seconds=15)
+        error = refused(alice, "DeleteSecurityGroup", SecurityGroupId=web)
+        assert (error.rule, error.code) == ("SG-011", "9085")
+        assert alice.read_vms()[0].security_groups == ()
+        slow.advance(seconds=90)
+        alice.delete_security_group(security_group_id=web)
+
+    def test_are_freed_at_once_when_time_stands_still(self, alice: Account, web: SecurityGroup) -> None:
+        """In eager timing a group can be deleted right after its VM. [SG-011]"""
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id, security_groups=["web"])[0]
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        alice.delete_security_group(security_group_id=web.security_group_id)
+
+    def test_held_are_released_by_hand(self) -> None:
+        """In manual timing `complete` releases what a terminated VM holds. [SG-011]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        web = alice.create_security_group(security_group_name="web", description="for a test").security_group_id
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id, security_group_ids=[web])[0].vm_id
+        alice.delete_vms(vm_ids=[vm])
+        cloud.complete(vm)
+        assert not alice.can("DeleteSecurityGroup", SecurityGroupId=web)
+        cloud.complete(vm)
+        assert alice.can("DeleteSecurityGroup", SecurityGroupId=web)
+
+
+class TestRules:
+    def test_are_said_flat_or_as_a_list(self, alice: Account, web: SecurityGroup) -> None:
+        """Both forms of a request make the same rule."""
+        alice.create_security_group_rule(
+            flow="Inbound", security_group_id=web.security_group_id, ip_range="10.0.0.0/8", **SSH
+        )
+        flat = rules(alice, web)
+        alice.delete_security_group_rule(
+            flow="Inbound", security_group_id=web.security_group_id, ip_range="10.0.0.0/8", **SSH
+        )
+        assert rules(alice, web) == []
+        listed: Any = [{**SSH, "ip_ranges": ["10.0.0.0/8"]}]
+        alice.create_security_group_rule(flow="Inbound", security_group_id=web.security_group_id, rules=listed)
+        assert rules(alice, web) == flat
+        assert flat == [{"FromPortRange": 22, "IpProtocol": "tcp", "IpRanges": ["10.0.0.0/8"], "ToPortRange": 22}]
+
+    def test_of_the_same_ports_are_one(self, alice: Account, web: SecurityGroup) -> None:
+        """Ranges for one protocol and one range of ports gather in one rule, and leave it one by one."""
+        for ip_range in ("10.0.0.0/8", "192.0.2.0/24"):
+            alice.create_security_group_rule(
+                flow="Inbound", security_group_id=web.security_group_id, ip_range=ip_range, **SSH
+            )
+        (rule,) = rules(alice, web)
+        assert rule["IpRanges"] == ["10.0.0.0/8", "192.0.2.0/24"]
+        alice.delete_security_group_rule(
+            flow="Inbound", security_group_id=web.security_group_id, ip_range="10.0.0.0/8", **SSH
+        )
+        (rule,) = rules(alice, web)
+        assert rule["IpRanges"] == ["192.0.2.0/24"]
+
+    @pytest.mark.parametrize(
+        ("said", "kept"),
+        [
+            ({"IpProtocol": "tcp", "IpRange": "10.0.0.9/8"}, ("tcp", 0, 0, "10.0.0.0/8")),
+            ({"IpRange": "0.0.0.0/0"}, ("-1", -1, -1, "0.0.0.0/0")),
+            ({"IpRange": "0.0.0.0/0", "FromPortRange": 1, "ToPortRange": 9}, ("-1", -1, -1, "0.0.0.0/0")),
+            ({"IpProtocol": "icmp", "FromPortRange": 8, "IpRange": "10.0.0.0/8"}, ("icmp", 8, -1, "10.0.0.0/8")),
+            ({"IpProtocol": "6", "ToPortRange": 80, "IpRange": "10.0.0.9"}, ("tcp", 0, 80, "10.0.0.9/32")),
+        ],
+    )
+    def test_are_spelled_in_one_way(
+        self, alice: Account, inner: SecurityGroup, said: dict[str, Any], kept: tuple[object, ...]
+    ) -> None:
+        """An absent port is 0, for Go clients leave zeros out; ranges begin at their first address. [SG-023]"""
+        alice.call("CreateSecurityGroupRule", SecurityGroupId=inner.security_group_id, Flow="Inbound", **said)
+        (rule,) = rules(alice, inner)
+        assert (rule["IpProtocol"], rule["FromPortRange"], rule["ToPortRange"], *rule["IpRanges"]) == kept
+
+    def test_may_name_a_group_of_another_account(self, alice: Account, bob: Account, web: SecurityGroup) -> None:
+        """In the public Cloud a rule may let another account's group in. [SG-026]"""
+        theirs = bob.read_security_groups()[0].security_group_id
+        answered = alice.create_security_group_rule(
+            flow="Inbound",
+            security_group_id=web.security_group_id,
+            security_group_name_to_link="default",
+            security_group_account_id_to_link=bob.account_id,
+        )
+        (rule,) = answered.inbound_rules
+        assert rule.security_groups_members
+        assert rule.security_groups_members[0].security_group_id == theirs
+
+    def test_go_out_in_a_net(self, alice: Account, inner: SecurityGroup) -> None:
+        """The rule that lets everything out of a Net's group can be taken away. [SG-021, SG-010]"""
+        left = alice.delete_security_group_rule(
+            flow="Outbound", security_group_id=inner.security_group_id, ip_range="0.0.0.0/0"
+        )
+        assert left.outbound_rules == ()
+
+    ports = st.integers(0, 65535)
+
+    @given(said=st.lists(st.tuples(ports, ports, st.integers(0, 255)), max_size=6, unique=True))
+    def test_come_and_go(self, said: list[tuple[int, int, int]]) -> None:
+        """Rules that are created and then deleted, in any order, leave nothing. [SG-027, SG-028]"""
+        alice = Cloud().account("alice")
+        group = alice.create_security_group(security_group_name="web", description="for a test").security_group_id
+        wanted = [
+            {"FromPortRange": min(a, b), "ToPortRange": max(a, b), "IpRange": f"10.{octet}.0.0/16"}
+            for a, b, octet in said
+        ]
+        made = []
+        for rule in wanted:
+            parameters = {"SecurityGroupId": group, "Flow": "Inbound", "IpProtocol": "udp", **rule}
+            assert alice.can("CreateSecurityGroupRule", **parameters) == (rule not in made)
+            if rule not in made:
+                alice.call("CreateSecurityGroupRule", **parameters)
+                made.append(rule)
+        for rule in reversed(made):
+            alice.call("DeleteSecurityGroupRule", SecurityGroupId=group, Flow="Inbound", IpProtocol="udp", **rule)
+        assert alice.read_security_groups()[-1].inbound_rules == ()

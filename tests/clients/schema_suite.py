@@ -1,0 +1,140 @@
+"""Run schemathesis against a server of ours, by the official description of the API.
+
+The description is that of osc-sdk-python, cut to the actions served. Two things are added to it. The statuses of
+refusals, for it gives most actions none, all in the shape that it gives: `ErrorResponse`. And links, for it has none:
+what an answer gives an id of goes into every action that takes such an id, so that what is created is read, changed
+and deleted. Where chains of calls are made, what creates is narrowed to parameters that can succeed, for the
+description gives no values. Exit status 1 on an error of the server, or on any status, type of content or shape that is
+not described.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from omisim import Cloud
+from omisim.actions.framework.registry import ACTIONS
+from omisim.spec.errors import ERRORS
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for a script
+from support.official import description, resolved
+
+SINGLE, CHAINED = 30, 25  # seconds for calls one by one, and for chains of them
+# of what creates, the parameters that are given beside those that are required, and values that there are
+KNOWN: Mapping[str, Any] = {
+    "DeviceName": ["/dev/sdb"],
+    "Flow": ["Inbound"],
+    "IpRange": ["10.0.0.0/24"],
+    "KeypairName": ["one", "two"],
+    "Size": [1, 10],
+    "SubregionName": ["eu-west-2a"],
+    "VolumeType": ["standard", "gp2"],
+}
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+LARGEST = 500
+
+
+def served(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description of what is served, with refusals and links; what creates narrowed to `known`, if any."""
+    whole = description()
+    refusals = {
+        str(status): {
+            "description": "Refused.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}},
+        }
+        for status in sorted({error.status for error in ERRORS.values() if error.status < LARGEST})
+    }
+    paths = {}
+    for path, item in whole["paths"].items():
+        post = item["post"]
+        if post["operationId"] in ACTIONS:
+            answer = post["responses"]["200"] | {"links": dict(links(post))}
+            paths[path] = {"post": post | {"responses": {"200": answer} | refusals}}
+            if known and path.startswith("/Create"):
+                content = {"application/json": {"schema": narrowed(path[1:], known)}}
+                paths[path]["post"]["requestBody"] = {"content": content, "required": True}
+    return whole | {"paths": paths, "security": [], "servers": []}
+
+
+def narrowed(action: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a request with the parameters that are required or known."""
+    whole = resolved(
+        description()["paths"][f"/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    )
+    required = whole.get("required", [])
+    kept = {
+        name: part | ({"enum": known[name]} if name in known else {})
+        for name, part in whole["properties"].items()
+        if name in required or name in known
+    }
+    return whole | {"properties": kept, "required": sorted({*required, *kept})}
+
+
+def links(post: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the links from an action that makes something to those that take its id."""
+    source = post["operationId"]
+    if not source.startswith("Create"):
+        return
+    for name, where in ids(resolved(post["responses"]["200"]["content"]["application/json"]["schema"])):
+        for target in ACTIONS if name != "AccessKeyId" else ():  # the caller's key is needed for the calls to come
+            takes = request(target)
+            if name in takes and name not in request(source):
+                body: Any = {name: where}
+            elif f"{name}s" in takes:
+                body = {f"{name}s": [where]}
+            elif f"{name}s" in resolved(takes.get("Filters", {})).get("properties", {}):
+                body = {"Filters": {f"{name}s": [where]}}
+            else:
+                continue
+            yield f"{target} by {name}", {"operationId": target, "requestBody": body}
+
+
+def ids(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the names of the ids right in what an answer gives, and where they are."""
+    for key, part in answer["properties"].items():
+        listed = "items" in part
+        row = resolved(part["items"] if listed else part)
+        name = f"{key.removesuffix('s') if listed else key}Id"
+        if key != "ResponseContext" and name in row.get("properties", {}):
+            yield name, f"$response.body#/{key}/{'0/' if listed else ''}{name}"
+
+
+def request(action: str) -> Mapping[str, Any]:
+    """Return the parameters of an action."""
+    body = description()["paths"][f"/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    found: Mapping[str, Any] = resolved(body)["properties"]
+    return found
+
+
+def main() -> int:
+    """Serve, run, report."""
+    cloud = Cloud(auth="off")  # who calls is not the question here
+    cloud.account("alice")
+    known = {**KNOWN, "ImageId": [cloud.images.official("debian").image_id]}
+    with TemporaryDirectory() as place, cloud.serve() as server:
+        singly = run(Path(place), server.url, {}, "examples,coverage,fuzzing", SINGLE)
+        chained = run(Path(place), server.url, known, "stateful", CHAINED)
+    answered = {call.action for call in cloud.calls() if call.error is None}
+    print(f"of the last {len(cloud.calls())} calls {len(answered)} of {len(ACTIONS)} actions were answered")
+    return singly or chained
+
+
+def run(place: Path, url: str, known: Mapping[str, Any], phases: str, seconds: int) -> int:
+    """Run some phases of schemathesis; return its exit status."""
+    document = place / "served.json"
+    document.write_text(json.dumps(served(known), default=str))
+    bounds = ["--max-time", str(seconds), "--max-examples", "25", "--seed", "1", "--workers", "2"]
+    quiet = ["--suppress-health-check", "all", "--warnings", "off", "--no-color"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", str(document), "--url", f"{url}/api/v1"]
+    options = [*command, "--checks", CHECKS, "--phases", phases, *bounds, *quiet]
+    return subprocess.run(options, cwd=place, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

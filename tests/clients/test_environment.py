@@ -1,0 +1,300 @@
+"""The environment of code that knows nothing of omisim, and the guard against requests that would leave the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from textwrap import dedent
+from unittest import mock
+
+import boto3
+import osc_sdk_python
+import pytest
+import requests
+import urllib3
+from osc_sdk_python import Gateway
+from requests import HTTPError
+from support.plugged import plugged
+
+from omisim import Account, Cloud
+from omisim.clients.environment import Environment
+from omisim.clients.intercept import NotServed, guarded
+
+pytest_plugins = ["pytester"]
+API = "https://api.eu-west-2.outscale.com/api/v1"
+
+
+@pytest.fixture(name="machine", autouse=True)
+def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine that is configured for the real cloud, in every way there is."""
+    keys = {"access_key": "REAL0000000000000000", "secret_key": "R" * 40, "region": "us-east-2"}
+    for directory, name, text in (
+        (".osc", "config.json", json.dumps({"default": keys, "prod": keys})),
+        (".aws", "credentials", "[default]\naws_access_key_id = REAL\naws_secret_access_key = REAL\n"),
+    ):
+        (tmp_path / directory).mkdir()
+        (tmp_path / directory / name).write_text(text)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OSC_CONFIG_FILE", str(tmp_path / ".osc" / "config.json"))
+    monkeypatch.setenv("OSC_ENDPOINT_API", "https://real.example.com/api/v1")
+    monkeypatch.setenv("AWS_PROFILE", "real")
+    monkeypatch.setattr(osc_sdk_python.credentials, "STD_PATH", str(tmp_path / ".osc" / "config.json"))
+    return tmp_path
+
+
+@pytest.fixture(name="inside")
+def _inside(alice: Account, bob: Account) -> Iterator[Environment]:
+    with alice.environment() as environment:
+        yield environment
+
+
+def who(**given: str) -> str:
+    """Return the name of the account that a Gateway of the SDK is signed in as."""
+    return str(Gateway(**given).ReadAccounts()["Accounts"][0]["FirstName"])
+
+
+@pytest.mark.usefixtures("inside")
+class TestEnvironment:
+    def test_is_where_the_sdk_finds_the_account(self) -> None:
+        """A Gateway that the code makes is signed in as the account, whatever the machine is configured for."""
+        assert who() == "alice"
+
+    def test_is_where_boto3_finds_it(self, cloud: Cloud) -> None:
+        """So is a client of object storage."""
+        boto3.client("s3").create_bucket(Bucket="golden")
+        assert [bucket.name for bucket in cloud.engine.state.rows("bucket").values()] == ["golden"]
+
+    def test_is_where_plain_requests_are_answered(self) -> None:
+        """A request without a client is answered too."""
+        assert requests.post(f"{API}/ReadRegions", json={}, timeout=1).ok
+
+    def test_holds_in_other_threads(self) -> None:
+        """Clients made in threads find the same."""
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(lambda _: who(), range(8))) == ["alice"] * 8
+
+    def test_has_a_configuration_file(self, alice: Account, machine: Path) -> None:
+        """Code that reads ~/.osc/config.json itself finds the account there."""
+        assert Path.home() != machine
+        read = json.loads(Path("~/.osc/config.json").expanduser().read_text())
+        assert read["default"]["access_key"] == alice.access_key
+        assert read["bob"]["region"] == "eu-west-2"
+
+    def test_has_a_profile_for_each_account(self) -> None:
+        """A profile of an account's name is that account."""
+        assert who(profile="bob") == "bob"
+
+    def test_lets_a_test_be_somebody_else_by_variables(self, bob: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Variables that a test sets rule over our file, which rules over the real one."""
+        monkeypatch.setenv("OSC_ACCESS_KEY", bob.access_key)
+        monkeypatch.setenv("OSC_SECRET_KEY", bob.secret_key)
+        assert who() == "bob"
+
+    def test_falls_back_on_the_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without variables the SDK reads the file, as outside."""
+        for name in [name for name in os.environ if name.startswith("OSC_")]:
+            monkeypatch.delenv(name)
+        assert who() == "alice"
+
+    def test_lets_a_test_bring_a_file(self, bob: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file of the test's own rules over the variables, as outside."""
+        keys = {"access_key": bob.access_key, "secret_key": bob.secret_key}
+        (tmp_path / "own.json").write_text(json.dumps({"default": keys}))
+        monkeypatch.setenv("OSC_CONFIG_FILE", str(tmp_path / "own.json"))
+        assert who() == "bob"
+        assert who(path=str(tmp_path / "own.json")) == "bob"
+
+    def test_hides_what_is_not_its_own(self, inside: Environment) -> None:
+        """No variable of the machine's is left."""
+        there = {name: value for name, value in os.environ.items() if name.startswith(("OSC_", "AWS_"))}
+        assert there.items() <= inside.variables.items()
+
+    def test_names_the_account_of_a_wrong_region(self, cloud: Cloud) -> None:
+        """A client pointed at another Region than the account's is refused, with the Region. [AUTH-006]"""
+        with pytest.raises(HTTPError, match="code = 4120") as refused:
+            who(region="us-east-2")
+        assert refused.value.response is not None
+        assert "does not exist in us-east-2" in refused.value.response.text
+        error = cloud.calls("ReadAccounts")[0].error
+        assert error is not None
+        assert "This key is alice's, in eu-west-2: call the Region of the key" in error.explain()
+
+    def test_lifts_the_limiter(self) -> None:
+        """Twenty calls a second of a Gateway that the code makes wait for nobody."""
+        gateway = Gateway(limiter_max_requests=1)
+        with mock.patch("time.sleep", side_effect=AssertionError("it waits")):
+            for _ in range(20):
+                gateway.ReadVms()
+
+    def test_lists_what_nothing_serves(self, inside: Environment) -> None:
+        """A request to a service that is not served is refused, and listed even where the code goes on."""
+        with pytest.raises(NotServed, match="omisim does not serve lbu hosts yet"):
+            requests.post("https://lbu.eu-west-2.outscale.com/", timeout=1)
+        assert inside.strays == [
+            "lbu (POST https://lbu.eu-west-2.outscale.com/): omisim does not serve lbu hosts yet",
+        ]
+
+    @pytest.mark.parametrize("host", ["api.eu-west-2.outscale.com", "api.eu-west-2.oks.outscale.com"])
+    def test_lets_no_other_client_out(self, inside: Environment, host: str) -> None:
+        """A client that omisim does not reach cannot leave the machine."""
+        with pytest.raises(NotServed, match="use the fixture omi_server for it"):
+            urllib.request.urlopen(f"https://{host}/")
+        assert len(inside.strays) == 1
+
+    def test_leaves_other_hosts_alone(self) -> None:
+        """Other hosts are looked up as ever."""
+        assert socket.getaddrinfo("127.0.0.1", 80)
+        assert socket.getaddrinfo(b"127.0.0.1", 80)
+
+
+class TestOwnClients:
+    def test_are_not_led_astray(self, alice: Account) -> None:
+        """What the machine is configured for does not matter to the clients of an account."""
+        assert alice.client("oos").list_buckets()["Buckets"] == []
+        assert alice.gateway().ReadAccounts()["Accounts"][0]["FirstName"] == "alice"
+
+
+class TestLeaving:
+    def test_puts_everything_back(self, alice: Account, machine: Path) -> None:
+        """Variables, home, the SDK and boto3 are as they were."""
+        os.environ["AWS_PROFILE"] = "default"
+        boto3.setup_default_session(aws_access_key_id="real", aws_secret_access_key="real")
+        before = dict(os.environ), boto3.DEFAULT_SESSION, socket.getaddrinfo
+        parts = [
+            (osc_sdk_python.Gateway, "_convert"),
+            (osc_sdk_python.credentials, "STD_PATH"),
+            (osc_sdk_python.credentials.Profile, "from_standard_configuration"),
+            (osc_sdk_python.limiter.RateLimiter, "acquire"),
+        ]
+        sdk = [getattr(*part) for part in parts]
+        with alice.environment() as environment:
+            assert environment.home.exists()
+            boto3.client("s3")
+        assert (dict(os.environ), boto3.DEFAULT_SESSION, socket.getaddrinfo) == before
+        assert [getattr(*part) for part in parts] == sdk
+        assert not environment.home.exists()
+        assert Path.home() == machine
+        boto3.DEFAULT_SESSION = None
+
+    def test_one_of_two_leaves_the_other(self, alice: Account, bob: Account) -> None:
+        """Environments nest: the innermost rules, and the outer one comes back."""
+        with alice.environment():
+            with bob.environment():
+                assert who() == "bob"
+                boto3.client("s3").create_bucket(Bucket="bobs")
+            assert who() == "alice"
+            assert boto3.client("s3").list_buckets()["Buckets"] == []
+
+    def test_can_keep_the_limiter(self, alice: Account) -> None:
+        """`limiter=True` leaves the SDK its five calls a second."""
+        with alice.environment(limiter=True), mock.patch("time.sleep", side_effect=InterruptedError) as waits:
+            gateway = Gateway()
+            for _ in range(5):
+                gateway.ReadVms()
+            with pytest.raises(InterruptedError):
+                gateway.ReadVms()
+        assert waits.call_count == 1
+
+    def test_takes_the_parsing_once(self, alice: Account) -> None:
+        """A second Gateway that the code makes does not parse the SDK's description again."""
+        with alice.environment():
+            Gateway()
+            with mock.patch("ruamel.yaml.YAML", side_effect=AssertionError("it parses")):
+                assert Gateway().ReadVms()["Vms"] == []
+
+
+class TestGuard:
+    def test_refuses_by_hand(self) -> None:
+        """In a guarded context no request to OUTSCALE leaves the machine."""
+        with guarded() as strays:
+            with pytest.raises(NotServed, match="ask for the fixture omi_env"):
+                urllib3.PoolManager().request("POST", f"{API}/ReadVms")
+            with pytest.raises(NotServed):
+                socket.getaddrinfo("oos.eu-west-2.outscale.com", 443)
+        assert len(strays) == 2
+
+    def test_stands_behind_a_cloud(self, cloud: Cloud) -> None:
+        """A cloud that intercepts inside of it answers."""
+        with guarded() as strays, cloud.intercept():
+            assert requests.post(f"{API}/ReadRegions", json={}, timeout=1).ok
+        assert strays == []
+
+    def test_fails_a_test_by_name(self, pytester: pytest.Pytester) -> None:
+        """With omisim_guard a test fails that sends to OUTSCALE without the fixture, even where its code goes on."""
+        pytester.makeini("[pytest]\nomisim_guard = true\n")
+        source = """
+            import threading
+            import requests
+
+            URL = "https://api.eu-west-2.outscale.com/api/v1/ReadRegions"
+
+            def send():
+                try:
+                    requests.post(URL, json={}, timeout=1)
+                except Exception:
+                    pass
+
+            def test_raises(): requests.post(URL, json={}, timeout=1)
+            def test_goes_on(): send()
+            def test_in_a_thread():
+                thread = threading.Thread(target=send)
+                thread.start()
+                thread.join()
+            def test_innocent(): pass
+            def test_with_it(omi_env): send()
+        """
+        result = plugged(pytester, source)
+        result.assert_outcomes(passed=2, failed=3)
+        result.stdout.fnmatch_lines(
+            [
+                "E *NotServed: ReadRegions (POST https://api.eu-west-2.outscale.com/*/ReadRegions): no cloud stands *",
+                "test_fails_a_test_by_name.py::test_goes_on tried to leave this machine:",
+                "  ReadRegions (POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions): no cloud stands in for *",
+                "test_fails_a_test_by_name.py::test_in_a_thread tried to leave this machine:",
+            ]
+        )
+
+    def test_is_not_needed_for_what_nothing_serves(self, pytester: pytest.Pytester) -> None:
+        """In omi_env a request to a service that is not served fails the test, even where its code goes on."""
+        source = """
+            import requests
+
+            def test_goes_on(omi_env):
+                try:
+                    requests.post("https://fcu.eu-west-2.outscale.com/", timeout=1)
+                except Exception:
+                    pass
+        """
+        result = plugged(pytester, source)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            ["  fcu (POST https://fcu.eu-west-2.outscale.com/): omisim does not serve fcu hosts yet"]
+        )
+
+
+LATE = """
+    import sys
+    from omisim import Cloud
+
+    cloud = Cloud()
+    alice = cloud.account("alice")
+    assert "botocore" not in sys.modules
+    with alice.environment():
+        import boto3
+
+        made = boto3.client("s3").generate_presigned_url("get_object", Params={"Bucket": "golden", "Key": "manifest"})
+    assert "20260101T" in made or "Expires=1767" in made, made
+"""
+
+
+def test_a_library_that_is_imported_late_signs_at_the_clouds_time() -> None:
+    """What the code under test imports inside signs by the cloud's clock too."""
+    run = subprocess.run([sys.executable, "-c", dedent(LATE)], capture_output=True, text=True, check=False)
+    assert run.stderr == ""

@@ -1,0 +1,338 @@
+"""Sleeping in a cloud's time: real polling loops that take no time."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from textwrap import dedent
+from threading import Thread
+from time import sleep as bound_as_something_else
+from types import ModuleType
+from typing import Any
+
+import pytest
+from conftest import SUBREGION
+from freezegun import freeze_time
+from hypothesis import given
+from hypothesis import strategies as st
+from osc_sdk_python import Gateway
+from requests import HTTPError
+from support.plugged import plugged
+
+from omisim import Account, Cloud, ManualClock, SystemClock
+from omisim.base.clock import EPOCH
+
+pytest_plugins = ["pytester"]
+AN_HOUR = 3600
+
+
+@pytest.fixture(name="cloud")
+def _cloud(slow: Cloud) -> Cloud:
+    return slow
+
+
+@pytest.fixture(name="alice")
+def _alice(cloud: Cloud) -> Account:
+    return cloud.account("alice")
+
+
+@pytest.fixture(name="module")
+def _module() -> Iterator[Callable[[str], Any]]:
+    """Makes a module of code under test, as if it had been imported before."""
+    made = ModuleType("code_under_test")
+    sys.modules["code_under_test"] = made
+
+    def run(source: str) -> Any:
+        exec(dedent(source), made.__dict__)
+        return made
+
+    yield run
+    del sys.modules["code_under_test"]
+
+
+def seconds(cloud: Cloud, act: Callable[[], object]) -> float:
+    """Return how long something took in the cloud's time."""
+    before = cloud.now
+    act()
+    return (cloud.now - before).total_seconds()
+
+
+class TestSleeping:
+    def test_moves_the_clock_and_returns_at_once(self, cloud: Cloud) -> None:
+        """An hour's sleep is an hour of the cloud's, and no time at all."""
+        start = time.perf_counter()
+        with cloud.sleeping():
+            assert seconds(cloud, lambda: time.sleep(AN_HOUR)) == AN_HOUR
+        assert time.perf_counter() - start < 1
+
+    def test_lets_a_polling_loop_see_every_state_in_turn(self, cloud: Cloud, alice: Account) -> None:
+        """A loop with 10-second sleeps over an export of 40 minutes sees what there is to see, in milliseconds."""
+        image = alice.create_image(
+            source_image_id=cloud.images.official("rhel").image_id, source_region_name=alice.region, image_name="golden"
+        )
+        cloud.settle()
+        alice.client("oos").create_bucket(Bucket="exports")
+        cloud.durations["image_export.pending"] = 40 * 60
+        export = {"disk_image_format": "qcow2", "osu_bucket": "exports"}
+        task = alice.create_image_export_task(image_id=image.image_id, osu_export=export)
+        seen = [str(task.state)]
+        start, polls = time.perf_counter(), 0
+        with cloud.sleeping():
+            while seen[-1] != "completed":
+                time.sleep(10)
+                polls += 1
+                state = str(alice.read_image_export_tasks(filters={"task_ids": [task.task_id]})[0].state)
+                seen += [state] if state != seen[-1] else []
+        assert seen == ["pending/queued", "pending", "completed"]
+        assert polls >= 240
+        assert time.perf_counter() - start < 2
+
+    def test_reaches_sleep_bound_by_name(self, cloud: Cloud, module: Callable[[str], Any]) -> None:
+        """Modules that were imported before, and have `from time import sleep`, are reached, and left as they were."""
+        code = module("from time import sleep\ndef poll(): sleep(10)")
+        with cloud.sleeping():
+            assert seconds(cloud, code.poll) == 10
+        assert code.sleep is time.sleep
+
+    def test_reaches_what_is_imported_meanwhile(self, cloud: Cloud, module: Callable[[str], Any]) -> None:
+        """What binds it inside sleeps in the cloud's time inside, and really after."""
+        with cloud.sleeping():
+            code = module("from time import sleep as rest\ndef poll(seconds): rest(seconds)")
+            assert seconds(cloud, lambda: code.poll(10)) == 10
+        assert seconds(cloud, lambda: code.poll(0.001)) == 0
+
+    def test_does_not_reach_another_name(self, cloud: Cloud) -> None:
+        """What was bound under another name before sleeps really: the documented limit."""
+        with cloud.sleeping():
+            assert seconds(cloud, lambda: bound_as_something_else(0.001)) == 0
+
+    def test_is_of_one_thread(self, cloud: Cloud) -> None:
+        """Other threads sleep really."""
+        with cloud.sleeping():
+            thread = Thread(target=time.sleep, args=(0.001,))
+            before = cloud.now
+            thread.start()
+            thread.join()
+            assert cloud.now == before
+
+    def test_leaves_the_standard_library_alone(self, cloud: Cloud) -> None:
+        """A process that is waited for is waited for really."""
+        with cloud.sleeping(), subprocess.Popen([sys.executable, "-c", ""]) as process:
+            assert seconds(cloud, lambda: process.wait(timeout=60)) == 0
+
+    def test_nests(self, cloud: Cloud) -> None:
+        """The innermost cloud's clock moves, and the outer one's after it."""
+        other = Cloud()
+        with cloud.sleeping():
+            with other.sleeping():
+                assert seconds(cloud, lambda: time.sleep(10)) == 0
+            assert seconds(cloud, lambda: time.sleep(10)) == 10
+
+    def test_is_undone(self, cloud: Cloud) -> None:
+        """Afterwards both functions are the real ones."""
+        before = time.sleep, asyncio.sleep
+        with pytest.raises(InterruptedError), cloud.sleeping():
+            raise InterruptedError
+        assert (time.sleep, asyncio.sleep) == before
+
+    @pytest.mark.parametrize(
+        ("span", "error"),
+        [(-1, ValueError), ("1", TypeError), (float("nan"), ValueError), (float("inf"), OverflowError)],
+    )
+    def test_refuses_what_time_sleep_refuses(self, cloud: Cloud, span: Any, error: type[Exception]) -> None:
+        """What is no span of time is refused as ever, and no time passes."""
+        with cloud.sleeping(), pytest.raises(error):
+            time.sleep(span)
+        assert cloud == Cloud(timing="clock")
+
+    @given(spans=st.lists(st.floats(0, 1e6), max_size=8))
+    def test_adds_up(self, spans: list[float]) -> None:
+        """The clock moves by the sum of the sleeps."""
+        cloud = Cloud()
+        with cloud.sleeping():
+            for span in spans:
+                time.sleep(span)
+        assert (cloud.now - EPOCH).total_seconds() == pytest.approx(sum(spans), abs=1e-4)
+
+    def test_that_waits_for_what_never_comes_ends(self, cloud: Cloud, alice: Account) -> None:
+        """A loop that would go on for ever is ended, and told what it polled."""
+
+        def poll() -> None:
+            while not alice.read_volumes():
+                time.sleep(10)
+
+        with cloud.sleeping(), pytest.raises(RuntimeError, match=r"never comes \(its last call: ReadVolumes\)"):
+            poll()
+
+    def test_may_be_long_while_something_is_under_way(self, cloud: Cloud, alice: Account) -> None:
+        """Any number of polls is fine before something that is to come."""
+        cloud.durations["volume.creating"] = 2_000
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+        with cloud.sleeping():
+            while alice.read_volumes()[0].state != "available":
+                time.sleep(1)
+
+    def test_takes_the_waiting_out_of_the_sdks_retries(self, cloud: Cloud, alice: Account) -> None:
+        """A Gateway that tries again after a 503 waits in the cloud's time."""
+        cloud.faults.add("ReadVms", times=3, status=503)
+        start = time.perf_counter()
+        with alice.environment(), cloud.sleeping():
+            gateway = Gateway()
+            start = time.perf_counter()
+            assert seconds(cloud, gateway.ReadVms) >= 7
+            cloud.faults.add("ReadVms", times=4, status=503)
+            with pytest.raises(HTTPError):
+                gateway.ReadVms()
+        assert time.perf_counter() - start < 2
+
+
+class TestAsyncio:
+    def test_sleeps_move_the_clock(self, cloud: Cloud) -> None:
+        """`asyncio.sleep` returns at once, with its result."""
+        with cloud.sleeping():
+            assert seconds(cloud, lambda: asyncio.run(asyncio.sleep(AN_HOUR))) == AN_HOUR
+            assert asyncio.run(asyncio.sleep(10, "result")) == "result"
+            assert seconds(cloud, lambda: asyncio.run(asyncio.sleep(0))) == 0
+
+    def test_tasks_wake_in_the_order_of_their_times(self, cloud: Cloud) -> None:
+        """Tasks that sleep side by side take as long as the longest, as outside."""
+        woken: list[float] = []
+
+        async def nap(span: float) -> None:
+            await asyncio.sleep(span)
+            woken.append(span)
+
+        async def naps() -> None:
+            await asyncio.gather(nap(30), nap(10), nap(20), nap(10))
+
+        with cloud.sleeping():
+            assert seconds(cloud, lambda: asyncio.run(naps())) == 30
+        assert woken == [10, 10, 20, 30]
+
+    def test_a_task_that_is_cancelled_holds_nobody_up(self, cloud: Cloud) -> None:
+        """A sleep that was called off is none."""
+
+        async def main() -> None:
+            task = asyncio.create_task(asyncio.sleep(5))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.sleep(10)
+
+        with cloud.sleeping():
+            assert seconds(cloud, lambda: asyncio.run(main())) == 10
+
+
+MACHINE = """
+    import time
+    import time_machine
+    from omisim import Cloud, ManualClock, SystemClock
+
+    def took(cloud):
+        before = cloud.now, time.time()
+        time.sleep(60)
+        return round((cloud.now - before[0]).total_seconds()), round(time.time() - before[1])
+
+    for clock in (ManualClock, SystemClock):
+        cloud = Cloud(clock=clock())
+        with time_machine.travel("2030-01-01"), cloud.sleeping():
+            assert took(cloud) == (60, 60)
+        with cloud.sleeping(), time_machine.travel("2031-01-01", tick=False):
+            assert took(cloud) == (60, 60)
+"""
+
+
+FROZEN = """
+    import sys
+    from contextlib import nullcontext
+    from freezegun import freeze_time
+    from omisim import ApiError, Cloud
+
+    def work():
+        cloud = Cloud()
+        alice = cloud.account("alice")
+        alice.create_access_key(expiration_date="2027-01-01")
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        try:
+            alice.create_access_key(expiration_date=3)
+        except ApiError as error:
+            assert "date" in str(error)
+        assert Cloud.load(cloud.dump()) == cloud
+        return alice.call("ReadVolumes"), alice.gateway().ReadAccessKeys()["AccessKeys"]
+
+    first, then = freeze_time("2026-01-01"), nullcontext()
+    for frozen in (first, then, first):
+        with frozen:
+            volumes, keys = work()
+        assert volumes["Volumes"][0]["CreationDate"].startswith("2026-01-01T")
+        assert keys[1]["ExpirationDate"] == "2027-01-01T00:00:00.000Z"
+"""
+
+
+class TestFrozenTime:
+    def test_changes_no_answer(self) -> None:
+        """What a cloud works out about itself under freezegun holds after it, and the other way round."""
+        run = subprocess.run([sys.executable, "-c", dedent(FROZEN)], capture_output=True, text=True, check=False)
+        assert run.stderr == ""
+
+    @pytest.mark.parametrize("clock", [ManualClock, SystemClock])
+    def test_moves_too_in_either_order(self, clock: type[ManualClock | SystemClock]) -> None:
+        """Under freezegun a sleep moves the cloud's time and the frozen one, whichever was entered first."""
+        cloud = Cloud(clock=clock())
+        with freeze_time("2030-01-01"), cloud.sleeping():
+            before = time.time(), time.monotonic()
+            assert seconds(cloud, lambda: time.sleep(60)) == 60
+            assert (time.time() - before[0], time.monotonic() - before[1]) == (60, 60)
+        with cloud.sleeping(), freeze_time("2031-01-01"):
+            before = time.time(), time.monotonic()
+            assert seconds(cloud, lambda: time.sleep(60)) == pytest.approx(60)
+            assert time.time() - before[0] == 60
+
+    def test_moves_under_time_machine(self) -> None:
+        """So it does under time-machine, in a process of its own: it replaces functions of the interpreter."""
+        pytest.importorskip("time_machine")
+        run = subprocess.run([sys.executable, "-c", dedent(MACHINE)], capture_output=True, text=True, check=False)
+        assert run.stderr == ""
+
+    def test_ends_a_loop_that_watches_its_own_deadline(self, cloud: Cloud, alice: Account) -> None:
+        """Code that gives up after half an hour gives up, where freezegun rules its time."""
+        cloud.durations["volume.creating"] = AN_HOUR
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+        with freeze_time("2030-01-01"), cloud.sleeping():
+            deadline = time.monotonic() + 1800
+            while alice.read_volumes()[0].state != "available" and time.monotonic() < deadline:
+                time.sleep(10)
+        assert alice.read_volumes()[0].state == "creating"
+
+
+class TestFixture:
+    def test_sets_the_timing(self, pytester: pytest.Pytester) -> None:
+        """With omi_sleep transients last, unless the marker says otherwise; however late the test asks for it."""
+        pytester.makeini("[pytest]\nomisim_timing = eager\n")
+        source = """
+            import time
+            import pytest
+
+            def create(account):
+                return account.create_volume(subregion_name="eu-west-2a", size=1)
+
+            def test_clock(omi_account, omi_sleep):
+                create(omi_account)
+                assert omi_account.read_volumes()[0].state == "creating"
+                time.sleep(60)
+                assert omi_account.read_volumes()[0].state == "available"
+
+            @pytest.mark.omisim(timing="manual")
+            def test_told(omi_account, omi_sleep):
+                create(omi_account)
+                time.sleep(86400)
+                assert omi_account.read_volumes()[0].state == "creating"
+
+            def test_late(omi_account, request):
+                request.getfixturevalue("omi_sleep")
+                create(omi_account)
+                assert omi_account.read_volumes()[0].state == "creating"
+        """
+        plugged(pytester, source).assert_outcomes(passed=3)

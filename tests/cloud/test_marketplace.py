@@ -1,0 +1,206 @@
+"""The Marketplace: how a seller's OMI becomes a copy that buyers may launch."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import official
+from support.expect import refused
+
+from omisim import Account, Cloud
+from omisim.cloud.marketplace import Product
+from omisim.model import Image
+
+REGION = "cloudgouv-eu-west-1"
+
+
+@pytest.fixture(name="seller")
+def _seller(cloud: Cloud) -> Account:
+    return cloud.account("acme", region=REGION)
+
+
+@pytest.fixture(name="buyer")
+def _buyer(cloud: Cloud) -> Account:
+    return cloud.account("buyer", region=REGION)
+
+
+@pytest.fixture(name="source")
+def _source(cloud: Cloud, seller: Account) -> Image:
+    """An OMI of the seller's, with a file on its root."""
+    vm = seller.create_vms(image_id=official(seller, "RHEL*").image_id)[0]
+    cloud.write(vm.block_device_mappings[0].bsu.volume_id, "/opt/acme", "product 1")
+    return seller.create_image(vm_id=vm.vm_id, image_name="appliance")
+
+
+def published(cloud: Cloud, seller: Account, source: Image, offer: str = "hourly") -> Product:
+    """Publish the seller's OMI in its Region."""
+    return cloud.marketplace.publish(seller, source.image_id, offer=offer)
+
+
+def copy_of(account: Account, product: Product) -> tuple[Image, ...]:
+    """Return the distributed copy as an account reads it, if it does."""
+    return account.read_images(filters={"image_ids": [product.images[REGION]]})
+
+
+class TestPublishing:
+    def test_makes_a_copy_of_the_platform(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """The platform's copy has the Marketplace's alias, the product's name, code and licence. [MKT-001, MKT-008]"""
+        product = published(cloud, seller, source, "free")
+        image = copy_of(buyer, product)[0]
+        assert image.account_alias == "Marketplace"
+        assert image.image_name == f"acme-{product.product_code}-v1"
+        assert image.product_codes == (*source.product_codes, product.product_code)
+
+    def test_leaves_the_sellers_omi_to_him(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """The seller's OMI stays as it was, and the copy shares no fate with it. [MKT-001]"""
+        before = seller.read_images(filters={"image_ids": [source.image_id]})
+        product = published(cloud, seller, source, "free")
+        assert seller.read_images(filters={"image_ids": [source.image_id]}) == before
+        seller.delete_image(image_id=source.image_id)
+        for mapping in source.block_device_mappings:
+            assert mapping.bsu
+            seller.delete_snapshot(snapshot_id=str(mapping.bsu.snapshot_id))
+        assert copy_of(seller, product)
+
+    def test_carries_the_content(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """A VM of the copy has what the seller's OMI held, and the product's code. [MKT-008]"""
+        product = published(cloud, seller, source, "free")
+        vm = buyer.create_vms(image_id=product.images[REGION])[0]
+        assert cloud.read(vm.block_device_mappings[0].bsu.volume_id, "/opt/acme") == "product 1"
+        assert product.product_code in vm.product_codes
+
+    def test_is_in_cloudgouv_unless_more_is_asked_for(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """A product is published in cloudgouv-eu-west-1 by default, elsewhere on demand. [MKT-009]"""
+        assert set(published(cloud, seller, source).images) == {REGION}
+        product = cloud.marketplace.publish(seller, source.image_id, offer="free", regions=(REGION, "eu-west-2"))
+        elsewhere = cloud.account("dave").read_images(filters={"image_ids": [product.images["eu-west-2"]]})
+        assert [image.account_alias for image in elsewhere] == ["Marketplace"]
+
+    @pytest.mark.parametrize("offer", ["free", "byol"])
+    def test_free_and_byol_are_public(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: str
+    ) -> None:
+        """The copy of a free product, or one whose licence the buyer brings, is public. [MKT-004]"""
+        assert copy_of(buyer, published(cloud, seller, source, offer))
+
+
+class TestSubscribing:
+    def test_to_an_hourly_offer_gives_access_at_once(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image
+    ) -> None:
+        """An hourly product's copy is private, and shared with whoever subscribes. [MKT-002]"""
+        product = published(cloud, seller, source)
+        assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
+        cloud.marketplace.subscribe(product, buyer)
+        assert buyer.create_vms(image_id=product.images[REGION])
+
+    def test_to_a_subscription_waits_for_its_activation(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image
+    ) -> None:
+        """A subscription's copy is shared on its activation date, not before. [MKT-003]"""
+        product = cloud.marketplace.subscribe(published(cloud, seller, source, "subscription"), buyer)
+        assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
+        cloud.marketplace.activate(product, buyer)
+        assert buyer.create_vms(image_id=product.images[REGION])
+
+    def test_reaches_every_version(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """Whoever has access gets later versions too, and keeps the earlier ones. [MKT-005, MKT-006, MKT-010]"""
+        first = cloud.marketplace.subscribe(published(cloud, seller, source), buyer)
+        second = cloud.marketplace.new_version(first, source.image_id)
+        assert (second.version, second.product_code) == (2, first.product_code)
+        assert copy_of(buyer, first)
+        assert copy_of(buyer, second)
+
+    def test_later_reaches_earlier_versions(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """Any earlier value of the product will do: the current one is looked up. [MKT-005]"""
+        first = published(cloud, seller, source)
+        second = cloud.marketplace.new_version(first, source.image_id)
+        cloud.marketplace.subscribe(first, buyer)
+        assert copy_of(buyer, first)
+        assert copy_of(buyer, second)
+
+    def test_lists_the_buyers_on_the_copy(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """A distributed OMI carries its buyers' accounts in its list. [MKT-012]"""
+        product = cloud.marketplace.subscribe(published(cloud, seller, source), buyer)
+        assert copy_of(buyer, product)[0].permissions_to_launch.account_ids == (buyer.account_id,)
+
+
+class TestUnpublishing:
+    def test_deletes_the_copies_and_leaves_the_vms(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image
+    ) -> None:
+        """Once unpublished, a product launches no VM; those there are go on. [MKT-007]"""
+        product = published(cloud, seller, source, "free")
+        vm = buyer.create_vms(image_id=product.images[REGION])[0]
+        assert not cloud.marketplace.unpublish(product).images
+        assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
+        assert [there.state for there in buyer.read_vms(filters={"vm_ids": [vm.vm_id]})] == ["running"]
+
+    def test_can_be_of_one_version(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """A single version can be withdrawn; the others stay. [MKT-007]"""
+        first = published(cloud, seller, source, "free")
+        second = cloud.marketplace.new_version(first, source.image_id)
+        cloud.marketplace.unpublish(first, version=1)
+        assert not copy_of(seller, first)
+        assert copy_of(seller, second)
+
+    def test_is_undone_by_a_savepoint(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """Products are State: a savepoint undoes what happened to them."""
+        product = published(cloud, seller, source, "free")
+        with cloud.savepoint():
+            cloud.marketplace.unpublish(product)
+        assert copy_of(seller, product)
+
+
+class TestMistakes:
+    def test_an_unknown_offer(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """An offer that is not known is refused with those that are."""
+        with pytest.raises(ValueError, match="hourly, subscription, byol, free"):
+            published(cloud, seller, source, "rent")
+
+    @pytest.mark.parametrize("regions", [(), ("mars-1",)])
+    def test_an_unknown_region(self, cloud: Cloud, seller: Account, source: Image, regions: tuple[str, ...]) -> None:
+        """A product is published in Regions that there are, in one at least."""
+        with pytest.raises(ValueError, match=r"[Rr]egion"):
+            cloud.marketplace.publish(seller, source.image_id, regions=regions)
+
+    def test_an_omi_of_another(self, cloud: Cloud, buyer: Account, source: Image) -> None:
+        """Only the owner of an OMI publishes it."""
+        with pytest.raises(ValueError, match="no OMI of the seller's"):
+            cloud.marketplace.publish(buyer, source.image_id)
+
+    @pytest.mark.parametrize("offer", ["free", "byol"])
+    def test_subscribing_to_what_is_public(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: str
+    ) -> None:
+        """There is nothing to subscribe to where everybody has access."""
+        with pytest.raises(ValueError, match="nothing to subscribe"):
+            cloud.marketplace.subscribe(published(cloud, seller, source, offer), buyer)
+
+    def test_subscribing_from_another_region(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """A buyer whose Region has no publication cannot subscribe. [MKT-005]"""
+        with pytest.raises(ValueError, match="is in eu-west-2"):
+            cloud.marketplace.subscribe(published(cloud, seller, source), cloud.account("dave"))
+
+    def test_activating_what_nobody_subscribed_to(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image
+    ) -> None:
+        """Only a buyer's subscription has an activation date."""
+        with pytest.raises(ValueError, match="has no subscription"):
+            cloud.marketplace.activate(published(cloud, seller, source, "subscription"), buyer)
+        with pytest.raises(ValueError, match="activation date"):
+            cloud.marketplace.activate(published(cloud, seller, source), buyer)
+
+    def test_using_what_was_unpublished(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """An unpublished product has no further versions, nor one that is not there."""
+        product = published(cloud, seller, source)
+        with pytest.raises(ValueError, match="no published version 7"):
+            cloud.marketplace.unpublish(product, version=7)
+        cloud.marketplace.unpublish(product)
+        with pytest.raises(ValueError, match="has been unpublished"):
+            cloud.marketplace.new_version(product, source.image_id)
+
+    def test_a_product_of_another_cloud(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """A product means nothing to a cloud that does not have it."""
+        product = published(cloud, seller, source)
+        with pytest.raises(ValueError, match="no product of this cloud"):
+            Cloud().marketplace.unpublish(product)

@@ -1,0 +1,106 @@
+"""All doors lead to the same: a typed call, `Account.call`, the SDK in process and HTTP, under one machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from support.agreement import DOORS, NOTHING, Disagreement, Doors, OtherDoors
+
+from omisim import Account, Cloud
+from omisim.actions.framework.request import Request
+from omisim.cloud import account
+from omisim.doors import http
+from omisim.doors.oapi import OapiDoor
+from omisim.engine.dispatch import Answer
+from omisim.engine.engine import Engine
+
+Patch = pytest.MonkeyPatch
+HUNT = settings(
+    max_examples=100,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.generate,),
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+Doors.TestCase.settings = OtherDoors.TestCase.settings = settings(
+    max_examples=settings().max_examples // 10 or 1, stateful_step_count=40, deadline=None
+)
+TestTheModel = Doors.TestCase
+TestTheRest = OtherDoors.TestCase
+
+
+@pytest.mark.parametrize("name", DOORS)
+class TestADoor:
+    def test_hears_nothing_of_a_dropped_connection(self, name: str, cloud: Cloud, alice: Account) -> None:
+        """Neither an answer nor a refusal comes; the next call is answered."""
+        cloud.faults.add("ReadVms", times=1, drop=True)
+        door = DOORS[name]()
+        assert [door(alice, "ReadVms", {}) for _ in range(2)] == [NOTHING, {"body": {"Vms": []}}]
+        door.close()
+
+    def test_hears_of_what_it_does_not_take(self, name: str, alice: Account) -> None:
+        """A call that a door cannot carry, or refuses itself, reaches the cloud by its detour."""
+        door = DOORS[name]()
+        assert door(alice, "CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a", "DryRun": True}) == {"body": {}}
+        heard = [door(alice, "ReadVolumes", {"ResultsPerPage": 0}), door(alice, "ReadVolumes", {"Nonsense": 0})]
+        assert [(said["status"], said["rule"]) for said in heard] == [(400, "PAG-001"), (400, "REQ-008")]
+        door.close()
+
+
+# --- bugs of one door
+
+
+def one_status(patch: Patch) -> None:
+    """Every refusal on the wire is a 400."""
+    handle = OapiDoor.handle
+
+    def flat(door: OapiDoor, request: http.Request, host_time: dt.datetime) -> http.Response:
+        response = handle(door, request, host_time)
+        response.status = min(response.status, 400)
+        return response
+
+    patch.setattr(OapiDoor, "handle", flat)
+
+
+def false_is_absent(patch: Patch) -> None:
+    """A typed call leaves out what is false."""
+    patch.setattr(account, "copy_containers", lambda given: {name: value for name, value in given.items() if value})
+
+
+def reading_takes_time(patch: Patch) -> None:
+    """A read that comes by a request moves the clock; one that Python makes does not."""
+    call = Engine.call
+
+    def slow(engine: Engine, request: Request, account_id: str, region: str, headers: Any = None) -> Answer:
+        answer = call(engine, request, account_id, region, headers or {})
+        if headers and request.action.startswith("Read"):
+            engine.clock.tick()
+        return answer
+
+    patch.setattr(Engine, "call", slow)
+
+
+class TestAPlantedBug:
+    @pytest.mark.parametrize(
+        ("plant", "door", "said"),
+        [
+            (one_status, "http", "http is told otherwise than call: status: 400, not 409: "),
+            (false_is_absent, "typed", "typed is told otherwise than call: |typed notes "),
+            (reading_takes_time, "sdk", "the cloud behind sdk differs: in its time or its history"),
+        ],
+    )
+    def test_is_found(self, monkeypatch: Patch, plant: Callable[[Patch], None], door: str, said: str) -> None:
+        """A bug in one door is a disagreement, and names the door."""
+        plant(monkeypatch)
+        machine = type("One", (Doors,), {"doors": (door,)})
+        with pytest.raises(Disagreement, match=said):
+            run_state_machine_as_test(machine, settings=HUNT)

@@ -1,0 +1,451 @@
+"""Object storage by boto3 and by URL: what it serves, whom it lets in, and that it is part of its cloud."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from support.storing import BUCKET, bucket
+
+from omisim import Account, Cloud
+from omisim.doors.http import Request
+from omisim.doors.oos import handle
+
+REGION = "eu-west-2"
+ALGORITHM = "AWS4-HMAC-SHA256"
+SIGNED = f"{ALGORITHM} Credential=KEY/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
+GARBLED = "AuthorizationQueryParametersError"
+GROUP = "http://acs.amazonaws.com/groups/global/"
+
+
+@pytest.fixture(name="oos")
+def _oos(alice: Account) -> Any:
+    return bucket(alice)
+
+
+def code_of(call: Any, **given: Any) -> tuple[int, str]:
+    """Make a call that must be refused; return its HTTP status and S3 code."""
+    with pytest.raises(ClientError) as caught:
+        call(**given)
+    answer = caught.value.response
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
+
+
+def body_of(client: Any, key: str, name: str = BUCKET) -> bytes:
+    """Return the bytes of an object."""
+    found: bytes = client.get_object(Bucket=name, Key=key)["Body"].read()
+    return found
+
+
+class TestObjects:
+    @pytest.mark.parametrize("key", ["a", "a/b/c.txt", "with space", "ünïcode/ключ", "a+b&c=d", "a//b", "%2F", "~.-_"])
+    def test_are_put_and_got(self, oos: Any, key: str) -> None:
+        """Any key holds any bytes, and metadata with them. [OOS-007]"""
+        body = bytes(range(256)) * 10
+        oos.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="text/x", Metadata={"made-by": "me"})
+        found = oos.get_object(Bucket=BUCKET, Key=key)
+        assert (found["Body"].read(), found["ContentType"], found["Metadata"]) == (body, "text/x", {"made-by": "me"})
+        head = oos.head_object(Bucket=BUCKET, Key=key)
+        assert (head["ContentLength"], head["ETag"]) == (len(body), found["ETag"])
+        assert [item["Key"] for item in oos.list_objects_v2(Bucket=BUCKET)["Contents"]] == [key]
+
+    def test_are_listed_by_prefix_and_page(self, oos: Any) -> None:
+        """Lists are sorted, cut by prefix and delimiter, and paged. [OOS-007]"""
+        for key in ("b/2", "a", "b/1", "c"):
+            oos.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
+        listed = oos.list_objects_v2(Bucket=BUCKET, Delimiter="/")
+        assert [item["Key"] for item in listed["Contents"]] == ["a", "c"]
+        assert [group["Prefix"] for group in listed["CommonPrefixes"]] == ["b/"]
+        pages = oos.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, PaginationConfig={"PageSize": 3})
+        assert [[item["Key"] for item in page["Contents"]] for page in pages] == [["a", "b/1", "b/2"], ["c"]]
+        assert [item["Size"] for item in oos.list_objects(Bucket=BUCKET, Prefix="b/")["Contents"]] == [3, 3]
+
+    def test_are_got_in_part(self, oos: Any) -> None:
+        """A range of bytes is answered alone. [OOS-007]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"0123456789")
+        assert oos.get_object(Bucket=BUCKET, Key="a", Range="bytes=2-4")["Body"].read() == b"234"
+
+    def test_are_copied_and_deleted(self, oos: Any) -> None:
+        """A copy is one of its own; deletion takes one or many. [OOS-007]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+        oos.copy_object(Bucket=BUCKET, Key="b", CopySource={"Bucket": BUCKET, "Key": "a"})
+        oos.delete_object(Bucket=BUCKET, Key="a")
+        assert body_of(oos, "b") == b"x"
+        oos.put_object(Bucket=BUCKET, Key="c", Body=b"y")
+        oos.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "b"}, {"Key": "c"}]})
+        assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+    def test_are_uploaded_in_parts(self, oos: Any) -> None:
+        """A multipart upload is whole once it is completed, and not before. [OOS-007]"""
+        upload = oos.create_multipart_upload(Bucket=BUCKET, Key="big")["UploadId"]
+        parts = []
+        for number, body in ((1, b"a" * 5 * 2**20), (2, b"b")):
+            part = oos.upload_part(Bucket=BUCKET, Key="big", UploadId=upload, PartNumber=number, Body=body)
+            parts.append({"PartNumber": number, "ETag": part["ETag"]})
+        listed = oos.list_parts(Bucket=BUCKET, Key="big", UploadId=upload)["Parts"]
+        assert [part["Size"] for part in listed] == [5 * 2**20, 1]
+        assert oos.list_multipart_uploads(Bucket=BUCKET)["Uploads"][0]["UploadId"] == upload
+        assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+        oos.complete_multipart_upload(Bucket=BUCKET, Key="big", UploadId=upload, MultipartUpload={"Parts": parts})
+        assert body_of(oos, "big") == b"a" * 5 * 2**20 + b"b"
+        assert "Uploads" not in oos.list_multipart_uploads(Bucket=BUCKET)
+
+    def test_that_are_given_up_are_gone(self, oos: Any) -> None:
+        """An upload that is called off leaves nothing. [OOS-007]"""
+        upload = oos.create_multipart_upload(Bucket=BUCKET, Key="big")["UploadId"]
+        oos.abort_multipart_upload(Bucket=BUCKET, Key="big", UploadId=upload)
+        assert "Uploads" not in oos.list_multipart_uploads(Bucket=BUCKET)
+        assert code_of(oos.list_parts, Bucket=BUCKET, Key="big", UploadId=upload) == (404, "NoSuchUpload")
+
+    def test_are_dated_by_the_cloud(self, cloud: Cloud, oos: Any) -> None:
+        """An object is of the cloud's time. [OOS-005]"""
+        cloud.advance(3600)
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
+        assert oos.head_object(Bucket=BUCKET, Key="a")["LastModified"] == cloud.now.replace(microsecond=0)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("name", ["Exports", "a_b", "192.168.0.1"])
+    def test_of_a_bad_bucket_name(self, alice: Account, name: str) -> None:
+        """A bucket's name has its shape. [OOS-002, OOS-006]"""
+        assert code_of(alice.client("oos").create_bucket, Bucket=name) == (400, "InvalidBucketName")
+
+    def test_of_a_bucket_name_that_is_taken(self, cloud: Cloud, oos: Any, bob: Account) -> None:
+        """A name is unique in its Region, and free in another. [OOS-002, OOS-006]"""
+        assert code_of(oos.create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyOwnedByYou")
+        assert code_of(bob.client("oos").create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyExists")
+        carol = cloud.account("carol", region="us-east-2")
+        bucket(carol)
+        assert [found["Name"] for found in carol.client("oos").list_buckets()["Buckets"]] == [BUCKET]
+
+    def test_of_what_is_not_there(self, oos: Any) -> None:
+        """Unknown buckets, keys and uploads are not found. [OOS-006]"""
+        assert code_of(oos.list_objects_v2, Bucket="nowhere") == (404, "NoSuchBucket")
+        assert code_of(oos.get_object, Bucket=BUCKET, Key="none") == (404, "NoSuchKey")
+        assert code_of(oos.head_object, Bucket=BUCKET, Key="none")[0] == 404
+        assert code_of(oos.upload_part, Bucket=BUCKET, Key="a", UploadId="none", PartNumber=1, Body=b"")[0] == 404
+
+    def test_of_a_bucket_that_is_not_empty(self, oos: Any) -> None:
+        """A bucket is deleted when it is empty. [OOS-006]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
+        assert code_of(oos.delete_bucket, Bucket=BUCKET) == (409, "BucketNotEmpty")
+        oos.delete_object(Bucket=BUCKET, Key="a")
+        oos.delete_bucket(Bucket=BUCKET)
+        assert oos.list_buckets()["Buckets"] == []
+
+    def test_of_another_account(self, oos: Any, bob: Account) -> None:
+        """What is private is its owner's: nobody else lists, reads, writes or deletes. [OOS-004, OOS-006]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+        other = bob.client("oos")
+        denied = (403, "AccessDenied")
+        assert other.list_buckets()["Buckets"] == []
+        assert code_of(other.list_objects_v2, Bucket=BUCKET) == denied
+        assert code_of(other.get_object, Bucket=BUCKET, Key="a") == denied
+        assert code_of(other.get_object, Bucket=BUCKET, Key="none") == denied
+        assert code_of(other.put_object, Bucket=BUCKET, Key="b", Body=b"") == denied
+        assert code_of(other.delete_object, Bucket=BUCKET, Key="a") == denied
+        assert code_of(other.delete_bucket, Bucket=BUCKET) == denied
+        assert code_of(other.get_bucket_acl, Bucket=BUCKET) == denied
+        assert code_of(other.copy_object, Bucket=BUCKET, Key="b", CopySource=f"{BUCKET}/a") == denied
+
+    @pytest.mark.parametrize(
+        ("call", "given"),
+        [
+            ("get_bucket_versioning", {}),
+            ("put_bucket_policy", {"Policy": "{}"}),
+            ("get_bucket_lifecycle_configuration", {}),
+            ("get_object_tagging", {"Key": "a"}),
+        ],
+    )
+    def test_of_what_is_not_served(self, oos: Any, call: str, given: dict[str, Any]) -> None:
+        """What the cloud does not serve is 501. [OOS-007]"""
+        assert code_of(getattr(oos, call), Bucket=BUCKET, **given) == (501, "NotImplemented")
+
+    @pytest.mark.parametrize("body", [b"<", b"<Delete/>", b"\xff", b""])
+    def test_of_a_garbled_body(self, cloud: Cloud, oos: Any, body: bytes) -> None:
+        """A body that is no XML is the client's fault, and changes nothing. [OOS-006]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
+        oos.put_bucket_acl(Bucket=BUCKET, ACL="public-read-write")
+        before = cloud.fork()
+        with cloud.intercept():
+            answer = requests.post(f"https://oos.{REGION}.outscale.com/{BUCKET}?delete", data=body, timeout=5)
+        assert 400 <= answer.status_code < 500
+        assert cloud == before
+
+    def test_say_their_rule(self, cloud: Cloud, oos: Any) -> None:
+        """A refusal of the cloud's own names its rule in a header. [OOS-003]"""
+        url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"}, ExpiresIn=1)
+        cloud.advance(3)
+        with cloud.intercept():
+            assert requests.get(url, timeout=5).headers["X-Omisim-Rule"] == "OOS-003"
+
+
+class TestPermissions:
+    def test_of_the_public_are_read_alone(self, cloud: Cloud, oos: Any, bob: Account) -> None:
+        """public-read opens an object to everybody, signed or not. [OOS-004]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"x", ACL="public-read")
+        assert body_of(bob.client("oos"), "a") == b"x"
+        with cloud.intercept():
+            assert requests.get(f"https://oos.{REGION}.outscale.com/{BUCKET}/a", timeout=5).content == b"x"
+            assert requests.put(f"https://oos.{REGION}.outscale.com/{BUCKET}/a", timeout=5).status_code == 403
+
+    def test_of_accounts_need_a_signature(self, cloud: Cloud, oos: Any, bob: Account) -> None:
+        """authenticated-read opens an object to whoever has an account. [OOS-004]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+        oos.put_object_acl(Bucket=BUCKET, Key="a", ACL="authenticated-read")
+        assert body_of(bob.client("oos"), "a") == b"x"
+        with cloud.intercept():
+            assert requests.get(f"https://oos.{REGION}.outscale.com/{BUCKET}/a", timeout=5).status_code == 403
+
+    def test_of_one_account_are_its_own(self, cloud: Cloud, oos: Any, bob: Account) -> None:
+        """A grant names an account. [OOS-004]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"x", GrantRead=f"id={bob.account_id}")
+        assert body_of(bob.client("oos"), "a") == b"x"
+        assert code_of(cloud.account("dave").client("oos").get_object, Bucket=BUCKET, Key="a")[1] == "AccessDenied"
+        grants = oos.get_object_acl(Bucket=BUCKET, Key="a")["Grants"]
+        assert bob.account_id in [grant["Grantee"].get("ID") for grant in grants]
+
+    def test_of_a_bucket_do_not_pass_to_its_objects(self, oos: Any, bob: Account) -> None:
+        """A bucket that everybody may list and write holds objects that are private. [OOS-004]"""
+        oos.put_bucket_acl(Bucket=BUCKET, ACL="public-read-write")
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+        other = bob.client("oos")
+        assert [item["Key"] for item in other.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["a"]
+        assert code_of(other.get_object, Bucket=BUCKET, Key="a") == (403, "AccessDenied")
+        other.put_object(Bucket=BUCKET, Key="b", Body=b"y")
+        assert body_of(oos, "b") == b"y"
+        assert {grant["Grantee"].get("URI") for grant in oos.get_bucket_acl(Bucket=BUCKET)["Grants"]} >= {
+            f"{GROUP}AllUsers"
+        }
+
+
+class TestUrls:
+    def test_read_and_write_one_object(self, cloud: Cloud, oos: Any) -> None:
+        """GET and PUT by a pre-signed URL, with any HTTP client. [OOS-003]"""
+        params = {"Bucket": BUCKET, "Key": "a b/ç"}
+        with cloud.intercept():
+            put = requests.put(oos.generate_presigned_url("put_object", Params=params), data=b"hello", timeout=5)
+            got = requests.get(oos.generate_presigned_url("get_object", Params=params), timeout=5)
+        assert (put.status_code, got.content) == (200, b"hello")
+
+    def test_expire_by_the_clouds_clock(self, cloud: Cloud, oos: Any) -> None:
+        """A URL is good to its last second and no longer. [OOS-003]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
+        url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"}, ExpiresIn=600)
+        with cloud.intercept():
+            cloud.advance(599)
+            assert requests.get(url, timeout=5).status_code == 200
+            cloud.advance(2)
+            late = requests.get(url, timeout=5)
+        assert (late.status_code, "<Code>AccessDenied</Code><Message>Request has expired" in late.text) == (403, True)
+
+    @pytest.mark.parametrize("seconds", [604_801, 0, "x", -1])
+    def test_last_a_week_at_most(self, cloud: Cloud, oos: Any, seconds: Any) -> None:
+        """No URL is valid for more than a week, or for nothing. [OOS-003]"""
+        url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"}, ExpiresIn=60)
+        with cloud.intercept():
+            answer = requests.get(url.replace("Expires=60", f"Expires={seconds}"), timeout=5)
+        assert (answer.status_code, "AuthorizationQueryParametersError" in answer.text) == (400, True)
+
+    def test_that_are_altered_are_refused(self, cloud: Cloud, oos: Any) -> None:
+        """Another key, method or signature is not what was signed. [OOS-003]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
+        url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"})
+        with cloud.intercept():
+            answers = [
+                requests.get(url.replace(f"{BUCKET}/a", f"{BUCKET}/b"), timeout=5),
+                requests.put(url, timeout=5),
+                requests.get(url[:-1] + ("0" if url[-1] != "0" else "1"), timeout=5),
+            ]
+        assert [answer.status_code for answer in answers] == [403, 403, 403]
+        assert all("SignatureDoesNotMatch" in answer.text for answer in answers)
+
+    @pytest.mark.parametrize("end", ["deleted", "inactive"])
+    def test_of_a_key_that_has_gone_are_refused(self, cloud: Cloud, alice: Account, oos: Any, end: str) -> None:
+        """A URL lives no longer than its key. [OOS-005]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
+        url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"})
+        if end == "deleted":
+            alice.delete_access_key(access_key_id=alice.access_key)
+        else:
+            alice.update_access_key(access_key_id=alice.access_key, state="INACTIVE")
+        with cloud.intercept():
+            answer = requests.get(url, timeout=5)
+        assert (answer.status_code, "InvalidAccessKeyId" in answer.text) == (403, True)
+
+
+class TestSignature:
+    def test_of_another_region_is_refused(self, cloud: Cloud, oos: Any) -> None:
+        """A key is good in its own Region, and signs for it. [OOS-001, OOS-005]"""
+        carol = cloud.account("carol", region="us-east-2")
+        with cloud.intercept():
+            lost = boto3.client(
+                "s3",
+                region_name=REGION,
+                endpoint_url=f"https://oos.{REGION}.outscale.com",
+                aws_access_key_id=carol.access_key,
+                aws_secret_access_key=carol.secret_key,
+            )
+            assert code_of(lost.list_buckets) == (403, "InvalidAccessKeyId")
+
+    @pytest.mark.parametrize("style", ["path", "virtual"])
+    def test_of_a_client_of_ones_own_is_verified(self, cloud: Cloud, alice: Account, style: str) -> None:
+        """Any boto3 client inside `intercept` reaches the bucket, by path and by virtual host. [OOS-001]"""
+        with cloud.intercept():
+            mine = boto3.client(
+                "s3",
+                region_name=REGION,
+                endpoint_url=f"https://oos.{REGION}.outscale.com",
+                aws_access_key_id=alice.access_key,
+                aws_secret_access_key=alice.secret_key,
+                config=Config(signature_version="s3v4", s3={"addressing_style": style}),
+            )
+            mine.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+            mine.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+            assert body_of(mine, "a") == b"x"
+            assert mine.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == REGION
+            url = mine.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"}, ExpiresIn=60)
+            assert f"X-Amz-Date={cloud.now:%Y%m%d}" in url
+            assert requests.get(url, timeout=5).content == b"x"
+
+    def test_with_a_wrong_secret_is_refused(self, cloud: Cloud, alice: Account) -> None:
+        """A signature is verified. [OOS-001]"""
+        with cloud.intercept():
+            wrong = boto3.client(
+                "s3",
+                region_name=REGION,
+                endpoint_url=f"https://oos.{REGION}.outscale.com",
+                aws_access_key_id=alice.access_key,
+                aws_secret_access_key="x" * 40,
+            )
+            assert code_of(wrong.list_buckets) == (403, "SignatureDoesNotMatch")
+
+    def test_that_is_old_is_refused(self, cloud: Cloud, oos: Any) -> None:
+        """Only version 4 signs, and nobody lists buckets unsigned. [OOS-001, OOS-004]"""
+        host = f"https://oos.{REGION}.outscale.com/"
+        with cloud.intercept():
+            answers = [
+                requests.get(host, headers={"Authorization": "AWS key:signature"}, timeout=5),
+                requests.get(f"{host}?AWSAccessKeyId=a&Signature=b&Expires=1", timeout=5),
+                requests.get(host, timeout=5),
+            ]
+        assert [answer.status_code for answer in answers] == [403, 403, 403]
+
+    @pytest.mark.parametrize(
+        ("change", "code"),
+        [
+            ({}, "SignatureDoesNotMatch"),
+            ({"authorization": "AWS4-HMAC-SHA256 garbled"}, "AccessDenied"),
+            ({"authorization": f"{ALGORITHM} Credential=a/b, SignedHeaders=host, Signature=c"}, GARBLED),
+            ({"authorization": SIGNED.replace(REGION, "us-east-2")}, GARBLED),
+            ({"x-amz-date": "20250101T000000Z"}, "RequestTimeTooSkewed"),
+            ({"x-amz-date": "yesterday"}, "RequestTimeTooSkewed"),
+            ({"x-amz-content-sha256": "0" * 64}, "XAmzContentSHA256Mismatch"),
+        ],
+    )
+    def test_in_headers_is_read_with_care(
+        self, cloud: Cloud, alice: Account, change: dict[str, str], code: str
+    ) -> None:
+        """Garbled headers, another time, another Region and another body are refused. [OOS-001, OOS-006]"""
+        headers = {"authorization": SIGNED, "x-amz-date": "20260101T000000Z", **change}
+        headers["authorization"] = headers["authorization"].replace("KEY", alice.access_key)
+        request = Request("GET", f"oos.{REGION}.outscale.com", "/", headers)
+        answer = handle(cloud.engine, request, dt.datetime(2026, 6, 1, tzinfo=dt.UTC))
+        assert f"<Code>{code}</Code>" in answer.body.decode()
+        assert 400 <= answer.status < 500
+
+    @pytest.mark.parametrize("host", ["oos.mars-1.outscale.com", "example.com"])
+    def test_of_another_host_is_none(self, cloud: Cloud, host: str) -> None:
+        """Only the Regions of the catalogue have object storage. [OOS-001]"""
+        assert handle(cloud.engine, Request("GET", host, "/a/b", {}), cloud.now).status == 404
+
+    def test_is_not_verified_in_other_modes(self) -> None:
+        """Lenient asks for a known key, off for nothing. [AUTH-013]"""
+        for mode, key, allowed in (("lenient", True, True), ("lenient", False, False), ("off", False, True)):
+            cloud = Cloud(auth=mode)
+            alice = cloud.account("alice")
+            with cloud.intercept():
+                client = boto3.client(
+                    "s3",
+                    region_name=REGION,
+                    endpoint_url=f"https://oos.{REGION}.outscale.com",
+                    aws_access_key_id=alice.access_key if key else "SOMEBODY",
+                    aws_secret_access_key="wrong",
+                )
+                if allowed:
+                    client.create_bucket(Bucket=BUCKET)
+                    assert alice.client("oos").list_buckets()["Buckets"]
+                else:
+                    assert code_of(client.list_buckets) == (403, "InvalidAccessKeyId")
+
+
+class TestPartOfTheCloud:
+    def test_is_undone_with_it(self, cloud: Cloud, oos: Any) -> None:
+        """A savepoint takes back buckets, objects and uploads. [OOS-007]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"before")
+        before = cloud.fork()
+        with cloud.savepoint():
+            oos.put_object(Bucket=BUCKET, Key="a", Body=b"after")
+            oos.create_bucket(Bucket="another")
+            oos.create_multipart_upload(Bucket=BUCKET, Key="b")
+        assert body_of(oos, "a") == b"before"
+        assert cloud == before
+
+    def test_is_carried_by_forks_and_dumps(self, cloud: Cloud, oos: Any) -> None:
+        """A fork and a loaded dump have the objects, and go on alone. [OOS-007]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"\x00\xff")
+        for other in (cloud.fork(), Cloud.load(cloud.dump())):
+            client = other.account("alice").client("oos")
+            assert body_of(client, "a") == b"\x00\xff"
+            client.put_object(Bucket=BUCKET, Key="b", Body=b"")
+        assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+    def test_meets_no_other_cloud(self) -> None:
+        """Two clouds of a process share nothing. [OOS-007]"""
+        first, second = Cloud().account("alice").client("oos"), Cloud().account("alice").client("oos")
+        first.create_bucket(Bucket=BUCKET)
+        assert second.list_buckets()["Buckets"] == []
+
+    def test_is_the_same_for_the_same_seed(self) -> None:
+        """The same calls have the same answers, to the byte. [OOS-007]"""
+
+        def play() -> list[Any]:
+            client = bucket(Cloud().account("alice"))
+            answers = [client.put_object(Bucket=BUCKET, Key="a", Body=b"x")]
+            answers.append(client.create_multipart_upload(Bucket=BUCKET, Key="b"))
+            answers.append(client.list_objects_v2(Bucket=BUCKET))
+            return answers
+
+        assert play() == play()
+
+    def test_leaves_the_users_own_moto_alone(self, oos: Any) -> None:
+        """A test that uses moto for its own AWS code keeps it, before, between and after. [OOS-007]"""
+        with mock_aws():
+            own = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+            own.create_bucket(Bucket="mine")
+            oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+            own.put_object(Bucket="mine", Key="a", Body=b"y")
+            assert [found["Name"] for found in own.list_buckets()["Buckets"]] == ["mine"]
+            assert [found["Name"] for found in oos.list_buckets()["Buckets"]] == [BUCKET]
+            assert body_of(own, "a", "mine") == b"y"
+        assert body_of(oos, "a") == b"x"
+
+    def test_costs_nothing_until_it_is_used(self) -> None:
+        """A cloud, an account and a failed export load no moto and no boto3. [OOS-007]"""
+        script = (
+            "import sys; from omisim import Cloud; alice = Cloud().account('alice'); "
+            "source = alice.read_images()[0]; "
+            "copy = alice.create_image(source_image_id=source.image_id, source_region_name=alice.region); "
+            "alice.create_image_export_task(image_id=copy.image_id, "
+            "osu_export={'disk_image_format': 'raw', 'osu_bucket': 'abc'}); "
+            "sys.exit('moto' in sys.modules or 'boto3' in sys.modules)"
+        )
+        assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

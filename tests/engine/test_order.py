@@ -1,0 +1,58 @@
+"""The order of checks [REQ-014]: of two things that are wrong, the one of the earlier class is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.expect import refused
+from support.world import world
+
+from omisim import Cloud
+
+ROOT = {"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": "{snapshot}"}}
+MISSING = {"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": "snap-00000000"}}
+HUGE = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 20_000}}
+NO_IMAGE = {"ImageId": "ami-00000000"}
+CHANGES: dict[str, Any] = {"Additions": {}, "Removals": {}}
+
+
+def registered(*mappings: dict[str, Any], **parameters: Any) -> dict[str, Any]:
+    """Return a registration of an OMI."""
+    return {"RootDeviceName": "/dev/sda1", "BlockDeviceMappings": [*mappings], "ImageName": "order", **parameters}
+
+
+# what is required, combinations, values, existence, a value against a resource, its state
+ORDER: list[tuple[str, str, dict[str, Any]]] = [
+    ("OMI-004", "CreateImage", {"SourceImageId": "{golden}", "NoReboot": True}),
+    ("OMI-007", "CreateImage", registered({"DeviceName": "/dev/sda1", "Bsu": {"VolumeSize": 5}}, ImageName="x")),
+    ("OMI-051", "CreateVms", {"ImageId": "{golden}", "BlockDeviceMappings": [{}], "MaxVmsCount": 0}),
+    ("OMI-059", "CreateImage", registered({"DeviceName": "/dev/sdb", "Bsu": {}}, Architecture="arm64")),
+    ("OMI-103", "UpdateImage", {"ImageId": "{golden}", "PermissionsToLaunch": CHANGES}),
+    ("VOL-008", "UpdateVolume", {"VolumeId": "vol-00000000", "Iops": 99_999}),
+    ("VOL-010", "CreateVolume", {"SubregionName": "mars-1a", "SnapshotId": "{snapshot}", "Iops": 300}),
+    ("VOL-010", "CreateVolume", {"SubregionName": "eu-west-2a", "SnapshotId": "snap-00000000", "Iops": 300}),
+    ("OMI-060", "CreateImage", registered(MISSING, HUGE)),
+    ("OMI-060", "CreateVms", NO_IMAGE | {"BlockDeviceMappings": [HUGE]}),
+    ("BDM-003", "CreateVms", NO_IMAGE | {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "NoDevice": ""}]}),
+    ("OMI-030", "CreateVms", {"ImageId": "{golden}", "KeypairName": "nobody", "BootMode": "bios"}),
+    ("TAG-003", "DeleteTags", {"ResourceIds": ["vol-00000000"], "Tags": [{"Key": "", "Value": ""}]}),
+    ("OMI-008", "CreateImage", registered(HUGE | {"Bsu": {"VolumeSize": 1}}, HUGE | {"Bsu": {"VolumeSize": 1}})),
+    ("OMI-074", "CreateImage", registered({**ROOT, "Bsu": {**ROOT["Bsu"], "VolumeSize": 1}}, ProductCodes=["0042"])),  # type: ignore[dict-item] # its Bsu is a mapping
+    ("VM-076", "UpdateVm", {"VmId": "{vm}", "VmType": "t2.micro", "BlockDeviceMappings": [{"DeviceName": "/dev/sdz"}]}),
+]
+
+
+@pytest.mark.parametrize(("rule", "action", "parameters"), ORDER, ids=[f"{case[0]}-{case[1]}" for case in ORDER])
+def test_of_checks(rule: str, action: str, parameters: dict[str, Any]) -> None:
+    """A call that is wrong twice is refused for what is checked first. [REQ-014]"""
+    alice = world().cloud.fork().account("alice")
+    assert refused(alice, action, **world().filled(parameters)).rule == rule
+
+
+def test_a_value_comes_before_the_state() -> None:
+    """A size that is too small is told before a state that is not ready. [REQ-014, VOL-041, VOL-013]"""
+    alice = Cloud(timing="manual").account("alice")
+    volume = alice.create_volume(subregion_name="eu-west-2a", size=10).volume_id
+    assert refused(alice, "UpdateVolume", VolumeId=volume, Size=5).rule == "VOL-041"
+    assert refused(alice, "UpdateVolume", VolumeId=volume, Size=20).rule == "volume/UpdateVolume/creating"

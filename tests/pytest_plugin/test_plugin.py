@@ -1,0 +1,506 @@
+"""The pytest plugin, as a downstream team meets it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.plugged import apart, plugged
+
+pytest_plugins = ["pytester"]
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+EXAMPLES = [block for block in BLOCKS if "def test_" not in block]
+TEST_FILES = [block for block in BLOCKS if "def test_" in block]
+
+
+class TestFixtures:
+    def test_are_found_without_configuration(self, pytester: pytest.Pytester) -> None:
+        """Installing the package is enough to have the fixtures."""
+        listed = pytester.runpytest_subprocess("--fixtures", "-p", "no:xdist", "-p", "no:asyncio").stdout.str()
+        assert re.findall(r"^(omi_\w+)\b", listed, re.MULTILINE) == [
+            "omi_base",
+            "omi_cloud",
+            "omi_accounts",
+            "omi_account",
+            "omi_gateway",
+            "omi_oos",
+            "omi_server",
+            "omi_env",
+            "omi_sleep",
+        ]
+
+    def test_give_each_test_a_cloud_of_its_own(self, pytester: pytest.Pytester) -> None:
+        """What one test does, the next does not see."""
+        source = """
+            import pytest
+
+            @pytest.mark.parametrize("turn", [1, 2])
+            def test_fresh(omi_account, turn):
+                assert omi_account.read_volumes() == ()
+                omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+        """
+        plugged(pytester, source).assert_outcomes(passed=2)
+
+    def test_of_object_storage_and_the_server_are_of_the_same_cloud(self, pytester: pytest.Pytester) -> None:
+        """Client and server are the test's own cloud's."""
+        source = """
+            import urllib.request
+
+            def test_both(omi_oos, omi_server, omi_account, omi_cloud):
+                omi_oos.create_bucket(Bucket="golden")
+                assert omi_server.cloud is omi_cloud
+                assert omi_server.env(omi_account)["OSC_REGION"] == "eu-west-2"
+                with urllib.request.urlopen(f"{omi_server.url}/_omisim/health") as answer:
+                    assert answer.status == 200
+        """
+        plugged(pytester, source).assert_outcomes(passed=1)
+
+    def test_make_more_accounts(self, pytester: pytest.Pytester) -> None:
+        """The factory makes accounts in the Region of the marker unless told, and knows those it has made."""
+        source = """
+            import pytest
+
+            @pytest.mark.omisim(region="us-east-2")
+            def test_accounts(omi_account, omi_accounts, omi_cloud):
+                bob, carol = omi_accounts("bob"), omi_accounts("carol", region="eu-west-2", quotas={"vm_limit": 1})
+                assert (omi_account.region, bob.region, carol.region) == ("us-east-2", "us-east-2", "eu-west-2")
+                assert omi_accounts("carol") is carol
+                assert omi_cloud.accounts == ("alice", "bob", "carol")
+        """
+        plugged(pytester, source).assert_outcomes(passed=1)
+
+    def test_do_not_depend_on_who_comes_first(self, pytester: pytest.Pytester) -> None:
+        """An account that the test makes itself is not the one of omi_account."""
+        source = """
+            import pytest
+
+            @pytest.fixture
+            def bob(omi_cloud):
+                return omi_cloud.account("bob")
+
+            def test_alice(bob, omi_account):
+                assert omi_account.name == "alice"
+        """
+        plugged(pytester, source).assert_outcomes(passed=1)
+
+    def test_say_in_a_line_which_extra_is_missing(self, pytester: pytest.Pytester) -> None:
+        """A library that is not installed is named with what to install, and no traceback."""
+        source = """
+            import sys
+            import pytest
+
+            @pytest.fixture(autouse=True)
+            def nothing_installed(monkeypatch):
+                ours = ("omisim.clients.boto", "omisim.doors.oos", "omisim.server")
+                for name in [name for name in sys.modules if name.startswith(ours)]:
+                    monkeypatch.delitem(sys.modules, name)
+                for name in ("osc_sdk_python", "boto3", "moto", "cheroot"):
+                    for module in [m for m in sys.modules if m == name or m.startswith(name + ".")]:
+                        monkeypatch.setitem(sys.modules, module, None)
+                    monkeypatch.setitem(sys.modules, name, None)
+
+            def test_sdk(omi_gateway): pass
+            def test_oos(omi_oos): pass
+            def test_server(omi_server): pass
+        """
+        result = plugged(pytester, source, "--tb=short")
+        result.assert_outcomes(errors=3)
+        result.stdout.fnmatch_lines(
+            [
+                "omisim: account.gateway() needs osc-sdk-python: pip install 'omisim[[]osc[]]'",
+                "omisim: account.client('oos') needs boto3 and moto: pip install 'omisim[[]oos[]]'",
+                "omisim: cloud.serve() needs cheroot: pip install 'omisim[[]server[]]'",
+            ]
+        )
+        result.stdout.no_fnmatch_line("*Traceback*")
+
+    def test_say_what_to_use_outside_of_a_test(self, pytester: pytest.Pytester) -> None:
+        """In a fixture of a wider scope they are refused, with what to use there."""
+        source = """
+            import pytest
+
+            @pytest.fixture(scope="module")
+            def golden(omi_account): pass
+
+            def test_golden(golden): pass
+        """
+        result = plugged(pytester, source)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*In a fixture of a wider scope, use omi_base, or make a Cloud().*"])
+
+
+class TestBase:
+    def test_is_what_each_test_forks(self, pytester: pytest.Pytester) -> None:
+        """A suite sets up once, and no test sees what another has done to it."""
+        source = """
+            import pytest
+
+            @pytest.fixture(scope="session")
+            def omi_base(omi_base):
+                alice = omi_base.account("alice")
+                vm = alice.create_vms(image_id=omi_base.images.official("debian").image_id)[0]
+                alice.create_image(vm_id=vm.vm_id, image_name="golden")
+                omi_base.faults.add("DeleteImage")
+                omi_base.durations["snapshot.pending"] = 5
+                return omi_base
+
+            @pytest.mark.parametrize("turn", [1, 2])
+            def test_golden(omi_account, omi_cloud, turn):
+                golden, = omi_account.read_images(filters={"account_ids": [omi_account.account_id]})
+                assert golden.image_name == "golden"
+                with pytest.raises(Exception, match="503"):
+                    omi_account.delete_image(image_id=golden.image_id)
+                omi_account.delete_image(image_id=golden.image_id)
+                assert omi_cloud.durations["snapshot.pending"] == 5
+
+            @pytest.mark.omisim(timing="clock", switches={"default_page_size": 100}, auth="off", accounts=["bob"])
+            def test_told(omi_account, omi_cloud):
+                assert omi_account.name == "bob" and omi_cloud.accounts == ("alice", "bob")
+                assert omi_account.create_volume(subregion_name="eu-west-2a", size=1).state == "creating"
+                assert omi_account.read_volumes()[0].state == "creating"
+        """
+        plugged(pytester, source).assert_outcomes(passed=3)
+
+    def test_is_not_born_again(self, pytester: pytest.Pytester) -> None:
+        """What a cloud is born with comes too late for one that is set up; a line says so."""
+        source = """
+            import pytest
+            from omisim import Cloud
+
+            @pytest.fixture(scope="session")
+            def omi_base():
+                cloud = Cloud()
+                cloud.account("alice")
+                return cloud
+
+            @pytest.mark.omisim(seed=7)
+            def test_seed(omi_cloud): pass
+        """
+        result = plugged(pytester, source)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["omisim: the marker's seed comes too late: omi_base has set its cloud up already"])
+
+
+class TestMarker:
+    def test_takes_the_arguments_of_a_cloud(self, pytester: pytest.Pytester) -> None:
+        """A marker says how the test's cloud is to be."""
+        source = """
+            import pytest
+            from omisim import Cloud, SystemClock
+
+            @pytest.mark.omisim(seed=7)
+            def test_seed(omi_account):
+                assert omi_account.access_key == Cloud(seed=7).account("alice").access_key
+
+            @pytest.mark.omisim(timing="manual")
+            def test_timing(omi_account, omi_cloud):
+                volume = omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+                omi_cloud.advance(86400)
+                assert omi_account.read_volumes()[0].state == "creating"
+
+            @pytest.mark.omisim(clock=SystemClock())
+            def test_clock(omi_cloud):
+                assert omi_cloud.now.year > 2025
+
+            @pytest.mark.omisim(scenario="shared-image")
+            def test_scenario(omi_cloud, omi_account):
+                assert omi_account.name == omi_cloud.accounts[0]
+
+            @pytest.mark.omisim(accounts={"bob": {"region": "us-east-2"}, "carol": None}, history=10)
+            def test_accounts(omi_cloud, omi_account):
+                assert (omi_account.name, omi_account.region) == ("bob", "us-east-2")
+                assert omi_cloud.accounts == ("bob", "carol")
+        """
+        plugged(pytester, source).assert_outcomes(passed=5)
+
+    def test_combines_with_those_around_it(self, pytester: pytest.Pytester) -> None:
+        """Markers of module, class and function are joined, and the nearest rules."""
+        source = """
+            import pytest
+
+            pytestmark = pytest.mark.omisim(region="us-east-2", timing="clock", switches={"most_tags": 50})
+
+            @pytest.mark.omisim(timing="manual", switches={"default_page_size": 100})
+            class TestIt:
+                def test_class(self, omi_cloud, omi_account):
+                    assert (omi_account.region, omi_cloud.engine.settings.timing) == ("us-east-2", "manual")
+                    assert omi_cloud.engine.settings.switches == {"most_tags": 50, "default_page_size": 100}
+
+                @pytest.mark.omisim(region="eu-west-2")
+                def test_function(self, omi_cloud, omi_account):
+                    assert (omi_account.region, omi_cloud.engine.settings.timing) == ("eu-west-2", "manual")
+        """
+        plugged(pytester, source).assert_outcomes(passed=2)
+
+    def test_with_a_clock_gives_each_test_its_own(self, pytester: pytest.Pytester) -> None:
+        """The clock of a marker is copied, for a marker is made once."""
+        source = """
+            import datetime as dt
+            import pytest
+            from omisim import ManualClock
+
+            START = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+            pytestmark = pytest.mark.omisim(clock=ManualClock(START))
+
+            @pytest.mark.parametrize("turn", [1, 2])
+            def test_clock(omi_cloud, turn):
+                assert omi_cloud.now == START
+                omi_cloud.advance(60)
+        """
+        plugged(pytester, source).assert_outcomes(passed=2)
+
+    @pytest.mark.parametrize(
+        ("marker", "line"),
+        [
+            (
+                "regoin='eu-west-2'",
+                "has no argument 'regoin'; known: seed, timing, clock, switches, *, accounts, limiter",
+            ),
+            ("'clock'", "takes its arguments by name, not 'clock'; known: seed, *"),
+            ("timing='slow'", "timing is one of eager, clock, manual; not 'slow'"),
+            ("region='eu-west-9'", "region is one of eu-west-2, *; not 'eu-west-9'"),
+            ("accounts=['bob@mars']", "region is one of eu-west-2, *; not 'mars'"),
+            ("accounts=3", "accounts is names, for example *; not 3"),
+            ("accounts=['alice', 3]", "accounts is names, for example *; not 3"),
+            ("switches={'x': 1}", "'x' is no switch; known: *"),
+            ("switches='x'", "switches is a mapping of names to values; not 'x'"),
+            ("clock='2026'", "clock is a clock, for example SystemClock(); not '2026'"),
+            ("history='all'", "history is a number of changes from 1 up, not 'all'"),
+            ("limiter='yes'", "limiter is True or False; not 'yes'"),
+            ("seed=None", "seed is a number or a text; not None"),
+            ("scenario='nowhere'", "*nowhere*"),
+        ],
+    )
+    def test_is_refused_at_collection(self, pytester: pytest.Pytester, marker: str, line: str) -> None:
+        """What there is not is refused before a test runs: one line, with the test and with what is known."""
+        source = f"""
+            import pytest
+
+            @pytest.mark.omisim({marker})
+            def test_it(omi_cloud): pass
+        """
+        result = plugged(pytester, source)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines([f"test_is_refused_at_collection.py::test_it: @pytest.mark.omisim: {line}"])
+        result.stdout.no_fnmatch_line("*Traceback*")
+
+    def test_is_registered(self, pytester: pytest.Pytester) -> None:
+        """It passes --strict-markers, and pytest lists it."""
+        result = plugged(pytester, "", "--markers", "--strict-markers")
+        result.stdout.fnmatch_lines(["@pytest.mark.omisim(*): the cloud of a test*"])
+
+
+class TestOptions:
+    def test_of_the_suite_hold_for_every_test(self, pytester: pytest.Pytester) -> None:
+        """Ini options have the marker's names; a marker rules over them."""
+        pytester.makeini(
+            """
+            [pytest]
+            omisim_seed = 7
+            omisim_timing = clock
+            omisim_clock = 2030-01-01T00:00:00Z
+            omisim_region = us-east-2
+            omisim_accounts = carol bob@eu-west-2
+            omisim_auth = lenient
+            omisim_history = 50
+            omisim_limiter = true
+            omisim_switches =
+                default_page_size = 100
+                start_running = no-op
+                strict_windows = true
+            """
+        )
+        source = """
+            import pytest
+            from omisim import Cloud
+
+            def test_suite(omi_cloud, omi_account, omi_gateway):
+                assert omi_account.access_key == Cloud(seed=7).account("carol").access_key
+                assert (omi_cloud.now.year, omi_account.name, omi_account.region) == (2030, "carol", "us-east-2")
+                settings = omi_cloud.engine.settings
+                assert (settings.timing, settings.auth, omi_cloud.engine.history) == ("clock", "lenient", 50)
+                assert settings.switches == {
+                    "default_page_size": 100, "start_running": "no-op", "strict_windows": True
+                }
+                assert omi_gateway.call.limiter.max_requests == 5
+
+            @pytest.mark.omisim(timing="eager", accounts=["bob"], seed=8)
+            def test_marker(omi_cloud, omi_account):
+                assert (omi_cloud.engine.settings.timing, omi_account.name) == ("eager", "bob")
+                assert (omi_cloud.now.year, omi_account.region) == (2030, "us-east-2")
+        """
+        plugged(pytester, source).assert_outcomes(passed=2)
+
+    @pytest.mark.parametrize(
+        ("option", "line"),
+        [
+            ("timing = slow", "timing is one of eager, clock, manual; not 'slow'"),
+            ("clock = noon", "omisim_clock is system, or a date with its time zone; not 'noon'"),
+            ("history = many", "omisim_history is a number; not 'many'"),
+            ("limiter = perhaps", "omisim_limiter is true or false; not 'perhaps'"),
+            ("switches = x", "omisim_switches is lines of name = value; not *"),
+        ],
+    )
+    def test_are_refused_at_the_start(self, pytester: pytest.Pytester, option: str, line: str) -> None:
+        """A value that is not known ends the run at once, with one line."""
+        pytester.makeini(f"[pytest]\nomisim_{option}\n")
+        result = plugged(pytester, "def test_it(): pass")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: omisim: {line}"])
+
+    def test_name_a_scenario_from_the_rootdir(self, pytester: pytest.Pytester) -> None:
+        """A scenario of the suite is found from its root, whatever the directory of the run."""
+        pytester.makeini("[pytest]\nomisim_scenario = scenarios/mine.toml\n")
+        pytester.path.joinpath("scenarios").mkdir()
+        pytester.path.joinpath("scenarios", "mine.toml").write_text('[accounts]\nzoe = { region = "us-east-2" }\n')
+        pytester.mkdir("elsewhere")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(pytester.path / "elsewhere")
+            source = "def test_it(omi_account): assert (omi_account.name, omi_account.region) == ('zoe', 'us-east-2')"
+            plugged(pytester, source, str(pytester.path)).assert_outcomes(passed=1)
+
+
+class TestCompany:
+    """The plugin beside other plugins, and in other ways to write tests."""
+
+    def test_works_in_parallel(self, pytester: pytest.Pytester) -> None:
+        """Under pytest-xdist each worker has its own clouds, and failures come back whole."""
+        source = """
+            import pytest
+
+            @pytest.mark.parametrize("turn", range(8))
+            def test_fresh(omi_account, turn):
+                omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+                assert len(omi_account.read_volumes()) == 1
+
+            def test_refused(omi_account):
+                omi_account.delete_volume(volume_id="vol-00000000")
+        """
+        result = apart(pytester, source, "-p", "xdist", "-n", "4", "-p", "no:cacheprovider", "--omisim-timeline")
+        result.assert_outcomes(passed=8, failed=1)
+        result.stdout.fnmatch_lines(
+            ["*400 5064 InvalidResource*", "Rules broken:", "*: test_works_in_parallel.py::test_fresh?7? *"],
+        )
+
+    def test_refuses_a_marker_in_parallel(self, pytester: pytest.Pytester) -> None:
+        """Under pytest-xdist a wrong marker is a line too."""
+        source = "import pytest\n@pytest.mark.omisim(x=1)\ndef test_it(): pass"
+        result = apart(pytester, source, "-p", "xdist", "-n", "1")
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*::test_it: @pytest.mark.omisim: has no argument 'x'; known: *"])
+
+    def test_works_beside_randomly_and_asyncio(self, pytester: pytest.Pytester) -> None:
+        """Neither the order of pytest-randomly nor the loops of pytest-asyncio make a difference."""
+        pytest.importorskip("pytest_randomly")
+        pytest.importorskip("pytest_asyncio")
+        source = """
+            import asyncio
+            import pytest
+
+            @pytest.mark.asyncio
+            @pytest.mark.parametrize("turn", range(4))
+            async def test_waits(omi_account, omi_cloud, omi_sleep, turn):
+                volume = omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+                while omi_account.read_volumes()[0].state != "available":
+                    await asyncio.sleep(10)
+                assert len(omi_account.read_volumes()) == 1
+        """
+        loops = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
+        apart(pytester, source, "-p", "pytest_randomly", *loops).assert_outcomes(passed=4)
+
+    def test_works_in_test_cases(self, pytester: pytest.Pytester) -> None:
+        """Classes of unittest ask for fixtures by usefixtures, or take them in an autouse fixture."""
+        source = """
+            import time
+            import unittest
+            import pytest
+            from osc_sdk_python import Gateway
+
+            @pytest.mark.usefixtures("omi_env", "omi_sleep")
+            @pytest.mark.omisim(accounts=["bob"])
+            class TestIt(unittest.TestCase):
+                @pytest.fixture(autouse=True)
+                def _cloud(self, omi_cloud):
+                    self.cloud = omi_cloud
+
+                def test_gateway(self):
+                    self.assertEqual(Gateway().ReadAccounts()["Accounts"][0]["FirstName"], "bob")
+                    before = self.cloud.now
+                    time.sleep(60)
+                    self.assertGreaterEqual((self.cloud.now - before).total_seconds(), 60)
+
+                @pytest.mark.omisim(timing="manual")
+                def test_fails(self):
+                    self.assertEqual(self.cloud.engine.settings.timing, "eager")
+        """
+        result = plugged(pytester, source)
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["*omisim*", "Nothing happened in this cloud."])
+
+    def test_refuses_a_marker_of_a_test_case(self, pytester: pytest.Pytester) -> None:
+        """A wrong marker in a class of unittest is refused too."""
+        source = """
+            import unittest
+            import pytest
+
+            @pytest.mark.omisim(x=1)
+            class TestIt(unittest.TestCase):
+                def test_it(self): pass
+        """
+        result = plugged(pytester, source)
+        result.stdout.fnmatch_lines(["*TestIt::test_it: @pytest.mark.omisim: has no argument 'x'; known: *"])
+
+    def test_costs_nothing_unused(self, pytester: pytest.Pytester) -> None:
+        """Installed and not used, the plugin imports nothing of omisim but itself, and nothing of its extras."""
+        source = """
+            import sys
+
+            def test_nothing():
+                ours = {name for name in sys.modules if name.partition(".")[0] == "omisim"}
+                assert ours == {"omisim", "omisim.plugin"}
+                assert not {"requests", "urllib3", "boto3", "osc_sdk_python", "moto"} & set(sys.modules)
+
+            def test_fails(): assert False
+            def test_nothing_yet(): test_nothing()
+        """
+        apart(pytester, source).assert_outcomes(passed=2, failed=1)
+
+
+class TestReadme:
+    @pytest.mark.parametrize("example", TEST_FILES, ids=lambda block: str(block.splitlines()[-1][:30]))
+    def test_the_test_files_pass_as_they_stand(self, pytester: pytest.Pytester, example: str) -> None:
+        """A test file in the README can be copied."""
+        assert plugged(pytester, example).parseoutcomes().keys() == {"passed"}
+
+    def test_the_options_are_taken_as_they_stand(self, pytester: pytest.Pytester) -> None:
+        """The ini options in the README can be copied, and do what they say."""
+        pytester.makeini(re.findall(r"```ini\n(.*?)```", README.read_text(), re.DOTALL)[0])
+        source = """
+            def test_it(omi_cloud, omi_account):
+                assert (omi_cloud.now.year, omi_cloud.accounts) == (2030, ("carol", "dave"))
+                assert (omi_account.region, omi_cloud.account("dave").region) == ("us-east-2", "eu-west-2")
+                settings = omi_cloud.engine.settings
+                assert (settings.timing, settings.seed, settings.switches) == ("clock", "7", {"default_page_size": 100})
+        """
+        plugged(pytester, source).assert_outcomes(passed=1)
+
+    def test_the_script_runs_as_it_stands(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The script in the README can be copied, and prints what its comments say."""
+        examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+        script = next(example for example in examples if "def test_" not in example)
+        exec(compile(script, str(README), "exec"), {})
+        printed = capsys.readouterr().out.splitlines()
+        assert printed[:2] == ["pending", "available"]
+        assert printed[2].startswith("409 9015 ResourceConflict (OMI-022): ")
+        assert re.fullmatch(r"2026-01-01T00:\S+Z image ami-\w+ pending → available \(due\)", printed[-1])
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda block: str(block.splitlines()[-1][:30]))
+def test_an_example_of_the_readme_runs(example: str) -> None:
+    """What the README shows works when it is pasted, with warnings as errors."""
+    run = subprocess.run([sys.executable, "-W", "error", "-c", example], capture_output=True, text=True, check=False)
+    assert run.stderr == ""

@@ -1,0 +1,217 @@
+"""A failing test explains itself: what happened in its cloud, the rules broken, what has become different."""
+
+from __future__ import annotations
+
+import pytest
+from support.plugged import apart, plugged
+
+from omisim import Cloud
+from omisim.plugin import pytest_assertrepr_compare as compared
+
+pytest_plugins = ["pytester"]
+
+PIPELINE = """
+    import time
+    import pytest
+
+    @pytest.fixture
+    def golden(omi_account, omi_cloud, omi_sleep):
+        vm = omi_account.create_vms(image_id=omi_cloud.images.official("debian").image_id)[0]
+        while omi_account.read_vms()[0].state != "running":
+            time.sleep(1)
+        return omi_account.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+
+    def test_passes(golden): pass
+
+    def test_fails(golden, omi_account, omi_cloud):
+        omi_cloud.settle()
+        omi_account.delete_image(image_id=golden.image_id)
+        omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+        omi_account.delete_image(image_id=golden.image_id)
+"""
+
+
+class TestSection:
+    def test_tells_what_happened(self, pytester: pytest.Pytester) -> None:
+        """Calls, what changed by them or by itself, and refusals stand in order; repeated calls share a line."""
+        result = plugged(pytester, PIPELINE)
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "*- omisim -*",
+                "What happened:",
+                "  2026-01-01T00:00:00.000Z CreateVms by alice ImageId='ami-*'",
+                "  2026-01-01T00:00:00.000Z vm i-* created, pending (CreateVms#1)",
+                "  2026-01-01T00:00:*Z ReadVms by alice (* times, until 00:00:19)",
+                "  2026-01-01T00:00:20.000Z vm i-* pending → running (due)",
+                "  2026-01-01T00:00:20.*Z CreateImage by alice VmId='i-*' ImageName='golden' NoReboot=True",
+                "  2026-01-01T00:00:20.*Z image ami-* created, pending (CreateImage#2)",
+                "  2026-01-01T00:00:45.*Z snapshot snap-* pending → completed (due)",
+                "  2026-01-01T00:00:45.*Z image ami-* pending → available (due)",
+                "  2026-01-01T00:00:45.*Z DeleteImage by alice ImageId='ami-*'",
+                "  2026-01-01T00:00:45.*Z image ami-* gone (DeleteImage#3)",
+                "  2026-01-01T00:00:45.*Z DeleteImage by alice ImageId='ami-*' → 400 5023 InvalidResource (OMI-122): *",
+            ],
+            consecutive=False,
+        )
+        result.stdout.no_fnmatch_line("*account * created*")
+
+    def test_tells_which_rules_were_broken(self, pytester: pytest.Pytester) -> None:
+        """Each rule is told once, by its id, its statement and what to do."""
+        result = plugged(pytester, PIPELINE)
+        result.stdout.fnmatch_lines(["Rules broken:", "  OMI-122: *", "    Fix: *", "Since the test began:"])
+
+    def test_tells_what_has_become_different(self, pytester: pytest.Pytester) -> None:
+        """The cloud is compared with how it was when the test began, in words of resources."""
+        result = plugged(pytester, PIPELINE)
+        result.stdout.fnmatch_lines(
+            [
+                "Since the test began:",
+                "  snapshot snap-* is new (completed)",
+                "  volume vol-* is new (in-use)",
+                "  volume vol-* is new (creating)",
+                "  vm i-* is new (running)",
+            ]
+        )
+        result.stdout.no_fnmatch_line("  image * is *")
+
+    def test_compares_with_the_base(self, pytester: pytest.Pytester) -> None:
+        """What the base has is no news; what the test changes of it, or takes away, is."""
+        source = """
+            import pytest
+
+            @pytest.fixture(scope="session")
+            def omi_base(omi_base):
+                alice = omi_base.account("alice")
+                for _ in range(2):
+                    alice.create_volume(subregion_name="eu-west-2a", size=1)
+                return omi_base
+
+            def test_fails(omi_account):
+                first, second = omi_account.read_volumes()
+                omi_account.delete_volume(volume_id=first.volume_id)
+                omi_account.update_volume(volume_id=second.volume_id, size=2)
+                assert omi_account.read_volumes() == ()
+        """
+        result = plugged(pytester, source)
+        result.stdout.fnmatch_lines(
+            ["Since the test began:", "  volume vol-* is gone (available)", "  volume vol-*: size 1 → 2"]
+        )
+        result.stdout.no_fnmatch_line("*CreateVolume*")
+
+    def test_is_bounded(self, pytester: pytest.Pytester) -> None:
+        """When much has happened, the most recent comes first and the rest is counted."""
+        source = """
+            def test_fails(omi_account):
+                for size in range(1, 101):
+                    omi_account.create_volume(subregion_name="eu-west-2a", size=size)
+                assert not omi_account.read_volumes()
+        """
+        result = plugged(pytester, source)
+        result.stdout.fnmatch_lines(
+            [
+                "What happened, most recent first:",
+                "  *Z ReadVolumes by alice",
+                "  *Z volume vol-* creating → available (due)",
+                "  … and * lines before",
+                "Since the test began:",
+                "  … and 60 more",
+            ]
+        )
+        assert len(result.outlines) < 150
+
+    def test_is_told_of_a_fixture_that_fails(self, pytester: pytest.Pytester) -> None:
+        """When the setting up of a test fails, what happened until then is told."""
+        source = """
+            import pytest
+
+            @pytest.fixture
+            def golden(omi_account):
+                omi_account.delete_volume(volume_id="vol-00000000")
+
+            def test_it(golden): pass
+        """
+        result = plugged(pytester, source)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*DeleteVolume by alice VolumeId='vol-00000000' → 400 5064 *"])
+
+    def test_is_told_of_a_cloud_alone(self, pytester: pytest.Pytester) -> None:
+        """A test without a cloud has no such section."""
+        plugged(pytester, "def test_fails(): assert False").stdout.no_fnmatch_line("*omisim*")
+
+    def test_survives_a_reset(self, pytester: pytest.Pytester) -> None:
+        """A test that resets its cloud is told what happened since."""
+        source = """
+            def test_fails(omi_cloud, omi_account):
+                for _ in range(3):
+                    omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+                omi_cloud.reset()
+                omi_cloud.account("bob").create_volume(subregion_name="eu-west-2a", size=9)
+                assert False
+        """
+        result = plugged(pytester, source)
+        result.stdout.fnmatch_lines(["*CreateVolume by bob*", "*volume vol-* created, creating*"])
+        result.stdout.no_fnmatch_line("*CreateVolume by alice*")
+
+
+class TestTimeline:
+    def test_is_shown_of_passing_tests(self, pytester: pytest.Pytester) -> None:
+        """`--omisim-timeline` shows the same of tests that pass."""
+        result = plugged(pytester, PIPELINE, "--omisim-timeline")
+        result.stdout.fnmatch_lines(
+            ["*omisim: test_is_shown_of_passing_tests.py::test_passes*", "What happened:", "*CreateVms by alice*"]
+        )
+
+    def test_crosses_processes(self, pytester: pytest.Pytester) -> None:
+        """Under pytest-xdist the sections come back from the workers."""
+        result = apart(pytester, PIPELINE, "-p", "xdist", "-n", "1", "--omisim-timeline")
+        result.stdout.fnmatch_lines(["*- omisim -*", "Rules broken:", "*omisim: *::test_passes*", "What happened:"])
+
+
+class TestComparison:
+    def test_says_in_what_two_clouds_differ(self, pytester: pytest.Pytester) -> None:
+        """`assert cloud == other` shows the resources that only one has, and the fields that differ."""
+        source = """
+            def test_fails(omi_cloud, omi_account):
+                volume = omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+                other = omi_cloud.fork()
+                other.account("alice").update_volume(volume_id=volume.volume_id, size=2)
+                omi_account.create_volume(subregion_name="eu-west-2a", size=7)
+                other.account("bob")
+                assert omi_cloud == other
+        """
+        result = plugged(pytester, source)
+        result.stdout.fnmatch_lines(
+            [
+                "E *assert the left cloud == the right cloud",
+                "E *account * is only in the right one (bob)",
+                "E *volume vol-*: size 1 | 2",
+                "E *volume vol-* is only in the left one (available)",
+            ]
+        )
+
+    def test_says_that_only_the_clocks_differ(self) -> None:
+        """Two clouds that hold the same at different times say so."""
+        cloud, other = Cloud(), Cloud()
+        other.advance(60)
+        lines = compared("==", cloud, other)
+        assert lines is not None
+        assert lines[1:] == ["the clocks show 2026-01-01 00:00:00+00:00 | 2026-01-01 00:01:00+00:00"]
+
+    def test_says_that_only_the_history_differs(self) -> None:
+        """Two clouds that came to the same in different ways say so."""
+        cloud, other = Cloud(), Cloud()
+        for each in (cloud, other):
+            each.account("alice")
+        volume = other.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+        other.account("alice").delete_volume(volume_id=volume.volume_id)
+        cloud.advance((other.now - cloud.now).total_seconds())
+        other.advance(100_000)
+        cloud.advance(100_000)
+        lines = compared("==", cloud, other)
+        assert lines == ["the left cloud == the right cloud", "they hold the same; how they came to it differs"]
+
+    @pytest.mark.parametrize(("op", "other"), [("!=", Cloud()), ("==", 3)])
+    def test_leaves_the_rest_to_pytest(self, op: str, other: object) -> None:
+        """Other comparisons, and other things, are pytest's."""
+        assert compared(op, Cloud(), other) is None

@@ -1,0 +1,124 @@
+"""What a value may be: disks, device names, names, permissions, product codes, VM types."""
+
+from __future__ import annotations
+
+import re
+
+from reference.call import Call
+from reference.world import ROOT, Row
+
+__all__ = [
+    "baseline",
+    "changed",
+    "changes",
+    "check_codes",
+    "check_device",
+    "check_disk",
+    "check_name",
+    "check_said",
+    "check_tags",
+    "vm_type",
+]
+
+DISKS = ("standard", "gp2", "io1")
+PERFORMANCES = {"medium": "3", "high": "2", "highest": "1"}
+# Types with the names of EC2 that this model knows: vCores, GiB, flag. [VMT-005]
+NAMED = {
+    "t2.nano": (1, 1, "3"),
+    "t2.micro": (1, 1, "3"),
+    "t2.small": (1, 2, "3"),
+    "m4.2xlarge": (8, 33, "2"),
+    "c4.large": (2, 4, "1"),
+}
+TINA = re.compile(r"tinav([1-7])\.c([1-9]\d*)r([1-9]\d*)(?:p([123]))?")
+
+
+def baseline(kind: str, size: int, iops: int | None) -> int | None:
+    """Return the IOPS that a volume reports. [VOL-011, VOL-012]"""
+    return {"standard": None, "gp2": max(100, min(10_000, 3 * size)), "io1": iops}[kind]
+
+
+def check_disk(call: Call, kind: str, size: int | None, iops: int | None, *, after: int = 0) -> None:
+    """Check a disk's type, size in GiB and IOPS. [VOL-004 to VOL-010, OMI-055 to OMI-060]"""
+    call.check(kind in DISKS, "4047", after=after)
+    call.check(size is None or (4 if kind == "io1" else 1) <= size <= 14_901, "4078", after=after)
+    call.check((kind == "io1") == (iops is not None), "4045", after=after)
+    if iops is not None:
+        call.check(100 <= iops <= 13_000, "4029", after=after)
+        call.check(size is None or kind != "io1" or iops <= 300 * size, "4047", after=after)
+
+
+def check_said(call: Call, kind: str | None, size: int | None, iops: int | None) -> None:
+    """Check what a request says of a disk, where the rest of it comes from elsewhere."""
+    call.check(kind in (None, *DISKS), "4047")
+    call.check(size is None or 1 <= size <= 14_901, "4078")
+    call.check(iops is None or 100 <= iops <= 13_000, "4029")
+
+
+def check_device(call: Call, name: str) -> None:
+    """Check a device name. [OMI-053, LNK-004]"""
+    call.check(name == ROOT or re.fullmatch(r"/dev/(sd|xvd)[b-z][a-z]?", name), "4019")
+
+
+def check_name(call: Call, name: str, *, copy: bool) -> None:
+    """Check the name of a new OMI; a copy's takes a few more characters. [OMI-020, OMI-021, OMI-022, OMI-025]"""
+    more = ":+=" if copy else ""
+    call.check(re.fullmatch(rf"[A-Za-z0-9_ ()/.{more}\-]{{3,128}}", name), "4026")
+    call.check(name not in [image["ImageName"] for image in call.world.own("Image", call.account)], "9015")
+
+
+def check_codes(call: Call, codes: list[str]) -> None:
+    """Check product codes: those built in, and those of OMIs that there are. [OMI-074, LIC-001]"""
+    known = {f"000{number}" for number in range(1, 10)}
+    for code in codes:
+        call.check(code in known or code.startswith("pty-"), "5059")
+
+
+def changes(call: Call, given: Row | None) -> None:
+    """Check changes of permissions. [OMI-102 to OMI-105, SHR-019 to SHR-021]"""
+    if given is None:
+        return
+    call.check(any(given.get(branch) for branch in ("Additions", "Removals")), "7000")
+    call.check(not ("Additions" in given and "Removals" in given), "3002")
+    for branch in given.values():
+        for account in branch.get("AccountIds", []):
+            call.check(re.fullmatch(r"\d{12}", account), "4105")
+
+
+def changed(permissions: Row, given: Row | None) -> Row:
+    """Return permissions as the changes leave them. [OMI-108 to OMI-111, SHR-023]"""
+    more, less = (given or {}).get("Additions", {}), (given or {}).get("Removals", {})
+    ids = list(dict.fromkeys([*permissions["AccountIds"], *more.get("AccountIds", [])]))
+    public = permissions["GlobalPermission"] or more.get("GlobalPermission", False)
+    return {
+        "AccountIds": [one for one in ids if one not in less.get("AccountIds", [])],
+        "GlobalPermission": public and not less.get("GlobalPermission", False),
+    }
+
+
+def check_tags(call: Call, tags: list[Row]) -> None:
+    """Check tags. [TAG-003]"""
+    for tag in tags:
+        call.check(1 <= len(tag["Key"]) <= 255, "4069")
+        call.check(len(tag["Value"]) <= 255, "4071")
+
+
+def vm_type(name: str, performance: str) -> tuple[str, str, int, int] | None:
+    """Return a VM type's name as shown, its performance, vCores and GiB; None for no type. [VMT-001 to VMT-008]"""
+    if name in NAMED:
+        cores, memory, flag = NAMED[name]
+        return name, _word(flag), cores, memory
+    match = TINA.fullmatch(name)
+    if match is None:
+        return None
+    cores, memory = int(match[2]), int(match[3])
+    if cores > 78 or memory > 1039:
+        return None
+    if match[4]:
+        return name, _word(match[4]), cores, memory
+    return f"{name}p{PERFORMANCES[performance]}", performance, cores, memory
+
+
+def _word(flag: str) -> str:
+    """Return the performance that a flag stands for. [VMT-004]"""
+    return next(word for word, other in PERFORMANCES.items() if flag == other)

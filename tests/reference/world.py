@@ -1,0 +1,274 @@
+"""What there is: accounts and their resources as plain rows, who sees which, and what becomes of them in time."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+from reference.states import FAILED, FIRST, GONE, LASTS, NEXT
+
+__all__ = ["ROOT", "Row", "World"]
+
+Row = dict[str, Any]  # capitalised keys are the API's, the others our own
+
+ROOT = "/dev/sda1"
+KINDS = {
+    "Image": ("ami", "ImageId", "Images"),
+    "Snapshot": ("snap", "SnapshotId", "Snapshots"),
+    "Volume": ("vol", "VolumeId", "Volumes"),
+    "Vm": ("i", "VmId", "Vms"),
+    "ImageExport": ("image-export", "TaskId", "ImageExportTasks"),
+    "SnapshotExport": ("snap-export", "TaskId", "SnapshotExportTasks"),
+    "VolumeUpdate": ("vol-update", "TaskId", "VolumeUpdateTasks"),
+    "Link": ("", "VolumeId", ""),
+}
+SHARED_BY = {"Image": "PermissionsToLaunch", "Snapshot": "PermissionsToCreateVolume"}
+
+
+class World:
+    """Accounts and rows.
+
+    In `eager` timing what is under way ends after each call, in `clock` as time passes, in `manual` only when told to.
+    """
+
+    def __init__(self, timing: str = "eager") -> None:
+        if timing not in ("eager", "clock", "manual"):
+            raise ValueError(f"there is no timing {timing!r} here: use eager, clock or manual")
+        self.timing = timing
+        self.seconds = 0.0
+        self.due: dict[tuple[str, str, str], float] = {}  # kind, id, state → when it ends by itself
+        self.accounts: dict[str, Row] = {}
+        self.rows: dict[str, dict[str, Row]] = {kind: {} for kind in KINDS}
+        self.buckets: dict[tuple[str, str], str] = {}  # (Region, name) → the account that may write to it
+        self.objects: dict[tuple[str, str, str], Row] = {}  # (Region, bucket, key) → what it holds
+        self.tokens: dict[tuple[str, str, str], tuple[Row, list[Row]]] = {}
+        self.capacity: dict[str, int] = {}
+        self.numbers = count(1)
+
+    # what there is
+
+    def mint(self, kind: str) -> str:
+        """Return a new id."""
+        return f"{KINDS[kind][0]}-{next(self.numbers):08x}"
+
+    def add(self, kind: str, owner: Row, **fields: Any) -> Row:
+        """Add a row of an account's, with a new id unless it is given one."""
+        key = KINDS[kind][1]
+        row = {
+            key: fields.get(key) or self.mint(kind),
+            "Tags": [],
+            **fields,
+            "owner": owner["id"],
+            "region": owner["region"],
+        }
+        row[key] = row[key] or self.mint(kind)
+        self.rows[kind][row[key]] = row
+        return row
+
+    def drop(self, kind: str, row: Row) -> None:
+        """Remove a row."""
+        del self.rows[kind][row[KINDS[kind][1]]]
+
+    def own(self, kind: str, account: Row) -> list[Row]:
+        """Return an account's rows of a kind, in order of creation."""
+        return [row for row in self.rows[kind].values() if row["owner"] == account["id"]]
+
+    def seen(self, kind: str, account: Row) -> list[Row]:
+        """Return the rows of a kind that an account sees, in order of creation. [OMI-080, SNP-021]"""
+        return [row for row in self.rows[kind].values() if self.sees(kind, account, row)]
+
+    def sees(self, kind: str, account: Row, row: Row) -> bool:
+        """Say whether an account sees a row: its own, or one shared with it or with all. [OMI-080, SHR-002]"""
+        granted = row.get(SHARED_BY.get(kind, ""), {})
+        shared = granted.get("GlobalPermission") or account["id"] in granted.get("AccountIds", ())
+        return bool(row["region"] == account["region"] and (row["owner"] == account["id"] or shared))
+
+    def alias(self, owner: str) -> str | None:
+        """Return the alias of an account, if it has one. [FLD-001]"""
+        return next((row["alias"] for row in self.accounts.values() if row["id"] == owner), None)
+
+    def links(self, vm: Row) -> list[Row]:
+        """Return the links of a VM."""
+        return [link for link in self.rows["Link"].values() if link["VmId"] == vm["VmId"]]
+
+    def view(self, kind: str, account: Row, row: Row) -> Row:
+        """Return a row as an account reads it."""
+        seen: Row = {key: value for key, value in row.items() if key[0].isupper() and value is not None}
+        if kind == "Volume":
+            link = self.rows["Link"].get(row["VolumeId"])
+            seen["LinkedVolumes"] = [_public(link)] if link else []
+        if kind == "Vm":
+            seen["BlockDeviceMappings"] = [
+                {
+                    "DeviceName": link["DeviceName"],
+                    "Bsu": {key: link[key] for key in ("DeleteOnVmDeletion", "State", "VolumeId")},
+                }
+                for link in self.links(row)
+            ]
+        granted = SHARED_BY.get(kind)
+        if granted:
+            seen |= {"AccountId": row["owner"]} | (
+                {"AccountAlias": alias} if (alias := self.alias(row["owner"])) else {}
+            )
+            if row["owner"] != account["id"]:  # a grantee sees itself alone [OMI-085]
+                ids = [one for one in row[granted]["AccountIds"] if one == account["id"]]
+                seen[granted] = {**row[granted], "AccountIds": ids}
+        return copy.deepcopy(seen)
+
+    # what becomes of it
+
+    def next(self, kind: str, row: Row) -> str | None:
+        """Return the state that a row is on the way to, or None if it stays as it is."""
+        if kind == "Vm":
+            if row["State"] == "stopped" and row.get("restarts"):
+                return "pending"
+            if row["State"] == "pending" and row.get("stays"):
+                return "stopped"  # BootOnCreation was false [ST-VM-2]
+        return NEXT.get(kind, {}).get(row["State"])
+
+    def moving(self) -> Iterator[tuple[str, Row]]:
+        """Yield what is under way."""
+        for kind in NEXT:
+            for row in list(self.rows[kind].values()):
+                if self.next(kind, row) is not None:
+                    yield kind, row
+
+    def settle(self) -> None:
+        """Let all that is under way come to its end."""
+        while moving := list(self.moving()):
+            for kind, row in moving:
+                if row in self.rows[kind].values() and self.next(kind, row) is not None:
+                    self.step(kind, row)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and what falls due on the way happen, each at its own time."""
+        end = self.seconds + seconds
+        while (next_one := self.soonest()) and next_one[0] <= end:
+            self.seconds, kind, row = next_one
+            if row["State"] == "terminated":
+                self.drop(kind, row)
+            else:
+                self.step(kind, row)
+        self.seconds = end
+
+    def soonest(self) -> tuple[float, str, Row] | None:
+        """Return when what ends first does, and what it is; for what is new in its state, the time begins now."""
+        waiting = [("Vm", vm) for vm in self.rows["Vm"].values() if vm["State"] == "terminated"]
+        if self.timing == "clock":
+            waiting += self.moving()
+        rows = {(kind, row[KINDS[kind][1]], row["State"]): (kind, row) for kind, row in waiting}
+        self.due = {key: self.due.get(key, self.seconds + self._lasts(*rows[key])) for key in rows}
+        first = min(self.due, key=self.due.__getitem__, default=None)
+        return None if first is None else (self.due[first], *rows[first])
+
+    def _lasts(self, kind: str, row: Row) -> int:
+        """Return for how many seconds a row stays in its state."""
+        fixed, per_gib = LASTS[kind][row["State"]]
+        return fixed + per_gib * (row.get("gib") or row.get("VolumeSize") or 0)
+
+    def step(self, kind: str, row: Row) -> None:
+        """Move a row one state on."""
+        to = self.next(kind, row)
+        assert to is not None
+        if (kind == "Snapshot" and row.get("flaw") and to != GONE) or (
+            kind in ("ImageExport", "SnapshotExport") and not self.writable(row)
+        ):
+            to = FAILED[kind][row["State"]]
+        self.become(kind, row, to)
+
+    def become(self, kind: str, row: Row, to: str) -> None:
+        """Give a row a state, with what follows from it."""
+        if to == GONE:
+            self.drop(kind, row)
+        else:
+            row["State"] = to
+        AFTER.get(kind, _nothing)(self, row, to)
+
+    def writable(self, task: Row) -> bool:
+        """Say whether the bucket of an export takes its objects: it is there, and the account's. [EXP-008]"""
+        return bool(self.buckets.get((task["region"], task["OsuExport"]["OsuBucket"])) == task["owner"])
+
+    def state(self, kind: str, row: Row) -> str:
+        """Return the state that decides what an action may do."""
+        first = kind == "Vm" and row["State"] == "pending" and not row["ran"]
+        return FIRST if first else str(row["State"])
+
+    def used(self, snapshot: Row) -> bool:
+        """Say whether an OMI, anybody's, maps a snapshot. [SNP-016]"""
+        images = self.rows["Image"].values()
+        return any(
+            mapping["Bsu"].get("SnapshotId") == snapshot["SnapshotId"]
+            for image in images
+            for mapping in image["BlockDeviceMappings"]
+        )
+
+
+def _public(row: Row) -> Row:
+    return {key: value for key, value in row.items() if key[0].isupper() and key != "Tags"}
+
+
+def _nothing(world: World, row: Row, to: str) -> None:
+    """Nothing follows."""
+
+
+def _after_snapshot(world: World, row: Row, to: str) -> None:
+    """An OMI waits for its snapshots: it is available with the last, and failed with any. [ST-OMI-5, ST-OMI-6]"""
+    if to == "completed":
+        row["Progress"] = 100
+    elif to == "pending":
+        row["Progress"] = None  # somewhere between 0 and 100
+    for image in world.rows["Image"].values():
+        ids = [mapping["Bsu"].get("SnapshotId") for mapping in image["BlockDeviceMappings"]]
+        if image["State"] == "pending" and row["SnapshotId"] in ids:
+            states = {world.rows["Snapshot"][one]["State"] for one in ids if one}
+            image["State"] = "failed" if "error" in states else "available" if states == {"completed"} else "pending"
+
+
+def _after_link(world: World, row: Row, to: str) -> None:
+    """A volume that is no longer linked is available. [ST-VOL-5]"""
+    if to == GONE:
+        world.rows["Volume"][row["VolumeId"]]["State"] = "available"
+
+
+def _after_vm(world: World, row: Row, to: str) -> None:
+    if to == "pending":
+        row["restarts"] = False
+    elif to == "running":
+        row["ran"] = True
+    elif to == "stopped":
+        row["stays"] = False
+    elif to == "terminated":  # its volumes end with it, or are free again [VM-047, ST-VOL-7, ST-VOL-8]
+        for link in world.links(row):
+            world.drop("Link", link)
+            world.rows["Volume"][link["VolumeId"]]["State"] = "deleting" if link["DeleteOnVmDeletion"] else "available"
+
+
+def _after_update(world: World, row: Row, to: str) -> None:
+    """A volume changes when its task is completed. [VOL-047, ST-VOL-10]"""
+    row["Progress"] = 100 if to == "completed" else None
+    volume = world.rows["Volume"].get(row["VolumeId"])
+    if volume is not None and to in ("completed", "failed"):
+        volume["TaskId"] = None
+        if to == "completed":
+            volume |= row["target"]
+
+
+def _after_export(world: World, row: Row, to: str) -> None:
+    """A completed export has written its objects. [EXP-013, EXP-045]"""
+    row["Progress"] = 100 if to == "completed" else None
+    if to == "completed":
+        place = (row["region"], row["OsuExport"]["OsuBucket"])
+        for name, content in row["writes"].items():
+            world.objects[*place, name] = {**content, "at": world.seconds}
+
+
+AFTER = {
+    "Snapshot": _after_snapshot,
+    "Link": _after_link,
+    "Vm": _after_vm,
+    "VolumeUpdate": _after_update,
+    "ImageExport": _after_export,
+    "SnapshotExport": _after_export,
+}

@@ -1,0 +1,161 @@
+"""rules.toml and the code: each id in one stands in the other, and every template finds its facts."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from tools.proofs import TABLE, proofs, table
+from tools.tables import README, written
+
+import omisim
+from omisim import Account, ApiError
+from omisim.actions.tags import TAGGED
+from omisim.model import Image
+from omisim.spec.errors import ERRORS
+from omisim.spec.lifecycle import LIFECYCLES, cells
+from omisim.spec.rules import GRADES, Rule, catalogue, refuse
+from omisim.state.settings import SWITCHES
+
+PACKAGE = Path(omisim.__file__).parent
+ID = re.compile(r"[A-Z]{2,4}-\d{2,3}(?:/[a-z-]+)?")
+
+
+def named_in_code() -> dict[str, set[str]]:
+    """Return the rule ids that stand as string constants in the code, with the files."""
+    found: dict[str, set[str]] = {}
+    for source in PACKAGE.rglob("*.py"):
+        if "testing" in source.relative_to(PACKAGE).parts:
+            continue  # what tests a rule does not enforce it
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and ID.fullmatch(node.value):
+                found.setdefault(node.value, set()).add(source.name)
+    for kind, resource_type in TAGGED.values():  # tags.py puts these together
+        found[f"TAG-005/{'vm' if kind == 'vm' else resource_type}"] = {"tags.py"}
+    return found
+
+
+def call_sites() -> Iterator[tuple[str, str, set[str]]]:
+    """Yield file, rule id and the names of the facts of each direct `refuse` and `check`."""
+    for source in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+                "check",
+                "refuse",
+            ):
+                ids = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                if ids and ID.fullmatch(ids[-1]):
+                    yield source.name, ids[-1], {keyword.arg or "" for keyword in node.keywords}
+
+
+def fields_of(rule: Rule) -> set[str]:
+    """Return the facts that a rule's templates ask for."""
+    return {name for text in (rule.details, rule.fix) for _, name, _, _ in Formatter().parse(text) if name}
+
+
+class TestCatalogue:
+    def test_has_every_id_of_the_code(self) -> None:
+        """No refusal names a rule that is not there."""
+        assert set(named_in_code()) - set(catalogue()) == set()
+
+    def test_has_no_refusal_that_the_code_does_not_name(self) -> None:
+        """Every row with an error is enforced: one rule, one address."""
+        assert {rule.id for rule in catalogue().values() if rule.error} - set(named_in_code()) == set()
+
+    def test_is_proven(self) -> None:
+        """Every rule that is modelled has a test that names it, and no test names a rule that is not there."""
+        modelled = {rule.id for rule in catalogue().values() if not rule.out}
+        assert modelled - set(proofs()) == set()
+        assert set(proofs()) - set(catalogue()) - {rule.id for rule in cells()} == set()
+
+    def test_has_a_current_table_of_proofs(self) -> None:
+        """The generated table is what the tests say: run `python tests/tools/proofs.py`."""
+        assert TABLE.read_text() == table()
+
+    def test_shows_every_switch_and_action_in_the_readme(self) -> None:
+        """The tables of open questions and of actions are what the code says: run `python tests/tools/tables.py`."""
+        assert written(README.read_text()) == README.read_text()
+
+    def test_names_every_switch(self) -> None:
+        """Each switch answers a question that a row leaves open, and no row names another."""
+        assert {rule.switch for rule in catalogue().values()} == {"", *SWITCHES}
+
+    @pytest.mark.parametrize("rule", list(catalogue().values()), ids=lambda rule: rule.id)
+    def test_rows_are_complete(self, rule: Rule) -> None:
+        """A row has a statement, known grades and a documentation page, and Details with an error; or a reason."""
+        if rule.out:
+            assert rule.out.endswith(".")
+            assert rule.says + rule.error == ""
+            return
+        assert rule.says.endswith(".")
+        assert rule.evidence in GRADES
+        assert rule.error_evidence in {"", *GRADES}
+        assert rule.source.startswith("https://docs.outscale.com/")
+        assert rule.kind
+        if rule.error:
+            assert rule.error in ERRORS
+            assert rule.details
+
+    @pytest.mark.parametrize(("file", "rule_id", "facts"), list(call_sites()))
+    def test_templates_find_their_facts(self, file: str, rule_id: str, facts: set[str]) -> None:
+        """Each place that refuses gives the facts that the rule's templates ask for."""
+        assert fields_of(catalogue()[rule_id]) <= facts, file
+
+    def test_cells_are_rules_too(self) -> None:
+        """Each illegal cell has an id of its own, and an error of the table."""
+        rules = cells()
+        assert len({rule.id for rule in rules}) == len(rules)
+        assert all(rule.error in ERRORS and rule.evidence in GRADES for rule in rules)
+
+    def test_cells_stand_on_states_that_there_are(self) -> None:
+        """A cell's state is one of its kind's, or the VM's restarting."""
+        for kind, lifecycle in LIFECYCLES.items():
+            known = {*lifecycle.moves, *(["restarting"] if kind == "vm" else [])}
+            assert {state for states in lifecycle.refused.values() for state in states} <= known
+
+
+class TestErrors:
+    def test_have_one_name_each(self) -> None:
+        """A name stands for one code."""
+        codes = [kind.code for kind in ERRORS.values()]
+        assert len(set(codes)) == len(codes)
+
+    @pytest.mark.parametrize("kind", list(ERRORS.values()), ids=lambda kind: kind.name)
+    def test_keep_the_ranges_that_clients_go_by(self, kind: object) -> None:
+        """5xxx is 400 InvalidResource, 6xxx and 9xxx are 409, 10xxx are quotas. [QTA-018]"""
+        number, status, name = int(kind.code), kind.status, kind.type  # type: ignore[attr-defined]
+        if 5000 <= number < 6000:
+            assert (status, name) == (400, "InvalidResource")
+        if 6000 <= number < 7000 or 9000 <= number < 10000:
+            assert (status, name) == (409, "InvalidState" if number < 7000 else "ResourceConflict")
+        if 10002 < number < 11000:
+            assert (status, name) == (400, "TooManyResources (QuotaExceded)")
+
+
+class TestApiError:
+    def test_says_what_the_api_says_and_why(self, alice: Account, golden: Image) -> None:
+        """An ApiError has the API's code, status, type and details, and the broken rule with its facts. [OMI-022]"""
+        with pytest.raises(ApiError) as refused:
+            alice.create_image(source_image_id=golden.image_id, source_region_name="eu-west-2", image_name="golden")
+        error = refused.value
+        assert (error.code, error.status, error.type, error.rule) == ("9015", 409, "ResourceConflict", "OMI-022")
+        assert error.facts == {"image_name": "golden", "taken_by": golden.image_id}
+        assert str(error) == f"409 9015 ResourceConflict (OMI-022): {error.details}"
+
+    def test_explains_itself(self) -> None:
+        """`explain` gives the statement, the facts, the fix, the evidence and the documentation."""
+        text = refuse("OMI-022", image_name="golden", taken_by="ami-12345678").explain()
+        for part in ("OMI-022: ", "Refused: ", "taken_by = ami-12345678", "Fix: ", "duplicate-name", "Evidence: "):
+            assert part in text
+        assert "https://docs.outscale.com/" in text
+
+    def test_crosses_processes(self) -> None:
+        """An ApiError survives pickling, as pytest-xdist needs."""
+        error = refuse("OMI-022", image_name="golden", taken_by="ami-12345678")
+        twin = pickle.loads(pickle.dumps(error))
+        assert (str(twin), twin.facts, twin.rule) == (str(error), error.facts, error.rule)

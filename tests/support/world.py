@@ -1,0 +1,123 @@
+"""A small world for refusals: accounts and resources under names, and cases that speak of them by these names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from support.expect import refused
+from support.networks import add_networks
+
+from omisim import Account, Cloud
+from omisim.model import Image
+
+__all__ = ["Case", "World", "check", "world"]
+
+REGION = "eu-west-2"
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule broken and kept: a call that it refuses with a code, and the same call as it should have been.
+
+    Texts in braces stand for what the world has under that name. `kept` is None where nothing like it can succeed.
+    """
+
+    rule: str
+    code: str
+    action: str
+    broken: Parameters
+    kept: Parameters | None = None
+    by: str = "alice"
+    switches: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Name the case for a test's id."""
+        return f"{self.rule}-{self.action}"
+
+
+class World:
+    """Alice and bob in eu-west-2, carol in us-east-2, and a bit of everything. Built once, forked for each test."""
+
+    def __init__(self) -> None:
+        self.cloud = Cloud()
+        alice, bob = self.cloud.account("alice"), self.cloud.account("bob")
+        carol = self.cloud.account("carol", region="us-east-2")
+        self.ids: dict[str, str] = {"alice": alice.account_id, "bob": bob.account_id, "carol": carol.account_id}
+        for name in ("ubuntu", "windows"):
+            self.ids[name] = self.cloud.images.official(name).image_id
+        self._vms(alice, bob)
+        self._volumes(alice, bob)
+        self._images(alice, bob)
+        alice.create_keypair(keypair_name="pair")
+        add_networks(alice, self.ids["ubuntu"], self.ids)
+        self.ids["bobs_net"] = bob.create_net(ip_range="10.0.0.0/16").net_id
+        self.ids["bobs_group"] = bob.read_security_groups()[0].security_group_id
+
+    def _vms(self, alice: Account, bob: Account) -> None:
+        disks = [{"device_name": "/dev/sdb", "bsu": {"volume_size": 20}}]
+        vm = alice.create_vms(image_id=self.ids["ubuntu"], block_device_mappings=disks)[0]
+        self.ids["vm"] = vm.vm_id
+        for mapping, name in zip(vm.block_device_mappings, ("root", "data"), strict=True):
+            self.ids[name] = mapping.bsu.volume_id
+        stopped, protected, rootless = alice.create_vms(image_id=self.ids["ubuntu"], max_vms_count=3)
+        self.ids |= {"stopped": stopped.vm_id, "protected": protected.vm_id, "rootless": rootless.vm_id}
+        alice.stop_vms(vm_ids=[stopped.vm_id, rootless.vm_id])
+        alice.unlink_volume(volume_id=rootless.block_device_mappings[0].bsu.volume_id)
+        alice.update_vm(vm_id=protected.vm_id, deletion_protection=True)
+        self.ids["bobs_vm"] = bob.create_vms(image_id=self.ids["ubuntu"])[0].vm_id
+
+    def _volumes(self, alice: Account, bob: Account) -> None:
+        for name, kind in {"free": {}, "fast": {"volume_type": "io1", "iops": 500}}.items():
+            volume = alice.create_volume(subregion_name="eu-west-2a", size=10, **kind)  # type: ignore[arg-type]
+            self.ids[name] = volume.volume_id
+        self.ids["elsewhere"] = alice.create_volume(subregion_name="eu-west-2b", size=10).volume_id
+        self.ids["bobs_volume"] = bob.create_volume(subregion_name="eu-west-2a", size=10).volume_id
+        self.ids["snapshot"] = alice.create_snapshot(volume_id=self.ids["free"]).snapshot_id
+        self.ids["bobs_snapshot"] = bob.create_snapshot(volume_id=self.ids["bobs_volume"]).snapshot_id
+        shared = bob.create_snapshot(volume_id=self.ids["bobs_volume"]).snapshot_id
+        self.ids["shared_snapshot"] = shared
+        grant: Parameters = {"additions": {"account_ids": [alice.account_id]}}
+        bob.update_snapshot(snapshot_id=shared, permissions_to_create_volume=grant)
+
+    def _images(self, alice: Account, bob: Account) -> None:
+        golden = alice.create_image(vm_id=self.ids["vm"], image_name="golden", no_reboot=True)
+        self.ids |= {"golden": golden.image_id, "golden_root": _root(golden)}
+        private = bob.create_image(vm_id=self.ids["bobs_vm"], image_name="bobs", no_reboot=True)
+        shared = bob.create_image(vm_id=self.ids["bobs_vm"], image_name="for alice", no_reboot=True)
+        self.ids |= {"bobs_image": private.image_id, "shared": shared.image_id}
+        grant: Parameters = {"additions": {"account_ids": [alice.account_id]}}
+        bob.update_image(image_id=shared.image_id, permissions_to_launch=grant)
+
+    def filled(self, value: Any) -> Any:
+        """Return parameters with the names in braces replaced."""
+        if isinstance(value, dict):
+            return {key: self.filled(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.filled(item) for item in value]
+        return self.ids[value[1:-1]] if isinstance(value, str) and value.startswith("{") else value
+
+
+def _root(image: Image) -> str:
+    bsu = image.block_device_mappings[0].bsu
+    assert bsu is not None
+    return str(bsu.snapshot_id)
+
+
+@cache
+def world() -> World:
+    """Return the world, built once."""
+    return World()
+
+
+def check(case: Case) -> None:
+    """Break the rule, and be refused by it with its code, all else unchanged; keep it, and be let through."""
+    cloud = world().cloud.fork()
+    cloud.engine.settings.switches.update(case.switches)
+    account = cloud.account(case.by)
+    error = refused(account, case.action, **world().filled(case.broken))
+    assert (error.rule, error.code) == (case.rule, case.code), error
+    if case.kept is not None:
+        assert account.why_not(case.action, **world().filled(case.kept)) == []

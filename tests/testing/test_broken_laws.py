@@ -1,0 +1,396 @@
+"""The laws of `omisim.testing.laws`: each holds in a cloud in use, and each is found broken when it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from support.networks import add_networks
+
+from omisim import Account, ApiError, Cloud
+from omisim.actions.framework.call import Call
+from omisim.model import (
+    ENTITIES,
+    ClientToken,
+    Content,
+    Due,
+    ExportState,
+    Image,
+    ImageState,
+    OsuExportImageExportTask,
+    PermissionsOnResource,
+    Vm,
+)
+from omisim.spec.rules import catalogue
+from omisim.testing import laws
+from omisim.testing.laws.bookkeeping import DANGLING, REFERENCES
+from omisim.testing.script import bucket
+
+NAMES_NOTHING = {"customer_id", "dhcp_options_set_id", "link_public_ip_id", "reservation_id"}
+ALICE_ONLY, SHARED_TWICE = PermissionsOnResource(), PermissionsOnResource(account_ids=("000000000000",) * 2)
+
+
+class World:
+    """A cloud in which there is one of everything, and hands that write past all rules."""
+
+    def __init__(self) -> None:
+        self.cloud = Cloud(timing="clock")
+        self.alice = self.cloud.account("alice", quotas={"volume_limit": 9})
+        self.bob = self.cloud.account("bob")
+        vm = self.alice.create_vms(image_id=self.cloud.images.official("ubuntu").image_id, max_vms_count=2)[0]
+        self.cloud.settle()
+        self.image = self.alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True).image_id
+        self.cloud.settle()
+        self.copy = self.alice.create_image(
+            source_image_id=self.image, source_region_name="eu-west-2", image_name="copy"
+        ).image_id
+        self.vm, self.root = vm.vm_id, vm.block_device_mappings[0].bsu.volume_id
+        self.volume = self.alice.create_volume(subregion_name="eu-west-2a", size=5, volume_type="gp2").volume_id
+        self.snapshot = self.alice.create_snapshot(volume_id=self.root).snapshot_id
+        self.export = self.alice.create_snapshot_export_task(
+            snapshot_id=self.disk, osu_export={"disk_image_format": "raw", "osu_bucket": "exports"}
+        ).task_id
+        image_export = {"disk_image_format": "raw", "osu_bucket": "exports"}
+        self.image_export = self.alice.create_image_export_task(image_id=self.image, osu_export=image_export).task_id
+        self.net: dict[str, str] = {}
+        add_networks(self.alice, self.cloud.images.official("ubuntu").image_id, self.net)
+        self.mark = self.cloud.mark()
+
+    @property
+    def disk(self) -> str:
+        """The snapshot of the OMI."""
+        return str(self.get("image", self.image).block_device_mappings[0].bsu.snapshot_id)
+
+    def get(self, kind: str, row_id: str) -> Any:
+        """Return a row."""
+        return self.cloud.engine.state.get(kind, row_id)
+
+    def put(self, kind: str, row_id: str, row: Any, cause: str = "test") -> World:
+        """Write a row as no action would."""
+        self.cloud.engine.state.write(kind, row_id, row, self.cloud.now, cause)
+        return self
+
+    def change(self, kind: str, row_id: str, cause: str = "test", **values: Any) -> World:
+        """Change fields of a row as no action would."""
+        return self.put(kind, row_id, replace(self.get(kind, row_id), **values), cause)
+
+    def new(self, kind: str, row_id: str, new_id: str, cause: str = "CreateImage#99", **values: Any) -> World:
+        """Add a twin of a row, with another id."""
+        row = self.get(kind, row_id)
+        return self.put(kind, new_id, replace(row, **{row.key: new_id}, **values), cause)
+
+    def forget(self) -> World:
+        """Begin a new step."""
+        self.mark = self.cloud.mark()
+        return self
+
+    def broken(self, *, sweep: bool) -> set[str]:
+        """Return the names of the laws that are broken."""
+        return {found.law for found in laws.broken(self.cloud, None if sweep else self.mark)}
+
+
+def _forget(world: World, table: str) -> World:
+    """Lose what an index, a queue or the journal knows."""
+    state = world.cloud.engine.state
+    if table == "index":
+        state.own("image").indexes["name"][1].popitem()
+    elif table == "journal":
+        world.put("counter", "x", 1)
+        state.own("counter").put("x", 5, 0)
+    return world
+
+
+def _unqueued(world: World) -> None:
+    world.cloud.advance(0)
+    world.cloud.engine.state.queue = []
+    due = Due("volume", world.volume, "ready", world.cloud.now, timer=False, order=77)
+    world.put("due", f"volume:{world.volume}", due)
+    world.cloud.engine.state.queue = []
+
+
+# law → what breaks it
+BREAKS: dict[str, Callable[[World], object]] = {
+    "a_call_writes_for_one_account": lambda w: (
+        w.change("vm", w.vm, "UpdateVm#9", user_data="eA=="),
+        w.new("vm", w.vm, "i-00000001", "UpdateVm#9", account_id=w.bob.account_id),
+    ),
+    "a_call_writes_what_is_its_own": lambda w: w.change("volume", w.root, "DeleteImage#9", size=99),
+    "a_copy_is_independent": lambda w: (
+        w.new("image", w.copy, "ami-00000001", block_device_mappings=w.get("image", w.image).block_device_mappings),
+        w.put("origin", "ami-00000001", replace(w.get("origin", w.copy), id="ami-00000001")),
+    ),
+    "a_device_is_used_once": lambda w: w.new("volume_link", w.root, w.volume),
+    "a_disk_begins_with_what_it_is_made_from": lambda w: (
+        w.new("snapshot", w.snapshot, "snap-00000001"),
+        w.put("origin", "snap-00000001", replace(w.get("origin", w.snapshot), id="snap-00000001")),
+        w.put("content", w.root, Content(1)),
+    ),
+    "a_disk_is_in_its_region": lambda w: w.change("volume", w.volume, subregion_name="us-east-2a"),
+    "a_failed_omi_says_why": lambda w: w.change("image", w.image, state=type(w.get("image", w.image).state)("failed")),
+    "a_finished_export_names_its_manifest": lambda w: w.change(
+        "image_export", w.image_export, state=ExportState.COMPLETED
+    ),
+    "a_group_in_a_rule_is_there": lambda w: w.put("security_group", w.net["named"], None),
+    "a_group_in_use_is_there": lambda w: w.put("security_group", w.net["group"], None),
+    "a_link_has_both_its_ends": lambda w: w.put("vm", w.vm, None),
+    "a_mapping_holds_its_snapshot": lambda w: w.change("snapshot", w.disk, volume_size=500),
+    "a_name_of_a_group_is_one": lambda w: w.new("security_group", w.net["group"], "sg-00000001"),
+    "a_name_of_an_omi_is_one": lambda w: w.change("image", w.image, image_name="x"),
+    "a_net_has_what_it_began_with": lambda w: w.put("route_table", w.net["main"], None),
+    "a_nic_has_addresses_of_its_own": lambda w: w.new("nic", w.net["nic"], "eni-00000001"),
+    "a_nic_in_use_has_a_living_vm": lambda w: w.put("vm", w.net["net_vm"], None),
+    "a_public_ip_is_linked_to_one_thing": lambda w: w.new("public_ip", w.net["nic_ip"], "eipalloc-00000001"),
+    "a_share_is_listed_once": lambda w: w.change("image", w.image, permissions_to_launch=SHARED_TWICE),
+    "a_snapshot_has_the_size_of_a_disk": lambda w: w.change("snapshot", w.snapshot, volume_size=0),
+    "a_subnet_uses_one_route_table": lambda w: w.put("subnet", w.net["routed"], None),
+    "a_terminated_vm_has_let_go": lambda w: w.change("vm", w.vm, state=type(w.get("vm", w.vm).state)("terminated")),
+    "a_vm_boots_from_its_omi": lambda w: w.new("vm", w.vm, "i-00000001"),
+    "a_vm_has_an_address_as_long_as_it_runs": lambda w: w.change("vm", w.vm, public_ip=None),
+    "a_vm_in_a_net_has_a_primary_nic": lambda w: w.change(
+        "nic", w.net["secondary"], link_nic=replace(w.get("nic", w.net["secondary"]).link_nic, device_number=0)
+    ),
+    "a_vm_is_of_a_known_kind": lambda w: w.change("vm", w.vm, os_family="windows"),
+    "a_vm_that_is_up_has_its_root": lambda w: w.put("volume_link", w.root, None),
+    "a_volume_holds_its_snapshot": lambda w: w.change("volume", w.root, size=1),
+    "a_volume_is_in_use_when_linked": lambda w: w.put("volume_link", w.root, None),
+    "a_volume_knows_its_update": lambda w: w.change("volume", w.root, task_id="vol-update-00000000"),
+    "a_volume_only_grows": lambda w: w.change("volume", w.volume, size=4),
+    "an_account_keeps_to_its_quotas": lambda w: [w.new("volume", w.volume, f"vol-0000000{n}") for n in range(9)],
+    "an_account_uses_a_name_once": lambda w: w.new("image", w.image, "ami-00000001"),
+    "an_export_has_a_known_format": lambda w: w.change(
+        "image_export",
+        w.image_export,
+        osu_export=OsuExportImageExportTask(disk_image_format="zip", osu_bucket="exports"),
+    ),
+    "an_export_has_its_snapshots": lambda w: w.put("snapshot", w.disk, None),
+    "an_index_follows_its_rows": lambda w: (w.change("image", w.image, image_name="other"), _forget(w, "index")),
+    "an_omi_has_a_licence": lambda w: w.change("image", w.image, product_codes=("0001", "0001")),
+    "an_omi_has_its_snapshots": lambda w: w.put("snapshot", w.disk, None),
+    "an_omi_is_as_far_as_its_snapshots": lambda w: w.change(
+        "image", w.image, state=type(w.get("image", w.image).state)("pending")
+    ),
+    "an_omi_maps_a_root_and_no_device_twice": lambda w: w.change("image", w.image, block_device_mappings=()),
+    "an_omi_of_a_vm_has_all_its_disks": lambda w: (
+        w.new("image", w.image, "ami-00000001", block_device_mappings=()),
+        w.put("origin", "ami-00000001", replace(w.get("origin", w.image), id="ami-00000001")),
+    ),
+    "counters_count_up": lambda w: w.put("counter", "ids", 1),
+    "disks_and_dues_belong_to_something": lambda w: w.put("volume", w.volume, None),
+    "disks_remember_their_licences": lambda w: w.change("origin", w.snapshot, "CreateSnapshot#9", codes=("0002",)),
+    "indexes_hold_what_tables_hold": lambda w: _forget(w, "index"),
+    "licences_are_handed_on": lambda w: w.new("vm", w.vm, "i-00000001", product_codes=("0002",)),
+    "a_manifest_carries_the_licences": lambda w: w.change(
+        "image_export",
+        w.image_export,
+        state=ExportState.COMPLETED,
+        osu_export=OsuExportImageExportTask(
+            disk_image_format="raw", osu_bucket="exports", osu_manifest_url="https://oos.eu-west-2.outscale.com/x/y"
+        ),
+    ),
+    "only_what_is_finished_is_used": lambda w: (
+        w.change("image", w.image, state=ImageState.PENDING),
+        w.forget(),
+        w.new("vm", w.vm, "i-00000001", image_id=w.image),
+    ),
+    "only_what_one_may_use_is_used": lambda w: (
+        w.new("vm", w.vm, "i-00000001", account_id=w.bob.account_id, image_id=w.image),
+    ),
+    "progress_of_a_snapshot_fits_its_state": lambda w: w.change("snapshot", w.disk, progress=99),
+    "states_follow_one_another": lambda w: w.change(
+        "vm", w.vm, state=type(w.get("vm", w.vm).state)("pending"), started=False
+    ),
+    "subnets_part_their_net": lambda w: w.new("subnet", w.net["subnet"], "subnet-00000001"),
+    "the_journal_tells_what_happened": lambda w: _forget(w, "journal"),
+    "undoing_everything_leads_back": lambda w: w.cloud.engine.state.own("token").put("x", ClientToken("", ()), 0),
+    "what_is_due_is_queued": _unqueued,
+    "what_is_fixed_stays": lambda w: w.change("vm", w.vm, image_id="ami-00000000"),
+    "what_is_named_is_there": lambda w: w.change("volume", w.volume, task_id="vol-update-00000000"),
+    "what_is_new_is_private": lambda w: w.new(
+        "image", w.image, "ami-00000001", permissions_to_launch=PermissionsOnResource(global_permission=True)
+    ),
+    "what_is_under_way_is_due": lambda w: w.put("due", f"volume:{w.volume}", None),
+}
+EMPTY = Cloud().dump()
+# laws that only a defect of the code breaks, and what such a defect looks like
+DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "a_dump_gives_the_cloud_back": ("omisim.engine.engine.dumped", lambda *_: EMPTY),
+    "a_fork_goes_its_own_way": ("omisim.state.state.State.fork", lambda state: state),
+    "a_snapshot_is_read_by_whom_it_is_for": ("omisim.actions.snapshots.visible", lambda _call, _row: True),
+    "a_vm_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
+    "a_volume_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
+    "an_omi_is_read_by_whom_it_is_for": ("omisim.actions.image_access.visible", lambda _call, _row: True),
+    "iops_fit_the_type": ("omisim.actions.volumes.gp2_iops", lambda _size: None),
+    "lists_are_whole_and_in_order": ("omisim.actions.volumes.matching", lambda rows, _filters: tuple(rows)[1:]),
+    "nothing_is_left_under_way": ("omisim.engine.scheduler.Scheduler.run_transients", lambda _self: None),
+    "who_can_tells_who_reads": ("omisim.testing.laws.visibility.who_can", lambda _state, _id: {}),
+}
+
+
+def _spoiling(call: Call, *_: Any) -> None:
+    call.put(replace(next(iter(call.rows(Vm))), user_data="eA=="))
+
+
+# laws about calls, and the defects that break them
+CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "a_call_changes_what_is_the_callers": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
+    "a_deletion_harms_nothing_else": ("omisim.actions.framework.call.Call.move", _spoiling),
+    "a_refused_call_changes_nothing": ("omisim.state.state.State.undo_to", lambda _self, _position: None),
+    "permissions_change_as_asked": ("omisim.actions.snapshots.changed", lambda granted, _change: granted),
+    "what_is_created_is_read_as_answered": ("omisim.actions.volumes.matching", lambda *_: ()),
+    "why_not_foretells_a_call": ("omisim.cloud.account.Account.why_not", lambda *_, **_given: []),
+}
+WHOLE = {law.name for law in laws.LAWS.values() if not law.kinds}
+
+
+@pytest.fixture(name="world")
+def _world() -> World:
+    return World()
+
+
+class TestLaws:
+    def test_hold(self, world: World) -> None:
+        """In a cloud that only calls have changed every law holds, of all of it and of its last step."""
+        assert laws.broken(world.cloud) == []
+        world.cloud.settle()
+        world.alice.delete_image(image_id=world.copy)
+        assert laws.broken(world.cloud, since=world.mark) == []
+
+    def test_name_a_few_of_many(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is missing in a long list is told by a few of it, and how many more there are. [UNK-30]"""
+        monkeypatch.setattr("omisim.actions.volumes.matching", lambda *_: ())
+        (what,) = [found.what for found in laws.broken(world.cloud) if found.law == "lists_are_whole_and_in_order"]
+        assert re.fullmatch(r"ReadVolumes of alice lacks (vol-\w+, ){3}vol-\w+ and \d+ more", what)
+
+    @pytest.mark.parametrize("name", sorted(BREAKS))
+    def test_are_found_broken(self, world: World, name: str) -> None:
+        """Each law notices what breaks it."""
+        BREAKS[name](world)
+        assert name in world.broken(sweep=name in WHOLE)
+
+    @pytest.mark.parametrize("name", sorted(DEFECTS))
+    def test_are_found_broken_by_defects(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Each law about what is read, forked or dumped notices a defect in it."""
+        where, what = DEFECTS[name]
+        cloud = Cloud(timing="eager")
+        alice, bob = cloud.account("alice"), cloud.account("bob")
+        mark = cloud.mark()
+        monkeypatch.setattr(where, what)
+        vm = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)[0]
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=5, volume_type="gp2")
+        cloud.settle()
+        bob.read_regions()
+        alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+        assert volume.volume_id
+        found = {broken.law for broken in laws.broken(cloud, None if name in WHOLE else mark)}
+        assert name in found
+
+    @pytest.mark.parametrize("name", sorted(CALLS))
+    def test_are_found_broken_by_calls(self, world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Each law about calls notices the defect of one."""
+        where, what = CALLS[name]
+        monkeypatch.setattr(where, what)
+        created = {"SubregionName": "eu-west-2a", "Size": 1, "DryRun": "refused" in name}
+        share = {"SnapshotId": world.disk, "PermissionsToCreateVolume": {"Additions": {"GlobalPermission": True}}}
+        requests: dict[str, tuple[Account, str, dict[str, Any]]] = {
+            "a_call_changes_what_is_the_callers": (world.bob, "UpdateSnapshot", share),
+            "a_deletion_harms_nothing_else": (world.alice, "DeleteImage", {"ImageId": world.copy}),
+            "permissions_change_as_asked": (world.alice, "UpdateSnapshot", share),
+            "why_not_foretells_a_call": (world.alice, "DeleteSnapshot", {"SnapshotId": world.disk}),
+        }
+        caller, action, parameters = requests.get(name, (world.alice, "CreateVolume", created))
+        with pytest.raises(laws.Broken) as found:
+            laws.call(caller, action, **parameters)
+        assert found.value.law == name
+
+    def test_let_calls_through(self, world: World) -> None:
+        """A call that keeps the laws is answered, or refused, as it would be."""
+        assert laws.call(world.alice, "CreateVolume", SubregionName="eu-west-2a", Size=1)["Volume"]["Size"] == 1
+        with pytest.raises(ApiError, match="SNP-016"):
+            laws.call(world.alice, "DeleteSnapshot", SnapshotId=world.disk)
+
+    def test_are_all_shown_to_be_breakable(self) -> None:
+        """No law is there that nothing can break."""
+        assert {*BREAKS, *DEFECTS, *CALLS} == set(laws.LAWS)
+
+    def test_name_rules_that_there_are(self) -> None:
+        """The rule of a law stands in the catalogue, and a law says what it is in a sentence."""
+        assert {law.rule for law in laws.LAWS.values()} - {""} <= set(catalogue())
+        assert all(law.says.endswith(".") for law in laws.LAWS.values())
+
+    def test_know_every_reference(self) -> None:
+        """Each field of a resource that holds an id names what is there, or dangles by a rule."""
+        for entity in ENTITIES:
+            names = {field.name for field in fields(entity) if field.name.endswith("_id")} - {entity.key}  # type: ignore[arg-type]
+            known = {*REFERENCES.get(entity.kind, ()), *DANGLING.get(entity.kind, ())}
+            assert names - NAMES_NOTHING <= known, entity.kind
+        assert {rule for fields_ in DANGLING.values() for rule in fields_.values()} <= set(catalogue())
+
+
+class TestAFailureWithinACall:
+    """In eager timing a VM that was ordered to fail does so before its call is answered."""
+
+    def test_breaks_no_law_of_a_launch(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """It has lost its root and its security groups by then. [BDM-005]"""
+        cloud.fail_next("vm")
+        laws.call(alice, "CreateVms", ImageId=ubuntu.image_id)
+        assert alice.read_vms()[0].state == "terminated"
+
+    def test_breaks_no_law_of_an_omi(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """The VM that the OMI was made from, and that did not come up again, has no disks any more. [OMI-061]"""
+        cloud.fail_next("vm")
+        laws.call(alice, "CreateImage", VmId=vm.vm_id, ImageName="golden")
+        assert alice.read_vms()[0].state == "terminated"
+
+
+class TestABootWithinACall:
+    def test_ends_what_was_asked_of_it(self, cloud: Cloud, alice: Account) -> None:
+        """What a launch asks of the first boot is gone when a VM boots at once, and no law is broken. [VM-078]"""
+        uefi = next(image for image in alice.read_images() if image.boot_modes == ("uefi",))
+        laws.call(alice, "CreateVms", ImageId=uefi.image_id, ActionsOnNextBoot={"SecureBoot": "enable"})
+
+
+class TestACallThatTakesLong:
+    def test_may_use_what_is_finished_when_it_is_answered(self, slow: Cloud) -> None:
+        """What was under way when it was sent, and is no longer, breaks no law. [VM-003]"""
+        alice = slow.account("alice")
+        bucket(alice, "exports")
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        slow.settle()
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        slow.faults.add("CreateSnapshotExportTask", delay=30)
+        target = {"DiskImageFormat": "raw", "OsuBucket": "exports"}
+        laws.call(alice, "CreateSnapshotExportTask", SnapshotId=snapshot.snapshot_id, OsuExport=target)
+
+
+class TestABrokenLaw:
+    def test_names_the_law_its_rule_and_what_is_wrong(self, world: World) -> None:
+        """A message for a person: what, which law, which rule, what it says."""
+        world.put("snapshot", world.disk, None)
+        with pytest.raises(laws.Broken, match=f"{world.image} maps {world.disk}, which is gone") as found:
+            laws.check(world.cloud)
+        assert (found.value.law, found.value.rule) == ("an_omi_has_its_snapshots", "SNP-016")
+        assert "breaks the law an_omi_has_its_snapshots (SNP-016): Every snapshot that an OMI maps" in str(found.value)
+        assert "Documentation: https://docs.outscale.com" in found.value.explain()
+
+    def test_is_an_assertion_error(self) -> None:
+        """Test runners tell it as a failure, not as an error."""
+        assert issubclass(laws.Broken, AssertionError)
+
+    def test_is_not_looked_for_since_what_was_undone(self, world: World) -> None:
+        """A mark that was undone is refused."""
+        before = world.cloud.mark()
+        world.alice.create_volume(subregion_name="eu-west-2a", size=1)
+        undone = world.cloud.mark()
+        world.cloud.rollback(before)
+        with pytest.raises(ValueError, match="undone"):
+            laws.check(world.cloud, since=undone)
+
+    def test_is_found_by_looking_that_leaves_no_trace(self, world: World) -> None:
+        """Asking the laws changes neither the cloud nor its journal of calls."""
+        twin, calls = world.cloud.fork(), len(world.cloud.calls())
+        laws.check(world.cloud)
+        assert world.cloud == twin
+        assert len(world.cloud.calls()) == calls

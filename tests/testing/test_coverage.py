@@ -1,0 +1,325 @@
+"""Coverage of the model: what is recorded, what it comes to, how it is said, and `pytest --omisim-coverage`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from tools import exploration
+
+from omisim import Account, ApiError, Cloud
+from omisim.spec.lifecycle import LIFECYCLES
+from omisim.testing.coverage import GROUPS, Coverage, everything, needs, recording
+from omisim.testing.coverage_report import DEEDS, NOUNS, report, sentences
+from omisim.testing.exploration import explored, in_rounds, reach
+from omisim.testing.machine import CORE
+from omisim.testing.strategies import requests
+
+pytest_plugins = ["pytester"]
+SUBREGION = "eu-west-2a"
+
+
+def volume(account: Account) -> str:
+    """Make a volume, and return its id."""
+    return account.create_volume(subregion_name=SUBREGION, size=1).volume_id
+
+
+def items(coverage: Coverage) -> set[str]:
+    """Return all that was exercised."""
+    return {item for name in GROUPS for item in getattr(coverage, name)}
+
+
+class TestRecording:
+    def test_notes_calls_cells_and_transitions(self) -> None:
+        """An action that succeeded, the state it met its resource in, and the transitions that came of it."""
+        with recording() as seen:
+            alice = Cloud().account("alice")
+            alice.delete_volume(volume_id=volume(alice))
+        assert seen.actions == {"CreateVolume", "DeleteVolume"}
+        assert seen.cells == {"volume/DeleteVolume/available"}
+        assert seen.transitions == {"volume/ready/creating", "volume/delete/available", "volume/vanish/deleting"}
+
+    def test_notes_refusals(self, slow: Cloud) -> None:
+        """A refused call: its action, its rule, and the cell where a state was the reason."""
+        alice = slow.account("alice")
+        with recording() as seen:
+            for volume_id in ("vol-00000000", volume(alice)):
+                with pytest.raises(ApiError):
+                    alice.delete_volume(volume_id=volume_id)
+        assert (seen.refused, seen.rules) == ({"DeleteVolume"}, {"VOL-020", "volume/DeleteVolume/creating"})
+        assert seen.cells == {"volume/DeleteVolume/creating"}
+
+    def test_does_not_take_a_question_for_a_try(self, alice: Account) -> None:
+        """`why_not`, and a dry run that would succeed, exercise nothing."""
+        volume_id = volume(alice)
+        with recording() as seen:
+            assert alice.can("DeleteVolume", VolumeId=volume_id)
+            alice.call("DeleteVolume", VolumeId=volume_id, DryRun=True)
+        assert seen == Coverage()
+
+    def test_counts_what_is_undone(self, cloud: Cloud, alice: Account) -> None:
+        """What happened in a savepoint was exercised all the same."""
+        with recording() as seen, cloud.savepoint():
+            volume(alice)
+        assert seen.transitions == {"volume/ready/creating"}
+
+    def test_hears_every_cloud_of_the_process(self, cloud: Cloud, alice: Account) -> None:
+        """Forks, loaded clouds, new ones, other threads and requests over the wire are heard."""
+        volume_id = volume(alice)
+        with recording() as seen:
+            cloud.fork().account("alice").update_volume(volume_id=volume_id, size=2)
+            Cloud.load(cloud.dump()).account("alice").create_snapshot(volume_id=volume_id)
+            worker = Thread(target=alice.delete_volume, kwargs={"volume_id": volume_id})
+            worker.start()
+            worker.join()
+            with Cloud(auth="off").serve() as server:
+                server.cloud.account("bob")
+                urlopen(Request(f"{server.url}/api/v1/ReadVms", b""), timeout=10).close()
+        assert seen.actions == {"UpdateVolume", "CreateSnapshot", "DeleteVolume", "ReadVms"}
+
+    def test_ends(self, alice: Account) -> None:
+        """After it, nothing is noted; an outer recording has got what an inner one heard."""
+        with recording() as outer, recording() as inner:
+            volume(alice)
+        volume_id = volume(alice)
+        alice.delete_volume(volume_id=volume_id)
+        assert inner.actions == outer.actions == {"CreateVolume"}
+
+
+class TestNeeds:
+    @given(st.data())
+    def test_of_what_an_eager_cloud_does_are_none(self, data: Any) -> None:
+        """Where nothing lasts and nothing fails, only what needs neither is exercised."""
+        with recording() as seen:
+            cloud = Cloud()
+            accounts = [cloud.account("alice"), cloud.account("bob")]
+            volume(accounts[0])
+            for _ in range(10):
+                account = data.draw(st.sampled_from(accounts))
+                action = data.draw(st.sampled_from(CORE))
+                parameters = data.draw(requests(action, cloud, account))
+                exports = "ExportTask" in action  # there is no bucket, so an export would fail
+                if not exports and account.can(action, **parameters):
+                    account.call(action, **parameters)
+        assert {needs(name, item) for name in ("cells", "transitions") for item in getattr(seen, name)} <= {""}
+
+    def test_name_the_way_to_get_there(self) -> None:
+        """What lasts no time needs a clock, what fails an order, a question left open its switch, HTTP a request."""
+        assert needs("cells", "image/CreateVms/pending") == "timing clock or manual"
+        assert needs("transitions", "snapshot/fail/pending") == "cloud.fail or cloud.fail_next"
+        assert needs("transitions", "vm/expire/terminated") == "cloud.advance"
+        assert needs("rules", "LIC-014") == "switch strict_windows"
+        assert needs("rules", "AUTH-006/signature") == "a request over HTTP"
+        assert needs("rules", "SNP-016") == ""
+
+    def test_are_known_of_everything(self) -> None:
+        """There is an answer for each thing there is."""
+        assert all(isinstance(needs(name, item), str) for name in GROUPS for item in getattr(everything(), name))
+
+
+class TestCoverage:
+    def test_of_everything_is_100_percent(self) -> None:
+        """Nothing is missing where everything was exercised, and everything where nothing was."""
+        assert (everything().percent, items(everything().missing)) == (100, set())
+        assert (Coverage().percent, Coverage().missing) == (0, everything())
+
+    def test_is_merged(self) -> None:
+        """What two processes exercised is what either did."""
+        one, other = Coverage(actions={"CreateVms"}), Coverage(actions={"ReadVms"}, refused={"CreateVms"})
+        one.merge(other)
+        assert one == Coverage(actions={"CreateVms", "ReadVms"}, refused={"CreateVms"})
+
+    def test_does_not_count_what_is_not_of_the_model(self) -> None:
+        """A misspelt action and a cell's own rule add nothing to the count."""
+        seen = Coverage(actions={"CreateVmz"}, rules={"vm/StartVms/running"})
+        assert seen.percent == 0
+
+    def test_goes_through_json(self) -> None:
+        """`to_json` is plain data, and `from_json` gives the same coverage back."""
+        seen = Coverage(actions={"ReadVms"}, rules={"OMI-022"}, cells={"image/CreateVms/pending"})
+        data = json.loads(json.dumps(seen.to_json()))
+        assert Coverage.from_json(data) == seen
+        assert data["counts"]["rules"] == {"seen": 1, "of": len(everything().rules)}
+        assert data["missing"]["rules"]["QTA-001"] == "quotas"
+
+    @pytest.mark.parametrize("data", [{}, {"seen": {}}, {"seen": []}, {"seen": {"actions": 1}}])
+    def test_of_other_json_is_refused(self, data: Any) -> None:
+        """What is no coverage is a ValueError."""
+        with pytest.raises(ValueError, match="no coverage"):
+            Coverage.from_json(data)
+
+
+class TestWords:
+    def test_say_what_was_never_tried(self) -> None:
+        """A cell, a transition and a rule, each as a sentence of the model."""
+        said = list(sentences(everything()))
+        assert "no test launches from a pending OMI [timing clock or manual]" in said
+        assert "no test sees a pending OMI become failed (fail) [cloud.fail or cloud.fail_next]" in said
+        assert "no test makes a volume from a completed snapshot" in said
+        assert "no test breaks SNP-016: A snapshot that an OMI uses cannot be deleted." in said
+
+    def test_are_there_for_every_row_of_the_tables(self) -> None:
+        """Each kind has a noun, and each action on it a verb."""
+        assert set(NOUNS) == set(LIFECYCLES)
+        assert set(DEEDS) == {(kind, action) for kind, table in LIFECYCLES.items() for action in table.refused}
+
+    def test_keep_to_the_actions_that_are_called(self) -> None:
+        """A report is about what the tests do; what they never call is one line, and `most` cuts the rest."""
+        text = report(Coverage(actions={"DeleteImage"}, refused={"DeleteSnapshot"}), most=3)
+        assert "no test calls DeleteSnapshot with success" in text
+        assert "no test deletes an available OMI" in text
+        assert "CreateVms" in text.splitlines()[-1]
+        assert "launches" not in text
+        assert "more" in text
+
+    def test_can_say_all(self) -> None:
+        """Without a limit each missing thing is there, called or not."""
+        assert len(report(Coverage(), most=None).splitlines()) > len(list(sentences(everything())))
+
+
+class Volumes(RuleBasedStateMachine):
+    """Makes a volume and deletes it, at once or later."""
+
+    actions = frozenset({"CreateVolume", "DeleteVolume"})
+
+    @initialize()
+    def begin(self) -> None:
+        """Make a cloud."""
+        self.cloud = Cloud(timing="clock")
+        self.volume_id = volume(self.cloud.account("alice"))
+
+    @rule()
+    def delete(self) -> None:
+        """Delete the volume, whatever its state."""
+        with suppress(ApiError):
+            self.cloud.account("alice").delete_volume(volume_id=self.volume_id)
+
+    @rule()
+    def wait(self) -> None:
+        """Let time pass."""
+        self.cloud.settle()
+
+
+class TestExploration:
+    def test_tells_what_a_machine_reached(self) -> None:
+        """What the histories of a machine exercised, and what they left out of what its actions can reach."""
+        quick = settings(max_examples=20, stateful_step_count=6, derandomize=True, database=None)
+        seen = explored(Volumes, quick)
+        assert {f"volume/DeleteVolume/{state}" for state in ("creating", "available", "deleting")} <= seen.cells
+        left_out = reach({"DeleteVolume"}).without(seen)
+        assert left_out.cells == {"volume/DeleteVolume/in-use", "volume/DeleteVolume/error"}
+        assert "no history sees an in-use volume become available (unlink)" in list(sentences(left_out, "no history"))
+
+    def test_makes_the_same_histories_each_time(self) -> None:
+        """From one first seed come the same histories, as many as were asked for; the machine is not changed."""
+        drawn: list[int] = []
+
+        class Drawing(RuleBasedStateMachine):
+            @rule(number=st.integers(0, 10**6))
+            def draw(self, number: int) -> None:
+                drawn.append(number)
+
+        few = settings(max_examples=25, stateful_step_count=1, phases=(Phase.generate,))
+        for first in (0, 0, 100):
+            in_rounds(Drawing, few, first)
+        assert len(drawn) == 3 * 25
+        assert drawn[:25] == drawn[25:50] != drawn[50:]
+        assert not [name for name in vars(Drawing) if "seed" in name]
+
+    @pytest.mark.parametrize(("profile", "status"), [("ci", 0), ("deep", 1)])
+    def test_fails_only_in_depth(
+        self, profile: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """`exploration.py` names what a machine left out, and fails for it under the profile `deep` alone."""
+        monkeypatch.setenv("HYPOTHESIS_PROFILE", profile)
+        assert exploration.main(f"{__name__}:Volumes") == status
+        assert "no history deletes an in-use volume" in capsys.readouterr().out
+
+    def test_asks_for_nothing_that_calls_cannot_reach(self) -> None:
+        """What needs HTTP, a switch or a capacity is not in reach, nor what is another action's."""
+        core = reach({"CreateVms", "UpdateImage"})
+        assert core.actions == {"CreateVms", "UpdateImage"}
+        assert {"QTA-001", "VM-005", "LIC-014", "AUTH-006"} & core.rules <= {"QTA-001"}
+        assert "image/CreateVms/failed" in core.cells
+        assert not [cell for cell in core.cells if "CreateVolume" in cell]
+
+
+PLAIN = """
+    import pytest
+    from omisim import ApiError, Cloud
+
+    def test_one(omi_account):
+        volume = omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+        omi_account.delete_volume(volume_id=volume.volume_id)
+
+    def test_other(omi_account):
+        other = Cloud(timing="clock").fork()
+        alice = other.account("alice")
+        with pytest.raises(ApiError):
+            alice.delete_volume(volume_id=alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id)
+        omi_account.call("ReadVms")
+"""
+
+
+def ran(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run the file above."""
+    pytester.makepyfile(PLAIN)
+    return pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", "-p", "no:randomly", *arguments)
+
+
+class TestPytest:
+    def test_reports_what_the_tests_exercised(self, pytester: pytest.Pytester) -> None:
+        """`--omisim-coverage` ends the session with the counts and what was never tried."""
+        result = ran(pytester, "-p", "no:xdist", "--omisim-coverage")
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines(
+            ["*omisim coverage*", f"*3 of {len(everything().actions)} *actions*", "*no test deletes an in-use volume"]
+        )
+
+    def test_merges_what_workers_of_xdist_exercised(self, pytester: pytest.Pytester) -> None:
+        """Two workers come to the same as one process, each test in one of them."""
+        found = []
+        for spread in ("0", "2"):
+            enough = ("--omisim-coverage-fail-under", "0.5", "--omisim-coverage-json", "seen.json")
+            result = ran(pytester, "-n", spread, *enough)
+            result.assert_outcomes(passed=2)
+            assert result.ret == pytest.ExitCode.OK
+            found.append(json.loads((pytester.path / "seen.json").read_text()))
+        assert found[0] == found[1]
+        seen = Coverage.from_json(found[0])
+        assert seen.actions == {"CreateVolume", "DeleteVolume", "ReadVms"}
+        assert seen.cells == {"volume/DeleteVolume/available", "volume/DeleteVolume/creating"}
+
+    def test_fails_a_session_that_falls_short(self, pytester: pytest.Pytester) -> None:
+        """`--omisim-coverage-fail-under` fails a session whose tests passed, where they exercised less."""
+        result = ran(pytester, "-p", "no:xdist", "--omisim-coverage-fail-under", "99")
+        result.assert_outcomes(passed=2)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        result.stdout.fnmatch_lines(["FAIL omisim coverage of * % is under 99 %"])
+
+    def test_refuses_a_file_it_cannot_write(self, pytester: pytest.Pytester) -> None:
+        """A file in a directory that is not there is a mistake of usage, at the start."""
+        result = ran(pytester, "-p", "no:xdist", "--omisim-coverage-json", "nowhere/seen.json")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*there is no directory*nowhere*"])
+
+    def test_costs_nothing_when_it_is_not_asked_for(self, pytester: pytest.Pytester) -> None:
+        """Without the option nothing is imported and nothing recorded."""
+        pytester.makepyfile(
+            """
+            import sys
+            from omisim.engine.engine import Engine
+
+            def test_unheard():
+                assert Engine.observer is None
+                assert not [name for name in sys.modules if name.startswith("omisim.testing")]
+            """
+        )
+        pytester.runpytest_subprocess("-p", "no:xdist").assert_outcomes(passed=1)

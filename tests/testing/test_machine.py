@@ -1,0 +1,288 @@
+"""`CloudMachine`: the model keeps its laws, a subclass proves its own code, a failing run is told as a script."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from tools import planted
+
+from omisim import ApiError, Cloud
+from omisim.testing import laws
+from omisim.testing.machine import CORE, CloudMachine
+from omisim.testing.script import Did, Step, bucket, script
+
+FEW = settings(
+    max_examples=10, stateful_step_count=10, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+TESTS = Path(__file__).parents[1]
+# bugs that are found within a second or two: the rest is for tests/tools/planted.py
+QUICK = ("a code is lost in a copy", "eager stops early", "shares cross Regions", "why_not is too kind")
+
+CloudMachine.TestCase.settings = settings(
+    max_examples=settings().max_examples // 4 or 1, stateful_step_count=25, deadline=None
+)
+TestTheModel = CloudMachine.TestCase
+
+
+# class attributes, and how what is wrong with them is told
+WRONG: list[tuple[dict[str, object], str]] = [
+    ({"actions": frozenset({"CreateVolumes"})}, "'CreateVolumes' is not an action; did you mean CreateVolume"),
+    ({"actions": "CreateVolume"}, "actions is a set of names of actions, not 'CreateVolume'"),
+    ({"accounts": {}}, "a machine needs accounts"),
+    ({"accounts": ["alice"]}, "accounts is a mapping of names to the Region of each"),
+    ({"accounts": {"alice": "mars-1"}}, "the Region of an account is one of 'eu-west-2', .*; not 'mars-1'"),
+    ({"accounts": {"": "eu-west-2"}}, "an account needs a name"),
+    ({"quotas": {"dora": {"vm_limit": 1}}}, "an account with quotas is one of 'alice', 'bob', 'carol'; not 'dora'"),
+    ({"quotas": {"alice": {"vms": 1}}}, "quota is one of vm_limit, .*; not 'vms'"),
+    ({"timings": ("fast",)}, "timing is one of eager, clock, manual; not 'fast'"),
+    ({"timings": ("clock")}, "timings is a tuple of names, one at least, not 'clock'"),
+    ({"switches": {"default_page_sise": 3}}, "'default_page_sise' is no switch; known: "),
+    ({"travels": "no"}, "travels is one of True, False; not 'no'"),
+    ({"first": initialize()(lambda _: None)}, "first may run before there is a cloud: override prepare"),
+    ({"timing": ("clock",)}, "timing is nothing that a machine chooses; did you mean timings"),
+]
+
+
+def rules_of(machine: type[CloudMachine]) -> set[str]:
+    """Return the names of the rules of a machine."""
+    return {found.function.__name__ for found in machine().rules}
+
+
+def script_of(found: BaseException) -> str:
+    """Return the script that a failure is told with."""
+    notes = (note.partition("# --- the same as a script\n") for note in found.__notes__)
+    return next(text for _, mark, text in notes if mark)
+
+
+class TestASubclass:
+    def test_chooses_actions(self) -> None:
+        """Only the rules of its actions are left, and those of time; fewer still without faults and travels."""
+
+        class Small(CloudMachine):
+            actions = frozenset({"CreateVolume", "DeleteVolume", "ReadVolumes"})
+            faults = travels = False
+
+        names = rules_of(Small)
+        assert names == {"create_volume", "delete_volume", "read", "write", "wait", "settle", "complete", "fail"}
+
+    def test_chooses_accounts(self) -> None:
+        """Its histories have its accounts, in their Regions, and no others."""
+        seen = set()
+
+        class Lonely(CloudMachine):
+            accounts: ClassVar = {"dora": "cloudgouv-eu-west-1"}
+            timings = ("clock",)
+
+            @invariant()
+            def look(self) -> None:
+                seen.add((self.account("dora").region, self.cloud.engine.settings.timing))
+
+        run_state_machine_as_test(Lonely, settings=FEW)
+        assert seen == {("cloudgouv-eu-west-1", "clock")}
+
+    @pytest.mark.parametrize(("values", "said"), WRONG)
+    def test_is_refused_what_there_is_not(self, values: dict[str, object], said: str) -> None:
+        """A mistake in a class attribute is one line when the class is made."""
+        with pytest.raises(ValueError, match=said) as refused:
+            type("Wrong", (CloudMachine,), values)
+        assert "\n" not in str(refused.value)
+
+    def test_is_refused_what_a_part_of_it_begins_with(self) -> None:
+        """An @initialize of a class beside it may run before there is a cloud as well."""
+
+        class Part(RuleBasedStateMachine):
+            @initialize()
+            def first(self) -> None:
+                """Do something."""
+
+        with pytest.raises(ValueError, match="first may run before there is a cloud"):
+            type("Wrong", (Part, CloudMachine), {})
+
+    def test_of_a_subclass_chooses_again(self) -> None:
+        """What one left out the next one may have, and the other way round."""
+
+        class Nets(CloudMachine):
+            actions: ClassVar = ("CreateNet", "DeleteVolume")
+            faults = travels = False
+
+        class Volumes(Nets):
+            actions = ("CreateVolume", "ReadVolumes")
+            travels = True
+
+        ours = {"write", "wait", "settle", "complete", "fail"}
+        assert rules_of(Nets) - ours == {"create_net", "delete_volume"}
+        assert rules_of(Volumes) - ours == {"create_volume", "read", "save", "roll_back", "fork", "dump_and_load"}
+
+    def test_keeps_its_own_rule_of_a_name(self) -> None:
+        """A rule that has the name of an action left out, and is its own or of a class between, is a rule."""
+
+        class Mine(CloudMachine):
+            actions = frozenset({"CreateVolume"})
+
+            @rule(volume=CloudMachine.volumes)
+            def delete_volume(self, volume: str) -> None:
+                """Delete it in another way."""
+
+        class Still(Mine):
+            travels = False
+
+        assert "delete_volume" in rules_of(Mine)
+        assert "delete_volume" in rules_of(Still)
+
+    def test_calls_code_of_its_own(self) -> None:
+        """A rule draws ids that the machine has made; its own calls stand in the script, and its failure."""
+
+        class Mine(CloudMachine):
+            accounts: ClassVar = {"alice": "eu-west-2"}
+            actions = frozenset({"CreateVolume"})
+            timings = ("eager",)
+            faults = travels = False
+
+            @rule(volume=CloudMachine.volumes)
+            def mine(self, volume: str) -> None:
+                with suppress(ApiError):
+                    self.account("alice").delete_volume(volume_id=volume)
+                assert volume in {v.volume_id for v in self.account("alice").read_volumes()}, "my code has deleted it"
+
+        with pytest.raises(AssertionError, match="my code has deleted it") as found:
+            run_state_machine_as_test(
+                Mine, settings=settings(FEW, max_examples=300, stateful_step_count=25, derandomize=True)
+            )
+        text = script_of(found.value)
+        assert "cloud.account('alice').call('DeleteVolume', VolumeId='vol-" in text
+        assert '"""Mine: AssertionError: my code has deleted it' in text
+
+    def test_begins_as_it_likes(self) -> None:
+        """`prepare` is what a history begins with."""
+
+        class Bare(CloudMachine):
+            def prepare(self) -> None:
+                self.call("alice", "CreateVolume", SubregionName="eu-west-2a", Size=3)
+
+            @invariant()
+            def look(self) -> None:
+                assert self.cloud.timeline(next(iter(self.cloud.engine.state.rows("volume"))))[0].after.size == 3
+
+        run_state_machine_as_test(Bare, settings=settings(FEW, max_examples=3, stateful_step_count=1))
+
+    def test_may_call_every_core_action(self) -> None:
+        """Every action of the model has a rule."""
+        names = rules_of(CloudMachine)
+        assert len(CORE) == 37
+        assert {"read", *(name for name in names if name.startswith(("create", "update", "delete")))} <= names
+
+
+class TestAFailingRun:
+    def test_is_a_script_that_fails_the_same_way(self, tmp_path: Path) -> None:
+        """The script of a history breaks the same law where the bug is, and none where it is not."""
+        name = "a code is lost in a copy"
+        _, found = planted.hunt(name, 0, length=8)
+        assert isinstance(found, laws.Broken)
+        text = script_of(found)
+        assert f"{found.rule}: " in text.split('"""')[1]
+        path = tmp_path / "found.py"
+        path.write_text(text)
+        whole = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+        assert (whole.returncode, whole.stderr) == (0, "")
+        plant = f"import sys, pytest; sys.path.insert(0, {str(TESTS)!r}); from tools import planted\n"
+        plant += f"planted.PLANTED[{name!r}][1](pytest.MonkeyPatch()); exec(open({str(path)!r}).read())"
+        bad = subprocess.run([sys.executable, "-c", plant], capture_output=True, text=True, check=False)
+        assert bad.returncode == 1
+        assert f"breaks the law {found.law} ({found.rule})" in bad.stderr
+
+    def test_tells_what_the_failure_needs(self) -> None:
+        """Steps that it does not need are left out, accounts among them, and ids follow."""
+        _, found = planted.hunt("a code is lost in a copy", 0, length=8)
+        assert found is not None
+        text = script_of(found)
+        assert text.count("cloud.account(") <= 3  # it is made, launches, and makes an OMI; or copies an official one
+        assert "bucket" not in text
+
+    def test_ends_with_the_refusal_that_escaped(self) -> None:
+        """A call of a user's own code that is refused, and caught by nobody, fails the script as well."""
+
+        class Mine(CloudMachine):
+            actions = frozenset({"CreateVolume"})
+
+            @invariant()
+            def mine(self) -> None:
+                self.account("alice").read_vms()
+                self.account("alice").delete_volume(volume_id="vol-12345678")
+
+        with pytest.raises(ApiError) as found:
+            run_state_machine_as_test(Mine, settings=FEW)
+        text = script_of(found.value)
+        assert "ReadVms" not in text
+        with pytest.raises(ApiError, match="VOL-020"):
+            exec(text, {})
+
+    def test_says_when_the_calls_alone_do_not_fail(self) -> None:
+        """What a user's own code finds wrong is not in the script, which says so, and runs."""
+
+        class Mine(CloudMachine):
+            actions = frozenset({"CreateVolume"})
+
+            @invariant()
+            def mine(self) -> None:
+                self.do("cloud.account('alice').create_key()", lambda: self.account("alice").create_access_key())
+                raise LookupError("my code\nand more of it")
+
+        with pytest.raises(LookupError) as found:
+            run_state_machine_as_test(Mine, settings=FEW)
+        text = script_of(found.value)
+        assert '"""Mine: LookupError: my code\n\nThis alone does not fail: ' in text
+        assert text.count("create_key") == 1
+        assert "CreateAccessKey" not in text  # the line stands for its calls
+
+    @pytest.mark.parametrize("name", QUICK)
+    def test_finds_planted_bugs(self, name: str) -> None:
+        """What people do wrong is found; all of them by `python tests/tools/planted.py`."""
+        _, found = planted.hunt(name, 1)
+        assert found is not None
+
+    def test_has_enough_of_them(self) -> None:
+        """There are at least 25 planted bugs, those of moto and ricochet among them."""
+        assert len(planted.PLANTED) >= 25
+        assert {name.partition(":")[0] for name in planted.PLANTED if ":" in name} >= {"moto", "ricochet"}
+
+
+class TestAScript:
+    def test_says_what_was_refused(self) -> None:
+        """A refused call is written as one, with the refusal; names that Python has not are passed apart."""
+        steps: list[Step | Did] = [
+            Did("cloud = Cloud()"),
+            Step("alice", "ReadVms", {"No name": 1}, "400 3001 InvalidParameter (REQ-008)"),
+            Step("alice", "ReadRegions", {}, ""),
+        ]
+        text = script("said", steps)
+        assert "with suppress(ApiError, Dropped):  # 400 3001 InvalidParameter (REQ-008)" in text
+        assert "call('ReadVms', **{'No name': 1})" in text
+        assert "    laws.call(cloud.account('alice'), 'ReadRegions')\nlaws.check(cloud)\n" in text
+        exec(text, {})
+
+    def test_has_buckets(self) -> None:
+        """A bucket of a script is one that an export finds."""
+        cloud = Cloud()
+        alice = cloud.account("alice")
+        bucket(alice, "exports")
+        snapshot = alice.create_snapshot(volume_id=alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id)
+        export = {"disk_image_format": "raw", "osu_bucket": "exports"}
+        alice.create_snapshot_export_task(snapshot_id=snapshot.snapshot_id, osu_export=export)
+        assert alice.read_snapshot_export_tasks()[0].state == "completed"
+
+
+class TestTheReadme:
+    def test_shows_a_machine_that_runs(self) -> None:
+        """The machine of README finds nothing wrong as it stands."""
+        readme = (TESTS.parent / "README.md").read_text()
+        text = next(part for part in readme.split("```python\n") if "class Cleaning" in part).partition("```")[0]
+        names: dict[str, type[CloudMachine]] = {}
+        exec(text, names)
+        run_state_machine_as_test(names["Cleaning"], settings=FEW)

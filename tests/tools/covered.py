@@ -1,0 +1,59 @@
+"""How much of the core the suite runs: every line, and 97 % of the branches at least.
+
+`python tests/tools/covered.py` runs the suite and judges; with REPORT it judges what a run has left.
+The core is all from base to cloud. The edges above it run in processes of their own (the server, the demo, the
+command line), need what is not installed here, are imported before coverage begins (the plugin and the package itself), or have branches
+for what a sound cloud never shows (the laws, the model check, the reference model).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[2]
+EDGES = (
+    *(
+        "__init__.py",
+        "__main__.py",
+        "plugin.py",
+        "errors.py",
+        "factories.py",
+        "intercept.py",
+        "recording.py",
+        "replay.py",
+    ),
+    *("clients/", "doors/oos/", "pytest_plugin/", "server/", "testing/", "tools/check/", "tools/cli.py", "tools/demo/"),
+    *("tools/replay.py", "tools/serve.py", "formats/recording.py"),
+)
+BRANCHES = 0.97
+
+
+def main(reports: list[str]) -> int:
+    """Judge the report of a run, here and now if there is none yet; return the exit status."""
+    with TemporaryDirectory() as place:
+        report = Path(reports[0] if reports else f"{place}/coverage.json")
+        if not reports:
+            words = ["-q", "--cov=omisim", "--cov-branch", f"--cov-report=json:{report}"]
+            steady = os.environ | {"HYPOTHESIS_PROFILE": "ci"}  # the same examples each time, so the same lines
+            run = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=steady, check=False)
+            if run.returncode:
+                return run.returncode
+        files = json.loads(report.read_text())["files"]
+    core = {name: found for name, found in files.items() if not name.removeprefix("omisim/").startswith(EDGES)}
+    missing = {name: found["missing_lines"] for name, found in core.items() if found["missing_lines"]}
+    for name, lines in missing.items():
+        print(f"{name}: never run: {', '.join(map(str, lines))}")
+    taken, all_ = (sum(found["summary"][of] for found in core.values()) for of in ("covered_branches", "num_branches"))
+    lines = sum(found["summary"]["num_statements"] for found in core.values())
+    left = sum(map(len, missing.values()))
+    print(f"core: {1 - left / lines:.2%} of {lines} lines, {taken / all_:.2%} of {all_} branches")
+    return int(bool(missing) or taken / all_ < BRANCHES)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,313 @@
+"""Replay: what was recorded is asked of a fresh cloud, and what differs is told."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.sign import signed
+
+from omisim import Account, ApiError, Cloud
+from omisim.formats.recording import exchanges, write
+from omisim.server import running
+from omisim.testing import strategies
+from omisim.testing.machine import CORE
+from omisim.tools.cli import main
+from omisim.tools.replay import Report, acceptances, replay
+
+RECORDINGS = sorted((Path(__file__).parents[2] / "fixtures" / "recordings").glob("*.jsonl"))
+ID = "00000000-0000-4000-8000-000000000000"
+
+
+def said(action: str, given: Any, answer: Any, status: int = 200, **more: Any) -> dict[str, Any]:
+    """Return a recorded exchange."""
+    body = {**answer, "ResponseContext": {"RequestId": ID}}
+    return {"path": f"/api/v1/{action}", "status": status, "req": {"body": given}, "res": {"body": body}, **more}
+
+
+def refused(action: str, given: Any, code: str, status: int = 400) -> dict[str, Any]:
+    """Return a recorded refusal."""
+    return said(action, given, {"Errors": [{"Code": code, "Details": "", "Type": "T"}]}, status)
+
+
+def played(*lines: dict[str, Any], accept: str = "", **more: Any) -> Report:
+    """Replay lines."""
+    return replay(exchanges(map(json.dumps, lines)), acceptances(accept), **more)
+
+
+def told(report: Report) -> list[str]:
+    """Return the divergences, a string each."""
+    return [f"{found.line} {found.action}: {found.says}" for found in report.divergences]
+
+
+def recorded(cloud: Cloud, calls: Iterable[tuple[Account, str, dict[str, Any]]]) -> list[str]:
+    """Make calls and return their recording."""
+    stream = io.StringIO()
+    for account, action, parameters in calls:
+        at, status = cloud.now, 200
+        try:
+            answer = account.call(action, **parameters)
+        except ApiError as error:
+            status = error.status
+            answer = {"Errors": [{"Code": error.code, "Details": "", "Type": error.type}]}
+            answer["ResponseContext"] = {"RequestId": ID}
+        asked = json.dumps(parameters).encode()
+        write(
+            stream,
+            at,
+            f"{account.name}@{account.region}",
+            f"/api/v1/{action}",
+            asked,
+            status,
+            json.dumps(answer).encode(),
+        )
+    return stream.getvalue().splitlines()
+
+
+class TestAgreement:
+    @pytest.mark.parametrize("place", RECORDINGS, ids=lambda place: place.stem)
+    def test_with_our_own_recordings(self, place: Path) -> None:
+        """What an earlier omisim answered is answered still."""
+        report = replay(exchanges(place.read_text().splitlines()))
+        assert told(report) == [], "on purpose? then write it anew: python tests/tools/record.py"
+        assert report.exchanges > 5
+        assert not report.skipped
+
+    @settings(max_examples=15)
+    @given(st.data(), st.sampled_from(["eager", "clock"]))
+    def test_of_two_clouds_of_different_seeds(self, data: st.DataObject, timing: str) -> None:
+        """Any history replays without a divergence where every id is another."""
+        cloud = Cloud(seed="recorded", timing=timing)
+        accounts = [cloud.account("alice"), cloud.account("bob"), cloud.account("carol", region="us-east-2")]
+
+        def calls() -> Iterable[tuple[Account, str, dict[str, Any]]]:
+            for account in accounts:
+                yield account, "ReadAccounts", {}
+                yield account, "CreateVms", {"ImageId": cloud.images.official("debian", account.region).image_id}
+                yield account, "CreateVolume", {"Size": 5, "SubregionName": f"{account.region}a"}
+            for _ in range(25):
+                cloud.advance(data.draw(st.sampled_from([0, 7, 600])))
+                account, action = data.draw(st.sampled_from(accounts)), data.draw(st.sampled_from(CORE))
+                given = data.draw(strategies.requests(action, cloud, account))
+                if "FileLocation" not in given:  # a signed URL is no id
+                    yield account, action, given
+            for account in accounts:
+                for action in ("ReadImages", "ReadSnapshots", "ReadVms", "ReadVolumes", "ReadTags"):
+                    yield account, action, {}
+
+        lines = recorded(cloud, calls())
+        assert told(replay(exchanges(lines), timing=timing, seed="replayed")) == []
+
+
+class TestDivergences:
+    def test_in_the_status_or_the_code(self) -> None:
+        """Each is told with what was recorded, what is answered and the rule."""
+        report = played(
+            refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5063"),
+            refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5064"),
+            refused("ReadVms", {}, "4000"),
+            said("DeleteVolume", {"VolumeId": "vol-00000001"}, {}),
+        )
+        wrong_code, success, refusal = told(report)
+        assert wrong_code.startswith(
+            "2 DeleteVms: status 400, code 5064 was recorded, here it is 400, code 5063 (VM-041"
+        )
+        assert success == "3 ReadVms: status 400, code 4000 was recorded, here it is 200"
+        assert refusal.startswith("4 DeleteVolume: status 200 was recorded, here it is 400, code 5064 (")
+
+    def test_in_the_fields_and_their_types(self, cloud: Cloud, alice: Account) -> None:
+        """A field more, a field less and another type are three divergences."""
+        line = json.loads(recorded(cloud, [(alice, "ReadAccounts", {})])[0])
+        line["res"]["body"]["Accounts"][0].update(Colour="blue", City=7)
+        del line["res"]["body"]["Accounts"][0]["Email"]
+        assert told(played(line)) == [
+            "1 ReadAccounts: Accounts[].City: integer was recorded, here it is string",
+            "1 ReadAccounts: Accounts[].Colour: (string) was recorded and is not here",
+            "1 ReadAccounts: Accounts[].Email: (string) is here and was not recorded",
+        ]
+
+    def test_in_how_many_there_are(self) -> None:
+        """An answer that was empty is not compared by fields, but told."""
+        assert told(played(said("ReadKeypairs", {}, {"Keypairs": [{"KeypairName": "k"}]}))) == [
+            "1 ReadKeypairs: Keypairs: 1 item was recorded, here 0 items were"
+        ]
+
+    def test_in_what_an_id_stands_for(self, cloud: Cloud, alice: Account) -> None:
+        """An id that stood for one resource must not stand for another: here a snapshot is of the other volume."""
+        volume = {"Size": 1, "SubregionName": "eu-west-2a"}
+        lines = recorded(cloud, [(alice, "CreateVolume", volume), (alice, "CreateVolume", volume)])
+        first, second = (json.loads(line)["res"]["body"]["Volume"]["VolumeId"] for line in lines)
+        last = json.loads(recorded(cloud, [(alice, "CreateSnapshot", {"VolumeId": second})])[0])
+        last["req"]["body"]["VolumeId"] = first
+        found = told(replay(exchanges([*lines, json.dumps(last)]), seed=7))
+        assert [says.partition(", which is")[0] for says in found] == [
+            f"3 CreateSnapshot: Snapshot.VolumeId: the recording has {second} there"
+        ]
+
+    def test_in_their_order(self, cloud: Cloud, alice: Account) -> None:
+        """Two volumes that change places are one divergence."""
+        volume = {"Size": 1, "SubregionName": "eu-west-2a"}
+        calls = [(alice, "CreateVolume", volume), (alice, "CreateVolume", volume), (alice, "ReadVolumes", {})]
+        lines = [json.loads(line) for line in recorded(cloud, calls)]
+        lines[2]["res"]["body"]["Volumes"].reverse()
+        assert told(played(*lines, seed=7)) == ["3 ReadVolumes: Volumes: the same items, in another order"]
+
+    def test_in_the_order_of_plain_values(self, cloud: Cloud, alice: Account) -> None:
+        """Values without an id have an order too."""
+        rhel = cloud.images.official("rhel").image_id
+        line = json.loads(recorded(cloud, [(alice, "ReadImages", {"Filters": {"ImageIds": [rhel]}})])[0])
+        line["res"]["body"]["Images"][0]["ProductCodes"].reverse()
+        assert told(played(line)) == ["1 ReadImages: Images[0].ProductCodes: the same items, in another order"]
+
+
+class TestIds:
+    def test_unknown_to_the_recording_stay_unknown(self) -> None:
+        """An id that no answer gave is asked for as it is, even if this cloud has given it to something else."""
+        cloud = Cloud(seed=7)
+        volume = {"Size": 1, "SubregionName": "eu-west-2a"}
+        taken = cloud.account("alice").call("CreateVolume", **volume)["Volume"]["VolumeId"]
+        other = Cloud(seed=8)
+        lines = recorded(other, [(other.account("alice"), "CreateVolume", volume)])
+        unknown = refused("DeleteVolume", {"VolumeId": taken}, "5064")
+        assert told(replay(exchanges([*lines, json.dumps(unknown)]), seed=7)) == []
+
+    def test_are_those_of_whoever_asked(self) -> None:
+        """`account` says who asked, and where."""
+        lines = [
+            said("CreateVolume", {"Size": 1, "SubregionName": "us-east-2a"}, {"Volume": {"VolumeId": "vol-00000001"}}),
+            refused("DeleteVolume", {"VolumeId": "vol-00000001"}, "5064"),
+        ]
+        lines[0]["account"], lines[1]["account"] = "carol@us-east-2", "bob"
+        assert [found.line for found in played(*lines).divergences if "status" in found.says] == []
+
+    def test_happen_in_the_region_that_is_told(self) -> None:
+        """By `--region`, or by the host that the recording names."""
+        given = {"SnapshotId": "snap-00000003", "SubregionName": "cloudgouv-eu-west-1a"}
+        line = refused("CreateVolume", given, "5054")
+        assert told(played(line)) != []
+        assert told(played(line, region="cloudgouv-eu-west-1")) == []
+        assert told(played(line | {"host": "api.cloudgouv-eu-west-1.outscale.com"})) == []
+
+
+class TestAcceptance:
+    DIVERGENT = refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5064")
+
+    @pytest.mark.parametrize(
+        "where", ["line = 1", 'action = "DeleteVms"', 'pattern = "*code 5064*"', 'line = 1\naction = "DeleteVms"']
+    )
+    def test_is_by_line_action_or_words(self, where: str) -> None:
+        """What it covers has not failed, and carries the reason."""
+        report = played(self.DIVERGENT, accept=f'[[accept]]\n{where}\nreason = "known"')
+        assert (report.failed, [found.accepted for found in report.divergences]) == ((), ["known"])
+
+    @pytest.mark.parametrize(
+        "where", ["line = 2", 'action = "ReadVms"', 'pattern = "code 5064"', 'line = 1\naction = "ReadVms"']
+    )
+    def test_covers_nothing_else(self, where: str) -> None:
+        """What covers nothing is told, for it has had its day."""
+        report = played(self.DIVERGENT, accept=f'[[accept]]\n{where}\nreason = "known"')
+        assert len(report.failed) == len(report.idle) == 1
+
+    @pytest.mark.parametrize(
+        "text",
+        ["[[accept]]\nline = 1", '[[accept]]\nreason = "r"', '[[accept]]\nline = true\nreason = "r"',
+         '[[accept]]\ncolour = 1\nreason = "r"', "accept = 1", "other = 1", "accept = [1]", "[["],
+    )  # fmt: skip
+    def test_list_that_is_none_is_refused(self, text: str) -> None:
+        """A reason, and a line, an action or a pattern; nothing else."""
+        with pytest.raises(ValueError, match=r"accept|Expected|Invalid"):
+            acceptances(text)
+
+    @pytest.mark.parametrize("status", [401, 429, 503])
+    def test_is_not_needed_for_the_weather(self, status: int) -> None:
+        """What came of no request, or of a signature that is not kept, is not asked again."""
+        report = played(refused("ReadVms", {}, "25", status))
+        assert (report.divergences, list(report.skipped)) == ((), [1])
+
+
+class TestCommand:
+    def write(self, place: Path, *lines: Any) -> str:
+        """Write a recording."""
+        (place / "r.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+        return str(place / "r.jsonl")
+
+    def test_fails_with_what_differs(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A line each, with file and line number, and status 1; as data on demand."""
+        place = self.write(tmp_path, TestAcceptance.DIVERGENT)
+        assert main(["replay", place]) == 1
+        out, err = capsys.readouterr()
+        assert out.startswith(f"{place}:1: DeleteVms: status 400, code 5064 was recorded")
+        assert err == "1 exchanges, 1 divergences, 0 accepted\n"
+        assert main(["replay", place, "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["divergences"][0]["line"] == 1
+
+    def test_is_content_with_what_is_accepted(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Status 0 when all that differs is accepted, with the reason beside it."""
+        place = self.write(tmp_path, TestAcceptance.DIVERGENT, refused("ReadVms", {}, "25", 429))
+        accept = tmp_path / "accept.toml"
+        accept.write_text('[[accept]]\nline = 1\nreason = "known"\n[[accept]]\nline = 9\nreason = "gone"')
+        assert main(["replay", place, "--accept", str(accept)]) == 0
+        out, err = capsys.readouterr()
+        assert out.endswith("[accepted: known]\n")
+        assert "not replayed: it was throttled" in err
+        assert "nothing to accept any more: gone" in err
+
+    @pytest.mark.parametrize(
+        ("text", "words", "why"),
+        [
+            ("{", (), "line 1 is no recorded exchange"),
+            ("\n\n[]", (), "line 3 is no recorded exchange: it is no JSON object"),
+            ('{"path": "/x", "status": 200, "res": {}}', (), "it has no 'req'"),
+            ('{"path": "/x", "status": "200", "req": {}, "res": {}}', (), "status a number"),
+            ('{"path": "/x", "status": 200, "req": 1, "res": {}}', (), "line 1"),
+            ('{"path": "/x", "status": 200, "req": {}, "res": {}, "t": "yesterday"}', (), "isoformat"),
+            ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--region", "mars"), "region is one of"),
+            ("", ("--accept", "/nowhere"), "/nowhere"),
+        ],
+    )  # fmt: skip
+    def test_says_what_it_cannot_read(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: tuple[str, ...], why: str
+    ) -> None:
+        """What is no recording, or no acceptance list, is one clear line and status 2."""
+        (tmp_path / "r.jsonl").write_text(text)
+        assert main(["replay", str(tmp_path / "r.jsonl"), *words]) == 2
+        error = capsys.readouterr().err
+        assert why in error
+        assert error.count("\n") == 1
+
+    def test_says_when_there_is_no_file(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A missing file is one clear line."""
+        assert main(["replay", "/nowhere.jsonl"]) == 2
+        assert "/nowhere.jsonl" in capsys.readouterr().err
+
+
+class TestRecording:
+    def test_of_a_server_replays(self, cloud: Cloud, alice: Account, tmp_path: Path) -> None:
+        """What a real client does to `omisim serve --record` can be replayed; no key is in the recording."""
+        place = tmp_path / "r.jsonl"
+        with place.open("w") as stream, running(cloud, record=stream) as server:
+            for action, body in (("CreateVolume", b'{"Size": 1, "SubregionName": "eu-west-2a"}'), ("ReadVolumes", b"")):
+                asked = signed(alice, f"/api/v1/{action}", body, host=server.url.partition("//")[2])
+                assert requests.post(server.url + asked.path, data=body, headers=asked.headers, timeout=10).ok
+        assert alice.secret_key not in place.read_text()
+        assert json.loads(place.read_text().splitlines()[0])["account"] == "alice@eu-west-2"
+        assert told(replay(exchanges(place.read_text().splitlines()), seed=7)) == []
+
+    def test_begins_with_a_fresh_cloud(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Neither an earlier recording nor a loaded state goes on in one."""
+        (tmp_path / "state.json").write_text("{}")
+        (tmp_path / "r.jsonl").write_text("{}\n")
+        fresh = str(tmp_path / "fresh.jsonl")
+        for words in (
+            ["--record", str(tmp_path / "r.jsonl")],
+            ["--record", fresh, "--state", str(tmp_path / "state.json")],
+        ):
+            assert main(["serve", "--port", "0", *words]) == 1
+            assert "--record" in capsys.readouterr().err

@@ -1,0 +1,470 @@
+"""Scenarios: files that set a cloud up, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omisim import ApiError, Cloud, SystemClock
+from omisim.tools.scenario import shipped
+
+FILES = Path(__file__).parents[2] / "fixtures" / "scenarios"
+ALICE = "[accounts]\nalice = {}\nbob = {}\n"
+VM = '[[steps]]\ndo = "CreateVms"\nas = "builder"\nImageId = "{official/debian}"\n'
+
+
+@pytest.fixture(name="place")
+def _place(tmp_path: Path) -> Path:
+    return tmp_path / "mine.toml"
+
+
+def wrong(place: Path, text: str) -> tuple[int, str]:
+    """Return the line and the message with which a scenario is refused."""
+    place.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=re.escape(str(place))) as refused:
+        Cloud.from_scenario(place)
+    found = re.fullmatch(rf"{re.escape(str(place))}:(\d+): (.+)", str(refused.value))
+    assert found, refused.value
+    return int(found[1]), found[2]
+
+
+class TestShipped:
+    @pytest.mark.parametrize("name", shipped())
+    def test_ones_are_set_up_without_a_call_in_the_journal(self, name: str) -> None:
+        """Each shipped scenario can be named bare; a test sees only its own calls and warnings."""
+        cloud = Cloud.from_scenario(name)
+        assert cloud.events
+        assert cloud.calls() == ()
+        assert cloud.warnings == ()
+
+    @pytest.mark.parametrize("path", shipped().values(), ids=lambda path: path.stem)
+    def test_ones_say_at_their_top_what_they_are(self, path: Path) -> None:
+        """Each begins with a comment that names it."""
+        first = path.read_text().splitlines()[0]
+        words = path.stem.replace("-", " ").replace("image", "OMI")
+        assert first.startswith("# ")
+        assert all(word.lower() in first.lower() for word in words.split())
+
+    def test_shared_image_is_bobs_to_launch(self) -> None:
+        """Bob launches golden and finds its file; mallory and carol may not."""
+        cloud = Cloud.from_scenario("shared-image")
+        bob, golden = cloud.account("bob"), cloud.named("golden")
+        vm = bob.create_vms(image_id=golden)[0]
+        assert cloud.read(vm.block_device_mappings[0].bsu.volume_id, "/etc/motd") == "golden"
+        assert not cloud.account("mallory").can("CreateVms", ImageId=golden)
+        assert not cloud.account("carol").can("CreateVms", ImageId=golden)
+
+    def test_windows_licence_goes_with_copies_and_not_with_bare_snapshots(self) -> None:
+        """The OMIs golden and copied have the code of Windows, bare has that of Linux."""
+        cloud = Cloud.from_scenario("windows-licence")
+        codes = {image.image_id: image.product_codes for image in cloud.account("alice").read_images()}
+        found = [codes[cloud.named(name)] for name in ("golden", "copied", "bare")]
+        assert found == [("0002",), ("0002",), ("0001",)]
+
+    def test_nearly_full_quota_has_room_for_one_more_of_each(self) -> None:
+        """One VM, one volume or one snapshot fits; a second of its kind is refused for the quota."""
+        cloud = Cloud.from_scenario("nearly-full-quota")
+        alice = cloud.account("alice")
+        calls: dict[str, dict[str, Any]] = {
+            "CreateVms": {"ImageId": cloud.images.official("debian").image_id},
+            "CreateVolume": {"SubregionName": "eu-west-2a", "Size": 1},
+            "CreateSnapshot": {"VolumeId": cloud.named("data")},
+        }
+        for action, parameters in calls.items():
+            with cloud.savepoint():
+                alice.call(action, **parameters)
+                assert alice.why_not(action, **parameters)[0].type == "TooManyResources (QuotaExceded)"
+
+    def test_snapshot_chain_holds_each_day(self) -> None:
+        """What was written after a snapshot is not in it, and the OMI holds its own."""
+        cloud = Cloud.from_scenario("snapshot-chain")
+        alice = cloud.account("alice")
+        assert cloud.read(cloud.named("restored"), "/version") == "tuesday"
+        assert cloud.read(cloud.named("data"), "/version") == "wednesday"
+        assert cloud.named("golden/dev/sda1") == cloud.named("wednesday")
+        assert not alice.can("DeleteSnapshot", SnapshotId=cloud.named("wednesday"))
+        assert alice.can("DeleteSnapshot", SnapshotId=cloud.named("monday"))
+
+    def test_slow_region_keeps_its_image_pending_for_40_minutes(self) -> None:
+        """The OMI that is under way is available after 40 minutes of the cloud's time, and no sooner."""
+        cloud = Cloud.from_scenario("slow-region")
+        alice, ids = cloud.account("alice"), [cloud.named("golden")]
+        cloud.advance(2399)
+        assert alice.read_images(filters={"image_ids": ids})[0].state == "pending"
+        cloud.advance(1)
+        assert alice.read_images(filters={"image_ids": ids})[0].state == "available"
+
+    def test_throttled_cloud_answers_the_third_read_with_503(self) -> None:
+        """Every third ReadImages is throttled, and the OMI of a lost answer is there."""
+        cloud = Cloud.from_scenario("throttled")
+        alice = cloud.account("alice")
+        alice.read_images()
+        alice.read_images()
+        with pytest.raises(ApiError, match=r"^503 6 RequestLimitExceeded"):
+            alice.read_images()
+        with pytest.raises(ApiError, match=r"^500 2000 InternalError"):
+            alice.create_image(vm_id=cloud.named("builder"), image_name="golden")
+        assert [image.image_name for image in alice.read_images(filters={"image_names": ["golden"]})] == ["golden"]
+
+    def test_ones_are_in_the_wheel(self, tmp_path: Path) -> None:
+        """What pip installs holds them, under omisim/scenarios, where a bare name is looked for."""
+        build = "import sys, hatchling.build as b; print(b.build_wheel(sys.argv[1]))"
+        subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=FILES.parent.parent, check=True, timeout=60)
+        with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+            wheel.extractall(tmp_path / "site")
+        code = "import omisim, sys; print(omisim.Cloud.from_scenario('shared-image').named('golden'), omisim.__file__)"
+        run = [sys.executable, "-S", "-c", code]
+        site = {"PYTHONPATH": str(tmp_path / "site")}
+        printed = subprocess.run(run, check=True, capture_output=True, text=True, cwd=tmp_path, env=site).stdout
+        golden = Cloud.from_scenario("shared-image").named("golden")
+        assert printed.split() == [golden, str(tmp_path / "site/omisim/__init__.py")]
+
+
+class TestNames:
+    def test_are_ids(self) -> None:
+        """A test finds what a scenario made by the name it has there, and what is behind its devices."""
+        cloud = Cloud.from_scenario("shared-image")
+        golden = cloud.account("bob").read_images(filters={"image_ids": [cloud.named("golden")]})[0]
+        assert golden.image_name == "golden"
+        assert cloud.named("golden/dev/sda1") == golden.block_device_mappings[0].bsu.snapshot_id  # type: ignore[union-attr]
+
+    def test_unknown_are_refused_with_a_hint(self) -> None:
+        """A mistyped name tells which one was meant, and which there are."""
+        with pytest.raises(ValueError, match=r"nothing is named 'goldn'; did you mean golden\?; known: builder, "):
+            Cloud.from_scenario("shared-image").named("goldn")
+
+    def test_live_in_forks_and_dumps(self) -> None:
+        """A fork and a reloaded dump know them too."""
+        cloud = Cloud.from_scenario("shared-image")
+        saved = Cloud.load(json.loads(json.dumps(cloud.dump())))
+        assert cloud.named("golden") == cloud.fork().named("golden") == saved.named("golden")
+        assert saved == cloud
+
+    def test_are_one_for_each_thing_made(self, place: Path) -> None:
+        """A step that makes several takes a list of names."""
+        many = VM.replace('"builder"', '["a", "b"]') + "MinVmsCount = 2\nMaxVmsCount = 2\n"
+        place.write_text(ALICE + many)
+        cloud = Cloud.from_scenario(place)
+        assert [vm.vm_id for vm in cloud.account("alice").read_vms()] == [cloud.named("a"), cloud.named("b")]
+
+
+class TestSteps:
+    def test_end_before_the_next_and_take_no_time(self, place: Path) -> None:
+        """In timing "clock" too, an OMI can be made of the VM in the line above, and all is done at the start."""
+        place.write_text(
+            f'[cloud]\ntiming = "clock"\n{ALICE}{VM}'
+            '[[steps]]\ndo = "CreateImage"\nVmId = "{builder}"\nImageName = "mine"\n'
+        )
+        cloud = Cloud.from_scenario(place)
+        assert cloud.now.isoformat() < "2026-01-01T00:00:01"
+        assert cloud.account("alice").read_images(filters={"image_names": ["mine"]})[0].state == "available"
+        assert (
+            cloud.account("alice").create_vms(image_id=cloud.images.official("debian").image_id)[0].state == "pending"
+        )
+        assert len(cloud.account("alice").read_vms(filters={"vm_state_names": ["running"]})) == 1
+
+    def test_are_done_by_who_is_named(self, place: Path) -> None:
+        """`by` is the account, the first one unless it is told."""
+        place.write_text(ALICE + VM + VM.replace("builder", "bobs") + 'by = "bob"\n')
+        cloud = Cloud.from_scenario(place)
+        assert cloud.account("alice").read_vms()[0].vm_id == cloud.named("builder")
+        assert cloud.account("bob").read_vms()[0].vm_id == cloud.named("bobs")
+
+    def test_are_the_platforms_too(self, place: Path) -> None:
+        """A product of the Marketplace is published and subscribed to by its name, its accounts by theirs."""
+        place.write_text(
+            '[accounts]\nseller = { region = "cloudgouv-eu-west-1" }\nbuyer = { region = "cloudgouv-eu-west-1" }\n'
+            + VM
+            + '[[steps]]\ndo = "CreateImage"\nas = "golden"\nVmId = "{builder}"\nImageName = "golden"\n'
+            '[[steps]]\ndo = "marketplace.publish"\nas = "product"\nseller = "{seller}"\nimage_id = "{golden}"\n'
+            '[[steps]]\ndo = "marketplace.subscribe"\nproduct = "{product}"\nbuyer = "{buyer}"\n'
+            '[[steps]]\ndo = "CreateVms"\nas = "bought"\nby = "buyer"\nImageId = "ami-00000000"\n'.replace(
+                '"ami-00000000"', '"{official/ubuntu}"'
+            )
+        )
+        cloud = Cloud.from_scenario(place)
+        product = cloud.named("product")
+        found = cloud.account("buyer").read_images(filters={"product_codes": [product]})
+        assert [image.account_alias for image in found] == ["Marketplace"]
+
+    def test_may_make_images_with_empty_disks(self, place: Path) -> None:
+        """A device without a snapshot has no name."""
+        place.write_text(
+            ALICE + VM + '[[steps]]\ndo = "CreateImage"\nas = "golden"\nVmId = "{builder}"\nImageName = "golden"\n'
+            '[[steps]]\ndo = "CreateImage"\nas = "roomy"\nImageName = "roomy"\nRootDeviceName = "/dev/sda1"\n'
+            'BlockDeviceMappings = [\n  { DeviceName = "/dev/sda1", Bsu.SnapshotId = "{golden/dev/sda1}" },\n'
+            '  { DeviceName = "/dev/sdb", Bsu.VolumeSize = 20 },\n]\n'
+        )
+        cloud = Cloud.from_scenario(place)
+        assert cloud.named("roomy/dev/sda1") == cloud.named("golden/dev/sda1")
+        with pytest.raises(ValueError, match="nothing is named 'roomy/dev/sdb'"):
+            cloud.named("roomy/dev/sdb")
+
+    def test_reach_object_storage(self, place: Path) -> None:
+        """`oos.<method>` is a call of boto3, so that an export finds its bucket."""
+        place.write_text(
+            ALICE
+            + VM
+            + '[[steps]]\ndo = "CreateImage"\nas = "golden"\nVmId = "{builder}"\nImageName = "golden"\n'
+            + '[[steps]]\ndo = "oos.create_bucket"\nBucket = "exports"\n'
+            '[[steps]]\ndo = "CreateImageExportTask"\nas = "task"\nImageId = "{golden}"\n'
+            'OsuExport = { DiskImageFormat = "qcow2", OsuBucket = "exports" }\n'
+        )
+        cloud = Cloud.from_scenario(place)
+        listed = cloud.account("alice").client("oos").list_objects_v2(Bucket="exports")["Contents"]
+        assert f"{cloud.named('golden')}/manifest.json" in [item["Key"] for item in listed]
+        task = cloud.account("alice").read_image_export_tasks()[0]
+        assert (task.task_id, task.state) == (cloud.named("task"), "completed")
+
+    def test_may_order_what_is_to_fail_later(self, place: Path) -> None:
+        """A failure that the last step orders befalls the test."""
+        place.write_text(f'{ALICE}{VM}[[steps]]\ndo = "fail_next"\nkind = "snapshot"\ncomment = "no room"\n')
+        cloud = Cloud.from_scenario(place)
+        alice = cloud.account("alice")
+        alice.create_image(vm_id=cloud.named("builder"), image_name="golden")
+        failed = alice.read_images(filters={"image_names": ["golden"]})[0]
+        assert (failed.state, failed.state_comment.state_message) == ("failed", "no room")
+
+
+class TestArguments:
+    def test_rule_over_the_file(self) -> None:
+        """A caller's seed, timing and clock are the cloud's."""
+        slow = Cloud.from_scenario("slow-region", timing="eager", seed=7, clock=SystemClock())
+        assert slow.account("alice").read_images(filters={"image_names": ["golden"]})[0].state == "available"
+        assert slow.named("golden") != Cloud.from_scenario("slow-region").named("golden")
+
+    def test_that_are_unknown_are_refused(self) -> None:
+        """They are the constructor's."""
+        with pytest.raises(TypeError, match="colour"):
+            Cloud.from_scenario("slow-region", colour="red")
+
+
+class TestMistakes:
+    @pytest.mark.parametrize("name", ["shared-imge", "", "shared image", "../scenarios"])
+    def test_in_a_bare_name_list_the_shipped_ones(self, name: str) -> None:
+        """An unknown bare name is refused with those there are."""
+        with pytest.raises(
+            ValueError, match=rf"there is no scenario {re.escape(repr(name))}.*; shipped are nearly-full-quota, "
+        ):
+            Cloud.from_scenario(name)
+
+    @pytest.mark.parametrize("name", ["nowhere.toml", "folder.toml"])
+    def test_in_a_path_name_it(self, tmp_path: Path, name: str) -> None:
+        """A file that cannot be read is named, with the reason."""
+        (tmp_path / "folder.toml").mkdir()
+        with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path / name))}: this scenario cannot be read: "):
+            Cloud.from_scenario(tmp_path / name)
+
+    @pytest.mark.parametrize(
+        ("text", "line", "message"),
+        [
+            ("[cloud]\nseed = 1\ntiming = 'slow'\n", 3, "timing is one of eager, clock, manual; not 'slow'"),
+            ("[cloud]\ntimings = 'clock'\n", 2, "'timings' is no entry of cloud; did you mean timing?"),
+            (
+                "[cloud]\n[cloud.switches]\nsnapshot_cut = 'request'\nstart_runing = 1\n",
+                4,
+                "'start_runing' is no switch",
+            ),
+            ("cloud = 1\n", 1, "write it as [cloud]"),
+            ("steps = [1]\n", 1, "write it as [[steps]]"),
+            ("\n[account]\nalice = {}\n", 2, "'account' is no table of a scenario; did you mean accounts?"),
+            ("[accounts]\nalice = 3\n", 2, "alice is a table with any of region, alias, quotas"),
+            ("[accounts]\nalice = {}\nbob = { region = 'mars' }\n", 3, "region is one of eu-west-2, "),
+            ("[accounts.alice]\nquotas.volume_limit = 1\nquotas.vms = 2\n", 3, "quota is one of vm_limit, "),
+            ("[accounts.alice]\nquotas.vm_limit = 'many'\n", 2, "the quota vm_limit is a number from 0 up, not 'many'"),
+            ("[accounts.'']\n", 1, "an account needs a name, not ''"),
+            ("[durations]\n'snapshot.pending' = 3\n'image.pending' = 3\n", 3, "'image.pending' is no transient state"),
+            (
+                "[durations]\n'snapshot.pending' = 'long'\n",
+                2,
+                "a duration is a number of seconds from 0 up, not 'long'",
+            ),
+            (f"{ALICE}[[steps]]\nby = 'alice'\n", 4, "a step says what it does"),
+            (f"{ALICE}[[steps]]\ndo = 'CreateVm'\n", 5, "; did you mean CreateVms?"),
+            (
+                f"{ALICE}[[steps]]\ndo = 'CreateLoadBalancer'\n",
+                5,
+                "'CreateLoadBalancer' is neither an action that is served nor one of adopt, ",
+            ),
+            (f"{ALICE}[[steps]]\ndo = 'mark'\n", 5, "'mark' is neither an action that is served nor one of adopt, "),
+            ("[[steps]]\ndo = 'ReadImages'\n", 2, "somebody has to do ReadImages: name an account in [accounts]"),
+            (f"{ALICE}{VM}by = 'carol'\n", 8, "'carol' is no account of this scenario; known: alice, bob"),
+            (
+                f"{ALICE}{VM}VmTypo = 'tinav5.c1r1p2'\n",
+                8,
+                "'VmTypo' is no parameter of CreateVms; did you mean VmType?",
+            ),
+            (
+                f"{ALICE}{VM}vm_type = 'tinav5.c1r1p2'\n",
+                8,
+                "'vm_type' is no parameter of CreateVms; did you mean VmType?",
+            ),
+            (
+                f"{ALICE}{VM}KeypairName = 3\n",
+                8,
+                "CreateVms by alice is refused: 400 4110 InvalidParameterValue (REQ-009): ",
+            ),
+            (
+                f"{ALICE}{VM}Placement.Tenanci = 'x'\n",
+                8,
+                "CreateVms by alice is refused: 400 3001 InvalidParameter (REQ-008): ",
+            ),
+            (f"{ALICE}{VM}VmType = 't2.big'\n", 4, "CreateVms by alice is refused: 400 5024 InvalidResource (VMT-"),
+            (f"{ALICE}{VM}UserData = '{{nobody}}'\n", 8, "{nobody} is named by no step before this one"),
+            (f"{ALICE}{VM}UserData = '{{bilder}}'\n", 8, "{bilder} is named by no step before this one"),
+            (f"{ALICE}{VM}{VM}", 10, "'builder' is taken"),
+            (f"{ALICE}{VM.replace('builder', 'a b')}", 6, "'a b' is no name: letters, digits, _ and -"),
+            (f"{ALICE}{VM.replace('builder', 'alice')}", 6, "'alice' is taken"),
+            (f"{ALICE}{VM}MinVmsCount = 2\nMaxVmsCount = 2\n", 6, "CreateVms makes 2: `as` is a list of as many names"),
+            (f"{ALICE}{VM}files = {{ '/a' = 1 }}\n", 8, "a file is a text by its path, not 1"),
+            (
+                f"{ALICE}{VM}[[steps]]\ndo = 'StopVms'\nVmIds = ['{{builder}}']\nfiles.a = 'b'\n",
+                11,
+                "StopVms makes no VM",
+            ),
+            (
+                f"{ALICE}{VM}[[steps]]\ndo = 'DeleteVms'\nas = 'x'\nVmIds = ['{{builder}}']\n",
+                10,
+                "DeleteVms makes nothing",
+            ),
+            ("[[steps]]\ndo = 'advance'\nby = 'alice'\nseconds = 3\n", 3, "advance is done by no account"),
+            (
+                "[[steps]]\ndo = 'advance'\nsecond = 3\n",
+                3,
+                "'second' is no parameter of advance; did you mean seconds?",
+            ),
+            (
+                "[[steps]]\ndo = 'advance'\n",
+                1,
+                "advance: Cloud.advance() missing 1 required positional argument: 'seconds'",
+            ),
+            ("[[steps]]\ndo = 'advance'\nseconds = -1\n", 1, "advance: "),
+            ("[[steps]]\ndo = 'faults.add'\naction = 'ReadImage'\n", 1, "did you mean ReadImages?"),
+            (
+                f"{ALICE}[[steps]]\ndo = 'oos.make_bucket'\nBucket = 'b'\n",
+                5,
+                "'make_bucket' is no method of a client of object",
+            ),
+            (
+                f"{ALICE}[[steps]]\ndo = 'oos.head_bucket'\nBucket = 'b'\n",
+                4,
+                "oos.head_bucket: An error occurred (404) ",
+            ),
+            (
+                f"{ALICE}[[steps]]\ndo = 'oos.head_bucket'\nBuckt = 'b'\n",
+                6,
+                "'Buckt' is no parameter of oos.head_bucket; did ",
+            ),
+            (f"{ALICE}{VM}as = 3\n".replace('as = "builder"\n', ""), 7, "`as` is a name or a list of names, not 3"),
+            (f"{ALICE}{VM}files = 'x'\n", 8, "`files` is a table of texts by path, not 'x'"),
+            (f"{ALICE}[[steps]]\ndo = 'retire'\nimage_id = 3\n", 4, "retire: "),
+            (f"{ALICE}[[steps]]\ndo = 'adopt'\nimage_id = 3\n", 4, "adopt: "),
+            (
+                f"{ALICE}[[steps]]\ndo = 'marketplace.publish'\nimage_id = 'ami-12345678'\nseller = 'alice'\n",
+                7,
+                "seller is one of {alice}, {bob}; not 'alice'",
+            ),
+            (
+                f"{ALICE}[[steps]]\ndo = 'marketplace.unpublish'\nproduct = '{{alice}}'\n",
+                6,
+                "product is one of nothing so far; not '{alice}'",
+            ),
+            ("[accounts\n", 1, "Expected ']' at the end of a table declaration"),
+            ("[accounts]\nalice = {}\nalice = {}\n", 3, "Cannot overwrite a value"),
+            ("a = '''\n\n", 3, "Expected"),
+        ],
+    )
+    def test_name_the_file_the_line_and_what_is_known(self, place: Path, text: str, line: int, message: str) -> None:
+        """One line: `file:line: what is wrong`."""
+        found = wrong(place, text)
+        assert message in found[1]
+        assert found[0] == line
+
+    def test_of_a_call_show_the_refusal_and_keep_it(self, place: Path) -> None:
+        """A refused call is told with its rule, and the ApiError is the cause."""
+        image = '[[steps]]\ndo = "CreateImage"\nVmId = "{builder}"\nImageName = "golden"\n'
+        place.write_text(ALICE + VM + image + image)
+        with pytest.raises(
+            ValueError, match=r":12: CreateImage by alice is refused: 409 9015 \w+ \(OMI-022\): "
+        ) as refused:
+            Cloud.from_scenario(place)
+        assert isinstance(refused.value.__cause__, ApiError)
+
+    @given(
+        before=st.lists(st.sampled_from(["\n", "# [[steps]]\n", '# \'"""\n'])),
+        count=st.integers(0, 3),
+    )
+    def test_are_found_whatever_stands_around_them(
+        self, tmp_path_factory: pytest.TempPathFactory, before: list[str], count: int
+    ) -> None:
+        """The line is right behind comments and texts of several lines, and is the first of its own."""
+        volume = '[[steps]]\ndo = "CreateVolume"\nSize = 1\nSubregionName = """\neu-west-2a"""\n'
+        padding = "".join(before)
+        text = f"{ALICE}{padding}{volume * count}{padding}{volume}{padding}Sise = [\n  # too many\n  1,\n]\n{padding}"
+        found = wrong(tmp_path_factory.getbasetemp() / "padded.toml", text)
+        assert found == (
+            text[: text.index("Sise")].count("\n") + 1,
+            "'Sise' is no parameter of CreateVolume; did you mean Size?",
+        )
+
+    @given(
+        name=st.sampled_from(sorted(shipped())),
+        cut=st.integers(0, 60),
+        put=st.sampled_from(
+            [
+                "",
+                "= 3\n",
+                "do = 3\n",
+                "[[steps]]\n",
+                "as = []\n",
+                "{ }\n",
+                "[cloud]\n",
+                "files = 1\n",
+                "by = 1\n",
+                "by = []\n",
+                "as = 3\n",
+                "do = []\n",
+                "action = 3\n",
+                "volume_id = []\n",
+                "quotas = 3\n",
+                "x = '\0'\n",
+            ]
+        ),
+    )
+    def test_of_any_kind_are_one_clear_line(
+        self, tmp_path_factory: pytest.TempPathFactory, name: str, cut: int, put: str
+    ) -> None:
+        """A damaged scenario sets a cloud up, or is refused with its line: no other way out."""
+        lines = shipped()[name].read_text().splitlines(keepends=True)
+        place = tmp_path_factory.getbasetemp() / "damaged.toml"
+        place.write_text("".join([*lines[:cut], put, *lines[cut + 1 :]]))
+        told = ""
+        try:
+            Cloud.from_scenario(place)
+        except ValueError as error:
+            told = str(error)
+        assert not told or re.match(rf"{re.escape(str(place))}:\d+: \S", told), told
+
+
+class TestReadme:
+    def test_shows_a_scenario_that_works(self, place: Path) -> None:
+        """The file in the README can be copied."""
+        readme = (FILES.parent.parent / "README.md").read_text()
+        place.write_text(
+            next(block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "steps" in block)
+        )
+        assert Cloud.from_scenario(place).named("golden").startswith("ami-")
+
+    def test_lists_the_shipped_ones(self) -> None:
+        """A reader finds each of them."""
+        readme = (FILES.parent.parent / "README.md").read_text()
+        assert [name for name in shipped() if f"`{name}`" not in readme] == []
