@@ -11,7 +11,7 @@ from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import PYTHON, Request, copy_containers
 from omisim.base.suggest import hint
-from omisim.doors.oapi import OapiDoor, request_of
+from omisim.doors import oapi
 from omisim.model import AccessKey
 from omisim.model import Account as AccountRow
 from omisim.model.serialize import api_name
@@ -166,7 +166,7 @@ class Account:
     read_tags = Typed(actions.tags.read_tags)
     delete_tags = Typed(actions.tags.delete_tags)
 
-    def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey | None, door: OapiDoor) -> None:
+    def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey | None) -> None:
         self.cloud = cloud
         self.name = row.name
         self.account_id = row.account_id
@@ -174,7 +174,6 @@ class Account:
         self.access_key = key.access_key_id if key else ""  # none is left when all were deleted
         self.secret_key = key.secret_key if key else ""
         self.password = row.password
-        self._door = door
 
     @property
     def email(self) -> str:
@@ -199,14 +198,14 @@ class Account:
 
         Raises ApiError when the call is refused.
         """
-        return self._door.call(action, parameters, self.account_id, self.region)
+        return oapi.call(self.cloud.engine, action, parameters, self.account_id, self.region)
 
     def why_not(self, action: str, /, **parameters: Any) -> list[ApiError]:
         """Return the refusals of a call that is not made, in check order; none when it would succeed.
 
         The first is what `call` would raise. Changes nothing.
         """
-        return self.cloud.engine.why_not(request_of(action, parameters), self.account_id, self.region)
+        return self.cloud.engine.why_not(oapi.request_of(action, parameters), self.account_id, self.region)
 
     def can(self, action: str, /, **parameters: Any) -> bool:
         """Whether a call would succeed."""

@@ -21,7 +21,6 @@ from omisim.cloud.calls import Calls, asked_for
 from omisim.cloud.diff import Difference, differences
 from omisim.cloud.images import Images
 from omisim.cloud.marketplace import Marketplace
-from omisim.doors.oapi import OapiDoor
 from omisim.engine.engine import Engine, Mark
 from omisim.engine.faults import Faults
 from omisim.model import ENTITIES, AccessKey, Content, Image, Volume
@@ -83,7 +82,6 @@ class Cloud:
 
     def _begin(self, engine: Engine) -> None:
         self._engine = engine
-        self._door = OapiDoor(engine)  # that its accounts call
         self._accounts: dict[str, Account] = {}
 
     @property
@@ -117,7 +115,7 @@ class Cloud:
             known = self._accounts.get(name)
             if known is None or known.account_id != row.account_id:
                 keys = self.engine.state.found("access_key", "account", row.account_id)
-                known = self._accounts[name] = Account(self, row, keys[0] if keys else None, self._door)
+                known = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return known
 
     def _opened(self, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:

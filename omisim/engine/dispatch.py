@@ -45,7 +45,13 @@ def action_named(name: str) -> Action:
 
 
 def dispatch(
-    tx: Transaction, clock: Clock, request: Request, account: Account | None, region: str, log: Sequence[Any] = ()
+    tx: Transaction,
+    clock: Clock,
+    action: Action,
+    request: Request,
+    account: Account | None,
+    region: str,
+    log: Sequence[Any] = (),
 ) -> Answer:
     """Run one call: everything it writes is committed, or nothing is. Raises ApiError when it is refused.
 
@@ -53,7 +59,6 @@ def dispatch(
     """
     state = tx.state
     position = state.position
-    action = action_named(request.action)
     number = (state.get("counter", "calls") or 0) + 1
     tx.cause = f"{action.name}#{number}"
     call = Call(action.name, account, region, tx, log=log, spell=request.dialect.spell)
@@ -73,10 +78,9 @@ def dispatch(
     return answer
 
 
-def refusals(tx: Transaction, request: Request, account: Account | None, region: str) -> list[ApiError]:
+def refusals(tx: Transaction, action: Action, request: Request, account: Account | None, region: str) -> list[ApiError]:
     """Return every refusal of a call that can be found in one pass, in check order. Nothing changes."""
     position = tx.state.position
-    action = action_named(request.action)
     call = Call(action.name, account, region, tx, collect=True, spell=request.dialect.spell)
     try:
         _run(call, action, request)

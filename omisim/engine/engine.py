@@ -78,7 +78,7 @@ class Engine:
     def _begin(self, state: State) -> None:
         self.state = state
         self.session = Session()
-        self.scheduler = Scheduler(state, self.settings, self.clock, self.begin)
+        self.scheduler = Scheduler(state, self.settings, self.clock, _begin)
         self._marks: WeakSet[Mark] = WeakSet()
 
     # --- one call
@@ -100,13 +100,15 @@ class Engine:
             self.session.calls.append(record)
             position = self.state.position
             try:
-                action_named(request.action)
+                action = action_named(request.action)
                 fault = self._take_fault(record) if len(self.session.faults) else None
                 if fault is not None and not fault.after_effect and (failure := fault.failure()):
                     raise failure
-                self._adopt_unknown(request, region)
-                tx = self.begin(request.action)
-                answer = dispatch(tx, self.clock, request, account, region, self.session.calls)
+                if self.settings.unknown_images:
+                    self._adopt_unknown(request, region)
+                answer = dispatch(
+                    self.begin(action.name), self.clock, action, request, account, region, self.session.calls
+                )
             except (ApiError, Dropped) as error:
                 self.state.undo_to(position)
                 self._failed(record, error)
@@ -133,10 +135,10 @@ class Engine:
             try:
                 with self.scheduler.without_failures():
                     self.scheduler.apply_due()
-                account = self._account(account_id)
-                action_named(request.action)
-                self._adopt_unknown(request, region)
-                return refusals(self.begin("why_not", observed=False), request, account, region)
+                account, action = self._account(account_id), action_named(request.action)
+                if self.settings.unknown_images:
+                    self._adopt_unknown(request, region)
+                return refusals(self.begin("why_not", observed=False), action, request, account, region)
             except ApiError as error:
                 return [error]
             finally:
@@ -173,7 +175,7 @@ class Engine:
         return fault
 
     def _adopt_unknown(self, request: Request, region: str) -> None:
-        if self.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
+        if request.action in ("CreateVms", "CreateImage", "ReadImages"):
             for image_id in tuple(unknown_images(self.state, request.parameters)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
@@ -189,8 +191,7 @@ class Engine:
 
     def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
         """Begin to write, for a cause, at a time (now, unless told). What is written is undone by nobody else."""
-        observer = self.observer if observed else None
-        return Transaction(self.state, self.settings, EFFECTS, at or self.clock.now(), cause, observer)
+        return _begin(self.state, self.settings, cause, at or self.clock.now(), observed=observed)
 
     @contextmanager
     def transaction(self, cause: str) -> Iterator[Transaction]:
@@ -277,3 +278,8 @@ class Engine:
         self.state.trim(self.state.position - self.kept_changes())
         self.session.trim_calls(self.session.call_position - self.kept_calls())
         del self.session.warnings[: -self.history]
+
+
+def _begin(state: State, settings: Settings, cause: str, at: dt.datetime, *, observed: bool = True) -> Transaction:
+    """Begin to write. It belongs to no Engine, so that an Engine holds no circle of references and goes when unused."""
+    return Transaction(state, settings, EFFECTS, at, cause, Engine.observer if observed else None)

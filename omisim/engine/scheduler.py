@@ -31,11 +31,15 @@ class Failure:
 class Scheduler:
     """The due transitions of one cloud. `failures` wait for theirs; they belong to the session and are never undone.
 
-    `begin` begins to write, for a cause, at a time.
+    `begin` begins to write to a State, for a cause, at a time.
     """
 
     def __init__(
-        self, state: State, settings: Settings, clock: Clock, begin: Callable[[str, dt.datetime], Transaction]
+        self,
+        state: State,
+        settings: Settings,
+        clock: Clock,
+        begin: Callable[[State, Settings, str, dt.datetime], Transaction],
     ) -> None:
         self._state = state
         self._settings = settings
@@ -79,7 +83,7 @@ class Scheduler:
             self._move(due, due.event, at, "due")
 
     def _move(self, due: Due, event: str, at: dt.datetime, cause: str, comment: str = "") -> None:
-        tx = self._begin(cause, at)
+        tx = self._begin(self._state, self._settings, cause, at)
         if event == "fail" and due.kind == "vm":
             comment = comment or "Server.InternalError"
         tx.move(self._state.get(due.kind, due.id), event, comment)

@@ -38,10 +38,15 @@ def snake_name(name: str) -> str:
 
 def snake_names(value: Any) -> Any:
     """Return a value of JSON with our names for the API's, all the way down. Its containers are new."""
+    if value.__class__ in _JSON:
+        return value
     if isinstance(value, Mapping):
-        return {snake_name(key) if isinstance(key, str) else key: snake_names(item) for key, item in value.items()}
+        return {
+            snake_name(key) if key.__class__ is str else key: item if item.__class__ in _JSON else snake_names(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [snake_names(item) for item in value]
+        return [item if item.__class__ in _JSON else snake_names(item) for item in value]
     return value
 
 

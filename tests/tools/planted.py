@@ -1,6 +1,6 @@
 """Bugs of the kind that people make, each a switch: the machine finds every one of them.
 
-    python tests/tools/planted.py            # all of them, from three places each: writes the table of CONTRIBUTING
+    python tests/tools/planted.py            # all of them, from three places each: writes the table of evidence.md
     python tests/tools/planted.py NAME       # one, as a failing run tells it
 
 A bug is a change of omisim for as long as a MonkeyPatch lasts. Those named moto and ricochet are what these have.
@@ -38,7 +38,7 @@ from omisim.testing.machine import CloudMachine
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
-CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
+EVIDENCE = Path(__file__).parents[2] / "docs" / "explanation" / "evidence.md"
 SEEDS = (0, 1, 2)
 MOST = 20_000  # steps in which a bug has to be found
 LENGTH = 50  # steps of a history, its preparation not counted
@@ -455,14 +455,14 @@ def table() -> str:
 
 
 def main(names: list[str]) -> None:
-    """Write the table into CONTRIBUTING, or print one failing run."""
+    """Write the table into evidence.md, or print one failing run."""
     if names:
         steps, found = hunt(names[0], 0, shrink=True)
         sys.stdout.write(f"{steps} steps, shrinking included\n{found}\n{''.join(getattr(found, '__notes__', ()))}\n")
         return
     between = re.compile("(<!-- planted -->\n).*?(<!-- /planted -->)", re.DOTALL)
     rows = table()
-    CONTRIBUTING.write_text(between.sub(lambda marks: marks[1] + rows + marks[2], CONTRIBUTING.read_text()))
+    EVIDENCE.write_text(between.sub(lambda marks: marks[1] + rows + marks[2], EVIDENCE.read_text()))
 
 
 if __name__ == "__main__":

@@ -83,19 +83,14 @@ class Field:
 class Shape:
     """An object of a request: its fields by name, those that are required, and those that are or hold ids.
 
-    `controls` are the fields that every such action of the API has, and a typed method has not: DryRun and pages.
+    `all_fields` has what a typed method has not, too: DryRun and pages.
     """
 
     fields: Mapping[str, Field]
     required: tuple[Field, ...]
     with_ids: tuple[Field, ...]
+    all_fields: Mapping[str, Field]
     cls: type | None = None
-    controls: Mapping[str, Field] = dataclasses.field(default_factory=dict)
-
-    @property
-    def all_fields(self) -> Mapping[str, Field]:
-        """The fields of a request of the API, controls included."""
-        return {**self.fields, **self.controls}
 
     def parse(self, request: Request, report: Callable[[Exception], None]) -> dict[str, Any]:
         """Return the values of a request; report unknown names, then wrong types, then what is missing."""
@@ -103,7 +98,7 @@ class Shape:
             return request.values.copy()
         problems: Problems = []
         dialect = request.dialect
-        known = self.all_fields if dialect.controls and self.controls else self.fields
+        known = self.all_fields if dialect.controls else self.fields
         values = self.read(request.parameters, "", problems, known)
         if problems:
             for problem in sorted(problems, key=lambda problem: problem.rank):
@@ -161,13 +156,15 @@ def compile_signature(function: Callable[..., Any], *, paged: bool, dry_run: boo
     shape = _shape([_field(p.name, hints[p.name], required=p.default is p.empty) for p in parameters], None)
     paging = (_field("results_per_page", int), _field("next_page_token", str)) if paged else ()
     controls = (*((_field("dry_run", bool),) if dry_run else ()), *paging)
-    shape.controls = {field.name: field for field in controls}
+    shape.all_fields = {**shape.fields, **{field.name: field for field in controls}}
     return shape
 
 
 def _shape(found: list[Field], cls: type | None) -> Shape:
+    fields = {field.name: field for field in found}
     return Shape(
-        fields={field.name: field for field in found},
+        fields=fields,
+        all_fields=fields,
         required=tuple(field for field in found if field.required),
         with_ids=tuple(field for field in found if field.id or (field.shape and field.shape.with_ids)),
         cls=cls,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from omisim.clients.intercept.stack import NotServed, guarded, intercepted
+from omisim.clients.intercept.contexts import guarded, intercepted
+from omisim.clients.intercept.stack import NotServed
 
 __all__ = ["NotServed", "guarded", "intercepted"]

@@ -1,31 +1,23 @@
 """The clouds that intercept: a stack for all threads of the process, the innermost last. Each asks no other.
 
-Nothing falls through to an outer cloud; leaving out of order is fine. The libraries are patched once, by the first
-cloud that intercepts, and mended by the last.
+Nothing falls through to an outer cloud; leaving out of order is fine.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from threading import Lock
 from typing import Any
 
 from omisim.base.hosts import parse_host
-from omisim.clients.intercept.signing import signing_at
 from omisim.doors import http
 from omisim.doors.front import SERVICES, FrontDoor
-from omisim.engine.engine import Engine
 
-__all__ = ["NotServed", "ask", "guarded", "headers_of", "intercepted", "refuse_lookup", "reply"]
+__all__ = ["STACK", "Layer", "NotServed", "ask", "headers_of", "refuse_lookup", "reply"]
 
 _ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # a form's, or that of a JSON object
-_LOCK = Lock()
-_mend: list[Callable[[], None]] = []  # what takes the patches off
 
 
 class NotServed(RuntimeError):
@@ -50,52 +42,7 @@ class Layer:
         return NotServed(self.strays[-1])
 
 
-_STACK: dict[Layer, None] = {}  # the innermost last
-
-
-@contextmanager
-def intercepted(engine: Engine) -> Iterator[list[str]]:
-    """Let OUTSCALE hosts be answered by this cloud in every thread of the process; yield what had to be refused."""
-    signing = signing_at(engine.clock.now) if find_spec("botocore") else nullcontext()
-    with _entered(Layer(FrontDoor(engine))) as layer, signing:
-        yield layer.strays
-
-
-@contextmanager
-def guarded() -> Iterator[list[str]]:
-    """Let no request to an OUTSCALE host leave this machine; yield those that were refused."""
-    with _entered(Layer(None)) as layer:
-        yield layer.strays
-
-
-@contextmanager
-def _entered(layer: Layer) -> Iterator[Layer]:
-    with _LOCK:
-        if not _STACK:
-            _mend.extend(patch() for patch in _patches())
-        _STACK[layer] = None
-    try:
-        yield layer
-    finally:
-        with _LOCK:
-            del _STACK[layer]
-            while not _STACK and _mend:
-                _mend.pop()()
-
-
-def _patches() -> Iterator[Callable[[], Callable[[], None]]]:
-    """Yield what patches each library that is installed; each returns what mends it."""
-    from omisim.clients.intercept.sockets import patch_sockets  # noqa: PLC0415 - it needs this module
-
-    yield patch_sockets
-    if find_spec("urllib3"):
-        from omisim.clients.intercept.http import patch_urllib3  # noqa: PLC0415 - requests and botocore send by it
-
-        yield patch_urllib3
-    if find_spec("httpx"):
-        from omisim.clients.intercept.httpx import patch_httpx  # noqa: PLC0415
-
-        yield patch_httpx
+STACK: dict[Layer, None] = {}  # the innermost last
 
 
 def reply(
@@ -106,9 +53,9 @@ def reply(
     Raises NotServed for a service that no cloud has, Dropped when a fault drops the connection.
     """
     service = _service(host)
-    if service is None or not _STACK:
+    if service is None or not STACK:
         return None
-    layer = next(reversed(_STACK))
+    layer = next(reversed(STACK))
     if layer.door is None or service not in SERVICES:
         call = f"{_named(service, target, headers_of(headers), body)} ({method} https://{host}{target})"
         raise layer.stray(call, f"omisim does not serve {service} hosts yet")
@@ -128,9 +75,9 @@ def _named(service: str, target: str, headers: Mapping[str, str], body: Any) -> 
 
 def refuse_lookup(host: str) -> None:
     """Raise NotServed for an OUTSCALE host: who looks one up is about to leave this machine."""
-    if _STACK and _service(host) is not None:
+    if STACK and _service(host) is not None:
         why = "its client is none that omisim reaches (requests, urllib3, httpx): use the fixture omi_server for it"
-        raise next(reversed(_STACK)).stray(f"a connection to {host}", why)
+        raise next(reversed(STACK)).stray(f"a connection to {host}", why)
 
 
 def _service(host: str) -> str | None:

@@ -19,14 +19,14 @@ from omisim.doors import http
 from omisim.doors.http import LONGEST_KEPT, Response
 from omisim.doors.identity import caller
 from omisim.doors.oapi.render import body, refusal_text, text
-from omisim.engine.dispatch import Answer, action_named
+from omisim.engine.dispatch import action_named
 from omisim.engine.engine import Engine
 from omisim.model.serialize import api_name, snake_name, snake_names
 from omisim.spec.catalog import catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["OAPI", "OapiDoor", "request_of"]
+__all__ = ["OAPI", "OapiDoor", "call", "request_of"]
 
 OAPI = Dialect(spell=api_name)
 KEPT_REQUESTS = 256
@@ -81,13 +81,10 @@ class OapiDoor:
         engine.session.answered(answer.request_id, len(content))
         return Response(200, content, headers)
 
-    def answer(self, action: str, parameters: Mapping[str, Any], account_id: str, region: str) -> Answer:
-        """Make a call of this process, with names of the API. Raises ApiError when it is refused."""
-        return self.engine.call(request_of(action, parameters), account_id, region)
 
-    def call(self, action: str, parameters: Mapping[str, Any], account_id: str, region: str) -> dict[str, Any]:
-        """Make a call of this process: names of the API in, its JSON out. Raises ApiError when it is refused."""
-        return body(self.answer(action, parameters, account_id, region))
+def call(engine: Engine, action: str, parameters: Mapping[str, Any], account_id: str, region: str) -> dict[str, Any]:
+    """Make a call of this process: names of the API in, its JSON out. Raises ApiError when it is refused."""
+    return body(engine.call(request_of(action, parameters), account_id, region))
 
 
 def request_of(action: str, parameters: Mapping[str, Any]) -> Request:

@@ -13,7 +13,7 @@ from omisim.base.suggest import hint
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.marketplace import Product
-from omisim.doors.oapi import OapiDoor
+from omisim.doors.oapi import request_of
 from omisim.engine.faults import Dropped
 from omisim.model import Vm, Volume
 from omisim.model.serialize import api_name
@@ -92,8 +92,8 @@ class Script:
             said = f": {why}" if why else hint(do, (*ACTIONS, *PLATFORM))
             raise ValueError(f"{do!r} is neither an action that is served nor one of {', '.join(PLATFORM)}{said}")
         names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
-        door = OapiDoor(self._cloud.engine)
-        return lambda given: door.answer(do, given, account.account_id, account.region).value, names
+        engine, caller, region = self._cloud.engine, account.account_id, account.region
+        return lambda given: engine.call(request_of(do, given), caller, region).value, names
 
     # --- names
 

@@ -1,0 +1,53 @@
+"""Giving an account an access key of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from omisim import Account, ApiError, Cloud
+
+KEY, SECRET = "AKIAOMISIM0000000001", "S3CR3TS3CR3TS3CR3TS3CR3TS3CR3TS3CR3TS3CR"
+
+
+class TestSettingAnAccessKey:
+    def test_lets_the_account_sign_with_it(self, cloud: Cloud, alice: Account) -> None:
+        """The account that is returned, and its clients, use the new key."""
+        account = cloud.set_access_key("alice", KEY, SECRET)
+        assert (account.access_key, account.secret_key) == (KEY, SECRET)
+        assert account.gateway().ReadVms()["Vms"] == []
+        assert cloud.account("alice") is account
+        assert account.account_id == alice.account_id
+
+    def test_replaces_the_first_key(self, cloud: Cloud, alice: Account) -> None:
+        """The key that the account had is gone; a client that holds it is refused. [AUTH-006]"""
+        gateway = alice.gateway()
+        account = cloud.set_access_key("alice", KEY, SECRET)
+        assert [key.access_key_id for key in account.read_access_keys()] == [KEY]
+        with pytest.raises(Exception, match="4120"):
+            gateway.ReadVms()
+
+    def test_twice_with_the_same_key_changes_nothing(self, cloud: Cloud, alice: Account) -> None:
+        """The key that an account has already is kept."""
+        first = cloud.set_access_key("alice", KEY, SECRET)
+        assert cloud.set_access_key("alice", KEY, SECRET).access_key == first.access_key
+        assert len(first.read_access_keys()) == 1
+
+    def test_of_another_account_is_refused(self, cloud: Cloud, alice: Account, bob: Account) -> None:
+        """Two accounts share no key, and nothing changes."""
+        before = cloud.fork()
+        with pytest.raises(ValueError, match=f"the access key {bob.access_key} is another account's"):
+            cloud.set_access_key("alice", bob.access_key, SECRET)
+        assert cloud == before
+        assert alice.access_key == cloud.account("alice").access_key
+
+    def test_of_an_unknown_account_is_refused(self, cloud: Cloud) -> None:
+        """There is no account to give it to."""
+        with pytest.raises(ValueError, match="there is no account 'zoe' yet"):
+            cloud.set_access_key("zoe", KEY, SECRET)
+
+    def test_refused_leaves_the_account_usable(self, cloud: Cloud, alice: Account, bob: Account) -> None:
+        """After a refusal the account calls as before."""
+        with pytest.raises(ValueError, match="another account's"):
+            cloud.set_access_key("alice", bob.access_key, SECRET)
+        with pytest.raises(ApiError, match="5063"):
+            alice.stop_vms(vm_ids=["i-00000000"])

@@ -1,0 +1,62 @@
+"""The call log keeps what was sent, whatever the caller does with it later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from omisim import Account, Cloud
+from omisim.model import Vm
+
+Call = Callable[[Account, list[str]], Any]
+DOORS: dict[str, Call] = {
+    "call": lambda account, ids: account.call("StopVms", VmIds=ids),
+    "typed method": lambda account, ids: account.stop_vms(vm_ids=ids),
+    "SDK": lambda account, ids: account.gateway().StopVms(VmIds=ids),
+}
+
+
+class TestParameters:
+    @pytest.mark.parametrize("door", DOORS)
+    def test_of_a_recorded_call_are_a_copy(self, cloud: Cloud, alice: Account, vm: Vm, door: str) -> None:
+        """A list that the caller empties after its call is still whole in the call log."""
+        ids = [vm.vm_id]
+        DOORS[door](alice, ids)
+        ids.clear()
+        assert cloud.calls("StopVms")[0].parameters == {"VmIds": [vm.vm_id]}
+
+    @pytest.mark.parametrize("door", DOORS)
+    def test_of_a_refused_call_are_a_copy(self, cloud: Cloud, alice: Account, door: str) -> None:
+        """The same holds for a call that is refused."""
+        ids = ["i-00000000"]
+        with pytest.raises(Exception, match="5063"):
+            DOORS[door](alice, ids)
+        ids.clear()
+        assert cloud.calls("StopVms")[0].parameters == {"VmIds": ["i-00000000"]}
+
+    def test_may_be_changed_by_who_reads_them(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Changing what `parameters` returns changes nothing in the call log."""
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        cloud.calls("StopVms")[0].parameters["VmIds"].clear()
+        assert cloud.calls("StopVms")[0].parameters == {"VmIds": [vm.vm_id]}
+
+    def test_that_a_fault_waits_for_are_a_copy(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A fault matches what it was given, whatever becomes of the list since. [THR-001]"""
+        ids = [vm.vm_id]
+        cloud.faults.add("StopVms", when={"VmIds": ids}, status=503)
+        ids.clear()
+        with pytest.raises(Exception, match="503"):
+            alice.stop_vms(vm_ids=[vm.vm_id])
+
+    def test_have_the_names_of_the_api_whatever_the_door(self, cloud: Cloud, alice: Account) -> None:
+        """A typed call is logged as the API's JSON would have carried it, nested objects too."""
+        alice.read_vms(filters={"vm_ids": ["i-00000000"]})
+        assert cloud.calls("ReadVms").one().parameters == {"Filters": {"VmIds": ["i-00000000"]}}
+
+    def test_of_an_unknown_name_are_spelled_as_they_were_sent(self, cloud: Cloud, alice: Account) -> None:
+        """What no parameter is called keeps the caller's spelling in the refusal and in the call log. [REQ-008]"""
+        with pytest.raises(Exception, match="vm_ids is not a parameter of this action"):
+            alice.call("StopVms", vm_ids=["i-00000000"])
+        assert cloud.calls("StopVms")[0].parameters == {"vm_ids": ["i-00000000"]}
