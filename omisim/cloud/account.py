@@ -10,7 +10,7 @@ from omisim import actions
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import PYTHON, Request, copy_containers
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.doors import oapi
 from omisim.model import AccessKey
 from omisim.model import Account as AccountRow
@@ -191,7 +191,7 @@ class Account:
             """Say of a method that there is none: why its action is not served, or what may have been meant."""
             if (reason := not_served().get(api_name(name))) is not None:
                 raise AttributeError(f"{api_name(name)} is not served by omisim: {reason}")
-            raise AttributeError(f"an account has no {name!r}{hint(name, dir(type(self)))}")
+            raise AttributeError(f"an account has no {name!r}{suggest(name, dir(type(self)))}")
 
     def call(self, action: str, /, **parameters: Any) -> dict[str, Any]:
         """Call an action as the account's root user: API names in, the API's JSON answer out.

@@ -8,7 +8,7 @@ from typing import Any
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.base.subset import misses, shortly
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.engine.session import CallRecord
 from omisim.model.serialize import api_name, iso
 
@@ -54,7 +54,7 @@ def asked_for(
     names = {*accounts, *(record.account for record in records if record.account)}
     if account is not None and account not in names:
         known = ", ".join(sorted(names)) or "none"
-        raise ValueError(f"there is no account {account!r}{hint(account, names)}; known: {known}")
+        raise ValueError(f"there is no account {account!r}{suggest(account, names)}; known: {known}")
     of_action = [record for record in records if action in (None, record.action)]
     missed = [tuple(_missed(record, account, parameters)) for record in of_action]
     calls = Calls(record for record, missing in zip(of_action, missed, strict=True) if not missing)
@@ -85,8 +85,10 @@ def _check(records: Sequence[CallRecord], action: str | None, parameters: Mappin
         return
     known = {*ACTIONS, *not_served(), *(record.action for record in records)}
     if action not in known:
-        raise ValueError(f"{action!r} is no action of the API{hint(action, known)}")
+        raise ValueError(f"{action!r} is no action of the API{suggest(action, known)}")
     names = [api_name(name) for name in ACTIONS[action].shape.all_fields] if action in ACTIONS else parameters
     for name in parameters:
         if name not in names:
-            raise ValueError(f"{name!r} is no parameter of {action}{hint(name, names) or hint(api_name(name), names)}")
+            raise ValueError(
+                f"{name!r} is no parameter of {action}{suggest(name, names) or suggest(api_name(name), names)}"
+            )

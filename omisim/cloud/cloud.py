@@ -14,7 +14,7 @@ from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock
 from omisim.base.clock import checked as checked_clock
 from omisim.base.hosts import DEFAULT_REGION
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.cloud.access_matrix import who_can
 from omisim.cloud.account import Account
 from omisim.cloud.calls import Calls, asked_for
@@ -373,7 +373,7 @@ class Cloud:
         found: str | None = self.engine.state.get("name", name)
         if found is None:
             known = self.engine.state.rows("name")
-            raise ValueError(f"nothing is named {name!r}{hint(name, known)}; known: {', '.join(known) or 'nothing'}")
+            raise ValueError(f"nothing is named {name!r}{suggest(name, known)}; known: {', '.join(known) or 'nothing'}")
         return found
 
     # --- undoing and forking

@@ -14,7 +14,7 @@ from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import copy_containers
 from omisim.actions.framework.schema import MISSING, Problems
 from omisim.base.subset import misses
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.model.ids import token
 from omisim.model.serialize import api_name, snake_names
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind
@@ -123,7 +123,7 @@ class Faults:
         Raises ValueError for what is not known, and for a fault that could never happen.
         """
         if action not in ACTIONS:
-            why = f": {not_served()[action]}" if action in not_served() else hint(action, ACTIONS)
+            why = f": {not_served()[action]}" if action in not_served() else suggest(action, ACTIONS)
             raise ValueError(f"{action!r} is no action that is served{why}")
         _check_numbers(times=times, every=every, probability=probability, delay=delay)
         if not isinstance(when, Mapping | None):
@@ -188,7 +188,9 @@ def _kind(status: int | None, error: str | None) -> ErrorKind:
             raise ValueError(f"status is one of {', '.join(map(str, _BY_STATUS))}; not {status!r}: name the error")
         return ERRORS[_BY_STATUS[status or 503]]
     if error not in ERRORS:
-        raise ValueError(f"{error!r} is no error of the API{hint(error, ERRORS) or '; omisim.errors.ERRORS names all'}")
+        raise ValueError(
+            f"{error!r} is no error of the API{suggest(error, ERRORS) or '; omisim.errors.ERRORS names all'}"
+        )
     if status not in (None, ERRORS[error].status):
         raise ValueError(f"{error} has the status {ERRORS[error].status}, not {status}")
     return ERRORS[error]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from omisim.actions.tags import TAGGED
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
 from omisim.engine.engine import Mark
 from omisim.model import Account, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
@@ -107,7 +107,7 @@ def tagged(
     known = {kind for kind, _ in TAGGED.values()}
     for kind in kinds:
         if kind not in known:
-            raise ValueError(f"{kind!r} is no kind that has tags{hint(kind, known)}")
+            raise ValueError(f"{kind!r} is no kind that has tags{suggest(kind, known)}")
         for row in _rows(cloud, kind, account, since):
             missing = sorted(set(keys) - {tag.key for tag in row.tags})
             if missing:
@@ -175,7 +175,7 @@ def _accounts(cloud: Cloud, name: str | None) -> Iterator[Account]:
     ]
     names = [row.name for row in rows]
     if name is not None and name not in names:
-        raise ValueError(f"there is no account {name!r}{hint(name, names)}; known: {', '.join(names) or 'none'}")
+        raise ValueError(f"there is no account {name!r}{suggest(name, names)}; known: {', '.join(names) or 'none'}")
     return (row for row in rows if name in (None, row.name))
 
 

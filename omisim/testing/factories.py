@@ -19,7 +19,8 @@ from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from omisim.base.clock import EPOCH
-from omisim.base.suggest import hint
+from omisim.base.hosts import DEFAULT_REGION, endpoint
+from omisim.base.suggest import suggest
 from omisim.model import (
     Entity,
     Image,
@@ -39,7 +40,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Entity)
 SEED: Final = "factories"
 ACCOUNT: Final = ids.account_id(SEED, "alice")
-SUBREGION: Final = "eu-west-2a"
+SUBREGION: Final = f"{DEFAULT_REGION}a"
 ROOT: Final = "/dev/sda1"
 SIZE: Final = 10  # GiB
 _NOUNS: Final[Mapping[type, str]] = {str: "a text", int: "an integer", bool: "True or False"}
@@ -120,7 +121,7 @@ def vm(number: int = 1, /, **given: Any) -> Vm:
         creation_date=EPOCH,
         image_id=_id("image", number),
         placement={"subregion_name": SUBREGION, "tenancy": "default"},
-        private_dns_name=f"ip-{address.replace('.', '-')}.eu-west-2.compute.internal",
+        private_dns_name=f"ip-{address.replace('.', '-')}.{DEFAULT_REGION}.compute.internal",
         private_ip=address,
         reservation_id=_id("reservation", number),
         security_groups=[{"security_group_id": _id("security_group", 1), "security_group_name": "default"}],
@@ -146,7 +147,7 @@ def keypair(number: int = 1, /, **given: Any) -> Keypair:
 def image_export_task(number: int = 1, /, **given: Any) -> ImageExportTask:
     """Return the export of an OMI, completed."""
     state, image_id = given.get("state", "completed"), given.get("image_id", _id("image", number))
-    manifest = f"https://oos.eu-west-2.outscale.com/exports/{image_id}/manifest.json"
+    manifest = f"{endpoint('oos', DEFAULT_REGION)}/exports/{image_id}/manifest.json"
     return _entity(
         ImageExportTask,
         number,
@@ -198,7 +199,7 @@ def _made(cls: type[T], given: Mapping[str, Any], path: str) -> T:
     known = {field.name: field for field in fields(cls) if field.metadata.get("wire", True)}  # type: ignore[arg-type]  # a dataclass
     for name in given:
         if name not in known:
-            raise ValueError(f"{path}{name} is no field of {cls.__name__}{hint(name, known)}")
+            raise ValueError(f"{path}{name} is no field of {cls.__name__}{suggest(name, known)}")
     missing = [name for name, field in known.items() if name not in given and field.default is MISSING]
     if missing:
         raise ValueError(f"{path}{missing[0]} is missing: {cls.__name__} needs {', '.join(missing)}")

@@ -32,6 +32,7 @@ except ImportError as error:
     raise ImportError("omisim.testing.machine needs Hypothesis: pip install 'omisim[hypothesis]'") from error
 
 from omisim.actions.framework.registry import ACTIONS
+from omisim.base.hosts import DEFAULT_REGION
 from omisim.model.serialize import snake_name
 from omisim.testing.choices import check_choices
 from omisim.testing.events import Events
@@ -103,7 +104,7 @@ class CloudMachine(Events):
     `image_exports`, `snapshot_exports` hold the ids that calls have made, gone ones too.
     """
 
-    accounts: ClassVar[Mapping[str, str]] = {"alice": "eu-west-2", "bob": "eu-west-2", "carol": "us-east-2"}
+    accounts: ClassVar[Mapping[str, str]] = {"alice": DEFAULT_REGION, "bob": DEFAULT_REGION, "carol": "us-east-2"}
     quotas: ClassVar[Mapping[str, Mapping[str, int]]] = {
         "bob": {"image_export_limit": 1, "snapshot_export_limit": 1},
         "carol": {"vm_limit": 3, "volume_limit": 6, "snapshot_limit": 5},

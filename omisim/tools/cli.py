@@ -9,11 +9,12 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, KINDS, Rule, catalogue
 
@@ -60,14 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     lifecycle.add_argument("--json", action="store_true", help="as data")
     lifecycle.set_defaults(run=_lifecycle)
     images = commands.add_parser("images", help="the official OMIs that every cloud begins with")
-    images.add_argument("--region", default="eu-west-2", help="default eu-west-2")
+    images.add_argument("--region", default=DEFAULT_REGION, help=f"default {DEFAULT_REGION}")
     images.add_argument("--json", action="store_true", help="as the API answers them")
     images.set_defaults(run=_images)
     _add_serve(commands)
     replay = commands.add_parser("replay", help="ask a fresh cloud what was recorded, and tell what differs")
     replay.add_argument("file", metavar="FILE", help="exchanges, a JSON object a line, as `serve --record` writes them")
     replay.add_argument("--accept", metavar="FILE", help="the divergences that may be, and why: TOML")
-    replay.add_argument("--region", help="where it happens, if FILE does not say (default eu-west-2)")
+    replay.add_argument("--region", help=f"where it happens, if FILE does not say (default {DEFAULT_REGION})")
     replay.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
     replay.add_argument("--json", action="store_true", help="as data")
     replay.set_defaults(run=_replay)
@@ -232,16 +233,15 @@ def _rules(options: argparse.Namespace) -> int:
     for rule in found:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
         print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {rule.says or rule.out}")
-    meant = "" if found or options.action is None else _hint(options.action)
+    meant = "" if found or options.action is None else _similar_actions(options.action)
     print(f"{len(found)} rules{meant}", file=sys.stderr)
     return 0 if found else 1
 
 
-def _hint(action: str) -> str:
+def _similar_actions(action: str) -> str:
     from omisim.actions.framework.registry import ACTIONS, not_served  # noqa: PLC0415 - where nothing was found
-    from omisim.base.suggest import hint  # noqa: PLC0415
 
-    return hint(action, {*ACTIONS, *not_served()})
+    return suggest(action, {*ACTIONS, *not_served()})
 
 
 def _proofs() -> dict[str, list[str]]:
@@ -254,9 +254,8 @@ def _explain(options: argparse.Namespace) -> int:
     rules = _every_rule()
     rule = rules.get(options.rule) or rules.get(options.rule.upper())
     if rule is None:
-        near = get_close_matches(options.rule, rules, n=3)
-        hint = f"; near it: {', '.join(near)}" if near else "; `omisim rules` lists them"
-        return _wrong(f"omisim explain: there is no rule {options.rule!r}{hint}")
+        similar = suggest(options.rule, rules, "; near it: {}", count=3) or "; `omisim rules` lists them"
+        return _wrong(f"omisim explain: there is no rule {options.rule!r}{similar}")
     tests = _proofs().get(rule.id, ())
     if options.json:
         print(json.dumps({**asdict(rule), "proofs": tests}, indent=2))

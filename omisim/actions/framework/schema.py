@@ -12,11 +12,11 @@ import datetime as dt
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from omisim.actions.framework.request import Request
+from omisim.base.suggest import suggest
 from omisim.model.base import Absent
 from omisim.model.ids import Id
 from omisim.model.serialize import is_date
@@ -53,8 +53,7 @@ class Problem:
         if self.known is None:
             return refuse(self.rule, parameter=parameter, **self.facts)
         known = sorted(map(spell, self.known))
-        near = get_close_matches(name[:100], known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = suggest(name, known, " Did you mean {}?")
         return refuse(self.rule, parameter=parameter, hint=hint, known=known)
 
 

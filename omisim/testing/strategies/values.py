@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from omisim.actions.vm_types import MOST_CORES, MOST_MEMORY
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.spec.catalog import catalog
 
 __all__ = ["ROOT", "device_mappings", "image_names", "one_of_these", "permissions", "texts", "vm_types"]
@@ -27,7 +27,7 @@ def one_of_these(what: str, value: object, known: Sequence[object]) -> None:
     if value in known:
         return
     if len(known) > FEW:
-        raise ValueError(f"{value!r} is not {what}{hint(value, map(str, known))}")
+        raise ValueError(f"{value!r} is not {what}{suggest(value, map(str, known))}")
     raise ValueError(f"{what} is one of {', '.join(map(repr, known))}; not {value!r}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.model.serialize import api_name
 
 __all__ = ["Place", "Wrong", "at", "check_known", "check_parts", "line_of"]
@@ -38,7 +38,7 @@ def at(*place: str | int) -> Iterator[None]:
 def check_known(what: str, name: object, known: Collection[str], place: Place) -> None:
     """Refuse a name that is not known, with what may have been meant."""
     if name not in known:
-        near = hint(name, known) or hint(api_name(str(name)), known)
+        near = suggest(name, known) or suggest(api_name(str(name)), known)
         raise Wrong(f"{name!r} is no {what}{near or '; known: ' + ', '.join(known)}", place)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.tools.scenario.mistakes import Wrong, at, check_known, check_parts, line_of
@@ -60,7 +60,7 @@ def _found(scenario: str | Path) -> Path:
     known = shipped()
     if str(scenario) not in known:
         raise ValueError(
-            f"there is no scenario {str(scenario)!r}{hint(scenario, known)}; shipped are {', '.join(known)}, "
+            f"there is no scenario {str(scenario)!r}{suggest(scenario, known)}; shipped are {', '.join(known)}, "
             "and the name of a file of your own ends in .toml"
         )
     return known[str(scenario)]

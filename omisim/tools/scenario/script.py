@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from omisim.actions.framework.registry import ACTIONS, not_served
-from omisim.base.suggest import hint
+from omisim.base.suggest import suggest
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.marketplace import Product
@@ -89,7 +89,7 @@ class Script:
             return _in_buckets(account, do.removeprefix("oos."))
         if do not in ACTIONS:
             why = not_served().get(do)
-            said = f": {why}" if why else hint(do, (*ACTIONS, *PLATFORM))
+            said = f": {why}" if why else suggest(do, (*ACTIONS, *PLATFORM))
             raise ValueError(f"{do!r} is neither an action that is served nor one of {', '.join(PLATFORM)}{said}")
         names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
         engine, caller, region = self._cloud.engine, account.account_id, account.region
@@ -111,7 +111,7 @@ class Script:
             region = (account.region,) if account else ()
             return self._cloud.images.official(name.removeprefix(_OFFICIAL), *region).image_id
         if name not in self._ids:
-            raise ValueError(f"{value} is named by no step before this one{hint(name, self._ids)}")
+            raise ValueError(f"{value} is named by no step before this one{suggest(name, self._ids)}")
         return self._ids[name]
 
     def _thing(self, parameter: str, value: Any) -> Any:
@@ -171,7 +171,7 @@ def _in_buckets(account: Account, method: str) -> tuple[Callable[[dict[str, Any]
 
     operations = client.meta.method_to_api_mapping
     if method not in operations:
-        raise ValueError(f"{method!r} is no method of a client of object storage{hint(method, operations)}")
+        raise ValueError(f"{method!r} is no method of a client of object storage{suggest(method, operations)}")
 
     def call(given: dict[str, Any]) -> None:
         try:
