@@ -1,0 +1,51 @@
+"""Suggestions and the default Region have one address each, in omisim/base."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import omisim
+from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.suggest import suggest
+
+PACKAGE = Path(omisim.__file__).parent
+
+
+def syntax_nodes() -> Iterator[tuple[str, ast.AST]]:
+    """Yield each node of each module of omisim, with the path of the module."""
+    for source in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+            yield source.relative_to(PACKAGE).as_posix(), node
+
+
+class TestSuggestions:
+    def test_name_the_most_similar_known_name(self) -> None:
+        """A suggestion names the known name most similar to the unknown one, or several where the caller wants more."""
+        known = ("image_id", "image_name", "vm_id")
+        assert suggest("image_nme", known) == "; did you mean image_name?"
+        assert suggest("image_nme", known, " Known: {}", count=2) == " Known: image_name, image_id"
+
+    def test_are_empty_where_no_known_name_is_similar(self) -> None:
+        """An unknown name that resembles no known one, or is no string, gets no suggestion."""
+        assert suggest("zzz", ("image_id",)) == suggest(7, ("image_id",)) == suggest("zzz", ()) == ""
+
+    def test_are_computed_in_one_module(self) -> None:
+        """Only omisim/base/suggest.py uses difflib, so all suggestions follow the same rule."""
+        users = {
+            path
+            for path, node in syntax_nodes()
+            if (isinstance(node, ast.ImportFrom) and node.module == "difflib")
+            or (isinstance(node, ast.Import) and any(alias.name == "difflib" for alias in node.names))
+        }
+        assert users == {"base/suggest.py"}
+
+
+class TestDefaultRegion:
+    def test_is_spelled_out_in_one_module(self) -> None:
+        """The default Region is a literal only in omisim/base/hosts.py; every other module imports its name."""
+        literals = {
+            path for path, node in syntax_nodes() if isinstance(node, ast.Constant) and node.value == DEFAULT_REGION
+        }
+        assert literals == {"base/hosts.py"}
