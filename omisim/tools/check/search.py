@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
-from signal import SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, pthread_sigmask, signal
 from threading import Thread
 from typing import NamedTuple
 
@@ -226,12 +227,9 @@ def _visiting(bounds: Bounds, workers: int) -> Iterator[Visits]:
         return
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (bounds,))
     try:
-        before = pthread_sigmask(SIG_BLOCK, {SIGINT})  # workers inherit it: one that is stopped as it begins is quiet
-        try:
+        with _hold_interrupts():
             for _ in range(workers):
                 pool.submit(_collect_seldom)  # starts one
-        finally:
-            pthread_sigmask(SIG_SETMASK, before)
         yield lambda paths: pool.map(_visit, paths, chunksize=min(SHARE, 1 + len(paths) // (4 * workers)))
     except BrokenProcessPool as error:
         raise ChildProcessError("a worker was ended from outside; was there too little memory?") from error
@@ -239,12 +237,29 @@ def _visiting(bounds: Bounds, workers: int) -> Iterator[Visits]:
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _hold_interrupts() -> Iterator[None]:
+    """Hold back SIGINT, also in the workers that start meanwhile: one that is interrupted as it starts prints nothing.
+
+    Windows has no signal masks, so such a worker prints a traceback there.
+    """
+    if sys.platform == "win32":
+        yield
+    else:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _own: list[Explorer] = []  # of a worker process: the one it explores with
 
 
 def _begin(bounds: Bounds) -> None:
-    signal(SIGINT, SIG_DFL)
-    pthread_sigmask(SIG_UNBLOCK, {SIGINT})
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     Thread(target=_end_with_parent, daemon=True).start()
     _own.append(Explorer(bounds))
     _collect_seldom()
