@@ -38,8 +38,6 @@ def snake_name(name: str) -> str:
 
 def snake_names(value: Any) -> Any:
     """Return a value of JSON with our names for the API's, all the way down. Its containers are new."""
-    if value.__class__ in _JSON:
-        return value
     if isinstance(value, Mapping):
         return {
             snake_name(key) if key.__class__ is str else key: item if item.__class__ in _JSON else snake_names(item)
