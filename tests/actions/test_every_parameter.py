@@ -8,9 +8,10 @@ from itertools import product
 from typing import Any
 
 import pytest
+from support.cases import Parameters
 from support.official import by_api_name
 from support.surface import core
-from support.world import Parameters, World, world
+from support.world import World, world
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action

@@ -2,8 +2,8 @@
 
 `python tests/tools/covered.py` runs the suite and judges; with REPORT it judges what a run has left.
 The core is all from base to cloud. The edges above it run in processes of their own (the server, the demo, the
-command line), need what is not installed here, are imported before coverage begins (the plugin and the package itself), or have branches
-for what a sound cloud never shows (the laws, the model check, the reference model).
+command line), need what is not installed here, are imported before coverage begins (the plugin and the package
+itself), or have branches for what a sound cloud never shows (the laws, the model check).
 """
 
 from __future__ import annotations
