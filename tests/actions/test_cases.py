@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from support.cases import Case, cases, resource_names
 from support.expect import refused
+from support.interpreter import run_python
 from support.world import world
-
-TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
@@ -34,5 +29,4 @@ def test_cases_document_every_resource_of_the_world() -> None:
 def test_cases_are_read_without_omisim() -> None:
     """Reading the cases loads no module of omisim, so that they can run against any endpoint."""
     code = "import sys; from support.cases import cases; assert cases(); print('omisim' in sys.modules)"
-    command = [sys.executable, "-c", code]
-    assert subprocess.run(command, check=True, capture_output=True, text=True, cwd=TESTS).stdout == "False\n"
+    assert run_python(code) == "False\n"

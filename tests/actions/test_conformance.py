@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import fields
 from typing import Any
 
@@ -98,6 +99,14 @@ class TestActions:
         """An action with BasicAuth takes a login and password, whether it is served or not. [AUTH-012]"""
         ways = {path.strip("/"): part["post"].get("security", []) for path, part in description()["paths"].items()}
         assert {name for name, security in ways.items() if any("BasicAuth" in way for way in security)} == BASIC_ACTIONS
+
+    def test_are_documented_and_annotated(self) -> None:
+        """Every action has a docstring, and an annotation for each parameter."""
+        for action in ACTIONS.values():
+            assert action.function.__doc__
+            assert all(p.annotation is not p.empty for p in inspect.signature(action.function).parameters.values()), (
+                action.name
+            )
 
 
 class TestAnswers:

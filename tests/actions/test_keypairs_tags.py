@@ -53,6 +53,10 @@ class TestKeypairs:
         """DryRun with a missing name is a missing parameter. [KEY-008]"""
         assert refused(alice, "CreateKeypair", DryRun=True).code == "7000"
 
+    def test_are_imported_in_base64_only(self, alice: Account) -> None:
+        """A public key that is not encoded in Base64 is refused. [KEY-003]"""
+        assert refused(alice, "CreateKeypair", KeypairName="mine", PublicKey="ssh-rsa AAAA").code == "4032"
+
 
 class TestTags:
     def test_replace_the_value_of_a_key(self, alice: Account, vm: Vm) -> None:

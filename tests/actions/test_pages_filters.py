@@ -17,6 +17,7 @@ from support.official import by_api_name
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
+from omisim.model import Image
 
 
 class TestPages:
@@ -79,6 +80,24 @@ class TestFilters:
     def test_find_nothing_for_values_that_are_not_there(self, alice: Account) -> None:
         """Unknown ids and states find nothing, and are no error. [FLT-006, FLT-010]"""
         assert alice.read_volumes(filters={"volume_ids": ["nonsense"], "volume_states": ["foo"]}) == ()
+
+    @pytest.mark.parametrize("filters", ["a", 5, [], True])
+    def test_are_an_object(self, alice: Account, filters: Any) -> None:
+        """Filters that are not an object are a value of a wrong type. [REQ-009]"""
+        with pytest.raises(ApiError) as refused:
+            alice.call("ReadVms", Filters=filters)
+        assert (refused.value.status, refused.value.code) == (400, "4110")
+
+    @pytest.mark.parametrize("date", ["yesterday", 20260101])
+    def test_take_dates_in_iso_8601(self, alice: Account, date: object) -> None:
+        """A date in another format than ISO 8601 is refused. [FLT-009]"""
+        assert refused(alice, "ReadSnapshots", Filters={"FromCreationDate": date}).code == "4110"
+
+    def test_by_product_name_and_product_code_are_anded(self, alice: Account, ubuntu: Image) -> None:
+        """A filter by the name of a product and one by its code must both match. [OMI-091, FLT-001]"""
+        both = {"product_code_names": ["Linux/UNIX"], "product_codes": ["0001"]}
+        assert ubuntu in alice.read_images(filters=both)
+        assert alice.read_images(filters=both | {"product_codes": ["0002"]}) == ()
 
 
 FILTERED = [action for action in ACTIONS.values() if "filters" in action.shape.fields]

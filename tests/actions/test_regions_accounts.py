@@ -35,6 +35,14 @@ class TestRegions:
         """A volume is in a Subregion. [REG-008]"""
         assert alice.create_volume(subregion_name=SUBREGION, size=1).subregion_name == SUBREGION
 
+    def test_hide_their_snapshots_from_other_regions(self, cloud: Cloud) -> None:
+        """A snapshot of another Region does not exist for the caller. [REG-001]"""
+        carol = cloud.account("carol", region="us-east-2")
+        volume = carol.create_volume(subregion_name="us-east-2a", size=1)
+        snapshot = carol.create_snapshot(volume_id=volume.volume_id)
+        dave = cloud.account("dave")
+        assert refused(dave, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).code == "5054"
+
 
 class TestAccounts:
     def test_read_themselves(self, alice: Account, bob: Account) -> None:

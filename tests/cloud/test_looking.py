@@ -92,6 +92,19 @@ class TestTimeline:
         alice.create_keypair(keypair_name="later")
         assert cloud.timeline(image.image_id) == ()
 
+    def test_a_lineage_of_nothing(self, cloud: Cloud) -> None:
+        """Only what has been here has a lineage."""
+        with pytest.raises(ValueError, match="nothing this cloud has had"):
+            cloud.lineage("ami-00000000")
+
+    def test_of_a_deleted_volume_ends_with_its_deletion(self, cloud: Cloud, alice: Account) -> None:
+        """Each change prints as one line, and the last says that the volume is gone."""
+        volume = alice.create_volume(subregion_name=SUBREGION, size=1)
+        alice.delete_volume(volume_id=volume.volume_id)
+        lines = [str(change) for change in cloud.timeline(volume.volume_id)]
+        assert f"volume {volume.volume_id} created, creating (CreateVolume#1)" in lines[0]
+        assert lines[-1].endswith(f"volume {volume.volume_id} gone (due)")
+
 
 class TestDiff:
     def test_a_fork_does_not_differ(self, cloud: Cloud, golden: Image) -> None:

@@ -8,7 +8,7 @@ from support.expect import refused
 
 from omisim import Account, Cloud
 from omisim.cloud.marketplace import Product
-from omisim.model import Image
+from omisim.model import Image, Vm
 
 REGION = "cloudgouv-eu-west-1"
 
@@ -81,6 +81,20 @@ class TestPublishing:
     ) -> None:
         """The copy of a free product, or one whose licence the buyer brings, is public. [MKT-004]"""
         assert copy_of(buyer, published(cloud, seller, source, offer))
+
+    def test_keeps_a_device_without_a_snapshot(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A device without a snapshot is copied and published as it is. [MKT-001, CPY-001]"""
+        snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        mappings = [
+            {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot.snapshot_id}},
+            {"device_name": "/dev/sdb", "bsu": {"volume_size": 7}},
+        ]
+        image = alice.create_image(image_name="two", root_device_name="/dev/sda1", block_device_mappings=mappings)
+        copy = alice.create_image(source_image_id=image.image_id, source_region_name="eu-west-2")
+        assert copy.block_device_mappings[1] == image.block_device_mappings[1]
+        product = cloud.marketplace.publish(alice, image.image_id, offer="free", regions=("eu-west-2",))
+        shown = alice.read_images(filters={"image_ids": [product.images["eu-west-2"]]})[0]
+        assert shown.block_device_mappings[1] == image.block_device_mappings[1]
 
 
 class TestSubscribing:
@@ -204,3 +218,26 @@ class TestMistakes:
         product = published(cloud, seller, source)
         with pytest.raises(ValueError, match="no product of this cloud"):
             Cloud().marketplace.unpublish(product)
+
+    def test_publishing_a_pending_omi(self) -> None:
+        """Only an available OMI can be published."""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
+        cloud.complete(vm.vm_id)
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+        with pytest.raises(ValueError, match="is pending"):
+            cloud.marketplace.publish(alice, image.image_id)
+
+    def test_publishing_in_one_region_without_a_list(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Regions are a list even if there is one: a text would be read letter by letter."""
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        with pytest.raises(ValueError, match=r"even if one: \('eu-west-2',\)"):
+            cloud.marketplace.publish(alice, image.image_id, regions="eu-west-2")
+
+    def test_subscribing_with_the_name_of_an_account(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A buyer is an Account, not its name."""
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        product = cloud.marketplace.publish(alice, image.image_id)
+        with pytest.raises(ValueError, match="'bob' is no account"):
+            cloud.marketplace.subscribe(product, "bob")  # type: ignore[arg-type]  # the mistake

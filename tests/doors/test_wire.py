@@ -169,6 +169,12 @@ class TestSignature:
         request = Request("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVms", {"authorization": header})
         assert error(cloud, request)[0] in (400, 401, 403)
 
+    def test_without_verification_needs_an_account(self) -> None:
+        """With auth off a cloud without accounts refuses every call. [AUTH-013]"""
+        nobody = Cloud(seed="elsewhere").account("mallory")
+        status, body, _ = ask(Cloud(auth="off"), signed(nobody, "/api/v1/ReadVms"))
+        assert (status, body["Errors"][0]["Code"]) == (401, "1")
+
 
 class TestOpenActions:
     def test_answer_for_the_region_of_the_host(self, cloud: Cloud) -> None:
@@ -331,3 +337,8 @@ class TestAnswer:
         response = ask(cloud, signed(alice, "/api/v1/UpdateImage", json.dumps(body).encode()))[2]
         assert "public" in response.headers["X-Omisim-Warning"]
         assert cloud.warnings == (response.headers["X-Omisim-Warning"],)
+
+    def test_has_the_token_of_the_next_page(self, cloud: Cloud, alice: Account) -> None:
+        """The token of the next page is answered as JSON like the rest. [PAG-003]"""
+        status, body, _ = ask(cloud, signed(alice, "/api/v1/ReadImages", b'{"ResultsPerPage": 3}'))
+        assert (status, len(body["Images"]), bool(body["NextPageToken"])) == (200, 3, True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omisim import Account, Cloud
 from omisim.base.subset import misses
 from omisim.model import Vm
+from omisim.testing import checks
 
 pytest_plugins = ["pytester"]
 
@@ -60,6 +61,15 @@ class TestCalls:
             AssertionError, match=r"^2 calls of CreateImage, not one\n  Create.* by alice .*\n  Create.* by bob"
         ):
             story.calls("CreateImage").one()
+
+    @pytest.mark.parametrize("since", [Cloud().mark(), 3])
+    def test_refuse_a_mark_of_another_cloud(self, cloud: Cloud, alice: Account, since: Any) -> None:
+        """Neither `calls` nor the checks accept a mark of another cloud."""
+        assert alice.read_vms() == ()
+        with pytest.raises(ValueError, match="this mark is not of this cloud"):
+            cloud.calls(since=since)
+        with pytest.raises(ValueError, match="this mark is not of this cloud"):
+            checks.nothing_left(cloud, since=since)
 
 
 class TestNearMisses:

@@ -283,3 +283,10 @@ class TestClocks:
             late = clock.now()
         with freeze_time("2021-03-03"):
             assert clock.now() == late
+
+    def test_fork_keeps_the_offset_to_the_system_clock(self) -> None:
+        """A fork of a cloud on a SystemClock is as far ahead as its original."""
+        cloud = Cloud(clock=SystemClock())
+        cloud.advance(seconds=86_400)
+        now, twin = cloud.now, cloud.fork().now
+        assert dt.timedelta() <= twin - now < dt.timedelta(minutes=1)

@@ -530,3 +530,10 @@ def test_nothing_is_left_of_a_server(cloud: Cloud) -> None:
         port = int(server.url.rpartition(":")[2])
     with cloud.serve(port=port) as again:
         assert again.url == server.url
+
+
+@pytest.mark.parametrize("port", [-1, 65536, "8333"])
+def test_serve_refuses_an_invalid_port(cloud: Cloud, port: Any) -> None:
+    """`serve` refuses what is not a number from 0 to 65535, and opens no socket."""
+    with pytest.raises(ValueError, match="a port is a number from 0 to 65535"), cloud.serve(port=port):
+        pass

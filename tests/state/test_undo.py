@@ -148,6 +148,15 @@ class TestMarks:
             alice.create_volume(subregion_name=SUBREGION, size=1)
         assert (len(cloud.calls()), len(cloud.events) <= 5) == (5, True)
 
+    def test_undoing_beyond_the_history_is_refused(self) -> None:
+        """Changes that are no longer in the journal cannot be undone."""
+        cloud = Cloud(history=1)
+        alice = cloud.account("alice")
+        for _ in range(9):
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        with pytest.raises(ValueError, match="no longer in the journal"):
+            cloud.engine.state.undo_to(0)
+
 
 class TestRefusal:
     def test_changes_nothing(self, cloud: Cloud, alice: Account, golden: Image) -> None:
@@ -168,6 +177,16 @@ class TestRefusal:
         with pytest.raises(ApiError, match="10026"):
             alice.create_image(vm_id=vm.vm_id, image_name="golden")
         assert cloud == twin
+
+    def test_of_an_unexpected_error_undoes_its_writes(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When an action raises an unexpected error, what it wrote is undone."""
+        before = cloud.fork()
+        monkeypatch.setattr("omisim.actions.volumes.new_volume", lambda *_args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        assert cloud == before
 
 
 class TestFork:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -311,3 +312,16 @@ class TestRecording:
         ):
             assert main(["serve", "--port", "0", *words]) == 1
             assert "--record" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([3], "replay takes exchanges, as omisim.recording.exchanges reads them; not 3"),
+        ([[], ["all"]], "takes acceptances, as omisim.replay.acceptances reads them; not ['all']"),
+    ],
+)
+def test_replay_refuses_arguments_of_another_type(arguments: list[Any], expected: str) -> None:
+    """The error names the function that reads what `replay` takes."""
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        replay(*arguments)
