@@ -17,7 +17,7 @@ from omisim.model import Vm
 from omisim.state.state import State
 
 
-class TestConstructor:
+class TestCloudConstructor:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
@@ -87,9 +87,9 @@ class TestCloud:
             alice.client("oos") if extra == "oos" else cloud.serve()
 
 
-class TestMethods:
+class TestCloudMethods:
     @pytest.mark.parametrize("name", ["account", "advance", "lineage", "write"])
-    def test_missing_argument_is_an_error_of_class_cloud(self, cloud: Cloud, name: str) -> None:
+    def test_raise_a_type_error_of_class_cloud_for_a_missing_argument(self, cloud: Cloud, name: str) -> None:
         """Python's error for a missing argument names the method as one of Cloud."""
         with pytest.raises(TypeError, match=rf"^Cloud\.{name}\(\) missing"):
             getattr(cloud, name)()
@@ -130,7 +130,7 @@ class TestMethods:
             (lambda _: ManualClock("2026-01-01"), "needs a time zone, for example UTC: '2026-01-01' has none"),  # type: ignore[arg-type]  # the mistake
         ],
     )
-    def test_wrong_argument_is_refused_in_one_line(
+    def test_refuse_a_wrong_argument_in_one_line(
         self, cloud: Cloud, alice: Account, wrong: Callable[[Any], object], says: str
     ) -> None:
         """The error says in one line what is expected, and nothing has changed."""
@@ -142,8 +142,8 @@ class TestMethods:
         assert cloud == before
 
 
-class TestFiles:
-    def test_reading_an_unknown_path_lists_the_known(self, cloud: Cloud, vm: Vm) -> None:
+class TestFilesOfAVolume:
+    def test_are_listed_when_an_unknown_path_is_read(self, cloud: Cloud, vm: Vm) -> None:
         """Reading an unknown path lists the files of the volume; an unknown volume is refused."""
         volume_id = vm.block_device_mappings[0].bsu.volume_id
         with pytest.raises(FileNotFoundError, match="there is nothing"):
@@ -155,7 +155,7 @@ class TestFiles:
             cloud.write("vol-00000000", "/etc/motd", "")
 
     @pytest.mark.parametrize("path", ["", None])
-    def test_writing_needs_a_path(self, cloud: Cloud, vm: Vm, path: Any) -> None:
+    def test_are_written_under_a_path_only(self, cloud: Cloud, vm: Vm, path: Any) -> None:
         """A file is written under a path that is a text and not empty."""
         with pytest.raises(ValueError, match="a path is a text, for example /etc/motd"):
             cloud.write(vm.block_device_mappings[0].bsu.volume_id, path, "golden")
