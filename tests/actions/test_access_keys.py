@@ -33,38 +33,38 @@ def _made(alice: Account) -> dict[str, Any]:
     return key
 
 
-class TestCreating:
-    def test_gives_an_active_key_and_its_secret_once(self, alice: Account, made: dict[str, Any]) -> None:
+class TestCreateAccessKey:
+    def test_answers_an_active_key_and_its_secret_once(self, alice: Account, made: dict[str, Any]) -> None:
         """A new key is active and signs; its secret is in this answer only. [AK-002, AK-009]"""
         assert made["State"] == "ACTIVE"
         assert codes(alice, made) == ""
         read = alice.call("ReadAccessKeys", Filters={"AccessKeyIds": [made["AccessKeyId"]]})["AccessKeys"]
         assert read == [{name: value for name, value in made.items() if name != "SecretKey"}]
 
-    def test_stops_at_ten(self, alice: Account) -> None:
-        """An account has ten keys at most, the first among them. [AK-001, QTA-012]"""
+    def test_allows_ten_keys_at_most(self, alice: Account) -> None:
+        """An account has at most ten keys, its first included. [AK-001, QTA-012]"""
         for _ in range(9):
             alice.create_access_key()
         assert refused(alice, "CreateAccessKey").code == "10005"
 
     @pytest.mark.parametrize("date", ["2025-12-31", "2025-12-31T00:00:00Z", "soon"])
-    def test_wants_a_date_ahead(self, alice: Account, made: dict[str, Any], date: str) -> None:
-        """An expiry in the past, or none at all, is refused, each way with its own code. [AK-004]"""
+    def test_refuses_an_expiry_that_is_not_in_the_future(self, alice: Account, made: dict[str, Any], date: str) -> None:
+        """An expiry in the past and one that is not a date are refused, each with its own code. [AK-004]"""
         assert refused(alice, "CreateAccessKey", ExpirationDate=date).code == "4047"
         call = {"AccessKeyId": made["AccessKeyId"], "ExpirationDate": date}
         assert refused(alice, "UpdateAccessKey", **call).code == "4123"
 
 
-class TestUsing:
-    def test_an_inactive_key_signs_nothing(self, alice: Account, made: dict[str, Any]) -> None:
-        """A key that is switched off is refused, and works again when it is on. [AK-010, AUTH-008]"""
+class TestAccessKeys:
+    def test_that_are_inactive_cannot_sign(self, alice: Account, made: dict[str, Any]) -> None:
+        """An inactive key is refused, and works again once it is active. [AK-010, AUTH-008]"""
         alice.update_access_key(access_key_id=made["AccessKeyId"], state="INACTIVE")
         assert codes(alice, made) == "4120"
         alice.update_access_key(access_key_id=made["AccessKeyId"], state="ACTIVE")
         assert codes(alice, made) == ""
 
-    def test_an_expired_key_signs_nothing(self, cloud: Cloud, alice: Account) -> None:
-        """A key ends when the cloud's clock reaches its date; its state stays. [AK-004, AK-010]"""
+    def test_that_have_expired_cannot_sign(self, cloud: Cloud, alice: Account) -> None:
+        """A key expires when the cloud's clock reaches its date; its state stays. [AK-004, AK-010]"""
         end = (cloud.now + dt.timedelta(days=2)).isoformat()
         made = alice.call("CreateAccessKey", ExpirationDate=end)["AccessKey"]
         assert codes(alice, made) == ""
@@ -72,49 +72,49 @@ class TestUsing:
         assert codes(alice, made) == "4120"
         assert {key.state for key in alice.read_access_keys()} == {"ACTIVE"}
 
-    def test_a_deleted_key_signs_nothing(self, alice: Account, made: dict[str, Any]) -> None:
+    def test_that_were_deleted_are_unknown(self, alice: Account, made: dict[str, Any]) -> None:
         """A deleted key is an unknown one. [AK-007]"""
         alice.delete_access_key(access_key_id=made["AccessKeyId"])
         assert codes(alice, made) == "4120"
 
-    def test_an_account_goes_on_without_keys_in_python(self, cloud: Cloud, alice: Account) -> None:
-        """Typed calls need no key: an account without any can make one. [AK-003]"""
+    def test_are_not_needed_for_typed_methods(self, cloud: Cloud, alice: Account) -> None:
+        """Typed methods need no key: an account without any can create one. [AK-003]"""
         alice.delete_access_key(access_key_id=alice.access_key)
         assert Cloud.load(cloud.dump()).account("alice").create_access_key().access_key_id
 
 
-class TestChanging:
-    def test_the_state_ends_the_expiry(self, alice: Account) -> None:
+class TestUpdateAccessKey:
+    def test_of_the_state_removes_the_expiry(self, alice: Account) -> None:
         """A state given without a date removes the expiry. [AK-006]"""
         made = alice.create_access_key(expiration_date="2030-01-01")
         kept = alice.update_access_key(access_key_id=made.access_key_id, tag="x")
         assert kept.expiration_date == dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
         assert alice.update_access_key(access_key_id=made.access_key_id, state="ACTIVE").expiration_date is None
 
-    def test_can_clear_date_and_tag(self, alice: Account) -> None:
-        """Date and tag can be taken off. [AK-005]"""
+    def test_can_remove_date_and_tag(self, alice: Account) -> None:
+        """The date and the tag can be removed. [AK-005]"""
         made = alice.create_access_key(expiration_date="2030-01-01", tag="x")
         cleared = alice.update_access_key(access_key_id=made.access_key_id, clear_expiration_date=True, clear_tag=True)
         assert (cleared.expiration_date, cleared.tag) == (None, None)
 
-    def test_says_what(self, alice: Account, made: dict[str, Any]) -> None:
-        """An update changes something, to a state that there is. [AK-005]"""
+    def test_needs_a_change_to_an_existing_state(self, alice: Account, made: dict[str, Any]) -> None:
+        """An update without a change, or to an unknown state, is refused. [AK-005]"""
         assert refused(alice, "UpdateAccessKey", AccessKeyId=made["AccessKeyId"]).code == "7000"
         call = {"AccessKeyId": made["AccessKeyId"], "State": "EXPIRED"}
         assert refused(alice, "UpdateAccessKey", **call).rule == "AK-005/state"
 
-    def test_is_for_ones_own_keys(self, alice: Account, bob: Account) -> None:
-        """An unknown key, or another's, is refused, each action with its own code. [AK-007, AK-007/update]"""
+    def test_refuses_unknown_and_foreign_keys(self, alice: Account, bob: Account) -> None:
+        """An unknown key, or another account's, is refused, each action with its own code. [AK-007, AK-007/update]"""
         assert refused(bob, "UpdateAccessKey", AccessKeyId=alice.access_key, State="INACTIVE").code == "4122"
         assert refused(bob, "DeleteAccessKey", AccessKeyId=alice.access_key).code == "5076"
 
-    def test_is_not_for_users(self, alice: Account) -> None:
-        """EIM users are not modelled: there is none of any name. [ACC-003/user, AK-004/update, AK-005/state]"""
+    def test_refuses_every_user_name(self, alice: Account) -> None:
+        """EIM users are not modelled: no name of a user exists. [ACC-003/user, AK-004/update, AK-005/state]"""
         assert refused(alice, "ReadAccessKeys", UserName="eve").code == "5075"
 
 
-class TestReading:
-    def test_filters(self, alice: Account, made: dict[str, Any]) -> None:
+class TestReadAccessKeys:
+    def test_filters_by_id_state_and_tag(self, alice: Account, made: dict[str, Any]) -> None:
         """Keys are found by id, state and tag. [AK-009]"""
         assert [key.access_key_id for key in alice.read_access_keys(tag="pipeline")] == [made["AccessKeyId"]]
         assert alice.read_access_keys(filters={"states": ["INACTIVE"]}) == ()
@@ -127,20 +127,20 @@ def ask(cloud: Cloud, action: str, login: str, host: str = "api.eu-west-2.outsca
     return response.status, response.headers.get("X-Omisim-Rule", "")
 
 
-class TestLogin:
-    def test_manages_keys_when_none_is_left(self, cloud: Cloud, alice: Account) -> None:
-        """With login and password a key is made though there is none to sign with. [AK-011, AUTH-012]"""
+class TestPasswordLogin:
+    def test_creates_a_key_when_none_is_left(self, cloud: Cloud, alice: Account) -> None:
+        """With login and password a key is created although the account has none to sign with. [AK-011, AUTH-012]"""
         alice.delete_access_key(access_key_id=alice.access_key)
         login = b64encode(f"{alice.email}:{alice.password}".encode()).decode()
         assert ask(cloud, "CreateAccessKey", login) == (200, "")
         assert len(alice.read_access_keys()) == 1
 
-    def test_is_not_taken_by_other_actions(self, cloud: Cloud, alice: Account) -> None:
-        """Other actions want a signature. [AUTH-004]"""
+    def test_is_refused_by_other_actions(self, cloud: Cloud, alice: Account) -> None:
+        """Other actions need a signature. [AUTH-004]"""
         login = b64encode(f"{alice.email}:{alice.password}".encode()).decode()
         assert ask(cloud, "ReadVms", login) == (401, "AUTH-004")
 
-    def test_must_be_right_and_of_the_region(self, cloud: Cloud, alice: Account) -> None:
+    def test_must_be_correct_and_in_its_region(self, cloud: Cloud, alice: Account) -> None:
         """A wrong password, a garbled login and one of another Region are refused. [AUTH-012, AUTH-005]"""
         right = b64encode(f"{alice.email}:{alice.password}".encode()).decode()
         wrong = b64encode(f"{alice.email}:guess".encode()).decode()

@@ -23,8 +23,8 @@ NEW = {
 }
 
 
-class TestUpdating:
-    def test_changes_what_is_given_and_nothing_else(self, alice: Account) -> None:
+class TestUpdateAccount:
+    def test_changes_the_given_fields_only(self, alice: Account) -> None:
         """UpdateAccount changes the fields given, and answers the account as ReadAccounts does. [ACC-001]"""
         before = alice.call("ReadAccounts")["Accounts"][0]
         given = {"City": "Lyon", "JobTitle": "Director", "VatNumber": "FR1", "PhoneNumber": "1", "MobileNumber": "2"}
@@ -49,24 +49,24 @@ class TestUpdating:
         assert ask(cloud, "ReadAccessKeys", old) == (401, "AUTH-012")
 
     @pytest.mark.parametrize("given", [{"Email": "nobody"}, {"AdditionalEmails": ["a@b"]}, {"Email": "a b@c.d"}])
-    def test_wants_addresses(self, alice: Account, given: dict[str, Any]) -> None:
-        """What is no e-mail address is refused. [ACC-007/email]"""
+    def test_refuses_an_invalid_email_address(self, alice: Account, given: dict[str, Any]) -> None:
+        """A text that is not an e-mail address is refused. [ACC-007/email]"""
         assert refused(alice, "UpdateAccount", **given).code == "4020"
 
-    def test_does_not_take_anothers_login(self, alice: Account, bob: Account) -> None:
-        """An address is one account's. [ACC-007/taken]"""
+    def test_refuses_the_email_of_another_account(self, alice: Account, bob: Account) -> None:
+        """Two accounts cannot have the same address. [ACC-007/taken]"""
         assert refused(alice, "UpdateAccount", Email=bob.email).code == "9007"
         assert alice.can("UpdateAccount", Email=alice.email)
 
 
-class TestCreating:
+class TestCreateAccount:
     def test_is_refused_without_the_right(self, alice: Account) -> None:
-        """An ordinary account opens no other, whatever it sends. [ACC-007]"""
+        """An ordinary account cannot create another, whatever it sends. [ACC-007]"""
         error = refused(alice, "CreateAccount", **NEW)
         assert (error.status, error.code, error.type) == (401, "5", "AccessDenied")
 
-    def test_opens_an_account_that_can_be_used(self, cloud: Cloud, alice: Account) -> None:
-        """Whoever may opens one in its Region, with one access key. [ACC-007, AK-003]"""
+    def test_answers_an_account_that_can_be_used(self, cloud: Cloud, alice: Account) -> None:
+        """An account with the right creates one in its Region, with one access key. [ACC-007, AK-003]"""
         cloud.allow_account_creation("alice")
         made = alice.call("CreateAccount", **NEW, AdditionalEmails=["x@example.org"])["Account"]
         assert made == made | NEW | {"AdditionalEmails": ["x@example.org"]}
@@ -75,18 +75,18 @@ class TestCreating:
         assert [key.access_key_id for key in nora.read_access_keys()] == [nora.access_key]
         assert nora.gateway().ReadAccounts()["Accounts"] == [made]
 
-    def test_opens_one_an_address(self, cloud: Cloud, alice: Account, bob: Account) -> None:
-        """A login that there is already is refused, and why_not says so. [ACC-007/taken]"""
+    def test_refuses_an_email_that_is_taken(self, cloud: Cloud, alice: Account, bob: Account) -> None:
+        """A login that exists already is refused, and why_not agrees. [ACC-007/taken]"""
         cloud.allow_account_creation("alice")
         assert refused(alice, "CreateAccount", **NEW | {"Email": bob.email}).code == "9007"
         alice.call("CreateAccount", **NEW)
         assert refused(alice, "CreateAccount", **NEW).code == "9007"
 
-    def test_wants_a_customer_of_eight_digits(self, alice: Account) -> None:
-        """A customer's id has eight digits, which comes before the right. [ACC-007/customer, REQ-014]"""
+    def test_needs_a_customer_id_of_eight_digits(self, alice: Account) -> None:
+        """The id of the customer has eight digits, which is checked before the right. [ACC-007/customer, REQ-014]"""
         assert refused(alice, "CreateAccount", **NEW | {"CustomerId": "12"}).code == "4047"
 
-    def test_right_is_given_to_an_account_that_there_is(self, cloud: Cloud) -> None:
-        """A name without an account is a mistake."""
+    def test_cannot_be_allowed_for_an_unknown_account(self, cloud: Cloud) -> None:
+        """Giving the right to a name without an account is an error."""
         with pytest.raises(ValueError, match=r"call cloud\.account\('zoe'\) first"):
             cloud.allow_account_creation("zoe")

@@ -23,8 +23,8 @@ def logs(account: Account, **parameters: Any) -> list[dict[str, Any]]:
     return found
 
 
-class TestEntries:
-    def test_say_what_came_over_the_wire(self, cloud: Cloud, alice: Account) -> None:
+class TestLogEntries:
+    def test_have_the_request_and_the_answer(self, cloud: Cloud, alice: Account) -> None:
         """A call by a real client is logged with its key, headers, sizes and answer. [CAT-010]"""
         answer = alice.gateway().ReadVms(Filters={"VmIds": []})
         log = logs(alice)[0]
@@ -40,37 +40,37 @@ class TestEntries:
         assert log["ResponseSize"] == len(json.dumps(answer, separators=(",", ":")))
         assert "osc-sdk-python" in log["QueryUserAgent"]
 
-    def test_never_show_a_signature(self, alice: Account) -> None:
-        """The headers are there, the one that authenticates is masked. [CAT-010]"""
+    def test_mask_the_signature(self, alice: Account) -> None:
+        """The headers are logged, the Authorization header is masked. [CAT-010]"""
         alice.gateway().ReadVms()
         log = logs(alice)[0]
         assert "Authorization: *****" in log["QueryHeaderRaw"].splitlines()
         assert log["QueryHeaderSize"] == len(log["QueryHeaderRaw"])
         assert log["QueryPayloadSize"] == len(log["QueryPayloadRaw"])
 
-    def test_are_of_refused_calls_too(self, cloud: Cloud, alice: Account) -> None:
-        """A refusal is logged with its status, whatever refused it. [CAT-010]"""
+    def test_include_refused_calls(self, cloud: Cloud, alice: Account) -> None:
+        """A refused call is logged with its status, whatever refused it. [CAT-010]"""
         with pytest.raises(HTTPError):
             alice.gateway().DeleteVolume(VolumeId="vol-00000000")
         OapiDoor(cloud.engine).handle(signed(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
         found = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
         assert found == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
 
-    def test_are_of_calls_from_python_too(self, alice: Account) -> None:
-        """A call without headers is logged, but has no access key to show. [CAT-010]"""
+    def test_include_calls_from_python(self, alice: Account) -> None:
+        """A call without headers is logged, without an access key. [CAT-010]"""
         alice.read_vms(filters={"vm_ids": ["i-12345678"]})
         log = logs(alice)[0]
         assert (log["QueryPayloadRaw"], log["QueryHeaderSize"]) == ('{"Filters": {"VmIds": ["i-12345678"]}}', 0)
         assert "QueryAccessKey" not in log
 
-    def test_are_each_accounts_own(self, alice: Account, bob: Account) -> None:
-        """Nobody reads another's log, and the call that reads it is not in it. [CAT-010]"""
+    def test_belong_to_one_account(self, alice: Account, bob: Account) -> None:
+        """An account reads its own log only, and the call that reads it is not in it. [CAT-010]"""
         alice.read_vms()
         assert logs(bob) == []
         assert [log["QueryCallName"] for log in logs(bob)] == ["ReadApiLogs"]
 
-    def test_know_how_long_a_call_took(self, cloud: Cloud, alice: Account) -> None:
-        """A call takes as long as a fault let it; one that was dropped had no answer. [CAT-010]"""
+    def test_have_the_duration_of_the_call(self, cloud: Cloud, alice: Account) -> None:
+        """A call takes as long as a fault delays it; a dropped call has no answer. [CAT-010]"""
         cloud.faults.add("ReadVms", delay=2)
         cloud.faults.add("ReadImages", drop=True)
         alice.read_vms()
@@ -82,15 +82,15 @@ class TestEntries:
             ("ReadVolumes", 0),
         ]
 
-    def test_outlast_a_rollback(self, cloud: Cloud, alice: Account) -> None:
-        """What was called was called, though what it did is undone; a fork has a log of its own. [CAT-010]"""
+    def test_are_kept_by_a_rollback(self, cloud: Cloud, alice: Account) -> None:
+        """A rollback undoes what a call did, and not its entry; a fork has a log of its own. [CAT-010]"""
         with cloud.savepoint():
             alice.create_volume(subregion_name="eu-west-2a", size=1)
         assert [log["QueryCallName"] for log in logs(alice)] == ["CreateVolume"]
         assert logs(cloud.fork().account("alice")) == []
 
 
-class TestWindow:
+class TestDefaultLogWindow:
     @pytest.fixture(name="start")
     def _start(self, cloud: Cloud, alice: Account) -> dt.datetime:
         """The time of a first call; others follow 30 hours and 60 hours later."""
@@ -101,12 +101,12 @@ class TestWindow:
             alice.read_volumes()
         return start
 
-    def test_is_48_hours(self, alice: Account, start: dt.datetime) -> None:
+    def test_is_the_last_48_hours(self, alice: Account, start: dt.datetime) -> None:
         """Without dates the last 48 hours are read. [CAT-010]"""
         assert [log.query_call_name for log in alice.read_api_logs()] == ["ReadVolumes", "ReadVolumes"]
 
-    def test_goes_48_hours_from_the_date_that_is_given(self, alice: Account, start: dt.datetime) -> None:
-        """One date gives two days after or before it, two dates what is between. [CAT-010]"""
+    def test_extends_48_hours_from_one_given_date(self, alice: Account, start: dt.datetime) -> None:
+        """One date gives the two days after or before it, two dates the time between. [CAT-010]"""
         for filters, count in (
             ({"query_date_after": start}, 2),
             ({"query_date_before": start + dt.timedelta(hours=40)}, 2),
@@ -117,20 +117,20 @@ class TestWindow:
             assert len(found) == count, filters
 
     def test_ends_after_32_days(self, cloud: Cloud, alice: Account, start: dt.datetime) -> None:
-        """Older calls are forgotten. [CAT-010]"""
+        """Older calls are no longer in the log. [CAT-010]"""
         cloud.advance(seconds=31 * 24 * HOUR)
         everything = {"query_date_after": start, "query_date_before": cloud.now}
         assert [log.query_call_name for log in alice.read_api_logs(filters=everything)] == ["ReadVolumes"]
 
-    def test_does_not_run_backwards(self, alice: Account) -> None:
+    def test_refuses_an_end_before_its_start(self, alice: Account) -> None:
         """A window that ends before it begins is refused. [FLT-009]"""
         dates = {"QueryDateAfter": "2026-01-02", "QueryDateBefore": "2026-01-01"}
         assert refused(alice, "ReadApiLogs", Filters=dates).code == "4098"
 
 
-class TestChoosing:
-    def test_filters(self, alice: Account) -> None:
-        """Calls are found by each of what an entry says. [CAT-010]"""
+class TestReadApiLogs:
+    def test_filters_by_every_field_of_an_entry(self, alice: Account) -> None:
+        """Entries are found by each of their fields. [CAT-010]"""
         alice.gateway().ReadVms()
         with pytest.raises(ApiError):
             alice.call("ReadImages", Nonsense=1)
@@ -148,16 +148,16 @@ class TestChoosing:
         assert logs(alice, Filters=everywhere)[:2] == [first, second]
         assert logs(alice, Filters={"QueryApiNames": ["fcu"]}) == []
 
-    def test_shows_the_fields_that_are_wanted(self, alice: Account) -> None:
-        """With leaves fields out. [CAT-010]"""
+    def test_leaves_out_the_fields_that_with_excludes(self, alice: Account) -> None:
+        """`With` leaves fields out. [CAT-010]"""
         alice.read_vms()
         full = logs(alice)[0]
         unwanted = {name: False for name in full if name != "QueryCallName"}
         assert logs(alice, With=unwanted)[0] == {"QueryCallName": "ReadVms"}
         assert alice.read_api_logs(with_={"query_call_name": False})[0].query_call_name is None
 
-    def test_comes_in_pages(self, alice: Account) -> None:
-        """A page has as many entries as asked for. [CAT-010]"""
+    def test_answers_in_pages(self, alice: Account) -> None:
+        """A page has the requested number of entries. [CAT-010]"""
         for _ in range(3):
             alice.read_vms()
         assert len(logs(alice, ResultsPerPage=2)) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import fields
 from typing import Any
 
@@ -63,45 +64,53 @@ _EXPIRY = ["ExpirationDate: str, officially datetime"]
 TAKEN_AS_TEXT = {"CreateAccessKey": _EXPIRY, "UpdateAccessKey": _EXPIRY}
 
 
-class TestActions:
-    def test_served_and_not_are_the_official_ones(self) -> None:
-        """Each official action is served, or refused with a reason; no other is known."""
+class TestActionSchemas:
+    def test_exist_for_every_official_action_or_a_reason(self) -> None:
+        """Each official action is served or refused with a reason; no other is known."""
         names = {path.strip("/") for path in description()["paths"]}
         assert set(ACTIONS) | set(not_served()) == names
         assert not set(ACTIONS) & set(not_served())
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
-    def test_take_the_official_parameters(self, action: Action) -> None:
+    def test_have_the_official_parameters(self, action: Action) -> None:
         """A signature has exactly the official parameters and types, at any depth."""
         found = compare(action.shape, schema(f"{action.name}Request")["properties"], "")
         assert found == TAKEN_AS_TEXT.get(action.name, [])
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
-    def test_require_what_is_officially_required(self, action: Action) -> None:
-        """A parameter without a default is a required one, and the other way round."""
+    def test_have_the_official_required_parameters(self, action: Action) -> None:
+        """A parameter without a default is a required one, and vice versa."""
         required = {name for name, field in by_api_name(action.shape).items() if field.required}
         assert required == set(schema(f"{action.name}Request").get("required", []))
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
-    def test_answer_under_the_official_key(self, action: Action) -> None:
-        """The key of an answer, and the pages, are the official ones."""
+    def test_have_the_official_key_of_the_answer(self, action: Action) -> None:
+        """The key of an answer, and its pages, are the official ones."""
         keys = set(schema(f"{action.name}Response")["properties"]) - {"ResponseContext"}
         mine = answered(action)
         assert keys == mine | ({"NextPageToken"} if action.paged else set())
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
-    def test_are_open_where_the_description_says_so(self, action: Action) -> None:
-        """An action without security is open to everybody. [AUTH-011]"""
+    def test_are_open_where_the_description_has_no_security(self, action: Action) -> None:
+        """An action without security is open to everyone. [AUTH-011]"""
         assert action.open == (description()["paths"][f"/{action.name}"]["post"].get("security") == [])
 
-    def test_take_a_login_where_the_description_says_so(self) -> None:
+    def test_take_a_password_where_the_description_has_basic_auth(self) -> None:
         """An action with BasicAuth takes a login and password, whether it is served or not. [AUTH-012]"""
         ways = {path.strip("/"): part["post"].get("security", []) for path, part in description()["paths"].items()}
         assert {name for name, security in ways.items() if any("BasicAuth" in way for way in security)} == BASIC_ACTIONS
 
+    def test_are_documented_and_annotated(self) -> None:
+        """Every action has a docstring, and an annotation for each parameter."""
+        for action in ACTIONS.values():
+            assert action.function.__doc__
+            assert all(p.annotation is not p.empty for p in inspect.signature(action.function).parameters.values()), (
+                action.name
+            )
 
-class TestAnswers:
-    def test_of_a_whole_story_are_what_the_description_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+
+class TestOfficialAnswerSchemas:
+    def test_hold_for_every_answer_of_the_demo(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every answer of the demo validates against its official schema."""
         seen: list[tuple[str, dict[str, Any]]] = []
         text = render.text
@@ -115,8 +124,8 @@ class TestAnswers:
         assert len(seen) > 20
         assert [f for name, body in seen for f in faults(body, schema(f"{name}Response"), name)] == []
 
-    def test_of_every_read_are_what_the_description_says(self, cloud: Cloud, alice: Account, golden: object) -> None:
-        """Every read of a cloud with one of each validates against its official schema."""
+    def test_hold_for_every_read_of_a_full_cloud(self, cloud: Cloud, alice: Account, golden: object) -> None:
+        """Every read of a cloud with one resource of each kind validates against its official schema."""
         alice.create_keypair(keypair_name="k")
         vm = alice.read_vms()[0]
         alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "a", "value": "b"}])

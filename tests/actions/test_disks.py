@@ -28,7 +28,7 @@ def again(account: Account, volume: Volume) -> Volume:
 
 
 class TestSnapshots:
-    def test_begin_in_queue_and_are_completed(self) -> None:
+    def test_go_from_in_queue_to_completed(self) -> None:
         """A snapshot is in-queue at 0 %, pending on its way, completed at 100 %. [ST-SNP-1, ST-SNP-2, ST-SNP-3]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
@@ -43,8 +43,11 @@ class TestSnapshots:
         assert [state for state, _ in seen] == ["in-queue", "pending", "completed"]
         assert (seen[0][1], 0 < seen[1][1] < 100, seen[2][1]) == (0, True, 100)
 
-    def test_fail_into_error_and_can_be_deleted(self) -> None:
-        """A failing snapshot is in error; it restores nothing, and can be deleted. [ST-SNP-6, ST-SNP-7]"""
+    def test_that_fail_are_in_error_and_can_be_deleted(self) -> None:
+        """A failed snapshot is in error; no volume can be created from it, and it can be deleted.
+
+        [ST-SNP-6, ST-SNP-7]
+        """
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         volume = volume_of(alice)
@@ -57,8 +60,11 @@ class TestSnapshots:
         cloud.complete(snapshot.snapshot_id)
         assert snapshot.snapshot_id not in [row.snapshot_id for row in alice.read_snapshots()]
 
-    def test_hold_the_content_of_their_cut(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
-        """What is written later is not in it; a volume from it has what was. [SNP-007, SNP-008, BDM-011]"""
+    def test_have_the_content_at_the_time_of_the_request(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A later write is not in the snapshot; a volume created from it has the earlier content.
+
+        [SNP-007, SNP-008, BDM-011]
+        """
         root = vm.block_device_mappings[0].bsu.volume_id
         cloud.write(root, "/etc/motd", "then")
         snapshot = alice.create_snapshot(volume_id=root)
@@ -67,8 +73,8 @@ class TestSnapshots:
         assert cloud.read(restored.volume_id, "/etc/motd") == "then"
 
     @pytest.mark.parametrize(("cut", "held"), [("request", "then"), ("completion", "now")])
-    def test_are_cut_when_the_switch_says(self, cut: str, held: str) -> None:
-        """The switch snapshot_cut says whether the content is that of the request or of the completion. [SNP-008]"""
+    def test_have_the_content_at_the_time_a_switch_selects(self, cut: str, held: str) -> None:
+        """The switch snapshot_cut selects the content at the request or at the completion. [SNP-008]"""
         cloud = Cloud(timing="manual", switches={"snapshot_cut": cut})
         alice = cloud.account("alice")
         volume = volume_of(alice)
@@ -81,7 +87,7 @@ class TestSnapshots:
         restored = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id)
         assert cloud.read(restored.volume_id, "/f") == held
 
-    def test_are_independent_of_each_other(self, cloud: Cloud, alice: Account) -> None:
+    def test_are_independent_of_other_snapshots_and_the_volume(self, cloud: Cloud, alice: Account) -> None:
         """Deleting an older snapshot leaves a younger one whole; deleting the volume leaves both. [SNP-009, VOL-022]"""
         volume = volume_of(alice)
         cloud.write(volume.volume_id, "/f", "one")
@@ -92,15 +98,21 @@ class TestSnapshots:
         restored = alice.create_volume(subregion_name=SUBREGION, snapshot_id=second.snapshot_id)
         assert cloud.read(restored.volume_id, "/f") == "one"
 
-    def test_have_the_size_of_the_volume_then(self, alice: Account) -> None:
-        """VolumeSize is the volume's when the snapshot was taken, whatever becomes of it. [SNP-010]"""
+    def test_keep_the_size_that_the_volume_had(self, alice: Account) -> None:
+        """VolumeSize is the size of the volume at the time of the snapshot, even if the volume grows later.
+
+        [SNP-010]
+        """
         volume = volume_of(alice)
         snapshot = alice.create_snapshot(volume_id=volume.volume_id)
         alice.update_volume(volume_id=volume.volume_id, size=30)
         assert alice.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})[0].volume_size == 10
 
-    def test_can_be_copied_at_once(self, alice: Account) -> None:
-        """A copy is completed, of no volume, with its source's description unless told. [ST-SNP-4, SNP-010, SNP-011]"""
+    def test_of_snapshots_are_completed_at_once(self, alice: Account) -> None:
+        """A copy is completed, has no volume, and by default the description of its source.
+
+        [ST-SNP-4, SNP-010, SNP-011]
+        """
         source = alice.create_snapshot(volume_id=volume_of(alice).volume_id, description="nightly")
         call: dict[str, Any] = {"source_snapshot_id": source.snapshot_id, "source_region_name": REGION}
         copy = alice.create_snapshot(**call)
@@ -113,16 +125,16 @@ class TestSnapshots:
         for letter in "abc":
             assert alice.can("CreateVolume", SubregionName=f"{REGION}{letter}", SnapshotId=snapshot.snapshot_id)
 
-    def test_are_private_and_listed_by_date(self, alice: Account, bob: Account) -> None:
-        """A snapshot is its owner's alone; the window of dates is inclusive. [SNP-021, SNP-022]"""
+    def test_are_private_and_filtered_by_date(self, alice: Account, bob: Account) -> None:
+        """Only the owner sees a snapshot; the window of dates is inclusive. [SNP-021, SNP-022]"""
         snapshot = alice.create_snapshot(volume_id=volume_of(alice).volume_id)
         assert bob.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]}) == ()
         at = snapshot.creation_date
         window = {"from_creation_date": at, "to_creation_date": at, "account_ids": [alice.account_id]}
         assert [row.snapshot_id for row in alice.read_snapshots(filters=window)] == [snapshot.snapshot_id]
 
-    def test_wait_for_the_end_of_an_update(self) -> None:
-        """No snapshot is taken of a volume that is being updated, nor a second update begun. [SNP-024, VOL-048]"""
+    def test_are_refused_while_the_volume_is_updated(self) -> None:
+        """No snapshot is taken of a volume that is being updated, and no second update begins. [SNP-024, VOL-048]"""
         cloud, alice, volume_id = updating()
         assert refused(alice, "CreateSnapshot", VolumeId=volume_id).rule == "SNP-024"
         assert refused(alice, "UpdateVolume", VolumeId=volume_id, Size=40).rule == "VOL-048"
@@ -130,10 +142,10 @@ class TestSnapshots:
         assert alice.can("CreateSnapshot", VolumeId=volume_id)
 
 
-class TestTokens:
+class TestClientTokens:
     @pytest.mark.parametrize("action", ["CreateSnapshot", "CreateVolume", "CreateVms"])
-    def test_make_a_thing_once(self, alice: Account, vm: Vm, action: str) -> None:
-        """The same token with the same request makes nothing new. [SNP-014, VOL-017, VM-008, UNK-25]"""
+    def test_create_a_resource_once(self, alice: Account, vm: Vm, action: str) -> None:
+        """The same token with the same request creates nothing new. [SNP-014, VOL-017, VM-008, UNK-25]"""
         root = vm.block_device_mappings[0].bsu.volume_id
         calls: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "CreateSnapshot": ({"VolumeId": root}, {"VolumeId": root, "Description": "other"}),
@@ -153,8 +165,8 @@ class TestTokens:
         [{"SnapshotSize": 2**31}, {"FileLocation": "https://example.com/other"}],
         ids=str,
     )
-    def test_stand_for_the_whole_request(self, other: dict[str, Any]) -> None:
-        """Whatever parameter differs, it is another request. [SNP-014]"""
+    def test_are_bound_to_every_parameter_of_a_request(self, other: dict[str, Any]) -> None:
+        """A request that differs in any parameter is another request. [SNP-014]"""
         alice = Cloud(fetch=lambda _url: b"").account("alice")
         call = {"FileLocation": "https://example.com/disk", "SnapshotSize": 2**30, "ClientToken": TOKEN}
         alice.call("CreateSnapshot", **call)
@@ -163,36 +175,39 @@ class TestTokens:
     @pytest.mark.parametrize(
         "other", [{"Performance": "medium"}, {"BootMode": "legacy"}, {"TpmEnabled": True}], ids=str
     )
-    def test_stand_for_the_whole_launch(self, alice: Account, vm: Vm, other: dict[str, Any]) -> None:
-        """A launch that differs in anything is another. [VM-008]"""
+    def test_are_bound_to_every_parameter_of_a_launch(self, alice: Account, vm: Vm, other: dict[str, Any]) -> None:
+        """A launch that differs in any parameter is another launch. [VM-008]"""
         call = {"ImageId": vm.image_id, "ClientToken": TOKEN}
         alice.call("CreateVms", **call)
         assert refused(alice, "CreateVms", **call, **other).rule == "SNP-014"
 
-    def test_stand_for_what_was_sent(self, alice: Account) -> None:
-        """A default that is spelled out makes another request; null and DryRun do not. [SNP-014, VOL-017]"""
+    def test_distinguish_a_default_from_an_absent_parameter(self, alice: Account) -> None:
+        """A default that is sent explicitly makes another request; null and DryRun do not. [SNP-014, VOL-017]"""
         call = {"SubregionName": SUBREGION, "Size": 1, "ClientToken": TOKEN}
         first = alice.call("CreateVolume", **call)["Volume"]
         assert refused(alice, "CreateVolume", **call, VolumeType="standard").rule == "SNP-014"
         assert alice.call("CreateVolume", **call, Iops=None, DryRun=False)["Volume"] == first | {"State": "available"}
 
     @pytest.mark.parametrize("default", [{"VmType": "t2.small"}, {"MaxVmsCount": 1}, {"BootOnCreation": True}], ids=str)
-    def test_stand_for_what_a_launch_says(self, alice: Account, vm: Vm, default: dict[str, Any]) -> None:
-        """A launch that spells out a default is another. [VM-008]"""
+    def test_distinguish_a_default_of_a_launch_too(self, alice: Account, vm: Vm, default: dict[str, Any]) -> None:
+        """A launch that sends a default explicitly is another launch. [VM-008]"""
         call = {"ImageId": vm.image_id, "ClientToken": TOKEN}
         alice.call("CreateVms", **call)
         assert refused(alice, "CreateVms", **call, **default).rule == "SNP-014"
 
-    def test_are_used_up(self, alice: Account) -> None:
-        """Once what it made is gone, a token makes nothing, and that is what is said. [SNP-014/gone]"""
+    def test_are_used_up_once_the_resource_is_gone(self, alice: Account) -> None:
+        """After its resource is gone, a token creates nothing, and the refusal says so. [SNP-014/gone]"""
         made = volume_of(alice, client_token=TOKEN)
         alice.delete_volume(volume_id=made.volume_id)
         call = {"SubregionName": SUBREGION, "Size": made.size, "ClientToken": TOKEN}
         error = refused(alice, "CreateVolume", **call)
         assert (error.rule, error.code) == ("SNP-014/gone", "4119")
 
-    def test_are_used_up_by_one_vm(self, alice: Account, cloud: Cloud, vm: Vm) -> None:
-        """A terminated VM is answered while it is read; then its launch's token is used up. [VM-008, SNP-014/gone]"""
+    def test_of_a_launch_are_used_up_once_its_vm_is_gone(self, alice: Account, cloud: Cloud, vm: Vm) -> None:
+        """A terminated VM is answered while it can be read; then the token of its launch is used up.
+
+        [VM-008, SNP-014/gone]
+        """
         call = {"ImageId": vm.image_id, "MinVmsCount": 2, "MaxVmsCount": 2, "ClientToken": TOKEN}
         first, second = alice.call("CreateVms", **call)["Vms"]
         alice.delete_vms(vm_ids=[second["VmId"]])
@@ -202,12 +217,12 @@ class TestTokens:
         assert refused(alice, "CreateVms", **call).rule == "SNP-014/gone"
         assert alice.call("ReadVms", Filters={"VmIds": [first["VmId"]]})["Vms"][0]["State"] == "running"
 
-    def test_that_are_empty_are_none(self, alice: Account) -> None:
-        """An empty token is one that the client did not set. [VOL-017]"""
+    def test_that_are_empty_do_not_count(self, alice: Account) -> None:
+        """An empty token counts as absent. [VOL-017]"""
         first, second = (volume_of(alice, client_token="") for _ in range(2))
         assert (first.client_token, first.volume_id == second.volume_id) == (None, False)
 
-    def test_are_shown_on_a_copy(self, alice: Account) -> None:
+    def test_are_answered_for_a_copied_snapshot(self, alice: Account) -> None:
         """A copy of a snapshot shows its token like any other. [SNP-014]"""
         source = alice.create_snapshot(volume_id=volume_of(alice).volume_id).snapshot_id
         copy = {"SourceSnapshotId": source, "SourceRegionName": alice.region, "ClientToken": TOKEN}
@@ -216,8 +231,8 @@ class TestTokens:
         filters = {"ClientTokens": [TOKEN]}
         assert alice.call("ReadSnapshots", Filters=filters)["Snapshots"][0]["SnapshotId"] == made["SnapshotId"]
 
-    def test_are_each_accounts_own(self, alice: Account, bob: Account) -> None:
-        """Another account's token is another token."""
+    def test_belong_to_one_account(self, alice: Account, bob: Account) -> None:
+        """The same token of another account is another token."""
         assert volume_of(alice, client_token=TOKEN).volume_id != volume_of(bob, client_token=TOKEN).volume_id
 
 
@@ -229,16 +244,16 @@ def _ids(answer: Any) -> set[str]:
 
 
 class TestVolumes:
-    def test_begin_creating_and_become_available(self, alice: Account) -> None:
-        """A volume is creating, then available, then, when deleted, gone. [ST-VOL-1, ST-VOL-2, ST-VOL-6]"""
+    def test_go_from_creating_to_available_to_gone(self, alice: Account) -> None:
+        """A volume is creating, then available and, once deleted, gone. [ST-VOL-1, ST-VOL-2, ST-VOL-6]"""
         volume = volume_of(alice)
         assert volume.state == "creating"
         assert again(alice, volume).state == "available"
         alice.delete_volume(volume_id=volume.volume_id)
         assert alice.read_volumes() == ()
 
-    def test_can_fail(self) -> None:
-        """A volume that fails is in error, and can be deleted. [ST-VOL-3]"""
+    def test_that_fail_are_in_error_and_can_be_deleted(self) -> None:
+        """A failed volume is in error, and can be deleted. [ST-VOL-3]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         volume = volume_of(alice)
@@ -247,19 +262,19 @@ class TestVolumes:
         assert alice.can("DeleteVolume", VolumeId=volume.volume_id)
 
     @given(size=st.integers(1, 14901))
-    def test_of_gp2_have_three_iops_a_gib(self, size: int) -> None:
+    def test_of_type_gp2_have_three_iops_per_gib(self, size: int) -> None:
         """gp2 has 3 IOPS for each GiB, 100 at least, 10000 at most. [VOL-011, UNK-22]"""
         volume = volume_of(Cloud().account("alice"), size=size, volume_type="gp2")
         assert volume.iops == min(max(100, 3 * size), 10_000)
 
-    def test_of_standard_show_no_iops(self, alice: Account) -> None:
-        """Standard volumes show no Iops, blank ones no SnapshotId, idle ones no TaskId. [VOL-012, FLD-003]"""
+    def test_of_type_standard_have_no_iops(self, alice: Account) -> None:
+        """Standard volumes have no Iops, blank ones no SnapshotId, idle ones no TaskId. [VOL-012, FLD-003]"""
         shown = alice.call("CreateVolume", SubregionName=SUBREGION, Size=1)["Volume"]
         assert not {"Iops", "SnapshotId", "TaskId"} & set(shown)
         assert (shown["LinkedVolumes"], shown["VolumeType"]) == ([], "standard")
 
-    def test_take_size_but_not_type_from_a_snapshot(self, alice: Account) -> None:
-        """Size is the snapshot's unless said, the type is not; its id stays. [VOL-013, VOL-016, SNP-017]"""
+    def test_take_the_size_of_their_snapshot_but_not_the_type(self, alice: Account) -> None:
+        """By default the size is that of the snapshot, the type is not; its id stays. [VOL-013, VOL-016, SNP-017]"""
         source = volume_of(alice, size=12, volume_type="gp2")
         snapshot = alice.create_snapshot(volume_id=source.volume_id)
         volume = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id)
@@ -268,7 +283,7 @@ class TestVolumes:
         assert again(alice, volume).snapshot_id == snapshot.snapshot_id
 
     def test_need_a_completed_snapshot(self) -> None:
-        """A snapshot in the making restores nothing. [VOL-015, UNK-37]"""
+        """No volume is created from a snapshot in progress. [VOL-015, UNK-37]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         volume = volume_of(alice)
@@ -288,15 +303,15 @@ def updating() -> tuple[Cloud, Account, str]:
     return cloud, alice, volume_id
 
 
-class TestUpdates:
-    def test_of_a_free_volume_are_instant(self, alice: Account) -> None:
+class TestVolumeUpdates:
+    def test_of_a_free_volume_are_immediate(self, alice: Account) -> None:
         """A free volume has its new values at once, and keeps its state. [VOL-049, ST-VOL-9]"""
         volume = volume_of(alice)
         changed = alice.update_volume(volume_id=volume.volume_id, size=20, volume_type="io1", iops=300)
         assert (changed.size, changed.volume_type, changed.iops, changed.task_id) == (20, "io1", 300, None)
         assert changed.state == "available"
 
-    def test_of_a_running_vms_volume_are_a_task(self) -> None:
+    def test_of_a_volume_in_use_are_a_task(self) -> None:
         """The answer shows the old values and a TaskId, until the task is done. [VOL-047, ST-VOL-10, UNK-26]"""
         cloud, alice, volume_id = updating()
         now = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
@@ -305,15 +320,15 @@ class TestUpdates:
         done = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
         assert (done.size, done.task_id) == (30, None)
 
-    def test_wait_while_a_vm_starts(self) -> None:
+    def test_are_a_task_while_the_vm_starts(self) -> None:
         """Only a free volume, or one of a stopped VM, is changed at once. [VOL-049]"""
         alice = Cloud(timing="manual").account("alice")
         vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
         volume = alice.update_volume(volume_id=str(vm.block_device_mappings[0].bsu.volume_id), size=30)
         assert (volume.size, volume.task_id is None) == (10, False)
 
-    def test_can_be_followed(self) -> None:
-        """A task shows from what to what, how far it is, and how it ended. [VOL-050, ST-VOL-10, ID-008]"""
+    def test_have_a_task_that_can_be_read(self) -> None:
+        """A task shows the old and new values, its progress, and how it ended. [VOL-050, ST-VOL-10, ID-008]"""
         cloud, alice, volume_id = updating()
         task = alice.read_volume_update_tasks(filters={"volume_ids": [volume_id]})[0]
         assert (task.volume_update.origin.size, task.volume_update.target.size) == (10, 30)
@@ -323,15 +338,15 @@ class TestUpdates:
         assert (done.state, done.progress, done.completion_date) == ("completed", 100, cloud.now)
         assert cloud.account("bob").read_volume_update_tasks() == ()
 
-    def test_that_fail_leave_the_volume_as_it_was(self) -> None:
+    def test_that_fail_leave_the_volume_unchanged(self) -> None:
         """A failed task changes nothing but itself. [ST-VOL-10]"""
         cloud, alice, volume_id = updating()
         cloud.fail(str(alice.read_volumes(filters={"volume_ids": [volume_id]})[0].task_id))
         still = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
         assert (still.size, still.task_id) == (10, None)
 
-    def test_that_outlive_their_volume_are_no_longer_named_by_it(self) -> None:
-        """A volume that goes with its failed VM names no task once its update has ended. [VOL-048, ST-VOL-8]"""
+    def test_that_have_ended_are_not_shown_by_a_deleting_volume(self) -> None:
+        """A volume that is deleted with its failed VM has no TaskId once its update has ended. [VOL-048, ST-VOL-8]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
@@ -349,9 +364,12 @@ class TestUpdates:
         assert refused(alice, "UpdateVolume", VolumeId=volume_id, Iops=200).code == "4045"
 
 
-class TestLinks:
-    def test_attach_and_detach(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
-        """Linking puts a volume in use, unlinking frees it. [ST-VOL-4, ST-VOL-5, LNK-001, LNK-007, LNK-009]"""
+class TestVolumeLinks:
+    def test_make_a_volume_in_use_until_unlinked(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Linking makes a volume in-use, unlinking makes it available.
+
+        [ST-VOL-4, ST-VOL-5, LNK-001, LNK-007, LNK-009]
+        """
         volume = volume_of(alice)
         alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
         linked = again(alice, volume)
@@ -366,7 +384,7 @@ class TestLinks:
         ]
         assert states == ["attaching", "attached", "detaching", None]
 
-    def test_can_be_forced_off(self, alice: Account, vm: Vm) -> None:
+    def test_can_be_removed_by_force(self, alice: Account, vm: Vm) -> None:
         """ForceUnlink ends in the same state. [LNK-024, LNK-021]"""
         volume = volume_of(alice)
         alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
@@ -374,8 +392,8 @@ class TestLinks:
         assert again(alice, volume).state == "available"
         assert refused(alice, "UnlinkVolume", VolumeId=volume.volume_id).code == "9063"
 
-    def test_of_the_root_come_off_a_stopped_vm(self, alice: Account, vm: Vm) -> None:
-        """The root of a stopped VM can be unlinked and linked; without it nothing starts. [LNK-010, LNK-023]"""
+    def test_of_the_root_can_be_removed_from_a_stopped_vm(self, alice: Account, vm: Vm) -> None:
+        """The root of a stopped VM can be unlinked and linked; a VM without it does not start. [LNK-010, LNK-023]"""
         root = vm.block_device_mappings[0].bsu.volume_id
         alice.stop_vms(vm_ids=[vm.vm_id])
         alice.unlink_volume(volume_id=root)
@@ -383,8 +401,8 @@ class TestLinks:
         alice.link_volume(device_name="/dev/sda1", vm_id=vm.vm_id, volume_id=root)
         assert alice.can("StartVms", VmIds=[vm.vm_id])
 
-    def test_are_forty_at_most(self, alice: Account, vm: Vm) -> None:
-        """A VM has 40 volumes at most, its root among them. [LNK-008, QTA-017]"""
+    def test_are_limited_to_40_for_a_vm(self, alice: Account, vm: Vm) -> None:
+        """A VM has at most 40 volumes, its root included. [LNK-008, QTA-017]"""
         names = [f"/dev/xvd{first}{second}" for first in "bc" for second in "abcdefghijklmnopqrst"]
         for name in names[:39]:
             alice.link_volume(device_name=name, vm_id=vm.vm_id, volume_id=volume_of(alice, size=1).volume_id)
@@ -392,8 +410,8 @@ class TestLinks:
         assert refused(alice, "LinkVolume", **call).rule == "LNK-008"
 
     @pytest.mark.parametrize("flag", [True, False])
-    def test_say_what_becomes_of_the_volume(self, alice: Account, vm: Vm, flag: bool) -> None:
-        """A volume goes with its VM or becomes available, as its link says. [ST-VOL-7, ST-VOL-8, VM-047]"""
+    def test_decide_whether_the_volume_goes_with_the_vm(self, alice: Account, vm: Vm, flag: bool) -> None:
+        """A volume is deleted with its VM or becomes available, as its link says. [ST-VOL-7, ST-VOL-8, VM-047]"""
         volume = volume_of(alice)
         alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
         mapping = {"device_name": "/dev/sdb", "bsu": {"delete_on_vm_deletion": flag}}
@@ -403,16 +421,16 @@ class TestLinks:
         assert left.get(volume.volume_id) == (None if flag else "available")
         assert vm.block_device_mappings[0].bsu.volume_id not in left
 
-    def test_of_a_root_that_is_being_undone_are_none(self, slow: Cloud) -> None:
-        """A VM whose root is coming off starts no more than one without a root. [LNK-011, LNK-023]"""
+    def test_of_a_root_being_unlinked_do_not_let_the_vm_start(self, slow: Cloud) -> None:
+        """A VM whose root is being unlinked does not start, like one without a root. [LNK-011, LNK-023]"""
         alice = slow.account("alice")
         vm = alice.create_vms(image_id=slow.images.official("ubuntu").image_id, boot_on_creation=False)[0]
         slow.settle()
         alice.unlink_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id)
         assert refused(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
 
-    def test_that_are_being_undone_keep_the_volume(self, slow: Cloud) -> None:
-        """A volume that is being unlinked when its VM goes does not go with it. [ST-VOL-8]"""
+    def test_that_are_being_removed_save_the_volume(self, slow: Cloud) -> None:
+        """A volume that is being unlinked when its VM is deleted is not deleted. [ST-VOL-8]"""
         alice = slow.account("alice")
         vm = alice.create_vms(image_id=slow.images.official("ubuntu").image_id)[0]
         volume = volume_of(alice)
@@ -428,7 +446,7 @@ class TestLinks:
         assert [(row.volume_id, row.state) for row in alice.read_volumes()] == [(volume.volume_id, "available")]
 
 
-class TestIops:
+class TestChangeOfVolumeType:
     @pytest.mark.parametrize(
         ("had", "wanted", "iops"),
         [
@@ -440,18 +458,18 @@ class TestIops:
             ({"volume_type": "io1", "iops": 300}, {"volume_type": "standard"}, None),
         ],
     )
-    def test_leave_the_iops_of_the_new_type(
+    def test_results_in_the_iops_of_the_new_type(
         self, alice: Account, had: dict[str, Any], wanted: dict[str, Any], iops: int | None
     ) -> None:
-        """gp2 has a baseline by its size, io1 keeps what it had unless told, others have none. [VOL-011, VOL-043]"""
+        """gp2 has a baseline by its size, io1 keeps its IOPS by default, other types have none. [VOL-011, VOL-043]"""
         volume = volume_of(alice, **had)
         alice.update_volume(volume_id=volume.volume_id, **wanted)
         assert again(alice, volume).iops == iops
 
 
-class TestUnlinking:
+class TestUnlinkVolume:
     def test_of_a_root_needs_a_stopped_vm(self) -> None:
-        """A root is not unlinked while its VM is stopping. [LNK-022]"""
+        """A root cannot be unlinked while its VM is stopping. [LNK-022]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         vm_id = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)[0].vm_id

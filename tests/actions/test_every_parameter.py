@@ -8,9 +8,10 @@ from itertools import product
 from typing import Any
 
 import pytest
+from support.cases import Parameters
 from support.official import by_api_name
 from support.surface import core
-from support.world import Parameters, World, world
+from support.world import World, world
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
@@ -71,8 +72,8 @@ def _busy() -> World:
 
 class TestDryRun:
     @pytest.mark.parametrize("action", [ACTIONS[name] for name in sorted(core())], ids=lambda action: action.name)
-    def test_answers_the_context_alone(self, action: Action) -> None:
-        """A dry run of a call that would succeed says no more than that, and does nothing. [REQ-013]"""
+    def test_of_a_valid_call_answers_the_context_only(self, action: Action) -> None:
+        """A dry run of a call that would succeed answers ResponseContext only, and changes nothing. [REQ-013]"""
         cloud = _busy().cloud.fork()
         parameters = _busy().filled(VALID.get(action.name, {}))
         before = cloud.fork()
@@ -98,12 +99,12 @@ def filters() -> list[tuple[Action, str, Field, bool]]:
     return found
 
 
-class TestFilters:
+class TestEveryReadFilter:
     @pytest.mark.parametrize(
         ("action", "name", "field", "listed"), filters(), ids=lambda part: getattr(part, "name", None) or str(part)
     )
-    def test_each_looks_at_something(self, action: Action, name: str, field: Field, listed: bool) -> None:
-        """A value that nothing has finds nothing; true and false share out what there is. [FLT-001, FLT-006]"""
+    def test_restricts_the_answer_by_its_value(self, action: Action, name: str, field: Field, listed: bool) -> None:
+        """A value that no resource has finds nothing; true and false divide the resources. [FLT-001, FLT-006]"""
         alice = world().cloud.fork().account("alice")
 
         def found(**given: Any) -> list[Any]:
@@ -117,8 +118,11 @@ class TestFilters:
         else:
             assert found(Filters={name: value_of_nothing(field, listed=listed, name=name)}) == []
 
-    def test_volumes_are_found_by_the_date_of_their_link(self, alice: Account, vm: Vm) -> None:
-        """ReadVolumes looks at the date that the VM shows of the link, though the volume does not. [FLT-001]"""
+    def test_for_volumes_includes_the_date_of_the_link(self, alice: Account, vm: Vm) -> None:
+        """ReadVolumes filters by the date of the link that the VM shows, though the volume does not show it.
+
+        [FLT-001]
+        """
         disk = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]["BlockDeviceMappings"][0]["Bsu"]
         alice.create_volume(subregion_name="eu-west-2a", size=1)
         found = alice.call("ReadVolumes", Filters={"LinkVolumeLinkDates": [disk["LinkDate"]]})["Volumes"]
@@ -126,10 +130,10 @@ class TestFilters:
         assert "LinkDate" not in found[0]["LinkedVolumes"][0]
 
 
-class TestPages:
+class TestPagesOfEveryRead:
     @pytest.mark.parametrize("action", [a for a in READS if a.paged], ids=lambda action: action.name)
-    def test_of_every_read_hold_all_of_it_in_order(self, action: Action) -> None:
-        """Page by page, a read answers what it answers at once. [PAG-001, PAG-005]"""
+    def test_contain_all_results_in_order(self, action: Action) -> None:
+        """The pages of a read together are its whole answer. [PAG-001, PAG-005]"""
         alice = _busy().cloud.fork().account("alice")
         key = str(action.answer)
         everything = alice.call(action.name)[key]
@@ -148,10 +152,12 @@ def _uefi(alice: Account) -> Image:
     return next(image for image in alice.read_images() if set(image.boot_modes) == {"legacy", "uefi"})
 
 
-class TestValuesOfVms:
+class TestVmAttributes:
     @pytest.mark.parametrize("performance", ["medium", "high", "highest"])
-    def test_performance(self, alice: Account, ubuntu: Image, performance: str) -> None:
-        """A VM has the performance that it was launched with, or was given while it was stopped. [VM-027, VM-072]"""
+    def test_performance_is_set_at_launch_or_while_stopped(
+        self, alice: Account, ubuntu: Image, performance: str
+    ) -> None:
+        """A VM has the performance of its launch, or the one it was given while stopped. [VM-027, VM-072]"""
         made = alice.call("CreateVms", ImageId=ubuntu.image_id, VmType="tinav5.c1r1", Performance=performance)["Vms"][0]
         assert made["Performance"] == performance
         vm = alice.create_vms(image_id=ubuntu.image_id, vm_type="tinav5.c1r1", boot_on_creation=False)[0]
@@ -159,8 +165,10 @@ class TestValuesOfVms:
         assert (changed["Performance"], changed["VmType"]) == (performance, made["VmType"])
 
     @pytest.mark.parametrize(("guest", "host"), [*product(["stop", "terminate"], ["restart", "stop"])])
-    def test_shutdown_behaviour(self, alice: Account, ubuntu: Image, guest: str, host: str) -> None:
-        """What a VM does when its guest or its host stops is as it was said, at launch and later. [VM-025]"""
+    def test_shutdown_behaviour_is_set_at_launch_and_by_update(
+        self, alice: Account, ubuntu: Image, guest: str, host: str
+    ) -> None:
+        """The behaviour when the guest or the host stops is what the launch or an update says. [VM-025]"""
         said = {"GuestAction": guest, "HostAction": host}
         made = alice.call("CreateVms", ImageId=ubuntu.image_id, ShutdownBehaviorConfiguration=said)["Vms"][0]
         assert made["ShutdownBehaviorConfiguration"] == said
@@ -169,16 +177,18 @@ class TestValuesOfVms:
         assert changed["ShutdownBehaviorConfiguration"] == said
 
     @pytest.mark.parametrize("part", [{}, {"GuestAction": "stop"}, {"GuestAction": "terminate"}])
-    def test_shutdown_behaviour_that_is_not_said(self, alice: Account, vm: Vm, part: dict[str, str]) -> None:
-        """An update of one part leaves the other one as it is. [VM-025]"""
+    def test_shutdown_behaviour_is_updated_one_part_at_a_time(
+        self, alice: Account, vm: Vm, part: dict[str, str]
+    ) -> None:
+        """An update of one part leaves the other one unchanged. [VM-025]"""
         before = {"GuestAction": "terminate", "HostAction": "stop"}
         alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=before)
         changed = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=part)["Vm"]
         assert changed["ShutdownBehaviorConfiguration"] == before | part
 
     @pytest.mark.parametrize("action", ["enable", "disable", "setup-mode", "none", "restore-factory-keys"])
-    def test_secure_boot(self, action: str) -> None:
-        """What a VM is to do to its keys at its next boot is answered until it has booted. [VM-022, VM-078]"""
+    def test_secure_boot_action_is_answered_until_the_next_boot(self, action: str) -> None:
+        """The action on the keys at the next boot is answered until the VM has booted. [VM-022, VM-078]"""
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice")
         image = next(image for image in alice.read_images() if "uefi" in image.boot_modes)
@@ -199,8 +209,8 @@ class TestValuesOfVms:
         cloud.settle()
         assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
 
-    def test_no_boot_action(self, alice: Account, uefi: Image) -> None:
-        """An empty object asks for nothing: none at first, and what was there before stays. [FLD-011, VM-022]"""
+    def test_boot_actions_stay_unset_or_unchanged_for_an_empty_object(self, alice: Account, uefi: Image) -> None:
+        """An empty object sets no action at launch, and changes none in an update. [FLD-011, VM-022]"""
         made = alice.call("CreateVms", ImageId=uefi.image_id, BootMode="uefi", ActionsOnNextBoot={})["Vms"][0]
         assert made["ActionsOnNextBoot"] == {"SecureBoot": "none"}
         alice.call("UpdateVm", VmId=made["VmId"], ActionsOnNextBoot={"SecureBoot": "enable"})
@@ -208,8 +218,8 @@ class TestValuesOfVms:
         assert same["ActionsOnNextBoot"] == {"SecureBoot": "enable"}
 
     @pytest.mark.parametrize("mode", ["legacy", "uefi"])
-    def test_boot_mode(self, alice: Account, uefi: Image, mode: str) -> None:
-        """A VM boots as it is told, where its OMI boots both ways. [VM-020]"""
+    def test_boot_mode_is_chosen_at_launch(self, alice: Account, uefi: Image, mode: str) -> None:
+        """A VM boots in the requested mode if its OMI supports both. [VM-020]"""
         made = alice.call("CreateVms", ImageId=uefi.image_id, BootMode=mode, TpmEnabled=True)["Vms"][0]
         assert (made["BootMode"], made["TpmEnabled"]) == (mode, True)
         copy = alice.call(
@@ -217,8 +227,8 @@ class TestValuesOfVms:
         )["Image"]
         assert copy["BootModes"] == [mode]
 
-    def test_tenancy_and_nesting(self, alice: Account, ubuntu: Image) -> None:
-        """A dedicated VM may nest others. [VM-017, VM-018]"""
+    def test_nested_virtualization_is_allowed_on_dedicated_tenancy(self, alice: Account, ubuntu: Image) -> None:
+        """A VM on dedicated tenancy may have nested virtualization. [VM-017, VM-018]"""
         request = {"ImageId": ubuntu.image_id, "Placement": {"Tenancy": "dedicated"}, "NestedVirtualization": True}
         made = alice.call("CreateVms", **request)["Vms"][0]
         assert (made["Placement"]["Tenancy"], made["NestedVirtualization"]) == ("dedicated", True)
@@ -226,31 +236,31 @@ class TestValuesOfVms:
         changed = alice.call("UpdateVm", VmId=made["VmId"], NestedVirtualization=False, UserData="aGk=")["Vm"]
         assert (changed["NestedVirtualization"], changed["UserData"]) == (False, "aGk=")
 
-    def test_groups_by_name_and_id(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
-        """The default security group can be named, by its name and by its id. [VM-009]"""
+    def test_security_group_is_given_by_name_or_id(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
+        """The default security group can be given by its name and by its id. [VM-009]"""
         groups = [to_wire(group) for group in vm.security_groups]
         group_id = groups[0]["SecurityGroupId"]
         for said in ({"SecurityGroups": ["default"]}, {"SecurityGroupIds": [group_id]}):
             assert alice.call("CreateVms", ImageId=ubuntu.image_id, **said)["Vms"][0]["SecurityGroups"] == groups
         assert alice.call("UpdateVm", VmId=vm.vm_id, SecurityGroupIds=[group_id])["Vm"]["SecurityGroups"] == groups
 
-    def test_links_by_volume(self, alice: Account, vm: Vm) -> None:
-        """A link is changed by the id of its volume. [VM-076]"""
+    def test_volume_link_is_updated_by_volume_id(self, alice: Account, vm: Vm) -> None:
+        """A link is updated by the id of its volume. [VM-076]"""
         volume_id = vm.block_device_mappings[0].bsu.volume_id
         mapping = {"Bsu": {"VolumeId": volume_id, "DeleteOnVmDeletion": False}}
         changed = alice.call("UpdateVm", VmId=vm.vm_id, BlockDeviceMappings=[mapping])["Vm"]
         assert changed["BlockDeviceMappings"][0]["Bsu"]["DeleteOnVmDeletion"] is False
 
-    def test_bsu_optimized_is_off(self, alice: Account, vm: Vm) -> None:
-        """The old switch can be sent as off, as Terraform does, to a stopped VM. [VM-026]"""
+    def test_bsu_optimized_may_be_false(self, alice: Account, vm: Vm) -> None:
+        """`BsuOptimized: false`, which Terraform sends, is accepted for a stopped VM. [VM-026]"""
         alice.stop_vms(vm_ids=[vm.vm_id])
         assert alice.call("UpdateVm", VmId=vm.vm_id, BsuOptimized=False)["Vm"]["BsuOptimized"] is False
         with pytest.raises(ApiError, match="VM-026"):
             alice.call("UpdateVm", VmId=vm.vm_id, BsuOptimized=True)
 
 
-def test_nics_of_a_launch_are_as_they_were_said() -> None:
-    """Every parameter of a NIC counts, of new ones and of one that there is. [VM-010, VM-011]"""
+def test_nics_of_a_launch_have_every_requested_attribute() -> None:
+    """Every parameter of a NIC has its effect, for new NICs and for an existing one. [VM-010, VM-011]"""
     ids = world().ids
     alice = world().cloud.fork().account("alice")
     chosen = [{"IsPrimary": True, "PrivateIp": "10.0.1.40"}, {"IsPrimary": False, "PrivateIp": "10.0.1.41"}]
@@ -275,8 +285,8 @@ def test_nics_of_a_launch_are_as_they_were_said() -> None:
     assert (len(counted["PrivateIps"]), known["NicId"]) == (3, ids["nic"])
 
 
-def test_the_alias_of_an_account_stands_on_its_snapshots(cloud: Cloud) -> None:
-    """An account with an alias shows it on its snapshots and OMIs. [ACC-008]"""
+def test_alias_of_an_account_is_shown_on_snapshots_and_omis(cloud: Cloud) -> None:
+    """Snapshots and OMIs show the alias of their owner. [ACC-008]"""
     acme = cloud.account("acme", alias="ACME")
     volume = acme.create_volume(subregion_name="eu-west-2a", size=1)
     assert acme.call("CreateSnapshot", VolumeId=volume.volume_id)["Snapshot"]["AccountAlias"] == "ACME"

@@ -34,7 +34,7 @@ def hexadecimal(task_id: str, prefix: str) -> bool:
 
 class TestOmiExport:
     def test_answers_a_queued_task(self, alice: Account, golden: Image) -> None:
-        """A new task says where it goes, and that nothing is done yet. [EXP-012, ST-IXT-1, ID-006]"""
+        """A new task has its target, and no progress yet. [EXP-012, ST-IXT-1, ID-006]"""
         task = alice.call(IMAGE, ImageId=golden.image_id, OsuExport=TARGET)["ImageExportTask"]
         assert hexadecimal(task["TaskId"], "image-export-")
         del task["TaskId"]
@@ -47,8 +47,8 @@ class TestOmiExport:
             "Tags": [],
         }
 
-    def test_goes_from_queue_to_completed_by_the_clock(self) -> None:
-        """Progress follows the clock, objects appear at the end. [ST-IXT-2, ST-IXT-3, EXP-013]"""
+    def test_goes_from_queued_to_completed_over_time(self) -> None:
+        """Progress follows the clock, and the objects appear at the end. [ST-IXT-2, ST-IXT-3, EXP-013]"""
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice")
         bucket(alice)
@@ -70,8 +70,8 @@ class TestOmiExport:
         assert seen[2] == ("pending", 50, 0, False)
         assert seen[3] == ("completed", 100, 2, True)
 
-    def test_leaves_a_manifest_and_an_image_for_each_snapshot(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
-        """Every volume of the OMI is in the bucket, and the task names the manifest. [EXP-013, UNK-19]"""
+    def test_writes_a_manifest_and_an_image_of_each_snapshot(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Every volume of the OMI is in the bucket, and the task has the URL of the manifest. [EXP-013, UNK-19]"""
         volume = alice.create_volume(subregion_name="eu-west-2a", size=3)
         alice.link_volume(device_name="/dev/xvdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="two disks")
@@ -83,8 +83,8 @@ class TestOmiExport:
         host = "https://oos.eu-west-2.outscale.com"
         assert task.osu_export.osu_manifest_url == f"{host}/{BUCKET}/{image.image_id}/manifest.json"
 
-    def test_writes_down_how_each_disk_is_mapped(self, alice: Account, vm: Vm, oos: Any) -> None:
-        """Type, IOPS and deletion of each volume stand in the manifest. [MAN-014, MAN-015, MAN-016]"""
+    def test_writes_the_attributes_of_each_disk(self, alice: Account, vm: Vm, oos: Any) -> None:
+        """Type, IOPS and deletion of each volume are in the manifest. [MAN-014, MAN-015, MAN-016]"""
         data = alice.create_volume(subregion_name="eu-west-2a", size=10, volume_type="io1", iops=200)
         alice.link_volume(device_name="/dev/xvdb", vm_id=vm.vm_id, volume_id=data.volume_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="two disks")
@@ -95,8 +95,8 @@ class TestOmiExport:
         assert found == [("/dev/sda1", "standard", None, True), ("/dev/xvdb", "io1", 200, False)]
 
     @pytest.mark.parametrize("form", ["qcow2", "raw"])
-    def test_notes_the_virtual_size(self, alice: Account, golden: Image, oos: Any, form: str) -> None:
-        """Each image says how large its disk is, in bytes. [EXP-045, MAN-013]"""
+    def test_writes_the_virtual_size_of_each_image(self, alice: Account, golden: Image, oos: Any, form: str) -> None:
+        """Each image has the size of its disk in bytes. [EXP-045, MAN-013]"""
         exported(alice, golden, disk_image_format=form)
         listed = oos.list_objects_v2(Bucket=BUCKET)["Contents"]
         key = next(item["Key"] for item in listed if item["Key"].endswith(f".{form}.gz"))
@@ -104,19 +104,19 @@ class TestOmiExport:
         assert (head["Metadata"], head["ContentType"]) == ({"virtual-size": str(10 * 2**30)}, "application/gzip")
 
     @pytest.mark.parametrize("given", ["export", "export/"])
-    def test_puts_a_slash_after_the_prefix(self, cloud: Cloud, alice: Account, golden: Image, given: str) -> None:
-        """Keys begin with prefix and OMI id, and the task shows both. [EXP-010]"""
+    def test_separates_prefix_and_id_by_a_slash(self, cloud: Cloud, alice: Account, golden: Image, given: str) -> None:
+        """Keys begin with the prefix and the OMI id, and the task shows both. [EXP-010]"""
         task = exported(alice, golden, osu_prefix=given)
         assert task.osu_export.osu_prefix == f"export/{golden.image_id}/"
         assert all(key.startswith(f"export/{golden.image_id}/") for key in in_bucket(cloud))
 
-    def test_without_a_prefix_begins_with_the_id(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+    def test_without_a_prefix_uses_the_id_only(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """Without a prefix keys begin with the id of the OMI, and no prefix is answered. [EXP-010]"""
         assert exported(alice, golden).osu_export.osu_prefix is None
         assert all(key.startswith(f"{golden.image_id}/") for key in in_bucket(cloud))
 
     def test_ignores_a_manifest_url(self, alice: Account, golden: Image) -> None:
-        """An OsuManifestUrl is taken and comes to nothing. [EXP-011]"""
+        """OsuManifestUrl is accepted and has no effect. [EXP-011]"""
         task = alice.create_image_export_task(
             image_id=golden.image_id,
             osu_export={"disk_image_format": "raw", "osu_bucket": BUCKET, "osu_manifest_url": "https://x.example/"},
@@ -125,56 +125,56 @@ class TestOmiExport:
 
     @pytest.mark.parametrize("missing", ["DiskImageFormat", "OsuBucket"])
     def test_needs_a_format_and_a_bucket(self, alice: Account, golden: Image, missing: str) -> None:
-        """Without format or bucket the request is incomplete. [EXP-001]"""
+        """Without a format or a bucket a required parameter is missing. [EXP-001]"""
         target = {name: value for name, value in TARGET.items() if name != missing}
         assert refused(alice, IMAGE, ImageId=golden.image_id, OsuExport=target).code == "7000"
 
     def test_needs_an_omi(self, alice: Account) -> None:
-        """Without an OMI the request is incomplete. [EXP-001]"""
+        """Without an OMI a required parameter is missing. [EXP-001]"""
         assert refused(alice, IMAGE, OsuExport=TARGET).code == "7000"
 
     @pytest.mark.parametrize("form", ["zip", "QCOW2", "vmdk", ""])
-    def test_in_another_format_is_refused(self, alice: Account, golden: Image, form: str) -> None:
-        """qcow2 and raw are all there is. [EXP-002]"""
+    def test_in_an_unknown_format_is_refused(self, alice: Account, golden: Image, form: str) -> None:
+        """Only qcow2 and raw are accepted. [EXP-002]"""
         error = refused(alice, IMAGE, ImageId=golden.image_id, OsuExport={**TARGET, "DiskImageFormat": form})
         assert (error.code, error.rule) == ("4047", "EXP-002")
 
     @pytest.mark.parametrize("name", ["Exports", "ab", "a" * 64, "-ab", "192.168.0.1", "a_b", ""])
-    def test_to_no_bucket_name_is_refused(self, alice: Account, golden: Image, name: str) -> None:
-        """The shape of a bucket's name is checked at the call. [EXP-007]"""
+    def test_to_an_invalid_bucket_name_is_refused(self, alice: Account, golden: Image, name: str) -> None:
+        """The name of the bucket is checked at the call. [EXP-007]"""
         error = refused(alice, IMAGE, ImageId=golden.image_id, OsuExport={**TARGET, "OsuBucket": name})
         assert (error.code, error.rule) == ("4047", "EXP-007")
 
     @pytest.mark.parametrize("name", ["abc", "a" * 63, "0.a-b", "1ab"])
-    def test_to_a_bucket_name_is_taken(self, alice: Account, golden: Image, name: str) -> None:
-        """Three to 63 lower-case letters, digits, hyphens and dots are a name. [EXP-007]"""
+    def test_to_a_valid_bucket_name_is_accepted(self, alice: Account, golden: Image, name: str) -> None:
+        """A name has 3 to 63 lower-case letters, digits, hyphens and dots. [EXP-007]"""
         assert alice.can(IMAGE, ImageId=golden.image_id, OsuExport={**TARGET, "OsuBucket": name})
 
     def test_of_an_official_omi_is_refused(self, alice: Account, ubuntu: Image) -> None:
-        """What is seen but not owned is not exported. [EXP-003, LIC-011]"""
+        """An OMI that the caller sees but does not own is not exported. [EXP-003, LIC-011]"""
         error = refused(alice, IMAGE, ImageId=ubuntu.image_id, OsuExport=TARGET)
         assert (error.status, error.code, error.type) == (400, "8017", "OperationNotSupported")
 
     def test_of_a_shared_omi_is_refused(self, alice: Account, bob: Account, golden: Image) -> None:
-        """A permission to launch is none to export; the owner can still. [EXP-003, EXP-004, UNK-15]"""
+        """A permission to launch does not allow an export; the owner still can export it. [EXP-003, EXP-004, UNK-15]"""
         alice.update_image(
             image_id=golden.image_id, permissions_to_launch={"additions": {"account_ids": [bob.account_id]}}
         )
         assert refused(bob, IMAGE, ImageId=golden.image_id, OsuExport=TARGET).code == "8017"
         assert exported(alice, golden).state == "completed"
 
-    def test_of_a_copy_of_an_official_omi_works(self, alice: Account, ubuntu: Image) -> None:
-        """The copy is the caller's own. [CPY-007, LIC-011]"""
+    def test_of_a_copy_of_an_official_omi_is_allowed(self, alice: Account, ubuntu: Image) -> None:
+        """The caller owns the copy. [CPY-007, LIC-011]"""
         copy = alice.create_image(source_image_id=ubuntu.image_id, source_region_name=alice.region)
         assert exported(alice, copy).state == "completed"
 
-    def test_of_a_private_omi_of_another_is_refused(self, bob: Account, golden: Image) -> None:
-        """What is not seen does not exist. [EXP-005]"""
+    def test_of_a_private_omi_of_another_account_is_refused(self, bob: Account, golden: Image) -> None:
+        """For the caller that OMI does not exist. [EXP-005]"""
         assert refused(bob, IMAGE, ImageId=golden.image_id, OsuExport=TARGET).code == "5023"
 
     @pytest.mark.parametrize(("image_id", "code"), [("snap-12345678", "4104"), ("ami-1234", "4105")])
     def test_of_a_malformed_id_is_refused(self, alice: Account, image_id: str, code: str) -> None:
-        """An id is checked in its shape first. [EXP-005]"""
+        """The form of an id is checked first. [EXP-005]"""
         assert refused(alice, IMAGE, ImageId=image_id, OsuExport=TARGET).code == code
 
     def test_of_a_pending_omi_is_refused(self) -> None:
@@ -187,7 +187,7 @@ class TestOmiExport:
         assert refused(alice, IMAGE, ImageId=image.image_id, OsuExport=TARGET).code == "6001"
 
     def test_is_limited_to_five_at_once(self) -> None:
-        """The sixth export under way is one too many, unless the quota says otherwise. [EXP-014, QTA-010]"""
+        """The sixth concurrent export is refused, unless the quota allows more. [EXP-014, QTA-010]"""
         cloud = Cloud(timing="manual")
         alice, bob = cloud.account("alice"), cloud.account("bob", quotas={"image_export_limit": 1})
         for account, most in ((alice, 5), (bob, 1)):
@@ -200,29 +200,29 @@ class TestOmiExport:
             used = account.read_quotas(filters={"quota_names": ["image_export_limit"]})[0].quotas[0]
             assert (used.used_value, used.max_value) == (most, most)
 
-    def test_is_read_by_its_owner_alone(self, alice: Account, bob: Account, golden: Image) -> None:
-        """A task is seen by its account, by OMI and by id; unknown ids find nothing. [EXP-015]"""
+    def test_is_read_by_its_owner_only(self, alice: Account, bob: Account, golden: Image) -> None:
+        """An account reads its own tasks, by OMI and by id; unknown ids find nothing. [EXP-015]"""
         task = exported(alice, golden)
         assert bob.read_image_export_tasks() == ()
         assert alice.read_image_export_tasks(filters={"image_ids": [golden.image_id]}) == (task,)
         assert alice.read_image_export_tasks(filters={"task_ids": ["image-export-00000000"]}) == ()
 
     def test_can_be_tagged(self, alice: Account, golden: Image) -> None:
-        """Tags of a task are read with it, and by ReadTags as those of a task. [EXP-016]"""
+        """The tags of a task are read with it, and by ReadTags as those of a task. [EXP-016]"""
         task_id = exported(alice, golden).task_id
         alice.create_tags(resource_ids=[task_id], tags=[{"key": "for", "value": "carol"}])
         assert [tag.key for tag in alice.read_image_export_tasks()[0].tags] == ["for"]
         assert [tag.resource_type for tag in alice.read_tags(filters={"resource_ids": [task_id]})] == ["task"]
 
-    def test_warns_of_licences(self, alice: Account) -> None:
-        """The call warns that licences must allow it. [EXP-018, UNK-16, LIC-010]"""
+    def test_warns_about_licences(self, alice: Account) -> None:
+        """The call warns that the licences must allow the export. [EXP-018, UNK-16, LIC-010]"""
         windows = official(alice, "Windows*")
         copy = alice.create_image(source_image_id=windows.image_id, source_region_name=alice.region)
         assert exported(alice, copy).state == "completed"
         assert any("EXP-018" in warning for warning in alice.cloud.warnings)
 
-    def test_of_a_licensed_copy_is_refused_when_strict(self) -> None:
-        """Under strict_licences a copy with a licence stays; one with none goes. [LIC-010, UNK-16]"""
+    def test_of_a_licensed_copy_is_refused_under_strict_licences(self) -> None:
+        """Under strict_licences a copy with a licence is not exported, one without is. [LIC-010, UNK-16]"""
         cloud = Cloud(switches={"strict_licences": True})
         alice = cloud.account("alice")
         for name, code in (("Windows*", "8017"), ("Ubuntu*", None)):
@@ -233,21 +233,21 @@ class TestOmiExport:
             else:
                 assert alice.can(IMAGE, ImageId=copy.image_id, OsuExport=TARGET)
 
-    def test_warns_of_boot_modes_that_are_lost(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
-        """A manifest has no place for boot modes. [UNK-33]"""
+    def test_warns_about_boot_modes_that_are_lost(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """A manifest has no field for boot modes. [UNK-33]"""
         copy = alice.create_image(
             source_image_id=ubuntu.image_id, source_region_name=alice.region, boot_modes=["uefi"], image_name="uefi"
         )
         exported(alice, copy)
         assert "UNK-33" in cloud.warnings[-1]
 
-    def test_warns_of_nothing_else(self, cloud: Cloud, alice: Account, golden: Image) -> None:
-        """A plain Linux OMI that boots as legacy is exported without a warning. [EXP-018, UNK-33]"""
+    def test_does_not_warn_for_a_plain_linux_omi(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """A plain Linux OMI with boot mode legacy is exported without a warning. [EXP-018, UNK-33]"""
         exported(alice, golden)
         assert cloud.warnings == ()
 
-    def test_does_not_hold_its_omi(self) -> None:
-        """The OMI can be deleted meanwhile, its snapshots cannot, and what has begun goes on. [EXP-017, OMI-126]"""
+    def test_does_not_prevent_the_deletion_of_its_omi(self) -> None:
+        """The OMI can be deleted meanwhile, its snapshots cannot, and a started export goes on. [EXP-017, OMI-126]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         bucket(alice)
@@ -263,8 +263,8 @@ class TestOmiExport:
         assert alice.read_image_export_tasks()[0].state == "completed"
         assert alice.can("DeleteSnapshot", SnapshotId=snapshot_id)
 
-    def test_that_has_not_begun_fails_with_its_omi(self) -> None:
-        """An export in the queue fails when its OMI is deleted, and says why. [OMI-126]"""
+    def test_that_is_queued_fails_when_its_omi_is_deleted(self) -> None:
+        """A queued export fails when its OMI is deleted, and says why. [OMI-126]"""
         alice = Cloud(timing="manual").account("alice")
         source = official(alice, "Ubuntu*").image_id
         image_id = alice.create_image(source_image_id=source, source_region_name=alice.region).image_id
@@ -274,7 +274,7 @@ class TestOmiExport:
         assert (task.state, task.comment) == ("failed", f"The OMI {image_id} was deleted.")
 
 
-class TestFailure:
+class TestFailedExport:
     @pytest.mark.parametrize(
         ("target", "said"),
         [
@@ -283,7 +283,7 @@ class TestFailure:
             ({"osu_api_key": {"api_key_id": "NOSUCHKEY", "secret_key": "x"}}, "403 InvalidAccessKeyId"),
         ],
     )
-    def test_of_object_storage_shows_in_the_task(
+    def test_to_a_missing_bucket_is_shown_by_the_task(
         self, cloud: Cloud, alice: Account, bob: Account, golden: Image, target: dict[str, Any], said: str
     ) -> None:
         """The call is answered, the task fails and says why, the bucket is empty. [EXP-008, ST-IXT-4]"""
@@ -292,13 +292,13 @@ class TestFailure:
         assert (task.state, said in task.comment) == ("failed", True)
         assert in_bucket(cloud) == []
 
-    def test_with_a_wrong_secret_shows_in_the_task(self, alice: Account, bob: Account, golden: Image) -> None:
-        """A key without its secret writes nothing. [EXP-009]"""
+    def test_with_a_wrong_secret_is_shown_by_the_task(self, alice: Account, bob: Account, golden: Image) -> None:
+        """A key without its secret cannot write. [EXP-009]"""
         key = {"api_key_id": bob.access_key, "secret_key": alice.secret_key}
         assert "InvalidAccessKeyId" in exported(alice, golden, osu_api_key=key).comment
 
-    def test_with_a_bucket_that_goes_meanwhile_shows_in_the_task(self, oos: Any) -> None:
-        """The bucket is asked again when all is to be written. [EXP-008]"""
+    def test_to_a_bucket_deleted_meanwhile_is_shown_by_the_task(self, oos: Any) -> None:
+        """The bucket is checked again when the objects are written. [EXP-008]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         client = bucket(alice)
@@ -310,19 +310,21 @@ class TestFailure:
         cloud.complete(task_id)
         assert alice.read_image_export_tasks()[0].state == "failed"
 
-    def test_that_was_ordered_says_why(self, cloud: Cloud, alice: Account, golden: Image) -> None:
-        """fail_next fails an export, with a comment. [ST-IXT-4]"""
+    def test_by_fail_next_has_the_comment(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """`fail_next` makes an export fail, with a comment. [ST-IXT-4]"""
         cloud.fail_next("image_export", comment="the disk is full")
         task = exported(alice, golden)
         assert (task.state, task.comment) == ("failed", "the disk is full")
 
-    def test_without_an_access_key_shows_in_the_task(self, cloud: Cloud, alice: Account, golden: Image) -> None:
-        """An account that has no key left cannot write. [EXP-008, OOS-005]"""
+    def test_without_an_access_key_is_shown_by_the_task(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """An account without a key cannot write. [EXP-008, OOS-005]"""
         alice.delete_access_key(access_key_id=alice.access_key)
         assert "InvalidAccessKeyId" in exported(alice, golden).comment
 
-    def test_of_another_accounts_key_is_none(self, cloud: Cloud, alice: Account, bob: Account, golden: Image) -> None:
-        """With another account's key the objects go into its bucket, and are its own. [EXP-009]"""
+    def test_is_not_the_result_of_the_key_of_another_account(
+        self, cloud: Cloud, alice: Account, bob: Account, golden: Image
+    ) -> None:
+        """With the key of another account the objects go into its bucket, and it owns them. [EXP-009]"""
         bucket(bob, "of-bob")
         key = {"api_key_id": bob.access_key, "secret_key": bob.secret_key}
         task = exported(alice, golden, osu_bucket="of-bob", osu_api_key=key)
@@ -331,7 +333,7 @@ class TestFailure:
         body = bob.client("oos").get_object(Bucket="of-bob", Key=f"{golden.image_id}/manifest.json")["Body"].read()
         assert bob.access_key in json.loads(body)["Image"]["Snapshots"][0]["PreSignedUrl"]
 
-    def test_of_a_secret_is_never_shown(self, alice: Account, bob: Account, golden: Image) -> None:
+    def test_never_shows_the_secret(self, alice: Account, bob: Account, golden: Image) -> None:
         """OsuApiKey is not answered. [EXP-009]"""
         key = {"ApiKeyId": bob.access_key, "SecretKey": bob.secret_key}
         answer = alice.call(IMAGE, ImageId=golden.image_id, OsuExport={**TARGET, "OsuApiKey": key})
@@ -340,7 +342,7 @@ class TestFailure:
 
 class TestSnapshotExport:
     def test_answers_a_pending_task(self, alice: Account, snapshot: Snapshot) -> None:
-        """A new task is pending, and answers its prefix as it is. [EXP-044, EXP-046, ID-007]"""
+        """A new task is pending, and answers its prefix unchanged. [EXP-044, EXP-046, ID-007]"""
         target = {**TARGET, "OsuPrefix": "a/b-"}
         task = alice.call(SNAPSHOT, SnapshotId=snapshot.snapshot_id, OsuExport=target)["SnapshotExportTask"]
         assert hexadecimal(task.pop("TaskId"), "snap-export-")
@@ -360,8 +362,8 @@ class TestSnapshotExport:
             ("1.40", ["pending", "active", "completed"]),
         ],
     )
-    def test_goes_through_the_states_of_its_version(self, version: str, states: list[str]) -> None:
-        """The switch spec_version chooses the states. [EXP-044]"""
+    def test_goes_through_the_states_of_the_api_version(self, version: str, states: list[str]) -> None:
+        """The switch spec_version selects the states. [EXP-044]"""
         cloud = Cloud(timing="manual", switches={"spec_version": version})
         alice = cloud.account("alice")
         bucket(alice)
@@ -377,14 +379,14 @@ class TestSnapshotExport:
             seen.append(alice.read_snapshot_export_tasks()[0].state)
         assert seen == states
 
-    def test_puts_the_prefix_before_the_name(self, cloud: Cloud, alice: Account, snapshot: Snapshot) -> None:
-        """The prefix stands as it is before id, suffix and format. [EXP-045]"""
+    def test_puts_the_prefix_before_the_name_unchanged(self, cloud: Cloud, alice: Account, snapshot: Snapshot) -> None:
+        """The prefix is followed directly by the id, the suffix and the format. [EXP-045]"""
         target = {"disk_image_format": "raw", "osu_bucket": BUCKET, "osu_prefix": "a/b-"}
         task = alice.create_snapshot_export_task(snapshot_id=snapshot.snapshot_id, osu_export=target)
         assert in_bucket(cloud) == [f"a/b-{snapshot.snapshot_id}-{task.task_id[-8:]}.raw.gz"]
 
-    def test_checks_its_target(self, alice: Account, snapshot: Snapshot) -> None:
-        """Format, bucket and what is missing are refused as for OMIs. [EXP-040, EXP-041]"""
+    def test_checks_format_and_bucket_like_an_omi_export(self, alice: Account, snapshot: Snapshot) -> None:
+        """Format, bucket and missing parameters are refused as for OMIs. [EXP-040, EXP-041]"""
         for target, code in (
             ({**TARGET, "DiskImageFormat": "zip"}, "4047"),
             ({**TARGET, "OsuBucket": "Exports"}, "4047"),
@@ -395,7 +397,7 @@ class TestSnapshotExport:
         assert refused(alice, SNAPSHOT, OsuExport=TARGET).code == "7000"
 
     def test_of_a_shared_snapshot_is_refused(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
-        """Permission to make volumes is none to export. [EXP-042, SHR-016, UNK-39]"""
+        """A permission to create volumes does not allow an export. [EXP-042, SHR-016, UNK-39]"""
         alice.update_snapshot(
             snapshot_id=snapshot.snapshot_id,
             permissions_to_create_volume={"additions": {"account_ids": [bob.account_id]}},
@@ -404,7 +406,7 @@ class TestSnapshotExport:
         assert (error.code, error.rule) == ("5054", "EXP-042")
 
     def test_is_limited_by_its_quota(self) -> None:
-        """The quota counts the exports under way. [EXP-047, QTA-011]"""
+        """The quota counts the exports in progress. [EXP-047, QTA-011]"""
         cloud = Cloud()
         alice = cloud.account("alice", quotas={"snapshot_export_limit": 1})
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
@@ -414,7 +416,7 @@ class TestSnapshotExport:
         alice.call(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)
         assert refused(alice, SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET).code == "10008"
 
-    def test_of_one_under_way_is_refused(self) -> None:
+    def test_of_a_pending_snapshot_is_refused(self) -> None:
         """Only a completed snapshot is exported. [EXP-043]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
@@ -423,16 +425,16 @@ class TestSnapshotExport:
         snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
         assert refused(alice, SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET).code == "6003"
 
-    def test_is_its_owners_and_can_be_tagged(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
-        """Tasks are read by their owner, and have tags. [EXP-049]"""
+    def test_is_read_by_its_owner_and_can_be_tagged(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
+        """An account reads its own tasks, with their tags. [EXP-049]"""
         task = alice.call(SNAPSHOT, SnapshotId=snapshot.snapshot_id, OsuExport=TARGET)["SnapshotExportTask"]
         alice.create_tags(resource_ids=[task["TaskId"]], tags=[{"key": "a", "value": "b"}])
         mine = alice.read_snapshot_export_tasks(filters={"snapshot_ids": [snapshot.snapshot_id]})
         assert [tag.value for tag in mine[0].tags] == ["b"]
         assert bob.read_snapshot_export_tasks() == ()
 
-    def test_holds_its_snapshot(self) -> None:
-        """A snapshot that is being exported is not deleted. [EXP-017]"""
+    def test_prevents_the_deletion_of_its_snapshot(self) -> None:
+        """A snapshot that is being exported cannot be deleted. [EXP-017]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         bucket(alice)
@@ -446,8 +448,8 @@ class TestSnapshotExport:
         alice.delete_export_task(export_task_id=task["TaskId"])
         assert alice.can("DeleteSnapshot", SnapshotId=snapshot_id)
 
-    def test_warns_of_licences_that_stay_behind(self, cloud: Cloud, alice: Account) -> None:
-        """The call says that no licence goes with a snapshot, where it comes of one. [EXP-048, EXP-050]"""
+    def test_warns_about_licences_that_are_lost(self, cloud: Cloud, alice: Account) -> None:
+        """The call warns that a licence does not go with a snapshot of a licensed disk. [EXP-048, EXP-050]"""
         vm = alice.create_vms(image_id=official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p1")[0]
         alice.create_image(vm_id=vm.vm_id, image_name="golden")
         snapshot = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0]
@@ -467,8 +469,8 @@ class TestDeleteExportTask:
         return cloud, alice, task["TaskId"]
 
     @pytest.mark.parametrize("steps", [0, 1])
-    def test_cancels_what_is_not_finished(self, steps: int) -> None:
-        """A queued task and a pending one are cancelled, can be read, and leave nothing. [ST-IXT-5, EXP-035, UNK-18]"""
+    def test_cancels_an_unfinished_task(self, steps: int) -> None:
+        """A queued or pending task is cancelled, can still be read, and writes nothing. [ST-IXT-5, EXP-035, UNK-18]"""
         cloud, alice, task_id = self.start()
         for _ in range(steps):
             cloud.complete(task_id)
@@ -478,8 +480,8 @@ class TestDeleteExportTask:
         assert in_bucket(cloud) == []
 
     @pytest.mark.parametrize("end", ["completed", "failed", "cancelled"])
-    def test_refuses_what_is_finished(self, end: str) -> None:
-        """What has ended is not cancelled. [EXP-034]"""
+    def test_refuses_a_finished_task(self, end: str) -> None:
+        """A task that has ended cannot be cancelled. [EXP-034]"""
         cloud, alice, task_id = self.start()
         if end == "failed":
             cloud.fail(task_id)
@@ -491,8 +493,8 @@ class TestDeleteExportTask:
         error = refused(alice, "DeleteExportTask", ExportTaskId=task_id)
         assert (error.status, error.code) == (409, "6003")
 
-    def test_of_another_account_is_refused(self) -> None:
-        """Another's task is none. [EXP-033]"""
+    def test_refuses_a_task_of_another_account(self) -> None:
+        """The task of another account does not exist for the caller. [EXP-033]"""
         cloud, _, task_id = self.start()
         error = refused(cloud.account("bob"), "DeleteExportTask", ExportTaskId=task_id)
         assert (error.code, error.rule) == ("5058", "EXP-033")
@@ -507,14 +509,17 @@ class TestDeleteExportTask:
             ("snap-export-12345678", "5058"),
         ],
     )
-    def test_checks_the_id(self, alice: Account, task_id: str | None, code: str) -> None:
-        """The id is there, begins as one of a task, has its length, and is known. [EXP-030, EXP-031, EXP-032]"""
+    def test_checks_the_form_of_the_id(self, alice: Account, task_id: str | None, code: str) -> None:
+        """The id is required, has the prefix and the length of a task id, and exists. [EXP-030, EXP-031, EXP-032]"""
         given = {} if task_id is None else {"ExportTaskId": task_id}
         assert refused(alice, "DeleteExportTask", **given).code == code
 
 
-def test_a_url_of_the_bucket_reads_the_manifest(cloud: Cloud, alice: Account, golden: Image) -> None:
-    """The manifest is JSON of version 1 and names the OMI's licences and disks. [MAN-002, MAN-007, MAN-009, MAN-013]"""
+def test_exported_manifest_is_read_by_a_presigned_url(cloud: Cloud, alice: Account, golden: Image) -> None:
+    """The manifest is JSON of version 1 and lists the licences and disks of the OMI.
+
+    [MAN-002, MAN-007, MAN-009, MAN-013]
+    """
     exported(alice, golden)
     key = f"{golden.image_id}/manifest.json"
     assert presigned(alice, key).startswith("https://")

@@ -47,20 +47,20 @@ def registered(account: Account, snapshot: Snapshot, **more: Any) -> Image:
     )
 
 
-class TestFromAVm:
-    def test_begins_pending_and_becomes_available(self, alice: Account, golden: Image) -> None:
-        """An OMI of a VM is pending, then available with its snapshots. [ST-OMI-1, ST-OMI-5, OMI-040]"""
+class TestOmiFromVm:
+    def test_goes_from_pending_to_available(self, alice: Account, golden: Image) -> None:
+        """An OMI of a VM is pending, then available once its snapshots are completed. [ST-OMI-1, ST-OMI-5, OMI-040]"""
         assert golden.state == "pending"
         assert again(alice, golden.image_id).state == "available"
 
     @pytest.mark.parametrize("state", ["running", "stopped"])
-    def test_is_made_of_running_and_stopped_vms(self, alice: Account, vm: Vm, state: str) -> None:
-        """Both a running and a stopped VM will do; NoReboot means nothing to a stopped one. [OMI-016, OMI-018]"""
+    def test_is_created_from_running_and_stopped_vms(self, alice: Account, vm: Vm, state: str) -> None:
+        """The VM may be running or stopped; NoReboot has no effect on a stopped one. [OMI-016, OMI-018]"""
         if state == "stopped":
             alice.stop_vms(vm_ids=[vm.vm_id])
         assert alice.can("CreateImage", VmId=vm.vm_id, ImageName="new", NoReboot=state == "stopped")
 
-    def test_maps_a_new_snapshot_for_each_volume(self, alice: Account, ubuntu: Image) -> None:
+    def test_has_a_new_snapshot_of_each_volume(self, alice: Account, ubuntu: Image) -> None:
         """Each linked volume gives a new snapshot under its device name, with its size and type. [OMI-061]"""
         disk = {
             "device_name": "/dev/sdb",
@@ -75,14 +75,14 @@ class TestFromAVm:
         assert (data.bsu.volume_size, data.bsu.volume_type, data.bsu.delete_on_vm_deletion) == (20, "gp2", False)
         assert len({*snapshot_ids(image), *snapshot_ids(ubuntu)}) == 3
 
-    def test_has_ordinary_snapshots(self, alice: Account, vm: Vm, golden: Image) -> None:
-        """Its snapshots are the caller's, listed like others, and name the volume they were cut from. [OMI-062]"""
+    def test_has_ordinary_snapshots_of_the_caller(self, alice: Account, vm: Vm, golden: Image) -> None:
+        """Its snapshots belong to the caller, are listed like others, and name their volume. [OMI-062]"""
         listed = alice.read_snapshots(filters={"snapshot_ids": snapshot_ids(golden)})
         assert [row.account_id for row in listed] == [alice.account_id]
         assert [row.volume_id for row in listed] == [vm.block_device_mappings[0].bsu.volume_id]
 
-    def test_carries_on_what_the_vm_is(self, alice: Account) -> None:
-        """Licence, architecture and boot modes are the VM's. [OMI-029, OMI-031, OMI-071, LIC-004]"""
+    def test_has_the_licence_architecture_and_modes_of_the_vm(self, alice: Account) -> None:
+        """Licence, architecture and boot modes are those of the VM. [OMI-029, OMI-031, OMI-071, LIC-004]"""
         source = official(alice, "RHEL*")
         vm = alice.create_vms(image_id=source.image_id)[0]
         image = alice.create_image(vm_id=vm.vm_id, image_name="like it")
@@ -90,16 +90,19 @@ class TestFromAVm:
         assert image.architecture == source.architecture
         assert set(image.boot_modes) <= set(source.boot_modes)
 
-    def test_hands_on_the_vms_attributes(self, alice: Account, vm: Vm) -> None:
-        """Deletion protection and shutdown behaviour go along, until the launch says otherwise. [OMI-067, VM-028]"""
+    def test_passes_on_protection_and_shutdown_behaviour(self, alice: Account, vm: Vm) -> None:
+        """Deletion protection and shutdown behaviour are inherited, unless the launch says otherwise.
+
+        [OMI-067, VM-028]
+        """
         alice.update_vm(vm_id=vm.vm_id, deletion_protection=True, vm_initiated_shutdown_behavior="terminate")
         image = alice.create_image(vm_id=vm.vm_id, image_name="protected")
         heir = alice.create_vms(image_id=image.image_id)[0]
         assert (heir.deletion_protection, heir.vm_initiated_shutdown_behavior) == (True, "terminate")
         assert not alice.create_vms(image_id=image.image_id, deletion_protection=False)[0].deletion_protection
 
-    def test_shuts_a_running_vm_down_and_boots_it_again(self) -> None:
-        """Without NoReboot a running VM goes down for the snapshot, and comes up by itself. [OMI-017]"""
+    def test_restarts_a_running_vm(self) -> None:
+        """Without NoReboot a running VM is stopped for the snapshot, and started again. [OMI-017]"""
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice")
         vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
@@ -110,8 +113,8 @@ class TestFromAVm:
         states = [state for state, _ in groupby(change.after.state for change in cloud.timeline(vm.vm_id))]
         assert states[-4:] == ["stopping", "stopped", "pending", "running"]
 
-    def test_no_reboot_leaves_the_vm_alone(self) -> None:
-        """With NoReboot the VM goes on running. [OMI-017]"""
+    def test_leaves_the_vm_running_with_no_reboot(self) -> None:
+        """With NoReboot the VM stays running. [OMI-017]"""
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice")
         vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
@@ -120,13 +123,13 @@ class TestFromAVm:
         assert alice.read_vms()[0].state == "running"
 
 
-class TestCopy:
+class TestCopyOfOmi:
     def test_is_available_at_once(self, alice: Account, golden: Image) -> None:
-        """A copy is answered available. [ST-OMI-2, OMI-040]"""
+        """The answer shows the copy as available. [ST-OMI-2, OMI-040]"""
         assert copied(alice, golden).state == "available"
 
-    def test_has_an_id_and_snapshots_of_its_own(self, cloud: Cloud, alice: Account, golden: Image) -> None:
-        """A copy shares nothing with its source: both can be deleted apart. [OMI-063, OMI-126, CPY-001]"""
+    def test_has_its_own_id_and_snapshots(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """A copy shares nothing with its source: each can be deleted without the other. [OMI-063, OMI-126, CPY-001]"""
         copy = copied(alice, golden)
         assert not set(snapshot_ids(copy)) & set(snapshot_ids(golden))
         alice.delete_image(image_id=golden.image_id)
@@ -139,7 +142,7 @@ class TestCopy:
         ]
         assert cloud.lineage(copy.image_id).parents[0].id == golden.image_id
 
-    def test_is_named_after_its_source(self, alice: Account, golden: Image) -> None:
+    def test_is_named_after_its_source_by_default(self, alice: Account, golden: Image) -> None:
         """Without a name a copy is called <source>-copyN, with the smallest free N. [OMI-024]"""
         names = [copied(alice, golden).image_name for _ in range(3)]
         assert names == ["golden-copy1", "golden-copy2", "golden-copy3"]
@@ -147,39 +150,42 @@ class TestCopy:
         alice.delete_image(image_id=second.image_id)
         assert copied(alice, golden).image_name == "golden-copy2"
 
-    def test_has_a_name_that_is_not_too_long(self, alice: Account, vm: Vm) -> None:
-        """The longest name is cut where its copies' names are made of it. [OMI-020, OMI-024]"""
+    def test_has_a_default_name_of_valid_length(self, alice: Account, vm: Vm) -> None:
+        """A source name of maximum length is shortened for the name of the copy. [OMI-020, OMI-024]"""
         longest = alice.create_image(vm_id=vm.vm_id, image_name="n" * 128)
         names = [copied(alice, longest).image_name for _ in range(2)]
         assert names == ["n" * 122 + "-copy1", "n" * 122 + "-copy2"]
 
-    def test_may_be_named_by_the_time(self, alice: Account, vm: Vm, golden: Image) -> None:
-        """Colons, plus and equals signs pass in the name of a copy, and in no other. [OMI-021, OMI-025]"""
+    def test_may_have_a_name_with_the_characters_of_a_date(self, alice: Account, vm: Vm, golden: Image) -> None:
+        """Colons, plus and equals signs are valid in the name of a copy, and of no other OMI. [OMI-021, OMI-025]"""
         name = "at=2026-01-01T00:00:00+00:00"
         assert copied(alice, golden, image_name=name).image_name == name
         assert refused(alice, "CreateImage", VmId=vm.vm_id, ImageName=name).rule == "OMI-021"
         source = {"SourceImageId": golden.image_id, "SourceRegionName": "eu-west-2"}
         assert refused(alice, "CreateImage", ImageName="a*b", **source).rule == "OMI-021"
 
-    def test_boots_as_its_source_unless_modes_are_named(self, alice: Account, golden: Image) -> None:
-        """An empty list of boot modes names none, and one that is named twice counts once. [OMI-030, OMI-031]"""
+    def test_has_the_boot_modes_of_its_source_by_default(self, alice: Account, golden: Image) -> None:
+        """An empty list of boot modes counts as absent, and a repeated mode counts once. [OMI-030, OMI-031]"""
         assert copied(alice, golden, boot_modes=[]).boot_modes == golden.boot_modes
         assert copied(alice, golden, boot_modes=["uefi", "uefi"]).boot_modes == ("uefi",)
 
-    def test_has_each_code_once(self, alice: Account, vm: Vm, golden: Image) -> None:
-        """A product code that is given twice is one. [OMI-073, OMI-113]"""
+    def test_has_each_product_code_once(self, alice: Account, vm: Vm, golden: Image) -> None:
+        """A product code that is given twice counts once. [OMI-073, OMI-113]"""
         made = alice.create_image(vm_id=vm.vm_id, image_name="twice", product_codes=["0006", "0006"])
         assert made.product_codes == ("0001", "0006")
         given = alice.update_image(image_id=golden.image_id, product_codes=["0001", "0006", "0001"])
         assert given.product_codes == ("0001", "0006")
 
-    def test_keeps_the_code_of_linux(self, alice: Account, golden: Image) -> None:
-        """An empty list takes every code off but that which an OMI has by default. [OMI-070, OMI-113]"""
+    def test_keeps_the_product_code_of_linux(self, alice: Account, golden: Image) -> None:
+        """An empty list removes every code but the default of an OMI. [OMI-070, OMI-113]"""
         alice.update_image(image_id=golden.image_id, product_codes=["0006"])
         assert alice.update_image(image_id=golden.image_id, product_codes=[]).product_codes == ("0001",)
 
-    def test_inherits_all_but_tags_and_shares(self, alice: Account, bob: Account, golden: Image) -> None:
-        """Description, licence and modes come along; tags and accounts do not. [OMI-026, OMI-039, CPY-001, CPY-002]"""
+    def test_inherits_all_but_tags_and_permissions(self, alice: Account, bob: Account, golden: Image) -> None:
+        """Description, licence and modes are inherited; tags and permissions are not.
+
+        [OMI-026, OMI-039, CPY-001, CPY-002]
+        """
         alice.update_image(
             image_id=golden.image_id,
             description="the one",
@@ -200,23 +206,24 @@ class TestCopy:
         alice = Cloud(switches={"copy_keeps_public": keeps}).account("alice")
         assert copied(alice, official(alice, "Ubuntu*")).permissions_to_launch.global_permission is keeps
 
-    def test_of_what_is_shared_or_public_belongs_to_the_copier(
-        self, alice: Account, bob: Account, golden: Image
-    ) -> None:
-        """Own, shared and public OMIs can be copied; the copy is the copier's. [OMI-014, OMI-036, CPY-003, SHR-005]"""
+    def test_of_a_shared_or_public_omi_belongs_to_the_caller(self, alice: Account, bob: Account, golden: Image) -> None:
+        """Own, shared and public OMIs can be copied; the copy belongs to the caller.
+
+        [OMI-014, OMI-036, CPY-003, SHR-005]
+        """
         alice.update_image(
             image_id=golden.image_id, permissions_to_launch={"additions": {"account_ids": [bob.account_id]}}
         )
         assert copied(bob, golden).account_id == bob.account_id
         assert copied(bob, official(bob, "Debian*")).account_alias is None
 
-    def test_may_add_product_codes_and_drops_none(self, alice: Account) -> None:
-        """Codes that a copy is given add to those of its source. [OMI-073]"""
+    def test_may_add_product_codes_but_not_remove_any(self, alice: Account) -> None:
+        """Codes given to a copy are added to those of its source. [OMI-073]"""
         source = official(alice, "RHEL*")
         assert copied(alice, source, product_codes=["0008"]).product_codes == (*source.product_codes, "0008")
 
 
-class TestFromSnapshots:
+class TestOmiFromSnapshots:
     def test_is_available_at_once_with_defaults(self, alice: Account, snapshot: Snapshot) -> None:
         """A registered OMI is available, x86_64, legacy, Linux. [ST-OMI-3, OMI-028, OMI-031, OMI-070, OMI-072]"""
         image = registered(alice, snapshot)
@@ -224,8 +231,8 @@ class TestFromSnapshots:
         assert (image.boot_modes, image.product_codes) == (("legacy",), ("0001",))
         assert (image.secure_boot, image.tpm_mandatory) == (False, False)
 
-    def test_refers_to_the_snapshot_given(self, alice: Account, snapshot: Snapshot) -> None:
-        """The snapshot itself is mapped, at its size, and stays. [OMI-055, OMI-058, OMI-065, SNP-016]"""
+    def test_refers_to_the_given_snapshot(self, alice: Account, snapshot: Snapshot) -> None:
+        """The snapshot itself is mapped, with its size, and cannot be deleted. [OMI-055, OMI-058, OMI-065, SNP-016]"""
         bsu = registered(alice, snapshot).block_device_mappings[0].bsu
         assert bsu
         assert (bsu.snapshot_id, bsu.volume_size, bsu.volume_type) == (
@@ -236,10 +243,13 @@ class TestFromSnapshots:
         assert bsu.delete_on_vm_deletion is True
         assert refused(alice, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).code == "9029"
 
-    def test_may_use_a_shared_snapshot_whose_owner_then_keeps_it(
+    def test_may_use_a_shared_snapshot_even_after_its_share_ends(
         self, alice: Account, bob: Account, snapshot: Snapshot
     ) -> None:
-        """A shared snapshot stays its owner's; the end of the share harms nothing. [OMI-013, OMI-065, SHR-015]"""
+        """A shared snapshot still belongs to its owner; ending the share does not affect the OMI.
+
+        [OMI-013, OMI-065, SHR-015]
+        """
         share = {"account_ids": [bob.account_id]}
         alice.update_snapshot(snapshot_id=snapshot.snapshot_id, permissions_to_create_volume={"additions": share})
         image = registered(bob, snapshot)
@@ -247,13 +257,16 @@ class TestFromSnapshots:
         assert refused(alice, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).rule == "SNP-016"
         assert bob.can("CreateVms", ImageId=image.image_id)
 
-    def test_forgets_virtual_devices(self, alice: Account, snapshot: Snapshot) -> None:
+    def test_does_not_store_virtual_devices(self, alice: Account, snapshot: Snapshot) -> None:
         """A virtual device is accepted and not stored. [OMI-052]"""
         image = registered(alice, snapshot, data=[{"device_name": "/dev/sdb", "virtual_device_name": "ephemeral0"}])
         assert [mapping.device_name for mapping in image.block_device_mappings] == ["/dev/sda1"]
 
-    def test_drops_the_licence_with_a_warning(self, cloud: Cloud, alice: Account) -> None:
-        """An OMI from a licensed disk has the code of Linux; warning and lineage say so. [LIC-012, UNK-34, OMI-072]"""
+    def test_loses_the_licence_with_a_warning(self, cloud: Cloud, alice: Account) -> None:
+        """An OMI from a licensed disk has the code of Linux; a warning and the lineage say so.
+
+        [LIC-012, UNK-34, OMI-072]
+        """
         vm = alice.create_vms(image_id=official(alice, "RHEL*").image_id)[0]
         snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
         restored = alice.create_volume(subregion_name="eu-west-2a", snapshot_id=snapshot.snapshot_id)
@@ -263,15 +276,15 @@ class TestFromSnapshots:
         assert "licence 0006 dropped here" in str(cloud.lineage(snapshot.snapshot_id))
         assert image.product_codes == ("0001",)
 
-    def test_keeps_the_licence_when_it_is_given(self, cloud: Cloud, alice: Account) -> None:
-        """Given its codes, the OMI keeps them, and nothing is warned of. [OMI-072]"""
+    def test_keeps_the_licence_given_by_its_codes(self, cloud: Cloud, alice: Account) -> None:
+        """With the product codes given, the OMI has them, and there is no warning. [OMI-072]"""
         vm = alice.create_vms(image_id=official(alice, "RHEL*").image_id)[0]
         snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
         registered(alice, snapshot, product_codes=["0001", "0006"])
         assert not cloud.warnings
 
-    def test_may_describe_a_blank_disk(self, alice: Account, snapshot: Snapshot) -> None:
-        """A data device without a snapshot is a blank volume of the size given. [OMI-059]"""
+    def test_may_have_a_blank_data_disk(self, alice: Account, snapshot: Snapshot) -> None:
+        """A data device without a snapshot is a blank volume of the given size. [OMI-059]"""
         image = registered(alice, snapshot, data=[{"device_name": "/dev/sdb", "bsu": {"volume_size": 7}}])
         vm = alice.create_vms(image_id=image.image_id)[0]
         blank = alice.read_volumes(filters={"volume_ids": [vm.block_device_mappings[1].bsu.volume_id]})[0]
@@ -279,26 +292,29 @@ class TestFromSnapshots:
 
 
 class TestEveryNewOmi:
-    def test_is_private_and_its_makers(self, alice: Account, golden: Image) -> None:
-        """A new OMI is private, and belongs to whoever made it. [OMI-036, OMI-037]"""
+    def test_is_private_and_belongs_to_its_creator(self, alice: Account, golden: Image) -> None:
+        """A new OMI is private, and belongs to the account that created it. [OMI-036, OMI-037]"""
         assert golden.account_id == alice.account_id
         assert (golden.permissions_to_launch.global_permission, golden.permissions_to_launch.account_ids) == (False, ())
 
-    def test_has_a_location_made_of_owner_and_name(self, alice: Account, golden: Image, ubuntu: Image) -> None:
+    def test_has_a_location_of_owner_and_name(self, alice: Account, golden: Image, ubuntu: Image) -> None:
         """FileLocation is <owner>/<name>, Outscale/<name> for official ones. [OMI-035]"""
         assert golden.file_location == f"{alice.account_id}/golden"
         assert ubuntu.file_location == f"Outscale/{ubuntu.image_name}"
 
-    def test_answers_with_all_its_fields(self, alice: Account, golden: Image) -> None:
-        """Answers always carry the same fields; an alias where there is one. [FLD-001, FLD-006, FLD-007, OMI-033]"""
+    def test_is_answered_with_all_its_fields(self, alice: Account, golden: Image) -> None:
+        """Answers always have the same fields, and an alias if the owner has one.
+
+        [FLD-001, FLD-006, FLD-007, OMI-033]
+        """
         seen = alice.call("ReadImages", Filters={"ImageIds": [golden.image_id]})["Images"][0]
         assert "AccountAlias" not in seen
         fixed = {"Description": "", "StateComment": {}, "Tags": [], "RootDeviceType": "bsu", "ImageType": "machine"}
         assert {name: seen[name] for name in fixed} == fixed
         assert (seen["SecureBoot"], seen["TpmMandatory"]) == (False, False)
 
-    def test_shows_iops_for_io1_alone(self, alice: Account, snapshot: Snapshot) -> None:
-        """A mapping has Iops only where its volume is io1. [FLD-002]"""
+    def test_shows_iops_for_io1_only(self, alice: Account, snapshot: Snapshot) -> None:
+        """A mapping has Iops only if its volume type is io1. [FLD-002]"""
         fast = {"device_name": "/dev/sdb", "bsu": {"volume_size": 5, "volume_type": "io1", "iops": 200}}
         image = registered(alice, snapshot, data=[fast])
         shown = alice.call("ReadImages", Filters={"ImageIds": [image.image_id]})["Images"][0]["BlockDeviceMappings"]
@@ -311,21 +327,21 @@ class TestEveryNewOmi:
         assert shown.endswith("Z")
 
     @given(name=st.text(st.sampled_from(LETTERS + "é!@\n"), max_size=140))
-    def test_has_a_name_of_the_grammar(self, name: str) -> None:
-        """A name is taken exactly when it has 3 to 128 of the characters allowed. [OMI-020, OMI-021]"""
+    def test_has_a_name_of_3_to_128_valid_characters(self, name: str) -> None:
+        """A name is accepted exactly when it has 3 to 128 of the characters allowed. [OMI-020, OMI-021]"""
         cloud = Cloud()
         alice = cloud.account("alice")
         vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
         good = 3 <= len(name) <= 128 and set(name) <= set(LETTERS)
         assert alice.can("CreateImage", VmId=vm.vm_id, ImageName=name) == good
 
-    def test_frees_its_name_when_it_goes(self, alice: Account, vm: Vm, golden: Image) -> None:
-        """Once its OMI is deleted, a name can be used again; another account may use it anyway. [OMI-023]"""
+    def test_frees_its_name_when_it_is_deleted(self, alice: Account, vm: Vm, golden: Image) -> None:
+        """Once its OMI is deleted, a name can be used again; another account may use it at any time. [OMI-023]"""
         alice.delete_image(image_id=golden.image_id)
         assert alice.create_image(vm_id=vm.vm_id, image_name="golden")
 
-    def test_dry_run_checks_and_makes_nothing(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
-        """DryRun answers with the context alone, or with the refusal. [OMI-041, REQ-013]"""
+    def test_is_only_checked_by_a_dry_run(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """DryRun answers ResponseContext only, or the refusal. [OMI-041, REQ-013]"""
         before = cloud.fork()
         assert set(alice.call("CreateImage", VmId=vm.vm_id, ImageName="new", DryRun=True)) == {"ResponseContext"}
         with pytest.raises(ApiError, match="OMI-020"):
@@ -333,9 +349,9 @@ class TestEveryNewOmi:
         assert cloud == before
 
 
-class TestFailing:
-    def test_a_failed_snapshot_fails_the_omi(self) -> None:
-        """A pending OMI whose snapshot fails is failed, with the comment; it launches nothing. [ST-OMI-6]"""
+class TestFailedOmi:
+    def test_results_from_a_failed_snapshot(self) -> None:
+        """A pending OMI whose snapshot fails is failed, with the comment; it cannot be launched. [ST-OMI-6]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
@@ -347,8 +363,8 @@ class TestFailing:
         assert refused(alice, "CreateVms", ImageId=image.image_id).code == "6001"
 
     @pytest.mark.parametrize("state", ["pending", "failed", "available"])
-    def test_any_omi_can_be_deleted(self, state: str) -> None:
-        """An OMI is deleted in every state, and is gone from the reads. [ST-OMI-7, ST-OMI-8, UNK-10]"""
+    def test_can_be_deleted_like_any_other(self, state: str) -> None:
+        """An OMI can be deleted in every state, and is then no longer read. [ST-OMI-7, ST-OMI-8, UNK-10]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]

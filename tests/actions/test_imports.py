@@ -47,8 +47,10 @@ def by_hand(*disks: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 class TestOmiImport:
-    def test_in_another_region_carries_the_disks(self, cloud: Cloud, alice: Account, carol: Account, vm: Vm) -> None:
-        """What was written on a VM's disks is on those of one in the other Region. [EXP-019, IMP-009, MAN-012]"""
+    def test_in_another_region_has_the_content_of_the_disks(
+        self, cloud: Cloud, alice: Account, carol: Account, vm: Vm
+    ) -> None:
+        """What was written on the disks of a VM is on those of a VM in the other Region. [EXP-019, IMP-009, MAN-012]"""
         data = alice.create_volume(subregion_name="eu-west-2a", size=3)
         alice.link_volume(device_name="/dev/xvdb", vm_id=vm.vm_id, volume_id=data.volume_id)
         root = alice.read_vms()[0].block_device_mappings[0].bsu.volume_id
@@ -62,8 +64,8 @@ class TestOmiImport:
         assert cloud.read(disks["/dev/sda1"], "/etc/motd") == "hello"
         assert cloud.read(disks["/dev/xvdb"], "/data") == "ünïcode"
 
-    def test_is_pending_until_its_snapshots_are_there(self) -> None:
-        """The OMI waits for its snapshots, which are the importer's own. [ST-OMI-4, ST-SNP-5, OMI-064]"""
+    def test_is_pending_until_its_snapshots_are_completed(self) -> None:
+        """The OMI waits for its snapshots, which belong to the importer. [ST-OMI-4, ST-SNP-5, OMI-064]"""
         cloud = Cloud(timing="clock")
         alice, carol = cloud.account("alice"), cloud.account("carol", region="us-east-2")
         bucket(alice)
@@ -80,20 +82,20 @@ class TestOmiImport:
         cloud.settle()
         assert again(carol, theirs).state == "available"
 
-    def test_is_named_and_described_by_the_call(self, alice: Account, carol: Account, golden: Image) -> None:
-        """The call's name and description win; the location is the URL. [MAN-003, MAN-004, OMI-035]"""
+    def test_takes_name_and_description_from_the_call(self, alice: Account, carol: Account, golden: Image) -> None:
+        """The name and description of the call take precedence; the location is the URL. [MAN-003, MAN-004, OMI-035]"""
         url = manifest_of(alice, golden)
         image = carol.create_image(file_location=url, image_name="theirs", description="copied")
         assert (image.image_name, image.description, image.file_location) == ("theirs", "copied", url)
 
-    def test_takes_the_description_of_the_manifest(self, alice: Account, carol: Account) -> None:
-        """What the manifest says counts where the call is silent. [MAN-004, MAN-005, MAN-008]"""
+    def test_takes_the_description_of_the_manifest_by_default(self, alice: Account, carol: Account) -> None:
+        """The manifest's description counts if the call has none. [MAN-004, MAN-005, MAN-008]"""
         manifest = by_hand(disk(alice), Description="from afar", Architecture="i386", Type="machine", Public=True)
         image = carol.create_image(file_location=put_manifest(alice, manifest), image_name="theirs")
         assert (image.description, image.architecture) == ("from afar", "i386")
         assert not image.permissions_to_launch.global_permission
 
-    def test_keeps_the_licences(self, alice: Account, carol: Account) -> None:
+    def test_keeps_the_product_codes(self, alice: Account, carol: Account) -> None:
         """Product codes cross Regions with an OMI, and the call can add some. [LIC-004, MAN-007, OMI-071]"""
         source = official(alice, "Windows*").image_id
         copy = alice.create_image(source_image_id=source, source_region_name=alice.region)
@@ -121,21 +123,21 @@ class TestOmiImport:
             False,
         )
 
-    def test_of_a_manifest_written_by_hand_works(self, alice: Account, carol: Account) -> None:
-        """The least that is needed is enough, the rest ignored. [MAN-006, MAN-010, MAN-011, MAN-017, MAN-019]"""
+    def test_accepts_a_minimal_manifest_written_by_hand(self, alice: Account, carol: Account) -> None:
+        """The required keys are enough, and unknown ones are ignored. [MAN-006, MAN-010, MAN-011, MAN-017, MAN-019]"""
         manifest = by_hand({**disk(alice), "Ordering": 1, "CompressedSize": 5}, User="somebody")
         image = carol.create_image(file_location=put_manifest(alice, manifest), image_name="theirs")
         assert again(carol, image).state == "available"
         assert carol.can("CreateVms", ImageId=image.image_id)
 
-    def test_believes_boot_modes_of_a_manifest(self, alice: Account, carol: Account) -> None:
-        """A manifest may name boot modes, though none of ours does. [MAN-018]"""
+    def test_takes_boot_modes_from_a_manifest(self, alice: Account, carol: Account) -> None:
+        """A manifest may have boot modes, though omisim writes none. [MAN-018]"""
         manifest = by_hand(disk(alice), BootModes=["uefi"], TpmMandatory=True)
         image = carol.create_image(file_location=put_manifest(alice, manifest), image_name="theirs")
         assert (image.boot_modes, image.tpm_mandatory) == (("uefi",), True)
 
-    def test_shares_no_fate_with_its_source(self, alice: Account, carol: Account, golden: Image, oos: Any) -> None:
-        """OMI, snapshots and objects may go; the import stays. [IMP-010, IMP-011]"""
+    def test_is_independent_of_its_source(self, alice: Account, carol: Account, golden: Image, oos: Any) -> None:
+        """The source OMI, its snapshots and the objects may be deleted; the import stays. [IMP-010, IMP-011]"""
         url = manifest_of(alice, golden)
         alice.delete_image(image_id=golden.image_id)
         for snapshot in alice.read_snapshots(filters={"account_ids": [alice.account_id]}):
@@ -146,20 +148,20 @@ class TestOmiImport:
         assert again(carol, image).state == "available"
         assert carol.create_vms(image_id=image.image_id)
 
-    def test_between_accounts_of_a_region_works_too(self, alice: Account, bob: Account, golden: Image) -> None:
-        """The same road leads to another account of the Region. [IMP-009]"""
+    def test_works_between_accounts_of_one_region(self, alice: Account, bob: Account, golden: Image) -> None:
+        """An export can be imported by another account of the same Region. [IMP-009]"""
         image = bob.create_image(file_location=manifest_of(alice, golden), image_name="bobs")
         assert again(bob, image).state == "available"
 
-    def test_needs_a_name(self, alice: Account, carol: Account, golden: Image) -> None:
+    def test_needs_a_free_name(self, alice: Account, carol: Account, golden: Image) -> None:
         """An import without a name is incomplete; a name that is taken is refused. [IMP-007]"""
         url = manifest_of(alice, golden)
         assert refused(carol, "CreateImage", FileLocation=url).code == "7000"
         carol.create_image(file_location=url, image_name="theirs")
         assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "9015"
 
-    def test_is_remembered_across_regions(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
-        """Lineage goes from the OMI through task and bucket to the import. [LIC-012]"""
+    def test_has_a_lineage_across_regions(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
+        """The lineage goes from the OMI through task and bucket to the import. [LIC-012]"""
         theirs = carol.create_image(file_location=manifest_of(alice, golden), image_name="theirs")
         text = str(cloud.lineage(golden.image_id))
         lines = [line.strip() for line in text.splitlines()]
@@ -171,25 +173,25 @@ class TestOmiImport:
 
 class TestRefusedManifest:
     @pytest.mark.parametrize("url", ["", "manifest.json", "ftp://x/y", "s3://bucket/key", "https://", "http://[oos"])
-    def test_is_no_url(self, carol: Account, url: str) -> None:
-        """A place that is no http(s) URL is refused. [IMP-001]"""
+    def test_has_an_invalid_url(self, carol: Account, url: str) -> None:
+        """A location that is not an http(s) URL is refused. [IMP-001]"""
         error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("4075", "IMP-001")
 
-    def test_lies_elsewhere(self, carol: Account) -> None:
-        """What is not in this cloud's object storage is never fetched. [IMP-002]"""
+    def test_is_outside_this_cloud(self, carol: Account) -> None:
+        """A URL outside this cloud's object storage is never fetched. [IMP-002]"""
         url = "https://example.com/manifest.json"
         error = refused(carol, "CreateImage", FileLocation=f"{url}?Signature=secret", ImageName="theirs")
         assert (error.code, error.rule, error.facts["file_location"]) == ("4074", "IMP-002", url)
 
-    def test_is_unsigned(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
+    def test_has_an_unsigned_url(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """A private object needs a signed URL. [IMP-002, OOS-004]"""
         manifest_of(alice, golden)
         url = alice.read_image_export_tasks()[0].osu_export.osu_manifest_url
         assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
 
-    def test_has_expired(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
-        """After seven days of the cloud's clock a URL is of no use any more. [IMP-008, OOS-003]"""
+    def test_has_an_expired_url(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
+        """A URL is valid for at most seven days of the cloud's clock. [IMP-008, OOS-003]"""
         url = manifest_of(alice, golden)
         cloud.advance(WEEK - 1)
         assert carol.can("CreateImage", FileLocation=url, ImageName="theirs")
@@ -198,46 +200,46 @@ class TestRefusedManifest:
         assert (error.code, "expired" in error.details) == ("4074", True)
 
     @pytest.mark.parametrize("change", [("Signature=", "Signature=0"), ("Expires=604800", "Expires=604799")])
-    def test_was_altered(self, alice: Account, carol: Account, golden: Image, change: tuple[str, str]) -> None:
-        """Whoever alters a URL loses it. [IMP-002]"""
+    def test_has_an_altered_url(self, alice: Account, carol: Account, golden: Image, change: tuple[str, str]) -> None:
+        """An altered URL is refused. [IMP-002]"""
         url = manifest_of(alice, golden).replace(*change)
         assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
 
-    def test_was_signed_with_a_key_that_is_gone(self, alice: Account, carol: Account, golden: Image) -> None:
-        """A URL ends with its key. [IMP-002, OOS-005]"""
+    def test_has_a_url_of_a_deleted_key(self, alice: Account, carol: Account, golden: Image) -> None:
+        """A URL is valid as long as its key. [IMP-002, OOS-005]"""
         url = manifest_of(alice, golden)
         alice.delete_access_key(access_key_id=alice.access_key)
         assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
 
-    def test_is_not_there(self, alice: Account, carol: Account, oos: Any, golden: Image) -> None:
-        """A good URL of nothing finds no manifest. [IMP-005]"""
+    def test_does_not_exist(self, alice: Account, carol: Account, oos: Any, golden: Image) -> None:
+        """A valid URL of a missing object finds no manifest. [IMP-005]"""
         url = manifest_of(alice, golden)
         oos.delete_object(Bucket=BUCKET, Key=f"{golden.image_id}/manifest.json")
         error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("5031", "IMP-005")
 
-    def test_is_of_a_bucket_that_is_not_there(self, cloud: Cloud, alice: Account, carol: Account) -> None:
-        """A good URL of no bucket finds no manifest. [IMP-005]"""
+    def test_is_in_a_bucket_that_does_not_exist(self, cloud: Cloud, alice: Account, carol: Account) -> None:
+        """A valid URL of a missing bucket finds no manifest. [IMP-005]"""
         key = cloud.engine.state.get("access_key", alice.access_key)
         url = presign(Place("eu-west-2", "nowhere", "manifest.json"), key, cloud.now)
         assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "5031"
 
     @pytest.mark.parametrize("text", ["", "{", "\x00", "<xml/>", b"\xff\xfe"])
-    def test_is_no_json(self, alice: Account, carol: Account, text: str | bytes) -> None:
+    def test_is_not_json(self, alice: Account, carol: Account, text: str | bytes) -> None:
         """A manifest is JSON. [IMP-003]"""
         error = refused(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
         assert (error.code, error.rule) == ("4041", "IMP-003")
 
     @pytest.mark.parametrize("version", [0, 2, 10**30])
-    def test_is_of_another_version(self, alice: Account, carol: Account, version: int) -> None:
-        """Version 1 is all there is. [MAN-001]"""
+    def test_has_another_version(self, alice: Account, carol: Account, version: int) -> None:
+        """Only version 1 is supported. [MAN-001]"""
         url = put_manifest(alice, {**by_hand(disk(alice)), "Version": version})
         error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("4094", "MAN-001")
 
     @pytest.mark.parametrize("key", ["Version", "Image", "ProductTypes", "Snapshots", "Device", "PreSignedUrl", "Size"])
-    def test_misses_a_key(self, alice: Account, carol: Account, key: str) -> None:
-        """Each required key is missed by name. [IMP-004, MAN-002, MAN-009, MAN-012]"""
+    def test_lacks_a_required_key(self, alice: Account, carol: Account, key: str) -> None:
+        """The refusal names the missing key. [IMP-004, MAN-002, MAN-009, MAN-012]"""
         text = json.dumps(by_hand(disk(alice))).replace(f'"{key}"', '"Other"')
         error = refused(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
         assert (error.code, error.rule, key in error.details) == ("4040", "IMP-004", True)
@@ -266,8 +268,10 @@ class TestRefusedManifest:
             ({"PreSignedUrl": 5}, "PreSignedUrl"),
         ],
     )
-    def test_says_nonsense_of_a_disk(self, alice: Account, carol: Account, change: dict[str, Any], said: str) -> None:
-        """A value that makes no sense is refused by name. [IMP-004, MAN-010, MAN-013 to MAN-016]"""
+    def test_has_an_invalid_value_for_a_disk(
+        self, alice: Account, carol: Account, change: dict[str, Any], said: str
+    ) -> None:
+        """The refusal names the invalid value. [IMP-004, MAN-010, MAN-013 to MAN-016]"""
         url = put_manifest(alice, by_hand({**disk(alice), **change}))
         error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, said in error.details) == ("4040", True)
@@ -286,31 +290,31 @@ class TestRefusedManifest:
             {"Name": 5},
         ],
     )
-    def test_says_nonsense_of_the_omi(self, alice: Account, carol: Account, more: dict[str, Any]) -> None:
-        """Wrong codes, architectures and types are refused. [IMP-004, MAN-005, MAN-006, MAN-007]"""
+    def test_has_an_invalid_value_for_the_omi(self, alice: Account, carol: Account, more: dict[str, Any]) -> None:
+        """Wrong product codes, architectures and types are refused. [IMP-004, MAN-005, MAN-006, MAN-007]"""
         url = put_manifest(alice, by_hand(disk(alice), **more))
         error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("4040", "IMP-004")
 
-    def test_has_two_roots(self, alice: Account, carol: Account) -> None:
-        """One disk is the root, and no two are of one device. [IMP-004, MAN-010]"""
+    def test_has_two_roots_or_no_root(self, alice: Account, carol: Account) -> None:
+        """Exactly one disk is the root, and no two have the same device. [IMP-004, MAN-010]"""
         url = put_manifest(alice, by_hand(disk(alice), disk(alice)))
         assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4040"
 
     @pytest.mark.parametrize("body", ["5", "[]", "null", '"x"'])
-    def test_is_no_object(self, alice: Account, carol: Account, body: str) -> None:
-        """JSON that is no object is no manifest. [IMP-004]"""
+    def test_is_not_an_object(self, alice: Account, carol: Account, body: str) -> None:
+        """JSON that is not an object is refused. [IMP-004]"""
         assert refused(carol, "CreateImage", FileLocation=put_manifest(alice, body), ImageName="theirs").code == "4040"
 
-    def test_is_said_to_another_region_by_a_copy(self, carol: Account, golden: Image) -> None:
-        """CreateImage does not copy over Regions. [CPY-005]"""
+    def test_cannot_be_replaced_by_a_copy_across_regions(self, carol: Account, golden: Image) -> None:
+        """CreateImage does not copy across Regions. [CPY-005]"""
         error = refused(carol, "CreateImage", SourceImageId=golden.image_id, SourceRegionName="eu-west-2")
         assert error.code == "5023"
         own = official(carol, "Ubuntu*").image_id
         assert refused(carol, "CreateImage", SourceImageId=own, SourceRegionName="eu-west-2").code == "8019"
 
 
-class TestBadFile:
+class TestBadDiskImage:
     """A file that cannot be used is found out when it is read: the OMI fails, the snapshot is in error."""
 
     @pytest.mark.parametrize(
@@ -327,7 +331,9 @@ class TestBadFile:
             ("a.gz", b"\x1f\x8bnonsense", "damaged"),
         ],
     )
-    def test_fails_the_omi(self, alice: Account, carol: Account, name: str, body: bytes, said: str) -> None:
+    def test_makes_the_omi_fail_with_a_comment(
+        self, alice: Account, carol: Account, name: str, body: bytes, said: str
+    ) -> None:
         """The OMI is pending, then failed, and its comment says why. [IMP-006]"""
         entry = {**disk(alice, name, body), "Filename": name}
         image = carol.create_image(file_location=put_manifest(alice, by_hand(entry)), image_name="theirs")
@@ -336,15 +342,17 @@ class TestBadFile:
         comment = str(failed.state_comment.state_message)
         assert (failed.state, said in comment, comment.startswith(f"{name}: ")) == ("failed", True, True)
 
-    def test_that_has_expired_fails_the_omi(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
-        """A fresh URL of an old manifest is of no use: the manifest's own URLs have expired. [IMP-006, IMP-008]"""
+    def test_with_an_expired_url_makes_the_omi_fail(
+        self, cloud: Cloud, alice: Account, carol: Account, golden: Image
+    ) -> None:
+        """A fresh URL of an old manifest is not enough: the URLs in the manifest have expired. [IMP-006, IMP-008]"""
         manifest_of(alice, golden)
         cloud.advance(WEEK + 1)
         url = presigned(alice, f"{golden.image_id}/manifest.json")
         image = again(carol, carol.create_image(file_location=url, image_name="theirs"))
         assert (image.state, "expired" in str(image.state_comment.state_message)) == ("failed", True)
 
-    def test_makes_a_snapshot_in_error(self, alice: Account, carol: Account) -> None:
+    def test_ends_the_import_of_a_snapshot_in_error(self, alice: Account, carol: Account) -> None:
         """A size that is too small, or a broken file, ends in error. [SNP-012, ST-SNP-5]"""
         for name, body, size in (("a.raw.gz", gzip.compress(b"x" * 600), 512), ("a.qcow2", b"x", GIB)):
             url = disk(alice, name, body)["PreSignedUrl"]
@@ -355,7 +363,7 @@ class TestBadFile:
 
 class TestSnapshotImport:
     @pytest.mark.parametrize("form", ["qcow2", "raw"])
-    def test_carries_the_content(self, cloud: Cloud, alice: Account, carol: Account, vm: Vm, form: str) -> None:
+    def test_has_the_content_of_the_disk(self, cloud: Cloud, alice: Account, carol: Account, vm: Vm, form: str) -> None:
         """What was on the disk is on a volume in another Region. [SNP-010, SNP-013, EXP-045]"""
         root = alice.read_vms()[0].block_device_mappings[0].bsu.volume_id
         cloud.write(root, "/etc/motd", "hello")
@@ -370,7 +378,10 @@ class TestSnapshotImport:
         assert cloud.read(volume.volume_id, "/etc/motd") == "hello"
 
     def test_loses_the_licence(self, cloud: Cloud, alice: Account, carol: Account) -> None:
-        """An OMI registered from it is 0001; lineage says where the licence was dropped. [LIC-005, LIC-012, EXP-048]"""
+        """An OMI registered from it has code 0001; the lineage says where the licence was lost.
+
+        [LIC-005, LIC-012, EXP-048]
+        """
         vm = alice.create_vms(image_id=official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p1")[0]
         root = alice.read_vms(filters={"vm_ids": [vm.vm_id]})[0].block_device_mappings[0].bsu.volume_id
         snapshot = alice.create_snapshot(volume_id=root)
@@ -399,27 +410,30 @@ class TestSnapshotImport:
             ({"FileLocation": "https://example.com/x", "SnapshotSize": 14_902 * GIB}, "4078"),
         ],
     )
-    def test_is_refused(self, carol: Account, given: dict[str, Any], code: str) -> None:
-        """Bad and unreachable URLs, half a request and impossible sizes are refused. [SNP-012, SNP-013, IMP-001]"""
+    def test_refuses_invalid_urls_and_sizes(self, carol: Account, given: dict[str, Any], code: str) -> None:
+        """Invalid and unreachable URLs, missing parameters and impossible sizes are refused.
+
+        [SNP-012, SNP-013, IMP-001]
+        """
         assert refused(carol, "CreateSnapshot", **given).code == code
 
     def test_may_be_as_large_as_a_volume(self, alice: Account, carol: Account) -> None:
-        """14901 GiB is the most, to the byte. [SNP-012]"""
+        """The maximum is exactly 14901 GiB. [SNP-012]"""
         url = disk(alice)["PreSignedUrl"]
         assert carol.create_snapshot(file_location=url, snapshot_size=14_901 * GIB).volume_size == 14_901
         assert refused(carol, "CreateSnapshot", FileLocation=url, SnapshotSize=14_901 * GIB + 1).rule == "SNP-012"
 
-    def test_counts_against_the_quota(self, cloud: Cloud, alice: Account) -> None:
-        """An imported snapshot is one of the account's. [QTA-008]"""
+    def test_counts_towards_the_quota(self, cloud: Cloud, alice: Account) -> None:
+        """An imported snapshot counts like the others of its account. [QTA-008]"""
         dave = cloud.account("dave", quotas={"snapshot_limit": 1})
         url = disk(alice)["PreSignedUrl"]
         dave.create_snapshot(file_location=url, snapshot_size=GIB)
         assert refused(dave, "CreateSnapshot", FileLocation=url, SnapshotSize=GIB).code == "10026"
 
 
-class TestFetch:
-    def test_gets_what_lies_elsewhere(self, alice: Account, golden: Image) -> None:
-        """A cloud that was given a `fetch` reads other hosts by it. [IMP-002]"""
+class TestFetchOption:
+    def test_reads_urls_outside_this_cloud(self, alice: Account, golden: Image) -> None:
+        """A cloud with a `fetch` function reads other hosts through it. [IMP-002]"""
         files = {"https://example.com/disk.raw": b"", "https://example.com/m.json": b""}
         entry = {"Device": "/dev/sda1", "PreSignedUrl": "https://example.com/disk.raw", "Size": GIB}
         files["https://example.com/m.json"] = json.dumps(by_hand(entry)).encode()
@@ -431,8 +445,8 @@ class TestFetch:
         assert (error.code, "KeyError" in error.details) == ("4074", True)
 
 
-def test_a_task_that_exports_a_larger_volume_keeps_its_size(alice: Account, carol: Account, golden: Image) -> None:
-    """A disk that the OMI maps larger than its snapshot is imported as large. [MAN-013]"""
+def test_import_keeps_a_disk_size_larger_than_the_snapshot(alice: Account, carol: Account, golden: Image) -> None:
+    """A disk that the OMI maps larger than its snapshot is imported with that size. [MAN-013]"""
     bsu = golden.block_device_mappings[0].bsu
     assert bsu is not None
     image = alice.create_image(

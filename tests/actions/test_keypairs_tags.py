@@ -14,8 +14,11 @@ ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okW
 
 
 class TestKeypairs:
-    def test_are_generated_with_a_private_key_once(self, alice: Account) -> None:
-        """Without a public key an RSA pair is made; its private half is answered once. [KEY-002, KEY-004, FLD-009]"""
+    def test_are_generated_with_a_private_key_answered_once(self, alice: Account) -> None:
+        """Without a public key an RSA key is generated; its private half is answered once.
+
+        [KEY-002, KEY-004, FLD-009]
+        """
         made = alice.call("CreateKeypair", KeypairName="pair")["Keypair"]
         assert made["PrivateKey"].startswith("-----BEGIN")
         assert made["KeypairType"] == "ssh-rsa"
@@ -36,12 +39,12 @@ class TestKeypairs:
         alice.call("DeleteKeypair", **{by: made[by]})
         assert alice.read_keypairs() == ()
 
-    def test_are_each_accounts_own(self, alice: Account, bob: Account) -> None:
-        """A name is unique in its account only. [KEY-001]"""
+    def test_have_names_unique_within_one_account(self, alice: Account, bob: Account) -> None:
+        """Another account may use the same name. [KEY-001]"""
         alice.create_keypair(keypair_name="pair")
         assert bob.can("CreateKeypair", KeypairName="pair")
 
-    def test_can_be_tagged_and_found(self, alice: Account) -> None:
+    def test_can_be_tagged_and_filtered(self, alice: Account) -> None:
         """A keypair is tagged by its id, and found by name, type or tag. [KEY-007, ID-009]"""
         made = alice.create_keypair(keypair_name="pair")
         alice.create_tags(resource_ids=[made.keypair_id], tags=[{"key": "team", "value": "blue"}])
@@ -49,14 +52,18 @@ class TestKeypairs:
             assert [row.keypair_id for row in alice.read_keypairs(filters=filters)] == [made.keypair_id]
         assert alice.read_tags()[0].resource_type == "keypair"
 
-    def test_dry_run_still_wants_a_name(self, alice: Account) -> None:
+    def test_need_a_name_even_in_a_dry_run(self, alice: Account) -> None:
         """DryRun with a missing name is a missing parameter. [KEY-008]"""
         assert refused(alice, "CreateKeypair", DryRun=True).code == "7000"
 
+    def test_are_imported_in_base64_only(self, alice: Account) -> None:
+        """A public key that is not encoded in Base64 is refused. [KEY-003]"""
+        assert refused(alice, "CreateKeypair", KeypairName="mine", PublicKey="ssh-rsa AAAA").code == "4032"
+
 
 class TestTags:
-    def test_replace_the_value_of_a_key(self, alice: Account, vm: Vm) -> None:
-        """A key has one value: the last. [TAG-001, TAG-004]"""
+    def test_replace_the_value_of_an_existing_key(self, alice: Account, vm: Vm) -> None:
+        """A key has one value, the latest. [TAG-001, TAG-004]"""
         for value in ("blue", "red"):
             alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "team", "value": value}])
         tags = alice.read_tags()
@@ -65,26 +72,24 @@ class TestTags:
         ]
 
     @pytest.mark.parametrize(("value", "left"), [("red", 1), ("blue", 0), ("", 0)])
-    def test_are_deleted_with_their_value_or_with_an_empty_one(
-        self, alice: Account, vm: Vm, value: str, left: int
-    ) -> None:
-        """A value given must be the tag's; an empty one stands for any. [TAG-010, TAG-011]"""
+    def test_are_deleted_by_their_value_or_an_empty_one(self, alice: Account, vm: Vm, value: str, left: int) -> None:
+        """A given value must be that of the tag; an empty one matches any. [TAG-010, TAG-011]"""
         alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "team", "value": "blue"}])
         alice.delete_tags(resource_ids=[vm.vm_id], tags=[{"key": "team", "value": value}])
         assert len(alice.read_tags()) == left
 
-    def test_are_put_on_all_or_on_none(self, alice: Account, vm: Vm) -> None:
-        """One unknown resource and nothing is tagged. [TAG-015, TAG-005]"""
+    def test_are_set_on_all_resources_or_none(self, alice: Account, vm: Vm) -> None:
+        """If one resource is unknown, nothing is tagged. [TAG-015, TAG-005]"""
         call = {"ResourceIds": [vm.vm_id, "vol-00000000"], "Tags": [{"Key": "a", "Value": "b"}]}
         assert refused(alice, "CreateTags", **call).code == "5064"
 
-    def test_are_filtered_by_keys_and_values_apart(self, alice: Account, vm: Vm) -> None:
-        """Keys and values are looked at independently, and literally. [TAG-012, TAG-013, TAG-014]"""
+    def test_are_filtered_by_keys_and_values_independently(self, alice: Account, vm: Vm) -> None:
+        """Keys and values are matched independently, and literally. [TAG-012, TAG-013, TAG-014]"""
         alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
         assert [tag.key for tag in alice.read_tags(filters={"keys": ["a"], "values": ["1", "2"]})] == ["a"]
         assert alice.read_tags(filters={"keys": ["*"]}) == ()
 
-    def test_of_the_platform_are_ordinary(self, alice: Account, vm: Vm) -> None:
+    def test_with_platform_keys_are_stored_like_others(self, alice: Account, vm: Vm) -> None:
         """Keys that trigger platform features are stored like others. [TAG-016]"""
         assert alice.can("CreateTags", ResourceIds=[vm.vm_id], Tags=[{"Key": "osc.fcu.eip.auto-attach", "Value": "x"}])
 
@@ -94,8 +99,8 @@ class TestTags:
             assert refused(alice, "CreateTags", ResourceIds=[vm.vm_id], Tags=[tag]).code == code
 
 
-def test_tags_are_limited_by_a_switch() -> None:
-    """most_tags caps what a resource may have; new values of old keys are no new tags. [TAG-009, UNK-23]"""
+def test_tags_of_a_resource_are_limited_by_a_switch() -> None:
+    """most_tags limits the tags of a resource; a new value of an existing key is not a new tag. [TAG-009, UNK-23]"""
     cloud = Cloud(switches={"most_tags": 2})
     alice = cloud.account("alice")
     volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id

@@ -39,8 +39,8 @@ def seen(account: Account, vm: Vm) -> Vm:
 
 
 class TestNets:
-    def test_begin_with_a_route_table(self, alice: Account) -> None:
-        """A Net has a main route table, with the route that keeps in it what is for it. [RTB-008, NET-006]"""
+    def test_have_a_main_route_table_with_a_local_route(self, alice: Account) -> None:
+        """A new Net has a main route table with a route for its own range. [RTB-008, NET-006]"""
         net = alice.create_net(ip_range="10.0.7.9/16")
         assert (net.ip_range, net.state, net.tenancy) == ("10.0.0.0/16", "available", "default")
         (table,) = alice.read_route_tables()
@@ -49,8 +49,8 @@ class TestNets:
         alice.delete_net(net_id=net.net_id)
         assert (alice.read_route_tables(), alice.read_nets()) == ((), ())
 
-    def test_have_ids_of_their_own_shape(self, alice: Account, ids: dict[str, str]) -> None:
-        """Each kind of thing in a network has its prefix. [ID-013]"""
+    def test_have_resources_with_a_prefix_for_each_kind(self, alice: Account, ids: dict[str, str]) -> None:
+        """The ids of each kind of network resource have a prefix of their own. [ID-013]"""
         prefixes = {
             "net": "vpc-", "subnet": "subnet-", "group": "sg-", "nic": "eni-", "primary_link": "eni-attach-",
             "ip": "eipalloc-", "nic_ip_link": "eipassoc-", "gateway": "igw-", "table": "rtb-", "link": "rtbassoc-",
@@ -59,7 +59,7 @@ class TestNets:
             assert ids[name].startswith(prefix)
             assert len(ids[name]) == len(prefix) + 8
 
-    def test_of_one_account_share_their_dhcp_options(self, alice: Account, bob: Account) -> None:
+    def test_of_one_account_share_the_default_dhcp_options(self, alice: Account, bob: Account) -> None:
         """Every Net has the account's default set of DHCP options, and can be given it again. [NET-007]"""
         first, second = (alice.create_net(ip_range="10.0.0.0/16") for _ in range(2))
         assert first.dhcp_options_set_id == second.dhcp_options_set_id
@@ -67,13 +67,13 @@ class TestNets:
         assert alice.update_net(net_id=first.net_id, dhcp_options_set_id=second.dhcp_options_set_id) == first
 
     def test_of_dedicated_tenancy_have_dedicated_vms(self, alice: Account) -> None:
-        """A VM in a dedicated Net is dedicated, whatever it asks for. [NET-005/vm]"""
+        """A VM in a dedicated Net is dedicated, whatever its launch requests. [NET-005/vm]"""
         net = alice.create_net(ip_range="10.0.0.0/16", tenancy="dedicated")
         subnet = alice.create_subnet(ip_range="10.0.0.0/24", net_id=net.net_id)
         assert launch(alice, subnet).placement.tenancy == "dedicated"
 
-    def test_can_be_tagged_with_all_that_is_in_them(self, alice: Account, ids: dict[str, str]) -> None:
-        """ReadTags has a word for each kind. [TAG-012]"""
+    def test_and_their_resources_can_be_tagged(self, alice: Account, ids: dict[str, str]) -> None:
+        """ReadTags has a resource type for each kind. [TAG-012]"""
         words = {
             "net": "vpc", "subnet": "subnet", "group": "security-group", "nic": "network-interface",
             "ip": "public-ip", "gateway": "internet-gateway", "table": "route-table",
@@ -86,17 +86,17 @@ class TestNets:
 
 class TestSubnets:
     def test_count_their_free_addresses(self, alice: Account, subnet: Subnet) -> None:
-        """All addresses but five are free, until NICs have them. [NET-017]"""
+        """All addresses but five are free until NICs have them. [NET-017]"""
         assert subnet.available_ips_count == 251
         alice.create_nic(subnet_id=subnet.subnet_id, private_ips=[{"private_ip": "10.0.1.9"}])
         assert alice.read_subnets()[0].available_ips_count == 249  # the one asked for is not the primary one
 
-    def test_can_fill_a_net(self, alice: Account) -> None:
-        """One Subnet may be all of a Net. [NET-011]"""
+    def test_may_have_the_whole_range_of_their_net(self, alice: Account) -> None:
+        """One Subnet may have the whole range of a Net. [NET-011]"""
         net = alice.create_net(ip_range="10.0.0.0/28")
         assert alice.create_subnet(ip_range="10.0.0.0/28", net_id=net.net_id).available_ips_count == 11
 
-    def test_give_their_vms_public_addresses_where_they_say_so(self, alice: Account, subnet: Subnet) -> None:
+    def test_give_public_ips_when_map_public_ip_is_set(self, alice: Account, subnet: Subnet) -> None:
         """With MapPublicIpOnLaunch a VM has a public address while it runs. [NET-016, VM-030]"""
         vm = launch(alice, subnet)
         assert seen(alice, vm).public_ip is None
@@ -106,15 +106,15 @@ class TestSubnets:
         alice.stop_vms(vm_ids=[other.vm_id])
         assert seen(alice, other).public_ip is None
 
-    def test_let_go_of_their_route_table(self, alice: Account, ids: dict[str, str]) -> None:
-        """A Subnet that is deleted is linked to no route table any more. [RTB-003]"""
+    def test_release_their_route_table_when_deleted(self, alice: Account, ids: dict[str, str]) -> None:
+        """A deleted Subnet is no longer linked to a route table. [RTB-003]"""
         alice.delete_subnet(subnet_id=ids["routed"])
         alice.delete_route_table(route_table_id=ids["used"])
 
 
-class TestVms:
-    def test_stand_in_the_subnet_and_its_subregion(self, alice: Account, subnet: Subnet) -> None:
-        """A VM in a Subnet shows the Net, the NIC it was given, and an address of the Subnet. [VM-012, FLD-004]"""
+class TestVmsInNets:
+    def test_show_their_net_subnet_and_nic(self, alice: Account, subnet: Subnet) -> None:
+        """A VM in a Subnet shows the Net, its NIC, and an address of the Subnet. [VM-012, FLD-004]"""
         vm = launch(alice, subnet)
         assert (vm.net_id, vm.subnet_id) == (subnet.net_id, subnet.subnet_id)
         assert vm.placement.subregion_name == "eu-west-2b"
@@ -124,8 +124,8 @@ class TestVms:
         assert (vm.private_ip, vm.private_dns_name) == ("10.0.1.4", "ip-10-0-1-4.eu-west-2.compute.internal")
         assert nic.security_groups == vm.security_groups
 
-    def test_are_launched_the_same_with_empty_lists(self, alice: Account, subnet: Subnet) -> None:
-        """An empty list says nothing: it excludes nothing, and asks for the default group. [VM-010, VM-009]"""
+    def test_are_launched_as_if_empty_lists_were_absent(self, alice: Account, subnet: Subnet) -> None:
+        """An empty list counts as absent: it excludes nothing, and gives the default group. [VM-010, VM-009]"""
         empty: dict[str, list[str]] = {"Nics": [], "PrivateIps": [], "SecurityGroupIds": [], "SecurityGroups": []}
         image_id = alice.read_images()[0].image_id
         for where in ({"SubnetId": subnet.subnet_id}, {}):
@@ -133,14 +133,14 @@ class TestVms:
             assert [vm["SecurityGroups"][0]["SecurityGroupName"] for vm in vms] == ["default", "default"]
             assert all(("NetId" in vm) == bool(where) for vm in vms)
 
-    def test_outside_nets_show_nothing_of_them(self, alice: Account, vm: Vm) -> None:
+    def test_differ_from_public_ones_by_fields_of_nets(self, alice: Account, vm: Vm) -> None:
         """NetId, SubnetId and Nics are not answered for a VM of the public Cloud. [FLD-004]"""
         answered = alice.call("ReadVms")["Vms"][0]
         assert not {"NetId", "SubnetId", "Nics"} & set(answered)
         assert {"PrivateIp", "PublicIp", "PublicDnsName"} <= set(answered)
 
-    def test_keep_their_private_address_over_a_stop(self, alice: Account, subnet: Subnet, vm: Vm) -> None:
-        """A VM in a Net keeps its private IP; one of the public Cloud gets another, and another public one.
+    def test_keep_their_private_ip_after_a_stop(self, alice: Account, subnet: Subnet, vm: Vm) -> None:
+        """A VM in a Net keeps its private IP; one of the public Cloud gets a new private and public IP.
 
         [VM-030, VM-050]
         """
@@ -153,8 +153,8 @@ class TestVms:
         assert seen(alice, outside).private_ip not in (None, outside.private_ip)
         assert seen(alice, outside).public_ip not in (None, outside.public_ip)
 
-    def test_let_go_of_their_nics_as_the_links_say(self, alice: Account, subnet: Subnet) -> None:
-        """A terminated VM shows no NICs: those made for it are gone, the others free. [VM-047, FLD-005]"""
+    def test_delete_or_release_their_nics_when_terminated(self, alice: Account, subnet: Subnet) -> None:
+        """A terminated VM has no NICs: those created for it are deleted, the others are released. [VM-047, FLD-005]"""
         kept = alice.create_nic(subnet_id=subnet.subnet_id)
         vm = launch(
             alice,
@@ -173,8 +173,8 @@ class TestVms:
         left = {nic.nic_id: nic.state for nic in alice.read_nics()}
         assert left == {kept.nic_id: "available", vm.nics[2].nic_id: "available"}
 
-    def test_of_one_launch_have_an_address_each(self, alice: Account, subnet: Subnet) -> None:
-        """Several VMs of one launch get different addresses, as many as are free. [NIC-005, VM-004]"""
+    def test_of_one_launch_have_different_addresses(self, alice: Account, subnet: Subnet) -> None:
+        """As many VMs are launched as there are free addresses, each with its own. [NIC-005, VM-004]"""
         tiny = alice.create_subnet(ip_range="10.0.2.0/29", net_id=subnet.net_id)
         image_id = alice.read_images()[0].image_id
         vms = alice.create_vms(image_id=image_id, subnet_id=tiny.subnet_id, min_vms_count=2, max_vms_count=9)
@@ -183,8 +183,8 @@ class TestVms:
         error = refused(alice, "CreateNic", SubnetId=tiny.subnet_id)
         assert (error.rule, error.code) == ("NIC-005", "10001")
 
-    def test_are_updated_on_their_primary_nic(self, alice: Account, subnet: Subnet) -> None:
-        """UpdateVm's groups and its check of source and destination are the primary NIC's. [VM-075, VM-079]"""
+    def test_are_updated_through_their_primary_nic(self, alice: Account, subnet: Subnet) -> None:
+        """UpdateVm changes the groups and the source check of the primary NIC. [VM-075, VM-079]"""
         vm = launch(alice, subnet)
         assert vm.is_source_dest_checked
         group = alice.create_security_group(
@@ -198,7 +198,7 @@ class TestVms:
         unchanged = alice.update_vm(vm_id=vm.vm_id, deletion_protection=True)
         assert [light.security_group_id for light in unchanged.security_groups] == [group]
 
-    def test_are_found_by_what_their_nics_say(self, alice: Account, ids: dict[str, str]) -> None:
+    def test_are_filtered_by_net_subnet_and_nics(self, alice: Account, ids: dict[str, str]) -> None:
         """ReadVms filters by Net, Subnet and NICs. [FLT-001]"""
         found = {
             "NetIds": [ids["net"]],
@@ -218,14 +218,14 @@ class TestVms:
 
 
 class TestNics:
-    def test_have_a_primary_address_of_their_own(self, alice: Account, subnet: Subnet) -> None:
-        """A NIC whose request names no primary address has a free one. [NIC-002, NIC-004]"""
+    def test_get_a_free_primary_address_by_default(self, alice: Account, subnet: Subnet) -> None:
+        """A NIC whose request has no primary address gets a free one. [NIC-002, NIC-004]"""
         nic = alice.create_nic(subnet_id=subnet.subnet_id, private_ips=[{"private_ip": "10.0.1.4"}])
         assert [(ip.private_ip, ip.is_primary) for ip in nic.private_ips] == [("10.0.1.5", True), ("10.0.1.4", False)]
         assert (nic.state, nic.link_nic, nic.net_id) == ("available", None, subnet.net_id)
 
-    def test_are_linked_and_unlinked(self, alice: Account, subnet: Subnet) -> None:
-        """A NIC that a running VM is given is in use, until it is taken away. [NIC-010]"""
+    def test_are_in_use_while_linked_to_a_vm(self, alice: Account, subnet: Subnet) -> None:
+        """A NIC that is linked to a running VM is in-use until it is unlinked. [NIC-010]"""
         vm, nic = launch(alice, subnet), alice.create_nic(subnet_id=subnet.subnet_id)
         link_id = alice.link_nic(device_number=1, nic_id=nic.nic_id, vm_id=vm.vm_id)
         linked = seen(alice, vm).nics
@@ -235,8 +235,11 @@ class TestNics:
         alice.unlink_nic(link_nic_id=link_id)
         alice.delete_nic(nic_id=nic.nic_id)
 
-    def test_are_updated_one_thing_at_a_time(self, alice: Account, ids: dict[str, str]) -> None:
-        """Description, groups, and whether the NIC goes with its VM. [NIC-006, NIC-007, NIC-009]"""
+    def test_are_updated_one_attribute_at_a_time(self, alice: Account, ids: dict[str, str]) -> None:
+        """The attributes are the description, the groups, and whether the NIC is deleted with its VM.
+
+        [NIC-006, NIC-007, NIC-009]
+        """
         nic_id = ids["primary"]
         assert alice.update_nic(nic_id=nic_id, description="front").description == "front"
         groups = alice.update_nic(nic_id=nic_id, security_group_ids=[ids["net_group"]]).security_groups
@@ -249,7 +252,10 @@ class TestNics:
         assert alice.read_nics(filters={"nic_ids": [nic_id]})[0].state == "available"
 
     def test_have_secondary_addresses(self, alice: Account, subnet: Subnet) -> None:
-        """Secondary addresses come by name, by number, or one by itself, and go again. [NIC-030, NIC-032]"""
+        """Secondary addresses are given by address, by number or one by default, and can be removed.
+
+        [NIC-030, NIC-032]
+        """
         nic_id = alice.create_nic(subnet_id=subnet.subnet_id).nic_id
         alice.link_private_ips(nic_id=nic_id, private_ips=["10.0.1.9"])
         alice.link_private_ips(nic_id=nic_id, secondary_private_ip_count=2)
@@ -259,8 +265,8 @@ class TestNics:
         alice.unlink_private_ips(nic_id=nic_id, private_ips=ips[1:])
         assert [ip.private_ip for ip in alice.read_nics()[0].private_ips] == ips[:1]
 
-    def test_can_take_an_address_from_one_another(self, alice: Account, ids: dict[str, str]) -> None:
-        """AllowRelink moves a secondary address, and frees the public IP that it had. [NIC-033]"""
+    def test_can_take_over_a_secondary_address(self, alice: Account, ids: dict[str, str]) -> None:
+        """AllowRelink moves a secondary address, and releases its public IP. [NIC-033]"""
         alice.link_public_ip(public_ip_id=ids["ip"], nic_id=ids["nic"], private_ip="10.0.1.20")
         alice.link_private_ips(nic_id=ids["secondary"], private_ips=["10.0.1.20"], allow_relink=True)
         (owner,) = alice.read_nics(filters={"private_ips_private_ips": ["10.0.1.20"]})
@@ -272,8 +278,8 @@ class TestNics:
         asked=st.lists(st.integers(0, 2**16 - 1), max_size=5),
         count=st.integers(1, 6),
     )
-    def test_have_addresses_of_their_subnet_alone(self, length: int, asked: list[int], count: int) -> None:
-        """Whatever is asked for, no two NICs have one address, and none is reserved. [VM-013, NIC-004, NIC-005]"""
+    def test_have_unique_addresses_of_their_subnet(self, length: int, asked: list[int], count: int) -> None:
+        """Whatever is requested, no two NICs have one address, and none is reserved. [VM-013, NIC-004, NIC-005]"""
         alice = Cloud().account("alice")
         net = alice.create_net(ip_range="10.0.0.0/16")
         subnet = alice.create_subnet(ip_range=f"10.0.0.0/{length}", net_id=net.net_id)
@@ -292,8 +298,8 @@ class TestNics:
 
 
 class TestRoutes:
-    def test_come_change_and_go(self, alice: Account, ids: dict[str, str]) -> None:
-        """A route gets another target, and is taken away; the table is answered each time. [RTB-012, RTB-013]"""
+    def test_are_created_updated_and_deleted(self, alice: Account, ids: dict[str, str]) -> None:
+        """A route gets another target and is deleted; each call answers the table. [RTB-012, RTB-013]"""
         table = {"route_table_id": ids["table"], "destination_ip_range": "192.0.2.0/24"}
         made = alice.create_route(**table, nic_id=ids["nic"]).routes[-1]
         assert (made.nic_id, made.state, made.creation_method) == (ids["nic"], "active", "CreateRoute")
@@ -302,8 +308,8 @@ class TestRoutes:
         left = alice.delete_route(**table).routes
         assert [route.destination_ip_range for route in left] == ["10.0.0.0/16", "0.0.0.0/0"]
 
-    def test_are_used_by_the_subnets_of_a_table(self, alice: Account, ids: dict[str, str]) -> None:
-        """A Subnet changes its table under a new link, and goes back to the main one. [RTB-004, RTB-005]"""
+    def test_apply_to_the_subnets_linked_to_their_table(self, alice: Account, ids: dict[str, str]) -> None:
+        """A Subnet is linked to another table under a new link id, and goes back to the main one. [RTB-004, RTB-005]"""
         link = alice.update_route_table_link(link_route_table_id=ids["link"], route_table_id=ids["table"])
         assert link != ids["link"]
         (table,) = alice.read_route_tables(filters={"link_subnet_ids": [ids["routed"]]})
@@ -311,8 +317,8 @@ class TestRoutes:
         alice.unlink_route_table(link_route_table_id=link)
         assert alice.read_route_tables(filters={"link_subnet_ids": [ids["routed"]]}) == ()
 
-    def test_have_another_main_table(self, alice: Account, ids: dict[str, str]) -> None:
-        """The main link of a Net can go to another table; then the first may be deleted. [RTB-002, RTB-007]"""
+    def test_belong_to_a_main_table_that_can_be_replaced(self, alice: Account, ids: dict[str, str]) -> None:
+        """The main link of a Net can move to another table; then the first can be deleted. [RTB-002, RTB-007]"""
         alice.update_route_table_link(link_route_table_id=ids["main_link"], route_table_id=ids["table"])
         (main,) = alice.read_route_tables(filters={"link_route_table_main": True, "net_ids": [ids["net"]]})
         assert main.route_table_id == ids["table"]

@@ -17,11 +17,12 @@ from support.official import by_api_name
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
+from omisim.model import Image
 
 
 class TestPages:
-    def test_follow_each_other_in_order(self, alice: Account) -> None:
-        """Pages hold what was asked for, in order of creation, to the end. [PAG-001, PAG-003, PAG-004, UNK-30]"""
+    def test_follow_each_other_in_order_of_creation(self, alice: Account) -> None:
+        """Pages have the requested size, in order of creation, to the end. [PAG-001, PAG-003, PAG-004, UNK-30]"""
         whole = [row["ImageId"] for row in alice.call("ReadImages")["Images"]]
         seen: list[str] = []
         token: dict[str, str] = {}
@@ -33,30 +34,33 @@ class TestPages:
             token = {"NextPageToken": answer["NextPageToken"]}
         assert seen == whole
 
-    def test_belong_to_their_filters(self, alice: Account) -> None:
-        """A token goes with the filters it was given for. [PAG-005]"""
+    def test_need_the_filters_of_their_token(self, alice: Account) -> None:
+        """A token is valid with the filters it was given for. [PAG-005]"""
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
         with pytest.raises(ApiError, match="4116"):
             alice.call("ReadImages", NextPageToken=token, Filters={"ImageNames": ["U*"]})
 
     @pytest.mark.parametrize("start", [-1, True, "2", 1.5, None])
-    def test_begin_where_a_read_has_said(self, alice: Account, start: object) -> None:
-        """A token that was tampered with is none. [PAG-003]"""
+    def test_refuse_a_forged_token(self, alice: Account, start: object) -> None:
+        """A token that was tampered with is invalid. [PAG-003]"""
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
         mark, _ = json.loads(base64.b64decode(token))
         forged = base64.b64encode(json.dumps([mark, start]).encode()).decode()
         assert refused(alice, "ReadImages", NextPageToken=forged).code == "4116"
 
-    def test_can_have_a_default_size(self) -> None:
-        """The switch default_page_size pages reads that do not ask for it. [PAG-002]"""
+    def test_have_a_default_size_under_a_switch(self) -> None:
+        """The switch default_page_size pages reads that do not request it. [PAG-002]"""
         alice = Cloud(switches={"default_page_size": 5}).account("alice")
         assert len(alice.call("ReadImages")["Images"]) == 5
         assert len(alice.read_images()) > 5
 
 
-class TestFilters:
+class TestReadFilters:
     def test_are_anded_and_their_values_ored(self, alice: Account) -> None:
-        """Every filter counts, any of its values will do; none at all restricts nothing. [FLT-001, FLT-004, FLT-008]"""
+        """Every filter must match, with any of its values; an empty list matches nothing.
+
+        [FLT-001, FLT-004, FLT-008]
+        """
         names = {"image_names": ["Ubuntu*", "Debian*"]}
         both = alice.read_images(filters=names)
         assert {image.image_name[:6] for image in both} == {"Ubuntu", "Debian"}
@@ -64,8 +68,8 @@ class TestFilters:
         assert alice.read_images(filters={**names, "states": []}) == ()
         assert alice.read_images(filters={}) == alice.read_images()
 
-    def test_know_question_marks_and_case(self, alice: Account) -> None:
-        """* stands for any characters, ? for one, and case counts. [FLT-005, UNK-42]"""
+    def test_match_wildcards_and_case(self, alice: Account) -> None:
+        """* stands for any characters, ? for one, and case matters. [FLT-005, UNK-42]"""
         assert alice.read_images(filters={"image_names": ["Ubunt?-*"]})
         assert alice.read_images(filters={"image_names": ["UBUNT?-*"]}) == ()
 
@@ -76,9 +80,27 @@ class TestFilters:
         """An unknown filter and a value of another type are refused. [FLT-002, FLT-003]"""
         assert refused(alice, "ReadImages", Filters=filters).code == code
 
-    def test_find_nothing_for_values_that_are_not_there(self, alice: Account) -> None:
-        """Unknown ids and states find nothing, and are no error. [FLT-006, FLT-010]"""
+    def test_with_unknown_values_find_nothing(self, alice: Account) -> None:
+        """Unknown ids and states find nothing, and are not an error. [FLT-006, FLT-010]"""
         assert alice.read_volumes(filters={"volume_ids": ["nonsense"], "volume_states": ["foo"]}) == ()
+
+    @pytest.mark.parametrize("filters", ["a", 5, [], True])
+    def test_are_an_object(self, alice: Account, filters: Any) -> None:
+        """Filters that are not an object are a value of a wrong type. [REQ-009]"""
+        with pytest.raises(ApiError) as refused:
+            alice.call("ReadVms", Filters=filters)
+        assert (refused.value.status, refused.value.code) == (400, "4110")
+
+    @pytest.mark.parametrize("date", ["yesterday", 20260101])
+    def test_take_dates_in_iso_8601(self, alice: Account, date: object) -> None:
+        """A date in another format than ISO 8601 is refused. [FLT-009]"""
+        assert refused(alice, "ReadSnapshots", Filters={"FromCreationDate": date}).code == "4110"
+
+    def test_by_product_name_and_product_code_are_anded(self, alice: Account, ubuntu: Image) -> None:
+        """A filter by the name of a product and one by its code must both match. [OMI-091, FLT-001]"""
+        both = {"product_code_names": ["Linux/UNIX"], "product_codes": ["0001"]}
+        assert ubuntu in alice.read_images(filters=both)
+        assert alice.read_images(filters=both | {"product_codes": ["0002"]}) == ()
 
 
 FILTERED = [action for action in ACTIONS.values() if "filters" in action.shape.fields]
@@ -122,14 +144,14 @@ def one_of_each() -> Cloud:
 
 
 class TestEveryFilter:
-    def test_is_of_a_read(self) -> None:
+    def test_belongs_to_a_read(self) -> None:
         """Most of the reads served have filters."""
         assert len(FILTERED) == 26
 
     @pytest.mark.parametrize("action", FILTERED, ids=lambda action: action.name)
     @given(data=st.data())
     def test_never_adds_a_result(self, action: Action, data: st.DataObject) -> None:
-        """Whatever its value, a filter takes results away or is refused; it never adds one. [FLT-001]"""
+        """With any value, a filter removes results or is refused; it never adds one. [FLT-001]"""
         alice = one_of_each().account("alice")
         few = data.draw(filters_of(action))
         more = {**data.draw(filters_of(action)), **few}

@@ -18,7 +18,7 @@ def _own(alice: Account) -> ProductType:
 
 
 class TestProductTypes:
-    def test_of_ones_own_are_made(self, alice: Account, own: ProductType) -> None:
+    def test_are_created_from_a_description(self, alice: Account, own: ProductType) -> None:
         """A description is enough; the id begins with pty-. [LIC-007, ID-012]"""
         assert (own.description, own.vendor, own.product_type_id[:4], len(own.product_type_id)) == (
             "our appliance",
@@ -29,30 +29,32 @@ class TestProductTypes:
         assert refused(alice, "CreateProductType", Vendor="us").code == "7000"
         assert alice.create_product_type(description="").vendor is None
 
-    def test_of_ones_own_are_seen_by_their_owner(self, alice: Account, bob: Account, own: ProductType) -> None:
-        """Everybody sees the built-in ones, their owner alone the others. [CAT-002, LIC-009]"""
+    def test_are_visible_to_their_owner_only(self, alice: Account, bob: Account, own: ProductType) -> None:
+        """Every account sees the built-in types, and only the owner the others. [CAT-002, LIC-009]"""
         assert own in alice.read_product_types()
         assert {row.product_type_id for row in bob.read_product_types()} == {f"000{n}" for n in range(1, 10)}
         assert alice.read_product_types(filters={"product_type_ids": ["pty-00000000"]}) == ()
 
-    def test_are_read_signed_or_not(self, cloud: Cloud, alice: Account, own: ProductType) -> None:
-        """Who signs is known, a wrong signature is as good as none. [CAT-002, AUTH-011]"""
+    def test_are_read_with_or_without_a_signature(self, cloud: Cloud, alice: Account, own: ProductType) -> None:
+        """A valid signature names the caller, a wrong one is ignored. [CAT-002, AUTH-011]"""
         good = signed(alice, "/api/v1/ReadProductTypes")
         stranger = signed(Cloud(seed="elsewhere").account("mallory"), "/api/v1/ReadProductTypes")
         answers = [OapiDoor(cloud.engine).handle(request, cloud.now) for request in (good, stranger)]
         assert [answer.status for answer in answers] == [200, 200]
         assert [own.product_type_id.encode() in answer.body for answer in answers] == [True, False]
 
-    def test_go_on_omis_of_ones_own(self, alice: Account, bob: Account, golden: Image, own: ProductType) -> None:
-        """A code of one's own goes on one's OMIs, and nobody else puts it on his. [LIC-007, OMI-074]"""
+    def test_can_be_set_on_omis_of_their_owner(
+        self, alice: Account, bob: Account, golden: Image, own: ProductType
+    ) -> None:
+        """An account sets its own type on its OMIs, and no other account can. [LIC-007, OMI-074]"""
         code = own.product_type_id
         assert code in alice.update_image(image_id=golden.image_id, product_codes=["0001", code]).product_codes
         source = official(bob, "Ubuntu*").image_id
         theirs = bob.create_image(source_image_id=source, source_region_name=bob.region)
         assert refused(bob, "UpdateImage", ImageId=theirs.image_id, ProductCodes=[code]).code == "5059"
 
-    def test_in_use_are_deleted_by_force(self, alice: Account, golden: Image, own: ProductType) -> None:
-        """One that OMIs carry needs Force, and they keep the code. [LIC-008/used, UNK-40]"""
+    def test_in_use_are_deleted_by_force_only(self, alice: Account, golden: Image, own: ProductType) -> None:
+        """Deleting a type that OMIs have needs Force, and the OMIs keep the code. [LIC-008/used, UNK-40]"""
         code = own.product_type_id
         alice.update_image(image_id=golden.image_id, product_codes=["0001", code])
         error = refused(alice, "DeleteProductType", ProductTypeId=code)
@@ -61,23 +63,23 @@ class TestProductTypes:
         assert own not in alice.read_product_types()
         assert code in alice.read_images(filters={"image_ids": [golden.image_id]})[0].product_codes
 
-    def test_of_others_are_not_deleted(self, alice: Account, bob: Account, own: ProductType) -> None:
-        """Foreign, built-in and unknown ones are none of the caller's. [LIC-008]"""
+    def test_of_others_cannot_be_deleted(self, alice: Account, bob: Account, own: ProductType) -> None:
+        """Foreign, built-in and unknown types do not exist for the caller. [LIC-008]"""
         for code in (own.product_type_id, "0001", "pty-00000000"):
             assert refused(bob, "DeleteProductType", ProductTypeId=code).code == "5059"
         alice.delete_product_type(product_type_id=own.product_type_id)
         assert refused(alice, "DeleteProductType", ProductTypeId=own.product_type_id).code == "5059"
 
-    def test_count_on_a_quota(self, cloud: Cloud) -> None:
-        """pty_limit caps them. [LIC-015]"""
+    def test_are_limited_by_a_quota(self, cloud: Cloud) -> None:
+        """pty_limit limits their number. [LIC-015]"""
         dave = cloud.account("dave", quotas={"pty_limit": 1})
         dave.create_product_type(description="one")
         assert refused(dave, "CreateProductType", Description="two").type == "TooManyResources (QuotaExceded)"
 
 
-class TestCapacity:
-    def test_cuts_down_a_launch(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
-        """As many VMs are launched as there is room for, all or none below the least. [VM-005, VMT-012]"""
+class TestSubregionCapacity:
+    def test_limits_the_vms_of_a_launch(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """As many VMs are launched as the capacity allows, and none below the minimum. [VM-005, VMT-012]"""
         cloud.set_capacity("eu-west-2a", 3)
         assert len(alice.create_vms(image_id=ubuntu.image_id, min_vms_count=1, max_vms_count=2)) == 2
         request = {"ImageId": ubuntu.image_id, "MinVmsCount": 2, "MaxVmsCount": 5}
@@ -85,8 +87,8 @@ class TestCapacity:
         assert (error.status, error.code, error.type) == (400, "10001", "InsufficientCapacity")
         assert len(alice.call("CreateVms", **{**request, "MinVmsCount": 1})["Vms"]) == 1
 
-    def test_is_of_one_subregion_and_comes_back(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
-        """Another Subregion has room, and so has this one when a VM ends or the limit is lifted. [VMT-012]"""
+    def test_is_freed_when_a_vm_ends(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """Another Subregion has its own capacity; a terminated VM, or no limit, makes room again. [VMT-012]"""
         cloud.set_capacity("eu-west-2a", 1)
         vm = alice.create_vms(image_id=ubuntu.image_id)[0]
         assert not alice.can("CreateVms", ImageId=ubuntu.image_id)
@@ -99,8 +101,8 @@ class TestCapacity:
         cloud.set_capacity("eu-west-2a", None)
         assert alice.can("CreateVms", ImageId=ubuntu.image_id)
 
-    def test_is_checked(self, cloud: Cloud) -> None:
-        """A Subregion that there is, and no negative number."""
+    def test_needs_a_known_subregion_and_a_number(self, cloud: Cloud) -> None:
+        """The Subregion must exist, and the number must not be negative."""
         with pytest.raises(ValueError, match="eu-west-2a"):
             cloud.set_capacity("mars-1a", 1)
         with pytest.raises(ValueError, match="-1"):

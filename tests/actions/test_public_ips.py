@@ -31,9 +31,12 @@ def holder(account: Account, ip: PublicIp) -> tuple[str | None, str | None]:
     return row.vm_id, row.nic_id
 
 
-class TestOnAVm:
-    def test_takes_the_place_of_its_own_address(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
-        """A linked public IP is the VM's, with its name; unlinked, the VM has another of its own. [PIP-015]"""
+class TestPublicIpOnVm:
+    def test_replaces_the_own_address_of_the_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """A linked public IP and its name are those of the VM; after unlinking, the VM has another of its own.
+
+        [PIP-015]
+        """
         link_id = alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
         linked = seen(alice, vm.vm_id)
         dashed = ip.public_ip.replace(".", "-")
@@ -46,8 +49,11 @@ class TestOnAVm:
         assert seen(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
         assert holder(alice, ip) == (None, None)
 
-    def test_moves_to_another_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
-        """Outside Nets a public IP is linked elsewhere without a word; what was there is free. [PIP-008]"""
+    def test_moves_to_another_vm_without_relink(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """In the public Cloud a public IP is linked elsewhere without AllowRelink; the IP replaced is free.
+
+        [PIP-008]
+        """
         other = alice.create_vms(image_id=vm.image_id)[0]
         second = alice.create_public_ip()
         alice.link_public_ip(public_ip=ip.public_ip, vm_id=vm.vm_id)
@@ -57,8 +63,8 @@ class TestOnAVm:
         assert seen(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
         assert holder(alice, second) == (None, None)
 
-    def test_stays_over_a_stop(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
-        """A linked public IP is kept by a VM that stops and starts. [VM-050]"""
+    def test_is_kept_by_a_stopped_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """A linked public IP stays with a VM that stops and starts. [VM-050]"""
         alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
         alice.stop_vms(vm_ids=[vm.vm_id])
         assert seen(alice, vm.vm_id).public_ip == ip.public_ip
@@ -66,8 +72,8 @@ class TestOnAVm:
         assert seen(alice, vm.vm_id).public_ip == ip.public_ip
 
     @pytest.mark.parametrize("tagged", [True, False])
-    def test_goes_with_a_stop_under_a_switch(self, tagged: bool) -> None:
-        """The other reading: it goes, unless a tag of the VM names it. [VM-050, TAG-016]"""
+    def test_is_released_by_a_stopped_vm_under_a_switch(self, tagged: bool) -> None:
+        """Under the switch it is released, unless a tag of the VM names it. [VM-050, TAG-016]"""
         alice = Cloud(switches={"stopped_public_ip": "released"}).account("alice")
         vm_id = alice.create_vms(image_id=alice.read_images()[0].image_id)[0].vm_id
         ip = alice.create_public_ip()
@@ -79,16 +85,16 @@ class TestOnAVm:
         alice.start_vms(vm_ids=[vm_id])
         assert (seen(alice, vm_id).public_ip == ip.public_ip) == tagged
 
-    def test_is_free_when_the_vm_ends(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
-        """A terminated VM has let go of its public IP. [VM-047]"""
+    def test_is_released_by_a_terminated_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """A terminated VM has no public IP. [VM-047]"""
         alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
         alice.delete_vms(vm_ids=[vm.vm_id])
         assert holder(alice, ip) == (None, None)
         alice.delete_public_ip(public_ip=ip.public_ip)
         assert alice.read_public_ips() == ()
 
-    def test_can_be_linked_to_a_stopped_one(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
-        """A stopped VM shows the public IP it is given, and none when that is taken away."""
+    def test_can_be_linked_to_a_stopped_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """A stopped VM shows the public IP it is given, and none once that is unlinked."""
         alice.stop_vms(vm_ids=[vm.vm_id])
         alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
         assert seen(alice, vm.vm_id).public_ip == ip.public_ip
@@ -96,9 +102,9 @@ class TestOnAVm:
         assert seen(alice, vm.vm_id).public_ip is None
 
 
-class TestInANet:
+class TestPublicIpInNet:
     def test_is_shown_by_the_nic_its_address_and_the_vm(self, alice: Account) -> None:
-        """A public IP linked to a VM's only NIC is seen from all sides."""
+        """A public IP linked to a VM's only NIC is shown by the NIC, its private IP and the VM."""
         ids: dict[str, str] = {}
         add_networks(alice, alice.read_images()[0].image_id, ids)
         (row,) = alice.read_public_ips(filters={"public_ip_ids": [ids["nic_ip"]]})
@@ -114,8 +120,8 @@ class TestInANet:
         assert vm.nics[0].link_public_ip
         assert alice.read_public_ips(filters={"placements": ["vpc"]}) == (row,)
 
-    def test_stays_with_a_nic_that_is_unlinked(self, alice: Account) -> None:
-        """A NIC that is taken off its VM keeps its public IP, and loses it when it is deleted."""
+    def test_stays_with_its_nic_until_that_is_deleted(self, alice: Account) -> None:
+        """A NIC that is unlinked from its VM keeps its public IP, and releases it when deleted."""
         ids: dict[str, str] = {}
         add_networks(alice, alice.read_images()[0].image_id, ids)
         ip = alice.read_public_ips()[0]
@@ -126,8 +132,8 @@ class TestInANet:
         alice.delete_nic(nic_id=ids["secondary"])
         assert holder(alice, ip) == (None, None)
 
-    def test_is_free_when_its_address_goes(self, alice: Account) -> None:
-        """A secondary address that is taken off its NIC loses its public IP. [NIC-032]"""
+    def test_is_released_with_its_private_ip(self, alice: Account) -> None:
+        """A secondary private IP that is removed from its NIC releases its public IP. [NIC-032]"""
         ids: dict[str, str] = {}
         add_networks(alice, alice.read_images()[0].image_id, ids)
         alice.link_public_ip(public_ip_id=ids["ip"], nic_id=ids["nic"], private_ip="10.0.1.20")
@@ -135,9 +141,9 @@ class TestInANet:
         assert holder(alice, alice.read_public_ips()[0]) == (None, None)
 
 
-class TestAddresses:
-    def test_are_never_the_same(self, alice: Account, vm: Vm) -> None:
-        """Those that are held and those that VMs have come from one pool."""
+class TestPublicAddresses:
+    def test_are_never_given_twice(self, alice: Account, vm: Vm) -> None:
+        """Public IPs of accounts and of VMs come from one pool."""
         held = {alice.create_public_ip().public_ip for _ in range(5)}
         running = {seen(alice, alice.create_vms(image_id=vm.image_id)[0].vm_id).public_ip for _ in range(5)}
         assert len(held | running | {seen(alice, vm.vm_id).public_ip}) == 11
@@ -149,8 +155,8 @@ def read(account: Account, what: str, **filters: list[str]) -> list[dict[str, An
     return rows
 
 
-def test_the_road_of_packer(slow: Cloud) -> None:
-    """What Packer asks for around a build: an address, a group with a rule, a VM, and that they are gone in the end."""
+def test_public_ip_and_group_serve_a_build_of_packer(slow: Cloud) -> None:
+    """Packer needs an address, a group with a rule and a VM for a build, and deletes them in the end."""
     alice = slow.account("alice")
     ubuntu = slow.images.official("ubuntu").image_id
     key = alice.call("CreateKeypair", KeypairName="packer")["Keypair"]
@@ -190,8 +196,8 @@ def cleaned(account: Account, kind: str, **but: str) -> None:
             account.call(f"Delete{kind}", **{key: row[key]})
 
 
-def test_everything_can_be_cleaned_up(alice: Account) -> None:
-    """A program that lists all there is and deletes it in order leaves only the default group."""
+def test_every_network_resource_can_be_deleted_in_order(alice: Account) -> None:
+    """A program that lists all resources and deletes them in order leaves the default group only."""
     add_networks(alice, alice.read_images()[0].image_id, {})
     alice.call("DeleteVms", VmIds=[vm.vm_id for vm in alice.read_vms()])
     cleaned(alice, "Nic")

@@ -37,8 +37,8 @@ class TestEachQuota:
             ("volume_limit", 1, "QTA-005", "10018"),
         ],
     )
-    def test_on_vms_refuses_the_one_too_many(self, quota: str, limit: int, rule: str, code: str) -> None:
-        """A second VM that goes over a quota is refused. [QTA-001, QTA-002, QTA-003, QTA-005, VM-006]"""
+    def test_on_vms_refuses_one_too_many(self, quota: str, limit: int, rule: str, code: str) -> None:
+        """A second VM that would exceed a quota is refused. [QTA-001, QTA-002, QTA-003, QTA-005, VM-006]"""
         dave = limited(**{quota: limit})
         assert dave.call("CreateVms", **launch(dave))
         error = refused(dave, "CreateVms", **launch(dave))
@@ -46,7 +46,7 @@ class TestEachQuota:
 
     @pytest.mark.parametrize("quota", ["volume_size_limit", "standard_volume_size_limit"])
     def test_on_sizes_counts_gib(self, quota: str) -> None:
-        """The GiB of all volumes count, and of each type. [QTA-006, VOL-018]"""
+        """The GiB of all volumes count, and those of each type. [QTA-006, VOL-018]"""
         dave = limited(**{quota: 25})
         dave.call("CreateVolume", **VOLUME)
         dave.call("CreateVolume", **VOLUME)
@@ -54,8 +54,8 @@ class TestEachQuota:
         assert (error.rule, error.code) == ("QTA-006", "10024")
         assert dave.can("CreateVolume", **VOLUME | {"Size": 5})
 
-    def test_on_iops_counts_those_of_io1(self) -> None:
-        """The IOPS of io1 volumes count together. [QTA-007, VOL-018]"""
+    def test_on_iops_counts_io1_volumes(self) -> None:
+        """The IOPS of io1 volumes are summed. [QTA-007, VOL-018]"""
         dave = limited(iops_limit=500)
         fast = {**VOLUME, "VolumeType": "io1"}
         volume = dave.call("CreateVolume", **fast, Iops=400)["Volume"]["VolumeId"]
@@ -63,31 +63,31 @@ class TestEachQuota:
         assert refused(dave, "UpdateVolume", VolumeId=volume, Iops=600).code == "10025"
         assert dave.can("UpdateVolume", VolumeId=volume, Iops=500)
 
-    def test_on_sizes_counts_growth(self) -> None:
-        """A volume grows no further than the quota allows. [QTA-006]"""
+    def test_on_sizes_limits_growth(self) -> None:
+        """A volume cannot grow beyond the quota. [QTA-006]"""
         dave = limited(volume_size_limit=25)
         volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
         assert refused(dave, "UpdateVolume", VolumeId=volume, Size=26).rule == "QTA-006"
         assert dave.can("UpdateVolume", VolumeId=volume, Size=25)
 
-    def test_on_snapshots_counts_those_of_a_copy(self) -> None:
-        """A copy of an OMI has snapshots of its own: it is refused where they have no room. [QTA-008, OMI-063]"""
+    def test_on_snapshots_counts_those_of_a_copied_omi(self) -> None:
+        """A copy of an OMI has its own snapshots: it is refused if they exceed the quota. [QTA-008, OMI-063]"""
         dave = limited(snapshot_limit=1)
         vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
         golden = dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")["Image"]["ImageId"]
         copy = {"SourceImageId": golden, "SourceRegionName": dave.region, "ImageName": "copy"}
         assert refused(dave, "CreateImage", **copy).rule == "QTA-008"
 
-    def test_on_snapshots_counts_those_of_omis(self) -> None:
-        """An OMI's snapshots are snapshots like others. [QTA-008, OMI-062, SNP-020]"""
+    def test_on_snapshots_counts_those_of_a_new_omi(self) -> None:
+        """The snapshots of an OMI count like others. [QTA-008, OMI-062, SNP-020]"""
         dave = limited(snapshot_limit=1)
         vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
         dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")
         volume = vm["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
         assert refused(dave, "CreateSnapshot", VolumeId=volume).code == "10026"
 
-    def test_on_concurrent_snapshots_frees_itself(self) -> None:
-        """Only snapshots in the making count. [QTA-009]"""
+    def test_on_concurrent_snapshots_counts_unfinished_ones(self) -> None:
+        """Only snapshots in progress count. [QTA-009]"""
         dave = Cloud(timing="clock").account("dave", quotas={"concurrent_snapshot_limit": 1})
         volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
         dave.cloud.settle()
@@ -107,7 +107,7 @@ RULES = {
 ROUTE = {"RouteTableId": "{table}", "DestinationIpRange": "0.0.0.0/0", "GatewayId": "{gateway}"}
 
 
-class TestOnNetworks:
+class TestNetworkQuotas:
     @pytest.mark.parametrize(
         ("quota", "limit", "rule", "code", "action", "parameters"),
         [
@@ -130,10 +130,10 @@ class TestOnNetworks:
             ("ip_limit", 3, "QTA-016", "10011", "CreatePublicIp", {}),
         ],
     )
-    def test_refuse_the_one_too_many(
+    def test_refuse_one_too_many(
         self, quota: str, limit: int, rule: str, code: str, action: str, parameters: dict[str, Any]
     ) -> None:
-        """What would go over a quota is refused, and one more in the quota lets it through.
+        """A resource beyond the quota is refused, and allowed when the quota is one higher.
 
         [QTA-014, QTA-014/rule, QTA-014/vm, QTA-015, QTA-015/igw, QTA-015/subnet, QTA-015/rtb, QTA-015/route, QTA-016]
         """
@@ -154,8 +154,11 @@ class TestOnNetworks:
 
 class TestQuotas:
     @given(limit=st.integers(1, 6), least=st.integers(1, 8), most=st.integers(1, 8))
-    def test_give_as_many_vms_as_there_is_room_for(self, limit: int, least: int, most: int) -> None:
-        """Between min and max as many as fit are launched; fewer than min are none at all. [VM-004, QTA-019]"""
+    def test_limit_a_launch_to_what_fits(self, limit: int, least: int, most: int) -> None:
+        """As many VMs as fit are launched between minimum and maximum; none if fewer than the minimum fit.
+
+        [VM-004, QTA-019]
+        """
         dave = limited(vm_limit=limit)
         call = launch(dave, MinVmsCount=least, MaxVmsCount=most)
         if not least <= min(limit, most):
@@ -164,36 +167,36 @@ class TestQuotas:
             assert len(dave.call("CreateVms", **call)["Vms"]) == min(limit, most)
 
     def test_do_not_count_terminated_vms(self) -> None:
-        """A terminated VM takes no room, though it is still read. [QTA-020]"""
+        """A terminated VM does not count, though it is still read. [QTA-020]"""
         dave = limited(vm_limit=1)
         vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
         dave.call("DeleteVms", VmIds=[vm["VmId"]])
         assert dave.can("CreateVms", **launch(dave))
 
-    def test_zero_is_no_limit(self) -> None:
-        """A quota of 0 means that there is none."""
+    def test_of_zero_are_no_limit(self) -> None:
+        """A quota of 0 is no limit."""
         assert limited(vm_limit=0).can("CreateVms", **launch(limited()))
 
-    def test_are_none_unless_set(self, alice: Account) -> None:
+    def test_do_not_apply_unless_set(self, alice: Account) -> None:
         """Nothing is limited by default, for the real values are not published."""
         assert len(alice.call("CreateVms", **launch(alice, MinVmsCount=50, MaxVmsCount=50))["Vms"]) == 50
 
-    def test_are_an_accounts_own(self) -> None:
-        """What one account has takes no room of another's. [SHR-004]"""
+    def test_count_one_account_only(self) -> None:
+        """Resources of one account do not count for another. [SHR-004]"""
         dave = limited(vm_limit=1)
         dave.call("CreateVms", **launch(dave))
         eve = dave.cloud.account("eve", quotas={"vm_limit": 1})
         assert eve.can("CreateVms", **launch(eve))
 
     def test_with_an_unknown_name_are_refused(self) -> None:
-        """An account cannot be made with a quota that there is not."""
+        """An account cannot be created with an unknown quota."""
         with pytest.raises(ValueError, match="vm_limit"):
             limited(vms=1)
 
 
-class TestReading:
-    def test_shows_limits_and_what_is_used(self) -> None:
-        """ReadQuotas shows each quota with its limit, 0 for none, and what lives on it. [CAT-003, QTA-020, QTA-021]"""
+class TestReadQuotas:
+    def test_shows_limits_and_usage(self) -> None:
+        """Each quota has its limit, 0 for none, and the number of resources that count. [CAT-003, QTA-020, QTA-021]"""
         dave = limited(vm_limit=3)
         dave.call("CreateVms", **launch(dave, MaxVmsCount=2))
         rows = {row.name: row for group in dave.read_quotas() for row in group.quotas}
@@ -211,6 +214,6 @@ class TestReading:
             ({"quota_types": ["nothing"]}, set()),
         ],
     )
-    def test_filters(self, alice: Account, filters: dict[str, Any], names: set[str]) -> None:
+    def test_filters_by_every_field(self, alice: Account, filters: dict[str, Any], names: set[str]) -> None:
         """Quotas are found by name, collection, type and short description; unknown values find none. [CAT-003]"""
         assert {row.name for group in alice.read_quotas(filters=filters) for row in group.quotas} == names

@@ -35,8 +35,8 @@ def rules(account: Account, group: SecurityGroup) -> list[dict[str, Any]]:
     return found
 
 
-class TestDefaultGroups:
-    def test_are_there_for_an_account_and_for_each_net(self, alice: Account) -> None:
+class TestDefaultSecurityGroups:
+    def test_exist_for_an_account_and_for_each_net(self, alice: Account) -> None:
         """An account has a default group, and each of its Nets another; members reach each other. [SG-009, NET-006]"""
         net = alice.create_net(ip_range="10.0.0.0/16")
         own, inner = alice.read_security_groups(filters={"security_group_names": ["default"]})
@@ -49,8 +49,8 @@ class TestDefaultGroups:
         alice.delete_net(net_id=net.net_id)
         assert [group.security_group_id for group in alice.read_security_groups()] == [own.security_group_id]
 
-    def test_take_the_vms_that_name_none(self, alice: Account, inner: SecurityGroup) -> None:
-        """A VM that names no group is in the default one of its world. [VM-009]"""
+    def test_have_the_vms_launched_without_a_group(self, alice: Account, inner: SecurityGroup) -> None:
+        """A VM launched without a group is in the default group of its Net or of the public Cloud. [VM-009]"""
         ubuntu = alice.read_images()[0].image_id
         subnet = alice.create_subnet(ip_range="10.0.0.0/24", net_id=str(inner.net_id))
         outside = alice.create_vms(image_id=ubuntu)[0]
@@ -60,14 +60,14 @@ class TestDefaultGroups:
         assert [group.security_group_id for group in inside.security_groups] == [other.security_group_id]
 
 
-class TestGroups:
-    def test_let_nothing_in_and_in_a_net_everything_out(self, web: SecurityGroup, inner: SecurityGroup) -> None:
-        """A new group has no inbound rules; in a Net it lets everything out. [SG-010]"""
+class TestSecurityGroups:
+    def test_have_no_inbound_rules_at_first(self, web: SecurityGroup, inner: SecurityGroup) -> None:
+        """A new group has no inbound rules; in a Net it allows all outbound traffic. [SG-010]"""
         assert web.inbound_rules == inner.inbound_rules == web.outbound_rules == ()
         assert [(rule.ip_protocol, rule.ip_ranges) for rule in inner.outbound_rules] == [("-1", ("0.0.0.0/0",))]
 
-    def test_are_named_by_name_or_id_in_a_launch(self, alice: Account, web: SecurityGroup) -> None:
-        """A VM is in the groups that its launch names, either way. [VM-009]"""
+    def test_are_given_by_name_or_id_in_a_launch(self, alice: Account, web: SecurityGroup) -> None:
+        """A VM is in the groups that its launch gives, by name or id. [VM-009]"""
         ubuntu = alice.read_images()[0].image_id
         by_id, by_name = (
             alice.create_vms(image_id=ubuntu, **said)[0]  # type: ignore[arg-type]
@@ -76,16 +76,16 @@ class TestGroups:
         assert [group.security_group_name for group in by_id.security_groups] == ["web"]
         assert [group.security_group_name for group in by_name.security_groups] == ["web", "default"]
 
-    def test_are_exchanged_by_update_vm(self, alice: Account, web: SecurityGroup) -> None:
-        """UpdateVm puts a VM in other groups, and frees the ones it was in. [VM-073, SG-008]"""
+    def test_of_a_vm_are_replaced_by_update_vm(self, alice: Account, web: SecurityGroup) -> None:
+        """UpdateVm puts a VM in other groups, and releases the previous ones. [VM-073, SG-008]"""
         vm = alice.create_vms(image_id=alice.read_images()[0].image_id, security_groups=["web"])[0]
         default = alice.read_security_groups()[0].security_group_id
         updated = alice.update_vm(vm_id=vm.vm_id, security_group_ids=[default])
         assert [group.security_group_name for group in updated.security_groups] == ["default"]
         alice.delete_security_group(security_group_name="web")
 
-    def test_are_freed_90_seconds_after_a_vm(self, slow: Cloud) -> None:
-        """A terminated VM holds its groups for a while, as was measured. [SG-011]"""
+    def test_are_released_90_seconds_after_their_vm(self, slow: Cloud) -> None:
+        """A terminated VM holds its groups for 90 seconds, as was measured. [SG-011]"""
         alice = slow.account("alice")
         web = alice.create_security_group(security_group_name="web", description="for a test").security_group_id
         vm = alice.create_vms(image_id=alice.read_images()[0].image_id, security_group_ids=[web])[0].vm_id
@@ -99,14 +99,14 @@ class TestGroups:
         slow.advance(seconds=90)
         alice.delete_security_group(security_group_id=web)
 
-    def test_are_freed_at_once_when_time_stands_still(self, alice: Account, web: SecurityGroup) -> None:
+    def test_are_released_at_once_in_eager_timing(self, alice: Account, web: SecurityGroup) -> None:
         """In eager timing a group can be deleted right after its VM. [SG-011]"""
         vm = alice.create_vms(image_id=alice.read_images()[0].image_id, security_groups=["web"])[0]
         alice.delete_vms(vm_ids=[vm.vm_id])
         alice.delete_security_group(security_group_id=web.security_group_id)
 
-    def test_held_are_released_by_hand(self) -> None:
-        """In manual timing `complete` releases what a terminated VM holds. [SG-011]"""
+    def test_are_released_by_complete_in_manual_timing(self) -> None:
+        """In manual timing `complete` releases the groups that a terminated VM holds. [SG-011]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         web = alice.create_security_group(security_group_name="web", description="for a test").security_group_id
@@ -118,9 +118,9 @@ class TestGroups:
         assert alice.can("DeleteSecurityGroup", SecurityGroupId=web)
 
 
-class TestRules:
-    def test_are_said_flat_or_as_a_list(self, alice: Account, web: SecurityGroup) -> None:
-        """Both forms of a request make the same rule."""
+class TestSecurityGroupRules:
+    def test_are_given_flat_or_as_a_list(self, alice: Account, web: SecurityGroup) -> None:
+        """Both forms of a request create the same rule."""
         alice.create_security_group_rule(
             flow="Inbound", security_group_id=web.security_group_id, ip_range="10.0.0.0/8", **SSH
         )
@@ -134,8 +134,8 @@ class TestRules:
         assert rules(alice, web) == flat
         assert flat == [{"FromPortRange": 22, "IpProtocol": "tcp", "IpRanges": ["10.0.0.0/8"], "ToPortRange": 22}]
 
-    def test_of_the_same_ports_are_one(self, alice: Account, web: SecurityGroup) -> None:
-        """Ranges for one protocol and one range of ports gather in one rule, and leave it one by one."""
+    def test_of_the_same_ports_are_merged(self, alice: Account, web: SecurityGroup) -> None:
+        """Ranges for one protocol and one range of ports are merged in one rule, and removed one by one."""
         for ip_range in ("10.0.0.0/8", "192.0.2.0/24"):
             alice.create_security_group_rule(
                 flow="Inbound", security_group_id=web.security_group_id, ip_range=ip_range, **SSH
@@ -158,16 +158,16 @@ class TestRules:
             ({"IpProtocol": "6", "ToPortRange": 80, "IpRange": "10.0.0.9"}, ("tcp", 0, 80, "10.0.0.9/32")),
         ],
     )
-    def test_are_spelled_in_one_way(
+    def test_are_normalized(
         self, alice: Account, inner: SecurityGroup, said: dict[str, Any], kept: tuple[object, ...]
     ) -> None:
-        """An absent port is 0, for Go clients leave zeros out; ranges begin at their first address. [SG-023]"""
+        """An absent port is 0, since Go clients leave zeros out; ranges begin at their first address. [SG-023]"""
         alice.call("CreateSecurityGroupRule", SecurityGroupId=inner.security_group_id, Flow="Inbound", **said)
         (rule,) = rules(alice, inner)
         assert (rule["IpProtocol"], rule["FromPortRange"], rule["ToPortRange"], *rule["IpRanges"]) == kept
 
-    def test_may_name_a_group_of_another_account(self, alice: Account, bob: Account, web: SecurityGroup) -> None:
-        """In the public Cloud a rule may let another account's group in. [SG-026]"""
+    def test_may_refer_to_a_group_of_another_account(self, alice: Account, bob: Account, web: SecurityGroup) -> None:
+        """In the public Cloud a rule may allow the group of another account. [SG-026]"""
         theirs = bob.read_security_groups()[0].security_group_id
         answered = alice.create_security_group_rule(
             flow="Inbound",
@@ -179,8 +179,8 @@ class TestRules:
         assert rule.security_groups_members
         assert rule.security_groups_members[0].security_group_id == theirs
 
-    def test_go_out_in_a_net(self, alice: Account, inner: SecurityGroup) -> None:
-        """The rule that lets everything out of a Net's group can be taken away. [SG-021, SG-010]"""
+    def test_for_outbound_traffic_of_a_net_can_be_deleted(self, alice: Account, inner: SecurityGroup) -> None:
+        """The default outbound rule of a group in a Net can be deleted. [SG-021, SG-010]"""
         left = alice.delete_security_group_rule(
             flow="Outbound", security_group_id=inner.security_group_id, ip_range="0.0.0.0/0"
         )
@@ -189,8 +189,8 @@ class TestRules:
     ports = st.integers(0, 65535)
 
     @given(said=st.lists(st.tuples(ports, ports, st.integers(0, 255)), max_size=6, unique=True))
-    def test_come_and_go(self, said: list[tuple[int, int, int]]) -> None:
-        """Rules that are created and then deleted, in any order, leave nothing. [SG-027, SG-028]"""
+    def test_that_are_created_and_deleted_leave_nothing(self, said: list[tuple[int, int, int]]) -> None:
+        """Rules that are created and deleted, in any order, leave nothing. [SG-027, SG-028]"""
         alice = Cloud().account("alice")
         group = alice.create_security_group(security_group_name="web", description="for a test").security_group_id
         wanted = [

@@ -12,25 +12,25 @@ def shown() -> set[str]:
     return {name for name in expected() if not any(fnmatchcase(name, pattern) for pattern in reasons())}
 
 
-class TestJudging:
-    def test_lets_a_suite_pass_that_shows_all_but_the_excused(self) -> None:
+class TestSurfaceJudgement:
+    def test_passes_when_all_but_the_excused_is_shown(self) -> None:
         """Everything is shown, or has a reason not to be."""
         assert judged(shown()) == []
 
-    def test_names_what_no_test_shows(self) -> None:
-        """A field that the suite ceases to show is named."""
+    def test_names_a_field_that_no_test_shows(self) -> None:
+        """A field that the suite no longer shows is named."""
         assert judged(shown() - {"answered Image.ImageName"}) == ["answered Image.ImageName: no test shows it"]
 
-    def test_names_a_reason_that_excuses_nothing(self) -> None:
-        """A reason goes when what it excused is shown."""
+    def test_names_an_excuse_that_is_not_needed(self) -> None:
+        """An excuse whose item is shown is named."""
         idle = judged(expected())
         assert len(idle) == len(reasons())
         assert all("excuses nothing any more" in line for line in idle)
 
 
-class TestShowing:
-    def test_is_what_a_call_carried(self) -> None:
-        """Fields at any depth, and the values that stand in a list, by the schema they belong to; no nulls."""
+class TestSurfaceOfACall:
+    def test_has_the_fields_and_values_of_the_request(self) -> None:
+        """Fields at any depth, and values from a list of values, count by their schema; nulls do not."""
         request = {"ImageId": "ami-12345678", "BootMode": "uefi", "Placement": {"Tenancy": "default"}, "VmType": None}
         assert set(sent("CreateVms", request)) == {
             "sent CreateVmsRequest.ImageId",
@@ -40,8 +40,8 @@ class TestShowing:
             "sent Placement.Tenancy",
         }
 
-    def test_is_what_a_call_answered(self) -> None:
-        """What stands in a list counts as often as it comes: once."""
+    def test_has_the_fields_and_values_of_the_answer(self) -> None:
+        """A repeated item counts once."""
         answer = {"Images": [{"BootModes": ["uefi", "legacy"]}, {"BootModes": ["uefi"]}]}
         assert set(answered("ReadImages", answer)) == {
             "answered ReadImagesResponse.Images",

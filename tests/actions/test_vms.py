@@ -40,17 +40,17 @@ def _two(alice: Account, ubuntu: Image) -> Image:
 
 
 class TestLaunch:
-    def test_answers_pending_and_runs(self, alice: Account, vm: Vm) -> None:
-        """A VM is answered pending and runs by itself. [ST-VM-1, VM-023, VM-031]"""
+    def test_answers_a_pending_vm_that_then_runs(self, alice: Account, vm: Vm) -> None:
+        """The answer shows the VM as pending, and then it runs. [ST-VM-1, VM-023, VM-031]"""
         assert (vm.state, again(alice, vm).state) == ("pending", "running")
 
     def test_without_boot_ends_stopped(self, alice: Account, ubuntu: Image) -> None:
-        """With BootOnCreation false it is answered pending, too, and then is stopped. [ST-VM-2]"""
+        """With BootOnCreation false the VM is pending in the answer, and then stopped. [ST-VM-2]"""
         vm = alice.create_vms(image_id=ubuntu.image_id, boot_on_creation=False)[0]
         assert (vm.state, again(alice, vm).state) == ("pending", "stopped")
 
-    def test_copies_codes_and_architecture(self, alice: Account) -> None:
-        """Product codes and architecture are the OMI's; the family follows. [VM-029, LIC-003, LIC-006]"""
+    def test_takes_codes_and_architecture_from_the_omi(self, alice: Account) -> None:
+        """Product codes and architecture are those of the OMI; the family follows. [VM-029, LIC-003, LIC-006]"""
         for name, family in (("Windows*", "windows"), ("RHEL*", "linux")):
             image = official(alice, name)
             vm = alice.create_vms(image_id=image.image_id, vm_type="tinav5.c2r4p2")[0]
@@ -60,20 +60,20 @@ class TestLaunch:
                 family,
             )
 
-    def test_of_several_is_one_reservation(self, alice: Account, ubuntu: Image) -> None:
+    def test_of_several_vms_is_one_reservation(self, alice: Account, ubuntu: Image) -> None:
         """VMs of one call share a reservation and are numbered from 0. [VM-007, ID-005]"""
         vms = alice.create_vms(image_id=ubuntu.image_id, max_vms_count=3)
         assert len({vm.reservation_id for vm in vms}) == 1
         assert [vm.launch_number for vm in vms] == [0, 1, 2]
 
-    def test_is_in_the_first_subregion_unless_told(self, alice: Account, ubuntu: Image) -> None:
-        """The Subregion is letter a of the Region by default; any of the Region will do. [VM-016, REG-006, REG-009]"""
+    def test_is_in_the_first_subregion_by_default(self, alice: Account, ubuntu: Image) -> None:
+        """The default is Subregion a of the Region; any of the Region is allowed. [VM-016, REG-006, REG-009]"""
         assert alice.create_vms(image_id=ubuntu.image_id)[0].placement.subregion_name == SUBREGION
         there = alice.create_vms(image_id=ubuntu.image_id, placement={"subregion_name": "eu-west-2c"})[0]
         assert there.placement.subregion_name == "eu-west-2c"
 
-    def test_is_placed_by_what_a_placement_sets(self, alice: Account, ubuntu: Image) -> None:
-        """In a Placement an empty string sets nothing: Terraform sends both, and sets one. [VM-016, VM-017]"""
+    def test_ignores_empty_strings_in_a_placement(self, alice: Account, ubuntu: Image) -> None:
+        """In a Placement an empty string counts as absent: Terraform sends both keys, and sets one. [VM-016, VM-017]"""
         for one, other in (("SubregionName", "Tenancy"), ("Tenancy", "SubregionName")):
             place = {"SubregionName": "eu-west-2a", "Tenancy": "default"}
             made = alice.call("CreateVms", ImageId=ubuntu.image_id, Placement={one: place[one], other: ""})
@@ -87,8 +87,11 @@ class TestLaunch:
         alice.delete_keypair(keypair_name="pair")
         assert again(alice, vm).keypair_name == "pair"
 
-    def test_answers_with_fields_that_are_always_there(self, alice: Account, vm: Vm) -> None:
-        """Some fields are there when empty; those of Nets are not. [FLD-004, FLD-006, FLD-007, FLD-010, FLD-011]"""
+    def test_answers_empty_fields_but_not_those_of_nets(self, alice: Account, vm: Vm) -> None:
+        """Some fields are answered even if empty; those of Nets are not.
+
+        [FLD-004, FLD-006, FLD-007, FLD-010, FLD-011]
+        """
         shown = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]
         fixed = {"Tags": [], "UserData": "", "StateReason": "", "RootDeviceType": "bsu", "Hypervisor": "xen"}
         assert {name: shown[name] for name in fixed} == fixed
@@ -96,8 +99,8 @@ class TestLaunch:
         assert not {"NetId", "SubnetId", "Nics"} & set(shown)
         assert [group["SecurityGroupName"] for group in shown["SecurityGroups"]] == ["default"]
 
-    def test_warns_of_a_windows_that_is_too_small(self, cloud: Cloud, alice: Account) -> None:
-        """Windows on less than v3, 2 vCores and 4 GiB is launched with a warning. [LIC-014, VMT-010]"""
+    def test_warns_about_a_type_too_small_for_windows(self, cloud: Cloud, alice: Account) -> None:
+        """Windows on less than generation 3, 2 vCores and 4 GiB is launched with a warning. [LIC-014, VMT-010]"""
         windows = official(alice, "Windows*").image_id
         alice.create_vms(image_id=windows, vm_type="tinav5.c2r4p2")
         assert not cloud.warnings
@@ -114,12 +117,14 @@ class TestLaunch:
             ("tinav5.c8r32p1", False),
         ],
     )
-    def test_needs_no_less_for_windows(self, cloud: Cloud, alice: Account, vm_type: str, small: bool) -> None:
-        """Generation 3, two vCores and 4 GiB are enough, each of them is needed. [LIC-014, VMT-010]"""
+    def test_needs_generation_3_two_vcores_and_4_gib_for_windows(
+        self, cloud: Cloud, alice: Account, vm_type: str, small: bool
+    ) -> None:
+        """Generation 3, two vCores and 4 GiB are enough, and each of them is needed. [LIC-014, VMT-010]"""
         alice.create_vms(image_id=official(alice, "Windows*").image_id, vm_type=vm_type)
         assert any("too small" in warning for warning in cloud.warnings) == small
 
-    def test_refuses_it_under_a_switch(self) -> None:
+    def test_refuses_a_type_too_small_for_windows_under_a_switch(self) -> None:
         """With strict_windows a VM too small for Windows is refused. [LIC-014]"""
         alice = Cloud(switches={"strict_windows": True}).account("alice")
         windows = official(alice, "Windows*").image_id
@@ -127,8 +132,8 @@ class TestLaunch:
         assert alice.can("CreateVms", ImageId=windows, VmType="tinav3.c2r4p1")
         assert alice.can("CreateVms", ImageId=official(alice, "Debian*").image_id, VmType="t2.micro")
 
-    def test_gives_a_vtpm_where_it_is_asked_for_or_demanded(self, alice: Account, ubuntu: Image) -> None:
-        """A vTPM comes with the OMI's demand, or when asked for; it cannot be declined then. [VM-021]"""
+    def test_adds_a_vtpm_on_request_or_demand_of_the_omi(self, alice: Account, ubuntu: Image) -> None:
+        """A vTPM is added if requested or if the OMI demands it; then it cannot be declined. [VM-021]"""
         root = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": str(_snapshot_of(alice, ubuntu))}}
         image = alice.create_image(
             image_name="trusted",
@@ -147,9 +152,9 @@ def _snapshot_of(account: Account, image: Image) -> str:
     return account.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id).snapshot_id
 
 
-class TestDisks:
+class TestDisksOfALaunch:
     def test_are_those_of_the_omi(self, alice: Account, two: Image) -> None:
-        """A VM has a volume for each mapping, real ones, in use, in its Subregion. [BDM-001, BDM-010, BDM-011]"""
+        """A VM has a volume for each mapping, in-use and in its Subregion. [BDM-001, BDM-010, BDM-011]"""
         vm = alice.create_vms(image_id=two.image_id)[0]
         assert disks(alice, vm) == {"/dev/sda1": (10, "standard"), "/dev/sdb": (20, "io1")}
         assert {mapping.bsu.delete_on_vm_deletion for mapping in vm.block_device_mappings} == {True}
@@ -157,7 +162,7 @@ class TestDisks:
         assert {(v.state, v.subregion_name, v.client_token) for v in volumes} == {("in-use", SUBREGION, None)}
 
     def test_can_be_overridden_field_by_field(self, alice: Account, two: Image) -> None:
-        """What a request says of a device stands, the rest stays the OMI's. [BDM-001, BDM-007, BDM-015]"""
+        """The fields that a request sets for a device count, the others stay the OMI's. [BDM-001, BDM-007, BDM-015]"""
         over: list[dict[str, Any]] = [
             {"device_name": "/dev/sda1", "bsu": {"volume_size": 15}},
             {"device_name": "/dev/sdb", "bsu": {"volume_type": "gp2", "delete_on_vm_deletion": False}},
@@ -177,15 +182,18 @@ class TestDisks:
         assert disks(alice, vm) == {"/dev/sda1": (10, "standard"), "/dev/sdc": (3, "standard")}
 
 
-class TestTypes:
+class TestVmTypes:
     @given(
         generation=st.integers(1, 7),
         vcores=st.integers(1, 78),
         memory=st.integers(1, 1039),
         flag=st.sampled_from("123"),
     )
-    def test_of_the_grammar_are_taken_as_they_are(self, generation: int, vcores: int, memory: int, flag: str) -> None:
-        """Any generation, vCores and GiB within the maxima; the flag is the performance. [VMT-001, VMT-004, VMT-008]"""
+    def test_of_the_grammar_are_accepted_unchanged(self, generation: int, vcores: int, memory: int, flag: str) -> None:
+        """Any generation, vCores and GiB up to the maxima are valid; the flag is the performance.
+
+        [VMT-001, VMT-004, VMT-008]
+        """
         alice = Cloud().account("alice")
         name = f"tinav{generation}.c{vcores}r{memory}p{flag}"
         vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id, vm_type=name, performance="medium")[0]
@@ -202,32 +210,32 @@ class TestTypes:
             ("m4.2xlarge", None, ("m4.2xlarge", "high")),
         ],
     )
-    def test_without_a_flag_follow_the_performance(
+    def test_without_a_flag_get_it_from_the_performance(
         self, alice: Account, ubuntu: Image, given_type: str, performance: str | None, shown: tuple[str, str]
     ) -> None:
-        """A TINA name gets its flag from Performance, a name of EC2's is echoed as typed. [VMT-003, VMT-005]"""
+        """A TINA name gets its flag from Performance, an EC2 name is answered as given. [VMT-003, VMT-005]"""
         vm = alice.create_vms(image_id=ubuntu.image_id, vm_type=given_type, performance=performance)[0]
         assert (vm.vm_type, vm.performance) == shown
 
     @pytest.mark.parametrize("vm_type", ["tinav5.c79r4p1", "tinav5.c2r1040p1", "tinav5.c0r4p1", "tinav5.c2r4p4"])
-    def test_beyond_the_grammar_are_none(self, alice: Account, ubuntu: Image, vm_type: str) -> None:
-        """More vCores or memory than there is, and flags that there are not, are no types. [VMT-001, VMT-008]"""
+    def test_beyond_the_grammar_are_refused(self, alice: Account, ubuntu: Image, vm_type: str) -> None:
+        """Too many vCores, too much memory and unknown flags are not valid. [VMT-001, VMT-008]"""
         assert refused(alice, "CreateVms", ImageId=ubuntu.image_id, VmType=vm_type).code == "5024"
 
     def test_default_to_t2_small(self, vm: Vm) -> None:
-        """The type is t2.small unless said. [VMT-006]"""
+        """The default type is t2.small. [VMT-006]"""
         assert vm.vm_type == "t2.small"
 
-    def test_are_listed_to_everybody(self, alice: Account) -> None:
+    def test_are_listed_without_authentication(self, alice: Account) -> None:
         """ReadVmTypes lists the predefined types, with filters. [VMT-009, CAT-001]"""
         found = alice.read_vm_types(filters={"vcore_counts": [2], "memory_sizes": [8.0]})
         assert "m3.large" in [row.vm_type_name for row in found]
         assert {(row.vcore_count, row.memory_size) for row in found} == {(2, 8.0)}
 
 
-class TestLife:
-    def test_stops_and_starts(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
-        """Stopping and starting answer the state before and now. [ST-VM-3, ST-VM-4, VM-042]"""
+class TestLifeOfAVm:
+    def test_includes_stops_and_starts(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Stopping and starting answer the previous and the current state. [ST-VM-3, ST-VM-4, VM-042]"""
         stopped = alice.stop_vms(vm_ids=[vm.vm_id])[0]
         assert (stopped.vm_id, stopped.previous_state, stopped.current_state) == (vm.vm_id, "running", "stopping")
         started = alice.start_vms(vm_ids=[vm.vm_id])[0]
@@ -235,13 +243,13 @@ class TestLife:
         states = [state for state, _ in groupby(change.after.state for change in cloud.timeline(vm.vm_id))]
         assert states == ["pending", "running", "stopping", "stopped", "pending", "running"]
 
-    def test_reboots_without_leaving_running(self, alice: Account, vm: Vm) -> None:
-        """A reboot keeps the VM running, and answers the context alone. [ST-VM-8, VM-042]"""
+    def test_includes_reboots_that_keep_it_running(self, alice: Account, vm: Vm) -> None:
+        """A reboot keeps the VM running, and answers ResponseContext only. [ST-VM-8, VM-042]"""
         assert set(alice.call("RebootVms", VmIds=[vm.vm_id])) == {"ResponseContext"}
         assert again(alice, vm).state == "running"
 
-    def test_can_be_stopped_by_force_and_twice(self, alice: Account, vm: Vm) -> None:
-        """ForceStop ends the same; stopping what is stopped does nothing. [VM-043, VM-044]"""
+    def test_includes_forced_and_repeated_stops(self, alice: Account, vm: Vm) -> None:
+        """ForceStop ends in the same state; stopping a stopped VM does nothing. [VM-043, VM-044]"""
         alice.stop_vms(vm_ids=[vm.vm_id], force_stop=True)
         assert alice.stop_vms(vm_ids=[vm.vm_id])[0].current_state == "stopped"
 
@@ -254,16 +262,19 @@ class TestLife:
         cloud.advance(seconds=3600)
         assert alice.read_vms() == ()
 
-    def test_is_protected_with_its_whole_batch(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
-        """One protected VM refuses the batch, until it is protected no more. [VM-045, VM-046, UNK-31]"""
+    def test_is_protected_together_with_its_batch(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
+        """One protected VM makes the whole batch be refused, until the protection is removed.
+
+        [VM-045, VM-046, UNK-31]
+        """
         other = alice.create_vms(image_id=ubuntu.image_id, deletion_protection=True)[0]
         ids = [vm.vm_id, other.vm_id]
         assert refused(alice, "DeleteVms", VmIds=ids).code == "8018"
         alice.update_vm(vm_id=other.vm_id, deletion_protection=False)
         assert alice.can("DeleteVms", VmIds=ids)
 
-    def test_changes_its_public_ip_when_it_stops(self, alice: Account, vm: Vm) -> None:
-        """Outside Nets the public address lasts as long as the VM runs; its volumes last. [VM-030, VM-050]"""
+    def test_changes_its_public_ip_with_each_stop(self, alice: Account, vm: Vm) -> None:
+        """In the public Cloud the public address lasts as long as the VM runs; its volumes stay. [VM-030, VM-050]"""
         first = again(alice, vm)
         alice.stop_vms(vm_ids=[vm.vm_id])
         assert again(alice, vm).public_ip is None
@@ -273,13 +284,13 @@ class TestLife:
         assert second.block_device_mappings == first.block_device_mappings
 
     @pytest.mark.parametrize("switch", ["refuse", "no-op"])
-    def test_starting_what_runs_is_a_switch(self, switch: str) -> None:
-        """StartVms on a running VM is refused, or does nothing: start_running. [UNK-06]"""
+    def test_refuses_or_ignores_a_second_start_by_a_switch(self, switch: str) -> None:
+        """StartVms on a running VM is refused, or does nothing, by the switch start_running. [UNK-06]"""
         alice = Cloud(switches={"start_running": switch}).account("alice")
         vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id)[0]
         assert alice.can("StartVms", VmIds=[vm.vm_id]) == (switch == "no-op")
 
-    def test_fails_into_terminated(self) -> None:
+    def test_ends_terminated_when_it_cannot_start(self) -> None:
         """A VM that the platform cannot start is terminated, with a reason. [ST-VM-11, VM-051]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
@@ -290,15 +301,15 @@ class TestLife:
         assert ended.state_reason == "Server.InternalError"
 
 
-class TestReads:
-    def test_of_states_show_running_ones_unless_all_are_asked_for(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
-        """ReadVmsState lists running VMs, all with AllVms. [VM-054, CAT-008]"""
+class TestReadsOfVms:
+    def test_of_states_show_running_vms_by_default(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
+        """ReadVmsState lists running VMs, and all with AllVms. [VM-054, CAT-008]"""
         stopped = alice.create_vms(image_id=ubuntu.image_id, boot_on_creation=False)[0]
         assert [row.vm_id for row in alice.read_vms_state()] == [vm.vm_id]
         assert [row.vm_id for row in alice.read_vms_state(all_vms=True)] == [vm.vm_id, stopped.vm_id]
 
-    def test_of_states_leave_pending_ones_out(self, slow: Cloud) -> None:
-        """A VM that is not running yet is shown with AllVms alone. [VM-054]"""
+    def test_of_states_leave_pending_vms_out(self, slow: Cloud) -> None:
+        """A VM that is not running yet is listed with AllVms only. [VM-054]"""
         alice = slow.account("alice")
         alice.create_vms(image_id=slow.images.official("ubuntu").image_id)
         assert alice.read_vms_state() == ()
@@ -316,26 +327,26 @@ class TestReads:
         assert alice.read_vms(filters={"vm_state_codes": [80]}) == ()
 
 
-class TestUpdate:
+class TestUpdateVm:
     def test_answers_the_whole_vm(self, alice: Account, vm: Vm) -> None:
-        """UpdateVm answers the VM as it is now. [VM-073, VM-080]"""
+        """UpdateVm answers the VM as it is after the update. [VM-073, VM-080]"""
         changed = alice.update_vm(vm_id=vm.vm_id, vm_initiated_shutdown_behavior="terminate")
         assert changed == again(alice, vm)
         assert changed.vm_initiated_shutdown_behavior == "terminate"
 
-    def test_of_the_type_waits_for_a_stop(self, alice: Account, vm: Vm) -> None:
+    def test_of_the_type_needs_a_stopped_vm(self, alice: Account, vm: Vm) -> None:
         """Type, performance and user data change on a stopped VM only. [VM-072, VMT-011]"""
         assert refused(alice, "UpdateVm", VmId=vm.vm_id, VmType="tinav5.c4r8p1").code == "6003"
         alice.stop_vms(vm_ids=[vm.vm_id])
         assert alice.update_vm(vm_id=vm.vm_id, vm_type="tinav5.c4r8p1").vm_type == "tinav5.c4r8p1"
 
-    def test_of_the_keypair_is_metadata(self, alice: Account, vm: Vm) -> None:
-        """The keypair's name can change at any time. [VM-077]"""
+    def test_of_the_keypair_is_always_possible(self, alice: Account, vm: Vm) -> None:
+        """The name of the keypair can change at any time. [VM-077]"""
         alice.create_keypair(keypair_name="pair")
         assert alice.update_vm(vm_id=vm.vm_id, keypair_name="pair").keypair_name == "pair"
 
-    def test_of_bsu_optimization_is_refused_either_way(self, alice: Account, vm: Vm) -> None:
-        """On a running VM for its state, on a stopped one for itself. [VM-026, VM-074]"""
+    def test_of_bsu_optimized_is_always_refused(self, alice: Account, vm: Vm) -> None:
+        """It is refused on a running VM for its state, on a stopped one for itself. [VM-026, VM-074]"""
         call: dict[str, Any] = {"VmId": vm.vm_id, "BsuOptimized": True}
         assert refused(alice, "UpdateVm", **call).code == "6003"
         alice.stop_vms(vm_ids=[vm.vm_id])
@@ -343,7 +354,7 @@ class TestUpdate:
 
 
 @given(st.sets(st.integers(0, 24_999), min_size=2))
-def test_addresses_differ(numbers: set[int]) -> None:
+def test_addresses_of_vms_differ(numbers: set[int]) -> None:
     """No two of 25 000 VMs have one address, and every one is an address. [VM-030]"""
     for address in (private_ip, public_ip):
         made = {IPv4Address(address(number)) for number in numbers}
@@ -351,8 +362,8 @@ def test_addresses_differ(numbers: set[int]) -> None:
     assert all(IPv4Address(private_ip(number)) in IPv4Network("10.0.0.0/8") for number in numbers)
 
 
-def test_addresses_are_counted_up() -> None:
-    """The first four addresses of each network are the platform's. [VM-030]"""
+def test_addresses_of_vms_begin_with_the_fifth() -> None:
+    """The first four addresses of each network belong to the platform. [VM-030]"""
     numbers = (0, 249, 250, 62_499, 62_500)
     assert [private_ip(n) for n in numbers] == ["10.0.0.4", "10.0.0.253", "10.0.1.4", "10.0.249.253", "10.1.0.4"]
     assert [public_ip(n) for n in (0, 249, 250, 24_999)] == [

@@ -49,21 +49,21 @@ class TestOscCli:
 
         return run
 
-    def test_makes_and_deletes_a_keypair(self, alice: Account, run: Callable[..., Any]) -> None:
-        """Its shell flow: create, see, delete. [REQ-015]"""
+    def test_creates_and_deletes_a_keypair(self, alice: Account, run: Callable[..., Any]) -> None:
+        """The shell flow of osc-cli creates, reads and deletes a keypair. [REQ-015]"""
         made = json.loads(run("CreateKeypair", "--KeypairName", "k").stdout)["Keypair"]
         assert [pair.keypair_id for pair in alice.read_keypairs()] == [made["KeypairId"]]
         assert run("DeleteKeypair", "--KeypairName", "k").returncode == 0
         assert alice.read_keypairs() == ()
 
-    def test_is_refused_with_what_it_can_read(self, run: Callable[..., Any]) -> None:
-        """A refusal is 400 to it, with code and type. [REQ-009]"""
+    def test_reads_a_refusal(self, run: Callable[..., Any]) -> None:
+        """A refusal reaches osc-cli as status 400 with its code and type. [REQ-009]"""
         answer = run("ReadImages", "--Filters", '"bad_filter"')
         assert answer.returncode == 1
         assert "status = 400, code = 4110, code_type = InvalidParameterValue" in answer.stderr
 
-    def test_logs_in_with_a_password(self, alice: Account, run: Callable[..., Any]) -> None:
-        """Basic opens the actions on access keys. [AUTH-012]"""
+    def test_authenticates_with_a_password(self, alice: Account, run: Callable[..., Any]) -> None:
+        """Basic authentication is accepted by the actions on access keys. [AUTH-012]"""
         login = ("--authentication_method", "password", "--login", alice.email, "--password", alice.password)
         keys = json.loads(run("ReadAccessKeys", *login).stdout)["AccessKeys"]
         assert [key["AccessKeyId"] for key in keys] == [alice.access_key]
@@ -74,7 +74,7 @@ class TestCurl:
     """curl --aws-sigv4: the scope comes from the host name, or from what it is told."""
 
     @pytest.mark.parametrize("provider", ["osc", "aws:amz:eu-west-2:api"])
-    def test_signs_what_it_asks(self, alice: Account, server: Running, provider: str) -> None:
+    def test_signs_its_requests_in_both_dialects(self, alice: Account, server: Running, provider: str) -> None:
         """Both dialects are verified, whatever service and Region they name. [AUTH-002, AUTH-003]"""
         asked = {"Filters": {"ImageNames": ["Ubuntu*"], "AccountAliases": ["Outscale"]}}
         for secret, status in ((alice.secret_key, "200"), ("wrong", "401")):

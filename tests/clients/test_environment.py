@@ -62,21 +62,21 @@ def who(**given: str) -> str:
 
 @pytest.mark.usefixtures("inside")
 class TestEnvironment:
-    def test_is_where_the_sdk_finds_the_account(self) -> None:
-        """A Gateway that the code makes is signed in as the account, whatever the machine is configured for."""
+    def test_configures_a_gateway_for_the_account(self) -> None:
+        """A Gateway that the code creates is signed in as the account, whatever the machine's configuration is."""
         assert who() == "alice"
 
-    def test_is_where_boto3_finds_it(self, cloud: Cloud) -> None:
-        """So is a client of object storage."""
+    def test_configures_boto3_for_object_storage(self, cloud: Cloud) -> None:
+        """A boto3 client that the code creates reaches the account's object storage."""
         boto3.client("s3").create_bucket(Bucket="golden")
         assert [bucket.name for bucket in cloud.engine.state.rows("bucket").values()] == ["golden"]
 
-    def test_is_where_plain_requests_are_answered(self) -> None:
-        """A request without a client is answered too."""
+    def test_answers_plain_requests(self) -> None:
+        """A request without a client library is answered too."""
         assert requests.post(f"{API}/ReadRegions", json={}, timeout=1).ok
 
-    def test_holds_in_other_threads(self) -> None:
-        """Clients made in threads find the same."""
+    def test_applies_to_other_threads(self) -> None:
+        """Clients created in threads find the same configuration."""
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(lambda _: who(), range(8))) == ["alice"] * 8
 
@@ -88,36 +88,38 @@ class TestEnvironment:
         assert read["bob"]["region"] == "eu-west-2"
 
     def test_has_a_profile_for_each_account(self) -> None:
-        """A profile of an account's name is that account."""
+        """The profile with the name of an account belongs to that account."""
         assert who(profile="bob") == "bob"
 
-    def test_lets_a_test_be_somebody_else_by_variables(self, bob: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Variables that a test sets rule over our file, which rules over the real one."""
+    def test_lets_a_test_switch_the_account_by_variables(self, bob: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Variables that a test sets take precedence over our file, which replaces the real one."""
         monkeypatch.setenv("OSC_ACCESS_KEY", bob.access_key)
         monkeypatch.setenv("OSC_SECRET_KEY", bob.secret_key)
         assert who() == "bob"
 
-    def test_falls_back_on_the_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Without variables the SDK reads the file, as outside."""
+    def test_falls_back_to_its_configuration_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without variables the SDK reads the file, as it would elsewhere."""
         for name in [name for name in os.environ if name.startswith("OSC_")]:
             monkeypatch.delenv(name)
         assert who() == "alice"
 
-    def test_lets_a_test_bring_a_file(self, bob: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file of the test's own rules over the variables, as outside."""
+    def test_lets_a_test_bring_its_own_configuration_file(
+        self, bob: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file of the test takes precedence over the variables, as it would elsewhere."""
         keys = {"access_key": bob.access_key, "secret_key": bob.secret_key}
         (tmp_path / "own.json").write_text(json.dumps({"default": keys}))
         monkeypatch.setenv("OSC_CONFIG_FILE", str(tmp_path / "own.json"))
         assert who() == "bob"
         assert who(path=str(tmp_path / "own.json")) == "bob"
 
-    def test_hides_what_is_not_its_own(self, inside: Environment) -> None:
-        """No variable of the machine's is left."""
+    def test_hides_the_variables_of_the_machine(self, inside: Environment) -> None:
+        """No variable of the machine's configuration is left."""
         there = {name: value for name, value in os.environ.items() if name.startswith(("OSC_", "AWS_"))}
         assert there.items() <= inside.variables.items()
 
-    def test_names_the_account_of_a_wrong_region(self, cloud: Cloud) -> None:
-        """A client pointed at another Region than the account's is refused, with the Region. [AUTH-006]"""
+    def test_names_the_region_of_an_account_used_elsewhere(self, cloud: Cloud) -> None:
+        """A client for another Region than the account's is refused, and the error names the Region. [AUTH-006]"""
         with pytest.raises(HTTPError, match="code = 4120") as refused:
             who(region="us-east-2")
         assert refused.value.response is not None
@@ -126,15 +128,15 @@ class TestEnvironment:
         assert error is not None
         assert "This key is alice's, in eu-west-2: call the Region of the key" in error.explain()
 
-    def test_lifts_the_limiter(self) -> None:
-        """Twenty calls a second of a Gateway that the code makes wait for nobody."""
+    def test_lifts_the_rate_limiter_of_the_sdk(self) -> None:
+        """Twenty calls a second of a Gateway that the code creates do not wait."""
         gateway = Gateway(limiter_max_requests=1)
         with mock.patch("time.sleep", side_effect=AssertionError("it waits")):
             for _ in range(20):
                 gateway.ReadVms()
 
-    def test_lists_what_nothing_serves(self, inside: Environment) -> None:
-        """A request to a service that is not served is refused, and listed even where the code goes on."""
+    def test_lists_requests_to_unserved_services(self, inside: Environment) -> None:
+        """A request to a service that is not served is refused, and listed even if the code goes on."""
         with pytest.raises(NotServed, match="omisim does not serve lbu hosts yet"):
             requests.post("https://lbu.eu-west-2.outscale.com/", timeout=1)
         assert inside.strays == [
@@ -142,28 +144,28 @@ class TestEnvironment:
         ]
 
     @pytest.mark.parametrize("host", ["api.eu-west-2.outscale.com", "api.eu-west-2.oks.outscale.com"])
-    def test_lets_no_other_client_out(self, inside: Environment, host: str) -> None:
-        """A client that omisim does not reach cannot leave the machine."""
+    def test_stops_clients_that_omisim_does_not_reach(self, inside: Environment, host: str) -> None:
+        """A client that omisim does not reach cannot send a request to OUTSCALE."""
         with pytest.raises(NotServed, match="use the fixture omi_server for it"):
             urllib.request.urlopen(f"https://{host}/")
         assert len(inside.strays) == 1
 
-    def test_leaves_other_hosts_alone(self) -> None:
-        """Other hosts are looked up as ever."""
+    def test_does_not_affect_other_hosts(self) -> None:
+        """Other hosts are resolved as usual."""
         assert socket.getaddrinfo("127.0.0.1", 80)
         assert socket.getaddrinfo(b"127.0.0.1", 80)
 
 
 class TestOwnClients:
-    def test_are_not_led_astray(self, alice: Account) -> None:
-        """What the machine is configured for does not matter to the clients of an account."""
+    def test_ignore_the_configuration_of_the_machine(self, alice: Account) -> None:
+        """The machine's configuration does not affect the clients of an account."""
         assert alice.client("oos").list_buckets()["Buckets"] == []
         assert alice.gateway().ReadAccounts()["Accounts"][0]["FirstName"] == "alice"
 
 
-class TestLeaving:
-    def test_puts_everything_back(self, alice: Account, machine: Path) -> None:
-        """Variables, home, the SDK and boto3 are as they were."""
+class TestLeavingAnEnvironment:
+    def test_restores_variables_home_sdk_and_boto3(self, alice: Account, machine: Path) -> None:
+        """Variables, home directory, the SDK and boto3 are as they were before."""
         os.environ["AWS_PROFILE"] = "default"
         boto3.setup_default_session(aws_access_key_id="real", aws_secret_access_key="real")
         before = dict(os.environ), boto3.DEFAULT_SESSION, socket.getaddrinfo
@@ -183,8 +185,8 @@ class TestLeaving:
         assert Path.home() == machine
         boto3.DEFAULT_SESSION = None
 
-    def test_one_of_two_leaves_the_other(self, alice: Account, bob: Account) -> None:
-        """Environments nest: the innermost rules, and the outer one comes back."""
+    def test_restores_the_outer_environment(self, alice: Account, bob: Account) -> None:
+        """Environments nest: the innermost counts, and the outer one is restored after it."""
         with alice.environment():
             with bob.environment():
                 assert who() == "bob"
@@ -192,8 +194,10 @@ class TestLeaving:
             assert who() == "alice"
             assert boto3.client("s3").list_buckets()["Buckets"] == []
 
-    def test_can_keep_the_limiter(self, alice: Account) -> None:
-        """`limiter=True` leaves the SDK its five calls a second."""
+
+class TestGatewayInAnEnvironment:
+    def test_keeps_the_rate_limiter_on_request(self, alice: Account) -> None:
+        """`limiter=True` keeps the SDK's five calls a second."""
         with alice.environment(limiter=True), mock.patch("time.sleep", side_effect=InterruptedError) as waits:
             gateway = Gateway()
             for _ in range(5):
@@ -202,8 +206,8 @@ class TestLeaving:
                 gateway.ReadVms()
         assert waits.call_count == 1
 
-    def test_takes_the_parsing_once(self, alice: Account) -> None:
-        """A second Gateway that the code makes does not parse the SDK's description again."""
+    def test_parses_the_sdk_description_once(self, alice: Account) -> None:
+        """A second Gateway that the code creates does not parse the SDK's description again."""
         with alice.environment():
             Gateway()
             with mock.patch("ruamel.yaml.YAML", side_effect=AssertionError("it parses")):
@@ -211,7 +215,7 @@ class TestLeaving:
 
 
 class TestGuard:
-    def test_refuses_by_hand(self) -> None:
+    def test_refuses_requests_within_its_context(self) -> None:
         """In a guarded context no request to OUTSCALE leaves the machine."""
         with guarded() as strays:
             with pytest.raises(NotServed, match="ask for the fixture omi_env"):
@@ -220,14 +224,14 @@ class TestGuard:
                 socket.getaddrinfo("oos.eu-west-2.outscale.com", 443)
         assert len(strays) == 2
 
-    def test_stands_behind_a_cloud(self, cloud: Cloud) -> None:
-        """A cloud that intercepts inside of it answers."""
+    def test_lets_an_intercepting_cloud_answer(self, cloud: Cloud) -> None:
+        """A cloud that intercepts inside a guarded context answers."""
         with guarded() as strays, cloud.intercept():
             assert requests.post(f"{API}/ReadRegions", json={}, timeout=1).ok
         assert strays == []
 
-    def test_fails_a_test_by_name(self, pytester: pytest.Pytester) -> None:
-        """With omisim_guard a test fails that sends to OUTSCALE without the fixture, even where its code goes on."""
+    def test_fails_a_test_that_sends_to_outscale(self, pytester: pytest.Pytester) -> None:
+        """With omisim_guard a test fails that sends to OUTSCALE without a fixture, even if its code goes on."""
         pytester.makeini("[pytest]\nomisim_guard = true\n")
         source = """
             import threading
@@ -255,14 +259,14 @@ class TestGuard:
         result.stdout.fnmatch_lines(
             [
                 "E *NotServed: ReadRegions (POST https://api.eu-west-2.outscale.com/*/ReadRegions): no cloud stands *",
-                "test_fails_a_test_by_name.py::test_goes_on tried to leave this machine:",
+                "*.py::test_goes_on tried to leave this machine:",
                 "  ReadRegions (POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions): no cloud stands in for *",
-                "test_fails_a_test_by_name.py::test_in_a_thread tried to leave this machine:",
+                "*.py::test_in_a_thread tried to leave this machine:",
             ]
         )
 
-    def test_is_not_needed_for_what_nothing_serves(self, pytester: pytest.Pytester) -> None:
-        """In omi_env a request to a service that is not served fails the test, even where its code goes on."""
+    def test_is_not_needed_to_fail_on_unserved_services(self, pytester: pytest.Pytester) -> None:
+        """In omi_env a request to a service that is not served fails the test, even if its code goes on."""
         source = """
             import requests
 
@@ -294,7 +298,7 @@ LATE = """
 """
 
 
-def test_a_library_that_is_imported_late_signs_at_the_clouds_time() -> None:
-    """What the code under test imports inside signs by the cloud's clock too."""
+def test_library_imported_late_signs_with_the_time_of_the_cloud() -> None:
+    """A library that the code under test imports inside the context signs with the cloud's clock too."""
     run = subprocess.run([sys.executable, "-c", dedent(LATE)], capture_output=True, text=True, check=False)
     assert run.stderr == ""

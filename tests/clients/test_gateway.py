@@ -50,83 +50,83 @@ def own_gateway(account: Account, **changes: str) -> Gateway:
 
 
 class TestGateway:
-    def test_is_the_sdks_own(self, alice: Account) -> None:
-        """What the fixture hands out is the SDK's class, unmodified."""
+    def test_is_the_unmodified_class_of_the_sdk(self, alice: Account) -> None:
+        """The fixture returns the SDK's class."""
         assert type(alice.gateway()) is osc_sdk_python.Gateway
 
-    def test_reaches_the_cloud(self, omi_gateway: Gateway, alice: Account) -> None:
-        """A call of the SDK is answered by the cloud, over a verified signature."""
+    def test_reaches_the_cloud_with_a_verified_signature(self, omi_gateway: Gateway, alice: Account) -> None:
+        """The cloud answers a call of the SDK whose signature it has verified."""
         assert omi_gateway.ReadAccounts()["Accounts"][0]["AccountId"] == alice.account_id
 
-    def test_raises_the_sdks_own_error(self, omi_gateway: Gateway) -> None:
+    def test_raises_the_error_of_the_sdk(self, omi_gateway: Gateway) -> None:
         """A refusal is the SDK's HTTPError, with the API's code and the broken rule."""
         with pytest.raises(HTTPError, match="code = 5023") as refused:
             omi_gateway.DeleteImage(ImageId="ami-00000000")
         assert refused.value.response is not None
         assert refused.value.response.headers["X-Omisim-Rule"] == "OMI-122"
 
-    def test_checks_parameters_itself(self, omi_gateway: Gateway) -> None:
-        """Nothing of the SDK is replaced: it still checks names before it sends."""
+    def test_still_checks_parameter_names(self, omi_gateway: Gateway) -> None:
+        """The SDK still checks names before it sends a request."""
         with pytest.raises(ParameterNotValid):
             omi_gateway.ReadVms(Foo=1)
         with pytest.raises(ActionNotExists):
             omi_gateway.ReadEverything()
 
-    def test_has_no_limiter(self, cloud: Cloud, omi_gateway: Gateway) -> None:
-        """A hundred calls do not wait for five a second."""
+    def test_has_no_rate_limiter(self, cloud: Cloud, omi_gateway: Gateway) -> None:
+        """A hundred calls do not wait for the limit of five a second."""
         with mock.patch("time.sleep", side_effect=AssertionError("it waits")):
             for _ in range(100):
                 omi_gateway.ReadVms()
         assert len(cloud.calls("ReadVms")) == 100
 
-    def test_is_signed_for_its_own_account(self, cloud: Cloud, alice: Account, bob: Account, golden: Image) -> None:
-        """Two gateways are two accounts."""
+    def test_is_signed_in_as_its_account(self, cloud: Cloud, alice: Account, bob: Account, golden: Image) -> None:
+        """The gateways of two accounts are signed in as two accounts."""
         assert bob.gateway().ReadImages(Filters={"ImageIds": [golden.image_id]})["Images"] == []
 
-    def test_ignores_the_machines_configuration(self, alice: Account) -> None:
-        """Variables of the machine do not lead a Gateway out of the cloud."""
+    def test_ignores_the_configuration_of_the_machine(self, alice: Account) -> None:
+        """Variables of the machine do not redirect a Gateway."""
         os.environ.update(OSC_CONFIG_FILE="/nowhere", OSC_ENDPOINT_API="https://example.com", OSC_LOGIN="x")
         assert alice.gateway().ReadAccounts()["Accounts"][0]["AccountId"] == alice.account_id
         assert os.environ["OSC_CONFIG_FILE"] == "/nowhere"
 
     @pytest.mark.parametrize("date", ["2015-01-01", "2060-01-01"])
     def test_works_under_frozen_time(self, date: str) -> None:
-        """A frozen client signs with the frozen time, and the door takes the host's time too. [AUTH-007]"""
+        """A client under freezegun signs with the frozen time, which the door accepts as the host's. [AUTH-007]"""
         with freeze_time(date):
             assert Cloud().account("alice").gateway().ReadVms()["Vms"] == []
 
-    def test_leaves_the_sdk_as_it_was(self, alice: Account) -> None:
-        """The memory of the SDK's parsers is put on for the making of a Gateway only."""
+    def test_does_not_change_the_sdk(self, alice: Account) -> None:
+        """The cache for the SDK's parsers is installed only while a Gateway is created."""
         before = inspect.getattr_static(Gateway, "_convert")
         alice.gateway()
         assert inspect.getattr_static(Gateway, "_convert") is before
 
 
 class TestIntercept:
-    def test_reaches_a_client_that_the_user_made(self, cloud: Cloud, alice: Account) -> None:
-        """A Gateway that omisim did not make reaches the cloud while it intercepts."""
+    def test_reaches_a_gateway_of_the_user(self, cloud: Cloud, alice: Account) -> None:
+        """A Gateway that omisim did not create reaches the cloud inside the context."""
         with cloud.intercept():
             found = own_gateway(alice).ReadAccounts()["Accounts"]
         assert found[0]["AccountId"] == alice.account_id
 
     def test_refuses_a_wrong_secret_key(self, cloud: Cloud, alice: Account) -> None:
-        """The signature is verified as outside. [AUTH-006]"""
+        """The signature is verified as usual. [AUTH-006]"""
         with cloud.intercept(), pytest.raises(HTTPError, match="status = 401, code = 1"):
             own_gateway(alice, secret_key="X" * 40).ReadVms()
 
     def test_refuses_an_unknown_access_key(self, cloud: Cloud, alice: Account) -> None:
-        """A key that was never given out is refused. [AUTH-006]"""
+        """An access key that does not exist is refused. [AUTH-006]"""
         with cloud.intercept(), pytest.raises(HTTPError, match="code = 4120"):
             own_gateway(alice, access_key="A" * 20).ReadVms()
 
     def test_reaches_urllib3(self, cloud: Cloud) -> None:
-        """What sends by urllib3 alone is answered too."""
+        """A request sent by urllib3 alone is answered."""
         with cloud.intercept():
             answer = urllib3.PoolManager().request("POST", "https://api.eu-west-2.outscale.com/api/v1/ReadRegions")
         assert answer.json()["Regions"][0]["RegionName"] == "eu-west-2"
 
     def test_reaches_httpx(self, cloud: Cloud) -> None:
-        """Httpx is answered, plain and asynchronous; its own errors tell of a dropped connection."""
+        """Requests of httpx are answered, synchronous and asynchronous; a dropped connection raises its own error."""
         url = "https://api.eu-west-2.outscale.com/api/v1/ReadRegions"
 
         async def later() -> httpx.Response:
@@ -142,14 +142,14 @@ class TestIntercept:
         with pytest.raises(httpx.ConnectError):
             httpx.post("http://127.0.0.1:1/")
 
-    def test_asks_the_innermost_cloud_alone(self, cloud: Cloud, alice: Account) -> None:
-        """Nothing falls through to an outer cloud."""
+    def test_asks_the_innermost_cloud_only(self, cloud: Cloud, alice: Account) -> None:
+        """No request falls through to an outer cloud."""
         other = Cloud(seed="other")
         with cloud.intercept(), other.intercept(), pytest.raises(HTTPError, match="code = 4120"):
             own_gateway(alice).ReadVms()
 
-    def test_can_be_left_out_of_order(self, cloud: Cloud, alice: Account) -> None:
-        """Contexts may end in any order; the innermost that is left answers."""
+    def test_can_be_left_in_any_order(self, cloud: Cloud, alice: Account) -> None:
+        """Contexts may end in any order; the innermost that remains answers."""
         first, second = cloud.intercept(), Cloud(seed="other").intercept()
         first.__enter__()
         second.__enter__()
@@ -158,22 +158,22 @@ class TestIntercept:
             own_gateway(alice).ReadVms()
         second.__exit__(None, None, None)
 
-    def test_twice_of_equal_clouds_are_two(self, alice: Account, cloud: Cloud) -> None:
-        """Equal clouds are not the same cloud."""
+    def test_distinguishes_equal_clouds(self, alice: Account, cloud: Cloud) -> None:
+        """Two equal clouds are not the same cloud."""
         twin = cloud.fork()
         with cloud.intercept(), twin.intercept():
             own_gateway(alice).ReadVms()
         assert (len(cloud.calls("ReadVms")), len(twin.calls("ReadVms"))) == (0, 1)
 
-    def test_puts_urllib3_back(self, cloud: Cloud) -> None:
+    def test_restores_urllib3(self, cloud: Cloud) -> None:
         """After the last context nothing is patched."""
         before = urllib3.HTTPConnectionPool.urlopen
         with cloud.intercept():
             assert urllib3.HTTPConnectionPool.urlopen is not before
         assert urllib3.HTTPConnectionPool.urlopen is before
 
-    def test_lets_other_hosts_pass(self, cloud: Cloud) -> None:
-        """A host that is not OUTSCALE's goes where it always went."""
+    def test_passes_requests_to_other_hosts(self, cloud: Cloud) -> None:
+        """A request to a host outside OUTSCALE is sent as usual."""
         with cloud.intercept(), pytest.raises(requests.ConnectionError):
             requests.get("http://127.0.0.1:9/", timeout=1)
 
@@ -188,28 +188,26 @@ class TestIntercept:
             ("FCU.eu-west-2", {"data": b"Action=RunInstances"}, "fcu RunInstances "),
         ],
     )
-    def test_refuses_outscale_hosts_that_are_not_served(
-        self, cloud: Cloud, host: str, sent: dict[str, Any], named: str
-    ) -> None:
-        """A request for another service never leaves for the real cloud, and its call is named in any protocol."""
+    def test_refuses_unserved_outscale_hosts(self, cloud: Cloud, host: str, sent: dict[str, Any], named: str) -> None:
+        """A request for another service never reaches the real cloud, and the error names the call in any protocol."""
         with cloud.intercept(), pytest.raises(NotServed, match=named):
             requests.post(f"https://{host}.outscale.com/", timeout=1, **sent)
 
     def test_refuses_a_botocore_client_of_another_service(self, cloud: Cloud) -> None:
-        """What is raised below botocore is wrapped by it, and the call's name is still there."""
+        """The error is wrapped by botocore, and still names the call."""
         key = {"aws_access_key_id": "A", "aws_secret_access_key": "B"}
         client = boto3.client("ec2", "eu-west-2", endpoint_url="https://fcu.eu-west-2.outscale.com", **key)
         with cloud.intercept(), pytest.raises(HTTPClientError, match="fcu DescribeImages"):
             client.describe_images()
 
-    def test_finds_a_host_that_ends_in_a_dot(self, cloud: Cloud) -> None:
-        """A host's name may be absolute."""
+    def test_accepts_a_host_that_ends_in_a_dot(self, cloud: Cloud) -> None:
+        """A host name may be absolute."""
         with cloud.intercept():
             assert requests.post("https://api.eu-west-2.outscale.com./api/v1/ReadRegions", timeout=1).ok
 
 
-def test_gateway_and_typed_calls_agree(cloud: Cloud, alice: Account) -> None:
-    """Two equal clouds stay equal when one is driven by the SDK and the other by typed calls."""
+def test_gateway_and_typed_methods_agree(cloud: Cloud, alice: Account) -> None:
+    """Two equal clouds stay equal when one is driven by the SDK and the other by typed methods."""
     twin = cloud.fork()
     gateway, typed = alice.gateway(), twin.account("alice")
     gateway.CreateVolume(SubregionName="eu-west-2a", Size=3)

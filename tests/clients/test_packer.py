@@ -30,9 +30,9 @@ def _api(request: pytest.FixtureRequest, slow: Cloud, server: Running, me: Accou
     return Go(server, me, slow.advance, service=service, path=path)
 
 
-class TestBsu:
+class TestPackerBsu:
     def test_builds_an_omi_and_leaves_nothing_else(self, slow: Cloud, me: Account, api: Go) -> None:
-        """The OMI is available, shared and tagged, and the VM, its volume and its keypair are gone."""
+        """The OMI is available, shared and tagged, and the VM, its volume and its keypair are deleted."""
         bob = slow.account("bob")
         image_id = Packer(api, "golden").bsu(share=[bob.account_id])
         (image,) = me.read_images(filters={"image_ids": [image_id]})
@@ -45,13 +45,13 @@ class TestBsu:
         assert (me.read_volumes(), me.read_keypairs(), me.read_public_ips()) == ((), (), ())
 
     def test_leaves_its_security_group_behind(self, me: Account, api: Go) -> None:
-        """It is held for a while by the VM that has just terminated: Packer tells its user to delete it by hand."""
+        """The terminated VM still holds the group: Packer tells its user to delete it by hand."""
         Packer(api, "golden").bsu()
         (left,) = [group for group in me.read_security_groups() if group.security_group_name != "default"]
         api.sleep(120)
         me.delete_security_group(security_group_id=left.security_group_id)
 
-    def test_stops_where_the_name_is_taken(self, api: Go) -> None:
+    def test_stops_if_the_name_is_taken(self, api: Go) -> None:
         """Without force a second build ends before it has begun."""
         Packer(api, "golden").bsu()
         with pytest.raises(AssertionError, match="name conflicts"):
@@ -65,8 +65,8 @@ class TestBsu:
         assert [image.image_id for image in me.read_images(filters={"account_ids": [me.account_id]})] == [new]
         assert len(me.read_snapshots()) == 1
 
-    def test_registers_mappings_of_its_own(self, me: Account, api: Go) -> None:
-        """omi_block_device_mappings make an OMI of snapshots instead, with the product codes that are told."""
+    def test_registers_an_omi_with_its_own_mappings(self, me: Account, api: Go) -> None:
+        """omi_block_device_mappings register an OMI from snapshots, with the given product codes."""
         volume = me.create_volume(subregion_name="eu-west-2a", size=4)
         api.sleep(60)
         snapshot = me.create_snapshot(volume_id=volume.volume_id)
@@ -76,13 +76,13 @@ class TestBsu:
         (image,) = me.read_images(filters={"image_ids": [image_id]})
         assert [m.bsu.volume_size for m in image.block_device_mappings if m.bsu] == [9]
 
-    def test_finds_no_source_by_an_alias_among_the_ids(self, api: Go) -> None:
-        """1.7.1 puts every owner into AccountIds, even an alias: nothing is found then, and that is no error."""
+    def test_finds_no_source_by_an_alias_in_account_ids(self, api: Go) -> None:
+        """Version 1.7.1 puts every owner into AccountIds, even an alias: it finds nothing, without an error."""
         with pytest.raises(ValueError, match="empty"):
             Packer(api, "golden", {"ImageNames": ["Ubuntu*"], "AccountIds": ["Outscale"]}).bsu()
 
 
-def test_surrogate_builds_an_omi_of_snapshots(me: Account, api: Go) -> None:
+def test_packer_bsusurrogate_builds_an_omi_from_snapshots(me: Account, api: Go) -> None:
     """The device that was launched beside the root is the root of the OMI."""
     image_id = Packer(api, "golden").surrogate()
     (image,) = me.read_images(filters={"image_ids": [image_id]})
@@ -91,14 +91,14 @@ def test_surrogate_builds_an_omi_of_snapshots(me: Account, api: Go) -> None:
     assert me.read_volumes() == ()
 
 
-def test_volumes_outlive_their_vm(me: Account, api: Go) -> None:
-    """osc-bsuvolume leaves a tagged volume behind; without a communicator its security group names no ports."""
+def test_packer_bsuvolume_leaves_a_tagged_volume(me: Account, api: Go) -> None:
+    """osc-bsuvolume keeps the volume; without a communicator its security group has no ports."""
     (volume,) = Packer(api, "golden", port=0).volumes()
     api.sleep(60)
     assert [(row.volume_id, row.state, row.size) for row in me.read_volumes()] == [(volume, "available", 7)]
 
 
-class TestChroot:
+class TestPackerChroot:
     @pytest.fixture(name="host")
     def _host(self, slow: Cloud, me: Account) -> str:
         """The VM that Packer runs on."""
@@ -107,7 +107,7 @@ class TestChroot:
         return vm.vm_id
 
     def test_copies_a_foreign_source_first(self, me: Account, api: Go, host: str) -> None:
-        """A copy, named by the time as Go spells it, gives the snapshot, and is deleted with it. [OMI-021]"""
+        """A copy, named by a date in Go's format, provides the snapshot and is deleted with it. [OMI-021]"""
         image_id = Packer(api, "golden").chroot(host)
         api.sleep(60)
         mine = me.read_images(filters={"account_ids": [me.account_id]})
@@ -115,8 +115,8 @@ class TestChroot:
         assert len(me.read_snapshots()) == 1
         assert len(me.read_volumes()) == 1
 
-    def test_uses_an_omi_of_its_own_as_it_is(self, me: Account, api: Go, host: str) -> None:
-        """What is its own need not be copied."""
+    def test_uses_an_own_omi_without_a_copy(self, me: Account, api: Go, host: str) -> None:
+        """An OMI of the account itself need not be copied."""
         Packer(api, "base").chroot(host)
         image_id = Packer(api, "golden", {"ImageNames": ["base"], "AccountIds": [me.account_id]}).chroot(host)
         assert len(me.read_images(filters={"account_ids": [me.account_id]})) == 2
@@ -124,7 +124,7 @@ class TestChroot:
         assert [m.bsu.volume_size for m in image.block_device_mappings if m.bsu] == [12]
 
 
-def test_a_refusal_is_what_the_client_can_read(api: Go) -> None:
+def test_refusal_can_be_decoded_by_packer(api: Go) -> None:
     """Status, Code and Type are strings and numbers where Go expects them."""
     with pytest.raises(Refused, match="5063") as refused:
         api.ask("StopVms", VmIds=["i-00000000"])

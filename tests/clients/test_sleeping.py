@@ -62,14 +62,14 @@ def seconds(cloud: Cloud, act: Callable[[], object]) -> float:
 
 class TestSleeping:
     def test_moves_the_clock_and_returns_at_once(self, cloud: Cloud) -> None:
-        """An hour's sleep is an hour of the cloud's, and no time at all."""
+        """A sleep of an hour moves the cloud's clock by an hour and takes no real time."""
         start = time.perf_counter()
         with cloud.sleeping():
             assert seconds(cloud, lambda: time.sleep(AN_HOUR)) == AN_HOUR
         assert time.perf_counter() - start < 1
 
-    def test_lets_a_polling_loop_see_every_state_in_turn(self, cloud: Cloud, alice: Account) -> None:
-        """A loop with 10-second sleeps over an export of 40 minutes sees what there is to see, in milliseconds."""
+    def test_lets_a_polling_loop_see_every_state(self, cloud: Cloud, alice: Account) -> None:
+        """A loop with 10-second sleeps sees every state of an export of 40 minutes, in milliseconds."""
         image = alice.create_image(
             source_image_id=cloud.images.official("rhel").image_id, source_region_name=alice.region, image_name="golden"
         )
@@ -90,26 +90,26 @@ class TestSleeping:
         assert polls >= 240
         assert time.perf_counter() - start < 2
 
-    def test_reaches_sleep_bound_by_name(self, cloud: Cloud, module: Callable[[str], Any]) -> None:
-        """Modules that were imported before, and have `from time import sleep`, are reached, and left as they were."""
+    def test_reaches_modules_that_import_sleep_by_name(self, cloud: Cloud, module: Callable[[str], Any]) -> None:
+        """Modules with `from time import sleep` are reached, and restored afterwards."""
         code = module("from time import sleep\ndef poll(): sleep(10)")
         with cloud.sleeping():
             assert seconds(cloud, code.poll) == 10
         assert code.sleep is time.sleep
 
-    def test_reaches_what_is_imported_meanwhile(self, cloud: Cloud, module: Callable[[str], Any]) -> None:
-        """What binds it inside sleeps in the cloud's time inside, and really after."""
+    def test_reaches_modules_imported_inside_the_context(self, cloud: Cloud, module: Callable[[str], Any]) -> None:
+        """A module that imports sleep inside the context sleeps in the cloud's time inside, and really after it."""
         with cloud.sleeping():
             code = module("from time import sleep as rest\ndef poll(seconds): rest(seconds)")
             assert seconds(cloud, lambda: code.poll(10)) == 10
         assert seconds(cloud, lambda: code.poll(0.001)) == 0
 
-    def test_does_not_reach_another_name(self, cloud: Cloud) -> None:
-        """What was bound under another name before sleeps really: the documented limit."""
+    def test_does_not_reach_sleep_under_another_name(self, cloud: Cloud) -> None:
+        """A function bound under another name before the context sleeps really: the documented limit."""
         with cloud.sleeping():
             assert seconds(cloud, lambda: bound_as_something_else(0.001)) == 0
 
-    def test_is_of_one_thread(self, cloud: Cloud) -> None:
+    def test_affects_its_own_thread_only(self, cloud: Cloud) -> None:
         """Other threads sleep really."""
         with cloud.sleeping():
             thread = Thread(target=time.sleep, args=(0.001,))
@@ -118,20 +118,20 @@ class TestSleeping:
             thread.join()
             assert cloud.now == before
 
-    def test_leaves_the_standard_library_alone(self, cloud: Cloud) -> None:
-        """A process that is waited for is waited for really."""
+    def test_does_not_affect_the_standard_library(self, cloud: Cloud) -> None:
+        """Waiting for a process takes real time."""
         with cloud.sleeping(), subprocess.Popen([sys.executable, "-c", ""]) as process:
             assert seconds(cloud, lambda: process.wait(timeout=60)) == 0
 
-    def test_nests(self, cloud: Cloud) -> None:
-        """The innermost cloud's clock moves, and the outer one's after it."""
+    def test_nests_by_moving_the_innermost_clock(self, cloud: Cloud) -> None:
+        """The innermost cloud's clock moves, and after it the outer one's."""
         other = Cloud()
         with cloud.sleeping():
             with other.sleeping():
                 assert seconds(cloud, lambda: time.sleep(10)) == 0
             assert seconds(cloud, lambda: time.sleep(10)) == 10
 
-    def test_is_undone(self, cloud: Cloud) -> None:
+    def test_is_undone_after_its_context(self, cloud: Cloud) -> None:
         """Afterwards both functions are the real ones."""
         before = time.sleep, asyncio.sleep
         with pytest.raises(InterruptedError), cloud.sleeping():
@@ -143,13 +143,13 @@ class TestSleeping:
         [(-1, ValueError), ("1", TypeError), (float("nan"), ValueError), (float("inf"), OverflowError)],
     )
     def test_refuses_what_time_sleep_refuses(self, cloud: Cloud, span: Any, error: type[Exception]) -> None:
-        """What is no span of time is refused as ever, and no time passes."""
+        """An invalid duration is refused as usual, and no time passes."""
         with cloud.sleeping(), pytest.raises(error):
             time.sleep(span)
         assert cloud == Cloud(timing="clock")
 
     @given(spans=st.lists(st.floats(0, 1e6), max_size=8))
-    def test_adds_up(self, spans: list[float]) -> None:
+    def test_moves_the_clock_by_the_sum_of_the_sleeps(self, spans: list[float]) -> None:
         """The clock moves by the sum of the sleeps."""
         cloud = Cloud()
         with cloud.sleeping():
@@ -157,8 +157,8 @@ class TestSleeping:
                 time.sleep(span)
         assert (cloud.now - EPOCH).total_seconds() == pytest.approx(sum(spans), abs=1e-4)
 
-    def test_that_waits_for_what_never_comes_ends(self, cloud: Cloud, alice: Account) -> None:
-        """A loop that would go on for ever is ended, and told what it polled."""
+    def test_raises_an_error_in_an_endless_polling_loop(self, cloud: Cloud, alice: Account) -> None:
+        """A polling loop that can never finish raises an error that names what it polled."""
 
         def poll() -> None:
             while not alice.read_volumes():
@@ -167,16 +167,16 @@ class TestSleeping:
         with cloud.sleeping(), pytest.raises(RuntimeError, match=r"never comes \(its last call: ReadVolumes\)"):
             poll()
 
-    def test_may_be_long_while_something_is_under_way(self, cloud: Cloud, alice: Account) -> None:
-        """Any number of polls is fine before something that is to come."""
+    def test_allows_any_number_of_polls_before_a_due_transition(self, cloud: Cloud, alice: Account) -> None:
+        """While a transition is due, any number of polls is allowed."""
         cloud.durations["volume.creating"] = 2_000
         alice.create_volume(subregion_name=SUBREGION, size=1)
         with cloud.sleeping():
             while alice.read_volumes()[0].state != "available":
                 time.sleep(1)
 
-    def test_takes_the_waiting_out_of_the_sdks_retries(self, cloud: Cloud, alice: Account) -> None:
-        """A Gateway that tries again after a 503 waits in the cloud's time."""
+    def test_shortens_the_retries_of_the_sdk(self, cloud: Cloud, alice: Account) -> None:
+        """A Gateway that retries after a 503 waits in the cloud's time."""
         cloud.faults.add("ReadVms", times=3, status=503)
         start = time.perf_counter()
         with alice.environment(), cloud.sleeping():
@@ -189,16 +189,16 @@ class TestSleeping:
         assert time.perf_counter() - start < 2
 
 
-class TestAsyncio:
-    def test_sleeps_move_the_clock(self, cloud: Cloud) -> None:
+class TestAsyncioSleep:
+    def test_moves_the_clock_and_returns_its_result(self, cloud: Cloud) -> None:
         """`asyncio.sleep` returns at once, with its result."""
         with cloud.sleeping():
             assert seconds(cloud, lambda: asyncio.run(asyncio.sleep(AN_HOUR))) == AN_HOUR
             assert asyncio.run(asyncio.sleep(10, "result")) == "result"
             assert seconds(cloud, lambda: asyncio.run(asyncio.sleep(0))) == 0
 
-    def test_tasks_wake_in_the_order_of_their_times(self, cloud: Cloud) -> None:
-        """Tasks that sleep side by side take as long as the longest, as outside."""
+    def test_wakes_tasks_in_the_order_of_their_times(self, cloud: Cloud) -> None:
+        """Tasks that sleep concurrently take as long as the longest."""
         woken: list[float] = []
 
         async def nap(span: float) -> None:
@@ -212,8 +212,8 @@ class TestAsyncio:
             assert seconds(cloud, lambda: asyncio.run(naps())) == 30
         assert woken == [10, 10, 20, 30]
 
-    def test_a_task_that_is_cancelled_holds_nobody_up(self, cloud: Cloud) -> None:
-        """A sleep that was called off is none."""
+    def test_of_a_cancelled_task_is_not_waited_for(self, cloud: Cloud) -> None:
+        """A cancelled sleep does not move the clock."""
 
         async def main() -> None:
             task = asyncio.create_task(asyncio.sleep(5))
@@ -271,15 +271,15 @@ FROZEN = """
 """
 
 
-class TestFrozenTime:
-    def test_changes_no_answer(self) -> None:
-        """What a cloud works out about itself under freezegun holds after it, and the other way round."""
+class TestSleepUnderFrozenTime:
+    def test_keeps_cached_answers_valid(self) -> None:
+        """What a cloud computes under freezegun is valid after it, and vice versa."""
         run = subprocess.run([sys.executable, "-c", dedent(FROZEN)], capture_output=True, text=True, check=False)
         assert run.stderr == ""
 
     @pytest.mark.parametrize("clock", [ManualClock, SystemClock])
-    def test_moves_too_in_either_order(self, clock: type[ManualClock | SystemClock]) -> None:
-        """Under freezegun a sleep moves the cloud's time and the frozen one, whichever was entered first."""
+    def test_moves_both_clocks_in_either_order(self, clock: type[ManualClock | SystemClock]) -> None:
+        """Under freezegun a sleep moves the cloud's time and the frozen one, whichever context was entered first."""
         cloud = Cloud(clock=clock())
         with freeze_time("2030-01-01"), cloud.sleeping():
             before = time.time(), time.monotonic()
@@ -290,14 +290,14 @@ class TestFrozenTime:
             assert seconds(cloud, lambda: time.sleep(60)) == pytest.approx(60)
             assert time.time() - before[0] == 60
 
-    def test_moves_under_time_machine(self) -> None:
-        """So it does under time-machine, in a process of its own: it replaces functions of the interpreter."""
+    def test_moves_both_clocks_under_time_machine(self) -> None:
+        """The same holds for time-machine, which needs its own process: it replaces functions of the interpreter."""
         pytest.importorskip("time_machine")
         run = subprocess.run([sys.executable, "-c", dedent(MACHINE)], capture_output=True, text=True, check=False)
         assert run.stderr == ""
 
-    def test_ends_a_loop_that_watches_its_own_deadline(self, cloud: Cloud, alice: Account) -> None:
-        """Code that gives up after half an hour gives up, where freezegun rules its time."""
+    def test_ends_a_loop_at_its_own_deadline(self, cloud: Cloud, alice: Account) -> None:
+        """Code that gives up after half an hour does so when freezegun controls its time."""
         cloud.durations["volume.creating"] = AN_HOUR
         alice.create_volume(subregion_name=SUBREGION, size=1)
         with freeze_time("2030-01-01"), cloud.sleeping():
@@ -307,9 +307,9 @@ class TestFrozenTime:
         assert alice.read_volumes()[0].state == "creating"
 
 
-class TestFixture:
-    def test_sets_the_timing(self, pytester: pytest.Pytester) -> None:
-        """With omi_sleep transients last, unless the marker says otherwise; however late the test asks for it."""
+class TestSleepFixture:
+    def test_sets_the_timing_to_clock(self, pytester: pytest.Pytester) -> None:
+        """With omi_sleep transients last, unless the marker says otherwise; however late the test requests it."""
         pytester.makeini("[pytest]\nomisim_timing = eager\n")
         source = """
             import time

@@ -40,8 +40,8 @@ def _vm_id(slow: Cloud, terraform: Terraform) -> str:
     return str(terraform.vm(ImageId=slow.images.official("ubuntu").image_id, VmType="tinav5.c1r1p2")["VmId"])
 
 
-class TestImage:
-    def test_of_a_vm_is_made_shared_and_deleted(self, slow: Cloud, terraform: Terraform, vm_id: str) -> None:
+class TestTerraformImage:
+    def test_of_a_vm_is_created_shared_and_deleted(self, slow: Cloud, terraform: Terraform, vm_id: str) -> None:
         """outscale_image and outscale_image_launch_permission, from creation to destruction."""
         bob = slow.account("bob").account_id
         image = terraform.image({"env": "test"}, ImageName="golden", VmId=vm_id, NoReboot=True)
@@ -54,8 +54,8 @@ class TestImage:
         assert removed["AccountIds"] == []
         terraform.delete_image(image["ImageId"])
 
-    def test_is_copied_and_made_of_snapshots(self, slow: Cloud, terraform: Terraform, vm_id: str) -> None:
-        """The other ways to make one."""
+    def test_is_created_by_copy_and_from_snapshots(self, slow: Cloud, terraform: Terraform, vm_id: str) -> None:
+        """An outscale_image can also be a copy, or be registered from snapshots."""
         source = slow.images.official("ubuntu").image_id
         terraform.image(ImageName="copy", SourceImageId=source, SourceRegionName="eu-west-2", Description="a copy")
         volume = terraform.read_vm(vm_id)["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
@@ -66,21 +66,21 @@ class TestImage:
         assert image["BlockDeviceMappings"][0]["Bsu"]["VolumeSize"] == 40
 
     def test_is_exported(self, me: Account, terraform: Terraform, vm_id: str) -> None:
-        """outscale_image_export_task waits for its end, past pending/queued."""
+        """outscale_image_export_task waits for its end, after pending/queued."""
         me.client("oos").create_bucket(Bucket=BUCKET)
         image = terraform.image(ImageName="golden", VmId=vm_id, NoReboot=True)
         task = terraform.image_export(image["ImageId"], BUCKET)
         assert (task["Progress"], task["OsuExport"]["OsuBucket"]) == (100, BUCKET)
 
     def test_that_fails_ends_the_run(self, slow: Cloud, terraform: Terraform, vm_id: str) -> None:
-        """The provider stops at `failed`, and does not wait for ever."""
+        """The provider stops at `failed`, and does not wait forever."""
         slow.fail_next("snapshot", comment="no space")
         with pytest.raises(AssertionError, match="unexpected state 'failed'"):
             terraform.image(ImageName="golden", VmId=vm_id, NoReboot=True)
 
 
-class TestVolume:
-    def test_is_changed_linked_and_snapshot(self, slow: Cloud, terraform: Terraform, vm_id: str) -> None:
+class TestTerraformVolume:
+    def test_is_updated_linked_and_snapshotted(self, slow: Cloud, terraform: Terraform, vm_id: str) -> None:
         """outscale_volume, outscale_volumes_link, outscale_snapshot and its attributes."""
         volume = terraform.volume(SubregionName="eu-west-2a", Size=10, VolumeType="standard")["VolumeId"]
         terraform.link(volume, vm_id, "/dev/xvdb")
@@ -94,7 +94,7 @@ class TestVolume:
         terraform.api.ask("DeleteVolume", VolumeId=volume)
 
 
-def test_snapshot_is_exported_by_the_states_of_1_40() -> None:
+def test_terraform_exports_a_snapshot_by_the_states_of_1_40() -> None:
     """outscale_snapshot_export_task knows the states that the API had up to 1.40. [EXP-044]"""
     cloud = Cloud(timing="clock", switches={"spec_version": "1.40"})
     alice = cloud.account("alice")
@@ -106,9 +106,9 @@ def test_snapshot_is_exported_by_the_states_of_1_40() -> None:
         assert terraform.snapshot_export(snapshot, BUCKET)["State"] == "active"
 
 
-class TestVm:
-    def test_is_made_stopped_and_deleted(self, terraform: Terraform, vm_id: str) -> None:
-        """outscale_vm, with its stop for a change of type."""
+class TestTerraformVm:
+    def test_is_created_stopped_and_deleted(self, terraform: Terraform, vm_id: str) -> None:
+        """outscale_vm, with a stop for a change of its type."""
         terraform.api.ask("StopVms", VmIds=[vm_id])
         terraform.wait(lambda: terraform.read_vm(vm_id)["State"], ["running", "stopping"], "stopped")
         terraform.api.ask("UpdateVm", VmId=vm_id, VmType="tinav5.c2r2p2")
@@ -118,7 +118,7 @@ class TestVm:
         terraform.delete_vm(vm_id)
 
     def test_that_cannot_be_tagged_is_kept(self, slow: Cloud, me: Account, terraform: Terraform) -> None:
-        """A key of 256 characters is refused after the VM was made: the provider keeps it in its state. [TAG-003]"""
+        """A key of 256 characters is refused after the VM was created: the provider keeps it in its state. [TAG-003]"""
         with pytest.raises(Refused):
             terraform.vm({"k" * 256: "v"}, ImageId=slow.images.official("ubuntu").image_id)
         assert len(me.read_vms()) == 1
@@ -142,16 +142,16 @@ def _in_a_net(terraform: Terraform, image_id: str) -> str:
     return str(vm["VmId"])
 
 
-def test_vm_in_a_net_is_reached_by_its_public_ip(slow: Cloud, terraform: Terraform) -> None:
-    """outscale_net, outscale_subnet and what else a VM with a way out needs."""
+def test_terraform_vm_in_a_net_has_a_public_ip(slow: Cloud, terraform: Terraform) -> None:
+    """outscale_net, outscale_subnet and the other resources of a VM with access to the Internet."""
     vm = terraform.read_vm(_in_a_net(terraform, slow.images.official("ubuntu").image_id))
     assert vm["PrivateIp"].startswith("10.0.1.")
     assert vm["PublicIp"]
     assert [group["SecurityGroupName"] for group in vm["SecurityGroups"]] == ["ssh"]
 
 
-def test_frieza_leaves_nothing(slow: Cloud, me: Account, api: Go, terraform: Terraform, vm_id: str) -> None:
-    """It lists and deletes, again and again, until an account is empty; what is others' stays."""
+def test_frieza_empties_one_account_only(slow: Cloud, me: Account, api: Go, terraform: Terraform, vm_id: str) -> None:
+    """The tool frieza lists and deletes repeatedly until an account is empty; other accounts are not affected."""
     theirs = slow.account("bob").create_volume(subregion_name="eu-west-2a", size=1)
     terraform.image(ImageName="golden", VmId=vm_id, NoReboot=True)
     terraform.link(terraform.volume(SubregionName="eu-west-2a", Size=1)["VolumeId"], vm_id, "/dev/xvdb")

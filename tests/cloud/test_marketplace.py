@@ -8,7 +8,7 @@ from support.expect import refused
 
 from omisim import Account, Cloud
 from omisim.cloud.marketplace import Product
-from omisim.model import Image
+from omisim.model import Image, Vm
 
 REGION = "cloudgouv-eu-west-1"
 
@@ -42,16 +42,18 @@ def copy_of(account: Account, product: Product) -> tuple[Image, ...]:
 
 
 class TestPublishing:
-    def test_makes_a_copy_of_the_platform(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
-        """The platform's copy has the Marketplace's alias, the product's name, code and licence. [MKT-001, MKT-008]"""
+    def test_creates_a_copy_of_the_marketplace(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image
+    ) -> None:
+        """The copy has the alias Marketplace, and the product's name, code and licence. [MKT-001, MKT-008]"""
         product = published(cloud, seller, source, "free")
         image = copy_of(buyer, product)[0]
         assert image.account_alias == "Marketplace"
         assert image.image_name == f"acme-{product.product_code}-v1"
         assert image.product_codes == (*source.product_codes, product.product_code)
 
-    def test_leaves_the_sellers_omi_to_him(self, cloud: Cloud, seller: Account, source: Image) -> None:
-        """The seller's OMI stays as it was, and the copy shares no fate with it. [MKT-001]"""
+    def test_leaves_the_omi_of_the_seller_unchanged(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """The seller's OMI stays as it was, and the copy does not depend on it. [MKT-001]"""
         before = seller.read_images(filters={"image_ids": [source.image_id]})
         product = published(cloud, seller, source, "free")
         assert seller.read_images(filters={"image_ids": [source.image_id]}) == before
@@ -61,65 +63,83 @@ class TestPublishing:
             seller.delete_snapshot(snapshot_id=str(mapping.bsu.snapshot_id))
         assert copy_of(seller, product)
 
-    def test_carries_the_content(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
-        """A VM of the copy has what the seller's OMI held, and the product's code. [MKT-008]"""
+    def test_copies_the_content(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """A VM of the copy has the content of the seller's OMI, and the product's code. [MKT-008]"""
         product = published(cloud, seller, source, "free")
         vm = buyer.create_vms(image_id=product.images[REGION])[0]
         assert cloud.read(vm.block_device_mappings[0].bsu.volume_id, "/opt/acme") == "product 1"
         assert product.product_code in vm.product_codes
 
-    def test_is_in_cloudgouv_unless_more_is_asked_for(self, cloud: Cloud, seller: Account, source: Image) -> None:
-        """A product is published in cloudgouv-eu-west-1 by default, elsewhere on demand. [MKT-009]"""
+    def test_is_in_cloudgouv_by_default(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """A product is published in cloudgouv-eu-west-1 by default, and elsewhere on request. [MKT-009]"""
         assert set(published(cloud, seller, source).images) == {REGION}
         product = cloud.marketplace.publish(seller, source.image_id, offer="free", regions=(REGION, "eu-west-2"))
         elsewhere = cloud.account("dave").read_images(filters={"image_ids": [product.images["eu-west-2"]]})
         assert [image.account_alias for image in elsewhere] == ["Marketplace"]
 
     @pytest.mark.parametrize("offer", ["free", "byol"])
-    def test_free_and_byol_are_public(
+    def test_of_free_and_byol_products_is_public(
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: str
     ) -> None:
-        """The copy of a free product, or one whose licence the buyer brings, is public. [MKT-004]"""
+        """The copy of a free product, or of one whose licence the buyer brings, is public. [MKT-004]"""
         assert copy_of(buyer, published(cloud, seller, source, offer))
+
+    def test_keeps_a_device_without_a_snapshot(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A device without a snapshot is copied and published as it is. [MKT-001, CPY-001]"""
+        snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        mappings = [
+            {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot.snapshot_id}},
+            {"device_name": "/dev/sdb", "bsu": {"volume_size": 7}},
+        ]
+        image = alice.create_image(image_name="two", root_device_name="/dev/sda1", block_device_mappings=mappings)
+        copy = alice.create_image(source_image_id=image.image_id, source_region_name="eu-west-2")
+        assert copy.block_device_mappings[1] == image.block_device_mappings[1]
+        product = cloud.marketplace.publish(alice, image.image_id, offer="free", regions=("eu-west-2",))
+        shown = alice.read_images(filters={"image_ids": [product.images["eu-west-2"]]})[0]
+        assert shown.block_device_mappings[1] == image.block_device_mappings[1]
 
 
 class TestSubscribing:
     def test_to_an_hourly_offer_gives_access_at_once(
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
-        """An hourly product's copy is private, and shared with whoever subscribes. [MKT-002]"""
+        """The copy of an hourly product is private, and shared with its subscribers. [MKT-002]"""
         product = published(cloud, seller, source)
         assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
         cloud.marketplace.subscribe(product, buyer)
         assert buyer.create_vms(image_id=product.images[REGION])
 
-    def test_to_a_subscription_waits_for_its_activation(
+    def test_to_a_subscription_gives_access_at_its_activation(
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
-        """A subscription's copy is shared on its activation date, not before. [MKT-003]"""
+        """The copy is shared on the activation date, not before. [MKT-003]"""
         product = cloud.marketplace.subscribe(published(cloud, seller, source, "subscription"), buyer)
         assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
         cloud.marketplace.activate(product, buyer)
         assert buyer.create_vms(image_id=product.images[REGION])
 
-    def test_reaches_every_version(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
-        """Whoever has access gets later versions too, and keeps the earlier ones. [MKT-005, MKT-006, MKT-010]"""
+    def test_gives_access_to_every_version(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """A subscriber gets later versions too, and keeps the earlier ones. [MKT-005, MKT-006, MKT-010]"""
         first = cloud.marketplace.subscribe(published(cloud, seller, source), buyer)
         second = cloud.marketplace.new_version(first, source.image_id)
         assert (second.version, second.product_code) == (2, first.product_code)
         assert copy_of(buyer, first)
         assert copy_of(buyer, second)
 
-    def test_later_reaches_earlier_versions(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
-        """Any earlier value of the product will do: the current one is looked up. [MKT-005]"""
+    def test_works_with_an_earlier_value_of_the_product(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image
+    ) -> None:
+        """Any earlier Product value works: the current one is looked up. [MKT-005]"""
         first = published(cloud, seller, source)
         second = cloud.marketplace.new_version(first, source.image_id)
         cloud.marketplace.subscribe(first, buyer)
         assert copy_of(buyer, first)
         assert copy_of(buyer, second)
 
-    def test_lists_the_buyers_on_the_copy(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
-        """A distributed OMI carries its buyers' accounts in its list. [MKT-012]"""
+    def test_adds_the_buyer_to_the_permissions(
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image
+    ) -> None:
+        """A distributed OMI has its buyers' accounts in its permissions. [MKT-012]"""
         product = cloud.marketplace.subscribe(published(cloud, seller, source), buyer)
         assert copy_of(buyer, product)[0].permissions_to_launch.account_ids == (buyer.account_id,)
 
@@ -128,14 +148,14 @@ class TestUnpublishing:
     def test_deletes_the_copies_and_leaves_the_vms(
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
-        """Once unpublished, a product launches no VM; those there are go on. [MKT-007]"""
+        """An unpublished product cannot be launched; existing VMs go on. [MKT-007]"""
         product = published(cloud, seller, source, "free")
         vm = buyer.create_vms(image_id=product.images[REGION])[0]
         assert not cloud.marketplace.unpublish(product).images
         assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
         assert [there.state for there in buyer.read_vms(filters={"vm_ids": [vm.vm_id]})] == ["running"]
 
-    def test_can_be_of_one_version(self, cloud: Cloud, seller: Account, source: Image) -> None:
+    def test_can_be_limited_to_one_version(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """A single version can be withdrawn; the others stay. [MKT-007]"""
         first = published(cloud, seller, source, "free")
         second = cloud.marketplace.new_version(first, source.image_id)
@@ -144,54 +164,56 @@ class TestUnpublishing:
         assert copy_of(seller, second)
 
     def test_is_undone_by_a_savepoint(self, cloud: Cloud, seller: Account, source: Image) -> None:
-        """Products are State: a savepoint undoes what happened to them."""
+        """Products are State: a savepoint undoes their changes."""
         product = published(cloud, seller, source, "free")
         with cloud.savepoint():
             cloud.marketplace.unpublish(product)
         assert copy_of(seller, product)
 
 
-class TestMistakes:
+class TestMarketplaceRefuses:
     def test_an_unknown_offer(self, cloud: Cloud, seller: Account, source: Image) -> None:
-        """An offer that is not known is refused with those that are."""
+        """An unknown offer is refused with the known ones."""
         with pytest.raises(ValueError, match="hourly, subscription, byol, free"):
             published(cloud, seller, source, "rent")
 
     @pytest.mark.parametrize("regions", [(), ("mars-1",)])
-    def test_an_unknown_region(self, cloud: Cloud, seller: Account, source: Image, regions: tuple[str, ...]) -> None:
-        """A product is published in Regions that there are, in one at least."""
+    def test_unknown_or_missing_regions(
+        self, cloud: Cloud, seller: Account, source: Image, regions: tuple[str, ...]
+    ) -> None:
+        """A product is published in at least one Region, and each must exist."""
         with pytest.raises(ValueError, match=r"[Rr]egion"):
             cloud.marketplace.publish(seller, source.image_id, regions=regions)
 
-    def test_an_omi_of_another(self, cloud: Cloud, buyer: Account, source: Image) -> None:
+    def test_an_omi_of_another_account(self, cloud: Cloud, buyer: Account, source: Image) -> None:
         """Only the owner of an OMI publishes it."""
         with pytest.raises(ValueError, match="no OMI of the seller's"):
             cloud.marketplace.publish(buyer, source.image_id)
 
     @pytest.mark.parametrize("offer", ["free", "byol"])
-    def test_subscribing_to_what_is_public(
+    def test_a_subscription_to_a_public_product(
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: str
     ) -> None:
-        """There is nothing to subscribe to where everybody has access."""
+        """A product that is public needs no subscription."""
         with pytest.raises(ValueError, match="nothing to subscribe"):
             cloud.marketplace.subscribe(published(cloud, seller, source, offer), buyer)
 
-    def test_subscribing_from_another_region(self, cloud: Cloud, seller: Account, source: Image) -> None:
+    def test_a_subscription_from_another_region(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """A buyer whose Region has no publication cannot subscribe. [MKT-005]"""
         with pytest.raises(ValueError, match="is in eu-west-2"):
             cloud.marketplace.subscribe(published(cloud, seller, source), cloud.account("dave"))
 
-    def test_activating_what_nobody_subscribed_to(
+    def test_an_activation_without_a_subscription(
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
-        """Only a buyer's subscription has an activation date."""
+        """Only a subscription of the buyer has an activation date."""
         with pytest.raises(ValueError, match="has no subscription"):
             cloud.marketplace.activate(published(cloud, seller, source, "subscription"), buyer)
         with pytest.raises(ValueError, match="activation date"):
             cloud.marketplace.activate(published(cloud, seller, source), buyer)
 
-    def test_using_what_was_unpublished(self, cloud: Cloud, seller: Account, source: Image) -> None:
-        """An unpublished product has no further versions, nor one that is not there."""
+    def test_the_use_of_an_unpublished_product(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """An unpublished product, or an unknown version, cannot be used."""
         product = published(cloud, seller, source)
         with pytest.raises(ValueError, match="no published version 7"):
             cloud.marketplace.unpublish(product, version=7)
@@ -200,7 +222,30 @@ class TestMistakes:
             cloud.marketplace.new_version(product, source.image_id)
 
     def test_a_product_of_another_cloud(self, cloud: Cloud, seller: Account, source: Image) -> None:
-        """A product means nothing to a cloud that does not have it."""
+        """A product belongs to its cloud."""
         product = published(cloud, seller, source)
         with pytest.raises(ValueError, match="no product of this cloud"):
             Cloud().marketplace.unpublish(product)
+
+    def test_a_pending_omi(self) -> None:
+        """Only an available OMI can be published."""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
+        cloud.complete(vm.vm_id)
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
+        with pytest.raises(ValueError, match="is pending"):
+            cloud.marketplace.publish(alice, image.image_id)
+
+    def test_a_single_region_that_is_not_in_a_list(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Regions are a list even if there is one: a string would be read letter by letter."""
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        with pytest.raises(ValueError, match=r"even if one: \('eu-west-2',\)"):
+            cloud.marketplace.publish(alice, image.image_id, regions="eu-west-2")
+
+    def test_a_buyer_given_by_name(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A buyer is an Account, not its name."""
+        image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        product = cloud.marketplace.publish(alice, image.image_id)
+        with pytest.raises(ValueError, match="'bob' is no account"):
+            cloud.marketplace.subscribe(product, "bob")  # type: ignore[arg-type]  # the mistake

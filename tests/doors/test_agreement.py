@@ -39,15 +39,15 @@ TestTheRest = OtherDoors.TestCase
 
 
 @pytest.mark.parametrize("name", DOORS)
-class TestADoor:
-    def test_hears_nothing_of_a_dropped_connection(self, name: str, cloud: Cloud, alice: Account) -> None:
-        """Neither an answer nor a refusal comes; the next call is answered."""
+class TestAgreementOfDoors:
+    def test_skips_a_dropped_connection(self, name: str, cloud: Cloud, alice: Account) -> None:
+        """A dropped call has neither an answer nor a refusal; the next call is answered."""
         cloud.faults.add("ReadVms", times=1, drop=True)
         door = DOORS[name]()
         assert [door(alice, "ReadVms", {}) for _ in range(2)] == [NOTHING, {"body": {"Vms": []}}]
         door.close()
 
-    def test_hears_of_what_it_does_not_take(self, name: str, alice: Account) -> None:
+    def test_covers_calls_that_a_door_cannot_carry(self, name: str, alice: Account) -> None:
         """A call that a door cannot carry, or refuses itself, reaches the cloud by its detour."""
         door = DOORS[name]()
         assert door(alice, "CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a", "DryRun": True}) == {"body": {}}
@@ -89,7 +89,7 @@ def reading_takes_time(patch: Patch) -> None:
     patch.setattr(Engine, "call", slow)
 
 
-class TestAPlantedBug:
+class TestBugInOneDoor:
     @pytest.mark.parametrize(
         ("plant", "door", "said"),
         [
@@ -98,7 +98,9 @@ class TestAPlantedBug:
             (reading_takes_time, "sdk", "the cloud behind sdk differs: in its time or its history"),
         ],
     )
-    def test_is_found(self, monkeypatch: Patch, plant: Callable[[Patch], None], door: str, said: str) -> None:
+    def test_is_reported_with_the_name_of_the_door(
+        self, monkeypatch: Patch, plant: Callable[[Patch], None], door: str, said: str
+    ) -> None:
         """A bug in one door is a disagreement, and names the door."""
         plant(monkeypatch)
         machine = type("One", (Doors,), {"doors": (door,)})

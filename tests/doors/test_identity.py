@@ -32,52 +32,52 @@ def basic(login: str, password: str, action: str = "ReadAccessKeys", host: str =
     return with_header(action, "Basic " + b64encode(f"{login}:{password}".encode()).decode(), host)
 
 
-class TestLogin:
+class TestBasicLogin:
     @pytest.mark.parametrize("action", ["ReadAccessKeys", "CreateAccessKey"])
-    def test_opens_what_manages_keys(self, cloud: Cloud, alice: Account, door: Door, action: str) -> None:
-        """A login and password manage access keys, and need no date that is right. [AUTH-012, AK-011]"""
+    def test_is_accepted_by_the_actions_on_access_keys(
+        self, cloud: Cloud, alice: Account, door: Door, action: str
+    ) -> None:
+        """A login and password manage access keys, and need no valid date. [AUTH-012, AK-011]"""
         assert asked(door, cloud, basic(alice.email, alice.password, action))[0] == 200
 
-    def test_opens_nothing_else(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """Elsewhere even a right one is refused, and so is a wrong one, alike. [AUTH-004]"""
+    def test_is_refused_by_other_actions(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """Other actions refuse a correct and a wrong login alike. [AUTH-004]"""
         for password in (alice.password, "guess"):
             request = basic(alice.email, password, "ReadVms")
             assert refusal(door, cloud, request) == (401, "9", "AUTH-004")
 
-    def test_is_taken_where_the_action_is_not_served(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """Who calls comes before what is served. [AUTH-012, REQ-014]"""
+    def test_is_checked_before_an_unserved_action(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """Authentication comes before the question whether an action is served. [AUTH-012, REQ-014]"""
         request = basic(alice.email, alice.password, "ReadApiAccessRules")
         assert refusal(door, cloud, request) == (400, "8010", "REQ-002/not-served")
 
     @pytest.mark.parametrize("login", ["", ":", "{email}", "{email}:", ":{password}"])
-    def test_is_both_words(self, cloud: Cloud, alice: Account, door: Door, login: str) -> None:
-        """A login without a password, or a password without a login, is missing something. [AUTH-004/login]"""
+    def test_needs_login_and_password(self, cloud: Cloud, alice: Account, door: Door, login: str) -> None:
+        """A login without a password, or a password without a login, is incomplete. [AUTH-004/login]"""
         text = login.format(email=alice.email, password=alice.password)
         request = with_header("ReadAccessKeys", "Basic " + b64encode(text.encode()).decode())
         assert refusal(door, cloud, request) == (403, "10", "AUTH-004/login")
 
     def test_that_is_wrong_or_garbled_is_refused(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """A wrong password, an unknown login and what is no Base64 are refused. [AUTH-012, AUTH-005]"""
+        """A wrong password, an unknown login and invalid Base64 are refused. [AUTH-012, AUTH-005]"""
         assert refusal(door, cloud, basic(alice.email, "guess")) == (401, "1", "AUTH-012")
         assert refusal(door, cloud, basic("nobody@example.com", "x")) == (401, "1", "AUTH-012")
         assert refusal(door, cloud, with_header("ReadAccessKeys", "Basic %%%")) == (401, "1", "AUTH-005")
 
-    def test_belongs_to_a_region(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """An account is known in its Region alone; a host without a name stands for any. [AUTH-012, REG-002]"""
+    def test_is_valid_in_the_region_of_its_account(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """An account is known in its Region only; a host without a Region means any. [AUTH-012, REG-002]"""
         there = basic(alice.email, alice.password, host="api.us-east-2.outscale.com")
         assert refusal(door, cloud, there) == (401, "1", "AUTH-012")
         assert asked(door, cloud, basic(alice.email, alice.password, host="127.0.0.1:8333"))[0] == 200
 
     @pytest.mark.parametrize("scheme", ["Bearer abc", "Digest username=x", "AWS AKIA:abc", "Negotiate x"])
-    def test_by_another_method_is_refused(self, cloud: Cloud, alice: Account, door: Door, scheme: str) -> None:
-        """There are signatures, and logins, and nothing else. [AUTH-004/method]"""
+    def test_with_an_unknown_scheme_is_refused(self, cloud: Cloud, alice: Account, door: Door, scheme: str) -> None:
+        """Only signatures and Basic logins are accepted. [AUTH-004/method]"""
         for action in ("ReadVms", "ReadAccessKeys"):
             assert refusal(door, cloud, with_header(action, scheme)) == (403, "8", "AUTH-004/method")
 
-    def test_with_a_password_that_has_expired_has_an_error_of_its_own(
-        self, cloud: Cloud, alice: Account, door: Door
-    ) -> None:
-        """Passwords expire on order: a fault. [AUTH-010]"""
+    def test_with_an_expired_password_has_its_own_error(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """A fault makes a password expire. [AUTH-010]"""
         cloud.faults.add("ReadAccessKeys", error="password-expired")
         assert door(cloud, basic(alice.email, alice.password)).status == 401
         error = cloud.calls()[-1].error
@@ -109,8 +109,8 @@ class TestLockOut:
         assert minutes == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 10]
 
     @pytest.mark.parametrize("what", ["open action", "date", "unknown key"])
-    def test_is_not_for_what_checks_no_secret(self, cloud: Cloud, alice: Account, door: Door, what: str) -> None:
-        """An action open to everybody, a date too old and an unknown key count nothing. [AUTH-009, AUTH-011]"""
+    def test_ignores_failures_that_check_no_secret(self, cloud: Cloud, alice: Account, door: Door, what: str) -> None:
+        """An open action, an old date and an unknown key do not count. [AUTH-009, AUTH-011]"""
         request = {
             "open action": signed(alice, "/api/v1/ReadRegions", secret_key="X" * 40),
             "date": signed(alice, "/api/v1/ReadVms", secret_key="X" * 40, at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)),
@@ -120,30 +120,30 @@ class TestLockOut:
             door(cloud, request)
         assert asked(door, cloud, signed(alice, "/api/v1/ReadVms"))[0] == 200
 
-    def test_leaves_open_actions_open(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """A locked account still reads what everybody reads. [AUTH-011]"""
+    def test_does_not_affect_open_actions(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """A locked account can still call the open actions. [AUTH-011]"""
         for _ in range(4):
             door(cloud, signed(alice, "/api/v1/ReadVms", secret_key="X" * 40))
         assert asked(door, cloud, signed(alice, "/api/v1/ReadRegions"))[0] == 200
 
 
-class TestOpenActions:
+class TestIdentityOfOpenActions:
     @pytest.mark.parametrize("header", ["", "Basic YTpi", "Basic %%%", "Bearer x", "nonsense", "OSC4-HMAC-SHA256 x"])
     @pytest.mark.parametrize("action", OPEN)
-    def test_take_any_credentials_or_none(self, cloud: Cloud, door: Door, action: str, header: str) -> None:
-        """Whatever stands in Authorization, what is open is answered. [AUTH-011]"""
+    def test_accepts_any_credentials_or_none(self, cloud: Cloud, door: Door, action: str, header: str) -> None:
+        """An open action is answered with any Authorization header. [AUTH-011]"""
         assert asked(door, cloud, with_header(action, header))[0] == 200
 
     @pytest.mark.parametrize("auth", ["strict", "lenient", "off"])
-    def test_take_empty_keys(self, door: Door, auth: str) -> None:
-        """A client that was given no keys signs with empty ones. [AUTH-011]"""
+    def test_accepts_empty_keys(self, door: Door, auth: str) -> None:
+        """A client without keys signs with empty ones. [AUTH-011]"""
         cloud = Cloud(auth=auth)
         nobody = Cloud().account("nobody")
         nobody.access_key = nobody.secret_key = ""
         assert asked(door, cloud, signed(nobody, "/api/v1/ReadRegions"))[0] == 200
 
-    def test_know_who_signs_rightly(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """A signature that is right is not ignored: own product types are listed. [AUTH-011, CAT-002]"""
+    def test_recognizes_a_valid_signature(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """A valid signature is not ignored: the caller's own product types are listed. [AUTH-011, CAT-002]"""
         alice.create_product_type(description="mine")
         signed_count, unsigned_count = (
             len(asked(door, cloud, request)[1]["ProductTypes"])
@@ -152,13 +152,13 @@ class TestOpenActions:
         assert signed_count == unsigned_count + 1
 
 
-class TestModes:
-    def test_strict_is_the_default(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """Unless told otherwise everything is verified. [AUTH-013]"""
+class TestAuthModes:
+    def test_are_strict_by_default(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """By default everything is verified. [AUTH-013]"""
         assert refusal(door, cloud, signed(alice, "/api/v1/ReadVms", secret_key="X" * 40))[0] == 401
 
-    def test_lenient_takes_the_word_of_who_is_known(self, door: Door) -> None:
-        """The key or the login must be there, the date and the secret do not count. [AUTH-013]"""
+    def test_of_lenient_check_only_that_the_caller_exists(self, door: Door) -> None:
+        """The key or the login must exist; the date and the secret are not checked. [AUTH-013]"""
         cloud = Cloud(auth="lenient")
         alice = cloud.account("alice")
         old = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -171,16 +171,16 @@ class TestModes:
         assert refusal(door, cloud, with_header("ReadVms", "")) == (401, "1", "AUTH-005")
 
     @pytest.mark.parametrize("header", ["", "nonsense", "Bearer abc", "Basic YTpi", "Basic %%%"])
-    def test_off_takes_anybody_for_the_first(self, door: Door, header: str) -> None:
-        """Whoever is not known is the first account of the Region. [AUTH-013]"""
+    def test_of_off_take_an_unknown_caller_for_the_first_account(self, door: Door, header: str) -> None:
+        """An unknown caller is the first account of the Region. [AUTH-013]"""
         cloud = Cloud(auth="off")
         alice, carol = cloud.account("alice"), cloud.account("carol", region="us-east-2")
         for host, account in ((HOST, alice), ("api.us-east-2.outscale.com", carol), ("127.0.0.1:1", alice)):
             answer = asked(door, cloud, with_header("ReadAccounts", header, host))[1]
             assert answer["Accounts"][0]["AccountId"] == account.account_id
 
-    def test_off_knows_keys_and_logins(self, door: Door) -> None:
-        """A key or a login that is there names its account, whatever the secret. [AUTH-013]"""
+    def test_of_off_recognize_keys_and_logins(self, door: Door) -> None:
+        """An existing key or login names its account, whatever the secret is. [AUTH-013]"""
         cloud = Cloud(auth="off")
         cloud.account("alice")
         bob = cloud.account("bob")
@@ -190,12 +190,12 @@ class TestModes:
         ):
             assert asked(door, cloud, request)[1]["Accounts"][0]["AccountId"] == bob.account_id
 
-    def test_off_needs_an_account(self, door: Door) -> None:
-        """Where there is no account nobody can call. [AUTH-013, AUTH-005]"""
+    def test_of_off_need_an_account(self, door: Door) -> None:
+        """A cloud without accounts refuses every call. [AUTH-013, AUTH-005]"""
         assert refusal(door, Cloud(auth="off"), with_header("ReadVms", "")) == (401, "1", "AUTH-005")
 
 
-class TestRegions:
+class TestRegionOfARequest:
     @pytest.mark.parametrize(
         ("host", "path"),
         [
@@ -205,30 +205,33 @@ class TestRegions:
             (HOST, "/us-east-2/api/latest/ReadSubregions"),
         ],
     )
-    def test_are_named_by_host_or_path(self, cloud: Cloud, alice: Account, door: Door, host: str, path: str) -> None:
-        """A named Region is the one called, by its own keys alone; a path wins over a host. [REG-007, AUTH-006]"""
+    def test_is_named_by_host_or_path(self, cloud: Cloud, alice: Account, door: Door, host: str, path: str) -> None:
+        """A named Region accepts its own keys only; a path takes precedence over a host. [REG-007, AUTH-006]"""
         carol = cloud.account("carol", region="us-east-2")
         answer = asked(door, cloud, signed(carol, path, host=host))[1]
         assert {row["RegionName"] for row in answer["Subregions"]} == {"us-east-2"}
         assert refusal(door, cloud, signed(alice, path, host=host)) == (400, "4120", "AUTH-006")
 
-    def test_that_are_not_named_are_the_keys(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """A host without a name means the Region of whoever signs; the scope's Region means nothing. [REG-007]"""
+    def test_is_that_of_the_key_by_default(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """A host without a Region means that of the key; the Region of the scope is ignored. [REG-007]"""
         carol = cloud.account("carol", region="us-east-2")
         for account in (alice, carol):
             request = signed(account, "/api/v1/ReadSubregions", host="localhost:8333", region="eu-west-2")
             answer = asked(door, cloud, request)[1]
             assert {row["RegionName"] for row in answer["Subregions"]} == {account.region}
 
-    def test_that_there_are_not_answer_nothing(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """An unknown Region is refused, by host and by path. [REG-007]"""
+    def test_must_exist(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """An unknown Region is refused, in the host and in the path. [REG-007]"""
         for host, path in (("api.mars-north-1.outscale.com", "/api/v1/"), (HOST, "/mars-north-1/api/v1/")):
             assert refusal(door, cloud, signed(alice, f"{path}ReadVms", host=host))[2] == "REG-007"
 
 
-class TestKeys:
-    def test_that_were_deleted_are_unknown(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """A deleted key is as one that never was; an inactive or expired one says so. [AUTH-006, AUTH-008, AK-010]"""
+class TestUnusableKeys:
+    def test_are_unknown_inactive_or_expired(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """A deleted key is like an unknown one; an inactive or expired one has its own error.
+
+        [AUTH-006, AUTH-008, AK-010]
+        """
         request = signed(alice, "/api/v1/ReadVms")
         alice.update_access_key(access_key_id=alice.access_key, state="INACTIVE")
         assert refusal(door, cloud, request) == (400, "4120", "AUTH-008")
@@ -241,8 +244,8 @@ class TestKeys:
         assert refusal(door, cloud, request) == (400, "4120", "AUTH-006")
 
 
-class TestRequests:
-    def test_options_is_for_browsers(self, cloud: Cloud, door: Door) -> None:
+class TestHttpRequests:
+    def test_with_method_options_are_answered_with_204(self, cloud: Cloud, door: Door) -> None:
         """OPTIONS is answered 204 for any path, without credentials. [REQ-005]"""
         response = door(cloud, Request("OPTIONS", HOST, "/api/v1/CreateImage", {}))
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -252,8 +255,8 @@ class TestRequests:
         assert headers["access-control-max-age"] == "86400"
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
-    def test_by_another_method_find_no_action(self, cloud: Cloud, door: Door, method: str) -> None:
-        """Actions are POST alone. [REQ-002]"""
+    def test_with_another_method_find_no_action(self, cloud: Cloud, door: Door, method: str) -> None:
+        """Actions are POST only. [REQ-002]"""
         request = replace(with_header("ReadRegions", ""), method=method, body=b"")
         assert door(cloud, request).status == 404
         error = cloud.calls()[-1].error
@@ -261,8 +264,8 @@ class TestRequests:
         assert error.code == "12000"
 
     @pytest.mark.parametrize("kind", ["text/xml", "application/x-www-form-urlencoded", "application/jsonp", "json"])
-    def test_of_another_type_are_refused(self, cloud: Cloud, door: Door, kind: str) -> None:
-        """A body is JSON and says so. [REQ-003]"""
+    def test_with_another_content_type_are_refused(self, cloud: Cloud, door: Door, kind: str) -> None:
+        """The content type of a body is JSON. [REQ-003]"""
         request = with_header("ReadRegions", "")
         request = replace(request, headers={**request.headers, "content-type": kind})
         assert refusal(door, cloud, request) == (400, "3010", "REQ-003")
@@ -270,14 +273,14 @@ class TestRequests:
     @pytest.mark.parametrize(
         "kind", ["application/json", "Application/JSON; charset=utf-8", "application/x-amz-json-1.1"]
     )
-    def test_of_json_by_any_of_its_names_are_read(self, cloud: Cloud, door: Door, kind: str) -> None:
-        """Parameters of the type and its case do not count. [REQ-003]"""
+    def test_with_a_variant_of_the_json_type_are_accepted(self, cloud: Cloud, door: Door, kind: str) -> None:
+        """Parameters and case of the content type do not matter. [REQ-003]"""
         request = with_header("ReadRegions", "")
         assert asked(door, cloud, replace(request, headers={**request.headers, "content-type": kind}))[0] == 200
 
     @pytest.mark.parametrize("body", [b"", b" ", b"\n"])
-    def test_without_a_body_need_no_type(self, cloud: Cloud, door: Door, body: bytes) -> None:
-        """Nothing is an empty object, whatever it is said to be. [REQ-001, REQ-003]"""
+    def test_without_a_body_need_no_content_type(self, cloud: Cloud, door: Door, body: bytes) -> None:
+        """An empty body is an empty object, whatever its content type is. [REQ-001, REQ-003]"""
         request = with_header("ReadRegions", "", body=body)
         request = replace(request, headers={**request.headers, "content-type": "application/x-www-form-urlencoded"})
         assert asked(door, cloud, request)[0] == 200
@@ -299,28 +302,28 @@ class TestRequests:
             ("CreateEverything", "{}", "12000", "REQ-002"),
         ],
     )
-    def test_are_refused_by_the_first_thing_that_is_wrong(
+    def test_are_refused_for_the_first_mistake(
         self, cloud: Cloud, alice: Account, door: Door, action: str, parameters: str, code: str, rule: str
     ) -> None:
-        """Each mistake has its code, and its rule beside it. [REQ-007, REQ-011, REQ-012, REQ-014, AK-007, KEY-005]"""
+        """Each mistake has its code and its rule. [REQ-007, REQ-011, REQ-012, REQ-014, AK-007, KEY-005]"""
         request = signed(alice, f"/api/v1/{action}", parameters.encode())
         assert refusal(door, cloud, request)[1:] == (code, rule)
 
-    def test_too_long_in_a_value_are_refused_briefly(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """What is too long is 4106; Details do not echo it. [REQ-012, REQ-017]"""
+    def test_with_a_value_too_long_are_refused_briefly(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """A value that is too long is 4106, and Details do not repeat it. [REQ-012, REQ-017]"""
         image = cloud.images.official("ubuntu").image_id
         body = json.dumps({"ImageId": image, "UserData": "A" * 800_000}).encode()
         request = signed(alice, "/api/v1/CreateVms", body)
         assert refusal(door, cloud, request)[1] == "4106"
         assert len(asked(door, cloud, request)[1]["Errors"][0]["Details"]) < 300
 
-    def test_of_a_batch_look_at_all_ids_first(self, cloud: Cloud, alice: Account, vm: Any, door: Door) -> None:
-        """One unknown id, and nothing is stopped. [REQ-016]"""
+    def test_for_a_batch_check_all_ids_first(self, cloud: Cloud, alice: Account, vm: Any, door: Door) -> None:
+        """If one id is unknown, no VM is stopped. [REQ-016]"""
         body = json.dumps({"VmIds": [vm.vm_id, "i-00000000"]}).encode()
         assert refusal(door, cloud, signed(alice, "/api/v1/StopVms", body))[1] == "5063"
 
-    def test_that_succeed_have_a_request_id(self, cloud: Cloud, alice: Account, door: Door) -> None:
-        """Success is 200, for creations too. [REQ-006]"""
+    def test_that_succeed_are_answered_with_200_and_an_id(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """Success is status 200, for creations too. [REQ-006]"""
         body = b'{"SubregionName": "eu-west-2a", "Size": 1}'
         status, answer = asked(door, cloud, signed(alice, "/api/v1/CreateVolume", body))
         assert (status, set(answer)) == (200, {"ResponseContext", "Volume"})

@@ -47,8 +47,8 @@ def body_of(client: Any, key: str, name: str = BUCKET) -> bytes:
 
 class TestObjects:
     @pytest.mark.parametrize("key", ["a", "a/b/c.txt", "with space", "ünïcode/ключ", "a+b&c=d", "a//b", "%2F", "~.-_"])
-    def test_are_put_and_got(self, oos: Any, key: str) -> None:
-        """Any key holds any bytes, and metadata with them. [OOS-007]"""
+    def test_are_stored_with_any_key_bytes_and_metadata(self, oos: Any, key: str) -> None:
+        """An object has any key and any bytes, with metadata. [OOS-007]"""
         body = bytes(range(256)) * 10
         oos.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="text/x", Metadata={"made-by": "me"})
         found = oos.get_object(Bucket=BUCKET, Key=key)
@@ -58,7 +58,7 @@ class TestObjects:
         assert [item["Key"] for item in oos.list_objects_v2(Bucket=BUCKET)["Contents"]] == [key]
 
     def test_are_listed_by_prefix_and_page(self, oos: Any) -> None:
-        """Lists are sorted, cut by prefix and delimiter, and paged. [OOS-007]"""
+        """Lists are sorted, grouped by prefix and delimiter, and paged. [OOS-007]"""
         for key in ("b/2", "a", "b/1", "c"):
             oos.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
         listed = oos.list_objects_v2(Bucket=BUCKET, Delimiter="/")
@@ -68,13 +68,13 @@ class TestObjects:
         assert [[item["Key"] for item in page["Contents"]] for page in pages] == [["a", "b/1", "b/2"], ["c"]]
         assert [item["Size"] for item in oos.list_objects(Bucket=BUCKET, Prefix="b/")["Contents"]] == [3, 3]
 
-    def test_are_got_in_part(self, oos: Any) -> None:
+    def test_are_read_by_range(self, oos: Any) -> None:
         """A range of bytes is answered alone. [OOS-007]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"0123456789")
         assert oos.get_object(Bucket=BUCKET, Key="a", Range="bytes=2-4")["Body"].read() == b"234"
 
     def test_are_copied_and_deleted(self, oos: Any) -> None:
-        """A copy is one of its own; deletion takes one or many. [OOS-007]"""
+        """A copy is independent; a deletion takes one key or many. [OOS-007]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
         oos.copy_object(Bucket=BUCKET, Key="b", CopySource={"Bucket": BUCKET, "Key": "a"})
         oos.delete_object(Bucket=BUCKET, Key="a")
@@ -84,7 +84,7 @@ class TestObjects:
         assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
     def test_are_uploaded_in_parts(self, oos: Any) -> None:
-        """A multipart upload is whole once it is completed, and not before. [OOS-007]"""
+        """A multipart upload exists once it is completed, and not before. [OOS-007]"""
         upload = oos.create_multipart_upload(Bucket=BUCKET, Key="big")["UploadId"]
         parts = []
         for number, body in ((1, b"a" * 5 * 2**20), (2, b"b")):
@@ -98,27 +98,27 @@ class TestObjects:
         assert body_of(oos, "big") == b"a" * 5 * 2**20 + b"b"
         assert "Uploads" not in oos.list_multipart_uploads(Bucket=BUCKET)
 
-    def test_that_are_given_up_are_gone(self, oos: Any) -> None:
-        """An upload that is called off leaves nothing. [OOS-007]"""
+    def test_of_an_aborted_upload_do_not_exist(self, oos: Any) -> None:
+        """An aborted upload leaves nothing. [OOS-007]"""
         upload = oos.create_multipart_upload(Bucket=BUCKET, Key="big")["UploadId"]
         oos.abort_multipart_upload(Bucket=BUCKET, Key="big", UploadId=upload)
         assert "Uploads" not in oos.list_multipart_uploads(Bucket=BUCKET)
         assert code_of(oos.list_parts, Bucket=BUCKET, Key="big", UploadId=upload) == (404, "NoSuchUpload")
 
-    def test_are_dated_by_the_cloud(self, cloud: Cloud, oos: Any) -> None:
-        """An object is of the cloud's time. [OOS-005]"""
+    def test_are_dated_by_the_clock_of_the_cloud(self, cloud: Cloud, oos: Any) -> None:
+        """The date of an object is the cloud's time. [OOS-005]"""
         cloud.advance(3600)
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
         assert oos.head_object(Bucket=BUCKET, Key="a")["LastModified"] == cloud.now.replace(microsecond=0)
 
 
-class TestRefusals:
+class TestStorageRefuses:
     @pytest.mark.parametrize("name", ["Exports", "a_b", "192.168.0.1"])
-    def test_of_a_bad_bucket_name(self, alice: Account, name: str) -> None:
-        """A bucket's name has its shape. [OOS-002, OOS-006]"""
+    def test_an_invalid_bucket_name(self, alice: Account, name: str) -> None:
+        """A bucket name is checked for its form. [OOS-002, OOS-006]"""
         assert code_of(alice.client("oos").create_bucket, Bucket=name) == (400, "InvalidBucketName")
 
-    def test_of_a_bucket_name_that_is_taken(self, cloud: Cloud, oos: Any, bob: Account) -> None:
+    def test_a_bucket_name_that_is_taken(self, cloud: Cloud, oos: Any, bob: Account) -> None:
         """A name is unique in its Region, and free in another. [OOS-002, OOS-006]"""
         assert code_of(oos.create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyOwnedByYou")
         assert code_of(bob.client("oos").create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyExists")
@@ -126,23 +126,23 @@ class TestRefusals:
         bucket(carol)
         assert [found["Name"] for found in carol.client("oos").list_buckets()["Buckets"]] == [BUCKET]
 
-    def test_of_what_is_not_there(self, oos: Any) -> None:
+    def test_unknown_buckets_keys_and_uploads(self, oos: Any) -> None:
         """Unknown buckets, keys and uploads are not found. [OOS-006]"""
         assert code_of(oos.list_objects_v2, Bucket="nowhere") == (404, "NoSuchBucket")
         assert code_of(oos.get_object, Bucket=BUCKET, Key="none") == (404, "NoSuchKey")
         assert code_of(oos.head_object, Bucket=BUCKET, Key="none")[0] == 404
         assert code_of(oos.upload_part, Bucket=BUCKET, Key="a", UploadId="none", PartNumber=1, Body=b"")[0] == 404
 
-    def test_of_a_bucket_that_is_not_empty(self, oos: Any) -> None:
-        """A bucket is deleted when it is empty. [OOS-006]"""
+    def test_the_deletion_of_a_bucket_with_objects(self, oos: Any) -> None:
+        """Only an empty bucket is deleted. [OOS-006]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
         assert code_of(oos.delete_bucket, Bucket=BUCKET) == (409, "BucketNotEmpty")
         oos.delete_object(Bucket=BUCKET, Key="a")
         oos.delete_bucket(Bucket=BUCKET)
         assert oos.list_buckets()["Buckets"] == []
 
-    def test_of_another_account(self, oos: Any, bob: Account) -> None:
-        """What is private is its owner's: nobody else lists, reads, writes or deletes. [OOS-004, OOS-006]"""
+    def test_private_objects_to_other_accounts(self, oos: Any, bob: Account) -> None:
+        """Only the owner lists, reads, writes or deletes private objects. [OOS-004, OOS-006]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
         other = bob.client("oos")
         denied = (403, "AccessDenied")
@@ -165,13 +165,13 @@ class TestRefusals:
             ("get_object_tagging", {"Key": "a"}),
         ],
     )
-    def test_of_what_is_not_served(self, oos: Any, call: str, given: dict[str, Any]) -> None:
-        """What the cloud does not serve is 501. [OOS-007]"""
+    def test_operations_that_are_not_served(self, oos: Any, call: str, given: dict[str, Any]) -> None:
+        """An operation that the cloud does not serve is 501. [OOS-007]"""
         assert code_of(getattr(oos, call), Bucket=BUCKET, **given) == (501, "NotImplemented")
 
     @pytest.mark.parametrize("body", [b"<", b"<Delete/>", b"\xff", b""])
-    def test_of_a_garbled_body(self, cloud: Cloud, oos: Any, body: bytes) -> None:
-        """A body that is no XML is the client's fault, and changes nothing. [OOS-006]"""
+    def test_a_garbled_body(self, cloud: Cloud, oos: Any, body: bytes) -> None:
+        """A body that is not XML is a client error, and changes nothing. [OOS-006]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
         oos.put_bucket_acl(Bucket=BUCKET, ACL="public-read-write")
         before = cloud.fork()
@@ -180,41 +180,41 @@ class TestRefusals:
         assert 400 <= answer.status_code < 500
         assert cloud == before
 
-    def test_say_their_rule(self, cloud: Cloud, oos: Any) -> None:
-        """A refusal of the cloud's own names its rule in a header. [OOS-003]"""
+    def test_with_the_rule_in_a_header(self, cloud: Cloud, oos: Any) -> None:
+        """A refusal by omisim names its rule in a header. [OOS-003]"""
         url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"}, ExpiresIn=1)
         cloud.advance(3)
         with cloud.intercept():
             assert requests.get(url, timeout=5).headers["X-Omisim-Rule"] == "OOS-003"
 
 
-class TestPermissions:
-    def test_of_the_public_are_read_alone(self, cloud: Cloud, oos: Any, bob: Account) -> None:
-        """public-read opens an object to everybody, signed or not. [OOS-004]"""
+class TestStoragePermissions:
+    def test_for_the_public_allow_reading_only(self, cloud: Cloud, oos: Any, bob: Account) -> None:
+        """public-read lets everyone read an object, signed or not. [OOS-004]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"x", ACL="public-read")
         assert body_of(bob.client("oos"), "a") == b"x"
         with cloud.intercept():
             assert requests.get(f"https://oos.{REGION}.outscale.com/{BUCKET}/a", timeout=5).content == b"x"
             assert requests.put(f"https://oos.{REGION}.outscale.com/{BUCKET}/a", timeout=5).status_code == 403
 
-    def test_of_accounts_need_a_signature(self, cloud: Cloud, oos: Any, bob: Account) -> None:
-        """authenticated-read opens an object to whoever has an account. [OOS-004]"""
+    def test_for_authenticated_users_need_a_signature(self, cloud: Cloud, oos: Any, bob: Account) -> None:
+        """authenticated-read lets every account read an object. [OOS-004]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
         oos.put_object_acl(Bucket=BUCKET, Key="a", ACL="authenticated-read")
         assert body_of(bob.client("oos"), "a") == b"x"
         with cloud.intercept():
             assert requests.get(f"https://oos.{REGION}.outscale.com/{BUCKET}/a", timeout=5).status_code == 403
 
-    def test_of_one_account_are_its_own(self, cloud: Cloud, oos: Any, bob: Account) -> None:
-        """A grant names an account. [OOS-004]"""
+    def test_for_one_account_do_not_extend_to_others(self, cloud: Cloud, oos: Any, bob: Account) -> None:
+        """A grant names one account. [OOS-004]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"x", GrantRead=f"id={bob.account_id}")
         assert body_of(bob.client("oos"), "a") == b"x"
         assert code_of(cloud.account("dave").client("oos").get_object, Bucket=BUCKET, Key="a")[1] == "AccessDenied"
         grants = oos.get_object_acl(Bucket=BUCKET, Key="a")["Grants"]
         assert bob.account_id in [grant["Grantee"].get("ID") for grant in grants]
 
-    def test_of_a_bucket_do_not_pass_to_its_objects(self, oos: Any, bob: Account) -> None:
-        """A bucket that everybody may list and write holds objects that are private. [OOS-004]"""
+    def test_of_a_bucket_do_not_apply_to_its_objects(self, oos: Any, bob: Account) -> None:
+        """A bucket that everyone may list and write contains objects that are private. [OOS-004]"""
         oos.put_bucket_acl(Bucket=BUCKET, ACL="public-read-write")
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
         other = bob.client("oos")
@@ -227,17 +227,17 @@ class TestPermissions:
         }
 
 
-class TestUrls:
+class TestPresignedUrls:
     def test_read_and_write_one_object(self, cloud: Cloud, oos: Any) -> None:
-        """GET and PUT by a pre-signed URL, with any HTTP client. [OOS-003]"""
+        """GET and PUT work by a pre-signed URL, with any HTTP client. [OOS-003]"""
         params = {"Bucket": BUCKET, "Key": "a b/ç"}
         with cloud.intercept():
             put = requests.put(oos.generate_presigned_url("put_object", Params=params), data=b"hello", timeout=5)
             got = requests.get(oos.generate_presigned_url("get_object", Params=params), timeout=5)
         assert (put.status_code, got.content) == (200, b"hello")
 
-    def test_expire_by_the_clouds_clock(self, cloud: Cloud, oos: Any) -> None:
-        """A URL is good to its last second and no longer. [OOS-003]"""
+    def test_expire_by_the_clock_of_the_cloud(self, cloud: Cloud, oos: Any) -> None:
+        """A URL is valid up to its last second, and no longer. [OOS-003]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
         url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"}, ExpiresIn=600)
         with cloud.intercept():
@@ -249,14 +249,14 @@ class TestUrls:
 
     @pytest.mark.parametrize("seconds", [604_801, 0, "x", -1])
     def test_last_a_week_at_most(self, cloud: Cloud, oos: Any, seconds: Any) -> None:
-        """No URL is valid for more than a week, or for nothing. [OOS-003]"""
+        """No URL is valid for more than a week, or for zero seconds. [OOS-003]"""
         url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"}, ExpiresIn=60)
         with cloud.intercept():
             answer = requests.get(url.replace("Expires=60", f"Expires={seconds}"), timeout=5)
         assert (answer.status_code, "AuthorizationQueryParametersError" in answer.text) == (400, True)
 
     def test_that_are_altered_are_refused(self, cloud: Cloud, oos: Any) -> None:
-        """Another key, method or signature is not what was signed. [OOS-003]"""
+        """Another key, method or signature than was signed is refused. [OOS-003]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
         url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"})
         with cloud.intercept():
@@ -269,8 +269,8 @@ class TestUrls:
         assert all("SignatureDoesNotMatch" in answer.text for answer in answers)
 
     @pytest.mark.parametrize("end", ["deleted", "inactive"])
-    def test_of_a_key_that_has_gone_are_refused(self, cloud: Cloud, alice: Account, oos: Any, end: str) -> None:
-        """A URL lives no longer than its key. [OOS-005]"""
+    def test_of_a_deleted_key_are_refused(self, cloud: Cloud, alice: Account, oos: Any, end: str) -> None:
+        """A URL is valid no longer than its key. [OOS-005]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
         url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"})
         if end == "deleted":
@@ -282,9 +282,9 @@ class TestUrls:
         assert (answer.status_code, "InvalidAccessKeyId" in answer.text) == (403, True)
 
 
-class TestSignature:
+class TestStorageSignature:
     def test_of_another_region_is_refused(self, cloud: Cloud, oos: Any) -> None:
-        """A key is good in its own Region, and signs for it. [OOS-001, OOS-005]"""
+        """A key is valid in its own Region, and signs for it. [OOS-001, OOS-005]"""
         carol = cloud.account("carol", region="us-east-2")
         with cloud.intercept():
             lost = boto3.client(
@@ -297,7 +297,7 @@ class TestSignature:
             assert code_of(lost.list_buckets) == (403, "InvalidAccessKeyId")
 
     @pytest.mark.parametrize("style", ["path", "virtual"])
-    def test_of_a_client_of_ones_own_is_verified(self, cloud: Cloud, alice: Account, style: str) -> None:
+    def test_of_a_client_of_the_user_is_verified(self, cloud: Cloud, alice: Account, style: str) -> None:
         """Any boto3 client inside `intercept` reaches the bucket, by path and by virtual host. [OOS-001]"""
         with cloud.intercept():
             mine = boto3.client(
@@ -317,7 +317,7 @@ class TestSignature:
             assert requests.get(url, timeout=5).content == b"x"
 
     def test_with_a_wrong_secret_is_refused(self, cloud: Cloud, alice: Account) -> None:
-        """A signature is verified. [OOS-001]"""
+        """The signature is verified. [OOS-001]"""
         with cloud.intercept():
             wrong = boto3.client(
                 "s3",
@@ -328,8 +328,8 @@ class TestSignature:
             )
             assert code_of(wrong.list_buckets) == (403, "SignatureDoesNotMatch")
 
-    def test_that_is_old_is_refused(self, cloud: Cloud, oos: Any) -> None:
-        """Only version 4 signs, and nobody lists buckets unsigned. [OOS-001, OOS-004]"""
+    def test_of_another_version_is_refused(self, cloud: Cloud, oos: Any) -> None:
+        """Only version 4 is accepted, and listing buckets needs a signature. [OOS-001, OOS-004]"""
         host = f"https://oos.{REGION}.outscale.com/"
         with cloud.intercept():
             answers = [
@@ -351,7 +351,7 @@ class TestSignature:
             ({"x-amz-content-sha256": "0" * 64}, "XAmzContentSHA256Mismatch"),
         ],
     )
-    def test_in_headers_is_read_with_care(
+    def test_in_garbled_headers_is_refused(
         self, cloud: Cloud, alice: Account, change: dict[str, str], code: str
     ) -> None:
         """Garbled headers, another time, another Region and another body are refused. [OOS-001, OOS-006]"""
@@ -363,12 +363,12 @@ class TestSignature:
         assert 400 <= answer.status < 500
 
     @pytest.mark.parametrize("host", ["oos.mars-1.outscale.com", "example.com"])
-    def test_of_another_host_is_none(self, cloud: Cloud, host: str) -> None:
+    def test_for_an_unknown_host_is_refused(self, cloud: Cloud, host: str) -> None:
         """Only the Regions of the catalogue have object storage. [OOS-001]"""
         assert handle(cloud.engine, Request("GET", host, "/a/b", {}), cloud.now).status == 404
 
-    def test_is_not_verified_in_other_modes(self) -> None:
-        """Lenient asks for a known key, off for nothing. [AUTH-013]"""
+    def test_is_not_verified_in_other_auth_modes(self) -> None:
+        """Mode lenient needs a known key, mode off needs nothing. [AUTH-013]"""
         for mode, key, allowed in (("lenient", True, True), ("lenient", False, False), ("off", False, True)):
             cloud = Cloud(auth=mode)
             alice = cloud.account("alice")
@@ -387,9 +387,9 @@ class TestSignature:
                     assert code_of(client.list_buckets) == (403, "InvalidAccessKeyId")
 
 
-class TestPartOfTheCloud:
-    def test_is_undone_with_it(self, cloud: Cloud, oos: Any) -> None:
-        """A savepoint takes back buckets, objects and uploads. [OOS-007]"""
+class TestStorageState:
+    def test_is_undone_by_a_savepoint(self, cloud: Cloud, oos: Any) -> None:
+        """A savepoint undoes changes of buckets, objects and uploads. [OOS-007]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"before")
         before = cloud.fork()
         with cloud.savepoint():
@@ -399,8 +399,8 @@ class TestPartOfTheCloud:
         assert body_of(oos, "a") == b"before"
         assert cloud == before
 
-    def test_is_carried_by_forks_and_dumps(self, cloud: Cloud, oos: Any) -> None:
-        """A fork and a loaded dump have the objects, and go on alone. [OOS-007]"""
+    def test_is_copied_by_forks_and_dumps(self, cloud: Cloud, oos: Any) -> None:
+        """A fork and a loaded dump have the objects, and are independent. [OOS-007]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"\x00\xff")
         for other in (cloud.fork(), Cloud.load(cloud.dump())):
             client = other.account("alice").client("oos")
@@ -408,13 +408,13 @@ class TestPartOfTheCloud:
             client.put_object(Bucket=BUCKET, Key="b", Body=b"")
         assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
 
-    def test_meets_no_other_cloud(self) -> None:
+    def test_is_separate_for_each_cloud(self) -> None:
         """Two clouds of a process share nothing. [OOS-007]"""
         first, second = Cloud().account("alice").client("oos"), Cloud().account("alice").client("oos")
         first.create_bucket(Bucket=BUCKET)
         assert second.list_buckets()["Buckets"] == []
 
-    def test_is_the_same_for_the_same_seed(self) -> None:
+    def test_is_determined_by_the_seed(self) -> None:
         """The same calls have the same answers, to the byte. [OOS-007]"""
 
         def play() -> list[Any]:
@@ -426,8 +426,8 @@ class TestPartOfTheCloud:
 
         assert play() == play()
 
-    def test_leaves_the_users_own_moto_alone(self, oos: Any) -> None:
-        """A test that uses moto for its own AWS code keeps it, before, between and after. [OOS-007]"""
+    def test_does_not_affect_moto_of_the_user(self, oos: Any) -> None:
+        """A test that uses moto for its own AWS code can do so before, between and after. [OOS-007]"""
         with mock_aws():
             own = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
             own.create_bucket(Bucket="mine")
@@ -438,8 +438,8 @@ class TestPartOfTheCloud:
             assert body_of(own, "a", "mine") == b"y"
         assert body_of(oos, "a") == b"x"
 
-    def test_costs_nothing_until_it_is_used(self) -> None:
-        """A cloud, an account and a failed export load no moto and no boto3. [OOS-007]"""
+    def test_loads_no_moto_or_boto3_until_used(self) -> None:
+        """A cloud, an account and a failed export load neither moto nor boto3. [OOS-007]"""
         script = (
             "import sys; from omisim import Cloud; alice = Cloud().account('alice'); "
             "source = alice.read_images()[0]; "

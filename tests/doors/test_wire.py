@@ -35,14 +35,14 @@ def error(cloud: Cloud, request: Request, host_time: dt.datetime = START) -> tup
     return status, body["Errors"][0]["Code"], response.headers["X-Omisim-Rule"]
 
 
-class TestSignature:
+class TestOapiSignature:
     @pytest.mark.parametrize("dialect", ["OSC", "AWS"])
     @pytest.mark.parametrize("service", ["api", "oapi", "osc", "127"])
     @pytest.mark.parametrize("region", ["eu-west-2", "us-east-2", "0"])
     def test_is_accepted_in_both_dialects_with_any_scope(
         self, cloud: Cloud, alice: Account, dialect: str, service: str, region: str
     ) -> None:
-        """OSC4 and AWS4 are one algorithm, and the scope's words are the client's business. [AUTH-003]"""
+        """OSC4 and AWS4 are one algorithm, and the client chooses the words of the scope. [AUTH-003]"""
         request = signed(alice, "/api/v1/ReadVms", dialect=dialect, service=service, region=region)
         assert ask(cloud, request)[0] == 200
 
@@ -56,18 +56,18 @@ class TestSignature:
         "names", ["host;x-{}-date", "accept;content-type;host;x-{}-date", "content-type;host;x-{}-date"]
     )
     def test_covers_the_headers_that_it_names(self, cloud: Cloud, alice: Account, names: str) -> None:
-        """SignedHeaders is taken as given. [AUTH-002]"""
+        """The client chooses SignedHeaders. [AUTH-002]"""
         assert ask(cloud, signed(alice, "/api/v1/ReadVms", names=names))[0] == 200
 
     @pytest.mark.parametrize(
         "path",
         ["/api/v1/ReadVms", "/api/latest/ReadVms", "/oapi/latest/ReadVms", "/ReadVms", "/eu-west-2/api/v1/ReadVms"],
     )
-    def test_opens_every_path_that_clients_use(self, cloud: Cloud, alice: Account, path: str) -> None:
-        """The path before the action is one of several. [REQ-015]"""
+    def test_is_accepted_on_every_path_that_clients_use(self, cloud: Cloud, alice: Account, path: str) -> None:
+        """Several paths may precede the name of the action. [REQ-015]"""
         assert ask(cloud, signed(alice, path))[0] == 200
 
-    def test_of_a_single_slash_opens_a_doubled_one(self, cloud: Cloud, alice: Account) -> None:
+    def test_of_a_single_slash_is_accepted_for_a_double_one(self, cloud: Cloud, alice: Account) -> None:
         """A client that doubles a slash signs the single one. [REQ-015]"""
         request = replace(signed(alice, "/api/latest/ReadVms"), path="//api/latest/ReadVms")
         assert ask(cloud, request)[0] == 200
@@ -78,7 +78,10 @@ class TestSignature:
         assert error(cloud, request) == (401, "1", "AUTH-006/signature")
 
     def test_that_is_wrong_four_times_locks_the_account(self, cloud: Cloud, alice: Account, bob: Account) -> None:
-        """Each further four lock a minute longer; meanwhile the right key is refused, others are not. [AUTH-009]"""
+        """Each further four lock a minute longer; meanwhile the right key is refused, other accounts are not.
+
+        [AUTH-009]
+        """
         wrong, right = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40), signed(alice, "/api/v1/ReadVms")
         for minutes in (1, 2):
             for _ in range(4):
@@ -90,8 +93,8 @@ class TestSignature:
             cloud.advance(1)
         assert ask(cloud, right)[0] == 200
 
-    def test_that_is_right_ends_the_count(self, cloud: Cloud, alice: Account) -> None:
-        """Only failures in a row count, and a fork starts anew. [AUTH-009]"""
+    def test_that_is_right_ends_the_count_of_failures(self, cloud: Cloud, alice: Account) -> None:
+        """Only failures in a row count, and a fork starts from zero. [AUTH-009]"""
         wrong, right = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40), signed(alice, "/api/v1/ReadVms")
         for _ in range(3):
             for _ in range(3):
@@ -107,13 +110,13 @@ class TestSignature:
         assert error(cloud, request) == (401, "1", "AUTH-006/signature")
 
     def test_of_an_unknown_key_is_refused(self, cloud: Cloud) -> None:
-        """A key that this cloud has not given out is refused. [AUTH-006]"""
+        """A key that does not exist in this cloud is refused. [AUTH-006]"""
         stranger = Cloud(seed="elsewhere").account("mallory")
         assert error(cloud, signed(stranger, "/api/v1/ReadVms")) == (400, "4120", "AUTH-006")
 
     @pytest.mark.parametrize("end", ["inactive", "expired"])
-    def test_of_a_key_that_is_no_longer_good_is_refused(self, cloud: Cloud, alice: Account, end: str) -> None:
-        """An inactive key and an expired one sign nothing. [AUTH-008]"""
+    def test_of_an_inactive_or_expired_key_is_refused(self, cloud: Cloud, alice: Account, end: str) -> None:
+        """An inactive key and an expired one cannot sign. [AUTH-008]"""
         key = cloud.engine.state.get("access_key", alice.access_key)
         if end == "inactive":
             cloud.engine.begin("test").move(key, "deactivate")
@@ -133,8 +136,8 @@ class TestSignature:
         assert error(cloud, request) == (401, "15", "AUTH-007")
 
     @pytest.mark.parametrize("minutes", [-15, 15])
-    def test_may_go_by_the_hosts_time(self, cloud: Cloud, alice: Account, minutes: int) -> None:
-        """A date is good by the cloud's clock or by the host's. [AUTH-007]"""
+    def test_may_have_the_time_of_the_host(self, cloud: Cloud, alice: Account, minutes: int) -> None:
+        """A date is valid by the cloud's clock or by the host's. [AUTH-007]"""
         host_time = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
         request = signed(alice, "/api/v1/ReadVms", at=host_time + dt.timedelta(minutes=minutes))
         assert ask(cloud, request, host_time)[0] == 200
@@ -150,62 +153,68 @@ class TestSignature:
         ],
     )
     def test_that_is_missing_or_garbled_is_refused(self, cloud: Cloud, alice: Account, header: str) -> None:
-        """Without credentials that can be read, nobody calls. [AUTH-005]"""
+        """A request without readable credentials is refused. [AUTH-005]"""
         request = signed(alice, "/api/v1/ReadVms")
         request = replace(request, headers=dict(request.headers) | {"authorization": header})
         assert error(cloud, request) == (401, "1", "AUTH-005")
 
     @pytest.mark.parametrize("date", ["", "yesterday", "20260231T000000Z", "2026-01-01T00:00:00Z", "٢0260101T000000Z"])
     def test_with_a_garbled_date_is_refused(self, cloud: Cloud, alice: Account, date: str) -> None:
-        """A date is needed, in the one form. [AUTH-005]"""
+        """A date is required, in its one format. [AUTH-005]"""
         request = signed(alice, "/api/v1/ReadVms")
         request = replace(request, headers=dict(request.headers) | {"x-osc-date": date})
         assert error(cloud, request) == (401, "1", "AUTH-005")
 
     @given(header=st.text(max_size=200) | st.from_regex(r"OSC4-HMAC-SHA256 Credential=.*", fullmatch=True))
-    def test_never_breaks_the_door(self, header: str) -> None:
-        """Whatever stands in the header, the answer is a refusal of the API. [AUTH-005]"""
+    def test_with_any_header_is_answered(self, header: str) -> None:
+        """Any Authorization header is answered by a refusal of the API. [AUTH-005]"""
         cloud = Cloud()
         request = Request("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVms", {"authorization": header})
         assert error(cloud, request)[0] in (400, 401, 403)
 
+    def test_without_verification_needs_an_account(self) -> None:
+        """With auth off a cloud without accounts refuses every call. [AUTH-013]"""
+        nobody = Cloud(seed="elsewhere").account("mallory")
+        status, body, _ = ask(Cloud(auth="off"), signed(nobody, "/api/v1/ReadVms"))
+        assert (status, body["Errors"][0]["Code"]) == (401, "1")
 
-class TestOpenActions:
-    def test_answer_for_the_region_of_the_host(self, cloud: Cloud) -> None:
-        """Each Region names the Regions it knows of. [REG-003]"""
+
+class TestOpenActionsByHost:
+    def test_are_answered_for_the_region_of_the_host(self, cloud: Cloud) -> None:
+        """ReadRegions answers the Regions that the Region of the host knows. [REG-003]"""
         host = "api.cloudgouv-eu-west-1.outscale.com"
         body = ask(cloud, Request("POST", host, "/api/v1/ReadRegions", {}))[1]
         assert [region["RegionName"] for region in body["Regions"]] == ["cloudgouv-eu-west-1"]
 
-    def test_refuse_a_region_that_there_is_not(self, cloud: Cloud) -> None:
-        """An unknown Region has no answer. [REG-007]"""
+    def test_are_refused_for_an_unknown_region(self, cloud: Cloud) -> None:
+        """An unknown Region is refused. [REG-007]"""
         request = Request("POST", "api.mars-north-1.outscale.com", "/api/v1/ReadRegions", {})
         assert error(cloud, request)[1] == "4120"
 
 
-class TestActions:
-    def test_unknown_is_404(self, cloud: Cloud, alice: Account) -> None:
-        """404 means that there is no such action. [REQ-002]"""
+class TestActionNames:
+    def test_that_are_unknown_are_404(self, cloud: Cloud, alice: Account) -> None:
+        """404 means that the action does not exist. [REQ-002]"""
         assert error(cloud, signed(alice, "/api/v1/CreateEverything")) == (404, "12000", "REQ-002")
 
-    def test_not_served_is_named_so(self, cloud: Cloud, alice: Account) -> None:
-        """An official action that omisim does not serve says so, and is no fake success. [REQ-002]"""
+    def test_that_are_not_served_are_refused_as_such(self, cloud: Cloud, alice: Account) -> None:
+        """An official action that omisim does not serve is refused as not served. [REQ-002]"""
         request = signed(alice, "/api/v1/CreateLoadBalancer")
         assert error(cloud, request) == (400, "8010", "REQ-002/not-served")
         assert "CreateLoadBalancer" in ask(cloud, request)[1]["Errors"][0]["Details"]
 
-    def test_unknown_to_a_stranger_is_an_authentication_failure(self, cloud: Cloud) -> None:
-        """Authentication comes before the action's name. [REQ-014]"""
+    def test_are_checked_after_authentication(self, cloud: Cloud) -> None:
+        """Authentication comes before the name of the action. [REQ-014]"""
         request = Request("POST", "api.eu-west-2.outscale.com", "/api/v1/CreateEverything", {})
         assert error(cloud, request) == (401, "1", "AUTH-005")
 
-    def test_by_another_method_are_not_there(self, cloud: Cloud, alice: Account) -> None:
+    def test_with_another_method_are_unknown(self, cloud: Cloud, alice: Account) -> None:
         """Every action is a POST. [REQ-002]"""
         request = Request("GET", "api.eu-west-2.outscale.com", "/api/v1/ReadRegions", {})
         assert error(cloud, request) == (404, "12000", "REQ-002")
 
-    def test_refused_at_the_door_are_in_the_journal(self, cloud: Cloud, alice: Account) -> None:
-        """`calls` knows of refused calls, with their error."""
+    def test_of_refused_requests_are_in_the_call_log(self, cloud: Cloud, alice: Account) -> None:
+        """`calls` has refused requests, with their error."""
         ask(cloud, signed(alice, "/api/v1/CreateLoadBalancer"))
         record = cloud.calls()[-1]
         assert (record.action, record.account, record.error and record.error.code) == (
@@ -217,11 +226,11 @@ class TestActions:
 
 class TestBody:
     @pytest.mark.parametrize("body", [b"", b"  \n", b"{}"])
-    def test_may_be_empty_where_nothing_is_required(self, cloud: Cloud, alice: Account, body: bytes) -> None:
+    def test_may_be_empty_if_nothing_is_required(self, cloud: Cloud, alice: Account, body: bytes) -> None:
         """An empty body is an empty object. [REQ-001]"""
         assert ask(cloud, signed(alice, "/api/v1/ReadVms", body))[0] == 200
 
-    def test_that_is_empty_lacks_what_is_required(self, cloud: Cloud, alice: Account) -> None:
+    def test_that_is_empty_lacks_required_parameters(self, cloud: Cloud, alice: Account) -> None:
         """An empty body lacks every required parameter. [REQ-010]"""
         assert error(cloud, signed(alice, "/api/v1/DeleteImage", b"")) == (400, "7000", "REQ-010")
 
@@ -241,18 +250,18 @@ class TestBody:
         ],
         ids=["open", "word", "list", "string", "null", "nan", "bytes", "deep list", "deep object", "huge number"],
     )
-    def test_that_is_no_json_object_is_refused(self, cloud: Cloud, alice: Account, body: bytes) -> None:
+    def test_that_is_not_a_json_object_is_refused(self, cloud: Cloud, alice: Account, body: bytes) -> None:
         """The body must be one JSON object. [REQ-004]"""
         assert error(cloud, signed(alice, "/api/v1/CreateVolume", body)) == (400, "0", "REQ-004")
 
-    def test_of_ten_megabytes_is_refused_for_what_is_wrong_with_it(self, cloud: Cloud, alice: Account) -> None:
-        """A huge body is read, refused, and not echoed. [VM-019]"""
+    def test_of_ten_megabytes_is_refused_without_repeating_it(self, cloud: Cloud, alice: Account) -> None:
+        """A huge body is read and refused, and the answer does not repeat it. [VM-019]"""
         image = alice.read_images()[0].image_id
         body = json.dumps({"ImageId": image, "UserData": "A" * 10_000_000}).encode()
         status, answer, response = ask(cloud, signed(alice, "/api/v1/CreateVms", body))
         assert (status, answer["Errors"][0]["Code"], len(response.body) < 1000) == (400, "4106", True)
 
-    def test_of_ten_megabytes_of_rubbish_is_refused(self, cloud: Cloud, alice: Account) -> None:
+    def test_of_ten_megabytes_of_an_unknown_parameter_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """A huge unknown parameter is refused by name, briefly. [REQ-008]"""
         body = json.dumps({"X" * 10_000_000: 1}).encode()
         status, answer, response = ask(cloud, signed(alice, "/api/v1/ReadVms", body))
@@ -279,55 +288,60 @@ class TestParameters:
     def test_are_refused_by_name(
         self, cloud: Cloud, alice: Account, parameters: dict[str, Any], code: str, details: str
     ) -> None:
-        """What is wrong with a request is named in its Details. [REQ-008] [REQ-009] [REQ-010] [ID-015] [ID-016]"""
+        """Details name what is wrong with a request. [REQ-008] [REQ-009] [REQ-010] [ID-015] [ID-016]"""
         request = signed(alice, "/api/v1/CreateVolume", json.dumps(parameters).encode())
         assert error(cloud, request)[1] == code
         assert details in ask(cloud, request)[1]["Errors"][0]["Details"]
 
-    def test_that_are_unknown_are_found_at_any_depth(self, cloud: Cloud, alice: Account) -> None:
-        """An unknown name is refused wherever it stands. [REQ-008]"""
+    def test_that_are_unknown_are_refused_at_any_depth(self, cloud: Cloud, alice: Account) -> None:
+        """An unknown name is refused at any depth. [REQ-008]"""
         body = {"ImageId": "x", "BlockDeviceMappings": [{"Bsu": {"VolumeSice": 1}}]}
         request = signed(alice, "/api/v1/CreateVms", json.dumps(body).encode())
         assert error(cloud, request)[1] == "3001"
         assert "BlockDeviceMappings[0].Bsu.VolumeSice" in ask(cloud, request)[1]["Errors"][0]["Details"]
 
-    def test_unknown_ones_come_before_wrong_types(self, cloud: Cloud, alice: Account) -> None:
-        """The order of checks: names, then types, then what is missing. [REQ-014]"""
+    def test_that_are_unknown_come_before_wrong_types(self, cloud: Cloud, alice: Account) -> None:
+        """The order of checks is names, types, missing parameters. [REQ-014]"""
         request = signed(alice, "/api/v1/CreateVolume", b'{"Size": "x", "Foo": 1}')
         assert error(cloud, request)[1] == "3001"
 
-    def test_a_slip_of_the_pen_gets_a_hint(self, cloud: Cloud, alice: Account) -> None:
-        """A near miss is answered with the parameter that was meant. [REQ-008]"""
+    def test_that_are_mistyped_get_a_suggestion(self, cloud: Cloud, alice: Account) -> None:
+        """A mistyped name is answered with a similar parameter. [REQ-008]"""
         request = signed(alice, "/api/v1/CreateVolume", b'{"SubRegionName": "eu-west-2a"}')
         assert "SubregionName" in ask(cloud, request)[1]["Errors"][0]["Details"].replace("SubRegionName", "", 1)
 
-    def test_dry_run_checks_all_and_changes_nothing(self, cloud: Cloud, alice: Account) -> None:
-        """A dry run answers only the context, and leaves the cloud as it was. [REQ-013]"""
+    def test_are_checked_by_a_dry_run_that_changes_nothing(self, cloud: Cloud, alice: Account) -> None:
+        """A dry run answers ResponseContext only, and leaves the cloud as it was. [REQ-013]"""
         before = cloud.fork()
         answer = alice.call("CreateVolume", SubregionName="eu-west-2a", Size=1, DryRun=True)
         assert (set(answer), cloud == before) == ({"ResponseContext"}, True)
 
-    def test_dry_run_refuses_what_the_call_would(self, cloud: Cloud, alice: Account) -> None:
+    def test_are_refused_by_a_dry_run_like_by_the_call(self, cloud: Cloud, alice: Account) -> None:
         """A dry run of a call that would be refused is refused alike. [REQ-013]"""
         request = signed(alice, "/api/v1/CreateVolume", b'{"SubregionName": "nowhere", "Size": 1, "DryRun": true}')
         assert error(cloud, request)[1] == "5009"
 
 
 class TestAnswer:
-    def test_carries_a_request_id_of_its_own(self, cloud: Cloud, alice: Account) -> None:
+    def test_has_a_request_id_of_its_own(self, cloud: Cloud, alice: Account) -> None:
         """Every answer has a RequestId, a version 4 UUID, and no two the same. [ID-014] [REQ-006]"""
         ids = [alice.call("ReadVms")["ResponseContext"]["RequestId"] for _ in range(2)]
         assert len(set(ids)) == 2
         assert all(len(i) == 36 and i[14] == "4" for i in ids)
 
-    def test_is_the_same_through_the_wire_and_in_python(self, cloud: Cloud, alice: Account, golden: object) -> None:
-        """`Account.call` and the wire answer the same JSON."""
+    def test_is_the_same_over_http_and_in_python(self, cloud: Cloud, alice: Account, golden: object) -> None:
+        """`Account.call` and HTTP answer the same JSON."""
         over_the_wire = ask(cloud, signed(alice, "/api/v1/ReadImages"))[1]["Images"]
         assert over_the_wire == alice.call("ReadImages")["Images"]
 
-    def test_warns_in_a_header(self, cloud: Cloud, alice: Account, golden: Any) -> None:
-        """What is allowed but probably not meant stands in a header, never in Python's warnings."""
+    def test_has_warnings_in_a_header(self, cloud: Cloud, alice: Account, golden: Any) -> None:
+        """A warning about an allowed but doubtful call is in a header, never a Python warning."""
         body = {"ImageId": golden.image_id, "PermissionsToLaunch": {"Additions": {"GlobalPermission": True}}}
         response = ask(cloud, signed(alice, "/api/v1/UpdateImage", json.dumps(body).encode()))[2]
         assert "public" in response.headers["X-Omisim-Warning"]
         assert cloud.warnings == (response.headers["X-Omisim-Warning"],)
+
+    def test_has_the_token_of_the_next_page(self, cloud: Cloud, alice: Account) -> None:
+        """The token of the next page is answered as JSON like the rest. [PAG-003]"""
+        status, body, _ = ask(cloud, signed(alice, "/api/v1/ReadImages", b'{"ResultsPerPage": 3}'))
+        assert (status, len(body["Images"]), bool(body["NextPageToken"])) == (200, 3, True)

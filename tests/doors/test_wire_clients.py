@@ -67,18 +67,18 @@ CLIENTS = [
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 class TestEveryClient:
-    def test_gets_in(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
-        """Its request is accepted as it sends it. [AUTH-001, AUTH-002, AUTH-003, REQ-001, REQ-015]"""
+    def test_is_accepted_as_it_signs(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
+        """The request of each client is accepted as it is sent. [AUTH-001, AUTH-002, AUTH-003, REQ-001, REQ-015]"""
         status, answer = asked(door, cloud, client.request(alice))
         assert (status, answer["Vms"]) == (200, [])
 
-    def test_does_not_with_a_wrong_secret(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
-        """Under another secret it is refused. [AUTH-006/signature]"""
+    def test_is_refused_with_a_wrong_secret(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
+        """A request signed with another secret is refused. [AUTH-006/signature]"""
         request = client.request(alice, secret_key="X" * 40)
         assert refusal(door, cloud, request) == (401, "1", "AUTH-006/signature")
 
-    def test_does_not_with_another_body(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
-        """What was signed is what counts. [AUTH-002]"""
+    def test_is_refused_with_an_altered_body(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
+        """The signature covers the body. [AUTH-002]"""
         request = replace(client.request(alice), body=b'{"DryRun": true}')
         assert refusal(door, cloud, request)[:2] == (401, "1")
 
@@ -94,7 +94,7 @@ class TestAnySignature:
         names=st.sampled_from(["host;x-{}-date", "content-type;host;x-{}-date", GO]),
         minutes=st.integers(-15, 15),
     )
-    def test_is_accepted_however_it_is_put_together(
+    def test_is_accepted_in_every_valid_form(
         self,
         dialect: str,
         date_header: str,
@@ -124,7 +124,7 @@ class TestAnySignature:
 
     @pytest.mark.parametrize("header", ["authorization", "x-osc-date", "host"])
     def test_is_refused_when_a_part_is_changed(self, cloud: Cloud, alice: Account, door: Door, header: str) -> None:
-        """A digit, a second or the host that were not signed are noticed. [AUTH-002]"""
+        """A digit, a second or a host other than signed is refused. [AUTH-002]"""
         request = signed(alice, "/api/v1/ReadVms")
         changed = {
             "authorization": request.headers["authorization"][:-1]
@@ -137,8 +137,8 @@ class TestAnySignature:
             request = replace(request, host=changed)
         assert refusal(door, cloud, request) == (401, "1", "AUTH-006/signature")
 
-    def test_may_go_by_the_hosts_time_through_the_server(self, cloud: Cloud, alice: Account) -> None:
-        """A client that knows nothing of the cloud's clock signs with the time of now. [AUTH-007]"""
+    def test_may_have_the_time_of_the_host_through_the_server(self, cloud: Cloud, alice: Account) -> None:
+        """A client that does not know the cloud's clock signs with the current time. [AUTH-007]"""
         now = dt.datetime.now(dt.UTC)
         assert asked(DOORS["server"], cloud, signed(alice, "/api/v1/ReadVms", at=now))[0] == 200
         late = signed(alice, "/api/v1/ReadVms", at=now + dt.timedelta(minutes=16))
@@ -148,7 +148,7 @@ class TestAnySignature:
 DISK = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 1, "VolumeType": "standard", "Iops": None}}
 
 
-class TestWhatGoClientsSend:
+class TestEmptyValuesOfGoClients:
     @pytest.mark.parametrize(
         ("action", "parameters"),
         [
@@ -163,16 +163,16 @@ class TestWhatGoClientsSend:
             ("ReadVms", {"Filters": {"VmIds": [None, "i-12345678", None]}}),
         ],
     )
-    def test_means_absent(
+    def test_count_as_absent(
         self, cloud: Cloud, alice: Account, door: Door, action: str, parameters: dict[str, Any]
     ) -> None:
-        """JSON null at any depth, and the empty values of Go, are as if they had not been sent. [REQ-009]"""
+        """JSON null at any depth, and the empty values of Go, count as absent. [REQ-009]"""
         needed = {"ImageId": cloud.images.official("ubuntu").image_id} if action == "CreateVms" else {}
         body = json.dumps(parameters | needed).encode()
         assert asked(door, cloud, signed(alice, f"/api/v1/{action}", body))[0] == 200
 
-    def test_as_a_permission_is_no_permission(self, cloud: Cloud, alice: Account, golden: Any, door: Door) -> None:
-        """The one call in which Packer shares: nulls beside what is meant. [REQ-009, OMI-120]"""
+    def test_of_a_permission_change_nothing(self, cloud: Cloud, alice: Account, golden: Any, door: Door) -> None:
+        """The call with which Packer shares an OMI has nulls beside the permission that it sets. [REQ-009, OMI-120]"""
         additions = {"AccountIds": None, "GlobalPermission": True}
         body = {"ImageId": golden.image_id, "PermissionsToLaunch": {"Additions": additions, "Removals": None}}
         status, answer = asked(door, cloud, signed(alice, "/api/v1/UpdateImage", json.dumps(body).encode()))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omisim import Account, Cloud
 from omisim.base.subset import misses
 from omisim.model import Vm
+from omisim.testing import checks
 
 pytest_plugins = ["pytester"]
 
@@ -27,44 +28,53 @@ def _story(cloud: Cloud, alice: Account, bob: Account, vm: Vm) -> Cloud:
     return cloud
 
 
-class TestCalls:
-    def test_are_found_by_action_and_account(self, story: Cloud) -> None:
-        """An action and a caller's name choose among them, oldest first."""
+class TestCallLog:
+    def test_is_filtered_by_action_and_account(self, story: Cloud) -> None:
+        """An action and the name of a caller select calls, oldest first."""
         assert [call.account for call in story.calls("CreateImage")] == ["alice", "bob"]
         assert [call.error is None for call in story.calls("CreateImage", account="bob")] == [False]
         assert [call.action for call in story.calls(account="bob")] == ["CreateImage"]
 
-    def test_are_found_by_their_parameters(self, story: Cloud) -> None:
-        """Each parameter asked for must be among the call's: objects by their keys, lists by their items."""
+    def test_is_filtered_by_parameters(self, story: Cloud) -> None:
+        """Each given parameter must match the call's: objects by their keys, lists by their items."""
         assert story.calls("CreateImage", ImageName="golden", NoReboot=True).one().account == "alice"
         assert len(story.calls("ReadImages", Filters={"ImageNames": ["golden"]})) == 2
         assert len(story.calls("ReadImages", Filters={"States": ["available"]})) == 1
 
-    def test_are_found_since_a_mark(self, story: Cloud, alice: Account) -> None:
-        """Those before a mark do not count, nor does undoing take those after it away."""
+    def test_is_filtered_since_a_mark(self, story: Cloud, alice: Account) -> None:
+        """Calls before a mark do not count, and undoing does not remove those after it."""
         mark = story.mark()
         assert story.calls(since=mark) == ()
         alice.read_vms()
         story.rollback(mark)
         assert [call.action for call in story.calls(since=mark)] == ["ReadVms"]
 
-    def test_are_told_on_a_line(self, story: Cloud, vm: Vm) -> None:
-        """A record's text is the action, the caller, the parameters and the refusal."""
+    def test_prints_each_call_on_one_line(self, story: Cloud, vm: Vm) -> None:
+        """A recorded call prints its action, caller, parameters and refusal."""
         first, second = map(str, story.calls("CreateImage"))
         assert first == f"CreateImage by alice VmId='{vm.vm_id}' ImageName='golden' NoReboot=True"
         assert second.startswith(f"CreateImage by bob VmId='{vm.vm_id}' ImageName='stolen' → 400 5063 InvalidResource")
 
-    def test_that_are_several_are_not_one(self, story: Cloud) -> None:
+    def test_refuses_one_of_several(self, story: Cloud) -> None:
         """`one` of two calls fails with both."""
         with pytest.raises(
             AssertionError, match=r"^2 calls of CreateImage, not one\n  Create.* by alice .*\n  Create.* by bob"
         ):
             story.calls("CreateImage").one()
 
+    @pytest.mark.parametrize("since", [Cloud().mark(), 3])
+    def test_refuses_a_mark_of_another_cloud(self, cloud: Cloud, alice: Account, since: Any) -> None:
+        """Neither `calls` nor the checks accept a mark of another cloud."""
+        assert alice.read_vms() == ()
+        with pytest.raises(ValueError, match="this mark is not of this cloud"):
+            cloud.calls(since=since)
+        with pytest.raises(ValueError, match="this mark is not of this cloud"):
+            checks.nothing_left(cloud, since=since)
+
 
 class TestNearMisses:
-    def test_say_parameter_by_parameter_what_differs(self, story: Cloud) -> None:
-        """The nearest call comes first, with what it lacks and what differs."""
+    def test_show_the_difference_by_parameter(self, story: Cloud) -> None:
+        """The closest call comes first, with its missing and differing parameters."""
         with pytest.raises(AssertionError) as missed:
             story.calls("CreateImage", account="alice", ImageName="goldn", NoReboot=True, Description="new").one()
         lines = str(missed.value).splitlines()
@@ -74,20 +84,20 @@ class TestNearMisses:
         assert "near it by bob at " in lines[2]
         assert "it is not by alice" in lines[2]
 
-    def test_go_down_into_objects_and_lists(self, story: Cloud) -> None:
-        """A difference is named by its path."""
+    def test_show_the_path_of_a_nested_difference(self, story: Cloud) -> None:
+        """A difference in an object or a list is named by its path."""
         with pytest.raises(AssertionError, match=r"Filters.ImageNames has no 'silver', but \['golden'\]"):
             story.calls("ReadImages", Filters={"ImageNames": ["golden", "silver"]}).one()
 
-    def test_of_an_action_that_was_not_called_say_what_was(self, story: Cloud) -> None:
-        """Without a call of the action, those that were made are counted."""
+    def test_count_the_other_actions_called(self, story: Cloud) -> None:
+        """Without a call of the action, the calls of others are counted."""
         with pytest.raises(AssertionError, match=r"called were ReadImages 3x, CreateVms 1x, CreateImage 2x$"):
             story.calls("DeleteImage").one()
         with pytest.raises(AssertionError, match=r"called were none$"):
             Cloud().calls("DeleteImage").one()
 
-    def test_are_what_an_assertion_shows(self, pytester: pytest.Pytester) -> None:
-        """A bare assertion on calls that were not made fails with the nearest."""
+    def test_are_shown_by_a_bare_assertion(self, pytester: pytest.Pytester) -> None:
+        """A bare assertion on calls that were not made fails with the closest ones."""
         pytester.makepyfile(
             """
             def test_it(omi_cloud, omi_account):
@@ -107,7 +117,9 @@ class TestNearMisses:
             (None, {"ImageId": 1}, "name the action that has the parameters ImageId"),
         ],
     )
-    def test_are_not_of_typing_mistakes(self, cloud: Cloud, action: str | None, parameters: Any, message: str) -> None:
+    def test_refuse_unknown_actions_and_parameters(
+        self, cloud: Cloud, action: str | None, parameters: Any, message: str
+    ) -> None:
         """An unknown action or parameter is refused with a suggestion: no such call could ever be made."""
         with pytest.raises(ValueError, match=message):
             cloud.calls(action, **parameters)
@@ -120,15 +132,15 @@ JSON = st.recursive(
 )
 
 
-class TestMisses:
+class TestSubsetMatch:
     @given(JSON)
-    def test_of_a_value_in_itself_are_none(self, value: Any) -> None:
-        """What is given has everything that is given."""
+    def test_of_a_value_with_itself_has_no_mismatch(self, value: Any) -> None:
+        """A value matches itself."""
         assert list(misses(value, value)) == []
 
     @given(st.dictionaries(st.sampled_from("xyz"), JSON, max_size=3), st.data())
-    def test_name_the_key_that_differs(self, value: dict[str, Any], data: st.DataObject) -> None:
-        """A parameter changed is one miss, and it is named."""
+    def test_names_the_key_that_differs(self, value: dict[str, Any], data: st.DataObject) -> None:
+        """A changed parameter is one mismatch, which names it."""
         name = data.draw(st.sampled_from("xyz"))
         missing = list(misses(value | {name: "other"}, value))
         assert len(missing) == 1

@@ -44,14 +44,14 @@ ORDER: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("rule", "action", "parameters"), ORDER, ids=[f"{case[0]}-{case[1]}" for case in ORDER])
-def test_of_checks(rule: str, action: str, parameters: dict[str, Any]) -> None:
-    """A call that is wrong twice is refused for what is checked first. [REQ-014]"""
+def test_order_of_checks_decides_between_two_mistakes(rule: str, action: str, parameters: dict[str, Any]) -> None:
+    """A call with two mistakes is refused for the one that is checked first. [REQ-014]"""
     alice = world().cloud.fork().account("alice")
     assert refused(alice, action, **world().filled(parameters)).rule == rule
 
 
-def test_a_value_comes_before_the_state() -> None:
-    """A size that is too small is told before a state that is not ready. [REQ-014, VOL-041, VOL-013]"""
+def test_order_of_checks_puts_values_before_states() -> None:
+    """A size that is too small is refused before a state that is not ready. [REQ-014, VOL-041, VOL-013]"""
     alice = Cloud(timing="manual").account("alice")
     volume = alice.create_volume(subregion_name="eu-west-2a", size=10).volume_id
     assert refused(alice, "UpdateVolume", VolumeId=volume, Size=5).rule == "VOL-041"

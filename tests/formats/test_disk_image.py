@@ -27,42 +27,42 @@ contents = st.builds(
 
 
 @given(contents, st.integers(1, 14_901), st.sampled_from(["qcow2", "raw"]))
-def test_what_is_written_is_read(content: Content, size: int, form: str) -> None:
+def test_disk_image_survives_a_round_trip(content: Content, size: int, form: str) -> None:
     """Any content on a disk of any size comes back from its image. [EXP-045]"""
     virtual, found = opened(built(content, size, form), form)
     assert found == content
     assert virtual == size * GIB if form == "qcow2" else virtual < GIB
 
 
-def test_the_header_says_the_size() -> None:
+def test_disk_image_header_has_the_size() -> None:
     """The first bytes are those of qcow2, version 3, and the virtual size is the disk's. [EXP-045]"""
     image = gzip.decompress(built(CONTENT, 100, "qcow2"))
     magic, version = struct.unpack_from(">4sI", image)
     assert (magic, version, struct.unpack_from(">Q", image, 24)[0]) == (b"QFI\xfb", 3, 100 * GIB)
 
 
-def test_an_image_is_small() -> None:
+def test_disk_image_of_a_large_disk_is_small() -> None:
     """A disk of 14901 GiB takes no more than a few hundred bytes. [EXP-045]"""
     assert len(built(CONTENT, 14_901, "qcow2")) < 2_000
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1, 1), (GIB, 1), (GIB + 1, 2), (10 * GIB, 10)])
-def test_sizes_are_whole_gib(size: int, expected: int) -> None:
-    """Bytes become as many GiB as they take. [MAN-013]"""
+def test_disk_image_sizes_are_rounded_up_to_gib(size: int, expected: int) -> None:
+    """A number of bytes is rounded up to whole GiB. [MAN-013]"""
     assert gib(size) == expected
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_an_image_or_refused(body: bytes) -> None:
-    """Whatever lies in a bucket is read as a raw image, or refused with a reason. [IMP-006]"""
+def test_disk_image_of_any_bytes_is_read_or_refused(body: bytes) -> None:
+    """Any object of a bucket is read as a raw image, or refused with a reason. [IMP-006]"""
     for form in (None, "qcow2"):
         with suppress(BadImage):
             opened(body, form)
 
 
 @given(st.data())
-def test_any_damage_is_survived(data: st.DataObject) -> None:
-    """An image cut anywhere, or with a byte changed, is read or refused, never more. [IMP-006]"""
+def test_disk_image_with_any_damage_is_read_or_refused(data: st.DataObject) -> None:
+    """An image that is cut off, or has a changed byte, is read or refused with no other error. [IMP-006]"""
     image = bytearray(gzip.decompress(built(CONTENT, 10, "qcow2")))
     spots = st.sampled_from([*range(110), 2**16, 2**17, 3 * 2**16 + 1, 4 * 2**16 + 2, 5 * 2**16 + 20])
     image[data.draw(spots)] = data.draw(st.integers(0, 255))
@@ -97,13 +97,13 @@ def patched(at: int, new: bytes, image: bytes | bytearray = b"") -> bytes:
         (b"omisim disk 1\n\0\0\0\0\0\5{]", "content of its disk"),
     ],
 )
-def test_damage_is_named(image: bytes, said: str) -> None:
-    """Whatever is wrong with an image is said in a sentence. [IMP-006]"""
+def test_disk_image_damage_is_named_in_one_sentence(image: bytes, said: str) -> None:
+    """The reason of a refusal is one sentence. [IMP-006]"""
     with pytest.raises(BadImage, match=said):
         opened(image)
 
 
-def test_what_unpacks_without_end_is_refused() -> None:
+def test_disk_image_of_a_gzip_bomb_is_refused() -> None:
     """A gzip bomb is refused, not unpacked. [IMP-006]"""
     with pytest.raises(BadImage, match="more than"):
         opened(gzip.compress(bytes(2**28 + 1), compresslevel=1))
@@ -119,7 +119,7 @@ class TestQemu:
         return subprocess.run([QEMU, *words], check=True, capture_output=True, text=True).stdout
 
     @pytest.mark.parametrize("size", [1, 10, 14_901])
-    def test_finds_no_fault_with_ours(self, tmp_path: Path, size: int) -> None:
+    def test_accepts_our_images(self, tmp_path: Path, size: int) -> None:
         """`qemu-img info` and `check` accept our images. [EXP-045]"""
         image = tmp_path / "disk.qcow2"
         image.write_bytes(gzip.decompress(built(CONTENT, size, "qcow2")))
@@ -128,15 +128,15 @@ class TestQemu:
         assert "No errors" in self.qemu("check", str(image))
 
     @pytest.mark.parametrize("options", [("-c",), ("-o", "compat=0.10"), ("-o", "cluster_size=4096")])
-    def test_converts_ours_and_we_read_that(self, tmp_path: Path, options: tuple[str, ...]) -> None:
-        """What another tool makes of our image has the same content. [MAN-019]"""
+    def test_converts_our_images_to_ones_we_read(self, tmp_path: Path, options: tuple[str, ...]) -> None:
+        """An image that qemu-img converts from ours has the same content. [MAN-019]"""
         first, second = tmp_path / "first.qcow2", tmp_path / "second.qcow2"
         first.write_bytes(gzip.decompress(built(CONTENT, 10, "qcow2")))
         self.qemu("convert", *options, "-O", "qcow2", str(first), str(second))
         assert opened(second.read_bytes(), "qcow2") == (10 * GIB, CONTENT)
 
-    def test_creates_what_we_read(self, tmp_path: Path) -> None:
-        """An empty image of another make is a disk without content. [MAN-019]"""
+    def test_creates_images_that_we_read(self, tmp_path: Path) -> None:
+        """An empty image made by qemu-img is a disk without content. [MAN-019]"""
         image = tmp_path / "disk.qcow2"
         self.qemu("create", "-q", "-f", "qcow2", str(image), "7G")
         assert opened(image.read_bytes(), "qcow2") == (7 * GIB, Content())

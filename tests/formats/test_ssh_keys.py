@@ -372,17 +372,17 @@ class TestPublicKey:
     """What a public key tells of itself."""
 
     @every_golden
-    def test_fingerprint(self, golden: Golden) -> None:
-        """A fingerprint is the MD5 of the blob in hex with colons, as ssh-keygen prints it [KEY-004]."""
+    def test_fingerprint_is_the_one_of_ssh_keygen(self, golden: Golden) -> None:
+        """A fingerprint is the MD5 of the blob in hex with colons, as ssh-keygen prints it. [KEY-004]"""
         assert PublicKey(golden.type, blob_of(golden.openssh)).fingerprint == golden.fingerprint
 
     @every_golden
-    def test_openssh(self, golden: Golden) -> None:
-        """A key writes itself as ssh-keygen writes it, without a comment [KEY-003]."""
+    def test_text_is_the_one_of_ssh_keygen(self, golden: Golden) -> None:
+        """A key is written as ssh-keygen writes it, without a comment. [KEY-003]"""
         assert PublicKey(golden.type, blob_of(golden.openssh)).openssh == golden.openssh
 
 
-class TestGenerate:
+class TestGeneratedKey:
     """The keys that are made."""
 
     @pytest.mark.parametrize(
@@ -393,47 +393,47 @@ class TestGenerate:
             (8127, "e7:63:eb:94:e9:d0:0e:ba:11:1c:d5:64:56:46:4a:3c"),
         ],
     )
-    def test_is_the_same_for_ever(self, number: int, fingerprint: str) -> None:
-        """A number gives the key that it gave when `ssh-keygen -y` and `openssl rsa -check` took it [KEY-002]."""
+    def test_never_changes_for_a_number(self, number: int, fingerprint: str) -> None:
+        """A number gives the key that `ssh-keygen -y` and `openssl rsa -check` once accepted. [KEY-002]"""
         assert generate(number)[1].fingerprint == fingerprint
 
     @given(st.integers(), st.integers())
     @example(0, 8128)
     @example(-1, 8127)
-    def test_keys_are_counted_modulo_8128(self, one: int, other: int) -> None:
-        """Two numbers have one key if and only if they differ by a multiple of 8128 [KEY-002]."""
+    def test_repeats_modulo_8128(self, one: int, other: int) -> None:
+        """Two numbers have one key if and only if they differ by a multiple of 8128. [KEY-002]"""
         assert (generate(one) == generate(other)) == ((one - other) % 8128 == 0)
 
     @given(st.integers(0, 8127))
-    def test_public_half_is_a_key_that_may_be_imported(self, number: int) -> None:
-        """The public key is one of those that CreateKeypair takes [KEY-003]."""
+    def test_has_a_public_half_that_can_be_imported(self, number: int) -> None:
+        """CreateKeypair accepts the public key. [KEY-003]"""
         public = generate(number)[1]
         assert parse(public.openssh) == public
 
     @given(st.integers(0, 8127))
-    def test_private_half_belongs_to_the_public_one(self, number: int) -> None:
-        """The PEM and the public key hold the same 2048-bit modulus and the exponent 65537 [KEY-002]."""
+    def test_has_a_private_half_of_the_same_modulus(self, number: int) -> None:
+        """The PEM and the public key have the same 2048-bit modulus and the exponent 65537. [KEY-002]"""
         pem, public = generate(number)
         _, modulus, exponent, *_ = numbers_of(pem)
         assert (modulus.bit_length(), exponent) == (2048, 65537)
         assert public.blob == wire(b"ssh-rsa", exponent.to_bytes(3), modulus.to_bytes(257))
 
     @given(st.integers(0, 8127))
-    def test_private_half_is_consistent(self, number: int) -> None:
-        """The numbers of the PEM are those that RFC 8017 wants of each other [KEY-002]."""
+    def test_has_a_consistent_private_half(self, number: int) -> None:
+        """The numbers of the PEM satisfy the equations of RFC 8017. [KEY-002]"""
         version, n, e, d, p, q, d_p, d_q, q_inverse = numbers_of(generate(number)[0])
         assert (version, n) == (0, p * q)
         assert (e * d_p % (p - 1), e * d_q % (q - 1), q * q_inverse % p) == (1, 1, 1)
         assert (d % (p - 1), d % (q - 1)) == (d_p, d_q)
 
-    def test_pem(self) -> None:
-        """The private key is PEM: lines of 64 characters between its two labels, each line ended [KEY-002]."""
+    def test_has_a_well_formed_pem(self) -> None:
+        """The private key is PEM: lines of 64 characters between its two labels, each line ended. [KEY-002]"""
         first, *body, last, end = generate(0)[0].split("\n")
         assert (first, last, end) == ("-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "")
         assert {len(line) for line in body[:-1]} == {64}
 
-    def test_module_warns(self) -> None:
-        """The module says that its keys are for tests only [KEY-002]."""
+    def test_comes_from_a_module_that_warns(self) -> None:
+        """The module's docstring says that its keys are for tests only. [KEY-002]"""
         assert "FOR TESTS ONLY" in str(ssh_keys.__doc__)
 
 
@@ -449,45 +449,45 @@ class TestPrimes:
         assert len(self.PRIMES) == 128
         assert list(self.PRIMES) == sorted(set(self.PRIMES))
 
-    def test_have_1024_bits_the_two_highest_set(self) -> None:
-        """Their two highest of 1024 bits are set, so that each product has 2048 bits [KEY-002]."""
+    def test_have_1024_bits_with_the_two_highest_set(self) -> None:
+        """The two highest of 1024 bits are set, so that each product has 2048 bits. [KEY-002]"""
         assert {prime >> 1022 for prime in self.PRIMES} == {0b11}
 
     def test_are_prime(self) -> None:
-        """Each passes the test of Fermat to base 2, which a random composite of this size fails [KEY-002]."""
+        """Each passes Fermat's test to base 2, which a random composite of this size fails. [KEY-002]"""
         assert {pow(2, prime - 1, prime) for prime in self.PRIMES} == {1}
 
-    def test_allow_the_exponent(self) -> None:
-        """None is 1 modulo 65537, so that the exponent has an inverse [KEY-002]."""
+    def test_allow_the_exponent_65537(self) -> None:
+        """None is 1 modulo 65537, so that the exponent has an inverse. [KEY-002]"""
         assert all(prime % 65537 != 1 for prime in self.PRIMES)
 
 
-class TestParse:
+class TestParsing:
     """What is read."""
 
     @every_text
-    def test_every_type_in_every_format(self, golden: Golden, text: str) -> None:
-        """A key is the same key in OpenSSH, RFC4716, PKCS8 and PEM format [KEY-003]."""
+    def test_accepts_every_type_in_every_format(self, golden: Golden, text: str) -> None:
+        """A key is the same key in OpenSSH, RFC4716, PKCS8 and PEM format. [KEY-003]"""
         assert parse(text) == PublicKey(golden.type, blob_of(golden.openssh))
 
     @every_text
-    def test_line_ends_of_windows(self, golden: Golden, text: str) -> None:
-        """Lines may end with a carriage return and a line feed [KEY-003]."""
+    def test_accepts_windows_line_ends(self, golden: Golden, text: str) -> None:
+        """Lines may end with a carriage return and a line feed. [KEY-003]"""
         assert parse(text.replace("\n", "\r\n")).openssh == golden.openssh
 
     @every_text
-    def test_space_around(self, golden: Golden, text: str) -> None:
-        """Empty lines and spaces may stand before and after a key [KEY-003]."""
+    def test_ignores_surrounding_space(self, golden: Golden, text: str) -> None:
+        """Empty lines and spaces may precede and follow a key. [KEY-003]"""
         assert parse(f"\n  {text} \n\n").openssh == golden.openssh
 
     @every_text
-    def test_missing_last_line_end(self, golden: Golden, text: str) -> None:
-        """The last line needs no end [KEY-003]."""
+    def test_accepts_a_missing_last_line_end(self, golden: Golden, text: str) -> None:
+        """The last line needs no end. [KEY-003]"""
         assert parse(text.rstrip("\n")).openssh == golden.openssh
 
     @pytest.mark.parametrize("comment", ["me@host", "two words", "josé@hôte \N{KEY}", "a: b", "lone \ud800", "==="])
-    def test_comment(self, comment: str) -> None:
-        """A comment may follow the key in OpenSSH format, of any characters [KEY-003]."""
+    def test_ignores_a_comment(self, comment: str) -> None:
+        """A comment may follow the key in OpenSSH format, with any characters. [KEY-003]"""
         assert parse(f"{ED25519.openssh} {comment}\n").openssh == ED25519.openssh
 
     @pytest.mark.parametrize(
@@ -500,14 +500,14 @@ class TestParse:
             'Comment: "a: b"\n',
         ],
     )
-    def test_headers(self, headers: str) -> None:
-        """RFC4716 may have no headers, many, and values that go on over lines [KEY-003]."""
+    def test_accepts_headers_of_rfc4716(self, headers: str) -> None:
+        """RFC4716 may have no headers, many, and values that continue over lines. [KEY-003]"""
         begin, key = rfc4716(blob_of(P_256.openssh)).split("\n", 1)
         assert parse(f"{begin}\n{headers}{key}").openssh == P_256.openssh
 
     @given(st.integers(2**2046, 2**2047 - 1), st.integers(1, 2**64))
-    def test_any_odd_numbers_are_rsa(self, half: int, half_exponent: int) -> None:
-        """An RSA key reads alike from the wire and from DER, whatever its numbers [KEY-003]."""
+    def test_reads_any_odd_numbers_as_rsa(self, half: int, half_exponent: int) -> None:
+        """An RSA key reads alike from the SSH format and from DER, whatever its numbers are. [KEY-003]"""
         modulus, exponent = (2 * half + 1).to_bytes(257), 2 * half_exponent + 1
         e = exponent.to_bytes(exponent.bit_length() // 8 + 1)
         der = tlv(SEQUENCE, tlv(INTEGER, modulus), tlv(INTEGER, e))
@@ -584,30 +584,30 @@ REFUSALS = {
 }
 
 
-class TestRefusals:
+class TestKeyRefusal:
     """What is refused, and why."""
 
     @pytest.mark.parametrize(("text", "reason"), REFUSALS.values(), ids=REFUSALS)
-    def test_says_why(self, text: str, reason: str) -> None:
-        """A text that is no public key of the right kind is refused with its reason [KEY-003]."""
+    def test_has_a_reason(self, text: str, reason: str) -> None:
+        """A text that is not a public key of the right kind is refused with the reason. [KEY-003]"""
         with pytest.raises(ValueError, match=reason):
             parse(text)
 
     @pytest.mark.parametrize("text", [text for text, _ in REFUSALS.values()], ids=REFUSALS)
-    def test_reason_is_a_line_to_read(self, text: str) -> None:
-        """A reason is one line of printable ASCII, whatever the text held [KEY-003]."""
+    def test_has_a_reason_of_one_printable_line(self, text: str) -> None:
+        """A reason is one line of printable ASCII, whatever the text contains. [KEY-003]"""
         with pytest.raises(ValueError, match=r"\A[ -~]{10,150}\Z"):
             parse(text)
 
     @every_golden
-    def test_a_blob_cut_off_anywhere(self, golden: Golden) -> None:
-        """No blob that lacks its end is a key [KEY-003]."""
+    def test_covers_a_blob_cut_off_anywhere(self, golden: Golden) -> None:
+        """A blob that lacks its end is not a key. [KEY-003]"""
         blob = blob_of(golden.openssh)
         assert not any(is_key(openssh(golden.type, blob[:end])) for end in range(len(blob)))
 
     @every_golden
-    def test_der_cut_off_anywhere(self, golden: Golden) -> None:
-        """No SubjectPublicKeyInfo that lacks its end is a key [KEY-003]."""
+    def test_covers_der_cut_off_anywhere(self, golden: Golden) -> None:
+        """A SubjectPublicKeyInfo that lacks its end is not a key. [KEY-003]"""
         der = der_of(golden.pkcs8)
         assert not any(is_key(pkcs8(der[:end])) for end in range(len(der)))
 
@@ -635,37 +635,37 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
     return whole[:start] + draw(st.binary(max_size=8)) + whole[end:]
 
 
-class TestAnyText:
+class TestKeyOrRefusal:
     """`parse` gives a key or a ValueError, and nothing else."""
 
     @given(ANY_TEXT)
-    def test_text(self, text: str) -> None:
-        """Any text is a key or is refused [KEY-003]."""
+    def test_follows_from_any_text(self, text: str) -> None:
+        """Any text is a key or is refused. [KEY-003]"""
         is_key(text)
 
     @given(st.sampled_from(TEXTS), ANY_TEXT, st.data())
-    def test_text_inside_a_key(self, text: str, other: str, data: st.DataObject) -> None:
-        """A key with any text in place of any piece is a key or is refused [KEY-003]."""
+    def test_follows_from_any_text_inside_a_key(self, text: str, other: str, data: st.DataObject) -> None:
+        """A key with any text in place of any piece is a key or is refused. [KEY-003]"""
         start = data.draw(st.integers(0, len(text)))
         is_key(text[:start] + other + text[data.draw(st.integers(start, len(text))) :])
 
     @given(st.binary())
-    def test_bytes_in_every_envelope(self, content: bytes) -> None:
-        """Any bytes in any format are a key or are refused [KEY-003]."""
+    def test_follows_from_any_bytes_in_every_format(self, content: bytes) -> None:
+        """Any bytes in any format are a key or are refused. [KEY-003]"""
         for text in (openssh("ssh-rsa", content), rfc4716(content), pkcs8(content), pkcs1(content)):
             is_key(text)
 
     @given(st.sampled_from([golden.openssh for golden in GOLDEN.values()]), st.data())
-    def test_damaged_blob(self, line: str, data: st.DataObject) -> None:
-        """A damaged blob is a key or is refused [KEY-003]."""
+    def test_follows_from_a_damaged_blob(self, line: str, data: st.DataObject) -> None:
+        """A damaged blob is a key or is refused. [KEY-003]"""
         is_key(rfc4716(data.draw(damaged(blob_of(line)))))
 
     @given(st.sampled_from([golden.pkcs8 for golden in GOLDEN.values()]), st.data())
-    def test_damaged_der(self, pem: str, data: st.DataObject) -> None:
-        """Damaged DER is a key or is refused [KEY-003]."""
+    def test_follows_from_damaged_der(self, pem: str, data: st.DataObject) -> None:
+        """Damaged DER is a key or is refused. [KEY-003]"""
         is_key(pkcs8(data.draw(damaged(der_of(pem)))))
 
     @pytest.mark.parametrize("piece", ["A", "\0", "\n", ":\\\n", "-", " ", "\ud800", "ssh-rsa "])
-    def test_ten_million_characters(self, piece: str) -> None:
-        """A huge text is refused before it is looked at [KEY-003]."""
+    def test_follows_quickly_from_ten_million_characters(self, piece: str) -> None:
+        """A huge text is refused before it is parsed. [KEY-003]"""
         assert not is_key(piece * (10_000_000 // len(piece)))

@@ -35,6 +35,11 @@ class TestNames:
         """A name of the API is snake_cased word by word; a keyword of Python gets an underscore."""
         assert snake_name(name) == ours
 
+    @pytest.mark.parametrize("name", ["vm_id", "image_name", "bsu_optimized", "block_device_mappings"])
+    def test_of_ours_come_back_from_the_spelling_of_the_api(self, name: str) -> None:
+        """A name in snake_case is the same after a round trip through the API's spelling."""
+        assert snake_name(api_name(name)) == name
+
     @given(value=JSON)
     def test_are_translated_at_any_depth(self, value: Any) -> None:
         """Parameters with our names, spelled for the API again, are what the request held."""

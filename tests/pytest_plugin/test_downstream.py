@@ -42,14 +42,14 @@ def run(project: pytest.Pytester, *tests: str) -> dict[str, str]:
     return {report.nodeid.partition("::")[2]: report.outcome for report in reports}
 
 
-def test_the_suite_passes(project: pytest.Pytester) -> None:
-    """The pipeline as it is has nothing to be caught."""
+def test_downstream_suite_passes_without_a_bug(project: pytest.Pytester) -> None:
+    """The pipeline without a planted bug passes its suite."""
     assert set(run(project).values()) == {"passed"}
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: str(bug["says"]))
-def test_a_planted_bug_is_caught(project: pytest.Pytester, bug: dict[str, Any]) -> None:
-    """The mistake makes the tests fail that are named with it."""
+def test_downstream_suite_catches_each_planted_bug(project: pytest.Pytester, bug: dict[str, Any]) -> None:
+    """A planted bug makes the tests fail that are named with it."""
     pipeline = project.path / "pipeline.py"
     text = pipeline.read_text()
     assert text.count(bug["replace"]) == 1

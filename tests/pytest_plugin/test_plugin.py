@@ -18,8 +18,8 @@ TEST_FILES = [block for block in BLOCKS if "def test_" in block]
 
 
 class TestFixtures:
-    def test_are_found_without_configuration(self, pytester: pytest.Pytester) -> None:
-        """Installing the package is enough to have the fixtures."""
+    def test_are_available_without_configuration(self, pytester: pytest.Pytester) -> None:
+        """The fixtures are available once the package is installed."""
         listed = pytester.runpytest_subprocess("--fixtures", "-p", "no:xdist", "-p", "no:asyncio").stdout.str()
         assert re.findall(r"^(omi_\w+)\b", listed, re.MULTILINE) == [
             "omi_base",
@@ -33,8 +33,8 @@ class TestFixtures:
             "omi_sleep",
         ]
 
-    def test_give_each_test_a_cloud_of_its_own(self, pytester: pytest.Pytester) -> None:
-        """What one test does, the next does not see."""
+    def test_give_each_test_its_own_cloud(self, pytester: pytest.Pytester) -> None:
+        """No test sees what another test has done."""
         source = """
             import pytest
 
@@ -45,8 +45,8 @@ class TestFixtures:
         """
         plugged(pytester, source).assert_outcomes(passed=2)
 
-    def test_of_object_storage_and_the_server_are_of_the_same_cloud(self, pytester: pytest.Pytester) -> None:
-        """Client and server are the test's own cloud's."""
+    def test_of_storage_and_server_use_the_cloud_of_the_test(self, pytester: pytest.Pytester) -> None:
+        """The client and the server work on the cloud of the test."""
         source = """
             import urllib.request
 
@@ -59,8 +59,8 @@ class TestFixtures:
         """
         plugged(pytester, source).assert_outcomes(passed=1)
 
-    def test_make_more_accounts(self, pytester: pytest.Pytester) -> None:
-        """The factory makes accounts in the Region of the marker unless told, and knows those it has made."""
+    def test_make_further_accounts_by_name(self, pytester: pytest.Pytester) -> None:
+        """The factory makes accounts, by default in the Region of the marker, and returns those it has made."""
         source = """
             import pytest
 
@@ -73,7 +73,7 @@ class TestFixtures:
         """
         plugged(pytester, source).assert_outcomes(passed=1)
 
-    def test_do_not_depend_on_who_comes_first(self, pytester: pytest.Pytester) -> None:
+    def test_do_not_depend_on_the_order_of_accounts(self, pytester: pytest.Pytester) -> None:
         """An account that the test makes itself is not the one of omi_account."""
         source = """
             import pytest
@@ -87,8 +87,8 @@ class TestFixtures:
         """
         plugged(pytester, source).assert_outcomes(passed=1)
 
-    def test_say_in_a_line_which_extra_is_missing(self, pytester: pytest.Pytester) -> None:
-        """A library that is not installed is named with what to install, and no traceback."""
+    def test_name_a_missing_extra_in_one_line(self, pytester: pytest.Pytester) -> None:
+        """A missing library is reported with the extra to install, without a traceback."""
         source = """
             import sys
             import pytest
@@ -118,8 +118,8 @@ class TestFixtures:
         )
         result.stdout.no_fnmatch_line("*Traceback*")
 
-    def test_say_what_to_use_outside_of_a_test(self, pytester: pytest.Pytester) -> None:
-        """In a fixture of a wider scope they are refused, with what to use there."""
+    def test_refuse_a_wider_scope_with_an_alternative(self, pytester: pytest.Pytester) -> None:
+        """A fixture of a wider scope cannot use them, and the error says what to use there."""
         source = """
             import pytest
 
@@ -134,8 +134,8 @@ class TestFixtures:
 
 
 class TestBase:
-    def test_is_what_each_test_forks(self, pytester: pytest.Pytester) -> None:
-        """A suite sets up once, and no test sees what another has done to it."""
+    def test_is_forked_for_each_test(self, pytester: pytest.Pytester) -> None:
+        """A suite sets up its base once, and no test sees what another has done to its fork."""
         source = """
             import pytest
 
@@ -165,8 +165,8 @@ class TestBase:
         """
         plugged(pytester, source).assert_outcomes(passed=3)
 
-    def test_is_not_born_again(self, pytester: pytest.Pytester) -> None:
-        """What a cloud is born with comes too late for one that is set up; a line says so."""
+    def test_refuses_markers_that_only_a_new_cloud_takes(self, pytester: pytest.Pytester) -> None:
+        """Options of the constructor come too late for a base, and a one-line error says so."""
         source = """
             import pytest
             from omisim import Cloud
@@ -186,8 +186,8 @@ class TestBase:
 
 
 class TestMarker:
-    def test_takes_the_arguments_of_a_cloud(self, pytester: pytest.Pytester) -> None:
-        """A marker says how the test's cloud is to be."""
+    def test_takes_the_arguments_of_the_constructor(self, pytester: pytest.Pytester) -> None:
+        """A marker configures the cloud of its test."""
         source = """
             import pytest
             from omisim import Cloud, SystemClock
@@ -217,8 +217,8 @@ class TestMarker:
         """
         plugged(pytester, source).assert_outcomes(passed=5)
 
-    def test_combines_with_those_around_it(self, pytester: pytest.Pytester) -> None:
-        """Markers of module, class and function are joined, and the nearest rules."""
+    def test_combines_with_markers_of_class_and_module(self, pytester: pytest.Pytester) -> None:
+        """Markers of module, class and function are combined, and the nearest takes precedence."""
         source = """
             import pytest
 
@@ -236,8 +236,8 @@ class TestMarker:
         """
         plugged(pytester, source).assert_outcomes(passed=2)
 
-    def test_with_a_clock_gives_each_test_its_own(self, pytester: pytest.Pytester) -> None:
-        """The clock of a marker is copied, for a marker is made once."""
+    def test_with_a_clock_gives_each_test_a_copy(self, pytester: pytest.Pytester) -> None:
+        """The clock of a marker is copied for each test, since a marker is created once."""
         source = """
             import datetime as dt
             import pytest
@@ -275,8 +275,8 @@ class TestMarker:
             ("scenario='nowhere'", "*nowhere*"),
         ],
     )
-    def test_is_refused_at_collection(self, pytester: pytest.Pytester, marker: str, line: str) -> None:
-        """What there is not is refused before a test runs: one line, with the test and with what is known."""
+    def test_with_a_mistake_is_refused_at_collection(self, pytester: pytest.Pytester, marker: str, line: str) -> None:
+        """A mistake is refused before a test runs, in one line with the test and the known values."""
         source = f"""
             import pytest
 
@@ -285,18 +285,18 @@ class TestMarker:
         """
         result = plugged(pytester, source)
         result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines([f"test_is_refused_at_collection.py::test_it: @pytest.mark.omisim: {line}"])
+        result.stdout.fnmatch_lines([f"*.py::test_it: @pytest.mark.omisim: {line}"])
         result.stdout.no_fnmatch_line("*Traceback*")
 
-    def test_is_registered(self, pytester: pytest.Pytester) -> None:
-        """It passes --strict-markers, and pytest lists it."""
+    def test_is_registered_with_pytest(self, pytester: pytest.Pytester) -> None:
+        """The marker passes --strict-markers, and `pytest --markers` lists it."""
         result = plugged(pytester, "", "--markers", "--strict-markers")
         result.stdout.fnmatch_lines(["@pytest.mark.omisim(*): the cloud of a test*"])
 
 
-class TestOptions:
-    def test_of_the_suite_hold_for_every_test(self, pytester: pytest.Pytester) -> None:
-        """Ini options have the marker's names; a marker rules over them."""
+class TestIniOptions:
+    def test_apply_to_every_test(self, pytester: pytest.Pytester) -> None:
+        """Ini options have the names of the marker's arguments; a marker takes precedence."""
         pytester.makeini(
             """
             [pytest]
@@ -345,15 +345,17 @@ class TestOptions:
             ("switches = x", "omisim_switches is lines of name = value; not *"),
         ],
     )
-    def test_are_refused_at_the_start(self, pytester: pytest.Pytester, option: str, line: str) -> None:
-        """A value that is not known ends the run at once, with one line."""
+    def test_with_unknown_values_are_refused_at_the_start(
+        self, pytester: pytest.Pytester, option: str, line: str
+    ) -> None:
+        """An unknown value ends the run at once, with a one-line error."""
         pytester.makeini(f"[pytest]\nomisim_{option}\n")
         result = plugged(pytester, "def test_it(): pass")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines([f"ERROR: omisim: {line}"])
 
-    def test_name_a_scenario_from_the_rootdir(self, pytester: pytest.Pytester) -> None:
-        """A scenario of the suite is found from its root, whatever the directory of the run."""
+    def test_find_a_scenario_relative_to_the_rootdir(self, pytester: pytest.Pytester) -> None:
+        """A scenario is found relative to pytest's rootdir, whatever the working directory is."""
         pytester.makeini("[pytest]\nomisim_scenario = scenarios/mine.toml\n")
         pytester.path.joinpath("scenarios").mkdir()
         pytester.path.joinpath("scenarios", "mine.toml").write_text('[accounts]\nzoe = { region = "us-east-2" }\n')
@@ -364,11 +366,11 @@ class TestOptions:
             plugged(pytester, source, str(pytester.path)).assert_outcomes(passed=1)
 
 
-class TestCompany:
+class TestPluginBesideOthers:
     """The plugin beside other plugins, and in other ways to write tests."""
 
-    def test_works_in_parallel(self, pytester: pytest.Pytester) -> None:
-        """Under pytest-xdist each worker has its own clouds, and failures come back whole."""
+    def test_works_under_xdist(self, pytester: pytest.Pytester) -> None:
+        """Under pytest-xdist each worker has its own clouds, and failures are reported in full."""
         source = """
             import pytest
 
@@ -383,17 +385,17 @@ class TestCompany:
         result = apart(pytester, source, "-p", "xdist", "-n", "4", "-p", "no:cacheprovider", "--omisim-timeline")
         result.assert_outcomes(passed=8, failed=1)
         result.stdout.fnmatch_lines(
-            ["*400 5064 InvalidResource*", "Rules broken:", "*: test_works_in_parallel.py::test_fresh?7? *"],
+            ["*400 5064 InvalidResource*", "Rules broken:", "*: *.py::test_fresh?7? *"],
         )
 
-    def test_refuses_a_marker_in_parallel(self, pytester: pytest.Pytester) -> None:
-        """Under pytest-xdist a wrong marker is a line too."""
+    def test_refuses_a_wrong_marker_under_xdist(self, pytester: pytest.Pytester) -> None:
+        """Under pytest-xdist a wrong marker is a one-line error too."""
         source = "import pytest\n@pytest.mark.omisim(x=1)\ndef test_it(): pass"
         result = apart(pytester, source, "-p", "xdist", "-n", "1")
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*::test_it: @pytest.mark.omisim: has no argument 'x'; known: *"])
 
-    def test_works_beside_randomly_and_asyncio(self, pytester: pytest.Pytester) -> None:
+    def test_works_with_randomly_and_asyncio(self, pytester: pytest.Pytester) -> None:
         """Neither the order of pytest-randomly nor the loops of pytest-asyncio make a difference."""
         pytest.importorskip("pytest_randomly")
         pytest.importorskip("pytest_asyncio")
@@ -412,8 +414,8 @@ class TestCompany:
         loops = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
         apart(pytester, source, "-p", "pytest_randomly", *loops).assert_outcomes(passed=4)
 
-    def test_works_in_test_cases(self, pytester: pytest.Pytester) -> None:
-        """Classes of unittest ask for fixtures by usefixtures, or take them in an autouse fixture."""
+    def test_works_in_unittest_classes(self, pytester: pytest.Pytester) -> None:
+        """Classes of unittest use the fixtures by usefixtures, or in an autouse fixture."""
         source = """
             import time
             import unittest
@@ -441,8 +443,8 @@ class TestCompany:
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(["*omisim*", "Nothing happened in this cloud."])
 
-    def test_refuses_a_marker_of_a_test_case(self, pytester: pytest.Pytester) -> None:
-        """A wrong marker in a class of unittest is refused too."""
+    def test_refuses_a_wrong_marker_of_a_unittest_class(self, pytester: pytest.Pytester) -> None:
+        """A wrong marker of a unittest class is refused too."""
         source = """
             import unittest
             import pytest
@@ -454,8 +456,8 @@ class TestCompany:
         result = plugged(pytester, source)
         result.stdout.fnmatch_lines(["*TestIt::test_it: @pytest.mark.omisim: has no argument 'x'; known: *"])
 
-    def test_costs_nothing_unused(self, pytester: pytest.Pytester) -> None:
-        """Installed and not used, the plugin imports nothing of omisim but itself, and nothing of its extras."""
+    def test_imports_nothing_when_unused(self, pytester: pytest.Pytester) -> None:
+        """The installed plugin, when unused, imports only itself of omisim, and none of its extras."""
         source = """
             import sys
 
@@ -470,13 +472,13 @@ class TestCompany:
         apart(pytester, source).assert_outcomes(passed=2, failed=1)
 
 
-class TestReadme:
+class TestReadmeOfPlugin:
     @pytest.mark.parametrize("example", TEST_FILES, ids=lambda block: str(block.splitlines()[-1][:30]))
-    def test_the_test_files_pass_as_they_stand(self, pytester: pytest.Pytester, example: str) -> None:
+    def test_has_test_files_that_pass_unchanged(self, pytester: pytest.Pytester, example: str) -> None:
         """A test file in the README can be copied."""
         assert plugged(pytester, example).parseoutcomes().keys() == {"passed"}
 
-    def test_the_options_are_taken_as_they_stand(self, pytester: pytest.Pytester) -> None:
+    def test_has_ini_options_that_work_unchanged(self, pytester: pytest.Pytester) -> None:
         """The ini options in the README can be copied, and do what they say."""
         pytester.makeini(re.findall(r"```ini\n(.*?)```", README.read_text(), re.DOTALL)[0])
         source = """
@@ -488,7 +490,7 @@ class TestReadme:
         """
         plugged(pytester, source).assert_outcomes(passed=1)
 
-    def test_the_script_runs_as_it_stands(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_has_a_script_that_runs_unchanged(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The script in the README can be copied, and prints what its comments say."""
         examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
         script = next(example for example in examples if "def test_" not in example)
@@ -500,7 +502,7 @@ class TestReadme:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda block: str(block.splitlines()[-1][:30]))
-def test_an_example_of_the_readme_runs(example: str) -> None:
-    """What the README shows works when it is pasted, with warnings as errors."""
+def test_readme_example_runs_unchanged(example: str) -> None:
+    """Each example of the README works when it is pasted, with warnings as errors."""
     run = subprocess.run([sys.executable, "-W", "error", "-c", example], capture_output=True, text=True, check=False)
     assert run.stderr == ""

@@ -31,9 +31,9 @@ PIPELINE = """
 """
 
 
-class TestSection:
-    def test_tells_what_happened(self, pytester: pytest.Pytester) -> None:
-        """Calls, what changed by them or by itself, and refusals stand in order; repeated calls share a line."""
+class TestReportSection:
+    def test_lists_calls_changes_and_refusals_in_order(self, pytester: pytest.Pytester) -> None:
+        """Calls, their changes, due changes and refusals are listed in order; repeated calls share a line."""
         result = plugged(pytester, PIPELINE)
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(
@@ -56,13 +56,13 @@ class TestSection:
         )
         result.stdout.no_fnmatch_line("*account * created*")
 
-    def test_tells_which_rules_were_broken(self, pytester: pytest.Pytester) -> None:
-        """Each rule is told once, by its id, its statement and what to do."""
+    def test_explains_each_broken_rule_once(self, pytester: pytest.Pytester) -> None:
+        """Each rule is explained once, with its id, its statement and what to do."""
         result = plugged(pytester, PIPELINE)
         result.stdout.fnmatch_lines(["Rules broken:", "  OMI-122: *", "    Fix: *", "Since the test began:"])
 
-    def test_tells_what_has_become_different(self, pytester: pytest.Pytester) -> None:
-        """The cloud is compared with how it was when the test began, in words of resources."""
+    def test_shows_how_the_cloud_has_changed(self, pytester: pytest.Pytester) -> None:
+        """The cloud is compared with how it was when the test began, resource by resource."""
         result = plugged(pytester, PIPELINE)
         result.stdout.fnmatch_lines(
             [
@@ -75,8 +75,8 @@ class TestSection:
         )
         result.stdout.no_fnmatch_line("  image * is *")
 
-    def test_compares_with_the_base(self, pytester: pytest.Pytester) -> None:
-        """What the base has is no news; what the test changes of it, or takes away, is."""
+    def test_compares_the_cloud_with_its_base(self, pytester: pytest.Pytester) -> None:
+        """Resources of the base are not listed; changes and deletions of them are."""
         source = """
             import pytest
 
@@ -99,8 +99,8 @@ class TestSection:
         )
         result.stdout.no_fnmatch_line("*CreateVolume*")
 
-    def test_is_bounded(self, pytester: pytest.Pytester) -> None:
-        """When much has happened, the most recent comes first and the rest is counted."""
+    def test_shows_the_latest_events_and_counts_the_rest(self, pytester: pytest.Pytester) -> None:
+        """Of many events the latest are shown and the rest is counted."""
         source = """
             def test_fails(omi_account):
                 for size in range(1, 101):
@@ -120,8 +120,8 @@ class TestSection:
         )
         assert len(result.outlines) < 150
 
-    def test_is_told_of_a_fixture_that_fails(self, pytester: pytest.Pytester) -> None:
-        """When the setting up of a test fails, what happened until then is told."""
+    def test_is_shown_for_a_failing_fixture(self, pytester: pytest.Pytester) -> None:
+        """When the setup of a test fails, the section shows what happened until then."""
         source = """
             import pytest
 
@@ -135,12 +135,12 @@ class TestSection:
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*DeleteVolume by alice VolumeId='vol-00000000' → 400 5064 *"])
 
-    def test_is_told_of_a_cloud_alone(self, pytester: pytest.Pytester) -> None:
-        """A test without a cloud has no such section."""
+    def test_is_left_out_without_a_cloud(self, pytester: pytest.Pytester) -> None:
+        """A test that uses no cloud has no such section."""
         plugged(pytester, "def test_fails(): assert False").stdout.no_fnmatch_line("*omisim*")
 
-    def test_survives_a_reset(self, pytester: pytest.Pytester) -> None:
-        """A test that resets its cloud is told what happened since."""
+    def test_starts_again_after_a_reset(self, pytester: pytest.Pytester) -> None:
+        """A test that resets its cloud gets a section about what happened since."""
         source = """
             def test_fails(omi_cloud, omi_account):
                 for _ in range(3):
@@ -154,22 +154,20 @@ class TestSection:
         result.stdout.no_fnmatch_line("*CreateVolume by alice*")
 
 
-class TestTimeline:
-    def test_is_shown_of_passing_tests(self, pytester: pytest.Pytester) -> None:
-        """`--omisim-timeline` shows the same of tests that pass."""
+class TestTimelineOption:
+    def test_shows_the_section_for_passing_tests(self, pytester: pytest.Pytester) -> None:
+        """`--omisim-timeline` shows the section for passing tests too."""
         result = plugged(pytester, PIPELINE, "--omisim-timeline")
-        result.stdout.fnmatch_lines(
-            ["*omisim: test_is_shown_of_passing_tests.py::test_passes*", "What happened:", "*CreateVms by alice*"]
-        )
+        result.stdout.fnmatch_lines(["*omisim: *.py::test_passes*", "What happened:", "*CreateVms by alice*"])
 
-    def test_crosses_processes(self, pytester: pytest.Pytester) -> None:
+    def test_shows_the_sections_of_xdist_workers(self, pytester: pytest.Pytester) -> None:
         """Under pytest-xdist the sections come back from the workers."""
         result = apart(pytester, PIPELINE, "-p", "xdist", "-n", "1", "--omisim-timeline")
         result.stdout.fnmatch_lines(["*- omisim -*", "Rules broken:", "*omisim: *::test_passes*", "What happened:"])
 
 
-class TestComparison:
-    def test_says_in_what_two_clouds_differ(self, pytester: pytest.Pytester) -> None:
+class TestComparisonOfClouds:
+    def test_shows_the_resources_and_fields_that_differ(self, pytester: pytest.Pytester) -> None:
         """`assert cloud == other` shows the resources that only one has, and the fields that differ."""
         source = """
             def test_fails(omi_cloud, omi_account):
@@ -190,16 +188,16 @@ class TestComparison:
             ]
         )
 
-    def test_says_that_only_the_clocks_differ(self) -> None:
-        """Two clouds that hold the same at different times say so."""
+    def test_explains_a_difference_of_clocks(self) -> None:
+        """Two clouds that are equal except for their time are reported as such."""
         cloud, other = Cloud(), Cloud()
         other.advance(60)
         lines = compared("==", cloud, other)
         assert lines is not None
         assert lines[1:] == ["the clocks show 2026-01-01 00:00:00+00:00 | 2026-01-01 00:01:00+00:00"]
 
-    def test_says_that_only_the_history_differs(self) -> None:
-        """Two clouds that came to the same in different ways say so."""
+    def test_explains_a_difference_of_histories(self) -> None:
+        """Two clouds that reached the same resources in different ways are reported as such."""
         cloud, other = Cloud(), Cloud()
         for each in (cloud, other):
             each.account("alice")
@@ -212,6 +210,6 @@ class TestComparison:
         assert lines == ["the left cloud == the right cloud", "they hold the same; how they came to it differs"]
 
     @pytest.mark.parametrize(("op", "other"), [("!=", Cloud()), ("==", 3)])
-    def test_leaves_the_rest_to_pytest(self, op: str, other: object) -> None:
-        """Other comparisons, and other things, are pytest's."""
+    def test_leaves_other_comparisons_to_pytest(self, op: str, other: object) -> None:
+        """Other operators and other values are compared by pytest itself."""
         assert compared(op, Cloud(), other) is None

@@ -53,7 +53,7 @@ def post(url: str, body: Any = b"{}", **more: Any) -> requests.Response:
     return requests.post(url, data=body, timeout=10, **more)
 
 
-class TestClients:
+class TestClientsOfTheServer:
     @pytest.mark.parametrize("tls", [False, True])
     def test_of_the_official_sdk_find_it_by_the_environment(
         self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, tls: bool
@@ -67,8 +67,8 @@ class TestClients:
         assert server.url.startswith("https" if tls else "http:")
         assert cloud.engine.state.get("volume", volume["VolumeId"]).account_id == alice.account_id
 
-    def test_are_told_of_accounts_that_it_has(self, cloud: Cloud, alice: Account) -> None:
-        """An account of another cloud, or its name alone, gets no environment that would fail later; a fork's does."""
+    def test_get_an_environment_for_its_accounts_only(self, cloud: Cloud, alice: Account) -> None:
+        """An account of another cloud, or a name, is refused; an account of a fork is not."""
         other = Cloud()
         other.account("zoe")
         with cloud.serve() as server:
@@ -96,7 +96,7 @@ class TestClients:
     def test_import_by_a_url_of_the_server(
         self, cloud: Cloud, alice: Account, server: Running, golden: Image, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A manifest's URL that names the server is as good as one of oos.<Region>. [IMP-002]"""
+        """A URL of a manifest may name the server instead of oos.<Region>. [IMP-002]"""
         for name, value in server.env(alice).items():
             monkeypatch.setenv(name, value)
         client = boto3.client("s3")
@@ -109,8 +109,8 @@ class TestClients:
         carol = cloud.account("carol", region="us-east-2")
         assert carol.create_image(file_location=url, image_name="theirs").state == "pending"
 
-    def test_may_be_many_at_once(self, cloud: Cloud, alice: Account, server: Running) -> None:
-        """64 connections at once lose no update and meet no error."""
+    def test_may_be_64_at_once(self, cloud: Cloud, alice: Account, server: Running) -> None:
+        """64 concurrent connections lose no update and meet no error."""
         session = [requests.Session() for _ in range(64)]
         gateways = [_signed(alice, server) for _ in range(64)]
 
@@ -123,15 +123,18 @@ class TestClients:
         assert len(alice.read_volumes()) == 64
 
     @pytest.mark.parametrize("path", ["/api/v1/ReadRegions", "/api/latest/ReadRegions", "//api/latest/ReadRegions"])
-    def test_name_an_action_by_any_path(self, server: Running, path: str) -> None:
-        """Doubled slashes and both versions are the same. [REQ-001]"""
+    def test_may_use_any_path_of_an_action(self, server: Running, path: str) -> None:
+        """Doubled slashes and both versions are equivalent. [REQ-001]"""
         line = HTTPConnection(server.url.partition("//")[2], timeout=10)  # requests would mend the path
         line.request("POST", path, b"{}")
         assert json.loads(line.getresponse().read())["Regions"]
         line.close()
 
-    def test_are_refused_as_the_api_does(self, server: Running) -> None:
-        """No signature, no such action, no JSON: status, code and rule arrive. [AUTH-005, REQ-002]"""
+    def test_are_refused_as_by_the_api(self, server: Running) -> None:
+        """A missing signature, an unknown action and invalid JSON have their status, code and rule.
+
+        [AUTH-005, REQ-002]
+        """
         answers = [post(f"{server.url}/api/v1/ReadVms"), post(f"{server.url}/api/v1/Nothing")]
         assert [answer.status_code for answer in answers] == [401, 401]
         assert answers[0].headers["X-Omisim-Rule"] == "AUTH-005"
@@ -147,8 +150,8 @@ class TestClients:
             b"POST /api/v1/ReadRegions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         ],
     )
-    def test_that_speak_badly_get_an_answer(self, server: Running, raw: bytes) -> None:
-        """Whatever comes over the line is answered, and the server goes on."""
+    def test_that_send_garbage_get_an_answer(self, server: Running, raw: bytes) -> None:
+        """Any bytes on a connection are answered, and the server goes on."""
         address = server.url.rpartition("/")[2].partition(":")
         with socket.create_connection((address[0], int(address[2])), timeout=10) as line:
             line.sendall(raw)
@@ -171,9 +174,9 @@ def post_signed(session: requests.Session, whom: Any) -> int:
     return session.post(f"{server.url}/api/v1/CreateVolume", data=body, headers=headers, timeout=30).status_code
 
 
-class TestControl:
-    def test_wants_its_token(self, server: Running) -> None:
-        """Health is open; everything else wants the token."""
+class TestControlPlane:
+    def test_needs_its_token(self, server: Running) -> None:
+        """Health is open; every other endpoint needs the token."""
         assert requests.get(f"{server.url}/_omisim/health", timeout=10).json()["status"] == "ok"
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"X-Omisim-Token": "ü".encode()}):
             answer = requests.get(f"{server.url}/_omisim/dump", headers=headers, timeout=10)
@@ -181,28 +184,28 @@ class TestControl:
         good = {"X-Omisim-Token": server.token}
         assert requests.get(f"{server.url}/_omisim/dump", headers=good, timeout=10).status_code == 200
 
-    def test_begins_anew(self, cloud: Cloud, alice: Account, control: Client) -> None:
+    def test_resets_the_cloud(self, cloud: Cloud, alice: Account, control: Client) -> None:
         """A reset forgets accounts, calls and faults."""
         control.post("faults", action="ReadVms")
         control.post("reset")
         assert (control.get("accounts"), control.get("calls"), control.get("faults")) == ([], [], [])
 
-    def test_forgets_marks(self, control: Client) -> None:
-        """What a mark keeps of the past is let go on demand."""
+    def test_releases_marks(self, control: Client) -> None:
+        """A mark can be released, and its history with it."""
         mark = control.post("savepoint")["mark"]
         control.delete("savepoint")
         with pytest.raises(ValueError, match="no mark"):
             control.post("rollback", mark=mark)
 
     def test_describes_every_endpoint(self, cloud: Cloud, control: Client) -> None:
-        """The description lists what is served, and nothing else."""
+        """The description lists the served endpoints, and nothing else."""
         assert set(Control(cloud, "").endpoints) == set(ENDPOINTS)
         paths = control.get("openapi.json")["paths"]
         described = {(method.upper(), path.removeprefix("/_omisim/")) for path in paths for method in paths[path]}
         assert described == set(ENDPOINTS)
 
-    def test_undoes(self, alice: Account, control: Client) -> None:
-        """A savepoint is rolled back to, as often as wanted."""
+    def test_rolls_back_to_a_savepoint(self, alice: Account, control: Client) -> None:
+        """A savepoint can be rolled back to repeatedly."""
         mark = control.post("savepoint")["mark"]
         for _ in range(2):
             alice.create_volume(subregion_name="eu-west-2a", size=1)
@@ -216,7 +219,7 @@ class TestControl:
         control.post("settle")
         assert (cloud.now - before).total_seconds() == 60
 
-    def test_completes_and_fails(self) -> None:
+    def test_completes_and_fails_transitions(self) -> None:
         """complete, fail and fail_next do what the methods do."""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
@@ -228,16 +231,16 @@ class TestControl:
             control.post("fail_next", kind="volume")
         assert [volume.state for volume in alice.read_volumes()] == ["available", "error"]
 
-    def test_orders_faults(self, cloud: Cloud, alice: Account, control: Client) -> None:
-        """A fault is added, listed and called off."""
+    def test_adds_lists_and_clears_faults(self, cloud: Cloud, alice: Account, control: Client) -> None:
+        """A fault is added, listed and cleared."""
         control.post("faults", action="ReadVms", times=2, status=503)
         (fault,) = control.get("faults")
         assert (fault["action"], fault["times"], fault["error"]) == ("ReadVms", 2, "platform-throttled")
         control.delete("faults")
         assert len(cloud.faults) == 0
 
-    def test_dumps_and_loads(self, alice: Account, server: Running, control: Client) -> None:
-        """What is loaded is served from then on."""
+    def test_dumps_and_loads_the_cloud(self, alice: Account, server: Running, control: Client) -> None:
+        """A loaded dump is served from then on."""
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
         dump = control.get("dump")
         control.post("reset")
@@ -245,7 +248,7 @@ class TestControl:
         control.post("load", **dump)
         assert server.cloud.account("alice").read_volumes()[0].volume_id == volume.volume_id
 
-    def test_tells_what_happened(self, alice: Account, control: Client) -> None:
+    def test_answers_timeline_events_and_calls(self, alice: Account, control: Client) -> None:
         """Timeline, events and calls are those of the cloud."""
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
         assert [change["after"]["state"] for change in control.get("timeline", id=volume.volume_id)] == [
@@ -269,8 +272,8 @@ class TestControl:
             listener.join(0.05)
         assert seen[0]["kind"] in {"volume", "volume_link"}
 
-    def test_tells_a_stream_what_was_undone(self, alice: Account, control: Client) -> None:
-        """A rollback is an event, and what comes after it is told from there on."""
+    def test_streams_a_rollback_as_an_event(self, alice: Account, control: Client) -> None:
+        """A rollback is an event, and the stream continues from there."""
         mark = control.post("savepoint")["mark"]
         feed = _Feed(0)
         alice.create_volume(subregion_name="eu-west-2a", size=1)
@@ -283,8 +286,8 @@ class TestControl:
         assert b'"kind": "volume"' not in news
         assert b'"kind": "keypair"' in news
 
-    def test_has_so_many_streams_at_once(self, cloud: Cloud) -> None:
-        """A stream takes a thread of the server: the ninth is refused, and one that is left makes room."""
+    def test_limits_the_number_of_streams(self, cloud: Cloud) -> None:
+        """A stream takes a thread of the server: the ninth is refused, and one that ends makes room."""
         control = Control(cloud, "t")
         request = Request("GET", "", "/_omisim/events", {"accept": "text/event-stream", "x-omisim-token": "t"})
         streams = [control.handle(request) for _ in range(STREAMS)]
@@ -292,8 +295,8 @@ class TestControl:
         streams.pop()
         assert not isinstance(control.handle(request), Response)
 
-    def test_makes_accounts(self, cloud: Cloud, control: Client) -> None:
-        """An account comes with its credentials, and with what clients need."""
+    def test_creates_accounts_with_credentials(self, cloud: Cloud, control: Client) -> None:
+        """An account is answered with its credentials, and with the environment of clients."""
         made = control.post("accounts", name="carol", region="us-east-2")
         assert made["secret_key"] == cloud.account("carol").secret_key
         assert made["env"]["OSC_REGION"] == "us-east-2"
@@ -301,7 +304,7 @@ class TestControl:
         assert control.post("accounts", name="alice")["name"] == "alice"
 
     def test_reads_and_writes_files(self, alice: Account, control: Client) -> None:
-        """What is on a volume is written and read."""
+        """The files of a volume are read and written."""
         volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
         control.post("write", volume_id=volume_id, path="/a", text="ü")
         assert control.get("read", volume_id=volume_id, path="/a") == {"text": "ü"}
@@ -324,33 +327,33 @@ class TestControl:
             ("nothing", {}, "openapi.json"),
         ],
     )
-    def test_says_what_is_wrong(self, control: Client, name: str, given: dict[str, Any], said: str) -> None:
-        """A bad request is answered in a sentence."""
+    def test_explains_a_bad_request(self, control: Client, name: str, given: dict[str, Any], said: str) -> None:
+        """A bad request is answered with one sentence."""
         with pytest.raises(ValueError, match=said):
             control.post(name, **given)
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
-    def test_refuses_what_is_no_object(self, server: Running, body: bytes) -> None:
+    def test_refuses_a_body_that_is_not_an_object(self, server: Running, body: bytes) -> None:
         """A body is a JSON object."""
         headers = {"X-Omisim-Token": server.token}
         assert post(f"{server.url}/_omisim/settle", body, headers=headers).status_code == 400
 
 
-class TestDescription:
-    def test_is_valid(self) -> None:
+class TestControlDescription:
+    def test_is_valid_openapi(self) -> None:
         """The description of the control plane is OpenAPI 3.0."""
         validate(describe())
 
-    def test_tells_the_methods_of_a_path(self, server: Running) -> None:
-        """Another method is 405, with those that there are; HEAD is GET without a body."""
+    def test_answers_405_with_the_methods_of_a_path(self, server: Running) -> None:
+        """Another method is 405 with the allowed ones; HEAD is GET without a body."""
         answer = requests.put(f"{server.url}/_omisim/faults", timeout=10)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET, DELETE")
         assert requests.head(f"{server.url}/_omisim/health", timeout=10).status_code == 200
 
     @settings(max_examples=150)
     @given(st.data())
-    def test_holds_whatever_is_asked(self, data: st.DataObject) -> None:
-        """Right or wrong, no request is answered by what is not described."""
+    def test_covers_every_answer(self, data: st.DataObject) -> None:
+        """Every answer, right or wrong, is described."""
         control = Control(Cloud(timing="manual"), "t")
         vm = control.cloud.account("alice").create_vms(image_id=control.cloud.images.official("debian").image_id)[0]
         ids = [vm.vm_id, vm.block_device_mappings[0].bsu.volume_id, "vol-00000000"]
@@ -406,9 +409,9 @@ class Process:
         return self.run.returncode, said
 
 
-class TestServe:
-    def test_stops_cleanly_and_saves_its_state(self, tmp_path: Path) -> None:
-        """It says when it is ready, stops on SIGTERM, saves, and goes on from what it saved."""
+class TestServeCommand:
+    def test_stops_on_sigterm_and_saves_its_state(self, tmp_path: Path) -> None:
+        """The server says when it is ready, stops on SIGTERM, saves, and continues from its saved state."""
         state = tmp_path / "state.json"
         first = Process("--state", str(state), "--account", "bob@us-east-2:AKAKAKAKAKAKAKAKAKAK:SKSK", "--seed", "7")
         assert first.variables["OSC_ACCESS_KEY"] == "AKAKAKAKAKAKAKAKAKAK"
@@ -419,8 +422,8 @@ class TestServe:
         assert [account["name"] for account in second.control.get("accounts")] == ["bob", "dave"]
         assert second.stop() == (0, "")
 
-    def test_begins_with_a_scenario_and_goes_back_to_it(self) -> None:
-        """--scenario sets the cloud up; a reset undoes what came after, and every account keeps its keys."""
+    def test_starts_from_a_scenario_and_resets_to_it(self) -> None:
+        """--scenario sets up the cloud; a reset undoes later changes, and every account keeps its keys."""
         process = Process("--scenario", "shared-image", "--account", "zed@us-east-2:ZEDSKEY:SECRET")
         before = process.control.get("accounts")
         assert {"alice", "bob", "zed"} <= {account["name"] for account in before}
@@ -460,7 +463,9 @@ class TestServe:
             (["--host", "nowhere.invalid"], "not known"),
         ],
     )
-    def test_says_what_is_wrong(self, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_reports_a_wrong_option_in_one_line(
+        self, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """A wrong option is one clear line and exit status 1."""
         assert main(["serve", "--port", "0", *words]) == 1
         error = capsys.readouterr().err
@@ -468,33 +473,35 @@ class TestServe:
         assert error.count("\n") == 1
 
     @pytest.mark.parametrize("port", ["65536", "-1", "http"])
-    def test_refuses_what_is_no_port(self, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_refuses_an_invalid_port(self, port: str, capsys: pytest.CaptureFixture[str]) -> None:
         """A port is a number from 0 to 65535."""
         with pytest.raises(SystemExit):
             main(["serve", "--port", port])
         assert f"from 0 to 65535, not {port}" in capsys.readouterr().err
 
     def test_refuses_a_port_that_is_taken(self, server: Running, capsys: pytest.CaptureFixture[str]) -> None:
-        """A taken port is one clear line."""
+        """A port in use is one clear line."""
         assert main(["serve", "--port", server.url.rpartition(":")[2]]) == 1
         assert capsys.readouterr().err.startswith("omisim serve: ")
 
-    def test_refuses_a_damaged_state(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """A file that is no dump is refused, and left as it is."""
+    def test_refuses_a_damaged_state_file(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A file that is not a dump is refused, and not changed."""
         for text in ("", "{}", '{"omisim": 1}'):
             (tmp_path / "state.json").write_text(text)
             assert main(["serve", "--port", "0", "--state", str(tmp_path / "state.json")]) == 1
             assert "state.json" in capsys.readouterr().err
             assert (tmp_path / "state.json").read_text() == text
 
-    def test_env_says_when_nobody_is_there(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """`omisim env` of no server is one clear line."""
+    def test_has_an_env_command_that_reports_no_server(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`omisim env` without a server is one clear line."""
         assert main(["env", "--url", "http://127.0.0.1:1"]) == 1
         assert "127.0.0.1:1" in capsys.readouterr().err
 
     @pytest.mark.parametrize("answer", [b"HTTP/1.1 404 No\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n<p>", b"SSH-2.0-x\r\n"])
-    def test_env_says_when_somebody_else_is_there(self, capsys: pytest.CaptureFixture[str], answer: bytes) -> None:
-        """Another program's port is one clear line, too."""
+    def test_has_an_env_command_that_reports_another_server(
+        self, capsys: pytest.CaptureFixture[str], answer: bytes
+    ) -> None:
+        """The port of another program is one clear line, too."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
 
             def speak() -> None:
@@ -512,9 +519,9 @@ class TestServe:
         assert error.count("\n") == 1
 
 
-class TestActions:
-    def test_are_all_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """`omisim actions` shows the 236 of the official description: served, or why not."""
+class TestActionsCommand:
+    def test_lists_every_official_action(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`omisim actions` lists the 236 of the official description: served, or why not."""
         assert main(["actions", "--json"]) == 0
         rows = json.loads(capsys.readouterr().out)
         assert len(rows) == 236
@@ -524,9 +531,16 @@ class TestActions:
         assert "CreateImage " in capsys.readouterr().out
 
 
-def test_nothing_is_left_of_a_server(cloud: Cloud) -> None:
-    """When the context is left, the port is free again."""
+def test_server_releases_its_port(cloud: Cloud) -> None:
+    """After its context the port is free again."""
     with cloud.serve() as server:
         port = int(server.url.rpartition(":")[2])
     with cloud.serve(port=port) as again:
         assert again.url == server.url
+
+
+@pytest.mark.parametrize("port", [-1, 65536, "8333"])
+def test_serve_refuses_an_invalid_port(cloud: Cloud, port: Any) -> None:
+    """`serve` refuses what is not a number from 0 to 65535, and opens no socket."""
+    with pytest.raises(ValueError, match="a port is a number from 0 to 65535"), cloud.serve(port=port):
+        pass

@@ -186,7 +186,7 @@ EVERY = [(kind, action, state) for kind, action in CALLS for state in STATES[kin
 
 
 @pytest.mark.parametrize(("kind", "action", "state"), [case for case in EVERY if case in REFUSED])
-def test_a_cell_refuses(kind: str, action: str, state: str) -> None:
+def test_illegal_cell_refuses_its_action(kind: str, action: str, state: str) -> None:
     """An illegal cell is refused with the table's error. [OMI-015, SNP-006, VM-003, CPY-006, LNK-006, EXP-006]"""
     bench = Bench()
     row_id = getattr(bench, kind)(state)
@@ -197,8 +197,8 @@ def test_a_cell_refuses(kind: str, action: str, state: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "action", "state"), [case for case in EVERY if case not in REFUSED])
-def test_a_cell_allows(kind: str, action: str, state: str) -> None:
-    """Any other cell is allowed: the call is made and answered."""
+def test_legal_cell_allows_its_action(kind: str, action: str, state: str) -> None:
+    """Any other cell is allowed: the call is executed and answered."""
     bench = Bench()
     row_id = getattr(bench, kind)(state)
     parameters = CALLS[kind, action](bench, row_id)
@@ -209,33 +209,33 @@ def test_a_cell_allows(kind: str, action: str, state: str) -> None:
     ("kind", "state"),
     [(kind, state) for kind, lifecycle in LIFECYCLES.items() if hasattr(Bench, kind) for state in lifecycle.failures],
 )
-def test_what_is_under_way_can_fail(kind: str, state: str) -> None:
-    """Each state with a failure event ends in the table's failure state, on demand."""
+def test_transient_state_can_fail_on_request(kind: str, state: str) -> None:
+    """Each state with a failure event can end in the table's failure state."""
     bench = Bench()
     row_id = getattr(bench, kind)(state)
     bench.cloud.fail(row_id)
     assert bench.cloud.engine.state.get(kind, row_id).state == LIFECYCLES[kind].moves[state]["fail"].state
 
 
-def test_every_cell_is_tried() -> None:
+def test_every_illegal_cell_is_tried() -> None:
     """No illegal cell is left out: each is a call of the table above."""
     assert set(REFUSED) <= set(EVERY)
 
 
-def test_an_update_task_refuses_nothing_by_itself() -> None:
+def test_volume_update_task_has_no_actions() -> None:
     """A volume update task has states but no actions; its volume has rules of its own. [ST-VOL-10]"""
     assert LIFECYCLES["volume_update"].refused == {}
 
 
 @pytest.mark.parametrize("kind", LIFECYCLES)
-def test_every_state_can_be_left_or_is_an_end(kind: str) -> None:
+def test_transitions_lead_to_known_states_only(kind: str) -> None:
     """No table leads to a state that it does not have."""
     moves = LIFECYCLES[kind].moves
     assert {to.state for events in moves.values() for to in events.values()} <= {*moves, None}
 
 
 @pytest.mark.parametrize("kind", LIFECYCLES)
-def test_tables_are_drawn(kind: str) -> None:
+def test_lifecycle_tables_are_drawn_as_text_and_mermaid(kind: str) -> None:
     """Text and mermaid show each state and each event of a table."""
     lifecycle = LIFECYCLES[kind]
     for state, events in lifecycle.moves.items():
@@ -266,8 +266,8 @@ def test_tables_are_drawn(kind: str) -> None:
         ("volume_link.detaching", 3),
     ],
 )
-def test_a_state_lasts_as_long_as_its_table_says(key: str, seconds: float) -> None:
-    """The default durations, of 10 GiB where the size counts."""
+def test_transient_state_lasts_as_long_as_its_table_says(key: str, seconds: float) -> None:
+    """The default durations apply, for 10 GiB if the size counts."""
     kind, _, state = key.partition(".")
     events = [to for to in LIFECYCLES[kind].moves[state].values() if to.after is not None]
     disk = SimpleNamespace(size=10, volume_size=10)

@@ -58,27 +58,27 @@ def fields_of(rule: Rule) -> set[str]:
     return {name for text in (rule.details, rule.fix) for _, name, _, _ in Formatter().parse(text) if name}
 
 
-class TestCatalogue:
+class TestRuleCatalogue:
     def test_has_every_id_of_the_code(self) -> None:
-        """No refusal names a rule that is not there."""
+        """No refusal names an unknown rule."""
         assert set(named_in_code()) - set(catalogue()) == set()
 
     def test_has_no_refusal_that_the_code_does_not_name(self) -> None:
         """Every row with an error is enforced: one rule, one address."""
         assert {rule.id for rule in catalogue().values() if rule.error} - set(named_in_code()) == set()
 
-    def test_is_proven(self) -> None:
-        """Every rule that is modelled has a test that names it, and no test names a rule that is not there."""
+    def test_is_proven_by_tests_and_cases(self) -> None:
+        """Every modelled rule has a test or case that names it, and none names an unknown rule."""
         modelled = {rule.id for rule in catalogue().values() if not rule.out}
         assert modelled - set(proofs()) == set()
         assert set(proofs()) - set(catalogue()) - {rule.id for rule in cells()} == set()
 
     def test_has_a_current_table_of_proofs(self) -> None:
-        """The generated table is what the tests say: run `python tests/tools/proofs.py`."""
+        """The generated table is current: run `python tests/tools/proofs.py`."""
         assert TABLE.read_text() == table()
 
-    def test_shows_every_switch_and_action_in_the_readme(self) -> None:
-        """The tables of open questions and of actions are what the code says: run `python tests/tools/tables.py`."""
+    def test_is_shown_by_the_tables_of_the_readme(self) -> None:
+        """The tables of open questions and of actions are current: run `python tests/tools/tables.py`."""
         assert written(README.read_text()) == README.read_text()
 
     def test_names_every_switch(self) -> None:
@@ -86,7 +86,7 @@ class TestCatalogue:
         assert {rule.switch for rule in catalogue().values()} == {"", *SWITCHES}
 
     @pytest.mark.parametrize("rule", list(catalogue().values()), ids=lambda rule: rule.id)
-    def test_rows_are_complete(self, rule: Rule) -> None:
+    def test_has_complete_rows(self, rule: Rule) -> None:
         """A row has a statement, known grades and a documentation page, and Details with an error; or a reason."""
         if rule.out:
             assert rule.out.endswith(".")
@@ -102,31 +102,31 @@ class TestCatalogue:
             assert rule.details
 
     @pytest.mark.parametrize(("file", "rule_id", "facts"), list(call_sites()))
-    def test_templates_find_their_facts(self, file: str, rule_id: str, facts: set[str]) -> None:
-        """Each place that refuses gives the facts that the rule's templates ask for."""
+    def test_has_templates_whose_facts_are_given(self, file: str, rule_id: str, facts: set[str]) -> None:
+        """Each place that refuses gives the facts that the templates of the rule use."""
         assert fields_of(catalogue()[rule_id]) <= facts, file
 
-    def test_cells_are_rules_too(self) -> None:
-        """Each illegal cell has an id of its own, and an error of the table."""
+    def test_includes_the_illegal_cells(self) -> None:
+        """Each illegal cell has its own id, and an error of the table."""
         rules = cells()
         assert len({rule.id for rule in rules}) == len(rules)
         assert all(rule.error in ERRORS and rule.evidence in GRADES for rule in rules)
 
-    def test_cells_stand_on_states_that_there_are(self) -> None:
-        """A cell's state is one of its kind's, or the VM's restarting."""
+    def test_has_cells_of_known_states_only(self) -> None:
+        """The state of a cell is one of its kind, or the VM's restarting."""
         for kind, lifecycle in LIFECYCLES.items():
             known = {*lifecycle.moves, *(["restarting"] if kind == "vm" else [])}
             assert {state for states in lifecycle.refused.values() for state in states} <= known
 
 
-class TestErrors:
-    def test_have_one_name_each(self) -> None:
+class TestErrorTable:
+    def test_has_one_code_for_each_name(self) -> None:
         """A name stands for one code."""
         codes = [kind.code for kind in ERRORS.values()]
         assert len(set(codes)) == len(codes)
 
     @pytest.mark.parametrize("kind", list(ERRORS.values()), ids=lambda kind: kind.name)
-    def test_keep_the_ranges_that_clients_go_by(self, kind: object) -> None:
+    def test_keeps_the_ranges_that_clients_rely_on(self, kind: object) -> None:
         """5xxx is 400 InvalidResource, 6xxx and 9xxx are 409, 10xxx are quotas. [QTA-018]"""
         number, status, name = int(kind.code), kind.status, kind.type  # type: ignore[attr-defined]
         if 5000 <= number < 6000:
@@ -138,7 +138,7 @@ class TestErrors:
 
 
 class TestApiError:
-    def test_says_what_the_api_says_and_why(self, alice: Account, golden: Image) -> None:
+    def test_has_the_error_of_the_api_and_the_rule(self, alice: Account, golden: Image) -> None:
         """An ApiError has the API's code, status, type and details, and the broken rule with its facts. [OMI-022]"""
         with pytest.raises(ApiError) as refused:
             alice.create_image(source_image_id=golden.image_id, source_region_name="eu-west-2", image_name="golden")
@@ -147,14 +147,14 @@ class TestApiError:
         assert error.facts == {"image_name": "golden", "taken_by": golden.image_id}
         assert str(error) == f"409 9015 ResourceConflict (OMI-022): {error.details}"
 
-    def test_explains_itself(self) -> None:
+    def test_explains_its_rule(self) -> None:
         """`explain` gives the statement, the facts, the fix, the evidence and the documentation."""
         text = refuse("OMI-022", image_name="golden", taken_by="ami-12345678").explain()
         for part in ("OMI-022: ", "Refused: ", "taken_by = ami-12345678", "Fix: ", "duplicate-name", "Evidence: "):
             assert part in text
         assert "https://docs.outscale.com/" in text
 
-    def test_crosses_processes(self) -> None:
+    def test_can_be_pickled(self) -> None:
         """An ApiError survives pickling, as pytest-xdist needs."""
         error = refuse("OMI-022", image_name="golden", taken_by="ami-12345678")
         twin = pickle.loads(pickle.dumps(error))

@@ -70,21 +70,21 @@ class TestSavepoint:
         assert cloud == twin
         assert cloud.dump() == twin.dump()
 
-    def test_undoes_an_account_made_inside(self, cloud: Cloud) -> None:
-        """Accounts are State: one made inside is gone, and its handle says so."""
+    def test_undoes_an_account_created_inside(self, cloud: Cloud) -> None:
+        """Accounts are State: one created inside is undone, and its handle says so."""
         with cloud.savepoint():
             carol = cloud.account("carol")
         with pytest.raises(ValueError, match="does not exist"):
             carol.read_volumes()
 
     def test_keeps_the_session(self, cloud: Cloud, alice: Account) -> None:
-        """Calls are the session's, which is never undone."""
+        """Calls belong to the session, which is never undone."""
         with cloud.savepoint():
             alice.create_volume(subregion_name=SUBREGION, size=1)
         assert [record.action for record in cloud.calls("CreateVolume")] == ["CreateVolume"]
 
-    def test_undoes_even_after_an_error(self, cloud: Cloud, alice: Account) -> None:
-        """An exception leaves through a savepoint, and the writes do not stay."""
+    def test_undoes_its_writes_after_an_error(self, cloud: Cloud, alice: Account) -> None:
+        """An exception leaves a savepoint, and the writes are undone."""
 
         def write_and_fail() -> None:
             with cloud.savepoint():
@@ -97,7 +97,7 @@ class TestSavepoint:
 
 
 class TestMarks:
-    def test_a_mark_can_be_used_twice(self, cloud: Cloud, alice: Account) -> None:
+    def test_can_be_used_twice(self, cloud: Cloud, alice: Account) -> None:
         """Rolling back twice to one mark gives the same cloud twice."""
         mark = cloud.mark()
         found = []
@@ -106,8 +106,8 @@ class TestMarks:
             cloud.rollback(mark)
         assert found[0] == found[1]
 
-    def test_a_mark_that_was_undone_is_refused(self, cloud: Cloud, alice: Account) -> None:
-        """A mark inside what was rolled back marks nothing any more."""
+    def test_that_were_undone_are_refused(self, cloud: Cloud, alice: Account) -> None:
+        """A mark set after the one rolled back to is no longer valid."""
         outer = cloud.mark()
         alice.create_volume(subregion_name=SUBREGION, size=1)
         inner = cloud.mark()
@@ -116,21 +116,21 @@ class TestMarks:
         with pytest.raises(ValueError, match="undone"):
             cloud.rollback(inner)
 
-    def test_a_mark_of_another_cloud_is_refused(self, cloud: Cloud) -> None:
+    def test_of_another_cloud_are_refused(self, cloud: Cloud) -> None:
         """A mark belongs to its cloud."""
         with pytest.raises(ValueError, match="not of this cloud"):
             cloud.rollback(Cloud().mark())
 
-    def test_undoing_a_deletion_restores_the_order(self, cloud: Cloud, alice: Account) -> None:
-        """A volume that comes back comes back to its place in every list."""
+    def test_restore_a_deletion_in_its_order(self, cloud: Cloud, alice: Account) -> None:
+        """A restored volume is at its former place in every list."""
         volumes = [alice.create_volume(subregion_name=SUBREGION, size=1) for _ in range(3)]
         with cloud.savepoint():
             alice.delete_volume(volume_id=volumes[0].volume_id)
         ids = [volume.volume_id for volume in alice.read_volumes()]
         assert ids == [volume.volume_id for volume in volumes]
 
-    def test_a_live_mark_keeps_the_history(self) -> None:
-        """A bounded history still holds everything since a live mark."""
+    def test_that_are_live_keep_the_history(self) -> None:
+        """A bounded history still has everything since a live mark."""
         cloud = Cloud(history=3)
         alice = cloud.account("alice")
         mark = cloud.mark()
@@ -140,13 +140,22 @@ class TestMarks:
         cloud.rollback(mark)
         assert alice.read_volumes() == ()
 
-    def test_history_is_bounded(self) -> None:
-        """Without a mark, `events` and `calls` hold as much as the history says."""
+    def test_are_needed_to_exceed_the_bounded_history(self) -> None:
+        """Without a mark, `events` and `calls` are limited to the history."""
         cloud = Cloud(history=5)
         alice = cloud.account("alice")
         for _ in range(50):
             alice.create_volume(subregion_name=SUBREGION, size=1)
         assert (len(cloud.calls()), len(cloud.events) <= 5) == (5, True)
+
+    def test_beyond_the_history_are_refused(self) -> None:
+        """Changes that are no longer in the journal cannot be undone."""
+        cloud = Cloud(history=1)
+        alice = cloud.account("alice")
+        for _ in range(9):
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        with pytest.raises(ValueError, match="no longer in the journal"):
+            cloud.engine.state.undo_to(0)
 
 
 class TestRefusal:
@@ -158,7 +167,7 @@ class TestRefusal:
         assert cloud == twin
 
     def test_late_in_a_call_undoes_its_writes(self, cloud: Cloud) -> None:
-        """A quota that is passed half-way through a call leaves nothing half-made. [QTA-019]"""
+        """A quota exceeded half-way through a call leaves nothing. [QTA-019]"""
         alice = cloud.account("alice", quotas={"snapshot_limit": 1})
         vm = alice.create_vms(
             image_id=alice.read_images()[0].image_id,
@@ -169,10 +178,20 @@ class TestRefusal:
             alice.create_image(vm_id=vm.vm_id, image_name="golden")
         assert cloud == twin
 
+    def test_of_an_unexpected_error_undoes_its_writes(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When an action raises an unexpected error, what it wrote is undone."""
+        before = cloud.fork()
+        monkeypatch.setattr("omisim.actions.volumes.new_volume", lambda *_args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            alice.create_volume(subregion_name=SUBREGION, size=1)
+        assert cloud == before
+
 
 class TestFork:
-    def test_is_independent_both_ways(self, cloud: Cloud, alice: Account) -> None:
-        """Neither a fork nor its original sees what the other writes afterwards."""
+    def test_is_independent_of_its_original(self, cloud: Cloud, alice: Account) -> None:
+        """Neither a fork nor its original sees the later changes of the other."""
         twin = cloud.fork()
         alice.create_volume(subregion_name=SUBREGION, size=1)
         twin.account("alice").create_volume(subregion_name=SUBREGION, size=2)
@@ -180,7 +199,7 @@ class TestFork:
         assert [volume.size for volume in twin.account("alice").read_volumes()] == [2]
 
     def test_has_its_own_clock_and_an_empty_session(self, cloud: Cloud, alice: Account) -> None:
-        """A fork starts at the same time with no calls."""
+        """A fork starts at the same time, without calls."""
         alice.read_volumes()
         twin = cloud.fork()
         twin.advance(seconds=5)
@@ -198,7 +217,7 @@ class TestFork:
 class TestDump:
     @given(history=steps(), timing=st.sampled_from(["eager", "clock", "manual"]))
     def test_loads_as_an_equal_cloud(self, history: list[Step], timing: str) -> None:
-        """load(dump(x)) equals x, through JSON text, and goes on alike."""
+        """load(dump(x)) equals x, through JSON text, and behaves the same."""
         cloud = Cloud(timing=timing)
         alice = cloud.account("alice")
         for step in history:
@@ -211,8 +230,8 @@ class TestDump:
         assert copy == cloud
 
     @pytest.mark.parametrize("data", [{}, {"omisim": 99}, {"omisim": 1}, {"omisim": 1, "settings": 3}, []])
-    def test_refuses_anything_else(self, data: object) -> None:
-        """What no dump made is refused in one line."""
+    def test_that_is_damaged_is_refused_in_one_line(self, data: object) -> None:
+        """Data that is not a dump is refused in one line."""
         with pytest.raises(ValueError, match="dump"):
             Cloud.load(data)  # type: ignore[arg-type]
 
@@ -229,7 +248,7 @@ class TestDump:
             ("origin", "label", 3),
         ],
     )
-    def test_refuses_a_field_of_another_type(
+    def test_with_a_field_of_another_type_is_refused(
         self, cloud: Cloud, golden: Image, kind: str, field: str, value: object
     ) -> None:
         """A dump that was edited by hand is loaded with fields of their types, or not at all."""
@@ -241,21 +260,21 @@ class TestDump:
         with pytest.raises(ValueError, match=rf"this dump is damaged: .*\.{field}: "):
             Cloud.load(data)
 
-    def test_writes_only_what_differs_from_the_catalogue(self, cloud: Cloud) -> None:
-        """A fresh cloud dumps no rows."""
+    def test_has_only_what_differs_from_the_catalogue(self, cloud: Cloud) -> None:
+        """The dump of a new cloud has no rows."""
         assert cloud.dump()["rows"] == {}
 
 
 class TestReset:
-    def test_gives_the_cloud_as_it_was_made(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
-        """After a reset the cloud equals a new one, clock and all."""
+    def test_restores_the_cloud_as_it_was_created(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """After a reset the cloud equals a new one, its clock included."""
         cloud.advance(seconds=10)
         cloud.reset()
         assert cloud == Cloud()
         assert cloud.calls() == ()
 
 
-def test_clouds_of_the_same_length_differ_by_what_is_in_them() -> None:
+def test_clouds_with_as_many_changes_differ_by_content() -> None:
     """Two clouds with as many changes are equal only when the changes are."""
     clouds = [Cloud(), Cloud(), Cloud()]
     for cloud, size in zip(clouds, (1, 1, 2), strict=True):

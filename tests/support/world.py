@@ -1,41 +1,16 @@
-"""A small world for refusals: accounts and resources under names, and cases that speak of them by these names."""
+"""The world of the cases in an omisim cloud: accounts and resources under the names of `tests/cases/world.toml`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
-from support.expect import refused
+from support.cases import Parameters, fill
 from support.networks import add_networks
 
 from omisim import Account, Cloud
 from omisim.model import Image
 
-__all__ = ["Case", "World", "check", "world"]
-
-REGION = "eu-west-2"
-Parameters = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A rule broken and kept: a call that it refuses with a code, and the same call as it should have been.
-
-    Texts in braces stand for what the world has under that name. `kept` is None where nothing like it can succeed.
-    """
-
-    rule: str
-    code: str
-    action: str
-    broken: Parameters
-    kept: Parameters | None = None
-    by: str = "alice"
-    switches: dict[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        """Name the case for a test's id."""
-        return f"{self.rule}-{self.action}"
+__all__ = ["World", "world"]
 
 
 class World:
@@ -91,13 +66,10 @@ class World:
         grant: Parameters = {"additions": {"account_ids": [alice.account_id]}}
         bob.update_image(image_id=shared.image_id, permissions_to_launch=grant)
 
-    def filled(self, value: Any) -> Any:
+    def filled(self, parameters: Parameters) -> Parameters:
         """Return parameters with the names in braces replaced."""
-        if isinstance(value, dict):
-            return {key: self.filled(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.filled(item) for item in value]
-        return self.ids[value[1:-1]] if isinstance(value, str) and value.startswith("{") else value
+        filled: Parameters = fill(parameters, self.ids)
+        return filled
 
 
 def _root(image: Image) -> str:
@@ -110,14 +82,3 @@ def _root(image: Image) -> str:
 def world() -> World:
     """Return the world, built once."""
     return World()
-
-
-def check(case: Case) -> None:
-    """Break the rule, and be refused by it with its code, all else unchanged; keep it, and be let through."""
-    cloud = world().cloud.fork()
-    cloud.engine.settings.switches.update(case.switches)
-    account = cloud.account(case.by)
-    error = refused(account, case.action, **world().filled(case.broken))
-    assert (error.rule, error.code) == (case.rule, case.code), error
-    if case.kept is not None:
-        assert account.why_not(case.action, **world().filled(case.kept)) == []

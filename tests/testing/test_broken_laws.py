@@ -251,28 +251,28 @@ def _world() -> World:
 
 
 class TestLaws:
-    def test_hold(self, world: World) -> None:
-        """In a cloud that only calls have changed every law holds, of all of it and of its last step."""
+    def test_hold_after_any_calls(self, world: World) -> None:
+        """Every law holds for a cloud that only calls have changed, and for its last step."""
         assert laws.broken(world.cloud) == []
         world.cloud.settle()
         world.alice.delete_image(image_id=world.copy)
         assert laws.broken(world.cloud, since=world.mark) == []
 
-    def test_name_a_few_of_many(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is missing in a long list is told by a few of it, and how many more there are. [UNK-30]"""
+    def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
         monkeypatch.setattr("omisim.actions.volumes.matching", lambda *_: ())
         (what,) = [found.what for found in laws.broken(world.cloud) if found.law == "lists_are_whole_and_in_order"]
         assert re.fullmatch(r"ReadVolumes of alice lacks (vol-\w+, ){3}vol-\w+ and \d+ more", what)
 
     @pytest.mark.parametrize("name", sorted(BREAKS))
-    def test_are_found_broken(self, world: World, name: str) -> None:
-        """Each law notices what breaks it."""
+    def test_notice_each_change_that_breaks_them(self, world: World, name: str) -> None:
+        """Each law notices a change of the state that breaks it."""
         BREAKS[name](world)
         assert name in world.broken(sweep=name in WHOLE)
 
     @pytest.mark.parametrize("name", sorted(DEFECTS))
-    def test_are_found_broken_by_defects(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        """Each law about what is read, forked or dumped notices a defect in it."""
+    def test_notice_defects_of_reads_forks_and_dumps(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Each law about reads, forks or dumps notices a defect in them."""
         where, what = DEFECTS[name]
         cloud = Cloud(timing="eager")
         alice, bob = cloud.account("alice"), cloud.account("bob")
@@ -288,8 +288,8 @@ class TestLaws:
         assert name in found
 
     @pytest.mark.parametrize("name", sorted(CALLS))
-    def test_are_found_broken_by_calls(self, world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        """Each law about calls notices the defect of one."""
+    def test_notice_defects_of_calls(self, world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Each law about calls notices a call with a defect."""
         where, what = CALLS[name]
         monkeypatch.setattr(where, what)
         created = {"SubregionName": "eu-west-2a", "Size": 1, "DryRun": "refused" in name}
@@ -305,23 +305,23 @@ class TestLaws:
             laws.call(caller, action, **parameters)
         assert found.value.law == name
 
-    def test_let_calls_through(self, world: World) -> None:
-        """A call that keeps the laws is answered, or refused, as it would be."""
+    def test_do_not_change_the_answers_of_calls(self, world: World) -> None:
+        """A call that keeps the laws is answered or refused as it would be without them."""
         assert laws.call(world.alice, "CreateVolume", SubregionName="eu-west-2a", Size=1)["Volume"]["Size"] == 1
         with pytest.raises(ApiError, match="SNP-016"):
             laws.call(world.alice, "DeleteSnapshot", SnapshotId=world.disk)
 
-    def test_are_all_shown_to_be_breakable(self) -> None:
-        """No law is there that nothing can break."""
+    def test_are_each_broken_by_one_of_these_tests(self) -> None:
+        """For each law there is a test that breaks it."""
         assert {*BREAKS, *DEFECTS, *CALLS} == set(laws.LAWS)
 
-    def test_name_rules_that_there_are(self) -> None:
-        """The rule of a law stands in the catalogue, and a law says what it is in a sentence."""
+    def test_name_rules_of_the_catalogue(self) -> None:
+        """The rule of a law is in the catalogue, and the docstring of a law is a sentence."""
         assert {law.rule for law in laws.LAWS.values()} - {""} <= set(catalogue())
         assert all(law.says.endswith(".") for law in laws.LAWS.values())
 
-    def test_know_every_reference(self) -> None:
-        """Each field of a resource that holds an id names what is there, or dangles by a rule."""
+    def test_check_every_reference_between_resources(self) -> None:
+        """Each field that holds the id of a resource names an existing one, or may dangle by a rule."""
         for entity in ENTITIES:
             names = {field.name for field in fields(entity) if field.name.endswith("_id")} - {entity.key}  # type: ignore[arg-type]
             known = {*REFERENCES.get(entity.kind, ()), *DANGLING.get(entity.kind, ())}
@@ -332,29 +332,29 @@ class TestLaws:
 class TestAFailureWithinACall:
     """In eager timing a VM that was ordered to fail does so before its call is answered."""
 
-    def test_breaks_no_law_of_a_launch(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
-        """It has lost its root and its security groups by then. [BDM-005]"""
+    def test_breaks_no_law_about_launches(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """A VM that fails within its own launch has lost its root and its security groups by then. [BDM-005]"""
         cloud.fail_next("vm")
         laws.call(alice, "CreateVms", ImageId=ubuntu.image_id)
         assert alice.read_vms()[0].state == "terminated"
 
-    def test_breaks_no_law_of_an_omi(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
-        """The VM that the OMI was made from, and that did not come up again, has no disks any more. [OMI-061]"""
+    def test_breaks_no_law_about_omis(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """The source VM of an OMI that did not start again no longer has any disks. [OMI-061]"""
         cloud.fail_next("vm")
         laws.call(alice, "CreateImage", VmId=vm.vm_id, ImageName="golden")
         assert alice.read_vms()[0].state == "terminated"
 
 
 class TestABootWithinACall:
-    def test_ends_what_was_asked_of_it(self, cloud: Cloud, alice: Account) -> None:
-        """What a launch asks of the first boot is gone when a VM boots at once, and no law is broken. [VM-078]"""
+    def test_uses_up_the_actions_on_next_boot(self, cloud: Cloud, alice: Account) -> None:
+        """The actions for the first boot are gone when a VM boots within its launch, and no law is broken. [VM-078]"""
         uefi = next(image for image in alice.read_images() if image.boot_modes == ("uefi",))
         laws.call(alice, "CreateVms", ImageId=uefi.image_id, ActionsOnNextBoot={"SecureBoot": "enable"})
 
 
 class TestACallThatTakesLong:
-    def test_may_use_what_is_finished_when_it_is_answered(self, slow: Cloud) -> None:
-        """What was under way when it was sent, and is no longer, breaks no law. [VM-003]"""
+    def test_may_use_resources_that_become_ready_meanwhile(self, slow: Cloud) -> None:
+        """A resource that was not ready when the call was sent, and is when it is answered, breaks no law. [VM-003]"""
         alice = slow.account("alice")
         bucket(alice, "exports")
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
@@ -366,8 +366,8 @@ class TestACallThatTakesLong:
 
 
 class TestABrokenLaw:
-    def test_names_the_law_its_rule_and_what_is_wrong(self, world: World) -> None:
-        """A message for a person: what, which law, which rule, what it says."""
+    def test_names_itself_its_rule_and_the_finding(self, world: World) -> None:
+        """The error names the resource, the law, its rule and what the rule says."""
         world.put("snapshot", world.disk, None)
         with pytest.raises(laws.Broken, match=f"{world.image} maps {world.disk}, which is gone") as found:
             laws.check(world.cloud)
@@ -376,10 +376,10 @@ class TestABrokenLaw:
         assert "Documentation: https://docs.outscale.com" in found.value.explain()
 
     def test_is_an_assertion_error(self) -> None:
-        """Test runners tell it as a failure, not as an error."""
+        """Test runners report a broken law as a failure, not as an error."""
         assert issubclass(laws.Broken, AssertionError)
 
-    def test_is_not_looked_for_since_what_was_undone(self, world: World) -> None:
+    def test_cannot_be_looked_for_since_an_undone_mark(self, world: World) -> None:
         """A mark that was undone is refused."""
         before = world.cloud.mark()
         world.alice.create_volume(subregion_name="eu-west-2a", size=1)
@@ -388,8 +388,8 @@ class TestABrokenLaw:
         with pytest.raises(ValueError, match="undone"):
             laws.check(world.cloud, since=undone)
 
-    def test_is_found_by_looking_that_leaves_no_trace(self, world: World) -> None:
-        """Asking the laws changes neither the cloud nor its journal of calls."""
+    def test_is_looked_for_without_changing_the_cloud(self, world: World) -> None:
+        """Checking the laws changes neither the cloud nor its call log."""
         twin, calls = world.cloud.fork(), len(world.cloud.calls())
         laws.check(world.cloud)
         assert world.cloud == twin

@@ -17,8 +17,8 @@ def lines(failed: pytest.ExceptionInfo[AssertionError]) -> list[str]:
 
 
 class TestNothingLeft:
-    def test_holds_for_an_account_that_has_done_nothing(self, cloud: Cloud, alice: Account) -> None:
-        """An account, its access key and the official OMIs are no remnants."""
+    def test_holds_for_an_unused_account(self, cloud: Cloud, alice: Account) -> None:
+        """An account, its access key and the official OMIs are not remnants."""
         checks.nothing_left(cloud)
         checks.nothing_left(cloud, account=alice.name)
 
@@ -59,8 +59,8 @@ class TestNothingLeft:
             alice.call(action, **{f"{action.removeprefix('Delete')}Id": row_id})
         checks.nothing_left(cloud)
 
-    def test_counts_access_keys_and_what_is_in_buckets(self, cloud: Cloud, alice: Account) -> None:
-        """A second access key is a remnant, and so are objects, then their bucket."""
+    def test_counts_extra_access_keys_and_objects_in_buckets(self, cloud: Cloud, alice: Account) -> None:
+        """A second access key is a remnant, and so are objects and then their bucket."""
         alice.create_access_key()
         oos = alice.client("oos")
         oos.create_bucket(Bucket="exports")
@@ -73,8 +73,10 @@ class TestNothingLeft:
             "oos.delete_bucket",
         ]
 
-    def test_looks_at_one_account_or_at_what_is_new(self, cloud: Cloud, alice: Account, bob: Account, vm: Vm) -> None:
-        """What another account has, or was there before a mark, does not count."""
+    def test_can_be_limited_to_an_account_or_to_new_resources(
+        self, cloud: Cloud, alice: Account, bob: Account, vm: Vm
+    ) -> None:
+        """Resources of another account, or from before a mark, do not count."""
         checks.nothing_left(cloud, account="bob")
         mark = cloud.mark()
         checks.nothing_left(cloud, since=mark)
@@ -85,8 +87,10 @@ class TestNothingLeft:
         ):
             checks.nothing_left(cloud, since=mark)
 
-    def test_its_order_is_answered_too(self, cloud: Cloud, alice: Account, golden: Image, vm: Vm) -> None:
-        """`deletion_order` gives the ids that it lists; deleting in this order is never refused."""
+    def test_has_a_deletion_order_that_is_never_refused(
+        self, cloud: Cloud, alice: Account, golden: Image, vm: Vm
+    ) -> None:
+        """`deletion_order` returns the ids that the check lists; deleting in this order is never refused."""
         snapshot_id = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0].snapshot_id
         volume_id = vm.block_device_mappings[0].bsu.volume_id
         order = checks.deletion_order(cloud, account="alice")
@@ -96,8 +100,8 @@ class TestNothingLeft:
         alice.delete_snapshot(snapshot_id=order[2])
         assert checks.deletion_order(cloud) == ()
 
-    def test_does_not_count_what_is_on_its_way_out(self, slow: Cloud) -> None:
-        """A VM that shuts down, and its volume with it, need nobody any more."""
+    def test_ignores_resources_that_are_being_deleted(self, slow: Cloud) -> None:
+        """A VM that shuts down, and the volume that goes with it, are not remnants."""
         alice = slow.account("alice")
         vm = alice.create_vms(image_id=slow.images.official("debian").image_id)[0]
         slow.settle()
@@ -110,8 +114,8 @@ class TestNothingLeft:
         slow.settle()
         checks.nothing_left(slow)
 
-    def test_counts_exports_until_they_are_over(self, slow: Cloud) -> None:
-        """An export under way is a remnant, a finished one is history."""
+    def test_counts_unfinished_exports_only(self, slow: Cloud) -> None:
+        """An export in progress is a remnant, a finished one is history."""
         alice = slow.account("alice")
         alice.client("oos").create_bucket(Bucket="exports")
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
@@ -129,15 +133,15 @@ class TestNothingLeft:
         with pytest.raises(AssertionError, match=r"^1 left behind.*:\n  object "):
             checks.nothing_left(slow, since=mark)
 
-    def test_knows_no_account_that_was_never_made(self, cloud: Cloud, alice: Account) -> None:
-        """A mistyped name is refused with a hint: it would always hold."""
+    def test_refuses_an_unknown_account(self, cloud: Cloud, alice: Account) -> None:
+        """A mistyped account is refused with a suggestion: otherwise the check would always hold."""
         with pytest.raises(ValueError, match=r"there is no account 'alise'; did you mean alice\?; known: alice"):
             checks.nothing_left(cloud, account="alise")
 
 
 class TestNothingPublic:
-    def test_fails_with_the_call_that_opened_it(self, cloud: Cloud, alice: Account, golden: Image) -> None:
-        """An OMI that everybody may launch is named, and when it was opened."""
+    def test_names_the_call_that_made_an_omi_public(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """The check names the public OMI, and the call and time that made it public."""
         checks.nothing_public(cloud)
         mark = cloud.mark()
         alice.update_image(image_id=golden.image_id, permissions_to_launch=EVERYBODY)
@@ -152,7 +156,7 @@ class TestNothingPublic:
         alice.update_image(image_id=golden.image_id, permissions_to_launch={"removals": {"global_permission": True}})
         checks.nothing_public(cloud)
 
-    def test_looks_at_snapshots_too(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+    def test_finds_public_snapshots(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """A public snapshot gives the disk away as well."""
         snapshot_id = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0].snapshot_id
         alice.update_snapshot(snapshot_id=snapshot_id, permissions_to_create_volume=EVERYBODY)
@@ -161,8 +165,8 @@ class TestNothingPublic:
 
 
 class TestTagged:
-    def test_lists_what_lacks_a_key(self, cloud: Cloud, alice: Account, golden: Image) -> None:
-        """Each resource without the key is named, of the kinds that are asked for."""
+    def test_lists_resources_without_the_key(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """Each resource of the given kinds that lacks the key is listed."""
         alice.create_tags(resource_ids=[golden.image_id], tags=[{"key": "owner", "value": "web"}])
         checks.tagged(cloud, "owner", kinds=["image"])
         with pytest.raises(AssertionError, match=f"1 not tagged:\n  OMI golden {golden.image_id} of .*: no ttl$"):
@@ -170,15 +174,17 @@ class TestTagged:
         with pytest.raises(AssertionError, match=r"^3 not tagged:\n  snapshot .*\n  VM .*\n  volume .*: no owner$"):
             checks.tagged(cloud, "owner")
 
-    def test_knows_the_kinds(self, cloud: Cloud) -> None:
-        """A kind without tags is refused."""
+    def test_refuses_a_kind_without_tags(self, cloud: Cloud) -> None:
+        """A kind whose resources have no tags is refused."""
         with pytest.raises(ValueError, match=r"'images' is no kind that has tags; did you mean image\?"):
             checks.tagged(cloud, "owner", kinds=["images"])
 
 
 class TestOrder:
-    def test_of_deletions_is_that_of_their_ends(self, cloud: Cloud, alice: Account, golden: Image, vm: Vm) -> None:
-        """What was deleted earlier than it should, or not at all, is named."""
+    def test_of_deletions_is_checked_by_when_they_ended(
+        self, cloud: Cloud, alice: Account, golden: Image, vm: Vm
+    ) -> None:
+        """A resource that was deleted too early, or not at all, is named."""
         snapshot_id = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0].snapshot_id
         alice.delete_vms(vm_ids=[vm.vm_id])
         alice.delete_image(image_id=golden.image_id)
@@ -189,8 +195,8 @@ class TestOrder:
         with pytest.raises(AssertionError, match=f"^{golden.image_id} was deleted before {snapshot_id}, not after it$"):
             checks.deleted_in_order(cloud, snapshot_id, golden.image_id)
 
-    def test_of_calls_is_that_of_those_that_succeeded(self, cloud: Cloud, golden: Image) -> None:
-        """Calls between them do not matter; a missing one is named with what was called instead."""
+    def test_of_calls_is_checked_among_successful_calls(self, cloud: Cloud, golden: Image) -> None:
+        """Other calls in between do not matter; a missing call is named with the calls that were made instead."""
         cloud.account("alice").read_vms()
         checks.called_in_order(cloud, "CreateVms", "CreateImage", "ReadVms")
         with pytest.raises(
@@ -204,8 +210,8 @@ class TestOrder:
 
 
 class TestCalls:
-    def test_that_should_not_be_are_listed(self, cloud: Cloud, golden: Image, vm: Vm) -> None:
-        """A call that was made is shown with its parameters."""
+    def test_that_must_not_happen_are_listed_with_parameters(self, cloud: Cloud, golden: Image, vm: Vm) -> None:
+        """A forbidden call that was made is shown with its parameters."""
         checks.not_called(cloud, "DeleteVms")
         checks.not_called(cloud, "CreateImage", ImageName="silver")
         with pytest.raises(
@@ -214,7 +220,7 @@ class TestCalls:
             checks.not_called(cloud, "CreateImage")
 
     def test_that_were_refused_are_listed_with_their_rule(self, cloud: Cloud, alice: Account, golden: Image) -> None:
-        """Refusals that the code under test swallowed come to light."""
+        """Refusals that the code under test swallowed are listed."""
         checks.nothing_refused(cloud)
         with pytest.raises(ApiError):
             alice.create_image(source_image_id=golden.image_id, source_region_name="eu-west-2", image_name="golden")
@@ -224,8 +230,8 @@ class TestCalls:
             checks.nothing_refused(cloud)
         checks.nothing_refused(cloud, since=cloud.mark())
 
-    def test_that_drop_a_licence_are_warned_of(self, cloud: Cloud, alice: Account) -> None:
-        """A licence dropped on the way through a snapshot is a warning."""
+    def test_that_drop_a_licence_raise_a_warning(self, cloud: Cloud, alice: Account) -> None:
+        """A licence that is lost on the way through a snapshot is a warning."""
         windows = cloud.images.official("windows").image_id
         vm = alice.create_vms(image_id=windows, vm_type="tinav5.c2r4p2")[0]
         golden = alice.create_image(vm_id=vm.vm_id, image_name="windows")

@@ -37,8 +37,8 @@ def items(coverage: Coverage) -> set[str]:
 
 
 class TestRecording:
-    def test_notes_calls_cells_and_transitions(self) -> None:
-        """An action that succeeded, the state it met its resource in, and the transitions that came of it."""
+    def test_notes_actions_cells_and_transitions(self) -> None:
+        """A successful call counts its action, the (state, action) cell and the transitions that it started."""
         with recording() as seen:
             alice = Cloud().account("alice")
             alice.delete_volume(volume_id=volume(alice))
@@ -46,8 +46,8 @@ class TestRecording:
         assert seen.cells == {"volume/DeleteVolume/available"}
         assert seen.transitions == {"volume/ready/creating", "volume/delete/available", "volume/vanish/deleting"}
 
-    def test_notes_refusals(self, slow: Cloud) -> None:
-        """A refused call: its action, its rule, and the cell where a state was the reason."""
+    def test_notes_refused_actions_and_their_rules(self, slow: Cloud) -> None:
+        """A refused call counts its action, its rule, and the cell if a state was the reason."""
         alice = slow.account("alice")
         with recording() as seen:
             for volume_id in ("vol-00000000", volume(alice)):
@@ -56,7 +56,7 @@ class TestRecording:
         assert (seen.refused, seen.rules) == ({"DeleteVolume"}, {"VOL-020", "volume/DeleteVolume/creating"})
         assert seen.cells == {"volume/DeleteVolume/creating"}
 
-    def test_does_not_take_a_question_for_a_try(self, alice: Account) -> None:
+    def test_ignores_why_not_and_dry_runs(self, alice: Account) -> None:
         """`why_not`, and a dry run that would succeed, exercise nothing."""
         volume_id = volume(alice)
         with recording() as seen:
@@ -64,14 +64,14 @@ class TestRecording:
             alice.call("DeleteVolume", VolumeId=volume_id, DryRun=True)
         assert seen == Coverage()
 
-    def test_counts_what_is_undone(self, cloud: Cloud, alice: Account) -> None:
-        """What happened in a savepoint was exercised all the same."""
+    def test_counts_calls_that_a_savepoint_undoes(self, cloud: Cloud, alice: Account) -> None:
+        """Calls in a savepoint count although they are undone."""
         with recording() as seen, cloud.savepoint():
             volume(alice)
         assert seen.transitions == {"volume/ready/creating"}
 
-    def test_hears_every_cloud_of_the_process(self, cloud: Cloud, alice: Account) -> None:
-        """Forks, loaded clouds, new ones, other threads and requests over the wire are heard."""
+    def test_covers_every_cloud_of_the_process(self, cloud: Cloud, alice: Account) -> None:
+        """Forks, loaded and new clouds, other threads and requests over HTTP are recorded."""
         volume_id = volume(alice)
         with recording() as seen:
             cloud.fork().account("alice").update_volume(volume_id=volume_id, size=2)
@@ -84,8 +84,8 @@ class TestRecording:
                 urlopen(Request(f"{server.url}/api/v1/ReadVms", b""), timeout=10).close()
         assert seen.actions == {"UpdateVolume", "CreateSnapshot", "DeleteVolume", "ReadVms"}
 
-    def test_ends(self, alice: Account) -> None:
-        """After it, nothing is noted; an outer recording has got what an inner one heard."""
+    def test_stops_at_the_end_of_its_context(self, alice: Account) -> None:
+        """After its context nothing is recorded; an outer recording has what an inner one recorded."""
         with recording() as outer, recording() as inner:
             volume(alice)
         volume_id = volume(alice)
@@ -95,8 +95,8 @@ class TestRecording:
 
 class TestNeeds:
     @given(st.data())
-    def test_of_what_an_eager_cloud_does_are_none(self, data: Any) -> None:
-        """Where nothing lasts and nothing fails, only what needs neither is exercised."""
+    def test_are_empty_for_what_an_eager_cloud_does(self, data: Any) -> None:
+        """Without durations and failures, only items that need neither are exercised."""
         with recording() as seen:
             cloud = Cloud()
             accounts = [cloud.account("alice"), cloud.account("bob")]
@@ -110,8 +110,8 @@ class TestNeeds:
                     account.call(action, **parameters)
         assert {needs(name, item) for name in ("cells", "transitions") for item in getattr(seen, name)} <= {""}
 
-    def test_name_the_way_to_get_there(self) -> None:
-        """What lasts no time needs a clock, what fails an order, a question left open its switch, HTTP a request."""
+    def test_name_what_an_item_takes_to_be_exercised(self) -> None:
+        """A lasting state needs a clock, a failure a fault, an open question its switch, HTTP a request."""
         assert needs("cells", "image/CreateVms/pending") == "timing clock or manual"
         assert needs("transitions", "snapshot/fail/pending") == "cloud.fail or cloud.fail_next"
         assert needs("transitions", "vm/expire/terminated") == "cloud.advance"
@@ -119,30 +119,30 @@ class TestNeeds:
         assert needs("rules", "AUTH-006/signature") == "a request over HTTP"
         assert needs("rules", "SNP-016") == ""
 
-    def test_are_known_of_everything(self) -> None:
-        """There is an answer for each thing there is."""
+    def test_are_known_for_every_item(self) -> None:
+        """Each item of the coverage has an answer, even if it is empty."""
         assert all(isinstance(needs(name, item), str) for name in GROUPS for item in getattr(everything(), name))
 
 
 class TestCoverage:
-    def test_of_everything_is_100_percent(self) -> None:
-        """Nothing is missing where everything was exercised, and everything where nothing was."""
+    def test_of_every_item_is_100_percent(self) -> None:
+        """Nothing is missing when everything was exercised, and everything is when nothing was."""
         assert (everything().percent, items(everything().missing)) == (100, set())
         assert (Coverage().percent, Coverage().missing) == (0, everything())
 
-    def test_is_merged(self) -> None:
-        """What two processes exercised is what either did."""
+    def test_of_two_processes_is_merged(self) -> None:
+        """Two processes together have exercised what either has."""
         one, other = Coverage(actions={"CreateVms"}), Coverage(actions={"ReadVms"}, refused={"CreateVms"})
         one.merge(other)
         assert one == Coverage(actions={"CreateVms", "ReadVms"}, refused={"CreateVms"})
 
-    def test_does_not_count_what_is_not_of_the_model(self) -> None:
-        """A misspelt action and a cell's own rule add nothing to the count."""
+    def test_ignores_unknown_actions_and_rules(self) -> None:
+        """A misspelt action and the rule of a single cell add nothing to the count."""
         seen = Coverage(actions={"CreateVmz"}, rules={"vm/StartVms/running"})
         assert seen.percent == 0
 
-    def test_goes_through_json(self) -> None:
-        """`to_json` is plain data, and `from_json` gives the same coverage back."""
+    def test_survives_a_round_trip_through_json(self) -> None:
+        """`to_json` returns plain data, and `from_json` the same coverage again."""
         seen = Coverage(actions={"ReadVms"}, rules={"OMI-022"}, cells={"image/CreateVms/pending"})
         data = json.loads(json.dumps(seen.to_json()))
         assert Coverage.from_json(data) == seen
@@ -150,28 +150,28 @@ class TestCoverage:
         assert data["missing"]["rules"]["QTA-001"] == "quotas"
 
     @pytest.mark.parametrize("data", [{}, {"seen": {}}, {"seen": []}, {"seen": {"actions": 1}}])
-    def test_of_other_json_is_refused(self, data: Any) -> None:
-        """What is no coverage is a ValueError."""
+    def test_cannot_be_read_from_other_json(self, data: Any) -> None:
+        """Data that is not a coverage is a ValueError."""
         with pytest.raises(ValueError, match="no coverage"):
             Coverage.from_json(data)
 
 
-class TestWords:
-    def test_say_what_was_never_tried(self) -> None:
-        """A cell, a transition and a rule, each as a sentence of the model."""
+class TestReport:
+    def test_describes_each_missing_item_in_a_sentence(self) -> None:
+        """A missing cell, transition or rule is a sentence about the model."""
         said = list(sentences(everything()))
         assert "no test launches from a pending OMI [timing clock or manual]" in said
         assert "no test sees a pending OMI become failed (fail) [cloud.fail or cloud.fail_next]" in said
         assert "no test makes a volume from a completed snapshot" in said
         assert "no test breaks SNP-016: A snapshot that an OMI uses cannot be deleted." in said
 
-    def test_are_there_for_every_row_of_the_tables(self) -> None:
+    def test_has_words_for_every_kind_and_action(self) -> None:
         """Each kind has a noun, and each action on it a verb."""
         assert set(NOUNS) == set(LIFECYCLES)
         assert set(DEEDS) == {(kind, action) for kind, table in LIFECYCLES.items() for action in table.refused}
 
-    def test_keep_to_the_actions_that_are_called(self) -> None:
-        """A report is about what the tests do; what they never call is one line, and `most` cuts the rest."""
+    def test_is_about_the_actions_that_were_called(self) -> None:
+        """Actions that were never called share one line, and `most` limits the rest."""
         text = report(Coverage(actions={"DeleteImage"}, refused={"DeleteSnapshot"}), most=3)
         assert "no test calls DeleteSnapshot with success" in text
         assert "no test deletes an available OMI" in text
@@ -179,8 +179,8 @@ class TestWords:
         assert "launches" not in text
         assert "more" in text
 
-    def test_can_say_all(self) -> None:
-        """Without a limit each missing thing is there, called or not."""
+    def test_lists_everything_without_a_limit(self) -> None:
+        """Without a limit each missing item is listed, whether its action was called or not."""
         assert len(report(Coverage(), most=None).splitlines()) > len(list(sentences(everything())))
 
 
@@ -208,8 +208,8 @@ class Volumes(RuleBasedStateMachine):
 
 
 class TestExploration:
-    def test_tells_what_a_machine_reached(self) -> None:
-        """What the histories of a machine exercised, and what they left out of what its actions can reach."""
+    def test_lists_what_a_machine_reached_and_left_out(self) -> None:
+        """The report compares what the histories exercised with what the actions of the machine can reach."""
         quick = settings(max_examples=20, stateful_step_count=6, derandomize=True, database=None)
         seen = explored(Volumes, quick)
         assert {f"volume/DeleteVolume/{state}" for state in ("creating", "available", "deleting")} <= seen.cells
@@ -217,8 +217,8 @@ class TestExploration:
         assert left_out.cells == {"volume/DeleteVolume/in-use", "volume/DeleteVolume/error"}
         assert "no history sees an in-use volume become available (unlink)" in list(sentences(left_out, "no history"))
 
-    def test_makes_the_same_histories_each_time(self) -> None:
-        """From one first seed come the same histories, as many as were asked for; the machine is not changed."""
+    def test_repeats_its_histories_for_the_same_seed(self) -> None:
+        """The same first seed gives the same number of the same histories, and the machine is not changed."""
         drawn: list[int] = []
 
         class Drawing(RuleBasedStateMachine):
@@ -234,16 +234,16 @@ class TestExploration:
         assert not [name for name in vars(Drawing) if "seed" in name]
 
     @pytest.mark.parametrize(("profile", "status"), [("ci", 0), ("deep", 1)])
-    def test_fails_only_in_depth(
+    def test_fails_only_under_the_profile_deep(
         self, profile: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """`exploration.py` names what a machine left out, and fails for it under the profile `deep` alone."""
+        """`exploration.py` lists what a machine left out, and fails for it under the profile `deep` alone."""
         monkeypatch.setenv("HYPOTHESIS_PROFILE", profile)
         assert exploration.main(f"{__name__}:Volumes") == status
         assert "no history deletes an in-use volume" in capsys.readouterr().out
 
-    def test_asks_for_nothing_that_calls_cannot_reach(self) -> None:
-        """What needs HTTP, a switch or a capacity is not in reach, nor what is another action's."""
+    def test_expects_only_what_calls_can_reach(self) -> None:
+        """Items that need HTTP, a switch, a capacity or another action are not expected."""
         core = reach({"CreateVms", "UpdateImage"})
         assert core.actions == {"CreateVms", "UpdateImage"}
         assert {"QTA-001", "VM-005", "LIC-014", "AUTH-006"} & core.rules <= {"QTA-001"}
@@ -274,17 +274,17 @@ def ran(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     return pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", "-p", "no:randomly", *arguments)
 
 
-class TestPytest:
-    def test_reports_what_the_tests_exercised(self, pytester: pytest.Pytester) -> None:
-        """`--omisim-coverage` ends the session with the counts and what was never tried."""
+class TestPytestOption:
+    def test_reports_the_coverage_of_a_session(self, pytester: pytest.Pytester) -> None:
+        """`--omisim-coverage` ends the session with the counts and the items that were never tried."""
         result = ran(pytester, "-p", "no:xdist", "--omisim-coverage")
         result.assert_outcomes(passed=2)
         result.stdout.fnmatch_lines(
             ["*omisim coverage*", f"*3 of {len(everything().actions)} *actions*", "*no test deletes an in-use volume"]
         )
 
-    def test_merges_what_workers_of_xdist_exercised(self, pytester: pytest.Pytester) -> None:
-        """Two workers come to the same as one process, each test in one of them."""
+    def test_merges_the_coverage_of_xdist_workers(self, pytester: pytest.Pytester) -> None:
+        """Two workers reach the same coverage as one process."""
         found = []
         for spread in ("0", "2"):
             enough = ("--omisim-coverage-fail-under", "0.5", "--omisim-coverage-json", "seen.json")
@@ -297,21 +297,21 @@ class TestPytest:
         assert seen.actions == {"CreateVolume", "DeleteVolume", "ReadVms"}
         assert seen.cells == {"volume/DeleteVolume/available", "volume/DeleteVolume/creating"}
 
-    def test_fails_a_session_that_falls_short(self, pytester: pytest.Pytester) -> None:
-        """`--omisim-coverage-fail-under` fails a session whose tests passed, where they exercised less."""
+    def test_fails_a_session_below_the_threshold(self, pytester: pytest.Pytester) -> None:
+        """`--omisim-coverage-fail-under` fails a session whose tests passed and exercised less."""
         result = ran(pytester, "-p", "no:xdist", "--omisim-coverage-fail-under", "99")
         result.assert_outcomes(passed=2)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         result.stdout.fnmatch_lines(["FAIL omisim coverage of * % is under 99 %"])
 
-    def test_refuses_a_file_it_cannot_write(self, pytester: pytest.Pytester) -> None:
-        """A file in a directory that is not there is a mistake of usage, at the start."""
+    def test_refuses_a_file_that_cannot_be_written(self, pytester: pytest.Pytester) -> None:
+        """A file in a missing directory is a usage error at the start of the session."""
         result = ran(pytester, "-p", "no:xdist", "--omisim-coverage-json", "nowhere/seen.json")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(["*there is no directory*nowhere*"])
 
-    def test_costs_nothing_when_it_is_not_asked_for(self, pytester: pytest.Pytester) -> None:
-        """Without the option nothing is imported and nothing recorded."""
+    def test_imports_nothing_when_it_is_not_given(self, pytester: pytest.Pytester) -> None:
+        """Without the option nothing is imported and nothing is recorded."""
         pytester.makepyfile(
             """
             import sys

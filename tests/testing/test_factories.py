@@ -26,13 +26,13 @@ Maker = Callable[..., Entity]
 
 class TestEntities:
     @pytest.mark.parametrize("make", MAKERS)
-    def test_are_what_the_official_description_says(self, make: Maker) -> None:
-        """Each is, as JSON, an answer of the API."""
+    def test_match_the_official_description(self, make: Maker) -> None:
+        """Each entity, as JSON, is an answer that the official description allows."""
         entity = make()
         assert faults(wire(entity), schema(type(entity).__name__), "") == []
 
-    def test_have_the_fields_of_real_answers(self, cloud: Cloud, alice: Account, golden: Image, vm: Vm) -> None:
-        """A cloud answers the same fields for its own."""
+    def test_have_the_fields_that_a_cloud_answers(self, cloud: Cloud, alice: Account, golden: Image, vm: Vm) -> None:
+        """An entity of a cloud has the same fields."""
         alice.create_keypair(keypair_name="pair")
         oos = alice.client("oos")
         oos.create_bucket(Bucket="exports")
@@ -55,8 +55,8 @@ class TestEntities:
             real = answer[action.removeprefix("Read")][0].keys() - {"PublicIp", "PublicDnsName"}
             assert wire(entity).keys() == real, action
 
-    def test_have_ids_that_depend_on_their_number_alone(self) -> None:
-        """The same number is the same entity, in every process; another one has another id."""
+    def test_have_ids_that_depend_on_their_number_only(self) -> None:
+        """The same number gives the same entity in every process, another number another id."""
         names = ", ".join(make.__name__ for make in MAKERS)
         code = f"from omisim.testing.factories import *; print(*[make(2).id for make in ({names})])"
         printed = subprocess.run(
@@ -67,8 +67,8 @@ class TestEntities:
         assert not {make().id for make in MAKERS} & set(printed)
         assert all(Id(make().kind).well_formed(row_id) for make, row_id in zip(MAKERS, printed, strict=True))
 
-    def test_of_one_number_belong_together(self) -> None:
-        """The VM is of the OMI and has the volume, which the snapshot is of."""
+    def test_of_one_number_refer_to_each_other(self) -> None:
+        """The VM comes from the OMI and has the volume, of which the snapshot is taken."""
         assert vm(2).image_id == image(2).image_id
         assert vm(2).block_device_mappings[0].bsu.volume_id == volume(2).volume_id == snapshot(2).volume_id
         bsu = image(2).block_device_mappings[0].bsu
@@ -77,8 +77,8 @@ class TestEntities:
         assert volume(2, state="in-use").linked_volumes[0].vm_id == vm(2).vm_id
 
     @given(st.data())
-    def test_take_every_state_of_their_kind(self, data: st.DataObject) -> None:
-        """Whatever the state, it is an answer of the API."""
+    def test_can_be_in_every_state_of_their_kind(self, data: st.DataObject) -> None:
+        """In each state an entity is an answer that the official description allows."""
         make = data.draw(st.sampled_from([image, snapshot, volume, vm, image_export_task, snapshot_export_task]))
         state = data.draw(st.sampled_from(sorted(LIFECYCLES[make().kind].moves)))
         entity: Any = make(state=state)
@@ -87,14 +87,14 @@ class TestEntities:
 
 
 class TestFields:
-    def test_are_given_by_name(self) -> None:
-        """What is given rules, and what follows from it follows."""
+    def test_are_given_by_name_and_decide_derived_fields(self) -> None:
+        """A given field replaces the default, and fields that depend on it follow."""
         golden = image(image_name="golden", account_id="123456789012")
         assert (golden.image_name, golden.file_location) == ("golden", "123456789012/golden")
         assert wire(golden)["FileLocation"] == "123456789012/golden"
         assert (snapshot(state="pending").progress, snapshot(state="pending", progress=40).progress) == (0, 40)
 
-    def test_are_texts_lists_and_dicts_too(self) -> None:
+    def test_may_be_given_as_texts_lists_and_dicts(self) -> None:
         """A text stands for a state or a date, a list for a tuple, a dict for a dataclass."""
         stopped = vm(state="stopped", creation_date="2026-02-01T00:00:00Z", tags=[{"key": "owner", "value": "web"}])
         assert stopped.state is VmState.STOPPED
@@ -130,27 +130,27 @@ class TestFields:
             (vm, {"creation_date": "2026-01-01T00:00:00"}, "^creation_date needs a time zone"),
         ],
     )
-    def test_that_cannot_be_are_refused(self, make: Maker, given: dict[str, Any], message: str) -> None:
-        """A unit test is not written against an answer that the API never gives."""
+    def test_that_the_api_never_answers_are_refused(self, make: Maker, given: dict[str, Any], message: str) -> None:
+        """A unit test cannot be written against an answer that the API never gives."""
         with pytest.raises(ValueError, match=message):
             make(**given)
 
 
 class TestArguments:
     @given(st.integers(0, 2**24 - 1))
-    def test_that_are_numbers_decide_the_address_of_a_vm(self, number: int) -> None:
-        """Each number has an address of its own, and one that there is."""
+    def test_that_are_numbers_determine_the_address_of_a_vm(self, number: int) -> None:
+        """Each number gives a valid address of its own."""
         assert int(IPv4Address(vm(number).private_ip)) == int(IPv4Address("10.0.0.0")) + number
 
     @pytest.mark.parametrize("make", MAKERS)
     @pytest.mark.parametrize("number", ["x", -1, 1.0, True, None])
-    def test_are_a_number_and_fields(self, make: Maker, number: Any) -> None:
-        """What is no number of an entity is refused, for fields go by their names."""
+    def test_are_one_number_and_named_fields(self, make: Maker, number: Any) -> None:
+        """A positional argument that is not a number is refused, since fields are given by name."""
         with pytest.raises(ValueError, match=r"^the number of a factory is an integer from 0 up, not .*fields are"):
             make(number)
 
     @pytest.mark.parametrize("wrong", [3, None, "ami-12345678", Image, []])
-    def test_of_wire_are_entities(self, wrong: Any) -> None:
-        """What is no entity is refused, a class too."""
+    def test_of_wire_must_be_entities(self, wrong: Any) -> None:
+        """`wire` refuses a value that is not an entity, for example a class."""
         with pytest.raises(ValueError, match=r"^wire takes an entity, for example image\(\); not "):
             wire(wrong)

@@ -61,9 +61,9 @@ def script_of(found: BaseException) -> str:
     return next(text for _, mark, text in notes if mark)
 
 
-class TestASubclass:
-    def test_chooses_actions(self) -> None:
-        """Only the rules of its actions are left, and those of time; fewer still without faults and travels."""
+class TestMachineSubclass:
+    def test_limits_the_rules_to_its_actions(self) -> None:
+        """Only the rules of its actions and of time remain, and fewer without faults and time travel."""
 
         class Small(CloudMachine):
             actions = frozenset({"CreateVolume", "DeleteVolume", "ReadVolumes"})
@@ -72,8 +72,8 @@ class TestASubclass:
         names = rules_of(Small)
         assert names == {"create_volume", "delete_volume", "read", "write", "wait", "settle", "complete", "fail"}
 
-    def test_chooses_accounts(self) -> None:
-        """Its histories have its accounts, in their Regions, and no others."""
+    def test_determines_the_accounts_of_its_histories(self) -> None:
+        """Its histories have its accounts in their Regions, and no others."""
         seen = set()
 
         class Lonely(CloudMachine):
@@ -88,14 +88,14 @@ class TestASubclass:
         assert seen == {("cloudgouv-eu-west-1", "clock")}
 
     @pytest.mark.parametrize(("values", "said"), WRONG)
-    def test_is_refused_what_there_is_not(self, values: dict[str, object], said: str) -> None:
-        """A mistake in a class attribute is one line when the class is made."""
+    def test_with_an_unknown_attribute_is_refused(self, values: dict[str, object], said: str) -> None:
+        """A mistake in a class attribute is a one-line error when the class is created."""
         with pytest.raises(ValueError, match=said) as refused:
             type("Wrong", (CloudMachine,), values)
         assert "\n" not in str(refused.value)
 
-    def test_is_refused_what_a_part_of_it_begins_with(self) -> None:
-        """An @initialize of a class beside it may run before there is a cloud as well."""
+    def test_with_an_initialize_rule_of_a_mixin_is_refused(self) -> None:
+        """An @initialize of another base class is refused too: it may run before there is a cloud."""
 
         class Part(RuleBasedStateMachine):
             @initialize()
@@ -105,8 +105,8 @@ class TestASubclass:
         with pytest.raises(ValueError, match="first may run before there is a cloud"):
             type("Wrong", (Part, CloudMachine), {})
 
-    def test_of_a_subclass_chooses_again(self) -> None:
-        """What one left out the next one may have, and the other way round."""
+    def test_may_be_subclassed_with_other_choices(self) -> None:
+        """A subclass may add what its parent left out, and leave out what its parent had."""
 
         class Nets(CloudMachine):
             actions: ClassVar = ("CreateNet", "DeleteVolume")
@@ -120,8 +120,8 @@ class TestASubclass:
         assert rules_of(Nets) - ours == {"create_net", "delete_volume"}
         assert rules_of(Volumes) - ours == {"create_volume", "read", "save", "roll_back", "fork", "dump_and_load"}
 
-    def test_keeps_its_own_rule_of_a_name(self) -> None:
-        """A rule that has the name of an action left out, and is its own or of a class between, is a rule."""
+    def test_keeps_its_own_rule_with_the_name_of_an_action(self) -> None:
+        """A rule of the class, or of one between, stays although its name is that of an action left out."""
 
         class Mine(CloudMachine):
             actions = frozenset({"CreateVolume"})
@@ -136,8 +136,8 @@ class TestASubclass:
         assert "delete_volume" in rules_of(Mine)
         assert "delete_volume" in rules_of(Still)
 
-    def test_calls_code_of_its_own(self) -> None:
-        """A rule draws ids that the machine has made; its own calls stand in the script, and its failure."""
+    def test_may_have_rules_with_code_of_its_own(self) -> None:
+        """A rule draws ids that the machine has made; its calls are in the script, and its failure too."""
 
         class Mine(CloudMachine):
             accounts: ClassVar = {"alice": "eu-west-2"}
@@ -159,8 +159,8 @@ class TestASubclass:
         assert "cloud.account('alice').call('DeleteVolume', VolumeId='vol-" in text
         assert '"""Mine: AssertionError: my code has deleted it' in text
 
-    def test_begins_as_it_likes(self) -> None:
-        """`prepare` is what a history begins with."""
+    def test_may_prepare_the_start_of_a_history(self) -> None:
+        """A history begins with `prepare`."""
 
         class Bare(CloudMachine):
             def prepare(self) -> None:
@@ -172,16 +172,16 @@ class TestASubclass:
 
         run_state_machine_as_test(Bare, settings=settings(FEW, max_examples=3, stateful_step_count=1))
 
-    def test_may_call_every_core_action(self) -> None:
+    def test_has_a_rule_for_every_core_action(self) -> None:
         """Every action of the model has a rule."""
         names = rules_of(CloudMachine)
         assert len(CORE) == 37
         assert {"read", *(name for name in names if name.startswith(("create", "update", "delete")))} <= names
 
 
-class TestAFailingRun:
-    def test_is_a_script_that_fails_the_same_way(self, tmp_path: Path) -> None:
-        """The script of a history breaks the same law where the bug is, and none where it is not."""
+class TestFailingRun:
+    def test_prints_a_script_that_breaks_the_same_law(self, tmp_path: Path) -> None:
+        """The script of a history breaks the law where the bug is planted, and none without it."""
         name = "a code is lost in a copy"
         _, found = planted.hunt(name, 0, length=8)
         assert isinstance(found, laws.Broken)
@@ -197,16 +197,16 @@ class TestAFailingRun:
         assert bad.returncode == 1
         assert f"breaks the law {found.law} ({found.rule})" in bad.stderr
 
-    def test_tells_what_the_failure_needs(self) -> None:
-        """Steps that it does not need are left out, accounts among them, and ids follow."""
+    def test_prints_only_the_steps_that_the_failure_needs(self) -> None:
+        """Steps and accounts that the failure does not need are left out, and ids are adapted."""
         _, found = planted.hunt("a code is lost in a copy", 0, length=8)
         assert found is not None
         text = script_of(found)
         assert text.count("cloud.account(") <= 3  # it is made, launches, and makes an OMI; or copies an official one
         assert "bucket" not in text
 
-    def test_ends_with_the_refusal_that_escaped(self) -> None:
-        """A call of a user's own code that is refused, and caught by nobody, fails the script as well."""
+    def test_prints_a_script_that_ends_with_an_uncaught_refusal(self) -> None:
+        """A refused call of the user's own code that nothing catches fails the script as well."""
 
         class Mine(CloudMachine):
             actions = frozenset({"CreateVolume"})
@@ -223,8 +223,8 @@ class TestAFailingRun:
         with pytest.raises(ApiError, match="VOL-020"):
             exec(text, {})
 
-    def test_says_when_the_calls_alone_do_not_fail(self) -> None:
-        """What a user's own code finds wrong is not in the script, which says so, and runs."""
+    def test_prints_that_the_calls_alone_do_not_fail(self) -> None:
+        """A failure that only the user's own code finds is not in the script, which says so, and runs."""
 
         class Mine(CloudMachine):
             actions = frozenset({"CreateVolume"})
@@ -242,20 +242,20 @@ class TestAFailingRun:
         assert "CreateAccessKey" not in text  # the line stands for its calls
 
     @pytest.mark.parametrize("name", QUICK)
-    def test_finds_planted_bugs(self, name: str) -> None:
-        """What people do wrong is found; all of them by `python tests/tools/planted.py`."""
+    def test_finds_typical_planted_bugs(self, name: str) -> None:
+        """Typical bugs are found; `python tests/tools/planted.py` plants all of them."""
         _, found = planted.hunt(name, 1)
         assert found is not None
 
-    def test_has_enough_of_them(self) -> None:
+    def test_has_at_least_25_planted_bugs_to_find(self) -> None:
         """There are at least 25 planted bugs, those of moto and ricochet among them."""
         assert len(planted.PLANTED) >= 25
         assert {name.partition(":")[0] for name in planted.PLANTED if ":" in name} >= {"moto", "ricochet"}
 
 
-class TestAScript:
-    def test_says_what_was_refused(self) -> None:
-        """A refused call is written as one, with the refusal; names that Python has not are passed apart."""
+class TestScript:
+    def test_shows_refused_calls_with_their_refusal(self) -> None:
+        """A refused call is written with its refusal; parameters that are not Python names go in a dict."""
         steps: list[Step | Did] = [
             Did("cloud = Cloud()"),
             Step("alice", "ReadVms", {"No name": 1}, "400 3001 InvalidParameter (REQ-008)"),
@@ -267,8 +267,8 @@ class TestAScript:
         assert "    laws.call(cloud.account('alice'), 'ReadRegions')\nlaws.check(cloud)\n" in text
         exec(text, {})
 
-    def test_has_buckets(self) -> None:
-        """A bucket of a script is one that an export finds."""
+    def test_finds_the_bucket_that_it_creates(self) -> None:
+        """An export finds a bucket that a script creates."""
         cloud = Cloud()
         alice = cloud.account("alice")
         bucket(alice, "exports")
@@ -278,9 +278,9 @@ class TestAScript:
         assert alice.read_snapshot_export_tasks()[0].state == "completed"
 
 
-class TestTheReadme:
-    def test_shows_a_machine_that_runs(self) -> None:
-        """The machine of README finds nothing wrong as it stands."""
+class TestReadmeOfMachine:
+    def test_shows_a_machine_that_passes(self) -> None:
+        """The machine of README runs as it is printed and finds nothing wrong."""
         readme = (TESTS.parent / "README.md").read_text()
         text = next(part for part in readme.split("```python\n") if "class Cleaning" in part).partition("```")[0]
         names: dict[str, type[CloudMachine]] = {}

@@ -50,6 +50,6 @@ TestNetworks = NetworkMachine.TestCase
 TestReleasedPublicIps = ReleasingMachine.TestCase
 
 
-def test_families_are_there() -> None:
-    """Each family of actions about networks is one of the families."""
+def test_network_families_are_families_of_actions() -> None:
+    """Each family of network actions is a family of the registry."""
     assert set(FAMILIES) <= set(actions.__all__)

@@ -116,9 +116,9 @@ Agreement.TestCase.settings = settings(
 TestAgreement = Agreement.TestCase
 
 
-class TestTheReference:
-    def test_is_independent(self) -> None:
-        """It imports nothing but the standard library and itself."""
+class TestReferenceModel:
+    def test_imports_only_the_standard_library(self) -> None:
+        """The reference model imports the standard library and itself."""
         for source in Path(str(reference.__file__)).parent.glob("*.py"):
             for node in ast.walk(ast.parse(source.read_text())):
                 names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -127,8 +127,8 @@ class TestTheReference:
                     ours = name.startswith("reference")
                     assert ours or name.split(".")[0] in sys.stdlib_module_names, (source.name, name)
 
-    def test_answers_a_call(self) -> None:
-        """A call that succeeds is answered with status 200 and its facts, in the API's words."""
+    def test_answers_a_call_with_status_and_facts(self) -> None:
+        """A successful call is answered with status 200 and its facts, in the API's spelling."""
         model = Reference(timing="manual")
         model.account("alice")
         answer = model.call("alice", "CreateVolume", SubregionName="eu-west-2a", Size=10, VolumeType="gp2")
@@ -138,8 +138,8 @@ class TestTheReference:
         model.complete(volume["VolumeId"])
         assert model.call("alice", "ReadVolumes").body["Volumes"][0]["State"] == "available"
 
-    def test_lets_time_pass(self) -> None:
-        """In timing `clock` what is under way ends when its time has come, each at its own. [UNK-24, ST-VOL-2]"""
+    def test_ends_transient_states_when_they_are_due(self) -> None:
+        """In timing `clock` each transient state ends at its own time. [UNK-24, ST-VOL-2]"""
         model = Reference(timing="clock")
         model.account("alice")
         model.call("alice", "CreateVolume", SubregionName="eu-west-2a", Size=1)
@@ -149,8 +149,8 @@ class TestTheReference:
             seen.append(model.call("alice", "ReadVolumes").body["Volumes"][0]["State"])
         assert seen == ["creating", "creating", "available"]
 
-    def test_tells_an_export_from_a_snapshot(self) -> None:
-        """The id of the export of a snapshot begins as that of a snapshot does, and is none. [TAG-005/task, ID-016]"""
+    def test_distinguishes_the_ids_of_exports_and_snapshots(self) -> None:
+        """The id of a snapshot export begins like that of a snapshot, and is not one. [TAG-005/task, ID-016]"""
         model = Reference()
         model.account("alice")
         tags = [{"Key": "env", "Value": "test"}]
@@ -160,8 +160,11 @@ class TestTheReference:
         ]
         assert told == ["5058", "5054", "4105"]
 
-    def test_refuses_a_call(self) -> None:
-        """A refusal has the status and the code of the first class of checks; its ties are as right. [REQ-014]"""
+    def test_refuses_a_call_with_the_first_failing_check(self) -> None:
+        """A refusal has the status and code of the first class of checks that fails; its ties are as right.
+
+        [REQ-014]
+        """
         model = Reference()
         model.account("alice")
         refused = model.call("alice", "CreateVolume", SubregionName="mars", Size=0, VolumeType="io1", Iops=50)
@@ -169,8 +172,8 @@ class TestTheReference:
         assert model.call("alice", "CreateVolume", Size=0) == Answer(400, "7000")
         assert model.call("alice", "ReadVolumes").body == {"Volumes": []}
 
-    def test_says_what_it_does_not_model(self) -> None:
-        """Nothing is guessed: what it does not know, it refuses to be asked."""
+    def test_refuses_what_it_does_not_model(self) -> None:
+        """The model does not guess: it raises an error for what it does not model."""
         model = Reference()
         model.account("alice")
         for action, parameters, words in (
@@ -206,22 +209,22 @@ class TestTheReference:
             (lambda model: model.capacity("eu-west-2a", -1), "a capacity is a number from 0 up, not -1"),
         ],
     )
-    def test_is_told_what_is_wrong(self, wrong: Callable[[Reference], object], said: str) -> None:
-        """A wrong argument is one line, at once."""
+    def test_refuses_a_wrong_argument_in_one_line(self, wrong: Callable[[Reference], object], said: str) -> None:
+        """A wrong argument is a one-line error, at once."""
         model = Reference()
         model.account("alice")
         with pytest.raises(ValueError, match=said) as told:
             wrong(model)
         assert "\n" not in str(told.value)
 
-    def test_knows_the_order_of_codes(self) -> None:
+    def test_orders_every_error_code(self) -> None:
         """Every code has its place among the checks, and its HTTP status. [REQ-014]"""
         codes = ["3001", "4110", "7003", "3002", "4105", "4125", "5064", "5", "9029", "10018", "10001"]
         assert [rank(code) for code in codes] == list(range(len(codes)))
         assert [status(code) for code in ("5", "4105", "6003", "9029", "10001")] == [401, 400, 409, 409, 400]
 
-    def test_knows_what_can_fail(self) -> None:
-        """What has no failure state refuses to fail."""
+    def test_fails_only_what_has_a_failure_state(self) -> None:
+        """A resource without a failure state cannot be made to fail."""
         model = Reference(timing="manual")
         model.account("alice")
         volume = model.call("alice", "CreateVolume", SubregionName="eu-west-2a", Size=1).body["Volume"]["VolumeId"]

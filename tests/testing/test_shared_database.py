@@ -37,8 +37,8 @@ except LookupError:
 """
 
 
-def test_replays_at_once_what_another_process_has_found(tmp_path: Path) -> None:
-    """A failure that one process has found is the first history of another, which need draw none."""
+def test_shared_database_replays_a_failure_of_another_process_first(tmp_path: Path) -> None:
+    """A failure that one process has found is the first history of another, which draws no new one."""
     (tmp_path / "mine.py").write_text(RUN)
     found = [
         subprocess.run(

@@ -38,7 +38,7 @@ def world() -> tuple[Cloud, Account]:
 class TestRequests:
     @given(data=st.data(), action=st.sampled_from(sorted(ACTIONS)))
     def test_of_every_action_are_answered_or_refused(self, data: st.DataObject, action: str) -> None:
-        """Whatever is drawn, a call is answered or refused, never anything else; `why_not` says which. [REQ-008]"""
+        """Each drawn call is answered, or refused with an ApiError; `why_not` agrees. [REQ-008]"""
         cloud, alice = world()
         request = data.draw(requests(action, cloud, alice))
         with suppress(ApiError):
@@ -46,8 +46,8 @@ class TestRequests:
 
     @pytest.mark.parametrize("action", ["CreateImage", "CreateVms", "UpdateImage", "DeleteSnapshot", "CreateVolume"])
     @pytest.mark.parametrize("fine", [True, False])
-    def test_are_good_and_bad(self, action: str, fine: bool) -> None:
-        """Some succeed, some are refused."""
+    def test_are_both_valid_and_invalid(self, action: str, fine: bool) -> None:
+        """Some of the drawn requests succeed, some are refused."""
         cloud, alice = world()
         if action == "DeleteSnapshot":
             alice.create_snapshot(volume_id=alice.read_volumes()[0].volume_id)
@@ -57,16 +57,16 @@ class TestRequests:
             settings=settings(max_examples=2000, database=None),
         )
 
-    def test_name_what_the_cloud_has(self) -> None:
-        """Ids of the caller's, of others', and of nobody's are drawn."""
+    def test_name_own_foreign_and_unknown_ids(self) -> None:
+        """Ids of the caller, of other accounts, and of nothing at all are drawn."""
         cloud, alice = world()
         own, other = (row.volume_id for row in (alice.read_volumes()[-1], cloud.account("bob").read_volumes()[-1]))
         for wanted in (own, other, "vol-00000000"):
             find(requests("DeleteVolume", cloud, alice), partial(_names, wanted), settings=MANY)
 
     @given(data=st.data(), action=st.sampled_from(["ReadImages", "ReadVms", "ReadSnapshots", "ReadTags"]))
-    def test_filters_are_taken(self, data: st.DataObject, action: str) -> None:
-        """Filters that are drawn are filters that the read has, if not always in order. [REQ-008, FLT-009]"""
+    def test_have_filters_that_the_read_knows(self, data: st.DataObject, action: str) -> None:
+        """Drawn filters exist for the read, though their values may be in a wrong order. [REQ-008, FLT-009]"""
         cloud, alice = world()
         drawn = data.draw(strategies.filters(action, cloud, alice))
         assert all(error.rule in ("VM-055", "FLT-009") for error in alice.why_not(action, Filters=drawn))
@@ -74,26 +74,29 @@ class TestRequests:
 
 class TestValues:
     @given(name=strategies.image_names())
-    def test_of_names_are_taken(self, name: str) -> None:
-        """A valid name is no reason to refuse an OMI. [OMI-020, OMI-021]"""
+    def test_of_valid_names_are_accepted(self, name: str) -> None:
+        """An OMI can be given each valid name. [OMI-020, OMI-021]"""
         assert not _refused_name(name)
 
     @given(name=strategies.image_names(valid=False))
-    def test_of_wrong_names_are_refused(self, name: str) -> None:
-        """An invalid one is. [OMI-020, OMI-021]"""
+    def test_of_invalid_names_are_refused(self, name: str) -> None:
+        """Each invalid name is refused. [OMI-020, OMI-021]"""
         assert _refused_name(name)
 
     @given(kind=st.sampled_from(["valid", "windows", "invalid"]), data=st.data())
-    def test_of_vm_types_are_what_they_say(self, kind: str, data: st.DataObject) -> None:
-        """Valid ones are, invalid ones are not, and Windows works on those for it. [VMT-001, LIC-014]"""
+    def test_of_vm_types_are_valid_or_invalid_as_asked(self, kind: str, data: st.DataObject) -> None:
+        """Valid types are accepted, invalid ones refused, and Windows works on those drawn for it.
+
+        [VMT-001, LIC-014]
+        """
         shape = find_vm_shape(data.draw(strategies.vm_types(kind)))
         assert (shape is None) == (kind == "invalid")
         if kind == "windows" and shape is not None:
             assert (shape.generation >= 3, shape.vcores >= 2, shape.memory >= 4) == (True, True, True)
 
     @given(data=st.data())
-    def test_of_devices_are_launched(self, data: st.DataObject) -> None:
-        """Mappings for a launch and for a registration are taken. [OMI-054, BDM-014]"""
+    def test_of_device_mappings_are_accepted(self, data: st.DataObject) -> None:
+        """Mappings for a launch and for a registration are accepted. [OMI-054, BDM-014]"""
         cloud, alice = world()
         snapshot = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0]
         drawn = strategies.device_mappings([snapshot.snapshot_id], root=True, smallest=snapshot.volume_size)
@@ -104,13 +107,13 @@ class TestValues:
         assert alice.why_not("CreateVms", ImageId=debian, BlockDeviceMappings=mappings) == []
 
     @given(mappings=strategies.device_mappings(smallest=14_901))
-    def test_of_large_devices_are_as_small_as_asked(self, mappings: list[dict[str, Any]]) -> None:
-        """The smallest size that is asked for may be the largest that there is. [VOL-004]"""
+    def test_of_devices_respect_a_minimum_size(self, mappings: list[dict[str, Any]]) -> None:
+        """The requested minimum size may be the largest that exists. [VOL-004]"""
         assert all(mapping["Bsu"]["VolumeSize"] == 14_901 for mapping in mappings)
 
     @given(data=st.data())
-    def test_of_permissions_are_taken(self, data: st.DataObject) -> None:
-        """A change of permissions is taken. [OMI-108]"""
+    def test_of_permission_changes_are_accepted(self, data: st.DataObject) -> None:
+        """A drawn change of permissions is accepted. [OMI-108]"""
         cloud, alice = world()
         drawn = data.draw(strategies.permissions([cloud.account("bob").account_id, "000000000000"]))
         image = alice.read_images(filters={"account_ids": [alice.account_id]})[0]
@@ -119,36 +122,36 @@ class TestValues:
 
 class TestFiles:
     @given(data=st.data(), form=st.sampled_from(["qcow2", "raw"]))
-    def test_of_disks_can_be_opened(self, data: st.DataObject, form: str) -> None:
-        """A good image has its size and its content. [EXP-045]"""
+    def test_of_valid_disk_images_can_be_decoded(self, data: st.DataObject, form: str) -> None:
+        """A valid disk image has its size and its content. [EXP-045]"""
         body, size = data.draw(strategies.disk_images(form))
         found, _ = opened(body, form)
         assert found <= size if form == "raw" else found == size
 
     @given(data=st.data(), form=st.sampled_from(["qcow2", "raw"]))
-    def test_of_broken_disks_cannot(self, data: st.DataObject, form: str) -> None:
-        """A broken one is refused with a reason."""
+    def test_of_broken_disk_images_are_refused(self, data: st.DataObject, form: str) -> None:
+        """A broken disk image is refused with a reason."""
         body, _ = data.draw(strategies.disk_images(form, valid=False))
         with pytest.raises(BadImage):
             opened(body, form)
 
     @given(text=strategies.manifests(URLS))
-    def test_of_manifests_are_read(self, text: bytes) -> None:
-        """A good manifest has a root and codes."""
+    def test_of_valid_manifests_can_be_read(self, text: bytes) -> None:
+        """A valid manifest has a root and product codes."""
         manifest = parsed_manifest(text)
         assert manifest.product_types
         assert "/dev/sda1" in [disk.device for disk in manifest.disks]
 
     @given(text=strategies.manifests(URLS, valid=False))
     def test_of_broken_manifests_are_refused(self, text: bytes) -> None:
-        """A broken one is refused. [IMP-003, IMP-004]"""
+        """A broken manifest is refused. [IMP-003, IMP-004]"""
         with pytest.raises(ApiError):
             parsed_manifest(text)
 
     @settings(max_examples=10)
     @given(text=strategies.scenarios())
-    def test_of_scenarios_can_be_played(self, text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-        """A scenario sets a cloud up."""
+    def test_of_scenarios_can_be_set_up(self, text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+        """A drawn scenario sets up a cloud."""
         path = tmp_path_factory.mktemp("drawn") / "scenario.toml"
         path.write_text(text)
         assert AnyCloud.from_scenario(path).account("alice").read_vms()
@@ -173,10 +176,10 @@ BAD: list[tuple[Callable[[], Any], str]] = [
 ]
 
 
-class TestArguments:
+class TestStrategyArguments:
     @pytest.mark.parametrize(("make", "said"), BAD)
-    def test_that_are_wrong_are_told(self, make: Callable[[], Any], said: str) -> None:
-        """One line names what is known."""
+    def test_that_are_unknown_are_refused_with_the_known(self, make: Callable[[], Any], said: str) -> None:
+        """A one-line error lists the known values."""
         with pytest.raises(ValueError, match=said) as found:
             make()
         assert "\n" not in str(found.value)

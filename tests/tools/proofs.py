@@ -1,35 +1,47 @@
-"""Which tests prove which rule, by the ids in their docstrings: `python tests/tools/proofs.py` writes the table."""
+"""List the tests and cases that prove each rule: `python tests/tools/proofs.py` writes the table."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from support.cases import also_proved, cases
 
 TESTS = Path(__file__).parents[1]
 TABLE = TESTS / "proofs.toml"
 _BRACKETS = re.compile(r"\[([^\]]+)\]")
 _ID = re.compile(r"(?:ST-[A-Z]{2,3}-\d+|[A-Z]{2,4}-\d{2,3}(?:/[a-z-]+)?)")
-HEAD = "# The tests that prove each rule, from the ids in their docstrings. Generated: python tests/tools/proofs.py\n\n"
+HEAD = "# The tests and cases that prove each rule. Generated: python tests/tools/proofs.py\n\n"
 
 
 def proofs() -> dict[str, list[str]]:
-    """Return the names of the tests by the ids of the rules they prove, both in order."""
-    found: dict[str, list[str]] = {}
+    """Return the tests and cases that prove each rule, in the order of rule ids."""
+    found: dict[str, dict[str, None]] = {}
+    for case in cases():
+        found.setdefault(case.rule, {})[f"tests/cases/{case.family}.toml, case {case.rule}"] = None
+    for family, rule_ids in also_proved().items():
+        for rule_id in rule_ids:
+            found.setdefault(rule_id, {})[f"tests/cases/{family}.toml"] = None
+    for name, docstring in _docstrings():
+        for rule_id in ids_of(docstring):
+            found.setdefault(rule_id, {})[name] = None
+    return {rule_id: list(found[rule_id]) for rule_id in sorted(found)}
+
+
+def _docstrings() -> Iterator[tuple[str, str]]:
+    """Yield the name and the docstring of each test function."""
     for path in sorted(TESTS.rglob("test_*.py")):
         name = f"tests/{path.relative_to(TESTS).as_posix()}"
         for parent in ast.walk(ast.parse(path.read_text())):
-            if isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "Case":
-                rule_id = ast.literal_eval(parent.args[0])
-                tests = found.setdefault(rule_id, [])
-                tests += [case for case in [f"{name}, case {rule_id}"] if case not in tests]
             for node in getattr(parent, "body", ()) if isinstance(parent, ast.Module | ast.ClassDef) else ():
                 if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                     inside = f"{parent.name}::" if isinstance(parent, ast.ClassDef) else ""
-                    for rule_id in ids_of(ast.get_docstring(node) or ""):
-                        found.setdefault(rule_id, []).append(f"{name}::{inside}{node.name}")
-    return {rule_id: found[rule_id] for rule_id in sorted(found)}
+                    yield f"{name}::{inside}{node.name}", ast.get_docstring(node) or ""
 
 
 def ids_of(text: str) -> list[str]:

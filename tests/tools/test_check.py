@@ -53,21 +53,21 @@ def copied(world: World, who: str) -> Step:
     return Step(who, "create_image", {**source, "image_name": "image 0"})
 
 
-class TestNumbers:
-    def test_do_not_tell_accounts_apart(self) -> None:
-        """What alice has made is the same state as if bob had made it, or carol in another Region."""
+class TestStateNumbers:
+    def test_do_not_depend_on_which_account_acts(self) -> None:
+        """The state is the same whether alice, bob or carol in another Region has made the resource."""
         world = World(Bounds())
         elsewhere = Step("carol", "create_volume", {"subregion_name": "cloudgouv-eu-west-1a", "size": 10})
         assert len({number(world, step) for step in (volume("alice"), volume("bob"), elsewhere)}) == 1
 
-    def test_do_not_tell_orders_apart(self) -> None:
-        """Two calls that have nothing to do with each other lead to one state in either order, under other ids."""
+    def test_do_not_depend_on_the_order_of_independent_calls(self) -> None:
+        """Two independent calls lead to one state in either order, under other ids."""
         world = World(SMALL)
         one, other = volume("alice"), copied(world, "bob")
         assert number(world, one, other) == number(world, other, one)
 
-    def test_tell_what_behaves_differently_apart(self) -> None:
-        """States that differ in an owner, a size, a state or a permission have numbers of their own."""
+    def test_differ_for_states_that_behave_differently(self) -> None:
+        """States that differ in an owner, a size, a state or a permission have different numbers."""
         world = World(SMALL)
         alice = world.cloud.fork().account("alice")
         with alice.cloud.savepoint():
@@ -91,8 +91,8 @@ class TestNumbers:
         ]
         assert len({number(world, *steps) for steps in states}) == len(states)
 
-    def test_tell_rings_apart(self) -> None:
-        """Two pairs that share with each other are not a ring of four, though each account looks the same in both."""
+    def test_differ_for_two_pairs_and_a_ring_of_four(self) -> None:
+        """Two pairs of accounts that share with each other are not a ring of four, though each account looks alike."""
         world = World(Bounds(accounts=4, regions=1, images=4))
         names = list(world.accounts)
 
@@ -114,8 +114,8 @@ class TestNumbers:
         assert shared(pairs) == shared({a: c, c: a, b: d, d: b})
         assert shared(ring) == shared({a: c, c: b, b: d, d: a})
 
-    def test_tell_apart_who_shares_with_whom(self) -> None:
-        """Beside two volumes of one account, an OMI shared by one with another can be so in seven ways, not fewer."""
+    def test_differ_by_who_shares_with_whom(self) -> None:
+        """Beside two volumes of one account, an OMI can be shared by one account with another in exactly seven ways."""
         world = World(Bounds())
         numbers = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
         found: dict[tuple[str, ...], set[int]] = {}
@@ -138,8 +138,8 @@ class TestNumbers:
 
     @settings(max_examples=20)
     @given(st.data())
-    def test_are_the_same_under_any_renaming(self, data: Any) -> None:
-        """Whatever happens: had others done it, in the other Region, it would be the same state."""
+    def test_do_not_change_under_any_renaming(self, data: Any) -> None:
+        """Any history of other accounts, in the other Region, leads to the same state."""
         world, mirror = World(Bounds()), World(Bounds())
         ours, theirs = list(world.accounts), list(reversed(mirror.accounts))
         renamed = dict(zip(ours, theirs, strict=True))
@@ -175,8 +175,8 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
 
 
 class TestSearch:
-    def test_finds_every_state_that_calls_lead_to(self) -> None:
-        """Two calls deep, it finds the states that trying every pair of calls leads to, and no others."""
+    def test_finds_exactly_the_states_that_calls_lead_to(self) -> None:
+        """Two calls deep, the search finds the states that trying every pair of calls leads to, and no others."""
         world = World(SMALL)
         canonical = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
         start = world.cloud.mark()
@@ -193,7 +193,7 @@ class TestSearch:
             world.cloud.rollback(start)
         assert check(SMALL, 2).states == len(found)
 
-    def test_breaks_no_law(self) -> None:
+    def test_finds_no_broken_law_four_calls_deep(self) -> None:
         """Every law holds in every state of a small world, four calls deep."""
         found = check(SMALL, 4)
         assert found.violation is None
@@ -201,12 +201,12 @@ class TestSearch:
         assert found.states == 1 + sum(level.found for level in found.levels)
         assert found.refused > found.states
 
-    def test_comes_to_the_same_with_any_number_of_workers(self) -> None:
+    def test_finds_the_same_with_any_number_of_workers(self) -> None:
         """Two workers find what one finds, to the last refused call."""
         assert check(Bounds(), 3, workers=2) == check(Bounds(), 3)
 
-    def test_ends_where_there_is_nothing_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A world with few calls is visited to its end, however deep the check may go."""
+    def test_ends_when_every_state_is_visited(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A world with few calls is visited completely, however deep the search may go."""
         steps = World.steps
         few = ("create_volume", "delete_volume", "complete", "fail")
         monkeypatch.setattr(World, "steps", lambda world: (step for step in steps(world) if step.what in few))
@@ -215,8 +215,8 @@ class TestSearch:
         assert found.states == 5  # none, or one that is creating, available, in error, deleting
         assert len(found.levels) < 10
 
-    def test_ends_when_a_worker_does(self) -> None:
-        """When something else ends a worker, the check waits for no result of it: it raises ChildProcessError."""
+    def test_raises_an_error_when_a_worker_dies(self) -> None:
+        """When a worker is killed, the search raises ChildProcessError instead of waiting for its result."""
 
         def kill(_level: Level, _states: int) -> None:
             active_children()[0].kill()
@@ -236,8 +236,8 @@ class TestSearch:
             (Bounds(), 1, 65, "1 to 64 workers"),
         ],
     )
-    def test_refuses_bounds_that_cannot_be(self, bounds: Bounds, depth: int, workers: int, line: str) -> None:
-        """A world without accounts, beyond the Regions there are, too few calls or workers: a ValueError tells."""
+    def test_refuses_impossible_bounds(self, bounds: Bounds, depth: int, workers: int, line: str) -> None:
+        """No accounts, more accounts than Regions allow, too few calls or workers are a ValueError."""
         with pytest.raises(ValueError, match=line):
             check(bounds, depth, workers)
 
@@ -259,8 +259,8 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestBugs:
-    def test_are_found_by_the_fewest_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An OMI whose snapshot can be deleted: two calls show it, and the script of them runs. [SNP-016]"""
+    def test_are_shown_by_the_shortest_script(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An OMI whose snapshot can be deleted is shown by two calls, whose script runs. [SNP-016]"""
         plant(monkeypatch)
         found = check(SMALL, 4)
         assert broken(found) == ["create_image", "delete_snapshot"]
@@ -268,8 +268,8 @@ class TestBugs:
         with pytest.raises(Broken, match="SNP-016"):
             exec(script(found.violation, SMALL), {})
 
-    def test_of_exports_are_told_without_object_storage(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The script of calls that export gives the exporter its bucket, and needs no boto3."""
+    def test_of_exports_are_shown_without_boto3(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The script of an export gives the account its bucket, and needs no boto3."""
         world = World(SMALL)
         world.take(copied(world, "bob"))
         (image,) = world.accounts["bob"].read_images(filters={"image_names": ["image 0"]})
@@ -280,8 +280,8 @@ class TestBugs:
         assert capsys.readouterr().out == "pending/queued\n"
         assert [line for line in text.splitlines() if "bucket(" in line] == ["bucket(bob, bob.account_id)"]
 
-    def test_that_raise_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A defect that shows as an exception is a violation like a broken law, told by its name."""
+    def test_that_raise_an_exception_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A defect that raises an exception is a violation named after it."""
         moved = Transaction.move
 
         def forgetful(tx: Transaction, entity: Any, event: str, *args: Any, **fields: Any) -> Any:
@@ -295,7 +295,7 @@ class TestBugs:
         assert found.violation.what == "KeyError: 'drop'"
         assert broken(found) == ["create_vms", "fail"]  # a VM that does not come up lets go of its root volume
 
-    def test_of_a_refusal_that_leaves_something_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_refusals_that_change_something_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A refused call that has changed something is a violation."""
         undone = State.undo_to
         monkeypatch.setattr(
@@ -304,46 +304,46 @@ class TestBugs:
         assert check(SMALL, 3).violation
 
 
-class TestCommand:
-    def test_prints_what_it_comes_to(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """`omisim check` prints a line a level, the sums and the speed, and that the laws held."""
+class TestCheckCommand:
+    def test_prints_levels_sums_and_the_result(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`omisim check` prints one line a level, the sums and the speed, and that the laws held."""
         assert main(["check", "--regions", "1", "--images", "1", "--depth", "2"]) == 0
         out = capsys.readouterr().out
         assert out.splitlines()[0].startswith("  1 calls deep:         1 states visited,")
         assert out.endswith("Every law held in every state.\n")
 
-    def test_prints_data(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """With --json the same is data, and nothing else is printed."""
+    def test_prints_json_on_request(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """With --json the result is JSON, and nothing else is printed."""
         assert main(["check", "--regions", "1", "--images", "1", "--depth", "2", "--json"]) == 0
         data = json.loads(capsys.readouterr().out)
         assert (data["accounts"], data["depth"], data["violation"]) == (2, 2, None)
         assert data["states"] == 1 + sum(level["new"] for level in data["levels"])
 
-    def test_fails_where_a_law_is_broken(
+    def test_fails_with_the_shortest_script_for_a_violation(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A violation ends it with status 1 and the shortest script that shows it."""
+        """A violation ends the command with status 1 and the shortest script that shows it."""
         plant(monkeypatch)
         assert main(["check", "--regions", "1", "--depth", "4"]) == 1
         out = capsys.readouterr().out
         assert "alice.delete_snapshot(snapshot_id='snap-" in out
         assert "laws.check(cloud, since=mark)" in out
 
-    def test_says_which_bounds_there_are(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Bounds that cannot be are a line on the standard error, and status 2: no law is broken."""
+    def test_reports_impossible_bounds_with_status_2(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Impossible bounds are one line on standard error and status 2: no law is broken."""
         assert main(["check", "--regions", "9"]) == 2
         assert capsys.readouterr().err == "omisim check: there are 1 to 5 Regions to check, not 9\n"
 
     @pytest.mark.parametrize("workers", ["1", "2"])
-    def test_is_stopped_by_ctrl_c(self, workers: str) -> None:
-        """Ctrl-C ends it and its workers at once, with one line on the standard error and status 130."""
+    def test_stops_its_workers_on_ctrl_c(self, workers: str) -> None:
+        """Ctrl-C ends the command and its workers at once, with one line on standard error and status 130."""
         with running("--workers", workers) as process:
             os.killpg(process.pid, signal.SIGINT)
             assert process.communicate(timeout=60)[1] == b"omisim check: stopped\n"
             assert process.returncode == 130
 
-    def test_leaves_no_workers_behind(self) -> None:
-        """When it is killed, its workers end too: nothing holds its output open."""
+    def test_leaves_no_workers_behind_when_killed(self) -> None:
+        """When the command is killed, its workers end too and nothing holds its output open."""
         with running("--workers", "2") as process:
             process.kill()
             process.communicate(timeout=60)

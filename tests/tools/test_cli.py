@@ -23,22 +23,22 @@ def _story() -> Story:
 
 
 class TestDemo:
-    def test_prints_its_transcript_and_the_tree(self) -> None:
-        """`python -m omisim demo` tells the story, and ends with the lineage; exit status 0."""
+    def test_prints_a_transcript_and_the_lineage(self) -> None:
+        """`python -m omisim demo` prints its calls and ends with the lineage; exit status 0."""
         run = subprocess.run([sys.executable, "-m", "omisim", "demo"], capture_output=True, text=True, check=True)
         assert "SNP-016" in run.stdout
         assert "copied from: image ami-" in run.stdout
         assert run.stderr == ""
 
-    def test_is_data_on_demand(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """`--json` gives the same as data."""
+    def test_prints_json_on_request(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--json` prints the same as data."""
         assert main(["demo", "--json"]) == 0
         data = json.loads(capsys.readouterr().out)
         assert {step["who"] for step in data["steps"]} == {"alice", "bob", "carol", "omisim"}
         assert data["lineage"]["kind"] == "image"
 
     def test_makes_every_call_through_the_sdk(self, story: Story) -> None:
-        """Each step that is a call stands in the cloud's journal, signed by its account."""
+        """Each step that is a call is in the call log of the cloud, signed by its account."""
         told = [(step.who, step.action) for step in story.steps if step.action and "polls" not in step.means]
         journal = [(record.account, record.action) for record in story.cloud.calls()]
         for call in told:
@@ -54,15 +54,15 @@ class TestDemo:
             ("carol", 400, "IMP-002"),
         ]
 
-    def test_ends_with_bobs_things_alive(self, story: Story) -> None:
-        """What bob made of the OMI lives on after it is gone."""
+    def test_ends_with_the_resources_of_bob_intact(self, story: Story) -> None:
+        """What bob made from the OMI lives on after it is deleted."""
         text = str(story.lineage)
         assert "golden (alice, deleted)" in text
         assert "golden-copy1 (bob, available)" in text
         assert "t2.small (bob, running)" in text
 
-    def test_takes_the_licence_across_regions_with_the_omi_alone(self, story: Story) -> None:
-        """Carol's import keeps the licence; her OMI from a snapshot has dropped it, and lineage says where."""
+    def test_keeps_the_licence_across_regions_for_the_omi_only(self, story: Story) -> None:
+        """Carol's import keeps the licence; her OMI from a snapshot has lost it, and lineage says where."""
         text = str(story.lineage)
         assert "golden-import (carol, available)" in text
         assert "from-a-snapshot (carol, available, licence 0006 dropped here)" in text
@@ -70,19 +70,19 @@ class TestDemo:
 
 class TestExplain:
     @pytest.mark.parametrize("rule", ["OMI-022", "vm/StartVms/running"])
-    def test_prints_a_rule(self, capsys: pytest.CaptureFixture[str], rule: str) -> None:
+    def test_prints_a_rule_or_a_cell_of_a_lifecycle(self, capsys: pytest.CaptureFixture[str], rule: str) -> None:
         """`explain` knows the rows of rules.toml and the cells of the lifecycles."""
         assert main(["explain", rule]) == 0
         assert capsys.readouterr().out.startswith(f"{rule}: ")
 
     def test_refuses_an_unknown_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """An id that is no rule's is refused on a line."""
+        """An unknown rule id is refused in one line."""
         assert main(["explain", "OMI-999"]) == 1
         assert "there is no rule 'OMI-999'" in capsys.readouterr().err
 
 
-class TestRules:
-    def test_lists_every_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
+class TestRulesCommand:
+    def test_lists_every_rule_and_illegal_cell(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`rules` prints a line for each row and each illegal cell, with its error and its evidence."""
         assert main(["rules"]) == 0
         lines = capsys.readouterr().out.splitlines()
@@ -97,62 +97,62 @@ class TestRules:
             (["--evidence", "measured"], {"VM-002", "SNP-002"}, {"OMI-022"}),
         ],
     )
-    def test_filters(
+    def test_filters_by_kind_action_and_evidence(
         self, capsys: pytest.CaptureFixture[str], options: list[str], inside: set[str], outside: set[str]
     ) -> None:
-        """Rules are filtered by kind, action and evidence, and given as data."""
+        """Rules are filtered by kind, action and evidence, and printed as data."""
         assert main(["rules", "--json", *options]) == 0
         ids = {rule["id"] for rule in json.loads(capsys.readouterr().out)}
         assert inside <= ids
         assert not outside & ids
 
-    def test_of_an_unknown_action_are_none(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Nothing found is said, and is exit status 1."""
+    def test_ends_with_status_1_when_nothing_matches(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """When no rule matches, the command says so and ends with status 1."""
         assert main(["rules", "--action", "Nothing"]) == 1
         assert "0 rules" in capsys.readouterr().err
 
-    def test_of_a_mistyped_action_name_the_nearest(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """An action that is nearly right is named."""
+    def test_suggests_a_similar_action_for_a_mistyped_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A mistyped action is answered with a suggestion."""
         assert main(["rules", "--action", "CreateImag"]) == 1
         assert "0 rules; did you mean CreateImage?" in capsys.readouterr().err
 
-    def test_are_explained_as_data(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """`explain --json` gives the rule and the tests that prove it."""
+    def test_explains_a_rule_as_json(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`explain --json` prints the rule and the tests that prove it."""
         assert main(["explain", "OMI-022", "--json"]) == 0
         data = json.loads(capsys.readouterr().out)
         assert (data["id"], data["error"]) == ("OMI-022", "duplicate-name")
         assert all(test.startswith("tests/") for test in data["proofs"])
         assert data["proofs"]
 
-    def test_not_modelled_say_why(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_gives_the_reason_for_a_rule_not_modelled(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A rule that is not modelled is listed with the reason."""
         assert main(["explain", "SHR-024"]) == 0
         assert "Not modelled: EIM" in capsys.readouterr().out
 
-    def test_name_their_proof_and_their_switch(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_names_the_proofs_and_the_switch_of_a_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`explain` names the tests that prove a rule, and the switch that decides it."""
         assert main(["explain", "OMI-038"]) == 0
         out = capsys.readouterr().out
-        assert "Proof: tests/actions/test_images.py::TestCopy::test_of_a_public_omi_is_private" in out
+        assert "Proof: tests/actions/test_images.py::TestCopyOfOmi::test_of_a_public_omi_is_private" in out
         assert "copy_keeps_public" in out
 
 
-class TestLifecycle:
-    def test_prints_all_tables(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """`lifecycle` shows each kind, its transitions and what is refused with which code."""
+class TestLifecycleCommand:
+    def test_prints_the_table_of_every_kind(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`lifecycle` prints each kind, its transitions and which action is refused with which code."""
         assert main(["lifecycle"]) == 0
         out = capsys.readouterr().out
         for kind in LIFECYCLES:
             assert f"\n{kind}\n" in f"\n{out}"
         assert "UnlinkVolume    6003      9063       yes     6003      6003" in out
 
-    def test_draws_mermaid(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """`--format mermaid` gives a diagram of one kind."""
+    def test_draws_a_mermaid_diagram(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--format mermaid` prints the diagram of one kind."""
         assert main(["lifecycle", "image", "--format", "mermaid"]) == 0
         assert capsys.readouterr().out.startswith("stateDiagram-v2\n  [*] --> pending\n")
 
-    def test_is_data_too(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """`--json` gives where each event leads, after how long, and the code of each refusal."""
+    def test_prints_json_on_request(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--json` prints where each event leads, after how long, and the code of each refusal."""
         assert main(["lifecycle", "snapshot", "--json"]) == 0
         tables = json.loads(capsys.readouterr().out)
         assert list(tables) == ["snapshot"]
@@ -162,13 +162,13 @@ class TestLifecycle:
         assert moves["deleting"]["vanish"]["to"] is None
         assert refused["DeleteSnapshot"]["pending"] == "6003"
 
-    def test_of_an_unknown_kind_names_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """A kind that is not there is refused with those that are."""
+    def test_refuses_an_unknown_kind_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """An unknown kind is refused with the known ones."""
         assert main(["lifecycle", "omi"]) == 1
         assert "vm, volume, volume_link" in capsys.readouterr().err
 
 
-class TestImages:
+class TestImagesCommand:
     def test_lists_the_catalogue_of_a_region(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`images` prints the id and the name of each official OMI; `--json` all of it."""
         official = Cloud().images.all("us-east-2")
@@ -177,21 +177,21 @@ class TestImages:
         assert main(["images", "--region", "us-east-2", "--json"]) == 0
         assert [row["ImageId"] for row in json.loads(capsys.readouterr().out)] == [row.image_id for row in official]
 
-    def test_of_an_unknown_region_names_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """A Region that there is not is refused with those there are."""
+    def test_refuses_an_unknown_region_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """An unknown Region is refused with the known ones."""
         assert main(["images", "--region", "mars"]) == 1
         assert capsys.readouterr().err.startswith("omisim images: region is one of eu-west-2, ")
 
 
-def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--help` names what there is."""
+def test_help_option_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` lists the commands."""
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "golden-image pipeline" in capsys.readouterr().out
 
 
-def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--version` says which omisim this is."""
+def test_version_option_prints_the_version_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` prints the version of omisim."""
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"omisim {version('omisim')}\n"

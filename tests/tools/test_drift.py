@@ -10,16 +10,16 @@ from support.official import description
 from tools.drift import TABLE, differences, read, surface, written
 
 
-class TestDescription:
-    def test_is_the_one_that_omisim_was_held_against(self) -> None:
+class TestOfficialDescription:
+    def test_is_the_one_that_drift_txt_records(self) -> None:
         """What osc-sdk-python ships is what omisim expects; else serve what is new or say why not, and write it down.
 
         `python tests/tools/drift.py` writes it.
         """
         assert differences(read(TABLE.read_text()), surface(description())) == []
 
-    def test_is_written_as_it_is(self) -> None:
-        """The generated file is what the script writes: run `python tests/tools/drift.py`."""
+    def test_is_recorded_in_drift_txt_as_the_script_writes_it(self) -> None:
+        """The generated file is current: run `python tests/tools/drift.py`."""
         assert written(surface(description())) == TABLE.read_text()
 
 
@@ -30,8 +30,8 @@ def _newer() -> dict[str, Any]:
 
 
 class TestDifferences:
-    def test_name_actions(self, newer: dict[str, Any]) -> None:
-        """An action that is new, one that is gone, and one that is open to everybody now."""
+    def test_name_new_removed_and_newly_open_actions(self, newer: dict[str, Any]) -> None:
+        """New actions, removed ones, and those that need no authentication any more are listed."""
         newer["paths"]["/ReadEverything"] = newer["paths"]["/ReadVms"]
         del newer["paths"]["/ReadLoadBalancers"]
         newer["paths"]["/ReadImages"]["post"] = newer["paths"]["/ReadImages"]["post"] | {"security": []}
@@ -41,8 +41,8 @@ class TestDifferences:
             "changed: ReadImages is action,open, was action",
         ]
 
-    def test_name_parameters_and_fields(self, newer: dict[str, Any]) -> None:
-        """A parameter that is new, a field that is gone, another type, another value, and what is required now."""
+    def test_name_changed_parameters_and_fields(self, newer: dict[str, Any]) -> None:
+        """New parameters, removed fields, other types and values, and newly required ones are listed."""
         schemas = newer["components"]["schemas"]
         schemas["CreateImageRequest"]["properties"]["Encrypted"] = {"type": "boolean"}
         del schemas["Image"]["properties"]["Architecture"]
@@ -57,8 +57,8 @@ class TestDifferences:
             "changed: Vm.LaunchNumber is string, was integer",
         ]
 
-    def test_are_none_between_equals(self, newer: dict[str, Any]) -> None:
-        """Other words in a description, or another order, are no difference."""
+    def test_ignore_wording_and_order(self, newer: dict[str, Any]) -> None:
+        """Another wording or order in a description is not a difference."""
         for part in newer["components"]["schemas"].values():
             part["description"] = "other words"
         newer["components"]["schemas"] = dict(reversed(newer["components"]["schemas"].items()))

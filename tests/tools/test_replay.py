@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,10 @@ def recorded(cloud: Cloud, calls: Iterable[tuple[Account, str, dict[str, Any]]])
     return stream.getvalue().splitlines()
 
 
-class TestAgreement:
+class TestReplay:
     @pytest.mark.parametrize("place", RECORDINGS, ids=lambda place: place.stem)
-    def test_with_our_own_recordings(self, place: Path) -> None:
-        """What an earlier omisim answered is answered still."""
+    def test_of_each_kept_recording_has_no_divergence(self, place: Path) -> None:
+        """The answers are still those of the day when the recording was made."""
         report = replay(exchanges(place.read_text().splitlines()))
         assert told(report) == [], "on purpose? then write it anew: python tests/tools/record.py"
         assert report.exchanges > 5
@@ -82,8 +83,8 @@ class TestAgreement:
 
     @settings(max_examples=15)
     @given(st.data(), st.sampled_from(["eager", "clock"]))
-    def test_of_two_clouds_of_different_seeds(self, data: st.DataObject, timing: str) -> None:
-        """Any history replays without a divergence where every id is another."""
+    def test_on_a_cloud_with_another_seed_has_no_divergence(self, data: st.DataObject, timing: str) -> None:
+        """Any history replays without a divergence although every id is another."""
         cloud = Cloud(seed="recorded", timing=timing)
         accounts = [cloud.account("alice"), cloud.account("bob"), cloud.account("carol", region="us-east-2")]
 
@@ -107,8 +108,8 @@ class TestAgreement:
 
 
 class TestDivergences:
-    def test_in_the_status_or_the_code(self) -> None:
-        """Each is told with what was recorded, what is answered and the rule."""
+    def test_of_status_or_code_are_reported_with_the_rule(self) -> None:
+        """A divergence shows the recorded answer, the new answer and its rule."""
         report = played(
             refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5063"),
             refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5064"),
@@ -122,8 +123,8 @@ class TestDivergences:
         assert success == "3 ReadVms: status 400, code 4000 was recorded, here it is 200"
         assert refusal.startswith("4 DeleteVolume: status 200 was recorded, here it is 400, code 5064 (")
 
-    def test_in_the_fields_and_their_types(self, cloud: Cloud, alice: Account) -> None:
-        """A field more, a field less and another type are three divergences."""
+    def test_of_fields_and_types_are_reported_one_by_one(self, cloud: Cloud, alice: Account) -> None:
+        """An additional field, a missing field and another type are three divergences."""
         line = json.loads(recorded(cloud, [(alice, "ReadAccounts", {})])[0])
         line["res"]["body"]["Accounts"][0].update(Colour="blue", City=7)
         del line["res"]["body"]["Accounts"][0]["Email"]
@@ -133,14 +134,14 @@ class TestDivergences:
             "1 ReadAccounts: Accounts[].Email: (string) is here and was not recorded",
         ]
 
-    def test_in_how_many_there_are(self) -> None:
-        """An answer that was empty is not compared by fields, but told."""
+    def test_of_the_number_of_results_are_reported(self) -> None:
+        """An empty answer has no fields to compare, so the number is reported."""
         assert told(played(said("ReadKeypairs", {}, {"Keypairs": [{"KeypairName": "k"}]}))) == [
             "1 ReadKeypairs: Keypairs: 1 item was recorded, here 0 items were"
         ]
 
-    def test_in_what_an_id_stands_for(self, cloud: Cloud, alice: Account) -> None:
-        """An id that stood for one resource must not stand for another: here a snapshot is of the other volume."""
+    def test_of_what_an_id_refers_to_are_reported(self, cloud: Cloud, alice: Account) -> None:
+        """An id must refer to one resource throughout: here a snapshot is of the other volume."""
         volume = {"Size": 1, "SubregionName": "eu-west-2a"}
         lines = recorded(cloud, [(alice, "CreateVolume", volume), (alice, "CreateVolume", volume)])
         first, second = (json.loads(line)["res"]["body"]["Volume"]["VolumeId"] for line in lines)
@@ -151,7 +152,7 @@ class TestDivergences:
             f"3 CreateSnapshot: Snapshot.VolumeId: the recording has {second} there"
         ]
 
-    def test_in_their_order(self, cloud: Cloud, alice: Account) -> None:
+    def test_of_the_order_of_resources_are_reported_once(self, cloud: Cloud, alice: Account) -> None:
         """Two volumes that change places are one divergence."""
         volume = {"Size": 1, "SubregionName": "eu-west-2a"}
         calls = [(alice, "CreateVolume", volume), (alice, "CreateVolume", volume), (alice, "ReadVolumes", {})]
@@ -159,17 +160,17 @@ class TestDivergences:
         lines[2]["res"]["body"]["Volumes"].reverse()
         assert told(played(*lines, seed=7)) == ["3 ReadVolumes: Volumes: the same items, in another order"]
 
-    def test_in_the_order_of_plain_values(self, cloud: Cloud, alice: Account) -> None:
-        """Values without an id have an order too."""
+    def test_of_the_order_of_plain_values_are_reported(self, cloud: Cloud, alice: Account) -> None:
+        """Values without an id are compared in order too."""
         rhel = cloud.images.official("rhel").image_id
         line = json.loads(recorded(cloud, [(alice, "ReadImages", {"Filters": {"ImageIds": [rhel]}})])[0])
         line["res"]["body"]["Images"][0]["ProductCodes"].reverse()
         assert told(played(line)) == ["1 ReadImages: Images[0].ProductCodes: the same items, in another order"]
 
 
-class TestIds:
-    def test_unknown_to_the_recording_stay_unknown(self) -> None:
-        """An id that no answer gave is asked for as it is, even if this cloud has given it to something else."""
+class TestReplayedIds:
+    def test_that_the_recording_never_answered_stay_unknown(self) -> None:
+        """Such an id is sent unchanged, even if this cloud has given it to another resource."""
         cloud = Cloud(seed=7)
         volume = {"Size": 1, "SubregionName": "eu-west-2a"}
         taken = cloud.account("alice").call("CreateVolume", **volume)["Volume"]["VolumeId"]
@@ -178,8 +179,8 @@ class TestIds:
         unknown = refused("DeleteVolume", {"VolumeId": taken}, "5064")
         assert told(replay(exchanges([*lines, json.dumps(unknown)]), seed=7)) == []
 
-    def test_are_those_of_whoever_asked(self) -> None:
-        """`account` says who asked, and where."""
+    def test_belong_to_the_account_that_called(self) -> None:
+        """`account` in a recording names the account and its Region."""
         lines = [
             said("CreateVolume", {"Size": 1, "SubregionName": "us-east-2a"}, {"Volume": {"VolumeId": "vol-00000001"}}),
             refused("DeleteVolume", {"VolumeId": "vol-00000001"}, "5064"),
@@ -187,8 +188,8 @@ class TestIds:
         lines[0]["account"], lines[1]["account"] = "carol@us-east-2", "bob"
         assert [found.line for found in played(*lines).divergences if "status" in found.says] == []
 
-    def test_happen_in_the_region_that_is_told(self) -> None:
-        """By `--region`, or by the host that the recording names."""
+    def test_belong_to_the_region_of_the_option_or_host(self) -> None:
+        """The Region comes from `--region`, or from the host that the recording names."""
         given = {"SnapshotId": "snap-00000003", "SubregionName": "cloudgouv-eu-west-1a"}
         line = refused("CreateVolume", given, "5054")
         assert told(played(line)) != []
@@ -196,22 +197,22 @@ class TestIds:
         assert told(played(line | {"host": "api.cloudgouv-eu-west-1.outscale.com"})) == []
 
 
-class TestAcceptance:
+class TestAcceptances:
     DIVERGENT = refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5064")
 
     @pytest.mark.parametrize(
         "where", ["line = 1", 'action = "DeleteVms"', 'pattern = "*code 5064*"', 'line = 1\naction = "DeleteVms"']
     )
-    def test_is_by_line_action_or_words(self, where: str) -> None:
-        """What it covers has not failed, and carries the reason."""
+    def test_match_by_line_action_or_words(self, where: str) -> None:
+        """An accepted divergence is not a failure, and carries the reason."""
         report = played(self.DIVERGENT, accept=f'[[accept]]\n{where}\nreason = "known"')
         assert (report.failed, [found.accepted for found in report.divergences]) == ((), ["known"])
 
     @pytest.mark.parametrize(
         "where", ["line = 2", 'action = "ReadVms"', 'pattern = "code 5064"', 'line = 1\naction = "ReadVms"']
     )
-    def test_covers_nothing_else(self, where: str) -> None:
-        """What covers nothing is told, for it has had its day."""
+    def test_that_match_nothing_are_reported(self, where: str) -> None:
+        """An acceptance without a divergence is reported as out of date."""
         report = played(self.DIVERGENT, accept=f'[[accept]]\n{where}\nreason = "known"')
         assert len(report.failed) == len(report.idle) == 1
 
@@ -220,27 +221,27 @@ class TestAcceptance:
         ["[[accept]]\nline = 1", '[[accept]]\nreason = "r"', '[[accept]]\nline = true\nreason = "r"',
          '[[accept]]\ncolour = 1\nreason = "r"', "accept = 1", "other = 1", "accept = [1]", "[["],
     )  # fmt: skip
-    def test_list_that_is_none_is_refused(self, text: str) -> None:
-        """A reason, and a line, an action or a pattern; nothing else."""
+    def test_with_unknown_keys_are_refused(self, text: str) -> None:
+        """An acceptance has a reason, and a line, an action or a pattern; nothing else."""
         with pytest.raises(ValueError, match=r"accept|Expected|Invalid"):
             acceptances(text)
 
     @pytest.mark.parametrize("status", [401, 429, 503])
-    def test_is_not_needed_for_the_weather(self, status: int) -> None:
-        """What came of no request, or of a signature that is not kept, is not asked again."""
+    def test_are_not_needed_for_throttling_and_signatures(self, status: int) -> None:
+        """Throttled and failed calls, and those whose signature was refused, are not replayed."""
         report = played(refused("ReadVms", {}, "25", status))
         assert (report.divergences, list(report.skipped)) == ((), [1])
 
 
-class TestCommand:
+class TestReplayCommand:
     def write(self, place: Path, *lines: Any) -> str:
         """Write a recording."""
         (place / "r.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
         return str(place / "r.jsonl")
 
-    def test_fails_with_what_differs(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """A line each, with file and line number, and status 1; as data on demand."""
-        place = self.write(tmp_path, TestAcceptance.DIVERGENT)
+    def test_fails_and_prints_each_divergence(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Each divergence is a line with file and line number, and the status is 1; --json prints data."""
+        place = self.write(tmp_path, TestAcceptances.DIVERGENT)
         assert main(["replay", place]) == 1
         out, err = capsys.readouterr()
         assert out.startswith(f"{place}:1: DeleteVms: status 400, code 5064 was recorded")
@@ -248,9 +249,9 @@ class TestCommand:
         assert main(["replay", place, "--json"]) == 1
         assert json.loads(capsys.readouterr().out)["divergences"][0]["line"] == 1
 
-    def test_is_content_with_what_is_accepted(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """Status 0 when all that differs is accepted, with the reason beside it."""
-        place = self.write(tmp_path, TestAcceptance.DIVERGENT, refused("ReadVms", {}, "25", 429))
+    def test_passes_when_every_divergence_is_accepted(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The status is 0 when every divergence is accepted, and the reasons are printed."""
+        place = self.write(tmp_path, TestAcceptances.DIVERGENT, refused("ReadVms", {}, "25", 429))
         accept = tmp_path / "accept.toml"
         accept.write_text('[[accept]]\nline = 1\nreason = "known"\n[[accept]]\nline = 9\nreason = "gone"')
         assert main(["replay", place, "--accept", str(accept)]) == 0
@@ -272,25 +273,25 @@ class TestCommand:
             ("", ("--accept", "/nowhere"), "/nowhere"),
         ],
     )  # fmt: skip
-    def test_says_what_it_cannot_read(
+    def test_reports_an_unreadable_recording_in_one_line(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: tuple[str, ...], why: str
     ) -> None:
-        """What is no recording, or no acceptance list, is one clear line and status 2."""
+        """A file that is not a recording or an acceptance list is one clear line and status 2."""
         (tmp_path / "r.jsonl").write_text(text)
         assert main(["replay", str(tmp_path / "r.jsonl"), *words]) == 2
         error = capsys.readouterr().err
         assert why in error
         assert error.count("\n") == 1
 
-    def test_says_when_there_is_no_file(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_reports_a_missing_file_in_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A missing file is one clear line."""
         assert main(["replay", "/nowhere.jsonl"]) == 2
         assert "/nowhere.jsonl" in capsys.readouterr().err
 
 
-class TestRecording:
-    def test_of_a_server_replays(self, cloud: Cloud, alice: Account, tmp_path: Path) -> None:
-        """What a real client does to `omisim serve --record` can be replayed; no key is in the recording."""
+class TestServerRecording:
+    def test_can_be_replayed_and_has_no_key(self, cloud: Cloud, alice: Account, tmp_path: Path) -> None:
+        """What a real client does to `omisim serve --record` can be replayed; the recording contains no key."""
         place = tmp_path / "r.jsonl"
         with place.open("w") as stream, running(cloud, record=stream) as server:
             for action, body in (("CreateVolume", b'{"Size": 1, "SubregionName": "eu-west-2a"}'), ("ReadVolumes", b"")):
@@ -300,8 +301,8 @@ class TestRecording:
         assert json.loads(place.read_text().splitlines()[0])["account"] == "alice@eu-west-2"
         assert told(replay(exchanges(place.read_text().splitlines()), seed=7)) == []
 
-    def test_begins_with_a_fresh_cloud(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """Neither an earlier recording nor a loaded state goes on in one."""
+    def test_needs_a_new_file_and_a_fresh_cloud(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A recording neither continues an earlier file nor starts from a loaded state."""
         (tmp_path / "state.json").write_text("{}")
         (tmp_path / "r.jsonl").write_text("{}\n")
         fresh = str(tmp_path / "fresh.jsonl")
@@ -311,3 +312,16 @@ class TestRecording:
         ):
             assert main(["serve", "--port", "0", *words]) == 1
             assert "--record" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([3], "replay takes exchanges, as omisim.recording.exchanges reads them; not 3"),
+        ([[], ["all"]], "takes acceptances, as omisim.replay.acceptances reads them; not ['all']"),
+    ],
+)
+def test_replay_refuses_arguments_of_another_type(arguments: list[Any], expected: str) -> None:
+    """The error names the function that reads what `replay` takes."""
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        replay(*arguments)

@@ -37,24 +37,24 @@ def wrong(place: Path, text: str) -> tuple[int, str]:
     return int(found[1]), found[2]
 
 
-class TestShipped:
+class TestShippedScenarios:
     @pytest.mark.parametrize("name", shipped())
-    def test_ones_are_set_up_without_a_call_in_the_journal(self, name: str) -> None:
-        """Each shipped scenario can be named bare; a test sees only its own calls and warnings."""
+    def test_are_set_up_without_entries_in_the_call_log(self, name: str) -> None:
+        """Each shipped scenario is loaded by its bare name; a test sees only its own calls and warnings."""
         cloud = Cloud.from_scenario(name)
         assert cloud.events
         assert cloud.calls() == ()
         assert cloud.warnings == ()
 
     @pytest.mark.parametrize("path", shipped().values(), ids=lambda path: path.stem)
-    def test_ones_say_at_their_top_what_they_are(self, path: Path) -> None:
-        """Each begins with a comment that names it."""
+    def test_begin_with_a_comment_that_describes_them(self, path: Path) -> None:
+        """Each file begins with a comment that contains its name."""
         first = path.read_text().splitlines()[0]
         words = path.stem.replace("-", " ").replace("image", "OMI")
         assert first.startswith("# ")
         assert all(word.lower() in first.lower() for word in words.split())
 
-    def test_shared_image_is_bobs_to_launch(self) -> None:
+    def test_include_a_shared_image_that_bob_may_launch(self) -> None:
         """Bob launches golden and finds its file; mallory and carol may not."""
         cloud = Cloud.from_scenario("shared-image")
         bob, golden = cloud.account("bob"), cloud.named("golden")
@@ -63,15 +63,15 @@ class TestShipped:
         assert not cloud.account("mallory").can("CreateVms", ImageId=golden)
         assert not cloud.account("carol").can("CreateVms", ImageId=golden)
 
-    def test_windows_licence_goes_with_copies_and_not_with_bare_snapshots(self) -> None:
-        """The OMIs golden and copied have the code of Windows, bare has that of Linux."""
+    def test_include_a_windows_licence_lost_by_bare_snapshots(self) -> None:
+        """The OMIs golden and copied have the product code of Windows, bare has that of Linux."""
         cloud = Cloud.from_scenario("windows-licence")
         codes = {image.image_id: image.product_codes for image in cloud.account("alice").read_images()}
         found = [codes[cloud.named(name)] for name in ("golden", "copied", "bare")]
         assert found == [("0002",), ("0002",), ("0001",)]
 
-    def test_nearly_full_quota_has_room_for_one_more_of_each(self) -> None:
-        """One VM, one volume or one snapshot fits; a second of its kind is refused for the quota."""
+    def test_include_a_quota_with_room_for_one_more(self) -> None:
+        """One more VM, volume or snapshot fits; a second of its kind is refused for the quota."""
         cloud = Cloud.from_scenario("nearly-full-quota")
         alice = cloud.account("alice")
         calls: dict[str, dict[str, Any]] = {
@@ -84,8 +84,8 @@ class TestShipped:
                 alice.call(action, **parameters)
                 assert alice.why_not(action, **parameters)[0].type == "TooManyResources (QuotaExceded)"
 
-    def test_snapshot_chain_holds_each_day(self) -> None:
-        """What was written after a snapshot is not in it, and the OMI holds its own."""
+    def test_include_a_snapshot_chain_with_the_content_of_each_day(self) -> None:
+        """A snapshot has nothing that was written after it, and the OMI has its own content."""
         cloud = Cloud.from_scenario("snapshot-chain")
         alice = cloud.account("alice")
         assert cloud.read(cloud.named("restored"), "/version") == "tuesday"
@@ -94,8 +94,8 @@ class TestShipped:
         assert not alice.can("DeleteSnapshot", SnapshotId=cloud.named("wednesday"))
         assert alice.can("DeleteSnapshot", SnapshotId=cloud.named("monday"))
 
-    def test_slow_region_keeps_its_image_pending_for_40_minutes(self) -> None:
-        """The OMI that is under way is available after 40 minutes of the cloud's time, and no sooner."""
+    def test_include_an_image_that_is_pending_for_40_minutes(self) -> None:
+        """The OMI in progress is available after 40 minutes of the cloud's time, and no sooner."""
         cloud = Cloud.from_scenario("slow-region")
         alice, ids = cloud.account("alice"), [cloud.named("golden")]
         cloud.advance(2399)
@@ -103,8 +103,8 @@ class TestShipped:
         cloud.advance(1)
         assert alice.read_images(filters={"image_ids": ids})[0].state == "available"
 
-    def test_throttled_cloud_answers_the_third_read_with_503(self) -> None:
-        """Every third ReadImages is throttled, and the OMI of a lost answer is there."""
+    def test_include_a_throttled_cloud_that_fails_every_third_read(self) -> None:
+        """Every third ReadImages is throttled, and the OMI exists although its answer was lost."""
         cloud = Cloud.from_scenario("throttled")
         alice = cloud.account("alice")
         alice.read_images()
@@ -115,8 +115,8 @@ class TestShipped:
             alice.create_image(vm_id=cloud.named("builder"), image_name="golden")
         assert [image.image_name for image in alice.read_images(filters={"image_names": ["golden"]})] == ["golden"]
 
-    def test_ones_are_in_the_wheel(self, tmp_path: Path) -> None:
-        """What pip installs holds them, under omisim/scenarios, where a bare name is looked for."""
+    def test_are_in_the_wheel(self, tmp_path: Path) -> None:
+        """The wheel contains them under omisim/scenarios, where a bare name is looked up."""
         build = "import sys, hatchling.build as b; print(b.build_wheel(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=FILES.parent.parent, check=True, timeout=60)
         with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
@@ -129,37 +129,37 @@ class TestShipped:
         assert printed.split() == [golden, str(tmp_path / "site/omisim/__init__.py")]
 
 
-class TestNames:
-    def test_are_ids(self) -> None:
-        """A test finds what a scenario made by the name it has there, and what is behind its devices."""
+class TestScenarioNames:
+    def test_give_a_test_the_ids_of_resources_and_devices(self) -> None:
+        """A test finds what a scenario made by its name there, and the resources behind its devices."""
         cloud = Cloud.from_scenario("shared-image")
         golden = cloud.account("bob").read_images(filters={"image_ids": [cloud.named("golden")]})[0]
         assert golden.image_name == "golden"
         assert cloud.named("golden/dev/sda1") == golden.block_device_mappings[0].bsu.snapshot_id  # type: ignore[union-attr]
 
-    def test_unknown_are_refused_with_a_hint(self) -> None:
-        """A mistyped name tells which one was meant, and which there are."""
+    def test_that_are_unknown_are_refused_with_a_suggestion(self) -> None:
+        """A mistyped name is refused with the one probably meant and the known ones."""
         with pytest.raises(ValueError, match=r"nothing is named 'goldn'; did you mean golden\?; known: builder, "):
             Cloud.from_scenario("shared-image").named("goldn")
 
-    def test_live_in_forks_and_dumps(self) -> None:
-        """A fork and a reloaded dump know them too."""
+    def test_are_kept_by_forks_and_dumps(self) -> None:
+        """A fork and a reloaded dump know the names too."""
         cloud = Cloud.from_scenario("shared-image")
         saved = Cloud.load(json.loads(json.dumps(cloud.dump())))
         assert cloud.named("golden") == cloud.fork().named("golden") == saved.named("golden")
         assert saved == cloud
 
-    def test_are_one_for_each_thing_made(self, place: Path) -> None:
-        """A step that makes several takes a list of names."""
+    def test_are_a_list_for_several_resources(self, place: Path) -> None:
+        """A step that makes several resources takes a list of names."""
         many = VM.replace('"builder"', '["a", "b"]') + "MinVmsCount = 2\nMaxVmsCount = 2\n"
         place.write_text(ALICE + many)
         cloud = Cloud.from_scenario(place)
         assert [vm.vm_id for vm in cloud.account("alice").read_vms()] == [cloud.named("a"), cloud.named("b")]
 
 
-class TestSteps:
-    def test_end_before_the_next_and_take_no_time(self, place: Path) -> None:
-        """In timing "clock" too, an OMI can be made of the VM in the line above, and all is done at the start."""
+class TestScenarioSteps:
+    def test_end_before_the_next_step_and_take_no_time(self, place: Path) -> None:
+        """In timing "clock" too, an OMI can be made from the VM of the step before, and all is ready at the start."""
         place.write_text(
             f'[cloud]\ntiming = "clock"\n{ALICE}{VM}'
             '[[steps]]\ndo = "CreateImage"\nVmId = "{builder}"\nImageName = "mine"\n'
@@ -172,15 +172,15 @@ class TestSteps:
         )
         assert len(cloud.account("alice").read_vms(filters={"vm_state_names": ["running"]})) == 1
 
-    def test_are_done_by_who_is_named(self, place: Path) -> None:
-        """`by` is the account, the first one unless it is told."""
+    def test_are_done_by_the_named_account(self, place: Path) -> None:
+        """`by` names the account; the default is the first."""
         place.write_text(ALICE + VM + VM.replace("builder", "bobs") + 'by = "bob"\n')
         cloud = Cloud.from_scenario(place)
         assert cloud.account("alice").read_vms()[0].vm_id == cloud.named("builder")
         assert cloud.account("bob").read_vms()[0].vm_id == cloud.named("bobs")
 
-    def test_are_the_platforms_too(self, place: Path) -> None:
-        """A product of the Marketplace is published and subscribed to by its name, its accounts by theirs."""
+    def test_may_publish_and_subscribe_to_products(self, place: Path) -> None:
+        """A product of the Marketplace is published and subscribed to by name."""
         place.write_text(
             '[accounts]\nseller = { region = "cloudgouv-eu-west-1" }\nbuyer = { region = "cloudgouv-eu-west-1" }\n'
             + VM
@@ -209,7 +209,7 @@ class TestSteps:
         with pytest.raises(ValueError, match="nothing is named 'roomy/dev/sdb'"):
             cloud.named("roomy/dev/sdb")
 
-    def test_reach_object_storage(self, place: Path) -> None:
+    def test_may_call_object_storage(self, place: Path) -> None:
         """`oos.<method>` is a call of boto3, so that an export finds its bucket."""
         place.write_text(
             ALICE
@@ -225,8 +225,8 @@ class TestSteps:
         task = cloud.account("alice").read_image_export_tasks()[0]
         assert (task.task_id, task.state) == (cloud.named("task"), "completed")
 
-    def test_may_order_what_is_to_fail_later(self, place: Path) -> None:
-        """A failure that the last step orders befalls the test."""
+    def test_may_order_a_failure_in_the_test(self, place: Path) -> None:
+        """A failure that the last step orders happens in the test."""
         place.write_text(f'{ALICE}{VM}[[steps]]\ndo = "fail_next"\nkind = "snapshot"\ncomment = "no room"\n')
         cloud = Cloud.from_scenario(place)
         alice = cloud.account("alice")
@@ -235,30 +235,30 @@ class TestSteps:
         assert (failed.state, failed.state_comment.state_message) == ("failed", "no room")
 
 
-class TestArguments:
-    def test_rule_over_the_file(self) -> None:
-        """A caller's seed, timing and clock are the cloud's."""
+class TestScenarioArguments:
+    def test_take_precedence_over_the_file(self) -> None:
+        """The seed, timing and clock of the caller replace those of the file."""
         slow = Cloud.from_scenario("slow-region", timing="eager", seed=7, clock=SystemClock())
         assert slow.account("alice").read_images(filters={"image_names": ["golden"]})[0].state == "available"
         assert slow.named("golden") != Cloud.from_scenario("slow-region").named("golden")
 
-    def test_that_are_unknown_are_refused(self) -> None:
-        """They are the constructor's."""
+    def test_that_the_constructor_does_not_take_are_refused(self) -> None:
+        """Arguments are those of the constructor of Cloud."""
         with pytest.raises(TypeError, match="colour"):
             Cloud.from_scenario("slow-region", colour="red")
 
 
-class TestMistakes:
+class TestScenarioMistakes:
     @pytest.mark.parametrize("name", ["shared-imge", "", "shared image", "../scenarios"])
-    def test_in_a_bare_name_list_the_shipped_ones(self, name: str) -> None:
-        """An unknown bare name is refused with those there are."""
+    def test_in_a_bare_name_are_answered_with_the_shipped_ones(self, name: str) -> None:
+        """An unknown bare name is refused with the shipped scenarios."""
         with pytest.raises(
             ValueError, match=rf"there is no scenario {re.escape(repr(name))}.*; shipped are nearly-full-quota, "
         ):
             Cloud.from_scenario(name)
 
     @pytest.mark.parametrize("name", ["nowhere.toml", "folder.toml"])
-    def test_in_a_path_name_it(self, tmp_path: Path, name: str) -> None:
+    def test_in_a_path_are_answered_with_the_path(self, tmp_path: Path, name: str) -> None:
         """A file that cannot be read is named, with the reason."""
         (tmp_path / "folder.toml").mkdir()
         with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path / name))}: this scenario cannot be read: "):
@@ -383,14 +383,16 @@ class TestMistakes:
             ("a = '''\n\n", 3, "Expected"),
         ],
     )
-    def test_name_the_file_the_line_and_what_is_known(self, place: Path, text: str, line: int, message: str) -> None:
-        """One line: `file:line: what is wrong`."""
+    def test_in_a_file_are_answered_with_the_line_and_the_known(
+        self, place: Path, text: str, line: int, message: str
+    ) -> None:
+        """The error is one line: `file:line: what is wrong`."""
         found = wrong(place, text)
         assert message in found[1]
         assert found[0] == line
 
-    def test_of_a_call_show_the_refusal_and_keep_it(self, place: Path) -> None:
-        """A refused call is told with its rule, and the ApiError is the cause."""
+    def test_in_a_call_are_answered_with_the_refusal(self, place: Path) -> None:
+        """The error shows the rule of a refused call, and the ApiError is its cause."""
         image = '[[steps]]\ndo = "CreateImage"\nVmId = "{builder}"\nImageName = "golden"\n'
         place.write_text(ALICE + VM + image + image)
         with pytest.raises(
@@ -403,10 +405,10 @@ class TestMistakes:
         before=st.lists(st.sampled_from(["\n", "# [[steps]]\n", '# \'"""\n'])),
         count=st.integers(0, 3),
     )
-    def test_are_found_whatever_stands_around_them(
+    def test_are_found_behind_comments_and_long_texts(
         self, tmp_path_factory: pytest.TempPathFactory, before: list[str], count: int
     ) -> None:
-        """The line is right behind comments and texts of several lines, and is the first of its own."""
+        """The line number is right behind comments and texts of several lines."""
         volume = '[[steps]]\ndo = "CreateVolume"\nSize = 1\nSubregionName = """\neu-west-2a"""\n'
         padding = "".join(before)
         text = f"{ALICE}{padding}{volume * count}{padding}{volume}{padding}Sise = [\n  # too many\n  1,\n]\n{padding}"
@@ -440,10 +442,10 @@ class TestMistakes:
             ]
         ),
     )
-    def test_of_any_kind_are_one_clear_line(
+    def test_of_any_kind_are_one_line(
         self, tmp_path_factory: pytest.TempPathFactory, name: str, cut: int, put: str
     ) -> None:
-        """A damaged scenario sets a cloud up, or is refused with its line: no other way out."""
+        """A damaged scenario either sets up a cloud, or is refused with its line."""
         lines = shipped()[name].read_text().splitlines(keepends=True)
         place = tmp_path_factory.getbasetemp() / "damaged.toml"
         place.write_text("".join([*lines[:cut], put, *lines[cut + 1 :]]))
@@ -455,8 +457,8 @@ class TestMistakes:
         assert not told or re.match(rf"{re.escape(str(place))}:\d+: \S", told), told
 
 
-class TestReadme:
-    def test_shows_a_scenario_that_works(self, place: Path) -> None:
+class TestReadmeOfScenarios:
+    def test_shows_a_scenario_that_can_be_loaded(self, place: Path) -> None:
         """The file in the README can be copied."""
         readme = (FILES.parent.parent / "README.md").read_text()
         place.write_text(
@@ -464,7 +466,7 @@ class TestReadme:
         )
         assert Cloud.from_scenario(place).named("golden").startswith("ami-")
 
-    def test_lists_the_shipped_ones(self) -> None:
-        """A reader finds each of them."""
+    def test_lists_the_shipped_scenarios(self) -> None:
+        """The README names each shipped scenario."""
         readme = (FILES.parent.parent / "README.md").read_text()
         assert [name for name in shipped() if f"`{name}`" not in readme] == []

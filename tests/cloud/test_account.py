@@ -1,0 +1,92 @@
+"""The Account of Python programs: how it is made, and its typed methods."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from omisim import Account, ApiError, Cloud
+from omisim.actions.framework.registry import ACTIONS
+from omisim.cloud.account import Typed
+from omisim.model import Vm
+from omisim.model.filters import FiltersVm
+from omisim.model.serialize import snake_name
+
+
+class TestAccount:
+    def test_repr_shows_name_id_and_region(self, alice: Account) -> None:
+        """The repr of an account has its name, id and Region."""
+        assert repr(alice) == f"<account alice {alice.account_id} in eu-west-2>"
+
+    def test_needs_a_name(self, cloud: Cloud) -> None:
+        """An account with an empty name is refused."""
+        with pytest.raises(ValueError, match="needs a name"):
+            cloud.account("")
+
+    def test_cannot_be_asked_for_again_with_another_region(self, cloud: Cloud, alice: Account) -> None:
+        """A second use of a name returns the same account; an argument that differs from the first is refused."""
+        assert cloud.account("alice", region="eu-west-2") is alice
+        with pytest.raises(ValueError, match="exists already, with region='eu-west-2'"):
+            cloud.account("alice", region="us-east-2")
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [({"region": "mars"}, "eu-west-2, "), ({"quotas": {"vms": 1}}, "vm_limit")],
+    )
+    def test_refuses_an_unknown_region_or_quota(self, cloud: Cloud, arguments: dict[str, object], message: str) -> None:
+        """An unknown Region or quota is refused with the known ones."""
+        with pytest.raises(ValueError, match=message):
+            cloud.account("carol", **arguments)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("service", ["fcu", "s3", ""])
+    def test_refuses_a_client_of_an_unknown_service(self, alice: Account, service: str) -> None:
+        """`client` refuses a service that it does not know."""
+        with pytest.raises(ValueError, match=f"not '{service}'"):
+            alice.client(service)
+
+
+class TestTypedMethods:
+    def test_exist_for_every_served_action(self) -> None:
+        """Each action served is a method of Account, under its name in snake_case."""
+        bound = {name: value.action for name, value in vars(Account).items() if isinstance(value, Typed)}
+        assert bound == {snake_name(name): name for name in ACTIONS}
+
+    def test_name_their_action_on_the_class(self) -> None:
+        """A typed method of the class Account names its action."""
+        assert Account.create_image.action == "CreateImage"
+
+    def test_take_parameters_by_name_only(self, alice: Account) -> None:
+        """A positional parameter is a TypeError."""
+        with pytest.raises(TypeError, match="by name"):
+            alice.delete_volume("vol-00000000")  # type: ignore[call-arg]
+
+    def test_suggest_the_name_of_a_mistyped_parameter(self, alice: Account) -> None:
+        """A mistyped parameter is refused with the name that was probably meant. [REQ-008]"""
+        with pytest.raises(ApiError, match="Did you mean volume_id"):
+            alice.delete_volume(volumeid="vol-00000000")  # type: ignore[call-arg]
+
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("create_vm", "an account has no 'create_vm'; did you mean create_vms?"),
+            ("create_nat_service", "CreateNatService is not served by omisim: DHCP options, NAT services"),
+            ("xyzzy", "an account has no 'xyzzy'"),
+        ],
+    )
+    def test_that_do_not_exist_raise_attribute_error_with_reason(self, alice: Account, name: str, says: str) -> None:
+        """A mistyped action is an AttributeError that suggests a similar one, or says why it is not served."""
+        with pytest.raises(AttributeError, match=re.escape(says)):
+            getattr(alice, name)
+        assert not hasattr(alice, name)
+
+    def test_take_filters_as_dataclasses_of_the_model(self, alice: Account, vm: Vm) -> None:
+        """Filters can be a dataclass of the model as well as a dict. [REQ-009]"""
+        filters = FiltersVm(vm_ids=(vm.vm_id,))
+        assert alice.read_vms(filters=filters)[0].vm_id == vm.vm_id
+
+    def test_take_nested_arguments_as_dataclasses_of_the_model(self, alice: Account, vm: Vm) -> None:
+        """A nested argument can be a dataclass of the model as well as a dict."""
+        mapping = alice.create_image(vm_id=vm.vm_id, image_name="golden").block_device_mappings[0]
+        image = alice.create_image(image_name="again", root_device_name="/dev/sda1", block_device_mappings=[mapping])
+        assert image.block_device_mappings[0].device_name == mapping.device_name

@@ -1,0 +1,172 @@
+"""The Cloud of Python programs: its constructor, methods, files and copies."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import pickle
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from omisim import Account, ApiError, Cloud, ManualClock
+from omisim.model import Vm
+from omisim.state.state import State
+
+
+class TestCloudConstructor:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"timing": "slow"}, "eager, clock, manual"),
+            ({"auth": "maybe"}, "strict, lenient, off"),
+            ({"catalog": "none"}, "default"),
+            ({"history": 0}, "from 1 up"),
+            ({"switches": {"snapshot_cutt": 1}}, "snapshot_cut"),
+            ({"switches": {"snapshot_cut": "never"}}, "'request', 'completion'"),
+            ({"switches": {"OMI-022": "no-such-name"}}, "no name of errors"),
+        ],
+    )
+    def test_refuses_unknown_values_and_lists_the_known(self, arguments: dict[str, object], message: str) -> None:
+        """A mistyped option is refused with the values that exist."""
+        with pytest.raises(ValueError, match=message):
+            Cloud(**arguments)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("given", "says"),
+        [
+            ({"seed": None}, "seed is a number or a text; not None"),
+            ({"seed": 1.5}, "seed is a number or a text; not 1.5"),
+            ({"switches": ["snapshot_cut"]}, "switches is a mapping of names to values; not ['snapshot_cut']"),
+            ({"history": "all"}, "history is a number of changes from 1 up, not 'all'"),
+            ({"clock": ManualClock}, "clock is a clock, for example SystemClock(); not <class"),
+            ({"clock": 3}, "clock is a clock, for example SystemClock(); not 3"),
+            ({"fetch": "https://"}, "fetch is a function from a URL to its bytes, not 'https://'"),
+        ],
+    )
+    def test_refuses_arguments_of_another_type(self, given: dict[str, Any], says: str) -> None:
+        """An argument of a wrong type is refused with what is expected."""
+        with pytest.raises(ValueError, match=re.escape(says)):
+            Cloud(**given)
+
+    def test_takes_a_switch_that_replaces_the_error_of_a_rule(self) -> None:
+        """A switch named after a rule replaces its error. [OMI-022]"""
+        cloud = Cloud(switches={"VOL-002": "invalid-zone"})
+        with pytest.raises(ApiError, match="400 4081 InvalidParameterValue"):
+            cloud.account("alice").create_volume(subregion_name="mars", size=1)
+
+
+class TestCloud:
+    def test_repr_shows_time_timing_and_accounts(self) -> None:
+        """The repr of a cloud, as a failing test shows it, has its time, its timing and its accounts."""
+        cloud = Cloud(timing="manual")
+        assert repr(cloud) == "<cloud at 2026-01-01T00:00:00.000Z, manual: no accounts yet>"
+        cloud.account("alice")
+        assert repr(cloud) == "<cloud at 2026-01-01T00:00:00.000Z, manual: alice>"
+
+    def test_timing_cannot_be_changed(self, cloud: Cloud) -> None:
+        """Setting the timing of a cloud would have no effect, so it is refused."""
+        with pytest.raises(AttributeError, match="timing"):
+            cloud.timing = "clock"  # type: ignore[misc]  # the mistake
+
+    def test_equals_nothing_but_a_cloud(self, cloud: Cloud) -> None:
+        """A cloud and its state never equal a value of another type."""
+        assert cloud != "cloud"
+        assert State() != "state"
+
+    @pytest.mark.parametrize(("module", "extra"), [("omisim.clients.boto", "oos"), ("omisim.server", "server")])
+    def test_names_the_extra_to_install_for_a_missing_library(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
+    ) -> None:
+        """Where an optional library is missing, the ImportError names the extra of omisim to install."""
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(ImportError, match=rf"omisim\[{extra}\]"):
+            alice.client("oos") if extra == "oos" else cloud.serve()
+
+
+class TestCloudMethods:
+    @pytest.mark.parametrize("name", ["account", "advance", "lineage", "write"])
+    def test_raise_a_type_error_of_class_cloud_for_a_missing_argument(self, cloud: Cloud, name: str) -> None:
+        """Python's error for a missing argument names the method as one of Cloud."""
+        with pytest.raises(TypeError, match=rf"^Cloud\.{name}\(\) missing"):
+            getattr(cloud, name)()
+
+    @pytest.mark.parametrize(
+        ("wrong", "says"),
+        [
+            (
+                lambda cloud: cloud.account("bob", quotas=["vm_limit"]),
+                "a mapping of names to numbers, not ['vm_limit']",
+            ),
+            (lambda cloud: cloud.account("bob", alias=3), "an alias is a text, not 3"),
+            (lambda cloud: cloud.advance("30"), "a finite number of seconds, not '30'"),
+            (
+                lambda cloud: cloud.advance(dt.timedelta(1)),
+                "a finite number of seconds, not datetime.timedelta(days=1)",
+            ),
+            (lambda cloud: cloud.set_capacity("eu-west-2a", "3"), "a number of VMs from 0 up, not '3'"),
+            (lambda cloud: cloud.diff(None), "another Cloud, for example its fork(); not from None"),
+            (lambda cloud: cloud.adopt(None), "None is no id of an OMI"),
+            (lambda cloud: cloud.images.official(None), "begins with None; families: "),
+            (lambda cloud: cloud.images.official("debian", "mars"), "region is one of eu-west-2, "),
+            (lambda cloud: cloud.images.all("mars"), "region is one of eu-west-2, "),
+            (lambda _: Cloud.from_scenario(None), "a TOML file by its path, or the name of a shipped one; not None"),  # type: ignore[arg-type]  # the mistake
+            (lambda cloud: cloud.faults.add("CreateVms", error="x"), "omisim.errors.ERRORS names all"),
+            (
+                lambda cloud: cloud.faults.add("CreateVms", when=["VmIds"]),
+                "a mapping of parameters to values, not ['VmIds']",
+            ),
+            (lambda cloud: cloud.calls(account="alicee"), "no account 'alicee'; did you mean alice?; known: alice"),
+            (lambda cloud: cloud.marketplace.publish("alice", "ami-00000000"), "'alice' is no account: cloud.account"),
+            (lambda cloud: cloud.marketplace.unpublish(None), "None is no product: cloud.marketplace.publish"),
+            (lambda _: Cloud.load({}), "this is no dump of omisim: cloud.dump() makes one"),
+            (
+                lambda cloud: Cloud.load(cloud.dump() | {"omisim": 99}),
+                "this dump is of version 99, and version 1 is read",
+            ),
+            (lambda _: ManualClock("2026-01-01"), "needs a time zone, for example UTC: '2026-01-01' has none"),  # type: ignore[arg-type]  # the mistake
+        ],
+    )
+    def test_refuse_a_wrong_argument_in_one_line(
+        self, cloud: Cloud, alice: Account, wrong: Callable[[Any], object], says: str
+    ) -> None:
+        """The error says in one line what is expected, and nothing has changed."""
+        assert alice.name == "alice"
+        before = cloud.fork()
+        with pytest.raises(ValueError, match=re.escape(says)) as refused:
+            wrong(cloud)
+        assert "\n" not in str(refused.value)
+        assert cloud == before
+
+
+class TestFilesOfAVolume:
+    def test_are_listed_when_an_unknown_path_is_read(self, cloud: Cloud, vm: Vm) -> None:
+        """Reading an unknown path lists the files of the volume; an unknown volume is refused."""
+        volume_id = vm.block_device_mappings[0].bsu.volume_id
+        with pytest.raises(FileNotFoundError, match="there is nothing"):
+            cloud.read(volume_id, "/etc/motd")
+        cloud.write(volume_id, "/etc/hosts", "")
+        with pytest.raises(FileNotFoundError, match="/etc/hosts"):
+            cloud.read(volume_id, "/etc/motd")
+        with pytest.raises(ValueError, match="no volume of this cloud"):
+            cloud.write("vol-00000000", "/etc/motd", "")
+
+    @pytest.mark.parametrize("path", ["", None])
+    def test_are_written_under_a_path_only(self, cloud: Cloud, vm: Vm, path: Any) -> None:
+        """A file is written under a path that is a text and not empty."""
+        with pytest.raises(ValueError, match="a path is a text, for example /etc/motd"):
+            cloud.write(vm.block_device_mappings[0].bsu.volume_id, path, "golden")
+
+
+class TestCopies:
+    @pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, pickle.dumps])
+    def test_of_a_cloud_need_fork_or_dump(self, cloud: Cloud, alice: Account, made: Callable[[Any], object]) -> None:
+        """`copy` and `pickle` refuse a cloud, and what contains one, and name `fork` and `dump`."""
+        for what in (cloud, [cloud]) if made is copy.deepcopy else (cloud,):
+            with pytest.raises(TypeError, match=r"copied by cloud\.fork\(\), and saved by cloud\.dump\(\)"):
+                made(what)
+        assert cloud.fork() == cloud
+        assert alice.name in cloud.accounts

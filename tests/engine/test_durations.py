@@ -1,0 +1,52 @@
+"""Durations: how long each transient state lasts, and how to set it."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import SUBREGION
+
+from omisim import Cloud
+
+
+class TestDurations:
+    def test_can_be_set_listed_counted_and_deleted(self, slow: Cloud) -> None:
+        """Durations are a mapping from the name of a state to seconds."""
+        slow.durations["vm.pending"] = 3
+        assert (dict(slow.durations), len(slow.durations)) == ({"vm.pending": 3.0}, 1)
+        del slow.durations["vm.pending"]
+        assert not slow.durations
+
+    def test_that_are_not_set_default_to_the_lifecycle(self, slow: Cloud) -> None:
+        """Reading a duration that is not set answers the default of the lifecycle, and sets nothing."""
+        assert slow.durations["vm.pending"] == 20.0
+        assert "vm.pending" not in slow.durations
+        slow.durations["vm.pending"] *= 2
+        assert slow.durations.pop("vm.pending") == 40.0
+        assert slow.durations.pop("vm.pending") == 20.0
+
+    def test_that_depend_on_the_size_cannot_be_read_until_set(self, slow: Cloud) -> None:
+        """Reading a duration that depends on the size is a KeyError until it is set; a stable state has none."""
+        with pytest.raises(KeyError, match=r"snapshot\.pending is not set, and lasts by the size"):
+            slow.durations["snapshot.pending"]
+        assert slow.durations.get("vm.running") is None
+
+    @pytest.mark.parametrize(("key", "seconds"), [("vm.running", 1), ("disk.pending", 1), ("vm.pending", -1)])
+    def test_of_states_that_are_not_transient_are_refused(self, slow: Cloud, key: str, seconds: float) -> None:
+        """An unknown state is refused with the known ones, and a negative duration too."""
+        with pytest.raises(ValueError, match=r"snapshot\.pending|from 0 up"):
+            slow.durations[key] = seconds
+
+    def test_are_kept_by_a_fork(self, slow: Cloud) -> None:
+        """A fork has the durations of its original."""
+        slow.durations["volume.creating"] = 9
+        assert slow.fork().durations["volume.creating"] == 9.0
+
+    def test_determine_the_progress_of_a_snapshot(self, slow: Cloud) -> None:
+        """The progress of a pending snapshot is the elapsed part of its duration. [ST-SNP-2]"""
+        alice = slow.account("alice")
+        volume = alice.create_volume(subregion_name=SUBREGION, size=1)
+        slow.settle()
+        slow.durations["snapshot.pending"] = 100
+        alice.create_snapshot(volume_id=volume.volume_id)
+        slow.advance(seconds=5 + 40)
+        assert [row.progress for row in alice.read_snapshots(filters={"account_ids": [alice.account_id]})] == [40]
