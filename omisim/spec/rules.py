@@ -6,13 +6,12 @@ evidence and the documentation page. The code names a rule's id at the one place
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
+from omisim.base.data_files import load_toml
 from omisim.spec.errors import ERRORS, ApiError
 
 if TYPE_CHECKING:
@@ -132,8 +131,7 @@ def action_page(action: str) -> str:
 
 @cache
 def _tables() -> Mapping[str, Mapping[str, Any]]:
-    with files("omisim.spec").joinpath("rules.toml").open("rb") as stream:
-        return tomllib.load(stream)
+    return load_toml("omisim.spec", "rules.toml")
 
 
 def _read(rule_id: str, row: Mapping[str, Any]) -> Rule:
