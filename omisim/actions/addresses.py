@@ -12,16 +12,9 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 
 __all__ = [
-    "RESERVED",
-    "check_address",
-    "free_addresses",
-    "parsed_range",
-    "private_dns",
-    "private_ip",
-    "public_dns",
-    "public_ip",
-    "taken",
-]
+    "RESERVED", "check_address", "free_addresses", "parsed_range", "private_dns", "private_ip", "public_dns",
+    "public_ip", "taken",
+]  # fmt: skip
 
 FIRST = 4  # the first four addresses of a Subnet, and the last one, are the platform's
 RESERVED = FIRST + 1

@@ -6,39 +6,40 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Annotated, Any
+from typing import Any
 
-from omisim.actions.devices import ROOT
 from omisim.actions.framework.call import Call, parsed_all
 from omisim.actions.framework.registry import action
 from omisim.actions.imports import import_disk, read_manifest, source_of
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registrations import check_filled, from_snapshots
-from omisim.actions.sharing import visible
+from omisim.actions.sharing import usable
 from omisim.actions.snapshots import clone, cut
 from omisim.actions.volumes import links_of
 from omisim.model import (
     BlockDeviceMappingImage,
     BsuToCreate,
     Image,
+    ImageId,
     ImageState,
     OrDict,
     PermissionsOnResource,
     Snapshot,
     Vm,
+    VmId,
     VmState,
     Volume,
     VolumeLink,
 )
-from omisim.model.ids import Id
+from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 
-ImageId = Annotated[str, Id("image")]
-VmId = Annotated[str, Id("vm")]
 SHORTEST_NAME, LONGEST_NAME = 3, 128
 NAME_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.\-]*")
 COPY_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.:+=\-]*")  # Packer's chroot builder names a copy by the time
+# what an OMI has of the VM (OMI-067) or of the OMI that it is made from, unless the request says otherwise
+HANDED_ON = ("architecture", "boot_modes", "deletion_protection", "vm_initiated_shutdown_behavior")
 MODES: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the parameters that name it
     "vm": ("vm_id",),
     "copy": ("source_image_id", "source_region_name"),
@@ -145,13 +146,7 @@ def _from_vm(
     links = links_of(call.state, vm_id)
     mappings = tuple(_snapshot_of(call, link, image_id) for link in links)
     call.check(any(mapping.device_name == ROOT for mapping in mappings), "OMI-066", vm_id=vm_id)
-    inherited: dict[str, Any] = {
-        "architecture": vm.architecture,
-        "boot_modes": vm.boot_modes,
-        "product_codes": _union(vm.product_codes, codes),
-        "deletion_protection": vm.deletion_protection,
-        "vm_initiated_shutdown_behavior": vm.vm_initiated_shutdown_behavior,
-    }
+    inherited = {field: getattr(vm, field) for field in HANDED_ON} | {"product_codes": _union(vm.product_codes, codes)}
     image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
     call.remember(image, name, ("made from", vm_id))
     if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: down for the cut, then up again
@@ -176,9 +171,7 @@ def _snapshot_of(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMapp
 def _copy(
     call: Call, source_id: str, region: str | None, name: str | None, codes: tuple[str, ...], asked: Mapping[str, Any]
 ) -> Image:
-    source: Image | None = call.state.get("image", source_id)
-    if source is None or not visible(call, source):
-        raise refuse("OMI-011", image_id=source_id)
+    source = usable(call, Image, source_id, "OMI-011")
     check_codes(call, codes)
     check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, asked)
     call.may(source)
@@ -190,16 +183,10 @@ def _copy(
     image_id = call.new_id("image")
     mappings = tuple(_cloned(call, mapping, image_id) for mapping in source.block_device_mappings)
     keeps_public = call.switch("copy_keeps_public") and source.permissions_to_launch.global_permission
-    inherited = {
-        "architecture": source.architecture,
-        "boot_modes": source.boot_modes,
-        "deletion_protection": source.deletion_protection,
-        "description": source.description,
+    fields = (*HANDED_ON, "description", "secure_boot", "tpm_mandatory")
+    inherited = {field: getattr(source, field) for field in fields} | {
         "permissions_to_launch": PermissionsOnResource(global_permission=bool(keeps_public)),
         "product_codes": _union(source.product_codes, codes),
-        "secure_boot": source.secure_boot,
-        "tpm_mandatory": source.tpm_mandatory,
-        "vm_initiated_shutdown_behavior": source.vm_initiated_shutdown_behavior,
     }
     image = add_image(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
     call.remember(image, name, ("copied from", source_id))

@@ -112,7 +112,7 @@ def create_nic(
 @action("ReadNics", "Nics", paged=True)
 def read_nics(call: Call, *, filters: OrDict[FiltersNic] | None = None) -> tuple[Nic, ...]:
     """List the caller's NICs in creation order."""
-    return matching((nic_view(call.state, nic) for nic in call.rows(Nic) if call.owns(nic)), parsed(filters))
+    return matching((nic_view(call.state, nic) for nic in call.own_rows(Nic)), parsed(filters))
 
 
 def _one_change(call: Call, given: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import attached_to
 from omisim.actions.nic_views import nics_of, public_ip_view
 from omisim.actions.quotas import check_quotas
-from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmState
+from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmId, VmState
 from omisim.model.filters import FiltersPublicIp, matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -25,7 +25,6 @@ STAYS = "osc.fcu.eip.auto-attach"  # the key of a tag that keeps a public IP ove
 
 PublicIpId = Annotated[str, Id("public_ip")]
 LinkPublicIpId = Annotated[str, Id("link_public_ip")]
-VmId = Annotated[str, Id("vm")]
 
 
 def linked_to(state: State, holder_id: str) -> list[PublicIp]:
@@ -89,7 +88,7 @@ def create_public_ip(call: Call) -> PublicIp:
 @action("ReadPublicIps", "PublicIps", paged=True)
 def read_public_ips(call: Call, *, filters: OrDict[FiltersPublicIp] | None = None) -> tuple[PublicIp, ...]:
     """List the caller's public IPs in creation order."""
-    own = (public_ip_view(call.state, ip) for ip in call.rows(PublicIp) if call.owns(ip))
+    own = (public_ip_view(call.state, ip) for ip in call.own_rows(PublicIp))
     return matching(own, parsed(filters))
 
 

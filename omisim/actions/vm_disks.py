@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omisim.actions.devices import ROOT, VM_DEVICE, check_pair, check_size, filled
+from omisim.actions.devices import VM_DEVICE, check_pair, check_size, filled
 from omisim.actions.framework.call import Call
-from omisim.actions.snapshots import usable
+from omisim.actions.sharing import usable
 from omisim.actions.volumes import MOST_VOLUMES_PER_VM
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
+from omisim.spec.limits import ROOT
 
 __all__ = ["Disk", "disks_of"]
 
@@ -36,7 +37,7 @@ def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCr
             other = name == ROOT and mapping.bsu.snapshot_id not in (None, root)
             call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
             if mapping.bsu.snapshot_id is not None and name != ROOT:
-                given.append(usable(call, mapping.bsu.snapshot_id, "OMI-012"))
+                given.append(usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
             devices[name] = filled(mapping.bsu, devices.get(name) or BsuToCreate())
     call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
     disks = [_disk(call, name, bsu) for name, bsu in devices.items()]

@@ -12,16 +12,9 @@ from omisim.model.filters.declaration import FiltersTagged, Integers, Strings, d
 from omisim.model.filters.match import Filters
 
 __all__ = [
-    "FiltersAccessKeys",
-    "FiltersApiLog",
-    "FiltersCatalogs",
-    "FiltersKeypair",
-    "FiltersProductType",
-    "FiltersQuota",
-    "FiltersService",
-    "FiltersSubregion",
-    "FiltersTag",
-]
+    "FiltersAccessKeys", "FiltersApiLog", "FiltersCatalogs", "FiltersKeypair", "FiltersProductType", "FiltersQuota",
+    "FiltersService", "FiltersSubregion", "FiltersTag",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -15,16 +15,8 @@ from typing import Any
 from omisim.model.filters.match import E, Filters
 
 __all__ = [
-    "Dates",
-    "FiltersTagged",
-    "Integers",
-    "Numbers",
-    "Strings",
-    "date_bound",
-    "field_equals",
-    "glob",
-    "unmatchable",
-]
+    "Dates", "FiltersTagged", "Integers", "Numbers", "Strings", "date_bound", "field_equals", "glob", "unmatchable",
+]  # fmt: skip
 
 Strings = tuple[str, ...] | None
 Integers = tuple[int, ...] | None

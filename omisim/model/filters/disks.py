@@ -20,13 +20,9 @@ from omisim.model.filters.match import Filters
 from omisim.model.storage import ImageExportTask, SnapshotExportTask
 
 __all__ = [
-    "FiltersImage",
-    "FiltersReadImageExportTask",
-    "FiltersReadVolumeUpdateTask",
-    "FiltersSnapshot",
-    "FiltersSnapshotExportTask",
-    "FiltersVolume",
-]
+    "FiltersImage", "FiltersReadImageExportTask", "FiltersReadVolumeUpdateTask", "FiltersSnapshot",
+    "FiltersSnapshotExportTask", "FiltersVolume",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

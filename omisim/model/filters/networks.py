@@ -9,14 +9,9 @@ from omisim.model.networks import InternetService, Net, RouteTable, SecurityGrou
 from omisim.model.nics import Nic, PublicIp
 
 __all__ = [
-    "FiltersInternetService",
-    "FiltersNet",
-    "FiltersNic",
-    "FiltersPublicIp",
-    "FiltersRouteTable",
-    "FiltersSecurityGroup",
-    "FiltersSubnet",
-]
+    "FiltersInternetService", "FiltersNet", "FiltersNic", "FiltersPublicIp", "FiltersRouteTable",
+    "FiltersSecurityGroup", "FiltersSubnet",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
