@@ -30,9 +30,9 @@ def public_ip(number: int) -> str:
     return f"198.51.{100 + number // 250 % 100}.{number % 250 + 1}"
 
 
-def private_dns(ip: str | None, region: str) -> str:
+def private_dns(ip: str, region: str) -> str:
     """Return the name of a private address."""
-    return f"ip-{str(ip).replace('.', '-')}.{region}.compute.internal"
+    return f"ip-{ip.replace('.', '-')}.{region}.compute.internal"
 
 
 def public_dns(ip: str, region: str) -> str:

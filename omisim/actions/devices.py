@@ -101,7 +101,7 @@ def check_shapes(call: Call, mappings: Mappings, rules: SizeRules) -> None:
 
 def check_twice(call: Call, mappings: Mappings, rule: str) -> None:
     """Check that no two mappings name one device."""
-    for name, times in Counter(str(mapping.device_name) for mapping in mappings).items():
+    for name, times in Counter(mapping.device_name for mapping in mappings).items():
         call.check(times == 1, rule, device_name=name)
 
 

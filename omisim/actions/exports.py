@@ -97,7 +97,7 @@ def _check_licences(call: Call, image: Image) -> None:
     """Warn of licences that have to allow the export (EXP-018), or refuse a copy that has some (LIC-010)."""
     codes = [code for code in image.product_codes if code != LINUX]
     origin: Origin | None = call.state.get("origin", image.image_id)
-    copied = bool(origin and origin.parents and origin.parents[0][0] == "copied from")
+    copied = origin is not None and [how for how, _ in origin.parents[:1]] == ["copied from"]
     if codes:
         strict = call.switch("strict_licences") and copied
         call.check(not strict, "LIC-010", image_id=image.image_id, product_codes=codes)

@@ -68,7 +68,7 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
     call.check(not mixed, "OMI-003", mode=mode, parameters=_names(call, mixed))
     call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter=call.spell("image_name"), mode=mode)
     if mode == "snapshots":
-        check_filled(call, parsed_all(given.get("block_device_mappings")), str(given.get("root_device_name")))
+        check_filled(call, parsed_all(given.get("block_device_mappings")), given.get("root_device_name", ""))
 
 
 def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
@@ -115,15 +115,17 @@ def create_image(
     asked = {"description": description, "boot_modes": modes, "tpm_mandatory": tpm_mandatory}
     asked = {name: value for name, value in asked.items() if value is not None}
     codes = tuple(dict.fromkeys(product_codes or ()))
-    if file_location is not None:
-        return _from_manifest(call, file_location, str(image_name), codes, asked)
-    if vm_id is not None:
-        return _from_vm(call, vm_id, str(image_name), codes, asked, no_reboot=no_reboot)
     if source_image_id is not None:
         return _copy(call, source_image_id, source_region_name, image_name, codes, asked)
+    assert image_name is not None  # OMI-002, OMI-006, IMP-007
+    if file_location is not None:
+        return _from_manifest(call, file_location, image_name, codes, asked)
+    if vm_id is not None:
+        return _from_vm(call, vm_id, image_name, codes, asked, no_reboot=no_reboot)
+    assert root_device_name is not None  # OMI-006
     mappings = parsed_all(block_device_mappings)
     asked["architecture"] = architecture or "x86_64"
-    return from_snapshots(call, mappings, str(root_device_name), str(image_name), codes, asked)
+    return from_snapshots(call, mappings, root_device_name, image_name, codes, asked)
 
 
 def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> None:
@@ -182,10 +184,10 @@ def _copy(
     check_quotas(call, {"snapshot_limit": disks})
     image_id = call.new_id("image")
     mappings = tuple(_cloned(call, mapping, image_id) for mapping in source.block_device_mappings)
-    keeps_public = call.switch("copy_keeps_public") and source.permissions_to_launch.global_permission
+    keeps_public = source.permissions_to_launch.global_permission and call.switch("copy_keeps_public") is True
     fields = (*HANDED_ON, "description", "secure_boot", "tpm_mandatory")
     inherited = {field: getattr(source, field) for field in fields} | {
-        "permissions_to_launch": PermissionsOnResource(global_permission=bool(keeps_public)),
+        "permissions_to_launch": PermissionsOnResource(global_permission=keeps_public),
         "product_codes": _union(source.product_codes, codes),
     }
     image = add_image(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})

@@ -43,7 +43,8 @@ def addresses_for(call: Call, subnet: Subnet, asked: Sequence[PrivateIpLight], m
     call.check(len(primary) <= 1, "NIC-003", private_ips=[ip.private_ip for ip in primary])
     for ip in (*primary, *(ip for ip in asked if not ip.is_primary)):
         if call.check(ip.private_ip is not None, "NIC-003/address"):
-            address = check_address(call, subnet, str(ip.private_ip))
+            assert ip.private_ip is not None
+            address = check_address(call, subnet, ip.private_ip)
             free = address not in there and address not in chosen
             call.check(free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
             chosen[address] = None

@@ -133,7 +133,7 @@ def link_public_ip(
         nic = nics[0] if nics else None
     address = _private(call, nic, private_ip)
     relink = nic is None if allow_relink is None else allow_relink
-    before = [row for row in linked_to(call.state, nic.nic_id if nic else str(vm_id)) if row.private_ip == address]
+    before = [row for row in linked_to(call.state, nic.nic_id if nic else vm_id or "") if row.private_ip == address]
     elsewhere = ip.link_public_ip_id is not None and ip not in before
     call.check(relink or not elsewhere, "PIP-008", public_ip=ip.public_ip)
     others = [row.public_ip for row in before if row is not ip]

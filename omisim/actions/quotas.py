@@ -102,7 +102,8 @@ def room(call: Call, name: str) -> int | None:
 
 
 def _limit(call: Call, name: str) -> int:
-    return dict(call.account.quotas).get(name, int(catalog().quotas[name]["max"]))
+    limit: int = dict(call.account.quotas).get(name, catalog().quotas[name]["max"])
+    return limit
 
 
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:

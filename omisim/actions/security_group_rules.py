@@ -185,8 +185,8 @@ def _key(rule: SecurityGroupRule) -> tuple[object, ...]:
 
 
 def _targets(rule: SecurityGroupRule) -> list[str]:
-    members = [str(member.security_group_id) for member in rule.security_groups_members or ()]
-    return [*(rule.ip_ranges or ()), *members]
+    members = (member.security_group_id for member in rule.security_groups_members or ())
+    return [*(rule.ip_ranges or ()), *filter(None, members)]
 
 
 def _count(rules: Rules) -> int:

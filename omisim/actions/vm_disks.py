@@ -26,11 +26,11 @@ class Disk:
 
 def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[Disk]:
     """Return the disks of a VM: those of its OMI, with those of the request over them (BDM-001 to BDM-005)."""
-    devices = {str(m.device_name): m.bsu for m in image.block_device_mappings if m.bsu is not None}
+    devices = {m.device_name: m.bsu for m in image.block_device_mappings if m.device_name and m.bsu}
     root = devices[ROOT].snapshot_id
     given: list[Snapshot] = []
     for mapping in mappings:
-        name = str(mapping.device_name)
+        name = mapping.device_name or ""  # one without a name is refused already (OMI-051)
         if mapping.no_device is not None:
             devices.pop(name, None)
         elif mapping.bsu is not None:

@@ -84,8 +84,9 @@ def create_volume(
     check_subregion(call, subregion_name)
     if snapshot_id is not None:
         size = _size_from(call, snapshot_id, size, volume_type, iops)
-    check_quotas(call, disk_costs(volume_type, size or 0, iops))
-    volume = new_volume(call, int(size or 0), volume_type, iops, subregion_name, snapshot_id, client_token)
+    assert size is not None  # VOL-003
+    check_quotas(call, disk_costs(volume_type, size, iops))
+    volume = new_volume(call, size, volume_type, iops, subregion_name, snapshot_id, client_token)
     call.use_token(client_token, volume)
     return volume
 

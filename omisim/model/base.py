@@ -117,4 +117,5 @@ class Entity:
     @property
     def id(self) -> str:
         """The id of the entity, whatever its kind calls it."""
-        return str(getattr(self, self.key))
+        own_id: str = getattr(self, self.key)
+        return own_id

@@ -109,7 +109,8 @@ class Call:
 
     def owns(self, entity: Any) -> bool:
         """Whether the entity belongs to the caller."""
-        return bool(entity.account_id == self._account_id)
+        mine: bool = entity.account_id == self._account_id
+        return mine
 
     def region_of(self, account_id: str) -> str:
         """Return the Region of an account: what it owns is there, and nowhere else (REG-001)."""
