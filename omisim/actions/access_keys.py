@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from omisim.actions.framework.call import Call, parsed
 from omisim.actions.framework.registry import action
-from omisim.model import AccessKey, AccessKeySecretKey, OrDict, ids
+from omisim.model import AccessKey, AccessKeySecretKey, OrDict, ids, view_as
 from omisim.model.filters import FiltersAccessKeys, matching
 from omisim.spec.rules import refuse
 
@@ -36,15 +36,7 @@ def create_access_key(
             tag=tag,
         )
     )
-    return AccessKeySecretKey(
-        access_key_id=key.access_key_id,
-        creation_date=key.creation_date,
-        expiration_date=key.expiration_date,
-        last_modification_date=key.last_modification_date,
-        secret_key=key.secret_key,
-        state=key.state,
-        tag=key.tag,
-    )
+    return view_as(AccessKeySecretKey, key)
 
 
 @action("ReadAccessKeys", "AccessKeys")

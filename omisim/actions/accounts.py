@@ -58,25 +58,7 @@ def create_account(
     _check_free(call, email)
     call.passed()
     opened = open_account(call.tx, email, call.region, None, {})
-    return call.put(
-        replace(
-            opened,
-            additional_emails=tuple(additional_emails),
-            city=city,
-            company_name=company_name,
-            country=country,
-            customer_id=customer_id,
-            email=email,
-            first_name=first_name,
-            job_title=job_title,
-            last_name=last_name,
-            mobile_number=mobile_number,
-            phone_number=phone_number,
-            state_province=state_province,
-            vat_number=vat_number,
-            zip_code=zip_code,
-        )
-    )
+    return call.put(replace(opened, **call.values))  # each parameter has the name of its field
 
 
 @action("UpdateAccount", "Account")
@@ -104,23 +86,7 @@ def update_account(
     _check_emails(call, (*([email] if email is not None else []), *(additional_emails or ())))
     if email not in (None, call.account.email):
         _check_free(call, email)
-    given = {
-        "additional_emails": None if additional_emails is None else tuple(additional_emails),
-        "city": city,
-        "company_name": company_name,
-        "country": country,
-        "email": email,
-        "first_name": first_name,
-        "job_title": job_title,
-        "last_name": last_name,
-        "mobile_number": mobile_number,
-        "phone_number": phone_number,
-        "state_province": state_province,
-        "vat_number": vat_number,
-        "zip_code": zip_code,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
-    return call.put(replace(call.account, **changes))  # type: ignore[arg-type]  # each value is its field's
+    return call.put(replace(call.account, **call.values))  # each parameter has the name of its field
 
 
 def _check_emails(call: Call, emails: Sequence[str]) -> None:

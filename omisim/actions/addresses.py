@@ -12,16 +12,9 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 
 __all__ = [
-    "RESERVED",
-    "check_address",
-    "free_addresses",
-    "parsed_range",
-    "private_dns",
-    "private_ip",
-    "public_dns",
-    "public_ip",
-    "taken",
-]
+    "RESERVED", "check_address", "free_addresses", "parsed_range", "private_dns", "private_ip", "public_dns",
+    "public_ip", "taken",
+]  # fmt: skip
 
 FIRST = 4  # the first four addresses of a Subnet, and the last one, are the platform's
 RESERVED = FIRST + 1
@@ -37,9 +30,9 @@ def public_ip(number: int) -> str:
     return f"198.51.{100 + number // 250 % 100}.{number % 250 + 1}"
 
 
-def private_dns(ip: str | None, region: str) -> str:
+def private_dns(ip: str, region: str) -> str:
     """Return the name of a private address."""
-    return f"ip-{str(ip).replace('.', '-')}.{region}.compute.internal"
+    return f"ip-{ip.replace('.', '-')}.{region}.compute.internal"
 
 
 def public_dns(ip: str, region: str) -> str:

@@ -47,6 +47,8 @@ def _window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
 
 def _log(call: Call, record: Any) -> Log:
     """Return the entry of a call. One that Python made has no headers, and no access key."""
+    version = call.switch("spec_version")
+    assert isinstance(version, str)
     payload = json.dumps(record.parameters, default=str)
     key = _KEY.search(record.headers.get("authorization", ""))
     shown = {name: "*****" if name == "authorization" else value for name, value in record.headers.items()}
@@ -56,7 +58,7 @@ def _log(call: Call, record: Any) -> Log:
         call_duration=record.took,
         query_access_key=key[1] if key else None,
         query_api_name="oapi",
-        query_api_version=str(call.switch("spec_version")),
+        query_api_version=version,
         query_call_name=record.action,
         query_date=record.at,
         query_header_raw=raw,

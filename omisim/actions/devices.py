@@ -8,19 +8,9 @@ from dataclasses import dataclass
 
 from omisim.actions.framework.call import Call
 from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
-from omisim.spec.limits import (
-    DATA_DEVICE,
-    FEWEST_IOPS,
-    IOPS_PER_GIB,
-    LARGEST,
-    MOST_IOPS,
-    ROOT,
-    SMALLEST,
-    SMALLEST_IO1,
-    VOLUME_TYPES,
-)
+from omisim.spec import limits
 
-__all__ = ["IMAGE_DEVICE", "ROOT", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "gp2_iops"]
+__all__ = ["IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "gp2_iops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +42,10 @@ def check_disk(call: Call, rules: SizeRules, volume_type: str, size: int | None,
 
 def check_values(call: Call, rules: SizeRules, volume_type: str | None, size: int | None, iops: int | None) -> None:
     """Check each value by itself."""
-    call.check(volume_type in (None, *VOLUME_TYPES), rules.type, volume_type=volume_type, known=VOLUME_TYPES)
-    call.check(size is None or SMALLEST <= size <= LARGEST, rules.size, size=size)
-    call.check(iops is None or FEWEST_IOPS <= iops <= MOST_IOPS, rules.iops_range, iops=iops)
+    known = limits.VOLUME_TYPES
+    call.check(volume_type in (None, *known), rules.type, volume_type=volume_type, known=known)
+    call.check(size is None or limits.MIN_SIZE <= size <= limits.MAX_SIZE, rules.size, size=size)
+    call.check(iops is None or limits.MIN_IOPS <= iops <= limits.MAX_IOPS, rules.iops_range, iops=iops)
 
 
 def check_pair(call: Call, rules: SizeRules, volume_type: str, iops: int | None) -> None:
@@ -68,20 +59,20 @@ def check_pair(call: Call, rules: SizeRules, volume_type: str, iops: int | None)
 def check_size(call: Call, rules: SizeRules, volume_type: str, size: int, iops: int | None) -> None:
     """Check a size (GiB) that is in range against the type and the IOPS."""
     if volume_type == "io1":
-        call.check(not SMALLEST <= size < SMALLEST_IO1, rules.io1_size, size=size)
-        if iops is not None and iops <= MOST_IOPS:
-            most = IOPS_PER_GIB * size
+        call.check(not limits.MIN_SIZE <= size < limits.MIN_IO1_SIZE, rules.io1_size, size=size)
+        if iops is not None and iops <= limits.MAX_IOPS:
+            most = limits.IOPS_PER_GIB * size
             call.check(iops <= most, rules.iops_ratio, iops=iops, size=size, most=most)
 
 
 def gp2_iops(size: int) -> int:
     """Return the baseline IOPS of a gp2 volume of so many GiB (VOL-011)."""
-    return min(max(FEWEST_IOPS, 3 * size), 10_000)
+    return min(max(limits.MIN_IOPS, 3 * size), 10_000)
 
 
 def check_device(call: Call, name: str | None, *, root: bool = True) -> None:
     """Check a device name: the root's, or a data device's (OMI-053)."""
-    ok = name is not None and ((root and name == ROOT) or DATA_DEVICE.fullmatch(name) is not None)
+    ok = name is not None and ((root and name == limits.ROOT) or limits.DATA_DEVICE.fullmatch(name) is not None)
     call.check(ok, "OMI-053", device_name=name)
 
 
@@ -103,14 +94,14 @@ def check_shapes(call: Call, mappings: Mappings, rules: SizeRules) -> None:
         both = mapping.bsu is not None and mapping.virtual_device_name is not None
         call.check(not both, "OMI-050" if call.action == "CreateImage" else "BDM-008", device_name=name)
         if isinstance(mapping, BlockDeviceMappingVmCreation) and mapping.no_device is not None:
-            call.check(name != ROOT, "BDM-003", device_name=name)
+            call.check(name != limits.ROOT, "BDM-003", device_name=name)
         if mapping.bsu is not None:
             check_values(call, rules, mapping.bsu.volume_type, mapping.bsu.volume_size, mapping.bsu.iops)
 
 
 def check_twice(call: Call, mappings: Mappings, rule: str) -> None:
     """Check that no two mappings name one device."""
-    for name, times in Counter(str(mapping.device_name) for mapping in mappings).items():
+    for name, times in Counter(mapping.device_name for mapping in mappings).items():
         call.check(times == 1, rule, device_name=name)
 
 

@@ -9,16 +9,16 @@ from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.images import ImageId
 from omisim.actions.product_types import LINUX
 from omisim.actions.progress import progressed
 from omisim.actions.quotas import check_quotas
-from omisim.actions.sharing import visible
+from omisim.actions.sharing import usable
 from omisim.formats.disk_image import FORMATS
 from omisim.model import (
     ExportState,
     Image,
     ImageExportTask,
+    ImageId,
     OrDict,
     Origin,
     OsuExportImageExportTask,
@@ -27,6 +27,7 @@ from omisim.model import (
     Snapshot,
     SnapshotExportTask,
     SnapshotId,
+    view_as,
 )
 from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, matching
 from omisim.model.ids import Id
@@ -44,9 +45,7 @@ def create_image_export_task(
     Returns the task, pending/queued. Whether the bucket takes it shows later, in the task (EXP-008).
     """
     target = _target(call, osu_export)
-    image: Image | None = call.state.get("image", image_id)
-    if image is None or not visible(call, image):
-        raise refuse("EXP-005", image_id=image_id)
+    image = usable(call, Image, image_id, "EXP-005")
     if not call.owns(image):
         raise refuse("EXP-003", image_id=image_id, owner=image.account_alias or image.account_id)
     call.may(image)
@@ -98,7 +97,7 @@ def _check_licences(call: Call, image: Image) -> None:
     """Warn of licences that have to allow the export (EXP-018), or refuse a copy that has some (LIC-010)."""
     codes = [code for code in image.product_codes if code != LINUX]
     origin: Origin | None = call.state.get("origin", image.image_id)
-    copied = bool(origin and origin.parents and origin.parents[0][0] == "copied from")
+    copied = origin is not None and [how for how, _ in origin.parents[:1]] == ["copied from"]
     if codes:
         strict = call.switch("strict_licences") and copied
         call.check(not strict, "LIC-010", image_id=image.image_id, product_codes=codes)
@@ -110,8 +109,8 @@ def read_image_export_tasks(
     call: Call, *, filters: OrDict[FiltersReadImageExportTask] | None = None
 ) -> tuple[ImageExportTask, ...]:
     """List the caller's exports of OMIs, finished ones too (EXP-015)."""
-    own = (task for task in call.rows(ImageExportTask) if call.owns(task))
-    return matching((replace(task, progress=progressed(call, task)) for task in own), parsed(filters))
+    own = (replace(task, progress=progressed(call, task)) for task in call.own_rows(ImageExportTask))
+    return matching(own, parsed(filters))
 
 
 @action("CreateSnapshotExportTask", "SnapshotExportTask")
@@ -134,11 +133,7 @@ def create_snapshot_export_task(
             account_id=call.account.account_id,
             api_key=parsed(target.osu_api_key),
             comment=f"Export of snapshot {snapshot_id}",
-            osu_export=OsuExportSnapshotExportTask(
-                disk_image_format=target.disk_image_format,
-                osu_bucket=target.osu_bucket,
-                osu_prefix=target.osu_prefix,
-            ),
+            osu_export=view_as(OsuExportSnapshotExportTask, target),
             size=snapshot.volume_size,
             snapshot_id=snapshot_id,
             state=ExportState.PENDING,
@@ -155,8 +150,8 @@ def read_snapshot_export_tasks(
     call: Call, *, filters: OrDict[FiltersSnapshotExportTask] | None = None
 ) -> tuple[SnapshotExportTask, ...]:
     """List the caller's exports of snapshots, finished ones too (EXP-049)."""
-    own = (task for task in call.rows(SnapshotExportTask) if call.owns(task))
-    return matching((replace(task, progress=progressed(call, task)) for task in own), parsed(filters))
+    own = (replace(task, progress=progressed(call, task)) for task in call.own_rows(SnapshotExportTask))
+    return matching(own, parsed(filters))
 
 
 @action("DeleteExportTask")

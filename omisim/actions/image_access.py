@@ -8,11 +8,10 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.images import ImageId
 from omisim.actions.new_images import check_codes
 from omisim.actions.product_types import LINUX
-from omisim.actions.sharing import additions_or_removals, changed, shown, visible
-from omisim.model import ExportState, Image, ImageExportTask, OrDict, PermissionsOnResourceCreation
+from omisim.actions.sharing import additions_or_removals, changed, shown, usable, visible
+from omisim.model import ExportState, Image, ImageExportTask, ImageId, OrDict, PermissionsOnResourceCreation
 from omisim.model.filters import FiltersImage, matching
 from omisim.spec.catalog import catalog
 from omisim.spec.rules import refuse
@@ -84,9 +83,7 @@ def delete_image(call: Call, *, image_id: ImageId) -> None:
 
     Of its exports, those that have begun go on, those that are queued fail (OMI-126).
     """
-    image: Image | None = call.state.get("image", image_id)
-    if image is None or not visible(call, image):
-        raise refuse("OMI-122", image_id=image_id)
+    image = usable(call, Image, image_id, "OMI-122")
     if not call.owns(image):
         raise refuse("OMI-121", image_id=image_id, owner=image.account_id)
     call.may(image)

@@ -6,39 +6,40 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Annotated, Any
+from typing import Any
 
-from omisim.actions.devices import ROOT
 from omisim.actions.framework.call import Call, parsed_all
 from omisim.actions.framework.registry import action
 from omisim.actions.imports import import_disk, read_manifest, source_of
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registrations import check_filled, from_snapshots
-from omisim.actions.sharing import visible
+from omisim.actions.sharing import usable
 from omisim.actions.snapshots import clone, cut
 from omisim.actions.volumes import links_of
 from omisim.model import (
     BlockDeviceMappingImage,
     BsuToCreate,
     Image,
+    ImageId,
     ImageState,
     OrDict,
     PermissionsOnResource,
     Snapshot,
     Vm,
+    VmId,
     VmState,
     Volume,
     VolumeLink,
 )
-from omisim.model.ids import Id
+from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 
-ImageId = Annotated[str, Id("image")]
-VmId = Annotated[str, Id("vm")]
 SHORTEST_NAME, LONGEST_NAME = 3, 128
 NAME_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.\-]*")
 COPY_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.:+=\-]*")  # Packer's chroot builder names a copy by the time
+# what an OMI has of the VM (OMI-067) or of the OMI that it is made from, unless the request says otherwise
+HANDED_ON = ("architecture", "boot_modes", "deletion_protection", "vm_initiated_shutdown_behavior")
 MODES: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the parameters that name it
     "vm": ("vm_id",),
     "copy": ("source_image_id", "source_region_name"),
@@ -67,7 +68,7 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
     call.check(not mixed, "OMI-003", mode=mode, parameters=_names(call, mixed))
     call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter=call.spell("image_name"), mode=mode)
     if mode == "snapshots":
-        check_filled(call, parsed_all(given.get("block_device_mappings")), str(given.get("root_device_name")))
+        check_filled(call, parsed_all(given.get("block_device_mappings")), given.get("root_device_name", ""))
 
 
 def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
@@ -114,15 +115,17 @@ def create_image(
     asked = {"description": description, "boot_modes": modes, "tpm_mandatory": tpm_mandatory}
     asked = {name: value for name, value in asked.items() if value is not None}
     codes = tuple(dict.fromkeys(product_codes or ()))
-    if file_location is not None:
-        return _from_manifest(call, file_location, str(image_name), codes, asked)
-    if vm_id is not None:
-        return _from_vm(call, vm_id, str(image_name), codes, asked, no_reboot=no_reboot)
     if source_image_id is not None:
         return _copy(call, source_image_id, source_region_name, image_name, codes, asked)
+    assert image_name is not None  # OMI-002, OMI-006, IMP-007
+    if file_location is not None:
+        return _from_manifest(call, file_location, image_name, codes, asked)
+    if vm_id is not None:
+        return _from_vm(call, vm_id, image_name, codes, asked, no_reboot=no_reboot)
+    assert root_device_name is not None  # OMI-006
     mappings = parsed_all(block_device_mappings)
     asked["architecture"] = architecture or "x86_64"
-    return from_snapshots(call, mappings, str(root_device_name), str(image_name), codes, asked)
+    return from_snapshots(call, mappings, root_device_name, image_name, codes, asked)
 
 
 def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> None:
@@ -145,13 +148,7 @@ def _from_vm(
     links = links_of(call.state, vm_id)
     mappings = tuple(_snapshot_of(call, link, image_id) for link in links)
     call.check(any(mapping.device_name == ROOT for mapping in mappings), "OMI-066", vm_id=vm_id)
-    inherited: dict[str, Any] = {
-        "architecture": vm.architecture,
-        "boot_modes": vm.boot_modes,
-        "product_codes": _union(vm.product_codes, codes),
-        "deletion_protection": vm.deletion_protection,
-        "vm_initiated_shutdown_behavior": vm.vm_initiated_shutdown_behavior,
-    }
+    inherited = {field: getattr(vm, field) for field in HANDED_ON} | {"product_codes": _union(vm.product_codes, codes)}
     image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
     call.remember(image, name, ("made from", vm_id))
     if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: down for the cut, then up again
@@ -176,9 +173,7 @@ def _snapshot_of(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMapp
 def _copy(
     call: Call, source_id: str, region: str | None, name: str | None, codes: tuple[str, ...], asked: Mapping[str, Any]
 ) -> Image:
-    source: Image | None = call.state.get("image", source_id)
-    if source is None or not visible(call, source):
-        raise refuse("OMI-011", image_id=source_id)
+    source = usable(call, Image, source_id, "OMI-011")
     check_codes(call, codes)
     check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, asked)
     call.may(source)
@@ -189,17 +184,11 @@ def _copy(
     check_quotas(call, {"snapshot_limit": disks})
     image_id = call.new_id("image")
     mappings = tuple(_cloned(call, mapping, image_id) for mapping in source.block_device_mappings)
-    keeps_public = call.switch("copy_keeps_public") and source.permissions_to_launch.global_permission
-    inherited = {
-        "architecture": source.architecture,
-        "boot_modes": source.boot_modes,
-        "deletion_protection": source.deletion_protection,
-        "description": source.description,
-        "permissions_to_launch": PermissionsOnResource(global_permission=bool(keeps_public)),
+    keeps_public = source.permissions_to_launch.global_permission and call.switch("copy_keeps_public") is True
+    fields = (*HANDED_ON, "description", "secure_boot", "tpm_mandatory")
+    inherited = {field: getattr(source, field) for field in fields} | {
+        "permissions_to_launch": PermissionsOnResource(global_permission=keeps_public),
         "product_codes": _union(source.product_codes, codes),
-        "secure_boot": source.secure_boot,
-        "tpm_mandatory": source.tpm_mandatory,
-        "vm_initiated_shutdown_behavior": source.vm_initiated_shutdown_behavior,
     }
     image = add_image(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
     call.remember(image, name, ("copied from", source_id))

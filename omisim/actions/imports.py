@@ -7,12 +7,13 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from omisim.actions.framework.call import Call
+from omisim.actions.new_snapshots import add_snapshot
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
 from omisim.formats.disk_image import GIB, BadImage, gib, opened
 from omisim.formats.manifest import Disk, Manifest, parsed_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Origin, Snapshot, SnapshotState
-from omisim.spec.limits import LARGEST
+from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
 from omisim.state.buckets import StorageError, fetched, placed
 
@@ -87,7 +88,7 @@ def import_disk(call: Call, disk: Disk, image_id: str) -> BlockDeviceMappingImag
 def import_snapshot(call: Call, location: str, size: int, description: str, client_token: str | None) -> Snapshot:
     """Create a snapshot from an image in object storage; `size` in bytes (SNP-010, SNP-012, SNP-013)."""
     _check_url(call, location)
-    call.check(0 < size <= LARGEST * GIB, "SNP-012", snapshot_size=size)
+    call.check(0 < size <= MAX_SIZE * GIB, "SNP-012", snapshot_size=size)
     try:
         _fetch(call, location)
     except StorageError as error:
@@ -106,24 +107,10 @@ def _imported(
     client_token: str | None = None,
 ) -> Snapshot:
     content, flaw = _looked_into(call, location, size, name)
-    snapshot = call.add(
-        Snapshot(
-            account_alias=call.account.alias,
-            account_id=call.account.account_id,
-            client_token=client_token,
-            creation_date=call.now,
-            description=description,
-            flaw=flaw,
-            snapshot_id=call.new_id("snapshot"),
-            state=SnapshotState.IN_QUEUE,
-            volume_size=gib(size),
-        )
-    )
-    if content != Content():
-        call.tx.write("content", snapshot.snapshot_id, content)
-    whole = [("part of", image_id)] if image_id else []
-    call.remember(snapshot, f"{snapshot.volume_size} GiB", *whole, *source_of(call, location))
-    return snapshot
+    return add_snapshot(
+        call, description, client_token, image_id, None if content == Content() else content,
+        *source_of(call, location), flaw=flaw, state=SnapshotState.IN_QUEUE, volume_size=gib(size),
+    )  # fmt: skip
 
 
 def _looked_into(call: Call, location: str, size: int, name: str) -> tuple[Content, str]:

@@ -38,7 +38,7 @@ def read_internet_services(
     call: Call, *, filters: OrDict[FiltersInternetService] | None = None
 ) -> tuple[InternetService, ...]:
     """List the caller's internet services in creation order."""
-    return matching((service for service in call.rows(InternetService) if call.owns(service)), parsed(filters))
+    return matching(call.own_rows(InternetService), parsed(filters))
 
 
 @action("LinkInternetService")

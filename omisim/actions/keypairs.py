@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
-from omisim.model import Keypair, KeypairCreated, OrDict
+from omisim.model import Keypair, KeypairCreated, OrDict, view_as
 from omisim.model.filters import FiltersKeypair, matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -41,13 +41,7 @@ def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = No
             public_key=imported.openssh,
         )
     )
-    return KeypairCreated(
-        keypair_fingerprint=keypair.keypair_fingerprint,
-        keypair_id=keypair_id,
-        keypair_name=keypair_name,
-        keypair_type=keypair.keypair_type,
-        private_key=private,
-    )
+    return view_as(KeypairCreated, keypair, private_key=private)
 
 
 def _imported(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
@@ -64,7 +58,7 @@ def _imported(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
 @action("ReadKeypairs", "Keypairs", paged=True)
 def read_keypairs(call: Call, *, filters: OrDict[FiltersKeypair] | None = None) -> tuple[Keypair, ...]:
     """List the caller's keypairs in creation order."""
-    return matching((keypair for keypair in call.rows(Keypair) if call.owns(keypair)), parsed(filters))
+    return matching(call.own_rows(Keypair), parsed(filters))
 
 
 def _name_or_id(call: Call, given: Mapping[str, Any]) -> None:

@@ -56,7 +56,7 @@ def _dhcp_options(call: Call) -> str:
 @action("ReadNets", "Nets", paged=True)
 def read_nets(call: Call, *, filters: OrDict[FiltersNet] | None = None) -> tuple[Net, ...]:
     """List the caller's Nets in creation order."""
-    return matching((net for net in call.rows(Net) if call.owns(net)), parsed(filters))
+    return matching(call.own_rows(Net), parsed(filters))
 
 
 @action("UpdateNet", "Net")

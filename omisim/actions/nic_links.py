@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 from omisim.actions.addresses import check_address, free_addresses
 from omisim.actions.framework.call import Call
@@ -12,13 +12,11 @@ from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import nics_of
 from omisim.actions.nics import check_free, private
 from omisim.actions.public_ips import released
-from omisim.model import LinkNic, LinkNicId, Nic, NicId, Subnet, Vm
-from omisim.model.ids import Id
+from omisim.model import LinkNic, LinkNicId, Nic, NicId, Subnet, Vm, VmId
 from omisim.spec.rules import refuse
 
 __all__ = ["LAST_DEVICE", "attach", "detached"]
 
-VmId = Annotated[str, Id("vm")]
 LAST_DEVICE = 7
 
 

@@ -14,6 +14,7 @@ from omisim.model import (
     PrivateIpLightForVm,
     PublicIp,
     Vm,
+    view_as,
 )
 from omisim.state.state import State
 
@@ -70,43 +71,16 @@ def networked(state: State, vm: Vm) -> Vm:
 
 
 def _light(nic: Nic) -> NicLight:
-    link = nic.link_nic
-    assert link is not None
-    return NicLight(
-        account_id=nic.account_id,
-        description=nic.description,
-        is_source_dest_checked=nic.is_source_dest_checked,
-        link_nic=LinkNicLight(
-            delete_on_vm_deletion=link.delete_on_vm_deletion,
-            device_number=link.device_number,
-            link_nic_id=link.link_nic_id,
-            state=link.state,
-        ),
+    return view_as(
+        NicLight,
+        nic,
+        link_nic=view_as(LinkNicLight, nic.link_nic),
         link_public_ip=_public(nic.link_public_ip),
-        mac_address=nic.mac_address,
-        net_id=nic.net_id,
-        nic_id=nic.nic_id,
-        private_dns_name=nic.private_dns_name,
         private_ips=tuple(
-            PrivateIpLightForVm(
-                is_primary=ip.is_primary,
-                link_public_ip=_public(ip.link_public_ip),
-                private_dns_name=ip.private_dns_name,
-                private_ip=ip.private_ip,
-            )
-            for ip in nic.private_ips
+            view_as(PrivateIpLightForVm, ip, link_public_ip=_public(ip.link_public_ip)) for ip in nic.private_ips
         ),
-        security_groups=nic.security_groups,
-        state=nic.state,
-        subnet_id=nic.subnet_id,
     )
 
 
 def _public(link: LinkPublicIp | None) -> LinkPublicIpLightForVm | None:
-    if link is None:
-        return None
-    return LinkPublicIpLightForVm(
-        public_dns_name=link.public_dns_name,
-        public_ip=link.public_ip,
-        public_ip_account_id=link.public_ip_account_id,
-    )
+    return None if link is None else view_as(LinkPublicIpLightForVm, link)

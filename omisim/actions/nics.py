@@ -43,7 +43,8 @@ def addresses_for(call: Call, subnet: Subnet, asked: Sequence[PrivateIpLight], m
     call.check(len(primary) <= 1, "NIC-003", private_ips=[ip.private_ip for ip in primary])
     for ip in (*primary, *(ip for ip in asked if not ip.is_primary)):
         if call.check(ip.private_ip is not None, "NIC-003/address"):
-            address = check_address(call, subnet, str(ip.private_ip))
+            assert ip.private_ip is not None
+            address = check_address(call, subnet, ip.private_ip)
             free = address not in there and address not in chosen
             call.check(free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
             chosen[address] = None
@@ -112,7 +113,7 @@ def create_nic(
 @action("ReadNics", "Nics", paged=True)
 def read_nics(call: Call, *, filters: OrDict[FiltersNic] | None = None) -> tuple[Nic, ...]:
     """List the caller's NICs in creation order."""
-    return matching((nic_view(call.state, nic) for nic in call.rows(Nic) if call.owns(nic)), parsed(filters))
+    return matching((nic_view(call.state, nic) for nic in call.own_rows(Nic)), parsed(filters))
 
 
 def _one_change(call: Call, given: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ def create_product_type(call: Call, *, description: str, vendor: str | None = No
 @action("ReadProductTypes", "ProductTypes", paged=True, open=True)
 def read_product_types(call: Call, *, filters: OrDict[FiltersProductType] | None = None) -> tuple[ProductType, ...]:
     """List the built-in product types, and those of the caller's own if somebody signed the call (LIC-001, CAT-002)."""
-    own = [row for row in call.rows(ProductType) if call.owns(row)] if call.has_account else []
+    own = call.own_rows(ProductType) if call.has_account else []
     return matching((*catalog().product_types.values(), *own), parsed(filters))
 
 

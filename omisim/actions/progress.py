@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from omisim.actions.framework.call import Call
-from omisim.model import Due
+from omisim.model import Due, ImageExportTask, Snapshot, SnapshotExportTask
 
 __all__ = ["progressed"]
 
@@ -13,10 +11,10 @@ __all__ = ["progressed"]
 _WORKING = {"image_export": ("pending",), "snapshot": ("pending",), "snapshot_export": ("uploading", "active")}
 
 
-def progressed(call: Call, entity: Any) -> int:
+def progressed(call: Call, entity: Snapshot | ImageExportTask | SnapshotExportTask) -> int:
     """Return 1 to 99 while the work is done, 50 without a clock, else what the entity says (ST-SNP-2, ST-IXT-3)."""
     if entity.state not in _WORKING[entity.kind]:
-        return int(entity.progress)
+        return entity.progress
     due: Due | None = call.state.get("due", f"{entity.kind}:{entity.id}")
     if due is None or due.at is None:
         return 50

@@ -12,7 +12,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import attached_to
 from omisim.actions.nic_views import nics_of, public_ip_view
 from omisim.actions.quotas import check_quotas
-from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmState
+from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmId, VmState
 from omisim.model.filters import FiltersPublicIp, matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -25,7 +25,6 @@ STAYS = "osc.fcu.eip.auto-attach"  # the key of a tag that keeps a public IP ove
 
 PublicIpId = Annotated[str, Id("public_ip")]
 LinkPublicIpId = Annotated[str, Id("link_public_ip")]
-VmId = Annotated[str, Id("vm")]
 
 
 def linked_to(state: State, holder_id: str) -> list[PublicIp]:
@@ -89,7 +88,7 @@ def create_public_ip(call: Call) -> PublicIp:
 @action("ReadPublicIps", "PublicIps", paged=True)
 def read_public_ips(call: Call, *, filters: OrDict[FiltersPublicIp] | None = None) -> tuple[PublicIp, ...]:
     """List the caller's public IPs in creation order."""
-    own = (public_ip_view(call.state, ip) for ip in call.rows(PublicIp) if call.owns(ip))
+    own = (public_ip_view(call.state, ip) for ip in call.own_rows(PublicIp))
     return matching(own, parsed(filters))
 
 
@@ -134,7 +133,7 @@ def link_public_ip(
         nic = nics[0] if nics else None
     address = _private(call, nic, private_ip)
     relink = nic is None if allow_relink is None else allow_relink
-    before = [row for row in linked_to(call.state, nic.nic_id if nic else str(vm_id)) if row.private_ip == address]
+    before = [row for row in linked_to(call.state, nic.nic_id if nic else vm_id or "") if row.private_ip == address]
     elsewhere = ip.link_public_ip_id is not None and ip not in before
     call.check(relink or not elsewhere, "PIP-008", public_ip=ip.public_ip)
     others = [row.public_ip for row in before if row is not ip]

@@ -33,30 +33,26 @@ from omisim.spec.catalog import catalog
 __all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "read_quotas", "room"]
 
 
-def _own(call: Call, kind: Any) -> list[Any]:
-    return [row for row in call.rows(kind) if call.owns(row)]
-
-
 def _vms(call: Call) -> list[Vm]:
-    return [vm for vm in _own(call, Vm) if vm.state is not VmState.TERMINATED]
+    return [vm for vm in call.own_rows(Vm) if vm.state is not VmState.TERMINATED]
 
 
 def _busy(call: Call) -> int:
     unfinished = (SnapshotState.IN_QUEUE, SnapshotState.PENDING)
-    return sum(snapshot.state in unfinished for snapshot in _own(call, Snapshot))
+    return sum(snapshot.state in unfinished for snapshot in call.own_rows(Snapshot))
 
 
 def _exporting(call: Call, kind: Any) -> list[Any]:
     ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
-    return [task for task in _own(call, kind) if task.state not in ended]
+    return [task for task in call.own_rows(kind) if task.state not in ended]
 
 
 def _gib(call: Call, volume_type: str | None = None) -> int:
-    return sum(volume.size for volume in _own(call, Volume) if volume_type in (None, volume.volume_type))
+    return sum(volume.size for volume in call.own_rows(Volume) if volume_type in (None, volume.volume_type))
 
 
 def _iops(call: Call) -> int:
-    return sum(volume.iops or 0 for volume in _own(call, Volume) if volume.volume_type == "io1")
+    return sum(volume.iops or 0 for volume in call.own_rows(Volume) if volume.volume_type == "io1")
 
 
 # quota → (rule, how much of it the caller uses)
@@ -64,21 +60,21 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "vm_limit": ("QTA-001", lambda call: len(_vms(call))),
     "core_limit": ("QTA-002", lambda call: sum(vm_shape(vm.vm_type).vcores for vm in _vms(call))),
     "memory_limit": ("QTA-003", lambda call: int(sum(vm_shape(vm.vm_type).memory for vm in _vms(call)))),
-    "volume_limit": ("QTA-005", lambda call: len(_own(call, Volume))),
+    "volume_limit": ("QTA-005", lambda call: len(call.own_rows(Volume))),
     "volume_size_limit": ("QTA-006", _gib),
     "standard_volume_size_limit": ("QTA-006", partial(_gib, volume_type="standard")),
     "gp2_volume_size_limit": ("QTA-006", partial(_gib, volume_type="gp2")),
     "io1_volume_size_limit": ("QTA-006", partial(_gib, volume_type="io1")),
     "iops_limit": ("QTA-007", _iops),
-    "snapshot_limit": ("QTA-008", lambda call: len(_own(call, Snapshot))),
+    "snapshot_limit": ("QTA-008", lambda call: len(call.own_rows(Snapshot))),
     "concurrent_snapshot_limit": ("QTA-009", _busy),
-    "pty_limit": ("LIC-015", lambda call: len(_own(call, ProductType))),
+    "pty_limit": ("LIC-015", lambda call: len(call.own_rows(ProductType))),
     "image_export_limit": ("QTA-010", lambda call: len(_exporting(call, ImageExportTask))),
     "snapshot_export_limit": ("QTA-011", lambda call: len(_exporting(call, SnapshotExportTask))),
-    "sg_limit": ("QTA-014", lambda call: sum(group.net_id is None for group in _own(call, SecurityGroup))),
-    "vpc_limit": ("QTA-015", lambda call: len(_own(call, Net))),
-    "igw_limit": ("QTA-015/igw", lambda call: len(_own(call, InternetService))),
-    "ip_limit": ("QTA-016", lambda call: len(_own(call, PublicIp))),
+    "sg_limit": ("QTA-014", lambda call: sum(group.net_id is None for group in call.own_rows(SecurityGroup))),
+    "vpc_limit": ("QTA-015", lambda call: len(call.own_rows(Net))),
+    "igw_limit": ("QTA-015/igw", lambda call: len(call.own_rows(InternetService))),
+    "ip_limit": ("QTA-016", lambda call: len(call.own_rows(PublicIp))),
 }
 # a quota on what one Net, group, table or VM may have → its rule
 EACH: Mapping[str, str] = {
@@ -106,7 +102,8 @@ def room(call: Call, name: str) -> int | None:
 
 
 def _limit(call: Call, name: str) -> int:
-    return dict(call.account.quotas).get(name, int(catalog().quotas[name]["max"]))
+    limit: int = dict(call.account.quotas).get(name, catalog().quotas[name]["max"])
+    return limit
 
 
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:

@@ -6,21 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.devices import (
-    IMAGE_DEVICE,
-    ROOT,
-    check_named,
-    check_pair,
-    check_shapes,
-    check_size,
-    check_twice,
-    filled,
-)
+from omisim.actions.devices import IMAGE_DEVICE, check_named, check_pair, check_shapes, check_size, check_twice, filled
 from omisim.actions.framework.call import Call
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.product_types import LINUX
-from omisim.actions.snapshots import usable
-from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState
+from omisim.actions.sharing import usable
+from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState, Snapshot
+from omisim.spec.limits import ROOT
 
 __all__ = ["check_filled", "from_snapshots"]
 
@@ -88,7 +80,7 @@ def _disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingIma
     volume_type = bsu.volume_type or "standard"
     if bsu.snapshot_id is None:
         return replace(mapping, bsu=filled(bsu, BsuToCreate()))
-    snapshot = usable(call, bsu.snapshot_id, "OMI-012")
+    snapshot = usable(call, Snapshot, bsu.snapshot_id, "OMI-012")
     smallest = snapshot.volume_size
     if size is None:
         check_size(call, IMAGE_DEVICE, volume_type, smallest, bsu.iops)

@@ -52,7 +52,7 @@ def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
 @action("ReadRouteTables", "RouteTables", paged=True)
 def read_route_tables(call: Call, *, filters: OrDict[FiltersRouteTable] | None = None) -> tuple[RouteTable, ...]:
     """List the caller's route tables in creation order, the main ones too."""
-    return matching((table for table in call.rows(RouteTable) if call.owns(table)), parsed(filters))
+    return matching(call.own_rows(RouteTable), parsed(filters))
 
 
 @action("DeleteRouteTable")

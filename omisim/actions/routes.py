@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 from omisim.actions.addresses import parsed_range
 from omisim.actions.framework.call import Call
@@ -12,14 +12,13 @@ from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import attached_to
 from omisim.actions.quotas import check_each
 from omisim.actions.route_tables import LOCAL, RouteTableId
-from omisim.model import InternetService, Nic, NicId, Route, RouteTable, Vm
-from omisim.model.ids import Id
+from omisim.model import InternetService, Nic, NicId, Route, RouteTable, Vm, VmId
 from omisim.spec.rules import refuse
 
 __all__ = ["create_route", "delete_route", "update_route"]
 
-VmId = Annotated[str, Id("vm")]
 TARGETS = ("gateway_id", "nat_service_id", "net_peering_id", "nic_id", "vm_id")
+NOT_SERVED = {"nat_service_id": "RTB-015/nat", "net_peering_id": "RTB-015/peering"}
 
 
 def _one_target(call: Call, given: Mapping[str, Any]) -> None:
@@ -44,11 +43,10 @@ def create_route(
     """Add a route to a table, with one target in its Net. Returns the table."""
     network = parsed_range(call, destination_ip_range)
     table = call.own(RouteTable, route_table_id, "RTB-001")
-    target = _target(call, table, gateway_id, nat_service_id, net_peering_id, nic_id, vm_id)
-    taken = [route for route in table.routes if route.destination_ip_range == str(network)]
+    route = _to_target(call, table, str(network))
+    taken = [other for other in table.routes if other.destination_ip_range == str(network)]
     call.check(not taken, "RTB-012", destination_ip_range=destination_ip_range)
     check_each(call, "rtb_rule_limit", len(table.routes), 1)
-    route = replace(target, destination_ip_range=str(network))
     return call.put(replace(table, routes=(*table.routes, route)))
 
 
@@ -68,8 +66,7 @@ def update_route(
     network = parsed_range(call, destination_ip_range)
     table = call.own(RouteTable, route_table_id, "RTB-001")
     old = _route(call, table, str(network))
-    target = _target(call, table, gateway_id, nat_service_id, net_peering_id, nic_id, vm_id)
-    route = replace(target, destination_ip_range=str(network))
+    route = _to_target(call, table, str(network))
     return call.put(replace(table, routes=tuple(route if other is old else other for other in table.routes)))
 
 
@@ -91,40 +88,25 @@ def _route(call: Call, table: RouteTable, ip_range: str) -> Route:
     return found
 
 
-def _target(
-    call: Call,
-    table: RouteTable,
-    gateway_id: str | None,
-    nat_service_id: str | None,
-    net_peering_id: str | None,
-    nic_id: str | None,
-    vm_id: str | None,
-) -> Route:
-    """Return a route, its range still open, to what a request names, or refuse what is not in the table's Net."""
-    if nat_service_id is not None:
-        raise refuse("RTB-015/nat", nat_service_id=nat_service_id)
-    if net_peering_id is not None:
-        raise refuse("RTB-015/peering", net_peering_id=net_peering_id)
-    vm_account_id = None
-    if gateway_id is not None:
-        _check_gateway(call, table, gateway_id)
-    elif nic_id is not None:
-        nic = call.own(Nic, nic_id, "NIC-001")
-        call.check(nic.net_id == table.net_id, "RTB-016", target=nic_id, net_id=table.net_id)
-    else:
-        vm = call.own(Vm, vm_id or "", "VM-041")
-        nics = call.state.found("nic", "vm", vm.vm_id)
-        call.check(vm.net_id == table.net_id, "RTB-016", target=vm_id, net_id=table.net_id)
-        call.check(len(nics) <= 1, "RTB-017", vm_id=vm_id, nics=[nic.nic_id for nic in nics])
-        vm_account_id = vm.account_id
-    return Route(
-        creation_method="CreateRoute",
-        destination_ip_range="",
-        gateway_id=gateway_id,
-        nic_id=nic_id,
-        vm_account_id=vm_account_id,
-        vm_id=vm_id,
-    )
+def _to_target(call: Call, table: RouteTable, ip_range: str) -> Route:
+    """Return a route to the one target that the request names, or refuse a target that is not in the table's Net."""
+    parameter = next(name for name in TARGETS if name in call.values)
+    target = call.values[parameter]
+    route = Route(creation_method="CreateRoute", destination_ip_range=ip_range, **{parameter: target})
+    if parameter in NOT_SERVED:
+        raise refuse(NOT_SERVED[parameter], **{parameter: target})
+    if parameter == "gateway_id":
+        _check_gateway(call, table, target)
+        return route
+    if parameter == "nic_id":
+        nic = call.own(Nic, target, "NIC-001")
+        call.check(nic.net_id == table.net_id, "RTB-016", target=target, net_id=table.net_id)
+        return route
+    vm = call.own(Vm, target, "VM-041")
+    nics = call.state.found("nic", "vm", vm.vm_id)
+    call.check(vm.net_id == table.net_id, "RTB-016", target=target, net_id=table.net_id)
+    call.check(len(nics) <= 1, "RTB-017", vm_id=target, nics=[nic.nic_id for nic in nics])
+    return replace(route, vm_account_id=vm.account_id)
 
 
 def _check_gateway(call: Call, table: RouteTable, gateway_id: str) -> None:

@@ -13,14 +13,7 @@ from typing import Any
 from omisim.actions.framework.call import Call, parsed_all
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
-from omisim.model import (
-    AccountId,
-    OrDict,
-    SecurityGroup,
-    SecurityGroupId,
-    SecurityGroupRule,
-    SecurityGroupsMember,
-)
+from omisim.model import AccountId, OrDict, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupsMember
 from omisim.spec.rules import refuse
 
 __all__ = ["create_security_group_rule", "delete_security_group_rule"]
@@ -52,12 +45,8 @@ def create_security_group_rule(
     to_port_range: int | None = None,
 ) -> SecurityGroup:
     """Add rules to a group, said one by one or under Rules. Returns the group."""
-    one = _said(
-        from_port_range, ip_protocol, ip_range, to_port_range,
-        security_group_account_id_to_link, security_group_name_to_link,
-    )  # fmt: skip
     group = _group(call, security_group_id, flow)
-    asked = [_checked(call, group, rule) for rule in (*parsed_all(rules), *([one] if not rules else []))]
+    asked = _asked(call, group, "to_link")
     before = _of(group, flow)
     for rule in asked:
         there = _overlap(before, rule)
@@ -85,34 +74,31 @@ def delete_security_group_rule(
     to_port_range: int | None = None,
 ) -> SecurityGroup:
     """Take rules off a group, said exactly as they are. Returns the group."""
-    one = _said(
-        from_port_range, ip_protocol, ip_range, to_port_range,
-        security_group_account_id_to_unlink, security_group_name_to_unlink,
-    )  # fmt: skip
     group = _group(call, security_group_id, flow)
     after = _of(group, flow)
-    for rule in [_checked(call, group, rule) for rule in (*parsed_all(rules), *([one] if not rules else []))]:
+    for rule in _asked(call, group, "to_unlink"):
         missing = [target for target in _targets(rule) if target not in _overlap(after, rule)]
         call.check(not missing, "SG-028", security_group_id=security_group_id, missing=missing)
         after = _removed(after, rule)
     return call.put(_with(group, flow, after))
 
 
-def _said(
-    first: int | None, protocol: str | None, ip_range: str | None, last: int | None, owner: str | None, name: str | None
-) -> SecurityGroupRule:
-    """Return the one rule that a request says outside Rules. The name of a group may be its id."""
-    by_id = name is not None and name.startswith("sg-")
-    member = SecurityGroupsMember(
-        account_id=owner, security_group_id=name if by_id else None, security_group_name=None if by_id else name
+def _asked(call: Call, group: SecurityGroup, how: str) -> list[SecurityGroupRule]:
+    """Return the rules of a request, checked: those under Rules, or the one beside it, whose group may be an id."""
+    given = call.values
+    members = None
+    if (name := given.get(f"security_group_name_{how}")) is not None:
+        named = "security_group_id" if name.startswith("sg-") else "security_group_name"
+        owner = given.get(f"security_group_account_id_{how}")
+        members = (SecurityGroupsMember(account_id=owner, **{named: name}),)
+    one = SecurityGroupRule(
+        from_port_range=given.get("from_port_range"),
+        ip_protocol=given.get("ip_protocol"),
+        ip_ranges=(given["ip_range"],) if "ip_range" in given else None,
+        security_groups_members=members,
+        to_port_range=given.get("to_port_range"),
     )
-    return SecurityGroupRule(
-        from_port_range=first,
-        ip_protocol=protocol,
-        ip_ranges=(ip_range,) if ip_range is not None else None,
-        security_groups_members=(member,) if name is not None else None,
-        to_port_range=last,
-    )
+    return [_checked(call, group, rule) for rule in parsed_all(given.get("rules")) or (one,)]
 
 
 def _group(call: Call, group_id: str, flow: str) -> SecurityGroup:
@@ -199,8 +185,8 @@ def _key(rule: SecurityGroupRule) -> tuple[object, ...]:
 
 
 def _targets(rule: SecurityGroupRule) -> list[str]:
-    members = [str(member.security_group_id) for member in rule.security_groups_members or ()]
-    return [*(rule.ip_ranges or ()), *members]
+    members = (member.security_group_id for member in rule.security_groups_members or ())
+    return [*(rule.ip_ranges or ()), *filter(None, members)]
 
 
 def _count(rules: Rules) -> int:

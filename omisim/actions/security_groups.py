@@ -20,6 +20,7 @@ from omisim.model import (
     SecurityGroupId,
     SecurityGroupLight,
     Vm,
+    view_as,
 )
 from omisim.model.filters import FiltersSecurityGroup, matching
 from omisim.spec.rules import refuse
@@ -33,7 +34,7 @@ _DESCRIPTION = re.compile(r"[a-zA-Z0-9\u00c0-\u024f _.\-:/()#,@\[\]+=&;{}!$*]{1,
 
 def light(group: SecurityGroup) -> SecurityGroupLight:
     """Return a group as what uses it names it."""
-    return SecurityGroupLight(security_group_id=group.security_group_id, security_group_name=group.security_group_name)
+    return view_as(SecurityGroupLight, group)
 
 
 def default_group(state: State, account_id: str, net_id: str | None) -> SecurityGroup:
@@ -105,7 +106,7 @@ def read_security_groups(
     call: Call, *, filters: OrDict[FiltersSecurityGroup] | None = None
 ) -> tuple[SecurityGroup, ...]:
     """List the caller's security groups in creation order, the default ones too."""
-    return matching((group for group in call.rows(SecurityGroup) if call.owns(group)), parsed(filters))
+    return matching(call.own_rows(SecurityGroup), parsed(filters))
 
 
 def _id_or_name(call: Call, given: Mapping[str, Any]) -> None:

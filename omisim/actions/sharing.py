@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from omisim.actions.framework.call import Call, parsed
 from omisim.model import Image, PermissionsOnResource, PermissionsOnResourceCreation, Snapshot
+from omisim.spec.rules import refuse
 
-__all__ = ["additions_or_removals", "changed", "permissions", "shown", "visible"]
+__all__ = ["additions_or_removals", "changed", "permissions", "shown", "usable", "visible"]
+
+Shared = TypeVar("Shared", Image, Snapshot)
 
 
 def permissions(entity: Image | Snapshot) -> PermissionsOnResource:
@@ -23,6 +26,14 @@ def visible(call: Call, entity: Image | Snapshot) -> bool:
     granted = permissions(entity)
     shared = granted.global_permission or call.account.account_id in granted.account_ids
     return shared and call.region_of(entity.account_id) == call.account.region
+
+
+def usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:
+    """Return an OMI or a snapshot that is the caller's, shared to the caller or public, or refuse (SHR-015)."""
+    row: Shared | None = call.state.get(cls.kind, row_id)
+    if row is None or not visible(call, row):
+        raise refuse(rule, **{cls.key: row_id})
+    return row
 
 
 def shown(call: Call, granted: PermissionsOnResource, *, owner: bool) -> PermissionsOnResource:

@@ -9,12 +9,12 @@ from typing import Any
 from omisim.actions.framework.call import Call, parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.imports import import_snapshot
+from omisim.actions.new_snapshots import add_snapshot
 from omisim.actions.progress import progressed
 from omisim.actions.quotas import check_quotas
-from omisim.actions.sharing import additions_or_removals, changed, permissions, shown, visible
+from omisim.actions.sharing import additions_or_removals, changed, permissions, shown, usable, visible
 from omisim.actions.uploads import running_exports
 from omisim.model import (
-    Content,
     EmptyIsAbsent,
     OrDict,
     PermissionsOnResourceCreation,
@@ -81,67 +81,32 @@ def cut(
     `image_id`: the OMI it is made for.
     """
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
-    snapshot = call.add(
-        Snapshot(
-            account_alias=call.account.alias,
-            account_id=call.account.account_id,
-            client_token=client_token,
-            creation_date=call.now,
-            description=description,
-            snapshot_id=call.new_id("snapshot"),
-            state=SnapshotState.IN_QUEUE,
-            volume_id=volume.volume_id,
-            volume_size=volume.size,
-        )
-    )
-    return _with_content(call, snapshot, image_id, ("cut from", volume.volume_id))
+    return add_snapshot(
+        call, description, client_token, image_id, call.state.get("content", volume.volume_id),
+        ("cut from", volume.volume_id),
+        state=SnapshotState.IN_QUEUE, volume_id=volume.volume_id, volume_size=volume.size,
+    )  # fmt: skip
 
 
 def clone(
     call: Call, source: Snapshot, description: str, client_token: str | None = None, *, image_id: str | None = None
 ) -> Snapshot:
     """Create a completed copy of a snapshot, owned by the caller (SNP-011, OMI-063)."""
-    snapshot = call.add(
-        Snapshot(
-            account_alias=call.account.alias,
-            account_id=call.account.account_id,
-            client_token=client_token,
-            creation_date=call.now,
-            description=description,
-            progress=100,
-            snapshot_id=call.new_id("snapshot"),
-            state=SnapshotState.COMPLETED,
-            volume_size=source.volume_size,
-        )
-    )
-    return _with_content(call, snapshot, image_id, ("copied from", source.snapshot_id))
-
-
-def _with_content(call: Call, snapshot: Snapshot, image_id: str | None, source: tuple[str, str]) -> Snapshot:
-    content: Content | None = call.state.get("content", source[1])
-    if content is not None:
-        call.tx.write("content", snapshot.snapshot_id, content)
-    whole = [("part of", image_id)] if image_id else []
-    call.remember(snapshot, f"{snapshot.volume_size} GiB", *whole, source)
-    return snapshot
+    return add_snapshot(
+        call, description, client_token, image_id, call.state.get("content", source.snapshot_id),
+        ("copied from", source.snapshot_id),
+        progress=100, state=SnapshotState.COMPLETED, volume_size=source.volume_size,
+    )  # fmt: skip
 
 
 def _copy(
     call: Call, source_id: str, region: str | None, description: str | None, client_token: str | None
 ) -> Snapshot:
-    source = usable(call, source_id, "SNP-003")
+    source = usable(call, Snapshot, source_id, "SNP-003")
     call.may(source)
     call.check(region == call.region, "SNP-004", region=region, own=call.region)
     check_quotas(call, {"snapshot_limit": 1})
     return clone(call, source, source.description if description is None else description, client_token)
-
-
-def usable(call: Call, snapshot_id: str, rule: str) -> Snapshot:
-    """Return a snapshot that is the caller's, shared to the caller or public, or refuse (SHR-015)."""
-    snapshot: Snapshot | None = call.state.get("snapshot", snapshot_id)
-    if snapshot is None or not visible(call, snapshot):
-        raise refuse(rule, snapshot_id=snapshot_id)
-    return snapshot
 
 
 def _view(call: Call, snapshot: Snapshot) -> Snapshot:
@@ -178,9 +143,7 @@ def update_snapshot(
 @action("DeleteSnapshot")
 def delete_snapshot(call: Call, *, snapshot_id: SnapshotId) -> None:
     """Delete a snapshot that no OMI uses, anybody's (SNP-016). Volumes made from it are unaffected (SNP-017)."""
-    snapshot: Snapshot | None = call.state.get("snapshot", snapshot_id)
-    if snapshot is None or not visible(call, snapshot):
-        raise refuse("SNP-015", snapshot_id=snapshot_id)
+    snapshot = usable(call, Snapshot, snapshot_id, "SNP-015")
     if not call.owns(snapshot):
         raise refuse("SNP-018", snapshot_id=snapshot_id, owner=snapshot.account_id)
     call.may(snapshot)

@@ -56,7 +56,7 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
 @action("ReadSubnets", "Subnets", paged=True)
 def read_subnets(call: Call, *, filters: OrDict[FiltersSubnet] | None = None) -> tuple[Subnet, ...]:
     """List the caller's Subnets in creation order."""
-    return matching((view(call.state, subnet) for subnet in call.rows(Subnet) if call.owns(subnet)), parsed(filters))
+    return matching((view(call.state, subnet) for subnet in call.own_rows(Subnet)), parsed(filters))
 
 
 @action("UpdateSubnet", "Subnet")

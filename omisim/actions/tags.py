@@ -66,7 +66,8 @@ def _retag(
     call: Call, ids: Sequence[str], change: Callable[[tuple[ResourceTag, ...]], tuple[ResourceTag, ...]]
 ) -> None:
     """Change the tags of all the resources, or of none (TAG-015)."""
-    most = int(call.switch("most_tags"))
+    most = call.switch("most_tags")
+    assert isinstance(most, int)
     types = {row_id: _type(row_id) for row_id in ids}
     rows = [_tagged(call, row_id, *of) for row_id, of in types.items()]
     changed = [replace(row, tags=change(row.tags)) for row in rows]

@@ -83,12 +83,13 @@ def _disk_uploaded(
 ) -> Disk:
     bsu = mapping.bsu
     assert bsu is not None
+    assert mapping.device_name is not None
     size = bsu.volume_size or 1
-    named = bsu.snapshot_id or str(mapping.device_name).rpartition("/")[2]
+    named = bsu.snapshot_id or mapping.device_name.rpartition("/")[2]
     place = _put_disk(tx, task, key, f"{prefix}{named}", size, bsu.snapshot_id)
     _remember(tx, place, task, task.source.product_codes if task.source else ())
     return Disk(
-        device=str(mapping.device_name),
+        device=mapping.device_name,
         url=presign(place, key, tx.at),
         size=size * GIB,
         filename=place.key,

@@ -10,17 +10,9 @@ from omisim.actions.vm_types import PERFORMANCES, VmShape
 from omisim.model import ActionsOnNextBoot, Image, OrDict, ShutdownBehaviorConfiguration
 
 __all__ = [
-    "asked_boot",
-    "check_attributes",
-    "check_keypair",
-    "check_secure_boot",
-    "check_tenancy",
-    "check_windows",
-    "how_it_boots",
-    "os_family",
-    "shutdown",
-    "typed",
-]
+    "asked_boot", "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows",
+    "how_it_boots", "os_family", "shutdown", "typed",
+]  # fmt: skip
 
 LONGEST_USER_DATA = 512_000
 SECURE_BOOT_ACTIONS = ("enable", "disable", "setup-mode", "none", "restore-factory-keys")

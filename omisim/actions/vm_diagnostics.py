@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from dataclasses import replace
-from typing import Annotated
 
 from omisim.actions.framework.call import Call, parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
-from omisim.model import AdminPassword, ConsoleOutput, Keypair, OrDict, Vm, VmsStopHistory, VmState
+from omisim.model import AdminPassword, ConsoleOutput, Keypair, OrDict, Vm, VmId, VmsStopHistory, VmState
 from omisim.model.filters import FiltersVmsStopHistory, matching
-from omisim.model.ids import Id, token
+from omisim.model.ids import token
 from omisim.spec.rules import refuse
 from omisim.state.transaction import Transaction
 
-VmId = Annotated[str, Id("vm")]
 CONSOLE_BYTES = 64 * 1024
 
 
@@ -59,7 +57,7 @@ def read_vms_stop_history(
         raise refuse("REQ-002", action=call.action)
     wanted = parsed(filters) or FiltersVmsStopHistory()
     call.check_range(wanted.stop_date_after, wanted.stop_date_before)
-    stops = (stop for vm in call.rows(Vm) if call.owns(vm) for stop in vm.stops)
+    stops = (stop for vm in call.own_rows(Vm) for stop in vm.stops)
     return matching(sorted(stops, key=lambda stop: stop.stop_date), wanted)
 
 

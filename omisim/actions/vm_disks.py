@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omisim.actions.devices import ROOT, VM_DEVICE, check_pair, check_size, filled
+from omisim.actions.devices import VM_DEVICE, check_pair, check_size, filled
 from omisim.actions.framework.call import Call
-from omisim.actions.snapshots import usable
+from omisim.actions.sharing import usable
 from omisim.actions.volumes import MOST_VOLUMES_PER_VM
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
+from omisim.spec.limits import ROOT
 
 __all__ = ["Disk", "disks_of"]
 
@@ -25,18 +26,18 @@ class Disk:
 
 def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[Disk]:
     """Return the disks of a VM: those of its OMI, with those of the request over them (BDM-001 to BDM-005)."""
-    devices = {str(m.device_name): m.bsu for m in image.block_device_mappings if m.bsu is not None}
+    devices = {m.device_name: m.bsu for m in image.block_device_mappings if m.device_name and m.bsu}
     root = devices[ROOT].snapshot_id
     given: list[Snapshot] = []
     for mapping in mappings:
-        name = str(mapping.device_name)
+        name = mapping.device_name or ""  # one without a name is refused already (OMI-051)
         if mapping.no_device is not None:
             devices.pop(name, None)
         elif mapping.bsu is not None:
             other = name == ROOT and mapping.bsu.snapshot_id not in (None, root)
             call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
             if mapping.bsu.snapshot_id is not None and name != ROOT:
-                given.append(usable(call, mapping.bsu.snapshot_id, "OMI-012"))
+                given.append(usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
             devices[name] = filled(mapping.bsu, devices.get(name) or BsuToCreate())
     call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
     disks = [_disk(call, name, bsu) for name, bsu in devices.items()]

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from omisim.actions.devices import ROOT
 from omisim.actions.framework.call import Call, parsed, parsed_all
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import nics_of
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import groups_of
-from omisim.actions.vm_attributes import (
-    asked_boot,
-    check_attributes,
-    check_keypair,
-    check_secure_boot,
-    shutdown,
-    typed,
-)
+from omisim.actions.vm_attributes import asked_boot, check_attributes, check_keypair, check_secure_boot, shutdown, typed
 from omisim.actions.vm_diagnostics import after_first_boot
 from omisim.actions.vm_types import find_vm_shape, unflagged, vm_shape
 from omisim.actions.vms import view
@@ -32,16 +24,16 @@ from omisim.model import (
     SecurityGroupId,
     ShutdownBehaviorConfiguration,
     Vm,
+    VmId,
     VmState,
     VmStateChange,
     VmStates,
     VolumeLink,
 )
 from omisim.model.filters import FiltersVm, FiltersVmsState, matching
-from omisim.model.ids import Id
+from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 
-VmId = Annotated[str, Id("vm")]
 STOP_ONLY = ("nested_virtualization", "performance", "user_data", "vm_type")
 ANY_STATE = (
     "deletion_protection", "security_group_ids", "keypair_name", "is_source_dest_checked", "bsu_optimized",
@@ -55,7 +47,7 @@ def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[V
     """List the caller's VMs in creation order, terminated ones too while they are kept (VM-053)."""
     wanted = parsed(filters) or FiltersVm()
     _check_prefixes(call, wanted.vm_ids)
-    own = (view(call.state, vm) for vm in call.rows(Vm, wanted.vm_ids) if call.owns(vm))
+    own = (view(call.state, vm) for vm in call.own_rows(Vm, wanted.vm_ids))
     return matching(own, wanted)
 
 
@@ -68,8 +60,8 @@ def read_vms_state(
     _check_prefixes(call, wanted.vm_ids)
     states = (
         VmStates(subregion_name=vm.placement.subregion_name or "", vm_id=vm.vm_id, vm_state=vm.state)
-        for vm in call.rows(Vm, wanted.vm_ids)
-        if call.owns(vm) and (all_vms or vm.state is VmState.RUNNING)
+        for vm in call.own_rows(Vm, wanted.vm_ids)
+        if all_vms or vm.state is VmState.RUNNING
     )
     return matching(states, wanted)
 

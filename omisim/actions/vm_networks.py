@@ -14,15 +14,7 @@ from omisim.actions.nic_links import LAST_DEVICE, attach
 from omisim.actions.nics import addresses_for, check_free, new_nic
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import groups_of
-from omisim.model import (
-    Nic,
-    NicForVmCreation,
-    OrDict,
-    PrivateIpLight,
-    SecurityGroupLight,
-    Subnet,
-    Vm,
-)
+from omisim.model import Nic, NicForVmCreation, OrDict, PrivateIpLight, SecurityGroupLight, Subnet, Vm
 from omisim.spec.rules import refuse
 
 __all__ = ["Networks", "Plan", "add_nics", "networks_of", "nics_alone", "room_in_subnets"]

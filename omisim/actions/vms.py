@@ -37,6 +37,7 @@ from omisim.model import (
     BsuCreated,
     EmptyIsAbsent,
     Image,
+    ImageId,
     Net,
     NicForVmCreation,
     OrDict,
@@ -49,11 +50,8 @@ from omisim.model import (
     VmState,
     VolumeState,
 )
-from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 from omisim.state.state import State
-
-ImageId = Annotated[str, Id("image")]
 
 
 def view(state: State, vm: Vm) -> Vm:

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from omisim.actions.devices import (
-    ROOT,
-    VOLUME,
-    check_device,
-    check_disk,
-    check_pair,
-    check_size,
-    check_values,
-    gp2_iops,
-)
+from omisim.actions.devices import VOLUME, check_device, check_disk, check_pair, check_size, check_values, gp2_iops
 from omisim.actions.framework.call import Call, Stop, parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas, disk_costs
-from omisim.actions.snapshots import usable
+from omisim.actions.sharing import usable
 from omisim.model import (
     Content,
     EmptyIsAbsent,
     LinkedVolume,
     LinkState,
     OrDict,
+    Snapshot,
     SnapshotId,
     UpdateState,
     Vm,
+    VmId,
     VmState,
     Volume,
     VolumeId,
@@ -38,13 +31,12 @@ from omisim.model import (
     VolumeUpdateParameters,
     VolumeUpdateTask,
 )
-from omisim.model.filters import FiltersVolume, matching
-from omisim.model.ids import Id
+from omisim.model.filters import FiltersReadVolumeUpdateTask, FiltersVolume, matching
 from omisim.spec.catalog import catalog
+from omisim.spec.limits import ROOT
 from omisim.state.state import State
 
 MOST_VOLUMES_PER_VM = 40
-VmId = Annotated[str, Id("vm")]
 
 
 def links_of(state: State, vm_id: str) -> list[VolumeLink]:
@@ -92,8 +84,9 @@ def create_volume(
     check_subregion(call, subregion_name)
     if snapshot_id is not None:
         size = _size_from(call, snapshot_id, size, volume_type, iops)
-    check_quotas(call, disk_costs(volume_type, size or 0, iops))
-    volume = new_volume(call, int(size or 0), volume_type, iops, subregion_name, snapshot_id, client_token)
+    assert size is not None  # VOL-003
+    check_quotas(call, disk_costs(volume_type, size, iops))
+    volume = new_volume(call, size, volume_type, iops, subregion_name, snapshot_id, client_token)
     call.use_token(client_token, volume)
     return volume
 
@@ -105,7 +98,7 @@ def check_subregion(call: Call, name: str) -> None:
 
 
 def _size_from(call: Call, snapshot_id: str, size: int | None, volume_type: str, iops: int | None) -> int:
-    snapshot = usable(call, snapshot_id, "VOL-014")
+    snapshot = usable(call, Snapshot, snapshot_id, "VOL-014")
     smallest = snapshot.volume_size
     if size is None:
         check_size(call, VOLUME, volume_type, smallest, iops)
@@ -154,7 +147,7 @@ def new_volume(
 def read_volumes(call: Call, *, filters: OrDict[FiltersVolume] | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
     wanted = parsed(filters) or FiltersVolume()
-    own = (view(call.state, volume) for volume in call.rows(Volume, wanted.volume_ids) if call.owns(volume))
+    own = (view(call.state, volume) for volume in call.own_rows(Volume, wanted.volume_ids))
     return matching(own, wanted)
 
 
@@ -223,6 +216,14 @@ def _task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:
             volume_update=VolumeUpdate(origin=origin, target=after),
         )
     )
+
+
+@action("ReadVolumeUpdateTasks", "VolumeUpdateTasks", paged=True)
+def read_volume_update_tasks(
+    call: Call, *, filters: OrDict[FiltersReadVolumeUpdateTask] | None = None
+) -> tuple[VolumeUpdateTask, ...]:
+    """List the updates of the caller's volumes that took time, running or ended, in order of beginning (VOL-050)."""
+    return matching(call.own_rows(VolumeUpdateTask), parsed(filters))
 
 
 @action("DeleteVolume")

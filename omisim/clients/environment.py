@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from omisim.cloud.account import Account
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["Environment", "environment"]
+__all__ = ["Environment", "credentials", "environment"]
 
 SHIELDED = ("OSC_", "AWS_", "BOTO_")
 
@@ -55,7 +55,13 @@ def environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Ite
     """
     with ExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
-        variables = _variables(account) | {"HOME": str(home), "USERPROFILE": str(home)}
+        variables = credentials(account) | {
+            "AWS_REGION": account.region,
+            "AWS_ENDPOINT_URL_S3": endpoint("oos", account.region),
+            "AWS_EC2_METADATA_DISABLED": "true",  # nothing looks for credentials elsewhere
+            "HOME": str(home),
+            "USERPROFILE": str(home),
+        }
         _write_profiles(home, cloud, account)
         stack.enter_context(shielded(*SHIELDED, **variables))
         if find_spec("osc_sdk_python"):
@@ -65,7 +71,8 @@ def environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Ite
         yield Environment(variables, home, stack.enter_context(intercepted(cloud.engine)))
 
 
-def _variables(account: Account) -> dict[str, str]:
+def credentials(account: Account) -> dict[str, str]:
+    """Return the variables by which OUTSCALE's clients and boto3 sign in as an account."""
     return {
         "OSC_ACCESS_KEY": account.access_key,
         "OSC_SECRET_KEY": account.secret_key,
@@ -73,9 +80,6 @@ def _variables(account: Account) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": account.access_key,
         "AWS_SECRET_ACCESS_KEY": account.secret_key,
         "AWS_DEFAULT_REGION": account.region,
-        "AWS_REGION": account.region,
-        "AWS_ENDPOINT_URL_S3": endpoint("oos", account.region),
-        "AWS_EC2_METADATA_DISABLED": "true",  # nothing looks for credentials elsewhere
     }
 
 

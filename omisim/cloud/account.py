@@ -104,7 +104,7 @@ class Account:
     create_volume = Typed(actions.volumes.create_volume)
     read_volumes = Typed(actions.volumes.read_volumes)
     update_volume = Typed(actions.volumes.update_volume)
-    read_volume_update_tasks = Typed(actions.volume_tasks.read_volume_update_tasks)
+    read_volume_update_tasks = Typed(actions.volumes.read_volume_update_tasks)
     delete_volume = Typed(actions.volumes.delete_volume)
     link_volume = Typed(actions.volumes.link_volume)
     unlink_volume = Typed(actions.volumes.unlink_volume)

@@ -110,7 +110,8 @@ def _run(call: Call, action: Action, request: Request) -> Answer:
     value = action.function(call, **values)
     next_token = None
     if action.paged and request.dialect.controls:
-        default = int(call.switch("default_page_size"))
+        default = call.switch("default_page_size")
+        assert isinstance(default, int)
         value, next_token = page(action.name, value, values.get("filters"), size, token, default)
     return Answer(action, value, tuple(call.warnings), dry, next_token)
 
@@ -118,6 +119,7 @@ def _run(call: Call, action: Action, request: Request) -> Answer:
 def _answered(call: Call, error: ApiError) -> ApiError:
     """Return a refusal as it is answered: with the ids near an unknown one, and a switch's error for its rule's."""
     name = call.tx.settings.switches.get(error.rule)
-    answered = error if name is None else error.replaced(ERRORS[str(name)])
+    assert isinstance(name, str | None)
+    answered = error if name is None else error.replaced(ERRORS[name])
     answered.near = near(call, error) if call.has_account else ()
     return answered

@@ -271,8 +271,8 @@ class Engine:
         return self._kept(self.session.call_position, "call_position")
 
     def _kept(self, position: int, of: str) -> int:
-        oldest = min((getattr(mark, of) for mark in self._marks), default=position)
-        return max(self.history, position - int(oldest))
+        oldest: int = min((getattr(mark, of) for mark in self._marks), default=position)
+        return max(self.history, position - oldest)
 
     def _trim(self) -> None:
         self.state.trim(self.state.position - self.kept_changes())

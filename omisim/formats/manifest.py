@@ -8,16 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omisim.spec.limits import (
-    DATA_DEVICE,
-    FEWEST_IOPS,
-    IOPS_PER_GIB,
-    LARGEST,
-    MOST_IOPS,
-    ROOT,
-    SMALLEST_IO1,
-    VOLUME_TYPES,
-)
+from omisim.spec import limits
 from omisim.spec.rules import refuse
 
 __all__ = ["Disk", "Manifest", "parsed_manifest", "written"]
@@ -94,8 +85,8 @@ def parsed_manifest(text: bytes) -> Manifest:
     image = reader.want("Image", dict)
     disks = tuple(_disk(entry, f"Image.Snapshots[{n}]") for n, entry in enumerate(image.want("Snapshots", list)))
     devices = [disk.device for disk in disks]
-    if devices.count(ROOT) != 1 or len(set(devices)) != len(devices):
-        raise refuse("IMP-004", reason=f"one snapshot is of {ROOT}, and no two are of one device: {devices}")
+    if devices.count(limits.ROOT) != 1 or len(set(devices)) != len(devices):
+        raise refuse("IMP-004", reason=f"one snapshot is of {limits.ROOT}, and no two are of one device: {devices}")
     architecture = image.have("Architecture", str, "x86_64")
     if architecture not in ARCHITECTURES:
         raise refuse("IMP-004", reason=f"Image.Architecture is one of {ARCHITECTURES}: {architecture!r}")
@@ -131,10 +122,11 @@ def _disk(entry: object, where: str) -> Disk:
         iops=reader.have("Iops", int, None),
         delete_on_termination=reader.have("DeleteOnTermination", bool, default=True),
     )
-    is_device = _PARTITION.fullmatch(disk.device) or DATA_DEVICE.fullmatch(disk.device)
+    is_device = _PARTITION.fullmatch(disk.device) or limits.DATA_DEVICE.fullmatch(disk.device)
+    largest, types = limits.MAX_SIZE * GIB, limits.VOLUME_TYPES
     wrong = [
-        (not 0 < disk.size <= LARGEST * GIB, f"Size is a number of bytes up to {LARGEST * GIB}: {disk.size}"),
-        (disk.volume_type not in VOLUME_TYPES, f"VolumeType is one of {VOLUME_TYPES}: {disk.volume_type!r}"),
+        (not 0 < disk.size <= largest, f"Size is a number of bytes up to {largest}: {disk.size}"),
+        (disk.volume_type not in types, f"VolumeType is one of {types}: {disk.volume_type!r}"),
         (not is_device, f"Device is the name of a device: {disk.device!r}"),
         *_wrong_iops(disk),
     ]
@@ -149,10 +141,11 @@ def _wrong_iops(disk: Disk) -> list[tuple[bool, str]]:
     if disk.volume_type != "io1":
         return [(disk.iops is not None, f"Iops goes with io1 alone: {disk.iops!r}")]
     size, iops = -(-disk.size // GIB), disk.iops or 0
-    most = min(MOST_IOPS, IOPS_PER_GIB * size)
+    least, most = limits.MIN_IOPS, min(limits.MAX_IOPS, limits.IOPS_PER_GIB * size)
+    smallest = limits.MIN_IO1_SIZE
     return [
-        (size < SMALLEST_IO1, f"Size of an io1 volume is {SMALLEST_IO1} GiB at least: {disk.size}"),
-        (not FEWEST_IOPS <= iops <= most, f"Iops of {size} GiB of io1 is {FEWEST_IOPS} to {most}: {disk.iops!r}"),
+        (size < smallest, f"Size of an io1 volume is {smallest} GiB at least: {disk.size}"),
+        (not least <= iops <= most, f"Iops of {size} GiB of io1 is {least} to {most}: {disk.iops!r}"),
     ]
 
 

@@ -24,6 +24,7 @@ from omisim.model.base import (
     AccountId,
     EmptyIsAbsent,
     Entity,
+    ImageId,
     ImageState,
     LinkNicId,
     LinkState,
@@ -35,10 +36,12 @@ from omisim.model.base import (
     SnapshotState,
     SubnetId,
     UpdateState,
+    VmId,
     VmState,
     VolumeId,
     VolumeState,
     internal,
+    view_as,
 )
 from omisim.model.catalogues import (
     Catalog,
@@ -128,7 +131,7 @@ __all__ = [
     "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "Catalog", "CatalogEntry",
     "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "EmptyIsAbsent", "Entity", "ExportState",
     "FlexibleGpuCatalog", "Grant", "GroupHold", "Image",
-    "ImageExportTask", "ImageState", "InternetService", "Keypair", "KeypairCreated",
+    "ImageExportTask", "ImageId", "ImageState", "InternetService", "Keypair", "KeypairCreated",
     "LinkNic", "LinkNicId", "LinkNicLight", "LinkNicToUpdate", "LinkPublicIp", "LinkPublicIpLightForVm",
     "LinkRouteTable", "LinkState", "LinkedVolume", "Location", "Log", "MarketplaceProduct", "Net", "NetId", "Nic",
     "NicForVmCreation", "NicId", "NicLight", "OrDict", "Origin", "OsuApiKey", "OsuExportImageExportTask",
@@ -138,8 +141,9 @@ __all__ = [
     "SecurityGroup", "SecurityGroupId", "SecurityGroupLight", "SecurityGroupRule", "SecurityGroupsMember", "Service",
     "ShutdownBehaviorConfiguration", "Snapshot", "SnapshotExportTask", "SnapshotId", "SnapshotState", "StateComment",
     "StoredObject", "Subnet", "SubnetId", "Subregion", "Tag", "UnitPriceEntry", "UpdateState", "Upload", "UploadPart",
-    "Vm", "VmState", "VmStateChange", "VmStates", "VmType", "VmsStopHistory", "Volume", "VolumeId", "VolumeLink",
-    "VolumeState", "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "With", "internal",
+    "Vm", "VmId", "VmState", "VmStateChange", "VmStates", "VmType", "VmsStopHistory", "Volume", "VolumeId",
+    "VolumeLink", "VolumeState", "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "With", "internal",
+    "view_as",
 ]  # fmt: skip
 
 ENTITIES: tuple[type[Entity], ...] = (

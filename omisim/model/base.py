@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, Union
 
 from omisim.model.ids import Id
@@ -23,18 +24,31 @@ class Absent:
 
 AccountId = Annotated[str, Id("account")]
 EmptyIsAbsent = Annotated[str, Absent("")]
+ImageId = Annotated[str, Id("image")]
 SnapshotId = Annotated[str, Id("snapshot")]
 SubnetId = Annotated[str, Id("subnet"), Absent("")]
 NetId = Annotated[str, Id("net")]
 NicId = Annotated[str, Id("nic")]
 LinkNicId = Annotated[str, Id("link_nic")]
 SecurityGroupId = Annotated[str, Id("security_group")]
+VmId = Annotated[str, Id("vm")]
 VolumeId = Annotated[str, Id("volume")]
 
 
 def internal(default: Any) -> Any:
     """Declare a field that no answer carries."""
     return field(default=default, metadata={"wire": False})
+
+
+def view_as(cls: Callable[..., ANY], source: Any, **others: Any) -> ANY:
+    """Return an object of a dataclass that takes over the fields of another object by their names, and has others."""
+    shared = {name: getattr(source, name) for name in _field_names(cls) if name not in others}
+    return cls(**shared, **others)
+
+
+@cache
+def _field_names(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
 
 
 class ImageState(StrEnum):
@@ -103,4 +117,5 @@ class Entity:
     @property
     def id(self) -> str:
         """The id of the entity, whatever its kind calls it."""
-        return str(getattr(self, self.key))
+        own_id: str = getattr(self, self.key)
+        return own_id

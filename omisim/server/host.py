@@ -17,6 +17,7 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
+from omisim.clients.environment import credentials
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.server.app import App
@@ -56,16 +57,8 @@ class Running:
         ours = isinstance(account, Account) and self.cloud.engine.state.found("account", "name", account.name)
         if not ours or self.cloud.account(account.name).access_key != account.access_key:
             raise ValueError(f"{account!r} is not of the cloud that is served: server.cloud.account(name) is")
-        variables = {
-            "OSC_ACCESS_KEY": account.access_key,
-            "OSC_SECRET_KEY": account.secret_key,
-            "OSC_REGION": account.region,
-            "OSC_ENDPOINT_API": f"{self.url}/api/v1",
-            "AWS_ACCESS_KEY_ID": account.access_key,
-            "AWS_SECRET_ACCESS_KEY": account.secret_key,
-            "AWS_DEFAULT_REGION": account.region,
-            "AWS_ENDPOINT_URL_S3": f"{self.url}/oos/{account.region}",
-        }
+        oos = f"{self.url}/oos/{account.region}"
+        variables = credentials(account) | {"OSC_ENDPOINT_API": f"{self.url}/api/v1", "AWS_ENDPOINT_URL_S3": oos}
         trust = {"REQUESTS_CA_BUNDLE": self.ca, "AWS_CA_BUNDLE": self.ca, "SSL_CERT_FILE": self.ca} if self.ca else {}
         return variables | trust
 

@@ -7,13 +7,12 @@ on a cloud's seed, so that the catalogue is built once a process and shared.
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from omisim.base.data_files import load_toml
 from omisim.model import (
     Account,
     BlockDeviceMappingImage,
@@ -91,21 +90,18 @@ class Catalog:
 @cache
 def catalog() -> Catalog:
     """Return the default catalogue."""
-    with files("omisim.spec").joinpath("catalog.toml").open("rb") as stream:
-        data = tomllib.load(stream)
+    data = load_toml("omisim.spec", "catalog.toml")
     return Catalog(
         regions={row["name"]: RegionRow(row["name"], tuple(row["sees"]), row["subregions"]) for row in data["region"]},
         product_types={
-            row["id"]: ProductType(
-                description=row["description"], product_type_id=row["id"], vendor=row["vendor"] or None
-            )
-            for row in data["product_type"]
+            code: ProductType(description=description, product_type_id=code, vendor=vendor or None)
+            for code, (description, vendor) in data["product_types"].items()
         },
         vm_types={name: _vm_type(name, row) for name, row in data["vm_types"].items()},
         aws_families={name: (row[0], row[1]) for name, row in data["aws_families"].items()},
         quotas=data["quotas"],
-        images=tuple(data["image"]),
-        marketplace=tuple(data["marketplace_image"]),
+        images=tuple(data["image_defaults"] | row for row in data["image"]),
+        marketplace=tuple(data["image_defaults"] | row for row in data["marketplace_image"]),
         locations=tuple(Location(code=code, name=name) for code, name in data["locations"].items()),
         flexible_gpus=tuple(
             FlexibleGpuCatalog(generations=tuple(row[0]), max_cpu=row[1], max_ram=row[2], model_name=name, v_ram=row[3])

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omisim.model import Entity, Vm, VmState
-from omisim.spec.rules import Rule
+from omisim.spec.rules import Rule, action_page
 
 __all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "To", "cell", "cells", "phase"]
 
@@ -316,7 +316,7 @@ def cell(kind: str, action: str, state: str) -> Rule | None:
         details=f"The {noun} {{id}} is {state}; {action} needs it to be {allowed}.",
         fix=f"Wait until the {noun} is {allowed.replace(', ', ' or ')}.",
         evidence=no.evidence,
-        source=f"https://docs.outscale.com/api.html#{action.partition(' ')[0].lower()}",
+        source=action_page(action.partition(" ")[0]),
     )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from omisim.base.data_files import load_toml
 from omisim.model import Catalog, CatalogEntry, Catalogs, UnitPriceEntry
 
 __all__ = ["Prices", "prices"]
@@ -72,8 +71,7 @@ class Prices:
 @cache
 def prices() -> Prices:
     """Return the price lists."""
-    with files("omisim.spec").joinpath("prices.toml").open("rb") as stream:
-        data = tomllib.load(stream)
+    data = load_toml("omisim.spec", "prices.toml")
     return Prices(data["currency"], tuple(data["period"]), data["groups"])
 
 

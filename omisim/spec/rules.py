@@ -6,13 +6,12 @@ evidence and the documentation page. The code names a rule's id at the one place
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
+from omisim.base.data_files import load_toml
 from omisim.spec.errors import ERRORS, ApiError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from omisim.spec.errors import ErrorKind
 
-__all__ = ["GRADES", "KINDS", "Rule", "catalogue", "refuse", "rule"]
+__all__ = ["GRADES", "Rule", "action_page", "catalogue", "families", "refuse", "rule"]
 
 GRADES: Mapping[str, str] = {
     "documented": "the official documentation or API description says so",
@@ -29,46 +28,7 @@ GRADES: Mapping[str, str] = {
     "client": "coded into the official clients, which depend on it",
     "inferred": "by analogy; a switch can change it",
 }
-# the first letters of a rule's id → the kind of thing it is about
-KINDS: Mapping[str, str] = {
-    "ACC": "account",
-    "AK": "access_key",
-    "AUTH": "request",
-    "BDM": "vm",
-    "CAT": "catalogue",
-    "CPY": "image",
-    "EXP": "export",
-    "FLD": "answer",
-    "FLT": "filter",
-    "ID": "id",
-    "IGW": "internet_service",
-    "IMP": "import",
-    "KEY": "keypair",
-    "LIC": "licence",
-    "LNK": "volume_link",
-    "MAN": "import",
-    "MKT": "marketplace",
-    "NET": "net",
-    "NIC": "nic",
-    "OMI": "image",
-    "OOS": "object storage",
-    "PAG": "page",
-    "PIP": "public_ip",
-    "QTA": "quota",
-    "REG": "region",
-    "REQ": "request",
-    "RTB": "route_table",
-    "SG": "security_group",
-    "SHR": "sharing",
-    "SNP": "snapshot",
-    "TAG": "tag",
-    "THR": "request",
-    "UNK": "open question",
-    "VM": "vm",
-    "VMT": "vm",
-    "VOL": "volume",
-}
-_STATES = {"IXT": "image_export", "OMI": "image", "SNP": "snapshot", "VM": "vm", "VOL": "volume"}  # ST-VM-1
+DOCUMENTATION = "https://docs.outscale.com/api.html"
 LONGEST_FACT = 200
 
 
@@ -98,15 +58,14 @@ class Rule:
         """The kind of thing the rule is about."""
         if "/" in self.id and self.id[0].islower():
             return self.id.partition("/")[0]
-        family, _, rest = self.id.partition("-")
-        return _STATES[rest.partition("-")[0]] if family == "ST" else KINDS[family]
+        return families()[_family(self.id)]["kind"]
 
     @property
     def actions(self) -> tuple[str, ...]:
         """The actions the rule is about, in lower case: the one its page documents, or its cell's."""
         if "/" in self.id and self.id[0].islower():
             return (self.id.split("/")[1].partition(" ")[0].lower(),)
-        _, _, anchor = self.source.partition("api.html#")
+        _, _, anchor = self.source.partition(f"{DOCUMENTATION}#")
         return (anchor,) if anchor else ()
 
     def details_for(self, facts: Mapping[str, Any]) -> str:
@@ -157,17 +116,39 @@ def rule(rule_id: str) -> Rule:
 @cache
 def catalogue() -> Mapping[str, Rule]:
     """Return every row of `rules.toml`, in the order of the file."""
-    with files("omisim.spec").joinpath("rules.toml").open("rb") as stream:
-        rows = tomllib.load(stream)
-    return {rule_id: _read(rule_id, row) for rule_id, row in rows.items()}
+    return {rule_id: _read(rule_id, row) for rule_id, row in _tables().items() if rule_id != "families"}
 
 
-def _read(rule_id: str, row: dict[str, Any]) -> Rule:
-    evidence = row.pop("evidence", "inferred")
+def families() -> Mapping[str, Mapping[str, str]]:
+    """Return the families of rules by the letters of their ids: their `kind`, and the page of rows that name none."""
+    return _tables()["families"]
+
+
+def action_page(action: str) -> str:
+    """Return the documentation page of an action."""
+    return f"{DOCUMENTATION}#{action.lower()}"
+
+
+@cache
+def _tables() -> Mapping[str, Mapping[str, Any]]:
+    return load_toml("omisim.spec", "rules.toml")
+
+
+def _read(rule_id: str, row: Mapping[str, Any]) -> Rule:
+    fields = {name: value for name, value in row.items() if name not in ("action", "evidence")}
+    evidence = row.get("evidence", "inferred")
     if isinstance(evidence, dict):
-        row["error_evidence"] = evidence["error"]
+        fields["error_evidence"] = evidence["error"]
         evidence = evidence["rule"]
-    return Rule(id=rule_id, evidence=evidence, **row)
+    if "out" not in row:
+        page = row if "action" in row or "source" in row else families()[_family(rule_id)]
+        fields["source"] = action_page(page["action"]) if "action" in page else page["source"]
+    return Rule(id=rule_id, evidence=evidence, **fields)
+
+
+def _family(rule_id: str) -> str:
+    """Return the letters before the number of a rule's id: those of `ST-VM-1` are `ST-VM`."""
+    return rule_id.partition("/")[0].rpartition("-")[0]
 
 
 def _filled(template: str, facts: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from omisim.model import Account, Image, Origin
 from omisim.model.serialize import to_plain
 from omisim.state.state import State
 
-__all__ = ["Lineage", "lineage"]
+__all__ = ["Lineage", "codes_of", "lineage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,11 @@ def _node(state: State, row_id: str, how: str, below: Mapping[str, list[tuple[st
 def _dropped(state: State, origin: Origin | None) -> tuple[str, ...]:
     if origin is None or origin.kind != "image" or not origin.parents:
         return ()
-    return tuple(code for code in _codes(state, origin.parents[0][1]) if code not in _codes(state, origin.id))
+    return tuple(code for code in codes_of(state, origin.parents[0][1]) if code not in codes_of(state, origin.id))
 
 
-def _codes(state: State, row_id: str) -> tuple[str, ...]:
+def codes_of(state: State, row_id: str) -> tuple[str, ...]:
+    """Return the product codes of a resource, or of what it was made from, though the API shows none on disks."""
     image: Image | None = state.get("image", row_id)
     origin: Origin | None = state.get("origin", row_id)
     return image.product_codes if image is not None else origin.codes if origin is not None else ()

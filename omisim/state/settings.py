@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from omisim.base.data_files import load_toml
 from omisim.model import Entity
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, cells
@@ -30,69 +31,8 @@ class Switch:
 
 
 SWITCHES: Mapping[str, Switch] = {
-    "copy_keeps_public": Switch(
-        "A copy of a public OMI is public too (OMI-038).", False, (True,), "documented: private; tested in 2021: public"
-    ),
-    "default_page_size": Switch(
-        "How many rows a read answers when ResultsPerPage is absent; 0: all (PAG-002).",
-        0,
-        (100,),
-        "measured: all; documented on several reads: 100",
-    ),
-    "hot_volume_update": Switch(
-        "UpdateVolume may change the size or the type of a volume of a running VM (VOL-046).",
-        True,
-        (False,),
-        "documented in 2026: yes; tested in 2021: refused",
-    ),
-    "linux_password": Switch(
-        "What ReadAdminPassword answers for a VM that is not Windows: an empty password, or a refusal (VM-057).",
-        "empty",
-        ("refuse",),
-        "an error for it is in the official list; an official client asks for every VM and takes no refusal",
-    ),
-    "most_tags": Switch(
-        "How many tags a resource may have; 0: any number (TAG-009).",
-        0,
-        (50,),
-        "an error for too many is in the official list, the number is not published",
-    ),
-    "snapshot_cut": Switch(
-        "When CreateSnapshot cuts the content: at the request or at the completion (SNP-008).",
-        "request",
-        ("completion",),
-        "documented: the point in time of the request; an official client: when completed",
-    ),
-    "spec_version": Switch(
-        "Which states the export of a snapshot goes through: those of 1.42, or the one of 1.40 (EXP-044).",
-        "1.42",
-        ("1.40",),
-        "documented: the description of the API in both versions",
-    ),
-    "stopped_public_ip": Switch(
-        "What becomes of a public IP linked to a VM that stops; a tag osc.fcu.eip.auto-attach keeps it (VM-050).",
-        "kept",
-        ("released",),
-        "documented in the user guide: kept; in the description of LinkPublicIp: released, unless the tag says so",
-    ),
-    "strict_licences": Switch(
-        "Taking licences off an OMI (OMI-114) and exporting a copy of a licensed one (LIC-010): warned of, or refused.",
-        False,
-        (True,),
-        "documented: the list is replaced, licences must allow an export; nothing says that either is refused",
-    ),
-    "strict_windows": Switch(
-        "Windows on a VM that is too small for it is warned of, or refused (LIC-014).",
-        False,
-        (True,),
-        "documented: what Windows needs in order to work; no refusal is documented",
-    ),
-    "start_running": Switch(
-        "StartVms on a running VM is refused, or does nothing (UNK-06).",
-        "refuse",
-        ("no-op",),
-        "measured in 2026: refused; tested in 2021: nothing happens",
-    ),
+    name: Switch(row["says"], row["default"], tuple(row["others"]), row["evidence"])
+    for name, row in load_toml("omisim.spec", "switches.toml").items()
 }
 
 

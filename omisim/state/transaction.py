@@ -51,9 +51,9 @@ class Transaction:
 
     def next_number(self, counter: str) -> int:
         """Count up, and return the number."""
-        number = (self.state.get("counter", counter) or 0) + 1
+        number: int = (self.state.get("counter", counter) or 0) + 1
         self.write("counter", counter, number)
-        return int(number)
+        return number
 
     def new_id(self, kind: str) -> str:
         """Return a fresh id, the same for the same seed and the same calls."""

@@ -6,7 +6,7 @@ newer than that, alone. `deletion_order` alone answers instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from omisim.actions.tags import TAGGED
@@ -16,6 +16,7 @@ from omisim.engine.engine import Mark
 from omisim.model import Account, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
 from omisim.model.serialize import iso
 from omisim.state.initial_state import initial_state
+from omisim.testing.vocabulary import DELETIONS, NOUNS
 
 __all__ = [
     "called_in_order", "deleted_in_order", "deletion_order", "no_warnings", "not_called", "nothing_left",
@@ -24,28 +25,6 @@ __all__ = [
 
 __tracebackhide__ = True  # pytest shows the test's line, not ours
 
-# kind → what one is called, and the action that ends it: in the order in which they can be deleted
-_LEFT: Final[Mapping[str, tuple[str, str]]] = {
-    "image_export": ("export of an OMI", "DeleteExportTask"),
-    "snapshot_export": ("export of a snapshot", "DeleteExportTask"),
-    "vm": ("VM", "DeleteVms"),
-    "image": ("OMI", "DeleteImage"),
-    "snapshot": ("snapshot", "DeleteSnapshot"),
-    "volume": ("volume", "DeleteVolume"),
-    "nic": ("NIC", "DeleteNic"),
-    "public_ip": ("public IP", "DeletePublicIp"),
-    "internet_service": ("internet service", "DeleteInternetService"),
-    "subnet": ("Subnet", "DeleteSubnet"),
-    "route_table": ("route table", "DeleteRouteTable"),
-    "security_group": ("security group", "DeleteSecurityGroup"),
-    "net": ("Net", "DeleteNet"),
-    "keypair": ("keypair", "DeleteKeypair"),
-    "access_key": ("access key", "DeleteAccessKey"),
-    "product_type": ("product type", "DeleteProductType"),
-    "upload": ("multipart upload", "oos.abort_multipart_upload"),
-    "object": ("object", "oos.delete_object"),
-    "bucket": ("bucket", "oos.delete_bucket"),
-}
 _PERMISSIONS: Final = {"image": "permissions_to_launch", "snapshot": "permissions_to_create_volume"}
 _TAGGED: Final = ("image", "snapshot", "vm", "volume")
 _ON_ITS_WAY: Final = ("terminated", "shutting-down", "deleting")
@@ -61,7 +40,7 @@ def nothing_left(cloud: Cloud, *, account: str | None = None, since: Mark | None
     Else lists what is left, in the order in which it can be deleted. An account's first access key, default security
     groups and main route tables are no remnants.
     """
-    left = [f"{_said(cloud, row)}: {_LEFT[row.kind][1]}" for row in _left(cloud, account, since)]
+    left = [f"{_said(cloud, row)}: {DELETIONS[row.kind]}" for row in _left(cloud, account, since)]
     _none("left behind, to be deleted in this order", left)
 
 
@@ -76,7 +55,7 @@ def deletion_order(cloud: Cloud, *, account: str | None = None, since: Mark | No
 def _left(cloud: Cloud, account: str | None, since: Mark | None) -> Iterator[Any]:
     """Yield what somebody would have to delete."""
     first = {cloud.account(row.name).access_key for row in _accounts(cloud, account)}
-    rows = (row for kind in _LEFT for row in _rows(cloud, kind, account, since))
+    rows = (row for kind in DELETIONS for row in _rows(cloud, kind, account, since))
     return (row for row in rows if row.id not in first and not _needs_nobody(row))
 
 
@@ -219,7 +198,7 @@ def _said(cloud: Cloud, row: Entity) -> str:
         "",
     )
     state = f", {row.state}" if hasattr(row, "state") else ""
-    return f"{_LEFT[row.kind][0]}{name} {row.id} of {owner.name}{state}"
+    return f"{NOUNS[row.kind]}{name} {row.id} of {owner.name}{state}"
 
 
 def _none(what: str, found: Iterable[str]) -> None:

@@ -4,7 +4,7 @@
         ...  # whatever every cloud of this process does meanwhile, through any door
     print(seen.percent, seen.missing.cells)
 
-The tables that enforce the model say what there is to exercise. `words.py` says it to a person.
+The tables that enforce the model say what there is to exercise. `coverage_report.py` says it to a person.
 """
 
 from __future__ import annotations

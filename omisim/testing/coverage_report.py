@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import rule
 from omisim.testing.coverage import GROUPS, Coverage, needs
+from omisim.testing.vocabulary import DEEDS, NOUNS
 
 __all__ = ["MOST", "report", "sentences"]
 
 MOST = 40  # lines of a report, unless all are asked for
-
-NOUNS: Mapping[str, str] = {
-    "access_key": "access key",
-    "group_hold": "hold on security groups",
-    "image": "OMI",
-    "image_export": "export of an OMI",
-    "snapshot": "snapshot",
-    "snapshot_export": "export of a snapshot",
-    "vm": "VM",
-    "volume": "volume",
-    "volume_link": "link of a volume",
-    "volume_update": "update of a volume",
-}
-# (kind, action) → what somebody does to one of the kind; {} is the resource with its state
-DEEDS: Mapping[tuple[str, str], str] = {
-    ("access_key", "DeleteAccessKey"): "deletes {}",
-    ("access_key", "UpdateAccessKey"): "changes {}",
-    ("image", "CreateImage"): "copies {}",
-    ("image", "CreateImageExportTask"): "exports {}",
-    ("image", "CreateVms"): "launches from {}",
-    ("image", "DeleteImage"): "deletes {}",
-    ("image", "UpdateImage"): "shares or changes {}",
-    ("image_export", "DeleteExportTask"): "cancels {}",
-    ("snapshot", "CreateImage"): "makes an OMI from {}",
-    ("snapshot", "CreateSnapshot"): "copies {}",
-    ("snapshot", "CreateSnapshotExportTask"): "exports {}",
-    ("snapshot", "CreateVms"): "launches with a disk from {}",
-    ("snapshot", "CreateVolume"): "makes a volume from {}",
-    ("snapshot", "DeleteSnapshot"): "deletes {}",
-    ("snapshot", "UpdateSnapshot"): "shares {}",
-    ("snapshot_export", "DeleteExportTask"): "cancels {}",
-    ("vm", "CreateImage"): "makes an OMI of {}",
-    ("vm", "DeleteVms"): "deletes {}",
-    ("vm", "LinkNic"): "links a NIC to {}",
-    ("vm", "LinkPublicIp"): "links a public IP to {}",
-    ("vm", "LinkVolume"): "links a volume to {}",
-    ("vm", "RebootVms"): "reboots {}",
-    ("vm", "StartVms"): "starts {}",
-    ("vm", "StopVms"): "stops {}",
-    ("vm", "UpdateVm"): "changes {}",
-    ("vm", "UpdateVm (stopped only)"): "changes what needs a stopped VM on {}",
-    ("volume", "CreateSnapshot"): "takes a snapshot of {}",
-    ("volume", "DeleteVolume"): "deletes {}",
-    ("volume", "LinkVolume"): "links {}",
-    ("volume", "UnlinkVolume"): "unlinks {}",
-    ("volume", "UpdateVolume"): "changes {}",
-    ("volume_link", "UnlinkVolume"): "unlinks by {}",
-}
 
 
 def report(coverage: Coverage, who: str = "no test", most: int | None = MOST) -> str:

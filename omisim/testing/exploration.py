@@ -2,7 +2,7 @@
 
     seen = explored(MyMachine, settings(max_examples=5000))
     left_out = reach(MyMachine.actions).without(seen)
-    for sentence in words.sentences(left_out, "no history"):
+    for sentence in coverage_report.sentences(left_out, "no history"):
         print(sentence)
 
 Needs the extra `omisim[hypothesis]`.

@@ -21,17 +21,7 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hi
 from omisim.base.clock import EPOCH
 from omisim.base.hosts import DEFAULT_REGION, endpoint
 from omisim.base.suggest import suggest
-from omisim.model import (
-    Entity,
-    Image,
-    ImageExportTask,
-    Keypair,
-    Snapshot,
-    SnapshotExportTask,
-    Vm,
-    Volume,
-    ids,
-)
+from omisim.model import Entity, Image, ImageExportTask, Keypair, Snapshot, SnapshotExportTask, Vm, Volume, ids
 from omisim.model.serialize import to_wire
 
 __all__ = ["image", "image_export_task", "keypair", "snapshot", "snapshot_export_task", "vm", "volume", "wire"]

@@ -126,24 +126,8 @@ class CloudMachine(Events):
     create_image_export_task = _calls("CreateImageExportTask", image_exports)
     create_snapshot = _calls("CreateSnapshot", snapshots)
     create_snapshot_export_task = _calls("CreateSnapshotExportTask", snapshot_exports)
-    create_tags = _calls("CreateTags")
     create_vms = _calls("CreateVms", vms)
     create_volume = _calls("CreateVolume", volumes)
-    delete_export_task = _calls("DeleteExportTask")
-    delete_image = _calls("DeleteImage")
-    delete_snapshot = _calls("DeleteSnapshot")
-    delete_tags = _calls("DeleteTags")
-    delete_vms = _calls("DeleteVms")
-    delete_volume = _calls("DeleteVolume")
-    link_volume = _calls("LinkVolume")
-    reboot_vms = _calls("RebootVms")
-    start_vms = _calls("StartVms")
-    stop_vms = _calls("StopVms")
-    unlink_volume = _calls("UnlinkVolume")
-    update_image = _calls("UpdateImage")
-    update_snapshot = _calls("UpdateSnapshot")
-    update_vm = _calls("UpdateVm")
-    update_volume = _calls("UpdateVolume")
 
     def __init_subclass__(cls) -> None:
         """Leave out the rules of what a subclass has not chosen. Raises ValueError for what there is not."""
@@ -226,4 +210,7 @@ class CloudMachine(Events):
         self.call(name, action, **data.draw(requests(action, self.cloud, self.account(name)), label=action))
 
 
+for _action in CORE:
+    if not _action.startswith("Read") and not hasattr(CloudMachine, snake_name(_action)):
+        setattr(CloudMachine, snake_name(_action), _calls(_action))
 assert set(CORE) <= set(ACTIONS)

@@ -16,7 +16,7 @@ from typing import Any
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
-from omisim.spec.rules import GRADES, KINDS, Rule, catalogue
+from omisim.spec.rules import GRADES, Rule, catalogue, families
 
 __all__ = ["main"]
 
@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="the transcript and the lineage as data")
     demo.set_defaults(run=_demo)
     rules = commands.add_parser("rules", help="the rules of the model, one a line")
-    rules.add_argument("--kind", choices=sorted(set(KINDS.values())), help="of this kind of thing only")
+    kinds = sorted({family["kind"] for family in families().values()})
+    rules.add_argument("--kind", choices=kinds, help="of this kind of thing only")
     rules.add_argument("--action", help="of this action only, for example CreateImage")
     rules.add_argument("--evidence", choices=list(GRADES), help="known this well only")
     rules.add_argument("--json", action="store_true", help="as data")

@@ -116,11 +116,12 @@ class TestShippedScenarios:
         assert [image.image_name for image in alice.read_images(filters={"image_names": ["golden"]})] == ["golden"]
 
     def test_are_in_the_wheel(self, tmp_path: Path) -> None:
-        """The wheel contains them under omisim/scenarios, where a bare name is looked up."""
+        """The wheel contains them under omisim/scenarios, where a bare name is looked up, and no tests."""
         build = "import sys, hatchling.build as b; print(b.build_wheel(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=FILES.parent.parent, check=True, timeout=60)
         with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
             wheel.extractall(tmp_path / "site")
+            assert not any({"tests", "conftest.py"}.intersection(Path(name).parts) for name in wheel.namelist())
         code = "import omisim, sys; print(omisim.Cloud.from_scenario('shared-image').named('golden'), omisim.__file__)"
         run = [sys.executable, "-S", "-c", code]
         site = {"PYTHONPATH": str(tmp_path / "site")}

@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from omisim.model import Account, ClientToken, Entity, Image, OrDict, Origin
+from omisim.model import Account, ClientToken, Entity, OrDict, Origin
 from omisim.model.ids import token
 from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import cell, phase
 from omisim.spec.rules import refuse
+from omisim.state.lineage import codes_of
 from omisim.state.settings import Value
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
@@ -108,7 +109,8 @@ class Call:
 
     def owns(self, entity: Any) -> bool:
         """Whether the entity belongs to the caller."""
-        return bool(entity.account_id == self._account_id)
+        mine: bool = entity.account_id == self._account_id
+        return mine
 
     def region_of(self, account_id: str) -> str:
         """Return the Region of an account: what it owns is there, and nowhere else (REG-001)."""
@@ -123,6 +125,10 @@ class Call:
             return self.state.rows(cls.kind).values()
         found = [row for row_id in dict.fromkeys(ids) if (row := self.state.get(cls.kind, row_id)) is not None]
         return sorted(found, key=lambda row: self.state.order(cls.kind, row.id)) if len(found) > 1 else found
+
+    def own_rows(self, cls: type[E], ids: Sequence[str] | None = None) -> list[E]:
+        """Return all entities of a kind that are the caller's, or those of the ids that are."""
+        return [row for row in self.rows(cls, ids) if self.owns(row)]
 
     # --- writing: never after a failed check
 
@@ -160,9 +166,7 @@ class Call:
 
     def codes_of(self, row_id: str) -> tuple[str, ...]:
         """Return the product codes of a resource, or of what it was made from, though the API shows none on disks."""
-        origin: Origin | None = self.state.get("origin", row_id)
-        image: Image | None = self.state.get("image", row_id)
-        return image.product_codes if image is not None else origin.codes if origin is not None else ()
+        return codes_of(self.state, row_id)
 
     def warn(self, text: str) -> None:
         """Leave a warning for the caller: allowed, but probably not what was meant."""

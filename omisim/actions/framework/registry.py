@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any, ParamSpec, TypeVar
 
 from omisim.actions.framework.schema import Shape, compile_signature
+from omisim.base.data_files import load_toml
 
 __all__ = ["ACTIONS", "Action", "action", "not_served"]
 
@@ -66,6 +65,5 @@ def action(
 @cache
 def not_served() -> Mapping[str, str]:
     """Return the reason for each action of the official API that omisim does not serve."""
-    with files("omisim.actions").joinpath("not_served.toml").open("rb") as stream:
-        groups = tomllib.load(stream)
+    groups = load_toml("omisim.actions", "not_served.toml")
     return {name: group["reason"] for group in groups.values() for name in group["actions"]}

@@ -5,106 +5,99 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from omisim.model.filters.declaration import Integers, Strings, bound, by_tag, by_tag_key, by_tag_value, of, wild
+from omisim.model.accounts import AccessKey, Keypair
+from omisim.model.answers import ProductType, Quota, Subregion, Tag
+from omisim.model.catalogues import Catalogs, Log, Service
+from omisim.model.filters.declaration import FiltersTagged, Integers, Strings, date_bound, field_equals, glob
 from omisim.model.filters.match import Filters
 
 __all__ = [
-    "FiltersAccessKeys",
-    "FiltersApiLog",
-    "FiltersCatalogs",
-    "FiltersKeypair",
-    "FiltersProductType",
-    "FiltersQuota",
-    "FiltersService",
-    "FiltersSubregion",
-    "FiltersTag",
-]
+    "FiltersAccessKeys", "FiltersApiLog", "FiltersCatalogs", "FiltersKeypair", "FiltersProductType", "FiltersQuota",
+    "FiltersService", "FiltersSubregion", "FiltersTag",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersKeypair(Filters):
+class FiltersKeypair(FiltersTagged[Keypair]):
     """Filters of ReadKeypairs."""
 
-    keypair_fingerprints: Strings = of(lambda k: k.keypair_fingerprint)
-    keypair_ids: Strings = of(lambda k: k.keypair_id)
-    keypair_names: Strings = wild(lambda k: k.keypair_name)
-    keypair_types: Strings = of(lambda k: k.keypair_type)
-    tag_keys: Strings = by_tag_key()
-    tag_values: Strings = by_tag_value()
-    tags: Strings = by_tag()
+    keypair_fingerprints: Strings = None
+    keypair_ids: Strings = None
+    keypair_names: Strings = glob()
+    keypair_types: Strings = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersTag(Filters):
+class FiltersTag(Filters[Tag]):
     """Filters of ReadTags."""
 
-    keys: Strings = of(lambda t: t.key)
-    resource_ids: Strings = of(lambda t: t.resource_id)
-    resource_types: Strings = of(lambda t: t.resource_type)
-    values: Strings = of(lambda t: t.value)
+    keys: Strings = None
+    resource_ids: Strings = None
+    resource_types: Strings = None
+    values: Strings = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersSubregion(Filters):
+class FiltersSubregion(Filters[Subregion]):
     """Filters of ReadSubregions."""
 
-    region_names: Strings = of(lambda s: s.region_name)
-    states: Strings = of(lambda s: s.state)
-    subregion_names: Strings = of(lambda s: s.subregion_name)
+    region_names: Strings = None
+    states: Strings = None
+    subregion_names: Strings = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersProductType(Filters):
+class FiltersProductType(Filters[ProductType]):
     """Filters of ReadProductTypes."""
 
-    product_type_ids: Strings = of(lambda p: p.product_type_id)
+    product_type_ids: Strings = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersAccessKeys(Filters):
+class FiltersAccessKeys(Filters[AccessKey]):
     """Filters of ReadAccessKeys."""
 
-    access_key_ids: Strings = of(lambda k: k.access_key_id)
-    states: Strings = of(lambda k: k.state)
+    access_key_ids: Strings = None
+    states: Strings = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersQuota(Filters):
+class FiltersQuota(Filters[Quota]):
     """Filters of ReadQuotas."""
 
-    collections: Strings = of(lambda q: q.quota_collection)
-    quota_names: Strings = of(lambda q: q.name)
-    quota_types: Strings = of(lambda _: "global")
-    short_descriptions: Strings = of(lambda q: q.short_description)
+    collections: Strings = field_equals("quota_collection")
+    quota_names: Strings = field_equals("name")
+    quota_types: Strings = field_equals(lambda _: "global")
+    short_descriptions: Strings = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersCatalogs(Filters):
+class FiltersCatalogs(Filters[Catalogs]):
     """Filters of ReadCatalogs: the price lists of a time; only the current one, or past ones too."""
 
-    current_catalog_only: bool | None = of(lambda c: (False, c.state == "CURRENT"))
-    from_date: dt.datetime | None = bound(lambda c, date: c.to_date is None or c.to_date >= date)
-    to_date: dt.datetime | None = bound(lambda c, date: c.from_date <= date)
+    current_catalog_only: bool | None = field_equals(lambda c: (False, c.state == "CURRENT"))
+    from_date: dt.datetime | None = date_bound(lambda c, date: c.to_date is None or c.to_date >= date)
+    to_date: dt.datetime | None = date_bound(lambda c, date: c.from_date <= date)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersService(Filters):
+class FiltersService(Filters[Service]):
     """Filters of ReadNetAccessPointServices."""
 
-    service_ids: Strings = of(lambda s: s.service_id)
-    service_names: Strings = of(lambda s: s.service_name)
+    service_ids: Strings = None
+    service_names: Strings = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FiltersApiLog(Filters):
+class FiltersApiLog(Filters[Log]):
     """Filters of ReadApiLogs."""
 
-    query_access_keys: Strings = of(lambda log: log.query_access_key)
-    query_api_names: Strings = of(lambda log: log.query_api_name)
-    query_call_names: Strings = of(lambda log: log.query_call_name)
-    query_date_after: dt.datetime | None = bound(lambda log, date: log.query_date >= date)
-    query_date_before: dt.datetime | None = bound(lambda log, date: log.query_date <= date)
-    query_ip_addresses: Strings = of(lambda log: log.query_ip_address)
-    query_user_agents: Strings = of(lambda log: log.query_user_agent)
-    request_ids: Strings = of(lambda log: log.request_id)
-    response_status_codes: Integers = of(lambda log: log.response_status_code)
+    query_access_keys: Strings = None
+    query_api_names: Strings = None
+    query_call_names: Strings = None
+    query_date_after: dt.datetime | None = date_bound(lambda log, date: log.query_date >= date)
+    query_date_before: dt.datetime | None = date_bound(lambda log, date: log.query_date <= date)
+    query_ip_addresses: Strings = None
+    query_user_agents: Strings = None
+    request_ids: Strings = None
+    response_status_codes: Integers = None

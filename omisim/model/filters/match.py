@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
-from functools import cache
+from dataclasses import Field, fields
+from functools import cache, partial
+from itertools import repeat
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
-__all__ = ["Filters", "matching"]
+from omisim.model.filters.fields import find_path, getter
+
+__all__ = ["E", "Filters", "matching"]
 
 E = TypeVar("E")
+Test = Callable[[Any], bool]
 
 
-class Filters:
-    """The filters of a request: a dataclass whose fields say what they look at (`declaration.py`)."""
+class Filters(Generic[E]):
+    """The filters of a request for entities of one class: a dataclass with a field for each (`declaration.py`)."""
 
     __slots__ = ("_tests",)
-    _tests: Sequence[Callable[[Any], bool]]
+    _tests: Sequence[Test]
 
     @property
-    def tests(self) -> Sequence[Callable[[Any], bool]]:
+    def tests(self) -> Sequence[Test]:
         """One test for each filter that is given, made on first use: a client that polls sends the same again."""
         try:
             return self._tests
         except AttributeError:
             cls: Any = type(self)
-            look, hows = _declared(cls)
-            tests = [_test(how, wanted) for how, wanted in zip(hows, look(self), strict=True) if wanted is not None]
+            get, makers = _declared(cls)
+            tests = [make(wanted) for make, wanted in zip(makers, get(self), strict=True) if wanted is not None]
             object.__setattr__(self, "_tests", tests)  # the values themselves are frozen
             return tests
 
 
-def matching(entities: Iterable[E], filters: Filters | None) -> tuple[E, ...]:
+def matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[E, ...]:
     """Return the entities that every given filter lets through, in their order."""
     if filters is None:
         return tuple(entities)
@@ -48,28 +52,41 @@ def matching(entities: Iterable[E], filters: Filters | None) -> tuple[E, ...]:
 
 
 @cache
-def _declared(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Any, ...]]:
-    """Return the filters of a class: what gets their values, and how each looks."""
+def _declared(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any], Test], ...]]:
+    """Return the filters of a class: what gets their values, and what makes the test of each value."""
     names = [field.name for field in fields(cls)]
-    return attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),), tuple(
-        field.metadata for field in fields(cls)
-    )
+    get = attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),)
+    entity = get_args(cls.__orig_bases__[0])[0]
+    return get, tuple(_maker(entity, field) for field in fields(cls))
 
 
-def _test(metadata: Any, wanted: Any) -> Callable[[Any], bool]:
-    if "holds" in metadata:
-        holds = metadata["holds"]
-        return lambda entity: bool(holds(entity, wanted))
-    look = metadata["look"]
-    if metadata["wild"]:
-        exact = frozenset(value for value in wanted if "*" not in value and "?" not in value)
-        patterns = [value for value in wanted if value not in exact]
-        return lambda entity: look(entity) in exact or any(_like(pattern, look(entity)) for pattern in patterns)
+def _maker(entity: Any, field: Field[Any]) -> Callable[[Any], Test]:
+    """Return what makes the test of one filter. Raises TypeError where nothing says what the filter looks at."""
+    if "holds" in field.metadata:
+        return partial(_bound, field.metadata["holds"])
+    look = field.metadata.get("look") or find_path(entity, field.name)
+    if look is None:
+        raise TypeError(f"{entity.__name__} has no field for the filter {field.name}; declare it with field_equals")
+    get = getter(entity, look) if isinstance(look, str) else look
+    return partial(_glob if "glob" in field.metadata else _equal, get)
+
+
+def _bound(holds: Callable[[Any, Any], bool], wanted: Any) -> Test:
+    return lambda entity: bool(holds(entity, wanted))
+
+
+def _glob(look: Callable[[Any], Any], wanted: Any) -> Test:
+    exact = frozenset(value for value in wanted if "*" not in value and "?" not in value)
+    patterns = [value for value in wanted if value not in exact]
+    return lambda entity: (text := look(entity)) in exact or any(map(_like, patterns, repeat(text)))
+
+
+def _equal(look: Callable[[Any], Any], wanted: Any) -> Test:
     values = frozenset(wanted if isinstance(wanted, tuple) else (wanted,))
 
     def test(entity: Any) -> bool:
         found = look(entity)
-        return not values.isdisjoint(found) if isinstance(found, tuple) else found in values
+        return not values.isdisjoint(found) if type(found) is tuple else found in values
 
     return test
 

@@ -31,20 +31,9 @@ from omisim.testing.laws.calls import made
 from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_rows, of_wholes
 
 __all__ = [
-    "LAWS",
-    "Broken",
-    "Law",
-    "bookkeeping",
-    "broken",
-    "call",
-    "check",
-    "creation",
-    "disks",
-    "history",
-    "images",
-    "networks",
-    "visibility",
-]
+    "LAWS", "Broken", "Law", "bookkeeping", "broken", "call", "check", "creation", "disks", "history", "images",
+    "networks", "visibility",
+]  # fmt: skip
 
 
 def check(cloud: Cloud, since: Mark | None = None) -> None:

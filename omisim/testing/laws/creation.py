@@ -21,7 +21,7 @@ from omisim.model import (
 )
 from omisim.state.state import Change
 from omisim.testing.laws.images import ROOT, snapshots_of
-from omisim.testing.laws.table import Step, on_change
+from omisim.testing.laws.table import Step, on_change, on_creation
 from omisim.testing.laws.visibility import granted, may_see
 
 __all__ = ["FINISHED"]
@@ -29,12 +29,10 @@ __all__ = ["FINISHED"]
 FINISHED = {"image": ("available",), "snapshot": ("completed",), "volume": ("available", "in-use")}
 
 
-@on_change("OMI-037", "image", "snapshot")
+@on_creation("OMI-037", "image", "snapshot")
 def what_is_new_is_private(step: Step, change: Change) -> str | None:
     """A new OMI or snapshot is shared with nobody, a copy too, and has no tags (OMI-039, SNP-022, CPY-002)."""
     row = step.now(change.kind, change.id)
-    if change.before is not None or not _by_call(change):
-        return None
     kept = step.engine.settings.switch("copy_keeps_public") and granted(row) == PermissionsOnResource(
         global_permission=True
     )
@@ -43,12 +41,10 @@ def what_is_new_is_private(step: Step, change: Change) -> str | None:
     return None
 
 
-@on_change("LIC-004", "image", "vm")
+@on_creation("LIC-004", "image", "vm")
 def licences_are_handed_on(step: Step, change: Change) -> str | None:
     """A VM has the product codes of its OMI; a copy and an OMI made from a VM have at least those of their source."""
     row: Image | Vm = change.after
-    if change.before is not None or not _by_call(change):
-        return None
     if isinstance(row, Vm):
         image: Image = step.now("image", row.image_id)
         same = row.product_codes == image.product_codes
@@ -67,19 +63,17 @@ def licences_are_handed_on(step: Step, change: Change) -> str | None:
 def disks_remember_their_licences(step: Step, change: Change) -> str | None:
     """A snapshot and a volume remember the licences of what they were made from."""
     origin: Origin = change.after
-    if origin.kind not in ("snapshot", "volume") or not _by_call(change):
+    if origin.kind not in ("snapshot", "volume") or "#" not in change.cause:
         return None
     parents = (parent for how, parent in origin.parents if how != "part of")
     had = next((codes for parent in parents if (codes := _codes(step, parent))), ())
     return f"{origin.id} remembers {origin.codes}, and comes of {had}" if origin.codes != had else None
 
 
-@on_change("SHR-012", "image", "image_export", "snapshot", "snapshot_export", "vm", "volume")
+@on_creation("SHR-012", "image", "image_export", "snapshot", "snapshot_export", "vm", "volume")
 def only_what_one_may_use_is_used(step: Step, change: Change) -> str | None:
     """What is launched, copied or restored is visible to the caller, and what is exported is its own (EXP-003)."""
     row: Any = change.after
-    if change.before is not None or not _by_call(change):
-        return None
     for kind, row_id in _sources(step, row):
         used = step.was(kind, row_id) or step.now(kind, row_id)
         if used is None:
@@ -107,11 +101,11 @@ def _sources(step: Step, row: Any) -> list[tuple[str, str]]:
     return [(kinds[how], source)] if how in kinds else []
 
 
-@on_change("OMI-063", "image")
+@on_creation("OMI-063", "image")
 def a_copy_is_independent(step: Step, change: Change) -> str | None:
     """A copy has snapshots of its own, completed at once, one for each of its source's."""
     copy: Image = change.after
-    if change.before is not None or not _by_call(change) or _source(step, copy.image_id)[0] != "copied from":
+    if _source(step, copy.image_id)[0] != "copied from":
         return None
     source: Image = step.now("image", _source(step, copy.image_id)[1])
     own, theirs = snapshots_of(copy), snapshots_of(source)
@@ -127,11 +121,11 @@ def _failed(step: Step, vm_id: str) -> bool:
     return bool(step.now("vm", vm_id).state == "terminated")
 
 
-@on_change("OMI-061", "image")
+@on_creation("OMI-061", "image")
 def an_omi_of_a_vm_has_all_its_disks(step: Step, change: Change) -> str | None:
     """An OMI made from a VM maps each of its volumes: device, size, and a snapshot of that volume."""
     image: Image = change.after
-    how, vm_id = _source(step, image.image_id) if change.before is None and _by_call(change) else ("", "")
+    how, vm_id = _source(step, image.image_id)
     if how != "made from" or _failed(step, vm_id):
         return None
     links: list[VolumeLink] = step.engine.state.found("volume_link", "vm", vm_id)
@@ -148,11 +142,11 @@ def an_omi_of_a_vm_has_all_its_disks(step: Step, change: Change) -> str | None:
     return None if mapped == wanted else f"{image.image_id} maps {mapped}; {vm_id} has {wanted}"
 
 
-@on_change("BDM-005", "vm")
+@on_creation("BDM-005", "vm")
 def a_vm_boots_from_its_omi(step: Step, change: Change) -> str | None:
     """The root volume of a new VM is made from the root snapshot of its OMI."""
     vm: Vm = change.after
-    if change.before is not None or not _by_call(change) or _failed(step, vm.vm_id):
+    if _failed(step, vm.vm_id):
         return None
     roots = [m.bsu.snapshot_id for m in step.now("image", vm.image_id).block_device_mappings if m.device_name == ROOT]
     links: list[VolumeLink] = step.engine.state.found("volume_link", "vm", vm.vm_id)
@@ -160,12 +154,10 @@ def a_vm_boots_from_its_omi(step: Step, change: Change) -> str | None:
     return None if got == roots else f"the root of {vm.vm_id} is made from {got}, that of its OMI is {roots}"
 
 
-@on_change("SNP-008", "snapshot", "volume")
+@on_creation("SNP-008", "snapshot", "volume")
 def a_disk_begins_with_what_it_is_made_from(step: Step, change: Change) -> str | None:
     """A new snapshot or volume has the size of what it was made from at least, and its content."""
     row: Snapshot | Volume = change.after
-    if change.before is not None or not _by_call(change):
-        return None
     how, source = _source(step, row.id)
     if how not in ("cut from", "copied from", "restored from"):
         return None
@@ -173,11 +165,9 @@ def a_disk_begins_with_what_it_is_made_from(step: Step, change: Change) -> str |
     return None if mine == theirs else f"{row.id} has other content than {source}, which it is made from"
 
 
-@on_change("VM-003", "image", "image_export", "snapshot", "snapshot_export", "vm", "volume")
+@on_creation("VM-003", "image", "image_export", "snapshot", "snapshot_export", "vm", "volume")
 def only_what_is_finished_is_used(step: Step, change: Change) -> str | None:
     """What is launched, copied, restored or exported is finished: an available OMI, a completed snapshot."""
-    if change.before is not None or not _by_call(change):
-        return None
     for kind, row_id in _sources(step, change.after):
         used = step.was(kind, row_id) and step.then(change, kind, row_id)
         if used is not None and used.state not in FINISHED.get(kind, (used.state,)):
@@ -196,11 +186,6 @@ def a_manifest_carries_the_licences(step: Step, change: Change) -> str | None:
     manifest: StoredObject | None = step.now("object", f"{region}/{place}")
     codes = json.loads(manifest.body)["Image"]["ProductTypes"] if manifest else "nothing: it is not there"
     return None if codes == list(task.source.product_codes) else f"the manifest of {task.task_id} names {codes}"
-
-
-def _by_call(change: Change) -> bool:
-    """Whether a call has written it, and not the platform."""
-    return "#" in change.cause
 
 
 def _source(step: Step, row_id: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from omisim.engine.engine import Engine
@@ -13,7 +14,7 @@ from omisim.state.state import Change
 
 __all__ = [
     "LAWS", "Broken", "Law", "Step", "law", "of_calls", "of_changes", "of_rows", "of_wholes", "on_call",
-    "on_change", "whole",
+    "on_change", "on_creation", "whole",
 ]  # fmt: skip
 
 Check = Callable[..., str | None]
@@ -101,6 +102,19 @@ def law(rule: str, *kinds: str) -> Callable[[Check], Check]:
 def on_change(rule: str, *kinds: str) -> Callable[[Check], Check]:
     """Register a law about changes of rows of these kinds: (step, change) → what is wrong, or None."""
     return _registered(rule, kinds, of_changes)
+
+
+def on_creation(rule: str, *kinds: str) -> Callable[[Check], Check]:
+    """Register a law about what calls, and not the platform, create of these kinds: (step, change) → what is wrong."""
+
+    def register(check: Check) -> Check:
+        @wraps(check)
+        def check_new(step: Step, change: Change) -> str | None:
+            return check(step, change) if change.before is None and "#" in change.cause else None
+
+        return on_change(rule, *kinds)(check_new)
+
+    return register
 
 
 def on_call(rule: str) -> Callable[[Check], Check]:

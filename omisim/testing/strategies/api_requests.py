@@ -20,7 +20,7 @@ from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
 from omisim.model.ids import PREFIXES
 from omisim.model.serialize import api_name, snake_name
-from omisim.testing.strategies.allowed import SENSELESS, WAYS, WRONG
+from omisim.testing.strategies.allowed import INVALID, WAYS, WRONG
 from omisim.testing.strategies.request_builder import ALL_IDS, LAUNCHES, NOW_IDS, RIGHT_IDS, Asking, Draw
 from omisim.testing.strategies.values import one_of_these
 
@@ -89,8 +89,8 @@ def _slip(draw: Draw, request: dict[str, Any]) -> None:
     places = list(_places(request))
     if places:
         holder, key, name = places[draw(st.integers(0, len(places) - 1))]
-        if name in SENSELESS and draw(st.integers(0, 3)):
-            holder[key] = draw(st.sampled_from(SENSELESS[name]))
+        if name in INVALID and draw(st.integers(0, 3)):
+            holder[key] = draw(st.sampled_from(INVALID[name]))
         else:
             del holder[key]
 

@@ -17,7 +17,7 @@ from omisim.model.serialize import api_name
 from omisim.spec.lifecycle import LIFECYCLES, phase
 from omisim.state.buckets import Place, presign
 from omisim.testing.laws.visibility import granted
-from omisim.testing.strategies.allowed import DATES, RARE, SENSELESS, SENSIBLE, TRICKY, WAYS
+from omisim.testing.strategies.allowed import DATES, INVALID, RARE, TRICKY, VALID, WAYS
 from omisim.testing.strategies.networks import ENDS, FITTING, LINKS, VALUES, Where, near, place
 
 __all__ = ["ALL_IDS", "LAUNCHES", "NOW_IDS", "RIGHT_IDS", "Asking", "Draw", "rows_of"]
@@ -110,13 +110,13 @@ class Asking:
         if field.shape is not None:
             return self.nested(field, field.shape)
         name = field.name
-        if self.careless and name in SENSELESS and self.draw(st.booleans()):
-            return self.one(SENSELESS[name])
+        if self.careless and name in INVALID and self.draw(st.booleans()):
+            return self.one(INVALID[name])
         if name in SPECIAL:
             return SPECIAL[name](self)
         if field.id is not None:
             return self.account_id() if field.id.kind == "account" else self.id(field.id.kind)
-        return self.one(SENSIBLE[name]) if name in SENSIBLE else self.plain(field.type)
+        return self.one(VALID[name]) if name in VALID else self.plain(field.type)
 
     def nested(self, field: Field, shape: Shape) -> dict[str, Any]:
         """Draw an object within a request."""
@@ -252,9 +252,7 @@ class Asking:
 
     def filter(self, action: str, field: Field) -> Any:
         """Draw the value of a filter: what rows of the read have, or what none has."""
-        known = [
-            value for value in (*self._values(action, field.name), *SENSIBLE.get(field.name[:-1], ())) if value != ""
-        ]
+        known = [value for value in (*self._values(action, field.name), *VALID.get(field.name[:-1], ())) if value != ""]
         if field.type is str:
             known.append("none of them")
         value = self.one(known) if known and field.type is str else self.plain(field.type)

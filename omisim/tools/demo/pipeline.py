@@ -7,7 +7,7 @@ from typing import Any
 
 from omisim.tools.demo.story import Actor, Story
 
-__all__ = ["DATA", "MOTD", "bake", "clean_up", "official", "share", "stop_sharing"]
+__all__ = ["bake", "clean_up", "launch", "official", "share", "stop_sharing"]
 
 MOTD, DATA = ("/etc/motd", "Golden image, built by alice.\n"), ("/srv/app.conf", "workers = 4\n")
 
@@ -85,17 +85,8 @@ def share(story: Story, alice: Actor, bob: Actor, golden: dict[str, Any]) -> str
         PermissionsToLaunch={"Additions": {"AccountIds": [bob.account.account_id]}},
     )
     bob.does("ReadImages", "now he does", seen, Filters=look)
-    vm = bob.does(
-        "CreateVms",
-        "bob launches it: the volumes are his",
-        lambda answer: f"{answer['Vms'][0]['VmId']} {answer['Vms'][0]['State']}",
-        ImageId=golden["ImageId"],
-    )["Vms"][0]
-    for mapping, (path, text) in zip(vm["BlockDeviceMappings"], (MOTD, DATA), strict=True):
-        found = story.cloud.read(mapping["Bsu"]["VolumeId"], path)
-        if found != text:
-            raise AssertionError(f"{path} did not come along: {found!r}")
-        story.saw("bob", f"reads {path}: {found.strip()}", "what alice wrote has come along in the OMI")
+    found = "what alice wrote has come along in the OMI"
+    vm = launch(story, bob, golden["ImageId"], "bob launches it: the volumes are his", found)
     copy_id: str = bob.does(
         "CreateImage",
         "a copy is bob's own, with snapshots of its own",
@@ -105,6 +96,22 @@ def share(story: Story, alice: Actor, bob: Actor, golden: dict[str, Any]) -> str
     )["Image"]["ImageId"]
     bob.polls("ReadVms", "Vms", "running", VmIds=[vm["VmId"]])
     return copy_id
+
+
+def launch(story: Story, actor: Actor, image_id: str, means: str, found: str) -> dict[str, Any]:
+    """Launch a VM from an OMI that holds alice's files, and read them. Returns the VM."""
+    vm: dict[str, Any] = actor.does(
+        "CreateVms",
+        means,
+        lambda answer: f"{answer['Vms'][0]['VmId']} {answer['Vms'][0]['State']}",
+        ImageId=image_id,
+    )["Vms"][0]
+    for mapping, (path, text) in zip(vm["BlockDeviceMappings"], (MOTD, DATA), strict=True):
+        read = story.cloud.read(mapping["Bsu"]["VolumeId"], path)
+        if read != text:
+            raise AssertionError(f"{path} did not come along: {read!r}")
+        story.saw(actor.account.name, f"reads {path}: {read.strip()}", found)
+    return vm
 
 
 def stop_sharing(story: Story, alice: Actor, bob: Actor, golden: dict[str, Any], copy_id: str) -> None:

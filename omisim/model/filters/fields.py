@@ -1,0 +1,78 @@
+"""What a filter looks at, found by its name: the filter `image_ids` is named for the field `image_id`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Any, get_args, get_origin, get_type_hints
+
+__all__ = ["find_path", "getter"]
+
+
+def find_path(cls: Any, name: str) -> str | None:
+    """Return the path to the field of a class that a filter is named for, or None if there is none.
+
+    A field is named by its own name or by its plural, and one of a part with the part before it:
+    `nic_link_nic_states` is named for `nics.link_nic.state`. Internal fields are never meant.
+    """
+    shown = [field.name for field in fields(cls) if field.metadata.get("wire", True)]
+    parts = {field: _part(_hints(cls)[field]) for field in shown}
+    for field, part in parts.items():
+        if part is None and name in (field, _plural(field)):
+            return field
+    for field, part in parts.items():
+        for prefix in (f"{field}_", f"{field.removesuffix('s')}_"):
+            below = find_path(part, name.removeprefix(prefix)) if part and name.startswith(prefix) else None
+            if below:
+                return f"{field}.{below}"
+    return None
+
+
+_hints = cache(get_type_hints)
+
+
+def _part(hint: Any) -> Any:
+    """Return the dataclass that a field holds: one, one or none, or several. None where it holds plain values."""
+    return hint if is_dataclass(hint) else next(filter(None, map(_part, get_args(hint))), None)
+
+
+def _plural(name: str) -> str:
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith("s") else f"{name}s"
+
+
+def getter(cls: Any, path: str) -> Callable[[Any], Any]:
+    """Return a function that gets the value at a path, or a tuple of values where a field on it holds several.
+
+    A read looks at every row that its caller may see: a plain path is left to `attrgetter`, which follows it in C.
+    """
+    name, _, below = path.partition(".")
+    get, hint = attrgetter(name), _hints(cls)[name]
+    if not below:
+        return get
+    get_below = getter(_part(hint), below)
+    if is_dataclass(hint) and isinstance(get_below, attrgetter):
+        return attrgetter(path)
+
+    def value(entity: Any) -> Any:
+        part = get(entity)
+        return None if part is None else get_below(part)
+
+    def values(entity: Any) -> Any:
+        found: list[Any] = []
+        for part in get(entity) or ():
+            several = get_below(part)
+            if type(several) is tuple:
+                found += several
+            else:
+                found.append(several)
+        return tuple(found)
+
+    return values if _is_list(hint) else value
+
+
+def _is_list(hint: Any) -> bool:
+    return get_origin(hint) is tuple or any(map(_is_list, get_args(hint)))
