@@ -6,7 +6,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.doors import DOORS, Door
+from support.catalogue import official
 
 from omisim import Account, Cloud
 from omisim.model import Image, Vm
@@ -15,9 +15,6 @@ settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
-
-SUBREGION = "eu-west-2a"
-
 
 pytest_plugins = ["support.recorder"]
 
@@ -56,18 +53,7 @@ def _golden(alice: Account, vm: Vm) -> Image:
     return alice.create_image(vm_id=vm.vm_id, image_name="golden")
 
 
-@pytest.fixture(name="door", params=DOORS)
-def _door(request: pytest.FixtureRequest) -> Door:
-    """Each of the two ways in that share the wire."""
-    return DOORS[request.param]
-
-
 @pytest.fixture(name="slow")
 def _slow() -> Cloud:
     """A cloud in which transients last, until its clock moves."""
     return Cloud(timing="clock")
-
-
-def official(account: Account, name: str) -> Image:
-    """Return the first official OMI of this name."""
-    return account.read_images(filters={"account_aliases": ["Outscale"], "image_names": [name]})[0]
