@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import official
+from support.catalogue import official
 from support.expect import refused
 from support.storing import BUCKET, TARGET, bucket, exported, in_bucket, presigned
 

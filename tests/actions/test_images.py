@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Any
 
 import pytest
-from conftest import official
 from hypothesis import given
 from hypothesis import strategies as st
+from support.catalogue import official
 from support.expect import refused
 
 from omisim import Account, ApiError, Cloud

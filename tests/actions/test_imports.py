@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import official
+from support.catalogue import official
 from support.expect import refused
 from support.storing import BUCKET, bucket, exported, manifest_of, presigned, put_manifest
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import SUBREGION
 from hypothesis import given
 from hypothesis import strategies as st
+from support.catalogue import SUBREGION
 from support.expect import refused
 from support.networks import add_networks
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import SUBREGION
+from support.catalogue import SUBREGION
 from support.expect import refused
 
 from omisim import Account, Cloud

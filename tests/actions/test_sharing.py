@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import SUBREGION, official
+from support.catalogue import SUBREGION, official
 from support.expect import refused
 
 from omisim import Account, Cloud

@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import Any
 
 import pytest
-from conftest import SUBREGION, official
 from hypothesis import given
 from hypothesis import strategies as st
+from support.catalogue import SUBREGION, official
 from support.expect import refused
 
 from omisim import Account, Cloud

@@ -14,12 +14,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import SUBREGION
 from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 from osc_sdk_python import Gateway
 from requests import HTTPError
+from support.catalogue import SUBREGION
 from support.plugged import plugged
 
 from omisim import Account, Cloud, ManualClock, SystemClock

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import SUBREGION
+from support.catalogue import SUBREGION
 
 from omisim import Account, ApiError, Cloud
 from omisim.model import Vm

@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from conftest import SUBREGION, official
 from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
+from support.catalogue import SUBREGION, official
 
 from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.model import Image, Snapshot, Vm, Volume

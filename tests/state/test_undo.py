@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from conftest import SUBREGION
 from hypothesis import given
 from hypothesis import strategies as st
+from support.catalogue import SUBREGION
 
 from omisim import Account, ApiError, Cloud
 from omisim.model import Image, Vm

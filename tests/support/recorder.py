@@ -1,0 +1,101 @@
+"""Hold every answer against the official description of the API, and judge what the whole suite has shown of it.
+
+A pytest plugin, registered by `tests/conftest.py`. In each process that runs tests, the fixture `recorder` checks every
+answer that any test is given, and notes which fields and values of the official description it and its request show.
+Under pytest-xdist the workers send their notes to the controller at their end.
+
+When a run of the whole suite has passed, the notes are judged (`support/surface.py`) and the verdict is reported as one
+more test, `VERDICT`. A run of a part of the suite, or one with a failure, has no verdict.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator
+from typing import Any, Literal
+
+import pytest
+from hypothesis import currently_in_test_context
+from support import surface
+from support.official import faults, schema
+
+from omisim.actions.framework.request import Request
+from omisim.doors.oapi import render
+from omisim.engine.dispatch import Answer
+from omisim.engine.engine import Engine
+from omisim.model.serialize import api_names
+
+__all__ = ["VERDICT"]
+
+FILE, NAME = "tests/support/recorder.py", "test_suite_shows_the_whole_official_description"
+VERDICT = f"{FILE}::{NAME}"
+SEEN = pytest.StashKey[set[str]]()  # what the calls of this process and its workers have shown
+
+
+@pytest.fixture(name="recorder", scope="session", autouse=True)
+def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Check every answer of this process against the official description, and note what is shown of it."""
+    call = Engine.call
+    checked: set[tuple[str, str]] = set()
+    seen = pytestconfig.stash[SEEN]
+
+    def recorded(engine: Engine, asked: Request, *args: Any, **more: Any) -> Answer:
+        answer = call(engine, asked, *args, **more)
+        name, body, request = asked.action, render.body(answer), api_names(asked.parameters)
+        body.pop("ResponseContext")
+        text = json.dumps([request, body], default=str)
+        if (name, text) not in checked:
+            checked.add((name, text))
+            assert faults(body, schema(f"{name}Response"), name) == []
+            if name in surface.core() and not currently_in_test_context():  # what chance draws may not come again
+                seen.update(surface.sent(name, request), surface.answered(name, body))
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "call", recorded)
+        yield
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start without any notes."""
+    config.stash[SEEN] = set()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Send the notes of a worker to the controller."""
+    if _is_worker(session.config):
+        seen: set[str] = session.config.stash[SEEN]
+        session.config.workeroutput["seen"] = sorted(seen)  # type: ignore[attr-defined]  # xdist sets it
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add the notes of a worker to those of the controller."""
+    node.config.stash[SEEN].update(getattr(node, "workeroutput", {}).get("seen", ()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Report the verdict as the last test of a whole run that has passed."""
+    result = yield
+    if not session.testsfailed and not _is_worker(session.config) and _is_whole(session.config):
+        seen: set[str] = session.config.stash[SEEN]
+        session.testscollected += 1
+        session.config.hook.pytest_runtest_logreport(report=_verdict(surface.judged(seen)))
+    return result
+
+
+def _verdict(unseen: list[str]) -> pytest.TestReport:
+    outcome: Literal["passed", "failed"] = "failed" if unseen else "passed"
+    text = "\n".join(["The official description is not shown as a whole:", *unseen]) if unseen else None
+    return pytest.TestReport(VERDICT, (FILE, None, NAME), {}, outcome, text, "call")
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workeroutput")
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    partly = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "collectonly", "stepwise")
+    of_all = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return of_all and not any(getattr(config.option, name, None) for name in partly)
