@@ -73,10 +73,10 @@ def pytest_configure(config: pytest.Config) -> None:
         except ValueError as error:
             raise pytest.UsageError(f"omisim: {error}") from None
     if config.getini("omisim_guard"):
-        from omisim.clients.intercept import guarded  # noqa: PLC0415
+        from omisim.clients.intercept import guard_hosts  # noqa: PLC0415
 
         guard = ExitStack()
-        config.stash[STRAYS] = guard.enter_context(guarded())
+        config.stash[STRAYS] = guard.enter_context(guard_hosts())
         config.add_cleanup(guard.close)
     asked = ("omisim_coverage_json", "omisim_coverage_fail_under")
     covering = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in asked)
@@ -126,9 +126,9 @@ def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | Non
     """Show in what two clouds differ, for `assert cloud == other`."""
     if op != "==" or type(left).__module__ != "omisim.cloud.cloud" or type(left) is not type(right):
         return None
-    from omisim.pytest_plugin.report import compared  # noqa: PLC0415
+    from omisim.pytest_plugin.report import explain_difference  # noqa: PLC0415
 
-    return compared(left, right)
+    return explain_difference(left, right)
 
 
 def _wrong(node: pytest.Item | pytest.Collector) -> str | None:
@@ -158,22 +158,22 @@ def _strays(item: pytest.Item) -> list[str]:
 @pytest.fixture(scope="session")
 def omi_base(pytestconfig: pytest.Config) -> Cloud:
     """The cloud that each test forks. Override it to set up once what all tests begin with, and return it."""
-    from omisim.pytest_plugin.marker_options import base  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import make_base  # noqa: PLC0415
 
-    return base(pytestconfig)
+    return make_base(pytestconfig)
 
 
 @pytest.fixture
 def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
     """A fresh cloud for one test, as its marker wants it: a fork of omi_base."""
-    from omisim.pytest_plugin.marker_options import forked  # noqa: PLC0415
-    from omisim.pytest_plugin.report import Watched  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import make_test_cloud  # noqa: PLC0415
+    from omisim.pytest_plugin.report import WatchedCloud  # noqa: PLC0415
 
     try:
-        cloud = forked(request.node, omi_base, sleeping="omi_sleep" in request.fixturenames)
+        cloud = make_test_cloud(request.node, omi_base, sleeping="omi_sleep" in request.fixturenames)
     except ValueError as error:
         pytest.fail(f"omisim: {error}", pytrace=False)
-    request.node.stash[WATCHED] = Watched(cloud)
+    request.node.stash[WATCHED] = WatchedCloud(cloud)
     return cloud
 
 
@@ -231,18 +231,18 @@ def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[En
 @pytest.fixture
 def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None]:
     """Sleeps move that cloud's clock and return at once. Its timing is `clock`, unless the marker has one."""
-    from omisim.pytest_plugin.marker_options import asked  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import read_marker  # noqa: PLC0415
 
-    if "timing" not in asked(request.node):
+    if "timing" not in read_marker(request.node):
         omi_cloud.engine.settings.timing = "clock"  # for who asks for this fixture later than for the cloud
     with omi_cloud.sleeping():
         yield
 
 
 def _wanted(request: pytest.FixtureRequest) -> dict[str, Any]:
-    from omisim.pytest_plugin.marker_options import wanted  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import merge_options  # noqa: PLC0415
 
-    return wanted(request.node)
+    return merge_options(request.node)
 
 
 @contextmanager

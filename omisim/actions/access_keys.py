@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.model import AccessKey, AccessKeySecretKey, OrDict, ids, view_as
-from omisim.model.filters import FiltersAccessKeys, matching
+from omisim.model.filters import FiltersAccessKeys, select_matching
 from omisim.spec.rules import refuse
 
 MOST_KEYS = 10
@@ -27,12 +27,12 @@ def create_access_key(
     seed = call.tx.settings.seed
     key = call.add(
         AccessKey(
-            access_key_id=ids.access_key_id(seed, number),
+            access_key_id=ids.make_access_key_id(seed, number),
             account_id=call.account.account_id,
             creation_date=call.now,
             expiration_date=expires,
             last_modification_date=call.now,
-            secret_key=ids.secret_key(seed, number),
+            secret_key=ids.make_secret_key(seed, number),
             tag=tag,
         )
     )
@@ -49,7 +49,7 @@ def read_access_keys(
 ) -> tuple[AccessKey, ...]:
     """List the account's access keys, without their secrets (AK-009)."""
     _check_user(call, user_name)
-    return matching((key for key in _own(call) if tag in (None, key.tag)), parsed(filters))
+    return select_matching((key for key in _own(call) if tag in (None, key.tag)), as_parsed(filters))
 
 
 @action("UpdateAccessKey", "AccessKey")
@@ -71,7 +71,7 @@ def update_access_key(
     _check_user(call, user_name)
     expires = _date(call, expiration_date, "AK-004/update")
     key = _key(call, access_key_id, "AK-007/update")
-    call.may(key)
+    call.check_state(key)
     keeps = expiration_date is None and state is None and not clear_expiration_date
     changed = replace(
         key,
@@ -90,12 +90,12 @@ def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None =
     """Delete an access key; it signs nothing any more (AK-007)."""
     _check_user(call, user_name)
     key = _key(call, access_key_id, "AK-007")
-    call.may(key)
+    call.check_state(key)
     call.move(key, "delete")
 
 
 def _own(call: Call) -> list[AccessKey]:
-    return call.state.found("access_key", "account", call.account.account_id)
+    return call.state.find_by("access_key", "account", call.account.account_id)
 
 
 def _key(call: Call, access_key_id: str, rule: str) -> AccessKey:

@@ -9,14 +9,14 @@ from dataclasses import replace
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import action
 from omisim.actions.new_account import open_account
-from omisim.model import Account
+from omisim.model import AccountRow
 
 _EMAIL = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _CUSTOMER = re.compile(r"[0-9]{8}")
 
 
 @action("ReadAccounts", "Accounts")
-def read_accounts(call: Call) -> tuple[Account, ...]:
+def read_accounts(call: Call) -> tuple[AccountRow, ...]:
     """Return the caller's account, and no other (ACC-001)."""
     return (call.account,)
 
@@ -24,7 +24,7 @@ def read_accounts(call: Call) -> tuple[Account, ...]:
 @action("CheckAuthentication")
 def check_authentication(call: Call, *, login: str, password: str) -> None:
     """Check the email and the password of an account (ACC-005)."""
-    accounts = call.rows(Account)
+    accounts = call.rows(AccountRow)
     ok = any(login == a.email and password == a.password and a.region == call.region for a in accounts)
     call.check(ok, "ACC-005", login=login)
 
@@ -47,7 +47,7 @@ def create_account(
     state_province: str | None = None,
     vat_number: str | None = None,
     zip_code: str,
-) -> Account:
+) -> AccountRow:
     """Open an account in the caller's Region, for a caller who may: see `cloud.allow_account_creation` (ACC-007).
 
     In Python it is `cloud.account(email)`. Returns it.
@@ -56,7 +56,7 @@ def create_account(
     call.check(_CUSTOMER.fullmatch(customer_id), "ACC-007/customer", customer_id=customer_id)
     call.check(call.account.creates_accounts, "ACC-007", account_id=call.account.account_id)
     _check_free(call, email)
-    call.passed()
+    call.stop_if_refused()
     opened = open_account(call.tx, email, call.region, None, {})
     return call.put(replace(opened, **call.values))  # each parameter has the name of its field
 
@@ -78,7 +78,7 @@ def update_account(
     state_province: str | None = None,
     vat_number: str | None = None,
     zip_code: str | None = None,
-) -> Account:
+) -> AccountRow:
     """Change what the caller's account tells of itself; additional e-mail addresses are replaced. Returns it.
 
     The e-mail address is the login, too.
@@ -96,5 +96,5 @@ def _check_emails(call: Call, emails: Sequence[str]) -> None:
 
 def _check_free(call: Call, email: str | None) -> None:
     """Refuse an e-mail address that is somebody's login, or the name of an account in Python."""
-    taken = any(email in (account.email, account.name) for account in call.rows(Account))
+    taken = any(email in (account.email, account.name) for account in call.rows(AccountRow))
     call.check(not taken, "ACC-007/taken", email=email)

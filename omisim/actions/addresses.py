@@ -51,7 +51,7 @@ def parsed_range(call: Call, text: str) -> IPv4Network | None:
 
 def taken(state: State, subnet_id: str) -> set[str]:
     """Return the addresses of a Subnet that NICs have."""
-    return {ip.private_ip for nic in state.found("nic", "subnet", subnet_id) for ip in nic.private_ips}
+    return {ip.private_ip for nic in state.find_by("nic", "subnet", subnet_id) for ip in nic.private_ips}
 
 
 def free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[str] = ()) -> list[str]:

@@ -8,10 +8,10 @@ import re
 from dataclasses import fields, replace
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.model import Log, OrDict, With
-from omisim.model.filters import FiltersApiLog, matching
+from omisim.model.filters import FiltersApiLog, select_matching
 
 WINDOW, RETENTION = dt.timedelta(hours=48), dt.timedelta(days=32)
 HERE = "127.0.0.1"
@@ -27,12 +27,12 @@ def read_api_logs(
     A call that has not been answered is not listed: not this one, nor one whose connection was dropped. No rollback
     undoes the log; a fork begins a new one. `with_` says which fields are wanted.
     """
-    wanted = _window(parsed(filters) or FiltersApiLog(), call.now)
+    wanted = _window(as_parsed(filters) or FiltersApiLog(), call.now)
     call.check_range(wanted.query_date_after, wanted.query_date_before)
     oldest = call.now - RETENTION
     own = (r for r in call.log if r.account == call.account.name and r.status and r.at >= oldest)
-    logs = matching((_log(call, record) for record in own), wanted)
-    shown = parsed(with_)
+    logs = select_matching((_log(call, record) for record in own), wanted)
+    shown = as_parsed(with_)
     hidden = {} if shown is None else {f.name: None for f in fields(shown) if not getattr(shown, f.name)}
     return tuple(replace(log, **hidden) for log in logs) if hidden else logs
 

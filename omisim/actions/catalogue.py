@@ -2,55 +2,55 @@
 
 from __future__ import annotations
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.model import FlexibleGpuCatalog, Location, OrDict, Region, Service, Subregion, VmType
-from omisim.model.filters import FiltersService, FiltersSubregion, FiltersVmType, matching
-from omisim.spec.catalog import catalog
+from omisim.model.filters import FiltersService, FiltersSubregion, FiltersVmType, select_matching
+from omisim.spec.catalog import load_catalog
 
 
 @action("ReadRegions", "Regions", open=True)
 def read_regions(call: Call) -> tuple[Region, ...]:
     """List the Regions that this one knows of (REG-003)."""
-    names = catalog().regions[call.region].sees
+    names = load_catalog().regions[call.region].sees
     return tuple(Region(endpoint=f"api.{name}.outscale.com", region_name=name) for name in names)
 
 
 @action("ReadSubregions", "Subregions", paged=True)
 def read_subregions(call: Call, *, filters: OrDict[FiltersSubregion] | None = None) -> tuple[Subregion, ...]:
     """List the Subregions of the caller's Region (REG-004)."""
-    codes = catalog().regions[call.region].subregions
+    codes = load_catalog().regions[call.region].subregions
     subregions = (
         Subregion(location_code=code, region_name=call.region, subregion_name=name) for name, code in codes.items()
     )
-    return matching(subregions, parsed(filters))
+    return select_matching(subregions, as_parsed(filters))
 
 
 @action("ReadVmTypes", "VmTypes", paged=True, open=True)
 def read_vm_types(call: Call, *, filters: OrDict[FiltersVmType] | None = None) -> tuple[VmType, ...]:
     """List the predefined VM types; any TINA type can be asked for beside them (VMT-009)."""
-    return matching(catalog().vm_types.values(), parsed(filters))
+    return select_matching(load_catalog().vm_types.values(), as_parsed(filters))
 
 
 @action("ReadFlexibleGpuCatalog", "FlexibleGpuCatalog", open=True)
 def read_flexible_gpu_catalog(call: Call) -> tuple[FlexibleGpuCatalog, ...]:
     """List the models of GPU (CAT-011)."""
-    return catalog().flexible_gpus
+    return load_catalog().flexible_gpus
 
 
 @action("ReadLocations", "Locations", paged=True, open=True)
 def read_locations(call: Call) -> tuple[Location, ...]:
     """List the places where a DirectLink can begin (CAT-011)."""
-    return catalog().locations
+    return load_catalog().locations
 
 
 @action("ReadPublicIpRanges", "PublicIps", paged=True, open=True)
 def read_public_ip_ranges(call: Call) -> tuple[str, ...]:
     """List the ranges of public addresses, in CIDR notation (CAT-011)."""
-    return catalog().public_ip_ranges
+    return load_catalog().public_ip_ranges
 
 
 @action("ReadNetAccessPointServices", "Services", paged=True, open=True)
 def read_net_access_point_services(call: Call, *, filters: OrDict[FiltersService] | None = None) -> tuple[Service, ...]:
     """List the services of the Region that a Net access point can lead to (CAT-011)."""
-    return matching(catalog().services(call.region), parsed(filters))
+    return select_matching(load_catalog().services(call.region), as_parsed(filters))

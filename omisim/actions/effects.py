@@ -56,7 +56,7 @@ def _snapshot_failed(tx: Transaction, snapshot: Snapshot, comment: str) -> None:
 
 
 def _waiting(tx: Transaction, snapshot: Snapshot) -> list[Image]:
-    images = tx.state.found("image", "snapshot", snapshot.snapshot_id)
+    images = tx.state.find_by("image", "snapshot", snapshot.snapshot_id)
     return [image for image in images if image.state is ImageState.PENDING]
 
 
@@ -140,7 +140,7 @@ def _vm_terminated(tx: Transaction, vm: Vm, comment: str) -> None:
     held = sorted(group.security_group_id for group in groups if group.security_group_name != DEFAULT)
     if held:  # the default group is never deleted
         tx.add(GroupHold(security_group_ids=tuple(held), vm_id=vm.vm_id))
-    for link in tx.state.found("volume_link", "vm", vm.vm_id):
+    for link in tx.state.find_by("volume_link", "vm", vm.vm_id):
         tx.move(link, "drop")
 
 
@@ -163,7 +163,7 @@ def _not_updated(tx: Transaction, task: VolumeUpdateTask, comment: str) -> None:
 
 EFFECTS = Effects(
     before={
-        ("snapshot", "start"): lambda _tx, snapshot: snapshot.flaw,
+        ("snapshot", "start"): lambda _tx, snapshot: snapshot.import_error,
         ("image_export", "start"): refused_upload,
         ("image_export", "finish"): refused_upload,
         ("snapshot_export", "start"): refused_upload,

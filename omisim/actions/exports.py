@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import Annotated, Any
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.product_types import LINUX
 from omisim.actions.progress import progressed
@@ -29,7 +29,7 @@ from omisim.model import (
     SnapshotId,
     view_as,
 )
-from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, matching
+from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, select_matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -48,7 +48,7 @@ def create_image_export_task(
     image = usable(call, Image, image_id, "EXP-005")
     if not call.owns(image):
         raise refuse("EXP-003", image_id=image_id, owner=image.account_alias or image.account_id)
-    call.may(image)
+    call.check_state(image)
     _check_licences(call, image)
     if image.tpm_mandatory or "legacy" not in image.boot_modes:
         call.warn(f"a manifest says nothing of boot modes and TPM: an import of {image_id} boots as legacy (UNK-33)")
@@ -57,7 +57,7 @@ def create_image_export_task(
     task = call.add(
         ImageExportTask(
             account_id=call.account.account_id,
-            api_key=parsed(target.osu_api_key),
+            api_key=as_parsed(target.osu_api_key),
             comment=f"Export of image {image_id}",
             image_id=image_id,
             osu_export=OsuExportImageExportTask(
@@ -71,12 +71,12 @@ def create_image_export_task(
             task_id=call.new_id("image_export"),
         )
     )
-    call.remember(task, target.osu_bucket, ("exported by", image_id))
+    call.record_origin(task, target.osu_bucket, ("exported by", image_id))
     return task
 
 
 def _target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
-    target = parsed(osu_export)
+    target = as_parsed(osu_export)
     assert target is not None
     known = target.disk_image_format in FORMATS
     call.check(known, "EXP-002", disk_image_format=target.disk_image_format, known=FORMATS)
@@ -110,7 +110,7 @@ def read_image_export_tasks(
 ) -> tuple[ImageExportTask, ...]:
     """List the caller's exports of OMIs, finished ones too (EXP-015)."""
     own = (replace(task, progress=progressed(call, task)) for task in call.own_rows(ImageExportTask))
-    return matching(own, parsed(filters))
+    return select_matching(own, as_parsed(filters))
 
 
 @action("CreateSnapshotExportTask", "SnapshotExportTask")
@@ -119,9 +119,9 @@ def create_snapshot_export_task(
 ) -> SnapshotExportTask:
     """Export a snapshot of one's own to a bucket. Returns the task, pending. Licence codes stay behind (EXP-048)."""
     target = _target(call, osu_export)
-    snapshot = call.own(Snapshot, snapshot_id, "EXP-042")
-    call.may(snapshot)
-    licences = [code for code in call.codes_of(snapshot_id) if code != LINUX]
+    snapshot = call.get_owned(Snapshot, snapshot_id, "EXP-042")
+    call.check_state(snapshot)
+    licences = [code for code in call.get_product_codes(snapshot_id) if code != LINUX]
     if licences:
         call.warn(
             f"{snapshot_id} comes of the licences {', '.join(licences)}, which have to allow the export (EXP-050). They"
@@ -131,7 +131,7 @@ def create_snapshot_export_task(
     task = call.add(
         SnapshotExportTask(
             account_id=call.account.account_id,
-            api_key=parsed(target.osu_api_key),
+            api_key=as_parsed(target.osu_api_key),
             comment=f"Export of snapshot {snapshot_id}",
             osu_export=view_as(OsuExportSnapshotExportTask, target),
             size=snapshot.volume_size,
@@ -141,7 +141,7 @@ def create_snapshot_export_task(
         ),
         then="activate" if call.switch("spec_version") == "1.40" else None,
     )
-    call.remember(task, target.osu_bucket, ("exported by", snapshot_id))
+    call.record_origin(task, target.osu_bucket, ("exported by", snapshot_id))
     return task
 
 
@@ -151,7 +151,7 @@ def read_snapshot_export_tasks(
 ) -> tuple[SnapshotExportTask, ...]:
     """List the caller's exports of snapshots, finished ones too (EXP-049)."""
     own = (replace(task, progress=progressed(call, task)) for task in call.own_rows(SnapshotExportTask))
-    return matching(own, parsed(filters))
+    return select_matching(own, as_parsed(filters))
 
 
 @action("DeleteExportTask")
@@ -161,5 +161,5 @@ def delete_export_task(call: Call, *, export_task_id: Annotated[str, Id("export_
     task = call.state.get(cls.kind, export_task_id)
     if task is None or not call.owns(task):
         raise refuse("EXP-033", export_task_id=export_task_id)
-    call.may(task)
+    call.check_state(task)
     call.move(task, "cancel", progress=progressed(call, task))

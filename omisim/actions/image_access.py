@@ -6,27 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
 from omisim.actions.product_types import LINUX
-from omisim.actions.sharing import additions_or_removals, changed, shown, usable, visible
+from omisim.actions.sharing import apply_change, check_permission_change, is_visible, usable, visible_permissions
 from omisim.model import ExportState, Image, ImageExportTask, ImageId, OrDict, PermissionsOnResourceCreation
-from omisim.model.filters import FiltersImage, matching
-from omisim.spec.catalog import catalog
+from omisim.model.filters import FiltersImage, select_matching
+from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
 
 @action("ReadImages", "Images", paged=True)
 def read_images(call: Call, *, filters: OrDict[FiltersImage] | None = None) -> tuple[Image, ...]:
     """List the OMIs that are the caller's, shared to it or public, in creation order (OMI-080)."""
-    wanted = _named_codes(parsed(filters) or FiltersImage())
-    seen = (_view(call, image) for image in call.rows(Image, wanted.image_ids) if visible(call, image))
-    return matching(seen, wanted)
+    wanted = _named_codes(as_parsed(filters) or FiltersImage())
+    seen = (_view(call, image) for image in call.rows(Image, wanted.image_ids) if is_visible(call, image))
+    return select_matching(seen, wanted)
 
 
 def _view(call: Call, image: Image) -> Image:
-    granted = shown(call, image.permissions_to_launch, owner=call.owns(image))
+    granted = visible_permissions(call, image.permissions_to_launch, owner=call.owns(image))
     return image if granted is image.permissions_to_launch else replace(image, permissions_to_launch=granted)
 
 
@@ -34,7 +34,7 @@ def _named_codes(filters: FiltersImage) -> FiltersImage:
     """Turn ProductCodeNames, which match product types' descriptions, into ProductCodes (OMI-091)."""
     if filters.product_code_names is None:
         return filters
-    types = catalog().product_types.values()
+    types = load_catalog().product_types.values()
     codes = tuple(t.product_type_id for t in types if t.description in filters.product_code_names)
     if filters.product_codes is not None:
         codes = tuple(code for code in codes if code in filters.product_codes)
@@ -44,7 +44,7 @@ def _named_codes(filters: FiltersImage) -> FiltersImage:
 def _something_to_change(call: Call, given: Mapping[str, Any]) -> None:
     attributes = ("permissions_to_launch", "description", "product_codes")
     call.check(any(name in given for name in attributes), "OMI-101")
-    additions_or_removals(call, "permissions_to_launch", given)
+    check_permission_change(call, "permissions_to_launch", given)
 
 
 @action("UpdateImage", "Image", combinations=_something_to_change)
@@ -57,10 +57,10 @@ def update_image(
     product_codes: Sequence[str] | None = None,
 ) -> Image:
     """Share an OMI or stop sharing it, change its description or its product codes: its owner only. Returns it."""
-    image = call.own(Image, image_id, "OMI-106")
-    call.may(image)
+    image = call.get_owned(Image, image_id, "OMI-106")
+    call.check_state(image)
     check_codes(call, product_codes or ())
-    change = parsed(permissions_to_launch)
+    change = as_parsed(permissions_to_launch)
     codes = image.product_codes if product_codes is None else tuple(dict.fromkeys(product_codes)) or (LINUX,)
     dropped = [code for code in image.product_codes if code != LINUX and code not in codes]
     if dropped:
@@ -69,7 +69,7 @@ def update_image(
     updated = replace(
         image,
         description=image.description if description is None else description,
-        permissions_to_launch=changed(image.permissions_to_launch, change),
+        permissions_to_launch=apply_change(image.permissions_to_launch, change),
         product_codes=codes,
     )
     if updated.permissions_to_launch.global_permission and not image.permissions_to_launch.global_permission:
@@ -86,7 +86,7 @@ def delete_image(call: Call, *, image_id: ImageId) -> None:
     image = usable(call, Image, image_id, "OMI-122")
     if not call.owns(image):
         raise refuse("OMI-121", image_id=image_id, owner=image.account_id)
-    call.may(image)
+    call.check_state(image)
     for task in call.rows(ImageExportTask):
         if task.image_id == image_id and task.state is ExportState.QUEUED:
             call.move(task, "fail", comment=f"The OMI {image_id} was deleted.")

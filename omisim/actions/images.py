@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed_all
+from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.imports import import_disk, read_manifest, source_of
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
@@ -68,7 +68,7 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
     call.check(not mixed, "OMI-003", mode=mode, parameters=_names(call, mixed))
     call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter=call.spell("image_name"), mode=mode)
     if mode == "snapshots":
-        check_filled(call, parsed_all(given.get("block_device_mappings")), given.get("root_device_name", ""))
+        check_filled(call, as_parsed_list(given.get("block_device_mappings")), given.get("root_device_name", ""))
 
 
 def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
@@ -123,7 +123,7 @@ def create_image(
     if vm_id is not None:
         return _from_vm(call, vm_id, image_name, codes, asked, no_reboot=no_reboot)
     assert root_device_name is not None  # OMI-006
-    mappings = parsed_all(block_device_mappings)
+    mappings = as_parsed_list(block_device_mappings)
     asked["architecture"] = architecture or "x86_64"
     return from_snapshots(call, mappings, root_device_name, image_name, codes, asked)
 
@@ -139,10 +139,10 @@ def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> No
 def _from_vm(
     call: Call, vm_id: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any], *, no_reboot: bool
 ) -> Image:
-    vm = call.own(Vm, vm_id, "OMI-010")
+    vm = call.get_owned(Vm, vm_id, "OMI-010")
     check_codes(call, codes)
     check_tpm(call, {"boot_modes": vm.boot_modes}, asked)
-    call.may(vm)
+    call.check_state(vm)
     check_unique(call, name)
     image_id = call.new_id("image")
     links = links_of(call.state, vm_id)
@@ -150,7 +150,7 @@ def _from_vm(
     call.check(any(mapping.device_name == ROOT for mapping in mappings), "OMI-066", vm_id=vm_id)
     inherited = {field: getattr(vm, field) for field in HANDED_ON} | {"product_codes": _union(vm.product_codes, codes)}
     image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
-    call.remember(image, name, ("made from", vm_id))
+    call.record_origin(image, name, ("made from", vm_id))
     if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: down for the cut, then up again
         call.move(vm, "stop", restarts=True, state_reason="Client.ApiGracefulShutdown")
     return image
@@ -176,7 +176,7 @@ def _copy(
     source = usable(call, Image, source_id, "OMI-011")
     check_codes(call, codes)
     check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, asked)
-    call.may(source)
+    call.check_state(source)
     call.check(region == call.region, "OMI-005", region=region, own=call.region)
     name = name or _free_copy_name(call, source.image_name)
     check_unique(call, name)
@@ -191,7 +191,7 @@ def _copy(
         "product_codes": _union(source.product_codes, codes),
     }
     image = add_image(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
-    call.remember(image, name, ("copied from", source_id))
+    call.record_origin(image, name, ("copied from", source_id))
     return image
 
 
@@ -209,7 +209,7 @@ def _free_copy_name(call: Call, name: str) -> str:
     for number in count(1):
         end = f"-copy{number}"
         free = name[: LONGEST_NAME - len(end)] + end
-        if not call.state.found("image", "name", (call.account.account_id, free)):
+        if not call.state.find_by("image", "name", (call.account.account_id, free)):
             break
     return free
 
@@ -232,7 +232,7 @@ def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...],
     }
     mappings = tuple(import_disk(call, disk, image_id) for disk in manifest.disks)
     image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
-    call.remember(image, name, *source_of(call, location))
+    call.record_origin(image, name, *source_of(call, location))
     return image
 
 

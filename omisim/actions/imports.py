@@ -10,12 +10,12 @@ from omisim.actions.framework.call import Call
 from omisim.actions.new_snapshots import add_snapshot
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
-from omisim.formats.disk_image import GIB, BadImage, gib, opened
-from omisim.formats.manifest import Disk, Manifest, parsed_manifest
+from omisim.formats.disk_image import GIB, BadImage, decode, to_bytes
+from omisim.formats.manifest import Manifest, ManifestDisk, parse_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Origin, Snapshot, SnapshotState
 from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
-from omisim.state.buckets import StorageError, fetched, placed
+from omisim.state.buckets import StorageError, parse_location, read_url
 
 __all__ = ["import_disk", "import_snapshot", "read_manifest", "source_of"]
 
@@ -29,12 +29,12 @@ def _fetch(call: Call, location: str) -> _File:
     """Return what a URL stands for. Raises StorageError."""
     fetch = call.tx.settings.fetch
     parts = urlsplit(location)
-    if fetch is not None and placed(parts.netloc, parts.path) is None:
+    if fetch is not None and parse_location(parts.netloc, parts.path) is None:
         try:
             return _File(fetch(location), None)
         except Exception as error:
             raise StorageError("AccessDenied", f"fetch said {error!r}", "IMP-002") from error
-    found = fetched(call.state, location, call.now)
+    found = read_url(call.state, location, call.now)
     noted = dict(found.metadata).get("x-amz-meta-virtual-size", "")
     return _File(found.body, int(noted) if noted.isdigit() else None)
 
@@ -64,16 +64,16 @@ def read_manifest(call: Call, location: str) -> Manifest:
         missing = error.code in ("NoSuchKey", "NoSuchBucket")
         facts = {"file_location": _plain(location), "reason": error.message}
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
-    manifest = parsed_manifest(text)
+    manifest = parse_manifest(text)
     for code in manifest.product_types:
         known = is_code(call, code, anybodys=True)
         call.check(known, "IMP-004", reason=f"the product type {code} does not exist")
     return manifest
 
 
-def import_disk(call: Call, disk: Disk, image_id: str) -> BlockDeviceMappingImage:
+def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMappingImage:
     """Create the snapshot of one device of an OMI; a file that cannot be used fails it and so the OMI (IMP-006)."""
-    size = gib(disk.size)
+    size = to_bytes(disk.size)
     snapshot = _imported(call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id)
     bsu = BsuToCreate(
         delete_on_vm_deletion=disk.delete_on_termination,
@@ -106,10 +106,10 @@ def _imported(
     image_id: str | None,
     client_token: str | None = None,
 ) -> Snapshot:
-    content, flaw = _looked_into(call, location, size, name)
+    content, import_error = _looked_into(call, location, size, name)
     return add_snapshot(
         call, description, client_token, image_id, None if content == Content() else content,
-        *source_of(call, location), flaw=flaw, state=SnapshotState.IN_QUEUE, volume_size=gib(size),
+        *source_of(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE, volume_size=to_bytes(size),
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _looked_into(call: Call, location: str, size: int, name: str) -> tuple[Conte
     """Return the content of an image, or why it cannot be imported."""
     try:
         file = _fetch(call, location)
-        image_size, content = opened(file.body, "qcow2" if ".qcow2" in name else None)
+        image_size, content = decode(file.body, "qcow2" if ".qcow2" in name else None)
     except StorageError as error:
         return Content(), f"{_plain(location)}: {error.code}: {error.message}"
     except BadImage as error:
@@ -131,6 +131,6 @@ def _looked_into(call: Call, location: str, size: int, name: str) -> tuple[Conte
 def source_of(call: Call, location: str) -> list[tuple[str, str]]:
     """Return where a file of this cloud's object storage comes from, for lineage."""
     parts = urlsplit(location)
-    place = placed(parts.netloc.rpartition("@")[2], parts.path)
+    place = parse_location(parts.netloc.rpartition("@")[2], parts.path)
     known: Mapping[str, Origin] = call.state.rows("origin")
     return [("imported from", place.object_id)] if place is not None and place.object_id in known else []

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
 from omisim.model import InternetService, Net, NetId, Nic, OrDict
-from omisim.model.filters import FiltersInternetService, matching
+from omisim.model.filters import FiltersInternetService, select_matching
 from omisim.model.ids import Id
 from omisim.state.state import State
 
@@ -38,14 +38,14 @@ def read_internet_services(
     call: Call, *, filters: OrDict[FiltersInternetService] | None = None
 ) -> tuple[InternetService, ...]:
     """List the caller's internet services in creation order."""
-    return matching(call.own_rows(InternetService), parsed(filters))
+    return select_matching(call.own_rows(InternetService), as_parsed(filters))
 
 
 @action("LinkInternetService")
 def link_internet_service(call: Call, *, internet_service_id: InternetServiceId, net_id: NetId) -> None:
     """Attach an internet service to a Net: one to one."""
-    service = call.own(InternetService, internet_service_id, "IGW-001")
-    call.own(Net, net_id, "NET-002")
+    service = call.get_owned(InternetService, internet_service_id, "IGW-001")
+    call.get_owned(Net, net_id, "NET-002")
     call.check(service.net_id is None, "IGW-002", internet_service_id=internet_service_id, net_id=service.net_id)
     other = attached_to(call.state, net_id)
     taken = other is not None and other is not service
@@ -56,11 +56,11 @@ def link_internet_service(call: Call, *, internet_service_id: InternetServiceId,
 @action("UnlinkInternetService")
 def unlink_internet_service(call: Call, *, internet_service_id: InternetServiceId, net_id: NetId) -> None:
     """Detach an internet service from its Net, in which nothing has a public IP."""
-    service = call.own(InternetService, internet_service_id, "IGW-001")
-    call.own(Net, net_id, "NET-002")
+    service = call.get_owned(InternetService, internet_service_id, "IGW-001")
+    call.get_owned(Net, net_id, "NET-002")
     call.check(service.net_id == net_id, "IGW-004", internet_service_id=internet_service_id, net_id=net_id)
     nics = [nic for nic in call.rows(Nic) if nic.net_id == net_id]
-    public = [ip.public_ip for nic in nics for ip in call.state.found("public_ip", "holder", nic.nic_id)]
+    public = [ip.public_ip for nic in nics for ip in call.state.find_by("public_ip", "holder", nic.nic_id)]
     call.check(not public, "IGW-005", net_id=net_id, public_ips=public)
     call.put(replace(service, net_id=None, state=None))
 
@@ -68,6 +68,6 @@ def unlink_internet_service(call: Call, *, internet_service_id: InternetServiceI
 @action("DeleteInternetService")
 def delete_internet_service(call: Call, *, internet_service_id: InternetServiceId) -> None:
     """Delete an internet service that no Net has."""
-    service = call.own(InternetService, internet_service_id, "IGW-001")
+    service = call.get_owned(InternetService, internet_service_id, "IGW-001")
     call.check(service.net_id is None, "IGW-006", internet_service_id=internet_service_id, net_id=service.net_id)
     call.drop(service)

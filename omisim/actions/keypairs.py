@@ -7,11 +7,11 @@ import binascii
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
 from omisim.model import Keypair, KeypairCreated, OrDict, view_as
-from omisim.model.filters import FiltersKeypair, matching
+from omisim.model.filters import FiltersKeypair, select_matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -25,7 +25,7 @@ def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = No
     printable = keypair_name.isascii() and keypair_name.isprintable()
     call.check(printable and 0 < len(keypair_name) <= LONGEST_NAME, "KEY-001/name", keypair_name=keypair_name)
     imported = None if public_key is None else _imported(call, public_key)
-    taken = call.state.found("keypair", "name", (call.account.account_id, keypair_name))
+    taken = call.state.find_by("keypair", "name", (call.account.account_id, keypair_name))
     call.check(not taken, "KEY-001", keypair_name=keypair_name)
     keypair_id = call.new_id("keypair")
     private = None
@@ -58,7 +58,7 @@ def _imported(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
 @action("ReadKeypairs", "Keypairs", paged=True)
 def read_keypairs(call: Call, *, filters: OrDict[FiltersKeypair] | None = None) -> tuple[Keypair, ...]:
     """List the caller's keypairs in creation order."""
-    return matching(call.own_rows(Keypair), parsed(filters))
+    return select_matching(call.own_rows(Keypair), as_parsed(filters))
 
 
 def _name_or_id(call: Call, given: Mapping[str, Any]) -> None:
@@ -72,7 +72,7 @@ def delete_keypair(call: Call, *, keypair_id: KeypairId | None = None, keypair_n
     rows: list[Keypair] = (
         [keypair for keypair in [call.state.get("keypair", keypair_id)] if keypair and call.owns(keypair)]
         if keypair_id is not None
-        else call.state.found("keypair", "name", (me, keypair_name))
+        else call.state.find_by("keypair", "name", (me, keypair_name))
     )
     if not rows or keypair_name not in (None, rows[0].keypair_name):
         raise refuse("KEY-005/unknown", keypair=keypair_id or keypair_name)

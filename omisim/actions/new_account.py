@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omisim.model import AccessKey, Account, SecurityGroup, SecurityGroupRule, SecurityGroupsMember, ids
+from omisim.model import AccessKey, AccountRow, SecurityGroup, SecurityGroupRule, SecurityGroupsMember, ids
 from omisim.state.transaction import Transaction
 
 __all__ = ["DEFAULT", "EVERYTHING", "add_default_group", "open_account"]
@@ -13,28 +13,28 @@ DEFAULT = "default"
 EVERYTHING = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=("0.0.0.0/0",), to_port_range=-1)
 
 
-def open_account(tx: Transaction, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> Account:
+def open_account(tx: Transaction, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
     """Open an account of this name, whose id, password and keys depend on the seed and on what came before."""
     seed = tx.settings.seed
-    number = ids.account_id(seed, name)
-    row = Account(
+    number = ids.make_account_id(seed, name)
+    row = AccountRow(
         account_id=number,
         alias=alias,
         customer_id=number[:8],
         email=f"{name}@example.com",
         first_name=name,
         name=name,
-        password=ids.token(seed, name, "password")[:16],
+        password=ids.derive_hex(seed, name, "password")[:16],
         quotas=tuple(sorted(quotas.items())),
         region=region,
     )
     key_number = tx.next_number("access_key")
     key = AccessKey(
-        access_key_id=ids.access_key_id(seed, key_number),
+        access_key_id=ids.make_access_key_id(seed, key_number),
         account_id=number,
         creation_date=tx.at,
         last_modification_date=tx.at,
-        secret_key=ids.secret_key(seed, key_number),
+        secret_key=ids.make_secret_key(seed, key_number),
     )
     tx.add(row)
     tx.add(key)

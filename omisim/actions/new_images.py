@@ -21,7 +21,7 @@ def check_tpm(call: Call, inherited: Mapping[str, Any], asked: Mapping[str, Any]
 
 def check_unique(call: Call, name: str) -> None:
     """Refuse a name that another OMI of the account has (OMI-022)."""
-    taken = call.state.found("image", "name", (call.account.account_id, name))
+    taken = call.state.find_by("image", "name", (call.account.account_id, name))
     call.check(not taken, "OMI-022", image_name=name, taken_by=taken[0].image_id if taken else None)
 
 
@@ -40,7 +40,7 @@ def add_image(
     fields: Mapping[str, Any],
 ) -> Image:
     """Add an OMI of the caller's; `fields` are those that the ways to make one differ in."""
-    call.passed()
+    call.stop_if_refused()
     me = call.account
     return call.add(
         Image(

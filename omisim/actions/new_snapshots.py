@@ -37,5 +37,5 @@ def add_snapshot(
     if content is not None:
         call.tx.write("content", snapshot.snapshot_id, content)
     whole = [("part of", image_id)] if image_id else []
-    call.remember(snapshot, f"{snapshot.volume_size} GiB", *whole, *sources)
+    call.record_origin(snapshot, f"{snapshot.volume_size} GiB", *whole, *sources)
     return snapshot

@@ -40,9 +40,9 @@ def detached(nic: Nic) -> Nic:
 def link_nic(call: Call, *, device_number: int, nic_id: NicId, vm_id: VmId) -> str:
     """Give a VM in a Net one more NIC, in the same Net and Subregion. Returns the id of the link."""
     call.check(1 <= device_number <= LAST_DEVICE, "NIC-020", device_number=device_number)
-    nic = call.own(Nic, nic_id, "NIC-001")
-    vm = call.own(Vm, vm_id, "VM-041")
-    call.may(vm)
+    nic = call.get_owned(Nic, nic_id, "NIC-001")
+    vm = call.get_owned(Vm, vm_id, "VM-041")
+    call.check_state(vm)
     check_free(call, nic)
     if call.check(vm.net_id is not None, "NIC-021", vm_id=vm_id):
         call.check(vm.net_id == nic.net_id, "NIC-022", nic=nic_id, net_id=nic.net_id, other=vm.net_id)
@@ -85,7 +85,7 @@ def link_private_ips(
 
     `allow_relink`: take one from another NIC, whose primary it is not.
     """
-    nic = call.own(Nic, nic_id, "NIC-001")
+    nic = call.get_owned(Nic, nic_id, "NIC-001")
     subnet: Subnet = call.state.get("subnet", nic.subnet_id)
     if private_ips is None:
         count = secondary_private_ip_count or 1
@@ -95,7 +95,7 @@ def link_private_ips(
         asked = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
     mine = {ip.private_ip for ip in nic.private_ips}
     new = [ip for ip in asked if ip not in mine]
-    others: list[Nic] = [row for row in call.state.found("nic", "subnet", subnet.subnet_id) if row.nic_id != nic_id]
+    others: list[Nic] = [row for row in call.state.find_by("nic", "subnet", subnet.subnet_id) if row.nic_id != nic_id]
     for address in new:
         for other in others:
             for ip in other.private_ips:
@@ -110,7 +110,7 @@ def link_private_ips(
 @action("UnlinkPrivateIps")
 def unlink_private_ips(call: Call, *, nic_id: NicId, private_ips: Sequence[str]) -> None:
     """Take secondary addresses off a NIC, and the public IPs off these."""
-    nic = call.own(Nic, nic_id, "NIC-001")
+    nic = call.get_owned(Nic, nic_id, "NIC-001")
     secondary = {ip.private_ip for ip in nic.private_ips if not ip.is_primary}
     wrong = [ip for ip in private_ips if ip not in secondary]
     call.check(not wrong, "NIC-032", nic_id=nic_id, private_ips=wrong)

@@ -23,13 +23,13 @@ __all__ = ["networked", "nic_view", "nics_of", "public_ip_view"]
 
 def nics_of(state: State, vm_id: str) -> list[Nic]:
     """Return the NICs of a VM, the primary one first."""
-    nics: list[Nic] = state.found("nic", "vm", vm_id)
+    nics: list[Nic] = state.find_by("nic", "vm", vm_id)
     return sorted(nics, key=lambda nic: nic.link_nic.device_number if nic.link_nic else 0)
 
 
 def nic_view(state: State, nic: Nic) -> Nic:
     """Return a NIC with the public IPs of its addresses."""
-    linked = {ip.private_ip: _link(state, ip) for ip in state.found("public_ip", "holder", nic.nic_id)}
+    linked = {ip.private_ip: _link(state, ip) for ip in state.find_by("public_ip", "holder", nic.nic_id)}
     if not linked:
         return nic
     addresses = tuple(replace(ip, link_public_ip=linked.get(ip.private_ip)) for ip in nic.private_ips)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from omisim.actions.addresses import check_address, free_addresses, private_dns, taken
-from omisim.actions.framework.call import Call, parsed, parsed_all
+from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import nic_view
 from omisim.actions.public_ips import released
@@ -26,7 +26,7 @@ from omisim.model import (
     SubnetId,
     ids,
 )
-from omisim.model.filters import FiltersNic, matching
+from omisim.model.filters import FiltersNic, select_matching
 from omisim.spec.rules import refuse
 
 __all__ = ["addresses_for", "check_free", "new_nic", "private"]
@@ -74,7 +74,7 @@ def new_nic(
 ) -> Nic:
     """Create a NIC, linked to a VM or not."""
     nic_id = call.new_id("nic")
-    digits = ids.token(nic_id, "mac")[:10].upper()
+    digits = ids.derive_hex(nic_id, "mac")[:10].upper()
     return call.add(
         Nic(
             account_id=call.account.account_id,
@@ -103,17 +103,17 @@ def create_nic(
     subnet_id: SubnetId,
 ) -> Nic:
     """Create a NIC in a Subnet. Returns it, available."""
-    subnet = call.own(Subnet, subnet_id, "NET-014")
+    subnet = call.get_owned(Subnet, subnet_id, "NET-014")
     groups = groups_of(call, subnet.net_id, security_group_ids)
-    addresses = addresses_for(call, subnet, parsed_all(private_ips))
-    call.passed()
+    addresses = addresses_for(call, subnet, as_parsed_list(private_ips))
+    call.stop_if_refused()
     return new_nic(call, subnet, addresses, groups, description or "")
 
 
 @action("ReadNics", "Nics", paged=True)
 def read_nics(call: Call, *, filters: OrDict[FiltersNic] | None = None) -> tuple[Nic, ...]:
     """List the caller's NICs in creation order."""
-    return matching((nic_view(call.state, nic) for nic in call.own_rows(Nic)), parsed(filters))
+    return select_matching((nic_view(call.state, nic) for nic in call.own_rows(Nic)), as_parsed(filters))
 
 
 def _one_change(call: Call, given: Mapping[str, Any]) -> None:
@@ -134,8 +134,8 @@ def update_nic(
     security_group_ids: Sequence[SecurityGroupId] | None = None,
 ) -> Nic:
     """Change the description of a NIC, its groups, or whether it goes with its VM. Returns it."""
-    nic = call.own(Nic, nic_id, "NIC-001")
-    change = parsed(link_nic)
+    nic = call.get_owned(Nic, nic_id, "NIC-001")
+    change = as_parsed(link_nic)
     if change is not None:
         link = nic.link_nic
         if link is None or link.link_nic_id != change.link_nic_id:
@@ -152,7 +152,7 @@ def update_nic(
 @action("DeleteNic")
 def delete_nic(call: Call, *, nic_id: NicId) -> None:
     """Delete a NIC that no VM has. A public IP that was linked to it is free again."""
-    nic = call.own(Nic, nic_id, "NIC-001")
+    nic = call.get_owned(Nic, nic_id, "NIC-001")
     check_free(call, nic)
     call.drop(nic)
     released(call.tx, nic_id)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.model import Catalog, Catalogs, OrDict, UnitPriceEntry
-from omisim.model.filters import FiltersCatalogs, matching
-from omisim.spec.prices import prices
+from omisim.model.filters import FiltersCatalogs, select_matching
+from omisim.spec.prices import load_prices
 from omisim.spec.rules import refuse
 
 OLDEST = dt.timedelta(days=3 * 365)
@@ -20,13 +20,13 @@ OLDEST = dt.timedelta(days=3 * 365)
 @action("ReadCatalog", "Catalog")
 def read_catalog(call: Call) -> Catalog:
     """Return the price list of the caller's Region (CAT-004)."""
-    return prices().catalog(call.region)
+    return load_prices().catalog(call.region)
 
 
 @action("ReadPublicCatalog", "Catalog", open=True)
 def read_public_catalog(call: Call) -> Catalog:
     """Return the price list of the Region that is asked, to anybody (CAT-004)."""
-    return prices().catalog(call.region)
+    return load_prices().catalog(call.region)
 
 
 def _both_dates(call: Call, given: Mapping[str, Any]) -> None:
@@ -37,19 +37,19 @@ def _both_dates(call: Call, given: Mapping[str, Any]) -> None:
 @action("ReadCatalogs", "Catalogs", combinations=_both_dates)
 def read_catalogs(call: Call, *, filters: OrDict[FiltersCatalogs] | None = None) -> tuple[Catalogs, ...]:
     """List the current price list of the caller's Region, or those of a time, past ones too (CAT-004)."""
-    wanted = parsed(filters) or FiltersCatalogs()
+    wanted = as_parsed(filters) or FiltersCatalogs()
     call.check_range(wanted.from_date, wanted.to_date)
     recent = wanted.from_date is None or call.now - wanted.from_date <= OLDEST
     call.check(recent, "CAT-004/old", from_date=wanted.from_date)
     if wanted.current_catalog_only is None:
         wanted = replace(wanted, current_catalog_only=True)
-    return matching(prices().catalogs(call.region), wanted)
+    return select_matching(load_prices().catalogs(call.region), wanted)
 
 
 @action("ReadUnitPrice", "UnitPriceEntry", dry_run=False)
 def read_unit_price(call: Call, *, operation: str, service: str, type: str) -> UnitPriceEntry:  # noqa: A002 - its name
     """Return one price of the caller's Region (CAT-005)."""
-    found = prices().of(call.region, service, type, operation)
+    found = load_prices().of(call.region, service, type, operation)
     if found is None:
         raise refuse("CAT-005", service=service, type=type, operation=operation)
     return found

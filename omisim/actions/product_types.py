@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
 from omisim.model import Image, OrDict, ProductType
-from omisim.model.filters import FiltersProductType, matching
-from omisim.spec.catalog import catalog
+from omisim.model.filters import FiltersProductType, select_matching
+from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
 LINUX = "0001"  # the product code that stands for no licence
@@ -15,7 +15,7 @@ LINUX = "0001"  # the product code that stands for no licence
 
 def is_code(call: Call, code: str, *, anybodys: bool = False) -> bool:
     """Whether a product code exists: built in, the Marketplace's, the caller's own, or with `anybodys` another's."""
-    if code in catalog().product_types or code in catalog().marketplace_codes:
+    if code in load_catalog().product_types or code in load_catalog().marketplace_codes:
         return True
     row: ProductType | None = call.state.get("product_type", code)
     return row is not None and (anybodys or call.owns(row))
@@ -34,7 +34,7 @@ def create_product_type(call: Call, *, description: str, vendor: str | None = No
 def read_product_types(call: Call, *, filters: OrDict[FiltersProductType] | None = None) -> tuple[ProductType, ...]:
     """List the built-in product types, and those of the caller's own if somebody signed the call (LIC-001, CAT-002)."""
     own = call.own_rows(ProductType) if call.has_account else []
-    return matching((*catalog().product_types.values(), *own), parsed(filters))
+    return select_matching((*load_catalog().product_types.values(), *own), as_parsed(filters))
 
 
 @action("DeleteProductType")

@@ -18,6 +18,6 @@ def progressed(call: Call, entity: Snapshot | ImageExportTask | SnapshotExportTa
     due: Due | None = call.state.get("due", f"{entity.kind}:{entity.id}")
     if due is None or due.at is None:
         return 50
-    whole = call.tx.settings.durations.of(entity, entity.state, due.event)
+    whole = call.tx.settings.durations.seconds_for(entity, entity.state, due.event)
     left = (due.at - call.now).total_seconds()
     return min(99, max(1, round(100 * (1 - left / whole)))) if whole else 99

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.addresses import public_dns, public_ip
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import attached_to
 from omisim.actions.nic_views import nics_of, public_ip_view
 from omisim.actions.quotas import check_quotas
 from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmId, VmState
-from omisim.model.filters import FiltersPublicIp, matching
+from omisim.model.filters import FiltersPublicIp, select_matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 from omisim.state.state import State
@@ -29,7 +29,7 @@ LinkPublicIpId = Annotated[str, Id("link_public_ip")]
 
 def linked_to(state: State, holder_id: str) -> list[PublicIp]:
     """Return the public IPs that are linked to a NIC, or to a VM of the public Cloud."""
-    return state.found("public_ip", "holder", holder_id)
+    return state.find_by("public_ip", "holder", holder_id)
 
 
 def released(tx: Transaction, holder_id: str, addresses: Sequence[str] | None = None) -> None:
@@ -89,14 +89,14 @@ def create_public_ip(call: Call) -> PublicIp:
 def read_public_ips(call: Call, *, filters: OrDict[FiltersPublicIp] | None = None) -> tuple[PublicIp, ...]:
     """List the caller's public IPs in creation order."""
     own = (public_ip_view(call.state, ip) for ip in call.own_rows(PublicIp))
-    return matching(own, parsed(filters))
+    return select_matching(own, as_parsed(filters))
 
 
 def _ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
     """Return a public IP of the caller's, by its id or its address, or refuse."""
     if ip_id is not None:
-        return call.own(PublicIp, ip_id, "PIP-001")
-    found: list[PublicIp] = [ip for ip in call.state.found("public_ip", "address", address) if call.owns(ip)]
+        return call.get_owned(PublicIp, ip_id, "PIP-001")
+    found: list[PublicIp] = [ip for ip in call.state.find_by("public_ip", "address", address) if call.owns(ip)]
     if not found:
         raise refuse("PIP-002", public_ip=address)
     return found[0]
@@ -123,11 +123,11 @@ def link_public_ip(
 
     A VM with one NIC stands for it. What was linked to the address is free again.
     """
-    vm = call.own(Vm, vm_id, "VM-041") if vm_id is not None else None
-    nic = call.own(Nic, nic_id or "", "NIC-001") if vm is None else None
+    vm = call.get_owned(Vm, vm_id, "VM-041") if vm_id is not None else None
+    nic = call.get_owned(Nic, nic_id or "", "NIC-001") if vm is None else None
     ip = _ip(call, public_ip, public_ip_id)
     if vm is not None:
-        call.may(vm)
+        call.check_state(vm)
         nics = nics_of(call.state, vm.vm_id)
         call.check(len(nics) <= 1, "PIP-006", vm_id=vm_id, nics=[row.nic_id for row in nics])
         nic = nics[0] if nics else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.vm_types import vm_shape
 from omisim.model import (
@@ -27,8 +27,8 @@ from omisim.model import (
     VmState,
     Volume,
 )
-from omisim.model.filters import FiltersQuota, matching
-from omisim.spec.catalog import catalog
+from omisim.model.filters import FiltersQuota, select_matching
+from omisim.spec.catalog import load_catalog
 
 __all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "read_quotas", "room"]
 
@@ -102,7 +102,7 @@ def room(call: Call, name: str) -> int | None:
 
 
 def _limit(call: Call, name: str) -> int:
-    limit: int = dict(call.account.quotas).get(name, catalog().quotas[name]["max"])
+    limit: int = dict(call.account.quotas).get(name, load_catalog().quotas[name]["max"])
     return limit
 
 
@@ -134,7 +134,7 @@ def read_quotas(call: Call, *, filters: OrDict[FiltersQuota] | None = None) -> t
             short_description=row["short"],
             used_value=QUOTAS[name][1](call) if name in QUOTAS else 0,
         )
-        for name, row in catalog().quotas.items()
+        for name, row in load_catalog().quotas.items()
     )
-    found = matching(rows, parsed(filters))
+    found = select_matching(rows, as_parsed(filters))
     return (QuotaTypes(quota_type="global", quotas=found),) if found else ()

@@ -42,8 +42,8 @@ def from_snapshots(
     modes = {"boot_modes": ("legacy",), "product_codes": codes or (LINUX,)}
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
     snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
-    call.remember(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
-    had = dict.fromkeys(code for snapshot_id in snapshots for code in call.codes_of(snapshot_id))
+    call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
+    had = dict.fromkeys(code for snapshot_id in snapshots for code in call.get_product_codes(snapshot_id))
     dropped = [code for code in had if code != LINUX and code not in image.product_codes]
     if dropped:
         call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")
@@ -86,5 +86,5 @@ def _disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingIma
         check_size(call, IMAGE_DEVICE, volume_type, smallest, bsu.iops)
     else:
         call.check(size >= smallest, "OMI-055", size=size, snapshot_id=bsu.snapshot_id, smallest=smallest)
-    call.may(snapshot)
+    call.check_state(snapshot)
     return replace(mapping, bsu=filled(bsu, BsuToCreate(volume_size=snapshot.volume_size)))

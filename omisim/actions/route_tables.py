@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.model import LinkRouteTable, Net, NetId, OrDict, Route, RouteTable, Subnet, SubnetId
-from omisim.model.filters import FiltersRouteTable, matching
+from omisim.model.filters import FiltersRouteTable, select_matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -43,7 +43,7 @@ def add_main_table(call: Call, net: Net) -> None:
 @action("CreateRouteTable", "RouteTable")
 def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
     """Create a route table in a Net. Returns it, with the Net's own route."""
-    net = call.own(Net, net_id, "NET-002")
+    net = call.get_owned(Net, net_id, "NET-002")
     there = [table for table in call.rows(RouteTable) if table.net_id == net_id]
     check_each(call, "rtb_limit", len(there), 1)
     return call.add(_new(call, net))
@@ -52,13 +52,13 @@ def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
 @action("ReadRouteTables", "RouteTables", paged=True)
 def read_route_tables(call: Call, *, filters: OrDict[FiltersRouteTable] | None = None) -> tuple[RouteTable, ...]:
     """List the caller's route tables in creation order, the main ones too."""
-    return matching(call.own_rows(RouteTable), parsed(filters))
+    return select_matching(call.own_rows(RouteTable), as_parsed(filters))
 
 
 @action("DeleteRouteTable")
 def delete_route_table(call: Call, *, route_table_id: RouteTableId) -> None:
     """Delete a route table that no Subnet uses and that is not the main one of its Net."""
-    table = call.own(RouteTable, route_table_id, "RTB-001")
+    table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     main = any(link.main for link in table.link_route_tables)
     call.check(not main, "RTB-002", route_table_id=route_table_id)
     subnets = [link.subnet_id for link in table.link_route_tables if not link.main]
@@ -69,8 +69,8 @@ def delete_route_table(call: Call, *, route_table_id: RouteTableId) -> None:
 @action("LinkRouteTable", "LinkRouteTableId")
 def link_route_table(call: Call, *, route_table_id: RouteTableId, subnet_id: SubnetId) -> str:
     """Let a Subnet use a route table of its Net in place of the main one. Returns the id of the link."""
-    table = call.own(RouteTable, route_table_id, "RTB-001")
-    subnet = call.own(Subnet, subnet_id, "NET-014")
+    table = call.get_owned(RouteTable, route_table_id, "RTB-001")
+    subnet = call.get_owned(Subnet, subnet_id, "NET-014")
     same = subnet.net_id == table.net_id
     call.check(same, "RTB-004", route_table_id=route_table_id, net_id=table.net_id, other=subnet.net_id)
     linked = [
@@ -115,9 +115,9 @@ def unlink_route_table(call: Call, *, link_route_table_id: LinkRouteTableId) -> 
 @action("UpdateRouteTableLink", "LinkRouteTableId")
 def update_route_table_link(call: Call, *, link_route_table_id: LinkRouteTableId, route_table_id: RouteTableId) -> str:
     """Let a Subnet, or with its main link a Net, use another route table. Returns the id of the new link."""
-    table = call.own(RouteTable, route_table_id, "RTB-001")
+    table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     old, link = _link(call, link_route_table_id)
     same = old.net_id == table.net_id
     call.check(same, "RTB-004", route_table_id=route_table_id, net_id=table.net_id, other=old.net_id)
     call.put(_without(old, link))
-    return _linked(call, call.own(RouteTable, route_table_id, "RTB-001"), link)
+    return _linked(call, call.get_owned(RouteTable, route_table_id, "RTB-001"), link)

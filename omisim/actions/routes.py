@@ -42,7 +42,7 @@ def create_route(
 ) -> RouteTable:
     """Add a route to a table, with one target in its Net. Returns the table."""
     network = parsed_range(call, destination_ip_range)
-    table = call.own(RouteTable, route_table_id, "RTB-001")
+    table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     route = _to_target(call, table, str(network))
     taken = [other for other in table.routes if other.destination_ip_range == str(network)]
     call.check(not taken, "RTB-012", destination_ip_range=destination_ip_range)
@@ -64,7 +64,7 @@ def update_route(
 ) -> RouteTable:
     """Give a route of a table another target. Returns the table."""
     network = parsed_range(call, destination_ip_range)
-    table = call.own(RouteTable, route_table_id, "RTB-001")
+    table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     old = _route(call, table, str(network))
     route = _to_target(call, table, str(network))
     return call.put(replace(table, routes=tuple(route if other is old else other for other in table.routes)))
@@ -74,7 +74,7 @@ def update_route(
 def delete_route(call: Call, *, destination_ip_range: str, route_table_id: RouteTableId) -> RouteTable:
     """Take a route off a table. Returns the table."""
     network = parsed_range(call, destination_ip_range)
-    table = call.own(RouteTable, route_table_id, "RTB-001")
+    table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     old = _route(call, table, str(network))
     return call.put(replace(table, routes=tuple(other for other in table.routes if other is not old)))
 
@@ -99,11 +99,11 @@ def _to_target(call: Call, table: RouteTable, ip_range: str) -> Route:
         _check_gateway(call, table, target)
         return route
     if parameter == "nic_id":
-        nic = call.own(Nic, target, "NIC-001")
+        nic = call.get_owned(Nic, target, "NIC-001")
         call.check(nic.net_id == table.net_id, "RTB-016", target=target, net_id=table.net_id)
         return route
-    vm = call.own(Vm, target, "VM-041")
-    nics = call.state.found("nic", "vm", vm.vm_id)
+    vm = call.get_owned(Vm, target, "VM-041")
+    nics = call.state.find_by("nic", "vm", vm.vm_id)
     call.check(vm.net_id == table.net_id, "RTB-016", target=target, net_id=table.net_id)
     call.check(len(nics) <= 1, "RTB-017", vm_id=target, nics=[nic.nic_id for nic in nics])
     return replace(route, vm_account_id=vm.account_id)
@@ -112,6 +112,6 @@ def _to_target(call: Call, table: RouteTable, ip_range: str) -> Route:
 def _check_gateway(call: Call, table: RouteTable, gateway_id: str) -> None:
     if gateway_id.startswith("vgw-"):
         raise refuse("RTB-015/gateway", gateway_id=gateway_id)
-    service = call.own(InternetService, gateway_id, "IGW-001")
+    service = call.get_owned(InternetService, gateway_id, "IGW-001")
     attached = attached_to(call.state, table.net_id) is service
     call.check(attached, "IGW-004", internet_service_id=gateway_id, net_id=table.net_id)

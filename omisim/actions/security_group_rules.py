@@ -10,7 +10,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed_all
+from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.model import AccountId, OrDict, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupsMember
@@ -98,12 +98,12 @@ def _asked(call: Call, group: SecurityGroup, how: str) -> list[SecurityGroupRule
         security_groups_members=members,
         to_port_range=given.get("to_port_range"),
     )
-    return [_checked(call, group, rule) for rule in parsed_all(given.get("rules")) or (one,)]
+    return [_checked(call, group, rule) for rule in as_parsed_list(given.get("rules")) or (one,)]
 
 
 def _group(call: Call, group_id: str, flow: str) -> SecurityGroup:
     call.check(flow in ("Inbound", "Outbound"), "SG-021", flow=flow)
-    group = call.own(SecurityGroup, group_id, "SG-006")
+    group = call.get_owned(SecurityGroup, group_id, "SG-006")
     call.check(flow != "Outbound" or group.net_id, "SG-021/outbound", security_group_id=group_id)
     return group
 
@@ -166,7 +166,7 @@ def _member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> S
     if member.security_group_id is not None:
         found = call.state.get("security_group", member.security_group_id)
     else:
-        named = call.state.found("security_group", "name", (owner, group.net_id, member.security_group_name))
+        named = call.state.find_by("security_group", "name", (owner, group.net_id, member.security_group_name))
         found = named[0] if named else None
     if found is None or found.account_id != owner:
         raise refuse("SG-026", security_group=asked)

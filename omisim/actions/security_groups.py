@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_account import DEFAULT, EVERYTHING
 from omisim.actions.quotas import check_each, check_quotas
@@ -22,7 +22,7 @@ from omisim.model import (
     Vm,
     view_as,
 )
-from omisim.model.filters import FiltersSecurityGroup, matching
+from omisim.model.filters import FiltersSecurityGroup, select_matching
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
@@ -39,7 +39,7 @@ def light(group: SecurityGroup) -> SecurityGroupLight:
 
 def default_group(state: State, account_id: str, net_id: str | None) -> SecurityGroup:
     """Return the default group of an account, or of a Net of its."""
-    group: SecurityGroup = state.found("security_group", "name", (account_id, net_id, DEFAULT))[0]
+    group: SecurityGroup = state.find_by("security_group", "name", (account_id, net_id, DEFAULT))[0]
     return group
 
 
@@ -58,7 +58,7 @@ def groups_of(
         elif call.check(group.net_id == net_id, _elsewhere(net_id), security_group=group_id, net_id=net_id):
             found[group_id] = light(group)
     for name in names:
-        named = call.state.found("security_group", "name", (me, net_id, name))
+        named = call.state.find_by("security_group", "name", (me, net_id, name))
         if call.check(named, "VM-009", security_group=name):
             found[named[0].security_group_id] = light(named[0])
     return tuple(found.values())
@@ -77,10 +77,10 @@ def create_security_group(
     call.check(named, "SG-001", security_group_name=security_group_name)
     call.check(_DESCRIPTION.fullmatch(description), "SG-002", description=description)
     if net_id is not None:
-        call.own(Net, net_id, "NET-002")
+        call.get_owned(Net, net_id, "NET-002")
     call.check(security_group_name != DEFAULT, "SG-004", security_group_name=security_group_name)
     me = call.account.account_id
-    taken = security_group_name != DEFAULT and call.state.found(
+    taken = security_group_name != DEFAULT and call.state.find_by(
         "security_group", "name", (me, net_id, security_group_name)
     )
     call.check(not taken, "SG-003", security_group_name=security_group_name)
@@ -106,7 +106,7 @@ def read_security_groups(
     call: Call, *, filters: OrDict[FiltersSecurityGroup] | None = None
 ) -> tuple[SecurityGroup, ...]:
     """List the caller's security groups in creation order, the default ones too."""
-    return matching(call.own_rows(SecurityGroup), parsed(filters))
+    return select_matching(call.own_rows(SecurityGroup), as_parsed(filters))
 
 
 def _id_or_name(call: Call, given: Mapping[str, Any]) -> None:
@@ -120,11 +120,11 @@ def delete_security_group(
     """Delete a group that nothing uses, by its id, or by its name in the public Cloud."""
     me = call.account.account_id
     if security_group_id is None:
-        named = call.state.found("security_group", "name", (me, None, security_group_name))
+        named = call.state.find_by("security_group", "name", (me, None, security_group_name))
         if not named:
             raise refuse("SG-006/name", security_group_name=security_group_name)
         security_group_id = named[0].security_group_id
-    group = call.own(SecurityGroup, security_group_id, "SG-006")
+    group = call.get_owned(SecurityGroup, security_group_id, "SG-006")
     name = group.security_group_name
     call.check(name != DEFAULT, "SG-004/delete", security_group_id=security_group_id)
     used_by = _users(call, security_group_id)

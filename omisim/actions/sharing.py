@@ -5,38 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.model import Image, PermissionsOnResource, PermissionsOnResourceCreation, Snapshot
 from omisim.spec.rules import refuse
 
-__all__ = ["additions_or_removals", "changed", "permissions", "shown", "usable", "visible"]
+__all__ = ["apply_change", "check_permission_change", "get_permissions", "is_visible", "usable", "visible_permissions"]
 
 Shared = TypeVar("Shared", Image, Snapshot)
 
 
-def permissions(entity: Image | Snapshot) -> PermissionsOnResource:
+def get_permissions(entity: Image | Snapshot) -> PermissionsOnResource:
     """Return who may use the entity beside its owner."""
     return entity.permissions_to_launch if isinstance(entity, Image) else entity.permissions_to_create_volume
 
 
-def visible(call: Call, entity: Image | Snapshot) -> bool:
+def is_visible(call: Call, entity: Image | Snapshot) -> bool:
     """Whether it is the caller's own, shared to the caller, or public in the caller's Region (SHR-002, SHR-010)."""
     if call.owns(entity):
         return True
-    granted = permissions(entity)
+    granted = get_permissions(entity)
     shared = granted.global_permission or call.account.account_id in granted.account_ids
-    return shared and call.region_of(entity.account_id) == call.account.region
+    return shared and call.get_region(entity.account_id) == call.account.region
 
 
 def usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:
     """Return an OMI or a snapshot that is the caller's, shared to the caller or public, or refuse (SHR-015)."""
     row: Shared | None = call.state.get(cls.kind, row_id)
-    if row is None or not visible(call, row):
+    if row is None or not is_visible(call, row):
         raise refuse(rule, **{cls.key: row_id})
     return row
 
 
-def shown(call: Call, granted: PermissionsOnResource, *, owner: bool) -> PermissionsOnResource:
+def visible_permissions(call: Call, granted: PermissionsOnResource, *, owner: bool) -> PermissionsOnResource:
     """Return the permissions as the caller sees them: a grantee sees itself, not the other grantees (OMI-085)."""
     if owner or not granted.account_ids:
         return granted
@@ -45,9 +45,9 @@ def shown(call: Call, granted: PermissionsOnResource, *, owner: bool) -> Permiss
     return PermissionsOnResource(account_ids=own, global_permission=granted.global_permission)
 
 
-def additions_or_removals(call: Call, parameter: str, given: Mapping[str, Any]) -> None:
+def check_permission_change(call: Call, parameter: str, given: Mapping[str, Any]) -> None:
     """Refuse a change of permissions that is empty (OMI-103) or goes both ways (OMI-102, SHR-020)."""
-    change = parsed(given.get(parameter))
+    change = as_parsed(given.get(parameter))
     if change is None:
         return
     assert isinstance(change, PermissionsOnResourceCreation)
@@ -59,7 +59,7 @@ def additions_or_removals(call: Call, parameter: str, given: Mapping[str, Any]) 
     )
 
 
-def changed(granted: PermissionsOnResource, change: PermissionsOnResourceCreation | None) -> PermissionsOnResource:
+def apply_change(granted: PermissionsOnResource, change: PermissionsOnResourceCreation | None) -> PermissionsOnResource:
     """Return the permissions after a change: idempotent, in order of insertion (OMI-108 to OMI-111, SHR-023)."""
     if change is None:
         return granted

@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.imports import import_snapshot
 from omisim.actions.new_snapshots import add_snapshot
 from omisim.actions.progress import progressed
 from omisim.actions.quotas import check_quotas
-from omisim.actions.sharing import additions_or_removals, changed, permissions, shown, usable, visible
+from omisim.actions.sharing import (
+    apply_change,
+    check_permission_change,
+    get_permissions,
+    is_visible,
+    usable,
+    visible_permissions,
+)
 from omisim.actions.uploads import running_exports
 from omisim.model import (
     EmptyIsAbsent,
@@ -24,7 +31,7 @@ from omisim.model import (
     Volume,
     VolumeId,
 )
-from omisim.model.filters import FiltersSnapshot, matching
+from omisim.model.filters import FiltersSnapshot, select_matching
 from omisim.spec.rules import refuse
 
 MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_location", "snapshot_size"))
@@ -57,7 +64,7 @@ def create_snapshot(
 
     Returns it in-queue (from a volume), or completed at once (a copy) (ST-SNP-1, ST-SNP-4). SnapshotSize is in bytes.
     """
-    made = call.repeated(Snapshot, client_token)
+    made = call.find_repeated(Snapshot, client_token)
     if made:
         return made[0]
     if file_location is not None:
@@ -65,8 +72,8 @@ def create_snapshot(
     elif source_snapshot_id is not None:
         snapshot = _copy(call, source_snapshot_id, source_region_name, description, client_token)
     else:
-        volume = call.own(Volume, volume_id or "", "SNP-002")
-        call.may(volume)
+        volume = call.get_owned(Volume, volume_id or "", "SNP-002")
+        call.check_state(volume)
         call.check(volume.task_id is None, "SNP-024", volume_id=volume.volume_id, task_id=volume.task_id)
         snapshot = cut(call, volume, description or "", client_token)
     call.use_token(client_token, snapshot)
@@ -103,29 +110,29 @@ def _copy(
     call: Call, source_id: str, region: str | None, description: str | None, client_token: str | None
 ) -> Snapshot:
     source = usable(call, Snapshot, source_id, "SNP-003")
-    call.may(source)
+    call.check_state(source)
     call.check(region == call.region, "SNP-004", region=region, own=call.region)
     check_quotas(call, {"snapshot_limit": 1})
     return clone(call, source, source.description if description is None else description, client_token)
 
 
 def _view(call: Call, snapshot: Snapshot) -> Snapshot:
-    granted = shown(call, permissions(snapshot), owner=call.owns(snapshot))
+    granted = visible_permissions(call, get_permissions(snapshot), owner=call.owns(snapshot))
     return replace(snapshot, permissions_to_create_volume=granted, progress=progressed(call, snapshot))
 
 
 @action("ReadSnapshots", "Snapshots", paged=True)
 def read_snapshots(call: Call, *, filters: OrDict[FiltersSnapshot] | None = None) -> tuple[Snapshot, ...]:
     """List the snapshots that are the caller's, shared to it or public, in creation order (SNP-021)."""
-    wanted = parsed(filters) or FiltersSnapshot()
+    wanted = as_parsed(filters) or FiltersSnapshot()
     start, end = wanted.from_creation_date, wanted.to_creation_date
     call.check_range(start, end)
-    seen = (s for s in call.rows(Snapshot, wanted.snapshot_ids) if visible(call, s))
-    return matching((_view(call, snapshot) for snapshot in seen), wanted)
+    seen = (s for s in call.rows(Snapshot, wanted.snapshot_ids) if is_visible(call, s))
+    return select_matching((_view(call, snapshot) for snapshot in seen), wanted)
 
 
 def _change_required(call: Call, given: Mapping[str, Any]) -> None:
-    additions_or_removals(call, "permissions_to_create_volume", given)
+    check_permission_change(call, "permissions_to_create_volume", given)
 
 
 @action("UpdateSnapshot", "Snapshot", combinations=_change_required)
@@ -133,10 +140,10 @@ def update_snapshot(
     call: Call, *, permissions_to_create_volume: OrDict[PermissionsOnResourceCreation], snapshot_id: SnapshotId
 ) -> Snapshot:
     """Share a snapshot or stop sharing it: its owner only (SHR-003). Returns it."""
-    snapshot = call.own(Snapshot, snapshot_id, "SHR-003/snapshot")
-    call.may(snapshot)
-    change = parsed(permissions_to_create_volume)
-    granted = changed(snapshot.permissions_to_create_volume, change)
+    snapshot = call.get_owned(Snapshot, snapshot_id, "SHR-003/snapshot")
+    call.check_state(snapshot)
+    change = as_parsed(permissions_to_create_volume)
+    granted = apply_change(snapshot.permissions_to_create_volume, change)
     return _view(call, call.put(replace(snapshot, permissions_to_create_volume=granted)))
 
 
@@ -146,8 +153,8 @@ def delete_snapshot(call: Call, *, snapshot_id: SnapshotId) -> None:
     snapshot = usable(call, Snapshot, snapshot_id, "SNP-015")
     if not call.owns(snapshot):
         raise refuse("SNP-018", snapshot_id=snapshot_id, owner=snapshot.account_id)
-    call.may(snapshot)
-    images = call.state.found("image", "snapshot", snapshot_id)
+    call.check_state(snapshot)
+    images = call.state.find_by("image", "snapshot", snapshot_id)
     own = [image.image_id for image in images if call.owns(image)]
     call.check(not images, "SNP-016", snapshot_id=snapshot_id, used_by=own or "an OMI of another account")
     exports = running_exports(call.state, snapshot_id)

@@ -6,17 +6,17 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from omisim.actions.addresses import RESERVED, parsed_range, taken
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.actions.volumes import check_subregion
 from omisim.model import Net, NetId, OrDict, RouteTable, Subnet, SubnetId
-from omisim.model.filters import FiltersSubnet, matching
+from omisim.model.filters import FiltersSubnet, select_matching
 from omisim.state.state import State
 
 __all__ = ["create_subnet", "delete_subnet", "read_subnets", "update_subnet"]
 
-LARGEST, SMALLEST = 16, 29  # lengths of the prefix
+MAX_SIZE, MIN_SIZE = 16, 29  # lengths of the prefix
 
 
 def view(state: State, subnet: Subnet) -> Subnet:
@@ -30,8 +30,8 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
     """Create a Subnet: a range of its Net's that no other Subnet has. Returns it, available."""
     network = parsed_range(call, ip_range)
     if network is not None:
-        call.check(LARGEST <= network.prefixlen <= SMALLEST, "NET-010", ip_range=ip_range)
-    net = call.own(Net, net_id, "NET-002")
+        call.check(MAX_SIZE <= network.prefixlen <= MIN_SIZE, "NET-010", ip_range=ip_range)
+    net = call.get_owned(Net, net_id, "NET-002")
     subregion = subregion_name or f"{call.region}a"
     check_subregion(call, subregion)
     others = [subnet for subnet in call.rows(Subnet) if subnet.net_id == net_id]
@@ -56,21 +56,21 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
 @action("ReadSubnets", "Subnets", paged=True)
 def read_subnets(call: Call, *, filters: OrDict[FiltersSubnet] | None = None) -> tuple[Subnet, ...]:
     """List the caller's Subnets in creation order."""
-    return matching((view(call.state, subnet) for subnet in call.own_rows(Subnet)), parsed(filters))
+    return select_matching((view(call.state, subnet) for subnet in call.own_rows(Subnet)), as_parsed(filters))
 
 
 @action("UpdateSubnet", "Subnet")
 def update_subnet(call: Call, *, map_public_ip_on_launch: bool, subnet_id: SubnetId) -> Subnet:
     """Say whether a VM of the Subnet has a public address while it runs. Returns the Subnet."""
-    subnet = call.own(Subnet, subnet_id, "NET-014")
+    subnet = call.get_owned(Subnet, subnet_id, "NET-014")
     return view(call.state, call.put(replace(subnet, map_public_ip_on_launch=map_public_ip_on_launch)))
 
 
 @action("DeleteSubnet")
 def delete_subnet(call: Call, *, subnet_id: SubnetId) -> None:
     """Delete a Subnet without NICs. Its link to a route table goes with it."""
-    subnet = call.own(Subnet, subnet_id, "NET-014")
-    nics = [nic.nic_id for nic in call.state.found("nic", "subnet", subnet_id)]
+    subnet = call.get_owned(Subnet, subnet_id, "NET-014")
+    nics = [nic.nic_id for nic in call.state.find_by("nic", "subnet", subnet_id)]
     call.check(not nics, "NET-015", subnet_id=subnet_id, nics=nics)
     call.drop(subnet)
     for table in list(call.rows(RouteTable)):

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed, parsed_all
+from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
-from omisim.actions.framework.schema import misshapen
-from omisim.actions.sharing import visible
+from omisim.actions.framework.schema import find_id_problem
+from omisim.actions.sharing import is_visible
 from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
-from omisim.model.filters import FiltersTag, matching
+from omisim.model.filters import FiltersTag, select_matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -46,7 +46,7 @@ def _type(resource_id: str) -> tuple[str, str]:
     prefix = next((prefix for prefix in TAGGED if resource_id.startswith(prefix)), None)
     if prefix is None:
         raise refuse("TAG-006", resource_id=resource_id)
-    wrong = misshapen(Id(TAGGED[prefix][0]), resource_id, "ResourceIds")
+    wrong = find_id_problem(Id(TAGGED[prefix][0]), resource_id, "ResourceIds")
     if wrong is not None:
         raise wrong
     return TAGGED[prefix]
@@ -55,7 +55,7 @@ def _type(resource_id: str) -> tuple[str, str]:
 def _tagged(call: Call, resource_id: str, kind: str, resource_type: str) -> Any:
     """Return a resource of the caller's, or refuse (TAG-005, TAG-007, TAG-008)."""
     row = call.state.get(kind, resource_id)
-    if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and visible(call, row))):
+    if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and is_visible(call, row))):
         raise refuse(f"TAG-005/{'vm' if kind == 'vm' else resource_type}", resource_id=resource_id)
     if not call.owns(row):
         raise refuse("TAG-007", resource_id=resource_id)
@@ -79,7 +79,7 @@ def _retag(
 
 def _checked(call: Call, tags: Sequence[OrDict[ResourceTag]]) -> Sequence[ResourceTag]:
     """Return the tags of a request, their lengths checked (TAG-003)."""
-    given = parsed_all(tags)
+    given = as_parsed_list(tags)
     for tag in given:
         call.check(0 < len(tag.key) <= LONGEST_KEY, "TAG-003", key=tag.key, length=len(tag.key))
         call.check(len(tag.value) <= LONGEST_VALUE, "TAG-003/value", key=tag.key, length=len(tag.value))
@@ -114,4 +114,4 @@ def read_tags(call: Call, *, filters: OrDict[FiltersTag] | None = None) -> tuple
         if row.tags and call.owns(row)
         for tag in row.tags
     )
-    return matching(rows, parsed(filters))
+    return select_matching(rows, as_parsed(filters))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from omisim.formats.disk_image import GIB, built
-from omisim.formats.manifest import Disk, Manifest, written
+from omisim.formats.disk_image import GIB, encode
+from omisim.formats.manifest import Manifest, ManifestDisk, write_manifest
 from omisim.model import (
     AccessKey,
-    Account,
+    AccountRow,
     BlockDeviceMappingImage,
     Bucket,
     Content,
@@ -17,7 +17,7 @@ from omisim.model import (
     Origin,
     SnapshotExportTask,
 )
-from omisim.state.buckets import Place, live_key, may, presign, put, url
+from omisim.state.buckets import Place, find_active_key, is_allowed, object_url, presign, store_object
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -36,14 +36,14 @@ def refused_upload(tx: Transaction, task: Task) -> str:
         return f"An error occurred while accessing the bucket {bucket_name}: 403 InvalidAccessKeyId"
     if bucket is None:
         return f"An error occurred while accessing the bucket {bucket_name}: 404 NoSuchBucket"
-    account: Account = tx.state.get("account", key.account_id)
-    if not may(bucket, bucket, account, "WRITE"):
+    account: AccountRow = tx.state.get("account", key.account_id)
+    if not is_allowed(bucket, bucket, account, "WRITE"):
         return f"An error occurred while accessing the bucket {bucket_name}: 403 AccessDenied"
     return ""
 
 
 def _region(tx: Transaction, task: Task) -> str:
-    account: Account = tx.state.get("account", task.account_id)
+    account: AccountRow = tx.state.get("account", task.account_id)
     return account.region
 
 
@@ -51,10 +51,10 @@ def _key(tx: Transaction, task: Task) -> AccessKey | None:
     """Return the key that writes: the one that was given, else the first of the caller's that is active."""
     region = _region(tx, task)
     if task.api_key is not None:
-        key = live_key(tx.state, task.api_key.api_key_id or "", region, tx.at)
+        key = find_active_key(tx.state, task.api_key.api_key_id or "", region, tx.at)
         return key if key is not None and key.secret_key == task.api_key.secret_key else None
-    own = tx.state.found("access_key", "account", task.account_id)
-    return next((key for row in own if (key := live_key(tx.state, row.access_key_id, region, tx.at))), None)
+    own = tx.state.find_by("access_key", "account", task.account_id)
+    return next((key for row in own if (key := find_active_key(tx.state, row.access_key_id, region, tx.at))), None)
 
 
 def image_uploaded(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
@@ -73,14 +73,14 @@ def image_uploaded(tx: Transaction, task: ImageExportTask, _comment: str) -> Non
         public=image.permissions_to_launch.global_permission,
     )
     place = Place(_region(tx, task), bucket, f"{prefix}manifest.json")
-    put(tx, place, written(manifest), "application/json", key.account_id, {})
+    store_object(tx, place, write_manifest(manifest), "application/json", key.account_id, {})
     _remember(tx, place, task, image.product_codes)
-    tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=url(place)), progress=100))
+    tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=object_url(place)), progress=100))
 
 
 def _disk_uploaded(
     tx: Transaction, task: ImageExportTask, key: AccessKey, prefix: str, mapping: BlockDeviceMappingImage
-) -> Disk:
+) -> ManifestDisk:
     bsu = mapping.bsu
     assert bsu is not None
     assert mapping.device_name is not None
@@ -88,7 +88,7 @@ def _disk_uploaded(
     named = bsu.snapshot_id or mapping.device_name.rpartition("/")[2]
     place = _put_disk(tx, task, key, f"{prefix}{named}", size, bsu.snapshot_id)
     _remember(tx, place, task, task.source.product_codes if task.source else ())
-    return Disk(
+    return ManifestDisk(
         device=mapping.device_name,
         url=presign(place, key, tx.at),
         size=size * GIB,
@@ -115,7 +115,7 @@ def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int,
     content: Content = tx.state.get("content", snapshot_id or "") or Content()
     place = Place(_region(tx, task), task.osu_export.osu_bucket, f"{name}-{task.task_id[-8:]}.{form}.gz")
     size_of = {"x-amz-meta-virtual-size": str(size * GIB)}
-    put(tx, place, built(content, size, form), "application/gzip", key.account_id, size_of)
+    store_object(tx, place, encode(content, size, form), "application/gzip", key.account_id, size_of)
     return place
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.vm_types import PERFORMANCES, VmShape
 from omisim.model import ActionsOnNextBoot, Image, OrDict, ShutdownBehaviorConfiguration
 
@@ -59,7 +59,7 @@ def check_tenancy(call: Call, tenancy: str | None, *, nested_virtualization: boo
 
 def check_keypair(call: Call, name: str | None) -> None:
     """Refuse a keypair that the caller does not have (VM-014)."""
-    found = name is None or call.state.found("keypair", "name", (call.account.account_id, name))
+    found = name is None or call.state.find_by("keypair", "name", (call.account.account_id, name))
     call.check(found, "VM-014", keypair_name=name)
 
 
@@ -77,7 +77,7 @@ def how_it_boots(
 
 def asked_boot(actions: OrDict[ActionsOnNextBoot] | None) -> ActionsOnNextBoot | None:
     """Return the boot actions that were asked for; an empty object asks for none (FLD-011)."""
-    asked = parsed(actions)
+    asked = as_parsed(actions)
     return asked if asked and asked.secure_boot is not None else None
 
 

@@ -6,12 +6,12 @@ import base64
 import datetime as dt
 from dataclasses import replace
 
-from omisim.actions.framework.call import Call, parsed
+from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
 from omisim.model import AdminPassword, ConsoleOutput, Keypair, OrDict, Vm, VmId, VmsStopHistory, VmState
-from omisim.model.filters import FiltersVmsStopHistory, matching
-from omisim.model.ids import token
+from omisim.model.filters import FiltersVmsStopHistory, select_matching
+from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 from omisim.state.transaction import Transaction
 
@@ -24,7 +24,7 @@ def read_console_output(call: Call, *, vm_id: VmId) -> ConsoleOutput:
 
     A Windows VM has a console during its first boot only (VM-056).
     """
-    vm = call.own(Vm, vm_id, "VM-056/vm")
+    vm = call.get_owned(Vm, vm_id, "VM-056/vm")
     banner = f"omisim: {vm.vm_id} has booted from {vm.image_id}\n" if vm.started else ""
     text = banner + (call.state.get("console", vm_id) or "")
     shown = b"" if _is_windows(vm) and not vm.first_boot else text.encode(errors="replace")[-CONSOLE_BYTES:]
@@ -37,7 +37,7 @@ def read_admin_password(call: Call, *, vm_id: VmId) -> AdminPassword:
 
     Decrypt it with the private key, RSAES-PKCS1-v1_5. It is empty before that boot, and after it (VM-057).
     """
-    vm = call.own(Vm, vm_id, "VM-057/vm")
+    vm = call.get_owned(Vm, vm_id, "VM-057/vm")
     call.check(vm.state is not VmState.TERMINATED, "VM-057/vm", vm_id=vm_id)
     if _is_windows(vm):
         call.check(vm.keypair_name is not None, "VM-057/keypair", vm_id=vm_id)
@@ -55,21 +55,21 @@ def read_vms_stop_history(
     """List when and why the caller's VMs stopped, the oldest stop first, as long as the VMs are read (VM-052)."""
     if call.switch("spec_version") == "1.40":
         raise refuse("REQ-002", action=call.action)
-    wanted = parsed(filters) or FiltersVmsStopHistory()
+    wanted = as_parsed(filters) or FiltersVmsStopHistory()
     call.check_range(wanted.stop_date_after, wanted.stop_date_before)
     stops = (stop for vm in call.own_rows(Vm) for stop in vm.stops)
-    return matching(sorted(stops, key=lambda stop: stop.stop_date), wanted)
+    return select_matching(sorted(stops, key=lambda stop: stop.stop_date), wanted)
 
 
 def boot_password(tx: Transaction, vm: Vm) -> str | None:
     """Return the password that a VM has once it runs: Windows makes one at its first boot, if it has an RSA keypair."""
-    keys: list[Keypair] = tx.state.found("keypair", "name", (vm.account_id, vm.keypair_name))
+    keys: list[Keypair] = tx.state.find_by("keypair", "name", (vm.account_id, vm.keypair_name))
     if not (vm.first_boot and _is_windows(vm) and keys and keys[0].keypair_type == "ssh-rsa"):
         return vm.admin_password
     seed = tx.settings.seed
-    password = token(seed, vm.vm_id, "administrator")[:16]
+    password = derive_hex(seed, vm.vm_id, "administrator")[:16]
     key = ssh_keys.parse(keys[0].public_key)
-    return base64.b64encode(key.encrypted(password.encode(), token(seed, vm.vm_id, "padding"))).decode()
+    return base64.b64encode(key.encrypted(password.encode(), derive_hex(seed, vm.vm_id, "padding"))).decode()
 
 
 def after_first_boot(vm: Vm) -> Vm:

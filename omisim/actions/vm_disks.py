@@ -12,11 +12,11 @@ from omisim.actions.volumes import MOST_VOLUMES_PER_VM
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
 from omisim.spec.limits import ROOT
 
-__all__ = ["Disk", "disks_of"]
+__all__ = ["PlannedDisk", "disks_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class PlannedDisk:
     """A volume that a VM is to have."""
 
     device_name: str
@@ -24,7 +24,7 @@ class Disk:
     size: int
 
 
-def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[Disk]:
+def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[PlannedDisk]:
     """Return the disks of a VM: those of its OMI, with those of the request over them (BDM-001 to BDM-005)."""
     devices = {m.device_name: m.bsu for m in image.block_device_mappings if m.device_name and m.bsu}
     root = devices[ROOT].snapshot_id
@@ -42,11 +42,11 @@ def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCr
     call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
     disks = [_disk(call, name, bsu) for name, bsu in devices.items()]
     for snapshot in given:
-        call.may(snapshot)
+        call.check_state(snapshot)
     return disks
 
 
-def _disk(call: Call, name: str, bsu: BsuToCreate) -> Disk:
+def _disk(call: Call, name: str, bsu: BsuToCreate) -> PlannedDisk:
     snapshot: Snapshot | None = call.state.get("snapshot", bsu.snapshot_id or "")
     smallest = snapshot.volume_size if snapshot else 1
     size = bsu.volume_size
@@ -58,4 +58,4 @@ def _disk(call: Call, name: str, bsu: BsuToCreate) -> Disk:
     if size is not None:
         check_size(call, VM_DEVICE, volume_type, size, bsu.iops)
     call.check(size is None or size >= smallest, "BDM-004", device_name=name, size=size, smallest=smallest)
-    return Disk(name, bsu, size or smallest)
+    return PlannedDisk(name, bsu, size or smallest)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.framework.call import Call, parsed, parsed_all
+from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import nics_of
 from omisim.actions.quotas import check_each
@@ -30,7 +30,7 @@ from omisim.model import (
     VmStates,
     VolumeLink,
 )
-from omisim.model.filters import FiltersVm, FiltersVmsState, matching
+from omisim.model.filters import FiltersVm, FiltersVmsState, select_matching
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 
@@ -45,10 +45,10 @@ ANY_STATE = (
 @action("ReadVms", "Vms", paged=True)
 def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[Vm, ...]:
     """List the caller's VMs in creation order, terminated ones too while they are kept (VM-053)."""
-    wanted = parsed(filters) or FiltersVm()
+    wanted = as_parsed(filters) or FiltersVm()
     _check_prefixes(call, wanted.vm_ids)
     own = (view(call.state, vm) for vm in call.own_rows(Vm, wanted.vm_ids))
-    return matching(own, wanted)
+    return select_matching(own, wanted)
 
 
 @action("ReadVmsState", "VmStates", paged=True)
@@ -56,14 +56,14 @@ def read_vms_state(
     call: Call, *, all_vms: bool = False, filters: OrDict[FiltersVmsState] | None = None
 ) -> tuple[VmStates, ...]:
     """List the states of the caller's running VMs, or of all of them (VM-054)."""
-    wanted = parsed(filters) or FiltersVmsState()
+    wanted = as_parsed(filters) or FiltersVmsState()
     _check_prefixes(call, wanted.vm_ids)
     states = (
         VmStates(subregion_name=vm.placement.subregion_name or "", vm_id=vm.vm_id, vm_state=vm.state)
         for vm in call.own_rows(Vm, wanted.vm_ids)
         if all_vms or vm.state is VmState.RUNNING
     )
-    return matching(states, wanted)
+    return select_matching(states, wanted)
 
 
 def _check_prefixes(call: Call, ids: Sequence[str] | None) -> None:
@@ -74,7 +74,7 @@ def _check_prefixes(call: Call, ids: Sequence[str] | None) -> None:
 
 def _all_own(call: Call, ids: Sequence[str]) -> list[Vm]:
     """Return the VMs of a batch, each once; one that is unknown or foreign refuses them all (VM-041)."""
-    return [call.own(Vm, vm_id, "VM-041") for vm_id in dict.fromkeys(ids)]
+    return [call.get_owned(Vm, vm_id, "VM-041") for vm_id in dict.fromkeys(ids)]
 
 
 def _moved(call: Call, vms: Sequence[Vm], move: Callable[[Vm], Vm]) -> tuple[VmStateChange, ...]:
@@ -88,7 +88,7 @@ def start_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...
     idle = call.switch("start_running") == "no-op"
     for vm in vms:
         if not (idle and vm.state is VmState.RUNNING):
-            call.may(vm)
+            call.check_state(vm)
         rooted = vm.state is not VmState.STOPPED or any(
             link.device_name == ROOT for link in links_of(call.state, vm.vm_id)
         )
@@ -104,7 +104,7 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
     """
     vms = _all_own(call, vm_ids)
     for vm in vms:
-        call.may(vm)
+        call.check_state(vm)
     reason = "" if force_stop else "Client.ApiGracefulShutdown"
 
     def stop(vm: Vm) -> Vm:
@@ -120,7 +120,7 @@ def reboot_vms(call: Call, *, vm_ids: Sequence[VmId]) -> None:
     """Reboot running VMs, all or none. They stay running (ST-VM-8)."""
     vms = _all_own(call, vm_ids)
     for vm in vms:
-        call.may(vm)
+        call.check_state(vm)
     for vm in vms:
         call.put(after_first_boot(vm))
 
@@ -133,7 +133,7 @@ def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ..
     """
     vms = _all_own(call, vm_ids)
     for vm in vms:
-        call.may(vm)
+        call.check_state(vm)
         gone = vm.state in (VmState.SHUTTING_DOWN, VmState.TERMINATED)
         call.check(gone or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
     ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
@@ -164,10 +164,10 @@ def update_vm(
     vm_type: str | None = None,
 ) -> Vm:
     """Change a VM. Its type, performance, user data and nested virtualization need it stopped (VM-072). Returns it."""
-    behavior, boot = parsed(shutdown_behavior_configuration), asked_boot(actions_on_next_boot)
+    behavior, boot = as_parsed(shutdown_behavior_configuration), asked_boot(actions_on_next_boot)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(security_group_ids is None or security_group_ids, "VM-079")
-    vm = call.own(Vm, vm_id, "VM-070")
+    vm = call.get_owned(Vm, vm_id, "VM-070")
     shape = find_vm_shape(vm_type) if vm_type is not None else vm_shape(vm.vm_type)
     call.check(shape is not None, "VMT-001", vm_type=vm_type)
     check_keypair(call, keypair_name)
@@ -175,11 +175,11 @@ def update_vm(
     check_each(call, "vm_sg_limit", 0, len(groups or ()))
     check_secure_boot(call, boot.secure_boot if boot else None, vm.boot_mode)
     stop_only = (nested_virtualization, performance, user_data, vm_type, bsu_optimized)
-    links = _updated_links(call, vm, parsed_all(block_device_mappings))
-    call.may(vm, "UpdateVm (stopped only)" if any(value is not None for value in stop_only) else "UpdateVm")
+    links = _updated_links(call, vm, as_parsed_list(block_device_mappings))
+    call.check_state(vm, "UpdateVm (stopped only)" if any(value is not None for value in stop_only) else "UpdateVm")
     call.check(not bsu_optimized, "VM-026")
     call.check(is_source_dest_checked is None or vm.net_id, "VM-075", vm_id=vm_id)
-    call.passed()
+    call.stop_if_refused()
     for link in links:
         call.put(link)
     if vm.net_id is not None:
@@ -217,7 +217,7 @@ def _retyped(vm_type: str, performance: str) -> dict[str, Any]:
 def _updated_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> list[VolumeLink]:
     """Return links with a new DeleteOnVmDeletion, named by device, by volume, or by both (VM-076)."""
     changed = []
-    links: list[VolumeLink] = call.state.found("volume_link", "vm", vm.vm_id)
+    links: list[VolumeLink] = call.state.find_by("volume_link", "vm", vm.vm_id)
     for mapping in mappings:
         volume_id = mapping.bsu.volume_id if mapping.bsu else None
         found = [

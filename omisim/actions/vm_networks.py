@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from omisim.actions.addresses import RESERVED, taken
-from omisim.actions.framework.call import Call, parsed_all
+from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.nic_links import LAST_DEVICE, attach
 from omisim.actions.nics import addresses_for, check_free, new_nic
 from omisim.actions.quotas import check_each
@@ -72,13 +72,13 @@ def networks_of(
 ) -> Networks:
     """Return where a VM is to be, or refuse."""
     if nics:
-        return Networks(nics=_plans(call, parsed_all(nics)))
+        return Networks(nics=_plans(call, as_parsed_list(nics)))
     if subnet_id is None:
         call.check(not private_ips, "VM-013/subnet", private_ips=private_ips)
         groups = groups_of(call, None, group_ids, group_names or ())
         check_each(call, "vm_sg_limit", 0, len(groups))
         return Networks(groups=groups)
-    subnet = call.own(Subnet, subnet_id, "VM-012/subnet")
+    subnet = call.get_owned(Subnet, subnet_id, "VM-012/subnet")
     groups = groups_of(call, subnet.net_id, group_ids, group_names or ())
     check_each(call, "vm_sg_limit", 0, len(groups))
     asked = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
@@ -113,12 +113,12 @@ def _plan(call: Call, asked: NicForVmCreation) -> Plan:
         )  # fmt: skip
         excluded = [call.spell(name) for name in new_only if getattr(asked, name) is not None]
         call.check(not excluded, "VM-010/existing", parameters=excluded)
-        nic = call.own(Nic, asked.nic_id, "VM-010/nic")
+        nic = call.get_owned(Nic, asked.nic_id, "VM-010/nic")
         check_free(call, nic)
         return Plan(call.state.get("subnet", nic.subnet_id), nic, number, delete_on_vm_deletion=False)
     if asked.subnet_id is None:
         raise refuse("VM-011/subnet")
-    subnet = call.own(Subnet, asked.subnet_id, "VM-012/subnet")
+    subnet = call.get_owned(Subnet, asked.subnet_id, "VM-012/subnet")
     ips, more = asked.private_ips or (), asked.secondary_private_ip_count or 0
     call.check(len(ips) <= 1 or not more, "NIC-030")
     groups = groups_of(call, subnet.net_id, asked.security_group_ids)

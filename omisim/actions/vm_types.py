@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 
 __all__ = ["PERFORMANCES", "VmShape", "find_vm_shape", "unflagged", "vm_shape"]
 
@@ -37,10 +37,10 @@ def find_vm_shape(name: str) -> VmShape | None:
         if cores > MOST_CORES or memory > MOST_MEMORY:
             return None
         return VmShape(name, cores, float(memory), generation, PERFORMANCES[int(flag or 2) - 1], flag is not None)
-    known = catalog().vm_types.get(name)
+    known = load_catalog().vm_types.get(name)
     if known is None:
         return None
-    generation, flag_number = catalog().aws_families[name.partition(".")[0]]
+    generation, flag_number = load_catalog().aws_families[name.partition(".")[0]]
     performance = PERFORMANCES[flag_number - 1]
     return VmShape(name, known.vcore_count, known.memory_size, generation, performance, flagged=True)
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from omisim.actions.addresses import private_dns, private_ip
 from omisim.actions.devices import VM_DEVICE, check_named, check_shapes, check_twice
-from omisim.actions.framework.call import Call, Stop, parsed, parsed_all
+from omisim.actions.framework.call import Call, Stop, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import networked
 from omisim.actions.quotas import check_quotas, disk_costs, room
-from omisim.actions.sharing import visible
+from omisim.actions.sharing import is_visible
 from omisim.actions.vm_attributes import (
     asked_boot,
     check_attributes,
@@ -25,7 +25,7 @@ from omisim.actions.vm_attributes import (
     shutdown,
     typed,
 )
-from omisim.actions.vm_disks import Disk, disks_of
+from omisim.actions.vm_disks import PlannedDisk, disks_of
 from omisim.actions.vm_networks import Plan, add_nics, networks_of, nics_alone, room_in_subnets
 from omisim.actions.vm_types import VmShape, find_vm_shape
 from omisim.actions.volumes import add_link, check_subregion, new_volume
@@ -56,7 +56,7 @@ from omisim.state.state import State
 
 def view(state: State, vm: Vm) -> Vm:
     """Return a VM with its disks, and in a Net with its NICs, as it is answered."""
-    links = state.found("volume_link", "vm", vm.vm_id)
+    links = state.find_by("volume_link", "vm", vm.vm_id)
     disks = tuple(
         BlockDeviceMappingCreated(
             bsu=BsuCreated(
@@ -106,11 +106,11 @@ def create_vms(
 
     Returns them pending, each with the volumes its OMI and the request ask for, the links attaching.
     """
-    mappings = parsed_all(block_device_mappings)
-    place = parsed(placement) or Placement()
-    behavior = parsed(shutdown_behavior_configuration)
+    mappings = as_parsed_list(block_device_mappings)
+    place = as_parsed(placement) or Placement()
+    behavior = as_parsed(shutdown_behavior_configuration)
     next_boot = asked_boot(actions_on_next_boot)
-    made = call.repeated(Vm, client_token)
+    made = call.find_repeated(Vm, client_token)
     if made:
         return tuple(view(call.state, vm) for vm in made)
     check_named(call, mappings)
@@ -138,7 +138,7 @@ def create_vms(
         raise Stop
     mode = how_it_boots(call, image, boot_mode, next_boot, tpm_enabled=tpm_enabled)
     disks = disks_of(call, image, mappings)
-    call.may(image)
+    call.check_state(image)
     check_windows(call, image, shape)
     count = _count(call, shape, disks, min_vms_count, max_vms_count)
     count = min(count, _capacity(call, subregion, min_vms_count, count))
@@ -187,7 +187,7 @@ def _tenancy(call: Call, asked: str | None, subnet: Subnet | None) -> str:
     return net.tenancy if net is not None and net.tenancy != "default" else asked or "default"
 
 
-def _launch(call: Call, vm: Vm, disks: Sequence[Disk], nics: Sequence[Plan], *, boot: bool) -> Vm:
+def _launch(call: Call, vm: Vm, disks: Sequence[PlannedDisk], nics: Sequence[Plan], *, boot: bool) -> Vm:
     """Create one VM with its NICs, its volumes and links."""
     vm_id = call.new_id("vm")
     address = None if nics else private_ip(call.tx.next_number("private_ip"))
@@ -195,7 +195,7 @@ def _launch(call: Call, vm: Vm, disks: Sequence[Disk], nics: Sequence[Plan], *, 
     vm = replace(vm, vm_id=vm_id, private_ip=address, private_dns_name=name)
     call.add(vm, then=None if boot else "park")
     add_nics(call, vm, nics)
-    call.remember(vm, vm.vm_type, ("launched from", vm.image_id))
+    call.record_origin(vm, vm.vm_type, ("launched from", vm.image_id))
     for disk in disks:
         bsu = disk.bsu
         volume = new_volume(
@@ -209,13 +209,13 @@ def _launch(call: Call, vm: Vm, disks: Sequence[Disk], nics: Sequence[Plan], *, 
 
 def _launchable(call: Call, image_id: str) -> Image | None:
     image: Image | None = call.state.get("image", image_id)
-    if image is None or not visible(call, image):
+    if image is None or not is_visible(call, image):
         call.report(refuse("VM-002", image_id=image_id))
         return None
     return image
 
 
-def _count(call: Call, shape: VmShape, disks: Sequence[Disk], least: int, most: int) -> int:
+def _count(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], least: int, most: int) -> int:
     """Return how many VMs there is room for; refuse when it is less than the least (VM-004, QTA-019)."""
     costs = Counter({"vm_limit": 1, "core_limit": shape.vcores, "memory_limit": int(shape.memory)})
     for disk in disks:

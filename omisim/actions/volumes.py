@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from omisim.actions.devices import VOLUME, check_device, check_disk, check_pair, check_size, check_values, gp2_iops
-from omisim.actions.framework.call import Call, Stop, parsed
+from omisim.actions.framework.call import Call, Stop, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas, disk_costs
 from omisim.actions.sharing import usable
@@ -31,8 +31,8 @@ from omisim.model import (
     VolumeUpdateParameters,
     VolumeUpdateTask,
 )
-from omisim.model.filters import FiltersReadVolumeUpdateTask, FiltersVolume, matching
-from omisim.spec.catalog import catalog
+from omisim.model.filters import FiltersReadVolumeUpdateTask, FiltersVolume, select_matching
+from omisim.spec.catalog import load_catalog
 from omisim.spec.limits import ROOT
 from omisim.state.state import State
 
@@ -41,7 +41,7 @@ MOST_VOLUMES_PER_VM = 40
 
 def links_of(state: State, vm_id: str) -> list[VolumeLink]:
     """Return the links of a VM's volumes; one that is being unlinked is no part of the VM (OMI-061, LNK-011)."""
-    return [link for link in state.found("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
+    return [link for link in state.find_by("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
 
 
 def view(state: State, volume: Volume) -> Volume:
@@ -76,7 +76,7 @@ def create_volume(
     volume_type: str | None = None,
 ) -> Volume:
     """Create a blank volume, or one filled from a snapshot. `size` is in GiB. Returns it, creating (ST-VOL-1)."""
-    made = call.repeated(Volume, client_token)
+    made = call.find_repeated(Volume, client_token)
     if made:
         return view(call.state, made[0])
     volume_type = volume_type or "standard"
@@ -93,7 +93,7 @@ def create_volume(
 
 def check_subregion(call: Call, name: str) -> None:
     """Refuse a Subregion that is not of the caller's Region (VOL-002)."""
-    known = catalog().regions[call.region].subregions
+    known = load_catalog().regions[call.region].subregions
     call.check(name in known, "VOL-002", subregion_name=name, known=tuple(known))
 
 
@@ -104,7 +104,7 @@ def _size_from(call: Call, snapshot_id: str, size: int | None, volume_type: str,
         check_size(call, VOLUME, volume_type, smallest, iops)
     else:
         call.check(size >= smallest, VOLUME.shrinks, size=size, snapshot_id=snapshot_id, smallest=smallest)
-    call.may(snapshot)
+    call.check_state(snapshot)
     return smallest if size is None else size
 
 
@@ -139,16 +139,16 @@ def new_volume(
     if content is not None:
         call.tx.write("content", volume.volume_id, content)
     parents = [("restored from", snapshot_id)] if snapshot_id else []
-    call.remember(volume, f"{size} GiB {volume_type}", *([("made with", vm_id)] if vm_id else []), *parents)
+    call.record_origin(volume, f"{size} GiB {volume_type}", *([("made with", vm_id)] if vm_id else []), *parents)
     return volume
 
 
 @action("ReadVolumes", "Volumes", paged=True)
 def read_volumes(call: Call, *, filters: OrDict[FiltersVolume] | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
-    wanted = parsed(filters) or FiltersVolume()
+    wanted = as_parsed(filters) or FiltersVolume()
     own = (view(call.state, volume) for volume in call.own_rows(Volume, wanted.volume_ids))
-    return matching(own, wanted)
+    return select_matching(own, wanted)
 
 
 def _something_to_update(call: Call, given: Mapping[str, Any]) -> None:
@@ -171,9 +171,9 @@ def update_volume(
     for name, value in (("size", size), ("iops", iops)):
         call.check(value != 0, "VOL-042", parameter=call.spell(name))
     check_values(call, VOLUME, volume_type, size or None, iops or None)
-    volume = call.own(Volume, volume_id, "VOL-020")
+    volume = call.get_owned(Volume, volume_id, "VOL-020")
     target = _target(call, volume, size, volume_type, iops)
-    call.may(volume)
+    call.check_state(volume)
     call.check(volume.task_id is None, "VOL-048", volume_id=volume_id, task_id=volume.task_id)
     _check_growth(call, volume, target)
     link: VolumeLink | None = call.state.get("volume_link", volume_id)
@@ -223,14 +223,14 @@ def read_volume_update_tasks(
     call: Call, *, filters: OrDict[FiltersReadVolumeUpdateTask] | None = None
 ) -> tuple[VolumeUpdateTask, ...]:
     """List the updates of the caller's volumes that took time, running or ended, in order of beginning (VOL-050)."""
-    return matching(call.own_rows(VolumeUpdateTask), parsed(filters))
+    return select_matching(call.own_rows(VolumeUpdateTask), as_parsed(filters))
 
 
 @action("DeleteVolume")
 def delete_volume(call: Call, *, volume_id: VolumeId) -> None:
     """Delete a volume that is linked to no VM (VOL-021). Its snapshots stay (VOL-022)."""
-    volume = call.own(Volume, volume_id, "VOL-020")
-    call.may(volume)
+    volume = call.get_owned(Volume, volume_id, "VOL-020")
+    call.check_state(volume)
     call.move(volume, "delete")
 
 
@@ -238,11 +238,11 @@ def delete_volume(call: Call, *, volume_id: VolumeId) -> None:
 def link_volume(call: Call, *, device_name: str, vm_id: VmId, volume_id: VolumeId) -> None:
     """Link a volume to a VM of its Subregion under a device name: the volume is in use, the link attaching."""
     check_device(call, device_name)
-    vm = call.own(Vm, vm_id, "LNK-002/vm")
-    volume = call.own(Volume, volume_id, "LNK-002")
-    call.may(vm)
-    call.may(volume)
-    links: list[VolumeLink] = call.state.found("volume_link", "vm", vm_id)
+    vm = call.get_owned(Vm, vm_id, "LNK-002/vm")
+    volume = call.get_owned(Volume, volume_id, "LNK-002")
+    call.check_state(vm)
+    call.check_state(volume)
+    links: list[VolumeLink] = call.state.find_by("volume_link", "vm", vm_id)
     used = next((link.volume_id for link in links if link.device_name == device_name), None)
     call.check(used is None, "LNK-005", device_name=device_name, vm_id=vm_id, used_by=used)
     there, here = vm.placement.subregion_name, volume.subregion_name
@@ -272,12 +272,12 @@ def unlink_volume(call: Call, *, force_unlink: bool = False, volume_id: VolumeId
 
     `force_unlink` does without the guest's help; the end is the same (LNK-024).
     """
-    volume = call.own(Volume, volume_id, "LNK-020")
-    call.may(volume)
+    volume = call.get_owned(Volume, volume_id, "LNK-020")
+    call.check_state(volume)
     link: VolumeLink | None = call.state.get("volume_link", volume_id)
     if link is None:
         raise Stop
-    call.may(link)
+    call.check_state(link)
     vm: Vm = call.state.get("vm", link.vm_id)
     free = link.device_name != ROOT or vm.state is VmState.STOPPED
     call.check(free, "LNK-022", volume_id=volume_id, vm_id=vm.vm_id, state=vm.state)

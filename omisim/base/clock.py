@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Protocol, Self
 
-__all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock", "checked"]
+__all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock"]
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=1)
@@ -94,7 +94,7 @@ class SystemClock:
         """Do nothing: wall time cannot be turned back."""
 
 
-def checked(clock: Clock) -> Clock:
+def check_clock(clock: Clock) -> Clock:
     """Return a clock. Raises ValueError for what is none."""
     if isinstance(clock, type) or not all(hasattr(clock, method) for method in METHODS):
         raise ValueError(f"clock is a clock, for example SystemClock(); not {clock!r}")

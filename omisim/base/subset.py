@@ -6,29 +6,29 @@ from collections.abc import Iterator, Mapping
 from reprlib import Repr
 from typing import Any
 
-__all__ = ["misses", "shortly"]
+__all__ = ["find_mismatches", "shorten"]
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
 
-def misses(wanted: Any, given: Any, path: str = "") -> Iterator[str]:
+def find_mismatches(wanted: Any, given: Any, path: str = "") -> Iterator[str]:
     """Yield each way in which a request lacks what is wanted of it: objects by their keys, lists by their items."""
     if isinstance(wanted, Mapping) and isinstance(given, Mapping):
         for name, value in wanted.items():
             below = f"{path}.{name}" if path else name
             if name in given:
-                yield from misses(value, given[name], below)
+                yield from find_mismatches(value, given[name], below)
             else:
-                yield f"{below}={shortly(value)} is not given"
+                yield f"{below}={shorten(value)} is not given"
     elif isinstance(wanted, list | tuple) and isinstance(given, list | tuple):
         for item in wanted:
-            if not any(next(misses(item, other), None) is None for other in given):
-                yield f"{path} has no {shortly(item)}, but {shortly(list(given))}"
+            if not any(next(find_mismatches(item, other), None) is None for other in given):
+                yield f"{path} has no {shorten(item)}, but {shorten(list(given))}"
     elif wanted != given:
-        yield f"{path} is {shortly(given)}, not {shortly(wanted)}"
+        yield f"{path} is {shorten(given)}, not {shorten(wanted)}"
 
 
-def shortly(value: Any) -> str:
+def shorten(value: Any) -> str:
     """Return a value as Python writes it, cut where it is long."""
     return _SHORT.repr(value)

@@ -16,22 +16,22 @@ from botocore.config import Config
 import omisim.doors.oos  # noqa: F401 - without moto there is no client
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
-from omisim.clients.intercept.stack import ask, headers_of
-from omisim.clients.isolated_environ import shielded
+from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
+from omisim.clients.isolated_environ import isolated_environ
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
 
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
 
-__all__ = ["client"]
+__all__ = ["make_client"]
 
 _LOCK = Lock()
 
 
-def client(engine: Engine, account: Account) -> Any:
+def make_client(engine: Engine, account: Account) -> Any:
     """Return a client signed in as the account, on the object storage of its Region."""
-    with _LOCK, shielded("AWS_", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull):
+    with _LOCK, isolated_environ("AWS_", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull):
         made = _session().client(
             "s3",
             region_name=account.region,
@@ -45,8 +45,8 @@ def client(engine: Engine, account: Account) -> Any:
 
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
-        headers = headers_of(request.headers)
-        answered = ask(door, "oos", request.method, host, f"/{target}", headers, request.body)
+        headers = normalize_headers(request.headers)
+        answered = send_to_cloud(door, "oos", request.method, host, f"/{target}", headers, request.body)
         body = BytesIO(answered.body)
         raw = urllib3.HTTPResponse(body, answered.headers, preload_content=False, request_method=request.method)
         return AWSResponse(request.url, answered.status, dict(answered.headers), raw)

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from omisim.base.hosts import endpoint
-from omisim.clients.gateway import fast_lane
-from omisim.clients.intercept import intercepted
-from omisim.clients.isolated_environ import shielded
+from omisim.clients.gateway import speed_up_gateways
+from omisim.clients.intercept import intercept_requests
+from omisim.clients.isolated_environ import isolated_environ
 
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["Environment", "credentials", "environment"]
+__all__ = ["Environment", "credentials", "enter_environment"]
 
 SHIELDED = ("OSC_", "AWS_", "BOTO_")
 
@@ -45,7 +45,7 @@ class Environment:
 
 
 @contextmanager
-def environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Iterator[Environment]:
+def enter_environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Iterator[Environment]:
     """Let this process be one of the account's, and let its requests reach the cloud.
 
     `OSC_*` and `AWS_*` name the account, and `~` is a directory with its `.osc/config.json`: the account is the profile
@@ -63,12 +63,12 @@ def environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Ite
             "USERPROFILE": str(home),
         }
         _write_profiles(home, cloud, account)
-        stack.enter_context(shielded(*SHIELDED, **variables))
+        stack.enter_context(isolated_environ(*SHIELDED, **variables))
         if find_spec("osc_sdk_python"):
             stack.enter_context(_sdk(home))
-            stack.enter_context(fast_lane(limiter=limiter))
+            stack.enter_context(speed_up_gateways(limiter=limiter))
         stack.enter_context(_boto3())
-        yield Environment(variables, home, stack.enter_context(intercepted(cloud.engine)))
+        yield Environment(variables, home, stack.enter_context(intercept_requests(cloud.engine)))
 
 
 def credentials(account: Account) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from omisim.base.hosts import endpoint
-from omisim.clients.isolated_environ import shielded
+from omisim.clients.isolated_environ import isolated_environ
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from omisim.cloud.account import Account
     from omisim.engine.engine import Engine
 
-__all__ = ["fast_lane", "gateway"]
+__all__ = ["make_gateway", "speed_up_gateways"]
 
 _LOCK = Lock()
 _PARSED: dict[str, dict[str, Any]] = {}  # what the SDK's two parsers left on the first Gateway
 
 
-def gateway(engine: Engine, account: Account, *, limiter: bool = False) -> Gateway:
+def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> Gateway:
     """Return a Gateway signed in as the account. Raises ImportError that names the extra when the SDK is missing."""
     try:
         from osc_sdk_python import Gateway  # noqa: PLC0415
@@ -37,7 +37,7 @@ def gateway(engine: Engine, account: Account, *, limiter: bool = False) -> Gatew
         from omisim.clients.intercept.adapter import CloudAdapter  # noqa: PLC0415 - needs requests, as the SDK does
     except ImportError as error:
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
-    with _LOCK, _parsed_once(Gateway), shielded("OSC_"):
+    with _LOCK, _parsed_once(Gateway), isolated_environ("OSC_"):
         made = Gateway()
     url = f"{endpoint('api', account.region)}/api/v1"
     made.call.profile = Profile(
@@ -55,7 +55,7 @@ def gateway(engine: Engine, account: Account, *, limiter: bool = False) -> Gatew
 
 
 @contextmanager
-def fast_lane(*, limiter: bool = False) -> Iterator[None]:
+def speed_up_gateways(*, limiter: bool = False) -> Iterator[None]:
     """Let every Gateway cost its parsing once a process, and wait for no limiter unless told."""
     from osc_sdk_python import Gateway  # noqa: PLC0415 - who opens the lane has it
     from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415

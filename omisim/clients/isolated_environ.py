@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-__all__ = ["shielded"]
+__all__ = ["isolated_environ"]
 
 
 @contextmanager
-def shielded(*prefixes: str, **variables: str) -> Iterator[None]:
+def isolated_environ(*prefixes: str, **variables: str) -> Iterator[None]:
     """Hide the variables whose names begin so, and set others, until the context is left."""
     with mock.patch.dict(os.environ):
         for name in [name for name in os.environ if name.startswith(prefixes)]:

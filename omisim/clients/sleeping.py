@@ -27,7 +27,7 @@ from unittest import mock
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["sleeping"]
+__all__ = ["virtual_sleep"]
 
 MOST_IDLE: Final = 1_000  # looks in a row that find nothing changed and nothing under way
 LONGEST: Final = 1e9  # seconds; who sleeps longer waits for something else to happen
@@ -90,7 +90,7 @@ class Sleeper:
 
 
 @contextmanager
-def sleeping(cloud: Cloud) -> Iterator[None]:
+def virtual_sleep(cloud: Cloud) -> Iterator[None]:
     """Let this thread's sleeps move the clock of this cloud. The innermost context of a thread counts."""
     sleeper = Sleeper(cloud)
     with _LOCK:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from omisim.actions.framework.call import Call
-from omisim.actions.sharing import visible
+from omisim.actions.sharing import is_visible
 from omisim.engine.engine import Engine
-from omisim.model import Account, Image
-from omisim.spec.lifecycle import cell
+from omisim.model import AccountRow, Image
+from omisim.spec.lifecycle import get_cell_rule
 
 __all__ = ["RIGHTS", "who_can"]
 
 # right → the action that it is about, and whom that action lets through: whoever sees the OMI (SHR-002, SHR-005,
 # SHR-010), or its owner alone (SHR-006 to SHR-008)
 RIGHTS: Mapping[str, tuple[str, Callable[[Call, Image], bool]]] = {
-    "read": ("ReadImages", visible),
-    "launch": ("CreateVms", visible),
-    "copy": ("CreateImage", visible),
+    "read": ("ReadImages", is_visible),
+    "launch": ("CreateVms", is_visible),
+    "copy": ("CreateImage", is_visible),
     "export": ("CreateImageExportTask", Call.owns),
     "modify": ("UpdateImage", Call.owns),
     "delete": ("DeleteImage", Call.owns),
@@ -36,10 +36,10 @@ def who_can(engine: Engine, image_id: str) -> dict[str, tuple[str, ...]]:
     return {name: allowed for name, allowed in rights.items() if allowed}
 
 
-def _rights(engine: Engine, account: Account, image: Image) -> tuple[str, ...]:
+def _rights(engine: Engine, account: AccountRow, image: Image) -> tuple[str, ...]:
     call = Call("who_can", account, account.region, engine.begin("who_can", observed=False))
     return tuple(
         right
         for right, (action, allows) in RIGHTS.items()
-        if allows(call, image) and (action == "ReadImages" or cell("image", action, image.state) is None)
+        if allows(call, image) and (action == "ReadImages" or get_cell_rule("image", action, image.state) is None)
     )

@@ -12,8 +12,7 @@ from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import PYTHON, Request, copy_containers
 from omisim.base.suggest import suggest
 from omisim.doors import oapi
-from omisim.model import AccessKey
-from omisim.model import Account as AccountRow
+from omisim.model import AccessKey, AccountRow
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 
@@ -205,7 +204,7 @@ class Account:
 
         The first is what `call` would raise. Changes nothing.
         """
-        return self.cloud.engine.why_not(oapi.request_of(action, parameters), self.account_id, self.region)
+        return self.cloud.engine.why_not(oapi.make_request(action, parameters), self.account_id, self.region)
 
     def can(self, action: str, /, **parameters: Any) -> bool:
         """Whether a call would succeed."""
@@ -217,9 +216,9 @@ class Account:
         Its limiter is lifted unless told, and the SDK's description is parsed once a process. Needs the extra
         `omisim[osc]`.
         """
-        from omisim.clients.gateway import gateway  # noqa: PLC0415 - a door of L6; needs osc-sdk-python
+        from omisim.clients.gateway import make_gateway  # noqa: PLC0415 - a door of L6; needs osc-sdk-python
 
-        return gateway(self.cloud.engine, self, limiter=limiter)
+        return make_gateway(self.cloud.engine, self, limiter=limiter)
 
     def environment(self, *, limiter: bool = False) -> AbstractContextManager[Environment]:
         """Let this process be one of the account's: a context manager for code that makes its own clients.
@@ -228,9 +227,9 @@ class Account:
         with is hidden, and requests reach the cloud as with `cloud.intercept()`. The SDK's limiter is lifted unless
         told. Yields the `variables`, the `home`, and the `strays`: requests to OUTSCALE that nothing here serves.
         """
-        from omisim.clients.environment import environment  # noqa: PLC0415 - a door of L6
+        from omisim.clients.environment import enter_environment  # noqa: PLC0415 - a door of L6
 
-        return environment(self.cloud, self, limiter=limiter)
+        return enter_environment(self.cloud, self, limiter=limiter)
 
     def client(self, service: str) -> Any:
         """Return a real boto3 client of a service on this cloud: "oos", the object storage of the account's Region.
@@ -240,7 +239,7 @@ class Account:
         if service != "oos":
             raise ValueError(f"the services are: oos (fcu comes later); not {service!r}")
         try:
-            from omisim.clients.boto import client  # noqa: PLC0415 - a door of L6; needs boto3 and moto
+            from omisim.clients.boto import make_client  # noqa: PLC0415 - a door of L6; needs boto3 and moto
         except ImportError as error:
             raise ImportError("account.client('oos') needs boto3 and moto: pip install 'omisim[oos]'") from error
-        return client(self.cloud.engine, self)
+        return make_client(self.cloud.engine, self)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from omisim.actions.framework.registry import ACTIONS, not_served
-from omisim.base.subset import misses, shortly
+from omisim.base.subset import find_mismatches, shorten
 from omisim.base.suggest import suggest
 from omisim.engine.session import CallRecord
-from omisim.model.serialize import api_name, iso
+from omisim.model.serialize import api_name, format_date
 
-__all__ = ["Calls", "asked_for"]
+__all__ = ["Calls", "search_calls"]
 
 MOST_NEAR = 3
 
@@ -39,7 +39,7 @@ class Calls(tuple[CallRecord, ...]):  # noqa: SLOT001 - a tuple has no room for 
         return f"({', '.join(map(str, self))})" if self else "; ".join([f"no call of {self.asked}", *self.near[:1]])
 
 
-def asked_for(
+def search_calls(
     records: Sequence[CallRecord],
     action: str | None,
     account: str | None,
@@ -59,7 +59,7 @@ def asked_for(
     missed = [tuple(_missed(record, account, parameters)) for record in of_action]
     calls = Calls(record for record, missing in zip(of_action, missed, strict=True) if not missing)
     who = [f"by {account}"] if account else []
-    calls.asked = " ".join([action or "any action", *who, *(f"{name}={shortly(v)}" for name, v in parameters.items())])
+    calls.asked = " ".join([action or "any action", *who, *(f"{name}={shorten(v)}" for name, v in parameters.items())])
     near = sorted(zip(of_action, missed, strict=True), key=lambda pair: len(pair[1]))
     calls.near = tuple(_near(record, missing) for record, missing in near if missing)[:MOST_NEAR]
     if not of_action:
@@ -71,11 +71,11 @@ def asked_for(
 def _missed(record: CallRecord, account: str | None, parameters: Mapping[str, Any]) -> Iterator[str]:
     if account not in (None, record.account):
         yield f"it is not by {account}"
-    yield from misses(parameters, record.parameters)
+    yield from find_mismatches(parameters, record.parameters)
 
 
 def _near(record: CallRecord, missing: tuple[str, ...]) -> str:
-    return f"near it by {record.account or 'nobody'} at {iso(record.at)}: {'; '.join(missing)}"
+    return f"near it by {record.account or 'nobody'} at {format_date(record.at)}: {'; '.join(missing)}"
 
 
 def _check(records: Sequence[CallRecord], action: str | None, parameters: Mapping[str, Any]) -> None:

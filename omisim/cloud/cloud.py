@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 from omisim.actions.new_account import open_account
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock
-from omisim.base.clock import checked as checked_clock
+from omisim.base.clock import check_clock as checked_clock
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.cloud.access_matrix import who_can
 from omisim.cloud.account import Account
-from omisim.cloud.calls import Calls, asked_for
-from omisim.cloud.diff import Difference, differences
+from omisim.cloud.calls import Calls, search_calls
+from omisim.cloud.diff import Difference, diff_states
 from omisim.cloud.images import Images
 from omisim.cloud.marketplace import Marketplace
 from omisim.engine.engine import Engine, Mark
 from omisim.engine.faults import Faults
-from omisim.model import ENTITIES, AccessKey, Content, Image, Volume
-from omisim.model import Account as AccountRow
-from omisim.model.serialize import iso
-from omisim.spec.catalog import CATALOGS, catalog
+from omisim.model import ENTITIES, AccessKey, AccountRow, Content, Image, Volume
+from omisim.model.serialize import format_date
+from omisim.spec.catalog import CATALOGS, load_catalog
 from omisim.state.initial_state import initial_state
-from omisim.state.lineage import Lineage, lineage
+from omisim.state.lineage import Lineage, trace_lineage
 from omisim.state.official_images import adopt, retire
 from omisim.state.settings import Durations, Settings, Value
 from omisim.state.state import Change
@@ -104,7 +103,7 @@ class Cloud:
         one that differs raises ValueError.
         """
         with self.engine.lock:
-            rows = self.engine.state.found("account", "name", name)
+            rows = self.engine.state.find_by("account", "name", name)
             if not rows:
                 row = self._opened(name, region or DEFAULT_REGION, alias, quotas or {})
             else:
@@ -114,20 +113,20 @@ class Cloud:
                 _same(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
             known = self._accounts.get(name)
             if known is None or known.account_id != row.account_id:
-                keys = self.engine.state.found("access_key", "account", row.account_id)
+                keys = self.engine.state.find_by("access_key", "account", row.account_id)
                 known = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return known
 
     def _opened(self, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
         if not isinstance(name, str) or not name:
             raise ValueError(f"an account needs a name, not {name!r}")
-        _one_of("region", region, catalog().regions)
+        _one_of("region", region, load_catalog().regions)
         if alias is not None and not isinstance(alias, str):
             raise ValueError(f"an alias is a text, not {alias!r}")
         if not isinstance(quotas, Mapping):
             raise ValueError(f"quotas are a mapping of names to numbers, not {quotas!r}")  # noqa: TRY004 - as every wrong argument
         for quota, limit in quotas.items():
-            _one_of("quota", quota, catalog().quotas)
+            _one_of("quota", quota, load_catalog().quotas)
             if type(limit) is not int or limit < 0:
                 raise ValueError(f"the quota {quota} is a number from 0 up, not {limit!r}")
         return open_account(self.engine.begin("account"), name, region, alias, quotas)
@@ -138,7 +137,7 @@ class Cloud:
         Raises ValueError for an account that there is not.
         """
         with self.engine.transaction("account") as tx:
-            rows: list[AccountRow] = self.engine.state.found("account", "name", name)
+            rows: list[AccountRow] = self.engine.state.find_by("account", "name", name)
             if not rows:
                 raise ValueError(f"there is no account {name!r} yet: call cloud.account({name!r}) first")
             tx.put(replace(rows[0], creates_accounts=True))
@@ -193,7 +192,7 @@ class Cloud:
         CreateVms launches as many as there is room for, and is refused for less than MinVmsCount. Raises ValueError for
         a Subregion that there is not, or a negative number.
         """
-        _one_of("subregion", subregion, {name: 1 for row in catalog().regions.values() for name in row.subregions})
+        _one_of("subregion", subregion, {name: 1 for row in load_catalog().regions.values() for name in row.subregions})
         if vms is not None and (type(vms) is not int or vms < 0):
             raise ValueError(f"a capacity is a number of VMs from 0 up, not {vms!r}")
         with self.engine.lock:
@@ -321,7 +320,7 @@ class Cloud:
             position = self.engine.session.call_position
             count = self.engine.kept_calls() if since is None else position - since.call_position
             kept = self.engine.session.calls[max(0, len(self.engine.session.calls) - count) :]
-            return asked_for(kept, action, account, parameters, self.accounts)
+            return search_calls(kept, action, account, parameters, self.accounts)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -348,14 +347,14 @@ class Cloud:
     def lineage(self, resource_id: str) -> Lineage:
         """Return what a resource came from and what came of it. Raises ValueError for an id that never was here."""
         with self.engine.lock:
-            return lineage(self.engine.state, resource_id)
+            return trace_lineage(self.engine.state, resource_id)
 
     def diff(self, other: Cloud) -> tuple[Difference, ...]:
         """Return the rows in which another cloud differs from this one; none for a fork that nothing happened to."""
         if not isinstance(other, Cloud):
             raise ValueError(f"a cloud differs from another Cloud, for example its fork(); not from {other!r}")  # noqa: TRY004 - as every wrong argument
         with self.engine.lock:
-            return tuple(differences(self.engine.state, other.engine.state))
+            return tuple(diff_states(self.engine.state, other.engine.state))
 
     def who_can(self, image_id: str) -> dict[str, tuple[str, ...]]:
         """Return what each account may do with an OMI: read, launch, copy, export, modify, delete.
@@ -417,7 +416,7 @@ class Cloud:
 
     def __repr__(self) -> str:
         """Name its time, its timing and its accounts."""
-        return f"<cloud at {iso(self.now)}, {self.timing}: {', '.join(self.accounts) or 'no accounts yet'}>"
+        return f"<cloud at {format_date(self.now)}, {self.timing}: {', '.join(self.accounts) or 'no accounts yet'}>"
 
     def __eq__(self, other: object) -> bool:
         """Whether two clouds are in the same state, at the same time, with the same history of changes."""
@@ -447,9 +446,9 @@ class Cloud:
         `given` are arguments of the constructor, which rule over those of the file. The calls that set it up are not in
         `calls`. Raises ValueError with the line of the file that is wrong.
         """
-        from omisim.tools.scenario import played  # noqa: PLC0415 - an edge of L6: it reads files
+        from omisim.tools.scenario import load_scenario  # noqa: PLC0415 - an edge of L6: it reads files
 
-        return played(scenario, given)
+        return load_scenario(scenario, given)
 
     # --- doors
 
@@ -460,9 +459,9 @@ class Cloud:
         threads. The innermost cloud answers; hosts that are not OUTSCALE's pass through. What nobody here serves is
         refused with `omisim.clients.intercept.NotServed`, and listed in what the context yields.
         """
-        from omisim.clients.intercept import intercepted  # noqa: PLC0415 - a door of L6; needs urllib3
+        from omisim.clients.intercept import intercept_requests  # noqa: PLC0415 - a door of L6; needs urllib3
 
-        return intercepted(self.engine)
+        return intercept_requests(self.engine)
 
     def sleeping(self) -> AbstractContextManager[None]:
         """Let the sleeps of this thread move the clock instead of waiting: a context manager.
@@ -470,9 +469,9 @@ class Cloud:
         `time.sleep` and `asyncio.sleep` return at once, and what falls due meanwhile happens. A transient lasts only
         with `Cloud(timing="clock")`. Other threads, and the standard library itself, sleep really.
         """
-        from omisim.clients.sleeping import sleeping  # noqa: PLC0415 - a door of L6
+        from omisim.clients.sleeping import virtual_sleep  # noqa: PLC0415 - a door of L6
 
-        return sleeping(self)
+        return virtual_sleep(self)
 
     def serve(
         self, port: int = 0, host: str = "127.0.0.1", *, tls: bool | tuple[str, str] = False, token: str | None = None
@@ -484,10 +483,10 @@ class Cloud:
         OSError when the port is taken.
         """
         try:
-            from omisim.server import running  # noqa: PLC0415 - a door of L6; needs cheroot
+            from omisim.server import run_server  # noqa: PLC0415 - a door of L6; needs cheroot
         except ImportError as error:
             raise ImportError("cloud.serve() needs cheroot: pip install 'omisim[server]'") from error
-        return running(self, port, host, tls=tls, token=token)
+        return run_server(self, port, host, tls=tls, token=token)
 
 
 def _one_of(what: str, value: str, known: Mapping[str, object]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omisim.state.state import ROWS, State
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "diff_states"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Difference:
                     yield f"{field.name} {mine} | {other}"
 
 
-def differences(mine: State, other: State) -> Iterator[Difference]:
+def diff_states(mine: State, other: State) -> Iterator[Difference]:
     """Yield the rows in which two States differ, kind by kind, in creation order."""
     for kind in ROWS:
         ours, theirs = mine.rows(kind), other.rows(kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.engine.engine import Engine
 from omisim.model import Image
-from omisim.state.official_images import newest_official, official_images
+from omisim.state.official_images import find_newest_official, list_official_images
 
 __all__ = ["Images"]
 
@@ -22,9 +22,9 @@ class Images:
         Raises ValueError, with the families that there are, when none does.
         """
         with self._engine.lock:
-            return newest_official(self._engine.state, family, region)
+            return find_newest_official(self._engine.state, family, region)
 
     def all(self, region: str = DEFAULT_REGION) -> tuple[Image, ...]:
         """Return the official OMIs of a Region, sorted by name. Raises ValueError for a Region that there is not."""
         with self._engine.lock:
-            return tuple(sorted(official_images(self._engine.state, region), key=lambda image: image.image_name))
+            return tuple(sorted(list_official_images(self._engine.state, region), key=lambda image: image.image_name))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from omisim.engine.engine import Engine
 from omisim.model import (
-    Account,
+    AccountRow,
     BlockDeviceMappingImage,
     Image,
     ImageState,
@@ -23,7 +23,7 @@ from omisim.model import (
     Snapshot,
     SnapshotState,
 )
-from omisim.spec.catalog import MARKETPLACE, catalog
+from omisim.spec.catalog import MARKETPLACE, load_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +77,8 @@ class Marketplace:
         if not regions:
             raise ValueError("a product is published in at least one Region")
         for region in regions:
-            if region not in catalog().regions:
-                raise ValueError(f"region is one of {', '.join(catalog().regions)}; not {region!r}")
+            if region not in load_catalog().regions:
+                raise ValueError(f"region is one of {', '.join(load_catalog().regions)}; not {region!r}")
         source = self._source(_known(seller).account_id, image_id)
         with self._engine.transaction("marketplace") as tx:
             row = MarketplaceProduct(
@@ -189,7 +189,7 @@ def _grant(tx: Transaction, row: MarketplaceProduct) -> MarketplaceProduct:
 
 
 def _copy(tx: Transaction, row: MarketplaceProduct, number: int, region: str, source: Image) -> str:
-    owner: Account = tx.state.found("account", "name", f"{MARKETPLACE.lower()}@{region}")[0]
+    owner: AccountRow = tx.state.find_by("account", "name", f"{MARKETPLACE.lower()}@{region}")[0]
     name = f"{row.seller}-{row.product_code}-v{number}"
     image_id = tx.new_id("image")
     image = replace(
@@ -213,7 +213,7 @@ def _copy(tx: Transaction, row: MarketplaceProduct, number: int, region: str, so
 
 
 def _cloned(
-    tx: Transaction, owner: Account, mapping: BlockDeviceMappingImage, image_id: str
+    tx: Transaction, owner: AccountRow, mapping: BlockDeviceMappingImage, image_id: str
 ) -> BlockDeviceMappingImage:
     if mapping.bsu is None or mapping.bsu.snapshot_id is None:
         return mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from omisim.doors.http import Request, Response
+from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oapi import OapiDoor
 from omisim.engine.engine import Engine
 
@@ -20,7 +20,7 @@ class FrontDoor:
         self.engine = engine
         self.oapi = OapiDoor(engine)
 
-    def handle(self, service: str, request: Request, host_time: dt.datetime) -> Response:
+    def handle(self, service: str, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
         """Answer a request to a service. Raises Dropped when a fault drops the connection, ImportError for an extra."""
         if service == "oos":
             from omisim.doors import oos  # noqa: PLC0415 - needs the extra, which a test without object storage may lack

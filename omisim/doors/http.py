@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["LONGEST_KEPT", "Request", "Response"]
+__all__ = ["LONGEST_KEPT", "HttpRequest", "HttpResponse"]
 
 LONGEST_KEPT = 4096  # bytes of a body that is remembered for the next request that sends the same
 
 
 @dataclass(slots=True)
-class Request:
+class HttpRequest:
     """One HTTP request.
 
     Headers are found by their names in lower case; `host` is as the client named it, maybe with a port.
@@ -26,7 +26,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Response:
+class HttpResponse:
     """One HTTP response."""
 
     status: int

@@ -11,14 +11,14 @@ import re
 from functools import partial
 
 from omisim.actions.framework.registry import ACTIONS
-from omisim.doors.http import Request
-from omisim.doors.signature import check_date, parse, verify
+from omisim.doors.http import HttpRequest
+from omisim.doors.signature import check_date, parse_signature, verify_signature
 from omisim.engine.engine import Engine
-from omisim.model import AccessKey, Account
+from omisim.model import AccessKey, AccountRow
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["BASIC_ACTIONS", "caller", "claimed"]
+__all__ = ["BASIC_ACTIONS", "find_claimed_account", "identify_caller"]
 
 # the actions that take a login and password as well as a signature (AUTH-012)
 BASIC_ACTIONS = frozenset(
@@ -31,8 +31,8 @@ BASIC_ACTIONS = frozenset(
 )
 
 
-def caller(
-    engine: Engine, request: Request, action: str, region: str | None, host_time: dt.datetime
+def identify_caller(
+    engine: Engine, request: HttpRequest, action: str, region: str | None, host_time: dt.datetime
 ) -> tuple[str | None, str | None]:
     """Return the account that makes a request, and its Region, or refuse. `region`: the one that is called, or None.
 
@@ -48,7 +48,13 @@ def caller(
 
 
 def _identified(
-    engine: Engine, request: Request, action: str, region: str | None, host_time: dt.datetime, *, counts: bool = True
+    engine: Engine,
+    request: HttpRequest,
+    action: str,
+    region: str | None,
+    host_time: dt.datetime,
+    *,
+    counts: bool = True,
 ) -> tuple[str, str]:
     header = request.headers.get("authorization", "")
     if engine.settings.auth == "off":
@@ -61,12 +67,12 @@ def _identified(
 
 
 def _signer(
-    engine: Engine, request: Request, region: str | None, host_time: dt.datetime, *, counts: bool
+    engine: Engine, request: HttpRequest, region: str | None, host_time: dt.datetime, *, counts: bool
 ) -> tuple[str, str]:
     """Return the account that signed a request (AUTH-005 to AUTH-008)."""
-    signature = parse(request)
+    signature = parse_signature(request)
     key: AccessKey | None = engine.state.get("access_key", signature.access_key)
-    account: Account | None = engine.state.get("account", key.account_id) if key else None
+    account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
         whose = f"{account.name}'s, in {account.region}" if account else "nobody's"
         raise refuse("AUTH-006", access_key=signature.access_key, region=region or "any Region", whose=whose)
@@ -74,9 +80,9 @@ def _signer(
         raise refuse("AUTH-008", access_key=signature.access_key)
     if engine.settings.auth == "strict":
         check_date(signature, lambda: host_time, engine.clock.now)
-        proof = partial(verify, request, signature, key.secret_key)
+        proof = partial(verify_signature, request, signature, key.secret_key)
         if counts:
-            engine.session.lockouts.hold(account.account_id, engine.clock, proof)
+            engine.session.lockouts.attempt(account.account_id, engine.clock, proof)
         else:
             proof()
     return account.account_id, account.region
@@ -92,11 +98,11 @@ def _logged_in(engine: Engine, header: str, region: str | None) -> tuple[str, st
         return account.account_id, account.region
     if account is None:
         raise _unknown(login)
-    engine.session.lockouts.hold(account.account_id, engine.clock, partial(_check_password, account, password))
+    engine.session.lockouts.attempt(account.account_id, engine.clock, partial(_check_password, account, password))
     return account.account_id, account.region
 
 
-def _check_password(account: Account, password: str) -> None:
+def _check_password(account: AccountRow, password: str) -> None:
     if account.password != password:
         raise _unknown(account.email)
 
@@ -114,14 +120,14 @@ def _login_in(header: str) -> tuple[str, str]:
     return login, password
 
 
-def _account_of(engine: Engine, login: str, region: str | None) -> Account | None:
-    accounts: list[Account] = list(engine.state.rows("account").values())
+def _account_of(engine: Engine, login: str, region: str | None) -> AccountRow | None:
+    accounts: list[AccountRow] = list(engine.state.rows("account").values())
     return next((row for row in accounts if row.email == login and region in (None, row.region)), None)
 
 
-def _anybody(engine: Engine, request: Request, region: str | None) -> tuple[str, str]:
+def _anybody(engine: Engine, request: HttpRequest, region: str | None) -> tuple[str, str]:
     """Return the account of the key or the login where it is known, else the first of the Region (AUTH-013)."""
-    named = claimed(engine, request)
+    named = find_claimed_account(engine, request)
     owners = (key.account_id for key in engine.state.rows("access_key").values())
     for account in map(partial(engine.state.get, "account"), owners) if named is None else (named,):
         if region in (None, account.region):
@@ -129,7 +135,7 @@ def _anybody(engine: Engine, request: Request, region: str | None) -> tuple[str,
     raise refuse("AUTH-005", reason="this cloud has no account in this Region yet")
 
 
-def claimed(engine: Engine, request: Request) -> Account | None:
+def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | None:
     """Return the account whose access key or login a request names, rightly or not."""
     header = request.headers.get("authorization", "")
     if _is_basic(header):
@@ -139,7 +145,7 @@ def claimed(engine: Engine, request: Request) -> Account | None:
             return None
     credential = re.search(r"Credential=([^/,\s]+)/", header)
     key: AccessKey | None = engine.state.get("access_key", credential[1]) if credential else None
-    account: Account | None = engine.state.get("account", key.account_id) if key else None
+    account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     return account
 
 

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from omisim.doors.http import LONGEST_KEPT, Request
-from omisim.formats.sigv4 import DIALECTS, seal
+from omisim.doors.http import LONGEST_KEPT, HttpRequest
+from omisim.formats.sigv4 import DIALECTS, sign
 from omisim.spec.rules import refuse
 
-__all__ = ["Signature", "check_date", "parse", "verify"]
+__all__ = ["Signature", "check_date", "parse_signature", "verify_signature"]
 
 WINDOW = dt.timedelta(minutes=15)
 _AUTHORIZATION = re.compile(
@@ -45,7 +45,7 @@ class Signature:
     date: str
 
 
-def parse(request: Request) -> Signature:
+def parse_signature(request: HttpRequest) -> Signature:
     """Return the signature of a request; refuse none, a garbled one (AUTH-005), and other methods (AUTH-004/method)."""
     header = request.headers.get("authorization", "")
     at = request.headers.get("x-osc-date") or request.headers.get("x-amz-date") or ""
@@ -92,7 +92,7 @@ def _moment(date: str) -> dt.datetime | None:
         return None
 
 
-def verify(request: Request, signature: Signature, secret_key: str) -> None:
+def verify_signature(request: HttpRequest, signature: Signature, secret_key: str) -> None:
     """Refuse a signature that is not the one of this request under this secret key (AUTH-006)."""
     names = signature.headers
     headers = request.headers
@@ -124,4 +124,4 @@ def _signature(
         for name, value in zip(names, values, strict=True)
     )
     canonical = f"{method}\n{path or '/'}\n{query}\n{lines}\n{said.headers}\n{payload.hex()}".encode()
-    return seal(secret, said.algorithm, said.date, said.scope, canonical)
+    return sign(secret, said.algorithm, said.date, said.scope, canonical)

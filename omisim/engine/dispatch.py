@@ -8,17 +8,17 @@ from typing import Any
 
 import omisim.actions  # noqa: F401 - registers every action
 from omisim.actions.framework.call import Call, Stop
-from omisim.actions.framework.paging import page
+from omisim.actions.framework.paging import paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
-from omisim.engine.similar_ids import near
-from omisim.model import Account
+from omisim.engine.similar_ids import find_similar_ids
+from omisim.model import AccountRow
 from omisim.spec.errors import ERRORS, ApiError
 from omisim.spec.rules import refuse
 from omisim.state.transaction import Transaction
 
-__all__ = ["Answer", "action_named", "dispatch", "refusals"]
+__all__ = ["Answer", "collect_refusals", "dispatch", "find_action"]
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Answer:
     request_id: str = ""
 
 
-def action_named(name: str) -> Action:
+def find_action(name: str) -> Action:
     """Return an action that is served, or refuse: an official one that is not (8010), or no action at all (404)."""
     found = ACTIONS.get(name)
     if found is not None:
@@ -49,7 +49,7 @@ def dispatch(
     clock: Clock,
     action: Action,
     request: Request,
-    account: Account | None,
+    account: AccountRow | None,
     region: str,
     log: Sequence[Any] = (),
 ) -> Answer:
@@ -78,7 +78,9 @@ def dispatch(
     return answer
 
 
-def refusals(tx: Transaction, action: Action, request: Request, account: Account | None, region: str) -> list[ApiError]:
+def collect_refusals(
+    tx: Transaction, action: Action, request: Request, account: AccountRow | None, region: str
+) -> list[ApiError]:
     """Return every refusal of a call that can be found in one pass, in check order. Nothing changes."""
     position = tx.state.position
     call = Call(action.name, account, region, tx, collect=True, spell=request.dialect.spell)
@@ -100,19 +102,19 @@ def _run(call: Call, action: Action, request: Request) -> Answer:
     if dry:
         call.tx.observer = None
     size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
-    call.passed()
+    call.stop_if_refused()
     if action.combinations is not None:
         action.combinations(call, values)
     if shape.with_ids:
-        shape.malformed_ids(values, "", call.spell, call.report)
-    call.passed()
+        shape.report_malformed_ids(values, "", call.spell, call.report)
+    call.stop_if_refused()
     call.values = values
     value = action.function(call, **values)
     next_token = None
     if action.paged and request.dialect.controls:
         default = call.switch("default_page_size")
         assert isinstance(default, int)
-        value, next_token = page(action.name, value, values.get("filters"), size, token, default)
+        value, next_token = paginate(action.name, value, values.get("filters"), size, token, default)
     return Answer(action, value, tuple(call.warnings), dry, next_token)
 
 
@@ -120,6 +122,6 @@ def _answered(call: Call, error: ApiError) -> ApiError:
     """Return a refusal as it is answered: with the ids near an unknown one, and a switch's error for its rule's."""
     name = call.tx.settings.switches.get(error.rule)
     assert isinstance(name, str | None)
-    answered = error if name is None else error.replaced(ERRORS[name])
-    answered.near = near(call, error) if call.has_account else ()
+    answered = error if name is None else error.with_error(ERRORS[name])
+    answered.near = find_similar_ids(call, error) if call.has_account else ()
     return answered

@@ -13,17 +13,17 @@ from weakref import WeakSet
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
-from omisim.engine.dispatch import Answer, action_named, dispatch, refusals
+from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
 from omisim.engine.faults import Dropped, Fault
 from omisim.engine.scheduler import Scheduler
 from omisim.engine.session import CallRecord, Session
-from omisim.model import Account
-from omisim.model.ids import request_id
+from omisim.model import AccountRow
+from omisim.model.ids import make_request_id
 from omisim.spec.errors import ApiError
-from omisim.state.dump import dumped, loaded
+from omisim.state.dump import from_dict, to_dict
 from omisim.state.initial_state import initial_state
 from omisim.state.observer import Observer
-from omisim.state.official_images import adopt, unknown_images
+from omisim.state.official_images import adopt, find_unknown_images
 from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
@@ -100,9 +100,9 @@ class Engine:
             self.session.calls.append(record)
             position = self.state.position
             try:
-                action = action_named(request.action)
+                action = find_action(request.action)
                 fault = self._take_fault(record) if len(self.session.faults) else None
-                if fault is not None and not fault.after_effect and (failure := fault.failure()):
+                if fault is not None and not fault.after_effect and (failure := fault.make_error()):
                     raise failure
                 if self.settings.unknown_images:
                     self._adopt_unknown(request, region)
@@ -120,7 +120,7 @@ class Engine:
                 self.scheduler.run_transients()
             if self.session.requests % self.history == 0:
                 self._trim()
-            if fault is not None and fault.after_effect and (failure := fault.failure()):
+            if fault is not None and fault.after_effect and (failure := fault.make_error()):
                 self._failed(record, failure)
                 raise failure
             answer.request_id = number
@@ -133,12 +133,12 @@ class Engine:
         with self.lock:
             position = self.state.position
             try:
-                with self.scheduler.without_failures():
+                with self.scheduler.suspend_failures():
                     self.scheduler.apply_due()
-                account, action = self._account(account_id), action_named(request.action)
+                account, action = self._account(account_id), find_action(request.action)
                 if self.settings.unknown_images:
                     self._adopt_unknown(request, region)
-                return refusals(self.begin("why_not", observed=False), action, request, account, region)
+                return collect_refusals(self.begin("why_not", observed=False), action, request, account, region)
             except ApiError as error:
                 return [error]
             finally:
@@ -156,12 +156,12 @@ class Engine:
     def next_request_id(self) -> str:
         """Count a request, and return its id."""
         self.session.requests += 1
-        return request_id(self.settings.seed, self.session.requests)
+        return make_request_id(self.settings.seed, self.session.requests)
 
-    def _account(self, account_id: str | None) -> Account | None:
+    def _account(self, account_id: str | None) -> AccountRow | None:
         if account_id is None:
             return None
-        row: Account | None = self.state.get("account", account_id)
+        row: AccountRow | None = self.state.get("account", account_id)
         if row is None:
             raise ValueError(f"the account {account_id} does not exist (any more): call cloud.account(name) again")
         return row
@@ -176,16 +176,16 @@ class Engine:
 
     def _adopt_unknown(self, request: Request, region: str) -> None:
         if request.action in ("CreateVms", "CreateImage", "ReadImages"):
-            for image_id in tuple(unknown_images(self.state, request.parameters)):
+            for image_id in tuple(find_unknown_images(self.state, request.parameters)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
     def _failed(self, record: CallRecord, error: ApiError | Dropped) -> None:
-        record.failed(error)
+        record.record_failure(error)
         self._observe(record)
 
     def _observe(self, record: CallRecord) -> None:
         if self.observer is not None:
-            self.observer.called(record.action, record.error.rule if record.error else None)
+            self.observer.on_call(record.action, record.error.rule if record.error else None)
 
     # --- writing
 
@@ -252,12 +252,12 @@ class Engine:
     def dump(self) -> dict[str, Any]:
         """Return state, settings and clock as plain JSON data, for `Engine.load`. The session is left out."""
         with self.lock:
-            return dumped(self.state, self.settings, self.clock, self.history, initial_state())
+            return to_dict(self.state, self.settings, self.clock, self.history, initial_state())
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Engine:
         """Return the Engine that `dump` made this of. Raises ValueError for anything else."""
-        settings, clock, state, history = loaded(data, initial_state().fork())
+        settings, clock, state, history = from_dict(data, initial_state().fork())
         return cls(settings, clock, state, history)
 
     # --- how much is kept

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import copy_containers
 from omisim.actions.framework.schema import MISSING, Problems
-from omisim.base.subset import misses
+from omisim.base.subset import find_mismatches
 from omisim.base.suggest import suggest
-from omisim.model.ids import token
-from omisim.model.serialize import api_name, snake_names
+from omisim.model.ids import derive_hex
+from omisim.model.serialize import api_name, to_snake_names
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind
-from omisim.spec.rules import rule
+from omisim.spec.rules import get_rule
 
 __all__ = ["Dropped", "Fault", "Faults"]
 
@@ -26,7 +26,7 @@ __all__ = ["Dropped", "Fault", "Faults"]
 _BY_STATUS = {429: "call-throttled", 500: "internal-error", 503: "platform-throttled"}
 
 
-class Call(Protocol):
+class LoggedCall(Protocol):
     """A call that a fault may befall, as the call log has it."""
 
     @property
@@ -56,24 +56,24 @@ class Fault:
     drop: bool = False
     delay: float = 0.0
     number: int = 0  # of the fault, for its chances
-    met: int = 0  # how many calls it has met
+    hits: int = 0  # how many calls it has met
 
-    def failure(self) -> ApiError | Dropped | None:
+    def make_error(self) -> ApiError | Dropped | None:
         """Return what was ordered."""
         if self.drop:
             return Dropped(f"the connection was dropped during {self.action}, as ordered")
         if self.error is None:
             return None
-        return ApiError(rule("THR-002"), {"action": self.action, "error": self.error.name}, self.error)
+        return ApiError(get_rule("THR-002"), {"action": self.action, "error": self.error.name}, self.error)
 
-    def befalls(self, seed: str, call: Call) -> bool:
+    def matches(self, seed: str, call: LoggedCall) -> bool:
         """Whether it befalls this call, which is one of its action. Counts it."""
-        if self.when is not None and next(misses(self.when, call.parameters), None):
+        if self.when is not None and next(find_mismatches(self.when, call.parameters), None):
             return False
-        self.met += 1
-        if self.met % self.every:
+        self.hits += 1
+        if self.hits % self.every:
             return False
-        chance = int(token(seed, "fault", self.number, self.met)[:8], 16) / 2**32
+        chance = int(derive_hex(seed, "fault", self.number, self.hits)[:8], 16) / 2**32
         return chance < self.probability
 
 
@@ -148,10 +148,10 @@ class Faults:
         """Call all of them off."""
         self._faults.clear()
 
-    def take(self, call: Call, seed: str) -> Fault | None:
+    def take(self, call: LoggedCall, seed: str) -> Fault | None:
         """Return the fault that is to befall this call, if one is, and count it down."""
         for fault in self._faults:
-            if fault.action == call.action and fault.befalls(seed, call):
+            if fault.action == call.action and fault.matches(seed, call):
                 if fault.times is not None:
                     fault.times -= 1
                     if not fault.times:
@@ -175,10 +175,10 @@ def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
     """Refuse parameters that no request of this action can have, at any depth."""
     problems: Problems = []
     shape = ACTIONS[action].shape
-    shape.read(snake_names(when), "", problems, shape.all_fields)
+    shape.read(to_snake_names(when), "", problems, shape.all_fields)
     for problem in problems:
         if problem.rank != MISSING:
-            refusal = problem.refusal(api_name)
+            refusal = problem.to_error(api_name)
             raise ValueError(f"it would never happen: {refusal.details}") from refusal
 
 

@@ -98,11 +98,11 @@ class Scheduler:
         return next(hits, None)
 
     def _waiting(self, snapshot_id: str) -> list[Image]:
-        images = self._state.found("image", "snapshot", snapshot_id)
+        images = self._state.find_by("image", "snapshot", snapshot_id)
         return [image for image in images if image.state is ImageState.PENDING]
 
     @contextmanager
-    def without_failures(self) -> Iterator[None]:
+    def suspend_failures(self) -> Iterator[None]:
         """Put ordered failures aside for a look ahead that is undone."""
         aside, self.failures = self.failures, []
         try:
@@ -118,7 +118,7 @@ class Scheduler:
         if kind not in known:
             raise ValueError(f"no transition of {kind!r} can fail; those of these can: {', '.join(known)}")
         prefix = PREFIXES[kind][0]
-        if row_id is not None and not (str(row_id).startswith(prefix) and Id(kind).well_formed(row_id)):
+        if row_id is not None and not (str(row_id).startswith(prefix) and Id(kind).is_well_formed(row_id)):
             raise ValueError(
                 f"it would never happen: {row_id!r} is no id of a {kind}: {prefix} and 8 hexadecimal digits"
             )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.base.clock import Clock
-from omisim.base.subset import shortly
+from omisim.base.subset import shorten
 from omisim.engine.faults import Dropped, Faults
-from omisim.model.serialize import api_names
+from omisim.model.serialize import to_api_names
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
@@ -41,7 +41,7 @@ class CallRecord:
     size: int | None = None  # bytes of the answer's body, where there was one
     took: int = 0  # microseconds of the cloud's time, which a fault may let pass
 
-    def failed(self, error: ApiError | Dropped) -> None:
+    def record_failure(self, error: ApiError | Dropped) -> None:
         """Note how it failed, and tell the refusal which request it answers."""
         if isinstance(error, ApiError):
             self.error, self.status = error, error.status
@@ -51,14 +51,14 @@ class CallRecord:
 
     def __str__(self) -> str:
         """Spell the call on a line: what, by whom, with which parameters, and how it was refused."""
-        given = "".join(f" {name}={shortly(value)}" for name, value in self.parameters.items())
+        given = "".join(f" {name}={shorten(value)}" for name, value in self.parameters.items())
         failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
         return f"{self.action} by {self.account or 'nobody'}{given}{failure}"
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the request by the API's names, to keep and to change."""
-        parameters: dict[str, Any] = api_names(self.given)
+        parameters: dict[str, Any] = to_api_names(self.given)
         return parameters
 
 
@@ -68,26 +68,26 @@ class Lockouts:
     def __init__(self) -> None:
         self._failures: dict[str, tuple[int, dt.datetime]] = {}  # account → how many in a row, locked until when
 
-    def until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
+    def locked_until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
         """Return until when an account is locked, or None."""
         _, until = self._failures.get(account_id, (0, now))
         return until if until > now else None
 
-    def failed(self, account_id: str, now: dt.datetime) -> None:
+    def record_failure(self, account_id: str, now: dt.datetime) -> None:
         """Count a failure."""
         count = self._failures.get(account_id, (0, now))[0] + 1
         minutes = min(count // FAILURES, MOST_MINUTES) if count % FAILURES == 0 else 0
         self._failures[account_id] = count, now + dt.timedelta(minutes=minutes)
 
-    def hold(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
+    def attempt(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
         """Let somebody prove to be an account that is not locked, and count how it goes."""
-        until = self.until(account_id, clock.now()) if self._failures else None
+        until = self.locked_until(account_id, clock.now()) if self._failures else None
         if until is not None:
             raise refuse("AUTH-009", account_id=account_id, until=until)
         try:
             proof()
         except ApiError:
-            self.failed(account_id, clock.now())
+            self.record_failure(account_id, clock.now())
             raise
         if self._failures:
             self._failures.pop(account_id, None)
@@ -109,7 +109,7 @@ class Session:
         """The number of the next call."""
         return self.calls_trimmed + len(self.calls)
 
-    def answered(self, request_id: str, size: int) -> None:
+    def record_size(self, request_id: str, size: int) -> None:
         """Note how long the answer to a request was."""
         for record in reversed(self.calls):
             if record.request_id == request_id:

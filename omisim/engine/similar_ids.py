@@ -7,12 +7,12 @@ from operator import ne
 from typing import Any
 
 from omisim.actions.framework.call import Call
-from omisim.actions.sharing import visible
+from omisim.actions.sharing import is_visible
 from omisim.model import Image, Snapshot
 from omisim.model.ids import PREFIXES
 from omisim.spec.errors import ApiError
 
-__all__ = ["near"]
+__all__ = ["find_similar_ids"]
 
 _SHARED = (Image, Snapshot)
 MOST = 3
@@ -23,7 +23,7 @@ _VISIBLE = (
 )  # fmt: skip
 
 
-def near(call: Call, error: ApiError) -> tuple[str, ...]:
+def find_similar_ids(call: Call, error: ApiError) -> tuple[str, ...]:
     """Return up to three ids that differ little from the one that was refused as unknown (5xxx); none otherwise."""
     if not error.code.startswith("5") or len(error.code) < len("5000"):
         return ()
@@ -56,4 +56,4 @@ def _wrong(asked: str, known: str) -> int:
 
 
 def _may_see(call: Call, row: Any) -> bool:
-    return visible(call, row) if isinstance(row, _SHARED) else call.owns(row)
+    return is_visible(call, row) if isinstance(row, _SHARED) else call.owns(row)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from omisim.model import Content
 
-__all__ = ["FORMATS", "GIB", "BadImage", "built", "gib", "opened"]
+__all__ = ["FORMATS", "GIB", "BadImage", "decode", "encode", "to_bytes"]
 
 FORMATS = ("qcow2", "raw")
 GIB = 2**30
@@ -32,20 +32,20 @@ COPIED = 1 << 63
 COMPRESSED = 1 << 62
 OFFSET = 0x00FFFFFFFFFFFE00
 LONGEST = 2**25  # bytes of content, at most
-LARGEST = 2**28  # bytes that are unpacked, at most: an image of ours is far smaller
+MAX_SIZE = 2**28  # bytes that are unpacked, at most: an image of ours is far smaller
 
 
 class BadImage(ValueError):
     """These bytes are no disk image that can be imported, and why."""
 
 
-def gib(size: int) -> int:
+def to_bytes(size: int) -> int:
     """Return the whole GiB that so many bytes take (MAN-013, SNP-010)."""
     return -(-size // GIB)
 
 
 @lru_cache(maxsize=64)
-def built(content: Content, size: int, form: str) -> bytes:
+def encode(content: Content, size: int, form: str) -> bytes:
     """Return the gzipped image of a disk of `size` GiB; the same bytes for the same disk."""
     text = json.dumps({"version": content.version, "files": dict(content.files)}).encode()
     used = MARK + struct.pack(">I", len(text)) + text if content != Content() else b""
@@ -80,7 +80,7 @@ def _qcow2(used: bytes, size: int) -> bytes:
     return bytes(image)
 
 
-def opened(body: bytes, form: str | None = None) -> tuple[int, Content]:
+def decode(body: bytes, form: str | None = None) -> tuple[int, Content]:
     """Return the virtual size in bytes of an image (of a raw one: those it has), and the content of its disk.
 
     `form`: what its name says it is, None where it says nothing. Raises BadImage with the reason.
@@ -99,11 +99,11 @@ def _unzipped(body: bytes) -> bytes:
         return body
     unpacking = zlib.decompressobj(wbits=31)
     try:
-        image = unpacking.decompress(body, LARGEST)
+        image = unpacking.decompress(body, MAX_SIZE)
     except zlib.error as error:
         raise BadImage(f"its gzip is damaged: {error}") from None
     if unpacking.unconsumed_tail:
-        raise BadImage(f"it unpacks to more than {LARGEST} bytes")
+        raise BadImage(f"it unpacks to more than {MAX_SIZE} bytes")
     if not unpacking.eof:
         raise BadImage("it is cut off: its gzip has no end")
     return image

@@ -11,7 +11,7 @@ from typing import Any
 from omisim.spec import limits
 from omisim.spec.rules import refuse
 
-__all__ = ["Disk", "Manifest", "parsed_manifest", "written"]
+__all__ = ["Manifest", "ManifestDisk", "parse_manifest", "write_manifest"]
 
 VERSION = 1
 ARCHITECTURES = ("i386", "x86_64")
@@ -20,7 +20,7 @@ _PARTITION = re.compile(r"/dev/sda[1-9]")  # the root, and the guide's own /dev/
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
+class ManifestDisk:
     """One device of the OMI: where its image lies, and the volume it becomes. `size` is in bytes."""
 
     device: str
@@ -37,7 +37,7 @@ class Manifest:
     """What an OMI takes with it to another Region: its licences and its disks, the root among them."""
 
     product_types: tuple[str, ...]
-    disks: tuple[Disk, ...]
+    disks: tuple[ManifestDisk, ...]
     name: str = ""
     description: str = ""
     architecture: str = "x86_64"
@@ -46,7 +46,7 @@ class Manifest:
     public: bool = False
 
 
-def written(manifest: Manifest) -> bytes:
+def write_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as its JSON file."""
     snapshots = [
         {
@@ -72,7 +72,7 @@ def written(manifest: Manifest) -> bytes:
     return json.dumps({"Version": VERSION, "Image": image}, indent=2).encode()
 
 
-def parsed_manifest(text: bytes) -> Manifest:
+def parse_manifest(text: bytes) -> Manifest:
     """Return what a manifest says. Keys that it does not know are ignored (MAN-017). Raises ApiError."""
     try:
         whole = json.loads(text)
@@ -111,9 +111,9 @@ def parsed_manifest(text: bytes) -> Manifest:
     )
 
 
-def _disk(entry: object, where: str) -> Disk:
+def _disk(entry: object, where: str) -> ManifestDisk:
     reader = _Reader(entry, where)
-    disk = Disk(
+    disk = ManifestDisk(
         device=reader.want("Device", str),
         url=reader.want("PreSignedUrl", str),
         size=reader.want("Size", int),
@@ -136,7 +136,7 @@ def _disk(entry: object, where: str) -> Disk:
     return disk
 
 
-def _wrong_iops(disk: Disk) -> list[tuple[bool, str]]:
+def _wrong_iops(disk: ManifestDisk) -> list[tuple[bool, str]]:
     """Return what may be wrong with the IOPS of a disk, each with why: a volume has to be able to have them."""
     if disk.volume_type != "io1":
         return [(disk.iops is not None, f"Iops goes with io1 alone: {disk.iops!r}")]

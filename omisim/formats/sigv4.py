@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
-__all__ = ["DATE", "DIALECTS", "canonical_query", "seal"]
+__all__ = ["DATE", "DIALECTS", "canonical_query", "sign"]
 
 DATE = "%Y%m%dT%H%M%SZ"
 # algorithm → what stands before the secret key, and the end of the scope
 DIALECTS = {"OSC4-HMAC-SHA256": ("OSC4", "osc4_request"), "AWS4-HMAC-SHA256": ("AWS4", "aws4_request")}
 
 
-def seal(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], canonical: bytes) -> str:
+def sign(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], canonical: bytes) -> str:
     """Return the signature of a canonical request. `scope`: its date, Region and service."""
     word, end = DIALECTS[algorithm]
     text = f"{algorithm}\n{at}\n{'/'.join(scope)}/{end}\n{hashlib.sha256(canonical).hexdigest()}"

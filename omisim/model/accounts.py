@@ -11,7 +11,7 @@ from omisim.model.parts import ResourceTag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account(Entity):
+class AccountRow(Entity):
     """An account. It lives in one Region (REG-002)."""
 
     kind: ClassVar[str] = "account"

@@ -59,7 +59,7 @@ class Snapshot(Entity):
     tags: tuple[ResourceTag, ...] = ()
     volume_id: str | None = None
     volume_size: int
-    flaw: str = internal("")  # why the file it is imported from cannot be used
+    import_error: str = internal("")  # why the file it is imported from cannot be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PREFIXES", "Id", "access_key_id", "account_id", "new_id", "request_id", "secret_key", "token"]
+__all__ = [
+    "PREFIXES",
+    "Id",
+    "derive_hex",
+    "make_access_key_id",
+    "make_account_id",
+    "make_id",
+    "make_request_id",
+    "make_secret_key",
+]
 
 # kind → prefixes the API takes for it; the first is the one it gives (ID-017: `ari-` and `aki-` pass for images)
 PREFIXES: Mapping[str, tuple[str, ...]] = {
@@ -57,7 +66,7 @@ class Id:
         """Whether the value begins as an id of this kind (ID-015)."""
         return self.kind == "account" or value.startswith(self.prefixes)
 
-    def well_formed(self, value: str) -> bool:
+    def is_well_formed(self, value: str) -> bool:
         """Whether the value has the length and the characters of an id of this kind (ID-016)."""
         return _shape(self.kind).fullmatch(value) is not None
 
@@ -70,38 +79,38 @@ def _shape(kind: str) -> re.Pattern[str]:
     return re.compile(f"(?:{'|'.join(PREFIXES[kind])})[0-9a-f]{{{_HEX_DIGITS.get(kind, 8)}}}")
 
 
-def new_id(kind: str, seed: str, number: int) -> str:
+def make_id(kind: str, seed: str, number: int) -> str:
     """Return the number-th id of a cloud: the same for the same seed, in every process."""
-    return PREFIXES[kind][0] + token(seed, number, kind)[: _HEX_DIGITS.get(kind, 8)]
+    return PREFIXES[kind][0] + derive_hex(seed, number, kind)[: _HEX_DIGITS.get(kind, 8)]
 
 
-def account_id(seed: str, name: str) -> str:
+def make_account_id(seed: str, name: str) -> str:
     """Return twelve digits (ID-011)."""
-    return f"{int(token(seed, name, 'account'), 16) % 10**12:012d}"
+    return f"{int(derive_hex(seed, name, 'account'), 16) % 10**12:012d}"
 
 
-def access_key_id(seed: str, number: int) -> str:
+def make_access_key_id(seed: str, number: int) -> str:
     """Return 20 capitals and digits (ID-010)."""
-    return _letters(token(seed, number, "access_key"), 20)
+    return _letters(derive_hex(seed, number, "access_key"), 20)
 
 
-def secret_key(seed: str, number: int) -> str:
+def make_secret_key(seed: str, number: int) -> str:
     """Return 40 capitals and digits (ID-010)."""
-    return _letters(token(seed, number, "secret_key"), 40)
+    return _letters(derive_hex(seed, number, "secret_key"), 40)
 
 
-def request_id(seed: str, number: int) -> str:
+def make_request_id(seed: str, number: int) -> str:
     """Return a lower-case UUID of version 4 (ID-014): the number, then what the seed makes of the rest."""
     return f"{number & 0xFFFFFFFF:08x}{_request_tail(seed)}"
 
 
 @lru_cache(maxsize=1024)
 def _request_tail(seed: str) -> str:
-    digits = token(seed, "request")
+    digits = derive_hex(seed, "request")
     return f"-{digits[:4]}-4{digits[4:7]}-8{digits[7:10]}-{digits[10:22]}"
 
 
-def token(*parts: object) -> str:
+def derive_hex(*parts: object) -> str:
     """Return 64 hex digits that depend on the parts alone."""
     return blake2b(":".join(map(str, parts)).encode(), digest_size=32).hexdigest()
 

@@ -12,7 +12,17 @@ from keyword import iskeyword
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["api_name", "api_names", "from_plain", "is_date", "iso", "snake_name", "snake_names", "to_plain", "to_wire"]
+__all__ = [
+    "api_name",
+    "deserialize",
+    "format_date",
+    "is_date",
+    "serialize",
+    "snake_name",
+    "to_api",
+    "to_api_names",
+    "to_snake_names",
+]
 
 _JSON = frozenset({str, int, float, bool, NoneType})
 _AS_IT_IS = "="  # marks a name that is not of the API's form
@@ -36,19 +46,19 @@ def snake_name(name: str) -> str:
     return ours if name.isidentifier() and api_name(ours) == name else _AS_IT_IS + name
 
 
-def snake_names(value: Any) -> Any:
+def to_snake_names(value: Any) -> Any:
     """Return a value of JSON with our names for the API's, all the way down. Its containers are new."""
     if isinstance(value, Mapping):
         return {
-            snake_name(key) if key.__class__ is str else key: item if item.__class__ in _JSON else snake_names(item)
+            snake_name(key) if key.__class__ is str else key: item if item.__class__ in _JSON else to_snake_names(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [item if item.__class__ in _JSON else snake_names(item) for item in value]
+        return [item if item.__class__ in _JSON else to_snake_names(item) for item in value]
     return value
 
 
-def iso(at: dt.datetime) -> str:
+def format_date(at: dt.datetime) -> str:
     """Return a date as the API writes it: UTC with milliseconds and Z (FLD-008)."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -58,31 +68,31 @@ def is_date(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, dt.datetime)
 
 
-def api_names(value: Any) -> Any:
+def to_api_names(value: Any) -> Any:
     """Return a typed call's arguments as the wire would carry them: dicts with API names all the way down."""
     if isinstance(value, Mapping):
-        return {api_name(key) if isinstance(key, str) else key: api_names(item) for key, item in value.items()}
+        return {api_name(key) if isinstance(key, str) else key: to_api_names(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [api_names(item) for item in value]
-    return to_wire(value)
+        return [to_api_names(item) for item in value]
+    return to_api(value)
 
 
-def to_wire(value: Any) -> Any:
+def to_api(value: Any) -> Any:
     """Return a value as the API answers it; fields that are None or internal are left out."""
     cls = value.__class__
     if cls in _JSON:
         return value
     if cls is tuple:
-        return [to_wire(item) for item in value]
+        return [to_api(item) for item in value]
     if isinstance(value, dt.datetime):
-        return iso(value)
+        return format_date(value)
     if isinstance(value, StrEnum):
         return value.value
     wire = {}
     for field, name in _wire_fields(cls):
         item = getattr(value, field)
         if item is not None:
-            wire[name] = item if item.__class__ in _JSON else to_wire(item)
+            wire[name] = item if item.__class__ in _JSON else to_api(item)
     return wire
 
 
@@ -91,16 +101,16 @@ def _wire_fields(cls: Any) -> tuple[tuple[str, str], ...]:
     return tuple((f.name, api_name(f.name)) for f in fields(cls) if f.metadata.get("wire", True))
 
 
-def to_plain(value: Any) -> Any:
+def serialize(value: Any) -> Any:
     """Return a value for a dump: nothing is left out that `from_plain` could not put back."""
     cls: Any = value.__class__
     if cls in _JSON:
         return value
     if cls is tuple:
-        return [to_plain(item) for item in value]
+        return [serialize(item) for item in value]
     if is_dataclass(cls):
         items = [(name, getattr(value, name), left_out) for name, left_out in _plain_fields(value.__class__)]
-        return {name: to_plain(item) for name, item, left_out in items if item is not None or not left_out}
+        return {name: serialize(item) for name, item, left_out in items if item is not None or not left_out}
     if isinstance(value, dt.datetime):
         return value.isoformat()
     if isinstance(value, bytes):
@@ -114,7 +124,7 @@ def _plain_fields(cls: Any) -> tuple[tuple[str, bool], ...]:
     return tuple((field.name, field.default is None) for field in fields(cls))
 
 
-def from_plain(cls: Any, value: Any) -> Any:
+def deserialize(cls: Any, value: Any) -> Any:
     """Return the value of class `cls` that `to_plain` made this of. Raises TypeError, ValueError or KeyError."""
     return None if value is None else _reader(cls)(value)
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 import pytest
 
 from omisim import Account, Cloud
-from omisim.base.clock import checked
+from omisim.base.clock import check_clock
 from omisim.pytest_plugin import ini
 from omisim.state.settings import Settings
 
-__all__ = ["asked", "base", "check", "first_account", "forked", "wanted"]
+__all__ = ["check", "first_account", "make_base", "make_test_cloud", "merge_options", "read_marker"]
 
 OURS: Final = ("scenario", "region", "accounts", "limiter")  # beside the constructor's
 KNOWN: Final = (*signature(Cloud).parameters, *OURS)
@@ -28,7 +28,7 @@ _TYPES: Final[Mapping[str, tuple[Any, str]]] = {
 _CHECKED = pytest.StashKey[set[str]]()
 
 
-def asked(node: pytest.Item) -> dict[str, Any]:
+def read_marker(node: pytest.Item) -> dict[str, Any]:
     """Return what the markers of a test ask for; the nearest rules. Raises ValueError for an unknown argument."""
     found: dict[str, Any] = {}
     for marker in node.iter_markers("omisim"):
@@ -40,41 +40,41 @@ def asked(node: pytest.Item) -> dict[str, Any]:
     return found
 
 
-def suite(config: pytest.Config) -> dict[str, Any]:
+def read_ini(config: pytest.Config) -> dict[str, Any]:
     """Return what the ini options ask for. Raises ValueError that names the option."""
     options = [name for name in KNOWN if name != "fetch"]  # which is a function
     return {name: value for name in options if (value := ini.read(config, name)) is not None}
 
 
-def wanted(node: pytest.Item) -> dict[str, Any]:
+def merge_options(node: pytest.Item) -> dict[str, Any]:
     """Return what is asked for a test, by its markers and by the suite."""
-    return _joined(suite(node.config), asked(node))
+    return _joined(read_ini(node.config), read_marker(node))
 
 
 def check(config: pytest.Config, node: pytest.Item | None = None) -> None:
     """Make what the suite or a test asks for, to see whether it can be made. Raises ValueError that says why not."""
-    given = suite(config) if node is None else wanted(node)
+    given = read_ini(config) if node is None else merge_options(node)
     checked = config.stash.setdefault(_CHECKED, set())
     if (text := repr(sorted(given.items()))) not in checked:
         first_account(_made(config, given), given)
         checked.add(text)
 
 
-def base(config: pytest.Config) -> Cloud:
+def make_base(config: pytest.Config) -> Cloud:
     """Return the cloud that every test of a suite forks, unless the suite has one of its own."""
-    return _made(config, suite(config))
+    return _made(config, read_ini(config))
 
 
-def forked(item: pytest.Item, start: Cloud, *, sleeping: bool = False) -> Cloud:
+def make_test_cloud(item: pytest.Item, start: Cloud, *, sleeping: bool = False) -> Cloud:
     """Return a test's own cloud: a fork of the suite's, as the test's markers want it.
 
     Raises ValueError when they want what the suite's cloud cannot become any more.
     """
-    given = ({"timing": "clock"} if sleeping else {}) | asked(item)
+    given = ({"timing": "clock"} if sleeping else {}) | read_marker(item)
     if born := [name for name in AT_BIRTH if name in given]:
-        if not _same(start, base(item.config)):
+        if not _same(start, make_base(item.config)):
             raise ValueError(f"the marker's {born[0]} comes too late: omi_base has set its cloud up already")
-        return _made(item.config, _joined(suite(item.config), given))
+        return _made(item.config, _joined(read_ini(item.config), given))
     cloud = start.fork()
     cloud.engine.copy_faults(start.engine)
     _tell(cloud, given)
@@ -96,7 +96,7 @@ def _made(config: pytest.Config, given: Mapping[str, Any]) -> Cloud:
             raise ValueError(f"{name} is {what}; not {given[name]!r}")
     own = {name: value for name, value in given.items() if name not in OURS}
     if "clock" in own:
-        own["clock"] = checked(own["clock"]).copy()  # a marker is made once, for many tests
+        own["clock"] = check_clock(own["clock"]).copy()  # a marker is made once, for many tests
     if "scenario" in given:
         file = config.rootpath / given["scenario"]
         cloud = Cloud.from_scenario(file if file.is_file() else given["scenario"], **own)

@@ -10,12 +10,12 @@ from typing import Final
 import pytest
 
 from omisim import Change, Cloud
-from omisim.base.subset import shortly
+from omisim.base.subset import shorten
 from omisim.cloud.diff import Difference
 from omisim.engine.session import CallRecord
 from omisim.model import ENTITIES
 
-__all__ = ["Watched", "compared", "explain"]
+__all__ = ["WatchedCloud", "explain", "explain_difference"]
 
 TITLE: Final = "omisim"
 OPENED: Final = "account"  # the cause of an account that a test opens
@@ -23,7 +23,7 @@ MOST: Final = 40  # lines of a timeline, and of a list of differences
 _KINDS: Final = frozenset(entity.kind for entity in ENTITIES)
 
 
-class Watched:
+class WatchedCloud:
     """A cloud, and how it was when its test began."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -63,7 +63,7 @@ class Watched:
         return [row for row in _differences(self._start, self.cloud) if row.id not in opened]
 
 
-def explain(report: pytest.TestReport, watched: Watched | None, strays: list[str], *, always: bool) -> None:
+def explain(report: pytest.TestReport, watched: WatchedCloud | None, strays: list[str], *, always: bool) -> None:
     """Let a test fail that sent what nothing serves; add the section to the report of one that failed, or to all."""
     if strays and report.passed:
         report.outcome = "failed"
@@ -72,7 +72,7 @@ def explain(report: pytest.TestReport, watched: Watched | None, strays: list[str
         report.sections.append((TITLE, watched.report()))
 
 
-def compared(left: Cloud, right: Cloud) -> list[str]:
+def explain_difference(left: Cloud, right: Cloud) -> list[str]:
     """Return the lines that say in what two clouds differ."""
     lines = _cut([_spelled(row, *_SIDES) for row in _differences(left, right)])
     if left.now != right.now:
@@ -96,7 +96,7 @@ def _spelled(row: Difference, only_first: str, only_second: str, between: str) -
     if row.mine is None or row.other is None:
         return f"{title} {only_second if row.mine is None else only_first} ({', '.join(called) or 'without a state'})"
     pairs = ((field.name, getattr(row.mine, field.name), getattr(row.other, field.name)) for field in fields(shown))
-    changes = [f"{name} {shortly(mine)} {between} {shortly(other)}" for name, mine, other in pairs if mine != other]
+    changes = [f"{name} {shorten(mine)} {between} {shorten(other)}" for name, mine, other in pairs if mine != other]
     return f"{title}: {', '.join(changes)}"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from omisim.server.host import Running, running
+    from omisim.server.host import Running, run_server
 
-__all__ = ["Running", "running"]
+__all__ = ["Running", "run_server"]
 
 
 def __getattr__(name: str) -> Any:

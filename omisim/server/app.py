@@ -16,8 +16,8 @@ from typing import Any, TextIO
 from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
 from omisim.doors.front import FrontDoor
-from omisim.doors.http import Request, Response
-from omisim.doors.identity import claimed
+from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped
 from omisim.formats import recording
 from omisim.server.control import Control
@@ -71,7 +71,7 @@ class App:
             response = self._stored(request)
         else:
             response = self._asked(request)
-        if isinstance(response, Response):
+        if isinstance(response, HttpResponse):
             headers, status = list(response.headers.items()), response.status
             if not any(name.lower() == "content-length" for name in response.headers):
                 headers.append(("Content-Length", str(len(response.body))))
@@ -87,7 +87,7 @@ class App:
             self._note(self._log, request, status, dict(headers), time.perf_counter() - start)
         return body
 
-    def _asked(self, request: Request) -> Response:
+    def _asked(self, request: HttpRequest) -> HttpResponse:
         at = self.cloud.now
         try:
             response = self.front.handle("api", request, dt.datetime.now(dt.UTC))
@@ -95,19 +95,19 @@ class App:
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         if self._record is not None and request.method == "POST":
             with self._writing:
-                who = claimed(self.cloud.engine, request)
+                who = find_claimed_account(self.cloud.engine, request)
                 account = f"{who.name}@{who.region}" if who else ""
                 recording.write(self._record, at, account, request.path, request.body, response.status, response.body)
         return response
 
-    def _stored(self, request: Request) -> Response:
+    def _stored(self, request: HttpRequest) -> HttpResponse:
         try:
             return self.front.handle("oos", request, dt.datetime.now(dt.UTC))
         except ImportError:
             text = "<Error><Code>NotImplemented</Code><Message>pip install 'omisim[oos]'</Message></Error>"
-            return Response(501, text.encode(), {"Content-Type": "application/xml"})
+            return HttpResponse(501, text.encode(), {"Content-Type": "application/xml"})
 
-    def _note(self, log: TextIO, request: Request, status: int, headers: Mapping[str, str], seconds: float) -> None:
+    def _note(self, log: TextIO, request: HttpRequest, status: int, headers: Mapping[str, str], seconds: float) -> None:
         line = {
             "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "method": request.method,
@@ -122,7 +122,7 @@ class App:
             log.flush()
 
 
-def _service(request: Request) -> str:
+def _service(request: HttpRequest) -> str:
     """Return the service that a request names, by its host or by its path."""
     host = parse_host(request.host)
     return "oos" if (host and host.service == "oos") or _OOS_PATH.match(request.path) else "api"
@@ -140,14 +140,14 @@ def _header(key: str) -> str:
     return name.replace("_", "-").lower() if name != key or key in ("CONTENT_TYPE", "CONTENT_LENGTH") else ""
 
 
-def _request(environ: Mapping[str, Any]) -> Request:
+def _request(environ: Mapping[str, Any]) -> HttpRequest:
     headers = {name: value for key, value in environ.items() if (name := _header(key)) and value}
     target = str(environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/"))
     if "://" in target.partition("?")[0]:  # a client that speaks to it as to a proxy
         target = "/" + target.partition("://")[2].partition("/")[2]
     path, _, query = target.partition("?")
     host = headers.get("host", str(environ.get("SERVER_NAME", "")))
-    return Request(environ["REQUEST_METHOD"], host, path, headers, _body(environ, headers), query)
+    return HttpRequest(environ["REQUEST_METHOD"], host, path, headers, _body(environ, headers), query)
 
 
 def _body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:

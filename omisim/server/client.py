@@ -11,12 +11,12 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-__all__ = ["Client", "exports"]
+__all__ = ["Client", "render_exports"]
 
 TIMEOUT = 60  # seconds for an answer; events have none
 
 
-def exports(variables: Mapping[str, str]) -> str:
+def render_exports(variables: Mapping[str, str]) -> str:
     """Spell environment variables as lines for a shell."""
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 

@@ -15,14 +15,14 @@ from weakref import WeakSet
 
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.doors.http import Request, Response
+from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.engine.engine import Mark
 from omisim.engine.faults import Fault
-from omisim.model.serialize import to_plain
+from omisim.model.serialize import serialize
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
 from omisim.state.state import Change
 
-__all__ = ["Control", "names"]
+__all__ = ["Control", "account_names"]
 
 Answer = Any
 BEAT = 0.1  # seconds between two looks for new events
@@ -30,7 +30,7 @@ BEATS = 20  # without an event, until a stream says that it is there: a client t
 STREAMS = 8  # at once, for each takes one of the server's threads
 
 
-class Wrong(Exception):
+class ControlError(Exception):
     """The request cannot be served: an HTTP status, and why."""
 
     def __init__(self, status: int, why: str, headers: Mapping[str, str] | None = None) -> None:
@@ -71,14 +71,16 @@ class Control:
             ("GET", "timeline"): lambda given: [_change(change) for change in self.cloud.timeline(given["id"])],
             ("GET", "events"): lambda _: [_change(change) for change in self.cloud.events],
             ("GET", "calls"): self._calls,
-            ("GET", "accounts"): lambda _: [self._account(self.cloud.account(name)) for name in names(self.cloud)],
+            ("GET", "accounts"): lambda _: [
+                self._account(self.cloud.account(name)) for name in account_names(self.cloud)
+            ],
             ("POST", "accounts"): self._create_account,
             ("GET", "read"): lambda given: {"text": self.cloud.read(given["volume_id"], given["path"])},
             ("POST", "console"): lambda given: self.cloud.write_console(given["vm_id"], given["text"]),
             ("POST", "write"): lambda given: self.cloud.write(given["volume_id"], given["path"], given["text"]),
         }
 
-    def handle(self, request: Request) -> Response | Iterator[bytes]:
+    def handle(self, request: HttpRequest) -> HttpResponse | Iterator[bytes]:
         """Answer one request, or stream events."""
         name = request.path.strip("/").removeprefix(PREFIX).strip("/")
         try:
@@ -87,30 +89,30 @@ class Control:
             if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
                 return self._stream(self._feed())
             answer = self.endpoints[method, name](given)
-        except Wrong as wrong:
+        except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
         return _json(200, {} if answer is None else answer)
 
-    def _method(self, request: Request, name: str) -> str:
+    def _method(self, request: HttpRequest, name: str) -> str:
         """Return the method that is asked for, if it is there and the token is good."""
         method = "GET" if request.method == "HEAD" else request.method
         known = [known for known, other in self.endpoints if other == name]
         if not known:
-            raise Wrong(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
+            raise ControlError(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
         if method not in known:
-            raise Wrong(405, f"/{PREFIX}/{name} takes {' and '.join(known)}", {"Allow": ", ".join(known)})
+            raise ControlError(405, f"/{PREFIX}/{name} takes {' and '.join(known)}", {"Allow": ", ".join(known)})
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         given = request.headers.get("x-omisim-token", given)
         if name != "health" and not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise Wrong(401, "the control plane wants its token, in Authorization: Bearer or X-Omisim-Token")
+            raise ControlError(401, "the control plane wants its token, in Authorization: Bearer or X-Omisim-Token")
         return method
 
     # --- the longer ones
 
     def _health(self, _given: dict[str, Any]) -> Answer:
-        return {"status": "ok", "now": self.cloud.now.isoformat(), "accounts": names(self.cloud)}
+        return {"status": "ok", "now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
 
     def _reset(self, _given: dict[str, Any]) -> None:
         if self._fresh is None:
@@ -136,7 +138,7 @@ class Control:
     def _rollback(self, given: dict[str, Any]) -> None:
         mark = self._marks.get(given["mark"])
         if mark is None:
-            raise Wrong(400, f"{given['mark']!r} is no mark of POST /{PREFIX}/savepoint")
+            raise ControlError(400, f"{given['mark']!r} is no mark of POST /{PREFIX}/savepoint")
         self.cloud.rollback(mark)
         self._undone(mark.position)
 
@@ -172,7 +174,7 @@ class Control:
 
     def _feed(self) -> _Feed:
         if len(self._feeds) >= STREAMS:
-            raise Wrong(503, f"there are {STREAMS} streams of events already")
+            raise ControlError(503, f"there are {STREAMS} streams of events already")
         feed = _Feed(self.cloud.engine.state.position)
         self._feeds.add(feed)
         return feed
@@ -205,7 +207,7 @@ class _Feed:
         return "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in said).encode()
 
 
-def names(cloud: Cloud) -> list[str]:
+def account_names(cloud: Cloud) -> list[str]:
     """Return the names of the accounts that a cloud's users have made, oldest first."""
     owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
     return [cloud.engine.state.get("account", owner).name for owner in owners]
@@ -216,7 +218,7 @@ def _without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
-    shown = ("action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "met")
+    shown = ("action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "hits")
     error = fault.error.name if fault.error else None
     return {"error": error} | {attribute: getattr(fault, attribute) for attribute in shown}
 
@@ -227,27 +229,27 @@ def _change(change: Change) -> dict[str, Any]:
         "at": change.at.isoformat(),
         "kind": change.kind,
         "id": change.id,
-        "before": to_plain(change.before),
-        "after": to_plain(change.after),
+        "before": serialize(change.before),
+        "after": serialize(change.after),
         "cause": change.cause,
     }
 
 
-def _given(request: Request, endpoint: Endpoint) -> dict[str, Any]:
+def _given(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     if request.method in ("GET", "HEAD") or not request.body:
         given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
     else:
         try:
             body = json.loads(request.body)
         except (ValueError, RecursionError) as error:
-            raise Wrong(400, f"the body is no JSON: {error}") from None
+            raise ControlError(400, f"the body is no JSON: {error}") from None
         if not isinstance(body, dict):
-            raise Wrong(400, "the body is a JSON object")
+            raise ControlError(400, "the body is a JSON object")
         given = body
     if wrong := endpoint.wrong(given):
-        raise Wrong(400, wrong)
+        raise ControlError(400, wrong)
     return given
 
 
-def _json(status: int, answer: Answer, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(status, json.dumps(answer).encode(), {"Content-Type": "application/json", **(headers or {})})
+def _json(status: int, answer: Answer, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(status, json.dumps(answer).encode(), {"Content-Type": "application/json", **(headers or {})})

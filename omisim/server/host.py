@@ -22,7 +22,7 @@ from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.server.app import App
 
-__all__ = ["Running", "running"]
+__all__ = ["Running", "run_server"]
 
 LOOPBACK = "127.0.0.1"
 LAST_PORT = 65535
@@ -54,7 +54,7 @@ class Running:
 
         Raises ValueError for an account that is not of the cloud that is served.
         """
-        ours = isinstance(account, Account) and self.cloud.engine.state.found("account", "name", account.name)
+        ours = isinstance(account, Account) and self.cloud.engine.state.find_by("account", "name", account.name)
         if not ours or self.cloud.account(account.name).access_key != account.access_key:
             raise ValueError(f"{account!r} is not of the cloud that is served: server.cloud.account(name) is")
         oos = f"{self.url}/oos/{account.region}"
@@ -64,7 +64,7 @@ class Running:
 
 
 @contextmanager
-def running(
+def run_server(
     cloud: Cloud,
     port: int = 0,
     host: str = LOOPBACK,

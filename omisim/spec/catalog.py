@@ -14,7 +14,7 @@ from typing import Any
 
 from omisim.base.data_files import load_toml
 from omisim.model import (
-    Account,
+    AccountRow,
     BlockDeviceMappingImage,
     BsuToCreate,
     Entity,
@@ -29,9 +29,9 @@ from omisim.model import (
     SnapshotState,
     VmType,
 )
-from omisim.model.ids import account_id, new_id, token
+from omisim.model.ids import derive_hex, make_account_id, make_id
 
-__all__ = ["CATALOGS", "Catalog", "RegionRow", "catalog"]
+__all__ = ["CATALOGS", "PlatformCatalog", "RegionRow", "load_catalog"]
 
 CATALOGS = ("default",)
 SEED = "catalogue"
@@ -48,7 +48,7 @@ class RegionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalog:
+class PlatformCatalog:
     """What `catalog.toml` says."""
 
     regions: Mapping[str, RegionRow]
@@ -66,7 +66,7 @@ class Catalog:
     def services(self, region: str) -> Iterator[Service]:
         """Yield the services of a Region that Net access points can lead to."""
         for name, ranges in self._services.items():
-            service_id = f"pl-{token(SEED, region, name, 'service')[:8]}"
+            service_id = f"pl-{derive_hex(SEED, region, name, 'service')[:8]}"
             yield Service(ip_ranges=tuple(ranges), service_id=service_id, service_name=f"com.outscale.{region}.{name}")
 
     @property
@@ -88,10 +88,10 @@ class Catalog:
 
 
 @cache
-def catalog() -> Catalog:
+def load_catalog() -> PlatformCatalog:
     """Return the default catalogue."""
     data = load_toml("omisim.spec", "catalog.toml")
-    return Catalog(
+    return PlatformCatalog(
         regions={row["name"]: RegionRow(row["name"], tuple(row["sees"]), row["subregions"]) for row in data["region"]},
         product_types={
             code: ProductType(description=description, product_type_id=code, vendor=vendor or None)
@@ -128,10 +128,10 @@ def _vm_type(name: str, row: list[Any]) -> VmType:
     )
 
 
-def _platform_account(alias: str, region: str) -> Account:
+def _platform_account(alias: str, region: str) -> AccountRow:
     name = f"{alias.lower()}@{region}"
-    number = account_id(SEED, name)
-    return Account(
+    number = make_account_id(SEED, name)
+    return AccountRow(
         account_id=number,
         alias=alias,
         company_name="3DS OUTSCALE",
@@ -139,12 +139,12 @@ def _platform_account(alias: str, region: str) -> Account:
         email=f"{alias.lower()}.{region}@example.com",
         first_name=alias,
         name=name,
-        password=token(SEED, name, "password"),
+        password=derive_hex(SEED, name, "password"),
         region=region,
     )
 
 
-def _image(owner: Account, row: Mapping[str, Any], *, public: bool) -> Iterator[Entity]:
+def _image(owner: AccountRow, row: Mapping[str, Any], *, public: bool) -> Iterator[Entity]:
     created = dt.datetime.fromisoformat(row["created"])
     disks = [{"device": "/dev/sda1", "size": row["root_size"], "type": row.get("volume_type", "standard")}]
     disks[0] |= {"iops": row["iops"]} if "iops" in row else {}
@@ -169,7 +169,7 @@ def _image(owner: Account, row: Mapping[str, Any], *, public: bool) -> Iterator[
         creation_date=created,
         description=row["description"],
         file_location=f"{owner.alias}/{row['name']}",
-        image_id=new_id("image", SEED, _number(owner, row["name"])),
+        image_id=make_id("image", SEED, _number(owner, row["name"])),
         image_name=row["name"],
         permissions_to_launch=PermissionsOnResource(global_permission=public),
         product_codes=tuple(row["product_codes"]),
@@ -179,18 +179,18 @@ def _image(owner: Account, row: Mapping[str, Any], *, public: bool) -> Iterator[
     )
 
 
-def _snapshot(owner: Account, name: str, created: dt.datetime, disk: Mapping[str, Any]) -> Snapshot:
+def _snapshot(owner: AccountRow, name: str, created: dt.datetime, disk: Mapping[str, Any]) -> Snapshot:
     return Snapshot(
         account_alias=owner.alias,
         account_id=owner.account_id,
         creation_date=created,
         description=f"{name} {disk['device']}",
         progress=100,
-        snapshot_id=new_id("snapshot", SEED, _number(owner, name + disk["device"])),
+        snapshot_id=make_id("snapshot", SEED, _number(owner, name + disk["device"])),
         state=SnapshotState.COMPLETED,
         volume_size=disk["size"],
     )
 
 
-def _number(owner: Account, name: str) -> int:
-    return int(token(owner.account_id, name)[:12], 16)
+def _number(owner: AccountRow, name: str) -> int:
+    return int(derive_hex(owner.account_id, name)[:12], 16)

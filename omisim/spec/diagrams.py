@@ -8,10 +8,10 @@ from typing import Any
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import Lifecycle, No, To
 
-__all__ = ["data", "mermaid", "text"]
+__all__ = ["render_mermaid", "render_text", "to_data"]
 
 
-def text(lifecycle: Lifecycle) -> str:
+def render_text(lifecycle: Lifecycle) -> str:
     """Return the transitions of a kind, then each action's answer in each state: yes, or the code of the refusal."""
     lines = [lifecycle.kind]
     for state, events in lifecycle.moves.items():
@@ -44,7 +44,7 @@ def _answer(refused: Mapping[str, No], state: str) -> str:
     return ERRORS[refused[state].error].code if state in refused else "yes"
 
 
-def mermaid(lifecycle: Lifecycle) -> str:
+def render_mermaid(lifecycle: Lifecycle) -> str:
     """Return the transitions of a kind as a mermaid state diagram."""
     lines = ["stateDiagram-v2"]
     lines += [f'  state "{state}" as {_name(state)}' for state in lifecycle.moves if _name(state) != state]
@@ -60,7 +60,7 @@ def _name(state: str) -> str:
     return state.replace("-", "_")
 
 
-def data(lifecycle: Lifecycle) -> dict[str, Any]:
+def to_data(lifecycle: Lifecycle) -> dict[str, Any]:
     """Return the table as plain JSON data.
 
     `moves`: state → event → where `to` (null: gone), `after` how many seconds by itself ("by size"; null: never), and

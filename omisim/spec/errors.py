@@ -55,7 +55,7 @@ class ApiError(Exception):
         self.status = kind.status
         self.rule = rule.id
         self.facts = dict(facts)
-        self.details = rule.details_for(facts)
+        self.details = rule.render_details(facts)
         self.request_id = ""  # of the call it refused
         self.near: tuple[str, ...] = ()  # ids like an unknown one, among what the caller may see
         self._row = rule
@@ -67,7 +67,7 @@ class ApiError(Exception):
         text = self._row.explain(self.facts, self._kind)
         return f"{text}\n  Near it: {', '.join(self.near)}" if self.near else text
 
-    def replaced(self, kind: ErrorKind) -> ApiError:
+    def with_error(self, kind: ErrorKind) -> ApiError:
         """Return the same refusal answered with another error (the switch `{rule id: error name}`)."""
         return ApiError(self._row, self.facts, kind)
 

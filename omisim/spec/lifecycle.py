@@ -8,7 +8,7 @@ completed. `To(None)`: the entity is gone.
 `refused` holds the illegal cells: action → state → error. What is not there is allowed, in every state where the row is
 empty. A cell is a rule like those of rules.toml; its id is `kind/Action/state`. VMs have one row more than states:
 "restarting" is a VM that is pending again, after its first boot (LNK-007). `Transaction.move` enforces the tables,
-`Call.may` the cells.
+`Call.check_state` the cells.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from omisim.model import Entity, Vm, VmState
 from omisim.spec.rules import Rule, action_page
 
-__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "To", "cell", "cells", "phase"]
+__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "To", "get_cell_rule", "get_phase", "list_cell_rules"]
 
 HOUR = 3600.0
 Seconds = float | Callable[[Any], float]
@@ -51,7 +51,7 @@ class Lifecycle:
     moves: Mapping[str, Mapping[str, To]]
     refused: Mapping[str, Mapping[str, No]]
 
-    def by_itself(self, state: str) -> str | None:
+    def get_automatic_event(self, state: str) -> str | None:
         """Return the event that leaves this state by itself, if one does."""
         return next((event for event, to in self.moves[state].items() if to.after is not None), None)
 
@@ -293,14 +293,14 @@ LIFECYCLES: Mapping[str, Lifecycle] = {
 }  # fmt: skip
 
 
-def phase(entity: Entity) -> str:
+def get_phase(entity: Entity) -> str:
     """Return the row of the legality table an entity stands in: its state, or "restarting"."""
     if isinstance(entity, Vm) and entity.state is VmState.PENDING and entity.started:
         return "restarting"
     return str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
 
 
-def cell(kind: str, action: str, state: str) -> Rule | None:
+def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
     """Return the rule that refuses this action in this state, or None when it is allowed."""
     lifecycle = LIFECYCLES[kind]
     no = lifecycle.refused[action].get(state)
@@ -320,10 +320,10 @@ def cell(kind: str, action: str, state: str) -> Rule | None:
     )
 
 
-def cells() -> tuple[Rule, ...]:
+def list_cell_rules() -> tuple[Rule, ...]:
     """Return the rule of every illegal cell."""
     found = (
-        cell(kind, action, state)
+        get_cell_rule(kind, action, state)
         for kind, lifecycle in LIFECYCLES.items()
         for action, states in lifecycle.refused.items()
         for state in states

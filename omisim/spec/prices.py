@@ -11,7 +11,7 @@ from typing import Any
 from omisim.base.data_files import load_toml
 from omisim.model import Catalog, CatalogEntry, Catalogs, UnitPriceEntry
 
-__all__ = ["Prices", "prices"]
+__all__ = ["Prices", "load_prices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Prices:
 
 
 @cache
-def prices() -> Prices:
+def load_prices() -> Prices:
     """Return the price lists."""
     data = load_toml("omisim.spec", "prices.toml")
     return Prices(data["currency"], tuple(data["period"]), data["groups"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from omisim.spec.errors import ErrorKind
 
-__all__ = ["GRADES", "Rule", "action_page", "catalogue", "families", "refuse", "rule"]
+__all__ = ["GRADES", "Rule", "action_page", "families", "get_rule", "load_rules", "refuse"]
 
 GRADES: Mapping[str, str] = {
     "documented": "the official documentation or API description says so",
@@ -68,7 +68,7 @@ class Rule:
         _, _, anchor = self.source.partition(f"{DOCUMENTATION}#")
         return (anchor,) if anchor else ()
 
-    def details_for(self, facts: Mapping[str, Any]) -> str:
+    def render_details(self, facts: Mapping[str, Any]) -> str:
         """Return the Details of a refusal: the row's template with this call's facts."""
         return _filled(self.details or self.says, facts)
 
@@ -79,7 +79,7 @@ class Rule:
         if self.out:
             lines.append(f"  Not modelled: {self.out}")
         if facts is not None:
-            lines.append(f"  Refused: {self.details_for(facts)}")
+            lines.append(f"  Refused: {self.render_details(facts)}")
             lines += [f"  {name} = {_short(value)}" for name, value in facts.items() if value is not None]
         if self.fix:
             lines.append(f"  Fix: {self.fix if facts is None else _filled(self.fix, facts)}")
@@ -105,16 +105,16 @@ class Rule:
 
 def refuse(rule_id: str, /, **facts: Any) -> ApiError:
     """Make the refusal of a rule with the facts of this call, to be raised."""
-    return ApiError(rule(rule_id), facts)
+    return ApiError(get_rule(rule_id), facts)
 
 
-def rule(rule_id: str) -> Rule:
+def get_rule(rule_id: str) -> Rule:
     """Return the row of `rules.toml` with this id. Raises KeyError when there is none."""
-    return catalogue()[rule_id]
+    return load_rules()[rule_id]
 
 
 @cache
-def catalogue() -> Mapping[str, Rule]:
+def load_rules() -> Mapping[str, Rule]:
     """Return every row of `rules.toml`, in the order of the file."""
     return {rule_id: _read(rule_id, row) for rule_id, row in _tables().items() if rule_id != "families"}
 

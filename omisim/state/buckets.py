@@ -14,13 +14,24 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from omisim.base.hosts import endpoint, parse_host
-from omisim.formats.sigv4 import DATE, canonical_query, seal
-from omisim.model import AccessKey, Account, Bucket, StoredObject
+from omisim.formats.sigv4 import DATE, canonical_query, sign
+from omisim.model import AccessKey, AccountRow, Bucket, StoredObject
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["LONGEST", "Place", "StorageError", "fetched", "live_key", "may", "placed", "presign", "put", "url"]
-__all__ += ["authorized"]
+__all__ = [
+    "LONGEST",
+    "Place",
+    "StorageError",
+    "find_active_key",
+    "is_allowed",
+    "object_url",
+    "parse_location",
+    "presign",
+    "read_url",
+    "store_object",
+]
+__all__ += ["authenticate"]
 
 LONGEST = 604_800  # seconds that a pre-signed URL may be valid: a week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -76,7 +87,7 @@ class Place(NamedTuple):
         return f"{self.region}/{self.bucket}/{self.key}"
 
 
-def placed(host: str, path: str) -> Place | None:
+def parse_location(host: str, path: str) -> Place | None:
     """Return what a request is about, by host name (path or virtual-host style) or by path; None: it is not ours."""
     named = parse_host(host)
     if named is None or named.service != "oos" or not named.region:
@@ -90,14 +101,14 @@ def _in_path(region: str, path: str) -> Place:
     return Place(region, unquote(bucket), unquote(key))
 
 
-def url(place: Place) -> str:
+def object_url(place: Place) -> str:
     """Return the plain URL of an object."""
     return f"{endpoint('oos', place.region)}/{place.bucket}/{quote(place.key)}"
 
 
 def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = LONGEST) -> str:
     """Return a URL that reads an object, valid from a moment on for so many seconds (OOS-003)."""
-    plain = urlsplit(url(place))
+    plain = urlsplit(object_url(place))
     date = at.strftime(DATE)
     scope = (date[:8], place.region, "s3")
     query = [
@@ -109,29 +120,29 @@ def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = LONGES
     ]
     asked = canonical_query(query)
     canonical = f"GET\n{plain.path}\n{asked}\nhost:{plain.netloc}\n\nhost\n{UNSIGNED}".encode()
-    return f"{url(place)}?{asked}&X-Amz-Signature={seal(key.secret_key, ALGORITHM, date, scope, canonical)}"
+    return f"{object_url(place)}?{asked}&X-Amz-Signature={sign(key.secret_key, ALGORITHM, date, scope, canonical)}"
 
 
-def fetched(state: State, location: str, now: dt.datetime) -> StoredObject:
+def read_url(state: State, location: str, now: dt.datetime) -> StoredObject:
     """Return the object that a URL of this cloud stands for. Raises StorageError, as a GET would be answered."""
     parts = urlsplit(location)
     host = parts.netloc.rpartition("@")[2]
-    place = placed(host, parts.path)
+    place = parse_location(host, parts.path)
     if place is None:
         raise StorageError("AccessDenied", f"{host} is no host of this cloud's object storage", "IMP-002")
-    caller = authorized(state, "GET", host, place, parts.path, parts.query, {"host": host}, b"", (now,))
+    caller = authenticate(state, "GET", host, place, parts.path, parts.query, {"host": host}, b"", (now,))
     bucket: Bucket | None = state.get("bucket", place.bucket_id)
     if bucket is None:
         raise StorageError("NoSuchBucket", f"there is no bucket {place.bucket} in {place.region}")
     found: StoredObject | None = state.get("object", place.object_id)
     if found is None:
         raise StorageError("NoSuchKey", f"there is no {place.key} in the bucket {place.bucket}")
-    if not may(bucket, found, caller, "READ"):
+    if not is_allowed(bucket, found, caller, "READ"):
         raise StorageError("AccessDenied", f"{place.key} is private", "OOS-004")
     return found
 
 
-def may(bucket: Bucket, item: Bucket | StoredObject, caller: Account | None, permission: str) -> bool:
+def is_allowed(bucket: Bucket, item: Bucket | StoredObject, caller: AccountRow | None, permission: str) -> bool:
     """Whether somebody (None: who signed nothing) has a permission on a bucket or an object (OOS-004)."""
     if caller is not None and caller.account_id in (bucket.account_id, item.account_id):
         return True
@@ -139,7 +150,7 @@ def may(bucket: Bucket, item: Bucket | StoredObject, caller: Account | None, per
     return any(g.grantee in groups and g.permission in (permission, "FULL_CONTROL") for g in item.grants)
 
 
-def put(
+def store_object(
     tx: Transaction, place: Place, body: bytes, content_type: str, owner: str, metadata: Mapping[str, str]
 ) -> StoredObject:
     """Store an object that the platform itself makes, in place of what had its key."""
@@ -157,16 +168,16 @@ def put(
     return found
 
 
-def live_key(state: State, access_key_id: str, region: str, now: dt.datetime) -> AccessKey | None:
+def find_active_key(state: State, access_key_id: str, region: str, now: dt.datetime) -> AccessKey | None:
     """Return an access key that may sign in this Region now, or None."""
     key: AccessKey | None = state.get("access_key", access_key_id)
     if key is None or key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= now):
         return None
-    account: Account = state.get("account", key.account_id)
+    account: AccountRow = state.get("account", key.account_id)
     return key if account.region == region else None
 
 
-def authorized(
+def authenticate(
     state: State,
     method: str,
     host: str,
@@ -178,7 +189,7 @@ def authorized(
     clocks: tuple[dt.datetime, ...],
     *,
     strict: bool = True,
-) -> Account | None:
+) -> AccountRow | None:
     """Return who signed a request, in its headers or in its URL; None: nobody did.
 
     `headers` by their names in lower case; `clocks`: the cloud's time, by which URLs expire, then others that the date
@@ -195,15 +206,15 @@ def authorized(
         raise StorageError("AccessDenied", f"only {ALGORITHM} is supported", "OOS-001")
     else:
         return None
-    key = live_key(state, said.access_key, place.region, clocks[0])
+    key = find_active_key(state, said.access_key, place.region, clocks[0])
     if key is None:
         raise StorageError("InvalidAccessKeyId", f"{said.access_key} is no active key of {place.region}", "OOS-005")
     lines = "".join(f"{name}:{' '.join(_header(headers, name, host).split())}\n" for name in said.headers.split(";"))
     parts = (method, path or "/", canonical_query(asked), lines, said.headers, said.payload)
-    mine = seal(key.secret_key, ALGORITHM, said.at, said.scope, "\n".join(parts).encode())
+    mine = sign(key.secret_key, ALGORITHM, said.at, said.scope, "\n".join(parts).encode())
     if strict and mine != said.signature:
         raise StorageError("SignatureDoesNotMatch", "the signature is not the one of this request under this key")
-    account: Account = state.get("account", key.account_id)
+    account: AccountRow = state.get("account", key.account_id)
     return account
 
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from omisim.base.clock import Clock, ManualClock, SystemClock
-from omisim.model.serialize import from_plain, to_plain
+from omisim.model.serialize import deserialize, serialize
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, Change, State
 
-__all__ = ["VERSION", "dumped", "loaded"]
+__all__ = ["VERSION", "from_dict", "to_dict"]
 
 VERSION = 1
 
 
-def dumped(state: State, settings: Settings, clock: Clock, history: int, first: State) -> dict[str, Any]:
+def to_dict(state: State, settings: Settings, clock: Clock, history: int, first: State) -> dict[str, Any]:
     """Return everything that makes the cloud what it is, but for its session."""
     return {
         "omisim": VERSION,
@@ -39,16 +39,16 @@ def dumped(state: State, settings: Settings, clock: Clock, history: int, first: 
 
 def _rows(state: State, first: State, kind: str) -> dict[str, Any]:
     now, then = state.rows(kind), first.rows(kind)
-    changed = {i: [state.order(kind, i), to_plain(row)] for i, row in now.items() if then.get(i) is not row}
+    changed = {i: [state.order(kind, i), serialize(row)] for i, row in now.items() if then.get(i) is not row}
     return changed | {row_id: [0, None] for row_id in then if row_id not in now}
 
 
 def _change(change: Change) -> list[Any]:
-    before, after = to_plain(change.before), to_plain(change.after)
+    before, after = serialize(change.before), serialize(change.after)
     return [change.seq, change.at.isoformat(), change.kind, change.id, before, after, change.cause, change.order]
 
 
-def loaded(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, State, int]:
+def from_dict(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, State, int]:
     """Return the parts of the cloud that was dumped; `state` is a fresh one. Raises ValueError for anything else."""
     if not isinstance(data, Mapping) or "omisim" not in data:
         raise ValueError("this is no dump of omisim: cloud.dump() makes one")
@@ -63,7 +63,7 @@ def loaded(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, Stat
         settings.unknown_images = bool(said["unknown_images"])
         settings.capacity.update(said["capacity"])
         rows = {
-            kind: {row_id: (order, from_plain(ROWS[kind], row)) for row_id, (order, row) in saved.items()}
+            kind: {row_id: (order, deserialize(ROWS[kind], row)) for row_id, (order, row) in saved.items()}
             for kind, saved in data["rows"].items()
         }
         state.restore(rows, [_read_change(entry) for entry in data["journal"]], data["trimmed"])
@@ -78,4 +78,4 @@ def _read_change(entry: Any) -> Change:
     seq, at, kind, row_id, before, after, cause, order = entry
     cls = ROWS[kind]
     when = dt.datetime.fromisoformat(at)
-    return Change(seq, when, kind, row_id, from_plain(cls, before), from_plain(cls, after), cause, order)
+    return Change(seq, when, kind, row_id, deserialize(cls, before), deserialize(cls, after), cause, order)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from omisim.base.clock import EPOCH
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 from omisim.state.state import State
 
 __all__ = ["initial_state"]
@@ -15,7 +15,7 @@ __all__ = ["initial_state"]
 def initial_state() -> State:
     """Return the State of the catalogue, built once a process. It is forked, and never written to again."""
     state = State()
-    for entity in catalog().entities():
+    for entity in load_catalog().entities():
         state.write(entity.kind, entity.id, entity, EPOCH, "catalogue")
     state.trim(state.position)
     return state

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omisim.model import Account, Image, Origin
-from omisim.model.serialize import to_plain
+from omisim.model import AccountRow, Image, Origin
+from omisim.model.serialize import serialize
 from omisim.state.state import State
 
-__all__ = ["Lineage", "codes_of", "lineage"]
+__all__ = ["Lineage", "get_product_codes", "trace_lineage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Lineage:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain JSON data."""
-        data: dict[str, Any] = to_plain(self)
+        data: dict[str, Any] = serialize(self)
         return data
 
 
@@ -57,7 +57,7 @@ def _lines(node: Lineage, indent: str) -> Iterator[str]:
         yield from _lines(child, indent + "  ")
 
 
-def lineage(state: State, resource_id: str) -> Lineage:
+def trace_lineage(state: State, resource_id: str) -> Lineage:
     """Return the lineage of a resource. Raises ValueError for an id that this cloud has never had."""
     if state.get("origin", resource_id) is None and _row(state, resource_id) is None:
         raise ValueError(f"{resource_id} is nothing this cloud has had")
@@ -73,7 +73,7 @@ def _node(state: State, row_id: str, how: str, below: Mapping[str, list[tuple[st
     row = _row(state, row_id)
     kind = row.kind if row is not None else origin.kind if origin else ""
     owner = getattr(row, "account_id", None) or (origin.account_id if origin else "")
-    account: Account | None = state.get("account", owner)
+    account: AccountRow | None = state.get("account", owner)
     children = tuple(
         _node(state, child, relation, below, parents=False) for relation, child in below.get(row_id, [])
     )  # fmt: skip
@@ -94,10 +94,14 @@ def _node(state: State, row_id: str, how: str, below: Mapping[str, list[tuple[st
 def _dropped(state: State, origin: Origin | None) -> tuple[str, ...]:
     if origin is None or origin.kind != "image" or not origin.parents:
         return ()
-    return tuple(code for code in codes_of(state, origin.parents[0][1]) if code not in codes_of(state, origin.id))
+    return tuple(
+        code
+        for code in get_product_codes(state, origin.parents[0][1])
+        if code not in get_product_codes(state, origin.id)
+    )
 
 
-def codes_of(state: State, row_id: str) -> tuple[str, ...]:
+def get_product_codes(state: State, row_id: str) -> tuple[str, ...]:
     """Return the product codes of a resource, or of what it was made from, though the API shows none on disks."""
     image: Image | None = state.get("image", row_id)
     origin: Origin | None = state.get("origin", row_id)

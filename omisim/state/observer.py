@@ -13,11 +13,11 @@ __all__ = ["Observer"]
 class Observer(Protocol):
     """What a cloud tells, and `omisim.testing.coverage` hears: of dry runs only refusals, of `why_not` nothing."""
 
-    def called(self, action: str, refused_by: str | None) -> None:
+    def on_call(self, action: str, refused_by: str | None) -> None:
         """A call was made and answered, or refused by this rule."""
 
-    def tried(self, kind: str, action: str, state: str) -> None:
+    def on_attempt(self, kind: str, action: str, state: str) -> None:
         """An action met a resource of this kind in this state: allowed or not, the table says which."""
 
-    def moved(self, kind: str, state: str, event: str) -> None:
+    def on_move(self, kind: str, state: str, event: str) -> None:
         """A resource left this state by this event."""

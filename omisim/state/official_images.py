@@ -7,30 +7,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from omisim.model import Account, Image, PermissionsOnResource
+from omisim.model import AccountRow, Image, PermissionsOnResource
 from omisim.model.ids import Id
-from omisim.spec.catalog import OUTSCALE, catalog
+from omisim.spec.catalog import OUTSCALE, load_catalog
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["adopt", "newest_official", "official_images", "retire", "unknown_images"]
+__all__ = ["adopt", "find_newest_official", "find_unknown_images", "list_official_images", "retire"]
 
 _IMAGE = Id("image")
 _WORD = re.compile(r"[A-Za-z]+")
 
 
-def official_images(state: State, region: str) -> list[Image]:
+def list_official_images(state: State, region: str) -> list[Image]:
     """Return the official OMIs of a Region, in creation order. Raises ValueError for a Region that there is not."""
-    if region not in catalog().regions:
-        raise ValueError(f"region is one of {', '.join(catalog().regions)}; not {region!r}")
-    owners = state.found("account", "name", f"{OUTSCALE.lower()}@{region}")
+    if region not in load_catalog().regions:
+        raise ValueError(f"region is one of {', '.join(load_catalog().regions)}; not {region!r}")
+    owners = state.find_by("account", "name", f"{OUTSCALE.lower()}@{region}")
     ids = {owner.account_id for owner in owners}
     return [image for image in state.rows("image").values() if image.account_id in ids]
 
 
-def newest_official(state: State, family: str, region: str) -> Image:
+def find_newest_official(state: State, family: str, region: str) -> Image:
     """Return the newest official OMI whose name begins with this. Raises ValueError that lists the families."""
-    images = official_images(state, region)
+    images = list_official_images(state, region)
     begins = str(family or "").lower()
     found = [image for image in images if image.image_name.lower().startswith(begins)]
     if not begins or not found:
@@ -41,14 +41,14 @@ def newest_official(state: State, family: str, region: str) -> Image:
 
 def adopt(tx: Transaction, image_id: str, region: str, like: str) -> Image:
     """Give the official OMI of a family a twin of this id, public in the Region; an OMI that exists stays as it is."""
-    if not str(image_id).startswith("ami-") or not _IMAGE.well_formed(image_id):
+    if not str(image_id).startswith("ami-") or not _IMAGE.is_well_formed(image_id):
         raise ValueError(f"{image_id!r} is no id of an OMI: ami- and eight hexadecimal digits")
     known: Image | None = tx.state.get("image", image_id)
     if known is not None:
         return known
-    model = newest_official(tx.state, like, region)
+    model = find_newest_official(tx.state, like, region)
     name = f"adopted-{image_id}"
-    owner: Account = tx.state.get("account", model.account_id)
+    owner: AccountRow = tx.state.get("account", model.account_id)
     return tx.add(
         replace(
             model,
@@ -70,12 +70,12 @@ def retire(tx: Transaction, image_id: str) -> None:
     tx.move(image, "delete")
 
 
-def unknown_images(state: State, given: Any) -> Iterable[str]:
+def find_unknown_images(state: State, given: Any) -> Iterable[str]:
     """Yield the well-formed OMI ids in a request that this cloud has never had."""
     if isinstance(given, str):
-        new = given.startswith("ami-") and _IMAGE.well_formed(given)
+        new = given.startswith("ami-") and _IMAGE.is_well_formed(given)
         if new and state.get("image", given) is None and state.get("origin", given) is None:
             yield given
     elif isinstance(given, Mapping | list | tuple):
         for item in given.values() if isinstance(given, Mapping) else given:
-            yield from unknown_images(state, item)
+            yield from find_unknown_images(state, item)

@@ -9,8 +9,8 @@ from typing import Final
 from omisim.base.data_files import load_toml
 from omisim.model import Entity
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, cells
-from omisim.spec.rules import catalogue
+from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.rules import load_rules
 
 __all__ = ["SWITCHES", "Durations", "Settings", "Switch"]
 
@@ -90,7 +90,7 @@ class Durations(MutableMapping[str, float]):
             return self._seconds[key]
         kind, _, state = key.partition(".")
         lifecycle = LIFECYCLES[kind]
-        after = lifecycle.moves[state][lifecycle.by_itself(state) or ""].after
+        after = lifecycle.moves[state][lifecycle.get_automatic_event(state) or ""].after
         if not isinstance(after, float | int):
             raise KeyError(f"{key} is not set, and lasts by the size (omisim lifecycle {kind}): set its seconds first")
         return float(after)
@@ -120,7 +120,7 @@ class Durations(MutableMapping[str, float]):
         """Return how many were set."""
         return len(self._seconds)
 
-    def of(self, entity: Entity, state: str, event: str) -> float:
+    def seconds_for(self, entity: Entity, state: str, event: str) -> float:
         """Return the seconds this entity spends in this state."""
         own = self._seconds.get(f"{entity.kind}.{state}")
         if own is not None:
@@ -134,7 +134,7 @@ def _transients() -> list[str]:
         f"{kind}.{state}"
         for kind, lifecycle in LIFECYCLES.items()
         for state in lifecycle.moves
-        if lifecycle.by_itself(state)
+        if lifecycle.get_automatic_event(state)
     ]
 
 
@@ -144,7 +144,7 @@ def _check_switch(name: str, value: Value) -> None:
         free = name in ("default_page_size", "most_tags") and type(value) is int and 0 <= value <= LARGEST_PAGE
         if not free and not any(value == choice and type(value) is type(choice) for choice in choices):
             raise ValueError(f"the switch {name} is one of {', '.join(map(repr, choices))}; not {value!r}")
-    elif name in catalogue() or any(rule.id == name for rule in cells()):
+    elif name in load_rules() or any(rule.id == name for rule in list_cell_rules()):
         if value not in ERRORS:
             raise ValueError(f"the switch {name} replaces the rule's error: {value!r} is no name of errors.ERRORS")
     else:

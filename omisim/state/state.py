@@ -89,10 +89,10 @@ class State:
         """Return the rows of a kind by id, in creation order. Not to be changed, nor kept over a write."""
         return self.tables[kind].rows()
 
-    def found(self, kind: str, index: str, key: object) -> list[Any]:
+    def find_by(self, kind: str, index: str, key: object) -> list[Any]:
         """Return the rows under a key of an index, in creation order."""
         table = self.tables[kind]
-        return [table.get(row_id) for row_id in table.found(index, key)]
+        return [table.get(row_id) for row_id in table.find_ids(index, key)]
 
     def order(self, kind: str, row_id: str) -> int:
         """Return the creation number of a row that exists: rows are listed by it."""
@@ -124,7 +124,7 @@ class State:
 
     def write(self, kind: str, row_id: str, after: Any, at: dt.datetime, cause: str) -> None:
         """Set a row (None: remove it) and note it in the journal."""
-        table = self.own(kind)
+        table = self.writable(kind)
         before = table.get(row_id)
         seq = self.position
         order = seq if before is None else table.order(row_id)
@@ -142,7 +142,7 @@ class State:
         journal = self._own_journal()
         while self.position > position:
             change = journal.pop()
-            self.own(change.kind).put(change.id, change.before, change.order)
+            self.writable(change.kind).put(change.id, change.before, change.order)
         self.queue = None
 
     def trim(self, position: int) -> None:
@@ -160,14 +160,14 @@ class State:
     def restore(self, rows: Mapping[str, Mapping[str, tuple[int, Any]]], journal: list[Change], trimmed: int) -> None:
         """Fill a State from a dump: (creation number, row) by kind and id, row None for a removed one; the journal."""
         for kind, saved in rows.items():
-            table = self.own(kind)
+            table = self.writable(kind)
             for row_id, (order, row) in saved.items():
                 if row is not None or table.get(row_id) is not None:
                     table.put(row_id, row, order)
         self._journal, self._journal_owned, self._trimmed = journal, True, trimmed
         self.queue = None
 
-    def own(self, kind: str) -> Table:
+    def writable(self, kind: str) -> Table:
         """Return the table of a kind, to be written to: a copy of its own where a fork shares it."""
         if kind not in self._owned:
             self.tables[kind] = self.tables[kind].copy()

@@ -76,7 +76,7 @@ class Table:
         """Return the creation number of a row that exists."""
         return self.creation[row_id]
 
-    def found(self, index: str, key: object) -> tuple[str, ...]:
+    def find_ids(self, index: str, key: object) -> tuple[str, ...]:
         """Return the ids under a key of an index, in creation order."""
         ids = self.indexes[index][1].get(key, ())
         return ids if len(ids) <= 1 else tuple(sorted(ids, key=self.creation.__getitem__))

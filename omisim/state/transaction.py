@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from omisim.model import Due, Entity
-from omisim.model.ids import new_id
+from omisim.model.ids import make_id
 from omisim.spec.lifecycle import LIFECYCLES, IllegalMove
 from omisim.state.observer import Observer
 from omisim.state.settings import Settings
@@ -57,7 +57,7 @@ class Transaction:
 
     def new_id(self, kind: str) -> str:
         """Return a fresh id, the same for the same seed and the same calls."""
-        row_id = new_id(kind, self.settings.seed, self.next_number("ids"))
+        row_id = make_id(kind, self.settings.seed, self.next_number("ids"))
         return row_id if kind not in ROWS or self.state.get(kind, row_id) is None else self.new_id(kind)
 
     def write(self, kind: str, row_id: str, row: Any) -> None:
@@ -99,7 +99,7 @@ class Transaction:
         if to is None:
             raise IllegalMove(f"{kind} {entity.id} is {state}: no event {event!r}")
         if self.observer is not None:
-            self.observer.moved(kind, state, event)
+            self.observer.on_move(kind, state, event)
         if to.state is None:
             moved = entity
             self.write(kind, entity.id, None)
@@ -125,9 +125,9 @@ class Transaction:
         if entity is not None:
             kind, row_id = entity.kind, entity.id
             state = entity.state  # type: ignore[attr-defined]
-            event = then or LIFECYCLES[kind].by_itself(state)
+            event = then or LIFECYCLES[kind].get_automatic_event(state)
             if event is not None:
-                self.schedule(entity, event, self.settings.durations.of(entity, state, event))
+                self.schedule(entity, event, self.settings.durations.seconds_for(entity, state, event))
                 return
         key = f"{kind}:{row_id}"
         if self.state.get("due", key) is not None:

@@ -13,8 +13,8 @@ from omisim.actions.tags import TAGGED
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
 from omisim.engine.engine import Mark
-from omisim.model import Account, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
-from omisim.model.serialize import iso
+from omisim.model import AccountRow, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
+from omisim.model.serialize import format_date
 from omisim.state.initial_state import initial_state
 from omisim.testing.vocabulary import DELETIONS, NOUNS
 
@@ -65,7 +65,7 @@ def nothing_public(cloud: Cloud, *, account: str | None = None, since: Mark | No
     for row in (row for kind in _PERMISSIONS for row in _rows(cloud, kind, account, None) if _public(row)):
         opening = [change for change in cloud.timeline(row.id) if _public(change.after) and not _public(change.before)]
         if since is None or (opening and opening[-1].seq >= since.position):
-            how = f", since {opening[-1].cause} at {iso(opening[-1].at)}" if opening else ""
+            how = f", since {opening[-1].cause} at {format_date(opening[-1].at)}" if opening else ""
             found.append(f"{_said(cloud, row)}{how}")
     _none("open to everybody in the Region", found)
 
@@ -145,7 +145,7 @@ def no_warnings(cloud: Cloud, *, account: str | None = None, since: Mark | None 
 # --- in words
 
 
-def _accounts(cloud: Cloud, name: str | None) -> Iterator[Account]:
+def _accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
     """Yield the accounts that tests made, or the one of this name."""
     rows = [
         row
@@ -188,7 +188,7 @@ def _public(row: Any) -> bool:
 
 
 def _said(cloud: Cloud, row: Entity) -> str:
-    owner: Account = cloud.engine.state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has one
+    owner: AccountRow = cloud.engine.state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has one
     name = next(
         (
             f" {value}"

@@ -9,7 +9,7 @@ from hypothesis.stateful import INITIALIZE_RULE_MARKER
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.cloud.cloud import Cloud
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 from omisim.testing.strategies.values import one_of_these
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def check_choices(machine: type[CloudMachine]) -> None:
     for timing in machine.timings:
         cloud = Cloud(timing=timing, switches=machine.switches)
     for name, region in machine.accounts.items():
-        one_of_these("the Region of an account", region, tuple(catalog().regions))
+        one_of_these("the Region of an account", region, tuple(load_catalog().regions))
         cloud.account(name, region=region, quotas=machine.quotas.get(name))
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from omisim.actions.framework.registry import ACTIONS
 from omisim.engine.engine import Engine
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle
-from omisim.spec.rules import catalogue, rule
+from omisim.spec.rules import get_rule, load_rules
 
 __all__ = ["GROUPS", "Coverage", "everything", "needs", "recording"]
 
@@ -49,7 +49,7 @@ class Coverage:
 
     # --- recording: what an Observer is told
 
-    def called(self, action: str, refused_by: str | None) -> None:
+    def on_call(self, action: str, refused_by: str | None) -> None:
         """Note a call."""
         if refused_by is None:
             self.actions.add(action)
@@ -57,11 +57,11 @@ class Coverage:
             self.refused.add(action)
             self.rules.add(refused_by)
 
-    def tried(self, kind: str, action: str, state: str) -> None:
+    def on_attempt(self, kind: str, action: str, state: str) -> None:
         """Note that an action met a resource in a state."""
         self.cells.add(f"{kind}/{action}/{state}")
 
-    def moved(self, kind: str, state: str, event: str) -> None:
+    def on_move(self, kind: str, state: str, event: str) -> None:
         """Note a transition."""
         self.transitions.add(f"{kind}/{event}/{state}")
 
@@ -133,7 +133,7 @@ def everything() -> Coverage:
     """Return all that there is to exercise. Not to be changed."""
     return Coverage(
         actions=set(ACTIONS),
-        rules={row.id for row in catalogue().values() if row.error},
+        rules={row.id for row in load_rules().values() if row.error},
         cells={
             f"{kind}/{action}/{state}"
             for kind, lifecycle in LIFECYCLES.items()
@@ -173,7 +173,7 @@ def needs(group: str, item: str) -> str:
     if group == "actions":
         return ""
     if group == "rules":
-        switch = rule(item).switch
+        switch = get_rule(item).switch
         return f"switch {switch}" if switch else _RULES_NEED.get(item) or _RULES_NEED.get(item.partition("-")[0], "")
     kind, what, state = item.split("/", 2)
     if kind == "snapshot_export" and (what == "activate" or state == "active"):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from omisim.spec.lifecycle import LIFECYCLES
-from omisim.spec.rules import rule
+from omisim.spec.rules import get_rule
 from omisim.testing.coverage import GROUPS, Coverage, needs
 from omisim.testing.vocabulary import DEEDS, NOUNS
 
-__all__ = ["MOST", "report", "sentences"]
+__all__ = ["MOST", "describe_gaps", "report"]
 
 MOST = 40  # lines of a report, unless all are asked for
 
@@ -22,7 +22,7 @@ def report(coverage: Coverage, who: str = "no test", most: int | None = MOST) ->
     lines = [f"{coverage.percent:.1f} % of the model was exercised"]
     lines += [f"  {seen:>4} of {there:<4}{name} {GROUPS[name]}" for name, (seen, there) in coverage.counts.items()]
     used = coverage.actions | coverage.refused
-    said = list(sentences(coverage.missing, who, None if most is None else used))
+    said = list(describe_gaps(coverage.missing, who, None if most is None else used))
     shown = said[:most]
     if shown:
         lines += ["", "Never tried:" if most is None else "Never tried with the actions that are called:"]
@@ -35,7 +35,7 @@ def report(coverage: Coverage, who: str = "no test", most: int | None = MOST) ->
     return "\n".join(lines)
 
 
-def sentences(missing: Coverage, who: str = "no test", used: set[str] | None = None) -> Iterator[str]:
+def describe_gaps(missing: Coverage, who: str = "no test", used: set[str] | None = None) -> Iterator[str]:
     """Say what is missing, the most telling first: cells, transitions, rules. `used`: of these actions only."""
     for action in sorted(missing.refused):
         yield f"{who} calls {action} with success"
@@ -43,8 +43,8 @@ def sentences(missing: Coverage, who: str = "no test", used: set[str] | None = N
     yield from _transitions(missing.transitions, who, used)
     lower = None if used is None else {action.lower() for action in used}
     for rule_id in sorted(missing.rules):
-        if lower is None or lower.intersection(rule(rule_id).actions):
-            yield f"{who} breaks {rule_id}: {rule(rule_id).says}{_noted(needs('rules', rule_id))}"
+        if lower is None or lower.intersection(get_rule(rule_id).actions):
+            yield f"{who} breaks {rule_id}: {get_rule(rule_id).says}{_noted(needs('rules', rule_id))}"
 
 
 def _cells(cells: set[str], who: str, used: set[str] | None) -> Iterator[str]:

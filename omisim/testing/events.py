@@ -12,7 +12,7 @@ from hypothesis.stateful import precondition, rule
 from omisim.cloud.cloud import Cloud
 from omisim.engine.engine import Mark
 from omisim.spec.lifecycle import LIFECYCLES
-from omisim.testing.history import Told
+from omisim.testing.history import History
 
 __all__ = ["Events"]
 
@@ -31,7 +31,7 @@ def _one_of(ids: Mapping[str, list[str]]) -> st.SearchStrategy[str]:
     return st.sampled_from(sorted(ids)).flatmap(lambda kind: st.sampled_from(ids[kind]))
 
 
-class Events(Told):
+class Events(History):
     """Rules for all that is no call."""
 
     actions: ClassVar[Collection[str]]  # those of which a call can be ordered to fail

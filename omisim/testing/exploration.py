@@ -14,20 +14,20 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from omisim.spec.rules import rule
+from omisim.spec.rules import get_rule
 from omisim.testing.coverage import CLOCK, FAILURE, Coverage, everything, needs, recording
 
 if TYPE_CHECKING:
     from hypothesis import settings as Settings  # noqa: N812 - the class of Hypothesis's settings
     from hypothesis.stateful import RuleBasedStateMachine
 
-__all__ = ["explored", "in_rounds", "reach"]
+__all__ = ["in_rounds", "reach", "run_round"]
 
 GIVEN = frozenset({"", CLOCK, FAILURE, "cloud.advance", "cloud.faults", "quotas"})  # what a machine has
 ROUND = 10  # histories
 
 
-def explored(machine: type[RuleBasedStateMachine], settings: Settings, first: int = 0) -> Coverage:
+def run_round(machine: type[RuleBasedStateMachine], settings: Settings, first: int = 0) -> Coverage:
     """Run a machine in rounds, as `in_rounds` does, and return what its histories exercised.
 
     Raises what a failing history raises.
@@ -68,7 +68,7 @@ def reach(actions: Iterable[str]) -> Coverage:
     kinds = {cell.partition("/")[0] for cell in cells} | ({"volume_update"} if "UpdateVolume" in called else set())
     return Coverage(
         actions=whole.actions & called,
-        rules={each for each in whole.rules if lower.intersection(rule(each).actions) and _given("rules", each)},
+        rules={each for each in whole.rules if lower.intersection(get_rule(each).actions) and _given("rules", each)},
         cells={cell for cell in cells if _given("cells", cell)},
         transitions={t for t in whole.transitions if t.partition("/")[0] in kinds and _given("transitions", t)},
     )

@@ -22,14 +22,14 @@ from omisim.base.clock import EPOCH
 from omisim.base.hosts import DEFAULT_REGION, endpoint
 from omisim.base.suggest import suggest
 from omisim.model import Entity, Image, ImageExportTask, Keypair, Snapshot, SnapshotExportTask, Vm, Volume, ids
-from omisim.model.serialize import to_wire
+from omisim.model.serialize import to_api
 
 __all__ = ["image", "image_export_task", "keypair", "snapshot", "snapshot_export_task", "vm", "volume", "wire"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Entity)
 SEED: Final = "factories"
-ACCOUNT: Final = ids.account_id(SEED, "alice")
+ACCOUNT: Final = ids.make_account_id(SEED, "alice")
 SUBREGION: Final = f"{DEFAULT_REGION}a"
 ROOT: Final = "/dev/sda1"
 SIZE: Final = 10  # GiB
@@ -40,7 +40,7 @@ def wire(entity: Entity) -> dict[str, Any]:
     """Return an entity as the API's JSON has it. Raises ValueError for what is none."""
     if not is_dataclass(type(entity)):
         raise ValueError(f"wire takes an entity, for example image(); not {entity!r}")
-    found: dict[str, Any] = to_wire(entity)
+    found: dict[str, Any] = to_api(entity)
     return found
 
 
@@ -123,7 +123,7 @@ def vm(number: int = 1, /, **given: Any) -> Vm:
 
 def keypair(number: int = 1, /, **given: Any) -> Keypair:
     """Return a keypair, as it is read: without its private half."""
-    digits = ids.token(SEED, number, "fingerprint")[:32]
+    digits = ids.derive_hex(SEED, number, "fingerprint")[:32]
     return _entity(
         Keypair,
         number,
@@ -168,7 +168,7 @@ def snapshot_export_task(number: int = 1, /, **given: Any) -> SnapshotExportTask
 def _id(kind: str, number: int) -> str:
     if type(number) is not int or number < 0:
         raise ValueError(f"the number of a factory is an integer from 0 up, not {number!r}: fields are given by name")
-    return ids.new_id(kind, SEED, number)
+    return ids.make_id(kind, SEED, number)
 
 
 def _progress(state: str) -> int:
@@ -179,7 +179,7 @@ def _entity(cls: type[E], number: int, given: Mapping[str, Any], **usual: Any) -
     """Return an entity with what is given, and with what is usual for the rest."""
     made = _made(cls, {cls.key: _id(cls.kind, number), **usual, **given}, "")
     shape = ids.Id(cls.kind)
-    if not (shape.has_prefix(made.id) and shape.well_formed(made.id)):
+    if not (shape.has_prefix(made.id) and shape.is_well_formed(made.id)):
         raise ValueError(f"{cls.key} is like {_id(cls.kind, number)}, not {made.id!r}")
     return made
 

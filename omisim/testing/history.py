@@ -18,14 +18,14 @@ from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import Dropped
 from omisim.spec.errors import ApiError
 from omisim.testing import laws
-from omisim.testing.script import Did, Step, bucket, script, shortened
+from omisim.testing.script import ScriptCall, ScriptLine, bucket, render_script, shorten_script
 
-__all__ = ["Told"]
+__all__ = ["History"]
 
 OUTSIDE = "\nThis alone does not fail: what failed is no call, but code that made these calls, or looked at them.\n"
 
 
-class Told(RuleBasedStateMachine):
+class History(RuleBasedStateMachine):
     """Does things to a cloud, notes each as a step, and holds the laws against it.
 
     Attributes of a history: `cloud`, and `account(name)`.
@@ -40,7 +40,7 @@ class Told(RuleBasedStateMachine):
     ) -> None:
         """Begin with a cloud that has these accounts, each with a bucket of its name."""
         said = f"timing={timing!r}" + (f", switches={dict(switches)!r}" if switches else "")
-        self._steps: list[Step | Did] = [Did(f"cloud = Cloud({said})")]
+        self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = Cloud({said})")]
         self._left: list[tuple[int, Cloud, dict[str, Any]]] = []  # clouds left behind in a fork, and their dumps
         self._seen = 0  # calls that stand in the steps
         self.cloud = Cloud(timing=timing, switches=switches)
@@ -62,11 +62,11 @@ class Told(RuleBasedStateMachine):
         """
         self._note_calls()
         account, number = self.account(name), self._number()
-        self._steps.append(Step(name, action, parameters, "", number))
+        self._steps.append(ScriptCall(name, action, parameters, "", number))
         try:
             answer = laws.call(account, action, **parameters)
         except (ApiError, Dropped) as refused:
-            self._steps[-1] = Step(name, action, parameters, str(refused).partition(": ")[0], number)
+            self._steps[-1] = ScriptCall(name, action, parameters, str(refused).partition(": ")[0], number)
             answer = None
         finally:
             self._seen = self.cloud.engine.session.call_position
@@ -92,13 +92,13 @@ class Told(RuleBasedStateMachine):
         new = self.cloud.engine.session.call_position - self._seen
         for record in self.cloud.engine.session.calls[-new:] if new else ():
             error = str(record.error).partition(": ")[0] if record.error else ""
-            self._steps.append(Step(record.account, record.action, record.parameters, error, self._number()))
+            self._steps.append(ScriptCall(record.account, record.action, record.parameters, error, self._number()))
         self._seen = self.cloud.engine.session.call_position
 
     def _note(self, text: str, end: str = "") -> None:
         """Note what is done now, as a line of Python, and what must hold of it at the end."""
         self._note_calls()
-        self._steps.append(Did(text, end, self._number()))
+        self._steps.append(ScriptLine(text, end, self._number()))
 
     def _number(self) -> int:
         return self.cloud.engine.state.get("counter", "ids") or 0
@@ -130,11 +130,11 @@ class Told(RuleBasedStateMachine):
         what = f"{type(failed).__name__}: {failed}".partition("\n")[0]
         said = failed.explain() if isinstance(failed, laws.Broken) else what
         end = self._steps[-1]
-        if isinstance(failed, ApiError | Dropped) and isinstance(end, Step) and end.refused:
+        if isinstance(failed, ApiError | Dropped) and isinstance(end, ScriptCall) and end.refused:
             self._steps[-1] = replace(end, escapes=True)
-        kept = shortened(self._steps, failed)
+        kept = shorten_script(self._steps, failed)
         title = f"{type(self).__name__}: {said}\n" + (OUTSIDE if kept is None else "")
-        return f"\n# --- the same as a script\n{script(title, self._steps, kept)}"
+        return f"\n# --- the same as a script\n{render_script(title, self._steps, kept)}"
 
 
 def _final() -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 
 from omisim.cloud.account import Account
 from omisim.model import Bucket
-from omisim.model.ids import PREFIXES, new_id
+from omisim.model.ids import PREFIXES, make_id
 
-__all__ = ["Did", "Step", "bucket", "script", "shortened"]
+__all__ = ["ScriptCall", "ScriptLine", "bucket", "render_script", "shorten_script"]
 
 SEED = "0"  # of the cloud of a script
 MANY = 30  # ids that the last step may make
@@ -28,7 +28,7 @@ _IMPORTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScriptCall:
     """A call: who made it, of what action, with which parameters, and what it was refused with, "" for nothing."""
 
     account: str
@@ -51,7 +51,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Did:
+class ScriptLine:
     """Anything else that was done, as a line of Python; and what must hold of it at the end, another line."""
 
     text: str
@@ -77,14 +77,14 @@ def bucket(account: Account, name: str) -> None:
         tx.add(row)
 
 
-def script(title: str, steps: Sequence[Step | Did], kept: Sequence[int] | None = None) -> str:
+def render_script(title: str, steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int] | None = None) -> str:
     """Return a script that repeats the steps, holds the last one against the laws, and then the whole cloud.
 
     `kept`: the places of those that it repeats, if not all; what they make has other ids then.
     """
     told = [steps[place] for place in (range(len(steps)) if kept is None else kept)]
     lines = [line for number, step in enumerate(told, 1) for line in step.lines(last=number == len(told))]
-    lines += ["laws.check(cloud)", *(step.end for step in told if isinstance(step, Did) and step.end)]
+    lines += ["laws.check(cloud)", *(step.end for step in told if isinstance(step, ScriptLine) and step.end)]
     body = "\n".join(lines)
     imports = "\n".join(line for word, line in _IMPORTS if word in body)
     imports = imports if "Cloud" in imports else f"from omisim import Cloud\n{imports}"
@@ -94,7 +94,7 @@ def script(title: str, steps: Sequence[Step | Did], kept: Sequence[int] | None =
     return _ID.sub(lambda found: ids.get(found[0], found[0]), text)
 
 
-def _ids(steps: Sequence[Step | Did], kept: Sequence[int]) -> dict[str, str]:
+def _ids(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int]) -> dict[str, str]:
     """Return what becomes of the ids that the steps have made, when only those that are kept make any."""
     ids: dict[str, str] = {}
     gone = 0
@@ -104,11 +104,11 @@ def _ids(steps: Sequence[Step | Did], kept: Sequence[int]) -> dict[str, str]:
             gone += max(after - before, 0)
         elif gone:
             for number in range(before + 1, after + 1):
-                ids |= {new_id(kind, SEED, number): new_id(kind, SEED, number - gone) for kind in PREFIXES}
+                ids |= {make_id(kind, SEED, number): make_id(kind, SEED, number - gone) for kind in PREFIXES}
     return ids
 
 
-def shortened(steps: Sequence[Step | Did], failed: Exception) -> Sequence[int] | None:
+def shorten_script(steps: Sequence[ScriptCall | ScriptLine], failed: Exception) -> Sequence[int] | None:
     """Return the places of the steps that a failure needs, each of them; None if the script of all does not fail so.
 
     Hypothesis shrinks what it draws, and knows neither what a preparation consists of nor which accounts matter.
@@ -124,9 +124,9 @@ def shortened(steps: Sequence[Step | Did], failed: Exception) -> Sequence[int] |
     return kept
 
 
-def _fails(steps: Sequence[Step | Did], kept: Sequence[int], failed: Exception) -> bool:
+def _fails(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int], failed: Exception) -> bool:
     try:
-        exec(script("", steps, kept), {})  # noqa: S102 - what is printed is what is tried
+        exec(render_script("", steps, kept), {})  # noqa: S102 - what is printed is what is tried
     except Exception as found:  # noqa: BLE001 - whatever the model raises
         return _kind(found) == _kind(failed)
     return False

@@ -16,7 +16,7 @@ from typing import Any
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
-from omisim.spec.rules import GRADES, Rule, catalogue, families
+from omisim.spec.rules import GRADES, Rule, families, load_rules
 
 __all__ = ["main"]
 
@@ -147,7 +147,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _env(options: argparse.Namespace) -> int:
-    from omisim.server.client import Client, exports  # noqa: PLC0415 - only this command needs it
+    from omisim.server.client import Client, render_exports  # noqa: PLC0415 - only this command needs it
 
     try:
         found = Client(options.url, options.token).get("accounts")
@@ -156,7 +156,7 @@ def _env(options: argparse.Namespace) -> int:
     account = next((account for account in found if account["name"] == options.account), None)
     if account is None:
         return _wrong(f"omisim env: there is no {options.account!r}, but {', '.join(a['name'] for a in found)}")
-    print(exports(account["env"]))
+    print(render_exports(account["env"]))
     return 0
 
 
@@ -215,9 +215,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _every_rule() -> Mapping[str, Rule]:
-    from omisim.spec.lifecycle import cells  # noqa: PLC0415 - `demo` does not need it
+    from omisim.spec.lifecycle import list_cell_rules  # noqa: PLC0415 - `demo` does not need it
 
-    return {**catalogue(), **{cell.id: cell for cell in cells()}}
+    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
 
 
 def _rules(options: argparse.Namespace) -> int:
@@ -268,15 +268,15 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _lifecycle(options: argparse.Namespace) -> int:
-    from omisim.spec.diagrams import data, mermaid, text  # noqa: PLC0415 - `demo` does not need it
+    from omisim.spec.diagrams import render_mermaid, render_text, to_data  # noqa: PLC0415 - `demo` does not need it
     from omisim.spec.lifecycle import LIFECYCLES  # noqa: PLC0415
 
     if options.kind not in (None, *LIFECYCLES):
         return _wrong(f"omisim lifecycle: {options.kind!r} is none of {', '.join(LIFECYCLES)}")
-    draw = mermaid if options.format == "mermaid" else text
+    draw = render_mermaid if options.format == "mermaid" else render_text
     kinds = LIFECYCLES if options.kind is None else (options.kind,)
     if options.json:
-        print(json.dumps({kind: data(LIFECYCLES[kind]) for kind in kinds}, indent=2))
+        print(json.dumps({kind: to_data(LIFECYCLES[kind]) for kind in kinds}, indent=2))
         return 0
     print("\n\n".join(draw(LIFECYCLES[kind]) for kind in kinds))
     return 0
@@ -284,14 +284,14 @@ def _lifecycle(options: argparse.Namespace) -> int:
 
 def _images(options: argparse.Namespace) -> int:
     from omisim import Cloud  # noqa: PLC0415 - `rules` does not need it
-    from omisim.model.serialize import to_wire  # noqa: PLC0415
+    from omisim.model.serialize import to_api  # noqa: PLC0415
 
     try:
         found = Cloud().images.all(options.region)
     except ValueError as error:
         return _wrong(f"omisim images: {error}")
     lines = [f"{image.image_id}  {image.image_name}" for image in found]
-    print(json.dumps(to_wire(found), indent=2) if options.json else "\n".join(lines))
+    print(json.dumps(to_api(found), indent=2) if options.json else "\n".join(lines))
     return 0
 
 

@@ -17,10 +17,10 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from omisim.cloud.cloud import Cloud
-from omisim.doors.http import Request
+from omisim.doors.http import HttpRequest
 from omisim.doors.oapi import OapiDoor
 from omisim.formats.recording import Exchange
-from omisim.model.ids import token
+from omisim.model.ids import derive_hex
 
 __all__ = ["Acceptance", "Divergence", "Report", "acceptances", "replay"]
 
@@ -166,7 +166,7 @@ class _Player:
         given = self._translated(exchange.given)
         body = given if isinstance(given, str) else "" if given is None else json.dumps(given)
         headers = {"content-type": "application/json", "authorization": f"Credential={account.access_key}/"}
-        response = self._door.handle(Request("POST", "", exchange.path, headers, body.encode()), self._cloud.now)
+        response = self._door.handle(HttpRequest("POST", "", exchange.path, headers, body.encode()), self._cloud.now)
         answer = json.loads(response.body)
         here = f"{response.status}, code {_code(answer)}" if "Errors" in answer else str(response.status)
         then = f"{exchange.status}, code {_code(exchange.answer)}" if exchange.status >= 400 else str(exchange.status)  # noqa: PLR2004
@@ -202,7 +202,7 @@ class _Player:
         if value in self._ids or value not in self._taken:
             return self._ids.get(value, value)
         prefix, _, digits = value.rpartition("-")
-        return f"{prefix}-{token(value)[: len(digits)]}" if prefix else value
+        return f"{prefix}-{derive_hex(value)[: len(digits)]}" if prefix else value
 
     def _learnt(self, then: Any, now: Any, path: str, *, fits: bool) -> Iterator[str]:
         """Learn what ids stand for; yield where one stands for another than before. `fits`: places correspond."""

@@ -16,9 +16,9 @@ from typing import TextIO
 
 from omisim.base.clock import SystemClock
 from omisim.cloud.cloud import Cloud
-from omisim.server.client import exports
-from omisim.server.control import names
-from omisim.server.host import Running, running
+from omisim.server.client import render_exports
+from omisim.server.control import account_names
+from omisim.server.host import Running, run_server
 
 __all__ = ["serve"]
 
@@ -56,7 +56,7 @@ def _listening(options: argparse.Namespace, stack: ExitStack) -> AbstractContext
         return _begun(options)
 
     settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh}
-    return running(cloud, options.port, options.host, **settings)
+    return run_server(cloud, options.port, options.host, **settings)
 
 
 def _appended(stack: ExitStack, place: str | None) -> TextIO | None:
@@ -78,7 +78,7 @@ def _begun(options: argparse.Namespace) -> Cloud:
         given = {name: value for name, value in said.items() if value is not None}
         make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
         cloud = make(clock=SystemClock(), **given)
-    for account in options.account or (() if names(cloud) else ("alice",)):
+    for account in options.account or (() if account_names(cloud) else ("alice",)):
         _account(cloud, account)
     return cloud
 
@@ -105,10 +105,10 @@ def _account(cloud: Cloud, said: str) -> None:
 
 
 def _announce(server: Running) -> None:
-    for account in map(server.cloud.account, names(server.cloud)):
+    for account in map(server.cloud.account, account_names(server.cloud)):
         print(f"# {account.name}, {account.account_id}, {account.region}")
-        print(exports(server.env(account)))
-    print(exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))
+        print(render_exports(server.env(account)))
+    print(render_exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))
     print(f"# omisim is ready at {server.url}", flush=True)
 
 

@@ -11,7 +11,7 @@ from requests import HTTPError
 from support.expect import refused
 
 from omisim import Account, Cloud
-from omisim.doors.http import Request
+from omisim.doors.http import HttpRequest
 from omisim.doors.oapi import OapiDoor
 
 
@@ -123,7 +123,7 @@ class TestReadAccessKeys:
 def ask(cloud: Cloud, action: str, login: str, host: str = "api.eu-west-2.outscale.com") -> tuple[int, str]:
     """Make a request with Basic credentials; return its status and the rule that refused it."""
     headers = {"authorization": f"Basic {login}", "content-type": "application/json"}
-    response = OapiDoor(cloud.engine).handle(Request("POST", host, f"/api/v1/{action}", headers, b"{}"), cloud.now)
+    response = OapiDoor(cloud.engine).handle(HttpRequest("POST", host, f"/api/v1/{action}", headers, b"{}"), cloud.now)
     return response.status, response.headers.get("X-Omisim-Rule", "")
 
 

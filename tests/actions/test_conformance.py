@@ -113,13 +113,13 @@ class TestOfficialAnswerSchemas:
     def test_hold_for_every_answer_of_the_demo(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every answer of the demo validates against its official schema."""
         seen: list[tuple[str, dict[str, Any]]] = []
-        text = render.text
+        text = render.render_text
 
         def noted(answer: Answer) -> str:
-            seen.append((answer.action.name, render.body(answer)))
+            seen.append((answer.action.name, render.render_body(answer)))
             return text(answer)
 
-        monkeypatch.setattr(door, "text", noted)
+        monkeypatch.setattr(door, "render_text", noted)
         play()
         assert len(seen) > 20
         assert [f for name, body in seen for f in faults(body, schema(f"{name}Response"), name)] == []

@@ -17,7 +17,7 @@ from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.actions.framework.schema import Field
 from omisim.model import Image, Vm
-from omisim.model.serialize import to_wire
+from omisim.model.serialize import to_api
 
 READS = [action for action in ACTIONS.values() if action.name in core() and action.name.startswith("Read")]
 TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
@@ -196,18 +196,18 @@ class TestVmAttributes:
         vm = alice.call("CreateVms", ImageId=image.image_id, BootMode="uefi", ActionsOnNextBoot=said)["Vms"][0]
         assert vm["ActionsOnNextBoot"] == said
         cloud.settle()
-        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
+        assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
         changed = alice.call("UpdateVm", VmId=vm["VmId"], ActionsOnNextBoot=said)["Vm"]
         assert changed["ActionsOnNextBoot"] == said
         alice.call("RebootVms", VmIds=[vm["VmId"]])
         cloud.settle()
-        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == said
+        assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == said
         alice.call("StopVms", VmIds=[vm["VmId"]])
         cloud.settle()
         alice.call("StartVms", VmIds=[vm["VmId"]])
-        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == said
+        assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == said
         cloud.settle()
-        assert to_wire(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
+        assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
 
     def test_boot_actions_stay_unset_or_unchanged_for_an_empty_object(self, alice: Account, uefi: Image) -> None:
         """An empty object sets no action at launch, and changes none in an update. [FLD-011, VM-022]"""
@@ -238,7 +238,7 @@ class TestVmAttributes:
 
     def test_security_group_is_given_by_name_or_id(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
         """The default security group can be given by its name and by its id. [VM-009]"""
-        groups = [to_wire(group) for group in vm.security_groups]
+        groups = [to_api(group) for group in vm.security_groups]
         group_id = groups[0]["SecurityGroupId"]
         for said in ({"SecurityGroups": ["default"]}, {"SecurityGroupIds": [group_id]}):
             assert alice.call("CreateVms", ImageId=ubuntu.image_id, **said)["Vms"][0]["SecurityGroups"] == groups

@@ -12,7 +12,7 @@ from support.expect import refused
 from support.storing import BUCKET, bucket, exported, manifest_of, presigned, put_manifest
 
 from omisim import Account, Cloud
-from omisim.formats.disk_image import GIB, built
+from omisim.formats.disk_image import GIB, encode
 from omisim.model import Content, Image, Vm
 from omisim.state.buckets import Place, presign
 
@@ -320,14 +320,14 @@ class TestBadDiskImage:
     @pytest.mark.parametrize(
         ("name", "body", "said"),
         [
-            ("a.qcow2.gz", built(Content(), 10, "qcow2")[:100], "cut off"),
+            ("a.qcow2.gz", encode(Content(), 10, "qcow2")[:100], "cut off"),
             (
                 "a.qcow2.gz",
-                gzip.compress(gzip.decompress(built(Content(1, (("/a", "b"),)), 10, "qcow2"))[:70_000]),
+                gzip.compress(gzip.decompress(encode(Content(1, (("/a", "b"),)), 10, "qcow2"))[:70_000]),
                 "cut off",
             ),
             ("a.qcow2", b"no image", "no qcow2 image"),
-            ("a.qcow2.gz", built(Content(), 11, "qcow2"), "is more than"),
+            ("a.qcow2.gz", encode(Content(), 11, "qcow2"), "is more than"),
             ("a.gz", b"\x1f\x8bnonsense", "damaged"),
         ],
     )

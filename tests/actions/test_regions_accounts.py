@@ -8,7 +8,7 @@ from support.expect import refused
 
 from omisim import Account, Cloud
 from omisim.model import Vm
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 
 
 class TestRegions:
@@ -17,7 +17,7 @@ class TestRegions:
         regions = {row.region_name: row.endpoint for row in alice.read_regions()}
         assert regions["eu-west-2"] == "api.eu-west-2.outscale.com"
 
-    @pytest.mark.parametrize("region", list(catalog().regions))
+    @pytest.mark.parametrize("region", list(load_catalog().regions))
     def test_have_their_own_subregions(self, cloud: Cloud, region: str) -> None:
         """ReadSubregions lists the caller's Region only. [REG-004, REG-005]"""
         rows = cloud.account("reader", region=region).read_subregions()

@@ -37,7 +37,7 @@ KNOWN: Mapping[str, Any] = {
     "VolumeType": ["standard", "gp2"],
 }
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-LARGEST = 500
+MAX_SIZE = 500
 
 
 def served(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def served(known: Mapping[str, Any]) -> dict[str, Any]:
             "description": "Refused.",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}},
         }
-        for status in sorted({error.status for error in ERRORS.values() if error.status < LARGEST})
+        for status in sorted({error.status for error in ERRORS.values() if error.status < MAX_SIZE})
     }
     paths = {}
     for path, item in whole["paths"].items():

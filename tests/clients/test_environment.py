@@ -25,7 +25,7 @@ from support.plugged import plugged
 
 from omisim import Account, Cloud
 from omisim.clients.environment import Environment
-from omisim.clients.intercept import NotServed, guarded
+from omisim.clients.intercept import NotServed, guard_hosts
 
 pytest_plugins = ["pytester"]
 API = "https://api.eu-west-2.outscale.com/api/v1"
@@ -217,7 +217,7 @@ class TestGatewayInAnEnvironment:
 class TestGuard:
     def test_refuses_requests_within_its_context(self) -> None:
         """In a guarded context no request to OUTSCALE leaves the machine."""
-        with guarded() as strays:
+        with guard_hosts() as strays:
             with pytest.raises(NotServed, match="ask for the fixture omi_env"):
                 urllib3.PoolManager().request("POST", f"{API}/ReadVms")
             with pytest.raises(NotServed):
@@ -226,7 +226,7 @@ class TestGuard:
 
     def test_lets_an_intercepting_cloud_answer(self, cloud: Cloud) -> None:
         """A cloud that intercepts inside a guarded context answers."""
-        with guarded() as strays, cloud.intercept():
+        with guard_hosts() as strays, cloud.intercept():
             assert requests.post(f"{API}/ReadRegions", json={}, timeout=1).ok
         assert strays == []
 

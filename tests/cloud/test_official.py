@@ -7,11 +7,11 @@ from support.expect import refused
 
 from omisim import Account, Cloud
 from omisim.model import Image, Vm
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 
 
 class TestOfficialImage:
-    @pytest.mark.parametrize("region", list(catalog().regions))
+    @pytest.mark.parametrize("region", list(load_catalog().regions))
     @pytest.mark.parametrize("family", ["ubuntu", "Debian", "CENTOS", "windows"])
     def test_is_the_newest_of_its_family(self, cloud: Cloud, family: str, region: str) -> None:
         """`official` returns the newest OMI whose name has the given beginning, in any Region. [SHR-017]"""
@@ -29,7 +29,7 @@ class TestOfficialImage:
 
 
 class TestAllOfficialImages:
-    @pytest.mark.parametrize("region", list(catalog().regions))
+    @pytest.mark.parametrize("region", list(load_catalog().regions))
     def test_are_those_with_the_alias_outscale_in_a_region(self, cloud: Cloud, region: str) -> None:
         """`all` lists the OMIs that a read finds by the alias Outscale, in order of name."""
         found = cloud.images.all(region)

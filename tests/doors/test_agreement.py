@@ -63,7 +63,7 @@ def one_status(patch: Patch) -> None:
     """Every refusal on the wire is a 400."""
     handle = OapiDoor.handle
 
-    def flat(door: OapiDoor, request: http.Request, host_time: dt.datetime) -> http.Response:
+    def flat(door: OapiDoor, request: http.HttpRequest, host_time: dt.datetime) -> http.HttpResponse:
         response = handle(door, request, host_time)
         response.status = min(response.status, 400)
         return response

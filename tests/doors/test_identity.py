@@ -14,20 +14,20 @@ from support.sign import signed
 
 from omisim import Account, Cloud
 from omisim.actions.framework.registry import ACTIONS
-from omisim.doors.http import Request
+from omisim.doors.http import HttpRequest
 from omisim.engine.session import Lockouts
 
 HOST = "api.eu-west-2.outscale.com"
 OPEN = [action.name for action in ACTIONS.values() if action.open]
 
 
-def with_header(action: str, header: str, host: str = HOST, body: bytes = b"{}") -> Request:
+def with_header(action: str, header: str, host: str = HOST, body: bytes = b"{}") -> HttpRequest:
     """Return a request with an Authorization header of any kind."""
     headers = {"content-type": "application/json", "authorization": header, "x-osc-date": "20260101T000000Z"}
-    return Request("POST", host, f"/api/v1/{action}", headers, body)
+    return HttpRequest("POST", host, f"/api/v1/{action}", headers, body)
 
 
-def basic(login: str, password: str, action: str = "ReadAccessKeys", host: str = HOST) -> Request:
+def basic(login: str, password: str, action: str = "ReadAccessKeys", host: str = HOST) -> HttpRequest:
     """Return a request with a login and a password."""
     return with_header(action, "Basic " + b64encode(f"{login}:{password}".encode()).decode(), host)
 
@@ -101,8 +101,8 @@ class TestLockOut:
         """Each further four failures lock for one minute more, up to ten. [AUTH-009]"""
         lockouts, now, minutes = Lockouts(), dt.datetime(2026, 1, 1, tzinfo=dt.UTC), []
         for count in range(1, 49):
-            lockouts.failed("a", now)
-            until = lockouts.until("a", now)
+            lockouts.record_failure("a", now)
+            until = lockouts.locked_until("a", now)
             assert (until is None) == (count % 4 != 0)
             if until is not None:
                 minutes.append((until - now).total_seconds() / 60)
@@ -247,7 +247,7 @@ class TestUnusableKeys:
 class TestHttpRequests:
     def test_with_method_options_are_answered_with_204(self, cloud: Cloud, door: Door) -> None:
         """OPTIONS is answered 204 for any path, without credentials. [REQ-005]"""
-        response = door(cloud, Request("OPTIONS", HOST, "/api/v1/CreateImage", {}))
+        response = door(cloud, HttpRequest("OPTIONS", HOST, "/api/v1/CreateImage", {}))
         headers = {name.lower(): value for name, value in response.headers.items()}
         assert response.status == 204
         assert headers["access-control-allow-methods"] == "GET, OPTIONS, POST"

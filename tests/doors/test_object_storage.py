@@ -16,7 +16,7 @@ from moto import mock_aws
 from support.storing import BUCKET, bucket
 
 from omisim import Account, Cloud
-from omisim.doors.http import Request
+from omisim.doors.http import HttpRequest
 from omisim.doors.oos import handle
 
 REGION = "eu-west-2"
@@ -357,7 +357,7 @@ class TestStorageSignature:
         """Garbled headers, another time, another Region and another body are refused. [OOS-001, OOS-006]"""
         headers = {"authorization": SIGNED, "x-amz-date": "20260101T000000Z", **change}
         headers["authorization"] = headers["authorization"].replace("KEY", alice.access_key)
-        request = Request("GET", f"oos.{REGION}.outscale.com", "/", headers)
+        request = HttpRequest("GET", f"oos.{REGION}.outscale.com", "/", headers)
         answer = handle(cloud.engine, request, dt.datetime(2026, 6, 1, tzinfo=dt.UTC))
         assert f"<Code>{code}</Code>" in answer.body.decode()
         assert 400 <= answer.status < 500
@@ -365,7 +365,7 @@ class TestStorageSignature:
     @pytest.mark.parametrize("host", ["oos.mars-1.outscale.com", "example.com"])
     def test_for_an_unknown_host_is_refused(self, cloud: Cloud, host: str) -> None:
         """Only the Regions of the catalogue have object storage. [OOS-001]"""
-        assert handle(cloud.engine, Request("GET", host, "/a/b", {}), cloud.now).status == 404
+        assert handle(cloud.engine, HttpRequest("GET", host, "/a/b", {}), cloud.now).status == 404
 
     def test_is_not_verified_in_other_auth_modes(self) -> None:
         """Mode lenient needs a known key, mode off needs nothing. [AUTH-013]"""

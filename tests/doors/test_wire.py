@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from support.sign import signed
 
 from omisim import Account, Cloud
-from omisim.doors.http import Request, Response
+from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oapi import OapiDoor
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
-def ask(cloud: Cloud, request: Request, host_time: dt.datetime = START) -> tuple[int, dict[str, Any], Response]:
+def ask(cloud: Cloud, request: HttpRequest, host_time: dt.datetime = START) -> tuple[int, dict[str, Any], HttpResponse]:
     """Return the status and the JSON body of an answer."""
     response = OapiDoor(cloud.engine).handle(request, host_time)
     return response.status, json.loads(response.body or b"{}"), response
 
 
-def error(cloud: Cloud, request: Request, host_time: dt.datetime = START) -> tuple[int, str, str]:
+def error(cloud: Cloud, request: HttpRequest, host_time: dt.datetime = START) -> tuple[int, str, str]:
     """Return what a request is refused with: HTTP status, code, rule. Nothing may have changed."""
     before = cloud.fork()
     status, body, response = ask(cloud, request, host_time)
@@ -169,7 +169,7 @@ class TestOapiSignature:
     def test_with_any_header_is_answered(self, header: str) -> None:
         """Any Authorization header is answered by a refusal of the API. [AUTH-005]"""
         cloud = Cloud()
-        request = Request("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVms", {"authorization": header})
+        request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVms", {"authorization": header})
         assert error(cloud, request)[0] in (400, 401, 403)
 
     def test_without_verification_needs_an_account(self) -> None:
@@ -183,12 +183,12 @@ class TestOpenActionsByHost:
     def test_are_answered_for_the_region_of_the_host(self, cloud: Cloud) -> None:
         """ReadRegions answers the Regions that the Region of the host knows. [REG-003]"""
         host = "api.cloudgouv-eu-west-1.outscale.com"
-        body = ask(cloud, Request("POST", host, "/api/v1/ReadRegions", {}))[1]
+        body = ask(cloud, HttpRequest("POST", host, "/api/v1/ReadRegions", {}))[1]
         assert [region["RegionName"] for region in body["Regions"]] == ["cloudgouv-eu-west-1"]
 
     def test_are_refused_for_an_unknown_region(self, cloud: Cloud) -> None:
         """An unknown Region is refused. [REG-007]"""
-        request = Request("POST", "api.mars-north-1.outscale.com", "/api/v1/ReadRegions", {})
+        request = HttpRequest("POST", "api.mars-north-1.outscale.com", "/api/v1/ReadRegions", {})
         assert error(cloud, request)[1] == "4120"
 
 
@@ -205,12 +205,12 @@ class TestActionNames:
 
     def test_are_checked_after_authentication(self, cloud: Cloud) -> None:
         """Authentication comes before the name of the action. [REQ-014]"""
-        request = Request("POST", "api.eu-west-2.outscale.com", "/api/v1/CreateEverything", {})
+        request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/CreateEverything", {})
         assert error(cloud, request) == (401, "1", "AUTH-005")
 
     def test_with_another_method_are_unknown(self, cloud: Cloud, alice: Account) -> None:
         """Every action is a POST. [REQ-002]"""
-        request = Request("GET", "api.eu-west-2.outscale.com", "/api/v1/ReadRegions", {})
+        request = HttpRequest("GET", "api.eu-west-2.outscale.com", "/api/v1/ReadRegions", {})
         assert error(cloud, request) == (404, "12000", "REQ-002")
 
     def test_of_refused_requests_are_in_the_call_log(self, cloud: Cloud, alice: Account) -> None:

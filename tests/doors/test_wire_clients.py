@@ -14,7 +14,7 @@ from support.doors import DOORS, Door, asked, refusal
 from support.sign import signed
 
 from omisim import Account, Cloud
-from omisim.doors.http import Request
+from omisim.doors.http import HttpRequest
 
 PORT, BARE = "127.0.0.1:8333", "127.0.0.1"
 OFFICIAL = "api.eu-west-2.outscale.com"
@@ -29,7 +29,7 @@ class Client:
     body: bytes = b"{}"
     how: dict[str, Any] = field(default_factory=dict)
 
-    def request(self, account: Account, **more: Any) -> Request:
+    def request(self, account: Account, **more: Any) -> HttpRequest:
         """Return a request as this client makes it."""
         return signed(account, self.path, self.body, **{**self.how, **more})
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omisim import Account, Cloud
-from omisim.base.subset import misses
+from omisim.base.subset import find_mismatches
 from omisim.model import Vm
 from omisim.testing import checks
 
@@ -136,12 +136,12 @@ class TestSubsetMatch:
     @given(JSON)
     def test_of_a_value_with_itself_has_no_mismatch(self, value: Any) -> None:
         """A value matches itself."""
-        assert list(misses(value, value)) == []
+        assert list(find_mismatches(value, value)) == []
 
     @given(st.dictionaries(st.sampled_from("xyz"), JSON, max_size=3), st.data())
     def test_names_the_key_that_differs(self, value: dict[str, Any], data: st.DataObject) -> None:
         """A changed parameter is one mismatch, which names it."""
         name = data.draw(st.sampled_from("xyz"))
-        missing = list(misses(value | {name: "other"}, value))
+        missing = list(find_mismatches(value | {name: "other"}, value))
         assert len(missing) == 1
         assert missing[0].startswith(name)

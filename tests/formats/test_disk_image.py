@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omisim.formats.disk_image import GIB, BadImage, built, gib, opened
+from omisim.formats.disk_image import GIB, BadImage, decode, encode, to_bytes
 from omisim.model import Content
 
 CONTENT = Content(3, (("/etc/motd", "hello"),))
@@ -29,27 +29,27 @@ contents = st.builds(
 @given(contents, st.integers(1, 14_901), st.sampled_from(["qcow2", "raw"]))
 def test_disk_image_survives_a_round_trip(content: Content, size: int, form: str) -> None:
     """Any content on a disk of any size comes back from its image. [EXP-045]"""
-    virtual, found = opened(built(content, size, form), form)
+    virtual, found = decode(encode(content, size, form), form)
     assert found == content
     assert virtual == size * GIB if form == "qcow2" else virtual < GIB
 
 
 def test_disk_image_header_has_the_size() -> None:
     """The first bytes are those of qcow2, version 3, and the virtual size is the disk's. [EXP-045]"""
-    image = gzip.decompress(built(CONTENT, 100, "qcow2"))
+    image = gzip.decompress(encode(CONTENT, 100, "qcow2"))
     magic, version = struct.unpack_from(">4sI", image)
     assert (magic, version, struct.unpack_from(">Q", image, 24)[0]) == (b"QFI\xfb", 3, 100 * GIB)
 
 
 def test_disk_image_of_a_large_disk_is_small() -> None:
     """A disk of 14901 GiB takes no more than a few hundred bytes. [EXP-045]"""
-    assert len(built(CONTENT, 14_901, "qcow2")) < 2_000
+    assert len(encode(CONTENT, 14_901, "qcow2")) < 2_000
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1, 1), (GIB, 1), (GIB + 1, 2), (10 * GIB, 10)])
 def test_disk_image_sizes_are_rounded_up_to_gib(size: int, expected: int) -> None:
     """A number of bytes is rounded up to whole GiB. [MAN-013]"""
-    assert gib(size) == expected
+    assert to_bytes(size) == expected
 
 
 @given(st.binary(max_size=300))
@@ -57,22 +57,22 @@ def test_disk_image_of_any_bytes_is_read_or_refused(body: bytes) -> None:
     """Any object of a bucket is read as a raw image, or refused with a reason. [IMP-006]"""
     for form in (None, "qcow2"):
         with suppress(BadImage):
-            opened(body, form)
+            decode(body, form)
 
 
 @given(st.data())
 def test_disk_image_with_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     """An image that is cut off, or has a changed byte, is read or refused with no other error. [IMP-006]"""
-    image = bytearray(gzip.decompress(built(CONTENT, 10, "qcow2")))
+    image = bytearray(gzip.decompress(encode(CONTENT, 10, "qcow2")))
     spots = st.sampled_from([*range(110), 2**16, 2**17, 3 * 2**16 + 1, 4 * 2**16 + 2, 5 * 2**16 + 20])
     image[data.draw(spots)] = data.draw(st.integers(0, 255))
     with suppress(BadImage):
-        opened(bytes(image[: data.draw(st.integers(0, len(image)))]), "qcow2")
+        decode(bytes(image[: data.draw(st.integers(0, len(image)))]), "qcow2")
 
 
 def patched(at: int, new: bytes, image: bytes | bytearray = b"") -> bytes:
     """Return an image, or one of ours, with some bytes changed."""
-    image = bytearray(image or gzip.decompress(built(CONTENT, 10, "qcow2")))
+    image = bytearray(image or gzip.decompress(encode(CONTENT, 10, "qcow2")))
     image[at : at + len(new)] = new
     return bytes(image)
 
@@ -100,13 +100,13 @@ def patched(at: int, new: bytes, image: bytes | bytearray = b"") -> bytes:
 def test_disk_image_damage_is_named_in_one_sentence(image: bytes, said: str) -> None:
     """The reason of a refusal is one sentence. [IMP-006]"""
     with pytest.raises(BadImage, match=said):
-        opened(image)
+        decode(image)
 
 
 def test_disk_image_of_a_gzip_bomb_is_refused() -> None:
     """A gzip bomb is refused, not unpacked. [IMP-006]"""
     with pytest.raises(BadImage, match="more than"):
-        opened(gzip.compress(bytes(2**28 + 1), compresslevel=1))
+        decode(gzip.compress(bytes(2**28 + 1), compresslevel=1))
 
 
 @pytest.mark.skipif(QEMU is None, reason="qemu-utils is not installed")
@@ -122,7 +122,7 @@ class TestQemu:
     def test_accepts_our_images(self, tmp_path: Path, size: int) -> None:
         """`qemu-img info` and `check` accept our images. [EXP-045]"""
         image = tmp_path / "disk.qcow2"
-        image.write_bytes(gzip.decompress(built(CONTENT, size, "qcow2")))
+        image.write_bytes(gzip.decompress(encode(CONTENT, size, "qcow2")))
         info = json.loads(self.qemu("info", "--output=json", str(image)))
         assert (info["format"], info["virtual-size"]) == ("qcow2", size * GIB)
         assert "No errors" in self.qemu("check", str(image))
@@ -131,12 +131,12 @@ class TestQemu:
     def test_converts_our_images_to_ones_we_read(self, tmp_path: Path, options: tuple[str, ...]) -> None:
         """An image that qemu-img converts from ours has the same content. [MAN-019]"""
         first, second = tmp_path / "first.qcow2", tmp_path / "second.qcow2"
-        first.write_bytes(gzip.decompress(built(CONTENT, 10, "qcow2")))
+        first.write_bytes(gzip.decompress(encode(CONTENT, 10, "qcow2")))
         self.qemu("convert", *options, "-O", "qcow2", str(first), str(second))
-        assert opened(second.read_bytes(), "qcow2") == (10 * GIB, CONTENT)
+        assert decode(second.read_bytes(), "qcow2") == (10 * GIB, CONTENT)
 
     def test_creates_images_that_we_read(self, tmp_path: Path) -> None:
         """An empty image made by qemu-img is a disk without content. [MAN-019]"""
         image = tmp_path / "disk.qcow2"
         self.qemu("create", "-q", "-f", "qcow2", str(image), "7G")
-        assert opened(image.read_bytes(), "qcow2") == (7 * GIB, Content())
+        assert decode(image.read_bytes(), "qcow2") == (7 * GIB, Content())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omisim.model.serialize import api_name, api_names, snake_name, snake_names
+from omisim.model.serialize import api_name, snake_name, to_api_names, to_snake_names
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -43,11 +43,11 @@ class TestNames:
     @given(value=JSON)
     def test_are_translated_at_any_depth(self, value: Any) -> None:
         """Parameters with our names, spelled for the API again, are what the request held."""
-        assert api_names(snake_names(value)) == value
+        assert to_api_names(to_snake_names(value)) == value
 
     def test_are_translated_into_containers_of_their_own(self) -> None:
         """What is translated shares no list and no mapping with what the caller holds."""
         ids = ["i-1"]
-        ours = snake_names({"VmIds": ids})
+        ours = to_snake_names({"VmIds": ids})
         ids.clear()
         assert ours == {"vm_ids": ["i-1"]}

@@ -28,7 +28,7 @@ from osc_sdk_python.credentials import Profile
 from support.storing import BUCKET
 
 from omisim import Account, Cloud
-from omisim.doors.http import Request, Response
+from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
 from omisim.server import Running
 from omisim.server.client import Client
@@ -289,11 +289,11 @@ class TestControlPlane:
     def test_limits_the_number_of_streams(self, cloud: Cloud) -> None:
         """A stream takes a thread of the server: the ninth is refused, and one that ends makes room."""
         control = Control(cloud, "t")
-        request = Request("GET", "", "/_omisim/events", {"accept": "text/event-stream", "x-omisim-token": "t"})
+        request = HttpRequest("GET", "", "/_omisim/events", {"accept": "text/event-stream", "x-omisim-token": "t"})
         streams = [control.handle(request) for _ in range(STREAMS)]
-        assert cast("Response", control.handle(request)).status == 503
+        assert cast("HttpResponse", control.handle(request)).status == 503
         streams.pop()
-        assert not isinstance(control.handle(request), Response)
+        assert not isinstance(control.handle(request), HttpResponse)
 
     def test_creates_accounts_with_credentials(self, cloud: Cloud, control: Client) -> None:
         """An account is answered with its credentials, and with the environment of clients."""
@@ -362,8 +362,8 @@ class TestControlDescription:
             parameters = endpoint.parameters or {}
             given = {n: data.draw(_values(kind, ids)) for n, kind in parameters.items() if data.draw(st.integers(0, 4))}
             body = b"" if method == "GET" else json.dumps(given).encode()
-            request = Request(method, "", f"/_omisim/{name}", {"x-omisim-token": "t"}, body, urlencode(given))
-            answer = cast("Response", control.handle(request))
+            request = HttpRequest(method, "", f"/_omisim/{name}", {"x-omisim-token": "t"}, body, urlencode(given))
+            answer = cast("HttpResponse", control.handle(request))
             described = describe()["paths"][f"/_omisim/{name}"][method.lower()]["responses"]
             schema = described[str(answer.status)]["content"]["application/json"]["schema"]
             OAS30Validator(schema | {"components": describe()["components"]}).validate(json.loads(answer.body))

@@ -11,9 +11,9 @@ from support.expect import refused
 from support.storing import TARGET, bucket
 
 from omisim import Account, Cloud
-from omisim.spec.diagrams import mermaid, text
+from omisim.spec.diagrams import render_mermaid, render_text
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, cells
+from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 
 SUBREGION = "eu-west-2a"
 
@@ -181,7 +181,7 @@ CALLS: dict[tuple[str, str], Callable[[Bench, str], dict[str, Any]]] = {
     },
 }
 STATES = {kind: [*lifecycle.moves, *(["restarting"] if kind == "vm" else [])] for kind, lifecycle in LIFECYCLES.items()}
-REFUSED = {tuple(rule.id.split("/")): rule for rule in cells()}
+REFUSED = {tuple(rule.id.split("/")): rule for rule in list_cell_rules()}
 EVERY = [(kind, action, state) for kind, action in CALLS for state in STATES[kind]]
 
 
@@ -239,10 +239,10 @@ def test_lifecycle_tables_are_drawn_as_text_and_mermaid(kind: str) -> None:
     """Text and mermaid show each state and each event of a table."""
     lifecycle = LIFECYCLES[kind]
     for state, events in lifecycle.moves.items():
-        assert state in text(lifecycle)
-        assert state in mermaid(lifecycle)
+        assert state in render_text(lifecycle)
+        assert state in render_mermaid(lifecycle)
         for event in events:
-            assert f": {event}" in mermaid(lifecycle)
+            assert f": {event}" in render_mermaid(lifecycle)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from omisim import Account, ApiError
 from omisim.actions.tags import TAGGED
 from omisim.model import Image
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, cells
-from omisim.spec.rules import GRADES, Rule, catalogue, refuse
+from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.rules import GRADES, Rule, load_rules, refuse
 from omisim.state.settings import SWITCHES
 
 PACKAGE = Path(omisim.__file__).parent
@@ -61,17 +61,17 @@ def fields_of(rule: Rule) -> set[str]:
 class TestRuleCatalogue:
     def test_has_every_id_of_the_code(self) -> None:
         """No refusal names an unknown rule."""
-        assert set(named_in_code()) - set(catalogue()) == set()
+        assert set(named_in_code()) - set(load_rules()) == set()
 
     def test_has_no_refusal_that_the_code_does_not_name(self) -> None:
         """Every row with an error is enforced: one rule, one address."""
-        assert {rule.id for rule in catalogue().values() if rule.error} - set(named_in_code()) == set()
+        assert {rule.id for rule in load_rules().values() if rule.error} - set(named_in_code()) == set()
 
     def test_is_proven_by_tests_and_cases(self) -> None:
         """Every modelled rule has a test or case that names it, and none names an unknown rule."""
-        modelled = {rule.id for rule in catalogue().values() if not rule.out}
+        modelled = {rule.id for rule in load_rules().values() if not rule.out}
         assert modelled - set(proofs()) == set()
-        assert set(proofs()) - set(catalogue()) - {rule.id for rule in cells()} == set()
+        assert set(proofs()) - set(load_rules()) - {rule.id for rule in list_cell_rules()} == set()
 
     def test_has_a_current_table_of_proofs(self) -> None:
         """The generated table is current: run `python tests/tools/proofs.py`."""
@@ -83,9 +83,9 @@ class TestRuleCatalogue:
 
     def test_names_every_switch(self) -> None:
         """Each switch answers a question that a row leaves open, and no row names another."""
-        assert {rule.switch for rule in catalogue().values()} == {"", *SWITCHES}
+        assert {rule.switch for rule in load_rules().values()} == {"", *SWITCHES}
 
-    @pytest.mark.parametrize("rule", list(catalogue().values()), ids=lambda rule: rule.id)
+    @pytest.mark.parametrize("rule", list(load_rules().values()), ids=lambda rule: rule.id)
     def test_has_complete_rows(self, rule: Rule) -> None:
         """A row has a statement, known grades and a documentation page, and Details with an error; or a reason."""
         if rule.out:
@@ -104,11 +104,11 @@ class TestRuleCatalogue:
     @pytest.mark.parametrize(("file", "rule_id", "facts"), list(call_sites()))
     def test_has_templates_whose_facts_are_given(self, file: str, rule_id: str, facts: set[str]) -> None:
         """Each place that refuses gives the facts that the templates of the rule use."""
-        assert fields_of(catalogue()[rule_id]) <= facts, file
+        assert fields_of(load_rules()[rule_id]) <= facts, file
 
     def test_includes_the_illegal_cells(self) -> None:
         """Each illegal cell has its own id, and an error of the table."""
-        rules = cells()
+        rules = list_cell_rules()
         assert len({rule.id for rule in rules}) == len(rules)
         assert all(rule.error in ERRORS and rule.evidence in GRADES for rule in rules)
 

@@ -21,9 +21,9 @@ import omisim
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.engine.faults import Dropped
-from omisim.model.serialize import snake_name, to_wire
+from omisim.model.serialize import snake_name, to_api
 from omisim.testing.machine import CORE, CloudMachine
-from omisim.testing.script import Did, bucket
+from omisim.testing.script import ScriptLine, bucket
 from omisim.testing.strategies import requests as drawn_requests
 
 __all__ = ["APART", "DETOURS", "DOORS", "NOTHING", "Disagreement", "Doors", "OtherDoors"]
@@ -119,7 +119,7 @@ class Typed(Called):
                 del heard["details"]
             return heard
         key = ACTIONS[action].answer
-        return {"body": {} if key is None else {key: to_wire(value)} if isinstance(key, str) else to_wire(value)}
+        return {"body": {} if key is None else {key: to_api(value)} if isinstance(key, str) else to_api(value)}
 
 
 class Sdk(Called):
@@ -270,7 +270,7 @@ class Doors(CloudMachine):
     def _follow(self) -> None:
         """Let all clouds do what the machine has done to its own since the last call."""
         for step in self._steps[self.followed :]:
-            assert isinstance(step, Did)
+            assert isinstance(step, ScriptLine)
             for follower in self.followers:
                 follower.do(step.text)
         self.followed = len(self._steps)

@@ -8,20 +8,20 @@ from io import BytesIO
 from typing import Any
 
 from omisim import Cloud
-from omisim.doors.http import Request, Response
+from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oapi import OapiDoor
 from omisim.server.app import App
 
 __all__ = ["DOORS", "Door", "asked", "refusal"]
 
-Door = Callable[[Cloud, Request], Response]
+Door = Callable[[Cloud, HttpRequest], HttpResponse]
 
 
-def _in_process(cloud: Cloud, request: Request) -> Response:
+def _in_process(cloud: Cloud, request: HttpRequest) -> HttpResponse:
     return OapiDoor(cloud.engine).handle(request, cloud.now)
 
 
-def _as_server(cloud: Cloud, request: Request) -> Response:
+def _as_server(cloud: Cloud, request: HttpRequest) -> HttpResponse:
     headers = dict(request.headers)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -36,19 +36,19 @@ def _as_server(cloud: Cloud, request: Request) -> Response:
     got: list[tuple[str, list[tuple[str, str]]]] = []
     body = b"".join(App(cloud, "token")(environ, lambda *answer: got.append(answer)))
     status, answered = got[0]
-    return Response(int(status[:3]), body, dict(answered))
+    return HttpResponse(int(status[:3]), body, dict(answered))
 
 
 DOORS: Mapping[str, Door] = {"in process": _in_process, "server": _as_server}
 
 
-def asked(door: Door, cloud: Cloud, request: Request) -> tuple[int, dict[str, Any]]:
+def asked(door: Door, cloud: Cloud, request: HttpRequest) -> tuple[int, dict[str, Any]]:
     """Return the status and the JSON body of an answer."""
     response = door(cloud, request)
     return response.status, json.loads(response.body or b"{}")
 
 
-def refusal(door: Door, cloud: Cloud, request: Request) -> tuple[int, str, str]:
+def refusal(door: Door, cloud: Cloud, request: HttpRequest) -> tuple[int, str, str]:
     """Return what a request is refused with: HTTP status, code, rule. Nothing may have changed. [REQ-007]"""
     before = cloud.fork()
     response = door(cloud, request)

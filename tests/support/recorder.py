@@ -23,7 +23,7 @@ from omisim.actions.framework.request import Request
 from omisim.doors.oapi import render
 from omisim.engine.dispatch import Answer
 from omisim.engine.engine import Engine
-from omisim.model.serialize import api_names
+from omisim.model.serialize import to_api_names
 
 __all__ = ["VERDICT"]
 
@@ -41,7 +41,7 @@ def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
 
     def recorded(engine: Engine, asked: Request, *args: Any, **more: Any) -> Answer:
         answer = call(engine, asked, *args, **more)
-        name, body, request = asked.action, render.body(answer), api_names(asked.parameters)
+        name, body, request = asked.action, render.render_body(answer), to_api_names(asked.parameters)
         body.pop("ResponseContext")
         text = json.dumps([request, body], default=str)
         if (name, text) not in checked:

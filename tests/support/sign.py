@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Mapping
 
 from omisim import Account
-from omisim.doors.http import Request
+from omisim.doors.http import HttpRequest
 
 
 def signed(
@@ -27,7 +27,7 @@ def signed(
     date_header: str | None = None,
     sent_path: str | None = None,
     more: Mapping[str, str] | None = None,
-) -> Request:
+) -> HttpRequest:
     """Return a signed POST. `at` defaults to the start of a ManualClock; `names`: which headers are signed.
 
     `date_header` is osc or amz, if not as the dialect has it; `sent_path` another path than the one that is signed.
@@ -51,4 +51,4 @@ def signed(
     headers["authorization"] = (
         f"{word}-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(listed)}, Signature={signature}"
     )
-    return Request("POST", host, sent_path or path, headers, body)
+    return HttpRequest("POST", host, sent_path or path, headers, body)

@@ -24,7 +24,7 @@ from omisim.model import (
     PermissionsOnResource,
     Vm,
 )
-from omisim.spec.rules import catalogue
+from omisim.spec.rules import load_rules
 from omisim.testing import laws
 from omisim.testing.laws.bookkeeping import DANGLING, REFERENCES
 from omisim.testing.script import bucket
@@ -96,10 +96,10 @@ def _forget(world: World, table: str) -> World:
     """Lose what an index, a queue or the journal knows."""
     state = world.cloud.engine.state
     if table == "index":
-        state.own("image").indexes["name"][1].popitem()
+        state.writable("image").indexes["name"][1].popitem()
     elif table == "journal":
         world.put("counter", "x", 1)
-        state.own("counter").put("x", 5, 0)
+        state.writable("counter").put("x", 5, 0)
     return world
 
 
@@ -204,7 +204,7 @@ BREAKS: dict[str, Callable[[World], object]] = {
     ),
     "subnets_part_their_net": lambda w: w.new("subnet", w.net["subnet"], "subnet-00000001"),
     "the_journal_tells_what_happened": lambda w: _forget(w, "journal"),
-    "undoing_everything_leads_back": lambda w: w.cloud.engine.state.own("token").put("x", ClientToken("", ()), 0),
+    "undoing_everything_leads_back": lambda w: w.cloud.engine.state.writable("token").put("x", ClientToken("", ()), 0),
     "what_is_due_is_queued": _unqueued,
     "what_is_fixed_stays": lambda w: w.change("vm", w.vm, image_id="ami-00000000"),
     "what_is_named_is_there": lambda w: w.change("volume", w.volume, task_id="vol-update-00000000"),
@@ -216,14 +216,14 @@ BREAKS: dict[str, Callable[[World], object]] = {
 EMPTY = Cloud().dump()
 # laws that only a defect of the code breaks, and what such a defect looks like
 DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "a_dump_gives_the_cloud_back": ("omisim.engine.engine.dumped", lambda *_: EMPTY),
+    "a_dump_gives_the_cloud_back": ("omisim.engine.engine.to_dict", lambda *_: EMPTY),
     "a_fork_goes_its_own_way": ("omisim.state.state.State.fork", lambda state: state),
-    "a_snapshot_is_read_by_whom_it_is_for": ("omisim.actions.snapshots.visible", lambda _call, _row: True),
+    "a_snapshot_is_read_by_whom_it_is_for": ("omisim.actions.snapshots.is_visible", lambda _call, _row: True),
     "a_vm_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
     "a_volume_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
-    "an_omi_is_read_by_whom_it_is_for": ("omisim.actions.image_access.visible", lambda _call, _row: True),
+    "an_omi_is_read_by_whom_it_is_for": ("omisim.actions.image_access.is_visible", lambda _call, _row: True),
     "iops_fit_the_type": ("omisim.actions.volumes.gp2_iops", lambda _size: None),
-    "lists_are_whole_and_in_order": ("omisim.actions.volumes.matching", lambda rows, _filters: tuple(rows)[1:]),
+    "lists_are_whole_and_in_order": ("omisim.actions.volumes.select_matching", lambda rows, _filters: tuple(rows)[1:]),
     "nothing_is_left_under_way": ("omisim.engine.scheduler.Scheduler.run_transients", lambda _self: None),
     "who_can_tells_who_reads": ("omisim.testing.laws.visibility.who_can", lambda _state, _id: {}),
 }
@@ -238,8 +238,8 @@ CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
     "a_call_changes_what_is_the_callers": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
     "a_deletion_harms_nothing_else": ("omisim.actions.framework.call.Call.move", _spoiling),
     "a_refused_call_changes_nothing": ("omisim.state.state.State.undo_to", lambda _self, _position: None),
-    "permissions_change_as_asked": ("omisim.actions.snapshots.changed", lambda granted, _change: granted),
-    "what_is_created_is_read_as_answered": ("omisim.actions.volumes.matching", lambda *_: ()),
+    "permissions_change_as_asked": ("omisim.actions.snapshots.apply_change", lambda granted, _change: granted),
+    "what_is_created_is_read_as_answered": ("omisim.actions.volumes.select_matching", lambda *_: ()),
     "why_not_foretells_a_call": ("omisim.cloud.account.Account.why_not", lambda *_, **_given: []),
 }
 WHOLE = {law.name for law in laws.LAWS.values() if not law.kinds}
@@ -260,7 +260,7 @@ class TestLaws:
 
     def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
-        monkeypatch.setattr("omisim.actions.volumes.matching", lambda *_: ())
+        monkeypatch.setattr("omisim.actions.volumes.select_matching", lambda *_: ())
         (what,) = [found.what for found in laws.broken(world.cloud) if found.law == "lists_are_whole_and_in_order"]
         assert re.fullmatch(r"ReadVolumes of alice lacks (vol-\w+, ){3}vol-\w+ and \d+ more", what)
 
@@ -317,7 +317,7 @@ class TestLaws:
 
     def test_name_rules_of_the_catalogue(self) -> None:
         """The rule of a law is in the catalogue, and the docstring of a law is a sentence."""
-        assert {law.rule for law in laws.LAWS.values()} - {""} <= set(catalogue())
+        assert {law.rule for law in laws.LAWS.values()} - {""} <= set(load_rules())
         assert all(law.says.endswith(".") for law in laws.LAWS.values())
 
     def test_check_every_reference_between_resources(self) -> None:
@@ -326,7 +326,7 @@ class TestLaws:
             names = {field.name for field in fields(entity) if field.name.endswith("_id")} - {entity.key}  # type: ignore[arg-type]
             known = {*REFERENCES.get(entity.kind, ()), *DANGLING.get(entity.kind, ())}
             assert names - NAMES_NOTHING <= known, entity.kind
-        assert {rule for fields_ in DANGLING.values() for rule in fields_.values()} <= set(catalogue())
+        assert {rule for fields_ in DANGLING.values() for rule in fields_.values()} <= set(load_rules())
 
 
 class TestAFailureWithinACall:

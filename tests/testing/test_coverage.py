@@ -17,8 +17,8 @@ from tools import exploration
 from omisim import Account, ApiError, Cloud
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.testing.coverage import GROUPS, Coverage, everything, needs, recording
-from omisim.testing.coverage_report import report, sentences
-from omisim.testing.exploration import explored, in_rounds, reach
+from omisim.testing.coverage_report import describe_gaps, report
+from omisim.testing.exploration import in_rounds, reach, run_round
 from omisim.testing.machine import CORE
 from omisim.testing.strategies import requests
 from omisim.testing.vocabulary import DEEDS, NOUNS
@@ -160,7 +160,7 @@ class TestCoverage:
 class TestReport:
     def test_describes_each_missing_item_in_a_sentence(self) -> None:
         """A missing cell, transition or rule is a sentence about the model."""
-        said = list(sentences(everything()))
+        said = list(describe_gaps(everything()))
         assert "no test launches from a pending OMI [timing clock or manual]" in said
         assert "no test sees a pending OMI become failed (fail) [cloud.fail or cloud.fail_next]" in said
         assert "no test makes a volume from a completed snapshot" in said
@@ -182,7 +182,7 @@ class TestReport:
 
     def test_lists_everything_without_a_limit(self) -> None:
         """Without a limit each missing item is listed, whether its action was called or not."""
-        assert len(report(Coverage(), most=None).splitlines()) > len(list(sentences(everything())))
+        assert len(report(Coverage(), most=None).splitlines()) > len(list(describe_gaps(everything())))
 
 
 class Volumes(RuleBasedStateMachine):
@@ -212,11 +212,13 @@ class TestExploration:
     def test_lists_what_a_machine_reached_and_left_out(self) -> None:
         """The report compares what the histories exercised with what the actions of the machine can reach."""
         quick = settings(max_examples=20, stateful_step_count=6, derandomize=True, database=None)
-        seen = explored(Volumes, quick)
+        seen = run_round(Volumes, quick)
         assert {f"volume/DeleteVolume/{state}" for state in ("creating", "available", "deleting")} <= seen.cells
         left_out = reach({"DeleteVolume"}).without(seen)
         assert left_out.cells == {"volume/DeleteVolume/in-use", "volume/DeleteVolume/error"}
-        assert "no history sees an in-use volume become available (unlink)" in list(sentences(left_out, "no history"))
+        assert "no history sees an in-use volume become available (unlink)" in list(
+            describe_gaps(left_out, "no history")
+        )
 
     def test_repeats_its_histories_for_the_same_seed(self) -> None:
         """The same first seed gives the same number of the same histories, and the machine is not changed."""

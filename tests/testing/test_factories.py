@@ -65,7 +65,7 @@ class TestEntities:
         assert [make(2).id for make in MAKERS] == printed
         assert all(make(2) == make(2) for make in MAKERS)
         assert not {make().id for make in MAKERS} & set(printed)
-        assert all(Id(make().kind).well_formed(row_id) for make, row_id in zip(MAKERS, printed, strict=True))
+        assert all(Id(make().kind).is_well_formed(row_id) for make, row_id in zip(MAKERS, printed, strict=True))
 
     def test_of_one_number_refer_to_each_other(self) -> None:
         """The VM comes from the OMI and has the volume, of which the snapshot is taken."""

@@ -16,7 +16,7 @@ from tools import planted
 from omisim import ApiError, Cloud
 from omisim.testing import laws
 from omisim.testing.machine import CORE, CloudMachine
-from omisim.testing.script import Did, Step, bucket, script
+from omisim.testing.script import ScriptCall, ScriptLine, bucket, render_script
 
 FEW = settings(
     max_examples=10, stateful_step_count=10, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -256,12 +256,12 @@ class TestFailingRun:
 class TestScript:
     def test_shows_refused_calls_with_their_refusal(self) -> None:
         """A refused call is written with its refusal; parameters that are not Python names go in a dict."""
-        steps: list[Step | Did] = [
-            Did("cloud = Cloud()"),
-            Step("alice", "ReadVms", {"No name": 1}, "400 3001 InvalidParameter (REQ-008)"),
-            Step("alice", "ReadRegions", {}, ""),
+        steps: list[ScriptCall | ScriptLine] = [
+            ScriptLine("cloud = Cloud()"),
+            ScriptCall("alice", "ReadVms", {"No name": 1}, "400 3001 InvalidParameter (REQ-008)"),
+            ScriptCall("alice", "ReadRegions", {}, ""),
         ]
-        text = script("said", steps)
+        text = render_script("said", steps)
         assert "with suppress(ApiError, Dropped):  # 400 3001 InvalidParameter (REQ-008)" in text
         assert "call('ReadVms', **{'No name': 1})" in text
         assert "    laws.call(cloud.account('alice'), 'ReadRegions')\nlaws.check(cloud)\n" in text

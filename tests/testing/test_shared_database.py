@@ -9,7 +9,7 @@ from pathlib import Path
 RUN = """
 import sys
 
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import rule, run_state_machine_as_test
 
@@ -31,7 +31,7 @@ class Mine(CloudMachine):
 settings.register_profile("team", database=DirectoryBasedExampleDatabase(sys.argv[1]))
 settings.load_profile("team")
 try:
-    run_state_machine_as_test(Mine, settings=settings(phases=[Phase[sys.argv[2]]]))
+    run_state_machine_as_test(Mine, settings=settings(phases=[Phase[sys.argv[2]]], suppress_health_check=[HealthCheck.too_slow]))
 except LookupError:
     print(Mine.begun)
 """

@@ -15,8 +15,8 @@ from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.vm_types import find_vm_shape
 from omisim.cloud.cloud import Cloud as AnyCloud
-from omisim.formats.disk_image import BadImage, opened
-from omisim.formats.manifest import parsed_manifest
+from omisim.formats.disk_image import BadImage, decode
+from omisim.formats.manifest import parse_manifest
 from omisim.testing import laws, strategies
 from omisim.testing.strategies import requests
 
@@ -125,7 +125,7 @@ class TestFiles:
     def test_of_valid_disk_images_can_be_decoded(self, data: st.DataObject, form: str) -> None:
         """A valid disk image has its size and its content. [EXP-045]"""
         body, size = data.draw(strategies.disk_images(form))
-        found, _ = opened(body, form)
+        found, _ = decode(body, form)
         assert found <= size if form == "raw" else found == size
 
     @given(data=st.data(), form=st.sampled_from(["qcow2", "raw"]))
@@ -133,12 +133,12 @@ class TestFiles:
         """A broken disk image is refused with a reason."""
         body, _ = data.draw(strategies.disk_images(form, valid=False))
         with pytest.raises(BadImage):
-            opened(body, form)
+            decode(body, form)
 
     @given(text=strategies.manifests(URLS))
     def test_of_valid_manifests_can_be_read(self, text: bytes) -> None:
         """A valid manifest has a root and product codes."""
-        manifest = parsed_manifest(text)
+        manifest = parse_manifest(text)
         assert manifest.product_types
         assert "/dev/sda1" in [disk.device for disk in manifest.disks]
 
@@ -146,7 +146,7 @@ class TestFiles:
     def test_of_broken_manifests_are_refused(self, text: bytes) -> None:
         """A broken manifest is refused. [IMP-003, IMP-004]"""
         with pytest.raises(ApiError):
-            parsed_manifest(text)
+            parse_manifest(text)
 
     @settings(max_examples=10)
     @given(text=strategies.scenarios())

@@ -20,8 +20,8 @@ from traceback import format_exc
 from hypothesis import HealthCheck, Phase, settings
 
 from omisim.testing.coverage import GROUPS, Coverage
-from omisim.testing.coverage_report import sentences
-from omisim.testing.exploration import ROUND, explored, reach
+from omisim.testing.coverage_report import describe_gaps
+from omisim.testing.exploration import ROUND, reach, run_round
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for a script
 import conftest
@@ -50,7 +50,7 @@ def explore(name: str, number: int) -> Coverage | str:
         suppress_health_check=list(HealthCheck),
     )
     try:
-        return explored(getattr(import_module(module), machine_name), chosen, number)
+        return run_round(getattr(import_module(module), machine_name), chosen, number)
     except Exception:  # noqa: BLE001 - it is told, with the script
         return format_exc()
 
@@ -80,7 +80,7 @@ def main(name: str = CLOUD_MACHINE) -> int:
     for group, what in GROUPS.items():
         there = len(getattr(whole, group))
         print(f"{there - len(getattr(left_out, group)):>5} of {there:<5} {group} {what}")
-    for sentence in sentences(left_out, "no history"):
+    for sentence in describe_gaps(left_out, "no history"):
         print(f"  {sentence}")
     print(f"Never succeeded: {', '.join(sorted(left_out.actions)) or 'nothing'}")
     complete = not any(getattr(left_out, group) for group in GROUPS)

@@ -28,7 +28,7 @@ from omisim.actions.framework.schema import Shape
 from omisim.engine.scheduler import Scheduler
 from omisim.model import Image, Vm
 from omisim.spec.lifecycle import LIFECYCLES, To
-from omisim.state.dump import dumped
+from omisim.state.dump import to_dict
 from omisim.state.state import State
 from omisim.state.table import Table
 from omisim.state.transaction import Transaction
@@ -99,7 +99,7 @@ def without_effect(kind: str, state: str | None) -> Plant:
 
 def remembered_sight(patch: Patch) -> None:
     """Whoever saw an OMI once goes on seeing it."""
-    visible = sharing.visible
+    visible = sharing.is_visible
 
     def cached(call: Call, row: Any) -> bool:
         seen = vars(call.state).setdefault("_seen", set())
@@ -108,7 +108,7 @@ def remembered_sight(patch: Patch) -> None:
         return (call.account.account_id, row.id) in seen
 
     for module in ("image_access", "images", "vms"):
-        patch.setattr(f"omisim.actions.{module}.visible", cached)
+        patch.setattr(f"omisim.actions.{module}.is_visible", cached)
 
 
 def shared_copy(patch: Patch) -> None:
@@ -127,10 +127,10 @@ def forgotten_index(patch: Patch) -> None:
     undo = State.undo_to
 
     def wrong(state: State, position: int) -> None:
-        keys, found = state.own("image").indexes["name"]
+        keys, found = state.writable("image").indexes["name"]
         kept = found.copy()
         undo(state, position)
-        state.own("image").indexes["name"] = keys, kept
+        state.writable("image").indexes["name"] = keys, kept
 
     patch.setattr(State, "undo_to", wrong)
 
@@ -175,10 +175,10 @@ def lost_in_a_dump(patch: Patch) -> None:
     """A dump forgets what is due."""
 
     def wrong(*parts: Any) -> dict[str, Any]:
-        data = dumped(*parts)
+        data = to_dict(*parts)
         return data | {"rows": {kind: rows for kind, rows in data["rows"].items() if kind != "due"}}
 
-    patch.setattr("omisim.engine.engine.dumped", wrong)
+    patch.setattr("omisim.engine.engine.to_dict", wrong)
 
 
 def stale_due(patch: Patch) -> None:
@@ -186,7 +186,7 @@ def stale_due(patch: Patch) -> None:
     schedule = vars(Transaction)["_schedule"]
 
     def wrong(tx: Transaction, entity: Any, then: str | None, kind: str = "", row_id: str = "") -> None:
-        if entity is None or LIFECYCLES[entity.kind].by_itself(entity.state) is not None:
+        if entity is None or LIFECYCLES[entity.kind].get_automatic_event(entity.state) is not None:
             schedule(tx, entity, then, kind, row_id)
 
     patch.setattr(Transaction, "_schedule", wrong)
@@ -216,13 +216,15 @@ def snapshots_go_too(patch: Patch) -> None:
 
 def everybody_owns(patch: Patch) -> None:
     """Whoever sees an OMI may change it."""
-    own = Call.own
+    own = Call.get_owned
 
     def wrong(call: Call, cls: Any, row_id: str, rule: str, /) -> Any:
         row = call.state.get(cls.kind, row_id)
-        return row if row is not None and cls is Image and sharing.visible(call, row) else own(call, cls, row_id, rule)
+        return (
+            row if row is not None and cls is Image and sharing.is_visible(call, row) else own(call, cls, row_id, rule)
+        )
 
-    patch.setattr(Call, "own", wrong)
+    patch.setattr(Call, "get_owned", wrong)
 
 
 def started_from_the_dead(patch: Patch) -> None:
@@ -309,12 +311,12 @@ def _blank(make: Callable[..., Any], call: Call, *args: Any, **kwargs: Any) -> A
 PLANTED: dict[str, tuple[str, Plant]] = {
     "sight outlives a share": ("whoever saw an OMI once goes on seeing it", remembered_sight),
     "a share cannot be taken back": ("removals are ignored", lambda patch: patch.setattr(
-        "omisim.actions.image_access.changed", lambda granted, change: granted if change and change.removals
-        else sharing.changed(granted, change))),
+        "omisim.actions.image_access.apply_change", lambda granted, change: granted if change and change.removals
+        else sharing.apply_change(granted, change))),
     "shares cross Regions": ("a share counts in every Region", replaced(
-        "omisim.actions.image_access.visible", lambda call, row: call.owns(row) or _on_the_list(call, row))),
+        "omisim.actions.image_access.is_visible", lambda call, row: call.owns(row) or _on_the_list(call, row))),
     "grantees see each other": ("permissions are shown whole", replaced(
-        "omisim.actions.image_access.shown", lambda _call, granted, **_: granted)),
+        "omisim.actions.image_access.visible_permissions", lambda _call, granted, **_: granted)),
     "grantees change what is shared": ("UpdateImage asks for sight, not for ownership", everybody_owns),
     "a share survives on a copy": ("a copy is shared as its source is", shared_copy),
     "a code is lost in a copy": ("a copy has the codes it is given, else Linux", replaced(
@@ -329,7 +331,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a link survives its VM": ("termination drops no link", without_effect("vm", "terminated")),
     "a freed volume stays in use": ("its state does not follow its link", without_effect("volume_link", None)),
     "a snapshot is empty": ("content is not copied", replaced(
-        "omisim.actions.snapshots._with_content", lambda call, snapshot, image_id, source: (call.remember(
+        "omisim.actions.snapshots._with_content", lambda call, snapshot, image_id, source: (call.record_origin(
             snapshot, "", *([("part of", image_id)] if image_id else []), source), snapshot)[1])),
     "a name is not free again": ("a deleted row stays in its indexes", kept_name),
     "undoing forgets an index": ("rows come back, names do not", forgotten_index),
@@ -342,14 +344,16 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a volume shrinks": ("VOL-041 is not checked", unchecked("VOL-041")),
     "a root is unlinked from a running VM": ("LNK-022 is not checked", unchecked("LNK-022")),
     "a pending OMI is launched": ("its state is not looked at", allowed("image", "CreateVms", "pending", "failed")),
-    "why_not is too kind": ("it finds no refusal", replaced("omisim.engine.engine.refusals", lambda *_, **__: [])),
+    "why_not is too kind": (
+        "it finds no refusal", replaced("omisim.engine.engine.collect_refusals", lambda *_, **__: []),
+    ),
     # --- those of peers
     "moto: a snapshot is freed while used": ("SNP-016 is not checked", unchecked("SNP-016")),
     "moto: two OMIs of one name": ("OMI-022 is not checked", unchecked("OMI-022")),
     "moto: nobody else sees a shared OMI": ("a share is stored, and does nothing", replaced(
-        "omisim.actions.image_access.visible", lambda call, row: call.owns(row) or
+        "omisim.actions.image_access.is_visible", lambda call, row: call.owns(row) or
         row.permissions_to_launch.global_permission)),
-    "moto: everybody launches": ("no permission is needed", replaced("omisim.actions.vms.visible", lambda *_: True)),
+    "moto: everybody launches": ("no permission is needed", replaced("omisim.actions.vms.is_visible", lambda *_: True)),
     "moto: an OMI has one disk": ("only the root of a VM is mapped", added(
         Image, lambda image: replace(image, block_device_mappings=image.block_device_mappings[:1]))),
     "moto: a VM has a blank root": ("its disks are not made from its OMI", replaced(

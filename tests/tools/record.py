@@ -15,7 +15,7 @@ from osc_sdk_python import Gateway
 from requests import HTTPError
 
 from omisim import Account, Cloud
-from omisim.server import Running, running
+from omisim.server import Running, run_server
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for a script
 from clients.go_client import Go
@@ -103,7 +103,10 @@ def main() -> int:
     """Run each script against a cloud of its own."""
     for name, script in SCRIPTS.items():
         cloud = Cloud(seed="recorded")
-        with (PLACE / f"{name}.jsonl").open("w", encoding="utf-8") as stream, running(cloud, record=stream) as server:
+        with (
+            (PLACE / f"{name}.jsonl").open("w", encoding="utf-8") as stream,
+            run_server(cloud, record=stream) as server,
+        ):
             script(cloud, server)
         print(f"{name}: {len(cloud.calls())} exchanges")
     return 0

@@ -22,7 +22,7 @@ from omisim.actions.framework.call import Call
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 from omisim.testing.laws import Broken
-from omisim.tools.check import Bounds, Found, Level, Step, World, check
+from omisim.tools.check import Bounds, CheckStep, CheckWorld, Found, Level, check
 from omisim.tools.check.canonical import Canonical
 from omisim.tools.check.command import script
 from omisim.tools.check.search import Violation
@@ -31,7 +31,7 @@ from omisim.tools.cli import main
 SMALL = Bounds(accounts=2, regions=1, images=1)
 
 
-def number(world: World, *steps: Step) -> int:
+def number(world: CheckWorld, *steps: CheckStep) -> int:
     """Return the number of the state to which these calls lead; they are undone."""
     state, start = world.cloud.engine.state, world.cloud.engine.state.position
     canonical = Canonical(state.fork(), world.accounts.values())
@@ -42,33 +42,33 @@ def number(world: World, *steps: Step) -> int:
     return found
 
 
-def volume(who: str, size: int = 10) -> Step:
+def volume(who: str, size: int = 10) -> CheckStep:
     """Return the call that makes a volume."""
-    return Step(who, "create_volume", {"subregion_name": "eu-west-2a", "size": size})
+    return CheckStep(who, "create_volume", {"subregion_name": "eu-west-2a", "size": size})
 
 
-def copied(world: World, who: str) -> Step:
+def copied(world: CheckWorld, who: str) -> CheckStep:
     """Return the call that makes an OMI of the official one."""
     source = {"source_image_id": world.official["eu-west-2"], "source_region_name": "eu-west-2"}
-    return Step(who, "create_image", {**source, "image_name": "image 0"})
+    return CheckStep(who, "create_image", {**source, "image_name": "image 0"})
 
 
 class TestStateNumbers:
     def test_do_not_depend_on_which_account_acts(self) -> None:
         """The state is the same whether alice, bob or carol in another Region has made the resource."""
-        world = World(Bounds())
-        elsewhere = Step("carol", "create_volume", {"subregion_name": "cloudgouv-eu-west-1a", "size": 10})
+        world = CheckWorld(Bounds())
+        elsewhere = CheckStep("carol", "create_volume", {"subregion_name": "cloudgouv-eu-west-1a", "size": 10})
         assert len({number(world, step) for step in (volume("alice"), volume("bob"), elsewhere)}) == 1
 
     def test_do_not_depend_on_the_order_of_independent_calls(self) -> None:
         """Two independent calls lead to one state in either order, under other ids."""
-        world = World(SMALL)
+        world = CheckWorld(SMALL)
         one, other = volume("alice"), copied(world, "bob")
         assert number(world, one, other) == number(world, other, one)
 
     def test_differ_for_states_that_behave_differently(self) -> None:
         """States that differ in an owner, a size, a state or a permission have different numbers."""
-        world = World(SMALL)
+        world = CheckWorld(SMALL)
         alice = world.cloud.fork().account("alice")
         with alice.cloud.savepoint():
             volume_id = alice.create_volume(**volume("alice").given).volume_id
@@ -80,20 +80,20 @@ class TestStateNumbers:
             (volume("alice", 20),),
             (volume("alice"), volume("alice")),
             (volume("alice"), volume("bob")),
-            (volume("alice"), Step("cloud", "complete", {"id": volume_id})),
+            (volume("alice"), CheckStep("cloud", "complete", {"id": volume_id})),
             (copied(world, "alice"),),
             (copied(world, "alice"), volume("alice")),
             (copied(world, "alice"), volume("bob")),
             (
                 copied(world, "alice"),
-                Step("alice", "update_image", {"image_id": image_id, "permissions_to_launch": share}),
+                CheckStep("alice", "update_image", {"image_id": image_id, "permissions_to_launch": share}),
             ),
         ]
         assert len({number(world, *steps) for steps in states}) == len(states)
 
     def test_differ_for_two_pairs_and_a_ring_of_four(self) -> None:
         """Two pairs of accounts that share with each other are not a ring of four, though each account looks alike."""
-        world = World(Bounds(accounts=4, regions=1, images=4))
+        world = CheckWorld(Bounds(accounts=4, regions=1, images=4))
         names = list(world.accounts)
 
         def shared(to: dict[str, str]) -> int:
@@ -116,7 +116,7 @@ class TestStateNumbers:
 
     def test_differ_by_who_shares_with_whom(self) -> None:
         """Beside two volumes of one account, an OMI can be shared by one account with another in exactly seven ways."""
-        world = World(Bounds())
+        world = CheckWorld(Bounds())
         numbers = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
         found: dict[tuple[str, ...], set[int]] = {}
         for _ in range(2):
@@ -140,7 +140,7 @@ class TestStateNumbers:
     @given(st.data())
     def test_do_not_change_under_any_renaming(self, data: Any) -> None:
         """Any history of other accounts, in the other Region, leads to the same state."""
-        world, mirror = World(Bounds()), World(Bounds())
+        world, mirror = CheckWorld(Bounds()), CheckWorld(Bounds())
         ours, theirs = list(world.accounts), list(reversed(mirror.accounts))
         renamed = dict(zip(ours, theirs, strict=True))
         renamed |= {world.accounts[n].account_id: mirror.accounts[renamed[n]].account_id for n in ours}
@@ -152,12 +152,12 @@ class TestStateNumbers:
         for _ in range(8):
             steps = [step for step in world.steps() if "file_location" not in step.given]
             step = data.draw(st.sampled_from(steps))
-            other = Step(renamed.get(step.who, step.who), step.what, _renamed(step.given, renamed))
+            other = CheckStep(renamed.get(step.who, step.who), step.what, _renamed(step.given, renamed))
             assert taken(world, step) == taken(mirror, other)
             assert numbers[0].number(world.cloud.engine.state) == numbers[1].number(mirror.cloud.engine.state)
 
 
-def taken(world: World, step: Step) -> str:
+def taken(world: CheckWorld, step: CheckStep) -> str:
     """Make a call; return the rule that refused it, or nothing."""
     try:
         world.take(step)
@@ -177,7 +177,7 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
 class TestSearch:
     def test_finds_exactly_the_states_that_calls_lead_to(self) -> None:
         """Two calls deep, the search finds the states that trying every pair of calls leads to, and no others."""
-        world = World(SMALL)
+        world = CheckWorld(SMALL)
         canonical = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
         start = world.cloud.mark()
         found = {canonical.number(world.cloud.engine.state)}
@@ -207,9 +207,9 @@ class TestSearch:
 
     def test_ends_when_every_state_is_visited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A world with few calls is visited completely, however deep the search may go."""
-        steps = World.steps
+        steps = CheckWorld.steps
         few = ("create_volume", "delete_volume", "complete", "fail")
-        monkeypatch.setattr(World, "steps", lambda world: (step for step in steps(world) if step.what in few))
+        monkeypatch.setattr(CheckWorld, "steps", lambda world: (step for step in steps(world) if step.what in few))
         found = check(SMALL, 50)
         assert found.complete
         assert found.states == 5  # none, or one that is creating, available, in error, deleting
@@ -270,11 +270,11 @@ class TestBugs:
 
     def test_of_exports_are_shown_without_boto3(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The script of an export gives the account its bucket, and needs no boto3."""
-        world = World(SMALL)
+        world = CheckWorld(SMALL)
         world.take(copied(world, "bob"))
         (image,) = world.accounts["bob"].read_images(filters={"image_names": ["image 0"]})
         target = {"disk_image_format": "raw", "osu_bucket": world.accounts["bob"].account_id}
-        export = Step("bob", "create_image_export_task", {"image_id": image.image_id, "osu_export": target})
+        export = CheckStep("bob", "create_image_export_task", {"image_id": image.image_id, "osu_export": target})
         text = script(Violation((copied(world, "bob"), export), "a law"), SMALL)
         exec(f"{text}\nprint(bob.read_image_export_tasks()[0].state)", {})
         assert capsys.readouterr().out == "pending/queued\n"

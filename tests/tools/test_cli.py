@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from omisim import Cloud
-from omisim.spec.lifecycle import LIFECYCLES, cells
-from omisim.spec.rules import catalogue
+from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.rules import load_rules
 from omisim.tools.cli import main
 from omisim.tools.demo import Story, play
 
@@ -86,7 +86,7 @@ class TestRulesCommand:
         """`rules` prints a line for each row and each illegal cell, with its error and its evidence."""
         assert main(["rules"]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert len(lines) == len(catalogue()) + len(cells())
+        assert len(lines) == len(load_rules()) + len(list_cell_rules())
         assert any(line.startswith("OMI-022 ") and "409 9015" in line and "documented" in line for line in lines)
 
     @pytest.mark.parametrize(

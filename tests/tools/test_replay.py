@@ -17,7 +17,7 @@ from support.sign import signed
 
 from omisim import Account, ApiError, Cloud
 from omisim.formats.recording import exchanges, write
-from omisim.server import running
+from omisim.server import run_server
 from omisim.testing import strategies
 from omisim.testing.machine import CORE
 from omisim.tools.cli import main
@@ -293,7 +293,7 @@ class TestServerRecording:
     def test_can_be_replayed_and_has_no_key(self, cloud: Cloud, alice: Account, tmp_path: Path) -> None:
         """What a real client does to `omisim serve --record` can be replayed; the recording contains no key."""
         place = tmp_path / "r.jsonl"
-        with place.open("w") as stream, running(cloud, record=stream) as server:
+        with place.open("w") as stream, run_server(cloud, record=stream) as server:
             for action, body in (("CreateVolume", b'{"Size": 1, "SubregionName": "eu-west-2a"}'), ("ReadVolumes", b"")):
                 asked = signed(alice, f"/api/v1/{action}", body, host=server.url.partition("//")[2])
                 assert requests.post(server.url + asked.path, data=body, headers=asked.headers, timeout=10).ok

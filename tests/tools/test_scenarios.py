@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omisim import ApiError, Cloud, SystemClock
-from omisim.tools.scenario import shipped
+from omisim.tools.scenario import list_shipped
 
 FILES = Path(__file__).parents[2] / "fixtures" / "scenarios"
 ALICE = "[accounts]\nalice = {}\nbob = {}\n"
@@ -38,7 +38,7 @@ def wrong(place: Path, text: str) -> tuple[int, str]:
 
 
 class TestShippedScenarios:
-    @pytest.mark.parametrize("name", shipped())
+    @pytest.mark.parametrize("name", list_shipped())
     def test_are_set_up_without_entries_in_the_call_log(self, name: str) -> None:
         """Each shipped scenario is loaded by its bare name; a test sees only its own calls and warnings."""
         cloud = Cloud.from_scenario(name)
@@ -46,7 +46,7 @@ class TestShippedScenarios:
         assert cloud.calls() == ()
         assert cloud.warnings == ()
 
-    @pytest.mark.parametrize("path", shipped().values(), ids=lambda path: path.stem)
+    @pytest.mark.parametrize("path", list_shipped().values(), ids=lambda path: path.stem)
     def test_begin_with_a_comment_that_describes_them(self, path: Path) -> None:
         """Each file begins with a comment that contains its name."""
         first = path.read_text().splitlines()[0]
@@ -420,7 +420,7 @@ class TestScenarioMistakes:
         )
 
     @given(
-        name=st.sampled_from(sorted(shipped())),
+        name=st.sampled_from(sorted(list_shipped())),
         cut=st.integers(0, 60),
         put=st.sampled_from(
             [
@@ -447,7 +447,7 @@ class TestScenarioMistakes:
         self, tmp_path_factory: pytest.TempPathFactory, name: str, cut: int, put: str
     ) -> None:
         """A damaged scenario either sets up a cloud, or is refused with its line."""
-        lines = shipped()[name].read_text().splitlines(keepends=True)
+        lines = list_shipped()[name].read_text().splitlines(keepends=True)
         place = tmp_path_factory.getbasetemp() / "damaged.toml"
         place.write_text("".join([*lines[:cut], put, *lines[cut + 1 :]]))
         told = ""
@@ -470,4 +470,4 @@ class TestReadmeOfScenarios:
     def test_lists_the_shipped_scenarios(self) -> None:
         """The README names each shipped scenario."""
         readme = (FILES.parent.parent / "README.md").read_text()
-        assert [name for name in shipped() if f"`{name}`" not in readme] == []
+        assert [name for name in list_shipped() if f"`{name}`" not in readme] == []

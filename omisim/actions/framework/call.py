@@ -6,17 +6,17 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from omisim.model import Account, ClientToken, Entity, OrDict, Origin
-from omisim.model.ids import token
+from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
+from omisim.model.ids import derive_hex
 from omisim.spec.errors import ApiError
-from omisim.spec.lifecycle import cell, phase
+from omisim.spec.lifecycle import get_cell_rule, get_phase
 from omisim.spec.rules import refuse
-from omisim.state.lineage import codes_of
+from omisim.state.lineage import get_product_codes
 from omisim.state.settings import Value
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["Call", "Stop", "parsed", "parsed_all"]
+__all__ = ["Call", "Stop", "as_parsed", "as_parsed_list"]
 
 E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Call:
     def __init__(
         self,
         action: str,
-        account: Account | None,
+        account: AccountRow | None,
         region: str,
         tx: Transaction,
         *,
@@ -59,7 +59,7 @@ class Call:
         self._collect = collect
 
     @property
-    def account(self) -> Account:
+    def account(self) -> AccountRow:
         """The account that calls. An action open to everybody must not ask."""
         assert self._account is not None, f"{self.action} is open to everybody"
         return self._account
@@ -91,16 +91,16 @@ class Call:
             raise error
         self.refusals.append(error)
 
-    def may(self, entity: Entity, action: str | None = None) -> None:
+    def check_state(self, entity: Entity, action: str | None = None) -> None:
         """Refuse when the entity's lifecycle forbids the action in its state."""
-        action, state = action or self.action, phase(entity)
+        action, state = action or self.action, get_phase(entity)
         if self.tx.observer is not None:
-            self.tx.observer.tried(entity.kind, action, state)
-        rule = cell(entity.kind, action, state)
+            self.tx.observer.on_attempt(entity.kind, action, state)
+        rule = get_cell_rule(entity.kind, action, state)
         if rule is not None:
             self.report(ApiError(rule, {"id": entity.id, "state": state}))
 
-    def own(self, cls: type[E], row_id: str, rule: str, /) -> E:
+    def get_owned(self, cls: type[E], row_id: str, rule: str, /) -> E:
         """Return an entity of the caller's, or refuse: an unknown one and a foreign one are the same (ID-018)."""
         entity: E | None = self.state.get(cls.kind, row_id)
         if entity is None or not self.owns(entity):
@@ -112,9 +112,9 @@ class Call:
         mine: bool = entity.account_id == self._account_id
         return mine
 
-    def region_of(self, account_id: str) -> str:
+    def get_region(self, account_id: str) -> str:
         """Return the Region of an account: what it owns is there, and nowhere else (REG-001)."""
-        account: Account = self.state.get("account", account_id)
+        account: AccountRow = self.state.get("account", account_id)
         return account.region
 
     # --- reading
@@ -134,52 +134,52 @@ class Call:
 
     def add(self, entity: E, *, then: str | None = None) -> E:
         """Create an entity."""
-        self.passed()
+        self.stop_if_refused()
         return self.tx.add(entity, then=then)
 
     def put(self, entity: E) -> E:
         """Change an entity's fields, not its state."""
-        self.passed()
+        self.stop_if_refused()
         return self.tx.put(entity)
 
     def move(self, entity: E, event: str, **fields: Any) -> E:
         """Move an entity along its lifecycle."""
-        self.passed()
+        self.stop_if_refused()
         return self.tx.move(entity, event, **fields)
 
     def drop(self, entity: Entity) -> None:
         """Remove an entity whose kind has no lifecycle."""
-        self.passed()
+        self.stop_if_refused()
         self.tx.drop(entity)
 
     def new_id(self, kind: str) -> str:
         """Return a fresh id."""
-        self.passed()
+        self.stop_if_refused()
         return self.tx.new_id(kind)
 
-    def remember(self, entity: Entity, label: str, *parents: tuple[str, str]) -> None:
+    def record_origin(self, entity: Entity, label: str, *parents: tuple[str, str]) -> None:
         """Keep where an entity came from: (how, id of what it came from), the main one first."""
         owner = self.account.account_id
-        inherited = (codes for _, parent in parents if (codes := self.codes_of(parent)))
+        inherited = (codes for _, parent in parents if (codes := self.get_product_codes(parent)))
         codes = getattr(entity, "product_codes", None) or next(inherited, ())
         self.tx.write("origin", entity.id, Origin(entity.kind, entity.id, owner, label, parents, codes))
 
-    def codes_of(self, row_id: str) -> tuple[str, ...]:
+    def get_product_codes(self, row_id: str) -> tuple[str, ...]:
         """Return the product codes of a resource, or of what it was made from, though the API shows none on disks."""
-        return codes_of(self.state, row_id)
+        return get_product_codes(self.state, row_id)
 
     def warn(self, text: str) -> None:
         """Leave a warning for the caller: allowed, but probably not what was meant."""
         self.warnings.append(text)
 
-    def passed(self) -> None:
+    def stop_if_refused(self) -> None:
         """Go on only if no check has failed: where what is about to be made needs what they have looked at."""
         if self.refusals:
             raise Stop
 
     # --- ClientToken
 
-    def repeated(self, cls: type[E], client_token: str | None) -> tuple[E, ...]:
+    def find_repeated(self, cls: type[E], client_token: str | None) -> tuple[E, ...]:
         """Return what this ClientToken made before, if it did (SNP-014, VOL-017, VM-008)."""
         if client_token is None:
             return ()
@@ -204,14 +204,14 @@ class Call:
 
     def _fingerprint(self) -> str:
         """Stand for the request as it was sent: what it does not say is not filled in."""
-        return token(*sorted((name, repr(value)) for name, value in self.values.items()))
+        return derive_hex(*sorted((name, repr(value)) for name, value in self.values.items()))
 
 
-def parsed(value: OrDict[T] | None) -> T | None:
+def as_parsed(value: OrDict[T] | None) -> T | None:
     """Tell the type checker what the schema has done: a nested argument is a dataclass by now."""
     return value  # type: ignore[return-value]
 
 
-def parsed_all(values: Sequence[OrDict[T]] | None) -> tuple[T, ...]:
+def as_parsed_list(values: Sequence[OrDict[T]] | None) -> tuple[T, ...]:
     """Tell the type checker the same of a list; an absent one is empty."""
     return cast("tuple[T, ...]", values or ())

@@ -7,15 +7,15 @@ import binascii
 import json
 from typing import Any
 
-from omisim.model.ids import token
+from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 
-__all__ = ["page"]
+__all__ = ["paginate"]
 
 MOST_RESULTS = 1000
 
 
-def page(
+def paginate(
     action: str, rows: tuple[Any, ...], filters: object, size: int | None, next_token: str | None, default_size: int
 ) -> tuple[tuple[Any, ...], str | None]:
     """Return the rows of one page, and the token of the next (None after the last).
@@ -27,7 +27,7 @@ def page(
     size = size or default_size
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
-    mark = token(action, repr(filters))[:16]
+    mark = derive_hex(action, repr(filters))[:16]
     start = 0 if next_token is None else _start(next_token, mark)
     end = start + (size or MOST_RESULTS)
     more = _token(mark, end) if end < len(rows) else None

@@ -23,7 +23,7 @@ from omisim.model.serialize import is_date
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["Field", "Problem", "Problems", "Shape", "compile_signature", "misshapen"]
+__all__ = ["Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem"]
 
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
@@ -46,7 +46,7 @@ class Problem:
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     known: Iterable[str] | None = None
 
-    def refusal(self, spell: Spell) -> ApiError:
+    def to_error(self, spell: Spell) -> ApiError:
         """Return the refusal, with names as the caller writes them."""
         name = spell(self.name) if isinstance(self.name, str) else str(self.name)
         parameter = _spelled(self.path, spell) + name
@@ -101,7 +101,7 @@ class Shape:
         values = self.read(request.parameters, "", problems, known)
         if problems:
             for problem in sorted(problems, key=lambda problem: problem.rank):
-                report(problem.refusal(dialect.spell))
+                report(problem.to_error(dialect.spell))
         else:
             request.values = values.copy()
         return values
@@ -129,7 +129,7 @@ class Shape:
                 problems.append(Problem(MISSING, rule, path, field.name))
         return values
 
-    def malformed_ids(
+    def report_malformed_ids(
         self, values: Mapping[str, Any], path: str, spell: Spell, report: Callable[[Exception], None]
     ) -> None:
         """Report the ids that cannot be ids of their kind (ID-015, ID-016), in the order of the signature."""
@@ -140,12 +140,12 @@ class Shape:
             below = f"{path}{spell(field.name)}"
             for item in value if isinstance(value, tuple) else (value,):
                 if field.id is not None:
-                    wrong = misshapen(field.id, item, below)
+                    wrong = find_id_problem(field.id, item, below)
                     if wrong is not None:
                         report(wrong)
                 elif field.shape is not None:
                     inner = {f.name: getattr(item, f.name) for f in field.shape.with_ids}
-                    field.shape.malformed_ids(inner, f"{below}.", spell, report)
+                    field.shape.report_malformed_ids(inner, f"{below}.", spell, report)
 
 
 def compile_signature(function: Callable[..., Any], *, paged: bool, dry_run: bool) -> Shape:
@@ -277,9 +277,9 @@ def _spelled(path: str, spell: Spell) -> str:
     return ".".join(f"{spell(name)}{bracket}{rest}" if name else "" for name, bracket, rest in parts)
 
 
-def misshapen(kind: Id, value: str, parameter: str) -> Exception | None:
+def find_id_problem(kind: Id, value: str, parameter: str) -> Exception | None:
     """Return the refusal of what cannot be an id of a kind (ID-015, ID-016); None of what can."""
-    if kind.well_formed(value):
+    if kind.is_well_formed(value):
         return None
     if kind.kind == "image" and value.startswith("snap-"):
         return refuse("ID-015/snapshot", parameter=parameter, value=value, prefixes=kind.prefixes)

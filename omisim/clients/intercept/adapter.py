@@ -7,7 +7,7 @@ from typing import Any
 from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - its own, which clients catch
 from requests.adapters import BaseAdapter
 
-from omisim.clients.intercept.stack import ask
+from omisim.clients.intercept.stack import send_to_cloud
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped
@@ -28,7 +28,7 @@ class CloudAdapter(BaseAdapter):
         # lower_items() walks the same by a generator, which is 4 % of all that omisim adds to a call
         names = {name: value for name, (_, value) in request.headers._store.items()}  # type: ignore[attr-defined]  # noqa: SLF001 - see above
         try:
-            answered = ask(self._door, "api", request.method or "", host, f"/{target}", names, request.body)
+            answered = send_to_cloud(self._door, "api", request.method or "", host, f"/{target}", names, request.body)
         except Dropped as error:
             raise ConnectionError(error, request=request) from error
         response = Response()

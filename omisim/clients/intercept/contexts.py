@@ -12,14 +12,14 @@ from omisim.clients.intercept.stack import STACK, Layer
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
 
-__all__ = ["guarded", "intercepted"]
+__all__ = ["guard_hosts", "intercept_requests"]
 
 _LOCK = Lock()
 _mend: list[Callable[[], None]] = []  # what takes the patches off
 
 
 @contextmanager
-def intercepted(engine: Engine) -> Iterator[list[str]]:
+def intercept_requests(engine: Engine) -> Iterator[list[str]]:
     """Let OUTSCALE hosts be answered by this cloud in every thread of the process; yield what had to be refused."""
     signing = signing_at(engine.clock.now) if find_spec("botocore") else nullcontext()
     with _entered(Layer(FrontDoor(engine))) as layer, signing:
@@ -27,7 +27,7 @@ def intercepted(engine: Engine) -> Iterator[list[str]]:
 
 
 @contextmanager
-def guarded() -> Iterator[list[str]]:
+def guard_hosts() -> Iterator[list[str]]:
     """Let no request to an OUTSCALE host leave this machine; yield those that were refused."""
     with _entered(Layer(None)) as layer:
         yield layer.strays

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from omisim.clients.intercept.stack import reply
+from omisim.clients.intercept.stack import answer_request
 from omisim.engine.faults import Dropped
 
 __all__ = ["patch_urllib3"]
@@ -49,7 +49,7 @@ def _urlopen(
     path = target.path + (f"?{target.query}" if target.query else "")
     netloc = target.netloc or (host if pool.port in (None, 80, 443) else f"{host}:{pool.port}")
     try:
-        answered = reply(method, host, netloc, path, headers or pool.headers, body)
+        answered = answer_request(method, host, netloc, path, headers or pool.headers, body)
     except Dropped as error:
         raise urllib3.exceptions.ProtocolError("Connection aborted.", error) from error
     if answered is None:

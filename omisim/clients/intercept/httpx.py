@@ -8,7 +8,7 @@ from unittest import mock
 
 import httpx
 
-from omisim.clients.intercept.stack import reply
+from omisim.clients.intercept.stack import answer_request
 from omisim.engine.faults import Dropped
 
 __all__ = ["patch_httpx"]
@@ -33,7 +33,9 @@ def patch_httpx() -> Callable[[], None]:
 def _answer(request: httpx.Request, body: bytes) -> httpx.Response | None:
     url = request.url
     try:
-        found = reply(request.method, url.host, url.netloc.decode(), url.raw_path.decode(), request.headers, body)
+        found = answer_request(
+            request.method, url.host, url.netloc.decode(), url.raw_path.decode(), request.headers, body
+        )
     except Dropped as error:
         raise httpx.RemoteProtocolError(str(error), request=request) from error
     if found is None:

@@ -15,7 +15,7 @@ from omisim.base.hosts import parse_host
 from omisim.doors import http
 from omisim.doors.front import SERVICES, FrontDoor
 
-__all__ = ["STACK", "Layer", "NotServed", "ask", "headers_of", "refuse_lookup", "reply"]
+__all__ = ["STACK", "Layer", "NotServed", "answer_request", "normalize_headers", "refuse_lookup", "send_to_cloud"]
 
 _ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # a form's, or that of a JSON object
 
@@ -45,9 +45,9 @@ class Layer:
 STACK: dict[Layer, None] = {}  # the innermost last
 
 
-def reply(
+def answer_request(
     method: str, host: str, netloc: str, target: str, headers: Mapping[str, Any], body: Any
-) -> http.Response | None:
+) -> http.HttpResponse | None:
     """Return the innermost cloud's answer to a request, or None: its host is not OUTSCALE's.
 
     Raises NotServed for a service that no cloud has, Dropped when a fault drops the connection.
@@ -57,9 +57,9 @@ def reply(
         return None
     layer = next(reversed(STACK))
     if layer.door is None or service not in SERVICES:
-        call = f"{_named(service, target, headers_of(headers), body)} ({method} https://{host}{target})"
+        call = f"{_named(service, target, normalize_headers(headers), body)} ({method} https://{host}{target})"
         raise layer.stray(call, f"omisim does not serve {service} hosts yet")
-    return ask(layer.door, service, method, netloc, target, headers_of(headers), body)
+    return send_to_cloud(layer.door, service, method, netloc, target, normalize_headers(headers), body)
 
 
 def _named(service: str, target: str, headers: Mapping[str, str], body: Any) -> str:
@@ -86,16 +86,16 @@ def _service(host: str) -> str | None:
     return named and named.service
 
 
-def ask(
+def send_to_cloud(
     door: FrontDoor, service: str, method: str, host: str, target: str, headers: Mapping[str, str], body: Any
-) -> http.Response:
+) -> http.HttpResponse:
     """Ask a service of a cloud; `headers` are found by their names in lower case."""
     path, _, query = target.partition("?")
-    request = http.Request(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
+    request = http.HttpRequest(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
     return door.handle(service, request, dt.datetime.now(dt.UTC))
 
 
-def headers_of(headers: Mapping[str, Any]) -> dict[str, str]:
+def normalize_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     """Return headers by their names in lower case; values may be bytes."""
     return {str(name).lower(): v.decode() if isinstance(v, bytes) else str(v) for name, v in headers.items()}
 

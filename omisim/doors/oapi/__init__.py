@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from omisim.doors.oapi.door import OAPI, OapiDoor, call, request_of
+from omisim.doors.oapi.door import OAPI, OapiDoor, call, make_request
 
-__all__ = ["OAPI", "OapiDoor", "call", "request_of"]
+__all__ = ["OAPI", "OapiDoor", "call", "make_request"]

@@ -16,17 +16,17 @@ from typing import Any
 from omisim.actions.framework.request import Dialect, Request
 from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.doors import http
-from omisim.doors.http import LONGEST_KEPT, Response
-from omisim.doors.identity import caller
-from omisim.doors.oapi.render import body, refusal_text, text
-from omisim.engine.dispatch import action_named
+from omisim.doors.http import LONGEST_KEPT, HttpResponse
+from omisim.doors.identity import identify_caller
+from omisim.doors.oapi.render import render_body, render_refusal, render_text
+from omisim.engine.dispatch import find_action
 from omisim.engine.engine import Engine
-from omisim.model.serialize import api_name, snake_name, snake_names
-from omisim.spec.catalog import catalog
+from omisim.model.serialize import api_name, snake_name, to_snake_names
+from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["OAPI", "OapiDoor", "call", "request_of"]
+__all__ = ["OAPI", "OapiDoor", "call", "make_request"]
 
 OAPI = Dialect(spell=api_name)
 KEPT_REQUESTS = 256
@@ -53,18 +53,18 @@ class OapiDoor:
         self.engine = engine
         self._read = lru_cache(maxsize=KEPT_REQUESTS)(_read)
 
-    def handle(self, request: http.Request, host_time: dt.datetime) -> Response:
+    def handle(self, request: http.HttpRequest, host_time: dt.datetime) -> HttpResponse:
         """Answer one HTTP request. `host_time` is the host's UTC time: a signature's date may go by it (AUTH-007)."""
         if request.method == "OPTIONS":
-            return Response(204, headers=_CORS)
+            return HttpResponse(204, headers=_CORS)
         engine = self.engine
         name, region = _route(request.host, request.path)
         account_id: str | None = None
         try:
-            if region is not None and region not in catalog().regions:
-                raise refuse("REG-007", region=region, known=tuple(catalog().regions))
-            account_id, region = caller(engine, request, name, region, host_time)
-            action_named(name)
+            if region is not None and region not in load_catalog().regions:
+                raise refuse("REG-007", region=region, known=tuple(load_catalog().regions))
+            account_id, region = identify_caller(engine, request, name, region, host_time)
+            find_action(name)
             if request.method != "POST":
                 raise refuse("REQ-002", action=f"{request.method} {request.path}")
             _check_content_type(request)
@@ -73,23 +73,25 @@ class OapiDoor:
         except ApiError as error:
             if not error.request_id:
                 engine.note_refused(name, account_id, error, request.headers)
-            response = Response(error.status, refusal_text(error).encode(), _HEADERS | {"X-Omisim-Rule": error.rule})
-            engine.session.answered(error.request_id, len(response.body))
+            response = HttpResponse(
+                error.status, render_refusal(error).encode(), _HEADERS | {"X-Omisim-Rule": error.rule}
+            )
+            engine.session.record_size(error.request_id, len(response.body))
             return response
         headers = _HEADERS | {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else _HEADERS
-        content = text(answer).encode()
-        engine.session.answered(answer.request_id, len(content))
-        return Response(200, content, headers)
+        content = render_text(answer).encode()
+        engine.session.record_size(answer.request_id, len(content))
+        return HttpResponse(200, content, headers)
 
 
 def call(engine: Engine, action: str, parameters: Mapping[str, Any], account_id: str, region: str) -> dict[str, Any]:
     """Make a call of this process: names of the API in, its JSON out. Raises ApiError when it is refused."""
-    return body(engine.call(request_of(action, parameters), account_id, region))
+    return render_body(engine.call(make_request(action, parameters), account_id, region))
 
 
-def request_of(action: str, parameters: Mapping[str, Any]) -> Request:
+def make_request(action: str, parameters: Mapping[str, Any]) -> Request:
     """Return the request that parameters by the API's names make. It shares no list and no mapping with them."""
-    return Request(action, snake_names(parameters), OAPI)
+    return Request(action, to_snake_names(parameters), OAPI)
 
 
 @lru_cache(maxsize=1024)
@@ -101,7 +103,7 @@ def _route(host: str, path: str) -> tuple[str, str | None]:
     return (in_path["action"] if in_path else path), (in_path and in_path["region"]) or of_host
 
 
-def _check_content_type(request: http.Request) -> None:
+def _check_content_type(request: http.HttpRequest) -> None:
     """Refuse a body that is sent as something else than JSON (REQ-003); an empty one may be anything."""
     if request.body and not request.body.isspace():
         content_type = request.headers.get("content-type", "application/json")

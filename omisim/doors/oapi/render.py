@@ -7,25 +7,25 @@ from functools import lru_cache
 from typing import Any
 
 from omisim.engine.dispatch import Answer
-from omisim.model.serialize import to_wire
+from omisim.model.serialize import to_api
 from omisim.spec.errors import ApiError
 
-__all__ = ["body", "refusal_text", "text"]
+__all__ = ["render_body", "render_refusal", "render_text"]
 
 
-def body(answer: Answer) -> dict[str, Any]:
+def render_body(answer: Answer) -> dict[str, Any]:
     """Return the JSON of an answer as Python has it, with its ResponseContext."""
     content: dict[str, Any] = {"ResponseContext": {"RequestId": answer.request_id}}
     key = answer.action.answer
     if key is not None and not answer.dry:
-        value = to_wire(answer.value)
+        value = to_api(answer.value)
         content |= {key: value} if isinstance(key, str) else value
     if answer.next_page_token is not None:
         content["NextPageToken"] = answer.next_page_token
     return content
 
 
-def text(answer: Answer) -> str:
+def render_text(answer: Answer) -> str:
     """Return the same as JSON text."""
     parts = [f'{{"ResponseContext":{{"RequestId":"{answer.request_id}"}}']
     key = answer.action.answer
@@ -37,7 +37,7 @@ def text(answer: Answer) -> str:
     return ",".join(parts) + "}"
 
 
-def refusal_text(error: ApiError) -> str:
+def render_refusal(error: ApiError) -> str:
     """Return a refusal as JSON text."""
     return json.dumps(
         {
@@ -55,4 +55,4 @@ def _text(value: Any) -> str:
 
 @lru_cache(maxsize=8192)  # entities are frozen, so what one looks like is worked out once
 def _entity_text(entity: Any) -> str:
-    return json.dumps(to_wire(entity), separators=(",", ":"))
+    return json.dumps(to_api(entity), separators=(",", ":"))

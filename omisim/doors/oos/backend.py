@@ -13,14 +13,14 @@ from moto.core.request import Request as MotoRequest
 from moto.s3 import models, responses
 from werkzeug.exceptions import HTTPException
 
-from omisim.doors.http import Response
+from omisim.doors.http import HttpResponse
 
-__all__ = ["asked", "bound"]
+__all__ = ["call_moto", "use_backend"]
 
 _LOCK = RLock()  # moto keeps its back ends in module variables: one request at a time
 
 
-def asked(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
     """Return what moto answers to a request; what it cannot read is refused."""
     request = MotoRequest.from_primitives(method, url, headers, body)
     door = responses.S3Response()
@@ -35,7 +35,7 @@ def asked(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Res
         status, answered = 400, {"Content-Type": "application/xml"}
     dropped = ("server", "date", "x-amzn-requestid", *(("content-length",) if method != "HEAD" else ()))
     kept = {str(name).lower(): str(value) for name, value in answered.items() if str(name).lower() not in dropped}
-    return Response(status, text.encode() if isinstance(text, str) else bytes(text), kept)
+    return HttpResponse(status, text.encode() if isinstance(text, str) else bytes(text), kept)
 
 
 class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
@@ -84,7 +84,7 @@ class _Same(dict[str, Any]):
 
 
 @contextmanager
-def bound(now: dt.datetime) -> Iterator[Any]:
+def use_backend(now: dt.datetime) -> Iterator[Any]:
     """Give moto a back end of its own, empty, for this thread and as long as this lasts."""
     with _LOCK:
         backend = _Backend("aws", "123456789012")

@@ -12,19 +12,19 @@ from typing import Any, NamedTuple
 from moto.s3 import models
 from requests.structures import CaseInsensitiveDict
 
-from omisim.doors.http import Response
-from omisim.doors.oos.backend import asked, bound
+from omisim.doors.http import HttpResponse
+from omisim.doors.oos.backend import call_moto, use_backend
 from omisim.model import Bucket, Grant, StoredObject, Upload, UploadPart
-from omisim.model.ids import token
+from omisim.model.ids import derive_hex
 from omisim.state.buckets import Place
 from omisim.state.transaction import Transaction
 
-__all__ = ["Bench", "Wanted"]
+__all__ = ["MotoBridge", "StorageRequest"]
 
 _ALL_KEYS = ("ListObjects", "DeleteBucket", "DeleteObjects")
 
 
-class Wanted(NamedTuple):
+class StorageRequest(NamedTuple):
     """What of State a request is about."""
 
     operation: str
@@ -34,22 +34,22 @@ class Wanted(NamedTuple):
     upload_id: str
 
 
-class Bench:
+class MotoBridge:
     """One back end of moto for one request."""
 
-    def __init__(self, tx: Transaction, wanted: Wanted) -> None:
+    def __init__(self, tx: Transaction, wanted: StorageRequest) -> None:
         self._tx = tx
         self._state = tx.state
         self._wanted = wanted
         self._keys: dict[str, Any] = {}  # object id → moto's key, as laid out
         self._uploads: dict[str, Any] = {}
 
-    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
         """Let moto answer, and keep what it did."""
-        with bound(self._tx.at) as backend:
+        with use_backend(self._tx.at) as backend:
             try:
                 self._lay_out(backend)
-                response = asked(method, url, headers, body)
+                response = call_moto(method, url, headers, body)
                 return self._kept(backend, response, headers)
             finally:
                 for bucket in backend.buckets.values():
@@ -70,12 +70,12 @@ class Bench:
             if bucket.bucket_id in named if place.bucket else self._is_own(bucket):
                 self._bucket(backend, bucket)
         if self._wanted.operation in _ALL_KEYS:
-            for item in self._state.found("object", "bucket", place.bucket_id):
+            for item in self._state.find_by("object", "bucket", place.bucket_id):
                 self._key(backend, item, whole=False)
         for item in (self._state.get("object", spot.object_id) for spot in spots):
             if item is not None:
                 self._key(backend, item, whole=True)
-        for upload in self._state.found("upload", "bucket", place.bucket_id):
+        for upload in self._state.find_by("upload", "bucket", place.bucket_id):
             self._upload(backend, upload)
 
     def _is_own(self, bucket: Bucket) -> bool:
@@ -120,7 +120,7 @@ class Bench:
 
     # --- from moto to State
 
-    def _kept(self, backend: Any, response: Response, headers: Mapping[str, str]) -> Response:
+    def _kept(self, backend: Any, response: HttpResponse, headers: Mapping[str, str]) -> HttpResponse:
         place = self._wanted.place
         if response.status >= 400:  # noqa: PLR2004 - refused: nothing has changed
             return response
@@ -184,7 +184,7 @@ class Bench:
             object_id=object_id,
         )
 
-    def _keep_uploads(self, bucket: Any, response: Response) -> Response:
+    def _keep_uploads(self, bucket: Any, response: HttpResponse) -> HttpResponse:
         for upload_id in self._uploads:
             if upload_id not in bucket.multiparts:
                 self._tx.write("upload", upload_id, None)
@@ -192,10 +192,10 @@ class Bench:
             known: Upload | None = self._state.get("upload", upload_id)
             if known is None:
                 number = self._tx.next_number("upload")
-                new_id = token(self._tx.settings.seed, number, "upload")[:32]
+                new_id = derive_hex(self._tx.settings.seed, number, "upload")[:32]
                 self._tx.write("upload", new_id, self._uploaded(upload, new_id))
                 body = response.body.replace(upload_id.encode(), new_id.encode())
-                return Response(response.status, body, response.headers)
+                return HttpResponse(response.status, body, response.headers)
             if upload_id == self._wanted.upload_id and self._wanted.operation == "UploadPart":
                 self._tx.write("upload", upload_id, self._uploaded(upload, upload_id))
         return response

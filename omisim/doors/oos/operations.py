@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from omisim.state.buckets import Place, StorageError
 
-__all__ = ["Operation", "operation"]
+__all__ = ["Operation", "find_operation"]
 
 
 class Operation(NamedTuple):
@@ -50,7 +50,7 @@ _PLAIN = frozenset(
 )
 
 
-def operation(method: str, place: Place, query: Mapping[str, str]) -> Operation:
+def find_operation(method: str, place: Place, query: Mapping[str, str]) -> Operation:
     """Return what a request asks for. Raises StorageError for what is not served (501)."""
     named = [name for name in _NAMED if name in query]
     odd = [n for n in query if n not in _PLAIN | {*named} and not n.lower().startswith(("x-amz-", "response-"))]

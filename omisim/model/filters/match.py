@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 from omisim.model.filters.fields import find_path, getter
 
-__all__ = ["E", "Filters", "matching"]
+__all__ = ["E", "Filters", "select_matching"]
 
 E = TypeVar("E")
 Test = Callable[[Any], bool]
@@ -36,7 +36,7 @@ class Filters(Generic[E]):
             return tests
 
 
-def matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[E, ...]:
+def select_matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[E, ...]:
     """Return the entities that every given filter lets through, in their order."""
     if filters is None:
         return tuple(entities)

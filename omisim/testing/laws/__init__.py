@@ -27,7 +27,7 @@ from omisim.engine.engine import Mark
 from omisim.state.initial_state import initial_state
 from omisim.state.state import Change, State
 from omisim.testing.laws import bookkeeping, creation, disks, history, images, networks, visibility
-from omisim.testing.laws.calls import made
+from omisim.testing.laws.calls import make_call
 from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_rows, of_wholes
 
 __all__ = [
@@ -60,7 +60,7 @@ def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
     cloud = account.cloud
     with cloud.engine.lock:
         mark = cloud.mark()
-        found = made(account, action, parameters)
+        found = make_call(account, action, parameters)
         for broken_one in _asked(of_calls, found):
             raise broken_one
         check(cloud, since=mark)
@@ -115,7 +115,7 @@ def _touched(state: State, changes: list[Change]) -> Iterator[tuple[str, str]]:
         if kind == "due":
             yield row.kind, row.id
         elif kind == "snapshot":
-            yield from (("image", image.image_id) for image in state.found("image", "snapshot", row_id))
+            yield from (("image", image.image_id) for image in state.find_by("image", "snapshot", row_id))
             if change.after is None or change.after.state == "deleting":
                 yield from (
                     (kind, row_id) for kind in ("image_export", "snapshot_export") for row_id in state.rows(kind)
@@ -126,7 +126,7 @@ def _touched(state: State, changes: list[Change]) -> Iterator[tuple[str, str]]:
             yield "volume", row_id
             yield "vm", row.vm_id
         elif kind == "vm":
-            yield from (("volume_link", link.volume_id) for link in state.found("volume_link", "vm", row_id))
+            yield from (("volume_link", link.volume_id) for link in state.find_by("volume_link", "vm", row_id))
         yield from networks.touched(state, change)
         if kind in _COUNTED:
             yield "account", row.account_id

@@ -66,7 +66,7 @@ def what_is_named_is_there(engine: Engine, row: Any) -> str | None:
 @law("", *LIFECYCLES)
 def what_is_under_way_is_due(engine: Engine, row: Any) -> str | None:
     """A state that ends by itself has its end written down, once, with a time unless only `complete` ends it."""
-    event = LIFECYCLES[row.kind].by_itself(row.state)
+    event = LIFECYCLES[row.kind].get_automatic_event(row.state)
     due: Due | None = engine.state.get("due", f"{row.kind}:{row.id}")
     if due is None:
         return f"{row.kind} {row.id} is {row.state}, and nothing will end that" if event else None
@@ -98,7 +98,7 @@ def an_index_follows_its_rows(step: Step, change: Change) -> str | None:
         new = keys(row) if row is not None else ()
         old = keys(change.before) if change.before is not None else ()
         for key in (*old, *new):
-            if (change.id in state.tables[change.kind].found(index, key)) != (key in new):
+            if (change.id in state.tables[change.kind].find_ids(index, key)) != (key in new):
                 return f"{change.id} is {'not ' if key in new else ''}found under the {index} {key}"
     return None
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from omisim.engine.faults import Dropped
-from omisim.model import Account as AccountRow
-from omisim.model import Image, PermissionsOnResource, Snapshot
-from omisim.model.serialize import snake_name, to_wire
+from omisim.model import AccountRow, Image, PermissionsOnResource, Snapshot
+from omisim.model.serialize import snake_name, to_api
 from omisim.spec.errors import ApiError
 from omisim.state.state import Change
 from omisim.testing.laws.history import OWNED
@@ -19,7 +18,7 @@ from omisim.testing.laws.visibility import granted, read
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
 
-__all__ = ["Made", "made"]
+__all__ = ["Made", "make_call"]
 
 # key of an answer → the read that shows the same, and the key of its ids
 READS: Mapping[str, tuple[str, str]] = {
@@ -64,7 +63,7 @@ class Made:
     changes: Sequence[Change] = ()
 
 
-def made(account: Account, action: str, parameters: Mapping[str, Any]) -> Made:
+def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> Made:
     """Make a call, and note what the laws about calls want to know. What is due comes first, and is not its doing."""
     cloud = account.cloud
     cloud.advance(0)
@@ -157,7 +156,7 @@ def what_is_created_is_read_as_answered(call: Made) -> str | None:
         one = call.answer.get(wrapper[:-1])
         for answered in call.answer.get(wrapper, [one] if one else []):
             seen = read(cloud.engine, row, action, filters={f"{snake_name(key)}s": (answered[key],)})
-            shown = [to_wire(other) for other in seen]
+            shown = [to_api(other) for other in seen]
             if any(other.get("State") == "terminated" for other in shown):
                 continue  # a VM that failed at once has given up its security groups
             if [_still(other) for other in shown] != [_still(answered)]:

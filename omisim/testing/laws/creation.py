@@ -128,7 +128,7 @@ def an_omi_of_a_vm_has_all_its_disks(step: Step, change: Change) -> str | None:
     how, vm_id = _source(step, image.image_id)
     if how != "made from" or _failed(step, vm_id):
         return None
-    links: list[VolumeLink] = step.engine.state.found("volume_link", "vm", vm_id)
+    links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm", vm_id)
     wanted = {
         link.device_name: (link.volume_id, step.now("volume", link.volume_id).size)
         for link in links
@@ -149,7 +149,7 @@ def a_vm_boots_from_its_omi(step: Step, change: Change) -> str | None:
     if _failed(step, vm.vm_id):
         return None
     roots = [m.bsu.snapshot_id for m in step.now("image", vm.image_id).block_device_mappings if m.device_name == ROOT]
-    links: list[VolumeLink] = step.engine.state.found("volume_link", "vm", vm.vm_id)
+    links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm", vm.vm_id)
     got = [step.now("volume", link.volume_id).snapshot_id for link in links if link.device_name == ROOT]
     return None if got == roots else f"the root of {vm.vm_id} is made from {got}, that of its OMI is {roots}"
 

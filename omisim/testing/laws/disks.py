@@ -8,7 +8,7 @@ from typing import Any
 from omisim.actions.vm_types import vm_shape
 from omisim.engine.engine import Engine
 from omisim.model import (
-    Account,
+    AccountRow,
     ExportState,
     LinkState,
     Snapshot,
@@ -19,8 +19,8 @@ from omisim.model import (
     VolumeState,
     VolumeUpdateTask,
 )
-from omisim.spec.catalog import catalog
-from omisim.testing.laws.images import ENDED, LARGEST, ROOT
+from omisim.spec.catalog import load_catalog
+from omisim.testing.laws.images import ENDED, MAX_SIZE, ROOT
 from omisim.testing.laws.table import law
 
 __all__ = ["used"]
@@ -53,7 +53,7 @@ def a_link_has_both_its_ends(engine: Engine, link: VolumeLink) -> str | None:
 @law("LNK-005", "volume_link")
 def a_device_is_used_once(engine: Engine, link: VolumeLink) -> str | None:
     """A device name is used once on a VM, which has at most 40 volumes."""
-    links: list[VolumeLink] = engine.state.found("volume_link", "vm", link.vm_id)
+    links: list[VolumeLink] = engine.state.find_by("volume_link", "vm", link.vm_id)
     same = [other.volume_id for other in links if other.device_name == link.device_name]
     if len(same) != 1 or len(links) > MOST_VOLUMES:
         return f"{link.vm_id} has {', '.join(same)} at {link.device_name}, and {len(links)} volumes in all"
@@ -65,7 +65,7 @@ def a_volume_holds_its_snapshot(engine: Engine, volume: Volume) -> str | None:
     """A volume is at least as large as the snapshot that it was made from, and has 1 to 14901 GiB."""
     snapshot: Snapshot | None = engine.state.get("snapshot", volume.snapshot_id or "")
     least = 1 if snapshot is None else snapshot.volume_size
-    if not least <= volume.size <= LARGEST:
+    if not least <= volume.size <= MAX_SIZE:
         return f"{volume.volume_id} has {volume.size} GiB, and {volume.snapshot_id} has {least}"
     return None
 
@@ -74,8 +74,8 @@ def a_volume_holds_its_snapshot(engine: Engine, volume: Volume) -> str | None:
 def a_disk_is_in_its_region(engine: Engine, row: Volume | Vm) -> str | None:
     """A volume and a VM are in a Subregion of their account's Region."""
     name = row.subregion_name if isinstance(row, Volume) else row.placement.subregion_name
-    owner: Account = engine.state.get("account", row.account_id)
-    known = catalog().regions[owner.region].subregions
+    owner: AccountRow = engine.state.get("account", row.account_id)
+    known = load_catalog().regions[owner.region].subregions
     return (
         None if name in known else f"{row.id} of {owner.name} is in {name}, and {owner.region} has {', '.join(known)}"
     )
@@ -108,8 +108,8 @@ def a_volume_knows_its_update(engine: Engine, row: Volume | VolumeUpdateTask) ->
 def a_terminated_vm_has_let_go(engine: Engine, vm: Vm) -> str | None:
     """A terminated VM has no volumes, no addresses, no NICs and no groups."""
     if vm.state is VmState.TERMINATED:
-        links = engine.state.found("volume_link", "vm", vm.vm_id)
-        nics = engine.state.found("nic", "vm", vm.vm_id)
+        links = engine.state.find_by("volume_link", "vm", vm.vm_id)
+        nics = engine.state.find_by("nic", "vm", vm.vm_id)
         if links or nics or vm.private_ip or vm.public_ip or vm.security_groups or vm.net_id:
             held = [link.volume_id for link in links] or [vm.private_ip, vm.public_ip, vm.net_id, vm.security_groups]
             return f"{vm.vm_id} is terminated and holds {', '.join(map(str, held))}"
@@ -123,7 +123,7 @@ def a_vm_has_an_address_as_long_as_it_runs(engine: Engine, vm: Vm) -> str | None
         return None
     if vm.state is VmState.RUNNING and not (vm.public_ip and vm.private_ip):
         return f"{vm.vm_id} runs without an address"
-    linked = [ip.public_ip for ip in engine.state.found("public_ip", "holder", vm.vm_id)]
+    linked = [ip.public_ip for ip in engine.state.find_by("public_ip", "holder", vm.vm_id)]
     if vm.state is VmState.STOPPED and (vm.private_ip or vm.public_ip not in (None, *linked)):
         return f"{vm.vm_id} is stopped at {vm.public_ip or vm.private_ip}"
     return None
@@ -133,7 +133,7 @@ def a_vm_has_an_address_as_long_as_it_runs(engine: Engine, vm: Vm) -> str | None
 def a_vm_that_is_up_has_its_root(engine: Engine, vm: Vm) -> str | None:
     """A VM that boots, runs or stops has a root volume."""
     if vm.state in UP:
-        links = engine.state.found("volume_link", "vm", vm.vm_id)
+        links = engine.state.find_by("volume_link", "vm", vm.vm_id)
         if not any(link.device_name == ROOT and link.state is not LinkState.DETACHING for link in links):
             return f"{vm.vm_id} is {vm.state} without a volume at {ROOT}"
     return None
@@ -148,7 +148,7 @@ def a_vm_is_of_a_known_kind(_engine: Engine, vm: Vm) -> str | None:
 
 
 @law("QTA-019", "account")
-def an_account_keeps_to_its_quotas(engine: Engine, account: Account) -> str | None:
+def an_account_keeps_to_its_quotas(engine: Engine, account: AccountRow) -> str | None:
     """No account has more of anything than its quotas allow."""
     for name, limit in account.quotas:
         much = used(engine, account.account_id, name) if limit else 0

@@ -10,7 +10,7 @@ __all__ = ["ENDED", "ROOT", "snapshots_of"]
 
 ROOT = "/dev/sda1"
 ENDED = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
-SHORTEST_NAME, LONGEST_NAME, LARGEST = 3, 128, 14_901  # characters, characters, GiB
+SHORTEST_NAME, LONGEST_NAME, MAX_SIZE = 3, 128, 14_901  # characters, characters, GiB
 
 
 def snapshots_of(image: Image) -> list[str]:
@@ -53,7 +53,7 @@ def a_failed_omi_says_why(_engine: Engine, image: Image) -> str | None:
 @law("OMI-022", "image")
 def an_account_uses_a_name_once(engine: Engine, image: Image) -> str | None:
     """No account has two OMIs of one name."""
-    same = engine.state.found("image", "name", (image.account_id, image.image_name))
+    same = engine.state.find_by("image", "name", (image.account_id, image.image_name))
     if len(same) != 1:
         return f"{image.account_id} has {', '.join(i.image_id for i in same)} of the name {image.image_name!r}"
     return None
@@ -105,7 +105,7 @@ def progress_of_a_snapshot_fits_its_state(_engine: Engine, snapshot: Snapshot) -
 @law("SNP-010", "snapshot")
 def a_snapshot_has_the_size_of_a_disk(_engine: Engine, snapshot: Snapshot) -> str | None:
     """A snapshot has 1 to 14901 GiB."""
-    if not 1 <= snapshot.volume_size <= LARGEST:
+    if not 1 <= snapshot.volume_size <= MAX_SIZE:
         return f"{snapshot.snapshot_id} has {snapshot.volume_size} GiB"
     return None
 

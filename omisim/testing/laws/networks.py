@@ -25,9 +25,9 @@ NAMED: Mapping[str, tuple[str, ...]] = {
 def touched(state: State, change: Change) -> Iterator[tuple[str, str]]:
     """Yield the rows of networks that a law holds against a changed one."""
     if change.kind in ("nic", "vm"):
-        yield from (("public_ip", ip.public_ip_id) for ip in state.found("public_ip", "holder", change.id))
+        yield from (("public_ip", ip.public_ip_id) for ip in state.find_by("public_ip", "holder", change.id))
     if change.kind == "vm":
-        yield from (("nic", nic.nic_id) for nic in state.found("nic", "vm", change.id))
+        yield from (("nic", nic.nic_id) for nic in state.find_by("nic", "vm", change.id))
     if change.kind == "nic":
         yield from (("vm", nic.link_nic.vm_id) for nic in (change.before, change.after) if nic and nic.link_nic)
     if change.kind in ONE_EACH:
@@ -41,7 +41,7 @@ def a_nic_has_addresses_of_its_own(engine: Engine, nic: Nic) -> str | None:
     """Each address of a NIC lies in its Subnet, is not reserved, and no other NIC has it; the first is the primary."""
     subnet: Subnet = engine.state.get("subnet", nic.subnet_id)
     network = IPv4Network(subnet.ip_range)
-    others = {ip.private_ip for row in engine.state.found("nic", "subnet", nic.subnet_id) for ip in row.private_ips
+    others = {ip.private_ip for row in engine.state.find_by("nic", "subnet", nic.subnet_id) for ip in row.private_ips
               if row.nic_id != nic.nic_id}  # fmt: skip
     mine = [ip.private_ip for ip in nic.private_ips]
     for address in mine:
@@ -70,7 +70,7 @@ def a_nic_in_use_has_a_living_vm(engine: Engine, nic: Nic) -> str | None:
 @law("VM-011", "vm")
 def a_vm_in_a_net_has_a_primary_nic(engine: Engine, vm: Vm) -> str | None:
     """A VM in a Net has one NIC with the number 0, in its Subnet, and no number twice; one outside has none."""
-    nics: list[Nic] = engine.state.found("nic", "vm", vm.vm_id)
+    nics: list[Nic] = engine.state.find_by("nic", "vm", vm.vm_id)
     numbers = sorted(nic.link_nic.device_number for nic in nics if nic.link_nic)
     primary = [nic.subnet_id for nic in nics if nic.link_nic and nic.link_nic.device_number == 0]
     wanted = [] if vm.net_id is None else [vm.subnet_id]
@@ -108,7 +108,7 @@ def a_group_in_a_rule_is_there(engine: Engine, group: SecurityGroup) -> str | No
 def a_name_of_a_group_is_one(engine: Engine, group: SecurityGroup) -> str | None:
     """Two groups of one account and one world have two names."""
     key = (group.account_id, group.net_id, group.security_group_name)
-    same = [row.security_group_id for row in engine.state.found("security_group", "name", key)]
+    same = [row.security_group_id for row in engine.state.find_by("security_group", "name", key)]
     return None if len(same) == 1 else f"{', '.join(same)} are all named {group.security_group_name}"
 
 
@@ -119,7 +119,7 @@ def a_public_ip_is_linked_to_one_thing(engine: Engine, ip: PublicIp) -> str | No
     if ip.link_public_ip_id is None:
         free = (ip.nic_account_id, ip.nic_id, ip.private_ip, ip.vm_id) == (None,) * 4
         return None if free else f"{ip.public_ip_id} has no link, and names something"
-    held = state.found("public_ip", "holder", ip.nic_id or ip.vm_id)
+    held = state.find_by("public_ip", "holder", ip.nic_id or ip.vm_id)
     there = [row for row in held if row.private_ip == ip.private_ip]
     nic: Nic | None = state.get("nic", ip.nic_id or "")
     vm: Vm | None = state.get("vm", ip.vm_id or "")
@@ -148,7 +148,7 @@ def subnets_part_their_net(engine: Engine, subnet: Subnet) -> str | None:
 def a_net_has_what_it_began_with(engine: Engine, net: Net) -> str | None:
     """A Net has one default security group, one main route table, and at most one internet service."""
     state = engine.state
-    groups = state.found("security_group", "name", (net.account_id, net.net_id, "default"))
+    groups = state.find_by("security_group", "name", (net.account_id, net.net_id, "default"))
     tables = [row for row in state.rows("route_table").values() if row.net_id == net.net_id]
     mains = [link for table in tables for link in table.link_route_tables if link.main]
     doors = [row for row in state.rows("internet_service").values() if row.net_id == net.net_id]

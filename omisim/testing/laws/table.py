@@ -8,8 +8,8 @@ from functools import wraps
 from typing import Any
 
 from omisim.engine.engine import Engine
-from omisim.model import Account
-from omisim.spec.rules import catalogue
+from omisim.model import AccountRow
+from omisim.spec.rules import load_rules
 from omisim.state.state import Change
 
 __all__ = [
@@ -49,7 +49,7 @@ class Broken(AssertionError):
 
     def explain(self) -> str:
         """Return the rule behind the law as `omisim explain` prints it, or the law alone."""
-        rule = catalogue().get(self.rule)
+        rule = load_rules().get(self.rule)
         return str(self) if rule is None else f"{self}\n{rule.explain()}"
 
 
@@ -81,9 +81,9 @@ class Step:
         found = next(later, None)
         return self.engine.state.get(kind, row_id) if found is None else found.before
 
-    def account(self, account_id: str) -> Account:
+    def account(self, account_id: str) -> AccountRow:
         """Return the row of an account."""
-        row: Account = self.engine.state.get("account", account_id)
+        row: AccountRow = self.engine.state.get("account", account_id)
         return row
 
 

@@ -12,9 +12,9 @@ from omisim.actions.framework.request import PYTHON, Request
 from omisim.cloud.access_matrix import who_can
 from omisim.cloud.cloud import Cloud
 from omisim.engine.engine import Engine
-from omisim.model import Account, Image, PermissionsOnResource, Snapshot, Vm, Volume
+from omisim.model import AccountRow, Image, PermissionsOnResource, Snapshot, Vm, Volume
 from omisim.model.filters import FiltersImage, FiltersSnapshot, FiltersVm, FiltersVolume
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 from omisim.testing.laws.table import law, whole
 
 __all__ = ["granted", "may_see", "read", "users"]
@@ -28,7 +28,7 @@ def granted(row: Image | Snapshot) -> PermissionsOnResource:
     return row.permissions_to_launch if isinstance(row, Image) else row.permissions_to_create_volume
 
 
-def may_see(account: Account, row: Any, owner: Account) -> bool:
+def may_see(account: AccountRow, row: Any, owner: AccountRow) -> bool:
     """Whether an account may read and use a row, by the definition: its own, or shared with it or all in its Region."""
     if row.account_id == account.account_id:
         return True
@@ -40,16 +40,16 @@ def may_see(account: Account, row: Any, owner: Account) -> bool:
 
 @cache
 def _platform() -> frozenset[str]:
-    return frozenset(row.account_id for row in catalog().entities() if isinstance(row, Account))
+    return frozenset(row.account_id for row in load_catalog().entities() if isinstance(row, AccountRow))
 
 
-def users(engine: Engine) -> Iterator[Account]:
+def users(engine: Engine) -> Iterator[AccountRow]:
     """Yield the accounts that tests made; the platform's own read nothing."""
     platform = _platform()
     return (row for row_id, row in engine.state.rows("account").items() if row_id not in platform)
 
 
-def read(engine: Engine, account: Account, action: str, **parameters: Any) -> tuple[Any, ...]:
+def read(engine: Engine, account: AccountRow, action: str, **parameters: Any) -> tuple[Any, ...]:
     """Return what an account would read, by the action itself: no call is noted, and nothing due is applied."""
     call = Call(action, account, account.region, engine.begin("law", observed=False))
     values = ACTIONS[action].shape.parse(Request(action, parameters, PYTHON), call.report)
@@ -64,7 +64,7 @@ def _only(filters: Any, ids: str, row_id: str) -> Any:
 
 
 def _wrongly_read(engine: Engine, row: Any, action: str, of_kind: Any) -> str | None:
-    owner: Account = engine.state.get("account", row.account_id)
+    owner: AccountRow = engine.state.get("account", row.account_id)
     filters = _only(of_kind, f"{row.key}s", row.id)
     for account in users(engine):
         seen = read(engine, account, action, filters=filters)
@@ -104,7 +104,7 @@ def a_vm_is_read_by_its_owner(engine: Engine, vm: Vm) -> str | None:
 @law("SHR-005", "image")
 def who_can_tells_who_reads(engine: Engine, image: Image) -> str | None:
     """`cloud.who_can` lists exactly the accounts that may read an OMI."""
-    owner: Account = engine.state.get("account", image.account_id)
+    owner: AccountRow = engine.state.get("account", image.account_id)
     able = who_can(engine, image.image_id)
     for account in users(engine):
         if (account.name in able) != may_see(account, image, owner):

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from omisim.base.hosts import DEFAULT_REGION
-from omisim.formats.disk_image import FORMATS, GIB, built
-from omisim.formats.manifest import Disk, Manifest, written
+from omisim.formats.disk_image import FORMATS, GIB, encode
+from omisim.formats.manifest import Manifest, ManifestDisk, write_manifest
 from omisim.model import Content
 from omisim.testing.strategies.values import ROOT, one_of_these, texts
 
@@ -32,7 +32,7 @@ def disk_images(form: str = "qcow2", *, valid: bool = True) -> st.SearchStrategy
         st.integers(1, 9),
         st.dictionaries(_PATHS, st.text(max_size=20), max_size=3),
     )
-    good = st.builds(lambda content, size: (built(content, size, form), size * GIB), contents, st.integers(1, 40))
+    good = st.builds(lambda content, size: (encode(content, size, form), size * GIB), contents, st.integers(1, 40))
     if valid:
         return good
     wrecks = ["cut", "bits"] if form == "raw" else ["cut", "bits", "magic", "version"]
@@ -61,7 +61,7 @@ def manifests(urls: list[str], *, valid: bool = True) -> st.SearchStrategy[bytes
         raise ValueError("a manifest names the images of its disks: name their URLs")
     devices = [ROOT, *(f"/dev/sd{letter}" for letter in "bcdefghij")][: len(places)]
     disk = st.builds(
-        lambda place, size, keep: Disk(
+        lambda place, size, keep: ManifestDisk(
             device=place[0], url=place[1], size=size * GIB, filename="disk.qcow2.gz", delete_on_termination=keep
         ),
         st.sampled_from(list(zip(devices, places, strict=False))),
@@ -69,7 +69,7 @@ def manifests(urls: list[str], *, valid: bool = True) -> st.SearchStrategy[bytes
         st.booleans(),
     )
     good = st.builds(
-        lambda disks, codes, name, public: written(
+        lambda disks, codes, name, public: write_manifest(
             Manifest(product_types=tuple(codes), disks=tuple(disks), name=name, public=public)
         ),
         st.lists(disk, min_size=1, unique_by=lambda one: one.device).filter(_has_root),
@@ -82,7 +82,7 @@ def manifests(urls: list[str], *, valid: bool = True) -> st.SearchStrategy[bytes
     return st.builds(_spoilt, good, st.sampled_from(["cut", "no codes", "no disks", "version", "twice", "type"]))
 
 
-def _has_root(disks: list[Disk]) -> bool:
+def _has_root(disks: list[ManifestDisk]) -> bool:
     return any(disk.device == ROOT for disk in disks)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omisim.actions.addresses import free_addresses
 from omisim.model import Nic
-from omisim.model.serialize import to_wire
+from omisim.model.serialize import to_api
 from omisim.state.state import State
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _deletable(asking: Asking, net_id: str) -> bool:
 
 def _holds(asking: Asking, vm: Any) -> bool:
     """Whether a public IP can be linked to a VM: it is outside, or has one NIC, in a Net with a door."""
-    nics = asking.cloud.engine.state.found("nic", "vm", vm.vm_id)
+    nics = asking.cloud.engine.state.find_by("nic", "vm", vm.vm_id)
     return not nics or (len(nics) == 1 and _doors(asking, vm.net_id))
 
 
@@ -127,7 +127,9 @@ FITTING: Mapping[tuple[str, str], Callable[[Asking, Any], bool]] = {
         group.security_group_name != "default" and not _used(asking, group.security_group_id)
     ),
     ("DeleteSecurityGroupRule", "security_group"): lambda _, group: group.inbound_rules or group.outbound_rules,
-    ("DeleteSubnet", "subnet"): lambda asking, row: not asking.cloud.engine.state.found("nic", "subnet", row.subnet_id),
+    ("DeleteSubnet", "subnet"): lambda asking, row: (
+        not asking.cloud.engine.state.find_by("nic", "subnet", row.subnet_id)
+    ),
     ("LinkInternetService", "internet_service"): lambda _, service: service.net_id is None,
     ("LinkInternetService", "net"): lambda asking, net: not _doors(asking, net.net_id),
     ("LinkNic", "nic"): _joins,
@@ -155,7 +157,7 @@ def _address(asking: Asking) -> str:
     if mine and asking.action != "LinkPrivateIps":
         return str(asking.one(mine[1:] if mine[1:] and asking.mostly() else mine))
     free = free_addresses(state, subnet, 3) if subnet else []
-    others = [row for row in state.found("nic", "subnet", subnet.subnet_id) if row is not nic] if subnet else []
+    others = [row for row in state.find_by("nic", "subnet", subnet.subnet_id) if row is not nic] if subnet else []
     return str(asking.one((*free, *(row.private_ips[-1].private_ip for row in others[-2:]), "10.0.1.5")))
 
 
@@ -164,7 +166,7 @@ def _device_number(asking: Asking) -> int:
     if asking.action == "CreateVms":
         asking.devices += 1
         return asking.devices - 1 if asking.mostly() else int(asking.one((0, 1, 9)))
-    nics = asking.cloud.engine.state.found("nic", "vm", asking.names["vm"].vm_id if "vm" in asking.names else "")
+    nics = asking.cloud.engine.state.find_by("nic", "vm", asking.names["vm"].vm_id if "vm" in asking.names else "")
     used = {nic.link_nic.device_number for nic in nics if nic.link_nic}
     free = [number for number in range(1, LAST_DEVICE + 1) if number not in used]
     return int(asking.one(free if free and asking.mostly() else (1, *used)))
@@ -243,7 +245,7 @@ def _a_rule_that_there_is(asking: Asking, request: dict[str, Any]) -> dict[str, 
     if not there or not asking.mostly():
         return request
     flow, rule = asking.one(there)
-    said = to_wire(rule)
+    said = to_api(rule)
     named = {"SecurityGroupId": group.security_group_id, "Flow": flow}
     if not rule.ip_ranges or asking.one((True, False)):
         return {**named, "Rules": [said]}

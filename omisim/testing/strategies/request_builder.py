@@ -14,7 +14,7 @@ from omisim.cloud.cloud import Cloud
 from omisim.model import Image, Snapshot
 from omisim.model.ids import PREFIXES
 from omisim.model.serialize import api_name
-from omisim.spec.lifecycle import LIFECYCLES, phase
+from omisim.spec.lifecycle import LIFECYCLES, get_phase
 from omisim.state.buckets import Place, presign
 from omisim.testing.laws.visibility import granted
 from omisim.testing.strategies.allowed import DATES, INVALID, RARE, TRICKY, VALID, WAYS
@@ -177,7 +177,7 @@ class Asking:
             return False
         lifecycle = LIFECYCLES.get(row.kind)
         cells = lifecycle.refused.get(self.action) if lifecycle else None
-        return not cells or phase(row) not in cells
+        return not cells or get_phase(row) not in cells
 
     def shared(self, row: Any) -> bool:
         """Whether another account's OMI or snapshot is shared with the caller."""
@@ -226,7 +226,7 @@ class Asking:
         ids = [*(row.id for row in found), f"{self.caller.region}/none/none"]
         region, bucket, name = str(self.one(ids)).split("/", 2)
         owner = next((row.account_id for row in found if row.name == name), self.caller.account_id)
-        key = self.cloud.engine.state.found("access_key", "account", owner)[0]
+        key = self.cloud.engine.state.find_by("access_key", "account", owner)[0]
         return presign(Place(region, bucket, name), key, self.cloud.now, int(self.one((604_800, 600))))
 
     def objects(self) -> list[Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from omisim.actions.vm_types import MOST_CORES, MOST_MEMORY
 from omisim.base.suggest import suggest
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 
 __all__ = ["ROOT", "device_mappings", "image_names", "one_of_these", "permissions", "texts", "vm_types"]
 
@@ -17,7 +17,7 @@ ROOT = "/dev/sda1"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ()/.-"
 SHORTEST, LONGEST = 3, 128  # characters of a name
 FEW = 8  # values that an error lists
-LARGEST = 14_901  # GiB of a volume
+MAX_SIZE = 14_901  # GiB of a volume
 USUAL = 200  # GiB: no larger ones are drawn, unless the smallest is
 _WRONG_TYPES = ("tinav0.c2r4p2", "tinav4.c8r33p4", "tinav5.c0r4p2", "tinav5.c2r4p", "t2.enormous", "tinav9.c1r1p1")
 
@@ -70,7 +70,7 @@ def vm_types(kind: str = "valid") -> st.SearchStrategy[str]:
         st.integers(least[2], MOST_MEMORY),
         st.sampled_from(["", "p1", "p2", "p3"]),
     )
-    return tina if kind == "windows" else tina | st.sampled_from(sorted(catalog().vm_types))
+    return tina if kind == "windows" else tina | st.sampled_from(sorted(load_catalog().vm_types))
 
 
 def device_mappings(
@@ -85,8 +85,8 @@ def device_mappings(
     snapshots = texts("snapshot_ids", snapshot_ids)
     if root and not snapshots:
         raise ValueError("a root is made from a snapshot: name some in snapshot_ids")
-    if type(smallest) is not int or not 1 <= smallest <= LARGEST:
-        raise ValueError(f"smallest is a number of GiB from 1 to {LARGEST}; not {smallest!r}")
+    if type(smallest) is not int or not 1 <= smallest <= MAX_SIZE:
+        raise ValueError(f"smallest is a number of GiB from 1 to {MAX_SIZE}; not {smallest!r}")
     names = st.builds("{}{}".format, st.sampled_from(["/dev/sd", "/dev/xvd"]), st.sampled_from("bcdefghij"))
     largest = max(smallest, USUAL)
     sizes = st.integers(smallest, largest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omisim.tools.check.actions import Bounds, Step, World
+from omisim.tools.check.actions import Bounds, CheckStep, CheckWorld
 from omisim.tools.check.search import Found, Level, check
 
-__all__ = ["Bounds", "Found", "Level", "Step", "World", "check"]
+__all__ = ["Bounds", "CheckStep", "CheckWorld", "Found", "Level", "check"]

@@ -13,12 +13,12 @@ from omisim.actions.framework.request import PYTHON, Request
 from omisim.cloud.account import Account, Typed
 from omisim.cloud.cloud import Cloud
 from omisim.model import Image, Snapshot, Volume
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.buckets import Place, presign
 from omisim.testing.script import bucket
 
-__all__ = ["Bounds", "Step", "World"]
+__all__ = ["Bounds", "CheckStep", "CheckWorld"]
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy")
 CLOUD = "cloud"
@@ -36,7 +36,7 @@ class Bounds(NamedTuple):
 
     def checked(self) -> Bounds:
         """Return them. Raises ValueError for a world that cannot be."""
-        regions = len(catalog().regions)
+        regions = len(load_catalog().regions)
         if not 1 <= self.regions <= regions:
             raise ValueError(f"there are 1 to {regions} Regions to check, not {self.regions}")
         if not 1 <= self.accounts <= len(NAMES) // self.regions:
@@ -46,7 +46,7 @@ class Bounds(NamedTuple):
         return self
 
 
-class Step(NamedTuple):
+class CheckStep(NamedTuple):
     """One call: whose, which method, with what. It reads as the Python that makes it."""
 
     who: str
@@ -59,13 +59,13 @@ class Step(NamedTuple):
         return f"{self.who}.{self.what}({', '.join(map(str if self.who != CLOUD else repr, values))})"
 
 
-class World:
+class CheckWorld:
     """A cloud with its accounts: each has a bucket, and there is one official OMI in each Region."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self.cloud = Cloud(timing="manual")
-        regions = list(catalog().regions)[: bounds.regions]
+        regions = list(load_catalog().regions)[: bounds.regions]
         homes = [region for region in regions for _ in range(bounds.accounts)]
         self.accounts = {
             name: self.cloud.account(name, region=region) for name, region in zip(NAMES, homes, strict=False)
@@ -76,7 +76,7 @@ class World:
             bucket(account, account.account_id)
         self._actions = {name: typed.action for name, typed in vars(Account).items() if isinstance(typed, Typed)}
 
-    def take(self, step: Step) -> None:
+    def take(self, step: CheckStep) -> None:
         """Make one call. Raises ApiError when it is refused."""
         if step.who == CLOUD:
             getattr(self.cloud, step.what)(*step.given.values())
@@ -85,11 +85,11 @@ class World:
         request = Request(self._actions[step.what], step.given, PYTHON)
         self.cloud.engine.call(request, account.account_id, account.region)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[CheckStep]:
         """Yield every call that is tried in the state the cloud is in, in a fixed order."""
         for name, account in self.accounts.items():
             for what, given in self._calls(account):
-                yield Step(name, what, given)
+                yield CheckStep(name, what, given)
         yield from self._by_hand()
 
     def _calls(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -171,16 +171,16 @@ class World:
                 yield {"additions": {"account_ids": (other.account_id,)}}
         yield {"removals" if granted.global_permission else "additions": {"global_permission": True}}
 
-    def _by_hand(self) -> Iterator[Step]:
+    def _by_hand(self) -> Iterator[CheckStep]:
         """Yield what happens by itself, one thing at a time: completed, failed, or timed out."""
         dues = self.cloud.engine.state.rows("due").values()
         for due in tuple(dues):
             if not due.timer:
-                yield Step(CLOUD, "complete", {"id": due.id})
+                yield CheckStep(CLOUD, "complete", {"id": due.id})
                 if "fail" in LIFECYCLES[due.kind].moves[self.cloud.engine.state.get(due.kind, due.id).state]:
-                    yield Step(CLOUD, "fail", {"id": due.id})
+                    yield CheckStep(CLOUD, "fail", {"id": due.id})
         if any(due.timer for due in dues):
-            yield Step(CLOUD, "advance", {"seconds": TIMERS})
+            yield CheckStep(CLOUD, "advance", {"seconds": TIMERS})
 
     # --- what there is
 
@@ -192,14 +192,14 @@ class World:
         return len(self._rows(kind)) < self.bounds.images
 
     def _free_name(self, account: Account) -> str:
-        taken = self.cloud.engine.state.found
+        taken = self.cloud.engine.state.find_by
         number = 0
         while taken("image", "name", (account.account_id, f"image {number}")):
             number += 1
         return f"image {number}"
 
     def _url(self, object_id: str, account_id: str) -> str:
-        keys = self.cloud.engine.state.found("access_key", "account", account_id)
+        keys = self.cloud.engine.state.find_by("access_key", "account", account_id)
         return presign(Place(*object_id.split("/", 2)), keys[0], self.cloud.now)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from omisim.cloud.account import Account
 from omisim.model import ENTITIES
-from omisim.spec.catalog import catalog
+from omisim.spec.catalog import load_catalog
 from omisim.state.state import State
 
 __all__ = ["Canonical"]
@@ -43,7 +43,7 @@ _BACK = 0x5DEECE66D5DEECE  # turns the number of an edge into that of its other 
 _MOST_KEPT = 20_000  # rows
 _IDS = re.compile(
     r"\b(?:ami|i|vol|snap|vol-update|image-export|snap-export)-[0-9a-f]{8}\b|\b\d{12}\b|\b(?:"
-    + "|".join(catalog().regions)
+    + "|".join(load_catalog().regions)
     + r")(?=[a-z]?\b)"
 )
 _TASK_OF_OBJECT = re.compile(r"-[0-9a-f]{8}(?=\.)")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
-from omisim.tools.check.actions import Bounds, World
+from omisim.tools.check.actions import Bounds, CheckWorld
 from omisim.tools.check.search import Found, Level, Progress, Violation, check
 
 __all__ = ["data", "run", "script"]
@@ -69,7 +69,7 @@ def _text(found: Found, seconds: float) -> str:
 
 def script(broken: Violation, bounds: Bounds) -> str:
     """Return the calls that lead to a violation as a Python script."""
-    world = World(bounds)
+    world = CheckWorld(bounds)
     exporting = {step.who for step in broken.path if "osu_export" in step.given}
     lines = [f"# {line}" for line in broken.what.splitlines()]
     lines += ["from omisim import Cloud", "from omisim.testing import laws"]

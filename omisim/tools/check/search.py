@@ -26,14 +26,14 @@ from typing import NamedTuple
 
 from omisim.spec.errors import ApiError
 from omisim.testing import laws
-from omisim.tools.check.actions import Bounds, Step, World
+from omisim.tools.check.actions import Bounds, CheckStep, CheckWorld
 from omisim.tools.check.canonical import Canonical
 
 __all__ = ["Found", "Level", "check"]
 
 SHARE = 16  # states that a worker is given at a time
 MOST_WORKERS = 64
-Path = tuple[Step, ...]
+Path = tuple[CheckStep, ...]
 
 
 class Violation(NamedTuple):
@@ -81,7 +81,7 @@ class Visit:
 
     transitions: int = 0
     refused: int = 0
-    found: list[tuple[int, Step]] = field(default_factory=list)
+    found: list[tuple[int, CheckStep]] = field(default_factory=list)
     violation: Violation | None = None
 
 
@@ -89,12 +89,12 @@ class Explorer:
     """One world, walked from state to state."""
 
     def __init__(self, bounds: Bounds) -> None:
-        self.world = World(bounds)
+        self.world = CheckWorld(bounds)
         self._cloud, self._state = self.world.cloud, self.world.cloud.engine.state
         self._canonical = Canonical(self._state.fork(), self.world.accounts.values())
         self._here = self._canonical.number(self._state)  # the number of the state it is in
         self._seen = {self._here}
-        self._path: list[Step] = []
+        self._path: list[CheckStep] = []
         self._marks = [self._cloud.mark()]  # before each call of the path, and after the last
 
     def visit(self, path: Path) -> Visit:
@@ -120,13 +120,13 @@ class Explorer:
         )  # marks would keep them to the end
         return visit
 
-    def _note(self, visit: Visit, step: Step, number: int) -> None:
+    def _note(self, visit: Visit, step: CheckStep, number: int) -> None:
         visit.transitions += 1
         if number not in self._seen:
             self._seen.add(number)
             visit.found.append((number, step))
 
-    def _tried(self, step: Step) -> int | None:
+    def _tried(self, step: CheckStep) -> int | None:
         """Make a call, and hold the laws against what it did. Returns the state's number, None for a refusal."""
         position = self._marks[-1].position
         try:

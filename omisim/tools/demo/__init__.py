@@ -10,9 +10,9 @@ from omisim.cloud.cloud import Cloud
 from omisim.tools.demo.pipeline import bake, clean_up, official, share, stop_sharing
 from omisim.tools.demo.regions import across_regions, too_late
 from omisim.tools.demo.show import show
-from omisim.tools.demo.story import Actor, Step, Story
+from omisim.tools.demo.story import Actor, Story, StoryStep
 
-__all__ = ["Step", "Story", "play", "show"]
+__all__ = ["Story", "StoryStep", "play", "show"]
 
 
 def play() -> Story:

@@ -10,16 +10,16 @@ from requests import HTTPError
 
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.spec.rules import rule
+from omisim.spec.rules import get_rule
 from omisim.state.lineage import Lineage
 
-__all__ = ["Actor", "Step", "Story"]
+__all__ = ["Actor", "Story", "StoryStep"]
 
 POLL = 10  # virtual seconds between two polls
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StoryStep:
     """One line of the story: a call and its answer, or something seen (`action` "")."""
 
     who: str
@@ -36,7 +36,7 @@ class Story:
     """The transcript, and at the end the lineage of the official OMI it began with."""
 
     cloud: Cloud
-    steps: list[Step] = field(default_factory=list)
+    steps: list[StoryStep] = field(default_factory=list)
     lineage: Lineage | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Story:
 
     def saw(self, who: str, answer: str, means: str) -> None:
         """Note something that is no API call."""
-        self.steps.append(Step(who, "", {}, 0, answer, means))
+        self.steps.append(StoryStep(who, "", {}, 0, answer, means))
 
 
 class Actor:
@@ -62,7 +62,7 @@ class Actor:
     ) -> dict[str, Any]:
         """Make a call that succeeds; `tells` picks from the answer what the transcript shows."""
         answer: dict[str, Any] = getattr(self._gateway, action)(**parameters)
-        self._story.steps.append(Step(self.account.name, action, parameters, 200, tells(answer), means))
+        self._story.steps.append(StoryStep(self.account.name, action, parameters, 200, tells(answer), means))
         return answer
 
     def is_refused(self, action: str, means: str, /, **parameters: Any) -> None:
@@ -74,8 +74,10 @@ class Actor:
             said = response.json()["Errors"][0]
             broken = response.headers["X-Omisim-Rule"]
             refusal = {"code": said["Code"], "type": said["Type"], "details": said["Details"], "rule": broken}
-            refusal["says"] = rule(broken).says
-            step = Step(self.account.name, action, parameters, response.status_code, said["Details"], means, refusal)
+            refusal["says"] = get_rule(broken).says
+            step = StoryStep(
+                self.account.name, action, parameters, response.status_code, said["Details"], means, refusal
+            )
             self._story.steps.append(step)
         else:
             raise AssertionError(f"{action} was not refused")
@@ -93,5 +95,5 @@ class Actor:
         passed = round((cloud.now - start).total_seconds())
         states = " → ".join(dict.fromkeys(seen))
         means = f"{len(seen)} polls, {passed} virtual seconds"
-        self._story.steps.append(Step(self.account.name, action, {"Filters": filters}, 200, states, means))
+        self._story.steps.append(StoryStep(self.account.name, action, {"Filters": filters}, 200, states, means))
         return row

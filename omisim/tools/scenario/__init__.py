@@ -16,6 +16,6 @@ written on a new volume, or on the first volume of a new VM.
 
 from __future__ import annotations
 
-from omisim.tools.scenario.reading import played, shipped
+from omisim.tools.scenario.reading import list_shipped, load_scenario
 
-__all__ = ["played", "shipped"]
+__all__ = ["list_shipped", "load_scenario"]

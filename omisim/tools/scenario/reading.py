@@ -12,10 +12,10 @@ from typing import Any, Final
 from omisim.base.suggest import suggest
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.tools.scenario.mistakes import Wrong, at, check_known, check_parts, line_of
+from omisim.tools.scenario.mistakes import ScenarioError, check_known, check_parts, find_line, locate_errors
 from omisim.tools.scenario.script import Script
 
-__all__ = ["played", "shipped"]
+__all__ = ["list_shipped", "load_scenario"]
 
 _TABLES: Final[Mapping[str, type]] = {
     "cloud": dict, "durations": dict, "accounts": dict, "steps": list, "under_way": list,
@@ -25,7 +25,7 @@ _ACCOUNT: Final = ("region", "alias", "quotas")
 _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
-def played(scenario: str | Path, given: Mapping[str, Any]) -> Cloud:
+def load_scenario(scenario: str | Path, given: Mapping[str, Any]) -> Cloud:
     """Return the cloud that a scenario sets up; `given` rules over its [cloud].
 
     Raises ValueError with the file, the line, and what is wrong there.
@@ -41,11 +41,11 @@ def played(scenario: str | Path, given: Mapping[str, Any]) -> Cloud:
         found = _AT_LINE.search(str(error))
         line = found[1] if found and found[1] else text.count("\n") + 1
         raise ValueError(f"{path}:{line}: {_AT_LINE.sub('', str(error))}") from error
-    except Wrong as wrong:
-        raise ValueError(f"{path}:{line_of(text, wrong.place)}: {wrong}") from wrong.__cause__
+    except ScenarioError as wrong:
+        raise ValueError(f"{path}:{find_line(text, wrong.place)}: {wrong}") from wrong.__cause__
 
 
-def shipped() -> dict[str, Path]:
+def list_shipped() -> dict[str, Path]:
     """Return the scenarios that come with omisim, by name."""
     here = Path(__file__).parents[2]
     places = (here / "scenarios", here.parent / "fixtures" / "scenarios")  # of a wheel, of a checkout
@@ -57,7 +57,7 @@ def _found(scenario: str | Path) -> Path:
         raise ValueError(f"a scenario is a TOML file by its path, or the name of a shipped one; not {scenario!r}")  # noqa: TRY004 - as every wrong argument
     if Path(scenario).suffix == ".toml":
         return Path(scenario)
-    known = shipped()
+    known = list_shipped()
     if str(scenario) not in known:
         raise ValueError(
             f"there is no scenario {str(scenario)!r}{suggest(scenario, known)}; shipped are {', '.join(known)}, "
@@ -72,23 +72,23 @@ def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
         tables = value if isinstance(value, list) else [value]
         listed = _TABLES[name] is list
         if listed is not isinstance(value, list) or any(type(table) is not dict for table in tables):
-            raise Wrong(f"write it as {f'[[{name}]]' if listed else f'[{name}]'}", (name,))
+            raise ScenarioError(f"write it as {f'[[{name}]]' if listed else f'[{name}]'}", (name,))
     settings = data.get("cloud", {})
     check_parts(("cloud",), settings, _CLOUD, Cloud)
     cloud = Cloud(**settings | given)
     for state, seconds in data.get("durations", {}).items():
-        with at("durations", state):
+        with locate_errors("durations", state):
             cloud.durations[state] = seconds
     accounts = {}
     for name, account in data.get("accounts", {}).items():
-        with at("accounts", name):
+        with locate_errors("accounts", name):
             check_parts(("accounts", name), account, _ACCOUNT, partial(_opened, name))
             accounts[name] = cloud.account(name, **account)
     script = Script(cloud, accounts)
     timing, cloud.engine.settings.timing = cloud.engine.settings.timing, "eager"
     for part in ("steps", "under_way"):
         for number, step in enumerate(data.get(part, ())):
-            with at(part, number):
+            with locate_errors(part, number):
                 script.play(step, (part, number))
         cloud.engine.settings.timing = timing
     cloud.engine.session.trim_calls(cloud.engine.session.call_position)  # a test sees its own calls

@@ -13,12 +13,12 @@ from omisim.base.suggest import suggest
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.marketplace import Product
-from omisim.doors.oapi import request_of
+from omisim.doors.oapi import make_request
 from omisim.engine.faults import Dropped
 from omisim.model import Vm, Volume
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
-from omisim.tools.scenario.mistakes import Place, Wrong, at, check_known
+from omisim.tools.scenario.mistakes import Place, ScenarioError, check_known, locate_errors
 
 __all__ = ["PLATFORM", "Script"]
 
@@ -47,26 +47,28 @@ class Script:
         """Do what a step says, and name what it makes."""
         do, account = step.get("do"), self._account(step, place)
         if not isinstance(do, str):
-            raise Wrong('a step says what it does: do = "CreateVms", for example', place)
-        with at(*place, "do"):
+            raise ScenarioError('a step says what it does: do = "CreateVms", for example', place)
+        with locate_errors(*place, "do"):
             call, known = self._call(do, account)
         given = {name: value for name, value in step.items() if name not in _OWN_WORDS}
         for name, value in given.items():
             check_known(f"parameter of {do}", name, known, (*place, name))
-            with at(*place, name):
+            with locate_errors(*place, name):
                 given[name] = self._thing(name, value) if do in PLATFORM else self._filled(value, account)
         try:
             made = call(given)
         except ApiError as error:
             parameter = re.split(r"[.\[]", str(error.facts.get("parameter", "")))[0]
             where = (*place, parameter) if parameter in given else place
-            raise Wrong(f"{do} by {account.name if account else 'nobody'} is refused: {error}", where) from error
+            raise ScenarioError(
+                f"{do} by {account.name if account else 'nobody'} is refused: {error}", where
+            ) from error
         except (AttributeError, KeyError, TypeError, ValueError, Dropped) as error:
-            raise Wrong(f"{do}: {error}", place) from error
+            raise ScenarioError(f"{do}: {error}", place) from error
         rows = made if isinstance(made, tuple) else (made,)
-        with at(*place, "as"):
+        with locate_errors(*place, "as"):
             self._name(step.get("as", []), do, rows)
-        with at(*place, "files"):
+        with locate_errors(*place, "files"):
             self._write(step.get("files", {}), do, rows)
 
     def _account(self, step: Mapping[str, Any], place: Place) -> Account | None:
@@ -74,7 +76,7 @@ class Script:
         if by is None:
             return next(iter(self._accounts.values()), None)
         if step.get("do") in PLATFORM:
-            raise Wrong(f"{step['do']} is done by no account", (*place, "by"))
+            raise ScenarioError(f"{step['do']} is done by no account", (*place, "by"))
         check_known("account of this scenario", by, self._accounts, (*place, "by"))
         return self._accounts[by]
 
@@ -93,7 +95,7 @@ class Script:
             raise ValueError(f"{do!r} is neither an action that is served nor one of {', '.join(PLATFORM)}{said}")
         names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
         engine, caller, region = self._cloud.engine, account.account_id, account.region
-        return lambda given: engine.call(request_of(do, given), caller, region).value, names
+        return lambda given: engine.call(make_request(do, given), caller, region).value, names
 
     # --- names
 
