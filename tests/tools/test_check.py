@@ -351,8 +351,14 @@ class TestCheckCommand:
 
 @contextmanager
 def running(*options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a long check as a terminal would, in a group of its own, and wait until it is under way."""
-    code = f"from omisim.tools.cli import main; exit(main(['check', '--depth', '9', *{options!r}]))"
+    """Run a long check as a terminal would, in a process group of its own, and wait until it has started.
+
+    A background job of a shell ignores SIGINT, and so do its children: the check handles it as in a terminal.
+    """
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"from omisim.tools.cli import main; exit(main(['check', '--depth', '9', *{options!r}]))"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
