@@ -12,15 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "PREFIXES",
-    "Id",
-    "derive_hex",
-    "make_access_key_id",
-    "make_account_id",
-    "make_id",
-    "make_request_id",
+    "PREFIXES", "Id", "derive_hex", "make_access_key_id", "make_account_id", "make_id", "make_request_id",
     "make_secret_key",
-]
+]  # fmt: skip
 
 # kind → prefixes the API takes for it; the first is the one it gives (ID-017: `ari-` and `aki-` pass for images)
 PREFIXES: Mapping[str, tuple[str, ...]] = {

@@ -13,16 +13,9 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 __all__ = [
-    "api_name",
-    "deserialize",
-    "format_date",
-    "is_date",
-    "serialize",
-    "snake_name",
-    "to_api",
-    "to_api_names",
+    "api_name", "deserialize", "format_date", "is_date", "serialize", "snake_name", "to_api", "to_api_names",
     "to_snake_names",
-]
+]  # fmt: skip
 
 _JSON = frozenset({str, int, float, bool, NoneType})
 _AS_IT_IS = "="  # marks a name that is not of the API's form

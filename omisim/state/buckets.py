@@ -20,17 +20,9 @@ from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
 __all__ = [
-    "LONGEST",
-    "Place",
-    "StorageError",
-    "find_active_key",
-    "is_allowed",
-    "object_url",
-    "parse_location",
-    "presign",
-    "read_url",
-    "store_object",
-]
+    "LONGEST", "Place", "StorageError", "find_active_key", "is_allowed", "object_url", "parse_location", "presign",
+    "read_url", "store_object",
+]  # fmt: skip
 __all__ += ["authenticate"]
 
 LONGEST = 604_800  # seconds that a pre-signed URL may be valid: a week (OOS-003)
