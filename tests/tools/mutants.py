@@ -35,7 +35,10 @@ CORE = [
     ROOT / "omisim/spec/lifecycle.py",
     ROOT / "omisim/state/state.py",
 ]
-WHOLE = ("tests", "fixtures", "omisim", "benchmarks", "README.md", "CHANGELOG.md", "pyproject.toml", ".ci")
+WHOLE = (
+    "tests", "fixtures", "omisim", "benchmarks", "docs", ".ci", "pyproject.toml",
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
+)  # fmt: skip
 FIRST, LONGEST = 200, 300  # tests that meet a mutant first; seconds until it is taken for hanging
 ENOUGH = 0.85
 
