@@ -36,17 +36,9 @@ CORE = [
     ROOT / "omisim/state/state.py",
 ]
 WHOLE = (
-    "tests",
-    "fixtures",
-    "omisim",
-    "benchmarks",
-    "README.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "pyproject.toml",
-    "constraints.txt",
-    ".ci",
-)
+    "tests", "fixtures", "omisim", "benchmarks", "docs", ".ci", "pyproject.toml", "constraints.txt",
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
+)  # fmt: skip
 FIRST, LONGEST = 200, 300  # tests that meet a mutant first; seconds until it is taken for hanging
 ENOUGH = 0.85
 
