@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omisim.state.lineage import Lineage
     from omisim.state.state import Change
 
+__version__ = "0.2.0"  # the only place: pyproject.toml reads it here
 __all__ = ["Account", "ApiError", "Change", "Clock", "Cloud", "Lineage", "ManualClock", "Mark", "SystemClock"]
 
 _HOMES = {

@@ -6,6 +6,7 @@ evidence and the documentation page. The code names a rule's id at the one place
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from string import Formatter
@@ -67,6 +68,16 @@ class Rule:
             return (self.id.split("/")[1].partition(" ")[0].lower(),)
         _, _, anchor = self.source.partition(f"{DOCUMENTATION}#")
         return (anchor,) if anchor else ()
+
+    @property
+    def page(self) -> str:
+        """The page of the rule in the documentation: docs/reference/rules/<page>.md."""
+        return self.kind.replace("_", "-").replace(" ", "-")
+
+    @property
+    def anchor(self) -> str:
+        """The anchor of the rule on its page."""
+        return re.sub(r"[^a-z0-9]+", "-", self.id.lower())
 
     def render_details(self, facts: Mapping[str, Any]) -> str:
         """Return the Details of a refusal: the row's template with this call's facts."""

@@ -9,16 +9,16 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from omisim import __version__
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, Rule, families, load_rules
 
-__all__ = ["main"]
+__all__ = ["main", "parsers"]
 
 TIMINGS = ("eager", "clock", "manual")
 LAST_PORT = 65535
@@ -27,7 +27,7 @@ STOPPED = 130  # the status of what Ctrl-C has ended, as shells have it
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = parsers()["omisim"].parse_args(arguments)
     try:
         status: int = options.run(options)
     except KeyboardInterrupt:
@@ -38,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def parsers() -> Mapping[str, argparse.ArgumentParser]:
+    """Return the parser of `omisim`, and the parser of each command, by name."""
     parser = argparse.ArgumentParser(prog="omisim", description="The OUTSCALE cloud's OMI model, in memory.")
-    parser.add_argument("--version", action="version", version=f"omisim {version('omisim')}")
+    parser.add_argument("--version", action="version", version=f"omisim {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, dest="command", metavar="COMMAND")
     demo = commands.add_parser("demo", help="a golden-image pipeline of three accounts, through the real SDK")
     demo.add_argument("--json", action="store_true", help="the transcript and the lineage as data")
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = commands.add_parser("actions", help="the actions of the official API: served, or why not")
     actions.add_argument("--json", action="store_true", help="as data")
     actions.set_defaults(run=_actions)
-    return parser
+    return {"omisim": parser, **commands.choices}
 
 
 def _add_check(commands: Any) -> None:
@@ -258,10 +259,12 @@ def _explain(options: argparse.Namespace) -> int:
         similar = suggest(options.rule, rules, "; near it: {}", count=3) or "; `omisim rules` lists them"
         return _wrong(f"omisim explain: there is no rule {options.rule!r}{similar}")
     tests = _proofs().get(rule.id, ())
+    reference = f"docs/reference/rules/{rule.page}.html#{rule.anchor}"  # no public address exists yet
     if options.json:
-        print(json.dumps({**asdict(rule), "proofs": tests}, indent=2))
+        print(json.dumps({**asdict(rule), "reference": reference, "proofs": tests}, indent=2))
         return 0
     print(rule.explain())
+    print(f"  Reference: {reference}")
     for test in tests:
         print(f"  Proof: {test}")
     return 0

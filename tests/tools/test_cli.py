@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from omisim import Cloud
+from omisim import Cloud, __version__
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 from omisim.spec.rules import load_rules
 from omisim.tools.cli import main
@@ -74,6 +73,22 @@ class TestExplain:
         """`explain` knows the rows of rules.toml and the cells of the lifecycles."""
         assert main(["explain", rule]) == 0
         assert capsys.readouterr().out.startswith(f"{rule}: ")
+
+    @pytest.mark.parametrize(
+        ("rule", "reference"),
+        [
+            ("OMI-022", "image.html#omi-022"),
+            ("volume_link/UnlinkVolume/detaching", "volume-link.html#volume-link-unlinkvolume-detaching"),
+        ],
+    )
+    def test_names_the_entry_in_the_reference(
+        self, capsys: pytest.CaptureFixture[str], rule: str, reference: str
+    ) -> None:
+        """`explain` prints the page and the anchor of a rule in the documentation, and gives it as data."""
+        assert main(["explain", rule]) == 0
+        assert f"  Reference: docs/reference/rules/{reference}\n" in capsys.readouterr().out
+        assert main(["explain", rule, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["reference"] == f"docs/reference/rules/{reference}"
 
     def test_refuses_an_unknown_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown rule id is refused in one line."""
@@ -194,4 +209,4 @@ def test_version_option_prints_the_version_of_the_package(capsys: pytest.Capture
     """`--version` prints the version of omisim."""
     with pytest.raises(SystemExit):
         main(["--version"])
-    assert capsys.readouterr().out == f"omisim {version('omisim')}\n"
+    assert capsys.readouterr().out == f"omisim {__version__}\n"
