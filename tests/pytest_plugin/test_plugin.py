@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from support.plugged import apart, plugged
 
 pytest_plugins = ["pytester"]
-README = Path(__file__).parents[2] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-EXAMPLES = [block for block in BLOCKS if "def test_" not in block]
-TEST_FILES = [block for block in BLOCKS if "def test_" in block]
 
 
 class TestFixtures:
@@ -470,39 +463,3 @@ class TestPluginBesideOthers:
             def test_nothing_yet(): test_nothing()
         """
         apart(pytester, source).assert_outcomes(passed=2, failed=1)
-
-
-class TestReadmeOfPlugin:
-    @pytest.mark.parametrize("example", TEST_FILES, ids=lambda block: str(block.splitlines()[-1][:30]))
-    def test_has_test_files_that_pass_unchanged(self, pytester: pytest.Pytester, example: str) -> None:
-        """A test file in the README can be copied."""
-        assert plugged(pytester, example).parseoutcomes().keys() == {"passed"}
-
-    def test_has_ini_options_that_work_unchanged(self, pytester: pytest.Pytester) -> None:
-        """The ini options in the README can be copied, and do what they say."""
-        pytester.makeini(re.findall(r"```ini\n(.*?)```", README.read_text(), re.DOTALL)[0])
-        source = """
-            def test_it(omi_cloud, omi_account):
-                assert (omi_cloud.now.year, omi_cloud.accounts) == (2030, ("carol", "dave"))
-                assert (omi_account.region, omi_cloud.account("dave").region) == ("us-east-2", "eu-west-2")
-                settings = omi_cloud.engine.settings
-                assert (settings.timing, settings.seed, settings.switches) == ("clock", "7", {"default_page_size": 100})
-        """
-        plugged(pytester, source).assert_outcomes(passed=1)
-
-    def test_has_a_script_that_runs_unchanged(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The script in the README can be copied, and prints what its comments say."""
-        examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-        script = next(example for example in examples if "def test_" not in example)
-        exec(compile(script, str(README), "exec"), {})
-        printed = capsys.readouterr().out.splitlines()
-        assert printed[:2] == ["pending", "available"]
-        assert printed[2].startswith("409 9015 ResourceConflict (OMI-022): ")
-        assert re.fullmatch(r"2026-01-01T00:\S+Z image ami-\w+ pending → available \(due\)", printed[-1])
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda block: str(block.splitlines()[-1][:30]))
-def test_readme_example_runs_unchanged(example: str) -> None:
-    """Each example of the README works when it is pasted, with warnings as errors."""
-    run = subprocess.run([sys.executable, "-W", "error", "-c", example], capture_output=True, text=True, check=False)
-    assert run.stderr == ""

@@ -11,7 +11,6 @@ from string import Formatter
 
 import pytest
 from tools.proofs import TABLE, proofs, table
-from tools.tables import README, written
 
 import omisim
 from omisim import Account, ApiError
@@ -76,10 +75,6 @@ class TestRuleCatalogue:
     def test_has_a_current_table_of_proofs(self) -> None:
         """The generated table is current: run `python tests/tools/proofs.py`."""
         assert TABLE.read_text() == table()
-
-    def test_is_shown_by_the_tables_of_the_readme(self) -> None:
-        """The tables of open questions and of actions are current: run `python tests/tools/tables.py`."""
-        assert written(README.read_text()) == README.read_text()
 
     def test_names_every_switch(self) -> None:
         """Each switch answers a question that a row leaves open, and no row names another."""

@@ -276,13 +276,3 @@ class TestScript:
         export = {"disk_image_format": "raw", "osu_bucket": "exports"}
         alice.create_snapshot_export_task(snapshot_id=snapshot.snapshot_id, osu_export=export)
         assert alice.read_snapshot_export_tasks()[0].state == "completed"
-
-
-class TestReadmeOfMachine:
-    def test_shows_a_machine_that_passes(self) -> None:
-        """The machine of README runs as it is printed and finds nothing wrong."""
-        readme = (TESTS.parent / "README.md").read_text()
-        text = next(part for part in readme.split("```python\n") if "class Cleaning" in part).partition("```")[0]
-        names: dict[str, type[CloudMachine]] = {}
-        exec(text, names)
-        run_state_machine_as_test(names["Cleaning"], settings=FEW)

@@ -456,18 +456,3 @@ class TestScenarioMistakes:
         except ValueError as error:
             told = str(error)
         assert not told or re.match(rf"{re.escape(str(place))}:\d+: \S", told), told
-
-
-class TestReadmeOfScenarios:
-    def test_shows_a_scenario_that_can_be_loaded(self, place: Path) -> None:
-        """The file in the README can be copied."""
-        readme = (FILES.parent.parent / "README.md").read_text()
-        place.write_text(
-            next(block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "steps" in block)
-        )
-        assert Cloud.from_scenario(place).named("golden").startswith("ami-")
-
-    def test_lists_the_shipped_scenarios(self) -> None:
-        """The README names each shipped scenario."""
-        readme = (FILES.parent.parent / "README.md").read_text()
-        assert [name for name in list_shipped() if f"`{name}`" not in readme] == []

@@ -1,0 +1,92 @@
+"""Sphinx: `python -m sphinx -W -n docs <folder>`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from generated import expand  # noqa: E402 - found beside this file
+from generated.docstrings import to_rest  # noqa: E402
+from generated.signatures import resolve_annotations, typed_methods  # noqa: E402
+
+import omisim  # noqa: E402
+
+project = "omisim"
+author = "the omisim authors"
+copyright = "the omisim authors"  # noqa: A001 - Sphinx's name
+version = release = omisim.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx"]
+exclude_patterns = ["inventories", "generated"]
+html_theme = "furo"
+html_title = f"omisim {release}"
+html_show_sourcelink = False
+html_copy_source = False
+smartquotes = False  # the texts of the API are quoted as they are
+
+myst_enable_extensions = ["attrs_inline"]  # anchors in tables
+myst_heading_anchors = 3
+
+default_role = "code"  # docstrings write code in single backticks
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 100
+
+# Python's inventory is kept here, so that a build needs no network; these packages have none here.
+intersphinx_mapping = {"python": ("https://docs.python.org/3", str(HERE / "inventories" / "python.inv"))}
+nitpick_ignore_regex = [("py:.*", r"(hypothesis|osc_sdk_python)\..*")]
+
+# Classes that only omisim instantiates: their constructors are not public.
+INSTANTIATED_BY_OMISIM = frozenset(
+    {
+        "omisim.Account",
+        "omisim.ApiError",
+        "omisim.Mark",
+        "omisim.cloud.calls.Calls",
+        "omisim.cloud.images.Images",
+        "omisim.cloud.marketplace.Marketplace",
+        "omisim.engine.engine.Engine",
+        "omisim.engine.faults.Fault",
+        "omisim.engine.faults.Faults",
+        "omisim.engine.session.CallRecord",
+        "omisim.server.Running",
+        "omisim.state.settings.Durations",
+        "omisim.testing.laws.Broken",
+        "omisim.testing.laws.Law",
+        "omisim.testing.machine.CloudMachine",
+    }
+)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what makes the reference from the code."""
+    for name, method in dict(typed_methods()).items():
+        setattr(omisim.Account, name, method)
+    app.connect("source-read", _expand)
+    app.connect("autodoc-before-process-signature", _resolve)
+    app.connect("autodoc-process-signature", _hide_constructor)
+    app.connect("autodoc-process-docstring", _convert)
+
+
+def _expand(_app: Sphinx, _docname: str, source: list[str]) -> None:
+    source[0] = expand(source[0])
+
+
+def _resolve(_app: Sphinx, function: object, _bound: object) -> None:
+    if isinstance(function, FunctionType):
+        resolve_annotations(function)
+
+
+def _hide_constructor(_app: Sphinx, what: str, name: str, *_more: Any) -> tuple[str, None] | None:
+    return ("", None) if what in ("class", "exception") and name in INSTANTIATED_BY_OMISIM else None
+
+
+def _convert(_app: Sphinx, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    lines[:] = to_rest(lines)

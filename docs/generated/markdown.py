@@ -1,0 +1,29 @@
+"""Pieces of Markdown: escaped text, tables, anchors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+__all__ = ["code", "escape", "heading", "table"]
+
+
+def escape(text: str) -> str:
+    """Return plain text in which Markdown finds no markup."""
+    return re.sub(r"([\\`*_\[\]<>|{}#~$])", r"\\\1", text)
+
+
+def code(text: object) -> str:
+    """Return a code span, which may stand in a table."""
+    return f"`{str(text).replace('|', chr(92) + '|')}`"
+
+
+def heading(level: int, title: str, anchor: str) -> str:
+    """Return a heading with an anchor."""
+    return f"({anchor})=\n{'#' * level} {escape(title)}\n"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of cells that are Markdown already."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,211 @@
+"""The reference of the model: its rules, errors, switches, actions and lifecycles."""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from generated.markdown import code, escape, heading, table
+from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.model.serialize import snake_name
+from omisim.spec.diagrams import data, mermaid
+from omisim.spec.errors import ERRORS, ErrorKind
+from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, cells
+from omisim.spec.rules import GRADES, Rule, catalogue
+from omisim.state.settings import SWITCHES, Switch
+
+__all__ = [
+    "actions_not_served",
+    "actions_served",
+    "errors",
+    "every_rule",
+    "evidence",
+    "lifecycles",
+    "rule_kinds",
+    "rules",
+    "switches",
+]
+
+
+@cache
+def every_rule() -> Mapping[str, Rule]:
+    """Return every rule by its id: the rows of rules.toml and the illegal cells of the lifecycles."""
+    return {**catalogue(), **{cell.id: cell for cell in cells()}}
+
+
+# --- rules
+
+
+def rules(kind: str) -> str:
+    """Return an entry for each rule of a kind."""
+    return "\n".join(_rule(rule) for rule in every_rule().values() if rule.kind == kind)
+
+
+def _rule(rule: Rule) -> str:
+    text = escape(rule.says) if rule.says else f"Not modelled. {escape(rule.out)}"
+    fields = "".join(f"- **{name}:** {value}\n" for name, value in _fields(rule))
+    return f"{heading(2, rule.id, rule.anchor)}\n{text}\n\n{fields}"
+
+
+def _fields(rule: Rule) -> Iterator[tuple[str, str]]:
+    if rule.error:
+        kind = ERRORS[rule.error]
+        answer = f"HTTP {kind.status}, code {kind.code}, type {escape(kind.type)}"
+        yield "Error", f"{answer} ([{kind.name}](../errors.md#{kind.name}))"
+        yield "Details", code(rule.details or rule.says)
+    if rule.fix:
+        yield "Fix", code(rule.fix) if "{" in rule.fix else escape(rule.fix)
+    if rule.says:
+        yield "Evidence", escape(rule.evidence_text)
+    if rule.switch:
+        yield "Switch", f"[{code(rule.switch)}](../switches.md#{_switch_anchor(rule.switch)})"
+    if rule.ec2:
+        yield "Difference from EC2", escape(rule.ec2)
+    if rule.source:
+        yield "Documentation", f"<{rule.source}>"
+
+
+def rule_kinds() -> str:
+    """Return the table of the kinds of rules: how many there are, and how many of them refuse a request."""
+    by_kind: dict[str, list[Rule]] = defaultdict(list)
+    for rule in every_rule().values():
+        by_kind[rule.kind].append(rule)
+    rows = []
+    for kind, group in sorted(by_kind.items()):
+        link = f"[{kind.replace('_', ' ')}]({group[0].page}.md)"
+        rows.append([link, str(len(group)), str(sum(bool(rule.error) for rule in group))])
+    return table(["Kind", "Rules", "Rules with an error"], rows)
+
+
+def evidence() -> str:
+    """Return the table of the grades of evidence."""
+    counts = {grade: sum(rule.evidence == grade for rule in every_rule().values() if rule.says) for grade in GRADES}
+    return table(["Grade", "Meaning", "Rules"], ([g, escape(says), str(counts[g])] for g, says in GRADES.items()))
+
+
+def _links(found: Iterable[Rule]) -> str:
+    return ", ".join(f"[{escape(rule.id)}]({_address(rule)})" for rule in found)
+
+
+def _address(rule: Rule) -> str:
+    return f"rules/{rule.page}.md#{rule.anchor}"
+
+
+# --- errors
+
+
+def errors() -> str:
+    """Return an entry for each error of the API, by its type."""
+    by_type: dict[str, list[ErrorKind]] = defaultdict(list)
+    for kind in ERRORS.values():
+        by_type[kind.type].append(kind)
+    raised_by: dict[str, list[Rule]] = defaultdict(list)
+    for rule in every_rule().values():
+        raised_by[rule.error].append(rule)
+    parts = []
+    for type_, kinds in by_type.items():
+        parts.append(f"## {escape(type_)}\n")
+        parts += [_error(kind, raised_by[kind.name]) for kind in kinds]
+    return "\n".join(parts)
+
+
+def _error(kind: ErrorKind, raised_by: list[Rule]) -> str:
+    answer = f"HTTP {kind.status}, code {kind.code}, type {code(kind.type)}."
+    ec2 = f" The EC2-compatible API calls it {code(kind.fcu)}." if kind.fcu else ""
+    by = f"Rules: {_links(raised_by)}." if raised_by else "No rule raises it; `cloud.faults` and switches can."
+    return f"{heading(3, f'{kind.code} {kind.name}', kind.name)}\n{answer}{ec2}\n\n{by}\n"
+
+
+# --- switches
+
+
+def switches() -> str:
+    """Return an entry for each switch."""
+    return "\n".join(_switch(name, switch) for name, switch in sorted(SWITCHES.items()))
+
+
+def _switch(name: str, switch: Switch) -> str:
+    others = ", ".join(code(repr(other)) for other in switch.others)
+    about = [rule for rule in every_rule().values() if rule.switch == name]
+    return (
+        f"{heading(2, name, _switch_anchor(name))}\n{escape(switch.says)}\n\n"
+        f"- **Default:** {code(repr(switch.default))}\n- **Other values:** {others}\n"
+        f"- **What is known:** {escape(switch.evidence)}\n- **Rules:** {_links(about)}\n"
+    )
+
+
+def _switch_anchor(name: str) -> str:
+    return f"switch-{name.replace('_', '-')}"
+
+
+# --- actions
+
+
+def actions_served() -> str:
+    """Return the table of the actions that are served, with the typed method and the rules of each."""
+    about: dict[str, list[Rule]] = defaultdict(list)
+    for rule in every_rule().values():
+        for lower_name in rule.actions:
+            about[lower_name].append(rule)
+    rows = []
+    for name, action in sorted(ACTIONS.items()):
+        summary = (inspect.getdoc(action.function) or "").partition("\n\n")[0].replace("\n", " ")
+        method = f"{{py:meth}}`~omisim.Account.{snake_name(name)}`"
+        rows.append([code(name), method, escape(summary), _links(about[name.lower()])])
+    return table(["Action", "Typed method", "Summary", "Rules"], rows)
+
+
+def actions_not_served() -> str:
+    """Return the table of the actions that are not served, by the reason."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for name, reason in not_served().items():
+        by_reason[reason].append(name)
+    rows = ([escape(reason), ", ".join(map(code, sorted(names)))] for reason, names in by_reason.items())
+    return table(["Reason", "Actions"], rows)
+
+
+# --- lifecycles
+
+
+def lifecycles() -> str:
+    """Return each lifecycle: the transitions, the actions that each state refuses, and a diagram as mermaid source."""
+    return "\n".join(_lifecycle(lifecycle) for lifecycle in LIFECYCLES.values())
+
+
+def _lifecycle(lifecycle: Lifecycle) -> str:
+    kind = lifecycle.kind
+    parts = [heading(2, kind.replace("_", " "), f"lifecycle-{kind.replace('_', '-')}"), _transitions(lifecycle)]
+    if lifecycle.refused:
+        parts += ["The error code of each action in each state; *yes* means that the state allows the action.\n"]
+        parts += [_refusals(lifecycle)]
+    parts.append(f"Mermaid source:\n\n```text\n{mermaid(lifecycle)}\n```\n")
+    return "\n".join(parts)
+
+
+def _transitions(lifecycle: Lifecycle) -> str:
+    rows = []
+    for state, events in data(lifecycle)["moves"].items():
+        for event, to in events.items():
+            rows.append([code(state), event, code(to["to"]) if to["to"] else "*(gone)*", _when(to)])
+        if not events:
+            rows.append([code(state), "", "", "final state"])
+    return table(["State", "Event", "Next state", "When"], rows)
+
+
+def _when(to: Mapping[str, object]) -> str:
+    if to["after"] is None:
+        return "on an action or another transition"
+    seconds = "after a time that depends on the size" if to["after"] == "by size" else f"after {to['after']:g} s"
+    return f"{seconds} (timer)" if to["timer"] else seconds
+
+
+def _refusals(lifecycle: Lifecycle) -> str:
+    states = list(dict.fromkeys([*lifecycle.moves, *(state for row in lifecycle.refused.values() for state in row)]))
+    rows = []
+    for action in lifecycle.refused:
+        cells_of_action = [every_rule().get(f"{lifecycle.kind}/{action}/{state}") for state in states]
+        answers = [f"[{ERRORS[rule.error].code}]({_address(rule)})" if rule else "yes" for rule in cells_of_action]
+        rows.append([code(action), *answers])
+    return table(["Action", *map(code, states)], rows)

@@ -1,0 +1,123 @@
+"""Every code block of README and of the documentation works as it stands.
+
+A block whose first line is a comment with a file name (`# conftest.py`) is a file that the other blocks of its page
+find in their folder.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import settings
+from support.commands import commands, problem
+from support.pages import Block, blocks
+from support.plugged import plugged
+
+from omisim import Cloud
+
+pytest_plugins = ["pytester"]
+
+PYTHON = blocks("python")
+SHELL = ("console", "bash", "sh", "shell")
+KNOWN = {"ini", "json", "mermaid", "python", "text", "toml", "yaml", *SHELL}
+
+
+def is_test_file(block: Block) -> bool:
+    """Whether pytest runs the block: it defines a test, or a test case made by a state machine."""
+    return re.search(r"\bdef test_|\.TestCase\b", block.text) is not None
+
+
+@pytest.fixture(name="folder")
+def _folder(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Path:
+    """A folder with the files of the block's page."""
+    block: Block = request.getfixturevalue("block")
+    for other in blocks("python", "toml", "ini", "yaml"):
+        if other.page == block.page and other.file_name and other != block:
+            path = pytester.path / other.file_name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(other.text, "utf-8")
+    return pytester.path
+
+
+@pytest.fixture(autouse=True)
+def _same_profile() -> Iterator[None]:
+    """Keep a block from changing the profile of Hypothesis that later tests use."""
+    profile = settings.get_current_profile_name()
+    yield
+    settings.load_profile(profile)
+
+
+class TestPython:
+    @pytest.mark.parametrize("block", [block for block in PYTHON if is_test_file(block)], ids=str)
+    def test_files_of_tests_pass(self, folder: Path, pytester: pytest.Pytester, block: Block) -> None:
+        """A test file can be copied: all its tests pass, with warnings as errors."""
+        assert folder
+        assert plugged(pytester, block.text).parseoutcomes().keys() == {"passed"}
+
+    @pytest.mark.parametrize("block", [block for block in PYTHON if not is_test_file(block)], ids=str)
+    def test_scripts_run(self, folder: Path, block: Block) -> None:
+        """A script can be copied: it runs in a process of its own, with warnings as errors."""
+        command = [sys.executable, "-W", "error", "-c", block.text]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert run.stderr == ""
+        assert run.returncode == 0
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize("block", blocks("toml"), ids=str)
+    def test_of_toml_is_valid(self, block: Block, tmp_path: Path) -> None:
+        """A TOML block parses, and a scenario makes a cloud."""
+        if "steps" in tomllib.loads(block.text):
+            scenario = tmp_path / "scenario.toml"
+            scenario.write_text(block.text, "utf-8")
+            assert Cloud.from_scenario(scenario).accounts
+
+    @pytest.mark.parametrize("block", blocks("ini"), ids=str)
+    def test_of_pytest_is_accepted(self, pytester: pytest.Pytester, block: Block) -> None:
+        """An ini block parses, and pytest accepts its options."""
+        parser = configparser.ConfigParser()
+        parser.read_string(block.text)
+        if parser.has_section("pytest"):
+            pytester.makeini(block.text)
+            plugged(pytester, "def test_it(omi_cloud, omi_account): pass").assert_outcomes(passed=1)
+
+    @pytest.mark.parametrize("block", blocks("yaml", "json"), ids=str)
+    def test_of_yaml_is_valid(self, block: Block) -> None:
+        """A YAML or JSON block parses."""
+        assert yaml.safe_load(block.text) is not None
+
+
+def test_every_block_names_its_language() -> None:
+    """A block without a language, or with a mistyped one, would escape these tests."""
+    found = [block for block in blocks() if block.language not in KNOWN and not block.language.startswith("{")]
+    assert list(map(str, found)) == []
+
+
+@pytest.mark.parametrize("block", blocks(*SHELL), ids=str)
+def test_commands_exist(block: Block) -> None:
+    """Every command of a console block exists, with its subcommand, its options, its files and its extras."""
+    assert [found for command in commands(block.text) if (found := problem(command))] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("omisim explian OMI-022", "invalid choice: 'explian'"),
+        ("omisim serve --prot 1", "unrecognized arguments"),
+        ("pip install 'omisim[al]'", "unknown extra: al"),
+        ("pytest --omisim-cover", "unknown option: --omisim-cover"),
+        ("python tests/nothing.py", "no such file"),
+        ("12.7 % of the model was exercised", "unknown command"),
+    ],
+)
+def test_a_wrong_command_is_found(command: str, message: str) -> None:
+    """A mistyped command, option, extra or file is reported."""
+    assert message in str(problem(command))

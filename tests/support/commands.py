@@ -1,0 +1,94 @@
+"""The shell commands of the documentation: whether they exist, with their options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+from support.pages import ROOT
+
+from omisim.tools.cli import parsers
+
+__all__ = ["commands", "problem"]
+
+# Programs that omisim has nothing to do with.
+OTHERS = frozenset({"aws", "curl", "echo", "eval", "export", "git", "kill", "osc-cli", "source", "terraform", "packer"})
+_SEPARATOR = re.compile(r"\s*(?:&&|\|\||[|;&])\s*")
+_ASSIGNMENT = re.compile(r"\w+=\S*")
+
+
+def commands(text: str) -> Iterator[str]:
+    """Yield each command of a console block: of its lines with a prompt, or of all lines if none has one."""
+    lines = text.replace("\\\n", " ").splitlines()
+    prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    for line in prompted or lines:
+        inner = re.findall(r"\$\(([^)]*)\)", line)  # eval "$(omisim env)"
+        for part in [*_SEPARATOR.split(re.sub(r"\s#\s.*|^#.*", "", line)), *inner]:
+            if part.strip():
+                yield part.strip()
+
+
+def problem(command: str) -> str | None:
+    """Return why a command cannot be run, or None."""
+    words = shlex.split(command.replace("…", "X").replace("...", "X"))
+    while words and _ASSIGNMENT.fullmatch(words[0]):
+        words.pop(0)
+    if not words or words[0] in OTHERS:
+        return None
+    program, *arguments = words
+    name = Path(program).name
+    if re.fullmatch(r"python[\d.]*", name):
+        return _python(arguments)
+    known = {"omisim": _omisim, "pip": _pip, "pytest": _pytest}
+    if name in known:
+        return known[name](arguments)
+    return None if (ROOT / program).is_file() else f"{program}: unknown command"
+
+
+def _python(arguments: list[str]) -> str | None:
+    options = [argument for argument in arguments if argument.startswith("-")]
+    if "-m" in options:
+        module, *rest = arguments[arguments.index("-m") + 1 :]
+        return {"omisim": _omisim, "pytest": _pytest, "pip": _pip}.get(module, _anything)(rest)
+    script = next((argument for argument in arguments if argument.endswith(".py")), None)
+    return None if script is None or (ROOT / script).is_file() else f"{script}: no such file"
+
+
+def _anything(_arguments: list[str]) -> None:
+    return None
+
+
+def _omisim(arguments: list[str]) -> str | None:
+    """Parse the arguments; upper-case words such as FILE stand for a value."""
+    said = StringIO()
+    try:
+        with redirect_stderr(said), redirect_stdout(said):
+            parsers()["omisim"].parse_args(arguments)
+    except SystemExit as stop:
+        return said.getvalue().strip().splitlines()[-1] if stop.code else None
+    return None
+
+
+def _pip(arguments: list[str]) -> str | None:
+    """Look for an unknown extra of omisim."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for argument in arguments:
+        for found in re.findall(r"^(?:omisim|\.)\[([\w,-]+)\]", argument):
+            if unknown := sorted(set(found.split(",")) - set(extras)):
+                return f"unknown extra: {', '.join(unknown)}"
+    return None
+
+
+def _pytest(arguments: list[str]) -> str | None:
+    """Look for an unknown option of the plugin, and for files that do not exist."""
+    known = (ROOT / "omisim" / "plugin.py").read_text()
+    for argument in arguments:
+        option = argument.partition("=")[0]
+        if option.startswith("--omisim") and f'"{option}"' not in known:
+            return f"unknown option: {option}"
+    return None

@@ -1,0 +1,92 @@
+"""The pages of the documentation as tests see them: code blocks, links and anchors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from generated import expand
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+__all__ = ["PAGES", "ROOT", "Block", "anchors", "blocks", "links", "text_of"]
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+_FILE_NAME = re.compile(r"# ([\w./-]+\.(?:py|toml|ini|ya?ml))\n")
+_TARGET = re.compile(r"^\((?P<name>[\w-]+)\)=$|\{#(?P<attribute>[\w-]+)\}", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced code block: where it is, its language and its text."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    @property
+    def file_name(self) -> str | None:
+        """The file that the block is a copy of, if its first line is a comment with the name of one."""
+        found = _FILE_NAME.match(self.text)
+        return found[1] if found else None
+
+    def __str__(self) -> str:
+        """Return where the block is, for the id of a test."""
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+@cache
+def text_of(page: Path) -> str:
+    """Return the text of a page with its generated parts."""
+    return expand(page.read_text("utf-8"))
+
+
+@cache
+def _tokens(page: Path) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(text_of(page))
+
+
+def blocks(*languages: str) -> list[Block]:
+    """Return the code blocks of all pages in one of these languages, or in any language."""
+    found = [
+        Block(page, token.map[0] + 1 if token.map else 0, _language(token.info), token.content)
+        for page in PAGES
+        for token in _tokens(page)
+        if token.type == "fence"
+    ]
+    return [block for block in found if block.language in languages or not languages]
+
+
+def _language(info: str) -> str:
+    """Return the language of a fence: python of ```python and of ```{code-block} python."""
+    words = info.removeprefix("{code-block}").split()
+    return words[0] if words else ""
+
+
+def links(page: Path) -> Iterator[str]:
+    """Yield the target of every link and image of a page."""
+    for token in _tokens(page):
+        for child in token.children or ():
+            target = child.attrs.get("href", child.attrs.get("src"))
+            if target is not None:
+                yield str(target)
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """Return what a link to this page may name after the #: explicit targets, and headings as Git forges spell them."""
+    tokens = _tokens(page)
+    titles = [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
+    explicit = [found["name"] or found["attribute"] for found in _TARGET.finditer(text_of(page))]
+    return frozenset([*explicit, *map(_slug, titles)])
+
+
+def _slug(title: str) -> str:
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", title)
+    return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
