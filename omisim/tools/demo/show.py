@@ -18,9 +18,9 @@ __all__ = ["show"]
 WIDE = 200  # columns where there is no terminal to ask
 
 
-def show(story: Story) -> None:
-    """Print the story to the terminal."""
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+def show(story: Story, console: Console | None = None) -> None:
+    """Print the story to the terminal, or to another console."""
+    console = console or Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
     console.print("[bold]A golden image, from alice to bob and carol[/bold]  (osc-sdk-python on an in-memory cloud)\n")
     colors = {"alice": "cyan", "bob": "magenta", "carol": "yellow", "omisim": "dim"}
     for step in story.steps:

@@ -1,0 +1,35 @@
+"""Draws the picture of the demo in README: `python docs/picture.py` writes docs/demo.svg."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from omisim.tools.demo import Step, play, show
+
+__all__ = ["PICTURE", "draw"]
+
+PICTURE = Path(__file__).with_name("demo.svg")
+COLUMNS = 126
+CALLS = {("alice", "CreateImage"), ("alice", "UpdateImage"), ("bob", "CreateVms")}  # shown, beside the refusals
+
+
+def draw() -> str:
+    """Return an excerpt of the demo as SVG: an OMI is shared and unshared, two requests are refused, and the lineage."""
+    console = Console(record=True, file=StringIO(), width=COLUMNS, highlight=False, soft_wrap=True)
+    story = play()
+    show(replace(story, steps=list(filter(_is_shown, story.steps))), console)
+    svg = console.export_svg(title="omisim demo (excerpt)", unique_id="omisim")
+    return re.sub(r"\s*@font-face \{[^}]*\}", "", svg)  # rich's fonts come from another host
+
+
+def _is_shown(step: Step) -> bool:
+    return (step.who, step.action) in CALLS or (step.who == "alice" and step.refusal is not None)
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(draw(), "utf-8")

@@ -1,0 +1,23 @@
+"""The picture of the demo in README."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from picture import PICTURE, draw
+
+
+def words(svg: str) -> list[str]:
+    """Return the words that a picture shows."""
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", svg, flags=re.DOTALL)).split()
+
+
+def test_shows_what_the_demo_prints() -> None:
+    """The committed picture is current: `python docs/picture.py` draws it anew."""
+    assert words(PICTURE.read_text("utf-8")) == words(draw())
+
+
+def test_loads_nothing() -> None:
+    """The picture names no font of another host."""
+    assert "url(http" not in PICTURE.read_text("utf-8").replace('"', "")
