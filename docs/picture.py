@@ -19,7 +19,7 @@ CALLS = {("alice", "CreateImage"), ("alice", "UpdateImage"), ("bob", "CreateVms"
 
 
 def draw() -> str:
-    """Return an excerpt of the demo as SVG: an OMI is shared and unshared, two requests are refused, and the lineage."""
+    """Return an excerpt of the demo as SVG: an OMI is shared and no longer shared, then the lineage."""
     console = Console(record=True, file=StringIO(), width=COLUMNS, highlight=False, soft_wrap=True)
     story = play()
     show(replace(story, steps=list(filter(_is_shown, story.steps))), console)

@@ -27,7 +27,7 @@ pytest_plugins = ["pytester"]
 
 PYTHON = blocks("python")
 SHELL = ("console", "bash", "sh", "shell")
-KNOWN = {"ini", "json", "mermaid", "python", "text", "toml", "yaml", *SHELL}
+KNOWN = {"diff", "ini", "json", "mermaid", "python", "text", "toml", "yaml", *SHELL}
 
 
 def is_test_file(block: Block) -> bool:
@@ -115,7 +115,7 @@ def test_commands_exist(block: Block) -> None:
         ("pip install 'omisim[al]'", "unknown extra: al"),
         ("pytest --omisim-cover", "unknown option: --omisim-cover"),
         ("python tests/nothing.py", "no such file"),
-        ("12.7 % of the model was exercised", "unknown command"),
+        ("omisin demo", "unknown command"),
     ],
 )
 def test_a_wrong_command_is_found(command: str, message: str) -> None:

@@ -17,16 +17,23 @@ from omisim.tools.cli import parsers
 __all__ = ["commands", "problem"]
 
 # Programs that omisim has nothing to do with.
-OTHERS = frozenset({"aws", "curl", "echo", "eval", "export", "git", "kill", "osc-cli", "source", "terraform", "packer"})
+OTHERS = frozenset(
+    {".", "aws", "cat", "cd", "curl", "echo", "eval", "export", "git", "kill", "osc-cli", "packer", "terraform"}
+)
 _SEPARATOR = re.compile(r"\s*(?:&&|\|\||[|;&])\s*")
+_PROGRAM = re.compile(r"(?:\S*/)?(?:omisim|pip|pytest|python[\d.]*|\.ci/run) ")
 _ASSIGNMENT = re.compile(r"\w+=\S*")
 
 
 def commands(text: str) -> Iterator[str]:
-    """Yield each command of a console block: of its lines with a prompt, or of all lines if none has one."""
+    """Yield each command of a console block.
+
+    Lines with a prompt are commands. A block without a prompt shows commands or output: the lines that begin with a
+    program of omisim's, pip or Python are commands.
+    """
     lines = text.replace("\\\n", " ").splitlines()
     prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    for line in prompted or lines:
+    for line in prompted or filter(_PROGRAM.match, lines):
         inner = re.findall(r"\$\(([^)]*)\)", line)  # eval "$(omisim env)"
         for part in [*_SEPARATOR.split(re.sub(r"\s#\s.*|^#.*", "", line)), *inner]:
             if part.strip():
