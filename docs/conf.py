@@ -29,7 +29,7 @@ html_theme = "furo"
 html_title = f"omisim {release}"
 html_show_sourcelink = False
 html_copy_source = False
-smartquotes = False  # the texts of the API are quoted as they are
+smartquotes = False  # texts of the API are quoted verbatim
 
 myst_enable_extensions = ["attrs_inline"]  # anchors in tables
 myst_heading_anchors = 3
@@ -39,7 +39,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 
-# Python's inventory is kept here, so that a build needs no network; these packages have none here.
+# Python's inventory is kept here, so that a build needs no network. The packages below have no inventory here.
 intersphinx_mapping = {"python": ("https://docs.python.org/3", str(HERE / "inventories" / "python.inv"))}
 nitpick_ignore_regex = [("py:.*", r"(hypothesis|osc_sdk_python)\..*")]
 
@@ -66,7 +66,7 @@ INSTANTIATED_BY_OMISIM = frozenset(
 
 
 def setup(app: Sphinx) -> None:
-    """Connect what makes the reference from the code."""
+    """Connect the steps that generate the reference from the code."""
     for name, method in dict(typed_methods()).items():
         setattr(omisim.Account, name, method)
     app.connect("source-read", _expand)

@@ -9,13 +9,13 @@ __all__ = ["code", "escape", "heading", "table"]
 
 
 def escape(text: str) -> str:
-    """Return plain text in which Markdown finds no markup."""
+    """Escape plain text, so that Markdown does not interpret any of it."""
     return re.sub(r"([\\`*_\[\]<>|{}#~$])", r"\\\1", text)
 
 
 def code(text: object) -> str:
-    """Return a code span, which may stand in a table."""
-    return f"`{str(text).replace('|', chr(92) + '|')}`"
+    """Return a code span."""
+    return f"`{text}`"
 
 
 def heading(level: int, title: str, anchor: str) -> str:
@@ -24,6 +24,6 @@ def heading(level: int, title: str, anchor: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of cells that are Markdown already."""
+    """Return a table. The cells are Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

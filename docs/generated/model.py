@@ -68,7 +68,7 @@ def _fields(rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def rule_kinds() -> str:
-    """Return the table of the kinds of rules: how many there are, and how many of them refuse a request."""
+    """Return the table of the kinds of rules, with the number of rules and of rules with an error."""
     by_kind: dict[str, list[Rule]] = defaultdict(list)
     for rule in every_rule().values():
         by_kind[rule.kind].append(rule)

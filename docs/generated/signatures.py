@@ -1,4 +1,4 @@
-"""Signatures for autodoc: with the classes that annotations name, and of the typed methods of an account."""
+"""Signatures for autodoc: resolved annotations, and the typed methods of an account as functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["resolve_annotations", "typed_methods"]
 
 
 def resolve_annotations(function: FunctionType) -> None:
-    """Replace the annotations of a function by the classes that they name, without what Annotated adds."""
+    """Replace the annotations of a function by the classes that they name, and drop the metadata of Annotated."""
     function.__annotations__ = get_type_hints(function, localns=dict(_names_for_type_checkers(function.__module__)))
 
 

@@ -18,7 +18,7 @@ from omisim.tools.scenario import shipped
 
 __all__ = ["commands", "entities", "fixtures", "pytest_arguments", "pytest_options", "request_filters", "scenarios"]
 
-TERMINAL = {"COLUMNS": "100", "NO_COLOR": "1"}  # which argparse formats its help for
+TERMINAL = {"COLUMNS": "100", "NO_COLOR": "1"}  # argparse formats its help for this terminal
 
 
 # --- the command line
@@ -59,7 +59,7 @@ def _fixture_scope(node: ast.FunctionDef) -> str:
 
 
 class _Recorder:
-    """Stands for pytest's parser, and keeps what the plugin declares."""
+    """Records the options that the plugin declares, in place of pytest's parser."""
 
     def __init__(self) -> None:
         self.options: list[tuple[str, str, str]] = []

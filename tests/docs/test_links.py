@@ -10,7 +10,7 @@ from support.pages import PAGES, ROOT, anchors, links
 
 
 def problem(page: Path, link: str) -> str | None:
-    """Return why a link leads nowhere, or None."""
+    """Return the reason why a link is dead, or None."""
     parts = urlsplit(link)
     if parts.scheme:
         return None

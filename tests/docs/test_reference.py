@@ -44,7 +44,7 @@ class TestGeneratedPages:
         page = text_of(REFERENCE / "actions.md")
         assert [name for name in [*ACTIONS, *not_served()] if f"`{name}`" not in page] == []
 
-    def test_say_of_a_rule_what_explain_says(self) -> None:
+    def test_state_the_same_facts_as_explain(self) -> None:
         """An entry has the statement, the error, the fix, the evidence, the difference from EC2 and the source."""
         entry = expand("<!-- generated: rules image -->").partition("(omi-022)=")[2].partition("(omi-023)=")[0]
         rule = every_rule()["OMI-022"]

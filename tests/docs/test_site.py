@@ -28,7 +28,7 @@ PUBLIC = (
     "omisim.testing.strategies",
 )
 
-# What a browser would load by itself: scripts, styles, images and fonts of another host.
+# Scripts, styles, images and fonts of another host, which a browser would load.
 LOADED = re.compile(
     r"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=[\"'](?:https?:)?//"
     r"|<link\b[^>]*\brel=[\"'](?:stylesheet|preload|icon|preconnect)[^>]*\bhref=[\"'](?:https?:)?//"

@@ -1,11 +1,11 @@
-"""The shell commands of the documentation: whether they exist, with their options."""
+"""Checks the shell commands of the documentation: programs, subcommands, options, files and extras."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -16,7 +16,7 @@ from omisim.tools.cli import parsers
 
 __all__ = ["commands", "problem"]
 
-# Programs that omisim has nothing to do with.
+# Programs that are not part of omisim: their arguments are not checked.
 OTHERS = frozenset(
     {".", "aws", "cat", "cd", "curl", "echo", "eval", "export", "git", "kill", "osc-cli", "packer", "terraform"}
 )
@@ -28,8 +28,8 @@ _ASSIGNMENT = re.compile(r"\w+=\S*")
 def commands(text: str) -> Iterator[str]:
     """Yield each command of a console block.
 
-    Lines with a prompt are commands. A block without a prompt shows commands or output: the lines that begin with a
-    program of omisim's, pip or Python are commands.
+    Lines with a prompt are commands. In a block without a prompt, the lines that begin with omisim, pip, pytest, Python
+    or `.ci/run` are commands, and all others are output.
     """
     lines = text.replace("\\\n", " ").splitlines()
     prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
@@ -41,7 +41,7 @@ def commands(text: str) -> Iterator[str]:
 
 
 def problem(command: str) -> str | None:
-    """Return why a command cannot be run, or None."""
+    """Return the reason why a command cannot run, or None."""
     words = shlex.split(command.replace("…", "X").replace("...", "X"))
     while words and _ASSIGNMENT.fullmatch(words[0]):
         words.pop(0)
@@ -51,33 +51,27 @@ def problem(command: str) -> str | None:
     name = Path(program).name
     if re.fullmatch(r"python[\d.]*", name):
         return _python(arguments)
-    known = {"omisim": _omisim, "pip": _pip, "pytest": _pytest}
-    if name in known:
-        return known[name](arguments)
+    if name in CHECKED:
+        return CHECKED[name](arguments)
     return None if (ROOT / program).is_file() else f"{program}: unknown command"
 
 
 def _python(arguments: list[str]) -> str | None:
-    options = [argument for argument in arguments if argument.startswith("-")]
-    if "-m" in options:
+    if "-m" in arguments:
         module, *rest = arguments[arguments.index("-m") + 1 :]
-        return {"omisim": _omisim, "pytest": _pytest, "pip": _pip}.get(module, _anything)(rest)
+        return CHECKED[module](rest) if module in CHECKED else None
     script = next((argument for argument in arguments if argument.endswith(".py")), None)
     return None if script is None or (ROOT / script).is_file() else f"{script}: no such file"
 
 
-def _anything(_arguments: list[str]) -> None:
-    return None
-
-
 def _omisim(arguments: list[str]) -> str | None:
-    """Parse the arguments; upper-case words such as FILE stand for a value."""
-    said = StringIO()
+    """Parse the arguments of omisim."""
+    printed = StringIO()
     try:
-        with redirect_stderr(said), redirect_stdout(said):
+        with redirect_stderr(printed), redirect_stdout(printed):
             parsers()["omisim"].parse_args(arguments)
     except SystemExit as stop:
-        return said.getvalue().strip().splitlines()[-1] if stop.code else None
+        return printed.getvalue().strip().splitlines()[-1] if stop.code else None
     return None
 
 
@@ -92,10 +86,13 @@ def _pip(arguments: list[str]) -> str | None:
 
 
 def _pytest(arguments: list[str]) -> str | None:
-    """Look for an unknown option of the plugin, and for files that do not exist."""
+    """Look for an unknown option of the plugin."""
     known = (ROOT / "omisim" / "plugin.py").read_text()
     for argument in arguments:
         option = argument.partition("=")[0]
         if option.startswith("--omisim") and f'"{option}"' not in known:
             return f"unknown option: {option}"
     return None
+
+
+CHECKED: Mapping[str, Callable[[list[str]], str | None]] = {"omisim": _omisim, "pip": _pip, "pytest": _pytest}

@@ -1,4 +1,4 @@
-"""The pages of the documentation as tests see them: code blocks, links and anchors."""
+"""Parses the pages of the documentation: their code blocks, links and anchors."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Block:
 
     @property
     def file_name(self) -> str | None:
-        """The file that the block is a copy of, if its first line is a comment with the name of one."""
+        """The name of the file that the block shows, if its first line is a comment with that name."""
         found = _FILE_NAME.match(self.text)
         return found[1] if found else None
 
     def __str__(self) -> str:
-        """Return where the block is, for the id of a test."""
+        """Return the page and the line, which identify a test."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
 
@@ -80,7 +80,7 @@ def links(page: Path) -> Iterator[str]:
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """Return what a link to this page may name after the #: explicit targets, and headings as Git forges spell them."""
+    """Return the fragments that a link to this page may have: its explicit targets and the slugs of its headings."""
     tokens = _tokens(page)
     titles = [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
     explicit = [found["name"] or found["attribute"] for found in _TARGET.finditer(text_of(page))]
