@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from omisim.tools.demo import Step, play, show
+from omisim.tools.demo import StoryStep, play, show
 
 __all__ = ["PICTURE", "draw"]
 
@@ -27,7 +27,7 @@ def draw() -> str:
     return re.sub(r"\s*@font-face \{[^}]*\}", "", svg)  # rich's fonts come from another host
 
 
-def _is_shown(step: Step) -> bool:
+def _is_shown(step: StoryStep) -> bool:
     return (step.who, step.action) in CALLS or (step.who == "alice" and step.refusal is not None)
 
 

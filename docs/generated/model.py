@@ -10,10 +10,10 @@ from functools import cache
 from generated.markdown import code, escape, heading, table
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.model.serialize import snake_name
-from omisim.spec.diagrams import data, mermaid
+from omisim.spec.diagrams import render_mermaid, to_data
 from omisim.spec.errors import ERRORS, ErrorKind
-from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, cells
-from omisim.spec.rules import GRADES, Rule, catalogue
+from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, list_cell_rules
+from omisim.spec.rules import GRADES, Rule, load_rules
 from omisim.state.settings import SWITCHES, Switch
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 @cache
 def every_rule() -> Mapping[str, Rule]:
     """Return every rule by its id: the rows of rules.toml and the illegal cells of the lifecycles."""
-    return {**catalogue(), **{cell.id: cell for cell in cells()}}
+    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
 
 
 # --- rules
@@ -180,13 +180,13 @@ def _lifecycle(lifecycle: Lifecycle) -> str:
     if lifecycle.refused:
         parts += ["The error code of each action in each state; *yes* means that the state allows the action.\n"]
         parts += [_refusals(lifecycle)]
-    parts.append(f"Mermaid source:\n\n```text\n{mermaid(lifecycle)}\n```\n")
+    parts.append(f"Mermaid source:\n\n```text\n{render_mermaid(lifecycle)}\n```\n")
     return "\n".join(parts)
 
 
 def _transitions(lifecycle: Lifecycle) -> str:
     rows = []
-    for state, events in data(lifecycle)["moves"].items():
+    for state, events in to_data(lifecycle)["moves"].items():
         for event, to in events.items():
             rows.append([code(state), event, code(to["to"]) if to["to"] else "*(gone)*", _when(to)])
         if not events:

@@ -14,7 +14,7 @@ from generated.markdown import code, escape, heading, table
 from omisim import Cloud, model, plugin
 from omisim.model import filters
 from omisim.tools.cli import parsers
-from omisim.tools.scenario import shipped
+from omisim.tools.scenario import list_shipped
 
 __all__ = ["commands", "entities", "fixtures", "pytest_arguments", "pytest_options", "request_filters", "scenarios"]
 
@@ -105,7 +105,7 @@ def pytest_arguments() -> str:
 
 def scenarios() -> str:
     """Return an entry for each scenario that comes with omisim: the comment at its top, and the file."""
-    return "\n".join(_scenario(name, path.read_text("utf-8")) for name, path in shipped().items())
+    return "\n".join(_scenario(name, path.read_text("utf-8")) for name, path in list_shipped().items())
 
 
 def _scenario(name: str, text: str) -> str:

@@ -13,7 +13,7 @@ from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.settings import SWITCHES
 from omisim.tools.cli import parsers
-from omisim.tools.scenario import shipped
+from omisim.tools.scenario import list_shipped
 
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -37,7 +37,7 @@ class TestGeneratedPages:
         assert set(SWITCHES) <= anchors(REFERENCE / "switches.md")
         assert {f"lifecycle-{kind.replace('_', '-')}" for kind in LIFECYCLES} <= anchors(REFERENCE / "lifecycles.md")
         assert {f"omisim-{name}" for name in parsers() if name != "omisim"} <= anchors(REFERENCE / "cli.md")
-        assert {f"scenario-{name}" for name in shipped()} <= anchors(REFERENCE / "scenarios.md")
+        assert {f"scenario-{name}" for name in list_shipped()} <= anchors(REFERENCE / "scenarios.md")
 
     def test_list_every_action(self) -> None:
         """Each action of the API is listed, as served or not."""
