@@ -31,7 +31,7 @@ __all__ = [
 
 @cache
 def every_rule() -> Mapping[str, Rule]:
-    """Return every rule by its id: the rows of rules.toml and the illegal list_cell_rules of the lifecycles."""
+    """Return every rule by its id: the rows of rules.toml and the illegal cells of the lifecycles."""
     return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
 
 

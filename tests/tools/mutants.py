@@ -36,9 +36,19 @@ CORE = [
     ROOT / "omisim/state/state.py",
 ]
 WHOLE = (
-    "tests", "fixtures", "omisim", "benchmarks", "docs", ".ci", "pyproject.toml", "constraints.txt",
-    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
-)  # fmt: skip
+    "tests",
+    "fixtures",
+    "omisim",
+    "benchmarks",
+    "docs",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "pyproject.toml",
+    "constraints.txt",
+    ".ci",
+)
 FIRST, LONGEST = 200, 300  # tests that meet a mutant first; seconds until it is taken for hanging
 ENOUGH = 0.85
 

@@ -1,0 +1,65 @@
+"""The generated reference: every rule, error and public name has an entry."""
+
+from __future__ import annotations
+
+import pytest
+from generated import expand
+from generated.docstrings import to_rest
+from generated.model import every_rule
+from support.pages import ROOT, anchors, text_of
+
+from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.spec.errors import ERRORS
+from omisim.spec.lifecycle import LIFECYCLES
+from omisim.state.settings import SWITCHES
+from omisim.tools.cli import parsers
+from omisim.tools.scenario import list_shipped
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+class TestGeneratedPages:
+    def test_have_an_anchor_for_every_rule(self) -> None:
+        """The entry that `omisim explain` names exists for each rule and each illegal cell."""
+        pages = {rule.page for rule in every_rule().values()}
+        assert {path.stem for path in (REFERENCE / "rules").glob("*.md")} == {*pages, "index"}
+        for rule in every_rule().values():
+            assert rule.anchor in anchors(REFERENCE / "rules" / f"{rule.page}.md"), rule.id
+
+    def test_give_each_rule_an_anchor_of_its_own(self) -> None:
+        """Anchors are unique across all pages, as Sphinx requires of targets."""
+        found = [rule.anchor for rule in every_rule().values()]
+        assert len(set(found)) == len(found)
+
+    def test_have_an_entry_for_every_error_switch_lifecycle_command_and_scenario(self) -> None:
+        """The other generated pages leave nothing out."""
+        assert set(ERRORS) <= anchors(REFERENCE / "errors.md")
+        assert set(SWITCHES) <= anchors(REFERENCE / "switches.md")
+        assert {f"lifecycle-{kind.replace('_', '-')}" for kind in LIFECYCLES} <= anchors(REFERENCE / "lifecycles.md")
+        assert {f"omisim-{name}" for name in parsers() if name != "omisim"} <= anchors(REFERENCE / "cli.md")
+        assert {f"scenario-{name}" for name in list_shipped()} <= anchors(REFERENCE / "scenarios.md")
+
+    def test_list_every_action(self) -> None:
+        """Each action of the API is listed, as served or not."""
+        page = text_of(REFERENCE / "actions.md")
+        assert [name for name in [*ACTIONS, *not_served()] if f"`{name}`" not in page] == []
+
+    def test_state_the_same_facts_as_explain(self) -> None:
+        """An entry has the statement, the error, the fix, the evidence, the difference from EC2 and the source."""
+        entry = expand("<!-- generated: rules image -->").partition("(omi-022)=")[2].partition("(omi-023)=")[0]
+        rule = every_rule()["OMI-022"]
+        for part in (rule.says, "HTTP 409, code 9015", rule.details, rule.fix, rule.ec2, "documented", rule.source):
+            assert part in entry
+
+    def test_refuse_an_unknown_name(self) -> None:
+        """A mistyped comment fails the build."""
+        with pytest.raises(KeyError, match="rulez"):
+            expand("<!-- generated: rulez image -->")
+
+
+class TestDocstrings:
+    def test_become_lists_and_code(self) -> None:
+        """A section becomes a list, and an indented block after a blank line becomes code."""
+        docstring = ["Do it.", "", "Args:", "    name: of the thing,", "        in full.", "", "    code()", "", "End."]
+        assert to_rest(docstring)[:5] == ["Do it.", "", "", ":param name: of the thing,", "    in full."]
+        assert to_rest(["Do it:", "", "    code()", "", "End."]) == ["Do it:", "", "::", "", "    code()", "", "End."]
