@@ -79,7 +79,8 @@ def main() -> int:
             return 2
         freeze = [python, "-m", "pip", "freeze", "--all", "--exclude-editable", "--exclude", "pip"]
         new = parse_pins(subprocess.run(freeze, check=True, capture_output=True, text=True, env=environment).stdout)
-        print(*compare_pins(parse_pins(CONSTRAINTS.read_text()), new), sep="\n", flush=True)
+        changes = compare_pins(parse_pins(CONSTRAINTS.read_text()), new)
+        print(*(changes or ["constraints.txt has the newest versions"]), sep="\n", flush=True)
         status = subprocess.run([python, "-m", "pytest", *selection], cwd=ROOT, check=False).returncode
     if options.write and status == 0:
         CONSTRAINTS.write_text(update_pins(CONSTRAINTS.read_text(), new))

@@ -16,10 +16,7 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
 PYTHONS, PYTESTS = ("3.11", "3.12", "3.13", "3.14"), ("8", "9")
-TESTS = (
-    "pytest_plugin/test_plugin.py", "pytest_plugin/test_plugin_report.py", "clients/test_environment.py",
-    "clients/test_sleeping.py", "testing/test_coverage.py",
-)  # fmt: skip
+TESTS = ("pytest_plugin", "clients/test_environment.py", "clients/test_sleeping.py", "testing/test_coverage.py")
 
 
 def interpreter(version: str) -> str | None:
