@@ -11,7 +11,7 @@ from omisim.model import AccessKey, AccessKeySecretKey, OrDict, ids, view_as
 from omisim.model.filters import FiltersAccessKeys, select_matching
 from omisim.spec.rules import refuse
 
-MOST_KEYS = 10
+MAX_KEYS = 10
 STATES = ("ACTIVE", "INACTIVE")
 
 
@@ -21,8 +21,8 @@ def create_access_key(
 ) -> AccessKeySecretKey:
     """Create an active access key, until a date if one is given. Returns it with its secret, this once (AK-002)."""
     _check_user(call, user_name)
-    expires = _date(call, expiration_date, "AK-004")
-    call.check(len(_own(call)) < MOST_KEYS, "AK-001", most=MOST_KEYS)
+    expires = _parse_date(call, expiration_date, "AK-004")
+    call.check(len(_find_own_keys(call)) < MAX_KEYS, "AK-001", most=MAX_KEYS)
     number = call.tx.next_number("access_key")
     seed = call.tx.settings.seed
     key = call.add(
@@ -49,7 +49,7 @@ def read_access_keys(
 ) -> tuple[AccessKey, ...]:
     """List the account's access keys, without their secrets (AK-009)."""
     _check_user(call, user_name)
-    return select_matching((key for key in _own(call) if tag in (None, key.tag)), as_parsed(filters))
+    return select_matching((key for key in _find_own_keys(call) if tag in (None, key.tag)), as_parsed(filters))
 
 
 @action("UpdateAccessKey", "AccessKey")
@@ -69,8 +69,8 @@ def update_access_key(
     call.check(any(value is not None for value in said), "AK-005")
     call.check(state in (None, *STATES), "AK-005/state", state=state)
     _check_user(call, user_name)
-    expires = _date(call, expiration_date, "AK-004/update")
-    key = _key(call, access_key_id, "AK-007/update")
+    expires = _parse_date(call, expiration_date, "AK-004/update")
+    key = _get_key(call, access_key_id, "AK-007/update")
     call.check_state(key)
     keeps = expiration_date is None and state is None and not clear_expiration_date
     changed = replace(
@@ -89,16 +89,16 @@ def update_access_key(
 def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None = None) -> None:
     """Delete an access key; it signs nothing any more (AK-007)."""
     _check_user(call, user_name)
-    key = _key(call, access_key_id, "AK-007")
+    key = _get_key(call, access_key_id, "AK-007")
     call.check_state(key)
     call.move(key, "delete")
 
 
-def _own(call: Call) -> list[AccessKey]:
+def _find_own_keys(call: Call) -> list[AccessKey]:
     return call.state.find_by("access_key", "account", call.account.account_id)
 
 
-def _key(call: Call, access_key_id: str, rule: str) -> AccessKey:
+def _get_key(call: Call, access_key_id: str, rule: str) -> AccessKey:
     call.check(access_key_id, "REQ-010", parameter=call.spell("access_key_id"))
     key: AccessKey | None = call.state.get("access_key", access_key_id)
     if key is None or not call.owns(key):
@@ -110,7 +110,7 @@ def _check_user(call: Call, user_name: str | None) -> None:
     call.check(user_name is None, "ACC-003/user", user_name=user_name)
 
 
-def _date(call: Call, text: str | None, rule: str) -> dt.datetime | None:
+def _parse_date(call: Call, text: str | None, rule: str) -> dt.datetime | None:
     """Return the date an expiry is given as, which lies ahead."""
     if text is None:
         return None

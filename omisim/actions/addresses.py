@@ -12,35 +12,42 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 
 __all__ = [
-    "RESERVED", "check_address", "free_addresses", "parsed_range", "private_dns", "private_ip", "public_dns",
-    "public_ip", "taken",
+    "RESERVED",
+    "check_address",
+    "find_free_addresses",
+    "find_taken_addresses",
+    "make_private_dns",
+    "make_private_ip",
+    "make_public_dns",
+    "make_public_ip",
+    "parse_range",
 ]  # fmt: skip
 
 FIRST = 4  # the first four addresses of a Subnet, and the last one, are the platform's
 RESERVED = FIRST + 1
 
 
-def private_ip(number: int) -> str:
+def make_private_ip(number: int) -> str:
     """Return the number-th private address of the public Cloud."""
     return f"10.{number // 62500 % 250}.{number // 250 % 250}.{number % 250 + 4}"
 
 
-def public_ip(number: int) -> str:
+def make_public_ip(number: int) -> str:
     """Return the number-th public address, of those that are kept for documentation and tests."""
     return f"198.51.{100 + number // 250 % 100}.{number % 250 + 1}"
 
 
-def private_dns(ip: str, region: str) -> str:
+def make_private_dns(ip: str, region: str) -> str:
     """Return the name of a private address."""
     return f"ip-{ip.replace('.', '-')}.{region}.compute.internal"
 
 
-def public_dns(ip: str, region: str) -> str:
+def make_public_dns(ip: str, region: str) -> str:
     """Return the name of a public address."""
     return f"ows-{ip.replace('.', '-')}.{region}.compute.outscale.com"
 
 
-def parsed_range(call: Call, text: str) -> IPv4Network | None:
+def parse_range(call: Call, text: str) -> IPv4Network | None:
     """Return an IP range in CIDR notation, from its first address on; refuse what is none (NET-003)."""
     try:
         return IPv4Network(text, strict=False)
@@ -49,15 +56,15 @@ def parsed_range(call: Call, text: str) -> IPv4Network | None:
         return None
 
 
-def taken(state: State, subnet_id: str) -> set[str]:
+def find_taken_addresses(state: State, subnet_id: str) -> set[str]:
     """Return the addresses of a Subnet that NICs have."""
     return {ip.private_ip for nic in state.find_by("nic", "subnet", subnet_id) for ip in nic.private_ips}
 
 
-def free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[str] = ()) -> list[str]:
+def find_free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[str] = ()) -> list[str]:
     """Return the first free addresses of a Subnet: `count` of them, or as many as there are."""
     network = IPv4Network(subnet.ip_range)
-    used = taken(state, subnet.subnet_id) | set(but)
+    used = find_taken_addresses(state, subnet.subnet_id) | set(but)
     usable = (str(network[number]) for number in range(FIRST, network.num_addresses - 1))
     return list(islice((ip for ip in usable if ip not in used), count))
 

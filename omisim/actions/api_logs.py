@@ -27,17 +27,17 @@ def read_api_logs(
     A call that has not been answered is not listed: not this one, nor one whose connection was dropped. No rollback
     undoes the log; a fork begins a new one. `with_` says which fields are wanted.
     """
-    wanted = _window(as_parsed(filters) or FiltersApiLog(), call.now)
+    wanted = _complete_window(as_parsed(filters) or FiltersApiLog(), call.now)
     call.check_range(wanted.query_date_after, wanted.query_date_before)
     oldest = call.now - RETENTION
     own = (r for r in call.log if r.account == call.account.name and r.status and r.at >= oldest)
-    logs = select_matching((_log(call, record) for record in own), wanted)
+    logs = select_matching((_make_log(call, record) for record in own), wanted)
     shown = as_parsed(with_)
     hidden = {} if shown is None else {f.name: None for f in fields(shown) if not getattr(shown, f.name)}
     return tuple(replace(log, **hidden) for log in logs) if hidden else logs
 
 
-def _window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
+def _complete_window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
     """Fill in the ends of the window that were not given."""
     after, before = wanted.query_date_after, wanted.query_date_before
     if before is None:
@@ -45,7 +45,7 @@ def _window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
     return replace(wanted, query_date_after=before - WINDOW if after is None else after, query_date_before=before)
 
 
-def _log(call: Call, record: Any) -> Log:
+def _make_log(call: Call, record: Any) -> Log:
     """Return the entry of a call. One that Python made has no headers, and no access key."""
     version = call.switch("spec_version")
     assert isinstance(version, str)

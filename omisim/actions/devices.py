@@ -10,7 +10,7 @@ from omisim.actions.framework.call import Call
 from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
 from omisim.spec import limits
 
-__all__ = ["IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "gp2_iops"]
+__all__ = ["IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "compute_gp2_iops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def check_size(call: Call, rules: SizeRules, volume_type: str, size: int, iops: 
             call.check(iops <= most, rules.iops_ratio, iops=iops, size=size, most=most)
 
 
-def gp2_iops(size: int) -> int:
+def compute_gp2_iops(size: int) -> int:
     """Return the baseline IOPS of a gp2 volume of so many GiB (VOL-011)."""
     return min(max(limits.MIN_IOPS, 3 * size), 10_000)
 
@@ -79,7 +79,7 @@ def check_device(call: Call, name: str | None, *, root: bool = True) -> None:
 Mappings = Sequence[BlockDeviceMappingImage | BlockDeviceMappingVmCreation]
 
 
-def check_named(call: Call, mappings: Mappings) -> None:
+def check_device_names(call: Call, mappings: Mappings) -> None:
     """Check that every mapping names its device (OMI-051)."""
     for mapping in mappings:
         call.check(mapping.device_name is not None, "OMI-051")
@@ -99,13 +99,13 @@ def check_shapes(call: Call, mappings: Mappings, rules: SizeRules) -> None:
             check_values(call, rules, mapping.bsu.volume_type, mapping.bsu.volume_size, mapping.bsu.iops)
 
 
-def check_twice(call: Call, mappings: Mappings, rule: str) -> None:
+def check_duplicates(call: Call, mappings: Mappings, rule: str) -> None:
     """Check that no two mappings name one device."""
     for name, times in Counter(mapping.device_name for mapping in mappings).items():
         call.check(times == 1, rule, device_name=name)
 
 
-def filled(over: BsuToCreate, under: BsuToCreate) -> BsuToCreate:
+def merge_disks(over: BsuToCreate, under: BsuToCreate) -> BsuToCreate:
     """Return one disk over another, field by field (BDM-001); a type other than io1 drops inherited IOPS (BDM-007)."""
     volume_type = over.volume_type or under.volume_type
     inherited = under.iops if volume_type == under.volume_type else None

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.product_types import LINUX
-from omisim.actions.progress import progressed
+from omisim.actions.progress import compute_progress
 from omisim.actions.quotas import check_quotas
-from omisim.actions.sharing import usable
+from omisim.actions.sharing import get_usable
 from omisim.formats.disk_image import FORMATS
 from omisim.model import (
     ExportState,
@@ -44,8 +44,8 @@ def create_image_export_task(
 
     Returns the task, pending/queued. Whether the bucket takes it shows later, in the task (EXP-008).
     """
-    target = _target(call, osu_export)
-    image = usable(call, Image, image_id, "EXP-005")
+    target = _check_target(call, osu_export)
+    image = get_usable(call, Image, image_id, "EXP-005")
     if not call.owns(image):
         raise refuse("EXP-003", image_id=image_id, owner=image.account_alias or image.account_id)
     call.check_state(image)
@@ -75,7 +75,7 @@ def create_image_export_task(
     return task
 
 
-def _target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
+def _check_target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
     target = as_parsed(osu_export)
     assert target is not None
     known = target.disk_image_format in FORMATS
@@ -109,7 +109,7 @@ def read_image_export_tasks(
     call: Call, *, filters: OrDict[FiltersReadImageExportTask] | None = None
 ) -> tuple[ImageExportTask, ...]:
     """List the caller's exports of OMIs, finished ones too (EXP-015)."""
-    own = (replace(task, progress=progressed(call, task)) for task in call.own_rows(ImageExportTask))
+    own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(ImageExportTask))
     return select_matching(own, as_parsed(filters))
 
 
@@ -118,7 +118,7 @@ def create_snapshot_export_task(
     call: Call, *, osu_export: OrDict[OsuExportToCreate], snapshot_id: SnapshotId
 ) -> SnapshotExportTask:
     """Export a snapshot of one's own to a bucket. Returns the task, pending. Licence codes stay behind (EXP-048)."""
-    target = _target(call, osu_export)
+    target = _check_target(call, osu_export)
     snapshot = call.get_owned(Snapshot, snapshot_id, "EXP-042")
     call.check_state(snapshot)
     licences = [code for code in call.get_product_codes(snapshot_id) if code != LINUX]
@@ -150,7 +150,7 @@ def read_snapshot_export_tasks(
     call: Call, *, filters: OrDict[FiltersSnapshotExportTask] | None = None
 ) -> tuple[SnapshotExportTask, ...]:
     """List the caller's exports of snapshots, finished ones too (EXP-049)."""
-    own = (replace(task, progress=progressed(call, task)) for task in call.own_rows(SnapshotExportTask))
+    own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(SnapshotExportTask))
     return select_matching(own, as_parsed(filters))
 
 
@@ -162,4 +162,4 @@ def delete_export_task(call: Call, *, export_task_id: Annotated[str, Id("export_
     if task is None or not call.owns(task):
         raise refuse("EXP-033", export_task_id=export_task_id)
     call.check_state(task)
-    call.move(task, "cancel", progress=progressed(call, task))
+    call.move(task, "cancel", progress=compute_progress(call, task))

@@ -17,7 +17,7 @@ from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
 from omisim.state.buckets import StorageError, parse_location, read_url
 
-__all__ = ["import_disk", "import_snapshot", "read_manifest", "source_of"]
+__all__ = ["find_source", "import_disk", "import_snapshot", "read_manifest"]
 
 
 class _File(NamedTuple):
@@ -47,10 +47,10 @@ def _check_url(call: Call, location: str) -> None:
     except ValueError:  # a bracket that is not closed
         ok = False
     if not ok:
-        raise refuse("IMP-001", file_location=_plain(location))
+        raise refuse("IMP-001", file_location=_strip_query(location))
 
 
-def _plain(location: str) -> str:
+def _strip_query(location: str) -> str:
     """Return a URL without what is secret in it."""
     return location.partition("?")[0]
 
@@ -62,7 +62,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
         text = _fetch(call, location).body
     except StorageError as error:
         missing = error.code in ("NoSuchKey", "NoSuchBucket")
-        facts = {"file_location": _plain(location), "reason": error.message}
+        facts = {"file_location": _strip_query(location), "reason": error.message}
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parse_manifest(text)
     for code in manifest.product_types:
@@ -74,7 +74,9 @@ def read_manifest(call: Call, location: str) -> Manifest:
 def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMappingImage:
     """Create the snapshot of one device of an OMI; a file that cannot be used fails it and so the OMI (IMP-006)."""
     size = to_bytes(disk.size)
-    snapshot = _imported(call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id)
+    snapshot = _add_imported_snapshot(
+        call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id
+    )
     bsu = BsuToCreate(
         delete_on_vm_deletion=disk.delete_on_termination,
         iops=disk.iops,
@@ -92,12 +94,12 @@ def import_snapshot(call: Call, location: str, size: int, description: str, clie
     try:
         _fetch(call, location)
     except StorageError as error:
-        raise refuse("IMP-002", file_location=_plain(location), reason=error.message) from None
+        raise refuse("IMP-002", file_location=_strip_query(location), reason=error.message) from None
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
-    return _imported(call, location, size, description, urlsplit(location).path, None, client_token)
+    return _add_imported_snapshot(call, location, size, description, urlsplit(location).path, None, client_token)
 
 
-def _imported(
+def _add_imported_snapshot(
     call: Call,
     location: str,
     size: int,
@@ -106,29 +108,29 @@ def _imported(
     image_id: str | None,
     client_token: str | None = None,
 ) -> Snapshot:
-    content, import_error = _looked_into(call, location, size, name)
+    content, import_error = _read_disk(call, location, size, name)
     return add_snapshot(
         call, description, client_token, image_id, None if content == Content() else content,
-        *source_of(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE, volume_size=to_bytes(size),
+        *find_source(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE, volume_size=to_bytes(size),
     )  # fmt: skip
 
 
-def _looked_into(call: Call, location: str, size: int, name: str) -> tuple[Content, str]:
+def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content, str]:
     """Return the content of an image, or why it cannot be imported."""
     try:
         file = _fetch(call, location)
         image_size, content = decode(file.body, "qcow2" if ".qcow2" in name else None)
     except StorageError as error:
-        return Content(), f"{_plain(location)}: {error.code}: {error.message}"
+        return Content(), f"{_strip_query(location)}: {error.code}: {error.message}"
     except BadImage as error:
-        return Content(), f"{name or _plain(location)}: {error}"
+        return Content(), f"{name or _strip_query(location)}: {error}"
     virtual = max(image_size, file.virtual_size or 0)
     if virtual > size:
         return Content(), f"{name}: its size of {virtual} bytes is more than the {size} that were said"
     return content, ""
 
 
-def source_of(call: Call, location: str) -> list[tuple[str, str]]:
+def find_source(call: Call, location: str) -> list[tuple[str, str]]:
     """Return where a file of this cloud's object storage comes from, for lineage."""
     parts = urlsplit(location)
     place = parse_location(parts.netloc.rpartition("@")[2], parts.path)

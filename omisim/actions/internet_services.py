@@ -13,12 +13,12 @@ from omisim.model.filters import FiltersInternetService, select_matching
 from omisim.model.ids import Id
 from omisim.state.state import State
 
-__all__ = ["attached_to"]
+__all__ = ["find_attached_service"]
 
 InternetServiceId = Annotated[str, Id("internet_service")]
 
 
-def attached_to(state: State, net_id: str) -> InternetService | None:
+def find_attached_service(state: State, net_id: str) -> InternetService | None:
     """Return the internet service of a Net, if it has one."""
     rows = state.rows("internet_service").values()
     return next((service for service in rows if service.net_id == net_id), None)
@@ -47,7 +47,7 @@ def link_internet_service(call: Call, *, internet_service_id: InternetServiceId,
     service = call.get_owned(InternetService, internet_service_id, "IGW-001")
     call.get_owned(Net, net_id, "NET-002")
     call.check(service.net_id is None, "IGW-002", internet_service_id=internet_service_id, net_id=service.net_id)
-    other = attached_to(call.state, net_id)
+    other = find_attached_service(call.state, net_id)
     taken = other is not None and other is not service
     call.check(not taken, "IGW-003", net_id=net_id, attached=other and other.internet_service_id)
     call.put(replace(service, net_id=net_id, state="available"))

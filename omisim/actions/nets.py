@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from omisim.actions.addresses import parsed_range
+from omisim.actions.addresses import parse_range
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_account import add_default_group
 from omisim.actions.quotas import check_quotas
 from omisim.actions.route_tables import add_main_table
-from omisim.actions.security_groups import default_group
+from omisim.actions.security_groups import get_default_group
 from omisim.model import InternetService, Net, NetId, OrDict, RouteTable, SecurityGroup, Subnet, ids
 from omisim.model.filters import FiltersNet, select_matching
 from omisim.spec.rules import refuse
@@ -24,7 +24,7 @@ MAX_SIZE, MIN_SIZE = 16, 28  # lengths of the prefix
 @action("CreateNet", "Net")
 def create_net(call: Call, *, ip_range: str, tenancy: str | None = None) -> Net:
     """Create a Net, with its main route table and its default security group. Returns it, available."""
-    network = parsed_range(call, ip_range)
+    network = parse_range(call, ip_range)
     if network is not None:
         length = network.prefixlen
         private = any(network.subnet_of(block) for block in PRIVATE)
@@ -37,7 +37,7 @@ def create_net(call: Call, *, ip_range: str, tenancy: str | None = None) -> Net:
     net = call.add(
         Net(
             account_id=me,
-            dhcp_options_set_id=_dhcp_options(call),
+            dhcp_options_set_id=_make_dhcp_options_id(call),
             ip_range=str(network),
             net_id=call.new_id("net"),
             tenancy=tenancy or "default",
@@ -48,7 +48,7 @@ def create_net(call: Call, *, ip_range: str, tenancy: str | None = None) -> Net:
     return net
 
 
-def _dhcp_options(call: Call) -> str:
+def _make_dhcp_options_id(call: Call) -> str:
     """Return the id of the account's default set of DHCP options, the only one it has."""
     return ids.make_id("dhcp_options", call.tx.settings.seed, int(call.account.account_id))
 
@@ -72,7 +72,7 @@ def update_net(call: Call, *, dhcp_options_set_id: str, net_id: NetId) -> Net:
 def delete_net(call: Call, *, net_id: NetId) -> None:
     """Delete a Net that has nothing but its main route table and its default security group."""
     net = call.get_owned(Net, net_id, "NET-002")
-    own = default_group(call.state, net.account_id, net_id)
+    own = get_default_group(call.state, net.account_id, net_id)
     tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
     groups = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
     inside: list[Subnet | InternetService] = [*call.rows(Subnet), *call.rows(InternetService)]

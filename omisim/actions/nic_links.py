@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.addresses import check_address, free_addresses
+from omisim.actions.addresses import check_address, find_free_addresses
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import action
-from omisim.actions.nic_views import nics_of
-from omisim.actions.nics import check_free, private
-from omisim.actions.public_ips import released
+from omisim.actions.nic_views import find_nics
+from omisim.actions.nics import check_unlinked, make_nic_address
+from omisim.actions.public_ips import unlink_public_ips
 from omisim.model import LinkNic, LinkNicId, Nic, NicId, Subnet, Vm, VmId
 from omisim.spec.rules import refuse
 
-__all__ = ["LAST_DEVICE", "attach", "detached"]
+__all__ = ["LAST_DEVICE", "detach_nic", "make_nic_link"]
 
 LAST_DEVICE = 7
 
 
-def attach(call: Call, vm: Vm, device_number: int, *, delete_on_vm_deletion: bool) -> LinkNic:
+def make_nic_link(call: Call, vm: Vm, device_number: int, *, delete_on_vm_deletion: bool) -> LinkNic:
     """Return a new link to a VM, for a NIC to have."""
     return LinkNic(
         delete_on_vm_deletion=delete_on_vm_deletion,
@@ -31,7 +31,7 @@ def attach(call: Call, vm: Vm, device_number: int, *, delete_on_vm_deletion: boo
     )
 
 
-def detached(nic: Nic) -> Nic:
+def detach_nic(nic: Nic) -> Nic:
     """Return a NIC without its VM."""
     return replace(nic, link_nic=None, state="available")
 
@@ -43,14 +43,14 @@ def link_nic(call: Call, *, device_number: int, nic_id: NicId, vm_id: VmId) -> s
     nic = call.get_owned(Nic, nic_id, "NIC-001")
     vm = call.get_owned(Vm, vm_id, "VM-041")
     call.check_state(vm)
-    check_free(call, nic)
+    check_unlinked(call, nic)
     if call.check(vm.net_id is not None, "NIC-021", vm_id=vm_id):
         call.check(vm.net_id == nic.net_id, "NIC-022", nic=nic_id, net_id=nic.net_id, other=vm.net_id)
     place = vm.placement.subregion_name
     call.check(place == nic.subregion_name, "NIC-023", nic=nic_id, subregion_name=nic.subregion_name, other=place)
-    used = [row.link_nic.device_number for row in nics_of(call.state, vm_id) if row.link_nic]
+    used = [row.link_nic.device_number for row in find_nics(call.state, vm_id) if row.link_nic]
     call.check(device_number not in used, "NIC-024", device_number=device_number, vm_id=vm_id)
-    link = attach(call, vm, device_number, delete_on_vm_deletion=False)
+    link = make_nic_link(call, vm, device_number, delete_on_vm_deletion=False)
     call.put(replace(nic, link_nic=link, state="in-use"))
     return link.link_nic_id
 
@@ -61,18 +61,18 @@ def unlink_nic(call: Call, *, link_nic_id: LinkNicId) -> None:
     for nic in call.rows(Nic):
         if nic.link_nic is not None and nic.link_nic.link_nic_id == link_nic_id and call.owns(nic):
             call.check(nic.link_nic.device_number > 0, "NIC-026", link_nic_id=link_nic_id)
-            call.put(detached(nic))
+            call.put(detach_nic(nic))
             return
     raise refuse("NIC-025", link_nic_id=link_nic_id)
 
 
-def _ips_or_count(call: Call, given: Mapping[str, Any]) -> None:
+def _check_ips_or_count(call: Call, given: Mapping[str, Any]) -> None:
     call.check(not ("private_ips" in given and "secondary_private_ip_count" in given), "NIC-030")
     count = given.get("secondary_private_ip_count")
     call.check(count is None or count > 0, "NIC-031", secondary_private_ip_count=count)
 
 
-@action("LinkPrivateIps", combinations=_ips_or_count)
+@action("LinkPrivateIps", combinations=_check_ips_or_count)
 def link_private_ips(
     call: Call,
     *,
@@ -89,7 +89,7 @@ def link_private_ips(
     subnet: Subnet = call.state.get("subnet", nic.subnet_id)
     if private_ips is None:
         count = secondary_private_ip_count or 1
-        asked = free_addresses(call.state, subnet, count)
+        asked = find_free_addresses(call.state, subnet, count)
         call.check(len(asked) == count, "NIC-005", subnet_id=subnet.subnet_id)
     else:
         asked = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
@@ -102,9 +102,9 @@ def link_private_ips(
                 free = ip.private_ip != address or (allow_relink and not ip.is_primary)
                 call.check(free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
     for other in others:
-        call.put(_without(other, new))
-        released(call.tx, other.nic_id, new)
-    call.put(replace(nic, private_ips=(*nic.private_ips, *(private(call, ip, primary=False) for ip in new))))
+        call.put(_remove_addresses(other, new))
+        unlink_public_ips(call.tx, other.nic_id, new)
+    call.put(replace(nic, private_ips=(*nic.private_ips, *(make_nic_address(call, ip, primary=False) for ip in new))))
 
 
 @action("UnlinkPrivateIps")
@@ -114,9 +114,9 @@ def unlink_private_ips(call: Call, *, nic_id: NicId, private_ips: Sequence[str])
     secondary = {ip.private_ip for ip in nic.private_ips if not ip.is_primary}
     wrong = [ip for ip in private_ips if ip not in secondary]
     call.check(not wrong, "NIC-032", nic_id=nic_id, private_ips=wrong)
-    call.put(_without(nic, private_ips))
-    released(call.tx, nic_id, private_ips)
+    call.put(_remove_addresses(nic, private_ips))
+    unlink_public_ips(call.tx, nic_id, private_ips)
 
 
-def _without(nic: Nic, addresses: Sequence[str]) -> Nic:
+def _remove_addresses(nic: Nic, addresses: Sequence[str]) -> Nic:
     return replace(nic, private_ips=tuple(ip for ip in nic.private_ips if ip.private_ip not in addresses))

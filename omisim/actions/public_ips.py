@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from omisim.actions.addresses import public_dns, public_ip
+from omisim.actions.addresses import make_public_dns, make_public_ip
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.internet_services import attached_to
-from omisim.actions.nic_views import nics_of, public_ip_view
+from omisim.actions.internet_services import find_attached_service
+from omisim.actions.nic_views import find_nics, view_public_ip
 from omisim.actions.quotas import check_quotas
 from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmId, VmState
 from omisim.model.filters import FiltersPublicIp, select_matching
@@ -19,7 +19,7 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["addressed", "linked_to", "released", "stopped"]
+__all__ = ["assign_public_address", "find_linked_ips", "unlink_public_ips", "update_stopped_address"]
 
 STAYS = "osc.fcu.eip.auto-attach"  # the key of a tag that keeps a public IP over a stop
 
@@ -27,48 +27,48 @@ PublicIpId = Annotated[str, Id("public_ip")]
 LinkPublicIpId = Annotated[str, Id("link_public_ip")]
 
 
-def linked_to(state: State, holder_id: str) -> list[PublicIp]:
+def find_linked_ips(state: State, holder_id: str) -> list[PublicIp]:
     """Return the public IPs that are linked to a NIC, or to a VM of the public Cloud."""
     return state.find_by("public_ip", "holder", holder_id)
 
 
-def released(tx: Transaction, holder_id: str, addresses: Sequence[str] | None = None) -> None:
+def unlink_public_ips(tx: Transaction, holder_id: str, addresses: Sequence[str] | None = None) -> None:
     """Take the public IPs off a NIC or a VM: all, or those of some of its private addresses."""
-    for ip in linked_to(tx.state, holder_id):
+    for ip in find_linked_ips(tx.state, holder_id):
         if addresses is None or ip.private_ip in addresses:
-            tx.put(_free(ip))
+            tx.put(_clear_link(ip))
 
 
-def _free(ip: PublicIp) -> PublicIp:
+def _clear_link(ip: PublicIp) -> PublicIp:
     return replace(ip, link_public_ip_id=None, nic_account_id=None, nic_id=None, private_ip=None, vm_id=None)
 
 
-def addressed(tx: Transaction, vm: Vm) -> Vm:
+def assign_public_address(tx: Transaction, vm: Vm) -> Vm:
     """Return a VM that runs with its public address: the linked one, or one that it has while it runs (VM-030).
 
     In a Net it has one of these only where its Subnet says so (NET-016).
     """
-    linked = linked_to(tx.state, vm.vm_id)
+    linked = find_linked_ips(tx.state, vm.vm_id)
     if linked:
         address = linked[0].public_ip
     elif vm.net_id is None or tx.state.get("subnet", vm.subnet_id or "").map_public_ip_on_launch:
-        address = public_ip(tx.next_number("public_ip"))
+        address = make_public_ip(tx.next_number("public_ip"))
     else:
         return replace(vm, public_dns_name=None, public_ip=None)
     region = tx.state.get("account", vm.account_id).region
-    return replace(vm, public_dns_name=public_dns(address, region), public_ip=address)
+    return replace(vm, public_dns_name=make_public_dns(address, region), public_ip=address)
 
 
-def stopped(tx: Transaction, vm: Vm) -> Vm:
+def update_stopped_address(tx: Transaction, vm: Vm) -> Vm:
     """Return a VM that has stopped, with the public IP linked to it if it keeps one (VM-050)."""
     if tx.settings.switch("stopped_public_ip") == "released":
         tagged = [tag.value for tag in vm.tags if tag.key == STAYS]
-        for holder in (vm.vm_id, *(nic.nic_id for nic in nics_of(tx.state, vm.vm_id))):
-            for ip in linked_to(tx.state, holder):
+        for holder in (vm.vm_id, *(nic.nic_id for nic in find_nics(tx.state, vm.vm_id))):
+            for ip in find_linked_ips(tx.state, holder):
                 if ip.public_ip not in tagged:
-                    tx.put(_free(ip))
-    if linked_to(tx.state, vm.vm_id):
-        return addressed(tx, vm)
+                    tx.put(_clear_link(ip))
+    if find_linked_ips(tx.state, vm.vm_id):
+        return assign_public_address(tx, vm)
     return replace(vm, public_dns_name=None, public_ip=None)
 
 
@@ -79,7 +79,7 @@ def create_public_ip(call: Call) -> PublicIp:
     return call.add(
         PublicIp(
             account_id=call.account.account_id,
-            public_ip=public_ip(call.tx.next_number("public_ip")),
+            public_ip=make_public_ip(call.tx.next_number("public_ip")),
             public_ip_id=call.new_id("public_ip"),
         )
     )
@@ -88,11 +88,11 @@ def create_public_ip(call: Call) -> PublicIp:
 @action("ReadPublicIps", "PublicIps", paged=True)
 def read_public_ips(call: Call, *, filters: OrDict[FiltersPublicIp] | None = None) -> tuple[PublicIp, ...]:
     """List the caller's public IPs in creation order."""
-    own = (public_ip_view(call.state, ip) for ip in call.own_rows(PublicIp))
+    own = (view_public_ip(call.state, ip) for ip in call.own_rows(PublicIp))
     return select_matching(own, as_parsed(filters))
 
 
-def _ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
+def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
     """Return a public IP of the caller's, by its id or its address, or refuse."""
     if ip_id is not None:
         return call.get_owned(PublicIp, ip_id, "PIP-001")
@@ -102,13 +102,13 @@ def _ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
     return found[0]
 
 
-def _ip_and_target(call: Call, given: Mapping[str, Any]) -> None:
-    _id_or_ip(call, given)
+def _check_ip_and_target(call: Call, given: Mapping[str, Any]) -> None:
+    _check_id_or_ip(call, given)
     call.check("vm_id" in given or "nic_id" in given, "PIP-004")
     call.check(not ("vm_id" in given and "nic_id" in given), "PIP-005")
 
 
-@action("LinkPublicIp", "LinkPublicIpId", combinations=_ip_and_target)
+@action("LinkPublicIp", "LinkPublicIpId", combinations=_check_ip_and_target)
 def link_public_ip(
     call: Call,
     *,
@@ -125,15 +125,17 @@ def link_public_ip(
     """
     vm = call.get_owned(Vm, vm_id, "VM-041") if vm_id is not None else None
     nic = call.get_owned(Nic, nic_id or "", "NIC-001") if vm is None else None
-    ip = _ip(call, public_ip, public_ip_id)
+    ip = _get_public_ip(call, public_ip, public_ip_id)
     if vm is not None:
         call.check_state(vm)
-        nics = nics_of(call.state, vm.vm_id)
+        nics = find_nics(call.state, vm.vm_id)
         call.check(len(nics) <= 1, "PIP-006", vm_id=vm_id, nics=[row.nic_id for row in nics])
         nic = nics[0] if nics else None
-    address = _private(call, nic, private_ip)
+    address = _choose_private_ip(call, nic, private_ip)
     relink = nic is None if allow_relink is None else allow_relink
-    before = [row for row in linked_to(call.state, nic.nic_id if nic else vm_id or "") if row.private_ip == address]
+    before = [
+        row for row in find_linked_ips(call.state, nic.nic_id if nic else vm_id or "") if row.private_ip == address
+    ]
     elsewhere = ip.link_public_ip_id is not None and ip not in before
     call.check(relink or not elsewhere, "PIP-008", public_ip=ip.public_ip)
     others = [row.public_ip for row in before if row is not ip]
@@ -141,21 +143,21 @@ def link_public_ip(
     link_id = call.new_id("link_public_ip")
     for row in {row.public_ip_id: row for row in (*before, ip)}.values():
         _unlink(call.tx, row)
-    linked = replace(_free(ip), link_public_ip_id=link_id, private_ip=address)
+    linked = replace(_clear_link(ip), link_public_ip_id=link_id, private_ip=address)
     if nic is not None:
         call.put(replace(linked, nic_account_id=nic.account_id, nic_id=nic.nic_id))
     else:
         call.put(replace(linked, vm_id=vm_id))
-        call.put(addressed(call.tx, call.state.get("vm", vm_id or "")))
+        call.put(assign_public_address(call.tx, call.state.get("vm", vm_id or "")))
     return link_id
 
 
-def _private(call: Call, nic: Nic | None, asked: str | None) -> str | None:
+def _choose_private_ip(call: Call, nic: Nic | None, asked: str | None) -> str | None:
     """Return the address of a NIC that a public IP is for, or None outside Nets."""
     if nic is None:
         call.check(asked is None, "PIP-007", private_ip=asked)
         return None
-    call.check(attached_to(call.state, nic.net_id) is not None, "PIP-010", net_id=nic.net_id)
+    call.check(find_attached_service(call.state, nic.net_id) is not None, "PIP-010", net_id=nic.net_id)
     there = [ip.private_ip for ip in nic.private_ips]
     call.check(asked is None or asked in there, "PIP-011", private_ip=asked, nic_id=nic.nic_id)
     return asked or there[0]
@@ -164,17 +166,17 @@ def _private(call: Call, nic: Nic | None, asked: str | None) -> str | None:
 def _unlink(tx: Transaction, ip: PublicIp) -> None:
     """Free a public IP; a VM of the public Cloud that runs gets another address in its place."""
     vm: Vm | None = tx.state.get("vm", ip.vm_id or "")
-    tx.put(_free(ip))
+    tx.put(_clear_link(ip))
     if vm is not None:
         running = vm.state is VmState.RUNNING
-        tx.put(addressed(tx, vm) if running else replace(vm, public_dns_name=None, public_ip=None))
+        tx.put(assign_public_address(tx, vm) if running else replace(vm, public_dns_name=None, public_ip=None))
 
 
-def _link_or_ip(call: Call, given: Mapping[str, Any]) -> None:
+def _check_link_or_ip(call: Call, given: Mapping[str, Any]) -> None:
     call.check("link_public_ip_id" in given or "public_ip" in given, "PIP-012")
 
 
-@action("UnlinkPublicIp", combinations=_link_or_ip)
+@action("UnlinkPublicIp", combinations=_check_link_or_ip)
 def unlink_public_ip(
     call: Call, *, link_public_ip_id: LinkPublicIpId | None = None, public_ip: str | None = None
 ) -> None:
@@ -185,19 +187,19 @@ def unlink_public_ip(
             raise refuse("PIP-013", link_public_ip_id=link_public_ip_id)
         ip = linked[0]
     else:
-        ip = _ip(call, public_ip, None)
+        ip = _get_public_ip(call, public_ip, None)
         call.check(ip.link_public_ip_id is not None, "PIP-013/ip", public_ip=public_ip)
-    call.put(_free(ip))
+    call.put(_clear_link(ip))
     _unlink(call.tx, ip)
 
 
-def _id_or_ip(call: Call, given: Mapping[str, Any]) -> None:
+def _check_id_or_ip(call: Call, given: Mapping[str, Any]) -> None:
     call.check("public_ip" in given or "public_ip_id" in given, "PIP-003")
 
 
-@action("DeletePublicIp", combinations=_id_or_ip)
+@action("DeletePublicIp", combinations=_check_id_or_ip)
 def delete_public_ip(call: Call, *, public_ip: str | None = None, public_ip_id: PublicIpId | None = None) -> None:
     """Give back a public IP that is linked to nothing."""
-    ip = _ip(call, public_ip, public_ip_id)
+    ip = _get_public_ip(call, public_ip, public_ip_id)
     call.check(ip.link_public_ip_id is None, "PIP-014", public_ip=ip.public_ip, link_public_ip_id=ip.link_public_ip_id)
     call.drop(ip)

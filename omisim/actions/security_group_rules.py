@@ -24,13 +24,13 @@ LAST_PORT, LAST_NUMBER = 65535, 255
 Rules = tuple[SecurityGroupRule, ...]
 
 
-def _rules_alone(call: Call, given: Mapping[str, Any]) -> None:
+def _check_rules_alone(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse Rules with what says one rule (SG-020)."""
     excluded = [call.spell(name) for name in FLAT if name in given]
     call.check("rules" not in given or not excluded, "SG-020", parameters=excluded)
 
 
-@action("CreateSecurityGroupRule", "SecurityGroup", combinations=_rules_alone)
+@action("CreateSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
 def create_security_group_rule(
     call: Call,
     *,
@@ -45,21 +45,21 @@ def create_security_group_rule(
     to_port_range: int | None = None,
 ) -> SecurityGroup:
     """Add rules to a group, said one by one or under Rules. Returns the group."""
-    group = _group(call, security_group_id, flow)
-    asked = _asked(call, group, "to_link")
-    before = _of(group, flow)
+    group = _get_group(call, security_group_id, flow)
+    asked = _parse_rules(call, group, "to_link")
+    before = _get_rules(group, flow)
     for rule in asked:
-        there = _overlap(before, rule)
+        there = _find_overlap(before, rule)
         call.check(not there, "SG-027", security_group_id=security_group_id, there=there)
     after = before
     for rule in asked:
-        after = _added(after, rule)
+        after = _add_rule(after, rule)
     quota = "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit"
-    check_each(call, quota, _count(before), _count(after) - _count(before))
-    return call.put(_with(group, flow, after))
+    check_each(call, quota, _count_targets(before), _count_targets(after) - _count_targets(before))
+    return call.put(_replace_rules(group, flow, after))
 
 
-@action("DeleteSecurityGroupRule", "SecurityGroup", combinations=_rules_alone)
+@action("DeleteSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
 def delete_security_group_rule(
     call: Call,
     *,
@@ -74,16 +74,16 @@ def delete_security_group_rule(
     to_port_range: int | None = None,
 ) -> SecurityGroup:
     """Take rules off a group, said exactly as they are. Returns the group."""
-    group = _group(call, security_group_id, flow)
-    after = _of(group, flow)
-    for rule in _asked(call, group, "to_unlink"):
-        missing = [target for target in _targets(rule) if target not in _overlap(after, rule)]
+    group = _get_group(call, security_group_id, flow)
+    after = _get_rules(group, flow)
+    for rule in _parse_rules(call, group, "to_unlink"):
+        missing = [target for target in _list_targets(rule) if target not in _find_overlap(after, rule)]
         call.check(not missing, "SG-028", security_group_id=security_group_id, missing=missing)
-        after = _removed(after, rule)
-    return call.put(_with(group, flow, after))
+        after = _remove_rule(after, rule)
+    return call.put(_replace_rules(group, flow, after))
 
 
-def _asked(call: Call, group: SecurityGroup, how: str) -> list[SecurityGroupRule]:
+def _parse_rules(call: Call, group: SecurityGroup, how: str) -> list[SecurityGroupRule]:
     """Return the rules of a request, checked: those under Rules, or the one beside it, whose group may be an id."""
     given = call.values
     members = None
@@ -98,35 +98,35 @@ def _asked(call: Call, group: SecurityGroup, how: str) -> list[SecurityGroupRule
         security_groups_members=members,
         to_port_range=given.get("to_port_range"),
     )
-    return [_checked(call, group, rule) for rule in as_parsed_list(given.get("rules")) or (one,)]
+    return [_normalize_rule(call, group, rule) for rule in as_parsed_list(given.get("rules")) or (one,)]
 
 
-def _group(call: Call, group_id: str, flow: str) -> SecurityGroup:
+def _get_group(call: Call, group_id: str, flow: str) -> SecurityGroup:
     call.check(flow in ("Inbound", "Outbound"), "SG-021", flow=flow)
     group = call.get_owned(SecurityGroup, group_id, "SG-006")
     call.check(flow != "Outbound" or group.net_id, "SG-021/outbound", security_group_id=group_id)
     return group
 
 
-def _of(group: SecurityGroup, flow: str) -> Rules:
+def _get_rules(group: SecurityGroup, flow: str) -> Rules:
     return group.inbound_rules if flow == "Inbound" else group.outbound_rules
 
 
-def _with(group: SecurityGroup, flow: str, rules: Rules) -> SecurityGroup:
+def _replace_rules(group: SecurityGroup, flow: str, rules: Rules) -> SecurityGroup:
     return replace(group, inbound_rules=rules) if flow == "Inbound" else replace(group, outbound_rules=rules)
 
 
-def _checked(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> SecurityGroupRule:
+def _normalize_rule(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> SecurityGroupRule:
     """Return a rule as it is kept, its protocol, ports and ranges spelled in one way; refuse what is none."""
     asked = rule.ip_protocol or "-1"
     protocol = NUMBERED.get(asked, asked) if group.net_id else asked
     numbered = group.net_id and protocol.isdecimal() and int(protocol) <= LAST_NUMBER
     call.check(protocol in ("tcp", "udp", "icmp", "-1") or numbered, "SG-022", ip_protocol=asked)
-    first, last = _ports(call, protocol, rule.from_port_range, rule.to_port_range)
+    first, last = _normalize_ports(call, protocol, rule.from_port_range, rule.to_port_range)
     call.check(not rule.service_ids, "SG-029", service_ids=rule.service_ids)
     call.check(rule.ip_ranges or rule.security_groups_members or rule.service_ids, "SG-025")
-    ranges = [_range(call, text) for text in rule.ip_ranges or ()]
-    members = [_member(call, group, member) for member in rule.security_groups_members or ()]
+    ranges = [_normalize_range(call, text) for text in rule.ip_ranges or ()]
+    members = [_resolve_member(call, group, member) for member in rule.security_groups_members or ()]
     return SecurityGroupRule(
         from_port_range=first,
         ip_protocol=protocol,
@@ -136,7 +136,7 @@ def _checked(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> Secur
     )
 
 
-def _ports(call: Call, protocol: str, first: int | None, last: int | None) -> tuple[int, int]:
+def _normalize_ports(call: Call, protocol: str, first: int | None, last: int | None) -> tuple[int, int]:
     """Return the ports of a rule: an absent one is 0, for Go clients leave zeros out; of ICMP, type and code."""
     if protocol in ("tcp", "udp"):
         first, last = first or 0, last or 0
@@ -150,7 +150,7 @@ def _ports(call: Call, protocol: str, first: int | None, last: int | None) -> tu
     return -1, -1
 
 
-def _range(call: Call, text: str) -> str:
+def _normalize_range(call: Call, text: str) -> str:
     try:
         return str(IPv4Network(text, strict=False))
     except ValueError:
@@ -158,7 +158,7 @@ def _range(call: Call, text: str) -> str:
         return text
 
 
-def _member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> SecurityGroupsMember:
+def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> SecurityGroupsMember:
     """Return a group that a rule names, by its id or by its name in the same world; refuse one that is not there."""
     owner = member.account_id or call.account.account_id
     asked = member.security_group_id or member.security_group_name
@@ -180,27 +180,27 @@ def _member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> S
 # --- rules as sets of targets
 
 
-def _key(rule: SecurityGroupRule) -> tuple[object, ...]:
+def _get_key(rule: SecurityGroupRule) -> tuple[object, ...]:
     return (rule.ip_protocol, rule.from_port_range, rule.to_port_range)
 
 
-def _targets(rule: SecurityGroupRule) -> list[str]:
+def _list_targets(rule: SecurityGroupRule) -> list[str]:
     members = (member.security_group_id for member in rule.security_groups_members or ())
     return [*(rule.ip_ranges or ()), *filter(None, members)]
 
 
-def _count(rules: Rules) -> int:
-    return sum(len(_targets(rule)) for rule in rules)
+def _count_targets(rules: Rules) -> int:
+    return sum(len(_list_targets(rule)) for rule in rules)
 
 
-def _overlap(rules: Rules, asked: SecurityGroupRule) -> list[str]:
+def _find_overlap(rules: Rules, asked: SecurityGroupRule) -> list[str]:
     """Return what is asked for and there already."""
-    there = {target for rule in rules if _key(rule) == _key(asked) for target in _targets(rule)}
-    return [target for target in _targets(asked) if target in there]
+    there = {target for rule in rules if _get_key(rule) == _get_key(asked) for target in _list_targets(rule)}
+    return [target for target in _list_targets(asked) if target in there]
 
 
-def _added(rules: Rules, asked: SecurityGroupRule) -> Rules:
-    same = next((rule for rule in rules if _key(rule) == _key(asked)), None)
+def _add_rule(rules: Rules, asked: SecurityGroupRule) -> Rules:
+    same = next((rule for rule in rules if _get_key(rule) == _get_key(asked)), None)
     if same is None:
         return (*rules, asked)
     ranges = dict.fromkeys((*(same.ip_ranges or ()), *(asked.ip_ranges or ())))
@@ -209,15 +209,15 @@ def _added(rules: Rules, asked: SecurityGroupRule) -> Rules:
     return tuple(merged if rule is same else rule for rule in rules)
 
 
-def _removed(rules: Rules, asked: SecurityGroupRule) -> Rules:
+def _remove_rule(rules: Rules, asked: SecurityGroupRule) -> Rules:
     kept = []
     for rule in rules:
         left = rule
-        if _key(rule) == _key(asked):
+        if _get_key(rule) == _get_key(asked):
             ranges = tuple(text for text in rule.ip_ranges or () if text not in (asked.ip_ranges or ()))
             gone = asked.security_groups_members or ()
             members = tuple(member for member in rule.security_groups_members or () if member not in gone)
             left = replace(rule, ip_ranges=ranges or None, security_groups_members=members or None)
-        if _targets(left):
+        if _list_targets(left):
             kept.append(left)
     return tuple(kept)

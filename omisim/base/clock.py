@@ -50,7 +50,7 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         """Move forward by so many seconds. Raises ValueError when they are negative or not finite."""
-        self._now += _span(seconds)
+        self._now += _parse_seconds(seconds)
 
     def tick(self) -> None:
         """Move by one millisecond, so that two creations have two dates."""
@@ -79,7 +79,7 @@ class SystemClock:
 
     def advance(self, seconds: float) -> None:
         """Grow the offset by so many seconds. Raises ValueError when they are negative or not finite."""
-        self._offset += _span(seconds)
+        self._offset += _parse_seconds(seconds)
 
     def tick(self) -> None:
         """Do nothing: wall time moves by itself."""
@@ -101,7 +101,7 @@ def check_clock(clock: Clock) -> Clock:
     return clock
 
 
-def _span(seconds: float) -> dt.timedelta:
+def _parse_seconds(seconds: float) -> dt.timedelta:
     try:
         span = dt.timedelta(seconds=seconds)
     except (OverflowError, TypeError, ValueError):

@@ -66,7 +66,7 @@ def dispatch(
         answer = _run(call, action, request)
     except ApiError as error:
         state.undo_to(position)
-        raise _answered(call, error) from None
+        raise _complete_refusal(call, error) from None
     except BaseException:
         state.undo_to(position)
         raise
@@ -92,7 +92,7 @@ def collect_refusals(
         pass
     finally:
         tx.state.undo_to(position)
-    return [_answered(call, error) for error in call.refusals]
+    return [_complete_refusal(call, error) for error in call.refusals]
 
 
 def _run(call: Call, action: Action, request: Request) -> Answer:
@@ -118,7 +118,7 @@ def _run(call: Call, action: Action, request: Request) -> Answer:
     return Answer(action, value, tuple(call.warnings), dry, next_token)
 
 
-def _answered(call: Call, error: ApiError) -> ApiError:
+def _complete_refusal(call: Call, error: ApiError) -> ApiError:
     """Return a refusal as it is answered: with the ids near an unknown one, and a switch's error for its rule's."""
     name = call.tx.settings.switches.get(error.rule)
     assert isinstance(name, str | None)

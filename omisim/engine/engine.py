@@ -93,7 +93,7 @@ class Engine:
         with self.lock:
             number = self.next_request_id()
             now = self.scheduler.apply_due()
-            account = self._account(account_id)
+            account = self._get_account(account_id)
             record = CallRecord(
                 request.action, account.name if account else "", request.parameters, now, number, headers
             )
@@ -111,7 +111,7 @@ class Engine:
                 )
             except (ApiError, Dropped) as error:
                 self.state.undo_to(position)
-                self._failed(record, error)
+                self._record_failure(record, error)
                 raise
             record.warnings, record.status = answer.warnings, 200
             if answer.warnings:
@@ -121,7 +121,7 @@ class Engine:
             if self.session.requests % self.history == 0:
                 self._trim()
             if fault is not None and fault.after_effect and (failure := fault.make_error()):
-                self._failed(record, failure)
+                self._record_failure(record, failure)
                 raise failure
             answer.request_id = number
             if not answer.dry:
@@ -135,7 +135,7 @@ class Engine:
             try:
                 with self.scheduler.suspend_failures():
                     self.scheduler.apply_due()
-                account, action = self._account(account_id), find_action(request.action)
+                account, action = self._get_account(account_id), find_action(request.action)
                 if self.settings.unknown_images:
                     self._adopt_unknown(request, region)
                 return collect_refusals(self.begin("why_not", observed=False), action, request, account, region)
@@ -147,18 +147,18 @@ class Engine:
     def note_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
         """Note a call that a door refused before it came to its parameters."""
         with self.lock:
-            account = self._account(account_id)
+            account = self._get_account(account_id)
             name, number = account.name if account else "", self.next_request_id()
             record = CallRecord(action, name, {}, self.clock.now(), number, headers)
             self.session.calls.append(record)
-            self._failed(record, error)
+            self._record_failure(record, error)
 
     def next_request_id(self) -> str:
         """Count a request, and return its id."""
         self.session.requests += 1
         return make_request_id(self.settings.seed, self.session.requests)
 
-    def _account(self, account_id: str | None) -> AccountRow | None:
+    def _get_account(self, account_id: str | None) -> AccountRow | None:
         if account_id is None:
             return None
         row: AccountRow | None = self.state.get("account", account_id)
@@ -179,7 +179,7 @@ class Engine:
             for image_id in tuple(find_unknown_images(self.state, request.parameters)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
-    def _failed(self, record: CallRecord, error: ApiError | Dropped) -> None:
+    def _record_failure(self, record: CallRecord, error: ApiError | Dropped) -> None:
         record.record_failure(error)
         self._observe(record)
 
@@ -264,13 +264,13 @@ class Engine:
 
     def kept_changes(self) -> int:
         """Return how many changes are listed: the history, or all since the oldest live mark."""
-        return self._kept(self.state.position, "position")
+        return self._count_kept(self.state.position, "position")
 
     def kept_calls(self) -> int:
         """Return how many calls are listed: the history, or all since the oldest live mark."""
-        return self._kept(self.session.call_position, "call_position")
+        return self._count_kept(self.session.call_position, "call_position")
 
-    def _kept(self, position: int, of: str) -> int:
+    def _count_kept(self, position: int, of: str) -> int:
         oldest: int = min((getattr(mark, of) for mark in self._marks), default=position)
         return max(self.history, position - oldest)
 

@@ -136,7 +136,7 @@ class Faults:
             raise ValueError("a delay alone refuses nothing, so there is no effect for it to come after")
         if times is None and every == 1 and probability == 1:
             times = 1
-        kind = None if silent else _kind(status, error)
+        kind = None if silent else _choose_error(status, error)
         self._added += 1
         fault = Fault(
             action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, self._added
@@ -182,7 +182,7 @@ def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
             raise ValueError(f"it would never happen: {refusal.details}") from refusal
 
 
-def _kind(status: int | None, error: str | None) -> ErrorKind:
+def _choose_error(status: int | None, error: str | None) -> ErrorKind:
     if error is None:
         if status is not None and status not in _BY_STATUS:
             raise ValueError(f"status is one of {', '.join(map(str, _BY_STATUS))}; not {status!r}: name the error")

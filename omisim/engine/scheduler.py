@@ -75,7 +75,7 @@ class Scheduler:
             self.apply_due()
 
     def _apply(self, due: Due, at: dt.datetime) -> None:
-        failure = self._failure_of(due)
+        failure = self._find_failure(due)
         if failure:
             self.failures.remove(failure)
             self._move(due, "fail", at, "fault", failure.comment)
@@ -88,16 +88,16 @@ class Scheduler:
             comment = comment or "Server.InternalError"
         tx.move(self._state.get(due.kind, due.id), event, comment)
 
-    def _failure_of(self, due: Due) -> Failure | None:
+    def _find_failure(self, due: Due) -> Failure | None:
         state = self._state.get(due.kind, due.id).state
         if "fail" not in LIFECYCLES[due.kind].moves[state]:
             return None
-        images = self._waiting(due.id) if due.kind == "snapshot" else []
+        images = self._find_waiting_images(due.id) if due.kind == "snapshot" else []
         targets = [(due.kind, due.id), *(("image", image.image_id) for image in images)]
         hits = (f for f in self.failures if any(f.kind == kind and f.id in (None, row_id) for kind, row_id in targets))
         return next(hits, None)
 
-    def _waiting(self, snapshot_id: str) -> list[Image]:
+    def _find_waiting_images(self, snapshot_id: str) -> list[Image]:
         images = self._state.find_by("image", "snapshot", snapshot_id)
         return [image for image in images if image.state is ImageState.PENDING]
 
@@ -128,20 +128,20 @@ class Scheduler:
         """Take one step on the success path. Raises ValueError when nothing is under way."""
         image: Image | None = self._state.get("image", row_id)
         if image is not None and image.state is ImageState.PENDING:
-            for snapshot_id in self._unfinished(image):
-                while due := self._due(snapshot_id):
+            for snapshot_id in self._find_unfinished_snapshots(image):
+                while due := self._find_due(snapshot_id):
                     self._move(due, due.event, self._clock.now(), "complete")
             return
-        due = self._due(row_id)
+        due = self._find_due(row_id)
         if due is None:
-            raise ValueError(f"{self._named(row_id)}: nothing is under way that could be completed")
+            raise ValueError(f"{self._describe(row_id)}: nothing is under way that could be completed")
         self._move(due, due.event, self._clock.now(), "complete")
 
     def fail(self, row_id: str, comment: str) -> None:
         """Take the failure event of the state. Raises ValueError when it has none."""
         image: Image | None = self._state.get("image", row_id)
         if image is not None and image.state is ImageState.PENDING:
-            row_id = self._unfinished(image)[0]
+            row_id = self._find_unfinished_snapshots(image)[0]
         for kind, lifecycle in LIFECYCLES.items():
             row = self._state.get(kind, row_id)
             if kind != "image" and row is not None and "fail" in lifecycle.moves[row.state]:
@@ -150,17 +150,17 @@ class Scheduler:
                 )
                 return
         able = [f"{kind} {state}" for kind, lifecycle in LIFECYCLES.items() for state in lifecycle.failures]
-        raise ValueError(f"{self._named(row_id)}: it cannot fail now; what can: {', '.join(able)}")
+        raise ValueError(f"{self._describe(row_id)}: it cannot fail now; what can: {', '.join(able)}")
 
-    def _unfinished(self, image: Image) -> list[str]:
+    def _find_unfinished_snapshots(self, image: Image) -> list[str]:
         ids = [mapping.bsu.snapshot_id or "" for mapping in image.block_device_mappings if mapping.bsu]
         return [i for i in ids if i and self._state.get("snapshot", i).state is not SnapshotState.COMPLETED]
 
-    def _due(self, row_id: str) -> Due | None:
+    def _find_due(self, row_id: str) -> Due | None:
         rows = (self._state.get("due", f"{kind}:{row_id}") for kind in LIFECYCLES)
         due: Due | None = next((row for row in rows if row is not None and not row.timer), None)
         return due
 
-    def _named(self, row_id: str) -> str:
+    def _describe(self, row_id: str) -> str:
         rows: list[Any] = [row for kind in LIFECYCLES if (row := self._state.get(kind, row_id)) is not None]
         return f"{rows[0].kind} {row_id} is {rows[0].state}" if rows else f"{row_id!r} is nothing this cloud has"

@@ -16,7 +16,7 @@ from omisim.spec.rules import refuse
 
 __all__ = ["CallRecord", "Lockouts", "Session"]
 
-FAILURES, MOST_MINUTES = 4, 10
+FAILURES_PER_LOCK, MAX_MINUTES = 4, 10
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Lockouts:
     def record_failure(self, account_id: str, now: dt.datetime) -> None:
         """Count a failure."""
         count = self._failures.get(account_id, (0, now))[0] + 1
-        minutes = min(count // FAILURES, MOST_MINUTES) if count % FAILURES == 0 else 0
+        minutes = min(count // FAILURES_PER_LOCK, MAX_MINUTES) if count % FAILURES_PER_LOCK == 0 else 0
         self._failures[account_id] = count, now + dt.timedelta(minutes=minutes)
 
     def attempt(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:

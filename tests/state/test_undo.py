@@ -183,7 +183,7 @@ class TestRefusal:
     ) -> None:
         """When an action raises an unexpected error, what it wrote is undone."""
         before = cloud.fork()
-        monkeypatch.setattr("omisim.actions.volumes.new_volume", lambda *_args: 1 / 0)
+        monkeypatch.setattr("omisim.actions.volumes.add_volume", lambda *_args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             alice.create_volume(subregion_name=SUBREGION, size=1)
         assert cloud == before

@@ -183,10 +183,10 @@ class Call:
         """Return what this ClientToken made before, if it did (SNP-014, VOL-017, VM-008)."""
         if client_token is None:
             return ()
-        before: ClientToken | None = self.state.get("token", self._token_key(client_token))
+        before: ClientToken | None = self.state.get("token", self._make_token_key(client_token))
         if before is None:
             return ()
-        same = before.request == self._fingerprint()
+        same = before.request == self._compute_fingerprint()
         self.check(same, "SNP-014", client_token=client_token, made=before.ids)
         rows = tuple(row for row_id in before.ids if (row := self.state.get(cls.kind, row_id)) is not None)
         if len(rows) < len(before.ids):
@@ -197,12 +197,12 @@ class Call:
         """Remember what a ClientToken made."""
         if client_token is not None:
             ids = tuple(entity.id for entity in made)
-            self.tx.write("token", self._token_key(client_token), ClientToken(self._fingerprint(), ids))
+            self.tx.write("token", self._make_token_key(client_token), ClientToken(self._compute_fingerprint(), ids))
 
-    def _token_key(self, client_token: str) -> str:
+    def _make_token_key(self, client_token: str) -> str:
         return f"{self.account.account_id}:{self.action}:{client_token}"
 
-    def _fingerprint(self) -> str:
+    def _compute_fingerprint(self) -> str:
         """Stand for the request as it was sent: what it does not say is not filled in."""
         return derive_hex(*sorted((name, repr(value)) for name, value in self.values.items()))
 

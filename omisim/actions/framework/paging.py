@@ -12,7 +12,7 @@ from omisim.spec.rules import refuse
 
 __all__ = ["paginate"]
 
-MOST_RESULTS = 1000
+MAX_RESULTS = 1000
 
 
 def paginate(
@@ -22,23 +22,23 @@ def paginate(
 
     A token is opaque, and stands for a position under the same action and filters (PAG-005).
     """
-    if size is not None and not 1 <= size <= MOST_RESULTS:
+    if size is not None and not 1 <= size <= MAX_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
     size = size or default_size
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
     mark = derive_hex(action, repr(filters))[:16]
-    start = 0 if next_token is None else _start(next_token, mark)
-    end = start + (size or MOST_RESULTS)
-    more = _token(mark, end) if end < len(rows) else None
+    start = 0 if next_token is None else _decode_token(next_token, mark)
+    end = start + (size or MAX_RESULTS)
+    more = _encode_token(mark, end) if end < len(rows) else None
     return rows[start:end], more
 
 
-def _token(mark: str, start: int) -> str:
+def _encode_token(mark: str, start: int) -> str:
     return base64.b64encode(json.dumps([mark, start]).encode()).decode()
 
 
-def _start(next_token: str, mark: str) -> int:
+def _decode_token(next_token: str, mark: str) -> int:
     if next_token == "":
         raise refuse("PAG-003/empty")
     try:

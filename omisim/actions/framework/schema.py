@@ -49,7 +49,7 @@ class Problem:
     def to_error(self, spell: Spell) -> ApiError:
         """Return the refusal, with names as the caller writes them."""
         name = spell(self.name) if isinstance(self.name, str) else str(self.name)
-        parameter = _spelled(self.path, spell) + name
+        parameter = _spell_path(self.path, spell) + name
         if self.known is None:
             return refuse(self.rule, parameter=parameter, **self.facts)
         known = sorted(map(spell, self.known))
@@ -152,14 +152,14 @@ def compile_signature(function: Callable[..., Any], *, paged: bool, dry_run: boo
     """Return the shape of an action's request. Its first parameter is the Call; all others are keyword-only."""
     hints = get_type_hints(function, include_extras=True)
     parameters = list(inspect.signature(function).parameters.values())[1:]
-    shape = _shape([_field(p.name, hints[p.name], required=p.default is p.empty) for p in parameters], None)
-    paging = (_field("results_per_page", int), _field("next_page_token", str)) if paged else ()
-    controls = (*((_field("dry_run", bool),) if dry_run else ()), *paging)
+    shape = _make_shape([_make_field(p.name, hints[p.name], required=p.default is p.empty) for p in parameters], None)
+    paging = (_make_field("results_per_page", int), _make_field("next_page_token", str)) if paged else ()
+    controls = (*((_make_field("dry_run", bool),) if dry_run else ()), *paging)
     shape.all_fields = {**shape.fields, **{field.name: field for field in controls}}
     return shape
 
 
-def _shape(found: list[Field], cls: type | None) -> Shape:
+def _make_shape(found: list[Field], cls: type | None) -> Shape:
     fields = {field.name: field for field in found}
     return Shape(
         fields=fields,
@@ -170,59 +170,59 @@ def _shape(found: list[Field], cls: type | None) -> Shape:
     )
 
 
-def _field(name: str, hint: Any, *, required: bool = False) -> Field:
-    base, marks = _bare(hint)
+def _make_field(name: str, hint: Any, *, required: bool = False) -> Field:
+    base, marks = _unwrap_hint(hint)
     item = next((mark for mark in marks if isinstance(mark, Id)), None)
     absent = next((mark.value for mark in marks if isinstance(mark, Absent)), None)
     if get_origin(base) in (tuple, list) or getattr(get_origin(base), "__name__", "") == "Sequence":
-        element, inner_marks = _bare(get_args(base)[0])
+        element, inner_marks = _unwrap_hint(get_args(base)[0])
         item = next((mark for mark in inner_marks if isinstance(mark, Id)), item)
-        shape = _nested(element)
-        return Field(name, required, item, _list_reader(_reader(element, shape)), shape, element, many=True)
-    shape = _nested(base)
-    return Field(name, required, item, _reader(base, shape), shape, base, absent=absent)
+        shape = _make_nested_shape(element)
+        return Field(name, required, item, _make_list_reader(_make_reader(element, shape)), shape, element, many=True)
+    shape = _make_nested_shape(base)
+    return Field(name, required, item, _make_reader(base, shape), shape, base, absent=absent)
 
 
-def _bare(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+def _unwrap_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
     """Strip Optional, the dict alternative of OrDict, and Annotated; return the type and its marks."""
     if get_origin(hint) is Annotated:
         base, *marks = get_args(hint)
-        inner, more = _bare(base)
+        inner, more = _unwrap_hint(base)
         return inner, (*marks, *more)
     if get_origin(hint) in (Union, UnionType):
         choices = [arg for arg in get_args(hint) if arg is not NoneType and get_origin(arg) is not Mapping]
-        return _bare(choices[0])
+        return _unwrap_hint(choices[0])
     return hint, ()
 
 
-def _nested(cls: Any) -> Shape | None:
+def _make_nested_shape(cls: Any) -> Shape | None:
     if not is_dataclass(cls):
         return None
     hints = get_type_hints(cls, include_extras=True)
-    found = [_field(f.name, hints[f.name], required=_is_required(f)) for f in fields(cls)]
-    return _shape(found, cls if isinstance(cls, type) else None)
+    found = [_make_field(f.name, hints[f.name], required=_is_required(f)) for f in fields(cls)]
+    return _make_shape(found, cls if isinstance(cls, type) else None)
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _reader(cls: Any, shape: Shape | None) -> Read:
+def _make_reader(cls: Any, shape: Shape | None) -> Read:
     if shape is not None:
-        return _object_reader(shape)
+        return _make_object_reader(shape)
     if is_date(cls):
-        return _date
+        return _read_date
     accepted = (int, float) if cls is float else cls
 
     def read(value: Any, path: str, problems: Problems) -> Any:
         if isinstance(value, accepted) and (cls is bool or not isinstance(value, bool)):
             return value
-        return _wrong(value, path, _NAMES[cls], problems)
+        return _report_wrong_type(value, path, _NAMES[cls], problems)
 
     return read
 
 
-def _object_reader(shape: Shape) -> Read:
+def _make_object_reader(shape: Shape) -> Read:
     cls = shape.cls
     assert cls is not None
 
@@ -230,17 +230,17 @@ def _object_reader(shape: Shape) -> Read:
         if isinstance(value, cls):
             return value
         if value.__class__ is not dict and not isinstance(value, Mapping):
-            return _wrong(value, path, "an object", problems)
+            return _report_wrong_type(value, path, "an object", problems)
         values = shape.read(value, f"{path}.", problems)
         return WRONG if problems else cls(**values)
 
     return read
 
 
-def _list_reader(element: Read) -> Read:
+def _make_list_reader(element: Read) -> Read:
     def read(value: Any, path: str, problems: Problems) -> Any:
         if not isinstance(value, list | tuple):
-            return _wrong(value, path, "a list", problems)
+            return _report_wrong_type(value, path, "a list", problems)
         return tuple(
             [element(item, f"{path}[{number}]", problems) for number, item in enumerate(value) if item is not None]
         )
@@ -248,30 +248,30 @@ def _list_reader(element: Read) -> Read:
     return read
 
 
-def _date(value: Any, path: str, problems: Problems) -> Any:
+def _read_date(value: Any, path: str, problems: Problems) -> Any:
     if isinstance(value, dt.datetime):
         return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     try:
         at = dt.datetime.fromisoformat(value)
     except TypeError:
-        return _wrong(value, path, "an ISO 8601 date", problems)
+        return _report_wrong_type(value, path, "an ISO 8601 date", problems)
     except ValueError:  # a string, but no date
-        problems.append(_of_type(path, "an ISO 8601 date", repr(value)))
+        problems.append(_make_type_problem(path, "an ISO 8601 date", repr(value)))
         return WRONG
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
-def _wrong(value: Any, path: str, expected: str, problems: Problems) -> object:
+def _report_wrong_type(value: Any, path: str, expected: str, problems: Problems) -> object:
     kind = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}.get(type(value), type(value).__name__)
-    problems.append(_of_type(path, expected, kind))
+    problems.append(_make_type_problem(path, expected, kind))
     return WRONG
 
 
-def _of_type(path: str, expected: str, given: str) -> Problem:
+def _make_type_problem(path: str, expected: str, given: str) -> Problem:
     return Problem(TYPE, "REQ-009", path, facts={"expected": expected, "given": given})
 
 
-def _spelled(path: str, spell: Spell) -> str:
+def _spell_path(path: str, spell: Spell) -> str:
     """Return a path of our names, `nics[0].subnet_id`, as the caller writes it."""
     parts = (part.partition("[") for part in path.split("."))
     return ".".join(f"{spell(name)}{bracket}{rest}" if name else "" for name, bracket, rest in parts)
