@@ -1,4 +1,4 @@
-"""Access keys: what an account signs its requests with (domain 1.8, 6.8)."""
+"""Access keys, which sign the requests of an account (domain 1.8, 6.8)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATES = ("ACTIVE", "INACTIVE")
 def create_access_key(
     call: Call, *, expiration_date: str | None = None, tag: str | None = None, user_name: str | None = None
 ) -> AccessKeySecretKey:
-    """Create an active access key, until a date if one is given. Returns it with its secret, this once (AK-002)."""
+    """Create an active access key, which may expire. Returns it with its secret, which is never shown again (AK-002)."""
     _check_user(call, user_name)
     expires = _parse_date(call, expiration_date, "AK-004")
     call.check(len(_find_own_keys(call)) < MAX_KEYS, "AK-001", most=MAX_KEYS)
@@ -47,7 +47,7 @@ def read_access_keys(
     tag: str | None = None,
     user_name: str | None = None,
 ) -> tuple[AccessKey, ...]:
-    """List the account's access keys, without their secrets (AK-009)."""
+    """List the access keys of the account without their secrets (AK-009)."""
     _check_user(call, user_name)
     return select_matching((key for key in _find_own_keys(call) if tag in (None, key.tag)), as_parsed(filters))
 
@@ -64,9 +64,9 @@ def update_access_key(
     tag: str | None = None,
     user_name: str | None = None,
 ) -> AccessKey:
-    """Switch a key on or off, change its expiry or its tag. A state without a date ends the expiry (AK-006)."""
-    said = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
-    call.check(any(value is not None for value in said), "AK-005")
+    """Change the state, the expiration date or the tag of a key. A state without a date clears the date (AK-006)."""
+    changes = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
+    call.check(any(value is not None for value in changes), "AK-005")
     call.check(state in (None, *STATES), "AK-005/state", state=state)
     _check_user(call, user_name)
     expires = _parse_date(call, expiration_date, "AK-004/update")
@@ -87,7 +87,7 @@ def update_access_key(
 
 @action("DeleteAccessKey")
 def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None = None) -> None:
-    """Delete an access key; it signs nothing any more (AK-007)."""
+    """Delete an access key. It can no longer sign requests (AK-007)."""
     _check_user(call, user_name)
     key = _get_key(call, access_key_id, "AK-007")
     call.check_state(key)
@@ -111,7 +111,7 @@ def _check_user(call: Call, user_name: str | None) -> None:
 
 
 def _parse_date(call: Call, text: str | None, rule: str) -> dt.datetime | None:
-    """Return the date an expiry is given as, which lies ahead."""
+    """Parse an expiration date, which must be in the future."""
     if text is None:
         return None
     try:

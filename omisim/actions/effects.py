@@ -1,6 +1,7 @@
-"""What makes an event fail, and what follows when an entity enters a state: (kind, state) → function; None: it is gone.
+"""The side effects of transitions, and the preconditions that turn an event into a failure.
 
-The one table of couplings between lifecycles. Effects write through the same Transaction as the transition they follow.
+`EFFECTS` is the only table of couplings between lifecycles. A side effect writes through the same Transaction as its
+transition.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ __all__ = ["EFFECTS"]
 
 
 def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> None:
-    """A completed snapshot is done to 100 %, and may be the last that an OMI waits for (ST-OMI-5)."""
+    """Set the progress of a completed snapshot to 100, and finish the OMIs that waited for it alone (ST-OMI-5)."""
     tx.put(replace(snapshot, progress=100))
     if tx.settings.switch("snapshot_cut") == "completion" and snapshot.volume_id is not None:
         content = tx.state.get("content", snapshot.volume_id)
@@ -48,11 +49,11 @@ def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> No
 
 
 def _fail_snapshot(tx: Transaction, snapshot: Snapshot, comment: str) -> None:
-    """An OMI fails with the first of its snapshots, and says why (ST-OMI-6)."""
+    """Fail the OMIs that wait for a failed snapshot, with its reason (ST-OMI-6)."""
     reason = comment or f"The snapshot {snapshot.snapshot_id} failed."
     for image in _find_waiting_images(tx, snapshot):
-        said = StateComment(state_code="snapshot-error", state_message=reason)
-        tx.move(image, "fail", state_comment=said)
+        state_comment = StateComment(state_code="snapshot-error", state_message=reason)
+        tx.move(image, "fail", state_comment=state_comment)
 
 
 def _find_waiting_images(tx: Transaction, snapshot: Snapshot) -> list[Image]:
@@ -61,27 +62,27 @@ def _find_waiting_images(tx: Transaction, snapshot: Snapshot) -> list[Image]:
 
 
 def _drop_content(tx: Transaction, entity: Snapshot | Volume, _comment: str) -> None:
-    """What was on a disk goes with it."""
+    """Delete the content of a deleted disk."""
     if tx.state.get("content", entity.id) is not None:
         tx.write("content", entity.id, None)
 
 
 def _drop_console(tx: Transaction, vm: Vm, _comment: str) -> None:
-    """What a VM has printed goes with it."""
+    """Delete the console output of a deleted VM."""
     if tx.state.get("console", vm.id) is not None:
         tx.write("console", vm.id, None)
 
 
 def _free_volume(tx: Transaction, link: VolumeLink, _comment: str) -> None:
-    """A volume whose link is gone is available again, or goes with its VM (ST-VOL-5, ST-VOL-7, ST-VOL-8)."""
+    """Make the volume of a removed link available, or delete it with its VM (ST-VOL-5, ST-VOL-7, ST-VOL-8)."""
     volume: Volume = tx.state.get("volume", link.volume_id)
     vm: Vm = tx.state.get("vm", link.vm_id)
-    goes = vm.state is VmState.TERMINATED and link.delete_on_vm_deletion and link.state is not LinkState.DETACHING
-    tx.move(volume, "delete" if goes else "unlink")
+    is_deleted = vm.state is VmState.TERMINATED and link.delete_on_vm_deletion and link.state is not LinkState.DETACHING
+    tx.move(volume, "delete" if is_deleted else "unlink")
 
 
 def _run_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
-    """A running VM has its public address (VM-030); its boot action is done (VM-078)."""
+    """Give a running VM its public address (VM-030), and clear its boot action (VM-078)."""
     booted = replace(
         vm,
         admin_password=make_boot_password(tx, vm),
@@ -93,9 +94,9 @@ def _run_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
 
 
 def _stop_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
-    """A stopped VM has lost its addresses (VM-030), but for a linked public IP, and in a Net the private ones (VM-050).
+    """Remove the addresses of a stopped VM (VM-030), except a linked public IP, and in a Net its private ones (VM-050).
 
-    One that restarts starts by itself.
+    A VM that restarts is started again.
     """
     if vm.started:
         vm = end_first_boot(replace(vm, stops=(*vm.stops, make_stop_entry(vm, tx.at))))
@@ -105,7 +106,7 @@ def _stop_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
 
 
 def _start_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
-    """A VM of the public Cloud that starts again gets a new private address (VM-030)."""
+    """Give a restarted VM of the public Cloud a new private address (VM-030)."""
     if vm.net_id is None:
         ip = make_private_ip(tx.next_number("private_ip"))
         region = tx.state.get("account", vm.account_id).region
@@ -114,7 +115,7 @@ def _start_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
 
 
 def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
-    """A terminated VM has let go of addresses, NICs and volumes (VM-047, FLD-005); a failed one says why (VM-051)."""
+    """Release the addresses, NICs and volumes of a terminated VM (VM-047, FLD-005). A failed VM gets a reason (VM-051)."""
     nics = find_nics(tx.state, vm.vm_id)
     groups = {*vm.security_groups, *(group for nic in nics for group in nic.security_groups)}
     tx.put(
@@ -137,24 +138,26 @@ def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
             tx.drop(nic)
         else:
             tx.put(detach_nic(nic))
-    held = sorted(group.security_group_id for group in groups if group.security_group_name != DEFAULT)
-    if held:  # the default group is never deleted
-        tx.add(GroupHold(security_group_ids=tuple(held), vm_id=vm.vm_id))
+    held_ids = sorted(group.security_group_id for group in groups if group.security_group_name != DEFAULT)
+    if held_ids:  # the default group is never deleted
+        tx.add(GroupHold(security_group_ids=tuple(held_ids), vm_id=vm.vm_id))
     for link in tx.state.find_by("volume_link", "vm", vm.vm_id):
         tx.move(link, "drop")
 
 
 def _finish_update(tx: Transaction, task: VolumeUpdateTask, _comment: str) -> None:
-    """A finished task has changed its volume (VOL-047)."""
+    """Apply a completed update task to its volume (VOL-047)."""
     tx.put(replace(task, completion_date=tx.at, progress=100))
     volume: Volume | None = tx.state.get("volume", task.volume_id)
-    if volume is not None:  # it may be going already
-        to = task.volume_update.target
-        tx.put(replace(volume, iops=to.iops or None, size=to.size, task_id=None, volume_type=to.volume_type))
+    if volume is not None:  # it may have been deleted
+        target = task.volume_update.target
+        tx.put(
+            replace(volume, iops=target.iops or None, size=target.size, task_id=None, volume_type=target.volume_type)
+        )
 
 
 def _fail_update(tx: Transaction, task: VolumeUpdateTask, comment: str) -> None:
-    """A failed task leaves its volume as it was, and says why."""
+    """Store the reason of a failed update task, and leave its volume unchanged."""
     tx.put(replace(task, comment=comment or "The update failed.", completion_date=tx.at))
     volume: Volume | None = tx.state.get("volume", task.volume_id)
     if volume is not None:

@@ -19,10 +19,12 @@ from omisim.spec.rules import refuse
 
 @action("ReadImages", "Images", paged=True)
 def read_images(call: Call, *, filters: OrDict[FiltersImage] | None = None) -> tuple[Image, ...]:
-    """List the OMIs that are the caller's, shared to it or public, in creation order (OMI-080)."""
+    """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     wanted = _resolve_code_names(as_parsed(filters) or FiltersImage())
-    seen = (_view_image(call, image) for image in call.rows(Image, wanted.image_ids) if is_visible(call, image))
-    return select_matching(seen, wanted)
+    visible_images = (
+        _view_image(call, image) for image in call.rows(Image, wanted.image_ids) if is_visible(call, image)
+    )
+    return select_matching(visible_images, wanted)
 
 
 def _view_image(call: Call, image: Image) -> Image:
@@ -31,7 +33,7 @@ def _view_image(call: Call, image: Image) -> Image:
 
 
 def _resolve_code_names(filters: FiltersImage) -> FiltersImage:
-    """Turn ProductCodeNames, which match product types' descriptions, into ProductCodes (OMI-091)."""
+    """Convert ProductCodeNames, which match the descriptions of product types, to ProductCodes (OMI-091)."""
     if filters.product_code_names is None:
         return filters
     types = load_catalog().product_types.values()
@@ -56,7 +58,7 @@ def update_image(
     permissions_to_launch: OrDict[PermissionsOnResourceCreation] | None = None,
     product_codes: Sequence[str] | None = None,
 ) -> Image:
-    """Share an OMI or stop sharing it, change its description or its product codes: its owner only. Returns it."""
+    """Change the permissions, the description or the product codes of an OMI of the caller. Returns the OMI."""
     image = call.get_owned(Image, image_id, "OMI-106")
     call.check_state(image)
     check_codes(call, product_codes or ())
@@ -79,9 +81,9 @@ def update_image(
 
 @action("DeleteImage")
 def delete_image(call: Call, *, image_id: ImageId) -> None:
-    """Delete an OMI. VMs made from it and copies of it live on, and its snapshots stay (OMI-123, OMI-124).
+    """Delete an OMI. Its VMs, copies and snapshots are unaffected (OMI-123, OMI-124).
 
-    Of its exports, those that have begun go on, those that are queued fail (OMI-126).
+    Export tasks that have started continue. Queued ones fail (OMI-126).
     """
     image = get_usable(call, Image, image_id, "OMI-122")
     if not call.owns(image):

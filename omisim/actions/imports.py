@@ -1,4 +1,4 @@
-"""Imports: what lies in object storage becomes a snapshot, or with a manifest an OMI (domain 4.5)."""
+"""Imports from object storage: a disk image becomes a snapshot, a manifest becomes an OMI (domain 4.5)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["find_source", "import_disk", "import_snapshot", "read_manifest"]
 
 class _File(NamedTuple):
     body: bytes
-    virtual_size: int | None  # what its maker noted, in bytes
+    virtual_size: int | None  # bytes, from the metadata of the object
 
 
 def _fetch(call: Call, location: str) -> _File:
-    """Return what a URL stands for. Raises StorageError."""
+    """Return the file at a URL. Raises StorageError."""
     fetch = call.tx.settings.fetch
     parts = urlsplit(location)
     if fetch is not None and parse_location(parts.netloc, parts.path) is None:
@@ -34,29 +34,29 @@ def _fetch(call: Call, location: str) -> _File:
             return _File(fetch(location), None)
         except Exception as error:
             raise StorageError("AccessDenied", f"fetch said {error!r}", "IMP-002") from error
-    found = read_url(call.state, location, call.now)
-    noted = dict(found.metadata).get("x-amz-meta-virtual-size", "")
-    return _File(found.body, int(noted) if noted.isdigit() else None)
+    stored_object = read_url(call.state, location, call.now)
+    virtual_size = dict(stored_object.metadata).get("x-amz-meta-virtual-size", "")
+    return _File(stored_object.body, int(virtual_size) if virtual_size.isdigit() else None)
 
 
 def _check_url(call: Call, location: str) -> None:
-    """Refuse what is no URL (IMP-001)."""
+    """Refuse a location that is not an http or https URL (IMP-001)."""
     try:
         parts = urlsplit(location)
         ok = parts.scheme in ("http", "https") and bool(parts.netloc)
-    except ValueError:  # a bracket that is not closed
+    except ValueError:  # an unclosed bracket
         ok = False
     if not ok:
         raise refuse("IMP-001", file_location=_strip_query(location))
 
 
 def _strip_query(location: str) -> str:
-    """Return a URL without what is secret in it."""
+    """Return a URL without its query, which may contain a signature."""
     return location.partition("?")[0]
 
 
 def read_manifest(call: Call, location: str) -> Manifest:
-    """Return the manifest behind a URL, or refuse (IMP-001 to IMP-005)."""
+    """Return the manifest at a URL, or refuse it (IMP-001 to IMP-005)."""
     _check_url(call, location)
     try:
         text = _fetch(call, location).body
@@ -72,7 +72,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
 
 
 def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMappingImage:
-    """Create the snapshot of one device of an OMI; a file that cannot be used fails it and so the OMI (IMP-006)."""
+    """Import the snapshot of one device of an OMI. An unusable file fails the snapshot, and so the OMI (IMP-006)."""
     size = to_bytes(disk.size)
     snapshot = _add_imported_snapshot(
         call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id
@@ -88,7 +88,7 @@ def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMap
 
 
 def import_snapshot(call: Call, location: str, size: int, description: str, client_token: str | None) -> Snapshot:
-    """Create a snapshot from an image in object storage; `size` in bytes (SNP-010, SNP-012, SNP-013)."""
+    """Import a snapshot from a disk image in object storage. `size` is in bytes (SNP-010, SNP-012, SNP-013)."""
     _check_url(call, location)
     call.check(0 < size <= MAX_SIZE * GIB, "SNP-012", snapshot_size=size)
     try:
@@ -111,12 +111,13 @@ def _add_imported_snapshot(
     content, import_error = _read_disk(call, location, size, name)
     return add_snapshot(
         call, description, client_token, image_id, None if content == Content() else content,
-        *find_source(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE, volume_size=to_bytes(size),
+        *find_source(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE,
+        volume_size=to_bytes(size),
     )  # fmt: skip
 
 
 def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content, str]:
-    """Return the content of an image, or why it cannot be imported."""
+    """Return the content of a disk image and "", or an empty content and the reason why it cannot be imported."""
     try:
         file = _fetch(call, location)
         image_size, content = decode(file.body, "qcow2" if ".qcow2" in name else None)
@@ -126,12 +127,12 @@ def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content
         return Content(), f"{name or _strip_query(location)}: {error}"
     virtual = max(image_size, file.virtual_size or 0)
     if virtual > size:
-        return Content(), f"{name}: its size of {virtual} bytes is more than the {size} that were said"
+        return Content(), f"{name}: its size of {virtual} bytes exceeds the declared {size} bytes"
     return content, ""
 
 
 def find_source(call: Call, location: str) -> list[tuple[str, str]]:
-    """Return where a file of this cloud's object storage comes from, for lineage."""
+    """Return the origin of a file in this cloud's object storage as (relation, parent id) pairs, for lineage."""
     parts = urlsplit(location)
     place = parse_location(parts.netloc.rpartition("@")[2], parts.path)
     known: Mapping[str, Origin] = call.state.rows("origin")

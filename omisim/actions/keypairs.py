@@ -21,7 +21,10 @@ MAX_NAME_LENGTH = 255
 
 @action("CreateKeypair", "Keypair")
 def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = None) -> KeypairCreated:
-    """Create a keypair: a 2048-bit RSA one, its private half answered this once, or from the Base64 of a public key."""
+    """Generate a 2048-bit RSA keypair, or import a public key in Base64. Returns the keypair.
+
+    Only this answer contains the private key of a generated keypair.
+    """
     printable = keypair_name.isascii() and keypair_name.isprintable()
     call.check(printable and 0 < len(keypair_name) <= MAX_NAME_LENGTH, "KEY-001/name", keypair_name=keypair_name)
     imported = None if public_key is None else _parse_public_key(call, public_key)
@@ -45,7 +48,7 @@ def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = No
 
 
 def _parse_public_key(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
-    """Return a public key that is brought along, or refuse what is none (KEY-003)."""
+    """Parse a public key in Base64, or refuse it (KEY-003)."""
     try:
         return ssh_keys.parse(base64.b64decode(public_key, validate=True).decode(errors="replace"))
     except binascii.Error:
@@ -67,7 +70,7 @@ def _check_name_or_id(call: Call, given: Mapping[str, Any]) -> None:
 
 @action("DeleteKeypair", combinations=_check_name_or_id)
 def delete_keypair(call: Call, *, keypair_id: KeypairId | None = None, keypair_name: str | None = None) -> None:
-    """Delete a keypair by its id or its name. VMs that use it keep working (KEY-006)."""
+    """Delete a keypair by its id or its name. VMs that use it are unaffected (KEY-006)."""
     me = call.account.account_id
     rows: list[Keypair] = (
         [keypair for keypair in [call.state.get("keypair", keypair_id)] if keypair and call.owns(keypair)]

@@ -1,4 +1,4 @@
-"""What NICs are linked to: VMs, and secondary private IPs."""
+"""Links of NICs to VMs, and of secondary private IPs to NICs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAST_DEVICE = 7
 
 
 def make_nic_link(call: Call, vm: Vm, device_number: int, *, delete_on_vm_deletion: bool) -> LinkNic:
-    """Return a new link to a VM, for a NIC to have."""
+    """Return a new link to a VM, to be stored in a NIC."""
     return LinkNic(
         delete_on_vm_deletion=delete_on_vm_deletion,
         device_number=device_number,
@@ -32,13 +32,13 @@ def make_nic_link(call: Call, vm: Vm, device_number: int, *, delete_on_vm_deleti
 
 
 def detach_nic(nic: Nic) -> Nic:
-    """Return a NIC without its VM."""
+    """Return an available copy of a NIC, without its link to a VM."""
     return replace(nic, link_nic=None, state="available")
 
 
 @action("LinkNic", "LinkNicId")
 def link_nic(call: Call, *, device_number: int, nic_id: NicId, vm_id: VmId) -> str:
-    """Give a VM in a Net one more NIC, in the same Net and Subregion. Returns the id of the link."""
+    """Link a NIC to a VM in the same Net and Subregion. Returns the id of the link."""
     call.check(1 <= device_number <= LAST_DEVICE, "NIC-020", device_number=device_number)
     nic = call.get_owned(Nic, nic_id, "NIC-001")
     vm = call.get_owned(Vm, vm_id, "VM-041")
@@ -57,7 +57,7 @@ def link_nic(call: Call, *, device_number: int, nic_id: NicId, vm_id: VmId) -> s
 
 @action("UnlinkNic")
 def unlink_nic(call: Call, *, link_nic_id: LinkNicId) -> None:
-    """Take a NIC off its VM; the primary one stays. A public IP of the NIC stays with it."""
+    """Unlink a secondary NIC from its VM. Public IPs stay linked to the NIC."""
     for nic in call.rows(Nic):
         if nic.link_nic is not None and nic.link_nic.link_nic_id == link_nic_id and call.owns(nic):
             call.check(nic.link_nic.device_number > 0, "NIC-026", link_nic_id=link_nic_id)
@@ -81,39 +81,43 @@ def link_private_ips(
     private_ips: Sequence[str] | None = None,
     secondary_private_ip_count: int | None = None,
 ) -> None:
-    """Give a NIC more addresses of its Subnet: these, so many, or one.
+    """Link secondary private IPs of the Subnet to a NIC: the given ones, a given number of them, or one.
 
-    `allow_relink`: take one from another NIC, whose primary it is not.
+    `allow_relink` also accepts a secondary address of another NIC, which loses it.
     """
     nic = call.get_owned(Nic, nic_id, "NIC-001")
     subnet: Subnet = call.state.get("subnet", nic.subnet_id)
     if private_ips is None:
         count = secondary_private_ip_count or 1
-        asked = find_free_addresses(call.state, subnet, count)
-        call.check(len(asked) == count, "NIC-005", subnet_id=subnet.subnet_id)
+        requested_addresses = find_free_addresses(call.state, subnet, count)
+        call.check(len(requested_addresses) == count, "NIC-005", subnet_id=subnet.subnet_id)
     else:
-        asked = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
-    mine = {ip.private_ip for ip in nic.private_ips}
-    new = [ip for ip in asked if ip not in mine]
+        requested_addresses = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
+    own_addresses = {ip.private_ip for ip in nic.private_ips}
+    new_addresses = [ip for ip in requested_addresses if ip not in own_addresses]
     others: list[Nic] = [row for row in call.state.find_by("nic", "subnet", subnet.subnet_id) if row.nic_id != nic_id]
-    for address in new:
+    for address in new_addresses:
         for other in others:
             for ip in other.private_ips:
-                free = ip.private_ip != address or (allow_relink and not ip.is_primary)
-                call.check(free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
+                may_link = ip.private_ip != address or (allow_relink and not ip.is_primary)
+                call.check(may_link, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
     for other in others:
-        call.put(_remove_addresses(other, new))
-        unlink_public_ips(call.tx, other.nic_id, new)
-    call.put(replace(nic, private_ips=(*nic.private_ips, *(make_nic_address(call, ip, primary=False) for ip in new))))
+        call.put(_remove_addresses(other, new_addresses))
+        unlink_public_ips(call.tx, other.nic_id, new_addresses)
+    call.put(
+        replace(
+            nic, private_ips=(*nic.private_ips, *(make_nic_address(call, ip, primary=False) for ip in new_addresses))
+        )
+    )
 
 
 @action("UnlinkPrivateIps")
 def unlink_private_ips(call: Call, *, nic_id: NicId, private_ips: Sequence[str]) -> None:
-    """Take secondary addresses off a NIC, and the public IPs off these."""
+    """Unlink secondary private IPs from a NIC, and the public IPs that are linked to them."""
     nic = call.get_owned(Nic, nic_id, "NIC-001")
     secondary = {ip.private_ip for ip in nic.private_ips if not ip.is_primary}
-    wrong = [ip for ip in private_ips if ip not in secondary]
-    call.check(not wrong, "NIC-032", nic_id=nic_id, private_ips=wrong)
+    unknown = [ip for ip in private_ips if ip not in secondary]
+    call.check(not unknown, "NIC-032", nic_id=nic_id, private_ips=unknown)
     call.put(_remove_addresses(nic, private_ips))
     unlink_public_ips(call.tx, nic_id, private_ips)
 

@@ -1,4 +1,4 @@
-"""NICs, public IPs and VMs in Nets as they are answered: with what is linked to them."""
+"""The answered form of NICs, public IPs and VMs in Nets, with their linked resources."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["find_nics", "view_nic", "view_public_ip", "view_vm_in_net"]
 
 
 def find_nics(state: State, vm_id: str) -> list[Nic]:
-    """Return the NICs of a VM, the primary one first."""
+    """Return the NICs of a VM in order of device number, the primary one first."""
     nics: list[Nic] = state.find_by("nic", "vm", vm_id)
     return sorted(nics, key=lambda nic: nic.link_nic.device_number if nic.link_nic else 0)
 
 
 def view_nic(state: State, nic: Nic) -> Nic:
-    """Return a NIC with the public IPs of its addresses."""
+    """Return a NIC with the public IPs linked to its addresses."""
     linked = {ip.private_ip: _view_link(state, ip) for ip in state.find_by("public_ip", "holder", nic.nic_id)}
     if not linked:
         return nic
@@ -48,24 +48,24 @@ def _view_link(state: State, ip: PublicIp) -> LinkPublicIp:
 
 
 def view_public_ip(state: State, ip: PublicIp) -> PublicIp:
-    """Return a public IP with the VM of the NIC that it is linked to."""
+    """Return a public IP with the VM of its NIC."""
     nic: Nic | None = state.get("nic", ip.nic_id or "")
     return ip if nic is None or nic.link_nic is None else replace(ip, vm_id=nic.link_nic.vm_id)
 
 
 def view_vm_in_net(state: State, vm: Vm) -> Vm:
-    """Return a VM in a Net with its NICs, and with what its primary NIC says of it."""
+    """Return a VM in a Net with its NICs, and with the addresses and groups of its primary NIC."""
     nics = [view_nic(state, nic) for nic in find_nics(state, vm.vm_id)]
     primary = nics[0]
-    public = primary.link_public_ip
+    link = primary.link_public_ip
     return replace(
         vm,
         is_source_dest_checked=primary.is_source_dest_checked,
         nics=tuple(_view_light_nic(nic) for nic in nics),
         private_dns_name=primary.private_dns_name,
         private_ip=primary.private_ips[0].private_ip,
-        public_dns_name=public.public_dns_name if public else vm.public_dns_name,
-        public_ip=public.public_ip if public else vm.public_ip,
+        public_dns_name=link.public_dns_name if link else vm.public_dns_name,
+        public_ip=link.public_ip if link else vm.public_ip,
         security_groups=primary.security_groups,
     )
 

@@ -1,4 +1,4 @@
-"""Routes: what a route table sends where."""
+"""Routes: the targets of a route table by destination."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_SERVED = {"nat_service_id": "RTB-015/nat", "net_peering_id": "RTB-015/peerin
 
 
 def _check_one_target(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse a route without a target (RTB-010), or with several (RTB-011)."""
+    """Refuse a route without a target (RTB-010) and one with several (RTB-011)."""
     targets = [call.spell(name) for name in TARGETS if name in given]
     call.check(targets, "RTB-010")
     call.check(len(targets) <= 1, "RTB-011", parameters=targets)
@@ -40,7 +40,7 @@ def create_route(
     route_table_id: RouteTableId,
     vm_id: VmId | None = None,
 ) -> RouteTable:
-    """Add a route to a table, with one target in its Net. Returns the table."""
+    """Add a route with one target in the table's Net. Returns the table."""
     network = parse_range(call, destination_ip_range)
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     route = _make_route(call, table, str(network))
@@ -62,7 +62,7 @@ def update_route(
     route_table_id: RouteTableId,
     vm_id: VmId | None = None,
 ) -> RouteTable:
-    """Give a route of a table another target. Returns the table."""
+    """Change the target of a route. Returns the table."""
     network = parse_range(call, destination_ip_range)
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     old = _get_route(call, table, str(network))
@@ -72,7 +72,7 @@ def update_route(
 
 @action("DeleteRoute", "RouteTable")
 def delete_route(call: Call, *, destination_ip_range: str, route_table_id: RouteTableId) -> RouteTable:
-    """Take a route off a table. Returns the table."""
+    """Delete a route. Returns the table."""
     network = parse_range(call, destination_ip_range)
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     old = _get_route(call, table, str(network))
@@ -80,16 +80,16 @@ def delete_route(call: Call, *, destination_ip_range: str, route_table_id: Route
 
 
 def _get_route(call: Call, table: RouteTable, ip_range: str) -> Route:
-    """Return the route of a table to a range, or refuse; the Net's own stays as it is (RTB-014)."""
-    found = next((route for route in table.routes if route.destination_ip_range == ip_range), None)
-    if found is None:
+    """Return the route of a table to a range, or refuse. The local route cannot be changed (RTB-014)."""
+    route = next((route for route in table.routes if route.destination_ip_range == ip_range), None)
+    if route is None:
         raise refuse("RTB-013", destination_ip_range=ip_range, route_table_id=table.route_table_id)
-    call.check(found.creation_method != LOCAL, "RTB-014", destination_ip_range=ip_range)
-    return found
+    call.check(route.creation_method != LOCAL, "RTB-014", destination_ip_range=ip_range)
+    return route
 
 
 def _make_route(call: Call, table: RouteTable, ip_range: str) -> Route:
-    """Return a route to the one target that the request names, or refuse a target that is not in the table's Net."""
+    """Return a route to the requested target, which must be in the table's Net, or refuse it."""
     parameter = next(name for name in TARGETS if name in call.values)
     target = call.values[parameter]
     route = Route(creation_method="CreateRoute", destination_ip_range=ip_range, **{parameter: target})

@@ -1,4 +1,4 @@
-"""The networks of a VM to be: its Subnet, its NICs, its security groups (domain 6.3)."""
+"""The requested networks of a new VM: its Subnet, NICs and security groups (domain 6.3)."""
 
 from __future__ import annotations
 
@@ -22,30 +22,33 @@ __all__ = ["Networks", "PlannedNic", "add_nics", "check_nics_alone", "limit_by_a
 
 @dataclass(frozen=True, slots=True)
 class PlannedNic:
-    """A NIC that a VM is to have: one that exists, or one to be made in a Subnet."""
+    """A NIC for a new VM: an existing one (`nic`), or one to create in a Subnet.
+
+    `extra_count` is the number of free addresses to add to the requested ones.
+    """
 
     subnet: Subnet
     nic: Nic | None = None
     device_number: int = 0
     requested_ips: tuple[PrivateIpLight, ...] = ()
-    more: int = 0
+    extra_count: int = 0
     groups: tuple[SecurityGroupLight, ...] = ()
     description: str = ""
     delete_on_vm_deletion: bool = True
 
     @property
     def needs(self) -> int:
-        """How many free addresses of the Subnet each VM takes."""
+        """The number of Subnet addresses that each VM takes."""
         return (
             0
             if self.nic
-            else len(self.requested_ips) + self.more + (not any(ip.is_primary for ip in self.requested_ips))
+            else len(self.requested_ips) + self.extra_count + (not any(ip.is_primary for ip in self.requested_ips))
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Where a VM is to be: in the public Cloud with these groups, or in a Net with these NICs, the primary first."""
+    """The location of a new VM: the public Cloud with groups, or a Net with NICs, the primary one first."""
 
     groups: tuple[SecurityGroupLight, ...] = ()
     nics: tuple[PlannedNic, ...] = ()
@@ -57,13 +60,13 @@ class Networks:
 
 
 def check_nics_alone(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse what Nics excludes (VM-010), and one address for several VMs (VM-013/several)."""
+    """Refuse parameters that Nics excludes (VM-010), and a fixed address for several VMs (VM-013/several)."""
     names = ("subnet_id", "security_group_ids", "security_groups", "private_ips")
     excluded = [call.spell(name) for name in names if given.get("nics") and given.get(name)]
     call.check(not excluded, "VM-010", parameters=excluded)
-    one = given.get("private_ips") or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
-    most = given.get("max_vms_count", 1)
-    call.check(not one or most <= 1, "VM-013/several", max_vms_count=most)
+    is_fixed = given.get("private_ips") or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
+    max_count = given.get("max_vms_count", 1)
+    call.check(not is_fixed or max_count <= 1, "VM-013/several", max_vms_count=max_count)
 
 
 def plan_networks(
@@ -74,7 +77,7 @@ def plan_networks(
     group_ids: Sequence[str] | None,
     group_names: Sequence[str] | None,
 ) -> Networks:
-    """Return where a VM is to be, or refuse."""
+    """Return the networks of a new VM, or refuse them."""
     if nics:
         return Networks(nics=_plan_nics(call, as_parsed_list(nics)))
     if subnet_id is None:
@@ -92,7 +95,10 @@ def plan_networks(
 
 
 def _plan_nics(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[PlannedNic, ...]:
-    """Return the NICs that a request asks for one by one: in one Net and one Subregion, the primary with number 0."""
+    """Return the NICs of the parameter Nics, ordered by device number, or refuse them.
+
+    They must share one Net and one Subregion, and include the primary one with number 0.
+    """
     numbers = [nic.device_number for nic in nics]
     call.check(0 in numbers, "VM-011")
     fits = all(number is not None and 0 <= number <= LAST_DEVICE for number in numbers)
@@ -108,32 +114,32 @@ def _plan_nics(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[PlannedNic
     return tuple(sorted(plans, key=lambda plan: plan.device_number))
 
 
-def _plan_nic(call: Call, requested_ips: NicForVmCreation) -> PlannedNic:
-    number = requested_ips.device_number or 0
-    if requested_ips.nic_id is not None:
+def _plan_nic(call: Call, request: NicForVmCreation) -> PlannedNic:
+    number = request.device_number or 0
+    if request.nic_id is not None:
         new_only = (
             "delete_on_vm_deletion", "description", "private_ips", "secondary_private_ip_count",
             "security_group_ids", "subnet_id",
         )  # fmt: skip
-        excluded = [call.spell(name) for name in new_only if getattr(requested_ips, name) is not None]
+        excluded = [call.spell(name) for name in new_only if getattr(request, name) is not None]
         call.check(not excluded, "VM-010/existing", parameters=excluded)
-        nic = call.get_owned(Nic, requested_ips.nic_id, "VM-010/nic")
+        nic = call.get_owned(Nic, request.nic_id, "VM-010/nic")
         check_unlinked(call, nic)
         return PlannedNic(call.state.get("subnet", nic.subnet_id), nic, number, delete_on_vm_deletion=False)
-    if requested_ips.subnet_id is None:
+    if request.subnet_id is None:
         raise refuse("VM-011/subnet")
-    subnet = call.get_owned(Subnet, requested_ips.subnet_id, "VM-012/subnet")
-    ips, more = requested_ips.private_ips or (), requested_ips.secondary_private_ip_count or 0
+    subnet = call.get_owned(Subnet, request.subnet_id, "VM-012/subnet")
+    ips, more = request.private_ips or (), request.secondary_private_ip_count or 0
     call.check(len(ips) <= 1 or not more, "NIC-030")
-    groups = resolve_groups(call, subnet.net_id, requested_ips.security_group_ids)
+    groups = resolve_groups(call, subnet.net_id, request.security_group_ids)
     if ips:
         choose_addresses(call, subnet, ips, more)
-    keep = requested_ips.delete_on_vm_deletion is False
-    return PlannedNic(subnet, None, number, ips, more, groups, requested_ips.description or "", not keep)
+    keep = request.delete_on_vm_deletion is False
+    return PlannedNic(subnet, None, number, ips, more, groups, request.description or "", not keep)
 
 
 def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, wanted: int) -> int:
-    """Return how many VMs the Subnets have addresses for; refuse when it is less than the least (NIC-005)."""
+    """Return how many of the wanted VMs the Subnets have addresses for. Refuses fewer than `least` (NIC-005)."""
     needs: Counter[str] = Counter()
     for plan in plans:
         needs[plan.subnet.subnet_id] += plan.needs
@@ -151,11 +157,11 @@ def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, want
 
 
 def add_nics(call: Call, vm: Vm, plans: Sequence[PlannedNic]) -> None:
-    """Give a new VM its NICs."""
+    """Create or link the planned NICs of a new VM."""
     for plan in plans:
         link = make_nic_link(call, vm, plan.device_number, delete_on_vm_deletion=plan.delete_on_vm_deletion)
         if plan.nic is not None:
             call.put(replace(plan.nic, link_nic=link, state="in-use"))
         else:
-            addresses = choose_addresses(call, plan.subnet, plan.requested_ips, plan.more)
+            addresses = choose_addresses(call, plan.subnet, plan.requested_ips, plan.extra_count)
             add_nic(call, plan.subnet, addresses, plan.groups, plan.description, link)

@@ -60,7 +60,7 @@ def _draw_lines(node: Lineage, indent: str) -> Iterator[str]:
 def trace_lineage(state: State, resource_id: str) -> Lineage:
     """Return the lineage of a resource. Raises ValueError for an id that this cloud has never had."""
     if state.get("origin", resource_id) is None and _find_row(state, resource_id) is None:
-        raise ValueError(f"{resource_id} is nothing this cloud has had")
+        raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
     below: dict[str, list[tuple[str, str]]] = {}
     for origin in state.rows("origin").values():
         for how, parent in origin.parents[:1]:

@@ -118,7 +118,7 @@ class TestMarks:
 
     def test_of_another_cloud_are_refused(self, cloud: Cloud) -> None:
         """A mark belongs to its cloud."""
-        with pytest.raises(ValueError, match="not of this cloud"):
+        with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):
             cloud.rollback(Cloud().mark())
 
     def test_restore_a_deletion_in_its_order(self, cloud: Cloud, alice: Account) -> None:
