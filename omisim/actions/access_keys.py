@@ -1,4 +1,4 @@
-"""Access keys: what an account signs its requests with (domain 1.8, 6.8)."""
+"""Access keys, which sign the requests of an account (domain 1.8, 6.8)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omisim.model import AccessKey, AccessKeySecretKey, OrDict, ids, view_as
 from omisim.model.filters import FiltersAccessKeys, select_matching
 from omisim.spec.rules import refuse
 
-MOST_KEYS = 10
+MAX_KEYS = 10
 STATES = ("ACTIVE", "INACTIVE")
 
 
@@ -19,10 +19,10 @@ STATES = ("ACTIVE", "INACTIVE")
 def create_access_key(
     call: Call, *, expiration_date: str | None = None, tag: str | None = None, user_name: str | None = None
 ) -> AccessKeySecretKey:
-    """Create an active access key, until a date if one is given. Returns it with its secret, this once (AK-002)."""
+    """Create an active access key, which may expire. Returns it with its secret, which is never shown again (AK-002)."""
     _check_user(call, user_name)
-    expires = _date(call, expiration_date, "AK-004")
-    call.check(len(_own(call)) < MOST_KEYS, "AK-001", most=MOST_KEYS)
+    expires = _parse_date(call, expiration_date, "AK-004")
+    call.check(len(_find_own_keys(call)) < MAX_KEYS, "AK-001", most=MAX_KEYS)
     number = call.tx.next_number("access_key")
     seed = call.tx.settings.seed
     key = call.add(
@@ -47,9 +47,9 @@ def read_access_keys(
     tag: str | None = None,
     user_name: str | None = None,
 ) -> tuple[AccessKey, ...]:
-    """List the account's access keys, without their secrets (AK-009)."""
+    """List the access keys of the account without their secrets (AK-009)."""
     _check_user(call, user_name)
-    return select_matching((key for key in _own(call) if tag in (None, key.tag)), as_parsed(filters))
+    return select_matching((key for key in _find_own_keys(call) if tag in (None, key.tag)), as_parsed(filters))
 
 
 @action("UpdateAccessKey", "AccessKey")
@@ -64,13 +64,13 @@ def update_access_key(
     tag: str | None = None,
     user_name: str | None = None,
 ) -> AccessKey:
-    """Switch a key on or off, change its expiry or its tag. A state without a date ends the expiry (AK-006)."""
-    said = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
-    call.check(any(value is not None for value in said), "AK-005")
+    """Change the state, the expiration date or the tag of a key. A state without a date clears the date (AK-006)."""
+    changes = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
+    call.check(any(value is not None for value in changes), "AK-005")
     call.check(state in (None, *STATES), "AK-005/state", state=state)
     _check_user(call, user_name)
-    expires = _date(call, expiration_date, "AK-004/update")
-    key = _key(call, access_key_id, "AK-007/update")
+    expires = _parse_date(call, expiration_date, "AK-004/update")
+    key = _get_key(call, access_key_id, "AK-007/update")
     call.check_state(key)
     keeps = expiration_date is None and state is None and not clear_expiration_date
     changed = replace(
@@ -87,18 +87,18 @@ def update_access_key(
 
 @action("DeleteAccessKey")
 def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None = None) -> None:
-    """Delete an access key; it signs nothing any more (AK-007)."""
+    """Delete an access key. It can no longer sign requests (AK-007)."""
     _check_user(call, user_name)
-    key = _key(call, access_key_id, "AK-007")
+    key = _get_key(call, access_key_id, "AK-007")
     call.check_state(key)
     call.move(key, "delete")
 
 
-def _own(call: Call) -> list[AccessKey]:
+def _find_own_keys(call: Call) -> list[AccessKey]:
     return call.state.find_by("access_key", "account", call.account.account_id)
 
 
-def _key(call: Call, access_key_id: str, rule: str) -> AccessKey:
+def _get_key(call: Call, access_key_id: str, rule: str) -> AccessKey:
     call.check(access_key_id, "REQ-010", parameter=call.spell("access_key_id"))
     key: AccessKey | None = call.state.get("access_key", access_key_id)
     if key is None or not call.owns(key):
@@ -110,8 +110,8 @@ def _check_user(call: Call, user_name: str | None) -> None:
     call.check(user_name is None, "ACC-003/user", user_name=user_name)
 
 
-def _date(call: Call, text: str | None, rule: str) -> dt.datetime | None:
-    """Return the date an expiry is given as, which lies ahead."""
+def _parse_date(call: Call, text: str | None, rule: str) -> dt.datetime | None:
+    """Parse an expiration date, which must be in the future."""
     if text is None:
         return None
     try:

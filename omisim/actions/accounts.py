@@ -1,4 +1,4 @@
-"""Accounts: who one is, what one tells of oneself, and opening another (domain 7.2)."""
+"""Accounts: reading, creating and updating them (domain 7.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CUSTOMER = re.compile(r"[0-9]{8}")
 
 @action("ReadAccounts", "Accounts")
 def read_accounts(call: Call) -> tuple[AccountRow, ...]:
-    """Return the caller's account, and no other (ACC-001)."""
+    """List the caller's account, and no other one (ACC-001)."""
     return (call.account,)
 
 
@@ -48,17 +48,17 @@ def create_account(
     vat_number: str | None = None,
     zip_code: str,
 ) -> AccountRow:
-    """Open an account in the caller's Region, for a caller who may: see `cloud.allow_account_creation` (ACC-007).
+    """Create an account in the caller's Region. Returns it; in Python it is `cloud.account(email)`.
 
-    In Python it is `cloud.account(email)`. Returns it.
+    The caller needs permission, which `cloud.allow_account_creation` gives (ACC-007).
     """
     _check_emails(call, (email, *additional_emails))
     call.check(_CUSTOMER.fullmatch(customer_id), "ACC-007/customer", customer_id=customer_id)
     call.check(call.account.creates_accounts, "ACC-007", account_id=call.account.account_id)
     _check_free(call, email)
     call.stop_if_refused()
-    opened = open_account(call.tx, email, call.region, None, {})
-    return call.put(replace(opened, **call.values))  # each parameter has the name of its field
+    account = open_account(call.tx, email, call.region, None, {})
+    return call.put(replace(account, **call.values))  # each parameter is named for its field
 
 
 @action("UpdateAccount", "Account")
@@ -79,14 +79,14 @@ def update_account(
     vat_number: str | None = None,
     zip_code: str | None = None,
 ) -> AccountRow:
-    """Change what the caller's account tells of itself; additional e-mail addresses are replaced. Returns it.
+    """Change the details of the caller's account. Additional e-mail addresses are replaced. Returns the account.
 
-    The e-mail address is the login, too.
+    The e-mail address is also the login.
     """
     _check_emails(call, (*([email] if email is not None else []), *(additional_emails or ())))
     if email not in (None, call.account.email):
         _check_free(call, email)
-    return call.put(replace(call.account, **call.values))  # each parameter has the name of its field
+    return call.put(replace(call.account, **call.values))  # each parameter is named for its field
 
 
 def _check_emails(call: Call, emails: Sequence[str]) -> None:
@@ -95,6 +95,6 @@ def _check_emails(call: Call, emails: Sequence[str]) -> None:
 
 
 def _check_free(call: Call, email: str | None) -> None:
-    """Refuse an e-mail address that is somebody's login, or the name of an account in Python."""
+    """Refuse an e-mail address that is the login of an account, or its name in Python."""
     taken = any(email in (account.email, account.name) for account in call.rows(AccountRow))
     call.check(not taken, "ACC-007/taken", email=email)

@@ -1,4 +1,4 @@
-"""Addresses: those of the public Cloud, those of a Subnet, and their names."""
+"""IP addresses of the public Cloud and of Subnets, and their DNS names."""
 
 from __future__ import annotations
 
@@ -12,36 +12,43 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 
 __all__ = [
-    "RESERVED", "check_address", "free_addresses", "parsed_range", "private_dns", "private_ip", "public_dns",
-    "public_ip", "taken",
+    "RESERVED",
+    "check_address",
+    "find_free_addresses",
+    "find_taken_addresses",
+    "make_private_dns",
+    "make_private_ip",
+    "make_public_dns",
+    "make_public_ip",
+    "parse_range",
 ]  # fmt: skip
 
-FIRST = 4  # the first four addresses of a Subnet, and the last one, are the platform's
+FIRST = 4  # the platform reserves the first four addresses of a Subnet and the last one
 RESERVED = FIRST + 1
 
 
-def private_ip(number: int) -> str:
-    """Return the number-th private address of the public Cloud."""
+def make_private_ip(number: int) -> str:
+    """Return a private address of the public Cloud, the same for the same number."""
     return f"10.{number // 62500 % 250}.{number // 250 % 250}.{number % 250 + 4}"
 
 
-def public_ip(number: int) -> str:
-    """Return the number-th public address, of those that are kept for documentation and tests."""
+def make_public_ip(number: int) -> str:
+    """Return a public address from the ranges reserved for documentation and tests, the same for the same number."""
     return f"198.51.{100 + number // 250 % 100}.{number % 250 + 1}"
 
 
-def private_dns(ip: str, region: str) -> str:
-    """Return the name of a private address."""
+def make_private_dns(ip: str, region: str) -> str:
+    """Return the DNS name of a private address."""
     return f"ip-{ip.replace('.', '-')}.{region}.compute.internal"
 
 
-def public_dns(ip: str, region: str) -> str:
-    """Return the name of a public address."""
+def make_public_dns(ip: str, region: str) -> str:
+    """Return the DNS name of a public address."""
     return f"ows-{ip.replace('.', '-')}.{region}.compute.outscale.com"
 
 
-def parsed_range(call: Call, text: str) -> IPv4Network | None:
-    """Return an IP range in CIDR notation, from its first address on; refuse what is none (NET-003)."""
+def parse_range(call: Call, text: str) -> IPv4Network | None:
+    """Parse an IP range in CIDR notation, or refuse it (NET-003). Host bits are cleared."""
     try:
         return IPv4Network(text, strict=False)
     except ValueError:
@@ -49,21 +56,21 @@ def parsed_range(call: Call, text: str) -> IPv4Network | None:
         return None
 
 
-def taken(state: State, subnet_id: str) -> set[str]:
-    """Return the addresses of a Subnet that NICs have."""
+def find_taken_addresses(state: State, subnet_id: str) -> set[str]:
+    """Return the addresses of a Subnet that NICs use."""
     return {ip.private_ip for nic in state.find_by("nic", "subnet", subnet_id) for ip in nic.private_ips}
 
 
-def free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[str] = ()) -> list[str]:
-    """Return the first free addresses of a Subnet: `count` of them, or as many as there are."""
+def find_free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[str] = ()) -> list[str]:
+    """Return the first `count` free addresses of a Subnet except `but`, or fewer if the Subnet has no more."""
     network = IPv4Network(subnet.ip_range)
-    used = taken(state, subnet.subnet_id) | set(but)
+    used = find_taken_addresses(state, subnet.subnet_id) | set(but)
     usable = (str(network[number]) for number in range(FIRST, network.num_addresses - 1))
     return list(islice((ip for ip in usable if ip not in used), count))
 
 
 def check_address(call: Call, subnet: Subnet, text: str) -> str:
-    """Return an address that a Subnet may give, in one spelling; refuse any other (VM-013)."""
+    """Return the canonical form of an address in a Subnet's usable range, or refuse it (VM-013)."""
     network = IPv4Network(subnet.ip_range)
     try:
         ip = IPv4Address(text)

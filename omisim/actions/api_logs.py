@@ -1,4 +1,4 @@
-"""The log of an account's calls (domain 7.3): the session's journal, as the API shows it."""
+"""ReadApiLogs: the session's call log in the API's form (domain 7.3)."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ _KEY = re.compile(r"Credential=([^/,\s]+)/")
 def read_api_logs(
     call: Call, *, filters: OrDict[FiltersApiLog] | None = None, with_: OrDict[With] | None = None
 ) -> tuple[Log, ...]:
-    """List the caller's calls of the last 48 hours, or of a time within 32 days, the oldest first (CAT-010).
+    """List the caller's calls of the last 48 hours, or of another period within 32 days, the oldest first (CAT-010).
 
-    A call that has not been answered is not listed: not this one, nor one whose connection was dropped. No rollback
-    undoes the log; a fork begins a new one. `with_` says which fields are wanted.
+    Calls without an answer are not listed: this one, and those whose connection was dropped. A rollback does not undo
+    the log, and a fork starts a new one. `with_` selects the fields to return.
     """
-    wanted = _window(as_parsed(filters) or FiltersApiLog(), call.now)
+    wanted = _complete_window(as_parsed(filters) or FiltersApiLog(), call.now)
     call.check_range(wanted.query_date_after, wanted.query_date_before)
     oldest = call.now - RETENTION
     own = (r for r in call.log if r.account == call.account.name and r.status and r.at >= oldest)
-    logs = select_matching((_log(call, record) for record in own), wanted)
-    shown = as_parsed(with_)
-    hidden = {} if shown is None else {f.name: None for f in fields(shown) if not getattr(shown, f.name)}
+    logs = select_matching((_make_log(call, record) for record in own), wanted)
+    selection = as_parsed(with_)
+    hidden = {} if selection is None else {f.name: None for f in fields(selection) if not getattr(selection, f.name)}
     return tuple(replace(log, **hidden) for log in logs) if hidden else logs
 
 
-def _window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
-    """Fill in the ends of the window that were not given."""
+def _complete_window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
+    """Fill in the missing ends of the period."""
     after, before = wanted.query_date_after, wanted.query_date_before
     if before is None:
         before = now if after is None else after + WINDOW
     return replace(wanted, query_date_after=before - WINDOW if after is None else after, query_date_before=before)
 
 
-def _log(call: Call, record: Any) -> Log:
-    """Return the entry of a call. One that Python made has no headers, and no access key."""
+def _make_log(call: Call, record: Any) -> Log:
+    """Return the log entry of a recorded call. A call from Python has no headers and no access key."""
     version = call.switch("spec_version")
     assert isinstance(version, str)
     payload = json.dumps(record.parameters, default=str)
     key = _KEY.search(record.headers.get("authorization", ""))
-    shown = {name: "*****" if name == "authorization" else value for name, value in record.headers.items()}
-    raw = "\n".join(f"{name.title()}: {value}" for name, value in shown.items())
+    headers = {name: "*****" if name == "authorization" else value for name, value in record.headers.items()}
+    raw = "\n".join(f"{name.title()}: {value}" for name, value in headers.items())
     return Log(
         account_id=call.account.account_id,
         call_duration=record.took,

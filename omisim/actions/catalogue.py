@@ -1,4 +1,4 @@
-"""Reads that are the same for everybody: Regions, Subregions, VM types, and what else the platform lists (domain 7)."""
+"""Reads of the platform's catalogue: Regions, Subregions, VM types, GPUs, locations and services (domain 7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omisim.spec.catalog import load_catalog
 
 @action("ReadRegions", "Regions", open=True)
 def read_regions(call: Call) -> tuple[Region, ...]:
-    """List the Regions that this one knows of (REG-003)."""
+    """List the Regions visible from the called Region (REG-003)."""
     names = load_catalog().regions[call.region].sees
     return tuple(Region(endpoint=f"api.{name}.outscale.com", region_name=name) for name in names)
 
@@ -28,29 +28,29 @@ def read_subregions(call: Call, *, filters: OrDict[FiltersSubregion] | None = No
 
 @action("ReadVmTypes", "VmTypes", paged=True, open=True)
 def read_vm_types(call: Call, *, filters: OrDict[FiltersVmType] | None = None) -> tuple[VmType, ...]:
-    """List the predefined VM types; any TINA type can be asked for beside them (VMT-009)."""
+    """List the predefined VM types. TINA types are valid without being listed (VMT-009)."""
     return select_matching(load_catalog().vm_types.values(), as_parsed(filters))
 
 
 @action("ReadFlexibleGpuCatalog", "FlexibleGpuCatalog", open=True)
 def read_flexible_gpu_catalog(call: Call) -> tuple[FlexibleGpuCatalog, ...]:
-    """List the models of GPU (CAT-011)."""
+    """List the GPU models (CAT-011)."""
     return load_catalog().flexible_gpus
 
 
 @action("ReadLocations", "Locations", paged=True, open=True)
 def read_locations(call: Call) -> tuple[Location, ...]:
-    """List the places where a DirectLink can begin (CAT-011)."""
+    """List the locations where a DirectLink can start (CAT-011)."""
     return load_catalog().locations
 
 
 @action("ReadPublicIpRanges", "PublicIps", paged=True, open=True)
 def read_public_ip_ranges(call: Call) -> tuple[str, ...]:
-    """List the ranges of public addresses, in CIDR notation (CAT-011)."""
+    """List the public IP ranges in CIDR notation (CAT-011)."""
     return load_catalog().public_ip_ranges
 
 
 @action("ReadNetAccessPointServices", "Services", paged=True, open=True)
 def read_net_access_point_services(call: Call, *, filters: OrDict[FiltersService] | None = None) -> tuple[Service, ...]:
-    """List the services of the Region that a Net access point can lead to (CAT-011)."""
+    """List the services of the Region that a Net access point can reach (CAT-011)."""
     return select_matching(load_catalog().services(call.region), as_parsed(filters))

@@ -1,4 +1,4 @@
-"""Devices: block device mappings as a request brings them, for OMIs (domain 2.3) and VMs (domain 6.4)."""
+"""Checks of requested disks and block device mappings, for OMIs (domain 2.3) and VMs (domain 6.4)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from omisim.actions.framework.call import Call
 from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
 from omisim.spec import limits
 
-__all__ = ["IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "gp2_iops"]
+__all__ = ["IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "compute_gp2_iops"]
 
 
 @dataclass(frozen=True, slots=True)
 class SizeRules:
-    """The ids of the rules on a disk: the same facts stand in several chapters of the documentation."""
+    """The ids of the rules on a disk. Several chapters of the documentation state the same facts."""
 
     type: str
     size: str
@@ -33,7 +33,7 @@ VM_DEVICE = SizeRules("BDM-006", "OMI-060", "OMI-060", "VOL-007", "VOL-008", "VO
 
 
 def check_disk(call: Call, rules: SizeRules, volume_type: str, size: int | None, iops: int | None) -> None:
-    """Check the type, the size (GiB) and the IOPS of a disk to be; a size that is not known yet is passed over."""
+    """Check the type, size (GiB) and IOPS of a new disk. A size of None is not checked."""
     check_values(call, rules, volume_type, size, iops)
     check_pair(call, rules, volume_type, iops)
     if size is not None:
@@ -41,7 +41,7 @@ def check_disk(call: Call, rules: SizeRules, volume_type: str, size: int | None,
 
 
 def check_values(call: Call, rules: SizeRules, volume_type: str | None, size: int | None, iops: int | None) -> None:
-    """Check each value by itself."""
+    """Check the range of each value separately. The size is in GiB."""
     known = limits.VOLUME_TYPES
     call.check(volume_type in (None, *known), rules.type, volume_type=volume_type, known=known)
     call.check(size is None or limits.MIN_SIZE <= size <= limits.MAX_SIZE, rules.size, size=size)
@@ -49,7 +49,7 @@ def check_values(call: Call, rules: SizeRules, volume_type: str | None, size: in
 
 
 def check_pair(call: Call, rules: SizeRules, volume_type: str, iops: int | None) -> None:
-    """Check that IOPS are given for io1, and for no other type."""
+    """Check that IOPS are given for io1 and for no other type."""
     if volume_type == "io1":
         call.check(iops is not None, rules.io1_needs_iops, volume_type=volume_type)
     else:
@@ -57,21 +57,21 @@ def check_pair(call: Call, rules: SizeRules, volume_type: str, iops: int | None)
 
 
 def check_size(call: Call, rules: SizeRules, volume_type: str, size: int, iops: int | None) -> None:
-    """Check a size (GiB) that is in range against the type and the IOPS."""
+    """Check a size (GiB) against the type and the IOPS."""
     if volume_type == "io1":
         call.check(not limits.MIN_SIZE <= size < limits.MIN_IO1_SIZE, rules.io1_size, size=size)
         if iops is not None and iops <= limits.MAX_IOPS:
-            most = limits.IOPS_PER_GIB * size
-            call.check(iops <= most, rules.iops_ratio, iops=iops, size=size, most=most)
+            max_iops = limits.IOPS_PER_GIB * size
+            call.check(iops <= max_iops, rules.iops_ratio, iops=iops, size=size, most=max_iops)
 
 
-def gp2_iops(size: int) -> int:
-    """Return the baseline IOPS of a gp2 volume of so many GiB (VOL-011)."""
+def compute_gp2_iops(size: int) -> int:
+    """Return the baseline IOPS of a gp2 volume of this size in GiB (VOL-011)."""
     return min(max(limits.MIN_IOPS, 3 * size), 10_000)
 
 
 def check_device(call: Call, name: str | None, *, root: bool = True) -> None:
-    """Check a device name: the root's, or a data device's (OMI-053)."""
+    """Check a device name: a data device's, or the root's if `root` is set (OMI-053)."""
     ok = name is not None and ((root and name == limits.ROOT) or limits.DATA_DEVICE.fullmatch(name) is not None)
     call.check(ok, "OMI-053", device_name=name)
 
@@ -79,14 +79,14 @@ def check_device(call: Call, name: str | None, *, root: bool = True) -> None:
 Mappings = Sequence[BlockDeviceMappingImage | BlockDeviceMappingVmCreation]
 
 
-def check_named(call: Call, mappings: Mappings) -> None:
-    """Check that every mapping names its device (OMI-051)."""
+def check_device_names(call: Call, mappings: Mappings) -> None:
+    """Check that every mapping has a device name (OMI-051)."""
     for mapping in mappings:
         call.check(mapping.device_name is not None, "OMI-051")
 
 
 def check_shapes(call: Call, mappings: Mappings, rules: SizeRules) -> None:
-    """Check what each mapping says by itself."""
+    """Check each mapping separately."""
     for mapping in mappings:
         name = mapping.device_name
         if name is not None:
@@ -99,14 +99,14 @@ def check_shapes(call: Call, mappings: Mappings, rules: SizeRules) -> None:
             check_values(call, rules, mapping.bsu.volume_type, mapping.bsu.volume_size, mapping.bsu.iops)
 
 
-def check_twice(call: Call, mappings: Mappings, rule: str) -> None:
-    """Check that no two mappings name one device."""
+def check_duplicates(call: Call, mappings: Mappings, rule: str) -> None:
+    """Check that no two mappings have the same device name."""
     for name, times in Counter(mapping.device_name for mapping in mappings).items():
         call.check(times == 1, rule, device_name=name)
 
 
-def filled(over: BsuToCreate, under: BsuToCreate) -> BsuToCreate:
-    """Return one disk over another, field by field (BDM-001); a type other than io1 drops inherited IOPS (BDM-007)."""
+def merge_disks(over: BsuToCreate, under: BsuToCreate) -> BsuToCreate:
+    """Merge two disks field by field; `over` takes precedence (BDM-001). A changed type drops the IOPS (BDM-007)."""
     volume_type = over.volume_type or under.volume_type
     inherited = under.iops if volume_type == under.volume_type else None
     keep = under.delete_on_vm_deletion if over.delete_on_vm_deletion is None else over.delete_on_vm_deletion

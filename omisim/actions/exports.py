@@ -1,4 +1,4 @@
-"""Export tasks: OMIs and snapshots on their way to object storage (domain 4.2 to 4.4)."""
+"""Tasks that export OMIs and snapshots to object storage (domain 4.2 to 4.4)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.product_types import LINUX
-from omisim.actions.progress import progressed
+from omisim.actions.progress import compute_progress
 from omisim.actions.quotas import check_quotas
-from omisim.actions.sharing import usable
+from omisim.actions.sharing import get_usable
 from omisim.formats.disk_image import FORMATS
 from omisim.model import (
     ExportState,
@@ -40,12 +40,12 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
 def create_image_export_task(
     call: Call, *, image_id: ImageId, osu_export: OrDict[OsuExportToCreate]
 ) -> ImageExportTask:
-    """Export an OMI of one's own to a bucket: a manifest, and an image for each of its snapshots.
+    """Export an OMI of the caller to a bucket, as a manifest and a disk image for each of its snapshots.
 
-    Returns the task, pending/queued. Whether the bucket takes it shows later, in the task (EXP-008).
+    Returns the task in the state pending/queued. The task itself fails later if the bucket is not writable (EXP-008).
     """
-    target = _target(call, osu_export)
-    image = usable(call, Image, image_id, "EXP-005")
+    target = _check_target(call, osu_export)
+    image = get_usable(call, Image, image_id, "EXP-005")
     if not call.owns(image):
         raise refuse("EXP-003", image_id=image_id, owner=image.account_alias or image.account_id)
     call.check_state(image)
@@ -75,7 +75,7 @@ def create_image_export_task(
     return task
 
 
-def _target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
+def _check_target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
     target = as_parsed(osu_export)
     assert target is not None
     known = target.disk_image_format in FORMATS
@@ -85,7 +85,7 @@ def _target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCre
 
 
 def is_bucket_name(name: str) -> bool:
-    """Whether a bucket can be called this (OOS-002)."""
+    """Whether a name is valid for a bucket (OOS-002)."""
     try:
         ipaddress.IPv4Address(name)
     except ValueError:
@@ -94,7 +94,7 @@ def is_bucket_name(name: str) -> bool:
 
 
 def _check_licences(call: Call, image: Image) -> None:
-    """Warn of licences that have to allow the export (EXP-018), or refuse a copy that has some (LIC-010)."""
+    """Warn of licences that must permit the export (EXP-018), or refuse to export a licensed copy (LIC-010)."""
     codes = [code for code in image.product_codes if code != LINUX]
     origin: Origin | None = call.state.get("origin", image.image_id)
     copied = origin is not None and [how for how, _ in origin.parents[:1]] == ["copied from"]
@@ -108,8 +108,8 @@ def _check_licences(call: Call, image: Image) -> None:
 def read_image_export_tasks(
     call: Call, *, filters: OrDict[FiltersReadImageExportTask] | None = None
 ) -> tuple[ImageExportTask, ...]:
-    """List the caller's exports of OMIs, finished ones too (EXP-015)."""
-    own = (replace(task, progress=progressed(call, task)) for task in call.own_rows(ImageExportTask))
+    """List the caller's export tasks of OMIs, including finished ones (EXP-015)."""
+    own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(ImageExportTask))
     return select_matching(own, as_parsed(filters))
 
 
@@ -117,8 +117,8 @@ def read_image_export_tasks(
 def create_snapshot_export_task(
     call: Call, *, osu_export: OrDict[OsuExportToCreate], snapshot_id: SnapshotId
 ) -> SnapshotExportTask:
-    """Export a snapshot of one's own to a bucket. Returns the task, pending. Licence codes stay behind (EXP-048)."""
-    target = _target(call, osu_export)
+    """Export a snapshot of the caller to a bucket, without its licence codes (EXP-048). Returns the task, pending."""
+    target = _check_target(call, osu_export)
     snapshot = call.get_owned(Snapshot, snapshot_id, "EXP-042")
     call.check_state(snapshot)
     licences = [code for code in call.get_product_codes(snapshot_id) if code != LINUX]
@@ -149,17 +149,17 @@ def create_snapshot_export_task(
 def read_snapshot_export_tasks(
     call: Call, *, filters: OrDict[FiltersSnapshotExportTask] | None = None
 ) -> tuple[SnapshotExportTask, ...]:
-    """List the caller's exports of snapshots, finished ones too (EXP-049)."""
-    own = (replace(task, progress=progressed(call, task)) for task in call.own_rows(SnapshotExportTask))
+    """List the caller's export tasks of snapshots, including finished ones (EXP-049)."""
+    own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(SnapshotExportTask))
     return select_matching(own, as_parsed(filters))
 
 
 @action("DeleteExportTask")
 def delete_export_task(call: Call, *, export_task_id: Annotated[str, Id("export_task")]) -> None:
-    """Cancel an export that is not finished (EXP-034). The task can still be read (EXP-035)."""
+    """Cancel an unfinished export task (EXP-034). The task can still be read (EXP-035)."""
     cls: type[Any] = ImageExportTask if export_task_id.startswith("image-") else SnapshotExportTask
     task = call.state.get(cls.kind, export_task_id)
     if task is None or not call.owns(task):
         raise refuse("EXP-033", export_task_id=export_task_id)
     call.check_state(task)
-    call.move(task, "cancel", progress=progressed(call, task))
+    call.move(task, "cancel", progress=compute_progress(call, task))

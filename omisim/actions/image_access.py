@@ -10,7 +10,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
 from omisim.actions.product_types import LINUX
-from omisim.actions.sharing import apply_change, check_permission_change, is_visible, usable, visible_permissions
+from omisim.actions.sharing import apply_change, check_permission_change, get_usable, is_visible, visible_permissions
 from omisim.model import ExportState, Image, ImageExportTask, ImageId, OrDict, PermissionsOnResourceCreation
 from omisim.model.filters import FiltersImage, select_matching
 from omisim.spec.catalog import load_catalog
@@ -19,19 +19,21 @@ from omisim.spec.rules import refuse
 
 @action("ReadImages", "Images", paged=True)
 def read_images(call: Call, *, filters: OrDict[FiltersImage] | None = None) -> tuple[Image, ...]:
-    """List the OMIs that are the caller's, shared to it or public, in creation order (OMI-080)."""
-    wanted = _named_codes(as_parsed(filters) or FiltersImage())
-    seen = (_view(call, image) for image in call.rows(Image, wanted.image_ids) if is_visible(call, image))
-    return select_matching(seen, wanted)
+    """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
+    wanted = _resolve_code_names(as_parsed(filters) or FiltersImage())
+    visible_images = (
+        _view_image(call, image) for image in call.rows(Image, wanted.image_ids) if is_visible(call, image)
+    )
+    return select_matching(visible_images, wanted)
 
 
-def _view(call: Call, image: Image) -> Image:
+def _view_image(call: Call, image: Image) -> Image:
     granted = visible_permissions(call, image.permissions_to_launch, owner=call.owns(image))
     return image if granted is image.permissions_to_launch else replace(image, permissions_to_launch=granted)
 
 
-def _named_codes(filters: FiltersImage) -> FiltersImage:
-    """Turn ProductCodeNames, which match product types' descriptions, into ProductCodes (OMI-091)."""
+def _resolve_code_names(filters: FiltersImage) -> FiltersImage:
+    """Convert ProductCodeNames, which match the descriptions of product types, to ProductCodes (OMI-091)."""
     if filters.product_code_names is None:
         return filters
     types = load_catalog().product_types.values()
@@ -41,13 +43,13 @@ def _named_codes(filters: FiltersImage) -> FiltersImage:
     return replace(filters, product_code_names=None, product_codes=codes)
 
 
-def _something_to_change(call: Call, given: Mapping[str, Any]) -> None:
+def _check_has_changes(call: Call, given: Mapping[str, Any]) -> None:
     attributes = ("permissions_to_launch", "description", "product_codes")
     call.check(any(name in given for name in attributes), "OMI-101")
     check_permission_change(call, "permissions_to_launch", given)
 
 
-@action("UpdateImage", "Image", combinations=_something_to_change)
+@action("UpdateImage", "Image", combinations=_check_has_changes)
 def update_image(
     call: Call,
     *,
@@ -56,7 +58,7 @@ def update_image(
     permissions_to_launch: OrDict[PermissionsOnResourceCreation] | None = None,
     product_codes: Sequence[str] | None = None,
 ) -> Image:
-    """Share an OMI or stop sharing it, change its description or its product codes: its owner only. Returns it."""
+    """Change the permissions, the description or the product codes of an OMI of the caller. Returns the OMI."""
     image = call.get_owned(Image, image_id, "OMI-106")
     call.check_state(image)
     check_codes(call, product_codes or ())
@@ -79,11 +81,11 @@ def update_image(
 
 @action("DeleteImage")
 def delete_image(call: Call, *, image_id: ImageId) -> None:
-    """Delete an OMI. VMs made from it and copies of it live on, and its snapshots stay (OMI-123, OMI-124).
+    """Delete an OMI. Its VMs, copies and snapshots are unaffected (OMI-123, OMI-124).
 
-    Of its exports, those that have begun go on, those that are queued fail (OMI-126).
+    Export tasks that have started continue. Queued ones fail (OMI-126).
     """
-    image = usable(call, Image, image_id, "OMI-122")
+    image = get_usable(call, Image, image_id, "OMI-122")
     if not call.owns(image):
         raise refuse("OMI-121", image_id=image_id, owner=image.account_id)
     call.check_state(image)

@@ -10,13 +10,13 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import action
-from omisim.actions.imports import import_disk, read_manifest, source_of
+from omisim.actions.imports import find_source, import_disk, read_manifest
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.quotas import check_quotas
-from omisim.actions.registrations import check_filled, from_snapshots
-from omisim.actions.sharing import usable
+from omisim.actions.registrations import check_disk_sources, register_image
+from omisim.actions.sharing import get_usable
 from omisim.actions.snapshots import clone, cut
-from omisim.actions.volumes import links_of
+from omisim.actions.volumes import find_links
 from omisim.model import (
     BlockDeviceMappingImage,
     BsuToCreate,
@@ -35,11 +35,11 @@ from omisim.model import (
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 
-SHORTEST_NAME, LONGEST_NAME = 3, 128
+MIN_NAME_LENGTH, MAX_NAME_LENGTH = 3, 128
 NAME_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.\-]*")
 COPY_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.:+=\-]*")  # Packer's chroot builder names a copy by the time
 # what an OMI has of the VM (OMI-067) or of the OMI that it is made from, unless the request says otherwise
-HANDED_ON = ("architecture", "boot_modes", "deletion_protection", "vm_initiated_shutdown_behavior")
+INHERITED_FIELDS = ("architecture", "boot_modes", "deletion_protection", "vm_initiated_shutdown_behavior")
 MODES: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the parameters that name it
     "vm": ("vm_id",),
     "copy": ("source_image_id", "source_region_name"),
@@ -54,21 +54,21 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _one_source(call: Call, given: Mapping[str, Any]) -> None:
+def _check_one_source(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse a request with no source, with two, with half of one, or with what does not go with it."""
     given = {name: value for name, value in given.items() if value != ()}  # an empty list says nothing
     modes = [mode for mode, names in MODES.items() if any(name in given for name in names)]
     if not modes:
-        raise refuse("OMI-001", given=_names(call, given))
+        raise refuse("OMI-001", given=_spell_names(call, given))
     mode = modes[0]
     mixed = [name for other in modes[1:] for name in MODES[other] if name in given]
     mixed += [name for name in FORBIDDEN[mode] if name in given and name not in mixed]
     if len(modes) == 1:  # else nobody knows what is missing
         _check_complete(call, mode, given)
-    call.check(not mixed, "OMI-003", mode=mode, parameters=_names(call, mixed))
+    call.check(not mixed, "OMI-003", mode=mode, parameters=_spell_names(call, mixed))
     call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter=call.spell("image_name"), mode=mode)
     if mode == "snapshots":
-        check_filled(call, as_parsed_list(given.get("block_device_mappings")), given.get("root_device_name", ""))
+        check_disk_sources(call, as_parsed_list(given.get("block_device_mappings")), given.get("root_device_name", ""))
 
 
 def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
@@ -82,11 +82,11 @@ def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
         call.check("image_name" in given, rule, parameter=call.spell("image_name"), mode=mode)
 
 
-def _names(call: Call, names: Iterable[str]) -> list[str]:
+def _spell_names(call: Call, names: Iterable[str]) -> list[str]:
     return [call.spell(name) for name in names]
 
 
-@action("CreateImage", "Image", combinations=_one_source)
+@action("CreateImage", "Image", combinations=_check_one_source)
 def create_image(
     call: Call,
     *,
@@ -116,27 +116,27 @@ def create_image(
     asked = {name: value for name, value in asked.items() if value is not None}
     codes = tuple(dict.fromkeys(product_codes or ()))
     if source_image_id is not None:
-        return _copy(call, source_image_id, source_region_name, image_name, codes, asked)
+        return _copy_image(call, source_image_id, source_region_name, image_name, codes, asked)
     assert image_name is not None  # OMI-002, OMI-006, IMP-007
     if file_location is not None:
-        return _from_manifest(call, file_location, image_name, codes, asked)
+        return _create_from_manifest(call, file_location, image_name, codes, asked)
     if vm_id is not None:
-        return _from_vm(call, vm_id, image_name, codes, asked, no_reboot=no_reboot)
+        return _create_from_vm(call, vm_id, image_name, codes, asked, no_reboot=no_reboot)
     assert root_device_name is not None  # OMI-006
     mappings = as_parsed_list(block_device_mappings)
     asked["architecture"] = architecture or "x86_64"
-    return from_snapshots(call, mappings, root_device_name, image_name, codes, asked)
+    return register_image(call, mappings, root_device_name, image_name, codes, asked)
 
 
 def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> None:
     """Check the shape of a name where one is given (OMI-020, OMI-021, OMI-025)."""
     if name is not None and call.check(
-        SHORTEST_NAME <= len(name) <= LONGEST_NAME, "OMI-020", image_name=name, length=len(name)
+        MIN_NAME_LENGTH <= len(name) <= MAX_NAME_LENGTH, "OMI-020", image_name=name, length=len(name)
     ):
         call.check(characters.fullmatch(name), "OMI-021", image_name=name)
 
 
-def _from_vm(
+def _create_from_vm(
     call: Call, vm_id: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any], *, no_reboot: bool
 ) -> Image:
     vm = call.get_owned(Vm, vm_id, "OMI-010")
@@ -145,10 +145,12 @@ def _from_vm(
     call.check_state(vm)
     check_unique(call, name)
     image_id = call.new_id("image")
-    links = links_of(call.state, vm_id)
-    mappings = tuple(_snapshot_of(call, link, image_id) for link in links)
+    links = find_links(call.state, vm_id)
+    mappings = tuple(_snapshot_volume(call, link, image_id) for link in links)
     call.check(any(mapping.device_name == ROOT for mapping in mappings), "OMI-066", vm_id=vm_id)
-    inherited = {field: getattr(vm, field) for field in HANDED_ON} | {"product_codes": _union(vm.product_codes, codes)}
+    inherited = {field: getattr(vm, field) for field in INHERITED_FIELDS} | {
+        "product_codes": _merge_codes(vm.product_codes, codes)
+    }
     image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
     call.record_origin(image, name, ("made from", vm_id))
     if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: down for the cut, then up again
@@ -156,7 +158,7 @@ def _from_vm(
     return image
 
 
-def _snapshot_of(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMappingImage:
+def _snapshot_volume(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMappingImage:
     """Cut a new snapshot of a linked volume and map it as the volume is (OMI-061)."""
     volume: Volume = call.state.get("volume", link.volume_id)
     snapshot = cut(call, volume, f"Created by CreateImage for {image_id}", image_id=image_id)
@@ -170,32 +172,32 @@ def _snapshot_of(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMapp
     return BlockDeviceMappingImage(bsu=bsu, device_name=link.device_name)
 
 
-def _copy(
+def _copy_image(
     call: Call, source_id: str, region: str | None, name: str | None, codes: tuple[str, ...], asked: Mapping[str, Any]
 ) -> Image:
-    source = usable(call, Image, source_id, "OMI-011")
+    source = get_usable(call, Image, source_id, "OMI-011")
     check_codes(call, codes)
     check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, asked)
     call.check_state(source)
     call.check(region == call.region, "OMI-005", region=region, own=call.region)
-    name = name or _free_copy_name(call, source.image_name)
+    name = name or _find_free_copy_name(call, source.image_name)
     check_unique(call, name)
     disks = sum(m.bsu is not None and m.bsu.snapshot_id is not None for m in source.block_device_mappings)
     check_quotas(call, {"snapshot_limit": disks})
     image_id = call.new_id("image")
-    mappings = tuple(_cloned(call, mapping, image_id) for mapping in source.block_device_mappings)
+    mappings = tuple(_clone_snapshot(call, mapping, image_id) for mapping in source.block_device_mappings)
     keeps_public = source.permissions_to_launch.global_permission and call.switch("copy_keeps_public") is True
-    fields = (*HANDED_ON, "description", "secure_boot", "tpm_mandatory")
+    fields = (*INHERITED_FIELDS, "description", "secure_boot", "tpm_mandatory")
     inherited = {field: getattr(source, field) for field in fields} | {
         "permissions_to_launch": PermissionsOnResource(global_permission=keeps_public),
-        "product_codes": _union(source.product_codes, codes),
+        "product_codes": _merge_codes(source.product_codes, codes),
     }
     image = add_image(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
     call.record_origin(image, name, ("copied from", source_id))
     return image
 
 
-def _cloned(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> BlockDeviceMappingImage:
+def _clone_snapshot(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> BlockDeviceMappingImage:
     """Give a copy a snapshot of its own, so that it shares no fate with its source (OMI-063)."""
     if mapping.bsu is None or mapping.bsu.snapshot_id is None:
         return mapping
@@ -204,17 +206,19 @@ def _cloned(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> Bloc
     return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))
 
 
-def _free_copy_name(call: Call, name: str) -> str:
+def _find_free_copy_name(call: Call, name: str) -> str:
     """Return `<name>-copyN` with the smallest free N from 1 up (OMI-024), the name cut where it would be too long."""
     for number in count(1):
         end = f"-copy{number}"
-        free = name[: LONGEST_NAME - len(end)] + end
+        free = name[: MAX_NAME_LENGTH - len(end)] + end
         if not call.state.find_by("image", "name", (call.account.account_id, free)):
             break
     return free
 
 
-def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any]) -> Image:
+def _create_from_manifest(
+    call: Call, location: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any]
+) -> Image:
     """Import an OMI: what the manifest says, over it what was asked for; its snapshots are filled from their URLs."""
     manifest = read_manifest(call, location)
     check_codes(call, codes)
@@ -227,15 +231,15 @@ def _from_manifest(call: Call, location: str, name: str, codes: tuple[str, ...],
         "boot_modes": manifest.boot_modes,
         "description": manifest.description,
         "file_location": location,
-        "product_codes": _union(manifest.product_types, codes),
+        "product_codes": _merge_codes(manifest.product_types, codes),
         "tpm_mandatory": manifest.tpm_mandatory,
     }
     mappings = tuple(import_disk(call, disk, image_id) for disk in manifest.disks)
     image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
-    call.record_origin(image, name, *source_of(call, location))
+    call.record_origin(image, name, *find_source(call, location))
     return image
 
 
-def _union(codes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+def _merge_codes(codes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     """Add product codes to inherited ones, which are never dropped (OMI-073)."""
     return tuple(dict.fromkeys((*codes, *more)))

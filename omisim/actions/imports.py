@@ -1,4 +1,4 @@
-"""Imports: what lies in object storage becomes a snapshot, or with a manifest an OMI (domain 4.5)."""
+"""Imports from object storage: a disk image becomes a snapshot, a manifest becomes an OMI (domain 4.5)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
 from omisim.state.buckets import StorageError, parse_location, read_url
 
-__all__ = ["import_disk", "import_snapshot", "read_manifest", "source_of"]
+__all__ = ["find_source", "import_disk", "import_snapshot", "read_manifest"]
 
 
 class _File(NamedTuple):
     body: bytes
-    virtual_size: int | None  # what its maker noted, in bytes
+    virtual_size: int | None  # bytes, from the metadata of the object
 
 
 def _fetch(call: Call, location: str) -> _File:
-    """Return what a URL stands for. Raises StorageError."""
+    """Return the file at a URL. Raises StorageError."""
     fetch = call.tx.settings.fetch
     parts = urlsplit(location)
     if fetch is not None and parse_location(parts.netloc, parts.path) is None:
@@ -34,35 +34,35 @@ def _fetch(call: Call, location: str) -> _File:
             return _File(fetch(location), None)
         except Exception as error:
             raise StorageError("AccessDenied", f"fetch said {error!r}", "IMP-002") from error
-    found = read_url(call.state, location, call.now)
-    noted = dict(found.metadata).get("x-amz-meta-virtual-size", "")
-    return _File(found.body, int(noted) if noted.isdigit() else None)
+    stored_object = read_url(call.state, location, call.now)
+    virtual_size = dict(stored_object.metadata).get("x-amz-meta-virtual-size", "")
+    return _File(stored_object.body, int(virtual_size) if virtual_size.isdigit() else None)
 
 
 def _check_url(call: Call, location: str) -> None:
-    """Refuse what is no URL (IMP-001)."""
+    """Refuse a location that is not an http or https URL (IMP-001)."""
     try:
         parts = urlsplit(location)
         ok = parts.scheme in ("http", "https") and bool(parts.netloc)
-    except ValueError:  # a bracket that is not closed
+    except ValueError:  # an unclosed bracket
         ok = False
     if not ok:
-        raise refuse("IMP-001", file_location=_plain(location))
+        raise refuse("IMP-001", file_location=_strip_query(location))
 
 
-def _plain(location: str) -> str:
-    """Return a URL without what is secret in it."""
+def _strip_query(location: str) -> str:
+    """Return a URL without its query, which may contain a signature."""
     return location.partition("?")[0]
 
 
 def read_manifest(call: Call, location: str) -> Manifest:
-    """Return the manifest behind a URL, or refuse (IMP-001 to IMP-005)."""
+    """Return the manifest at a URL, or refuse it (IMP-001 to IMP-005)."""
     _check_url(call, location)
     try:
         text = _fetch(call, location).body
     except StorageError as error:
         missing = error.code in ("NoSuchKey", "NoSuchBucket")
-        facts = {"file_location": _plain(location), "reason": error.message}
+        facts = {"file_location": _strip_query(location), "reason": error.message}
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parse_manifest(text)
     for code in manifest.product_types:
@@ -72,9 +72,11 @@ def read_manifest(call: Call, location: str) -> Manifest:
 
 
 def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMappingImage:
-    """Create the snapshot of one device of an OMI; a file that cannot be used fails it and so the OMI (IMP-006)."""
+    """Import the snapshot of one device of an OMI. An unusable file fails the snapshot, and so the OMI (IMP-006)."""
     size = to_bytes(disk.size)
-    snapshot = _imported(call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id)
+    snapshot = _add_imported_snapshot(
+        call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id
+    )
     bsu = BsuToCreate(
         delete_on_vm_deletion=disk.delete_on_termination,
         iops=disk.iops,
@@ -86,18 +88,18 @@ def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMap
 
 
 def import_snapshot(call: Call, location: str, size: int, description: str, client_token: str | None) -> Snapshot:
-    """Create a snapshot from an image in object storage; `size` in bytes (SNP-010, SNP-012, SNP-013)."""
+    """Import a snapshot from a disk image in object storage. `size` is in bytes (SNP-010, SNP-012, SNP-013)."""
     _check_url(call, location)
     call.check(0 < size <= MAX_SIZE * GIB, "SNP-012", snapshot_size=size)
     try:
         _fetch(call, location)
     except StorageError as error:
-        raise refuse("IMP-002", file_location=_plain(location), reason=error.message) from None
+        raise refuse("IMP-002", file_location=_strip_query(location), reason=error.message) from None
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
-    return _imported(call, location, size, description, urlsplit(location).path, None, client_token)
+    return _add_imported_snapshot(call, location, size, description, urlsplit(location).path, None, client_token)
 
 
-def _imported(
+def _add_imported_snapshot(
     call: Call,
     location: str,
     size: int,
@@ -106,30 +108,31 @@ def _imported(
     image_id: str | None,
     client_token: str | None = None,
 ) -> Snapshot:
-    content, import_error = _looked_into(call, location, size, name)
+    content, import_error = _read_disk(call, location, size, name)
     return add_snapshot(
         call, description, client_token, image_id, None if content == Content() else content,
-        *source_of(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE, volume_size=to_bytes(size),
+        *find_source(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE,
+        volume_size=to_bytes(size),
     )  # fmt: skip
 
 
-def _looked_into(call: Call, location: str, size: int, name: str) -> tuple[Content, str]:
-    """Return the content of an image, or why it cannot be imported."""
+def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content, str]:
+    """Return the content of a disk image and "", or an empty content and the reason why it cannot be imported."""
     try:
         file = _fetch(call, location)
         image_size, content = decode(file.body, "qcow2" if ".qcow2" in name else None)
     except StorageError as error:
-        return Content(), f"{_plain(location)}: {error.code}: {error.message}"
+        return Content(), f"{_strip_query(location)}: {error.code}: {error.message}"
     except BadImage as error:
-        return Content(), f"{name or _plain(location)}: {error}"
+        return Content(), f"{name or _strip_query(location)}: {error}"
     virtual = max(image_size, file.virtual_size or 0)
     if virtual > size:
-        return Content(), f"{name}: its size of {virtual} bytes is more than the {size} that were said"
+        return Content(), f"{name}: its size of {virtual} bytes exceeds the declared {size} bytes"
     return content, ""
 
 
-def source_of(call: Call, location: str) -> list[tuple[str, str]]:
-    """Return where a file of this cloud's object storage comes from, for lineage."""
+def find_source(call: Call, location: str) -> list[tuple[str, str]]:
+    """Return the origin of a file in this cloud's object storage as (relation, parent id) pairs, for lineage."""
     parts = urlsplit(location)
     place = parse_location(parts.netloc.rpartition("@")[2], parts.path)
     known: Mapping[str, Origin] = call.state.rows("origin")

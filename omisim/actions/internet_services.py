@@ -1,4 +1,4 @@
-"""Internet services: what joins a Net to the Internet."""
+"""Internet services, which connect Nets to the Internet."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from omisim.model.filters import FiltersInternetService, select_matching
 from omisim.model.ids import Id
 from omisim.state.state import State
 
-__all__ = ["attached_to"]
+__all__ = ["find_attached_service"]
 
 InternetServiceId = Annotated[str, Id("internet_service")]
 
 
-def attached_to(state: State, net_id: str) -> InternetService | None:
-    """Return the internet service of a Net, if it has one."""
+def find_attached_service(state: State, net_id: str) -> InternetService | None:
+    """Return the internet service attached to a Net, or None."""
     rows = state.rows("internet_service").values()
     return next((service for service in rows if service.net_id == net_id), None)
 
 
 @action("CreateInternetService", "InternetService")
 def create_internet_service(call: Call) -> InternetService:
-    """Create an internet service, attached to no Net. Returns it."""
+    """Create an unattached internet service. Returns it."""
     check_quotas(call, {"igw_limit": 1})
     return call.add(
         InternetService(account_id=call.account.account_id, internet_service_id=call.new_id("internet_service"))
@@ -43,11 +43,11 @@ def read_internet_services(
 
 @action("LinkInternetService")
 def link_internet_service(call: Call, *, internet_service_id: InternetServiceId, net_id: NetId) -> None:
-    """Attach an internet service to a Net: one to one."""
+    """Attach an internet service to a Net. Each can have only one of the other."""
     service = call.get_owned(InternetService, internet_service_id, "IGW-001")
     call.get_owned(Net, net_id, "NET-002")
     call.check(service.net_id is None, "IGW-002", internet_service_id=internet_service_id, net_id=service.net_id)
-    other = attached_to(call.state, net_id)
+    other = find_attached_service(call.state, net_id)
     taken = other is not None and other is not service
     call.check(not taken, "IGW-003", net_id=net_id, attached=other and other.internet_service_id)
     call.put(replace(service, net_id=net_id, state="available"))
@@ -55,7 +55,7 @@ def link_internet_service(call: Call, *, internet_service_id: InternetServiceId,
 
 @action("UnlinkInternetService")
 def unlink_internet_service(call: Call, *, internet_service_id: InternetServiceId, net_id: NetId) -> None:
-    """Detach an internet service from its Net, in which nothing has a public IP."""
+    """Detach an internet service from its Net, in which no NIC may have a public IP."""
     service = call.get_owned(InternetService, internet_service_id, "IGW-001")
     call.get_owned(Net, net_id, "NET-002")
     call.check(service.net_id == net_id, "IGW-004", internet_service_id=internet_service_id, net_id=net_id)
@@ -67,7 +67,7 @@ def unlink_internet_service(call: Call, *, internet_service_id: InternetServiceI
 
 @action("DeleteInternetService")
 def delete_internet_service(call: Call, *, internet_service_id: InternetServiceId) -> None:
-    """Delete an internet service that no Net has."""
+    """Delete an unattached internet service."""
     service = call.get_owned(InternetService, internet_service_id, "IGW-001")
     call.check(service.net_id is None, "IGW-006", internet_service_id=internet_service_id, net_id=service.net_id)
     call.drop(service)

@@ -16,15 +16,18 @@ from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
 KeypairId = Annotated[str, Id("keypair")]
-LONGEST_NAME = 255
+MAX_NAME_LENGTH = 255
 
 
 @action("CreateKeypair", "Keypair")
 def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = None) -> KeypairCreated:
-    """Create a keypair: a 2048-bit RSA one, its private half answered this once, or from the Base64 of a public key."""
+    """Generate a 2048-bit RSA keypair, or import a public key in Base64. Returns the keypair.
+
+    Only this answer contains the private key of a generated keypair.
+    """
     printable = keypair_name.isascii() and keypair_name.isprintable()
-    call.check(printable and 0 < len(keypair_name) <= LONGEST_NAME, "KEY-001/name", keypair_name=keypair_name)
-    imported = None if public_key is None else _imported(call, public_key)
+    call.check(printable and 0 < len(keypair_name) <= MAX_NAME_LENGTH, "KEY-001/name", keypair_name=keypair_name)
+    imported = None if public_key is None else _parse_public_key(call, public_key)
     taken = call.state.find_by("keypair", "name", (call.account.account_id, keypair_name))
     call.check(not taken, "KEY-001", keypair_name=keypair_name)
     keypair_id = call.new_id("keypair")
@@ -44,8 +47,8 @@ def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = No
     return view_as(KeypairCreated, keypair, private_key=private)
 
 
-def _imported(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
-    """Return a public key that is brought along, or refuse what is none (KEY-003)."""
+def _parse_public_key(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
+    """Parse a public key in Base64, or refuse it (KEY-003)."""
     try:
         return ssh_keys.parse(base64.b64decode(public_key, validate=True).decode(errors="replace"))
     except binascii.Error:
@@ -61,13 +64,13 @@ def read_keypairs(call: Call, *, filters: OrDict[FiltersKeypair] | None = None) 
     return select_matching(call.own_rows(Keypair), as_parsed(filters))
 
 
-def _name_or_id(call: Call, given: Mapping[str, Any]) -> None:
+def _check_name_or_id(call: Call, given: Mapping[str, Any]) -> None:
     call.check(given.get("keypair_name") or given.get("keypair_id"), "KEY-005")
 
 
-@action("DeleteKeypair", combinations=_name_or_id)
+@action("DeleteKeypair", combinations=_check_name_or_id)
 def delete_keypair(call: Call, *, keypair_id: KeypairId | None = None, keypair_name: str | None = None) -> None:
-    """Delete a keypair by its id or its name. VMs that use it keep working (KEY-006)."""
+    """Delete a keypair by its id or its name. VMs that use it are unaffected (KEY-006)."""
     me = call.account.account_id
     rows: list[Keypair] = (
         [keypair for keypair in [call.state.get("keypair", keypair_id)] if keypair and call.owns(keypair)]

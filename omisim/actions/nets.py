@@ -1,16 +1,16 @@
-"""Nets: private networks, each with a route table and a security group to begin with."""
+"""Nets: private networks, each created with a main route table and a default security group."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from omisim.actions.addresses import parsed_range
+from omisim.actions.addresses import parse_range
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_account import add_default_group
 from omisim.actions.quotas import check_quotas
 from omisim.actions.route_tables import add_main_table
-from omisim.actions.security_groups import default_group
+from omisim.actions.security_groups import get_default_group
 from omisim.model import InternetService, Net, NetId, OrDict, RouteTable, SecurityGroup, Subnet, ids
 from omisim.model.filters import FiltersNet, select_matching
 from omisim.spec.rules import refuse
@@ -18,26 +18,26 @@ from omisim.spec.rules import refuse
 __all__ = ["create_net", "delete_net", "read_nets", "update_net"]
 
 PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-MAX_SIZE, MIN_SIZE = 16, 28  # lengths of the prefix
+MAX_SIZE, MIN_SIZE = 16, 28  # prefix lengths
 
 
 @action("CreateNet", "Net")
 def create_net(call: Call, *, ip_range: str, tenancy: str | None = None) -> Net:
-    """Create a Net, with its main route table and its default security group. Returns it, available."""
-    network = parsed_range(call, ip_range)
+    """Create a Net with its main route table and its default security group. Returns it in the state available."""
+    network = parse_range(call, ip_range)
     if network is not None:
         length = network.prefixlen
         private = any(network.subnet_of(block) for block in PRIVATE)
         call.check(private or length < MAX_SIZE, "NET-004", ip_range=ip_range)
         call.check(MAX_SIZE <= length <= MIN_SIZE, "NET-001", ip_range=ip_range)
-    known = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
-    call.check(known, "NET-005", tenancy=tenancy)
+    is_known_tenancy = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
+    call.check(is_known_tenancy, "NET-005", tenancy=tenancy)
     check_quotas(call, {"vpc_limit": 1})
     me = call.account.account_id
     net = call.add(
         Net(
             account_id=me,
-            dhcp_options_set_id=_dhcp_options(call),
+            dhcp_options_set_id=_make_dhcp_options_id(call),
             ip_range=str(network),
             net_id=call.new_id("net"),
             tenancy=tenancy or "default",
@@ -48,8 +48,8 @@ def create_net(call: Call, *, ip_range: str, tenancy: str | None = None) -> Net:
     return net
 
 
-def _dhcp_options(call: Call) -> str:
-    """Return the id of the account's default set of DHCP options, the only one it has."""
+def _make_dhcp_options_id(call: Call) -> str:
+    """Return the id of the account's only set of DHCP options, the default one."""
     return ids.make_id("dhcp_options", call.tx.settings.seed, int(call.account.account_id))
 
 
@@ -61,18 +61,18 @@ def read_nets(call: Call, *, filters: OrDict[FiltersNet] | None = None) -> tuple
 
 @action("UpdateNet", "Net")
 def update_net(call: Call, *, dhcp_options_set_id: str, net_id: NetId) -> Net:
-    """Give a Net a set of DHCP options: there is but the default one. Returns the Net."""
+    """Assign a set of DHCP options to a Net. Only the default set exists. Returns the Net."""
     net = call.get_owned(Net, net_id, "NET-002")
-    known = dhcp_options_set_id in ("default", net.dhcp_options_set_id)
-    call.check(known, "NET-007", dhcp_options_set_id=dhcp_options_set_id)
+    is_known = dhcp_options_set_id in ("default", net.dhcp_options_set_id)
+    call.check(is_known, "NET-007", dhcp_options_set_id=dhcp_options_set_id)
     return net
 
 
 @action("DeleteNet")
 def delete_net(call: Call, *, net_id: NetId) -> None:
-    """Delete a Net that has nothing but its main route table and its default security group."""
+    """Delete a Net that contains only its main route table and its default security group."""
     net = call.get_owned(Net, net_id, "NET-002")
-    own = default_group(call.state, net.account_id, net_id)
+    own = get_default_group(call.state, net.account_id, net_id)
     tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
     groups = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
     inside: list[Subnet | InternetService] = [*call.rows(Subnet), *call.rows(InternetService)]

@@ -1,4 +1,4 @@
-"""Opening an account: its row, its first access key, and its default security group, as each Net has one too."""
+"""The initial resources of an account, and the default security group of accounts and Nets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ EVERYTHING = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=(
 
 
 def open_account(tx: Transaction, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
-    """Open an account of this name, whose id, password and keys depend on the seed and on what came before."""
+    """Create an account with its first access key and its default security group. Returns the account.
+
+    Its id, password and key derive from the cloud's seed, the name, and the number of earlier keys.
+    """
     seed = tx.settings.seed
     number = ids.make_account_id(seed, name)
     row = AccountRow(
@@ -43,17 +46,17 @@ def open_account(tx: Transaction, name: str, region: str, alias: str | None, quo
 
 
 def add_default_group(tx: Transaction, account_id: str, net_id: str | None = None) -> None:
-    """Create the default group of an account or of a Net: its members reach each other (SG-009)."""
+    """Create the default group of an account or of a Net, whose members can reach each other (SG-009)."""
     group_id = tx.new_id("security_group")
     member = SecurityGroupsMember(account_id=account_id, security_group_id=group_id, security_group_name=DEFAULT)
-    inside = SecurityGroupRule(
+    member_rule = SecurityGroupRule(
         from_port_range=-1, ip_protocol="-1", security_groups_members=(member,), to_port_range=-1
     )
     tx.add(
         SecurityGroup(
             account_id=account_id,
             description="default security group",
-            inbound_rules=(inside,),
+            inbound_rules=(member_rule,),
             net_id=net_id,
             outbound_rules=(EVERYTHING,) if net_id else (),
             security_group_id=group_id,

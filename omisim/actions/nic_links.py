@@ -1,4 +1,4 @@
-"""What NICs are linked to: VMs, and secondary private IPs."""
+"""Links of NICs to VMs, and of secondary private IPs to NICs."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.addresses import check_address, free_addresses
+from omisim.actions.addresses import check_address, find_free_addresses
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import action
-from omisim.actions.nic_views import nics_of
-from omisim.actions.nics import check_free, private
-from omisim.actions.public_ips import released
+from omisim.actions.nic_views import find_nics
+from omisim.actions.nics import check_unlinked, make_nic_address
+from omisim.actions.public_ips import unlink_public_ips
 from omisim.model import LinkNic, LinkNicId, Nic, NicId, Subnet, Vm, VmId
 from omisim.spec.rules import refuse
 
-__all__ = ["LAST_DEVICE", "attach", "detached"]
+__all__ = ["LAST_DEVICE", "detach_nic", "make_nic_link"]
 
 LAST_DEVICE = 7
 
 
-def attach(call: Call, vm: Vm, device_number: int, *, delete_on_vm_deletion: bool) -> LinkNic:
-    """Return a new link to a VM, for a NIC to have."""
+def make_nic_link(call: Call, vm: Vm, device_number: int, *, delete_on_vm_deletion: bool) -> LinkNic:
+    """Return a new link to a VM, to be stored in a NIC."""
     return LinkNic(
         delete_on_vm_deletion=delete_on_vm_deletion,
         device_number=device_number,
@@ -31,48 +31,48 @@ def attach(call: Call, vm: Vm, device_number: int, *, delete_on_vm_deletion: boo
     )
 
 
-def detached(nic: Nic) -> Nic:
-    """Return a NIC without its VM."""
+def detach_nic(nic: Nic) -> Nic:
+    """Return an available copy of a NIC, without its link to a VM."""
     return replace(nic, link_nic=None, state="available")
 
 
 @action("LinkNic", "LinkNicId")
 def link_nic(call: Call, *, device_number: int, nic_id: NicId, vm_id: VmId) -> str:
-    """Give a VM in a Net one more NIC, in the same Net and Subregion. Returns the id of the link."""
+    """Link a NIC to a VM in the same Net and Subregion. Returns the id of the link."""
     call.check(1 <= device_number <= LAST_DEVICE, "NIC-020", device_number=device_number)
     nic = call.get_owned(Nic, nic_id, "NIC-001")
     vm = call.get_owned(Vm, vm_id, "VM-041")
     call.check_state(vm)
-    check_free(call, nic)
+    check_unlinked(call, nic)
     if call.check(vm.net_id is not None, "NIC-021", vm_id=vm_id):
         call.check(vm.net_id == nic.net_id, "NIC-022", nic=nic_id, net_id=nic.net_id, other=vm.net_id)
     place = vm.placement.subregion_name
     call.check(place == nic.subregion_name, "NIC-023", nic=nic_id, subregion_name=nic.subregion_name, other=place)
-    used = [row.link_nic.device_number for row in nics_of(call.state, vm_id) if row.link_nic]
+    used = [row.link_nic.device_number for row in find_nics(call.state, vm_id) if row.link_nic]
     call.check(device_number not in used, "NIC-024", device_number=device_number, vm_id=vm_id)
-    link = attach(call, vm, device_number, delete_on_vm_deletion=False)
+    link = make_nic_link(call, vm, device_number, delete_on_vm_deletion=False)
     call.put(replace(nic, link_nic=link, state="in-use"))
     return link.link_nic_id
 
 
 @action("UnlinkNic")
 def unlink_nic(call: Call, *, link_nic_id: LinkNicId) -> None:
-    """Take a NIC off its VM; the primary one stays. A public IP of the NIC stays with it."""
+    """Unlink a secondary NIC from its VM. Public IPs stay linked to the NIC."""
     for nic in call.rows(Nic):
         if nic.link_nic is not None and nic.link_nic.link_nic_id == link_nic_id and call.owns(nic):
             call.check(nic.link_nic.device_number > 0, "NIC-026", link_nic_id=link_nic_id)
-            call.put(detached(nic))
+            call.put(detach_nic(nic))
             return
     raise refuse("NIC-025", link_nic_id=link_nic_id)
 
 
-def _ips_or_count(call: Call, given: Mapping[str, Any]) -> None:
+def _check_ips_or_count(call: Call, given: Mapping[str, Any]) -> None:
     call.check(not ("private_ips" in given and "secondary_private_ip_count" in given), "NIC-030")
     count = given.get("secondary_private_ip_count")
     call.check(count is None or count > 0, "NIC-031", secondary_private_ip_count=count)
 
 
-@action("LinkPrivateIps", combinations=_ips_or_count)
+@action("LinkPrivateIps", combinations=_check_ips_or_count)
 def link_private_ips(
     call: Call,
     *,
@@ -81,42 +81,46 @@ def link_private_ips(
     private_ips: Sequence[str] | None = None,
     secondary_private_ip_count: int | None = None,
 ) -> None:
-    """Give a NIC more addresses of its Subnet: these, so many, or one.
+    """Link secondary private IPs of the Subnet to a NIC: the given ones, a given number of them, or one.
 
-    `allow_relink`: take one from another NIC, whose primary it is not.
+    `allow_relink` also accepts a secondary address of another NIC, which loses it.
     """
     nic = call.get_owned(Nic, nic_id, "NIC-001")
     subnet: Subnet = call.state.get("subnet", nic.subnet_id)
     if private_ips is None:
         count = secondary_private_ip_count or 1
-        asked = free_addresses(call.state, subnet, count)
-        call.check(len(asked) == count, "NIC-005", subnet_id=subnet.subnet_id)
+        requested_addresses = find_free_addresses(call.state, subnet, count)
+        call.check(len(requested_addresses) == count, "NIC-005", subnet_id=subnet.subnet_id)
     else:
-        asked = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
-    mine = {ip.private_ip for ip in nic.private_ips}
-    new = [ip for ip in asked if ip not in mine]
+        requested_addresses = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
+    own_addresses = {ip.private_ip for ip in nic.private_ips}
+    new_addresses = [ip for ip in requested_addresses if ip not in own_addresses]
     others: list[Nic] = [row for row in call.state.find_by("nic", "subnet", subnet.subnet_id) if row.nic_id != nic_id]
-    for address in new:
+    for address in new_addresses:
         for other in others:
             for ip in other.private_ips:
-                free = ip.private_ip != address or (allow_relink and not ip.is_primary)
-                call.check(free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
+                may_link = ip.private_ip != address or (allow_relink and not ip.is_primary)
+                call.check(may_link, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
     for other in others:
-        call.put(_without(other, new))
-        released(call.tx, other.nic_id, new)
-    call.put(replace(nic, private_ips=(*nic.private_ips, *(private(call, ip, primary=False) for ip in new))))
+        call.put(_remove_addresses(other, new_addresses))
+        unlink_public_ips(call.tx, other.nic_id, new_addresses)
+    call.put(
+        replace(
+            nic, private_ips=(*nic.private_ips, *(make_nic_address(call, ip, primary=False) for ip in new_addresses))
+        )
+    )
 
 
 @action("UnlinkPrivateIps")
 def unlink_private_ips(call: Call, *, nic_id: NicId, private_ips: Sequence[str]) -> None:
-    """Take secondary addresses off a NIC, and the public IPs off these."""
+    """Unlink secondary private IPs from a NIC, and the public IPs that are linked to them."""
     nic = call.get_owned(Nic, nic_id, "NIC-001")
     secondary = {ip.private_ip for ip in nic.private_ips if not ip.is_primary}
-    wrong = [ip for ip in private_ips if ip not in secondary]
-    call.check(not wrong, "NIC-032", nic_id=nic_id, private_ips=wrong)
-    call.put(_without(nic, private_ips))
-    released(call.tx, nic_id, private_ips)
+    unknown = [ip for ip in private_ips if ip not in secondary]
+    call.check(not unknown, "NIC-032", nic_id=nic_id, private_ips=unknown)
+    call.put(_remove_addresses(nic, private_ips))
+    unlink_public_ips(call.tx, nic_id, private_ips)
 
 
-def _without(nic: Nic, addresses: Sequence[str]) -> Nic:
+def _remove_addresses(nic: Nic, addresses: Sequence[str]) -> Nic:
     return replace(nic, private_ips=tuple(ip for ip in nic.private_ips if ip.private_ip not in addresses))

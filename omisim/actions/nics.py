@@ -1,4 +1,4 @@
-"""NICs: what VMs have in Subnets."""
+"""NICs: the network interfaces of VMs in Subnets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.addresses import check_address, free_addresses, private_dns, taken
+from omisim.actions.addresses import check_address, find_free_addresses, find_taken_addresses, make_private_dns
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
-from omisim.actions.nic_views import nic_view
-from omisim.actions.public_ips import released
-from omisim.actions.security_groups import groups_of
+from omisim.actions.nic_views import view_nic
+from omisim.actions.public_ips import unlink_public_ips
+from omisim.actions.security_groups import resolve_groups
 from omisim.model import (
     LinkNic,
     LinkNicToUpdate,
@@ -29,42 +29,42 @@ from omisim.model import (
 from omisim.model.filters import FiltersNic, select_matching
 from omisim.spec.rules import refuse
 
-__all__ = ["addresses_for", "check_free", "new_nic", "private"]
+__all__ = ["add_nic", "check_unlinked", "choose_addresses", "make_nic_address"]
 
 
-def addresses_for(call: Call, subnet: Subnet, asked: Sequence[PrivateIpLight], more: int = 0) -> list[str]:
-    """Return the addresses of a NIC to be, the primary one first: those asked for, and `more` that are free.
+def choose_addresses(call: Call, subnet: Subnet, requested_ips: Sequence[PrivateIpLight], more: int = 0) -> list[str]:
+    """Return the addresses for a new NIC, the primary one first: the requested ones, then `more` free ones.
 
-    When none is said to be the primary one, a free one is (NIC-002).
+    Without a requested primary address, a free one becomes primary (NIC-002).
     """
-    there = taken(call.state, subnet.subnet_id)
+    taken_addresses = find_taken_addresses(call.state, subnet.subnet_id)
     chosen: dict[str, None] = {}
-    primary = [ip for ip in asked if ip.is_primary]
+    primary = [ip for ip in requested_ips if ip.is_primary]
     call.check(len(primary) <= 1, "NIC-003", private_ips=[ip.private_ip for ip in primary])
-    for ip in (*primary, *(ip for ip in asked if not ip.is_primary)):
+    for ip in (*primary, *(ip for ip in requested_ips if not ip.is_primary)):
         if call.check(ip.private_ip is not None, "NIC-003/address"):
             assert ip.private_ip is not None
             address = check_address(call, subnet, ip.private_ip)
-            free = address not in there and address not in chosen
-            call.check(free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
+            is_free = address not in taken_addresses and address not in chosen
+            call.check(is_free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
             chosen[address] = None
-    wanted = more + (not primary)
-    free_ones = free_addresses(call.state, subnet, wanted, chosen)
-    call.check(len(free_ones) == wanted, "NIC-005", subnet_id=subnet.subnet_id)
-    return [*chosen, *free_ones] if primary else [*free_ones[:1], *chosen, *free_ones[1:]]
+    missing_count = more + (not primary)
+    free_addresses = find_free_addresses(call.state, subnet, missing_count, chosen)
+    call.check(len(free_addresses) == missing_count, "NIC-005", subnet_id=subnet.subnet_id)
+    return [*chosen, *free_addresses] if primary else [*free_addresses[:1], *chosen, *free_addresses[1:]]
 
 
-def private(call: Call, address: str, *, primary: bool) -> PrivateIp:
-    """Return an address as a NIC has it."""
-    return PrivateIp(is_primary=primary, private_dns_name=private_dns(address, call.region), private_ip=address)
+def make_nic_address(call: Call, address: str, *, primary: bool) -> PrivateIp:
+    """Return a private IP with its DNS name, for a NIC."""
+    return PrivateIp(is_primary=primary, private_dns_name=make_private_dns(address, call.region), private_ip=address)
 
 
-def check_free(call: Call, nic: Nic) -> None:
-    """Refuse a NIC that a VM has (NIC-010)."""
+def check_unlinked(call: Call, nic: Nic) -> None:
+    """Refuse a NIC that is linked to a VM (NIC-010)."""
     call.check(nic.link_nic is None, "NIC-010", nic_id=nic.nic_id, vm_id=nic.link_nic and nic.link_nic.vm_id)
 
 
-def new_nic(
+def add_nic(
     call: Call,
     subnet: Subnet,
     addresses: Sequence[str],
@@ -72,7 +72,7 @@ def new_nic(
     description: str = "",
     link: LinkNic | None = None,
 ) -> Nic:
-    """Create a NIC, linked to a VM or not."""
+    """Create a NIC, linked to a VM if `link` is given."""
     nic_id = call.new_id("nic")
     digits = ids.derive_hex(nic_id, "mac")[:10].upper()
     return call.add(
@@ -83,8 +83,8 @@ def new_nic(
             mac_address=":".join(["AA", *(digits[at : at + 2] for at in range(0, 10, 2))]),
             net_id=subnet.net_id,
             nic_id=nic_id,
-            private_dns_name=private_dns(addresses[0], call.region),
-            private_ips=tuple(private(call, ip, primary=ip == addresses[0]) for ip in addresses),
+            private_dns_name=make_private_dns(addresses[0], call.region),
+            private_ips=tuple(make_nic_address(call, ip, primary=ip == addresses[0]) for ip in addresses),
             security_groups=groups,
             state="in-use" if link else "available",
             subnet_id=subnet.subnet_id,
@@ -102,29 +102,29 @@ def create_nic(
     security_group_ids: Sequence[SecurityGroupId] | None = None,
     subnet_id: SubnetId,
 ) -> Nic:
-    """Create a NIC in a Subnet. Returns it, available."""
+    """Create a NIC in a Subnet. Returns it in the state available."""
     subnet = call.get_owned(Subnet, subnet_id, "NET-014")
-    groups = groups_of(call, subnet.net_id, security_group_ids)
-    addresses = addresses_for(call, subnet, as_parsed_list(private_ips))
+    groups = resolve_groups(call, subnet.net_id, security_group_ids)
+    addresses = choose_addresses(call, subnet, as_parsed_list(private_ips))
     call.stop_if_refused()
-    return new_nic(call, subnet, addresses, groups, description or "")
+    return add_nic(call, subnet, addresses, groups, description or "")
 
 
 @action("ReadNics", "Nics", paged=True)
 def read_nics(call: Call, *, filters: OrDict[FiltersNic] | None = None) -> tuple[Nic, ...]:
     """List the caller's NICs in creation order."""
-    return select_matching((nic_view(call.state, nic) for nic in call.own_rows(Nic)), as_parsed(filters))
+    return select_matching((view_nic(call.state, nic) for nic in call.own_rows(Nic)), as_parsed(filters))
 
 
-def _one_change(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse an update of nothing (NIC-006), or of two things at once (NIC-007)."""
+def _check_one_change(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse an update without a change (NIC-006), and one with several changes (NIC-007)."""
     changes = [call.spell(name) for name in ("description", "link_nic", "security_group_ids") if name in given]
     call.check(changes, "NIC-006")
     call.check(len(changes) <= 1, "NIC-007", parameters=changes)
     call.check(given.get("security_group_ids") != (), "NIC-008")
 
 
-@action("UpdateNic", "Nic", combinations=_one_change)
+@action("UpdateNic", "Nic", combinations=_check_one_change)
 def update_nic(
     call: Call,
     *,
@@ -133,7 +133,7 @@ def update_nic(
     nic_id: NicId,
     security_group_ids: Sequence[SecurityGroupId] | None = None,
 ) -> Nic:
-    """Change the description of a NIC, its groups, or whether it goes with its VM. Returns it."""
+    """Change the description of a NIC, its security groups, or whether it is deleted with its VM. Returns the NIC."""
     nic = call.get_owned(Nic, nic_id, "NIC-001")
     change = as_parsed(link_nic)
     if change is not None:
@@ -143,16 +143,16 @@ def update_nic(
         if change.delete_on_vm_deletion is not None:
             nic = replace(nic, link_nic=replace(link, delete_on_vm_deletion=change.delete_on_vm_deletion))
     elif security_group_ids is not None:
-        nic = replace(nic, security_groups=groups_of(call, nic.net_id, security_group_ids))
+        nic = replace(nic, security_groups=resolve_groups(call, nic.net_id, security_group_ids))
     else:
         nic = replace(nic, description=description or "")
-    return nic_view(call.state, call.put(nic))
+    return view_nic(call.state, call.put(nic))
 
 
 @action("DeleteNic")
 def delete_nic(call: Call, *, nic_id: NicId) -> None:
-    """Delete a NIC that no VM has. A public IP that was linked to it is free again."""
+    """Delete a NIC that is not linked to a VM. Its public IPs are unlinked."""
     nic = call.get_owned(Nic, nic_id, "NIC-001")
-    check_free(call, nic)
+    check_unlinked(call, nic)
     call.drop(nic)
-    released(call.tx, nic_id)
+    unlink_public_ips(call.tx, nic_id)

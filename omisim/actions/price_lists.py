@@ -29,12 +29,12 @@ def read_public_catalog(call: Call) -> Catalog:
     return load_prices().catalog(call.region)
 
 
-def _both_dates(call: Call, given: Mapping[str, Any]) -> None:
+def _check_both_dates(call: Call, given: Mapping[str, Any]) -> None:
     wanted: FiltersCatalogs = given.get("filters") or FiltersCatalogs()
     call.check((wanted.from_date is None) == (wanted.to_date is None), "CAT-004/dates")
 
 
-@action("ReadCatalogs", "Catalogs", combinations=_both_dates)
+@action("ReadCatalogs", "Catalogs", combinations=_check_both_dates)
 def read_catalogs(call: Call, *, filters: OrDict[FiltersCatalogs] | None = None) -> tuple[Catalogs, ...]:
     """List the current price list of the caller's Region, or those of a time, past ones too (CAT-004)."""
     wanted = as_parsed(filters) or FiltersCatalogs()
@@ -49,7 +49,7 @@ def read_catalogs(call: Call, *, filters: OrDict[FiltersCatalogs] | None = None)
 @action("ReadUnitPrice", "UnitPriceEntry", dry_run=False)
 def read_unit_price(call: Call, *, operation: str, service: str, type: str) -> UnitPriceEntry:  # noqa: A002 - its name
     """Return one price of the caller's Region (CAT-005)."""
-    found = load_prices().of(call.region, service, type, operation)
+    found = load_prices().find_price(call.region, service, type, operation)
     if found is None:
         raise refuse("CAT-005", service=service, type=type, operation=operation)
     return found

@@ -5,13 +5,13 @@ from __future__ import annotations
 from omisim.actions.framework.call import Call
 from omisim.model import Due, ImageExportTask, Snapshot, SnapshotExportTask
 
-__all__ = ["progressed"]
+__all__ = ["compute_progress"]
 
 # the state of each kind in which its work is done
 _WORKING = {"image_export": ("pending",), "snapshot": ("pending",), "snapshot_export": ("uploading", "active")}
 
 
-def progressed(call: Call, entity: Snapshot | ImageExportTask | SnapshotExportTask) -> int:
+def compute_progress(call: Call, entity: Snapshot | ImageExportTask | SnapshotExportTask) -> int:
     """Return 1 to 99 while the work is done, 50 without a clock, else what the entity says (ST-SNP-2, ST-IXT-3)."""
     if entity.state not in _WORKING[entity.kind]:
         return entity.progress

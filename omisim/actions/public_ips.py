@@ -1,4 +1,4 @@
-"""Public IPs: held by an account, and linked to a VM of the public Cloud or to a NIC."""
+"""Public IPs: acquired by an account, linked to a VM of the public Cloud or to a NIC."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from omisim.actions.addresses import public_dns, public_ip
+from omisim.actions.addresses import make_public_dns, make_public_ip
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.internet_services import attached_to
-from omisim.actions.nic_views import nics_of, public_ip_view
+from omisim.actions.internet_services import find_attached_service
+from omisim.actions.nic_views import find_nics, view_public_ip
 from omisim.actions.quotas import check_quotas
 from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmId, VmState
 from omisim.model.filters import FiltersPublicIp, select_matching
@@ -19,67 +19,67 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["addressed", "linked_to", "released", "stopped"]
+__all__ = ["assign_public_address", "find_linked_ips", "unlink_public_ips", "update_stopped_address"]
 
-STAYS = "osc.fcu.eip.auto-attach"  # the key of a tag that keeps a public IP over a stop
+KEEP_TAG = "osc.fcu.eip.auto-attach"  # key of the tag that keeps a public IP linked while its VM is stopped
 
 PublicIpId = Annotated[str, Id("public_ip")]
 LinkPublicIpId = Annotated[str, Id("link_public_ip")]
 
 
-def linked_to(state: State, holder_id: str) -> list[PublicIp]:
-    """Return the public IPs that are linked to a NIC, or to a VM of the public Cloud."""
+def find_linked_ips(state: State, holder_id: str) -> list[PublicIp]:
+    """Return the public IPs that are linked to a NIC or to a VM of the public Cloud."""
     return state.find_by("public_ip", "holder", holder_id)
 
 
-def released(tx: Transaction, holder_id: str, addresses: Sequence[str] | None = None) -> None:
-    """Take the public IPs off a NIC or a VM: all, or those of some of its private addresses."""
-    for ip in linked_to(tx.state, holder_id):
+def unlink_public_ips(tx: Transaction, holder_id: str, addresses: Sequence[str] | None = None) -> None:
+    """Unlink public IPs from a NIC or a VM: all, or those linked to the given private addresses."""
+    for ip in find_linked_ips(tx.state, holder_id):
         if addresses is None or ip.private_ip in addresses:
-            tx.put(_free(ip))
+            tx.put(_clear_link(ip))
 
 
-def _free(ip: PublicIp) -> PublicIp:
+def _clear_link(ip: PublicIp) -> PublicIp:
     return replace(ip, link_public_ip_id=None, nic_account_id=None, nic_id=None, private_ip=None, vm_id=None)
 
 
-def addressed(tx: Transaction, vm: Vm) -> Vm:
-    """Return a VM that runs with its public address: the linked one, or one that it has while it runs (VM-030).
+def assign_public_address(tx: Transaction, vm: Vm) -> Vm:
+    """Return a running VM with its public address: the linked public IP, or a temporary one (VM-030).
 
-    In a Net it has one of these only where its Subnet says so (NET-016).
+    A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016).
     """
-    linked = linked_to(tx.state, vm.vm_id)
+    linked = find_linked_ips(tx.state, vm.vm_id)
     if linked:
         address = linked[0].public_ip
     elif vm.net_id is None or tx.state.get("subnet", vm.subnet_id or "").map_public_ip_on_launch:
-        address = public_ip(tx.next_number("public_ip"))
+        address = make_public_ip(tx.next_number("public_ip"))
     else:
         return replace(vm, public_dns_name=None, public_ip=None)
     region = tx.state.get("account", vm.account_id).region
-    return replace(vm, public_dns_name=public_dns(address, region), public_ip=address)
+    return replace(vm, public_dns_name=make_public_dns(address, region), public_ip=address)
 
 
-def stopped(tx: Transaction, vm: Vm) -> Vm:
-    """Return a VM that has stopped, with the public IP linked to it if it keeps one (VM-050)."""
+def update_stopped_address(tx: Transaction, vm: Vm) -> Vm:
+    """Return a stopped VM with its public address: the public IP that stays linked to it, if any (VM-050)."""
     if tx.settings.switch("stopped_public_ip") == "released":
-        tagged = [tag.value for tag in vm.tags if tag.key == STAYS]
-        for holder in (vm.vm_id, *(nic.nic_id for nic in nics_of(tx.state, vm.vm_id))):
-            for ip in linked_to(tx.state, holder):
+        tagged = [tag.value for tag in vm.tags if tag.key == KEEP_TAG]
+        for holder in (vm.vm_id, *(nic.nic_id for nic in find_nics(tx.state, vm.vm_id))):
+            for ip in find_linked_ips(tx.state, holder):
                 if ip.public_ip not in tagged:
-                    tx.put(_free(ip))
-    if linked_to(tx.state, vm.vm_id):
-        return addressed(tx, vm)
+                    tx.put(_clear_link(ip))
+    if find_linked_ips(tx.state, vm.vm_id):
+        return assign_public_address(tx, vm)
     return replace(vm, public_dns_name=None, public_ip=None)
 
 
 @action("CreatePublicIp", "PublicIp")
 def create_public_ip(call: Call) -> PublicIp:
-    """Acquire a public IP, linked to nothing. Returns it."""
+    """Acquire an unlinked public IP. Returns it."""
     check_quotas(call, {"ip_limit": 1})
     return call.add(
         PublicIp(
             account_id=call.account.account_id,
-            public_ip=public_ip(call.tx.next_number("public_ip")),
+            public_ip=make_public_ip(call.tx.next_number("public_ip")),
             public_ip_id=call.new_id("public_ip"),
         )
     )
@@ -88,27 +88,27 @@ def create_public_ip(call: Call) -> PublicIp:
 @action("ReadPublicIps", "PublicIps", paged=True)
 def read_public_ips(call: Call, *, filters: OrDict[FiltersPublicIp] | None = None) -> tuple[PublicIp, ...]:
     """List the caller's public IPs in creation order."""
-    own = (public_ip_view(call.state, ip) for ip in call.own_rows(PublicIp))
+    own = (view_public_ip(call.state, ip) for ip in call.own_rows(PublicIp))
     return select_matching(own, as_parsed(filters))
 
 
-def _ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
-    """Return a public IP of the caller's, by its id or its address, or refuse."""
+def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
+    """Return a public IP of the caller by id or by address, or refuse."""
     if ip_id is not None:
         return call.get_owned(PublicIp, ip_id, "PIP-001")
-    found: list[PublicIp] = [ip for ip in call.state.find_by("public_ip", "address", address) if call.owns(ip)]
-    if not found:
+    matching_ips: list[PublicIp] = [ip for ip in call.state.find_by("public_ip", "address", address) if call.owns(ip)]
+    if not matching_ips:
         raise refuse("PIP-002", public_ip=address)
-    return found[0]
+    return matching_ips[0]
 
 
-def _ip_and_target(call: Call, given: Mapping[str, Any]) -> None:
-    _id_or_ip(call, given)
+def _check_ip_and_target(call: Call, given: Mapping[str, Any]) -> None:
+    _check_id_or_ip(call, given)
     call.check("vm_id" in given or "nic_id" in given, "PIP-004")
     call.check(not ("vm_id" in given and "nic_id" in given), "PIP-005")
 
 
-@action("LinkPublicIp", "LinkPublicIpId", combinations=_ip_and_target)
+@action("LinkPublicIp", "LinkPublicIpId", combinations=_check_ip_and_target)
 def link_public_ip(
     call: Call,
     *,
@@ -119,85 +119,87 @@ def link_public_ip(
     public_ip_id: PublicIpId | None = None,
     vm_id: VmId | None = None,
 ) -> str:
-    """Link a public IP to a VM of the public Cloud, or to an address of a NIC. Returns the id of the link.
+    """Link a public IP to a VM of the public Cloud or to a private IP of a NIC. Returns the id of the link.
 
-    A VM with one NIC stands for it. What was linked to the address is free again.
+    For a VM with a single NIC, the NIC is used. A public IP that was linked to the address before is unlinked.
     """
     vm = call.get_owned(Vm, vm_id, "VM-041") if vm_id is not None else None
     nic = call.get_owned(Nic, nic_id or "", "NIC-001") if vm is None else None
-    ip = _ip(call, public_ip, public_ip_id)
+    ip = _get_public_ip(call, public_ip, public_ip_id)
     if vm is not None:
         call.check_state(vm)
-        nics = nics_of(call.state, vm.vm_id)
+        nics = find_nics(call.state, vm.vm_id)
         call.check(len(nics) <= 1, "PIP-006", vm_id=vm_id, nics=[row.nic_id for row in nics])
         nic = nics[0] if nics else None
-    address = _private(call, nic, private_ip)
+    address = _choose_private_ip(call, nic, private_ip)
     relink = nic is None if allow_relink is None else allow_relink
-    before = [row for row in linked_to(call.state, nic.nic_id if nic else vm_id or "") if row.private_ip == address]
-    elsewhere = ip.link_public_ip_id is not None and ip not in before
+    linked_before = [
+        row for row in find_linked_ips(call.state, nic.nic_id if nic else vm_id or "") if row.private_ip == address
+    ]
+    elsewhere = ip.link_public_ip_id is not None and ip not in linked_before
     call.check(relink or not elsewhere, "PIP-008", public_ip=ip.public_ip)
-    others = [row.public_ip for row in before if row is not ip]
+    others = [row.public_ip for row in linked_before if row is not ip]
     call.check(relink or not others, "PIP-008/address", public_ip=ip.public_ip, others=others)
     link_id = call.new_id("link_public_ip")
-    for row in {row.public_ip_id: row for row in (*before, ip)}.values():
+    for row in {row.public_ip_id: row for row in (*linked_before, ip)}.values():
         _unlink(call.tx, row)
-    linked = replace(_free(ip), link_public_ip_id=link_id, private_ip=address)
+    new_ip = replace(_clear_link(ip), link_public_ip_id=link_id, private_ip=address)
     if nic is not None:
-        call.put(replace(linked, nic_account_id=nic.account_id, nic_id=nic.nic_id))
+        call.put(replace(new_ip, nic_account_id=nic.account_id, nic_id=nic.nic_id))
     else:
-        call.put(replace(linked, vm_id=vm_id))
-        call.put(addressed(call.tx, call.state.get("vm", vm_id or "")))
+        call.put(replace(new_ip, vm_id=vm_id))
+        call.put(assign_public_address(call.tx, call.state.get("vm", vm_id or "")))
     return link_id
 
 
-def _private(call: Call, nic: Nic | None, asked: str | None) -> str | None:
-    """Return the address of a NIC that a public IP is for, or None outside Nets."""
+def _choose_private_ip(call: Call, nic: Nic | None, requested_ip: str | None) -> str | None:
+    """Return the private IP of a NIC to link a public IP to: the requested or the primary one. None outside Nets."""
     if nic is None:
-        call.check(asked is None, "PIP-007", private_ip=asked)
+        call.check(requested_ip is None, "PIP-007", private_ip=requested_ip)
         return None
-    call.check(attached_to(call.state, nic.net_id) is not None, "PIP-010", net_id=nic.net_id)
-    there = [ip.private_ip for ip in nic.private_ips]
-    call.check(asked is None or asked in there, "PIP-011", private_ip=asked, nic_id=nic.nic_id)
-    return asked or there[0]
+    call.check(find_attached_service(call.state, nic.net_id) is not None, "PIP-010", net_id=nic.net_id)
+    addresses = [ip.private_ip for ip in nic.private_ips]
+    call.check(requested_ip is None or requested_ip in addresses, "PIP-011", private_ip=requested_ip, nic_id=nic.nic_id)
+    return requested_ip or addresses[0]
 
 
 def _unlink(tx: Transaction, ip: PublicIp) -> None:
-    """Free a public IP; a VM of the public Cloud that runs gets another address in its place."""
+    """Unlink a public IP. A running VM of the public Cloud gets a temporary address in its place."""
     vm: Vm | None = tx.state.get("vm", ip.vm_id or "")
-    tx.put(_free(ip))
+    tx.put(_clear_link(ip))
     if vm is not None:
         running = vm.state is VmState.RUNNING
-        tx.put(addressed(tx, vm) if running else replace(vm, public_dns_name=None, public_ip=None))
+        tx.put(assign_public_address(tx, vm) if running else replace(vm, public_dns_name=None, public_ip=None))
 
 
-def _link_or_ip(call: Call, given: Mapping[str, Any]) -> None:
+def _check_link_or_ip(call: Call, given: Mapping[str, Any]) -> None:
     call.check("link_public_ip_id" in given or "public_ip" in given, "PIP-012")
 
 
-@action("UnlinkPublicIp", combinations=_link_or_ip)
+@action("UnlinkPublicIp", combinations=_check_link_or_ip)
 def unlink_public_ip(
     call: Call, *, link_public_ip_id: LinkPublicIpId | None = None, public_ip: str | None = None
 ) -> None:
-    """Free a public IP from what it is linked to, named by its link or by its address."""
+    """Unlink a public IP, given by the id of its link or by its address."""
     if link_public_ip_id is not None:
         linked = [ip for ip in call.rows(PublicIp) if ip.link_public_ip_id == link_public_ip_id and call.owns(ip)]
         if not linked:
             raise refuse("PIP-013", link_public_ip_id=link_public_ip_id)
         ip = linked[0]
     else:
-        ip = _ip(call, public_ip, None)
+        ip = _get_public_ip(call, public_ip, None)
         call.check(ip.link_public_ip_id is not None, "PIP-013/ip", public_ip=public_ip)
-    call.put(_free(ip))
+    call.put(_clear_link(ip))
     _unlink(call.tx, ip)
 
 
-def _id_or_ip(call: Call, given: Mapping[str, Any]) -> None:
+def _check_id_or_ip(call: Call, given: Mapping[str, Any]) -> None:
     call.check("public_ip" in given or "public_ip_id" in given, "PIP-003")
 
 
-@action("DeletePublicIp", combinations=_id_or_ip)
+@action("DeletePublicIp", combinations=_check_id_or_ip)
 def delete_public_ip(call: Call, *, public_ip: str | None = None, public_ip_id: PublicIpId | None = None) -> None:
-    """Give back a public IP that is linked to nothing."""
-    ip = _ip(call, public_ip, public_ip_id)
+    """Release an unlinked public IP, given by its id or its address."""
+    ip = _get_public_ip(call, public_ip, public_ip_id)
     call.check(ip.link_public_ip_id is None, "PIP-014", public_ip=ip.public_ip, link_public_ip_id=ip.link_public_ip_id)
     call.drop(ip)

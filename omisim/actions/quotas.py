@@ -8,7 +8,7 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.vm_types import vm_shape
+from omisim.actions.vm_types import get_vm_shape
 from omisim.model import (
     ExportState,
     ImageExportTask,
@@ -30,47 +30,47 @@ from omisim.model import (
 from omisim.model.filters import FiltersQuota, select_matching
 from omisim.spec.catalog import load_catalog
 
-__all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "read_quotas", "room"]
+__all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "get_remaining", "read_quotas"]
 
 
-def _vms(call: Call) -> list[Vm]:
+def _find_vms(call: Call) -> list[Vm]:
     return [vm for vm in call.own_rows(Vm) if vm.state is not VmState.TERMINATED]
 
 
-def _busy(call: Call) -> int:
+def _count_unfinished_snapshots(call: Call) -> int:
     unfinished = (SnapshotState.IN_QUEUE, SnapshotState.PENDING)
     return sum(snapshot.state in unfinished for snapshot in call.own_rows(Snapshot))
 
 
-def _exporting(call: Call, kind: Any) -> list[Any]:
+def _find_running_exports(call: Call, kind: Any) -> list[Any]:
     ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
     return [task for task in call.own_rows(kind) if task.state not in ended]
 
 
-def _gib(call: Call, volume_type: str | None = None) -> int:
+def _sum_gib(call: Call, volume_type: str | None = None) -> int:
     return sum(volume.size for volume in call.own_rows(Volume) if volume_type in (None, volume.volume_type))
 
 
-def _iops(call: Call) -> int:
+def _sum_iops(call: Call) -> int:
     return sum(volume.iops or 0 for volume in call.own_rows(Volume) if volume.volume_type == "io1")
 
 
 # quota → (rule, how much of it the caller uses)
 QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
-    "vm_limit": ("QTA-001", lambda call: len(_vms(call))),
-    "core_limit": ("QTA-002", lambda call: sum(vm_shape(vm.vm_type).vcores for vm in _vms(call))),
-    "memory_limit": ("QTA-003", lambda call: int(sum(vm_shape(vm.vm_type).memory for vm in _vms(call)))),
+    "vm_limit": ("QTA-001", lambda call: len(_find_vms(call))),
+    "core_limit": ("QTA-002", lambda call: sum(get_vm_shape(vm.vm_type).vcores for vm in _find_vms(call))),
+    "memory_limit": ("QTA-003", lambda call: int(sum(get_vm_shape(vm.vm_type).memory for vm in _find_vms(call)))),
     "volume_limit": ("QTA-005", lambda call: len(call.own_rows(Volume))),
-    "volume_size_limit": ("QTA-006", _gib),
-    "standard_volume_size_limit": ("QTA-006", partial(_gib, volume_type="standard")),
-    "gp2_volume_size_limit": ("QTA-006", partial(_gib, volume_type="gp2")),
-    "io1_volume_size_limit": ("QTA-006", partial(_gib, volume_type="io1")),
-    "iops_limit": ("QTA-007", _iops),
+    "volume_size_limit": ("QTA-006", _sum_gib),
+    "standard_volume_size_limit": ("QTA-006", partial(_sum_gib, volume_type="standard")),
+    "gp2_volume_size_limit": ("QTA-006", partial(_sum_gib, volume_type="gp2")),
+    "io1_volume_size_limit": ("QTA-006", partial(_sum_gib, volume_type="io1")),
+    "iops_limit": ("QTA-007", _sum_iops),
     "snapshot_limit": ("QTA-008", lambda call: len(call.own_rows(Snapshot))),
-    "concurrent_snapshot_limit": ("QTA-009", _busy),
+    "concurrent_snapshot_limit": ("QTA-009", _count_unfinished_snapshots),
     "pty_limit": ("LIC-015", lambda call: len(call.own_rows(ProductType))),
-    "image_export_limit": ("QTA-010", lambda call: len(_exporting(call, ImageExportTask))),
-    "snapshot_export_limit": ("QTA-011", lambda call: len(_exporting(call, SnapshotExportTask))),
+    "image_export_limit": ("QTA-010", lambda call: len(_find_running_exports(call, ImageExportTask))),
+    "snapshot_export_limit": ("QTA-011", lambda call: len(_find_running_exports(call, SnapshotExportTask))),
     "sg_limit": ("QTA-014", lambda call: sum(group.net_id is None for group in call.own_rows(SecurityGroup))),
     "vpc_limit": ("QTA-015", lambda call: len(call.own_rows(Net))),
     "igw_limit": ("QTA-015/igw", lambda call: len(call.own_rows(InternetService))),
@@ -95,13 +95,13 @@ def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
     return {name: much for name, much in taken.items() if name in QUOTAS}  # an unknown type has a refusal of its own
 
 
-def room(call: Call, name: str) -> int | None:
+def get_remaining(call: Call, name: str) -> int | None:
     """Return how much is left of a quota of the caller's, or None when it has no limit (0 stands for none)."""
-    limit = _limit(call, name)
+    limit = _get_limit(call, name)
     return None if limit == 0 else limit - QUOTAS[name][1](call)
 
 
-def _limit(call: Call, name: str) -> int:
+def _get_limit(call: Call, name: str) -> int:
     limit: int = dict(call.account.quotas).get(name, load_catalog().quotas[name]["max"])
     return limit
 
@@ -109,14 +109,14 @@ def _limit(call: Call, name: str) -> int:
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     """Refuse what would go beyond a quota of the caller's: how much is to be added, by quota."""
     for name, more in adding.items():
-        left = room(call, name)
-        limit = _limit(call, name)
+        left = get_remaining(call, name)
+        limit = _get_limit(call, name)
         call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)
 
 
 def check_each(call: Call, name: str, there: int, more: int) -> None:
     """Refuse what would go beyond a quota on one resource: how much it has, and how much is to be added."""
-    limit = _limit(call, name)
+    limit = _get_limit(call, name)
     call.check(limit == 0 or there + more <= limit, EACH[name], quota=name, limit=limit, adding=more)
 
 

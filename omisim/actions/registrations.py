@@ -6,18 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.devices import IMAGE_DEVICE, check_named, check_pair, check_shapes, check_size, check_twice, filled
+from omisim.actions.devices import (
+    IMAGE_DEVICE,
+    check_device_names,
+    check_duplicates,
+    check_pair,
+    check_shapes,
+    check_size,
+    merge_disks,
+)
 from omisim.actions.framework.call import Call
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.product_types import LINUX
-from omisim.actions.sharing import usable
+from omisim.actions.sharing import get_usable
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState, Snapshot
 from omisim.spec.limits import ROOT
 
-__all__ = ["check_filled", "from_snapshots"]
+__all__ = ["check_disk_sources", "register_image"]
 
 
-def from_snapshots(
+def register_image(
     call: Call,
     mappings: Sequence[BlockDeviceMappingImage],
     root: str,
@@ -34,10 +42,10 @@ def from_snapshots(
     check_shapes(call, mappings, IMAGE_DEVICE)
     call.check(roots, "OMI-008", root_device_name=root)
     for mapping in mappings:
-        _check_said(call, mapping.bsu)
+        _check_requested_disk(call, mapping.bsu)
     check_codes(call, codes)
-    disks = [_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
-    check_twice(call, mappings, "OMI-054")
+    disks = [_complete_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
+    check_duplicates(call, mappings, "OMI-054")
     check_unique(call, name)
     modes = {"boot_modes": ("legacy",), "product_codes": codes or (LINUX,)}
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
@@ -50,9 +58,9 @@ def from_snapshots(
     return image
 
 
-def check_filled(call: Call, mappings: Sequence[BlockDeviceMappingImage], root: str) -> None:
+def check_disk_sources(call: Call, mappings: Sequence[BlockDeviceMappingImage], root: str) -> None:
     """Check that each disk has a name, and what fills it (OMI-007, OMI-050, OMI-051, OMI-059)."""
-    check_named(call, mappings)
+    check_device_names(call, mappings)
     for mapping in mappings:
         name, bsu = mapping.device_name, mapping.bsu
         has_snapshot = bsu is not None and bsu.snapshot_id is not None
@@ -64,7 +72,7 @@ def check_filled(call: Call, mappings: Sequence[BlockDeviceMappingImage], root: 
             call.check(mapping.virtual_device_name is not None, "OMI-050/neither", device_name=name)
 
 
-def _check_said(call: Call, bsu: BsuToCreate | None) -> None:
+def _check_requested_disk(call: Call, bsu: BsuToCreate | None) -> None:
     """Check what a registration says of one disk, before what its snapshot adds (OMI-057, OMI-060)."""
     if bsu is not None:
         volume_type = bsu.volume_type or "standard"
@@ -73,18 +81,18 @@ def _check_said(call: Call, bsu: BsuToCreate | None) -> None:
             check_size(call, IMAGE_DEVICE, volume_type, bsu.volume_size, bsu.iops)
 
 
-def _disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
+def _complete_disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
     """Check one disk of a registration and fill in what it inherits of its snapshot (OMI-055 to OMI-060)."""
     bsu = mapping.bsu or BsuToCreate()
     size = bsu.volume_size
     volume_type = bsu.volume_type or "standard"
     if bsu.snapshot_id is None:
-        return replace(mapping, bsu=filled(bsu, BsuToCreate()))
-    snapshot = usable(call, Snapshot, bsu.snapshot_id, "OMI-012")
+        return replace(mapping, bsu=merge_disks(bsu, BsuToCreate()))
+    snapshot = get_usable(call, Snapshot, bsu.snapshot_id, "OMI-012")
     smallest = snapshot.volume_size
     if size is None:
         check_size(call, IMAGE_DEVICE, volume_type, smallest, bsu.iops)
     else:
         call.check(size >= smallest, "OMI-055", size=size, snapshot_id=bsu.snapshot_id, smallest=smallest)
     call.check_state(snapshot)
-    return replace(mapping, bsu=filled(bsu, BsuToCreate(volume_size=snapshot.volume_size)))
+    return replace(mapping, bsu=merge_disks(bsu, BsuToCreate(volume_size=snapshot.volume_size)))

@@ -1,4 +1,4 @@
-"""Route tables, and the links of Subnets to them."""
+"""Route tables, and their links to Subnets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from omisim.spec.rules import refuse
 
 __all__ = ["LOCAL", "RouteTableId", "add_main_table"]
 
-LOCAL = "CreateRouteTable"  # how the route came to be that every table has: what is for the Net stays in it
+LOCAL = "CreateRouteTable"  # creation method of the local route, which keeps the Net's own traffic inside it
 RouteTableId = Annotated[str, Id("route_table")]
 LinkRouteTableId = Annotated[str, Id("link_route_table")]
 
 
-def _new(call: Call, net: Net) -> RouteTable:
-    """Return a table with the one route that each has: what is for the Net stays in it."""
+def _make_table(call: Call, net: Net) -> RouteTable:
+    """Return a new table with its local route."""
     local = Route(creation_method=LOCAL, destination_ip_range=net.ip_range)
     return RouteTable(
         account_id=net.account_id, net_id=net.net_id, route_table_id=call.new_id("route_table"), routes=(local,)
@@ -30,7 +30,7 @@ def _new(call: Call, net: Net) -> RouteTable:
 
 def add_main_table(call: Call, net: Net) -> None:
     """Create the main route table of a new Net."""
-    table = _new(call, net)
+    table = _make_table(call, net)
     link = LinkRouteTable(
         link_route_table_id=call.new_id("link_route_table"),
         main=True,
@@ -42,22 +42,22 @@ def add_main_table(call: Call, net: Net) -> None:
 
 @action("CreateRouteTable", "RouteTable")
 def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
-    """Create a route table in a Net. Returns it, with the Net's own route."""
+    """Create a route table in a Net. Returns it with its local route."""
     net = call.get_owned(Net, net_id, "NET-002")
-    there = [table for table in call.rows(RouteTable) if table.net_id == net_id]
-    check_each(call, "rtb_limit", len(there), 1)
-    return call.add(_new(call, net))
+    tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
+    check_each(call, "rtb_limit", len(tables), 1)
+    return call.add(_make_table(call, net))
 
 
 @action("ReadRouteTables", "RouteTables", paged=True)
 def read_route_tables(call: Call, *, filters: OrDict[FiltersRouteTable] | None = None) -> tuple[RouteTable, ...]:
-    """List the caller's route tables in creation order, the main ones too."""
+    """List the caller's route tables in creation order, including the main ones."""
     return select_matching(call.own_rows(RouteTable), as_parsed(filters))
 
 
 @action("DeleteRouteTable")
 def delete_route_table(call: Call, *, route_table_id: RouteTableId) -> None:
-    """Delete a route table that no Subnet uses and that is not the main one of its Net."""
+    """Delete a route table that is neither linked to a Subnet nor the main one of its Net."""
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     main = any(link.main for link in table.link_route_tables)
     call.check(not main, "RTB-002", route_table_id=route_table_id)
@@ -68,7 +68,7 @@ def delete_route_table(call: Call, *, route_table_id: RouteTableId) -> None:
 
 @action("LinkRouteTable", "LinkRouteTableId")
 def link_route_table(call: Call, *, route_table_id: RouteTableId, subnet_id: SubnetId) -> str:
-    """Let a Subnet use a route table of its Net in place of the main one. Returns the id of the link."""
+    """Link a route table to a Subnet of its Net, in place of the main one. Returns the id of the link."""
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     subnet = call.get_owned(Subnet, subnet_id, "NET-014")
     same = subnet.net_id == table.net_id
@@ -79,20 +79,20 @@ def link_route_table(call: Call, *, route_table_id: RouteTableId, subnet_id: Sub
         if any(link.subnet_id == subnet_id for link in other.link_route_tables)
     ]
     call.check(not linked, "RTB-005", subnet_id=subnet_id, linked=linked)
-    return _linked(call, table, LinkRouteTable(
+    return _add_link(call, table, LinkRouteTable(
         link_route_table_id="", main=False, route_table_id=route_table_id, subnet_id=subnet_id
     ))  # fmt: skip
 
 
-def _linked(call: Call, table: RouteTable, link: LinkRouteTable) -> str:
-    """Add a link to a table, under a new id, which is returned."""
+def _add_link(call: Call, table: RouteTable, link: LinkRouteTable) -> str:
+    """Add a link to a table under a new id. Returns the id."""
     link = replace(link, link_route_table_id=call.new_id("link_route_table"), route_table_id=table.route_table_id)
     call.put(replace(table, link_route_tables=(*table.link_route_tables, link)))
     return link.link_route_table_id
 
 
-def _link(call: Call, link_id: str) -> tuple[RouteTable, LinkRouteTable]:
-    """Return a link with the table it is of, or refuse (RTB-006)."""
+def _get_link(call: Call, link_id: str) -> tuple[RouteTable, LinkRouteTable]:
+    """Return a link of the caller and its table, or refuse (RTB-006)."""
     for table in call.rows(RouteTable):
         for link in table.link_route_tables:
             if link.link_route_table_id == link_id and call.owns(table):
@@ -100,24 +100,24 @@ def _link(call: Call, link_id: str) -> tuple[RouteTable, LinkRouteTable]:
     raise refuse("RTB-006", link_route_table_id=link_id)
 
 
-def _without(table: RouteTable, link: LinkRouteTable) -> RouteTable:
+def _remove_link(table: RouteTable, link: LinkRouteTable) -> RouteTable:
     return replace(table, link_route_tables=tuple(other for other in table.link_route_tables if other is not link))
 
 
 @action("UnlinkRouteTable")
 def unlink_route_table(call: Call, *, link_route_table_id: LinkRouteTableId) -> None:
-    """Let a Subnet use the main route table of its Net again."""
-    table, link = _link(call, link_route_table_id)
+    """Unlink a route table from its Subnet, which uses the main one of its Net again."""
+    table, link = _get_link(call, link_route_table_id)
     call.check(not link.main, "RTB-007", link_route_table_id=link_route_table_id)
-    call.put(_without(table, link))
+    call.put(_remove_link(table, link))
 
 
 @action("UpdateRouteTableLink", "LinkRouteTableId")
 def update_route_table_link(call: Call, *, link_route_table_id: LinkRouteTableId, route_table_id: RouteTableId) -> str:
-    """Let a Subnet, or with its main link a Net, use another route table. Returns the id of the new link."""
+    """Replace the route table of a Subnet, or the main one of a Net by its main link. Returns the new link's id."""
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
-    old, link = _link(call, link_route_table_id)
+    old, link = _get_link(call, link_route_table_id)
     same = old.net_id == table.net_id
     call.check(same, "RTB-004", route_table_id=route_table_id, net_id=table.net_id, other=old.net_id)
-    call.put(_without(old, link))
-    return _linked(call, call.get_owned(RouteTable, route_table_id, "RTB-001"), link)
+    call.put(_remove_link(old, link))
+    return _add_link(call, call.get_owned(RouteTable, route_table_id, "RTB-001"), link)

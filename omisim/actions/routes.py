@@ -1,4 +1,4 @@
-"""Routes: what a route table sends where."""
+"""Routes: the targets of a route table by destination."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.addresses import parsed_range
+from omisim.actions.addresses import parse_range
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import action
-from omisim.actions.internet_services import attached_to
+from omisim.actions.internet_services import find_attached_service
 from omisim.actions.quotas import check_each
 from omisim.actions.route_tables import LOCAL, RouteTableId
 from omisim.model import InternetService, Nic, NicId, Route, RouteTable, Vm, VmId
@@ -21,14 +21,14 @@ TARGETS = ("gateway_id", "nat_service_id", "net_peering_id", "nic_id", "vm_id")
 NOT_SERVED = {"nat_service_id": "RTB-015/nat", "net_peering_id": "RTB-015/peering"}
 
 
-def _one_target(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse a route without a target (RTB-010), or with several (RTB-011)."""
+def _check_one_target(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse a route without a target (RTB-010) and one with several (RTB-011)."""
     targets = [call.spell(name) for name in TARGETS if name in given]
     call.check(targets, "RTB-010")
     call.check(len(targets) <= 1, "RTB-011", parameters=targets)
 
 
-@action("CreateRoute", "RouteTable", combinations=_one_target)
+@action("CreateRoute", "RouteTable", combinations=_check_one_target)
 def create_route(
     call: Call,
     *,
@@ -40,17 +40,17 @@ def create_route(
     route_table_id: RouteTableId,
     vm_id: VmId | None = None,
 ) -> RouteTable:
-    """Add a route to a table, with one target in its Net. Returns the table."""
-    network = parsed_range(call, destination_ip_range)
+    """Add a route with one target in the table's Net. Returns the table."""
+    network = parse_range(call, destination_ip_range)
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
-    route = _to_target(call, table, str(network))
+    route = _make_route(call, table, str(network))
     taken = [other for other in table.routes if other.destination_ip_range == str(network)]
     call.check(not taken, "RTB-012", destination_ip_range=destination_ip_range)
     check_each(call, "rtb_rule_limit", len(table.routes), 1)
     return call.put(replace(table, routes=(*table.routes, route)))
 
 
-@action("UpdateRoute", "RouteTable", combinations=_one_target)
+@action("UpdateRoute", "RouteTable", combinations=_check_one_target)
 def update_route(
     call: Call,
     *,
@@ -62,34 +62,34 @@ def update_route(
     route_table_id: RouteTableId,
     vm_id: VmId | None = None,
 ) -> RouteTable:
-    """Give a route of a table another target. Returns the table."""
-    network = parsed_range(call, destination_ip_range)
+    """Change the target of a route. Returns the table."""
+    network = parse_range(call, destination_ip_range)
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
-    old = _route(call, table, str(network))
-    route = _to_target(call, table, str(network))
+    old = _get_route(call, table, str(network))
+    route = _make_route(call, table, str(network))
     return call.put(replace(table, routes=tuple(route if other is old else other for other in table.routes)))
 
 
 @action("DeleteRoute", "RouteTable")
 def delete_route(call: Call, *, destination_ip_range: str, route_table_id: RouteTableId) -> RouteTable:
-    """Take a route off a table. Returns the table."""
-    network = parsed_range(call, destination_ip_range)
+    """Delete a route. Returns the table."""
+    network = parse_range(call, destination_ip_range)
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
-    old = _route(call, table, str(network))
+    old = _get_route(call, table, str(network))
     return call.put(replace(table, routes=tuple(other for other in table.routes if other is not old)))
 
 
-def _route(call: Call, table: RouteTable, ip_range: str) -> Route:
-    """Return the route of a table to a range, or refuse; the Net's own stays as it is (RTB-014)."""
-    found = next((route for route in table.routes if route.destination_ip_range == ip_range), None)
-    if found is None:
+def _get_route(call: Call, table: RouteTable, ip_range: str) -> Route:
+    """Return the route of a table to a range, or refuse. The local route cannot be changed (RTB-014)."""
+    route = next((route for route in table.routes if route.destination_ip_range == ip_range), None)
+    if route is None:
         raise refuse("RTB-013", destination_ip_range=ip_range, route_table_id=table.route_table_id)
-    call.check(found.creation_method != LOCAL, "RTB-014", destination_ip_range=ip_range)
-    return found
+    call.check(route.creation_method != LOCAL, "RTB-014", destination_ip_range=ip_range)
+    return route
 
 
-def _to_target(call: Call, table: RouteTable, ip_range: str) -> Route:
-    """Return a route to the one target that the request names, or refuse a target that is not in the table's Net."""
+def _make_route(call: Call, table: RouteTable, ip_range: str) -> Route:
+    """Return a route to the requested target, which must be in the table's Net, or refuse it."""
     parameter = next(name for name in TARGETS if name in call.values)
     target = call.values[parameter]
     route = Route(creation_method="CreateRoute", destination_ip_range=ip_range, **{parameter: target})
@@ -113,5 +113,5 @@ def _check_gateway(call: Call, table: RouteTable, gateway_id: str) -> None:
     if gateway_id.startswith("vgw-"):
         raise refuse("RTB-015/gateway", gateway_id=gateway_id)
     service = call.get_owned(InternetService, gateway_id, "IGW-001")
-    attached = attached_to(call.state, table.net_id) is service
+    attached = find_attached_service(call.state, table.net_id) is service
     call.check(attached, "IGW-004", internet_service_id=gateway_id, net_id=table.net_id)

@@ -1,6 +1,6 @@
-"""The rules of a security group: what it lets in, and in a Net what it lets out.
+"""The inbound rules of security groups, and in Nets their outbound rules.
 
-Rules of one protocol and one range of ports are one, with all the IP ranges and groups that were ever asked for.
+Rules with the same protocol and ports are stored as one rule with all their IP ranges and groups.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LAST_PORT, LAST_NUMBER = 65535, 255
 Rules = tuple[SecurityGroupRule, ...]
 
 
-def _rules_alone(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse Rules with what says one rule (SG-020)."""
+def _check_rules_alone(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse Rules together with the parameters of a single rule (SG-020)."""
     excluded = [call.spell(name) for name in FLAT if name in given]
     call.check("rules" not in given or not excluded, "SG-020", parameters=excluded)
 
 
-@action("CreateSecurityGroupRule", "SecurityGroup", combinations=_rules_alone)
+@action("CreateSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
 def create_security_group_rule(
     call: Call,
     *,
@@ -44,22 +44,22 @@ def create_security_group_rule(
     security_group_name_to_link: str | None = None,
     to_port_range: int | None = None,
 ) -> SecurityGroup:
-    """Add rules to a group, said one by one or under Rules. Returns the group."""
-    group = _group(call, security_group_id, flow)
-    asked = _asked(call, group, "to_link")
-    before = _of(group, flow)
-    for rule in asked:
-        there = _overlap(before, rule)
-        call.check(not there, "SG-027", security_group_id=security_group_id, there=there)
+    """Add one rule, or those under Rules, to a group. Returns the group."""
+    group = _get_group(call, security_group_id, flow)
+    requested_rules = _parse_rules(call, group, "to_link")
+    before = _get_rules(group, flow)
+    for rule in requested_rules:
+        duplicates = _find_overlap(before, rule)
+        call.check(not duplicates, "SG-027", security_group_id=security_group_id, there=duplicates)
     after = before
-    for rule in asked:
-        after = _added(after, rule)
+    for rule in requested_rules:
+        after = _add_rule(after, rule)
     quota = "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit"
-    check_each(call, quota, _count(before), _count(after) - _count(before))
-    return call.put(_with(group, flow, after))
+    check_each(call, quota, _count_targets(before), _count_targets(after) - _count_targets(before))
+    return call.put(_replace_rules(group, flow, after))
 
 
-@action("DeleteSecurityGroupRule", "SecurityGroup", combinations=_rules_alone)
+@action("DeleteSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
 def delete_security_group_rule(
     call: Call,
     *,
@@ -73,60 +73,63 @@ def delete_security_group_rule(
     security_group_name_to_unlink: str | None = None,
     to_port_range: int | None = None,
 ) -> SecurityGroup:
-    """Take rules off a group, said exactly as they are. Returns the group."""
-    group = _group(call, security_group_id, flow)
-    after = _of(group, flow)
-    for rule in _asked(call, group, "to_unlink"):
-        missing = [target for target in _targets(rule) if target not in _overlap(after, rule)]
+    """Remove one rule, or those under Rules, from a group. Each must equal an existing rule. Returns the group."""
+    group = _get_group(call, security_group_id, flow)
+    after = _get_rules(group, flow)
+    for rule in _parse_rules(call, group, "to_unlink"):
+        missing = [target for target in _list_targets(rule) if target not in _find_overlap(after, rule)]
         call.check(not missing, "SG-028", security_group_id=security_group_id, missing=missing)
-        after = _removed(after, rule)
-    return call.put(_with(group, flow, after))
+        after = _remove_rule(after, rule)
+    return call.put(_replace_rules(group, flow, after))
 
 
-def _asked(call: Call, group: SecurityGroup, how: str) -> list[SecurityGroupRule]:
-    """Return the rules of a request, checked: those under Rules, or the one beside it, whose group may be an id."""
+def _parse_rules(call: Call, group: SecurityGroup, suffix: str) -> list[SecurityGroupRule]:
+    """Return the normalized rules of a request: those under Rules, or the single one.
+
+    `suffix` is "to_link" or "to_unlink". The parameter `security_group_name_<suffix>` of a single rule may hold an id.
+    """
     given = call.values
     members = None
-    if (name := given.get(f"security_group_name_{how}")) is not None:
-        named = "security_group_id" if name.startswith("sg-") else "security_group_name"
-        owner = given.get(f"security_group_account_id_{how}")
-        members = (SecurityGroupsMember(account_id=owner, **{named: name}),)
-    one = SecurityGroupRule(
+    if (name := given.get(f"security_group_name_{suffix}")) is not None:
+        field = "security_group_id" if name.startswith("sg-") else "security_group_name"
+        owner = given.get(f"security_group_account_id_{suffix}")
+        members = (SecurityGroupsMember(account_id=owner, **{field: name}),)
+    single_rule = SecurityGroupRule(
         from_port_range=given.get("from_port_range"),
         ip_protocol=given.get("ip_protocol"),
         ip_ranges=(given["ip_range"],) if "ip_range" in given else None,
         security_groups_members=members,
         to_port_range=given.get("to_port_range"),
     )
-    return [_checked(call, group, rule) for rule in as_parsed_list(given.get("rules")) or (one,)]
+    return [_normalize_rule(call, group, rule) for rule in as_parsed_list(given.get("rules")) or (single_rule,)]
 
 
-def _group(call: Call, group_id: str, flow: str) -> SecurityGroup:
+def _get_group(call: Call, group_id: str, flow: str) -> SecurityGroup:
     call.check(flow in ("Inbound", "Outbound"), "SG-021", flow=flow)
     group = call.get_owned(SecurityGroup, group_id, "SG-006")
     call.check(flow != "Outbound" or group.net_id, "SG-021/outbound", security_group_id=group_id)
     return group
 
 
-def _of(group: SecurityGroup, flow: str) -> Rules:
+def _get_rules(group: SecurityGroup, flow: str) -> Rules:
     return group.inbound_rules if flow == "Inbound" else group.outbound_rules
 
 
-def _with(group: SecurityGroup, flow: str, rules: Rules) -> SecurityGroup:
+def _replace_rules(group: SecurityGroup, flow: str, rules: Rules) -> SecurityGroup:
     return replace(group, inbound_rules=rules) if flow == "Inbound" else replace(group, outbound_rules=rules)
 
 
-def _checked(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> SecurityGroupRule:
-    """Return a rule as it is kept, its protocol, ports and ranges spelled in one way; refuse what is none."""
-    asked = rule.ip_protocol or "-1"
-    protocol = NUMBERED.get(asked, asked) if group.net_id else asked
+def _normalize_rule(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> SecurityGroupRule:
+    """Return a rule with protocol, ports and ranges in their stored form, or refuse it."""
+    given = rule.ip_protocol or "-1"
+    protocol = NUMBERED.get(given, given) if group.net_id else given
     numbered = group.net_id and protocol.isdecimal() and int(protocol) <= LAST_NUMBER
-    call.check(protocol in ("tcp", "udp", "icmp", "-1") or numbered, "SG-022", ip_protocol=asked)
-    first, last = _ports(call, protocol, rule.from_port_range, rule.to_port_range)
+    call.check(protocol in ("tcp", "udp", "icmp", "-1") or numbered, "SG-022", ip_protocol=given)
+    first, last = _normalize_ports(call, protocol, rule.from_port_range, rule.to_port_range)
     call.check(not rule.service_ids, "SG-029", service_ids=rule.service_ids)
     call.check(rule.ip_ranges or rule.security_groups_members or rule.service_ids, "SG-025")
-    ranges = [_range(call, text) for text in rule.ip_ranges or ()]
-    members = [_member(call, group, member) for member in rule.security_groups_members or ()]
+    ranges = [_normalize_range(call, text) for text in rule.ip_ranges or ()]
+    members = [_resolve_member(call, group, member) for member in rule.security_groups_members or ()]
     return SecurityGroupRule(
         from_port_range=first,
         ip_protocol=protocol,
@@ -136,8 +139,11 @@ def _checked(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> Secur
     )
 
 
-def _ports(call: Call, protocol: str, first: int | None, last: int | None) -> tuple[int, int]:
-    """Return the ports of a rule: an absent one is 0, for Go clients leave zeros out; of ICMP, type and code."""
+def _normalize_ports(call: Call, protocol: str, first: int | None, last: int | None) -> tuple[int, int]:
+    """Return the ports of a rule, or for ICMP its type and code, or refuse them.
+
+    An absent port is 0, because Go clients leave zeros out.
+    """
     if protocol in ("tcp", "udp"):
         first, last = first or 0, last or 0
         call.check(0 <= first <= last <= LAST_PORT, "SG-023", first=first, last=last)
@@ -150,7 +156,7 @@ def _ports(call: Call, protocol: str, first: int | None, last: int | None) -> tu
     return -1, -1
 
 
-def _range(call: Call, text: str) -> str:
+def _normalize_range(call: Call, text: str) -> str:
     try:
         return str(IPv4Network(text, strict=False))
     except ValueError:
@@ -158,66 +164,66 @@ def _range(call: Call, text: str) -> str:
         return text
 
 
-def _member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> SecurityGroupsMember:
-    """Return a group that a rule names, by its id or by its name in the same world; refuse one that is not there."""
+def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> SecurityGroupsMember:
+    """Return the group that a rule refers to by id, or by name in the same Net or in the public Cloud, or refuse it."""
     owner = member.account_id or call.account.account_id
-    asked = member.security_group_id or member.security_group_name
-    found: SecurityGroup | None
+    given = member.security_group_id or member.security_group_name
+    target: SecurityGroup | None
     if member.security_group_id is not None:
-        found = call.state.get("security_group", member.security_group_id)
+        target = call.state.get("security_group", member.security_group_id)
     else:
-        named = call.state.find_by("security_group", "name", (owner, group.net_id, member.security_group_name))
-        found = named[0] if named else None
-    if found is None or found.account_id != owner:
-        raise refuse("SG-026", security_group=asked)
-    here = "SG-026/net" if group.net_id else "SG-026/public"
-    call.check(found.net_id == group.net_id, here, security_group=asked, net_id=group.net_id)
+        key = (owner, group.net_id, member.security_group_name)
+        target = next(iter(call.state.find_by("security_group", "name", key)), None)
+    if target is None or target.account_id != owner:
+        raise refuse("SG-026", security_group=given)
+    rule_id = "SG-026/net" if group.net_id else "SG-026/public"
+    call.check(target.net_id == group.net_id, rule_id, security_group=given, net_id=group.net_id)
     return SecurityGroupsMember(
-        account_id=owner, security_group_id=found.security_group_id, security_group_name=found.security_group_name
+        account_id=owner, security_group_id=target.security_group_id, security_group_name=target.security_group_name
     )
 
 
 # --- rules as sets of targets
 
 
-def _key(rule: SecurityGroupRule) -> tuple[object, ...]:
+def _get_key(rule: SecurityGroupRule) -> tuple[object, ...]:
     return (rule.ip_protocol, rule.from_port_range, rule.to_port_range)
 
 
-def _targets(rule: SecurityGroupRule) -> list[str]:
+def _list_targets(rule: SecurityGroupRule) -> list[str]:
     members = (member.security_group_id for member in rule.security_groups_members or ())
     return [*(rule.ip_ranges or ()), *filter(None, members)]
 
 
-def _count(rules: Rules) -> int:
-    return sum(len(_targets(rule)) for rule in rules)
+def _count_targets(rules: Rules) -> int:
+    return sum(len(_list_targets(rule)) for rule in rules)
 
 
-def _overlap(rules: Rules, asked: SecurityGroupRule) -> list[str]:
-    """Return what is asked for and there already."""
-    there = {target for rule in rules if _key(rule) == _key(asked) for target in _targets(rule)}
-    return [target for target in _targets(asked) if target in there]
+def _find_overlap(rules: Rules, requested: SecurityGroupRule) -> list[str]:
+    """Return the targets of a requested rule that the rules already contain."""
+    existing = {target for rule in rules if _get_key(rule) == _get_key(requested) for target in _list_targets(rule)}
+    return [target for target in _list_targets(requested) if target in existing]
 
 
-def _added(rules: Rules, asked: SecurityGroupRule) -> Rules:
-    same = next((rule for rule in rules if _key(rule) == _key(asked)), None)
-    if same is None:
-        return (*rules, asked)
-    ranges = dict.fromkeys((*(same.ip_ranges or ()), *(asked.ip_ranges or ())))
-    members = dict.fromkeys((*(same.security_groups_members or ()), *(asked.security_groups_members or ())))
-    merged = replace(same, ip_ranges=tuple(ranges) or None, security_groups_members=tuple(members) or None)
-    return tuple(merged if rule is same else rule for rule in rules)
+def _add_rule(rules: Rules, requested: SecurityGroupRule) -> Rules:
+    existing = next((rule for rule in rules if _get_key(rule) == _get_key(requested)), None)
+    if existing is None:
+        return (*rules, requested)
+    ranges = dict.fromkeys((*(existing.ip_ranges or ()), *(requested.ip_ranges or ())))
+    members = dict.fromkeys((*(existing.security_groups_members or ()), *(requested.security_groups_members or ())))
+    merged = replace(existing, ip_ranges=tuple(ranges) or None, security_groups_members=tuple(members) or None)
+    return tuple(merged if rule is existing else rule for rule in rules)
 
 
-def _removed(rules: Rules, asked: SecurityGroupRule) -> Rules:
+def _remove_rule(rules: Rules, requested: SecurityGroupRule) -> Rules:
     kept = []
     for rule in rules:
-        left = rule
-        if _key(rule) == _key(asked):
-            ranges = tuple(text for text in rule.ip_ranges or () if text not in (asked.ip_ranges or ()))
-            gone = asked.security_groups_members or ()
-            members = tuple(member for member in rule.security_groups_members or () if member not in gone)
-            left = replace(rule, ip_ranges=ranges or None, security_groups_members=members or None)
-        if _targets(left):
-            kept.append(left)
+        rest = rule
+        if _get_key(rule) == _get_key(requested):
+            ranges = tuple(text for text in rule.ip_ranges or () if text not in (requested.ip_ranges or ()))
+            removed_members = requested.security_groups_members or ()
+            members = tuple(member for member in rule.security_groups_members or () if member not in removed_members)
+            rest = replace(rule, ip_ranges=ranges or None, security_groups_members=members or None)
+        if _list_targets(rest):
+            kept.append(rest)
     return tuple(kept)

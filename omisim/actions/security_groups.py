@@ -1,4 +1,4 @@
-"""Security groups: who may reach a VM, in the public Cloud or in a Net."""
+"""Security groups: the firewall rules of VMs in the public Cloud and in Nets."""
 
 from __future__ import annotations
 
@@ -26,45 +26,48 @@ from omisim.model.filters import FiltersSecurityGroup, select_matching
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
-__all__ = ["default_group", "groups_of", "light"]
+__all__ = ["get_default_group", "resolve_groups", "view_light_group"]
 
 _NAME = re.compile(r"[a-zA-Z0-9 _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9\u00c0-\u024f _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 
 
-def light(group: SecurityGroup) -> SecurityGroupLight:
-    """Return a group as what uses it names it."""
+def view_light_group(group: SecurityGroup) -> SecurityGroupLight:
+    """Return the short form of a group, as VMs and NICs show it."""
     return view_as(SecurityGroupLight, group)
 
 
-def default_group(state: State, account_id: str, net_id: str | None) -> SecurityGroup:
-    """Return the default group of an account, or of a Net of its."""
+def get_default_group(state: State, account_id: str, net_id: str | None) -> SecurityGroup:
+    """Return the default group of an account in a Net, or in the public Cloud if `net_id` is None."""
     group: SecurityGroup = state.find_by("security_group", "name", (account_id, net_id, DEFAULT))[0]
     return group
 
 
-def groups_of(
+def resolve_groups(
     call: Call, net_id: str | None, ids: Sequence[str] | None, names: Sequence[str] = ()
 ) -> tuple[SecurityGroupLight, ...]:
-    """Return the groups a request asks for, of the world it is about; the default one if it asks for none (VM-009)."""
+    """Return the requested groups, which must belong to the Net or to the public Cloud (VM-009).
+
+    Without ids and names, returns the default group.
+    """
     me = call.account.account_id
     if not ids and not names:
-        return (light(default_group(call.state, me, net_id)),)
-    found: dict[str, SecurityGroupLight] = {}
+        return (view_light_group(get_default_group(call.state, me, net_id)),)
+    groups: dict[str, SecurityGroupLight] = {}
     for group_id in ids or ():
         group: SecurityGroup | None = call.state.get("security_group", group_id)
         if group is None or not call.owns(group):
             call.report(refuse("VM-009", security_group=group_id))
-        elif call.check(group.net_id == net_id, _elsewhere(net_id), security_group=group_id, net_id=net_id):
-            found[group_id] = light(group)
+        elif call.check(group.net_id == net_id, _get_location_rule(net_id), security_group=group_id, net_id=net_id):
+            groups[group_id] = view_light_group(group)
     for name in names:
-        named = call.state.find_by("security_group", "name", (me, net_id, name))
-        if call.check(named, "VM-009", security_group=name):
-            found[named[0].security_group_id] = light(named[0])
-    return tuple(found.values())
+        matching_groups = call.state.find_by("security_group", "name", (me, net_id, name))
+        if call.check(matching_groups, "VM-009", security_group=name):
+            groups[matching_groups[0].security_group_id] = view_light_group(matching_groups[0])
+    return tuple(groups.values())
 
 
-def _elsewhere(net_id: str | None) -> str:
+def _get_location_rule(net_id: str | None) -> str:
     return "VM-009/net" if net_id else "VM-009/public"
 
 
@@ -72,9 +75,12 @@ def _elsewhere(net_id: str | None) -> str:
 def create_security_group(
     call: Call, *, description: str, net_id: NetId | None = None, security_group_name: str
 ) -> SecurityGroup:
-    """Create a security group in the public Cloud, or in a Net, where it lets everything out. Returns it."""
-    named = _NAME.fullmatch(security_group_name) and not security_group_name.startswith("sg-")
-    call.check(named, "SG-001", security_group_name=security_group_name)
+    """Create a security group in the public Cloud or in a Net. Returns it.
+
+    In a Net, it allows all outbound traffic.
+    """
+    is_valid_name = _NAME.fullmatch(security_group_name) and not security_group_name.startswith("sg-")
+    call.check(is_valid_name, "SG-001", security_group_name=security_group_name)
     call.check(_DESCRIPTION.fullmatch(description), "SG-002", description=description)
     if net_id is not None:
         call.get_owned(Net, net_id, "NET-002")
@@ -87,8 +93,8 @@ def create_security_group(
     if net_id is None:
         check_quotas(call, {"sg_limit": 1})
     else:
-        there = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
-        check_each(call, "vpc_sg_limit", len(there), 1)
+        groups = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
+        check_each(call, "vpc_sg_limit", len(groups), 1)
     return call.add(
         SecurityGroup(
             account_id=me,
@@ -105,47 +111,47 @@ def create_security_group(
 def read_security_groups(
     call: Call, *, filters: OrDict[FiltersSecurityGroup] | None = None
 ) -> tuple[SecurityGroup, ...]:
-    """List the caller's security groups in creation order, the default ones too."""
+    """List the caller's security groups in creation order, including the default ones."""
     return select_matching(call.own_rows(SecurityGroup), as_parsed(filters))
 
 
-def _id_or_name(call: Call, given: Mapping[str, Any]) -> None:
+def _check_id_or_name(call: Call, given: Mapping[str, Any]) -> None:
     call.check("security_group_id" in given or "security_group_name" in given, "SG-007")
 
 
-@action("DeleteSecurityGroup", combinations=_id_or_name)
+@action("DeleteSecurityGroup", combinations=_check_id_or_name)
 def delete_security_group(
     call: Call, *, security_group_id: SecurityGroupId | None = None, security_group_name: str | None = None
 ) -> None:
-    """Delete a group that nothing uses, by its id, or by its name in the public Cloud."""
+    """Delete an unused security group by its id, or by its name in the public Cloud."""
     me = call.account.account_id
     if security_group_id is None:
-        named = call.state.find_by("security_group", "name", (me, None, security_group_name))
-        if not named:
+        matching_groups = call.state.find_by("security_group", "name", (me, None, security_group_name))
+        if not matching_groups:
             raise refuse("SG-006/name", security_group_name=security_group_name)
-        security_group_id = named[0].security_group_id
+        security_group_id = matching_groups[0].security_group_id
     group = call.get_owned(SecurityGroup, security_group_id, "SG-006")
     name = group.security_group_name
     call.check(name != DEFAULT, "SG-004/delete", security_group_id=security_group_id)
-    used_by = _users(call, security_group_id)
+    used_by = _find_users(call, security_group_id)
     call.check(not used_by, "SG-008", security_group_id=security_group_id, used_by=used_by)
-    held = [hold.vm_id for hold in call.rows(GroupHold) if security_group_id in hold.security_group_ids]
-    call.check(used_by or not held, "SG-011", security_group_id=security_group_id, held_by=held)
-    naming = [
+    held_by = [hold.vm_id for hold in call.rows(GroupHold) if security_group_id in hold.security_group_ids]
+    call.check(used_by or not held_by, "SG-011", security_group_id=security_group_id, held_by=held_by)
+    named_by = [
         other.security_group_id
         for other in call.rows(SecurityGroup)
-        if other is not group and security_group_id in _members(other)
+        if other is not group and security_group_id in _find_member_ids(other)
     ]
-    call.check(not naming, "SG-008/rule", security_group_id=security_group_id, named_by=naming)
+    call.check(not named_by, "SG-008/rule", security_group_id=security_group_id, named_by=named_by)
     call.drop(group)
 
 
-def _users(call: Call, group_id: str) -> list[str]:
-    """Return the VMs and NICs that are in a group."""
+def _find_users(call: Call, group_id: str) -> list[str]:
+    """Return the ids of the VMs and NICs in a group."""
     rows: list[Vm | Nic] = [*call.rows(Vm), *call.rows(Nic)]
     return [row.id for row in rows if any(group.security_group_id == group_id for group in row.security_groups)]
 
 
-def _members(group: SecurityGroup) -> set[str | None]:
+def _find_member_ids(group: SecurityGroup) -> set[str | None]:
     rules = (*group.inbound_rules, *group.outbound_rules)
     return {member.security_group_id for rule in rules for member in rule.security_groups_members or ()}

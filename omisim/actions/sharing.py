@@ -9,7 +9,14 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.model import Image, PermissionsOnResource, PermissionsOnResourceCreation, Snapshot
 from omisim.spec.rules import refuse
 
-__all__ = ["apply_change", "check_permission_change", "get_permissions", "is_visible", "usable", "visible_permissions"]
+__all__ = [
+    "apply_change",
+    "check_permission_change",
+    "get_permissions",
+    "get_usable",
+    "is_visible",
+    "visible_permissions",
+]
 
 Shared = TypeVar("Shared", Image, Snapshot)
 
@@ -28,7 +35,7 @@ def is_visible(call: Call, entity: Image | Snapshot) -> bool:
     return shared and call.get_region(entity.account_id) == call.account.region
 
 
-def usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:
+def get_usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:
     """Return an OMI or a snapshot that is the caller's, shared to the caller or public, or refuse (SHR-015)."""
     row: Shared | None = call.state.get(cls.kind, row_id)
     if row is None or not is_visible(call, row):

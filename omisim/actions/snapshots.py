@@ -10,17 +10,17 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.imports import import_snapshot
 from omisim.actions.new_snapshots import add_snapshot
-from omisim.actions.progress import progressed
+from omisim.actions.progress import compute_progress
 from omisim.actions.quotas import check_quotas
 from omisim.actions.sharing import (
     apply_change,
     check_permission_change,
     get_permissions,
+    get_usable,
     is_visible,
-    usable,
     visible_permissions,
 )
-from omisim.actions.uploads import running_exports
+from omisim.actions.uploads import find_running_exports
 from omisim.model import (
     EmptyIsAbsent,
     OrDict,
@@ -37,7 +37,7 @@ from omisim.spec.rules import refuse
 MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_location", "snapshot_size"))
 
 
-def _one_source(call: Call, given: Mapping[str, Any]) -> None:
+def _check_one_source(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse a request with no source, with two, or with half of one (SNP-001, SNP-005)."""
     modes = [mode for mode in MODES if any(name in given for name in mode)]
     if not modes:
@@ -48,7 +48,7 @@ def _one_source(call: Call, given: Mapping[str, Any]) -> None:
         call.check(name in given, "SNP-005", parameter=call.spell(name))
 
 
-@action("CreateSnapshot", "Snapshot", combinations=_one_source)
+@action("CreateSnapshot", "Snapshot", combinations=_check_one_source)
 def create_snapshot(
     call: Call,
     *,
@@ -70,7 +70,7 @@ def create_snapshot(
     if file_location is not None:
         snapshot = import_snapshot(call, file_location, snapshot_size or 0, description or "", client_token)
     elif source_snapshot_id is not None:
-        snapshot = _copy(call, source_snapshot_id, source_region_name, description, client_token)
+        snapshot = _copy_snapshot(call, source_snapshot_id, source_region_name, description, client_token)
     else:
         volume = call.get_owned(Volume, volume_id or "", "SNP-002")
         call.check_state(volume)
@@ -106,19 +106,19 @@ def clone(
     )  # fmt: skip
 
 
-def _copy(
+def _copy_snapshot(
     call: Call, source_id: str, region: str | None, description: str | None, client_token: str | None
 ) -> Snapshot:
-    source = usable(call, Snapshot, source_id, "SNP-003")
+    source = get_usable(call, Snapshot, source_id, "SNP-003")
     call.check_state(source)
     call.check(region == call.region, "SNP-004", region=region, own=call.region)
     check_quotas(call, {"snapshot_limit": 1})
     return clone(call, source, source.description if description is None else description, client_token)
 
 
-def _view(call: Call, snapshot: Snapshot) -> Snapshot:
+def _view_snapshot(call: Call, snapshot: Snapshot) -> Snapshot:
     granted = visible_permissions(call, get_permissions(snapshot), owner=call.owns(snapshot))
-    return replace(snapshot, permissions_to_create_volume=granted, progress=progressed(call, snapshot))
+    return replace(snapshot, permissions_to_create_volume=granted, progress=compute_progress(call, snapshot))
 
 
 @action("ReadSnapshots", "Snapshots", paged=True)
@@ -128,14 +128,14 @@ def read_snapshots(call: Call, *, filters: OrDict[FiltersSnapshot] | None = None
     start, end = wanted.from_creation_date, wanted.to_creation_date
     call.check_range(start, end)
     seen = (s for s in call.rows(Snapshot, wanted.snapshot_ids) if is_visible(call, s))
-    return select_matching((_view(call, snapshot) for snapshot in seen), wanted)
+    return select_matching((_view_snapshot(call, snapshot) for snapshot in seen), wanted)
 
 
-def _change_required(call: Call, given: Mapping[str, Any]) -> None:
+def _check_change(call: Call, given: Mapping[str, Any]) -> None:
     check_permission_change(call, "permissions_to_create_volume", given)
 
 
-@action("UpdateSnapshot", "Snapshot", combinations=_change_required)
+@action("UpdateSnapshot", "Snapshot", combinations=_check_change)
 def update_snapshot(
     call: Call, *, permissions_to_create_volume: OrDict[PermissionsOnResourceCreation], snapshot_id: SnapshotId
 ) -> Snapshot:
@@ -144,19 +144,19 @@ def update_snapshot(
     call.check_state(snapshot)
     change = as_parsed(permissions_to_create_volume)
     granted = apply_change(snapshot.permissions_to_create_volume, change)
-    return _view(call, call.put(replace(snapshot, permissions_to_create_volume=granted)))
+    return _view_snapshot(call, call.put(replace(snapshot, permissions_to_create_volume=granted)))
 
 
 @action("DeleteSnapshot")
 def delete_snapshot(call: Call, *, snapshot_id: SnapshotId) -> None:
     """Delete a snapshot that no OMI uses, anybody's (SNP-016). Volumes made from it are unaffected (SNP-017)."""
-    snapshot = usable(call, Snapshot, snapshot_id, "SNP-015")
+    snapshot = get_usable(call, Snapshot, snapshot_id, "SNP-015")
     if not call.owns(snapshot):
         raise refuse("SNP-018", snapshot_id=snapshot_id, owner=snapshot.account_id)
     call.check_state(snapshot)
     images = call.state.find_by("image", "snapshot", snapshot_id)
     own = [image.image_id for image in images if call.owns(image)]
     call.check(not images, "SNP-016", snapshot_id=snapshot_id, used_by=own or "an OMI of another account")
-    exports = running_exports(call.state, snapshot_id)
+    exports = find_running_exports(call.state, snapshot_id)
     call.check(not exports, "EXP-017", snapshot_id=snapshot_id, exports=exports)
     call.move(snapshot, "delete")

@@ -1,11 +1,11 @@
-"""Subnets: the parts of a Net, each in one Subregion."""
+"""Subnets: IP ranges within a Net, each in one Subregion."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from omisim.actions.addresses import RESERVED, parsed_range, taken
+from omisim.actions.addresses import RESERVED, find_taken_addresses, parse_range
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
@@ -16,19 +16,19 @@ from omisim.state.state import State
 
 __all__ = ["create_subnet", "delete_subnet", "read_subnets", "update_subnet"]
 
-MAX_SIZE, MIN_SIZE = 16, 29  # lengths of the prefix
+MAX_SIZE, MIN_SIZE = 16, 29  # prefix lengths
 
 
-def view(state: State, subnet: Subnet) -> Subnet:
-    """Return a Subnet with the number of its free addresses, as it is answered."""
-    free = IPv4Network(subnet.ip_range).num_addresses - RESERVED - len(taken(state, subnet.subnet_id))
+def view_subnet(state: State, subnet: Subnet) -> Subnet:
+    """Return the answered form of a Subnet, with the number of its free addresses."""
+    free = IPv4Network(subnet.ip_range).num_addresses - RESERVED - len(find_taken_addresses(state, subnet.subnet_id))
     return replace(subnet, available_ips_count=free)
 
 
 @action("CreateSubnet", "Subnet")
 def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: str | None = None) -> Subnet:
-    """Create a Subnet: a range of its Net's that no other Subnet has. Returns it, available."""
-    network = parsed_range(call, ip_range)
+    """Create a Subnet from a part of its Net's range that no other Subnet overlaps. Returns it, available."""
+    network = parse_range(call, ip_range)
     if network is not None:
         call.check(MAX_SIZE <= network.prefixlen <= MIN_SIZE, "NET-010", ip_range=ip_range)
     net = call.get_owned(Net, net_id, "NET-002")
@@ -50,25 +50,25 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
             subregion_name=subregion,
         )
     )
-    return view(call.state, subnet)
+    return view_subnet(call.state, subnet)
 
 
 @action("ReadSubnets", "Subnets", paged=True)
 def read_subnets(call: Call, *, filters: OrDict[FiltersSubnet] | None = None) -> tuple[Subnet, ...]:
     """List the caller's Subnets in creation order."""
-    return select_matching((view(call.state, subnet) for subnet in call.own_rows(Subnet)), as_parsed(filters))
+    return select_matching((view_subnet(call.state, subnet) for subnet in call.own_rows(Subnet)), as_parsed(filters))
 
 
 @action("UpdateSubnet", "Subnet")
 def update_subnet(call: Call, *, map_public_ip_on_launch: bool, subnet_id: SubnetId) -> Subnet:
-    """Say whether a VM of the Subnet has a public address while it runs. Returns the Subnet."""
+    """Change whether running VMs in a Subnet get a temporary public address. Returns the Subnet."""
     subnet = call.get_owned(Subnet, subnet_id, "NET-014")
-    return view(call.state, call.put(replace(subnet, map_public_ip_on_launch=map_public_ip_on_launch)))
+    return view_subnet(call.state, call.put(replace(subnet, map_public_ip_on_launch=map_public_ip_on_launch)))
 
 
 @action("DeleteSubnet")
 def delete_subnet(call: Call, *, subnet_id: SubnetId) -> None:
-    """Delete a Subnet without NICs. Its link to a route table goes with it."""
+    """Delete a Subnet without NICs, together with its link to a route table."""
     subnet = call.get_owned(Subnet, subnet_id, "NET-014")
     nics = [nic.nic_id for nic in call.state.find_by("nic", "subnet", subnet_id)]
     call.check(not nics, "NET-015", subnet_id=subnet_id, nics=nics)

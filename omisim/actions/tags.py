@@ -15,7 +15,7 @@ from omisim.model.filters import FiltersTag, select_matching
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
-LONGEST_KEY, LONGEST_VALUE = 255, 255
+MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 255, 255
 # prefix → (kind of the row, ReadTags' word for it)
 TAGGED: Mapping[str, tuple[str, str]] = {
     "ami-": ("image", "image"),
@@ -39,7 +39,7 @@ OTHERS = (
 )  # fmt: skip
 
 
-def _type(resource_id: str) -> tuple[str, str]:
+def _get_type(resource_id: str) -> tuple[str, str]:
     """Return the kind of row that an id is of, and ReadTags' word for it, or refuse (TAG-006)."""
     if resource_id.startswith(OTHERS):
         raise refuse("TAG-005/other", resource_id=resource_id)
@@ -52,7 +52,7 @@ def _type(resource_id: str) -> tuple[str, str]:
     return TAGGED[prefix]
 
 
-def _tagged(call: Call, resource_id: str, kind: str, resource_type: str) -> Any:
+def _get_taggable(call: Call, resource_id: str, kind: str, resource_type: str) -> Any:
     """Return a resource of the caller's, or refuse (TAG-005, TAG-007, TAG-008)."""
     row = call.state.get(kind, resource_id)
     if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and is_visible(call, row))):
@@ -68,8 +68,8 @@ def _retag(
     """Change the tags of all the resources, or of none (TAG-015)."""
     most = call.switch("most_tags")
     assert isinstance(most, int)
-    types = {row_id: _type(row_id) for row_id in ids}
-    rows = [_tagged(call, row_id, *of) for row_id, of in types.items()]
+    types = {row_id: _get_type(row_id) for row_id in ids}
+    rows = [_get_taggable(call, row_id, *of) for row_id, of in types.items()]
     changed = [replace(row, tags=change(row.tags)) for row in rows]
     for row in changed:
         call.check(not most or len(row.tags) <= most, "TAG-009", resource_id=row.id, tags=len(row.tags), most=most)
@@ -77,26 +77,26 @@ def _retag(
         call.put(row)
 
 
-def _checked(call: Call, tags: Sequence[OrDict[ResourceTag]]) -> Sequence[ResourceTag]:
+def _check_lengths(call: Call, tags: Sequence[OrDict[ResourceTag]]) -> Sequence[ResourceTag]:
     """Return the tags of a request, their lengths checked (TAG-003)."""
     given = as_parsed_list(tags)
     for tag in given:
-        call.check(0 < len(tag.key) <= LONGEST_KEY, "TAG-003", key=tag.key, length=len(tag.key))
-        call.check(len(tag.value) <= LONGEST_VALUE, "TAG-003/value", key=tag.key, length=len(tag.value))
+        call.check(0 < len(tag.key) <= MAX_KEY_LENGTH, "TAG-003", key=tag.key, length=len(tag.key))
+        call.check(len(tag.value) <= MAX_VALUE_LENGTH, "TAG-003/value", key=tag.key, length=len(tag.value))
     return given
 
 
 @action("CreateTags")
 def create_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
     """Put tags on resources; a key that is there already gets the new value (TAG-004)."""
-    new = {tag.key: tag for tag in _checked(call, tags)}
+    new = {tag.key: tag for tag in _check_lengths(call, tags)}
     _retag(call, resource_ids, lambda old: tuple(({tag.key: tag for tag in old} | new).values()))
 
 
 @action("DeleteTags")
 def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
     """Take tags off resources: those whose value is equal too, or whatever the value where it is "" (TAG-010)."""
-    gone = {(tag.key, tag.value) for tag in _checked(call, tags)}
+    gone = {(tag.key, tag.value) for tag in _check_lengths(call, tags)}
     _retag(
         call,
         resource_ids,

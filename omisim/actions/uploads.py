@@ -17,21 +17,21 @@ from omisim.model import (
     Origin,
     SnapshotExportTask,
 )
-from omisim.state.buckets import Place, find_active_key, is_allowed, object_url, presign, store_object
+from omisim.state.buckets import Place, find_active_key, is_allowed, make_object_url, presign, store_object
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["export_failed", "image_uploaded", "refused_upload", "running_exports", "snapshot_uploaded"]
+__all__ = ["fail_export", "find_running_exports", "find_upload_error", "upload_image", "upload_snapshot"]
 
 Task = ImageExportTask | SnapshotExportTask
 
 
-def refused_upload(tx: Transaction, task: Task) -> str:
+def find_upload_error(tx: Transaction, task: Task) -> str:
     """Return why object storage refuses the upload, "" when it does not (EXP-008, EXP-009)."""
     bucket_name = task.osu_export.osu_bucket
-    region = _region(tx, task)
+    region = _get_region(tx, task)
     bucket: Bucket | None = tx.state.get("bucket", f"{region}/{bucket_name}")
-    key = _key(tx, task)
+    key = _find_key(tx, task)
     if key is None:
         return f"An error occurred while accessing the bucket {bucket_name}: 403 InvalidAccessKeyId"
     if bucket is None:
@@ -42,14 +42,14 @@ def refused_upload(tx: Transaction, task: Task) -> str:
     return ""
 
 
-def _region(tx: Transaction, task: Task) -> str:
+def _get_region(tx: Transaction, task: Task) -> str:
     account: AccountRow = tx.state.get("account", task.account_id)
     return account.region
 
 
-def _key(tx: Transaction, task: Task) -> AccessKey | None:
+def _find_key(tx: Transaction, task: Task) -> AccessKey | None:
     """Return the key that writes: the one that was given, else the first of the caller's that is active."""
-    region = _region(tx, task)
+    region = _get_region(tx, task)
     if task.api_key is not None:
         key = find_active_key(tx.state, task.api_key.api_key_id or "", region, tx.at)
         return key if key is not None and key.secret_key == task.api_key.secret_key else None
@@ -57,13 +57,13 @@ def _key(tx: Transaction, task: Task) -> AccessKey | None:
     return next((key for row in own if (key := find_active_key(tx.state, row.access_key_id, region, tx.at))), None)
 
 
-def image_uploaded(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
+def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
     """Put an image of each snapshot of the OMI, then the manifest; its URLs are valid for a week (EXP-013, IMP-008)."""
-    image, key = task.source, _key(tx, task)
+    image, key = task.source, _find_key(tx, task)
     assert image is not None
     assert key is not None
     bucket, prefix = task.osu_export.osu_bucket, task.osu_export.osu_prefix or f"{task.image_id}/"
-    disks = [_disk_uploaded(tx, task, key, prefix, mapping) for mapping in image.block_device_mappings if mapping.bsu]
+    disks = [_upload_disk(tx, task, key, prefix, mapping) for mapping in image.block_device_mappings if mapping.bsu]
     manifest = Manifest(
         product_types=image.product_codes,
         disks=tuple(disks),
@@ -72,13 +72,13 @@ def image_uploaded(tx: Transaction, task: ImageExportTask, _comment: str) -> Non
         architecture=image.architecture,
         public=image.permissions_to_launch.global_permission,
     )
-    place = Place(_region(tx, task), bucket, f"{prefix}manifest.json")
+    place = Place(_get_region(tx, task), bucket, f"{prefix}manifest.json")
     store_object(tx, place, write_manifest(manifest), "application/json", key.account_id, {})
-    _remember(tx, place, task, image.product_codes)
-    tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=object_url(place)), progress=100))
+    _record_origin(tx, place, task, image.product_codes)
+    tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=make_object_url(place)), progress=100))
 
 
-def _disk_uploaded(
+def _upload_disk(
     tx: Transaction, task: ImageExportTask, key: AccessKey, prefix: str, mapping: BlockDeviceMappingImage
 ) -> ManifestDisk:
     bsu = mapping.bsu
@@ -87,7 +87,7 @@ def _disk_uploaded(
     size = bsu.volume_size or 1
     named = bsu.snapshot_id or mapping.device_name.rpartition("/")[2]
     place = _put_disk(tx, task, key, f"{prefix}{named}", size, bsu.snapshot_id)
-    _remember(tx, place, task, task.source.product_codes if task.source else ())
+    _record_origin(tx, place, task, task.source.product_codes if task.source else ())
     return ManifestDisk(
         device=mapping.device_name,
         url=presign(place, key, tx.at),
@@ -99,44 +99,44 @@ def _disk_uploaded(
     )
 
 
-def snapshot_uploaded(tx: Transaction, task: SnapshotExportTask, _comment: str) -> None:
+def upload_snapshot(tx: Transaction, task: SnapshotExportTask, _comment: str) -> None:
     """Put the image of the snapshot; the prefix stands before its name as it is (EXP-045)."""
-    key = _key(tx, task)
+    key = _find_key(tx, task)
     assert key is not None
     prefix = task.osu_export.osu_prefix or ""
     place = _put_disk(tx, task, key, f"{prefix}{task.snapshot_id}", task.size, task.snapshot_id)
     origin: Origin | None = tx.state.get("origin", task.snapshot_id)
-    _remember(tx, place, task, origin.codes if origin else ())
+    _record_origin(tx, place, task, origin.codes if origin else ())
     tx.put(replace(task, progress=100))
 
 
 def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int, snapshot_id: str | None) -> Place:
     form = task.osu_export.disk_image_format
     content: Content = tx.state.get("content", snapshot_id or "") or Content()
-    place = Place(_region(tx, task), task.osu_export.osu_bucket, f"{name}-{task.task_id[-8:]}.{form}.gz")
+    place = Place(_get_region(tx, task), task.osu_export.osu_bucket, f"{name}-{task.task_id[-8:]}.{form}.gz")
     size_of = {"x-amz-meta-virtual-size": str(size * GIB)}
     store_object(tx, place, encode(content, size, form), "application/gzip", key.account_id, size_of)
     return place
 
 
-def _remember(tx: Transaction, place: Place, task: Task, codes: tuple[str, ...]) -> None:
+def _record_origin(tx: Transaction, place: Place, task: Task, codes: tuple[str, ...]) -> None:
     parents = (("written by", task.task_id),)
     tx.write("origin", place.object_id, Origin("object", place.object_id, task.account_id, "", parents, codes))
 
 
-def export_failed(tx: Transaction, task: Task, comment: str) -> None:
+def fail_export(tx: Transaction, task: Task, comment: str) -> None:
     """A failed export says why (ST-IXT-4)."""
     tx.put(replace(task, comment=comment or "The export failed."))
 
 
-def running_exports(state: State, snapshot_id: str) -> list[str]:
+def find_running_exports(state: State, snapshot_id: str) -> list[str]:
     """Return the ids of the unfinished tasks that export a snapshot: it cannot be deleted meanwhile (EXP-017)."""
     ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
     tasks = (*state.rows("image_export").values(), *state.rows("snapshot_export").values())
-    return [task.task_id for task in tasks if task.state not in ended and snapshot_id in _snapshots(task)]
+    return [task.task_id for task in tasks if task.state not in ended and snapshot_id in _list_snapshot_ids(task)]
 
 
-def _snapshots(task: Task) -> tuple[str | None, ...]:
+def _list_snapshot_ids(task: Task) -> tuple[str | None, ...]:
     if isinstance(task, SnapshotExportTask):
         return (task.snapshot_id,)
     mappings = task.source.block_device_mappings if task.source else ()

@@ -10,14 +10,22 @@ from omisim.actions.vm_types import PERFORMANCES, VmShape
 from omisim.model import ActionsOnNextBoot, Image, OrDict, ShutdownBehaviorConfiguration
 
 __all__ = [
-    "asked_boot", "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows",
-    "how_it_boots", "os_family", "shutdown", "typed",
+    "check_attributes",
+    "check_keypair",
+    "check_secure_boot",
+    "check_tenancy",
+    "check_windows",
+    "choose_boot_mode",
+    "format_vm_type",
+    "get_boot_actions",
+    "get_os_family",
+    "merge_shutdown_behavior",
 ]  # fmt: skip
 
-LONGEST_USER_DATA = 512_000
+MAX_USER_DATA_LENGTH = 512_000
 SECURE_BOOT_ACTIONS = ("enable", "disable", "setup-mode", "none", "restore-factory-keys")
 WINDOWS_CODES = {"0002", "0005"}
-WINDOWS_LEAST = (3, 2, 4)  # generation, vCores, GiB (LIC-014)
+WINDOWS_MINIMUM = (3, 2, 4)  # generation, vCores, GiB (LIC-014)
 
 
 def check_attributes(
@@ -36,7 +44,7 @@ def check_attributes(
         call.check(guest in (None, "stop", "terminate"), "VM-025", parameter=call.spell("guest_action"), value=guest)
         call.check(host in (None, "restart", "stop"), "VM-025", parameter=call.spell("host_action"), value=host)
     if user_data is not None and call.check(
-        len(user_data) <= LONGEST_USER_DATA, "VM-019/length", length=len(user_data)
+        len(user_data) <= MAX_USER_DATA_LENGTH, "VM-019/length", length=len(user_data)
     ):
         call.check(_is_base64(user_data), "VM-019")
 
@@ -63,7 +71,7 @@ def check_keypair(call: Call, name: str | None) -> None:
     call.check(found, "VM-014", keypair_name=name)
 
 
-def how_it_boots(
+def choose_boot_mode(
     call: Call, image: Image, asked: str | None, actions: ActionsOnNextBoot | None, *, tpm_enabled: bool | None
 ) -> str:
     """Return how the VM boots (VM-020), checked against its OMI, the vTPM (VM-021) and Secure Boot (VM-022)."""
@@ -75,7 +83,7 @@ def how_it_boots(
     return mode
 
 
-def asked_boot(actions: OrDict[ActionsOnNextBoot] | None) -> ActionsOnNextBoot | None:
+def get_boot_actions(actions: OrDict[ActionsOnNextBoot] | None) -> ActionsOnNextBoot | None:
     """Return the boot actions that were asked for; an empty object asks for none (FLD-011)."""
     asked = as_parsed(actions)
     return asked if asked and asked.secure_boot is not None else None
@@ -88,21 +96,21 @@ def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:
         call.check(mode == "uefi", "VM-022/legacy", secure_boot=secure_boot)
 
 
-def os_family(image: Image) -> str:
+def get_os_family(image: Image) -> str:
     """Return the family of the system on an OMI, which its licence tells."""
     return "windows" if WINDOWS_CODES & set(image.product_codes) else "linux"
 
 
 def check_windows(call: Call, image: Image, shape: VmShape) -> None:
     """Warn of a VM that is too small for Windows, or refuse it under `strict_windows` (LIC-014)."""
-    generation, vcores, memory = WINDOWS_LEAST
+    generation, vcores, memory = WINDOWS_MINIMUM
     too_small = shape.generation < generation or shape.vcores < vcores or shape.memory < memory
-    if too_small and os_family(image) == "windows":
+    if too_small and get_os_family(image) == "windows":
         call.check(not call.switch("strict_windows"), "LIC-014", vm_type=shape.name)
         call.warn(f"{shape.name} is too small for Windows: v3, 2 vCores and 4 GiB are the least (LIC-014)")
 
 
-def shutdown(
+def merge_shutdown_behavior(
     now: tuple[str, str, str], behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
 ) -> tuple[str, str, str]:
     """Return GuestAction, HostAction and the old single field: what is not said stays, the new field wins (VM-025)."""
@@ -117,7 +125,7 @@ def shutdown(
     return guest, host, legacy
 
 
-def typed(shape: VmShape, performance: str | None) -> str:
+def format_vm_type(shape: VmShape, performance: str | None) -> str:
     """Return the type as it is answered: a TINA name with its flag, an AWS name as it was typed (VMT-003, VMT-005)."""
     if shape.flagged:
         return shape.name

@@ -61,7 +61,7 @@ def read_vms_stop_history(
     return select_matching(sorted(stops, key=lambda stop: stop.stop_date), wanted)
 
 
-def boot_password(tx: Transaction, vm: Vm) -> str | None:
+def make_boot_password(tx: Transaction, vm: Vm) -> str | None:
     """Return the password that a VM has once it runs: Windows makes one at its first boot, if it has an RSA keypair."""
     keys: list[Keypair] = tx.state.find_by("keypair", "name", (vm.account_id, vm.keypair_name))
     if not (vm.first_boot and _is_windows(vm) and keys and keys[0].keypair_type == "ssh-rsa"):
@@ -69,15 +69,15 @@ def boot_password(tx: Transaction, vm: Vm) -> str | None:
     seed = tx.settings.seed
     password = derive_hex(seed, vm.vm_id, "administrator")[:16]
     key = ssh_keys.parse(keys[0].public_key)
-    return base64.b64encode(key.encrypted(password.encode(), derive_hex(seed, vm.vm_id, "padding"))).decode()
+    return base64.b64encode(key.encrypt(password.encode(), derive_hex(seed, vm.vm_id, "padding"))).decode()
 
 
-def after_first_boot(vm: Vm) -> Vm:
+def end_first_boot(vm: Vm) -> Vm:
     """Return a VM whose first boot is over: what Windows says only then is gone."""
     return replace(vm, admin_password=vm.admin_password and "", first_boot=False)
 
 
-def stop_of(vm: Vm, at: dt.datetime) -> VmsStopHistory:
+def make_stop_entry(vm: Vm, at: dt.datetime) -> VmsStopHistory:
     """Return the entry of a VM that has stopped."""
     return VmsStopHistory(state_reason=vm.state_reason, stop_date=at, vm_id=vm.vm_id)
 

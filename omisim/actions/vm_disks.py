@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omisim.actions.devices import VM_DEVICE, check_pair, check_size, filled
+from omisim.actions.devices import VM_DEVICE, check_pair, check_size, merge_disks
 from omisim.actions.framework.call import Call
-from omisim.actions.sharing import usable
+from omisim.actions.sharing import get_usable
 from omisim.actions.volumes import MOST_VOLUMES_PER_VM
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
 from omisim.spec.limits import ROOT
 
-__all__ = ["PlannedDisk", "disks_of"]
+__all__ = ["PlannedDisk", "plan_disks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class PlannedDisk:
     size: int
 
 
-def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[PlannedDisk]:
+def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[PlannedDisk]:
     """Return the disks of a VM: those of its OMI, with those of the request over them (BDM-001 to BDM-005)."""
     devices = {m.device_name: m.bsu for m in image.block_device_mappings if m.device_name and m.bsu}
     root = devices[ROOT].snapshot_id
@@ -37,16 +37,16 @@ def disks_of(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCr
             other = name == ROOT and mapping.bsu.snapshot_id not in (None, root)
             call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
             if mapping.bsu.snapshot_id is not None and name != ROOT:
-                given.append(usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
-            devices[name] = filled(mapping.bsu, devices.get(name) or BsuToCreate())
+                given.append(get_usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
+            devices[name] = merge_disks(mapping.bsu, devices.get(name) or BsuToCreate())
     call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
-    disks = [_disk(call, name, bsu) for name, bsu in devices.items()]
+    disks = [_plan_disk(call, name, bsu) for name, bsu in devices.items()]
     for snapshot in given:
         call.check_state(snapshot)
     return disks
 
 
-def _disk(call: Call, name: str, bsu: BsuToCreate) -> PlannedDisk:
+def _plan_disk(call: Call, name: str, bsu: BsuToCreate) -> PlannedDisk:
     snapshot: Snapshot | None = call.state.get("snapshot", bsu.snapshot_id or "")
     smallest = snapshot.volume_size if snapshot else 1
     size = bsu.volume_size

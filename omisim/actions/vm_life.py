@@ -8,14 +8,21 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
-from omisim.actions.nic_views import nics_of
+from omisim.actions.nic_views import find_nics
 from omisim.actions.quotas import check_each
-from omisim.actions.security_groups import groups_of
-from omisim.actions.vm_attributes import asked_boot, check_attributes, check_keypair, check_secure_boot, shutdown, typed
-from omisim.actions.vm_diagnostics import after_first_boot
-from omisim.actions.vm_types import find_vm_shape, unflagged, vm_shape
-from omisim.actions.vms import view
-from omisim.actions.volumes import links_of
+from omisim.actions.security_groups import resolve_groups
+from omisim.actions.vm_attributes import (
+    check_attributes,
+    check_keypair,
+    check_secure_boot,
+    format_vm_type,
+    get_boot_actions,
+    merge_shutdown_behavior,
+)
+from omisim.actions.vm_diagnostics import end_first_boot
+from omisim.actions.vm_types import find_vm_shape, get_vm_shape, strip_flag
+from omisim.actions.vms import view_vm
+from omisim.actions.volumes import find_links
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
@@ -47,7 +54,7 @@ def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[V
     """List the caller's VMs in creation order, terminated ones too while they are kept (VM-053)."""
     wanted = as_parsed(filters) or FiltersVm()
     _check_prefixes(call, wanted.vm_ids)
-    own = (view(call.state, vm) for vm in call.own_rows(Vm, wanted.vm_ids))
+    own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, wanted.vm_ids))
     return select_matching(own, wanted)
 
 
@@ -72,28 +79,28 @@ def _check_prefixes(call: Call, ids: Sequence[str] | None) -> None:
         call.check(vm_id.startswith("i-"), "VM-055", vm_id=vm_id)
 
 
-def _all_own(call: Call, ids: Sequence[str]) -> list[Vm]:
+def _get_all_owned(call: Call, ids: Sequence[str]) -> list[Vm]:
     """Return the VMs of a batch, each once; one that is unknown or foreign refuses them all (VM-041)."""
     return [call.get_owned(Vm, vm_id, "VM-041") for vm_id in dict.fromkeys(ids)]
 
 
-def _moved(call: Call, vms: Sequence[Vm], move: Callable[[Vm], Vm]) -> tuple[VmStateChange, ...]:
+def _move_all(call: Call, vms: Sequence[Vm], move: Callable[[Vm], Vm]) -> tuple[VmStateChange, ...]:
     return tuple(VmStateChange(current_state=move(vm).state, previous_state=vm.state, vm_id=vm.vm_id) for vm in vms)
 
 
 @action("StartVms", "Vms")
 def start_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
     """Start stopped VMs, all or none. Returns the state of each before and after: pending."""
-    vms = _all_own(call, vm_ids)
+    vms = _get_all_owned(call, vm_ids)
     idle = call.switch("start_running") == "no-op"
     for vm in vms:
         if not (idle and vm.state is VmState.RUNNING):
             call.check_state(vm)
         rooted = vm.state is not VmState.STOPPED or any(
-            link.device_name == ROOT for link in links_of(call.state, vm.vm_id)
+            link.device_name == ROOT for link in find_links(call.state, vm.vm_id)
         )
         call.check(rooted, "LNK-011", vm_id=vm.vm_id)
-    return _moved(call, vms, lambda vm: call.move(vm, "start") if vm.state is VmState.STOPPED else vm)
+    return _move_all(call, vms, lambda vm: call.move(vm, "start") if vm.state is VmState.STOPPED else vm)
 
 
 @action("StopVms", "Vms")
@@ -102,7 +109,7 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
 
     Returns the state of each before and after: stopping.
     """
-    vms = _all_own(call, vm_ids)
+    vms = _get_all_owned(call, vm_ids)
     for vm in vms:
         call.check_state(vm)
     reason = "" if force_stop else "Client.ApiGracefulShutdown"
@@ -112,17 +119,17 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
             return call.move(vm, "stop", state_reason=reason)
         return call.put(replace(vm, restarts=False))  # one that CreateImage takes down does not come up again
 
-    return _moved(call, vms, stop)
+    return _move_all(call, vms, stop)
 
 
 @action("RebootVms")
 def reboot_vms(call: Call, *, vm_ids: Sequence[VmId]) -> None:
     """Reboot running VMs, all or none. They stay running (ST-VM-8)."""
-    vms = _all_own(call, vm_ids)
+    vms = _get_all_owned(call, vm_ids)
     for vm in vms:
         call.check_state(vm)
     for vm in vms:
-        call.put(after_first_boot(vm))
+        call.put(end_first_boot(vm))
 
 
 @action("DeleteVms", "Vms")
@@ -131,20 +138,20 @@ def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ..
 
     Volumes whose link says so go with their VM, the others become available (VM-047).
     """
-    vms = _all_own(call, vm_ids)
+    vms = _get_all_owned(call, vm_ids)
     for vm in vms:
         call.check_state(vm)
         gone = vm.state in (VmState.SHUTTING_DOWN, VmState.TERMINATED)
         call.check(gone or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
     ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
-    return _moved(call, vms, lambda vm: vm if vm.state in ended else call.move(vm, "delete", restarts=False))
+    return _move_all(call, vms, lambda vm: vm if vm.state in ended else call.move(vm, "delete", restarts=False))
 
 
-def _something_to_update(call: Call, given: Mapping[str, Any]) -> None:
+def _check_has_changes(call: Call, given: Mapping[str, Any]) -> None:
     call.check(any(name in given for name in (*STOP_ONLY, *ANY_STATE)), "VM-071")
 
 
-@action("UpdateVm", "Vm", combinations=_something_to_update)
+@action("UpdateVm", "Vm", combinations=_check_has_changes)
 def update_vm(
     call: Call,
     *,
@@ -164,18 +171,18 @@ def update_vm(
     vm_type: str | None = None,
 ) -> Vm:
     """Change a VM. Its type, performance, user data and nested virtualization need it stopped (VM-072). Returns it."""
-    behavior, boot = as_parsed(shutdown_behavior_configuration), asked_boot(actions_on_next_boot)
+    behavior, boot = as_parsed(shutdown_behavior_configuration), get_boot_actions(actions_on_next_boot)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(security_group_ids is None or security_group_ids, "VM-079")
     vm = call.get_owned(Vm, vm_id, "VM-070")
-    shape = find_vm_shape(vm_type) if vm_type is not None else vm_shape(vm.vm_type)
+    shape = find_vm_shape(vm_type) if vm_type is not None else get_vm_shape(vm.vm_type)
     call.check(shape is not None, "VMT-001", vm_type=vm_type)
     check_keypair(call, keypair_name)
-    groups = groups_of(call, vm.net_id, security_group_ids) if security_group_ids else None
+    groups = resolve_groups(call, vm.net_id, security_group_ids) if security_group_ids else None
     check_each(call, "vm_sg_limit", 0, len(groups or ()))
     check_secure_boot(call, boot.secure_boot if boot else None, vm.boot_mode)
     stop_only = (nested_virtualization, performance, user_data, vm_type, bsu_optimized)
-    links = _updated_links(call, vm, as_parsed_list(block_device_mappings))
+    links = _update_links(call, vm, as_parsed_list(block_device_mappings))
     call.check_state(vm, "UpdateVm (stopped only)" if any(value is not None for value in stop_only) else "UpdateVm")
     call.check(not bsu_optimized, "VM-026")
     call.check(is_source_dest_checked is None or vm.net_id, "VM-075", vm_id=vm_id)
@@ -183,12 +190,12 @@ def update_vm(
     for link in links:
         call.put(link)
     if vm.net_id is not None:
-        primary = nics_of(call.state, vm_id)[0]
+        primary = find_nics(call.state, vm_id)[0]
         checked = primary.is_source_dest_checked if is_source_dest_checked is None else is_source_dest_checked
         call.put(replace(primary, is_source_dest_checked=checked, security_groups=groups or primary.security_groups))
     now = vm.shutdown_behavior_configuration
     was = (now.guest_action or "stop", now.host_action or "restart", vm.vm_initiated_shutdown_behavior)
-    guest, host, legacy = shutdown(was, vm_initiated_shutdown_behavior, behavior)
+    guest, host, legacy = merge_shutdown_behavior(was, vm_initiated_shutdown_behavior, behavior)
     given = {
         "actions_on_next_boot": boot,
         "deletion_protection": deletion_protection,
@@ -199,22 +206,22 @@ def update_vm(
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if shape is not None and (vm_type is not None or performance is not None):
-        changes |= _retyped(vm_type or unflagged(vm.vm_type), performance or vm.performance)
+        changes |= _change_type(vm_type or strip_flag(vm.vm_type), performance or vm.performance)
     changes["shutdown_behavior_configuration"] = ShutdownBehaviorConfiguration(guest_action=guest, host_action=host)
     changes["vm_initiated_shutdown_behavior"] = legacy
-    return view(call.state, call.put(replace(vm, **changes)))
+    return view_vm(call.state, call.put(replace(vm, **changes)))
 
 
-def _retyped(vm_type: str, performance: str) -> dict[str, Any]:
+def _change_type(vm_type: str, performance: str) -> dict[str, Any]:
     """Return the type and the performance after a change of one; a flag in the type that was given wins (VMT-004)."""
-    shape = vm_shape(vm_type)
+    shape = get_vm_shape(vm_type)
     return {
-        "vm_type": typed(shape, performance),
+        "vm_type": format_vm_type(shape, performance),
         "performance": shape.performance if shape.flagged else performance,
     }
 
 
-def _updated_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> list[VolumeLink]:
+def _update_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> list[VolumeLink]:
     """Return links with a new DeleteOnVmDeletion, named by device, by volume, or by both (VM-076)."""
     changed = []
     links: list[VolumeLink] = call.state.find_by("volume_link", "vm", vm.vm_id)

@@ -1,4 +1,4 @@
-"""The networks of a VM to be: its Subnet, its NICs, its security groups (domain 6.3)."""
+"""The requested networks of a new VM: its Subnet, NICs and security groups (domain 6.3)."""
 
 from __future__ import annotations
 
@@ -8,43 +8,50 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Any
 
-from omisim.actions.addresses import RESERVED, taken
+from omisim.actions.addresses import RESERVED, find_taken_addresses
 from omisim.actions.framework.call import Call, as_parsed_list
-from omisim.actions.nic_links import LAST_DEVICE, attach
-from omisim.actions.nics import addresses_for, check_free, new_nic
+from omisim.actions.nic_links import LAST_DEVICE, make_nic_link
+from omisim.actions.nics import add_nic, check_unlinked, choose_addresses
 from omisim.actions.quotas import check_each
-from omisim.actions.security_groups import groups_of
+from omisim.actions.security_groups import resolve_groups
 from omisim.model import Nic, NicForVmCreation, OrDict, PrivateIpLight, SecurityGroupLight, Subnet, Vm
 from omisim.spec.rules import refuse
 
-__all__ = ["Networks", "Plan", "add_nics", "networks_of", "nics_alone", "room_in_subnets"]
+__all__ = ["Networks", "PlannedNic", "add_nics", "check_nics_alone", "limit_by_addresses", "plan_networks"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A NIC that a VM is to have: one that exists, or one to be made in a Subnet."""
+class PlannedNic:
+    """A NIC for a new VM: an existing one (`nic`), or one to create in a Subnet.
+
+    `extra_count` is the number of free addresses to add to the requested ones.
+    """
 
     subnet: Subnet
     nic: Nic | None = None
     device_number: int = 0
-    asked: tuple[PrivateIpLight, ...] = ()
-    more: int = 0
+    requested_ips: tuple[PrivateIpLight, ...] = ()
+    extra_count: int = 0
     groups: tuple[SecurityGroupLight, ...] = ()
     description: str = ""
     delete_on_vm_deletion: bool = True
 
     @property
     def needs(self) -> int:
-        """How many free addresses of the Subnet each VM takes."""
-        return 0 if self.nic else len(self.asked) + self.more + (not any(ip.is_primary for ip in self.asked))
+        """The number of Subnet addresses that each VM takes."""
+        return (
+            0
+            if self.nic
+            else len(self.requested_ips) + self.extra_count + (not any(ip.is_primary for ip in self.requested_ips))
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Where a VM is to be: in the public Cloud with these groups, or in a Net with these NICs, the primary first."""
+    """The location of a new VM: the public Cloud with groups, or a Net with NICs, the primary one first."""
 
     groups: tuple[SecurityGroupLight, ...] = ()
-    nics: tuple[Plan, ...] = ()
+    nics: tuple[PlannedNic, ...] = ()
 
     @property
     def subnet(self) -> Subnet | None:
@@ -52,17 +59,17 @@ class Networks:
         return self.nics[0].subnet if self.nics else None
 
 
-def nics_alone(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse what Nics excludes (VM-010), and one address for several VMs (VM-013/several)."""
+def check_nics_alone(call: Call, given: Mapping[str, Any]) -> None:
+    """Refuse parameters that Nics excludes (VM-010), and a fixed address for several VMs (VM-013/several)."""
     names = ("subnet_id", "security_group_ids", "security_groups", "private_ips")
     excluded = [call.spell(name) for name in names if given.get("nics") and given.get(name)]
     call.check(not excluded, "VM-010", parameters=excluded)
-    one = given.get("private_ips") or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
-    most = given.get("max_vms_count", 1)
-    call.check(not one or most <= 1, "VM-013/several", max_vms_count=most)
+    is_fixed = given.get("private_ips") or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
+    max_count = given.get("max_vms_count", 1)
+    call.check(not is_fixed or max_count <= 1, "VM-013/several", max_vms_count=max_count)
 
 
-def networks_of(
+def plan_networks(
     call: Call,
     nics: Sequence[OrDict[NicForVmCreation]] | None,
     subnet_id: str | None,
@@ -70,30 +77,33 @@ def networks_of(
     group_ids: Sequence[str] | None,
     group_names: Sequence[str] | None,
 ) -> Networks:
-    """Return where a VM is to be, or refuse."""
+    """Return the networks of a new VM, or refuse them."""
     if nics:
-        return Networks(nics=_plans(call, as_parsed_list(nics)))
+        return Networks(nics=_plan_nics(call, as_parsed_list(nics)))
     if subnet_id is None:
         call.check(not private_ips, "VM-013/subnet", private_ips=private_ips)
-        groups = groups_of(call, None, group_ids, group_names or ())
+        groups = resolve_groups(call, None, group_ids, group_names or ())
         check_each(call, "vm_sg_limit", 0, len(groups))
         return Networks(groups=groups)
     subnet = call.get_owned(Subnet, subnet_id, "VM-012/subnet")
-    groups = groups_of(call, subnet.net_id, group_ids, group_names or ())
+    groups = resolve_groups(call, subnet.net_id, group_ids, group_names or ())
     check_each(call, "vm_sg_limit", 0, len(groups))
-    asked = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
-    if asked:
-        addresses_for(call, subnet, asked)
-    return Networks(nics=(Plan(subnet, asked=asked, groups=groups),))
+    requested_ips = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
+    if requested_ips:
+        choose_addresses(call, subnet, requested_ips)
+    return Networks(nics=(PlannedNic(subnet, requested_ips=requested_ips, groups=groups),))
 
 
-def _plans(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[Plan, ...]:
-    """Return the NICs that a request asks for one by one: in one Net and one Subregion, the primary with number 0."""
+def _plan_nics(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[PlannedNic, ...]:
+    """Return the NICs of the parameter Nics, ordered by device number, or refuse them.
+
+    They must share one Net and one Subregion, and include the primary one with number 0.
+    """
     numbers = [nic.device_number for nic in nics]
     call.check(0 in numbers, "VM-011")
     fits = all(number is not None and 0 <= number <= LAST_DEVICE for number in numbers)
     call.check(fits and len(set(numbers)) == len(numbers), "VM-011/device", device_numbers=numbers)
-    plans = [_plan(call, nic) for nic in nics]
+    plans = [_plan_nic(call, nic) for nic in nics]
     first = plans[0].subnet
     for plan in plans[1:]:
         other = plan.subnet
@@ -104,50 +114,54 @@ def _plans(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[Plan, ...]:
     return tuple(sorted(plans, key=lambda plan: plan.device_number))
 
 
-def _plan(call: Call, asked: NicForVmCreation) -> Plan:
-    number = asked.device_number or 0
-    if asked.nic_id is not None:
+def _plan_nic(call: Call, request: NicForVmCreation) -> PlannedNic:
+    number = request.device_number or 0
+    if request.nic_id is not None:
         new_only = (
             "delete_on_vm_deletion", "description", "private_ips", "secondary_private_ip_count",
             "security_group_ids", "subnet_id",
         )  # fmt: skip
-        excluded = [call.spell(name) for name in new_only if getattr(asked, name) is not None]
+        excluded = [call.spell(name) for name in new_only if getattr(request, name) is not None]
         call.check(not excluded, "VM-010/existing", parameters=excluded)
-        nic = call.get_owned(Nic, asked.nic_id, "VM-010/nic")
-        check_free(call, nic)
-        return Plan(call.state.get("subnet", nic.subnet_id), nic, number, delete_on_vm_deletion=False)
-    if asked.subnet_id is None:
+        nic = call.get_owned(Nic, request.nic_id, "VM-010/nic")
+        check_unlinked(call, nic)
+        return PlannedNic(call.state.get("subnet", nic.subnet_id), nic, number, delete_on_vm_deletion=False)
+    if request.subnet_id is None:
         raise refuse("VM-011/subnet")
-    subnet = call.get_owned(Subnet, asked.subnet_id, "VM-012/subnet")
-    ips, more = asked.private_ips or (), asked.secondary_private_ip_count or 0
+    subnet = call.get_owned(Subnet, request.subnet_id, "VM-012/subnet")
+    ips, more = request.private_ips or (), request.secondary_private_ip_count or 0
     call.check(len(ips) <= 1 or not more, "NIC-030")
-    groups = groups_of(call, subnet.net_id, asked.security_group_ids)
+    groups = resolve_groups(call, subnet.net_id, request.security_group_ids)
     if ips:
-        addresses_for(call, subnet, ips, more)
-    keep = asked.delete_on_vm_deletion is False
-    return Plan(subnet, None, number, ips, more, groups, asked.description or "", not keep)
+        choose_addresses(call, subnet, ips, more)
+    keep = request.delete_on_vm_deletion is False
+    return PlannedNic(subnet, None, number, ips, more, groups, request.description or "", not keep)
 
 
-def room_in_subnets(call: Call, plans: Sequence[Plan], least: int, wanted: int) -> int:
-    """Return how many VMs the Subnets have addresses for; refuse when it is less than the least (NIC-005)."""
+def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, wanted: int) -> int:
+    """Return how many of the wanted VMs the Subnets have addresses for. Refuses fewer than `least` (NIC-005)."""
     needs: Counter[str] = Counter()
     for plan in plans:
         needs[plan.subnet.subnet_id] += plan.needs
     for plan in plans:
         subnet_id = plan.subnet.subnet_id
-        free = IPv4Network(plan.subnet.ip_range).num_addresses - RESERVED - len(taken(call.state, subnet_id))
+        free = (
+            IPv4Network(plan.subnet.ip_range).num_addresses
+            - RESERVED
+            - len(find_taken_addresses(call.state, subnet_id))
+        )
         call.check(least * needs[subnet_id] <= free, "NIC-005", subnet_id=subnet_id)
         if needs[subnet_id]:
             wanted = min(wanted, free // needs[subnet_id])
     return wanted
 
 
-def add_nics(call: Call, vm: Vm, plans: Sequence[Plan]) -> None:
-    """Give a new VM its NICs."""
+def add_nics(call: Call, vm: Vm, plans: Sequence[PlannedNic]) -> None:
+    """Create or link the planned NICs of a new VM."""
     for plan in plans:
-        link = attach(call, vm, plan.device_number, delete_on_vm_deletion=plan.delete_on_vm_deletion)
+        link = make_nic_link(call, vm, plan.device_number, delete_on_vm_deletion=plan.delete_on_vm_deletion)
         if plan.nic is not None:
             call.put(replace(plan.nic, link_nic=link, state="in-use"))
         else:
-            addresses = addresses_for(call, plan.subnet, plan.asked, plan.more)
-            new_nic(call, plan.subnet, addresses, plan.groups, plan.description, link)
+            addresses = choose_addresses(call, plan.subnet, plan.requested_ips, plan.extra_count)
+            add_nic(call, plan.subnet, addresses, plan.groups, plan.description, link)

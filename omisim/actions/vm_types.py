@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from omisim.spec.catalog import load_catalog
 
-__all__ = ["PERFORMANCES", "VmShape", "find_vm_shape", "unflagged", "vm_shape"]
+__all__ = ["PERFORMANCES", "VmShape", "find_vm_shape", "get_vm_shape", "strip_flag"]
 
 PERFORMANCES = ("highest", "high", "medium")  # flags p1, p2, p3
-MOST_CORES, MOST_MEMORY = 78, 1039  # a choice, not a source (VMT-008)
+MAX_CORES, MAX_MEMORY = 78, 1039  # a choice, not a source (VMT-008)
 _TINA = re.compile(r"tinav([1-7])\.c([1-9][0-9]{0,3})r([1-9][0-9]{0,3})(?:p([1-3]))?")
 
 
@@ -34,7 +34,7 @@ def find_vm_shape(name: str) -> VmShape | None:
     if tina:
         generation, cores, memory = (int(part) for part in tina.groups()[:3])
         flag = tina[4]
-        if cores > MOST_CORES or memory > MOST_MEMORY:
+        if cores > MAX_CORES or memory > MAX_MEMORY:
             return None
         return VmShape(name, cores, float(memory), generation, PERFORMANCES[int(flag or 2) - 1], flag is not None)
     known = load_catalog().vm_types.get(name)
@@ -45,13 +45,13 @@ def find_vm_shape(name: str) -> VmShape | None:
     return VmShape(name, known.vcore_count, known.memory_size, generation, performance, flagged=True)
 
 
-def unflagged(name: str) -> str:
+def strip_flag(name: str) -> str:
     """Return a TINA type without its flag, which says no more than the performance; an AWS name as it is."""
     tina = _TINA.fullmatch(name)
     return name[:-2] if tina and tina[4] else name
 
 
-def vm_shape(name: str) -> VmShape:
+def get_vm_shape(name: str) -> VmShape:
     """Return what the type of a VM that exists comes to."""
     found = find_vm_shape(name)
     assert found is not None, name

@@ -7,28 +7,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from omisim.actions.addresses import private_dns, private_ip
-from omisim.actions.devices import VM_DEVICE, check_named, check_shapes, check_twice
+from omisim.actions.addresses import make_private_dns, make_private_ip
+from omisim.actions.devices import VM_DEVICE, check_device_names, check_duplicates, check_shapes
 from omisim.actions.framework.call import Call, Stop, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
-from omisim.actions.nic_views import networked
-from omisim.actions.quotas import check_quotas, disk_costs, room
+from omisim.actions.nic_views import view_vm_in_net
+from omisim.actions.quotas import check_quotas, disk_costs, get_remaining
 from omisim.actions.sharing import is_visible
 from omisim.actions.vm_attributes import (
-    asked_boot,
     check_attributes,
     check_keypair,
     check_tenancy,
     check_windows,
-    how_it_boots,
-    os_family,
-    shutdown,
-    typed,
+    choose_boot_mode,
+    format_vm_type,
+    get_boot_actions,
+    get_os_family,
+    merge_shutdown_behavior,
 )
-from omisim.actions.vm_disks import PlannedDisk, disks_of
-from omisim.actions.vm_networks import Plan, add_nics, networks_of, nics_alone, room_in_subnets
+from omisim.actions.vm_disks import PlannedDisk, plan_disks
+from omisim.actions.vm_networks import PlannedNic, add_nics, check_nics_alone, limit_by_addresses, plan_networks
 from omisim.actions.vm_types import VmShape, find_vm_shape
-from omisim.actions.volumes import add_link, check_subregion, new_volume
+from omisim.actions.volumes import add_link, add_volume, check_subregion
 from omisim.model import (
     Absent,
     ActionsOnNextBoot,
@@ -54,7 +54,7 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 
 
-def view(state: State, vm: Vm) -> Vm:
+def view_vm(state: State, vm: Vm) -> Vm:
     """Return a VM with its disks, and in a Net with its NICs, as it is answered."""
     links = state.find_by("volume_link", "vm", vm.vm_id)
     disks = tuple(
@@ -70,10 +70,10 @@ def view(state: State, vm: Vm) -> Vm:
         for link in links
     )
     shown = replace(vm, block_device_mappings=disks)
-    return shown if vm.net_id is None else networked(state, shown)
+    return shown if vm.net_id is None else view_vm_in_net(state, shown)
 
 
-@action("CreateVms", "Vms", combinations=nics_alone)
+@action("CreateVms", "Vms", combinations=check_nics_alone)
 def create_vms(
     call: Call,
     *,
@@ -109,11 +109,11 @@ def create_vms(
     mappings = as_parsed_list(block_device_mappings)
     place = as_parsed(placement) or Placement()
     behavior = as_parsed(shutdown_behavior_configuration)
-    next_boot = asked_boot(actions_on_next_boot)
+    next_boot = get_boot_actions(actions_on_next_boot)
     made = call.find_repeated(Vm, client_token)
     if made:
-        return tuple(view(call.state, vm) for vm in made)
-    check_named(call, mappings)
+        return tuple(view_vm(call.state, vm) for vm in made)
+    check_device_names(call, mappings)
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
@@ -122,13 +122,13 @@ def create_vms(
     check_tenancy(call, tenancy, nested_virtualization=nested_virtualization)
     call.check(not bsu_optimized, "VM-026")
     check_shapes(call, mappings, VM_DEVICE)
-    check_twice(call, mappings, "BDM-014")
+    check_duplicates(call, mappings, "BDM-014")
     # checks that do not depend on each other, before an unknown OMI ends the call
-    image = _launchable(call, image_id)
+    image = _find_launchable_image(call, image_id)
     shape = find_vm_shape(vm_type)
     call.check(shape is not None, "VMT-001", vm_type=vm_type)
     check_keypair(call, keypair_name)
-    networks = networks_of(call, nics, subnet_id, private_ips, security_group_ids, security_groups)
+    networks = plan_networks(call, nics, subnet_id, private_ips, security_group_ids, security_groups)
     subnet = networks.subnet
     subregion = place.subregion_name or (subnet.subregion_name if subnet else f"{call.region}a")
     check_subregion(call, subregion)
@@ -136,15 +136,15 @@ def create_vms(
     call.check(fits, "VM-012", subregion_name=subregion, subnet_id=subnet and subnet.subnet_id)
     if image is None or shape is None:
         raise Stop
-    mode = how_it_boots(call, image, boot_mode, next_boot, tpm_enabled=tpm_enabled)
-    disks = disks_of(call, image, mappings)
+    mode = choose_boot_mode(call, image, boot_mode, next_boot, tpm_enabled=tpm_enabled)
+    disks = plan_disks(call, image, mappings)
     call.check_state(image)
     check_windows(call, image, shape)
-    count = _count(call, shape, disks, min_vms_count, max_vms_count)
-    count = min(count, _capacity(call, subregion, min_vms_count, count))
-    count = room_in_subnets(call, networks.nics, min_vms_count, count)
+    count = _limit_by_quotas(call, shape, disks, min_vms_count, max_vms_count)
+    count = min(count, _limit_by_capacity(call, subregion, min_vms_count, count))
+    count = limit_by_addresses(call, networks.nics, min_vms_count, count)
     legacy = vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior
-    guest, host, legacy = shutdown(("stop", "restart", "stop"), legacy, behavior)
+    guest, host, legacy = merge_shutdown_behavior(("stop", "restart", "stop"), legacy, behavior)
     vm = Vm(
         account_id=call.account.account_id,
         actions_on_next_boot=next_boot or ActionsOnNextBoot(secure_boot="none"),
@@ -158,9 +158,9 @@ def create_vms(
         keypair_name=keypair_name,
         nested_virtualization=nested_virtualization,
         net_id=subnet.net_id if subnet else None,
-        os_family=os_family(image),
+        os_family=get_os_family(image),
         performance=shape.performance if shape.flagged else performance or "high",
-        placement=Placement(subregion_name=subregion, tenancy=_tenancy(call, tenancy, subnet)),
+        placement=Placement(subregion_name=subregion, tenancy=_choose_tenancy(call, tenancy, subnet)),
         product_codes=image.product_codes,
         reservation_id=call.new_id("reservation"),
         security_groups=networks.groups,
@@ -171,7 +171,7 @@ def create_vms(
         user_data=user_data or "",
         vm_id="",
         vm_initiated_shutdown_behavior=legacy,
-        vm_type=typed(shape, performance),
+        vm_type=format_vm_type(shape, performance),
     )  # fmt: skip
     vms = tuple(
         _launch(call, replace(vm, launch_number=number), disks, networks.nics, boot=boot_on_creation)
@@ -181,33 +181,33 @@ def create_vms(
     return vms
 
 
-def _tenancy(call: Call, asked: str | None, subnet: Subnet | None) -> str:
+def _choose_tenancy(call: Call, asked: str | None, subnet: Subnet | None) -> str:
     """Return where a VM runs: what its Net says comes first (NET-005/vm)."""
     net: Net | None = call.state.get("net", subnet.net_id) if subnet else None
     return net.tenancy if net is not None and net.tenancy != "default" else asked or "default"
 
 
-def _launch(call: Call, vm: Vm, disks: Sequence[PlannedDisk], nics: Sequence[Plan], *, boot: bool) -> Vm:
+def _launch(call: Call, vm: Vm, disks: Sequence[PlannedDisk], nics: Sequence[PlannedNic], *, boot: bool) -> Vm:
     """Create one VM with its NICs, its volumes and links."""
     vm_id = call.new_id("vm")
-    address = None if nics else private_ip(call.tx.next_number("private_ip"))
-    name = None if address is None else private_dns(address, call.region)
+    address = None if nics else make_private_ip(call.tx.next_number("private_ip"))
+    name = None if address is None else make_private_dns(address, call.region)
     vm = replace(vm, vm_id=vm_id, private_ip=address, private_dns_name=name)
     call.add(vm, then=None if boot else "park")
     add_nics(call, vm, nics)
     call.record_origin(vm, vm.vm_type, ("launched from", vm.image_id))
     for disk in disks:
         bsu = disk.bsu
-        volume = new_volume(
+        volume = add_volume(
             call, disk.size, bsu.volume_type or "standard", bsu.iops, vm.placement.subregion_name or "",
             bsu.snapshot_id, state=VolumeState.IN_USE, vm_id=vm.vm_id,
         )  # fmt: skip
         keep = bsu.delete_on_vm_deletion is False
         add_link(call, volume.volume_id, vm.vm_id, disk.device_name, delete_on_vm_deletion=not keep)
-    return view(call.state, vm)
+    return view_vm(call.state, vm)
 
 
-def _launchable(call: Call, image_id: str) -> Image | None:
+def _find_launchable_image(call: Call, image_id: str) -> Image | None:
     image: Image | None = call.state.get("image", image_id)
     if image is None or not is_visible(call, image):
         call.report(refuse("VM-002", image_id=image_id))
@@ -215,14 +215,14 @@ def _launchable(call: Call, image_id: str) -> Image | None:
     return image
 
 
-def _count(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], least: int, most: int) -> int:
+def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], least: int, most: int) -> int:
     """Return how many VMs there is room for; refuse when it is less than the least (VM-004, QTA-019)."""
     costs = Counter({"vm_limit": 1, "core_limit": shape.vcores, "memory_limit": int(shape.memory)})
     for disk in disks:
         costs.update(disk_costs(disk.bsu.volume_type or "standard", disk.size, disk.bsu.iops))
     count = most
     for name, cost in costs.items():
-        left = room(call, name)
+        left = get_remaining(call, name)
         if left is not None and cost:
             count = min(count, max(left, 0) // cost)
             if count < least:
@@ -230,7 +230,7 @@ def _count(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], least: int,
     return count
 
 
-def _capacity(call: Call, subregion: str, least: int, wanted: int) -> int:
+def _limit_by_capacity(call: Call, subregion: str, least: int, wanted: int) -> int:
     """Return how many VMs the Subregion has room for; refuse when it is less than the least (VM-005)."""
     capacity = call.tx.settings.capacity.get(subregion)
     if capacity is None:

@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from omisim.actions.devices import VOLUME, check_device, check_disk, check_pair, check_size, check_values, gp2_iops
+from omisim.actions.devices import (
+    VOLUME,
+    check_device,
+    check_disk,
+    check_pair,
+    check_size,
+    check_values,
+    compute_gp2_iops,
+)
 from omisim.actions.framework.call import Call, Stop, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas, disk_costs
-from omisim.actions.sharing import usable
+from omisim.actions.sharing import get_usable
 from omisim.model import (
     Content,
     EmptyIsAbsent,
@@ -39,12 +47,12 @@ from omisim.state.state import State
 MOST_VOLUMES_PER_VM = 40
 
 
-def links_of(state: State, vm_id: str) -> list[VolumeLink]:
+def find_links(state: State, vm_id: str) -> list[VolumeLink]:
     """Return the links of a VM's volumes; one that is being unlinked is no part of the VM (OMI-061, LNK-011)."""
     return [link for link in state.find_by("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
 
 
-def view(state: State, volume: Volume) -> Volume:
+def view_volume(state: State, volume: Volume) -> Volume:
     """Return a volume with its link, as it is answered."""
     link: VolumeLink | None = state.get("volume_link", volume.volume_id)
     if link is None:
@@ -60,11 +68,11 @@ def view(state: State, volume: Volume) -> Volume:
     return replace(volume, linked_volumes=(linked,))
 
 
-def _size_or_snapshot(call: Call, given: Mapping[str, Any]) -> None:
+def _check_size_or_snapshot(call: Call, given: Mapping[str, Any]) -> None:
     call.check("size" in given or "snapshot_id" in given, "VOL-003")
 
 
-@action("CreateVolume", "Volume", combinations=_size_or_snapshot)
+@action("CreateVolume", "Volume", combinations=_check_size_or_snapshot)
 def create_volume(
     call: Call,
     *,
@@ -78,15 +86,15 @@ def create_volume(
     """Create a blank volume, or one filled from a snapshot. `size` is in GiB. Returns it, creating (ST-VOL-1)."""
     made = call.find_repeated(Volume, client_token)
     if made:
-        return view(call.state, made[0])
+        return view_volume(call.state, made[0])
     volume_type = volume_type or "standard"
     check_disk(call, VOLUME, volume_type, size, iops)
     check_subregion(call, subregion_name)
     if snapshot_id is not None:
-        size = _size_from(call, snapshot_id, size, volume_type, iops)
+        size = _choose_size(call, snapshot_id, size, volume_type, iops)
     assert size is not None  # VOL-003
     check_quotas(call, disk_costs(volume_type, size, iops))
-    volume = new_volume(call, size, volume_type, iops, subregion_name, snapshot_id, client_token)
+    volume = add_volume(call, size, volume_type, iops, subregion_name, snapshot_id, client_token)
     call.use_token(client_token, volume)
     return volume
 
@@ -97,8 +105,8 @@ def check_subregion(call: Call, name: str) -> None:
     call.check(name in known, "VOL-002", subregion_name=name, known=tuple(known))
 
 
-def _size_from(call: Call, snapshot_id: str, size: int | None, volume_type: str, iops: int | None) -> int:
-    snapshot = usable(call, Snapshot, snapshot_id, "VOL-014")
+def _choose_size(call: Call, snapshot_id: str, size: int | None, volume_type: str, iops: int | None) -> int:
+    snapshot = get_usable(call, Snapshot, snapshot_id, "VOL-014")
     smallest = snapshot.volume_size
     if size is None:
         check_size(call, VOLUME, volume_type, smallest, iops)
@@ -108,7 +116,7 @@ def _size_from(call: Call, snapshot_id: str, size: int | None, volume_type: str,
     return smallest if size is None else size
 
 
-def new_volume(
+def add_volume(
     call: Call,
     size: int,
     volume_type: str,
@@ -126,7 +134,7 @@ def new_volume(
             account_id=call.account.account_id,
             client_token=client_token,
             creation_date=call.now,
-            iops=gp2_iops(size) if volume_type == "gp2" else iops,
+            iops=compute_gp2_iops(size) if volume_type == "gp2" else iops,
             size=size,
             snapshot_id=snapshot_id,
             state=state,
@@ -147,15 +155,15 @@ def new_volume(
 def read_volumes(call: Call, *, filters: OrDict[FiltersVolume] | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
     wanted = as_parsed(filters) or FiltersVolume()
-    own = (view(call.state, volume) for volume in call.own_rows(Volume, wanted.volume_ids))
+    own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, wanted.volume_ids))
     return select_matching(own, wanted)
 
 
-def _something_to_update(call: Call, given: Mapping[str, Any]) -> None:
+def _check_has_changes(call: Call, given: Mapping[str, Any]) -> None:
     call.check(any(name in given for name in ("size", "volume_type", "iops")), "VOL-040")
 
 
-@action("UpdateVolume", "Volume", combinations=_something_to_update)
+@action("UpdateVolume", "Volume", combinations=_check_has_changes)
 def update_volume(
     call: Call,
     *,
@@ -172,20 +180,20 @@ def update_volume(
         call.check(value != 0, "VOL-042", parameter=call.spell(name))
     check_values(call, VOLUME, volume_type, size or None, iops or None)
     volume = call.get_owned(Volume, volume_id, "VOL-020")
-    target = _target(call, volume, size, volume_type, iops)
+    target = _plan_update(call, volume, size, volume_type, iops)
     call.check_state(volume)
     call.check(volume.task_id is None, "VOL-048", volume_id=volume_id, task_id=volume.task_id)
     _check_growth(call, volume, target)
     link: VolumeLink | None = call.state.get("volume_link", volume_id)
     state = link and call.state.get("vm", link.vm_id).state
     if link is None or state is VmState.STOPPED:
-        return view(call.state, call.put(target))
+        return view_volume(call.state, call.put(target))
     hot = state is not VmState.RUNNING or call.switch("hot_volume_update") or (size is None and volume_type is None)
     call.check(hot, "VOL-046", volume_id=volume_id, vm_id=link.vm_id)
-    return view(call.state, call.put(replace(volume, task_id=_task(call, volume, target).task_id)))
+    return view_volume(call.state, call.put(replace(volume, task_id=_add_task(call, volume, target).task_id)))
 
 
-def _target(call: Call, volume: Volume, size: int | None, volume_type: str | None, iops: int | None) -> Volume:
+def _plan_update(call: Call, volume: Volume, size: int | None, volume_type: str | None, iops: int | None) -> Volume:
     """Return the volume as it is to be, checked (VOL-041 to VOL-045)."""
     new_type = volume_type or volume.volume_type
     new_size = size or volume.size
@@ -193,7 +201,7 @@ def _target(call: Call, volume: Volume, size: int | None, volume_type: str | Non
     call.check(volume.size <= new_size, "VOL-041", size=new_size, now=volume.size)
     check_pair(call, VOLUME, new_type, iops or kept)
     check_size(call, VOLUME, new_type, new_size, iops or kept)
-    new_iops = gp2_iops(new_size) if new_type == "gp2" else iops or kept
+    new_iops = compute_gp2_iops(new_size) if new_type == "gp2" else iops or kept
     return replace(volume, iops=new_iops, size=new_size, volume_type=new_type)
 
 
@@ -202,7 +210,7 @@ def _check_growth(call: Call, volume: Volume, target: Volume) -> None:
     check_quotas(call, {name: more for name in after if (more := after[name] - before.get(name, 0)) > 0})
 
 
-def _task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:
+def _add_task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:
     origin, after = (
         VolumeUpdateParameters(iops=v.iops or 0, size=v.size, volume_type=v.volume_type) for v in (volume, target)
     )

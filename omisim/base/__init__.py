@@ -1,1 +1,1 @@
-"""Small parts that every other package may import: the clock, host names, suggestions."""
+"""Small modules that every other package may import: clocks, host names, suggestions, subset matching."""

@@ -1,8 +1,7 @@
-"""Clocks: where a cloud takes its time from.
+"""Clocks: the source of a cloud's time. No other module of the core reads the time.
 
-`ManualClock` is virtual: it stands still but for `advance`, and for one millisecond a call that commits a change, so
-that creation dates differ. `SystemClock` is the wall clock (freezegun and time-machine rule it) plus an offset.
-Nothing else in the core asks what time it is.
+`ManualClock` is virtual. It moves by `advance`, and by one millisecond with each call that commits a change, so that
+creation dates differ. `SystemClock` is the wall clock, which freezegun and time-machine control, plus an offset.
 """
 
 from __future__ import annotations
@@ -18,30 +17,33 @@ METHODS = ("now", "advance", "tick", "copy", "restore")
 
 
 class Clock(Protocol):
-    """What a cloud needs of a clock. All times are aware and in UTC."""
+    """The interface of a clock. All times are aware and in UTC."""
 
     def now(self) -> dt.datetime:
-        """Return the time. It never runs backwards but by `restore`."""
+        """Return the time. Only `restore` turns it back."""
 
     def advance(self, seconds: float) -> None:
         """Move forward. Raises ValueError for a negative number of seconds."""
 
     def tick(self) -> None:
-        """Take note that a call has committed a change."""
+        """React to a call that has committed a change."""
 
     def copy(self) -> Self:
         """Return an independent clock that shows the same time, for a fork."""
 
     def restore(self, at: dt.datetime) -> None:
-        """Turn back to a time this clock has shown, where it can."""
+        """Turn back to an earlier time of this clock, if it can."""
 
 
 class ManualClock:
-    """A clock that only moves when it is told to. It starts at `start`, by default 2026-01-01T00:00:00Z."""
+    """A virtual clock. It starts at `start`, by default 2026-01-01T00:00:00Z.
+
+    Raises ValueError for a start without a time zone.
+    """
 
     def __init__(self, start: dt.datetime = EPOCH) -> None:
         if getattr(start, "tzinfo", None) is None:
-            raise ValueError(f"the start of a ManualClock needs a time zone, for example UTC: {start!r} has none")
+            raise ValueError(f"start must be a datetime with a time zone, for example UTC, not {start!r}")
         self._now = start.astimezone(dt.UTC)
 
     def now(self) -> dt.datetime:
@@ -50,10 +52,10 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         """Move forward by so many seconds. Raises ValueError when they are negative or not finite."""
-        self._now += _span(seconds)
+        self._now += _parse_seconds(seconds)
 
     def tick(self) -> None:
-        """Move by one millisecond, so that two creations have two dates."""
+        """Move by one millisecond, so that creation dates differ."""
         self._now += TICK
 
     def copy(self) -> ManualClock:
@@ -73,13 +75,13 @@ class SystemClock:
         self._latest = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def now(self) -> dt.datetime:
-        """Return the wall time plus what was advanced, or the latest time shown if that is later."""
+        """Return the wall time plus the offset, or the latest time returned so far if that is later."""
         self._latest = max(self._latest, dt.datetime.now(dt.UTC) + self._offset)
         return self._latest
 
     def advance(self, seconds: float) -> None:
         """Grow the offset by so many seconds. Raises ValueError when they are negative or not finite."""
-        self._offset += _span(seconds)
+        self._offset += _parse_seconds(seconds)
 
     def tick(self) -> None:
         """Do nothing: wall time moves by itself."""
@@ -95,17 +97,17 @@ class SystemClock:
 
 
 def check_clock(clock: Clock) -> Clock:
-    """Return a clock. Raises ValueError for what is none."""
+    """Return the clock. Raises ValueError for an object without a clock's methods."""
     if isinstance(clock, type) or not all(hasattr(clock, method) for method in METHODS):
-        raise ValueError(f"clock is a clock, for example SystemClock(); not {clock!r}")
+        raise ValueError(f"clock must be a clock, for example SystemClock(), not {clock!r}")
     return clock
 
 
-def _span(seconds: float) -> dt.timedelta:
+def _parse_seconds(seconds: float) -> dt.timedelta:
     try:
         span = dt.timedelta(seconds=seconds)
     except (OverflowError, TypeError, ValueError):
-        raise ValueError(f"a clock advances by a finite number of seconds, not {seconds!r}") from None
+        raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}") from None
     if span < dt.timedelta():
-        raise ValueError(f"a clock does not run backwards: advance by {seconds!r} seconds")
+        raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}")
     return span

@@ -1,4 +1,4 @@
-"""The TOML files that come with the package: the law as data."""
+"""Reading the TOML files of the package."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ __all__ = ["load_toml"]
 
 
 def load_toml(package: str, name: str) -> dict[str, Any]:
-    """Return what a TOML file of a package contains."""
+    """Return the content of a TOML file in a package."""
     with files(package).joinpath(name).open("rb") as stream:
         return tomllib.load(stream)

@@ -1,4 +1,4 @@
-"""OUTSCALE host names: `<service>.<region>.outscale.com`, read and written in this one place."""
+"""OUTSCALE host names, `<service>.<region>.outscale.com`: the only place that parses and builds them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _HOST = re.compile(
     rf"(?:(?P<prefix>.+)\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.{re.escape(_DOMAIN)}\.?(?::\d+)?",
     re.IGNORECASE,
 )
-# a service that names no Region in this form, for example api.eu-west-2.oks.outscale.com
+# a service without a Region before the domain, for example api.eu-west-2.oks.outscale.com
 _OTHER = re.compile(rf"(?P<prefix>.+)\.(?P<service>[^.]+)\.{re.escape(_DOMAIN)}\.?(?::\d+)?", re.IGNORECASE)
 
 
 class Host(NamedTuple):
-    """The parts of a host name. `region` is "" in other forms; `prefix` stands before the service, or is ""."""
+    """The parts of a host name. `region` is "" for a service without one; `prefix` precedes the service, or is ""."""
 
     service: str
     region: str
@@ -26,9 +26,9 @@ class Host(NamedTuple):
 
 
 def parse_host(host: str) -> Host | None:
-    """Return the parts of an OUTSCALE host name, with or without a port; None for any other host.
+    """Parse an OUTSCALE host name, with or without a port. Returns None for any other host.
 
-    `docs.outscale.com` names no service of a Region, so it is another host. Service and Region are in lower case.
+    `docs.outscale.com` has no Region part, so it counts as another host. Service and Region are lower-cased.
     """
     match = _HOST.fullmatch(host)
     if match is not None:
@@ -38,5 +38,5 @@ def parse_host(host: str) -> Host | None:
 
 
 def endpoint(service: str, region: str) -> str:
-    """Return the HTTPS address of a service of a Region."""
+    """Return the HTTPS URL of a service in a Region."""
     return f"https://{service}.{region}.{_DOMAIN}"

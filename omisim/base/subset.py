@@ -1,4 +1,4 @@
-"""Whether a request has what is wanted of it, and what it lacks."""
+"""Subset matching of requests: list the mismatches between expected and actual parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _SHORT.maxstring = _SHORT.maxother = 80
 
 
 def find_mismatches(wanted: Any, given: Any, path: str = "") -> Iterator[str]:
-    """Yield each way in which a request lacks what is wanted of it: objects by their keys, lists by their items."""
+    """Yield a message for each mismatch between `wanted` and `given`.
+
+    Mappings match by the wanted keys and lists by the wanted items. Additional keys and items are ignored.
+    """
     if isinstance(wanted, Mapping) and isinstance(given, Mapping):
         for name, value in wanted.items():
             below = f"{path}.{name}" if path else name
@@ -30,5 +33,5 @@ def find_mismatches(wanted: Any, given: Any, path: str = "") -> Iterator[str]:
 
 
 def shorten(value: Any) -> str:
-    """Return a value as Python writes it, cut where it is long."""
+    """Return the repr of a value, shortened if it is long."""
     return _SHORT.repr(value)

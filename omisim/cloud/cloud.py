@@ -341,7 +341,7 @@ class Cloud:
         with self.engine.lock:
             changes = tuple(change for change in self.events if change.id == resource_id)
             if not changes and all(self.engine.state.get(kind, resource_id) is None for kind in (*_LISTED, "origin")):
-                raise ValueError(f"{resource_id} is nothing this cloud has had")
+                raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
             return changes
 
     def lineage(self, resource_id: str) -> Lineage:

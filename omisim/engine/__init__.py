@@ -1,1 +1,1 @@
-"""One call from its parameters to its result, whatever the door: dispatch, scheduler, faults, call log."""
+"""Execution of calls, independent of the protocol: dispatch, scheduler, faults and call log."""

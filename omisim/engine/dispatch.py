@@ -1,4 +1,4 @@
-"""One call from its parameters to its answer: the checks in order (REQ-014), the action, and all of it or nothing."""
+"""Run one call: check it in order (REQ-014), run its action, then commit every write or none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ __all__ = ["Answer", "collect_refusals", "dispatch", "find_action"]
 
 @dataclass(slots=True)
 class Answer:
-    """What a call answers, for a door to render: `value` has the classes of the model. A dry run has no value."""
+    """The result of a call, for a door to render.
+
+    `value` holds instances of the model's classes. `next_page_token` is None after the last page. `dry` marks a dry
+    run, whose writes were rolled back.
+    """
 
     action: Action
     value: Any
@@ -34,10 +38,13 @@ class Answer:
 
 
 def find_action(name: str) -> Action:
-    """Return an action that is served, or refuse: an official one that is not (8010), or no action at all (404)."""
-    found = ACTIONS.get(name)
-    if found is not None:
-        return found
+    """Return the action with this API name.
+
+    Raises ApiError for an official action that omisim does not serve (8010) and for an unknown action (404).
+    """
+    action = ACTIONS.get(name)
+    if action is not None:
+        return action
     reason = not_served().get(name)
     if reason is not None:
         raise refuse("REQ-002/not-served", action=name, reason=reason)
@@ -53,9 +60,9 @@ def dispatch(
     region: str,
     log: Sequence[Any] = (),
 ) -> Answer:
-    """Run one call: everything it writes is committed, or nothing is. Raises ApiError when it is refused.
+    """Run one call as a transaction: commit everything it writes, or nothing.
 
-    `log` is what ReadApiLogs reads: the records of the calls so far.
+    `log` is the call log, which ReadApiLogs reads. Raises ApiError if the call is refused.
     """
     state = tx.state
     position = state.position
@@ -66,7 +73,7 @@ def dispatch(
         answer = _run(call, action, request)
     except ApiError as error:
         state.undo_to(position)
-        raise _answered(call, error) from None
+        raise _complete_refusal(call, error) from None
     except BaseException:
         state.undo_to(position)
         raise
@@ -81,7 +88,7 @@ def dispatch(
 def collect_refusals(
     tx: Transaction, action: Action, request: Request, account: AccountRow | None, region: str
 ) -> list[ApiError]:
-    """Return every refusal of a call that can be found in one pass, in check order. Nothing changes."""
+    """Return every refusal of a call that one pass can find, in check order. The state does not change."""
     position = tx.state.position
     call = Call(action.name, account, region, tx, collect=True, spell=request.dialect.spell)
     try:
@@ -92,7 +99,7 @@ def collect_refusals(
         pass
     finally:
         tx.state.undo_to(position)
-    return [_answered(call, error) for error in call.refusals]
+    return [_complete_refusal(call, error) for error in call.refusals]
 
 
 def _run(call: Call, action: Action, request: Request) -> Answer:
@@ -118,10 +125,10 @@ def _run(call: Call, action: Action, request: Request) -> Answer:
     return Answer(action, value, tuple(call.warnings), dry, next_token)
 
 
-def _answered(call: Call, error: ApiError) -> ApiError:
-    """Return a refusal as it is answered: with the ids near an unknown one, and a switch's error for its rule's."""
+def _complete_refusal(call: Call, error: ApiError) -> ApiError:
+    """Add similar ids to a refusal, and replace its error where a switch names another one for its rule."""
     name = call.tx.settings.switches.get(error.rule)
     assert isinstance(name, str | None)
-    answered = error if name is None else error.with_error(ERRORS[name])
-    answered.near = find_similar_ids(call, error) if call.has_account else ()
-    return answered
+    refusal = error if name is None else error.with_error(ERRORS[name])
+    refusal.similar_ids = find_similar_ids(call, error) if call.has_account else ()
+    return refusal

@@ -1,4 +1,4 @@
-"""`Engine`: the parts of one cloud, and one call through them, whatever the door."""
+"""`Engine`: the parts of one cloud, and the execution of a call, independent of the protocol."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class Mark:
-    """A point of a cloud's history to roll back to, as often as wanted."""
+    """A point in a cloud's history. A rollback to it can be repeated."""
 
     __slots__ = ("__weakref__", "at", "call_position", "position")
 
@@ -45,17 +45,18 @@ class Mark:
 
 
 class Engine:
-    """What a cloud consists of, for doors and tools: `cloud.engine`.
+    """The parts of one cloud, for doors and tools: `cloud.engine`.
 
     Attributes:
-        state: everything that a rollback undoes; replaced by `reset`.
-        session: what no rollback undoes: the call log, faults, failed logins, warnings; replaced by `reset`.
-        settings: how the cloud behaves.
-        clock: where it takes its time from.
-        scheduler: its due transitions.
-        history: how many changes and calls are kept.
-        lock: held by everything that reads or writes state or session; it may be taken again by its thread.
-        observer: is told what all clouds of the process exercise; omisim.testing.coverage sets it on the class.
+        state: everything that a rollback undoes. `reset` replaces it.
+        session: everything that survives a rollback: call log, faults, failed logins, warnings. `reset` replaces it.
+        settings: the configuration of the cloud.
+        clock: the source of the cloud's time.
+        scheduler: the due transitions.
+        history: the number of changes and calls to keep.
+        lock: a reentrant lock, held by every reader and writer of state and session.
+        observer: receives the calls and transitions of every cloud in the process. `omisim.testing.coverage` sets it on
+            the class.
     """
 
     observer: ClassVar[Observer | None] = None
@@ -72,7 +73,7 @@ class Engine:
         self.clock = clock
         self.history = history
         self.lock = RLock()
-        self._start = start or clock.now()  # where a reset goes back to
+        self._start = start or clock.now()  # the time that `reset` restores
         self._begin(initial_state().fork() if state is None else state)
 
     def _begin(self, state: State) -> None:
@@ -86,14 +87,15 @@ class Engine:
     def call(
         self, request: Request, account_id: str | None, region: str, headers: Mapping[str, str] = _NO_HEADERS
     ) -> Answer:
-        """Make a call of an account (None: nobody signed it) in a Region, and note it in the call log.
+        """Run a call of an account in a Region and record it in the call log.
 
-        Raises ApiError when it is refused, Dropped when a fault drops the connection.
+        `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
+        connection, and ValueError for an account that does not exist.
         """
         with self.lock:
             number = self.next_request_id()
             now = self.scheduler.apply_due()
-            account = self._account(account_id)
+            account = self._get_account(account_id)
             record = CallRecord(
                 request.action, account.name if account else "", request.parameters, now, number, headers
             )
@@ -111,7 +113,7 @@ class Engine:
                 )
             except (ApiError, Dropped) as error:
                 self.state.undo_to(position)
-                self._failed(record, error)
+                self._record_failure(record, error)
                 raise
             record.warnings, record.status = answer.warnings, 200
             if answer.warnings:
@@ -121,7 +123,7 @@ class Engine:
             if self.session.requests % self.history == 0:
                 self._trim()
             if fault is not None and fault.after_effect and (failure := fault.make_error()):
-                self._failed(record, failure)
+                self._record_failure(record, failure)
                 raise failure
             answer.request_id = number
             if not answer.dry:
@@ -129,13 +131,16 @@ class Engine:
             return answer
 
     def why_not(self, request: Request, account_id: str, region: str) -> list[ApiError]:
-        """Return the refusals of a call that is not made, in check order; what is due is applied for it, and undone."""
+        """Return the refusals that a call would get, in check order, without making it.
+
+        Due transitions are applied for the check and rolled back afterwards. Faults are ignored.
+        """
         with self.lock:
             position = self.state.position
             try:
                 with self.scheduler.suspend_failures():
                     self.scheduler.apply_due()
-                account, action = self._account(account_id), find_action(request.action)
+                account, action = self._get_account(account_id), find_action(request.action)
                 if self.settings.unknown_images:
                     self._adopt_unknown(request, region)
                 return collect_refusals(self.begin("why_not", observed=False), action, request, account, region)
@@ -145,25 +150,25 @@ class Engine:
                 self.state.undo_to(position)
 
     def note_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
-        """Note a call that a door refused before it came to its parameters."""
+        """Record a call that a door refused before it parsed the parameters."""
         with self.lock:
-            account = self._account(account_id)
+            account = self._get_account(account_id)
             name, number = account.name if account else "", self.next_request_id()
             record = CallRecord(action, name, {}, self.clock.now(), number, headers)
             self.session.calls.append(record)
-            self._failed(record, error)
+            self._record_failure(record, error)
 
     def next_request_id(self) -> str:
-        """Count a request, and return its id."""
+        """Count a request and return its id."""
         self.session.requests += 1
         return make_request_id(self.settings.seed, self.session.requests)
 
-    def _account(self, account_id: str | None) -> AccountRow | None:
+    def _get_account(self, account_id: str | None) -> AccountRow | None:
         if account_id is None:
             return None
         row: AccountRow | None = self.state.get("account", account_id)
         if row is None:
-            raise ValueError(f"the account {account_id} does not exist (any more): call cloud.account(name) again")
+            raise ValueError(f"account {account_id} does not exist: call cloud.account(name) to create it again")
         return row
 
     def _take_fault(self, record: CallRecord) -> Fault | None:
@@ -179,7 +184,7 @@ class Engine:
             for image_id in tuple(find_unknown_images(self.state, request.parameters)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
-    def _failed(self, record: CallRecord, error: ApiError | Dropped) -> None:
+    def _record_failure(self, record: CallRecord, error: ApiError | Dropped) -> None:
         record.record_failure(error)
         self._observe(record)
 
@@ -190,12 +195,15 @@ class Engine:
     # --- writing
 
     def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
-        """Begin to write, for a cause, at a time (now, unless told). What is written is undone by nobody else."""
+        """Return a Transaction with this cause, at a time (default: now).
+
+        The caller must undo its writes if it fails; `transaction` does so.
+        """
         return _begin(self.state, self.settings, cause, at or self.clock.now(), observed=observed)
 
     @contextmanager
     def transaction(self, cause: str) -> Iterator[Transaction]:
-        """Write from Python, as a call would: all of it or nothing."""
+        """Write from Python as a call would: the block commits everything, or nothing if it raises."""
         with self.lock:
             self.scheduler.apply_due()
             position = self.state.position
@@ -210,14 +218,14 @@ class Engine:
     # --- undoing, forking, saving
 
     def mark(self) -> Mark:
-        """Return a point to roll back to. While it lives, everything since it is kept."""
+        """Return a point to roll back to. Later changes and calls are kept for as long as it is referenced."""
         with self.lock:
             mark = Mark(self.state.position, self.clock.now(), self.session.call_position)
             self._marks.add(mark)
             return mark
 
     def rollback(self, mark: Mark) -> None:
-        """Undo everything since a mark, whoever did it. Raises ValueError when the mark itself has been undone."""
+        """Undo every change since a mark. Raises ValueError as `check_mark` does."""
         with self.lock:
             self.check_mark(mark)
             self.state.undo_to(mark.position)
@@ -227,9 +235,9 @@ class Engine:
                     self._marks.discard(other)
 
     def check_mark(self, mark: Mark) -> None:
-        """Raise ValueError for a mark of another cloud, and for one that has been undone."""
+        """Raise ValueError for a mark of another cloud and for one that an earlier rollback has undone."""
         if mark not in self._marks:
-            raise ValueError("this mark is not of this cloud, or what it marks was undone by another rollback")
+            raise ValueError("mark must be a live mark of this cloud, not one of another cloud or one already undone")
 
     def fork(self) -> Engine:
         """Return an independent Engine in the same state, with a clock of its own and an empty session."""
@@ -237,12 +245,12 @@ class Engine:
             return Engine(self.settings.copy(), self.clock.copy(), self.state.fork(), self.history, self._start)
 
     def copy_faults(self, other: Engine) -> None:
-        """Take over the faults and failures that are ordered in another Engine, which keeps its own."""
+        """Copy the faults and ordered failures of another Engine."""
         self.session.faults = deepcopy(other.session.faults)
         self.scheduler.failures = list(other.scheduler.failures)
 
     def reset(self) -> None:
-        """Go back to the beginning: no accounts, no calls, the clock at its start."""
+        """Restore the initial state: no accounts, no calls, the clock at its start."""
         with self.lock:
             self.clock.restore(self._start)
             self.settings.durations.clear()
@@ -250,28 +258,28 @@ class Engine:
             self._begin(initial_state().fork())
 
     def dump(self) -> dict[str, Any]:
-        """Return state, settings and clock as plain JSON data, for `Engine.load`. The session is left out."""
+        """Return state, settings and clock as JSON data for `Engine.load`. The session is not included."""
         with self.lock:
             return to_dict(self.state, self.settings, self.clock, self.history, initial_state())
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Engine:
-        """Return the Engine that `dump` made this of. Raises ValueError for anything else."""
+        """Return the Engine that `dump` serialized. Raises ValueError for other data."""
         settings, clock, state, history = from_dict(data, initial_state().fork())
         return cls(settings, clock, state, history)
 
     # --- how much is kept
 
     def kept_changes(self) -> int:
-        """Return how many changes are listed: the history, or all since the oldest live mark."""
-        return self._kept(self.state.position, "position")
+        """Return the number of changes to list: the history, or all since the oldest live mark."""
+        return self._count_kept(self.state.position, "position")
 
     def kept_calls(self) -> int:
-        """Return how many calls are listed: the history, or all since the oldest live mark."""
-        return self._kept(self.session.call_position, "call_position")
+        """Return the number of calls to list: the history, or all since the oldest live mark."""
+        return self._count_kept(self.session.call_position, "call_position")
 
-    def _kept(self, position: int, of: str) -> int:
-        oldest: int = min((getattr(mark, of) for mark in self._marks), default=position)
+    def _count_kept(self, position: int, attribute: str) -> int:
+        oldest: int = min((getattr(mark, attribute) for mark in self._marks), default=position)
         return max(self.history, position - oldest)
 
     def _trim(self) -> None:
@@ -281,5 +289,5 @@ class Engine:
 
 
 def _begin(state: State, settings: Settings, cause: str, at: dt.datetime, *, observed: bool = True) -> Transaction:
-    """Begin to write. It belongs to no Engine, so that an Engine holds no circle of references and goes when unused."""
+    """Return a Transaction. A module function, so that an Engine holds no reference cycle and is freed when unused."""
     return Transaction(state, settings, EFFECTS, at, cause, Engine.observer if observed else None)

@@ -1,6 +1,6 @@
-"""Faults: calls that are to be refused on order, in the API's own dialect, to test how a client bears it (THR-001).
+"""Fault injection: make calls fail as the API would, to test how a client handles it (THR-001).
 
-They belong to the session: no rollback brings one back, a fork has none, `why_not` knows nothing of them.
+Faults belong to the session: a rollback does not restore them, a fork has none, and `why_not` ignores them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from omisim.spec.rules import get_rule
 
 __all__ = ["Dropped", "Fault", "Faults"]
 
-# what a status alone stands for; every other error is ordered by its name
+# HTTP status → the error that it selects; every other error is selected by its name
 _BY_STATUS = {429: "call-throttled", 500: "internal-error", 503: "platform-throttled"}
 
 
 class LoggedCall(Protocol):
-    """A call that a fault may befall, as the call log has it."""
+    """A recorded call that a fault may match."""
 
     @property
     def action(self) -> str:
@@ -39,35 +39,35 @@ class LoggedCall(Protocol):
 
 
 class Dropped(ConnectionError):
-    """The connection was dropped on order: the client gets no answer. A door tells it as its library would."""
+    """A fault dropped the connection. Each door raises the exception that its client library would raise."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """An order for calls of an action to fail: how many more, which of them, how, and when."""
+    """A fault to inject into calls of an action: into how many more, into which of them, and with what result."""
 
     action: str
-    times: int | None  # None: without end
-    error: ErrorKind | None  # None: nothing is refused, it only takes longer
+    times: int | None  # None: unlimited
+    error: ErrorKind | None  # None: the call succeeds, after the delay
     after_effect: bool = False
     every: int = 1
     when: Mapping[str, Any] | None = None
     probability: float = 1.0
     drop: bool = False
     delay: float = 0.0
-    number: int = 0  # of the fault, for its chances
-    hits: int = 0  # how many calls it has met
+    number: int = 0  # number of the fault in its cloud, a seed of its probability
+    hits: int = 0  # number of calls with its parameters so far
 
     def make_error(self) -> ApiError | Dropped | None:
-        """Return what was ordered."""
+        """Return the exception to raise, or None for a fault that only delays."""
         if self.drop:
-            return Dropped(f"the connection was dropped during {self.action}, as ordered")
+            return Dropped(f"a fault dropped the connection during {self.action}")
         if self.error is None:
             return None
         return ApiError(get_rule("THR-002"), {"action": self.action, "error": self.error.name}, self.error)
 
     def matches(self, seed: str, call: LoggedCall) -> bool:
-        """Whether it befalls this call, which is one of its action. Counts it."""
+        """Whether the fault hits this call of its action. Counts the calls with its parameters."""
         if self.when is not None and next(find_mismatches(self.when, call.parameters), None):
             return False
         self.hits += 1
@@ -85,11 +85,11 @@ class Faults:
         self._added = 0
 
     def __iter__(self) -> Iterator[Fault]:
-        """Yield the faults that wait for a call."""
+        """Yield the pending faults."""
         return iter(tuple(self._faults))
 
     def __len__(self) -> int:
-        """Return how many wait for a call."""
+        """Return the number of pending faults."""
         return len(self._faults)
 
     def add(
@@ -106,37 +106,37 @@ class Faults:
         drop: bool = False,
         delay: float = 0.0,
     ) -> Fault:
-        """Let calls of an action fail.
+        """Make calls of an action fail, and return the fault.
 
         Args:
-            action: the API's name of an action that is served.
-            times: how many of them; one unless told, or without end with `every` or `probability`.
-            status: 429 (throttled), 503 (the platform throttles, the default) or 500; or instead
-            error: the name of any error of the API, for example "insufficient-capacity"; or instead
-            drop: drop the connection: the client gets no answer; or nothing but
-            delay: seconds of the cloud's time that the call takes; alone it refuses nothing.
-            after_effect: do what was asked and only then fail, as when an answer is lost on its way.
-            every: only each so many-th call.
-            when: only calls with these parameters, by the API's names: `when={"VmIds": ["i-12345678"]}`.
-            probability: only so often, from the cloud's seed.
+            action: API name of a served action.
+            times: number of calls to hit. Default 1, or unlimited with `every` or `probability`.
+            status: HTTP status of the error: 429 (throttled), 503 (platform throttled, the default) or 500.
+            error: name of an API error, for example "insufficient-capacity", in place of `status`.
+            after_effect: commit the call, then fail, as if the answer were lost.
+            every: hit only each n-th call.
+            when: hit only calls with these parameters, by API names: `when={"VmIds": ["i-12345678"]}`.
+            probability: hit a call with this probability, derived from the cloud's seed.
+            drop: drop the connection without an answer, in place of an error.
+            delay: seconds of the cloud's time that the call takes. Alone, it causes no error.
 
-        Raises ValueError for what is not known, and for a fault that could never happen.
+        Raises ValueError for an unknown value and for a fault that could never trigger.
         """
         if action not in ACTIONS:
-            why = f": {not_served()[action]}" if action in not_served() else suggest(action, ACTIONS)
-            raise ValueError(f"{action!r} is no action that is served{why}")
+            reason = f": {not_served()[action]}" if action in not_served() else suggest(action, ACTIONS)
+            raise ValueError(f"action must be a served action, not {action!r}{reason}")
         _check_numbers(times=times, every=every, probability=probability, delay=delay)
         if not isinstance(when, Mapping | None):
-            raise ValueError(f"when is a mapping of parameters to values, not {when!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"when must be a mapping of parameters to values, not {when!r}")  # noqa: TRY004 - as every wrong argument
         _check_parameters(action, when or {})
         if drop and (status is not None or error is not None):
-            raise ValueError("a dropped connection has no status and no error")
+            raise ValueError("drop cannot be combined with status or error: a dropped connection has no answer")
         silent = drop or (delay > 0 and status is None and error is None)
         if after_effect and silent and not drop:
-            raise ValueError("a delay alone refuses nothing, so there is no effect for it to come after")
+            raise ValueError("after_effect needs status, error or drop: a delay alone causes no failure")
         if times is None and every == 1 and probability == 1:
             times = 1
-        kind = None if silent else _kind(status, error)
+        kind = None if silent else _choose_error(status, error)
         self._added += 1
         fault = Fault(
             action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, self._added
@@ -145,11 +145,11 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Call all of them off."""
+        """Remove every fault."""
         self._faults.clear()
 
     def take(self, call: LoggedCall, seed: str) -> Fault | None:
-        """Return the fault that is to befall this call, if one is, and count it down."""
+        """Return the first fault that hits this call, if any, and count it down."""
         for fault in self._faults:
             if fault.action == call.action and fault.matches(seed, call):
                 if fault.times is not None:
@@ -161,36 +161,36 @@ class Faults:
 
 
 def _check_numbers(*, times: Any, every: Any, probability: Any, delay: Any) -> None:
-    """Refuse numbers by which a fault would never happen, or that are none."""
+    """Raise ValueError for a number with which the fault could never trigger."""
     for name, value in {"times": times, "every": every}.items():
         if value is not None and (type(value) is not int or value < 1):
-            raise ValueError(f"{name} is a number of calls from 1 up, not {value!r}")
+            raise ValueError(f"{name} must be a positive integer, not {value!r}")
     if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 < probability <= 1:
-        raise ValueError(f"it would never happen: a probability is above 0 and at most 1, not {probability!r}")
+        raise ValueError(f"probability must be a number above 0 and at most 1, not {probability!r}")
     if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < inf:
-        raise ValueError(f"it would never happen: a delay is a number of seconds from 0 up, not {delay!r}")
+        raise ValueError(f"delay must be a finite, non-negative number of seconds, not {delay!r}")
 
 
 def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
-    """Refuse parameters that no request of this action can have, at any depth."""
+    """Raise ValueError for parameters, at any depth, that no request of the action can have."""
     problems: Problems = []
     shape = ACTIONS[action].shape
     shape.read(to_snake_names(when), "", problems, shape.all_fields)
     for problem in problems:
         if problem.rank != MISSING:
             refusal = problem.to_error(api_name)
-            raise ValueError(f"it would never happen: {refusal.details}") from refusal
+            raise ValueError(f"when could never match a {action} call: {refusal.details}") from refusal
 
 
-def _kind(status: int | None, error: str | None) -> ErrorKind:
+def _choose_error(status: int | None, error: str | None) -> ErrorKind:
     if error is None:
         if status is not None and status not in _BY_STATUS:
-            raise ValueError(f"status is one of {', '.join(map(str, _BY_STATUS))}; not {status!r}: name the error")
+            statuses = ", ".join(map(str, _BY_STATUS))
+            raise ValueError(f"status must be one of {statuses}, not {status!r}; use error for another one")
         return ERRORS[_BY_STATUS[status or 503]]
     if error not in ERRORS:
-        raise ValueError(
-            f"{error!r} is no error of the API{suggest(error, ERRORS) or '; omisim.errors.ERRORS names all'}"
-        )
+        suggestion = suggest(error, ERRORS) or "; see omisim.errors.ERRORS"
+        raise ValueError(f"error must be the name of an API error, not {error!r}{suggestion}")
     if status not in (None, ERRORS[error].status):
-        raise ValueError(f"{error} has the status {ERRORS[error].status}, not {status}")
+        raise ValueError(f"status must be {ERRORS[error].status} for the error {error}, not {status!r}")
     return ERRORS[error]

@@ -1,4 +1,4 @@
-"""What happens by itself: applying due transitions, completing and failing them by hand, and moving the clock."""
+"""Due transitions: apply them by the clock, or complete and fail them on request."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omisim.base.clock import Clock
+from omisim.base.suggest import suggest
 from omisim.model import Due, Image, ImageState, SnapshotState
 from omisim.model.ids import PREFIXES, Id
 from omisim.spec.lifecycle import LIFECYCLES
@@ -21,7 +22,7 @@ __all__ = ["Failure", "Scheduler"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An order for the next transition of a kind, or of one resource, to end in its failure state."""
+    """A request that the next transition of a kind, or of one resource, ends in its failure state."""
 
     kind: str
     id: str | None
@@ -29,9 +30,10 @@ class Failure:
 
 
 class Scheduler:
-    """The due transitions of one cloud. `failures` wait for theirs; they belong to the session and are never undone.
+    """The due transitions of one cloud.
 
-    `begin` begins to write to a State, for a cause, at a time.
+    `failures` are the requested failures that no transition has met yet. They belong to the session: no rollback
+    restores them. `begin` returns a Transaction on a State, with a cause and a time.
     """
 
     def __init__(
@@ -50,32 +52,32 @@ class Scheduler:
     # --- by the clock
 
     def apply_due(self) -> dt.datetime:
-        """Apply everything that is due by now, in order of time, then of scheduling. Returns the time."""
+        """Apply every transition that is due by now, in order of due time, then of scheduling. Returns the time."""
         now = self._clock.now()
         while due := self._state.next_due(timers=True, until=now):
             self._apply(due, due.at or now)
         return now
 
     def run_transients(self) -> None:
-        """Run every transient to its end at once; time does not move (timing "eager")."""
+        """Run every transient state to its end without moving the clock (timing "eager")."""
         now = self._clock.now()
         while due := self._state.next_due(timers=False, until=None):
             self._apply(due, now)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, and apply what falls due on the way, each at its own time."""
+        """Move the clock forward and apply each transition that becomes due, at its own time."""
         self._clock.advance(seconds)
         self.apply_due()
 
     def settle(self) -> None:
-        """Jump from one due transient to the next until none is left, firing the timers on the way."""
+        """Jump from one due transient to the next until none is left. Timers that are passed fire too."""
         while due := self._state.next_due(timers=False, until=None):
             if due.at is not None and due.at > self._clock.now():
                 self._clock.advance((due.at - self._clock.now()).total_seconds())
             self.apply_due()
 
     def _apply(self, due: Due, at: dt.datetime) -> None:
-        failure = self._failure_of(due)
+        failure = self._find_failure(due)
         if failure:
             self.failures.remove(failure)
             self._move(due, "fail", at, "fault", failure.comment)
@@ -88,60 +90,64 @@ class Scheduler:
             comment = comment or "Server.InternalError"
         tx.move(self._state.get(due.kind, due.id), event, comment)
 
-    def _failure_of(self, due: Due) -> Failure | None:
+    def _find_failure(self, due: Due) -> Failure | None:
         state = self._state.get(due.kind, due.id).state
         if "fail" not in LIFECYCLES[due.kind].moves[state]:
             return None
-        images = self._waiting(due.id) if due.kind == "snapshot" else []
+        images = self._find_waiting_images(due.id) if due.kind == "snapshot" else []
         targets = [(due.kind, due.id), *(("image", image.image_id) for image in images)]
         hits = (f for f in self.failures if any(f.kind == kind and f.id in (None, row_id) for kind, row_id in targets))
         return next(hits, None)
 
-    def _waiting(self, snapshot_id: str) -> list[Image]:
+    def _find_waiting_images(self, snapshot_id: str) -> list[Image]:
         images = self._state.find_by("image", "snapshot", snapshot_id)
         return [image for image in images if image.state is ImageState.PENDING]
 
     @contextmanager
     def suspend_failures(self) -> Iterator[None]:
-        """Put ordered failures aside for a look ahead that is undone."""
-        aside, self.failures = self.failures, []
+        """Ignore requested failures inside the block, for a dry run that is rolled back."""
+        suspended, self.failures = self.failures, []
         try:
             yield
         finally:
-            self.failures = aside
+            self.failures = suspended
 
-    # --- by hand
+    # --- on request
 
     def fail_next(self, kind: str, row_id: str | None, comment: str) -> None:
-        """Order the next transition of a kind to fail. Raises ValueError for a kind that cannot, or another's id."""
+        """Make the next transition of a kind fail, or that of one resource of the kind.
+
+        Raises ValueError for a kind that cannot fail and for an id of another kind.
+        """
         known = [name for name, lifecycle in LIFECYCLES.items() if lifecycle.failures]
         if kind not in known:
-            raise ValueError(f"no transition of {kind!r} can fail; those of these can: {', '.join(known)}")
+            raise ValueError(f"kind must be one that can fail ({', '.join(known)}), not {kind!r}{suggest(kind, known)}")
         prefix = PREFIXES[kind][0]
         if row_id is not None and not (str(row_id).startswith(prefix) and Id(kind).is_well_formed(row_id)):
             raise ValueError(
-                f"it would never happen: {row_id!r} is no id of a {kind}: {prefix} and 8 hexadecimal digits"
+                f"{row_id!r} is not a {kind} id (expected {prefix} and 8 hex digits), "
+                "so this failure could never trigger"
             )
         self.failures.append(Failure(kind, row_id, comment))
 
     def complete(self, row_id: str) -> None:
-        """Take one step on the success path. Raises ValueError when nothing is under way."""
+        """Complete one transition in progress. Raises ValueError if there is none."""
         image: Image | None = self._state.get("image", row_id)
         if image is not None and image.state is ImageState.PENDING:
-            for snapshot_id in self._unfinished(image):
-                while due := self._due(snapshot_id):
+            for snapshot_id in self._find_unfinished_snapshots(image):
+                while due := self._find_due(snapshot_id):
                     self._move(due, due.event, self._clock.now(), "complete")
             return
-        due = self._due(row_id)
+        due = self._find_due(row_id)
         if due is None:
-            raise ValueError(f"{self._named(row_id)}: nothing is under way that could be completed")
+            raise ValueError(f"cannot complete {row_id!r}: {self._describe(row_id)}; no transition is in progress")
         self._move(due, due.event, self._clock.now(), "complete")
 
     def fail(self, row_id: str, comment: str) -> None:
-        """Take the failure event of the state. Raises ValueError when it has none."""
+        """Apply the failure event of the resource's state. Raises ValueError if the state has none."""
         image: Image | None = self._state.get("image", row_id)
         if image is not None and image.state is ImageState.PENDING:
-            row_id = self._unfinished(image)[0]
+            row_id = self._find_unfinished_snapshots(image)[0]
         for kind, lifecycle in LIFECYCLES.items():
             row = self._state.get(kind, row_id)
             if kind != "image" and row is not None and "fail" in lifecycle.moves[row.state]:
@@ -149,18 +155,18 @@ class Scheduler:
                     Due(kind, row_id, "fail", None, timer=False, order=0), "fail", self._clock.now(), "fail", comment
                 )
                 return
-        able = [f"{kind} {state}" for kind, lifecycle in LIFECYCLES.items() for state in lifecycle.failures]
-        raise ValueError(f"{self._named(row_id)}: it cannot fail now; what can: {', '.join(able)}")
+        can_fail = [f"{kind} {state}" for kind, lifecycle in LIFECYCLES.items() for state in lifecycle.failures]
+        raise ValueError(f"cannot fail {row_id!r}: {self._describe(row_id)}; can fail: {', '.join(can_fail)}")
 
-    def _unfinished(self, image: Image) -> list[str]:
+    def _find_unfinished_snapshots(self, image: Image) -> list[str]:
         ids = [mapping.bsu.snapshot_id or "" for mapping in image.block_device_mappings if mapping.bsu]
         return [i for i in ids if i and self._state.get("snapshot", i).state is not SnapshotState.COMPLETED]
 
-    def _due(self, row_id: str) -> Due | None:
+    def _find_due(self, row_id: str) -> Due | None:
         rows = (self._state.get("due", f"{kind}:{row_id}") for kind in LIFECYCLES)
         due: Due | None = next((row for row in rows if row is not None and not row.timer), None)
         return due
 
-    def _named(self, row_id: str) -> str:
+    def _describe(self, row_id: str) -> str:
         rows: list[Any] = [row for kind in LIFECYCLES if (row := self._state.get(kind, row_id)) is not None]
-        return f"{rows[0].kind} {row_id} is {rows[0].state}" if rows else f"{row_id!r} is nothing this cloud has"
+        return f"the {rows[0].kind} is {rows[0].state}" if rows else "no such resource exists in this cloud"

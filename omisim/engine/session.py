@@ -1,4 +1,4 @@
-"""The session of a cloud: what no rollback undoes: request numbers, the journal of calls, warnings."""
+"""The session of a cloud, which survives every rollback: request numbers, call log, faults, lock-outs, warnings."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from omisim.spec.rules import refuse
 
 __all__ = ["CallRecord", "Lockouts", "Session"]
 
-FAILURES, MOST_MINUTES = 4, 10
+FAILURES_PER_LOCK, MAX_MINUTES = 4, 10
 
 
 @dataclass(slots=True)
 class CallRecord:
-    """One call as the cloud got it.
+    """One recorded call.
 
-    `given` are the parameters by our names, `parameters` by the API's, whatever the door. `error` is what it was
-    refused with, or None; `account` is the caller's name, "" for a call that nobody signed. `status` is the HTTP status
-    of the answer, 0 as long as there is none.
+    `given` holds the parameters by snake_case names, `parameters` by API names, independent of the protocol. `account`
+    is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP status of the
+    answer, 0 until there is one.
     """
 
     action: str
@@ -33,16 +33,16 @@ class CallRecord:
     given: Mapping[str, Any] = field(repr=False)
     at: dt.datetime
     request_id: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # none for a call that Python made
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # empty for a call from Python
     error: ApiError | None = None
     warnings: tuple[str, ...] = ()
-    dropped: bool = False  # a fault dropped the connection: the client got no answer
+    dropped: bool = False  # a fault dropped the connection without an answer
     status: int = 0
-    size: int | None = None  # bytes of the answer's body, where there was one
-    took: int = 0  # microseconds of the cloud's time, which a fault may let pass
+    size: int | None = None  # bytes of the answer's body, None without a body
+    took: int = 0  # microseconds of the cloud's time, from a fault's delay
 
     def record_failure(self, error: ApiError | Dropped) -> None:
-        """Note how it failed, and tell the refusal which request it answers."""
+        """Store the failure in the record, and the request id in the refusal."""
         if isinstance(error, ApiError):
             self.error, self.status = error, error.status
             error.request_id = self.request_id
@@ -50,37 +50,40 @@ class CallRecord:
             self.dropped, self.status = True, 0
 
     def __str__(self) -> str:
-        """Spell the call on a line: what, by whom, with which parameters, and how it was refused."""
+        """Format the call as one line: action, caller, parameters and failure."""
         given = "".join(f" {name}={shorten(value)}" for name, value in self.parameters.items())
         failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
         return f"{self.action} by {self.account or 'nobody'}{given}{failure}"
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of the request by the API's names, to keep and to change."""
+        """A new dict of the request's parameters by API names."""
         parameters: dict[str, Any] = to_api_names(self.given)
         return parameters
 
 
 class Lockouts:
-    """Failed authentications by account: every fourth in a row locks it, each time a minute longer (AUTH-009)."""
+    """Failed authentications by account. Every fourth in a row locks it, each time a minute longer (AUTH-009)."""
 
     def __init__(self) -> None:
-        self._failures: dict[str, tuple[int, dt.datetime]] = {}  # account → how many in a row, locked until when
+        self._failures: dict[str, tuple[int, dt.datetime]] = {}  # account → (failures in a row, end of the lock)
 
     def locked_until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
-        """Return until when an account is locked, or None."""
+        """Return the end of an account's lock, or None if it is not locked."""
         _, until = self._failures.get(account_id, (0, now))
         return until if until > now else None
 
     def record_failure(self, account_id: str, now: dt.datetime) -> None:
-        """Count a failure."""
+        """Count a failed authentication."""
         count = self._failures.get(account_id, (0, now))[0] + 1
-        minutes = min(count // FAILURES, MOST_MINUTES) if count % FAILURES == 0 else 0
+        minutes = min(count // FAILURES_PER_LOCK, MAX_MINUTES) if count % FAILURES_PER_LOCK == 0 else 0
         self._failures[account_id] = count, now + dt.timedelta(minutes=minutes)
 
     def attempt(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
-        """Let somebody prove to be an account that is not locked, and count how it goes."""
+        """Run `proof`, which raises ApiError if it fails, and count the result.
+
+        Raises ApiError without running it while the account is locked.
+        """
         until = self.locked_until(account_id, clock.now()) if self._failures else None
         if until is not None:
             raise refuse("AUTH-009", account_id=account_id, until=until)
@@ -94,7 +97,7 @@ class Lockouts:
 
 
 class Session:
-    """Counters and journals of one cloud that are never undone."""
+    """The parts of a cloud that no rollback undoes."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -110,14 +113,14 @@ class Session:
         return self.calls_trimmed + len(self.calls)
 
     def record_size(self, request_id: str, size: int) -> None:
-        """Note how long the answer to a request was."""
+        """Record the size of the answer to a request, in bytes."""
         for record in reversed(self.calls):
             if record.request_id == request_id:
                 record.size = size
                 return
 
     def trim_calls(self, position: int) -> None:
-        """Forget the calls before this position."""
+        """Drop the records of the calls before this position."""
         count = position - self.calls_trimmed
         if count > 0:
             del self.calls[:count]

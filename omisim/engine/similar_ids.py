@@ -1,4 +1,4 @@
-"""For an id that does not exist: the ids near it among what the caller may see, for `ApiError.explain`."""
+"""Similar ids for an unknown one, among the resources that the caller may see, for `ApiError.explain`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from omisim.spec.errors import ApiError
 __all__ = ["find_similar_ids"]
 
 _SHARED = (Image, Snapshot)
-MOST = 3
-MOST_WRONG = 2  # characters: a slip, or two swapped
+MAX_IDS = 3
+MAX_DIFFERENCES = 2  # characters: one typo, or two swapped ones
 _VISIBLE = (
     "image", "internet_service", "keypair", "net", "nic", "public_ip", "route_table", "security_group", "snapshot",
     "subnet", "vm", "volume",
@@ -24,35 +24,37 @@ _VISIBLE = (
 
 
 def find_similar_ids(call: Call, error: ApiError) -> tuple[str, ...]:
-    """Return up to three ids that differ little from the one that was refused as unknown (5xxx); none otherwise."""
+    """Return up to three ids similar to the unknown one in a refusal (code 5xxx); empty for any other refusal."""
     if not error.code.startswith("5") or len(error.code) < len("5000"):
         return ()
-    asked = next((fact for fact in error.facts.values() if isinstance(fact, str)), "")
-    kind = next((kind for kind in _VISIBLE if asked.startswith(PREFIXES[kind])), None)
+    unknown_id = next((fact for fact in error.facts.values() if isinstance(fact, str)), "")
+    kind = next((kind for kind in _VISIBLE if unknown_id.startswith(PREFIXES[kind])), None)
     if kind is None:
         return ()
     rows = call.state.rows(kind)
-    return tuple([row_id for row_id in _alike(asked, tuple(rows)) if _may_see(call, rows[row_id])][:MOST])
+    visible = [row_id for row_id in _rank_similar(unknown_id, tuple(rows)) if _may_see(call, rows[row_id])]
+    return tuple(visible[:MAX_IDS])
 
 
-@lru_cache(maxsize=16)  # who asks for what is not there asks for it again
-def _alike(asked: str, known: tuple[str, ...]) -> list[str]:
-    """Return the ids that differ little from the one that was asked for, those that differ least first."""
-    a, b, c = _parts(asked)  # two wrong characters leave one of three parts as it is
-    some = [(_wrong(asked, row_id), row_id) for row_id in known if a in row_id or b in row_id or c in row_id]
-    return [row_id for wrong, row_id in sorted(some) if wrong]
+@lru_cache(maxsize=16)  # a polling client repeats a request with an unknown id
+def _rank_similar(unknown_id: str, known: tuple[str, ...]) -> list[str]:
+    """Return the known ids with few differences from an unknown one, the most similar first."""
+    a, b, c = _split_digits(unknown_id)  # with two wrong characters, one of three parts is still correct
+    candidates = (row_id for row_id in known if a in row_id or b in row_id or c in row_id)
+    counted = sorted((_count_differences(unknown_id, row_id), row_id) for row_id in candidates)
+    return [row_id for count, row_id in counted if count]
 
 
-def _parts(asked: str) -> tuple[str, str, str]:
-    digits = asked.rpartition("-")[2]
+def _split_digits(row_id: str) -> tuple[str, str, str]:
+    digits = row_id.rpartition("-")[2]
     third = len(digits) // 3
     return digits[:third], digits[third : 2 * third], digits[2 * third :]
 
 
-def _wrong(asked: str, known: str) -> int:
-    """Return in how many characters an id is wrong, 0 when in none or in too many."""
-    wrong = sum(map(ne, asked, known)) if len(asked) == len(known) else 0
-    return wrong if wrong <= MOST_WRONG else 0
+def _count_differences(unknown_id: str, known: str) -> int:
+    """Return the number of characters in which two ids differ, 0 for none or for too many."""
+    count = sum(map(ne, unknown_id, known)) if len(unknown_id) == len(known) else 0
+    return count if count <= MAX_DIFFERENCES else 0
 
 
 def _may_see(call: Call, row: Any) -> bool:

@@ -27,12 +27,12 @@ QCOW2 = b"QFI\xfb"
 CLUSTER_BITS = 16
 CLUSTER = 2**CLUSTER_BITS
 HEADER = struct.Struct(">4sIQIIQIIQQIIQ")  # version 2; version 3 goes on with
-MORE = struct.Struct(">QQQII")  # features, and the lengths of a refcount and of the header
+HEADER_EXTENSION = struct.Struct(">QQQII")  # features, and the lengths of a refcount and of the header
 COPIED = 1 << 63
 COMPRESSED = 1 << 62
 OFFSET = 0x00FFFFFFFFFFFE00
-LONGEST = 2**25  # bytes of content, at most
-MAX_SIZE = 2**28  # bytes that are unpacked, at most: an image of ours is far smaller
+MAX_CONTENT_SIZE = 2**25  # bytes of content, at most
+MAX_IMAGE_SIZE = 2**28  # bytes that are unpacked, at most: an image of ours is far smaller
 
 
 class BadImage(ValueError):
@@ -49,11 +49,11 @@ def encode(content: Content, size: int, form: str) -> bytes:
     """Return the gzipped image of a disk of `size` GiB; the same bytes for the same disk."""
     text = json.dumps({"version": content.version, "files": dict(content.files)}).encode()
     used = MARK + struct.pack(">I", len(text)) + text if content != Content() else b""
-    image = used if form == "raw" else _qcow2(used, size * GIB)
+    image = used if form == "raw" else _encode_qcow2(used, size * GIB)
     return gzip.compress(image, compresslevel=6, mtime=0)
 
 
-def _qcow2(used: bytes, size: int) -> bytes:
+def _encode_qcow2(used: bytes, size: int) -> bytes:
     """Return a qcow2 image, version 3: header, refcounts, L1, and where bytes are used, L2 tables and data."""
     per_l2 = CLUSTER // 8  # data clusters that an L2 table maps
     l1_size = -(-size // (CLUSTER * per_l2))
@@ -67,7 +67,7 @@ def _qcow2(used: bytes, size: int) -> bytes:
     l1 = [(l2_at + n) * CLUSTER | COPIED for n in range(l2_tables)]
     l2 = [(data_at + n) * CLUSTER | COPIED for n in range(data_clusters)]
     clusters = [
-        (0, header + MORE.pack(0, 0, 0, 4, HEADER.size + MORE.size)),
+        (0, header + HEADER_EXTENSION.pack(0, 0, 0, 4, HEADER.size + HEADER_EXTENSION.size)),
         (1, struct.pack(">Q", 2 * CLUSTER)),
         (2, struct.pack(f">{total}H", *[1] * total)),
         (l1_at, struct.pack(f">{len(l1)}Q", *l1)),
@@ -85,35 +85,37 @@ def decode(body: bytes, form: str | None = None) -> tuple[int, Content]:
 
     `form`: what its name says it is, None where it says nothing. Raises BadImage with the reason.
     """
-    image = _unzipped(body)
+    image = _unzip(body)
     if image.startswith(QCOW2):
         disk = _Qcow2.read(image)
-        return disk.size, _content(disk.bytes_at(0, len(MARK) + 4), lambda size: disk.bytes_at(len(MARK) + 4, size))
+        return disk.size, _decode_content(
+            disk.read_bytes(0, len(MARK) + 4), lambda size: disk.read_bytes(len(MARK) + 4, size)
+        )
     if form == "qcow2":
         raise BadImage("it is no qcow2 image: its first bytes are others")
-    return len(image), _content(image[: len(MARK) + 4], lambda size: image[len(MARK) + 4 :][:size])
+    return len(image), _decode_content(image[: len(MARK) + 4], lambda size: image[len(MARK) + 4 :][:size])
 
 
-def _unzipped(body: bytes) -> bytes:
+def _unzip(body: bytes) -> bytes:
     if not body.startswith(b"\x1f\x8b"):
         return body
     unpacking = zlib.decompressobj(wbits=31)
     try:
-        image = unpacking.decompress(body, MAX_SIZE)
+        image = unpacking.decompress(body, MAX_IMAGE_SIZE)
     except zlib.error as error:
         raise BadImage(f"its gzip is damaged: {error}") from None
     if unpacking.unconsumed_tail:
-        raise BadImage(f"it unpacks to more than {MAX_SIZE} bytes")
+        raise BadImage(f"it unpacks to more than {MAX_IMAGE_SIZE} bytes")
     if not unpacking.eof:
         raise BadImage("it is cut off: its gzip has no end")
     return image
 
 
-def _content(start: bytes, rest: Callable[[int], bytes]) -> Content:
+def _decode_content(start: bytes, rest: Callable[[int], bytes]) -> Content:
     if not start.startswith(MARK):
         return Content()
     size = int.from_bytes(start[len(MARK) :], "big")
-    if size > LONGEST:
+    if size > MAX_CONTENT_SIZE:
         raise BadImage("the content of its disk is damaged")
     try:
         text = rest(size)
@@ -157,34 +159,34 @@ class _Qcow2(NamedTuple):
             if entry & OFFSET:
                 if (entry & OFFSET) + self.cluster > len(self.image):
                     raise BadImage("it is cut off: a table lies beyond its end")
-                for data in self._l2(entry):
+                for data in self._read_l2(entry):
                     if not data & COMPRESSED and data & OFFSET and (data & OFFSET) + 512 > len(self.image):
                         raise BadImage("it is cut off: data lies beyond its end")
 
-    def _l2(self, entry: int) -> tuple[int, ...]:
+    def _read_l2(self, entry: int) -> tuple[int, ...]:
         return struct.unpack_from(f">{self.cluster // 8}Q", self.image, entry & OFFSET)
 
-    def bytes_at(self, start: int, count: int) -> bytes:
+    def read_bytes(self, start: int, count: int) -> bytes:
         """Return bytes of the disk, as a guest would read them."""
         if start + count > self.size:
             raise BadImage("the content of its disk is damaged")
         found = BytesIO()
         for number in range(start // self.cluster, -(-(start + count) // self.cluster)):
-            found.write(self._cluster(number))
+            found.write(self._read_cluster(number))
         skipped = start % self.cluster
         return found.getvalue()[skipped : skipped + count]
 
-    def _cluster(self, number: int) -> bytes:
+    def _read_cluster(self, number: int) -> bytes:
         per_l2 = self.cluster // 8
         table = self.l1[number // per_l2]
-        entry = self._l2(table)[number % per_l2] if table & OFFSET else 0
+        entry = self._read_l2(table)[number % per_l2] if table & OFFSET else 0
         if entry & COMPRESSED:
-            return self._inflated(entry & ~(COPIED | COMPRESSED))
+            return self._inflate(entry & ~(COPIED | COMPRESSED))
         if not entry & OFFSET or entry & 1:
             return bytes(self.cluster)
         return self.image[entry & OFFSET :][: self.cluster].ljust(self.cluster, b"\0")
 
-    def _inflated(self, entry: int) -> bytes:
+    def _inflate(self, entry: int) -> bytes:
         shift = 62 - (self.cluster.bit_length() - 1 - 8)
         at, sectors = entry & ((1 << shift) - 1), (entry >> shift) + 1
         packed = self.image[at : at - at % 512 + sectors * 512]

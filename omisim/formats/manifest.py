@@ -79,48 +79,50 @@ def parse_manifest(text: bytes) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise refuse("IMP-003", reason=str(error)) from None
     reader = _Reader(whole, "the manifest")
-    version = reader.want("Version", int)
+    version = reader.get_required("Version", int)
     if version != VERSION:
         raise refuse("MAN-001", version=version)
-    image = reader.want("Image", dict)
-    disks = tuple(_disk(entry, f"Image.Snapshots[{n}]") for n, entry in enumerate(image.want("Snapshots", list)))
+    image = reader.get_required("Image", dict)
+    disks = tuple(
+        _read_disk(entry, f"Image.Snapshots[{n}]") for n, entry in enumerate(image.get_required("Snapshots", list))
+    )
     devices = [disk.device for disk in disks]
     if devices.count(limits.ROOT) != 1 or len(set(devices)) != len(devices):
         raise refuse("IMP-004", reason=f"one snapshot is of {limits.ROOT}, and no two are of one device: {devices}")
-    architecture = image.have("Architecture", str, "x86_64")
+    architecture = image.get_optional("Architecture", str, "x86_64")
     if architecture not in ARCHITECTURES:
         raise refuse("IMP-004", reason=f"Image.Architecture is one of {ARCHITECTURES}: {architecture!r}")
-    kind = image.have("Type", str, "machine")
+    kind = image.get_optional("Type", str, "machine")
     if kind != "machine":
         raise refuse("IMP-004", reason=f"Image.Type is machine: {kind!r}")
-    modes = image.have("BootModes", list, ["legacy"])
+    modes = image.get_optional("BootModes", list, ["legacy"])
     if not modes or any(mode not in ("legacy", "uefi") for mode in modes):
         raise refuse("IMP-004", reason=f"Image.BootModes are legacy and uefi: {modes!r}")
-    codes = image.want("ProductTypes", list)
+    codes = image.get_required("ProductTypes", list)
     if not codes or not all(isinstance(code, str) for code in codes):
         raise refuse("IMP-004", reason=f"Image.ProductTypes is a list of product codes: {codes!r}")
     return Manifest(
         product_types=tuple(dict.fromkeys(codes)),
         disks=disks,
-        name=image.have("Name", str, ""),
-        description=image.have("Description", str, ""),
+        name=image.get_optional("Name", str, ""),
+        description=image.get_optional("Description", str, ""),
         architecture=architecture,
         boot_modes=tuple(dict.fromkeys(modes)),
-        tpm_mandatory=image.have("TpmMandatory", bool, default=False),
-        public=image.have("Public", bool, default=False),
+        tpm_mandatory=image.get_optional("TpmMandatory", bool, default=False),
+        public=image.get_optional("Public", bool, default=False),
     )
 
 
-def _disk(entry: object, where: str) -> ManifestDisk:
+def _read_disk(entry: object, where: str) -> ManifestDisk:
     reader = _Reader(entry, where)
     disk = ManifestDisk(
-        device=reader.want("Device", str),
-        url=reader.want("PreSignedUrl", str),
-        size=reader.want("Size", int),
-        filename=reader.have("Filename", str, ""),
-        volume_type=reader.have("VolumeType", str, "standard"),
-        iops=reader.have("Iops", int, None),
-        delete_on_termination=reader.have("DeleteOnTermination", bool, default=True),
+        device=reader.get_required("Device", str),
+        url=reader.get_required("PreSignedUrl", str),
+        size=reader.get_required("Size", int),
+        filename=reader.get_optional("Filename", str, ""),
+        volume_type=reader.get_optional("VolumeType", str, "standard"),
+        iops=reader.get_optional("Iops", int, None),
+        delete_on_termination=reader.get_optional("DeleteOnTermination", bool, default=True),
     )
     is_device = _PARTITION.fullmatch(disk.device) or limits.DATA_DEVICE.fullmatch(disk.device)
     largest, types = limits.MAX_SIZE * GIB, limits.VOLUME_TYPES
@@ -128,7 +130,7 @@ def _disk(entry: object, where: str) -> ManifestDisk:
         (not 0 < disk.size <= largest, f"Size is a number of bytes up to {largest}: {disk.size}"),
         (disk.volume_type not in types, f"VolumeType is one of {types}: {disk.volume_type!r}"),
         (not is_device, f"Device is the name of a device: {disk.device!r}"),
-        *_wrong_iops(disk),
+        *_list_iops_problems(disk),
     ]
     for is_wrong, why in wrong:
         if is_wrong:
@@ -136,7 +138,7 @@ def _disk(entry: object, where: str) -> ManifestDisk:
     return disk
 
 
-def _wrong_iops(disk: ManifestDisk) -> list[tuple[bool, str]]:
+def _list_iops_problems(disk: ManifestDisk) -> list[tuple[bool, str]]:
     """Return what may be wrong with the IOPS of a disk, each with why: a volume has to be able to have them."""
     if disk.volume_type != "io1":
         return [(disk.iops is not None, f"Iops goes with io1 alone: {disk.iops!r}")]
@@ -161,13 +163,13 @@ class _Reader:
         self._value: Mapping[str, Any] = value
         self._where = where
 
-    def want(self, key: str, cls: type) -> Any:
+    def get_required(self, key: str, cls: type) -> Any:
         """Return a value that has to be there. Raises ApiError."""
         if self._value.get(key) is None:
             raise refuse("IMP-004", reason=f"{self._where} has no {key}")
-        return self.have(key, cls, None)
+        return self.get_optional(key, cls, None)
 
-    def have(self, key: str, cls: type, default: object) -> Any:
+    def get_optional(self, key: str, cls: type, default: object) -> Any:
         """Return a value, or the default where it is absent or null. Raises ApiError for another type."""
         value = self._value.get(key)
         if value is None:

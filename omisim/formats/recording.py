@@ -45,13 +45,13 @@ def exchanges(lines: Iterable[str]) -> Iterator[Exchange]:
         if not line.strip():
             continue
         try:
-            yield _exchange(number, json.loads(line))
+            yield _read_exchange(number, json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             why = f"it has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"line {number} is no recorded exchange: {why}") from None
 
 
-def _exchange(number: int, said: Mapping[str, Any]) -> Exchange:
+def _read_exchange(number: int, said: Mapping[str, Any]) -> Exchange:
     if not isinstance(said, dict):
         raise TypeError("it is no JSON object")
     path, status = said["path"], said["status"]
@@ -78,21 +78,21 @@ def write(stream: TextIO, at: dt.datetime, account: str, path: str, given: bytes
         "account": account,
         "path": path,
         "status": status,
-        "req": {"body": _body(given)},
-        "res": {"body": _without_secrets(_body(answer))},
+        "req": {"body": _decode_body(given)},
+        "res": {"body": _redact_secrets(_decode_body(answer))},
     }
     stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     stream.flush()
 
 
-def _without_secrets(value: Any) -> Any:
+def _redact_secrets(value: Any) -> Any:
     """Return an answer with a word in the place of each key: a replay compares no values."""
     if isinstance(value, dict):
-        return {n: "redacted" if n in _SECRETS else _without_secrets(inner) for n, inner in value.items()}
-    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
+        return {n: "redacted" if n in _SECRETS else _redact_secrets(inner) for n, inner in value.items()}
+    return [_redact_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _body(text: bytes) -> Any:
+def _decode_body(text: bytes) -> Any:
     try:
         return json.loads(text) if text else None
     except (ValueError, RecursionError):

@@ -22,13 +22,13 @@ def sign(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], cano
     """Return the signature of a canonical request. `scope`: its date, Region and service."""
     word, end = DIALECTS[algorithm]
     text = f"{algorithm}\n{at}\n{'/'.join(scope)}/{end}\n{hashlib.sha256(canonical).hexdigest()}"
-    keyed = _signing_key(word + secret, *scope, end).copy()
+    keyed = _derive_signing_key(word + secret, *scope, end).copy()
     keyed.update(text.encode())
     return keyed.hexdigest()
 
 
 @lru_cache(maxsize=256)
-def _signing_key(secret: str, *scope: str) -> hmac.HMAC:
+def _derive_signing_key(secret: str, *scope: str) -> hmac.HMAC:
     key = secret.encode()
     for part in scope:
         key = hmac.digest(key, part.encode(), "sha256")

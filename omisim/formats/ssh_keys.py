@@ -27,7 +27,9 @@ RSA_BITS = (2048, 4096)
 ED25519_BYTES = 32
 COORDINATE_BYTES: Mapping[bytes, int] = {b"nistp256": 32, b"nistp384": 48, b"nistp521": 66}
 UNCOMPRESSED = b"\x04"  # begins an ECDSA point, both coordinates follow (SEC 1, 2.3.3); SSH knows no compressed ones
-LONGEST_TEXT = 16_384  # characters; an RSA key of 4096 bits takes some 800, the rest is room for headers and comments
+MAX_TEXT_LENGTH = (
+    16_384  # characters; an RSA key of 4096 bits takes some 800, the rest is room for headers and comments
+)
 TYPES = ("ssh-rsa", "ssh-ed25519", *(f"ecdsa-sha2-{curve.decode()}" for curve in COORDINATE_BYTES))
 
 INTEGER, BIT_STRING, SEQUENCE = 0x02, 0x03, 0x30  # tags of DER
@@ -51,19 +53,19 @@ class PublicKey:
         """The key as a line of `authorized_keys`, without comment or line end."""
         return f"{self.type} {base64.b64encode(self.blob).decode()}"
 
-    def encrypted(self, message: bytes, seed: str) -> bytes:
+    def encrypt(self, message: bytes, seed: str) -> bytes:
         """Return a message as only the private key reads it: RSAES-PKCS1-v1_5 (RFC 8017, 7.2.1).
 
         The padding, which is random elsewhere, comes from the seed. Raises ValueError for a key that is not RSA.
         """
         if self.type != "ssh-rsa":
             raise ValueError(f"{self.type} does not encrypt, only ssh-rsa does")
-        _, exponent, modulus = _wire_fields(self.blob)
-        n = _number(modulus)
+        _, exponent, modulus = _decode_wire(self.blob)
+        n = _decode_integer(modulus)
         size = (n.bit_length() + 7) // 8
         padding = hashlib.shake_256(seed.encode()).digest(size - 3 - len(message)).replace(b"\0", b"\1")
         block = b"\0\2" + padding + b"\0" + message
-        return pow(int.from_bytes(block), _number(exponent), n).to_bytes(size)
+        return pow(int.from_bytes(block), _decode_integer(exponent), n).to_bytes(size)
 
 
 def generate(number: int) -> tuple[str, PublicKey]:
@@ -71,13 +73,13 @@ def generate(number: int) -> tuple[str, PublicKey]:
 
     The same number gives the same key, always; numbers that differ by a multiple of 8128 share theirs.
     """
-    q, p = _pairs_of_primes()[number % len(_pairs_of_primes())]
+    q, p = _load_prime_pairs()[number % len(_load_prime_pairs())]
     d = pow(EXPONENT, -1, lcm(p - 1, q - 1))
     numbers = (0, p * q, EXPONENT, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p))  # RFC 8017, A.1.2
-    der = _der(SEQUENCE, b"".join(_der(INTEGER, _integer(value)) for value in numbers))
+    der = _encode_der(SEQUENCE, b"".join(_encode_der(INTEGER, _encode_integer(value)) for value in numbers))
     body = fill(base64.b64encode(der).decode(), 64)
     pem = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
-    return pem, _rsa(_integer(EXPONENT), _integer(p * q))
+    return pem, _make_rsa_key(_encode_integer(EXPONENT), _encode_integer(p * q))
 
 
 def parse(text: str) -> PublicKey:
@@ -86,66 +88,66 @@ def parse(text: str) -> PublicKey:
     Raises ValueError, with a clause that says what is wrong, for everything else. That a modulus has two prime factors
     or a point lies on its curve is not looked at.
     """
-    if len(text) > LONGEST_TEXT:
-        raise ValueError(f"it is longer than {LONGEST_TEXT} characters")
+    if len(text) > MAX_TEXT_LENGTH:
+        raise ValueError(f"it is longer than {MAX_TEXT_LENGTH} characters")
     # Only comments and headers, which are passed over, may hold more than ASCII; a lone surrogate becomes "?".
     match [line.strip() for line in text.encode(errors="replace").strip().splitlines()]:
         case [line]:
-            return _from_openssh(line)
+            return _parse_openssh(line)
         case [b"---- BEGIN SSH2 PUBLIC KEY ----", *body, b"---- END SSH2 PUBLIC KEY ----"]:
-            return _from_wire(_decoded(_without_headers(body)))
+            return _parse_wire(_decode_base64(_drop_headers(body)))
         case [b"-----BEGIN PUBLIC KEY-----", *body, b"-----END PUBLIC KEY-----"]:
-            return _from_subject_public_key_info(_decoded(body))
+            return _parse_subject_public_key_info(_decode_base64(body))
         case [b"-----BEGIN RSA PUBLIC KEY-----", *body, b"-----END RSA PUBLIC KEY-----"]:
-            return _from_pkcs1(_decoded(body))
+            return _parse_pkcs1(_decode_base64(body))
     raise ValueError("it is not one public key in OpenSSH, RFC4716, PKCS8 or PEM format")
 
 
-def _rsa(exponent: bytes, modulus: bytes) -> PublicKey:
-    e, n = _number(exponent), _number(modulus)
+def _make_rsa_key(exponent: bytes, modulus: bytes) -> PublicKey:
+    e, n = _decode_integer(exponent), _decode_integer(modulus)
     if n.bit_length() not in RSA_BITS:
         raise ValueError(f"its RSA modulus has {n.bit_length()} bits, not 2048 or 4096")
     if n % 2 == 0 or e % 2 == 0 or not 1 < e < n:
         raise ValueError("its RSA modulus and exponent are not odd, or the exponent is not between 1 and the modulus")
-    return PublicKey("ssh-rsa", _wire(b"ssh-rsa", exponent, modulus))
+    return PublicKey("ssh-rsa", _encode_wire(b"ssh-rsa", exponent, modulus))
 
 
-def _ed25519(point: bytes) -> PublicKey:
+def _make_ed25519_key(point: bytes) -> PublicKey:
     if len(point) != ED25519_BYTES:
         raise ValueError(f"its Ed25519 point has {len(point)} bytes, not {ED25519_BYTES}")
-    return PublicKey("ssh-ed25519", _wire(b"ssh-ed25519", point))
+    return PublicKey("ssh-ed25519", _encode_wire(b"ssh-ed25519", point))
 
 
-def _ecdsa(curve: bytes, point: bytes) -> PublicKey:
+def _make_ecdsa_key(curve: bytes, point: bytes) -> PublicKey:
     size = len(UNCOMPRESSED) + 2 * COORDINATE_BYTES[curve]
     if len(point) != size or not point.startswith(UNCOMPRESSED):
         raise ValueError(f"its ECDSA point is not an uncompressed one of {size} bytes")
     key_type = b"ecdsa-sha2-" + curve
-    return PublicKey(key_type.decode(), _wire(key_type, curve, point))
+    return PublicKey(key_type.decode(), _encode_wire(key_type, curve, point))
 
 
-def _from_openssh(line: bytes) -> PublicKey:
+def _parse_openssh(line: bytes) -> PublicKey:
     name, *rest = line.split(maxsplit=2)  # type, Base64, comment
-    key = _from_wire(_decoded(rest[:1]))
+    key = _parse_wire(_decode_base64(rest[:1]))
     if key.type.encode() != name:
         raise ValueError(f"it does not begin with {key.type}, which its key is")
     return key
 
 
-def _from_wire(blob: bytes) -> PublicKey:
-    match _wire_fields(blob):
+def _parse_wire(blob: bytes) -> PublicKey:
+    match _decode_wire(blob):
         case [b"ssh-rsa", exponent, modulus]:
-            return _rsa(exponent, modulus)
+            return _make_rsa_key(exponent, modulus)
         case [b"ssh-ed25519", point]:
-            return _ed25519(point)
+            return _make_ed25519_key(point)
         case [key_type, curve, point] if curve in COORDINATE_BYTES and key_type == b"ecdsa-sha2-" + curve:
-            return _ecdsa(curve, point)
+            return _make_ecdsa_key(curve, point)
     raise ValueError(f"its data are not a key of one of the types {', '.join(TYPES)}")
 
 
-def _from_subject_public_key_info(der: bytes) -> PublicKey:
-    (body,) = _der_values(der, SEQUENCE)
-    algorithm, bits = _der_values(body, SEQUENCE, BIT_STRING)
+def _parse_subject_public_key_info(der: bytes) -> PublicKey:
+    (body,) = _decode_der(der, SEQUENCE)
+    algorithm, bits = _decode_der(body, SEQUENCE, BIT_STRING)
     if not bits.startswith(b"\0"):
         raise ValueError("its bits do not fill whole bytes")
     if algorithm not in ALGORITHMS:
@@ -153,28 +155,28 @@ def _from_subject_public_key_info(der: bytes) -> PublicKey:
     return ALGORITHMS[algorithm](bits[1:])
 
 
-def _from_pkcs1(der: bytes) -> PublicKey:
-    (body,) = _der_values(der, SEQUENCE)
-    modulus, exponent = _der_values(body, INTEGER, INTEGER)
-    return _rsa(exponent, modulus)
+def _parse_pkcs1(der: bytes) -> PublicKey:
+    (body,) = _decode_der(der, SEQUENCE)
+    modulus, exponent = _decode_der(body, INTEGER, INTEGER)
+    return _make_rsa_key(exponent, modulus)
 
 
 # content of an AlgorithmIdentifier, object identifiers in DER, and a NULL after RSA's → what reads the bits of the key
 ALGORITHMS: Mapping[bytes, Callable[[bytes], PublicKey]] = {
-    bytes.fromhex("06092a864886f70d010101 0500"): _from_pkcs1,
-    bytes.fromhex("06032b6570"): _ed25519,
-    bytes.fromhex("06072a8648ce3d0201 06082a8648ce3d030107"): partial(_ecdsa, b"nistp256"),
-    bytes.fromhex("06072a8648ce3d0201 06052b81040022"): partial(_ecdsa, b"nistp384"),
-    bytes.fromhex("06072a8648ce3d0201 06052b81040023"): partial(_ecdsa, b"nistp521"),
+    bytes.fromhex("06092a864886f70d010101 0500"): _parse_pkcs1,
+    bytes.fromhex("06032b6570"): _make_ed25519_key,
+    bytes.fromhex("06072a8648ce3d0201 06082a8648ce3d030107"): partial(_make_ecdsa_key, b"nistp256"),
+    bytes.fromhex("06072a8648ce3d0201 06052b81040022"): partial(_make_ecdsa_key, b"nistp384"),
+    bytes.fromhex("06072a8648ce3d0201 06052b81040023"): partial(_make_ecdsa_key, b"nistp521"),
 }
 
 
-def _without_headers(lines: Iterable[bytes]) -> list[bytes]:
+def _drop_headers(lines: Iterable[bytes]) -> list[bytes]:
     """Drop the headers of RFC 4716, `Tag: value`; a backslash at a line's end carries the value on."""
     return [line for line in b"\n".join(lines).replace(b"\\\n", b" ").splitlines() if b":" not in line]
 
 
-def _decoded(lines: Iterable[bytes]) -> bytes:
+def _decode_base64(lines: Iterable[bytes]) -> bytes:
     try:
         return base64.b64decode(b"".join(lines), validate=True)
     except binascii.Error as error:
@@ -185,22 +187,22 @@ def _decoded(lines: Iterable[bytes]) -> bytes:
 # than it takes. Reading compares with what writing gives, so that every key has one blob and one fingerprint.
 
 
-def _integer(value: int) -> bytes:
+def _encode_integer(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1)
 
 
-def _number(content: bytes) -> int:
+def _decode_integer(content: bytes) -> int:
     value = int.from_bytes(content, signed=True)
-    if value <= 0 or _integer(value) != content:
+    if value <= 0 or _encode_integer(value) != content:
         raise ValueError("a number in it is not positive, or has more bytes than it takes")
     return value
 
 
-def _wire(*fields: bytes) -> bytes:
+def _encode_wire(*fields: bytes) -> bytes:
     return b"".join(len(field).to_bytes(4) + field for field in fields)
 
 
-def _wire_fields(blob: bytes) -> list[bytes]:
+def _decode_wire(blob: bytes) -> list[bytes]:
     fields: list[bytes] = []
     while blob:
         end = 4 + int.from_bytes(blob[:4])
@@ -211,14 +213,14 @@ def _wire_fields(blob: bytes) -> list[bytes]:
     return fields
 
 
-def _der(tag: int, content: bytes) -> bytes:
+def _encode_der(tag: int, content: bytes) -> bytes:
     """Write one DER value; a length of 128 or more is written after a byte that says how many bytes it takes."""
     size = len(content)
     length = size.to_bytes((size.bit_length() + 7) // 8 or 1)
     return bytes([tag]) + (length if size < LONG_FORM else bytes([LONG_FORM | len(length)]) + length) + content
 
 
-def _der_values(data: bytes, *tags: int) -> list[bytes]:
+def _decode_der(data: bytes, *tags: int) -> list[bytes]:
     """Return the contents of the values `data` is made of: one a tag, in order, and nothing after them."""
     values: list[bytes] = []
     for tag in tags:
@@ -227,7 +229,7 @@ def _der_values(data: bytes, *tags: int) -> list[bytes]:
             start += length - LONG_FORM
             length = int.from_bytes(data[2:start])
         values.append(data[start : start + length])
-        if not data.startswith(_der(tag, values[-1])):
+        if not data.startswith(_encode_der(tag, values[-1])):
             raise ValueError("its DER is not that of a public key")
         data = data[start + length :]
     if data:
@@ -236,7 +238,7 @@ def _der_values(data: bytes, *tags: int) -> list[bytes]:
 
 
 @cache
-def _pairs_of_primes() -> tuple[tuple[int, int], ...]:
+def _load_prime_pairs() -> tuple[tuple[int, int], ...]:
     """Return all pairs of the 128 primes, the smaller first, in the order of `itertools.combinations`.
 
     The primes ascend. Each has 1024 bits, the two highest set, so that every product has 2048 bits and never 2047.

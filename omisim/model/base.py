@@ -42,12 +42,12 @@ def internal(default: Any) -> Any:
 
 def view_as(cls: Callable[..., ANY], source: Any, **others: Any) -> ANY:
     """Return an object of a dataclass that takes over the fields of another object by their names, and has others."""
-    shared = {name: getattr(source, name) for name in _field_names(cls) if name not in others}
+    shared = {name: getattr(source, name) for name in _list_field_names(cls) if name not in others}
     return cls(**shared, **others)
 
 
 @cache
-def _field_names(cls: Any) -> tuple[str, ...]:
+def _list_field_names(cls: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(cls))
 
 

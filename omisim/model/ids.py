@@ -62,11 +62,11 @@ class Id:
 
     def is_well_formed(self, value: str) -> bool:
         """Whether the value has the length and the characters of an id of this kind (ID-016)."""
-        return _shape(self.kind).fullmatch(value) is not None
+        return _make_pattern(self.kind).fullmatch(value) is not None
 
 
 @cache
-def _shape(kind: str) -> re.Pattern[str]:
+def _make_pattern(kind: str) -> re.Pattern[str]:
     """Return what an id of a kind looks like."""
     if kind == "account":
         return re.compile("[0-9]{12}")
@@ -85,21 +85,21 @@ def make_account_id(seed: str, name: str) -> str:
 
 def make_access_key_id(seed: str, number: int) -> str:
     """Return 20 capitals and digits (ID-010)."""
-    return _letters(derive_hex(seed, number, "access_key"), 20)
+    return _encode_letters(derive_hex(seed, number, "access_key"), 20)
 
 
 def make_secret_key(seed: str, number: int) -> str:
     """Return 40 capitals and digits (ID-010)."""
-    return _letters(derive_hex(seed, number, "secret_key"), 40)
+    return _encode_letters(derive_hex(seed, number, "secret_key"), 40)
 
 
 def make_request_id(seed: str, number: int) -> str:
     """Return a lower-case UUID of version 4 (ID-014): the number, then what the seed makes of the rest."""
-    return f"{number & 0xFFFFFFFF:08x}{_request_tail(seed)}"
+    return f"{number & 0xFFFFFFFF:08x}{_make_request_tail(seed)}"
 
 
 @lru_cache(maxsize=1024)
-def _request_tail(seed: str) -> str:
+def _make_request_tail(seed: str) -> str:
     digits = derive_hex(seed, "request")
     return f"-{digits[:4]}-4{digits[4:7]}-8{digits[7:10]}-{digits[10:22]}"
 
@@ -109,7 +109,7 @@ def derive_hex(*parts: object) -> str:
     return blake2b(":".join(map(str, parts)).encode(), digest_size=32).hexdigest()
 
 
-def _letters(digits: str, count: int) -> str:
+def _encode_letters(digits: str, count: int) -> str:
     number = int(digits, 16)
     letters = []
     for _ in range(count):

@@ -18,13 +18,13 @@ __all__ = [
 ]  # fmt: skip
 
 _JSON = frozenset({str, int, float, bool, NoneType})
-_AS_IT_IS = "="  # marks a name that is not of the API's form
+_VERBATIM = "="  # marks a name that is not of the API's form
 
 
 @lru_cache(maxsize=4096)
 def api_name(name: str) -> str:
     """Return the API's spelling of a name of ours: `vm_id` → `VmId`. The inverse of `snake_name`."""
-    return name[1:] if name.startswith(_AS_IT_IS) else "".join(word.capitalize() for word in name.split("_"))
+    return name[1:] if name.startswith(_VERBATIM) else "".join(word.capitalize() for word in name.split("_"))
 
 
 @lru_cache(maxsize=4096)
@@ -36,7 +36,7 @@ def snake_name(name: str) -> str:
     """
     ours = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
     ours += "_" if iskeyword(ours) else ""  # With → with_
-    return ours if name.isidentifier() and api_name(ours) == name else _AS_IT_IS + name
+    return ours if name.isidentifier() and api_name(ours) == name else _VERBATIM + name
 
 
 def to_snake_names(value: Any) -> Any:
@@ -82,7 +82,7 @@ def to_api(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return value.value
     wire = {}
-    for field, name in _wire_fields(cls):
+    for field, name in _list_wire_fields(cls):
         item = getattr(value, field)
         if item is not None:
             wire[name] = item if item.__class__ in _JSON else to_api(item)
@@ -90,7 +90,7 @@ def to_api(value: Any) -> Any:
 
 
 @cache
-def _wire_fields(cls: Any) -> tuple[tuple[str, str], ...]:
+def _list_wire_fields(cls: Any) -> tuple[tuple[str, str], ...]:
     return tuple((f.name, api_name(f.name)) for f in fields(cls) if f.metadata.get("wire", True))
 
 
@@ -102,7 +102,7 @@ def serialize(value: Any) -> Any:
     if cls is tuple:
         return [serialize(item) for item in value]
     if is_dataclass(cls):
-        items = [(name, getattr(value, name), left_out) for name, left_out in _plain_fields(value.__class__)]
+        items = [(name, getattr(value, name), left_out) for name, left_out in _list_fields(value.__class__)]
         return {name: serialize(item) for name, item, left_out in items if item is not None or not left_out}
     if isinstance(value, dt.datetime):
         return value.isoformat()
@@ -112,33 +112,33 @@ def serialize(value: Any) -> Any:
 
 
 @cache
-def _plain_fields(cls: Any) -> tuple[tuple[str, bool], ...]:
+def _list_fields(cls: Any) -> tuple[tuple[str, bool], ...]:
     """Return the fields of a class, each with whether None is left out: where it is the default."""
     return tuple((field.name, field.default is None) for field in fields(cls))
 
 
 def deserialize(cls: Any, value: Any) -> Any:
     """Return the value of class `cls` that `to_plain` made this of. Raises TypeError, ValueError or KeyError."""
-    return None if value is None else _reader(cls)(value)
+    return None if value is None else _make_reader(cls)(value)
 
 
 @cache
-def _reader(cls: Any) -> Callable[[Any], Any]:
+def _make_reader(cls: Any) -> Callable[[Any], Any]:
     origin = get_origin(cls)
     if origin in (Union, UnionType):
-        read = _reader(next(arg for arg in get_args(cls) if arg is not NoneType))
+        read = _make_reader(next(arg for arg in get_args(cls) if arg is not NoneType))
         return lambda value: None if value is None else read(value)
     if origin is tuple:
         args = get_args(cls)
         if args[-1] is Ellipsis:
-            item = _reader(args[0])
-            return lambda value: tuple(item(part) for part in _typed(value, list))
-        items = [_reader(arg) for arg in args]
-        return lambda value: tuple(read(part) for read, part in zip(items, _typed(value, list), strict=True))
+            item = _make_reader(args[0])
+            return lambda value: tuple(item(part) for part in _check_type(value, list))
+        items = [_make_reader(arg) for arg in args]
+        return lambda value: tuple(read(part) for read, part in zip(items, _check_type(value, list), strict=True))
     if is_dataclass(cls):
         hints = get_type_hints(cls)
         make: Any = cls  # which is_dataclass narrows to an instance
-        readers = {field.name: _reader(hints[field.name]) for field in fields(cls)}
+        readers = {field.name: _make_reader(hints[field.name]) for field in fields(cls)}
 
         def read_object(value: Any) -> Any:
             values = {}
@@ -152,10 +152,10 @@ def _reader(cls: Any) -> Callable[[Any], Any]:
         return read_object
     if is_date(cls) or cls is bytes:
         return base64.b64decode if cls is bytes else dt.datetime.fromisoformat
-    return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: _typed(value, cls)
+    return cls if isinstance(cls, type) and issubclass(cls, StrEnum) else lambda value: _check_type(value, cls)
 
 
-def _typed(value: Any, accepted: Any) -> Any:
+def _check_type(value: Any, accepted: Any) -> Any:
     if type(value) is not accepted and (accepted is not float or type(value) is not int):
         raise TypeError(f"{value!r} is no {accepted.__name__}")
     return value

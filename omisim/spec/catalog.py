@@ -77,14 +77,14 @@ class PlatformCatalog:
     def entities(self) -> Iterator[Entity]:
         """Yield the platform's accounts and their OMIs with their snapshots, Region by Region."""
         for region in self.regions:
-            outscale = _platform_account(OUTSCALE, region)
-            marketplace = _platform_account(MARKETPLACE, region)
+            outscale = _make_platform_account(OUTSCALE, region)
+            marketplace = _make_platform_account(MARKETPLACE, region)
             yield from (outscale, marketplace)
             for row in self.images:
-                yield from _image(outscale, row, public=True)
+                yield from _make_image_entities(outscale, row, public=True)
             for row in self.marketplace:
                 if region in row["regions"]:
-                    yield from _image(marketplace, row, public=row["offer"] in ("byol", "free"))
+                    yield from _make_image_entities(marketplace, row, public=row["offer"] in ("byol", "free"))
 
 
 @cache
@@ -97,7 +97,7 @@ def load_catalog() -> PlatformCatalog:
             code: ProductType(description=description, product_type_id=code, vendor=vendor or None)
             for code, (description, vendor) in data["product_types"].items()
         },
-        vm_types={name: _vm_type(name, row) for name, row in data["vm_types"].items()},
+        vm_types={name: _make_vm_type(name, row) for name, row in data["vm_types"].items()},
         aws_families={name: (row[0], row[1]) for name, row in data["aws_families"].items()},
         quotas=data["quotas"],
         images=tuple(data["image_defaults"] | row for row in data["image"]),
@@ -112,7 +112,7 @@ def load_catalog() -> PlatformCatalog:
     )
 
 
-def _vm_type(name: str, row: list[Any]) -> VmType:
+def _make_vm_type(name: str, row: list[Any]) -> VmType:
     vcores, memory, ips, count, size, gpu, eth, optimized, ephemerals = row
     return VmType(
         bsu_optimized=optimized,
@@ -128,7 +128,7 @@ def _vm_type(name: str, row: list[Any]) -> VmType:
     )
 
 
-def _platform_account(alias: str, region: str) -> AccountRow:
+def _make_platform_account(alias: str, region: str) -> AccountRow:
     name = f"{alias.lower()}@{region}"
     number = make_account_id(SEED, name)
     return AccountRow(
@@ -144,14 +144,14 @@ def _platform_account(alias: str, region: str) -> AccountRow:
     )
 
 
-def _image(owner: AccountRow, row: Mapping[str, Any], *, public: bool) -> Iterator[Entity]:
+def _make_image_entities(owner: AccountRow, row: Mapping[str, Any], *, public: bool) -> Iterator[Entity]:
     created = dt.datetime.fromisoformat(row["created"])
     disks = [{"device": "/dev/sda1", "size": row["root_size"], "type": row.get("volume_type", "standard")}]
     disks[0] |= {"iops": row["iops"]} if "iops" in row else {}
     disks += row.get("data", [])
     mappings = []
     for disk in disks:
-        snapshot = _snapshot(owner, row["name"], created, disk)
+        snapshot = _make_snapshot(owner, row["name"], created, disk)
         yield snapshot
         bsu = BsuToCreate(
             delete_on_vm_deletion=True,
@@ -169,7 +169,7 @@ def _image(owner: AccountRow, row: Mapping[str, Any], *, public: bool) -> Iterat
         creation_date=created,
         description=row["description"],
         file_location=f"{owner.alias}/{row['name']}",
-        image_id=make_id("image", SEED, _number(owner, row["name"])),
+        image_id=make_id("image", SEED, _derive_number(owner, row["name"])),
         image_name=row["name"],
         permissions_to_launch=PermissionsOnResource(global_permission=public),
         product_codes=tuple(row["product_codes"]),
@@ -179,18 +179,18 @@ def _image(owner: AccountRow, row: Mapping[str, Any], *, public: bool) -> Iterat
     )
 
 
-def _snapshot(owner: AccountRow, name: str, created: dt.datetime, disk: Mapping[str, Any]) -> Snapshot:
+def _make_snapshot(owner: AccountRow, name: str, created: dt.datetime, disk: Mapping[str, Any]) -> Snapshot:
     return Snapshot(
         account_alias=owner.alias,
         account_id=owner.account_id,
         creation_date=created,
         description=f"{name} {disk['device']}",
         progress=100,
-        snapshot_id=make_id("snapshot", SEED, _number(owner, name + disk["device"])),
+        snapshot_id=make_id("snapshot", SEED, _derive_number(owner, name + disk["device"])),
         state=SnapshotState.COMPLETED,
         volume_size=disk["size"],
     )
 
 
-def _number(owner: AccountRow, name: str) -> int:
+def _derive_number(owner: AccountRow, name: str) -> int:
     return int(derive_hex(owner.account_id, name)[:12], 16)

@@ -15,48 +15,50 @@ def render_text(lifecycle: Lifecycle) -> str:
     """Return the transitions of a kind, then each action's answer in each state: yes, or the code of the refusal."""
     lines = [lifecycle.kind]
     for state, events in lifecycle.moves.items():
-        leads = [f"{event} → {to.state or 'gone'}{_after(to)}" for event, to in events.items()]
+        leads = [f"{event} → {to.state or 'gone'}{_format_delay(to)}" for event, to in events.items()]
         lines.append(f"  {state:<15}{'; '.join(leads) or 'the end'}")
     if lifecycle.refused:
-        lines += ["", *_matrix(lifecycle)]
+        lines += ["", *_format_matrix(lifecycle)]
     return "\n".join(lines)
 
 
-def _after(to: To) -> str:
+def _format_delay(to: To) -> str:
     if to.after is None:
         return ""
     seconds = "by size" if callable(to.after) else f"{to.after:g} s"
     return f" ({seconds}{', timer' if to.timer else ''})"
 
 
-def _matrix(lifecycle: Lifecycle) -> Iterator[str]:
+def _format_matrix(lifecycle: Lifecycle) -> Iterator[str]:
     states = list(dict.fromkeys([*lifecycle.moves, *(state for row in lifecycle.refused.values() for state in row)]))
     first = max(len(action) for action in lifecycle.refused) + 2
     widths = [max(len(state), 5) + 2 for state in states]
     pairs = list(zip(states, widths, strict=True))
     yield f"  {'':<{first}}" + "".join(f"{state:<{width}}" for state, width in pairs).rstrip()
     for action, refused in lifecycle.refused.items():
-        answers = (f"{_answer(refused, state):<{width}}" for state, width in pairs)
+        answers = (f"{_format_answer(refused, state):<{width}}" for state, width in pairs)
         yield f"  {action:<{first}}" + "".join(answers).rstrip()
 
 
-def _answer(refused: Mapping[str, No], state: str) -> str:
+def _format_answer(refused: Mapping[str, No], state: str) -> str:
     return ERRORS[refused[state].error].code if state in refused else "yes"
 
 
 def render_mermaid(lifecycle: Lifecycle) -> str:
     """Return the transitions of a kind as a mermaid state diagram."""
     lines = ["stateDiagram-v2"]
-    lines += [f'  state "{state}" as {_name(state)}' for state in lifecycle.moves if _name(state) != state]
-    lines.append(f"  [*] --> {_name(next(iter(lifecycle.moves)))}")
+    lines += [
+        f'  state "{state}" as {_escape_state(state)}' for state in lifecycle.moves if _escape_state(state) != state
+    ]
+    lines.append(f"  [*] --> {_escape_state(next(iter(lifecycle.moves)))}")
     for state, events in lifecycle.moves.items():
         for event, to in events.items():
-            target = "[*]" if to.state is None else _name(to.state)
-            lines.append(f"  {_name(state)} --> {target}: {event}{_after(to)}")
+            target = "[*]" if to.state is None else _escape_state(to.state)
+            lines.append(f"  {_escape_state(state)} --> {target}: {event}{_format_delay(to)}")
     return "\n".join(lines)
 
 
-def _name(state: str) -> str:
+def _escape_state(state: str) -> str:
     return state.replace("-", "_")
 
 

@@ -57,7 +57,7 @@ class ApiError(Exception):
         self.facts = dict(facts)
         self.details = rule.render_details(facts)
         self.request_id = ""  # of the call it refused
-        self.near: tuple[str, ...] = ()  # ids like an unknown one, among what the caller may see
+        self.similar_ids: tuple[str, ...] = ()  # similar to an unknown id, among those that the caller may see
         self._row = rule
         self._kind = kind
         super().__init__(f"{self.status} {self.code} {self.type} ({self.rule}): {self.details}")
@@ -65,7 +65,7 @@ class ApiError(Exception):
     def explain(self) -> str:
         """Say why, in lines: the rule, the facts of this call, the fix, the evidence and the documentation page."""
         text = self._row.explain(self.facts, self._kind)
-        return f"{text}\n  Near it: {', '.join(self.near)}" if self.near else text
+        return f"{text}\n  Similar ids: {', '.join(self.similar_ids)}" if self.similar_ids else text
 
     def with_error(self, kind: ErrorKind) -> ApiError:
         """Return the same refusal answered with another error (the switch `{rule id: error name}`)."""

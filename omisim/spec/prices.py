@@ -46,14 +46,14 @@ class Prices:
         return tuple(
             Catalogs(
                 entries=entries,
-                from_date=_midnight(period["from"]),
+                from_date=_parse_midnight(period["from"]),
                 state="OBSOLETE" if "to" in period else "CURRENT",
-                to_date=_midnight(period["to"]) if "to" in period else None,
+                to_date=_parse_midnight(period["to"]) if "to" in period else None,
             )
             for period in self.periods
         )
 
-    def of(self, region: str, service: str, kind: str, operation: str) -> UnitPriceEntry | None:
+    def find_price(self, region: str, service: str, kind: str, operation: str) -> UnitPriceEntry | None:
         """Return one price in a Region, or None."""
         for row in self.groups.values():
             if (row["service"], row["operation"]) == (service, operation) and kind in row["prices"]:
@@ -75,5 +75,5 @@ def load_prices() -> Prices:
     return Prices(data["currency"], tuple(data["period"]), data["groups"])
 
 
-def _midnight(date: str) -> dt.datetime:
+def _parse_midnight(date: str) -> dt.datetime:
     return dt.datetime.fromisoformat(date).replace(tzinfo=dt.UTC)

@@ -30,7 +30,7 @@ GRADES: Mapping[str, str] = {
     "inferred": "by analogy; a switch can change it",
 }
 DOCUMENTATION = "https://docs.outscale.com/api.html"
-LONGEST_FACT = 200
+MAX_FACT_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Rule:
         """The kind of thing the rule is about."""
         if "/" in self.id and self.id[0].islower():
             return self.id.partition("/")[0]
-        return families()[_family(self.id)]["kind"]
+        return families()[_get_family(self.id)]["kind"]
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ class Rule:
 
     def render_details(self, facts: Mapping[str, Any]) -> str:
         """Return the Details of a refusal: the row's template with this call's facts."""
-        return _filled(self.details or self.says, facts)
+        return _fill_template(self.details or self.says, facts)
 
     def explain(self, facts: Mapping[str, Any] | None = None, kind: ErrorKind | None = None) -> str:
         """Return the rule as lines for a person, with the facts of one call where there is one."""
@@ -91,9 +91,9 @@ class Rule:
             lines.append(f"  Not modelled: {self.out}")
         if facts is not None:
             lines.append(f"  Refused: {self.render_details(facts)}")
-            lines += [f"  {name} = {_short(value)}" for name, value in facts.items() if value is not None]
+            lines += [f"  {name} = {_shorten(value)}" for name, value in facts.items() if value is not None]
         if self.fix:
-            lines.append(f"  Fix: {self.fix if facts is None else _filled(self.fix, facts)}")
+            lines.append(f"  Fix: {self.fix if facts is None else _fill_template(self.fix, facts)}")
         if kind:
             lines.append(f"  Error: HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})")
         if self.says:
@@ -127,12 +127,12 @@ def get_rule(rule_id: str) -> Rule:
 @cache
 def load_rules() -> Mapping[str, Rule]:
     """Return every row of `rules.toml`, in the order of the file."""
-    return {rule_id: _read(rule_id, row) for rule_id, row in _tables().items() if rule_id != "families"}
+    return {rule_id: _read_rule(rule_id, row) for rule_id, row in _load_rows().items() if rule_id != "families"}
 
 
 def families() -> Mapping[str, Mapping[str, str]]:
     """Return the families of rules by the letters of their ids: their `kind`, and the page of rows that name none."""
-    return _tables()["families"]
+    return _load_rows()["families"]
 
 
 def action_page(action: str) -> str:
@@ -141,38 +141,38 @@ def action_page(action: str) -> str:
 
 
 @cache
-def _tables() -> Mapping[str, Mapping[str, Any]]:
+def _load_rows() -> Mapping[str, Mapping[str, Any]]:
     return load_toml("omisim.spec", "rules.toml")
 
 
-def _read(rule_id: str, row: Mapping[str, Any]) -> Rule:
+def _read_rule(rule_id: str, row: Mapping[str, Any]) -> Rule:
     fields = {name: value for name, value in row.items() if name not in ("action", "evidence")}
     evidence = row.get("evidence", "inferred")
     if isinstance(evidence, dict):
         fields["error_evidence"] = evidence["error"]
         evidence = evidence["rule"]
     if "out" not in row:
-        page = row if "action" in row or "source" in row else families()[_family(rule_id)]
+        page = row if "action" in row or "source" in row else families()[_get_family(rule_id)]
         fields["source"] = action_page(page["action"]) if "action" in page else page["source"]
     return Rule(id=rule_id, evidence=evidence, **fields)
 
 
-def _family(rule_id: str) -> str:
+def _get_family(rule_id: str) -> str:
     """Return the letters before the number of a rule's id: those of `ST-VM-1` are `ST-VM`."""
     return rule_id.partition("/")[0].rpartition("-")[0]
 
 
-def _filled(template: str, facts: Mapping[str, Any]) -> str:
-    return template.format(**{name: _short(facts.get(name)) for name in _names(template)})
+def _fill_template(template: str, facts: Mapping[str, Any]) -> str:
+    return template.format(**{name: _shorten(facts.get(name)) for name in _find_fact_names(template)})
 
 
 @lru_cache(maxsize=1024)
-def _names(template: str) -> list[str]:
+def _find_fact_names(template: str) -> list[str]:
     """Return the facts that a template names."""
     return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
-def _short(value: object) -> str:
+def _shorten(value: object) -> str:
     """Spell a fact for a person, never longer than a line: a request may carry megabytes."""
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return text if len(text) <= LONGEST_FACT else f"{text[:LONGEST_FACT]}… ({len(text)} characters)"
+    return text if len(text) <= MAX_FACT_LENGTH else f"{text[:MAX_FACT_LENGTH]}… ({len(text)} characters)"

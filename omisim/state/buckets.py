@@ -20,12 +20,11 @@ from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
 __all__ = [
-    "LONGEST", "Place", "StorageError", "find_active_key", "is_allowed", "object_url", "parse_location", "presign",
-    "read_url", "store_object",
+    "MAX_URL_SECONDS", "Place", "StorageError", "authenticate", "find_active_key", "is_allowed", "make_object_url",
+    "parse_location", "presign", "read_url", "store_object",
 ]  # fmt: skip
-__all__ += ["authenticate"]
 
-LONGEST = 604_800  # seconds that a pre-signed URL may be valid: a week (OOS-003)
+MAX_URL_SECONDS = 604_800  # seconds that a pre-signed URL may be valid: a week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -84,23 +83,23 @@ def parse_location(host: str, path: str) -> Place | None:
     named = parse_host(host)
     if named is None or named.service != "oos" or not named.region:
         found = _PATH.fullmatch(path)
-        return found and _in_path(found["region"], found["rest"] or "/")
-    return _in_path(named.region, f"/{named.prefix}{path}" if named.prefix else path)
+        return found and _parse_path(found["region"], found["rest"] or "/")
+    return _parse_path(named.region, f"/{named.prefix}{path}" if named.prefix else path)
 
 
-def _in_path(region: str, path: str) -> Place:
+def _parse_path(region: str, path: str) -> Place:
     bucket, _, key = path.removeprefix("/").partition("/")
     return Place(region, unquote(bucket), unquote(key))
 
 
-def object_url(place: Place) -> str:
+def make_object_url(place: Place) -> str:
     """Return the plain URL of an object."""
     return f"{endpoint('oos', place.region)}/{place.bucket}/{quote(place.key)}"
 
 
-def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = LONGEST) -> str:
+def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = MAX_URL_SECONDS) -> str:
     """Return a URL that reads an object, valid from a moment on for so many seconds (OOS-003)."""
-    plain = urlsplit(object_url(place))
+    plain = urlsplit(make_object_url(place))
     date = at.strftime(DATE)
     scope = (date[:8], place.region, "s3")
     query = [
@@ -112,7 +111,7 @@ def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = LONGES
     ]
     asked = canonical_query(query)
     canonical = f"GET\n{plain.path}\n{asked}\nhost:{plain.netloc}\n\nhost\n{UNSIGNED}".encode()
-    return f"{object_url(place)}?{asked}&X-Amz-Signature={sign(key.secret_key, ALGORITHM, date, scope, canonical)}"
+    return f"{make_object_url(place)}?{asked}&X-Amz-Signature={sign(key.secret_key, ALGORITHM, date, scope, canonical)}"
 
 
 def read_url(state: State, location: str, now: dt.datetime) -> StoredObject:
@@ -190,10 +189,10 @@ def authenticate(
     asked = parse_qsl(query, keep_blank_values=True)
     given = dict(asked)
     if "X-Amz-Signature" in given or "X-Amz-Algorithm" in given:
-        said = _in_url(place, given, clocks[0])
+        said = _read_url_signature(place, given, clocks[0])
         asked = [pair for pair in asked if pair[0] != "X-Amz-Signature"]
     elif headers.get("authorization", "").startswith(ALGORITHM):
-        said = _in_header(place, headers, body, clocks)
+        said = _read_header_signature(place, headers, body, clocks)
     elif "authorization" in headers or "AWSAccessKeyId" in given:
         raise StorageError("AccessDenied", f"only {ALGORITHM} is supported", "OOS-001")
     else:
@@ -201,7 +200,9 @@ def authenticate(
     key = find_active_key(state, said.access_key, place.region, clocks[0])
     if key is None:
         raise StorageError("InvalidAccessKeyId", f"{said.access_key} is no active key of {place.region}", "OOS-005")
-    lines = "".join(f"{name}:{' '.join(_header(headers, name, host).split())}\n" for name in said.headers.split(";"))
+    lines = "".join(
+        f"{name}:{' '.join(_get_header(headers, name, host).split())}\n" for name in said.headers.split(";")
+    )
     parts = (method, path or "/", canonical_query(asked), lines, said.headers, said.payload)
     mine = sign(key.secret_key, ALGORITHM, said.at, said.scope, "\n".join(parts).encode())
     if strict and mine != said.signature:
@@ -210,7 +211,7 @@ def authenticate(
     return account
 
 
-class _Said(NamedTuple):
+class _Signature(NamedTuple):
     access_key: str
     scope: tuple[str, str, str]
     at: str
@@ -219,23 +220,25 @@ class _Said(NamedTuple):
     signature: str
 
 
-def _header(headers: Mapping[str, str], name: str, host: str) -> str:
+def _get_header(headers: Mapping[str, str], name: str, host: str) -> str:
     return headers.get("host", host) if name == "host" else headers.get(name, "")
 
 
-def _in_url(place: Place, given: Mapping[str, str], now: dt.datetime) -> _Said:
+def _read_url_signature(place: Place, given: Mapping[str, str], now: dt.datetime) -> _Signature:
     """Read the signature of a pre-signed URL, and whether it has expired by the cloud's clock (OOS-003)."""
-    access_key, scope = _credential(given.get("X-Amz-Credential", ""), place)
-    at, seconds = _moment(given.get("X-Amz-Date", "")), given.get("X-Amz-Expires", "")
+    access_key, scope = _parse_credential(given.get("X-Amz-Credential", ""), place)
+    at, seconds = _parse_date(given.get("X-Amz-Date", "")), given.get("X-Amz-Expires", "")
     if at is None or not seconds.isdigit() or given.get("X-Amz-Algorithm") != ALGORITHM:
         raise StorageError("AuthorizationQueryParametersError", "X-Amz-Date, -Expires or -Algorithm is wrong")
-    if not 0 < int(seconds) <= LONGEST:
-        raise StorageError("AuthorizationQueryParametersError", f"a URL is valid for {LONGEST} s at most", "OOS-003")
+    if not 0 < int(seconds) <= MAX_URL_SECONDS:
+        raise StorageError(
+            "AuthorizationQueryParametersError", f"a URL is valid for {MAX_URL_SECONDS} s at most", "OOS-003"
+        )
     if now > at + dt.timedelta(seconds=int(seconds)):
         raise StorageError("AccessDenied", "Request has expired", "OOS-003")
     payload = given.get("X-Amz-Content-Sha256", UNSIGNED)
     signed = given.get("X-Amz-SignedHeaders", "")
-    return _Said(access_key, scope, given["X-Amz-Date"], signed, payload, given.get("X-Amz-Signature", ""))
+    return _Signature(access_key, scope, given["X-Amz-Date"], signed, payload, given.get("X-Amz-Signature", ""))
 
 
 _AUTHORIZATION = re.compile(
@@ -245,21 +248,23 @@ _AUTHORIZATION = re.compile(
 _WINDOW = dt.timedelta(minutes=15)
 
 
-def _in_header(place: Place, headers: Mapping[str, str], body: bytes, clocks: tuple[dt.datetime, ...]) -> _Said:
+def _read_header_signature(
+    place: Place, headers: Mapping[str, str], body: bytes, clocks: tuple[dt.datetime, ...]
+) -> _Signature:
     found = _AUTHORIZATION.fullmatch(headers["authorization"])
     if found is None:
         raise StorageError("AccessDenied", "the Authorization header is garbled")
-    access_key, scope = _credential(found["credential"], place)
-    at = _moment(headers.get("x-amz-date", ""))
+    access_key, scope = _parse_credential(found["credential"], place)
+    at = _parse_date(headers.get("x-amz-date", ""))
     if at is None or not any(-_WINDOW <= at - now <= _WINDOW for now in clocks):
         raise StorageError("RequestTimeTooSkewed", "X-Amz-Date is not within 15 minutes of the time")
     payload = headers.get("x-amz-content-sha256", UNSIGNED)
     if re.fullmatch(r"[0-9a-f]{64}", payload) and hashlib.sha256(body).hexdigest() != payload:
         raise StorageError("XAmzContentSHA256Mismatch", "x-amz-content-sha256 is not the one of the body")
-    return _Said(access_key, scope, headers["x-amz-date"], found["headers"], payload, found["signature"])
+    return _Signature(access_key, scope, headers["x-amz-date"], found["headers"], payload, found["signature"])
 
 
-def _credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
+def _parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
     """Read a credential: the key and its scope, which names the Region and s3 (OOS-001)."""
     parts = text.split("/")
     if len(parts) != 5 or parts[3:] != ["s3", "aws4_request"]:  # noqa: PLR2004 - key, date, Region, service, end
@@ -269,7 +274,7 @@ def _credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
     return parts[0], (parts[1], parts[2], parts[3])
 
 
-def _moment(text: str) -> dt.datetime | None:
+def _parse_date(text: str) -> dt.datetime | None:
     try:
         return dt.datetime.strptime(text, DATE).replace(tzinfo=dt.UTC)
     except ValueError:

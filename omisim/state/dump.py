@@ -31,19 +31,19 @@ def to_dict(state: State, settings: Settings, clock: Clock, history: int, first:
             "history": history,
         },
         "clock": {"kind": "system" if isinstance(clock, SystemClock) else "manual", "now": clock.now().isoformat()},
-        "rows": {kind: rows for kind in ROWS if (rows := _rows(state, first, kind))},
+        "rows": {kind: rows for kind in ROWS if (rows := _serialize_rows(state, first, kind))},
         "trimmed": state.position - len(state.journal),
-        "journal": [_change(change) for change in state.journal],
+        "journal": [_serialize_change(change) for change in state.journal],
     }
 
 
-def _rows(state: State, first: State, kind: str) -> dict[str, Any]:
+def _serialize_rows(state: State, first: State, kind: str) -> dict[str, Any]:
     now, then = state.rows(kind), first.rows(kind)
     changed = {i: [state.order(kind, i), serialize(row)] for i, row in now.items() if then.get(i) is not row}
     return changed | {row_id: [0, None] for row_id in then if row_id not in now}
 
 
-def _change(change: Change) -> list[Any]:
+def _serialize_change(change: Change) -> list[Any]:
     before, after = serialize(change.before), serialize(change.after)
     return [change.seq, change.at.isoformat(), change.kind, change.id, before, after, change.cause, change.order]
 

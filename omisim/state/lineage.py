@@ -35,7 +35,7 @@ class Lineage:
 
     def __str__(self) -> str:
         """Draw the tree of what came of the resource, as text."""
-        return "\n".join(_lines(self, ""))
+        return "\n".join(_draw_lines(self, ""))
 
     def line(self) -> str:
         """Return the resource on one line."""
@@ -51,31 +51,33 @@ class Lineage:
         return data
 
 
-def _lines(node: Lineage, indent: str) -> Iterator[str]:
+def _draw_lines(node: Lineage, indent: str) -> Iterator[str]:
     yield indent + node.line()
     for child in node.children:
-        yield from _lines(child, indent + "  ")
+        yield from _draw_lines(child, indent + "  ")
 
 
 def trace_lineage(state: State, resource_id: str) -> Lineage:
     """Return the lineage of a resource. Raises ValueError for an id that this cloud has never had."""
-    if state.get("origin", resource_id) is None and _row(state, resource_id) is None:
-        raise ValueError(f"{resource_id} is nothing this cloud has had")
+    if state.get("origin", resource_id) is None and _find_row(state, resource_id) is None:
+        raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
     below: dict[str, list[tuple[str, str]]] = {}
     for origin in state.rows("origin").values():
         for how, parent in origin.parents[:1]:
             below.setdefault(parent, []).append((how, origin.id))
-    return _node(state, resource_id, "", below, parents=True)
+    return _build_node(state, resource_id, "", below, parents=True)
 
 
-def _node(state: State, row_id: str, how: str, below: Mapping[str, list[tuple[str, str]]], *, parents: bool) -> Lineage:
+def _build_node(
+    state: State, row_id: str, how: str, below: Mapping[str, list[tuple[str, str]]], *, parents: bool
+) -> Lineage:
     origin: Origin | None = state.get("origin", row_id)
-    row = _row(state, row_id)
+    row = _find_row(state, row_id)
     kind = row.kind if row is not None else origin.kind if origin else ""
     owner = getattr(row, "account_id", None) or (origin.account_id if origin else "")
     account: AccountRow | None = state.get("account", owner)
     children = tuple(
-        _node(state, child, relation, below, parents=False) for relation, child in below.get(row_id, [])
+        _build_node(state, child, relation, below, parents=False) for relation, child in below.get(row_id, [])
     )  # fmt: skip
     above = origin.parents if parents and origin else ()
     return Lineage(
@@ -85,13 +87,13 @@ def _node(state: State, row_id: str, how: str, below: Mapping[str, list[tuple[st
         account=account.name if account else owner,
         state="deleted" if row is None else str(getattr(row, "state", "")),
         how=how,
-        dropped=_dropped(state, origin),
-        parents=tuple(_node(state, parent, relation, {}, parents=True) for relation, parent in above),
+        dropped=_find_dropped_codes(state, origin),
+        parents=tuple(_build_node(state, parent, relation, {}, parents=True) for relation, parent in above),
         children=children,
     )
 
 
-def _dropped(state: State, origin: Origin | None) -> tuple[str, ...]:
+def _find_dropped_codes(state: State, origin: Origin | None) -> tuple[str, ...]:
     if origin is None or origin.kind != "image" or not origin.parents:
         return ()
     return tuple(
@@ -108,6 +110,6 @@ def get_product_codes(state: State, row_id: str) -> tuple[str, ...]:
     return image.product_codes if image is not None else origin.codes if origin is not None else ()
 
 
-def _row(state: State, row_id: str) -> Any:
+def _find_row(state: State, row_id: str) -> Any:
     kinds = ("image", "snapshot", "volume", "vm", "image_export", "snapshot_export", "object")
     return next((row for kind in kinds if (row := state.get(kind, row_id)) is not None), None)

@@ -16,7 +16,7 @@ __all__ = ["SWITCHES", "Durations", "Settings", "Switch"]
 
 TIMINGS: Final = ("eager", "clock", "manual")
 AUTH_MODES: Final = ("strict", "lenient", "off")
-LARGEST_PAGE: Final = 1000
+MAX_PAGE_SIZE: Final = 1000
 Value = str | int | bool
 
 
@@ -86,7 +86,7 @@ class Durations(MutableMapping[str, float]):
 
         Raises KeyError for what is no transient state, and for one that nobody set and that lasts by size.
         """
-        if key in self._seconds or key not in _transients():
+        if key in self._seconds or key not in _list_transients():
             return self._seconds[key]
         kind, _, state = key.partition(".")
         lifecycle = LIFECYCLES[kind]
@@ -101,7 +101,7 @@ class Durations(MutableMapping[str, float]):
 
     def __setitem__(self, key: str, seconds: float) -> None:
         """Set them. Raises ValueError for an unknown state, with the list, or for a negative duration."""
-        known = _transients()
+        known = _list_transients()
         if key not in known:
             raise ValueError(f"{key!r} is no transient state; the known ones: {', '.join(known)}")
         if not isinstance(seconds, float | int) or not 0 <= seconds < float("inf"):
@@ -129,7 +129,7 @@ class Durations(MutableMapping[str, float]):
         return after if isinstance(after, float | int) else after(entity)
 
 
-def _transients() -> list[str]:
+def _list_transients() -> list[str]:
     return [
         f"{kind}.{state}"
         for kind, lifecycle in LIFECYCLES.items()
@@ -141,7 +141,7 @@ def _transients() -> list[str]:
 def _check_switch(name: str, value: Value) -> None:
     if name in SWITCHES:
         choices = (SWITCHES[name].default, *SWITCHES[name].others)
-        free = name in ("default_page_size", "most_tags") and type(value) is int and 0 <= value <= LARGEST_PAGE
+        free = name in ("default_page_size", "most_tags") and type(value) is int and 0 <= value <= MAX_PAGE_SIZE
         if not free and not any(value == choice and type(value) is type(choice) for choice in choices):
             raise ValueError(f"the switch {name} is one of {', '.join(map(repr, choices))}; not {value!r}")
     elif name in load_rules() or any(rule.id == name for rule in list_cell_rules()):

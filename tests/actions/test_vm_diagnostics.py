@@ -129,12 +129,12 @@ class TestAdminPassword:
         pem, key = ssh_keys.generate(1)
         private = load_pem_private_key(pem.encode(), password=None)
         assert isinstance(private, rsa.RSAPrivateKey)
-        assert private.decrypt(key.encrypted(message, seed), PKCS1v15()) == message
+        assert private.decrypt(key.encrypt(message, seed), PKCS1v15()) == message
 
     def test_encryption_needs_an_rsa_key(self) -> None:
         """Another type of key is an error."""
         with pytest.raises(ValueError, match="only ssh-rsa"):
-            ssh_keys.parse(ED25519).encrypted(b"", "")
+            ssh_keys.parse(ED25519).encrypt(b"", "")
 
 
 def console(account: Account, vm_id: str) -> str:

@@ -13,7 +13,7 @@ from support.catalogue import SUBREGION, official
 from support.expect import refused
 
 from omisim import Account, Cloud
-from omisim.actions.addresses import private_ip, public_ip
+from omisim.actions.addresses import make_private_ip, make_public_ip
 from omisim.model import Image, Vm
 
 
@@ -356,17 +356,17 @@ class TestUpdateVm:
 @given(st.sets(st.integers(0, 24_999), min_size=2))
 def test_addresses_of_vms_differ(numbers: set[int]) -> None:
     """No two of 25 000 VMs have one address, and every one is an address. [VM-030]"""
-    for address in (private_ip, public_ip):
+    for address in (make_private_ip, make_public_ip):
         made = {IPv4Address(address(number)) for number in numbers}
         assert len(made) == len(numbers)
-    assert all(IPv4Address(private_ip(number)) in IPv4Network("10.0.0.0/8") for number in numbers)
+    assert all(IPv4Address(make_private_ip(number)) in IPv4Network("10.0.0.0/8") for number in numbers)
 
 
 def test_addresses_of_vms_begin_with_the_fifth() -> None:
     """The first four addresses of each network belong to the platform. [VM-030]"""
     numbers = (0, 249, 250, 62_499, 62_500)
-    assert [private_ip(n) for n in numbers] == ["10.0.0.4", "10.0.0.253", "10.0.1.4", "10.0.249.253", "10.1.0.4"]
-    assert [public_ip(n) for n in (0, 249, 250, 24_999)] == [
+    assert [make_private_ip(n) for n in numbers] == ["10.0.0.4", "10.0.0.253", "10.0.1.4", "10.0.249.253", "10.1.0.4"]
+    assert [make_public_ip(n) for n in (0, 249, 250, 24_999)] == [
         "198.51.100.1",
         "198.51.100.250",
         "198.51.101.1",

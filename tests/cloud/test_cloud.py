@@ -42,8 +42,8 @@ class TestCloudConstructor:
             ({"seed": 1.5}, "seed is a number or a text; not 1.5"),
             ({"switches": ["snapshot_cut"]}, "switches is a mapping of names to values; not ['snapshot_cut']"),
             ({"history": "all"}, "history is a number of changes from 1 up, not 'all'"),
-            ({"clock": ManualClock}, "clock is a clock, for example SystemClock(); not <class"),
-            ({"clock": 3}, "clock is a clock, for example SystemClock(); not 3"),
+            ({"clock": ManualClock}, "clock must be a clock, for example SystemClock(), not <class"),
+            ({"clock": 3}, "clock must be a clock, for example SystemClock(), not 3"),
             ({"fetch": "https://"}, "fetch is a function from a URL to its bytes, not 'https://'"),
         ],
     )
@@ -102,10 +102,10 @@ class TestCloudMethods:
                 "a mapping of names to numbers, not ['vm_limit']",
             ),
             (lambda cloud: cloud.account("bob", alias=3), "an alias is a text, not 3"),
-            (lambda cloud: cloud.advance("30"), "a finite number of seconds, not '30'"),
+            (lambda cloud: cloud.advance("30"), "seconds must be a finite, non-negative number, not '30'"),
             (
                 lambda cloud: cloud.advance(dt.timedelta(1)),
-                "a finite number of seconds, not datetime.timedelta(days=1)",
+                "seconds must be a finite, non-negative number, not datetime.timedelta(days=1)",
             ),
             (lambda cloud: cloud.set_capacity("eu-west-2a", "3"), "a number of VMs from 0 up, not '3'"),
             (lambda cloud: cloud.diff(None), "another Cloud, for example its fork(); not from None"),
@@ -114,7 +114,7 @@ class TestCloudMethods:
             (lambda cloud: cloud.images.official("debian", "mars"), "region is one of eu-west-2, "),
             (lambda cloud: cloud.images.all("mars"), "region is one of eu-west-2, "),
             (lambda _: Cloud.from_scenario(None), "a TOML file by its path, or the name of a shipped one; not None"),  # type: ignore[arg-type]  # the mistake
-            (lambda cloud: cloud.faults.add("CreateVms", error="x"), "omisim.errors.ERRORS names all"),
+            (lambda cloud: cloud.faults.add("CreateVms", error="x"), "must be the name of an API error, not 'x'"),
             (
                 lambda cloud: cloud.faults.add("CreateVms", when=["VmIds"]),
                 "a mapping of parameters to values, not ['VmIds']",
@@ -127,7 +127,7 @@ class TestCloudMethods:
                 lambda cloud: Cloud.load(cloud.dump() | {"omisim": 99}),
                 "this dump is of version 99, and version 1 is read",
             ),
-            (lambda _: ManualClock("2026-01-01"), "needs a time zone, for example UTC: '2026-01-01' has none"),  # type: ignore[arg-type]  # the mistake
+            (lambda _: ManualClock("2026-01-01"), "time zone, for example UTC, not '2026-01-01'"),  # type: ignore[arg-type]  # the mistake
         ],
     )
     def test_refuse_a_wrong_argument_in_one_line(

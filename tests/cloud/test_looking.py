@@ -75,7 +75,7 @@ class TestTimeline:
     def test_of_an_unknown_id_is_refused(self, cloud: Cloud) -> None:
         """An id that never existed is refused, by `timeline` and by `lineage`."""
         for look in (cloud.timeline, cloud.lineage):
-            with pytest.raises(ValueError, match=r"^ami-00000000 is nothing this cloud has had$"):
+            with pytest.raises(ValueError, match=r"^no resource ami-00000000 has ever existed in this cloud$"):
                 look("ami-00000000")
 
     def test_of_a_deleted_resource_is_kept(self, alice: Account, vm: Vm) -> None:
@@ -98,7 +98,7 @@ class TestTimeline:
 
     def test_is_refused_like_a_lineage_for_an_unknown_omi(self, cloud: Cloud) -> None:
         """Only an id that has existed has a lineage."""
-        with pytest.raises(ValueError, match="nothing this cloud has had"):
+        with pytest.raises(ValueError, match="no resource ami-00000000 has ever existed"):
             cloud.lineage("ami-00000000")
 
     def test_of_a_deleted_volume_ends_with_its_deletion(self, cloud: Cloud, alice: Account) -> None:
@@ -136,7 +136,7 @@ class TestSimilarIds:
         slip = golden.image_id[:-1] + ("0" if golden.image_id[-1] != "0" else "1")
         with pytest.raises(ApiError) as refused:
             alice.delete_image(image_id=slip)
-        assert f"Near it: {golden.image_id}" in refused.value.explain()
+        assert f"Similar ids: {golden.image_id}" in refused.value.explain()
 
     def test_exclude_what_the_caller_may_not_see(self, bob: Account, golden: Image) -> None:
         """A private OMI of another account is neither listed nor named in the Details. [ID-018]"""
@@ -149,4 +149,4 @@ class TestSimilarIds:
         """Similar ids are found for every kind of resource."""
         slip = vm.vm_id[:-2] + vm.vm_id[:-3:-1]
         if slip != vm.vm_id:
-            assert [error.near for error in alice.why_not("StopVms", VmIds=[slip])] == [(vm.vm_id,)]
+            assert [error.similar_ids for error in alice.why_not("StopVms", VmIds=[slip])] == [(vm.vm_id,)]

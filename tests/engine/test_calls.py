@@ -66,9 +66,9 @@ class TestCallLog:
     def test_refuses_a_mark_of_another_cloud(self, cloud: Cloud, alice: Account, since: Any) -> None:
         """Neither `calls` nor the checks accept a mark of another cloud."""
         assert alice.read_vms() == ()
-        with pytest.raises(ValueError, match="this mark is not of this cloud"):
+        with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):
             cloud.calls(since=since)
-        with pytest.raises(ValueError, match="this mark is not of this cloud"):
+        with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):
             checks.nothing_left(cloud, since=since)
 
 

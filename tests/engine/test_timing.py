@@ -180,7 +180,7 @@ class TestManualTiming:
     @pytest.mark.parametrize("row_id", ["vol-00000000", "nonsense"])
     def test_refuses_to_complete_what_is_not_in_progress(self, row_id: str) -> None:
         """`complete` of an unknown id, or of a stable state, is an error."""
-        with pytest.raises(ValueError, match="is nothing this cloud has"):
+        with pytest.raises(ValueError, match="no such resource exists in this cloud; no transition is in progress"):
             Cloud().complete(row_id)
 
 
@@ -200,13 +200,13 @@ class TestOrderedFailures:
 
     def test_of_a_kind_that_cannot_fail_are_refused(self, cloud: Cloud) -> None:
         """A failure that could never happen is refused with the kinds that can fail."""
-        with pytest.raises(ValueError, match="can: vm, volume"):
+        with pytest.raises(ValueError, match=r"can fail \(vm, volume"):
             cloud.fail_next("volume_link")
 
     @pytest.mark.parametrize("row_id", ["ami-12345678", "snap-1234", "", 3])
     def test_of_an_id_of_another_kind_are_refused(self, cloud: Cloud, row_id: Any) -> None:
         """The id must be valid for the kind."""
-        with pytest.raises(ValueError, match=r"^it would never happen: .* is no id of a snapshot: snap- and 8 hex"):
+        with pytest.raises(ValueError, match=r"is not a snapshot id \(expected snap- and 8 hex digits\)"):
             cloud.fail_next("snapshot", id=row_id)
 
     def test_fail_one_resource_by_id(self, slow: Cloud) -> None:
@@ -222,7 +222,7 @@ class TestOrderedFailures:
     def test_of_a_stable_resource_are_refused(self, cloud: Cloud, alice: Account) -> None:
         """An available volume cannot fail."""
         volume = volume_of(alice)
-        with pytest.raises(ValueError, match="is available: it cannot fail now"):
+        with pytest.raises(ValueError, match=r"^cannot fail .* is available; can fail: "):
             cloud.fail(volume.volume_id)
 
 
@@ -255,7 +255,7 @@ class TestClocks:
     def test_do_not_run_backwards(self, seconds: float) -> None:
         """A negative or infinite advance is refused, and nothing moves."""
         cloud = Cloud()
-        with pytest.raises(ValueError, match="clock"):
+        with pytest.raises(ValueError, match="seconds must be a finite, non-negative number"):
             cloud.advance(seconds)
         assert cloud.now == ManualClock().now()
 

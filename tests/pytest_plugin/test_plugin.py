@@ -261,7 +261,7 @@ class TestMarker:
             ("accounts=['alice', 3]", "accounts is names, for example *; not 3"),
             ("switches={'x': 1}", "'x' is no switch; known: *"),
             ("switches='x'", "switches is a mapping of names to values; not 'x'"),
-            ("clock='2026'", "clock is a clock, for example SystemClock(); not '2026'"),
+            ("clock='2026'", "clock must be a clock, for example SystemClock(), not '2026'"),
             ("history='all'", "history is a number of changes from 1 up, not 'all'"),
             ("limiter='yes'", "limiter is True or False; not 'yes'"),
             ("seed=None", "seed is a number or a text; not None"),

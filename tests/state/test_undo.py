@@ -118,7 +118,7 @@ class TestMarks:
 
     def test_of_another_cloud_are_refused(self, cloud: Cloud) -> None:
         """A mark belongs to its cloud."""
-        with pytest.raises(ValueError, match="not of this cloud"):
+        with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):
             cloud.rollback(Cloud().mark())
 
     def test_restore_a_deletion_in_its_order(self, cloud: Cloud, alice: Account) -> None:
@@ -183,7 +183,7 @@ class TestRefusal:
     ) -> None:
         """When an action raises an unexpected error, what it wrote is undone."""
         before = cloud.fork()
-        monkeypatch.setattr("omisim.actions.volumes.new_volume", lambda *_args: 1 / 0)
+        monkeypatch.setattr("omisim.actions.volumes.add_volume", lambda *_args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             alice.create_volume(subregion_name=SUBREGION, size=1)
         assert cloud == before

@@ -113,13 +113,13 @@ def remembered_sight(patch: Patch) -> None:
 
 def shared_copy(patch: Patch) -> None:
     """A copy is shared as its source is."""
-    copy: Callable[..., Image] = vars(images)["_copy"]
+    copy: Callable[..., Image] = vars(images)["_copy_image"]
 
     def wrong(call: Call, source_id: str, *rest: Any) -> Image:
         source: Image = call.state.get("image", source_id)
         return call.put(replace(copy(call, source_id, *rest), permissions_to_launch=source.permissions_to_launch))
 
-    patch.setattr(images, "_copy", wrong)
+    patch.setattr(images, "_copy_image", wrong)
 
 
 def forgotten_index(patch: Patch) -> None:
@@ -231,7 +231,7 @@ def started_from_the_dead(patch: Patch) -> None:
     """A terminated VM can be started."""
     allowed("vm", "StartVms", "terminated")(patch)
     patch.setitem(LIFECYCLES["vm"].moves["terminated"], "start", To("pending"))
-    patch.setattr("omisim.actions.vm_life._moved", _started)
+    patch.setattr("omisim.actions.vm_life._move_all", _started)
 
 
 def _started(call: Call, rows: Any, move: Callable[[Vm], Vm]) -> tuple[Any, ...]:
@@ -263,7 +263,7 @@ def no_licence(task: Any) -> Any:
 
 def unlicensed_export(patch: Patch) -> None:
     """The manifest of an export names Linux alone."""
-    upload = uploads.image_uploaded
+    upload = uploads.upload_image
     patch.setitem(
         EFFECTS.after, ("image_export", "completed"), lambda tx, task, why: _unlicensed(upload, tx, task, why)
     )
@@ -295,9 +295,9 @@ def _larger(quota: Callable[[Call, str], int | None]) -> Callable[[Call, str], i
 
 def off_by_one(patch: Patch) -> None:
     """One more than the quota is allowed."""
-    larger = _larger(quotas.room)
-    patch.setattr(quotas, "room", larger)
-    patch.setattr(vms, "room", larger)
+    larger = _larger(quotas.get_remaining)
+    patch.setattr(quotas, "get_remaining", larger)
+    patch.setattr(vms, "get_remaining", larger)
 
 
 def _blank(make: Callable[..., Any], call: Call, *args: Any, **kwargs: Any) -> Any:
@@ -320,10 +320,10 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "grantees change what is shared": ("UpdateImage asks for sight, not for ownership", everybody_owns),
     "a share survives on a copy": ("a copy is shared as its source is", shared_copy),
     "a code is lost in a copy": ("a copy has the codes it is given, else Linux", replaced(
-        "omisim.actions.images._union", lambda _codes, more: more or ("0001",))),
+        "omisim.actions.images._merge_codes", lambda _codes, more: more or ("0001",))),
     "a code is lost in an export": ("the manifest names Linux alone", unlicensed_export),
     "a copy shares its snapshots": ("a copy maps the snapshots of its source", replaced(
-        "omisim.actions.images._cloned", lambda _call, mapping, _image_id: mapping)),
+        "omisim.actions.images._clone_snapshot", lambda _call, mapping, _image_id: mapping)),
     "a copy's snapshots are another's": ("they belong to the owner of the source", of_the_source),
     "a snapshot is freed while exported": ("EXP-017 is not checked", unchecked("EXP-017")),
     "snapshots go with their OMI": ("DeleteImage deletes them", snapshots_go_too),
@@ -357,7 +357,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "moto: an OMI has one disk": ("only the root of a VM is mapped", added(
         Image, lambda image: replace(image, block_device_mappings=image.block_device_mappings[:1]))),
     "moto: a VM has a blank root": ("its disks are not made from its OMI", replaced(
-        "omisim.actions.vms.new_volume", partial(_blank, volumes.new_volume))),
+        "omisim.actions.vms.add_volume", partial(_blank, volumes.add_volume))),
     "moto: a volume is smaller than its snapshot": ("VOL-013 is not checked", unchecked("VOL-013")),
     "moto: any size will do": ("VOL-004 is not checked", unchecked("VOL-004")),
     "moto: one device twice": ("LNK-005 is not checked", unchecked("LNK-005")),

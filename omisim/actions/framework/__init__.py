@@ -1,1 +1,1 @@
-"""What turns a function into an action: registration, request schema, the call, paging."""
+"""The framework that turns a function into an API action: registration, request schema, call, paging."""

@@ -1,4 +1,4 @@
-"""`Call`: what an action gets beside its parameters: who calls, the state, the time, how to check and write."""
+"""`Call`: the context of an action: its caller, the state, the time, and the methods that check and write."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ T = TypeVar("T")
 
 
 class Stop(Exception):
-    """Nothing after this makes sense, and the reason was collected already (only when somebody asks `why_not`)."""
+    """Ends a call whose refusals were collected for `why_not`, where no later check makes sense."""
 
 
 class Call:
-    """One call of one account. Actions check with `refuse` and `check`, read, then write.
+    """One call of one account. An action checks, reads, then writes.
 
-    `refuse` (spec/rules.py) where nothing after it makes sense; `check` where the rest can still be checked: it raises
-    in a call, and collects when somebody asks `why_not`. Nothing is written once a check has failed.
+    An action raises `refuse(...)` (spec/rules.py) where no later check makes sense, and calls `check` where the rest
+    can still be checked. `check` raises in a call and collects the refusal for `why_not`. After a failed check, nothing
+    is written.
     """
 
     def __init__(
@@ -45,13 +46,13 @@ class Call:
         spell: Callable[[str], str] = str,
     ) -> None:
         self.action = action
-        self.spell = spell  # how the caller writes the name of a parameter
+        self.spell = spell  # snake_case name of a parameter → the caller's spelling
         self.region = region
         self.tx = tx
         self.state: State = tx.state
         self.now: dt.datetime = tx.at
-        self.log = log  # the session's records of calls, of a package above; this call's own is the last
-        self.values: Mapping[str, Any] = {}  # what the caller gave, once it is read
+        self.log = log  # the session's call log, ending with this call; its class belongs to a higher package
+        self.values: Mapping[str, Any] = {}  # the parsed parameters that the caller gave
         self.refusals: list[ApiError] = []
         self.warnings: list[str] = []
         self._account = account
@@ -60,29 +61,29 @@ class Call:
 
     @property
     def account(self) -> AccountRow:
-        """The account that calls. An action open to everybody must not ask."""
-        assert self._account is not None, f"{self.action} is open to everybody"
+        """The account of the caller. An action that needs no authentication must not use it."""
+        assert self._account is not None, f"{self.action} needs no authentication"
         return self._account
 
     @property
     def has_account(self) -> bool:
-        """Whether somebody signed the call; nobody has to sign an action that is open to everybody."""
+        """Whether the call is signed. An action that needs no authentication may be unsigned."""
         return self._account is not None
 
     def switch(self, name: str) -> Value:
-        """Return this cloud's answer to an open question of behaviour."""
+        """Return the value of a behaviour switch in this cloud."""
         return self.tx.settings.switch(name)
 
     # --- checking
 
     def check(self, ok: object, rule: str, /, **facts: Any) -> bool:
-        """Refuse unless `ok`. Returns whether it was, which only matters when refusals are collected."""
+        """Refuse the call unless `ok`. Returns whether it is, which only matters when refusals are collected."""
         if not ok:
             self.report(refuse(rule, **facts))
         return bool(ok)
 
     def check_range(self, start: dt.datetime | None, end: dt.datetime | None) -> None:
-        """Refuse a range of dates that ends before it begins."""
+        """Refuse a date range that ends before it starts (FLT-009)."""
         self.check(not (start and end and start > end), "FLT-009", start=start, end=end)
 
     def report(self, error: Exception) -> None:
@@ -92,7 +93,7 @@ class Call:
         self.refusals.append(error)
 
     def check_state(self, entity: Entity, action: str | None = None) -> None:
-        """Refuse when the entity's lifecycle forbids the action in its state."""
+        """Refuse the action if the entity's lifecycle forbids it in the entity's state."""
         action, state = action or self.action, get_phase(entity)
         if self.tx.observer is not None:
             self.tx.observer.on_attempt(entity.kind, action, state)
@@ -101,7 +102,7 @@ class Call:
             self.report(ApiError(rule, {"id": entity.id, "state": state}))
 
     def get_owned(self, cls: type[E], row_id: str, rule: str, /) -> E:
-        """Return an entity of the caller's, or refuse: an unknown one and a foreign one are the same (ID-018)."""
+        """Return an entity of the caller. Refuses an unknown entity and one of another account alike (ID-018)."""
         entity: E | None = self.state.get(cls.kind, row_id)
         if entity is None or not self.owns(entity):
             raise refuse(rule, **{cls.key: row_id})
@@ -113,27 +114,27 @@ class Call:
         return mine
 
     def get_region(self, account_id: str) -> str:
-        """Return the Region of an account: what it owns is there, and nowhere else (REG-001)."""
+        """Return the Region of an account, which contains all its resources (REG-001)."""
         account: AccountRow = self.state.get("account", account_id)
         return account.region
 
     # --- reading
 
     def rows(self, cls: type[E], ids: Sequence[str] | None = None) -> Iterable[E]:
-        """Return all entities of a kind in creation order, or those of the ids that exist."""
+        """Return all entities of a class in creation order, or those among `ids` that exist."""
         if ids is None:
             return self.state.rows(cls.kind).values()
-        found = [row for row_id in dict.fromkeys(ids) if (row := self.state.get(cls.kind, row_id)) is not None]
-        return sorted(found, key=lambda row: self.state.order(cls.kind, row.id)) if len(found) > 1 else found
+        rows = [row for row_id in dict.fromkeys(ids) if (row := self.state.get(cls.kind, row_id)) is not None]
+        return sorted(rows, key=lambda row: self.state.order(cls.kind, row.id)) if len(rows) > 1 else rows
 
     def own_rows(self, cls: type[E], ids: Sequence[str] | None = None) -> list[E]:
-        """Return all entities of a kind that are the caller's, or those of the ids that are."""
+        """Return the caller's entities of a class in creation order: all, or those among `ids`."""
         return [row for row in self.rows(cls, ids) if self.owns(row)]
 
     # --- writing: never after a failed check
 
     def add(self, entity: E, *, then: str | None = None) -> E:
-        """Create an entity."""
+        """Create an entity. `then` is the event that leaves its first state, if not the lifecycle's own."""
         self.stop_if_refused()
         return self.tx.add(entity, then=then)
 
@@ -158,60 +159,63 @@ class Call:
         return self.tx.new_id(kind)
 
     def record_origin(self, entity: Entity, label: str, *parents: tuple[str, str]) -> None:
-        """Keep where an entity came from: (how, id of what it came from), the main one first."""
+        """Record the origin of an entity for lineage: (relation, parent id) pairs, the main parent first."""
         owner = self.account.account_id
-        inherited = (codes for _, parent in parents if (codes := self.get_product_codes(parent)))
-        codes = getattr(entity, "product_codes", None) or next(inherited, ())
+        inherited_codes = (codes for _, parent in parents if (codes := self.get_product_codes(parent)))
+        codes = getattr(entity, "product_codes", None) or next(inherited_codes, ())
         self.tx.write("origin", entity.id, Origin(entity.kind, entity.id, owner, label, parents, codes))
 
     def get_product_codes(self, row_id: str) -> tuple[str, ...]:
-        """Return the product codes of a resource, or of what it was made from, though the API shows none on disks."""
+        """Return the product codes of a resource, or those it inherited. The API does not show them on disks."""
         return get_product_codes(self.state, row_id)
 
     def warn(self, text: str) -> None:
-        """Leave a warning for the caller: allowed, but probably not what was meant."""
+        """Warn the caller about a request that is allowed but probably a mistake."""
         self.warnings.append(text)
 
     def stop_if_refused(self) -> None:
-        """Go on only if no check has failed: where what is about to be made needs what they have looked at."""
+        """End the call if a check has failed: the code that follows relies on the checked values."""
         if self.refusals:
             raise Stop
 
     # --- ClientToken
 
     def find_repeated(self, cls: type[E], client_token: str | None) -> tuple[E, ...]:
-        """Return what this ClientToken made before, if it did (SNP-014, VOL-017, VM-008)."""
+        """Return the entities that an earlier call with this ClientToken created (SNP-014, VOL-017, VM-008).
+
+        Empty for a new token. Refuses a token that was used with other parameters, or whose entities are gone.
+        """
         if client_token is None:
             return ()
-        before: ClientToken | None = self.state.get("token", self._token_key(client_token))
-        if before is None:
+        token: ClientToken | None = self.state.get("token", self._make_token_key(client_token))
+        if token is None:
             return ()
-        same = before.request == self._fingerprint()
-        self.check(same, "SNP-014", client_token=client_token, made=before.ids)
-        rows = tuple(row for row_id in before.ids if (row := self.state.get(cls.kind, row_id)) is not None)
-        if len(rows) < len(before.ids):
-            raise refuse("SNP-014/gone", client_token=client_token, made=before.ids)
+        same = token.request == self._compute_fingerprint()
+        self.check(same, "SNP-014", client_token=client_token, made=token.ids)
+        rows = tuple(row for row_id in token.ids if (row := self.state.get(cls.kind, row_id)) is not None)
+        if len(rows) < len(token.ids):
+            raise refuse("SNP-014/gone", client_token=client_token, made=token.ids)
         return rows
 
-    def use_token(self, client_token: str | None, *made: Entity) -> None:
-        """Remember what a ClientToken made."""
+    def use_token(self, client_token: str | None, *created: Entity) -> None:
+        """Store the entities that a call with this ClientToken created. Does nothing without a token."""
         if client_token is not None:
-            ids = tuple(entity.id for entity in made)
-            self.tx.write("token", self._token_key(client_token), ClientToken(self._fingerprint(), ids))
+            ids = tuple(entity.id for entity in created)
+            self.tx.write("token", self._make_token_key(client_token), ClientToken(self._compute_fingerprint(), ids))
 
-    def _token_key(self, client_token: str) -> str:
+    def _make_token_key(self, client_token: str) -> str:
         return f"{self.account.account_id}:{self.action}:{client_token}"
 
-    def _fingerprint(self) -> str:
-        """Stand for the request as it was sent: what it does not say is not filled in."""
+    def _compute_fingerprint(self) -> str:
+        """Return a hash of the parameters as the caller sent them, without defaults."""
         return derive_hex(*sorted((name, repr(value)) for name, value in self.values.items()))
 
 
 def as_parsed(value: OrDict[T] | None) -> T | None:
-    """Tell the type checker what the schema has done: a nested argument is a dataclass by now."""
+    """Narrow a nested argument for the type checker: the schema has turned it into a dataclass."""
     return value  # type: ignore[return-value]
 
 
 def as_parsed_list(values: Sequence[OrDict[T]] | None) -> tuple[T, ...]:
-    """Tell the type checker the same of a list; an absent one is empty."""
+    """Narrow a list of nested arguments for the type checker. An absent list becomes empty."""
     return cast("tuple[T, ...]", values or ())

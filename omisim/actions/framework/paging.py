@@ -1,4 +1,4 @@
-"""Pages of a read: ResultsPerPage and NextPageToken (domain 9.4)."""
+"""Paging of reads: ResultsPerPage and NextPageToken (domain 9.4)."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from omisim.spec.rules import refuse
 
 __all__ = ["paginate"]
 
-MOST_RESULTS = 1000
+MAX_RESULTS = 1000
 
 
 def paginate(
     action: str, rows: tuple[Any, ...], filters: object, size: int | None, next_token: str | None, default_size: int
 ) -> tuple[tuple[Any, ...], str | None]:
-    """Return the rows of one page, and the token of the next (None after the last).
+    """Return the rows of one page and the token of the next page, None after the last.
 
-    A token is opaque, and stands for a position under the same action and filters (PAG-005).
+    A token is opaque. It encodes a position and is valid for the same action and filters only (PAG-005).
     """
-    if size is not None and not 1 <= size <= MOST_RESULTS:
+    if size is not None and not 1 <= size <= MAX_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
     size = size or default_size
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
     mark = derive_hex(action, repr(filters))[:16]
-    start = 0 if next_token is None else _start(next_token, mark)
-    end = start + (size or MOST_RESULTS)
-    more = _token(mark, end) if end < len(rows) else None
+    start = 0 if next_token is None else _decode_token(next_token, mark)
+    end = start + (size or MAX_RESULTS)
+    more = _encode_token(mark, end) if end < len(rows) else None
     return rows[start:end], more
 
 
-def _token(mark: str, start: int) -> str:
+def _encode_token(mark: str, start: int) -> str:
     return base64.b64encode(json.dumps([mark, start]).encode()).decode()
 
 
-def _start(next_token: str, mark: str) -> int:
+def _decode_token(next_token: str, mark: str) -> int:
     if next_token == "":
         raise refuse("PAG-003/empty")
     try:
-        found, start = json.loads(base64.b64decode(next_token, validate=True))
+        token_mark, start = json.loads(base64.b64decode(next_token, validate=True))
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise refuse("PAG-003", reason="it is none that a read has answered") from None
-    if found != mark or not isinstance(start, int) or isinstance(start, bool) or start < 0:
+        raise refuse("PAG-003", reason="no read has returned it") from None
+    if token_mark != mark or not isinstance(start, int) or isinstance(start, bool) or start < 0:
         raise refuse("PAG-003", reason="it belongs to another read or to other filters")
     return start

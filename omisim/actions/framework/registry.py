@@ -1,4 +1,4 @@
-"""`@action`: what turns a function into an action of the API, and the table of all of them."""
+"""The decorator `@action`, which registers a function as an API action, and the table of all actions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Action:
-    """One action: its API name, the key of its answer, its function.
+    """One API action.
 
-    `answer` is None where there is only the ResponseContext, and a class where its fields are the keys.
-
-    `combinations` checks what parameters go together (REQ-011), before ids are looked at; `open` needs no
-    authentication (AUTH-011); `paged` takes ResultsPerPage and NextPageToken; `dry_run` takes DryRun,
-    which a few official actions do not.
+    Attributes:
+        name: its API name.
+        answer: the key of its result in the answer; a class if the class's fields are the keys; None if the answer
+            holds only the ResponseContext.
+        function: its implementation.
+        paged: whether it takes ResultsPerPage and NextPageToken.
+        dry_run: whether it takes DryRun, which a few official actions do not.
+        open: whether it needs no authentication (AUTH-011).
+        combinations: checks which parameters may go together (REQ-011), before the ids are checked.
     """
 
     name: str
@@ -53,7 +57,7 @@ def action(
     open: bool = False,  # noqa: A002 - the API's own word is "security: []"; nothing opens a file here
     combinations: Callable[..., None] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Register a function as an action; the function itself stays as it is."""
+    """Return a decorator that registers a function as an action and returns it unchanged."""
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         ACTIONS[name] = Action(name, answer, function, paged, dry_run, open, combinations)
@@ -64,6 +68,6 @@ def action(
 
 @cache
 def not_served() -> Mapping[str, str]:
-    """Return the reason for each action of the official API that omisim does not serve."""
+    """Return the official actions that omisim does not serve, each with the reason."""
     groups = load_toml("omisim.actions", "not_served.toml")
     return {name: group["reason"] for group in groups.values() for name in group["actions"]}

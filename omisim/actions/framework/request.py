@@ -1,4 +1,4 @@
-"""`Request`: what a door hands to the engine, and `Dialect`: how the callers of that door write parameters."""
+"""`Request`, which a door hands to the engine, and `Dialect`, the spelling of parameters at that door."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["PYTHON", "Dialect", "Request", "copy_containers"]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the callers of one door write a request.
+    """The parameter syntax of one door.
 
-    `spell` turns our name of a parameter into theirs, for the text of an error. `controls`: whether DryRun and the
-    pages of a read are parameters.
+    `spell` converts a snake_case parameter name to the caller's spelling, for error texts. `controls` is whether
+    DryRun, ResultsPerPage and NextPageToken are parameters.
     """
 
     spell: Callable[[str], str]
@@ -25,10 +25,10 @@ PYTHON = Dialect(spell=str, controls=False)  # typed methods
 
 
 class Request:
-    """A call of an action with parameters by our names, at any depth.
+    """A call of an action, with snake_case parameter names at any depth.
 
-    `values` are the parameters once the action's schema has read them without a problem. They depend on nothing else,
-    so a door that gets the same bytes again may hand over the same Request.
+    `values` caches the parsed parameters of a request without problems. They depend on the request alone, so a door
+    that receives the same bytes again may reuse the Request.
     """
 
     __slots__ = ("action", "dialect", "parameters", "values")
@@ -41,7 +41,7 @@ class Request:
 
 
 def copy_containers(value: Any) -> Any:
-    """Return a value whose lists and mappings, at any depth, are nobody else's: the call log keeps them."""
+    """Return a copy of a value with new lists and mappings at any depth. The call log keeps such copies."""
     if isinstance(value, Mapping):
         return {key: copy_containers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,8 +1,8 @@
-"""From an action's signature to its request: names, types, what is required, and which values are ids.
+"""Compile an action's signature into the schema of its request: names, types, required parameters and ids.
 
-A signature is compiled on the first call of its action. Checks run in the order of REQ-014: unknown parameters, types,
-missing ones, the action's own combinations, then the prefixes and shapes of ids. None means absent at any depth.
-Names are ours here; a problem spells them as the caller's door does.
+A signature is compiled on the first call of its action. Checks run in the order of REQ-014: unknown parameters, wrong
+types, missing parameters, the action's own combinations, then the prefixes and shapes of ids. None means absent at any
+depth. Names are snake_case here. A problem converts them to the spelling of the caller's door.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ __all__ = ["Field", "Problem", "Problems", "Shape", "compile_signature", "find_i
 
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
-WRONG = object()  # stands for a value of a wrong type while the others are still looked at
+WRONG = object()  # replaces a value of a wrong type while the other values are checked
 Spell = Callable[[str], str]
 
 
 @dataclass(slots=True)
 class Problem:
-    """Something wrong with a request: how early it is reported, the rule, where, and more facts.
+    """A problem in a request.
 
-    `path` is of our names; `name`, below it, may be one that no parameter has. `known`: the parameters that there are,
-    when the name is unknown.
+    `rank` orders the reports. `path` leads to the object with the problem, in snake_case. `name` is the parameter below
+    it, which may be unknown; then `known` holds the known names. `facts` are additional facts for the rule's text.
     """
 
     rank: int
@@ -47,14 +47,14 @@ class Problem:
     known: Iterable[str] | None = None
 
     def to_error(self, spell: Spell) -> ApiError:
-        """Return the refusal, with names as the caller writes them."""
+        """Return the refusal, with names in the caller's spelling."""
         name = spell(self.name) if isinstance(self.name, str) else str(self.name)
-        parameter = _spelled(self.path, spell) + name
+        parameter = _spell_path(self.path, spell) + name
         if self.known is None:
             return refuse(self.rule, parameter=parameter, **self.facts)
         known = sorted(map(spell, self.known))
-        hint = suggest(name, known, " Did you mean {}?")
-        return refuse(self.rule, parameter=parameter, hint=hint, known=known)
+        suggestion = suggest(name, known, " Did you mean {}?")
+        return refuse(self.rule, parameter=parameter, hint=suggestion, known=known)
 
 
 Problems = list[Problem]
@@ -63,9 +63,11 @@ Read = Callable[[Any, str, Problems], Any]  # value, path, problems
 
 @dataclass(slots=True)
 class Field:
-    """One parameter: its name, whether it is required, what ids it holds, how its value is read, many or one.
+    """One parameter.
 
-    `absent`: the value that stands for none, beside None (Go clients send it for what is not set).
+    `id` is the kind of the ids that it holds, if any. `read` parses its value. `shape` is the schema of a nested
+    object. `many` marks a list. `absent` is a value that means absent, besides None: Go clients send it for an unset
+    parameter.
     """
 
     name: str
@@ -80,9 +82,10 @@ class Field:
 
 @dataclass(slots=True)
 class Shape:
-    """An object of a request: its fields by name, those that are required, and those that are or hold ids.
+    """The schema of an object in a request.
 
-    `all_fields` has what a typed method has not, too: DryRun and pages.
+    `with_ids` are the fields that are or contain ids. `all_fields` adds the parameters that typed methods lack: DryRun
+    and paging. `cls` is the dataclass of a nested object.
     """
 
     fields: Mapping[str, Field]
@@ -92,8 +95,8 @@ class Shape:
     cls: type | None = None
 
     def parse(self, request: Request, report: Callable[[Exception], None]) -> dict[str, Any]:
-        """Return the values of a request; report unknown names, then wrong types, then what is missing."""
-        if request.values is not None:  # the same request again, of a client that polls
+        """Return the values of a request. Reports unknown names, then wrong types, then missing parameters."""
+        if request.values is not None:  # a polling client sent the same request again
             return request.values.copy()
         problems: Problems = []
         dialect = request.dialect
@@ -109,7 +112,7 @@ class Shape:
     def read(
         self, given: Mapping[str, Any], path: str, problems: Problems, known: Mapping[str, Field] | None = None
     ) -> dict[str, Any]:
-        """Return the values; add to the problems what is wrong, at any depth (REQ-008 to REQ-010)."""
+        """Return the values of an object, and append its problems at any depth (REQ-008 to REQ-010)."""
         known = self.fields if known is None else known
         values: dict[str, Any] = {}
         for name, value in given.items():
@@ -124,7 +127,7 @@ class Shape:
             value = values.get(field.name)
             if value is None or value == () or (value == "" and field.id):
                 rule = "REQ-010"
-                if field.name == "image_id" and "block_device_mappings" in values:  # a launch from snapshots, it seems
+                if field.name == "image_id" and "block_device_mappings" in values:  # probably a launch from snapshots
                     rule = "REQ-010/image"
                 problems.append(Problem(MISSING, rule, path, field.name))
         return values
@@ -132,7 +135,7 @@ class Shape:
     def report_malformed_ids(
         self, values: Mapping[str, Any], path: str, spell: Spell, report: Callable[[Exception], None]
     ) -> None:
-        """Report the ids that cannot be ids of their kind (ID-015, ID-016), in the order of the signature."""
+        """Report the malformed ids (ID-015, ID-016), in the order of the signature."""
         for field in self.with_ids:
             value = values.get(field.name)
             if value is None:
@@ -140,89 +143,89 @@ class Shape:
             below = f"{path}{spell(field.name)}"
             for item in value if isinstance(value, tuple) else (value,):
                 if field.id is not None:
-                    wrong = find_id_problem(field.id, item, below)
-                    if wrong is not None:
-                        report(wrong)
+                    problem = find_id_problem(field.id, item, below)
+                    if problem is not None:
+                        report(problem)
                 elif field.shape is not None:
                     inner = {f.name: getattr(item, f.name) for f in field.shape.with_ids}
                     field.shape.report_malformed_ids(inner, f"{below}.", spell, report)
 
 
 def compile_signature(function: Callable[..., Any], *, paged: bool, dry_run: bool) -> Shape:
-    """Return the shape of an action's request. Its first parameter is the Call; all others are keyword-only."""
+    """Return the schema of an action's request. The function takes a Call, then keyword-only parameters."""
     hints = get_type_hints(function, include_extras=True)
     parameters = list(inspect.signature(function).parameters.values())[1:]
-    shape = _shape([_field(p.name, hints[p.name], required=p.default is p.empty) for p in parameters], None)
-    paging = (_field("results_per_page", int), _field("next_page_token", str)) if paged else ()
-    controls = (*((_field("dry_run", bool),) if dry_run else ()), *paging)
+    shape = _make_shape([_make_field(p.name, hints[p.name], required=p.default is p.empty) for p in parameters], None)
+    paging = (_make_field("results_per_page", int), _make_field("next_page_token", str)) if paged else ()
+    controls = (*((_make_field("dry_run", bool),) if dry_run else ()), *paging)
     shape.all_fields = {**shape.fields, **{field.name: field for field in controls}}
     return shape
 
 
-def _shape(found: list[Field], cls: type | None) -> Shape:
-    fields = {field.name: field for field in found}
+def _make_shape(members: list[Field], cls: type | None) -> Shape:
+    fields = {field.name: field for field in members}
     return Shape(
         fields=fields,
         all_fields=fields,
-        required=tuple(field for field in found if field.required),
-        with_ids=tuple(field for field in found if field.id or (field.shape and field.shape.with_ids)),
+        required=tuple(field for field in members if field.required),
+        with_ids=tuple(field for field in members if field.id or (field.shape and field.shape.with_ids)),
         cls=cls,
     )
 
 
-def _field(name: str, hint: Any, *, required: bool = False) -> Field:
-    base, marks = _bare(hint)
+def _make_field(name: str, hint: Any, *, required: bool = False) -> Field:
+    base, marks = _unwrap_hint(hint)
     item = next((mark for mark in marks if isinstance(mark, Id)), None)
     absent = next((mark.value for mark in marks if isinstance(mark, Absent)), None)
     if get_origin(base) in (tuple, list) or getattr(get_origin(base), "__name__", "") == "Sequence":
-        element, inner_marks = _bare(get_args(base)[0])
+        element, inner_marks = _unwrap_hint(get_args(base)[0])
         item = next((mark for mark in inner_marks if isinstance(mark, Id)), item)
-        shape = _nested(element)
-        return Field(name, required, item, _list_reader(_reader(element, shape)), shape, element, many=True)
-    shape = _nested(base)
-    return Field(name, required, item, _reader(base, shape), shape, base, absent=absent)
+        shape = _make_nested_shape(element)
+        return Field(name, required, item, _make_list_reader(_make_reader(element, shape)), shape, element, many=True)
+    shape = _make_nested_shape(base)
+    return Field(name, required, item, _make_reader(base, shape), shape, base, absent=absent)
 
 
-def _bare(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Strip Optional, the dict alternative of OrDict, and Annotated; return the type and its marks."""
+def _unwrap_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Strip Optional, the dict alternative of OrDict, and Annotated. Returns the type and its annotations."""
     if get_origin(hint) is Annotated:
         base, *marks = get_args(hint)
-        inner, more = _bare(base)
+        inner, more = _unwrap_hint(base)
         return inner, (*marks, *more)
     if get_origin(hint) in (Union, UnionType):
         choices = [arg for arg in get_args(hint) if arg is not NoneType and get_origin(arg) is not Mapping]
-        return _bare(choices[0])
+        return _unwrap_hint(choices[0])
     return hint, ()
 
 
-def _nested(cls: Any) -> Shape | None:
+def _make_nested_shape(cls: Any) -> Shape | None:
     if not is_dataclass(cls):
         return None
     hints = get_type_hints(cls, include_extras=True)
-    found = [_field(f.name, hints[f.name], required=_is_required(f)) for f in fields(cls)]
-    return _shape(found, cls if isinstance(cls, type) else None)
+    members = [_make_field(f.name, hints[f.name], required=_is_required(f)) for f in fields(cls)]
+    return _make_shape(members, cls if isinstance(cls, type) else None)
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _reader(cls: Any, shape: Shape | None) -> Read:
+def _make_reader(cls: Any, shape: Shape | None) -> Read:
     if shape is not None:
-        return _object_reader(shape)
+        return _make_object_reader(shape)
     if is_date(cls):
-        return _date
+        return _read_date
     accepted = (int, float) if cls is float else cls
 
     def read(value: Any, path: str, problems: Problems) -> Any:
         if isinstance(value, accepted) and (cls is bool or not isinstance(value, bool)):
             return value
-        return _wrong(value, path, _NAMES[cls], problems)
+        return _report_wrong_type(value, path, _NAMES[cls], problems)
 
     return read
 
 
-def _object_reader(shape: Shape) -> Read:
+def _make_object_reader(shape: Shape) -> Read:
     cls = shape.cls
     assert cls is not None
 
@@ -230,17 +233,17 @@ def _object_reader(shape: Shape) -> Read:
         if isinstance(value, cls):
             return value
         if value.__class__ is not dict and not isinstance(value, Mapping):
-            return _wrong(value, path, "an object", problems)
+            return _report_wrong_type(value, path, "an object", problems)
         values = shape.read(value, f"{path}.", problems)
         return WRONG if problems else cls(**values)
 
     return read
 
 
-def _list_reader(element: Read) -> Read:
+def _make_list_reader(element: Read) -> Read:
     def read(value: Any, path: str, problems: Problems) -> Any:
         if not isinstance(value, list | tuple):
-            return _wrong(value, path, "a list", problems)
+            return _report_wrong_type(value, path, "a list", problems)
         return tuple(
             [element(item, f"{path}[{number}]", problems) for number, item in enumerate(value) if item is not None]
         )
@@ -248,37 +251,37 @@ def _list_reader(element: Read) -> Read:
     return read
 
 
-def _date(value: Any, path: str, problems: Problems) -> Any:
+def _read_date(value: Any, path: str, problems: Problems) -> Any:
     if isinstance(value, dt.datetime):
         return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     try:
         at = dt.datetime.fromisoformat(value)
     except TypeError:
-        return _wrong(value, path, "an ISO 8601 date", problems)
-    except ValueError:  # a string, but no date
-        problems.append(_of_type(path, "an ISO 8601 date", repr(value)))
+        return _report_wrong_type(value, path, "an ISO 8601 date", problems)
+    except ValueError:  # a string that is not a date
+        problems.append(_make_type_problem(path, "an ISO 8601 date", repr(value)))
         return WRONG
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
-def _wrong(value: Any, path: str, expected: str, problems: Problems) -> object:
+def _report_wrong_type(value: Any, path: str, expected: str, problems: Problems) -> object:
     kind = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}.get(type(value), type(value).__name__)
-    problems.append(_of_type(path, expected, kind))
+    problems.append(_make_type_problem(path, expected, kind))
     return WRONG
 
 
-def _of_type(path: str, expected: str, given: str) -> Problem:
+def _make_type_problem(path: str, expected: str, given: str) -> Problem:
     return Problem(TYPE, "REQ-009", path, facts={"expected": expected, "given": given})
 
 
-def _spelled(path: str, spell: Spell) -> str:
-    """Return a path of our names, `nics[0].subnet_id`, as the caller writes it."""
+def _spell_path(path: str, spell: Spell) -> str:
+    """Return a snake_case path, for example `nics[0].subnet_id`, in the caller's spelling."""
     parts = (part.partition("[") for part in path.split("."))
     return ".".join(f"{spell(name)}{bracket}{rest}" if name else "" for name, bracket, rest in parts)
 
 
 def find_id_problem(kind: Id, value: str, parameter: str) -> Exception | None:
-    """Return the refusal of what cannot be an id of a kind (ID-015, ID-016); None of what can."""
+    """Return the refusal of a malformed id of a kind (ID-015, ID-016), or None if it is well formed."""
     if kind.is_well_formed(value):
         return None
     if kind.kind == "image" and value.startswith("snap-"):

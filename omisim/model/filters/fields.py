@@ -8,7 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, get_args, get_origin, get_type_hints
 
-__all__ = ["find_path", "getter"]
+__all__ = ["find_path", "make_getter"]
 
 
 def find_path(cls: Any, name: str) -> str | None:
@@ -18,9 +18,9 @@ def find_path(cls: Any, name: str) -> str | None:
     `nic_link_nic_states` is named for `nics.link_nic.state`. Internal fields are never meant.
     """
     shown = [field.name for field in fields(cls) if field.metadata.get("wire", True)]
-    parts = {field: _part(_hints(cls)[field]) for field in shown}
+    parts = {field: _find_part(_hints(cls)[field]) for field in shown}
     for field, part in parts.items():
-        if part is None and name in (field, _plural(field)):
+        if part is None and name in (field, _pluralize(field)):
             return field
     for field, part in parts.items():
         for prefix in (f"{field}_", f"{field.removesuffix('s')}_"):
@@ -33,18 +33,18 @@ def find_path(cls: Any, name: str) -> str | None:
 _hints = cache(get_type_hints)
 
 
-def _part(hint: Any) -> Any:
+def _find_part(hint: Any) -> Any:
     """Return the dataclass that a field holds: one, one or none, or several. None where it holds plain values."""
-    return hint if is_dataclass(hint) else next(filter(None, map(_part, get_args(hint))), None)
+    return hint if is_dataclass(hint) else next(filter(None, map(_find_part, get_args(hint))), None)
 
 
-def _plural(name: str) -> str:
+def _pluralize(name: str) -> str:
     if name.endswith("y") and name[-2] not in "aeiou":
         return f"{name[:-1]}ies"
     return f"{name}es" if name.endswith("s") else f"{name}s"
 
 
-def getter(cls: Any, path: str) -> Callable[[Any], Any]:
+def make_getter(cls: Any, path: str) -> Callable[[Any], Any]:
     """Return a function that gets the value at a path, or a tuple of values where a field on it holds several.
 
     A read looks at every row that its caller may see: a plain path is left to `attrgetter`, which follows it in C.
@@ -53,7 +53,7 @@ def getter(cls: Any, path: str) -> Callable[[Any], Any]:
     get, hint = attrgetter(name), _hints(cls)[name]
     if not below:
         return get
-    get_below = getter(_part(hint), below)
+    get_below = make_getter(_find_part(hint), below)
     if is_dataclass(hint) and isinstance(get_below, attrgetter):
         return attrgetter(path)
 

@@ -9,7 +9,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, get_args
 
-from omisim.model.filters.fields import find_path, getter
+from omisim.model.filters.fields import find_path, make_getter
 
 __all__ = ["E", "Filters", "select_matching"]
 
@@ -30,7 +30,7 @@ class Filters(Generic[E]):
             return self._tests
         except AttributeError:
             cls: Any = type(self)
-            get, makers = _declared(cls)
+            get, makers = _compile(cls)
             tests = [make(wanted) for make, wanted in zip(makers, get(self), strict=True) if wanted is not None]
             object.__setattr__(self, "_tests", tests)  # the values themselves are frozen
             return tests
@@ -52,36 +52,36 @@ def select_matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[
 
 
 @cache
-def _declared(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any], Test], ...]]:
+def _compile(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any], Test], ...]]:
     """Return the filters of a class: what gets their values, and what makes the test of each value."""
     names = [field.name for field in fields(cls)]
     get = attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),)
     entity = get_args(cls.__orig_bases__[0])[0]
-    return get, tuple(_maker(entity, field) for field in fields(cls))
+    return get, tuple(_get_test_maker(entity, field) for field in fields(cls))
 
 
-def _maker(entity: Any, field: Field[Any]) -> Callable[[Any], Test]:
+def _get_test_maker(entity: Any, field: Field[Any]) -> Callable[[Any], Test]:
     """Return what makes the test of one filter. Raises TypeError where nothing says what the filter looks at."""
     if "holds" in field.metadata:
-        return partial(_bound, field.metadata["holds"])
+        return partial(_make_bound_test, field.metadata["holds"])
     look = field.metadata.get("look") or find_path(entity, field.name)
     if look is None:
         raise TypeError(f"{entity.__name__} has no field for the filter {field.name}; declare it with field_equals")
-    get = getter(entity, look) if isinstance(look, str) else look
-    return partial(_glob if "glob" in field.metadata else _equal, get)
+    get = make_getter(entity, look) if isinstance(look, str) else look
+    return partial(_make_glob_test if "glob" in field.metadata else _make_equality_test, get)
 
 
-def _bound(holds: Callable[[Any, Any], bool], wanted: Any) -> Test:
+def _make_bound_test(holds: Callable[[Any, Any], bool], wanted: Any) -> Test:
     return lambda entity: bool(holds(entity, wanted))
 
 
-def _glob(look: Callable[[Any], Any], wanted: Any) -> Test:
+def _make_glob_test(look: Callable[[Any], Any], wanted: Any) -> Test:
     exact = frozenset(value for value in wanted if "*" not in value and "?" not in value)
     patterns = [value for value in wanted if value not in exact]
-    return lambda entity: (text := look(entity)) in exact or any(map(_like, patterns, repeat(text)))
+    return lambda entity: (text := look(entity)) in exact or any(map(_matches_glob, patterns, repeat(text)))
 
 
-def _equal(look: Callable[[Any], Any], wanted: Any) -> Test:
+def _make_equality_test(look: Callable[[Any], Any], wanted: Any) -> Test:
     values = frozenset(wanted if isinstance(wanted, tuple) else (wanted,))
 
     def test(entity: Any) -> bool:
@@ -91,7 +91,7 @@ def _equal(look: Callable[[Any], Any], wanted: Any) -> Test:
     return test
 
 
-def _like(pattern: str, text: str) -> bool:
+def _matches_glob(pattern: str, text: str) -> bool:
     """Whether the text is the pattern: `*` any characters, `?` any one. At most len(pattern) * len(text) steps."""
     at = star = -1
     here = there = 0

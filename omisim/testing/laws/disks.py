@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from omisim.actions.vm_types import vm_shape
+from omisim.actions.vm_types import get_vm_shape
 from omisim.engine.engine import Engine
 from omisim.model import (
     AccountRow,
@@ -169,10 +169,10 @@ def _running(tasks: list[Any]) -> int:
 # quota → the kind of rows that count on it, and how much the rows of an account come to
 USES: Mapping[str, tuple[str, Callable[[list[Any]], int]]] = {
     "concurrent_snapshot_limit": ("snapshot", lambda rows: sum(s.state in ("in-queue", "pending") for s in rows)),
-    "core_limit": ("vm", lambda rows: sum(vm_shape(vm.vm_type).vcores for vm in _living(rows))),
+    "core_limit": ("vm", lambda rows: sum(get_vm_shape(vm.vm_type).vcores for vm in _living(rows))),
     "image_export_limit": ("image_export", _running),
     "iops_limit": ("volume", lambda rows: sum(v.iops or 0 for v in rows if v.volume_type == "io1")),
-    "memory_limit": ("vm", lambda rows: int(sum(vm_shape(vm.vm_type).memory for vm in _living(rows)))),
+    "memory_limit": ("vm", lambda rows: int(sum(get_vm_shape(vm.vm_type).memory for vm in _living(rows)))),
     "snapshot_export_limit": ("snapshot_export", _running),
     "snapshot_limit": ("snapshot", len),
     "vm_limit": ("vm", lambda rows: len(_living(rows))),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from omisim.actions.addresses import free_addresses
+from omisim.actions.addresses import find_free_addresses
 from omisim.model import Nic
 from omisim.model.serialize import to_api
 from omisim.state.state import State
@@ -156,7 +156,7 @@ def _address(asking: Asking) -> str:
     mine = [ip.private_ip for ip in nic.private_ips] if nic else []
     if mine and asking.action != "LinkPrivateIps":
         return str(asking.one(mine[1:] if mine[1:] and asking.mostly() else mine))
-    free = free_addresses(state, subnet, 3) if subnet else []
+    free = find_free_addresses(state, subnet, 3) if subnet else []
     others = [row for row in state.find_by("nic", "subnet", subnet.subnet_id) if row is not nic] if subnet else []
     return str(asking.one((*free, *(row.private_ips[-1].private_ip for row in others[-2:]), "10.0.1.5")))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from omisim.actions.vm_types import MOST_CORES, MOST_MEMORY
+from omisim.actions.vm_types import MAX_CORES, MAX_MEMORY
 from omisim.base.suggest import suggest
 from omisim.spec.catalog import load_catalog
 
@@ -66,8 +66,8 @@ def vm_types(kind: str = "valid") -> st.SearchStrategy[str]:
     tina = st.builds(
         lambda generation, cores, memory, flag: f"tinav{generation}.c{cores}r{memory}{flag}",
         st.integers(least[0], 7),
-        st.integers(least[1], MOST_CORES),
-        st.integers(least[2], MOST_MEMORY),
+        st.integers(least[1], MAX_CORES),
+        st.integers(least[2], MAX_MEMORY),
         st.sampled_from(["", "p1", "p2", "p3"]),
     )
     return tina if kind == "windows" else tina | st.sampled_from(sorted(load_catalog().vm_types))
