@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures over what a user can make by hand. It imports nothing but pytest until one is used."""
+"""The pytest plugin: fixtures that wrap the public API. It imports only pytest until a fixture is used."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from omisim.server import Running
 
 INI = {
-    "seed": "ids depend on it and on the calls",
+    "seed": "the seed of all generated ids",
     "timing": "eager, clock or manual",
-    "clock": "where the virtual time starts (2026-01-01T00:00:00Z), or system",
-    "catalog": "what a cloud begins with",
+    "clock": "the start of the virtual time (default 2026-01-01T00:00:00Z), or system",
+    "catalog": "the initial resources of a cloud",
     "auth": "strict, lenient or off",
-    "history": "how many changes and calls are kept",
-    "scenario": "a file, from the rootdir, or the name of one that omisim ships",
-    "region": "the Region of accounts that name none",
-    "accounts": "accounts that every cloud has: alice bob@us-east-2",
-    "limiter": "true leaves the SDK its limiter",
+    "history": "the number of changes and calls to keep",
+    "scenario": "a path relative to the rootdir, or the name of a scenario that omisim ships",
+    "region": "the default Region of accounts",
+    "accounts": "the accounts of every cloud, for example: alice bob@us-east-2",
+    "limiter": "true keeps the rate limiter of osc-sdk-python",
 }
-WIDER = "These fixtures live for one test. In a fixture of a wider scope, use omi_base, or make a Cloud()."
+SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
 WATCHED = pytest.StashKey[Any]()
 STRAYS = pytest.StashKey[list[str]]()
 
@@ -37,36 +37,38 @@ STRAYS = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options, and the ini options of the marker's names."""
+    """Declare the command line options, and an ini option for each argument of the marker."""
     group = parser.getgroup("omisim")
-    group.addoption("--omisim-timeline", action="store_true", help="show what happened in the cloud of each test")
+    group.addoption("--omisim-timeline", action="store_true", help="show the cloud's timeline for each test")
     group.addoption(
         "--omisim-coverage",
         action="store_true",
-        help="report which actions, rules, states and transitions of the model the tests exercised (-vv: all of them)",
+        help="report which actions, rules, states and transitions of the model the tests exercised (-vv: list all)",
     )
     group.addoption(
-        "--omisim-coverage-json", metavar="FILE", help="write that to a file as JSON (implies --omisim-coverage)"
+        "--omisim-coverage-json",
+        metavar="FILE",
+        help="write the report to a file as JSON (implies --omisim-coverage)",
     )
     group.addoption(
         "--omisim-coverage-fail-under",
         metavar="PERCENT",
         type=float,
-        help="fail when less of the model was exercised (implies --omisim-coverage)",
+        help="fail when the coverage of the model is below this percentage (implies --omisim-coverage)",
     )
-    for name, says in INI.items():
-        parser.addini(f"omisim_{name}", f"omisim: {says}")
-    parser.addini("omisim_switches", "omisim: open questions of behaviour, a line each: name = value", type="linelist")
-    parser.addini("omisim_guard", "omisim: fail a test that sends to OUTSCALE without omi_env", type="bool")
+    for name, description in INI.items():
+        parser.addini(f"omisim_{name}", f"omisim: {description}")
+    parser.addini("omisim_switches", "omisim: behaviour switches, one per line: name = value", type="linelist")
+    parser.addini("omisim_guard", "omisim: fail a test that sends a request to OUTSCALE without omi_env", type="bool")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker; look at the ini options where there are any."""
+    """Register the marker, validate the ini options, and start the guard and the coverage report."""
     config.addinivalue_line(
-        "markers", "omisim(timing=, accounts=, scenario=, ...): the cloud of a test, by the arguments of omisim.Cloud"
+        "markers", "omisim(timing=, accounts=, scenario=, ...): configure the test's cloud; see omisim.Cloud"
     )
     if any(config.getini(f"omisim_{name}") for name in (*INI, "switches")):
-        from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415 - loaded when it is used
+        from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415 - loaded on first use
 
         try:
             check(config)
@@ -78,9 +80,9 @@ def pytest_configure(config: pytest.Config) -> None:
         guard = ExitStack()
         config.stash[STRAYS] = guard.enter_context(guard_hosts())
         config.add_cleanup(guard.close)
-    asked = ("omisim_coverage_json", "omisim_coverage_fail_under")
-    covering = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in asked)
-    if covering and not config.getoption("collectonly"):
+    implying = ("omisim_coverage_json", "omisim_coverage_fail_under")
+    has_coverage = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in implying)
+    if has_coverage and not config.getoption("collectonly"):
         from omisim.testing.reporting import CoverageReport  # noqa: PLC0415
 
         config.pluginmanager.register(CoverageReport(config), "omisim-coverage")
@@ -88,11 +90,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Refuse markers that ask for what there is not, with a line for each."""
+    """Fail the collection of tests whose marker is invalid, with one line per test."""
     report = yield
-    wrong = [line for node in report.result or () if (line := _wrong(node))]
-    if wrong:
-        report.outcome, report.longrepr, report.result = "failed", "\n".join(dict.fromkeys(wrong)), []
+    errors = [line for node in report.result or () if (line := _check_marker(node))]
+    if errors:
+        report.outcome, report.longrepr, report.result = "failed", "\n".join(dict.fromkeys(errors)), []
     return report
 
 
@@ -100,11 +102,11 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a test that failed explain itself, and one fail that sent what nothing serves."""
+    """Add the cloud's section to a failing test, and fail a test that sent a request to OUTSCALE."""
     report = yield
-    watched, strays = item.stash.get(WATCHED, None), _strays(item)
+    watched, strays = item.stash.get(WATCHED, None), _pop_strays(item)
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
-        report.sections += [("omisim", WIDER)] if "omi_" in report.longreprtext else []
+        report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
     if strays or watched:
         from omisim.pytest_plugin.report import explain  # noqa: PLC0415
 
@@ -113,7 +115,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the timelines of tests that passed, where they are asked for."""
+    """Show the timelines of passing tests under --omisim-timeline."""
     if terminalreporter.config.getoption("omisim_timeline"):
         for report in terminalreporter.getreports("passed"):
             for title, text in report.sections:
@@ -123,7 +125,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | None:
-    """Show in what two clouds differ, for `assert cloud == other`."""
+    """Explain the differences of two clouds in a failing `assert cloud == other`."""
     if op != "==" or type(left).__module__ != "omisim.cloud.cloud" or type(left) is not type(right):
         return None
     from omisim.pytest_plugin.report import explain_difference  # noqa: PLC0415
@@ -131,7 +133,8 @@ def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | Non
     return explain_difference(left, right)
 
 
-def _wrong(node: pytest.Item | pytest.Collector) -> str | None:
+def _check_marker(node: pytest.Item | pytest.Collector) -> str | None:
+    """Return the error of a test's marker as one line, or None if the marker is valid or missing."""
     if not isinstance(node, pytest.Item) or node.get_closest_marker("omisim") is None:
         return None
     from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415
@@ -143,13 +146,13 @@ def _wrong(node: pytest.Item | pytest.Collector) -> str | None:
     return None
 
 
-def _strays(item: pytest.Item) -> list[str]:
-    """Return what a test sent to OUTSCALE that nothing serves, and forget it."""
-    found: list[str] = []
-    for kept in (item.stash.get(STRAYS, []), item.config.stash.get(STRAYS, [])):
-        found += kept
-        kept.clear()
-    return found
+def _pop_strays(item: pytest.Item) -> list[str]:
+    """Remove and return the requests to OUTSCALE that no cloud served during a test."""
+    strays: list[str] = []
+    for recorded in (item.stash.get(STRAYS, []), item.config.stash.get(STRAYS, [])):
+        strays += recorded
+        recorded.clear()
+    return strays
 
 
 # --- fixtures
@@ -157,7 +160,7 @@ def _strays(item: pytest.Item) -> list[str]:
 
 @pytest.fixture(scope="session")
 def omi_base(pytestconfig: pytest.Config) -> Cloud:
-    """The cloud that each test forks. Override it to set up once what all tests begin with, and return it."""
+    """The cloud that each test forks (session-scoped). Override it to return a cloud with a shared setup."""
     from omisim.pytest_plugin.marker_options import make_base  # noqa: PLC0415
 
     return make_base(pytestconfig)
@@ -165,7 +168,7 @@ def omi_base(pytestconfig: pytest.Config) -> Cloud:
 
 @pytest.fixture
 def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
-    """A fresh cloud for one test, as its marker wants it: a fork of omi_base."""
+    """A fresh cloud for one test: a fork of omi_base, configured by the test's marker."""
     from omisim.pytest_plugin.marker_options import make_test_cloud  # noqa: PLC0415
     from omisim.pytest_plugin.report import WatchedCloud  # noqa: PLC0415
 
@@ -179,42 +182,46 @@ def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
 
 @pytest.fixture
 def omi_accounts(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Callable[..., Account]:
-    """Get more accounts of that cloud, each made at its first use."""
-    region = _wanted(request).get("region")
+    """A function that returns an account of omi_cloud by name, and creates it on first use.
 
-    def account(name: str, **more: Any) -> Account:
-        return omi_cloud.account(name, **more if name in omi_cloud.accounts else {"region": region, **more})
+    It takes the arguments of `Cloud.account`.
+    """
+    region = _options(request).get("region")
+
+    def account(name: str, **arguments: Any) -> Account:
+        default = {} if name in omi_cloud.accounts else {"region": region}
+        return omi_cloud.account(name, **default | arguments)
 
     return account
 
 
 @pytest.fixture
 def omi_account(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Account:
-    """The first account that the test asks for, or that omi_base has; else alice, in eu-west-2."""
+    """The first account of the marker or the ini option, else the first of omi_base, else alice in eu-west-2."""
     from omisim.pytest_plugin.marker_options import first_account  # noqa: PLC0415
 
     watched = request.node.stash.get(WATCHED, None)
-    return first_account(omi_cloud, _wanted(request), watched.accounts if watched else ())
+    return first_account(omi_cloud, _options(request), watched.accounts if watched else ())
 
 
 @pytest.fixture
 def omi_gateway(omi_account: Account, request: pytest.FixtureRequest) -> Gateway:
-    """A real osc-sdk-python Gateway signed in as that account (needs the extra `omisim[osc]`)."""
-    with _extra():
-        return omi_account.gateway(limiter=_wanted(request).get("limiter", False))
+    """A real osc-sdk-python Gateway signed in as omi_account (needs the extra `omisim[osc]`)."""
+    with _fail_without_extra():
+        return omi_account.gateway(limiter=_options(request).get("limiter", False))
 
 
 @pytest.fixture
 def omi_oos(omi_account: Account) -> Any:
-    """A real boto3 client of that account's object storage (needs the extra `omisim[oos]`)."""
-    with _extra():
+    """A real boto3 S3 client for the object storage of omi_account (needs the extra `omisim[oos]`)."""
+    with _fail_without_extra():
         return omi_account.client("oos")
 
 
 @pytest.fixture
 def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
-    """That cloud as an HTTP server: its `url`, its `env(account)` (needs the extra `omisim[server]`)."""
-    with _extra():
+    """An HTTP server for omi_cloud, with `url` and `env(account)` (needs the extra `omisim[server]`)."""
+    with _fail_without_extra():
         server = omi_cloud.serve()
     with server as running:
         yield running
@@ -222,32 +229,32 @@ def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
 
 @pytest.fixture
 def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[Environment]:
-    """That account's environment: clients that the code under test makes for itself reach the cloud."""
-    with omi_account.environment(limiter=_wanted(request).get("limiter", False)) as environment:
+    """An environment in which the clients that the code under test creates reach omi_cloud as omi_account."""
+    with omi_account.environment(limiter=_options(request).get("limiter", False)) as environment:
         request.node.stash[STRAYS] = environment.strays
         yield environment
 
 
 @pytest.fixture
 def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Sleeps move that cloud's clock and return at once. Its timing is `clock`, unless the marker has one."""
+    """Let sleeps advance the clock of omi_cloud and return at once. Timing is `clock` unless the marker sets it."""
     from omisim.pytest_plugin.marker_options import read_marker  # noqa: PLC0415
 
     if "timing" not in read_marker(request.node):
-        omi_cloud.engine.settings.timing = "clock"  # for who asks for this fixture later than for the cloud
+        omi_cloud.engine.settings.timing = "clock"  # the cloud may have been created before this fixture was requested
     with omi_cloud.sleeping():
         yield
 
 
-def _wanted(request: pytest.FixtureRequest) -> dict[str, Any]:
+def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     from omisim.pytest_plugin.marker_options import merge_options  # noqa: PLC0415
 
     return merge_options(request.node)
 
 
 @contextmanager
-def _extra() -> Iterator[None]:
-    """Tell of a missing extra in a line."""
+def _fail_without_extra() -> Iterator[None]:
+    """Fail the test in one line if an extra is not installed."""
     try:
         yield
     except ImportError as error:

@@ -1,1 +1,1 @@
-"""The wires: bytes in, bytes out, without I/O."""
+"""Protocol doors: each turns an HTTP request into engine calls and returns an HTTP response, without I/O."""

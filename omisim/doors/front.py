@@ -1,4 +1,4 @@
-"""`FrontDoor`: all services of one cloud; each request goes to the door of the service that it names."""
+"""`FrontDoor`: route a request to the door of its service."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from omisim.engine.engine import Engine
 
 __all__ = ["SERVICES", "FrontDoor"]
 
-SERVICES = ("api", "oos")  # by their names in host names
+SERVICES = ("api", "oos")  # as they appear in host names
 
 
 class FrontDoor:
-    """The services of one cloud, by their names in host names."""
+    """All services of one cloud."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.oapi = OapiDoor(engine)
 
     def handle(self, service: str, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
-        """Answer a request to a service. Raises Dropped when a fault drops the connection, ImportError for an extra."""
+        """Answer a request to a service of `SERVICES`.
+
+        Raises Dropped when a fault drops the connection, and ImportError when the service needs a missing extra.
+        """
         if service == "oos":
-            from omisim.doors import oos  # noqa: PLC0415 - needs the extra, which a test without object storage may lack
+            from omisim.doors import oos  # noqa: PLC0415 - needs the extra `oos`
 
             return oos.handle(self.engine, request, host_time)
         return self.oapi.handle(request, host_time)

@@ -1,4 +1,4 @@
-"""A request and a response, whoever carries them."""
+"""An HTTP request and an HTTP response, independent of the transport."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 __all__ = ["LONGEST_KEPT", "HttpRequest", "HttpResponse"]
 
-LONGEST_KEPT = 4096  # bytes of a body that is remembered for the next request that sends the same
+LONGEST_KEPT = 4096  # bytes; longer bodies are not cached
 
 
 @dataclass(slots=True)
 class HttpRequest:
     """One HTTP request.
 
-    Headers are found by their names in lower case; `host` is as the client named it, maybe with a port.
+    The keys of `headers` are lower case. `host` is the client's Host header, which may include a port.
     """
 
     method: str

@@ -1,7 +1,8 @@
-"""Signatures: OSC4-HMAC-SHA256 and AWS4-HMAC-SHA256, as the clients make them (AUTH-001 to AUTH-003).
+"""Parse and verify OSC4-HMAC-SHA256 and AWS4-HMAC-SHA256 signatures (AUTH-001 to AUTH-003).
 
-One algorithm under two names. What varies between real clients and is accepted: the date in X-Osc-Date or X-Amz-Date,
-the host signed with or without its port, a doubled slash in the path, any service and any Region in the scope.
+They are one algorithm under two names. Real clients differ in these points, and every variant is accepted: the date in
+X-Osc-Date or X-Amz-Date, the host signed with or without its port, a doubled slash in the path, any service and any
+Region in the scope.
 """
 
 from __future__ import annotations
@@ -33,46 +34,51 @@ _PORT = re.compile(r":\d+$")
 _SLASHES = re.compile(r"/{2,}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # parsed once: compared and hashed by identity, which is quick
+@dataclass(frozen=True, slots=True, eq=False)  # parsed results are cached, so comparing by identity is enough, and fast
 class Signature:
-    """What a signed request says of itself."""
+    """The parsed signature of a request."""
 
     algorithm: str
     access_key: str
     scope: tuple[str, str, str]  # date, Region, service
-    headers: str  # the names of the signed headers, with semicolons between
+    headers: str  # the names of the signed headers, separated by semicolons
     signature: str
     date: str
 
 
 def parse_signature(request: HttpRequest) -> Signature:
-    """Return the signature of a request; refuse none, a garbled one (AUTH-005), and other methods (AUTH-004/method)."""
+    """Return the signature of a request.
+
+    Refuses a missing or malformed signature (AUTH-005) and other authentication methods (AUTH-004/method).
+    """
     header = request.headers.get("authorization", "")
     at = request.headers.get("x-osc-date") or request.headers.get("x-amz-date") or ""
-    signature = _read(header, at)
+    signature = _parse(header, at)
     if signature is None and (scheme := _SCHEME.match(header)) and scheme[1] not in DIALECTS:
         raise refuse("AUTH-004/method", scheme=scheme[1])
     if signature is None:
-        raise refuse("AUTH-005", reason="it is garbled" if header else "there is no Authorization header")
+        raise refuse(
+            "AUTH-005", reason="its Authorization header is malformed" if header else "it has no Authorization header"
+        )
     return signature
 
 
-@lru_cache(maxsize=64)  # a client that polls sends the same bytes again within the second
-def _read(header: str, at: str) -> Signature | None:
-    found = _AUTHORIZATION.fullmatch(header)
-    if found is None:
+@lru_cache(maxsize=64)  # a polling client repeats the same bytes within a second
+def _parse(header: str, at: str) -> Signature | None:
+    match = _AUTHORIZATION.fullmatch(header)
+    if match is None:
         return None
-    algorithm, key, date, region, service, end, names, signature = found.groups()
+    algorithm, key, date, region, service, end, names, signature = match.groups()
     if end != DIALECTS[algorithm][1]:
         return None
     return Signature(algorithm, key, (date, region, service), names, signature, at)
 
 
 def check_date(signature: Signature, *clocks: Callable[[], dt.datetime]) -> None:
-    """Refuse a date that is not within 15 minutes of any of the clocks (AUTH-007)."""
-    at = _moment(signature.date)
+    """Refuse a signature dated more than 15 minutes off every clock (AUTH-007), or without a valid date (AUTH-005)."""
+    at = _parse_date(signature.date)
     if at is None:
-        raise refuse("AUTH-005", reason="X-Osc-Date or X-Amz-Date is missing or garbled")
+        raise refuse("AUTH-005", reason="X-Osc-Date or X-Amz-Date is missing or malformed")
     for now in clocks:
         if -WINDOW <= at - now() <= WINDOW:
             return
@@ -80,12 +86,12 @@ def check_date(signature: Signature, *clocks: Callable[[], dt.datetime]) -> None
 
 
 @lru_cache(maxsize=64)
-def _moment(date: str) -> dt.datetime | None:
-    """Return the time that a date header stands for, or None."""
-    found = _DATE.fullmatch(date)
-    if found is None:
+def _parse_date(date: str) -> dt.datetime | None:
+    """Return the time of a date header, or None if it is not valid."""
+    match = _DATE.fullmatch(date)
+    if match is None:
         return None
-    year, month, day, hour, minute, second = map(int, found.groups())
+    year, month, day, hour, minute, second = map(int, match.groups())
     try:
         return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
     except ValueError:  # the 31st of February
@@ -93,17 +99,19 @@ def _moment(date: str) -> dt.datetime | None:
 
 
 def verify_signature(request: HttpRequest, signature: Signature, secret_key: str) -> None:
-    """Refuse a signature that is not the one of this request under this secret key (AUTH-006)."""
+    """Refuse a signature that does not match the request and the secret key (AUTH-006)."""
     names = signature.headers
     headers = request.headers
     values = tuple([headers.get(name, "") for name in names.split(";")])
     body = request.body
     payload = _digest(body) if len(body) <= LONGEST_KEPT else _digest.__wrapped__(body)
-    given, named = request.path, request.host
-    for path in (_SLASHES.sub("/", given), given) if "//" in given else (given,):
-        for host in (_PORT.sub("", named), named) if ":" in named else (named,):
-            mine = _signature(secret_key, signature, request.method, path, request.query, host, values, payload)
-            if hmac.compare_digest(mine, signature.signature) and signature.date.startswith(signature.scope[0]):
+    raw_path, raw_host = request.path, request.host
+    for path in (_SLASHES.sub("/", raw_path), raw_path) if "//" in raw_path else (raw_path,):
+        for host in (_PORT.sub("", raw_host), raw_host) if ":" in raw_host else (raw_host,):
+            expected = _compute_signature(
+                secret_key, signature, request.method, path, request.query, host, values, payload
+            )
+            if hmac.compare_digest(expected, signature.signature) and signature.date.startswith(signature.scope[0]):
                 return
     raise refuse("AUTH-006/signature", access_key=signature.access_key)
 
@@ -114,14 +122,21 @@ def _digest(body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _signature(
-    secret: str, said: Signature, method: str, path: str, query: str, host: str, values: tuple[str, ...], payload: bytes
+def _compute_signature(
+    secret: str,
+    signature: Signature,
+    method: str,
+    path: str,
+    query: str,
+    host: str,
+    values: tuple[str, ...],
+    payload: bytes,
 ) -> str:
-    """Return the signature that the secret key gives for a request of these parts; `payload`: the body's SHA-256."""
-    names = said.headers.split(";")
+    """Return the signature of a request under a secret key; `payload` is the SHA-256 digest of the body."""
+    names = signature.headers.split(";")
     lines = "".join(
         f"{name}:{host if name == 'host' else ' '.join(value.split())}\n"
         for name, value in zip(names, values, strict=True)
     )
-    canonical = f"{method}\n{path or '/'}\n{query}\n{lines}\n{said.headers}\n{payload.hex()}".encode()
-    return sign(secret, said.algorithm, said.date, said.scope, canonical)
+    canonical = f"{method}\n{path or '/'}\n{query}\n{lines}\n{signature.headers}\n{payload.hex()}".encode()
+    return sign(secret, signature.algorithm, signature.date, signature.scope, canonical)

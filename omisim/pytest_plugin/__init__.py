@@ -1,1 +1,1 @@
-"""What the pytest plugin does once it is used. `omisim.plugin` itself imports nothing but pytest."""
+"""The implementation of the pytest plugin, which `omisim.plugin` imports on first use."""

@@ -1,4 +1,4 @@
-"""What a failing test says of its cloud: what happened since it began, the rules broken, what has become different."""
+"""The report section of a failing test: the timeline of its cloud, the rules broken, the differences since it began."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from omisim.model import ENTITIES
 __all__ = ["WatchedCloud", "explain", "explain_difference"]
 
 TITLE: Final = "omisim"
-OPENED: Final = "account"  # the cause of an account that a test opens
-MOST: Final = 40  # lines of a timeline, and of a list of differences
+ACCOUNT_CAUSE: Final = "account"  # the cause of the changes that open an account
+MAX_LINES: Final = 40  # of a timeline, and of a list of differences
 _KINDS: Final = frozenset(entity.kind for entity in ENTITIES)
 
 
 class WatchedCloud:
-    """A cloud, and how it was when its test began."""
+    """A cloud, with a fork that keeps its state at the start of the test."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -33,108 +33,115 @@ class WatchedCloud:
         self._changes, self._calls = cloud.engine.state.position, cloud.engine.session.call_position
 
     def report(self) -> str:
-        """Return the lines of a report's section."""
-        happened = list(_timeline(self._new_calls(), self._new_changes()))
+        """Return the text of the report section."""
+        timeline = list(_timeline_lines(self._new_calls(), self._new_changes()))
         parts = [
-            ("What happened", happened[-MOST:]),
-            ("Rules broken", list(_broken(self._new_calls()))),
-            ("Since the test began", _cut([_spelled(row, *_LATER) for row in self._become()])),
+            ("What happened", timeline[-MAX_LINES:]),
+            ("Rules broken", list(_rule_lines(self._new_calls()))),
+            ("Since the test began", _truncate([_format_difference(row, *_SINCE) for row in self._new_differences()])),
         ]
-        if (earlier := len(happened) - MOST) > 0:
+        if (earlier := len(timeline) - MAX_LINES) > 0:
             parts[0] = (
                 "What happened, most recent first",
-                [*happened[: -MOST - 1 : -1], f"… and {earlier} lines before"],
+                [*timeline[: -MAX_LINES - 1 : -1], f"… and {earlier} lines before"],
             )
-        told = [f"{title}:\n{_indented(lines)}" for title, lines in parts if lines]
-        return "\n".join(told) or "Nothing happened in this cloud."
+        sections = [f"{title}:\n{_indent(lines)}" for title, lines in parts if lines]
+        return "\n".join(sections) or "Nothing happened in this cloud."
 
     def _new_calls(self) -> list[CallRecord]:
         calls, now = list(self.cloud.calls()), self.cloud.engine.session.call_position
-        count = now - self._calls if now >= self._calls else now  # a reset counts anew
+        count = now - self._calls if now >= self._calls else now  # a reset restarts the count
         return calls[-count:] if count else []
 
     def _new_changes(self) -> list[Change]:
-        """Return the changes since then; an account and its first key are no news."""
+        """Return the changes since the test began, without those that open an account."""
         first = self._changes if self.cloud.engine.state.position >= self._changes else 0
-        return [change for change in self.cloud.events if change.seq >= first and change.cause != OPENED]
+        return [change for change in self.cloud.events if change.seq >= first and change.cause != ACCOUNT_CAUSE]
 
-    def _become(self) -> list[Difference]:
-        opened = {change.id for change in self.cloud.events if change.cause == OPENED}
+    def _new_differences(self) -> list[Difference]:
+        opened = {change.id for change in self.cloud.events if change.cause == ACCOUNT_CAUSE}
         return [row for row in _differences(self._start, self.cloud) if row.id not in opened]
 
 
 def explain(report: pytest.TestReport, watched: WatchedCloud | None, strays: list[str], *, always: bool) -> None:
-    """Let a test fail that sent what nothing serves; add the section to the report of one that failed, or to all."""
+    """Fail a test that sent requests to OUTSCALE, and add the cloud's section to the report.
+
+    The section is added to a failing report; with `always`, to the report of every test.
+    """
     if strays and report.passed:
         report.outcome = "failed"
-        report.longrepr = f"{report.nodeid} tried to leave this machine:\n" + _indented(dict.fromkeys(strays))
+        report.longrepr = f"{report.nodeid} tried to leave this machine:\n" + _indent(dict.fromkeys(strays))
     if watched is not None and (report.failed or (always and report.when == "call")):
         report.sections.append((TITLE, watched.report()))
 
 
 def explain_difference(left: Cloud, right: Cloud) -> list[str]:
-    """Return the lines that say in what two clouds differ."""
-    lines = _cut([_spelled(row, *_SIDES) for row in _differences(left, right)])
+    """Return lines that explain why two clouds are not equal."""
+    lines = _truncate([_format_difference(row, *_SIDES) for row in _differences(left, right)])
     if left.now != right.now:
         lines.append(f"the clocks show {left.now} | {right.now}")
-    return ["the left cloud == the right cloud", *(lines or ["they hold the same; how they came to it differs"])]
+    return [
+        "the left cloud == the right cloud",
+        *(lines or ["the resources are equal; the histories differ"]),
+    ]
 
 
 # words for: only in the first, only in the second, between the two values of a field
-_LATER: Final = ("is gone", "is new", "→")
-_SIDES: Final = ("is only in the left one", "is only in the right one", "|")
+_SINCE: Final = ("is gone", "is new", "→")
+_SIDES: Final = ("is only in the left cloud", "is only in the right cloud", "|")
 
 
 def _differences(first: Cloud, second: Cloud) -> list[Difference]:
     return [row for row in first.diff(second) if row.kind in _KINDS]
 
 
-def _spelled(row: Difference, only_first: str, only_second: str, between: str) -> str:
-    shown = row.mine if row.mine is not None else row.other
-    called = [str(value) for name in ("image_name", "name", "state") if (value := getattr(shown, name, None))]
+def _format_difference(row: Difference, only_first: str, only_second: str, between: str) -> str:
+    present = row.mine if row.mine is not None else row.other
+    labels = [str(value) for name in ("image_name", "name", "state") if (value := getattr(present, name, None))]
     title = f"{row.kind} {row.id}"
     if row.mine is None or row.other is None:
-        return f"{title} {only_second if row.mine is None else only_first} ({', '.join(called) or 'without a state'})"
-    pairs = ((field.name, getattr(row.mine, field.name), getattr(row.other, field.name)) for field in fields(shown))
+        return f"{title} {only_second if row.mine is None else only_first} ({', '.join(labels) or 'without a state'})"
+    pairs = ((field.name, getattr(row.mine, field.name), getattr(row.other, field.name)) for field in fields(present))
     changes = [f"{name} {shorten(mine)} {between} {shorten(other)}" for name, mine, other in pairs if mine != other]
     return f"{title}: {', '.join(changes)}"
 
 
-def _timeline(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
-    """Yield a line for each call and change, in order; calls that are repeated share a line."""
-    rows = [(change.at, 2 if "#" in change.cause else 0, "", str(change)) for change in _moves(changes)]
+def _timeline_lines(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
+    """Yield one line per call and change, in order; consecutive equal calls share a line."""
+    rows = [(change.at, 2 if "#" in change.cause else 0, "", str(change)) for change in _main_changes(changes)]
     rows += [(call.at, 1, str(call), "") for call in calls]
-    rows.sort(key=lambda row: row[:2])  # what was due, the call, what it changed
+    rows.sort(key=lambda row: row[:2])  # at one time: due transitions, the call, its changes
     for (_, text), group in groupby(rows, key=lambda row: (row[1], row[2]) if row[2] else (row[3], "")):
-        same = list(group)
-        at = same[0][0].isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        again = f" ({len(same)} times, until {same[-1][0]:%H:%M:%S})" if len(same) > 1 else ""
-        yield f"{at} {text}{again}" if text else same[0][3]
+        equal_rows = list(group)
+        (at, _, _, change), last = equal_rows[0], equal_rows[-1][0]
+        at_text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        repeats = f" ({len(equal_rows)} times, until {last:%H:%M:%S})" if len(equal_rows) > 1 else ""
+        yield f"{at_text} {text}{repeats}" if text else change
 
 
-def _moves(changes: Iterable[Change]) -> Iterator[Change]:
-    """Leave out what is written beside a change that is told already."""
-    told: set[tuple[object, ...]] = set()
+def _main_changes(changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield the changes, without further writes to a resource for the same cause that keep its state."""
+    seen: set[tuple[object, ...]] = set()
     for change in changes:
-        same = (change.at, change.id, change.cause)
+        key = (change.at, change.id, change.cause)
         states = [getattr(row, "state", None) for row in (change.before, change.after)]
-        if same not in told or states[0] != states[1]:
+        if key not in seen or states[0] != states[1]:
             yield change
-        told.add(same)
+        seen.add(key)
 
 
-def _broken(calls: Iterable[CallRecord]) -> Iterator[str]:
-    """Yield each rule that was broken, with what to do."""
+def _rule_lines(calls: Iterable[CallRecord]) -> Iterator[str]:
+    """Yield the statement of each broken rule, followed by its fix."""
     for error in {call.error.rule: call.error for call in calls if call.error is not None}.values():
         statement, *rest = error.explain().splitlines()
         yield statement
         yield from (line for line in rest if line.strip().startswith("Fix:"))
 
 
-def _cut(lines: list[str]) -> list[str]:
-    more = len(lines) - MOST
-    return [*lines[:MOST], f"… and {more} more"] if more > 0 else lines
+def _truncate(lines: list[str]) -> list[str]:
+    more = len(lines) - MAX_LINES
+    return [*lines[:MAX_LINES], f"… and {more} more"] if more > 0 else lines
 
 
-def _indented(lines: Iterable[str]) -> str:
+def _indent(lines: Iterable[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)

@@ -175,7 +175,7 @@ class TestBase:
         """
         result = plugged(pytester, source)
         result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines(["omisim: the marker's seed comes too late: omi_base has set its cloud up already"])
+        result.stdout.fnmatch_lines(["omisim: the marker cannot set seed: omi_base has already created the cloud"])
 
 
 class TestMarker:
@@ -257,13 +257,13 @@ class TestMarker:
             ("timing='slow'", "timing is one of eager, clock, manual; not 'slow'"),
             ("region='eu-west-9'", "region is one of eu-west-2, *; not 'eu-west-9'"),
             ("accounts=['bob@mars']", "region is one of eu-west-2, *; not 'mars'"),
-            ("accounts=3", "accounts is names, for example *; not 3"),
-            ("accounts=['alice', 3]", "accounts is names, for example *; not 3"),
+            ("accounts=3", "accounts must be names, for example *, not 3"),
+            ("accounts=['alice', 3]", "accounts must be names, for example *, not 3"),
             ("switches={'x': 1}", "'x' is no switch; known: *"),
             ("switches='x'", "switches is a mapping of names to values; not 'x'"),
             ("clock='2026'", "clock must be a clock, for example SystemClock(), not '2026'"),
             ("history='all'", "history is a number of changes from 1 up, not 'all'"),
-            ("limiter='yes'", "limiter is True or False; not 'yes'"),
+            ("limiter='yes'", "limiter must be True or False, not 'yes'"),
             ("seed=None", "seed is a number or a text; not None"),
             ("scenario='nowhere'", "*nowhere*"),
         ],
@@ -284,7 +284,7 @@ class TestMarker:
     def test_is_registered_with_pytest(self, pytester: pytest.Pytester) -> None:
         """The marker passes --strict-markers, and `pytest --markers` lists it."""
         result = plugged(pytester, "", "--markers", "--strict-markers")
-        result.stdout.fnmatch_lines(["@pytest.mark.omisim(*): the cloud of a test*"])
+        result.stdout.fnmatch_lines(["@pytest.mark.omisim(*): configure the test's cloud*"])
 
 
 class TestIniOptions:
@@ -332,10 +332,10 @@ class TestIniOptions:
         ("option", "line"),
         [
             ("timing = slow", "timing is one of eager, clock, manual; not 'slow'"),
-            ("clock = noon", "omisim_clock is system, or a date with its time zone; not 'noon'"),
-            ("history = many", "omisim_history is a number; not 'many'"),
-            ("limiter = perhaps", "omisim_limiter is true or false; not 'perhaps'"),
-            ("switches = x", "omisim_switches is lines of name = value; not *"),
+            ("clock = noon", "omisim_clock must be system or a date with its time zone, not 'noon'"),
+            ("history = many", "omisim_history must be a number, not 'many'"),
+            ("limiter = perhaps", "omisim_limiter must be true or false, not 'perhaps'"),
+            ("switches = x", "omisim_switches must be lines of name = value, not *"),
         ],
     )
     def test_with_unknown_values_are_refused_at_the_start(

@@ -182,9 +182,9 @@ class TestComparisonOfClouds:
         result.stdout.fnmatch_lines(
             [
                 "E *assert the left cloud == the right cloud",
-                "E *account * is only in the right one (bob)",
+                "E *account * is only in the right cloud (bob)",
                 "E *volume vol-*: size 1 | 2",
-                "E *volume vol-* is only in the left one (available)",
+                "E *volume vol-* is only in the left cloud (available)",
             ]
         )
 
@@ -207,7 +207,10 @@ class TestComparisonOfClouds:
         other.advance(100_000)
         cloud.advance(100_000)
         lines = compared("==", cloud, other)
-        assert lines == ["the left cloud == the right cloud", "they hold the same; how they came to it differs"]
+        assert lines == [
+            "the left cloud == the right cloud",
+            "the resources are equal; the histories differ",
+        ]
 
     @pytest.mark.parametrize(("op", "other"), [("!=", Cloud()), ("==", 3)])
     def test_leaves_other_comparisons_to_pytest(self, op: str, other: object) -> None:

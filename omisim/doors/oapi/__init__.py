@@ -1,4 +1,4 @@
-"""The OUTSCALE API's JSON protocol."""
+"""The JSON protocol of the OUTSCALE API (OAPI)."""
 
 from __future__ import annotations
 

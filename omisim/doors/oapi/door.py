@@ -1,7 +1,7 @@
-"""The OAPI door: an HTTP request in, an HTTP response out, no I/O.
+"""The OAPI door: answer an HTTP request of the OUTSCALE API, without I/O.
 
-In order (REQ-014): who calls, whether there is such an action and it is served, content type, JSON; then the call.
-The Region comes from the host name or from the path; a nameless host means the Region of the access key.
+The order of the checks is (REQ-014): the caller, the action, the method, the content type, the JSON; then the call.
+The Region comes from the host name or the path. If neither names one, it is the Region of the access key.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from omisim.spec.rules import refuse
 __all__ = ["OAPI", "OapiDoor", "call", "make_request"]
 
 OAPI = Dialect(spell=api_name)
-KEPT_REQUESTS = 256
+CACHED_REQUESTS = 256
 _PATH = re.compile(
     r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]*)/*"
 )
@@ -45,16 +45,19 @@ _HEADERS = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "
 class OapiDoor:
     """The OUTSCALE API of one cloud.
 
-    A client that polls sends the same bytes again: the requests last read are kept, by their bytes, for this cloud
-    alone.
+    A polling client sends the same bytes repeatedly, so each door caches its latest parsed requests by their bytes.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._read = lru_cache(maxsize=KEPT_REQUESTS)(_read)
+        self._parse_cached = lru_cache(maxsize=CACHED_REQUESTS)(_parse_body)
 
     def handle(self, request: http.HttpRequest, host_time: dt.datetime) -> HttpResponse:
-        """Answer one HTTP request. `host_time` is the host's UTC time: a signature's date may go by it (AUTH-007)."""
+        """Answer one HTTP request.
+
+        `host_time` is the host's UTC time: a signature may be dated by it or by the cloud's clock (AUTH-007).
+        Raises Dropped when a fault drops the connection.
+        """
         if request.method == "OPTIONS":
             return HttpResponse(204, headers=_CORS)
         engine = self.engine
@@ -68,8 +71,8 @@ class OapiDoor:
             if request.method != "POST":
                 raise refuse("REQ-002", action=f"{request.method} {request.path}")
             _check_content_type(request)
-            read = self._read if len(request.body) <= LONGEST_KEPT else _read
-            answer = engine.call(read(name, request.body), account_id, region or DEFAULT_REGION, request.headers)
+            parse = self._parse_cached if len(request.body) <= LONGEST_KEPT else _parse_body
+            answer = engine.call(parse(name, request.body), account_id, region or DEFAULT_REGION, request.headers)
         except ApiError as error:
             if not error.request_id:
                 engine.note_refused(name, account_id, error, request.headers)
@@ -85,34 +88,37 @@ class OapiDoor:
 
 
 def call(engine: Engine, action: str, parameters: Mapping[str, Any], account_id: str, region: str) -> dict[str, Any]:
-    """Make a call of this process: names of the API in, its JSON out. Raises ApiError when it is refused."""
+    """Call an action with parameters under their API names, and return the JSON body of the answer.
+
+    Raises ApiError when the call is refused.
+    """
     return render_body(engine.call(make_request(action, parameters), account_id, region))
 
 
 def make_request(action: str, parameters: Mapping[str, Any]) -> Request:
-    """Return the request that parameters by the API's names make. It shares no list and no mapping with them."""
+    """Return a Request from parameters under their API names; lists and mappings are copied."""
     return Request(action, to_snake_names(parameters), OAPI)
 
 
 @lru_cache(maxsize=1024)
 def _route(host: str, path: str) -> tuple[str, str | None]:
-    """Return the action that a request names (a path that names none: as it is), and the Region, or None."""
-    in_path = _PATH.fullmatch(path)
-    named = parse_host(host)
-    of_host = named.region if named and (named.service, named.prefix) == ("api", "") else None
-    return (in_path["action"] if in_path else path), (in_path and in_path["region"]) or of_host
+    """Return the action of a request, or the whole path if it names none, and the Region, or None."""
+    match = _PATH.fullmatch(path)
+    parsed = parse_host(host)
+    host_region = parsed.region if parsed and (parsed.service, parsed.prefix) == ("api", "") else None
+    return (match["action"] if match else path), (match and match["region"]) or host_region
 
 
 def _check_content_type(request: http.HttpRequest) -> None:
-    """Refuse a body that is sent as something else than JSON (REQ-003); an empty one may be anything."""
+    """Refuse a body whose content type is not JSON (REQ-003); an empty body may have any type."""
     if request.body and not request.body.isspace():
         content_type = request.headers.get("content-type", "application/json")
         if content_type.partition(";")[0].strip().lower() not in _JSON_TYPES:
             raise refuse("REQ-003", content_type=content_type)
 
 
-def _read(action: str, content: bytes) -> Request:
-    """Return the request of a body, which is a JSON object; an empty one is an empty object (REQ-001, REQ-004)."""
+def _parse_body(action: str, content: bytes) -> Request:
+    """Return the Request of a JSON object; an empty body counts as an empty object (REQ-001, REQ-004)."""
     if not content or content.isspace():
         return Request(action, {}, OAPI)
     try:
@@ -120,16 +126,16 @@ def _read(action: str, content: bytes) -> Request:
     except (ValueError, RecursionError) as error:
         raise refuse("REQ-004", reason=str(error)) from None
     if not isinstance(parameters, dict):
-        raise refuse("REQ-004", reason="it is JSON, but no object")
+        raise refuse("REQ-004", reason="it is JSON, but not an object")
     return Request(action, parameters, OAPI)
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _our_names(found: dict[str, Any]) -> dict[str, Any]:
-    return {snake_name(name): value for name, value in found.items()}
+def _snake_names(members: dict[str, Any]) -> dict[str, Any]:
+    return {snake_name(name): value for name, value in members.items()}
 
 
-_DECODER = json.JSONDecoder(object_hook=_our_names, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(object_hook=_snake_names, parse_constant=_refuse_constant)

@@ -1,4 +1,4 @@
-"""Answers and refusals as the OUTSCALE API writes them in JSON."""
+"""Render answers and refusals as the JSON of the OUTSCALE API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["render_body", "render_refusal", "render_text"]
 
 
 def render_body(answer: Answer) -> dict[str, Any]:
-    """Return the JSON of an answer as Python has it, with its ResponseContext."""
+    """Return an answer as a JSON object, a dict that includes its ResponseContext."""
     content: dict[str, Any] = {"ResponseContext": {"RequestId": answer.request_id}}
     key = answer.action.answer
     if key is not None and not answer.dry:
@@ -26,11 +26,11 @@ def render_body(answer: Answer) -> dict[str, Any]:
 
 
 def render_text(answer: Answer) -> str:
-    """Return the same as JSON text."""
+    """Return an answer as JSON text: the same content as `render_body`, serialized from a cache."""
     parts = [f'{{"ResponseContext":{{"RequestId":"{answer.request_id}"}}']
     key = answer.action.answer
     if key is not None and not answer.dry:
-        value = _text(answer.value)
+        value = _value_text(answer.value)
         parts.append(f'"{key}":{value}' if isinstance(key, str) else value[1:-1])
     if answer.next_page_token is not None:
         parts.append(f'"NextPageToken":"{answer.next_page_token}"')
@@ -47,12 +47,12 @@ def render_refusal(error: ApiError) -> str:
     )
 
 
-def _text(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value.__class__ is tuple:
         return f"[{','.join([_entity_text(item) for item in value])}]"
     return _entity_text(value)
 
 
-@lru_cache(maxsize=8192)  # entities are frozen, so what one looks like is worked out once
+@lru_cache(maxsize=8192)  # entities are frozen, so each is serialized once
 def _entity_text(entity: Any) -> str:
     return json.dumps(to_api(entity), separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Object storage over the S3 protocol: moto is the door, State is the truth (domain 4.6). Needs the extra `oos`."""
+"""Object storage over the S3 protocol. moto handles the protocol; the data is in State. Needs the extra `oos`."""
 
 from __future__ import annotations
 

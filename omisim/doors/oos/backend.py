@@ -1,4 +1,4 @@
-"""moto's S3 for one request: a back end that only the thread that asks finds, at the cloud's time."""
+"""Run moto's S3 for one request, with a temporary backend that only the calling thread sees, at the cloud's time."""
 
 from __future__ import annotations
 
@@ -17,64 +17,65 @@ from omisim.doors.http import HttpResponse
 
 __all__ = ["call_moto", "use_backend"]
 
-_LOCK = RLock()  # moto keeps its back ends in module variables: one request at a time
+_LOCK = RLock()  # moto keeps its backends in module variables, so requests run one at a time
 
 
 def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-    """Return what moto answers to a request; what it cannot read is refused."""
+    """Return moto's response to a request; a request that moto cannot parse is answered with an S3 error."""
     request = MotoRequest.from_primitives(method, url, headers, body)
     door = responses.S3Response()
     path = url.partition("?")[0].removeprefix("https://s3.amazonaws.com/")
-    ask = door.key_response if "/" in path else door.bucket_response
+    respond = door.key_response if "/" in path else door.bucket_response
     try:
-        status, answered, text = ask(request, url, request.headers)
+        status, response_headers, text = respond(request, url, request.headers)
     except HTTPException as error:
-        status, answered, text = error.code or 400, dict(error.get_headers()), error.get_body()
-    except Exception as error:  # noqa: BLE001 - moto reads bodies and headers that anybody may have sent
+        status, response_headers, text = error.code or 400, dict(error.get_headers()), error.get_body()
+    except Exception as error:  # noqa: BLE001 - moto raises many types for malformed bodies and headers
         text = f"<Error><Code>InvalidRequest</Code><Message>{type(error).__name__}</Message></Error>"
-        status, answered = 400, {"Content-Type": "application/xml"}
+        status, response_headers = 400, {"Content-Type": "application/xml"}
     dropped = ("server", "date", "x-amzn-requestid", *(("content-length",) if method != "HEAD" else ()))
-    kept = {str(name).lower(): str(value) for name, value in answered.items() if str(name).lower() not in dropped}
-    return HttpResponse(status, text.encode() if isinstance(text, str) else bytes(text), kept)
+    lower_headers = {str(name).lower(): str(value) for name, value in response_headers.items()}
+    kept_headers = {name: value for name, value in lower_headers.items() if name not in dropped}
+    return HttpResponse(status, text.encode() if isinstance(text, str) else bytes(text), kept_headers)
 
 
 class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
-    """A back end that remembers no page between requests: the token of the next one is the last key of this."""
+    """A backend without paging state between requests: the token of a page is the last key of the page before."""
 
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
         self._pagination_tokens = _LastKeys()
 
     def _truncate_result(self, result_keys: Any, max_keys: int) -> Any:
-        kept, truncated, token = super()._truncate_result(result_keys, max_keys)
-        return kept, truncated, dict.get(self._pagination_tokens, token) if token else token
+        keys, truncated, token = super()._truncate_result(result_keys, max_keys)
+        return keys, truncated, dict.get(self._pagination_tokens, token) if token else token
 
 
 class _LastKeys(dict[str, str]):
     def get(self, token: str, _default: object = None) -> str:
-        """Return the key that a token stands for: itself."""
+        """Return the key that a token stands for, which is the token itself."""
         return token
 
 
-class _Ours(dict[str, Any]):
-    """Stands in for moto's back ends while one thread asks; every other thread finds those that were there."""
+class _ThreadBackends(dict[str, Any]):
+    """A replacement for moto's table of backends: one thread gets a temporary backend, all others the real ones."""
 
-    def __init__(self, before: Any, backend: Any) -> None:
+    def __init__(self, original: Any, backend: Any) -> None:
         super().__init__()
-        self._before = before
+        self._original = original
         self._backend = backend
         self._thread = get_ident()
         self._accounts: dict[str, Any] = {}
 
     @property
     def bucket_accounts(self) -> dict[str, Any]:
-        return self._accounts if get_ident() == self._thread else self._before.bucket_accounts
+        return self._accounts if get_ident() == self._thread else self._original.bucket_accounts
 
     def __getitem__(self, account: str) -> Any:
-        return _Same(self._backend) if get_ident() == self._thread else self._before[account]
+        return _EveryPartition(self._backend) if get_ident() == self._thread else self._original[account]
 
 
-class _Same(dict[str, Any]):
+class _EveryPartition(dict[str, Any]):
     def __init__(self, backend: Any) -> None:
         super().__init__()
         self._backend = backend
@@ -85,10 +86,13 @@ class _Same(dict[str, Any]):
 
 @contextmanager
 def use_backend(now: dt.datetime) -> Iterator[Any]:
-    """Give moto a back end of its own, empty, for this thread and as long as this lasts."""
+    """Replace moto's backends by an empty one, for this thread and until the context exits, and yield it.
+
+    moto's clock shows `now` to this thread.
+    """
     with _LOCK:
         backend = _Backend("aws", "123456789012")
-        ours = _Ours(models.s3_backends, backend)
+        thread_backends = _ThreadBackends(models.s3_backends, backend)
         thread, real = get_ident(), models.utcnow
 
         def utcnow() -> dt.datetime:
@@ -96,8 +100,8 @@ def use_backend(now: dt.datetime) -> Iterator[Any]:
             return at
 
         with (
-            mock.patch.object(models, "s3_backends", ours),
-            mock.patch.object(responses, "s3_backends", ours),
+            mock.patch.object(models, "s3_backends", thread_backends),
+            mock.patch.object(responses, "s3_backends", thread_backends),
             mock.patch.object(models, "utcnow", utcnow),
             mock.patch.object(models, "events_send_notification"),
         ):

@@ -1,4 +1,4 @@
-"""The S3 door: one request, from its signature to the rows it leaves behind."""
+"""The S3 door: authenticate a request, check permissions, let moto answer it, and store the result in State."""
 
 from __future__ import annotations
 
@@ -23,49 +23,51 @@ from omisim.state.transaction import Transaction
 __all__ = ["handle"]
 
 _REQUEST_ID = re.compile(rb"<RequestI[dD]>[^<]*</RequestI[dD]>")
-_SIGNED_AS = {
-    "authorization": f"{ALGORITHM} Credential=omisim/20260101/us-east-1/s3/aws4_request"
-}  # a Region of moto's
+# moto accepts any key, but only an AWS Region
+_MOTO_CREDENTIALS = {"authorization": f"{ALGORITHM} Credential=omisim/20260101/us-east-1/s3/aws4_request"}
 
 
 def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
-    """Answer one request of object storage. `host_time`: the host's UTC time, by which signed headers may go."""
+    """Answer one request to object storage.
+
+    `host_time` is the host's UTC time: the date of a signed header may match it instead of the cloud's clock.
+    """
     with engine.lock:
         request_id = engine.next_request_id()
         try:
             with engine.transaction("oos") as tx:
                 before = tx.state.position
-                response = _answered(engine, tx, request, host_time)
+                response = _answer(engine, tx, request, host_time)
                 if tx.state.position != before:
                     engine.clock.tick()
         except StorageError as error:
-            response = _refusal(request, error, request_id)
-        dated = {"Date": format_datetime(engine.clock.now(), usegmt=True), "x-amz-request-id": request_id}
+            response = _render_error(request, error, request_id)
+        common = {"Date": format_datetime(engine.clock.now(), usegmt=True), "x-amz-request-id": request_id}
     body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), response.body)
-    return HttpResponse(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **dated})
+    return HttpResponse(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **common})
 
 
-def _answered(engine: Engine, tx: Transaction, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
+def _answer(engine: Engine, tx: Transaction, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
     place = parse_location(request.host, request.path)
     if place is None or place.region not in load_catalog().regions:
-        raise StorageError("NoSuchBucket", f"{request.host} is no host of object storage", "OOS-001")
-    caller = _caller(engine, request, place, host_time)
+        raise StorageError("NoSuchBucket", f"{request.host} is not an object storage host", "OOS-001")
+    caller = _identify_caller(engine, request, place, host_time)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
-    asked = find_operation(request.method, place, query)
-    source = _source(request, place)
+    operation = find_operation(request.method, place, query)
+    source = _parse_copy_source(request, place)
     upload_id = query.get("uploadId", "")
-    _check(tx.state, asked, place, caller, source, upload_id)
-    rest = {name: value for name, value in query.items() if not name.startswith("X-Amz-")}
+    _check_permission(tx.state, operation, place, caller, source, upload_id)
+    parameters = {name: value for name, value in query.items() if not name.startswith("X-Amz-")}
     url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
-    url += f"?{urlencode(rest)}" if rest else ""
-    headers = {**request.headers, **_SIGNED_AS, "host": "s3.amazonaws.com"}
+    url += f"?{urlencode(parameters)}" if parameters else ""
+    headers = {**request.headers, **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)
-    body = b"" if asked.name == "CreateBucket" else request.body  # its Region is the host's
-    wanted = StorageRequest(asked.name, place, caller.account_id if caller else "", source, upload_id)
-    return MotoBridge(tx, wanted).ask(request.method, url, headers, body)
+    body = b"" if operation.name == "CreateBucket" else request.body  # the host names the Region
+    storage_request = StorageRequest(operation.name, place, caller.account_id if caller else "", source, upload_id)
+    return MotoBridge(tx, storage_request).send(request.method, url, headers, body)
 
 
-def _caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.datetime) -> AccountRow | None:
+def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.datetime) -> AccountRow | None:
     mode = engine.settings.auth
     clocks = (engine.clock.now(), host_time)
     parts = (request.method, request.host, place, request.path, request.query, request.headers, request.body, clocks)
@@ -81,59 +83,59 @@ def _caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.da
     return next((account for account in owners if account.region == place.region), None)
 
 
-def _source(request: HttpRequest, place: Place) -> Place | None:
-    """Return what a copy is made of, or None."""
-    named = request.headers.get("x-amz-copy-source", "")
-    if not named:
+def _parse_copy_source(request: HttpRequest, place: Place) -> Place | None:
+    """Return the source object of a copy, or None if the request is not a copy."""
+    header = request.headers.get("x-amz-copy-source", "")
+    if not header:
         return None
-    bucket, _, key = unquote(named.partition("?")[0]).removeprefix("/").partition("/")
+    bucket, _, key = unquote(header.partition("?")[0]).removeprefix("/").partition("/")
     return Place(place.region, bucket, key)
 
 
-def _check(
-    state: State, asked: Operation, place: Place, caller: AccountRow | None, source: Place | None, upload_id: str
+def _check_permission(
+    state: State, operation: Operation, place: Place, caller: AccountRow | None, source: Place | None, upload_id: str
 ) -> None:
-    """Refuse what the caller may not do: there is no such bucket, or it is another's (OOS-002, OOS-004, OOS-006)."""
+    """Refuse a request for a missing bucket or upload, or without permission (OOS-002, OOS-004, OOS-006)."""
     bucket: Bucket | None = state.get("bucket", place.bucket_id)
-    if asked.name in ("ListBuckets", "CreateBucket"):
+    if operation.name in ("ListBuckets", "CreateBucket"):
         if caller is None:
-            raise StorageError("AccessDenied", "nobody signed this", "OOS-004")
-        if asked.name == "CreateBucket":
-            _check_new(bucket, place, caller)
+            raise StorageError("AccessDenied", "the request is not signed", "OOS-004")
+        if operation.name == "CreateBucket":
+            _check_new_bucket(bucket, place, caller)
         return
     if bucket is None:
-        raise StorageError("NoSuchBucket", f"there is no bucket {place.bucket} in {place.region}", "OOS-006")
-    item: StoredObject | None = state.get("object", place.object_id) if asked.on == "object" else None
-    owner = caller is not None and caller.account_id == bucket.account_id
-    allowed = is_allowed(bucket, item or bucket, caller, asked.permission) if asked.permission else owner
-    if not allowed and not (asked.on == "object" and item is None and is_allowed(bucket, bucket, caller, "READ")):
-        raise StorageError("AccessDenied", f"{asked.name} of {place.bucket} is not allowed", "OOS-004")
+        raise StorageError("NoSuchBucket", f"bucket {place.bucket} does not exist in {place.region}", "OOS-006")
+    item: StoredObject | None = state.get("object", place.object_id) if operation.on == "object" else None
+    is_owner = caller is not None and caller.account_id == bucket.account_id
+    allowed = is_allowed(bucket, item or bucket, caller, operation.permission) if operation.permission else is_owner
+    if not allowed and not (operation.on == "object" and item is None and is_allowed(bucket, bucket, caller, "READ")):
+        raise StorageError("AccessDenied", f"{operation.name} of {place.bucket} is not allowed", "OOS-004")
     if source is not None:
-        _check_source(state, source, caller)
+        _check_copy_source(state, source, caller)
     upload: Upload | None = state.get("upload", upload_id)
     if upload_id and (upload is None or (upload.bucket_id, upload.name) != (place.bucket_id, place.key)):
-        raise StorageError("NoSuchUpload", f"there is no upload {upload_id} of {place.key}", "OOS-006")
+        raise StorageError("NoSuchUpload", f"upload {upload_id} of {place.key} does not exist", "OOS-006")
 
 
-def _check_new(bucket: Bucket | None, place: Place, caller: AccountRow) -> None:
+def _check_new_bucket(bucket: Bucket | None, place: Place, caller: AccountRow) -> None:
     if not is_bucket_name(place.bucket):
-        raise StorageError("InvalidBucketName", f"{place.bucket} is no name for a bucket", "OOS-002")
+        raise StorageError("InvalidBucketName", f"{place.bucket} is not a valid bucket name", "OOS-002")
     if bucket is not None and bucket.account_id == caller.account_id:
-        raise StorageError("BucketAlreadyOwnedByYou", f"{place.bucket} is yours already", "OOS-002")
+        raise StorageError("BucketAlreadyOwnedByYou", f"you already own {place.bucket}", "OOS-002")
     if bucket is not None:
-        raise StorageError("BucketAlreadyExists", f"{place.bucket} is taken in {place.region}", "OOS-002")
+        raise StorageError("BucketAlreadyExists", f"another account owns {place.bucket} in {place.region}", "OOS-002")
 
 
-def _check_source(state: State, source: Place, caller: AccountRow | None) -> None:
+def _check_copy_source(state: State, source: Place, caller: AccountRow | None) -> None:
     bucket: Bucket | None = state.get("bucket", source.bucket_id)
     item: StoredObject | None = state.get("object", source.object_id)
     if bucket is None:
-        raise StorageError("NoSuchBucket", f"there is no bucket {source.bucket}", "OOS-006")
+        raise StorageError("NoSuchBucket", f"bucket {source.bucket} does not exist in {source.region}", "OOS-006")
     if item is not None and not is_allowed(bucket, item, caller, "READ"):
         raise StorageError("AccessDenied", f"{source.key} is private", "OOS-004")
 
 
-def _refusal(request: HttpRequest, error: StorageError, request_id: str) -> HttpResponse:
+def _render_error(request: HttpRequest, error: StorageError, request_id: str) -> HttpResponse:
     fields: Mapping[str, str] = {"Code": error.code, "Message": error.message, "Resource": request.path}
     inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items())
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}<RequestId>{request_id}</RequestId></Error>'

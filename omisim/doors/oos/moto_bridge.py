@@ -1,6 +1,6 @@
-"""The rows that one request is about, laid out as moto's S3 knows them, and what moto made of them written back.
+"""Load the relevant rows into a moto backend and write the changes back.
 
-Nothing of moto outlives the request: State is the truth, so savepoints, forks and dumps need to know nothing of it.
+The backend lives for one request. All data is in State, so savepoints, forks and dumps do not involve moto.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ALL_KEYS = ("ListObjects", "DeleteBucket", "DeleteObjects")
 
 
 class StorageRequest(NamedTuple):
-    """What of State a request is about."""
+    """The operation of a request, its caller (an account id, or ""), and the rows that it concerns."""
 
     operation: str
     place: Place
@@ -35,22 +35,22 @@ class StorageRequest(NamedTuple):
 
 
 class MotoBridge:
-    """One back end of moto for one request."""
+    """One moto backend for one request."""
 
-    def __init__(self, tx: Transaction, wanted: StorageRequest) -> None:
+    def __init__(self, tx: Transaction, request: StorageRequest) -> None:
         self._tx = tx
         self._state = tx.state
-        self._wanted = wanted
-        self._keys: dict[str, Any] = {}  # object id → moto's key, as laid out
+        self._request = request
+        self._keys: dict[str, Any] = {}  # object id → the key loaded into moto
         self._uploads: dict[str, Any] = {}
 
-    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-        """Let moto answer, and keep what it did."""
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
+        """Return moto's response to the request, and write moto's changes to the transaction."""
         with use_backend(self._tx.at) as backend:
             try:
-                self._lay_out(backend)
+                self._load(backend)
                 response = call_moto(method, url, headers, body)
-                return self._kept(backend, response, headers)
+                return self._save(backend, response, headers)
             finally:
                 for bucket in backend.buckets.values():
                     for upload in bucket.multiparts.values():
@@ -62,36 +62,36 @@ class MotoBridge:
 
     # --- from State to moto
 
-    def _lay_out(self, backend: Any) -> None:
-        place = self._wanted.place
-        spots = [spot for spot in dict.fromkeys((place, self._wanted.source)) if spot is not None]
-        named = {spot.bucket_id for spot in spots}
+    def _load(self, backend: Any) -> None:
+        place = self._request.place
+        places = [named for named in dict.fromkeys((place, self._request.source)) if named is not None]
+        bucket_ids = {named.bucket_id for named in places}
         for bucket in self._state.rows("bucket").values():
-            if bucket.bucket_id in named if place.bucket else self._is_own(bucket):
-                self._bucket(backend, bucket)
-        if self._wanted.operation in _ALL_KEYS:
+            if bucket.bucket_id in bucket_ids if place.bucket else self._is_own(bucket):
+                self._load_bucket(backend, bucket)
+        if self._request.operation in _ALL_KEYS:
             for item in self._state.find_by("object", "bucket", place.bucket_id):
-                self._key(backend, item, whole=False)
-        for item in (self._state.get("object", spot.object_id) for spot in spots):
+                self._load_key(backend, item, with_body=False)
+        for item in (self._state.get("object", named.object_id) for named in places):
             if item is not None:
-                self._key(backend, item, whole=True)
+                self._load_key(backend, item, with_body=True)
         for upload in self._state.find_by("upload", "bucket", place.bucket_id):
-            self._upload(backend, upload)
+            self._load_upload(backend, upload)
 
     def _is_own(self, bucket: Bucket) -> bool:
-        return bucket.account_id == self._wanted.caller and bucket.region == self._wanted.place.region
+        return bucket.account_id == self._request.caller and bucket.region == self._request.place.region
 
-    def _bucket(self, backend: Any, row: Bucket) -> None:
+    def _load_bucket(self, backend: Any, row: Bucket) -> None:
         bucket = models.FakeBucket(row.name, row.account_id, row.region)
         bucket.creation_date = row.creation_date
-        bucket.acl = _acl(row.grants)
+        bucket.acl = _to_moto_acl(row.grants)
         backend.buckets[row.name] = bucket
 
-    def _key(self, backend: Any, row: StoredObject, *, whole: bool) -> None:
+    def _load_key(self, backend: Any, row: StoredObject, *, with_body: bool) -> None:
         bucket = backend.buckets[row.bucket_id.partition("/")[2]]
         key = models.FakeKey(
             name=row.name,
-            value=row.body if whole else b"",
+            value=row.body if with_body else b"",
             account_id=row.account_id,
             region_name=bucket.region_name,
             etag=row.etag,
@@ -99,7 +99,7 @@ class MotoBridge:
         )
         key.contentsize = len(row.body)
         key.last_modified = row.last_modified.replace(tzinfo=None)
-        key.acl = _acl(row.grants)
+        key.acl = _to_moto_acl(row.grants)
         key.set_metadata(dict(row.metadata))
         if row.checksum:
             key.checksum_algorithm, key.checksum_value, key.checksum_type, parts = row.checksum
@@ -107,12 +107,14 @@ class MotoBridge:
         bucket.keys[row.name] = key
         self._keys[row.object_id] = key
 
-    def _upload(self, backend: Any, row: Upload) -> None:
-        bucket = backend.buckets[self._wanted.place.bucket]
+    def _load_upload(self, backend: Any, row: Upload) -> None:
+        bucket = backend.buckets[self._request.place.bucket]
         metadata = CaseInsensitiveDict(row.metadata)
-        upload = models.FakeMultipart(row.name, metadata, row.account_id, bucket.region_name, acl=_acl(row.grants))
+        upload = models.FakeMultipart(
+            row.name, metadata, row.account_id, bucket.region_name, acl=_to_moto_acl(row.grants)
+        )
         upload.id = row.upload_id
-        if row.upload_id == self._wanted.upload_id:
+        if row.upload_id == self._request.upload_id:
             for part in row.parts:
                 upload.set_part(part.number, part.body)
         bucket.multiparts[row.upload_id] = upload
@@ -120,61 +122,63 @@ class MotoBridge:
 
     # --- from moto to State
 
-    def _kept(self, backend: Any, response: HttpResponse, headers: Mapping[str, str]) -> HttpResponse:
-        place = self._wanted.place
-        if response.status >= 400:  # noqa: PLR2004 - refused: nothing has changed
+    def _save(self, backend: Any, response: HttpResponse, headers: Mapping[str, str]) -> HttpResponse:
+        place = self._request.place
+        if response.status >= 400:  # noqa: PLR2004 - a refused request changes nothing
             return response
         bucket = backend.buckets.get(place.bucket)
         row: Any = self._state.get("bucket", place.bucket_id)
-        if self._wanted.operation in ("CreateBucket", "PutBucketAcl", "DeleteBucket"):
-            self._keep_bucket(bucket, row)
+        if self._request.operation in ("CreateBucket", "PutBucketAcl", "DeleteBucket"):
+            self._save_bucket(bucket, row)
         elif bucket is not None:
-            self._keep_keys(bucket, headers)
-            return self._keep_uploads(bucket, response)
+            self._save_keys(bucket, headers)
+            return self._save_uploads(bucket, response)
         return response
 
-    def _keep_bucket(self, bucket: Any, row: Any) -> None:
-        place: Place = self._wanted.place
+    def _save_bucket(self, bucket: Any, row: Any) -> None:
+        place: Place = self._request.place
         if bucket is None:
             self._tx.write("bucket", place.bucket_id, None)
             return
-        made = Bucket(
-            account_id=row.account_id if row else self._wanted.caller,
+        new_row = Bucket(
+            account_id=row.account_id if row else self._request.caller,
             bucket_id=place.bucket_id,
             creation_date=row.creation_date if row else self._tx.at,
-            grants=_grants(bucket.acl),
+            grants=_from_moto_acl(bucket.acl),
             name=place.bucket,
             region=place.region,
         )
-        if made != row:
-            self._tx.write("bucket", place.bucket_id, made)
+        if new_row != row:
+            self._tx.write("bucket", place.bucket_id, new_row)
 
-    def _keep_keys(self, bucket: Any, headers: Mapping[str, str]) -> None:
-        place = self._wanted.place
-        said = any(name == "x-amz-acl" or name.startswith("x-amz-grant-") for name in headers)
+    def _save_keys(self, bucket: Any, headers: Mapping[str, str]) -> None:
+        place = self._request.place
+        sets_acl = self._request.operation == "CompleteMultipartUpload" or any(
+            name == "x-amz-acl" or name.startswith("x-amz-grant-") for name in headers
+        )
         for name in bucket.keys:
             key: Any = bucket.keys[name]
             object_id = f"{place.bucket_id}/{name}"
-            fresh = key is not self._keys.get(object_id)
-            if fresh:
-                grants = _grants(key.acl) if said or self._wanted.operation == "CompleteMultipartUpload" else ()
-                self._tx.write("object", object_id, self._object(key, object_id, grants))
+            is_new = key is not self._keys.get(object_id)
+            if is_new:
+                grants = _from_moto_acl(key.acl) if sets_acl else ()
+                self._tx.write("object", object_id, self._object_row(key, object_id, grants))
                 if self._state.get("origin", object_id) is not None:
-                    self._tx.write("origin", object_id, None)  # it is no longer what an export wrote
-            elif self._wanted.operation == "PutObjectAcl":
+                    self._tx.write("origin", object_id, None)  # an overwritten object no longer comes from an export
+            elif self._request.operation == "PutObjectAcl":
                 row: StoredObject = self._state.get("object", object_id)
-                self._tx.write("object", object_id, replace(row, grants=_grants(key.acl)))
+                self._tx.write("object", object_id, replace(row, grants=_from_moto_acl(key.acl)))
         prefix = f"{place.bucket_id}/"
         for object_id in self._keys:
             if object_id.startswith(prefix) and object_id.removeprefix(prefix) not in bucket.keys:
                 self._tx.write("object", object_id, None)
 
-    def _object(self, key: Any, object_id: str, grants: tuple[Grant, ...]) -> StoredObject:
+    def _object_row(self, key: Any, object_id: str, grants: tuple[Grant, ...]) -> StoredObject:
         checksum = (key.checksum_algorithm, key.checksum_value, key.checksum_type or "", str(key.checksum_parts or ""))
         return StoredObject(
-            account_id=self._wanted.caller or self._state.get("bucket", self._wanted.place.bucket_id).account_id,
+            account_id=self._request.caller or self._state.get("bucket", self._request.place.bucket_id).account_id,
             body=key.value,
-            bucket_id=self._wanted.place.bucket_id,
+            bucket_id=self._request.place.bucket_id,
             checksum=checksum if key.checksum_algorithm and key.checksum_value else (),
             etag=key.etag.strip('"'),
             grants=grants,
@@ -184,7 +188,7 @@ class MotoBridge:
             object_id=object_id,
         )
 
-    def _keep_uploads(self, bucket: Any, response: HttpResponse) -> HttpResponse:
+    def _save_uploads(self, bucket: Any, response: HttpResponse) -> HttpResponse:
         for upload_id in self._uploads:
             if upload_id not in bucket.multiparts:
                 self._tx.write("upload", upload_id, None)
@@ -193,19 +197,19 @@ class MotoBridge:
             if known is None:
                 number = self._tx.next_number("upload")
                 new_id = derive_hex(self._tx.settings.seed, number, "upload")[:32]
-                self._tx.write("upload", new_id, self._uploaded(upload, new_id))
+                self._tx.write("upload", new_id, self._upload_row(upload, new_id))
                 body = response.body.replace(upload_id.encode(), new_id.encode())
                 return HttpResponse(response.status, body, response.headers)
-            if upload_id == self._wanted.upload_id and self._wanted.operation == "UploadPart":
-                self._tx.write("upload", upload_id, self._uploaded(upload, upload_id))
+            if upload_id == self._request.upload_id and self._request.operation == "UploadPart":
+                self._tx.write("upload", upload_id, self._upload_row(upload, upload_id))
         return response
 
-    def _uploaded(self, upload: Any, upload_id: str) -> Upload:
+    def _upload_row(self, upload: Any, upload_id: str) -> Upload:
         parts = (UploadPart(number, part.value, part.etag.strip('"')) for number, part in sorted(upload.parts.items()))
         return Upload(
-            account_id=self._wanted.caller,
-            bucket_id=self._wanted.place.bucket_id,
-            grants=_grants(upload.acl),
+            account_id=self._request.caller,
+            bucket_id=self._request.place.bucket_id,
+            grants=_from_moto_acl(upload.acl),
             metadata=tuple(sorted((str(name), str(value)) for name, value in upload.metadata.items())),
             name=upload.key_name,
             parts=tuple(parts),
@@ -213,8 +217,8 @@ class MotoBridge:
         )
 
 
-def _acl(grants: tuple[Grant, ...]) -> Any:
-    """Return grants as moto's list, in which the owner has everything."""
+def _to_moto_acl(grants: tuple[Grant, ...]) -> Any:
+    """Return grants as a moto access control list, which also grants the owner full control."""
     acl = models.get_canned_acl("private")
     for grant in grants:
         group = grant.grantee.startswith("http")
@@ -223,13 +227,13 @@ def _acl(grants: tuple[Grant, ...]) -> Any:
     return acl
 
 
-def _grants(acl: Any) -> tuple[Grant, ...]:
-    """Return moto's list as grants, the owner's left out."""
-    found = [
+def _from_moto_acl(acl: Any) -> tuple[Grant, ...]:
+    """Return the grants of a moto access control list, without the owner's."""
+    grants = [
         Grant(grantee.uri or grantee.id, permission)
         for grant in (acl.grants if acl else ())
         for grantee in grant.grantees
         for permission in ([grant.permissions] if isinstance(grant.permissions, str) else grant.permissions)
         if grantee.id != models.OWNER
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(grants))

@@ -1,4 +1,4 @@
-"""What object storage can be asked for, and which permission each request needs (OOS-004, OOS-007)."""
+"""The S3 operations that are served, and the permission that each needs (OOS-004, OOS-007)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ __all__ = ["Operation", "find_operation"]
 
 
 class Operation(NamedTuple):
-    """One operation of S3: its name, what it needs, and on what: the bucket or the object ("" : its owner alone)."""
+    """One operation of S3: its name, and the permission that it needs on the bucket or on the object.
+
+    The permission "" means that only the owner of the bucket may use the operation.
+    """
 
     name: str
     permission: str = ""
     on: str = "bucket"
 
 
-# (method, on an object, what its query names) → operation; anything else is answered 501
+# (method, whether on an object, subresource in the query) → operation; anything else is answered 501
 _OPERATIONS: Mapping[tuple[str, bool, str], Operation] = {
     ("PUT", False, ""): Operation("CreateBucket"),
     ("HEAD", False, ""): Operation("HeadBucket", "READ"),
@@ -41,9 +44,9 @@ _OPERATIONS: Mapping[tuple[str, bool, str], Operation] = {
     ("POST", True, "uploadId"): Operation("CompleteMultipartUpload", "WRITE"),
     ("DELETE", True, "uploadId"): Operation("AbortMultipartUpload", "WRITE"),
 }
-_NAMED = ("acl", "delete", "location", "uploadId", "uploads")
-# what only describes the request: how to list, what to answer with, how it is signed
-_PLAIN = frozenset(
+_SUBRESOURCES = ("acl", "delete", "location", "uploadId", "uploads")
+# query parameters that do not select an operation: paging, response headers, signature
+_MODIFIERS = frozenset(
     {"continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "list-type", "marker", "max-keys"}
     | {"max-buckets", "max-parts", "max-uploads", "part-number-marker", "partNumber", "prefix", "start-after"}
     | {"upload-id-marker", "x-id"}
@@ -51,13 +54,19 @@ _PLAIN = frozenset(
 
 
 def find_operation(method: str, place: Place, query: Mapping[str, str]) -> Operation:
-    """Return what a request asks for. Raises StorageError for what is not served (501)."""
-    named = [name for name in _NAMED if name in query]
-    odd = [n for n in query if n not in _PLAIN | {*named} and not n.lower().startswith(("x-amz-", "response-"))]
-    if not place.bucket and method == "GET" and not named and not odd:
+    """Return the operation that a request selects. Raises StorageError (501) if it is not served (OOS-007)."""
+    subresources = [name for name in _SUBRESOURCES if name in query]
+    unknown = [name for name in query if name not in subresources and not _is_modifier(name)]
+    if not place.bucket and method == "GET" and not subresources and not unknown:
         return Operation("ListBuckets")
-    found = _OPERATIONS.get((method, bool(place.key), named[0] if named else "")) if place.bucket else None
-    if found is None or odd or len(named) > 1:
-        what = f"{method} {'of an object' if place.key else 'of a bucket'}{''.join(f' ?{n}' for n in (*named, *odd))}"
-        raise StorageError("NotImplemented", f"{what} is not served", "OOS-007")
-    return found
+    selector = (method, bool(place.key), subresources[0] if subresources else "")
+    operation = _OPERATIONS.get(selector) if place.bucket else None
+    if operation is None or unknown or len(subresources) > 1:
+        target = "an object" if place.key else "a bucket"
+        description = " ".join([f"{method} of {target}", *(f"?{name}" for name in (*subresources, *unknown))])
+        raise StorageError("NotImplemented", f"{description} is not served", "OOS-007")
+    return operation
+
+
+def _is_modifier(name: str) -> bool:
+    return name in _MODIFIERS or name.lower().startswith(("x-amz-", "response-"))
