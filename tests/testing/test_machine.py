@@ -43,7 +43,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"quotas": {"alice": {"vms": 1}}}, "quota is one of vm_limit, .*; not 'vms'"),
     ({"timings": ("fast",)}, "timing is one of eager, clock, manual; not 'fast'"),
     ({"timings": ("clock")}, "timings is a tuple of names, one at least, not 'clock'"),
-    ({"switches": {"default_page_sise": 3}}, "'default_page_sise' is no switch; known: "),
+    ({"switches": {"default_page_sise": 3}}, "unknown switch 'default_page_sise'; did you mean default_page_size\\?"),
     ({"travels": "no"}, "travels is one of True, False; not 'no'"),
     ({"first": initialize()(lambda _: None)}, "first may run before there is a cloud: override prepare"),
     ({"timing": ("clock",)}, "timing is nothing that a machine chooses; did you mean timings"),
