@@ -41,7 +41,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"accounts": {"": "eu-west-2"}}, "an account needs a name"),
     ({"quotas": {"dora": {"vm_limit": 1}}}, "an account with quotas is one of 'alice', 'bob', 'carol'; not 'dora'"),
     ({"quotas": {"alice": {"vms": 1}}}, "quota is one of vm_limit, .*; not 'vms'"),
-    ({"timings": ("fast",)}, "timing is one of eager, clock, manual; not 'fast'"),
+    ({"timings": ("fast",)}, "timing must be one of eager, clock, manual, not 'fast'"),
     ({"timings": ("clock")}, "timings is a tuple of names, one at least, not 'clock'"),
     ({"switches": {"default_page_sise": 3}}, "unknown switch 'default_page_sise'; did you mean default_page_size\\?"),
     ({"travels": "no"}, "travels is one of True, False; not 'no'"),
