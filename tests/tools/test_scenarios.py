@@ -283,7 +283,11 @@ class TestScenarioMistakes:
             ("[accounts.alice]\nquotas.volume_limit = 1\nquotas.vms = 2\n", 3, "quota is one of vm_limit, "),
             ("[accounts.alice]\nquotas.vm_limit = 'many'\n", 2, "the quota vm_limit is a number from 0 up, not 'many'"),
             ("[accounts.'']\n", 1, "an account needs a name, not ''"),
-            ("[durations]\n'snapshot.pending' = 3\n'image.pending' = 3\n", 3, "key must be a transient state, not 'image.pending'"),
+            (
+                "[durations]\n'snapshot.pending' = 3\n'image.pending' = 3\n",
+                3,
+                "key must be a transient state, not 'image.pending'",
+            ),
             (
                 "[durations]\n'snapshot.pending' = 'long'\n",
                 2,
