@@ -19,7 +19,10 @@ STATES = ("ACTIVE", "INACTIVE")
 def create_access_key(
     call: Call, *, expiration_date: str | None = None, tag: str | None = None, user_name: str | None = None
 ) -> AccessKeySecretKey:
-    """Create an active access key, which may expire. Returns it with its secret, which is never shown again (AK-002)."""
+    """Create an active access key, optionally with an expiration date.
+
+    Returns it with its secret, which no other answer contains (AK-002).
+    """
     _check_user(call, user_name)
     expires = _parse_date(call, expiration_date, "AK-004")
     call.check(len(_find_own_keys(call)) < MAX_KEYS, "AK-001", most=MAX_KEYS)

@@ -115,7 +115,10 @@ def _start_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
 
 
 def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
-    """Release the addresses, NICs and volumes of a terminated VM (VM-047, FLD-005). A failed VM gets a reason (VM-051)."""
+    """Release the addresses, NICs and volumes of a terminated VM (VM-047, FLD-005).
+
+    A failed VM stores its reason (VM-051).
+    """
     nics = find_nics(tx.state, vm.vm_id)
     groups = {*vm.security_groups, *(group for nic in nics for group in nic.security_groups)}
     tx.put(

@@ -1,4 +1,4 @@
-"""OMIs: making them from a VM, from another OMI, from snapshots and from a manifest (domain 2.1 to 2.4)."""
+"""Creating OMIs from a VM, from another OMI, from snapshots or from a manifest (domain 2.1 to 2.4)."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from omisim.spec.rules import refuse
 
 MIN_NAME_LENGTH, MAX_NAME_LENGTH = 3, 128
 NAME_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.\-]*")
-COPY_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.:+=\-]*")  # Packer's chroot builder names a copy by the time
-# what an OMI has of the VM (OMI-067) or of the OMI that it is made from, unless the request says otherwise
+COPY_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.:+=\-]*")  # Packer's chroot builder puts a time into the name of a copy
+# inherited from the source VM (OMI-067) or the source OMI unless the request overrides them
 INHERITED_FIELDS = ("architecture", "boot_modes", "deletion_protection", "vm_initiated_shutdown_behavior")
 MODES: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the parameters that name it
     "vm": ("vm_id",),
@@ -55,24 +55,24 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
 
 
 def _check_one_source(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse a request with no source, with two, with half of one, or with what does not go with it."""
-    given = {name: value for name, value in given.items() if value != ()}  # an empty list says nothing
+    """Refuse a request with no source, with several, with an incomplete one, or with parameters that it excludes."""
+    given = {name: value for name, value in given.items() if value != ()}  # an empty list counts as absent
     modes = [mode for mode, names in MODES.items() if any(name in given for name in names)]
     if not modes:
         raise refuse("OMI-001", given=_spell_names(call, given))
     mode = modes[0]
-    mixed = [name for other in modes[1:] for name in MODES[other] if name in given]
-    mixed += [name for name in FORBIDDEN[mode] if name in given and name not in mixed]
-    if len(modes) == 1:  # else nobody knows what is missing
+    excluded = [name for other in modes[1:] for name in MODES[other] if name in given]
+    excluded += [name for name in FORBIDDEN[mode] if name in given and name not in excluded]
+    if len(modes) == 1:  # with several sources, the missing parameters are ambiguous
         _check_complete(call, mode, given)
-    call.check(not mixed, "OMI-003", mode=mode, parameters=_spell_names(call, mixed))
+    call.check(not excluded, "OMI-003", mode=mode, parameters=_spell_names(call, excluded))
     call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter=call.spell("image_name"), mode=mode)
     if mode == "snapshots":
         check_disk_sources(call, as_parsed_list(given.get("block_device_mappings")), given.get("root_device_name", ""))
 
 
 def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
-    """Refuse half of a source, and a registration or an import without a name (OMI-004, OMI-006, IMP-007)."""
+    """Refuse an incomplete source, and a registration or an import without a name (OMI-004, OMI-006, IMP-007)."""
     for name in MODES[mode]:
         call.check(
             name in given, "OMI-006" if mode == "snapshots" else "OMI-004", parameter=call.spell(name), mode=mode
@@ -104,32 +104,32 @@ def create_image(
     tpm_mandatory: bool | None = None,
     vm_id: VmId | None = None,
 ) -> Image:
-    """Make an OMI from a VM, from another OMI of the Region, from snapshots, or from the manifest of an exported one.
+    """Create an OMI from a VM, from another OMI of the Region, from snapshots, or from the manifest of an export.
 
-    Returns the new OMI: pending from a VM or a manifest, available from a copy or from snapshots (OMI-040).
+    Returns the OMI: pending from a VM or a manifest, available from another OMI or from snapshots (OMI-040).
     """
     _check_name(call, image_name, COPY_CHARACTERS if source_image_id else NAME_CHARACTERS)
     for mode in boot_modes or ():
         call.check(mode in ("uefi", "legacy"), "OMI-030", boot_mode=mode)
-    modes = tuple(dict.fromkeys(boot_modes or ())) or None  # an OMI without any could not be launched
-    asked = {"description": description, "boot_modes": modes, "tpm_mandatory": tpm_mandatory}
-    asked = {name: value for name, value in asked.items() if value is not None}
+    modes = tuple(dict.fromkeys(boot_modes or ())) or None  # an OMI without boot modes could not be launched
+    requested = {"description": description, "boot_modes": modes, "tpm_mandatory": tpm_mandatory}
+    requested = {name: value for name, value in requested.items() if value is not None}
     codes = tuple(dict.fromkeys(product_codes or ()))
     if source_image_id is not None:
-        return _copy_image(call, source_image_id, source_region_name, image_name, codes, asked)
+        return _copy_image(call, source_image_id, source_region_name, image_name, codes, requested)
     assert image_name is not None  # OMI-002, OMI-006, IMP-007
     if file_location is not None:
-        return _create_from_manifest(call, file_location, image_name, codes, asked)
+        return _create_from_manifest(call, file_location, image_name, codes, requested)
     if vm_id is not None:
-        return _create_from_vm(call, vm_id, image_name, codes, asked, no_reboot=no_reboot)
+        return _create_from_vm(call, vm_id, image_name, codes, requested, no_reboot=no_reboot)
     assert root_device_name is not None  # OMI-006
     mappings = as_parsed_list(block_device_mappings)
-    asked["architecture"] = architecture or "x86_64"
-    return register_image(call, mappings, root_device_name, image_name, codes, asked)
+    requested["architecture"] = architecture or "x86_64"
+    return register_image(call, mappings, root_device_name, image_name, codes, requested)
 
 
 def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> None:
-    """Check the shape of a name where one is given (OMI-020, OMI-021, OMI-025)."""
+    """Check the length and the characters of a name, if one is given (OMI-020, OMI-021, OMI-025)."""
     if name is not None and call.check(
         MIN_NAME_LENGTH <= len(name) <= MAX_NAME_LENGTH, "OMI-020", image_name=name, length=len(name)
     ):
@@ -137,11 +137,11 @@ def _check_name(call: Call, name: str | None, characters: re.Pattern[str]) -> No
 
 
 def _create_from_vm(
-    call: Call, vm_id: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any], *, no_reboot: bool
+    call: Call, vm_id: str, name: str, codes: tuple[str, ...], requested: Mapping[str, Any], *, no_reboot: bool
 ) -> Image:
     vm = call.get_owned(Vm, vm_id, "OMI-010")
     check_codes(call, codes)
-    check_tpm(call, {"boot_modes": vm.boot_modes}, asked)
+    check_tpm(call, {"boot_modes": vm.boot_modes}, requested)
     call.check_state(vm)
     check_unique(call, name)
     image_id = call.new_id("image")
@@ -151,15 +151,15 @@ def _create_from_vm(
     inherited = {field: getattr(vm, field) for field in INHERITED_FIELDS} | {
         "product_codes": _merge_codes(vm.product_codes, codes)
     }
-    image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
+    image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **requested})
     call.record_origin(image, name, ("made from", vm_id))
-    if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: down for the cut, then up again
+    if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: stopped for the snapshot, then restarted
         call.move(vm, "stop", restarts=True, state_reason="Client.ApiGracefulShutdown")
     return image
 
 
 def _snapshot_volume(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMappingImage:
-    """Cut a new snapshot of a linked volume and map it as the volume is (OMI-061)."""
+    """Create a snapshot of a linked volume, and return its mapping with the volume's values (OMI-061)."""
     volume: Volume = call.state.get("volume", link.volume_id)
     snapshot = cut(call, volume, f"Created by CreateImage for {image_id}", image_id=image_id)
     bsu = BsuToCreate(
@@ -173,11 +173,16 @@ def _snapshot_volume(call: Call, link: VolumeLink, image_id: str) -> BlockDevice
 
 
 def _copy_image(
-    call: Call, source_id: str, region: str | None, name: str | None, codes: tuple[str, ...], asked: Mapping[str, Any]
+    call: Call,
+    source_id: str,
+    region: str | None,
+    name: str | None,
+    codes: tuple[str, ...],
+    requested: Mapping[str, Any],
 ) -> Image:
     source = get_usable(call, Image, source_id, "OMI-011")
     check_codes(call, codes)
-    check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, asked)
+    check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, requested)
     call.check_state(source)
     call.check(region == call.region, "OMI-005", region=region, own=call.region)
     name = name or _find_free_copy_name(call, source.image_name)
@@ -192,13 +197,13 @@ def _copy_image(
         "permissions_to_launch": PermissionsOnResource(global_permission=keeps_public),
         "product_codes": _merge_codes(source.product_codes, codes),
     }
-    image = add_image(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **asked})
+    image = add_image(call, image_id, name, mappings, ImageState.AVAILABLE, {**inherited, **requested})
     call.record_origin(image, name, ("copied from", source_id))
     return image
 
 
 def _clone_snapshot(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> BlockDeviceMappingImage:
-    """Give a copy a snapshot of its own, so that it shares no fate with its source (OMI-063)."""
+    """Clone the snapshot of a mapping, so that a copied OMI is independent of its source (OMI-063)."""
     if mapping.bsu is None or mapping.bsu.snapshot_id is None:
         return mapping
     source: Snapshot = call.state.get("snapshot", mapping.bsu.snapshot_id)
@@ -207,7 +212,7 @@ def _clone_snapshot(call: Call, mapping: BlockDeviceMappingImage, image_id: str)
 
 
 def _find_free_copy_name(call: Call, name: str) -> str:
-    """Return `<name>-copyN` with the smallest free N from 1 up (OMI-024), the name cut where it would be too long."""
+    """Return `<name>-copyN` with the smallest free N from 1 up (OMI-024). A long name is truncated."""
     for number in count(1):
         end = f"-copy{number}"
         free = name[: MAX_NAME_LENGTH - len(end)] + end
@@ -217,12 +222,12 @@ def _find_free_copy_name(call: Call, name: str) -> str:
 
 
 def _create_from_manifest(
-    call: Call, location: str, name: str, codes: tuple[str, ...], asked: Mapping[str, Any]
+    call: Call, location: str, name: str, codes: tuple[str, ...], requested: Mapping[str, Any]
 ) -> Image:
-    """Import an OMI: what the manifest says, over it what was asked for; its snapshots are filled from their URLs."""
+    """Import an OMI from its manifest. Requested values override the manifest's."""
     manifest = read_manifest(call, location)
     check_codes(call, codes)
-    check_tpm(call, {"boot_modes": manifest.boot_modes, "tpm_mandatory": manifest.tpm_mandatory}, asked)
+    check_tpm(call, {"boot_modes": manifest.boot_modes, "tpm_mandatory": manifest.tpm_mandatory}, requested)
     check_unique(call, name)
     check_quotas(call, {"snapshot_limit": len(manifest.disks), "concurrent_snapshot_limit": len(manifest.disks)})
     image_id = call.new_id("image")
@@ -235,11 +240,11 @@ def _create_from_manifest(
         "tpm_mandatory": manifest.tpm_mandatory,
     }
     mappings = tuple(import_disk(call, disk, image_id) for disk in manifest.disks)
-    image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **asked})
+    image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **requested})
     call.record_origin(image, name, *find_source(call, location))
     return image
 
 
 def _merge_codes(codes: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    """Add product codes to inherited ones, which are never dropped (OMI-073)."""
+    """Add product codes to the inherited ones, which are never dropped (OMI-073)."""
     return tuple(dict.fromkeys((*codes, *more)))

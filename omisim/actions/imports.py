@@ -66,7 +66,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parse_manifest(text)
     for code in manifest.product_types:
-        known = is_code(call, code, anybodys=True)
+        known = is_code(call, code, any_owner=True)
         call.check(known, "IMP-004", reason=f"the product type {code} does not exist")
     return manifest
 

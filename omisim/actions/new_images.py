@@ -1,4 +1,4 @@
-"""New OMIs, whatever they are made from: what each is held to, and how it is added."""
+"""The checks and the creation of a new OMI that all its sources share."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from omisim.model import BlockDeviceMappingImage, Image, ImageState
 __all__ = ["add_image", "check_codes", "check_tpm", "check_unique"]
 
 
-def check_tpm(call: Call, inherited: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Refuse an OMI that demands a vTPM and does not boot with UEFI, whichever of both it inherits (OMI-034)."""
-    fields = {**inherited, **asked}
+def check_tpm(call: Call, inherited: Mapping[str, Any], requested: Mapping[str, Any]) -> None:
+    """Refuse an OMI that requires a vTPM but does not boot with UEFI, whether requested or inherited (OMI-034)."""
+    fields = {**inherited, **requested}
     modes = fields["boot_modes"]
     call.check(not fields.get("tpm_mandatory") or "uefi" in modes, "OMI-034", boot_modes=modes)
 
 
 def check_unique(call: Call, name: str) -> None:
-    """Refuse a name that another OMI of the account has (OMI-022)."""
+    """Refuse a name that another OMI of the account uses (OMI-022)."""
     taken = call.state.find_by("image", "name", (call.account.account_id, name))
     call.check(not taken, "OMI-022", image_name=name, taken_by=taken[0].image_id if taken else None)
 
@@ -39,7 +39,7 @@ def add_image(
     state: ImageState,
     fields: Mapping[str, Any],
 ) -> Image:
-    """Add an OMI of the caller's; `fields` are those that the ways to make one differ in."""
+    """Add an OMI of the caller. `fields` holds the values that depend on its source."""
     call.stop_if_refused()
     me = call.account
     return call.add(

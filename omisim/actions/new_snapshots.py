@@ -1,4 +1,4 @@
-"""New snapshots, whatever they are made from: how each is added."""
+"""The creation of a new snapshot that all its sources share."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def add_snapshot(
     *sources: tuple[str, str],
     **fields: Any,
 ) -> Snapshot:
-    """Add a snapshot of the caller's with its content; `fields` are those that the ways to make one differ in.
+    """Add a snapshot of the caller with its content.
 
-    `image_id`: the OMI that it is part of. `sources`: how it came from what, for lineage.
+    `image_id` is the OMI that it is part of. `sources` are (relation, parent id) pairs for lineage. `fields` holds the
+    values that depend on its source.
     """
     snapshot = call.add(
         Snapshot(
@@ -36,6 +37,6 @@ def add_snapshot(
     )
     if content is not None:
         call.tx.write("content", snapshot.snapshot_id, content)
-    whole = [("part of", image_id)] if image_id else []
-    call.record_origin(snapshot, f"{snapshot.volume_size} GiB", *whole, *sources)
+    image_parents = [("part of", image_id)] if image_id else []
+    call.record_origin(snapshot, f"{snapshot.volume_size} GiB", *image_parents, *sources)
     return snapshot

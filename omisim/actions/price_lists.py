@@ -25,7 +25,7 @@ def read_catalog(call: Call) -> Catalog:
 
 @action("ReadPublicCatalog", "Catalog", open=True)
 def read_public_catalog(call: Call) -> Catalog:
-    """Return the price list of the Region that is asked, to anybody (CAT-004)."""
+    """Return the price list of the called Region, without authentication (CAT-004)."""
     return load_prices().catalog(call.region)
 
 
@@ -36,7 +36,7 @@ def _check_both_dates(call: Call, given: Mapping[str, Any]) -> None:
 
 @action("ReadCatalogs", "Catalogs", combinations=_check_both_dates)
 def read_catalogs(call: Call, *, filters: OrDict[FiltersCatalogs] | None = None) -> tuple[Catalogs, ...]:
-    """List the current price list of the caller's Region, or those of a time, past ones too (CAT-004)."""
+    """List the current price list of the caller's Region, or all those of a period (CAT-004)."""
     wanted = as_parsed(filters) or FiltersCatalogs()
     call.check_range(wanted.from_date, wanted.to_date)
     recent = wanted.from_date is None or call.now - wanted.from_date <= OLDEST
@@ -49,7 +49,7 @@ def read_catalogs(call: Call, *, filters: OrDict[FiltersCatalogs] | None = None)
 @action("ReadUnitPrice", "UnitPriceEntry", dry_run=False)
 def read_unit_price(call: Call, *, operation: str, service: str, type: str) -> UnitPriceEntry:  # noqa: A002 - its name
     """Return one price of the caller's Region (CAT-005)."""
-    found = load_prices().find_price(call.region, service, type, operation)
-    if found is None:
+    price = load_prices().find_price(call.region, service, type, operation)
+    if price is None:
         raise refuse("CAT-005", service=service, type=type, operation=operation)
-    return found
+    return price

@@ -1,4 +1,4 @@
-"""Product types: the built-in licences, and those that an account makes for OMIs of its own (domain 5)."""
+"""Product types: the built-in licences, and those that an account creates for its own OMIs (domain 5)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from omisim.model.filters import FiltersProductType, select_matching
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
-LINUX = "0001"  # the product code that stands for no licence
+LINUX = "0001"  # the product code without a licence
 
 
-def is_code(call: Call, code: str, *, anybodys: bool = False) -> bool:
-    """Whether a product code exists: built in, the Marketplace's, the caller's own, or with `anybodys` another's."""
+def is_code(call: Call, code: str, *, any_owner: bool = False) -> bool:
+    """Whether a product code is built in, from the Marketplace, or the caller's (with `any_owner`: any account's)."""
     if code in load_catalog().product_types or code in load_catalog().marketplace_codes:
         return True
     row: ProductType | None = call.state.get("product_type", code)
-    return row is not None and (anybodys or call.owns(row))
+    return row is not None and (any_owner or call.owns(row))
 
 
 @action("CreateProductType", "ProductType")
 def create_product_type(call: Call, *, description: str, vendor: str | None = None) -> ProductType:
-    """Make a product type of one's own, to be a product code of one's OMIs (LIC-007). Returns it."""
+    """Create a product type of the caller, which its OMIs can carry as a product code (LIC-007). Returns it."""
     check_quotas(call, {"pty_limit": 1})
     product_type_id = call.new_id("product_type")
     me = call.account.account_id
@@ -32,18 +32,21 @@ def create_product_type(call: Call, *, description: str, vendor: str | None = No
 
 @action("ReadProductTypes", "ProductTypes", paged=True, open=True)
 def read_product_types(call: Call, *, filters: OrDict[FiltersProductType] | None = None) -> tuple[ProductType, ...]:
-    """List the built-in product types, and those of the caller's own if somebody signed the call (LIC-001, CAT-002)."""
+    """List the built-in product types, and for a signed call those of the caller (LIC-001, CAT-002)."""
     own = call.own_rows(ProductType) if call.has_account else []
     return select_matching((*load_catalog().product_types.values(), *own), as_parsed(filters))
 
 
 @action("DeleteProductType")
 def delete_product_type(call: Call, *, force: bool = False, product_type_id: str) -> None:
-    """Delete a product type of one's own; one that OMIs carry only by `force`, and they keep the code (LIC-008)."""
-    found: ProductType | None = call.state.get("product_type", product_type_id)
-    if found is None or not call.owns(found):
+    """Delete a product type of the caller (LIC-008).
+
+    One that OMIs carry can be deleted only with `force`. The OMIs keep the code.
+    """
+    product_type: ProductType | None = call.state.get("product_type", product_type_id)
+    if product_type is None or not call.owns(product_type):
         raise refuse("LIC-008", product_type_id=product_type_id)
     images = [image.image_id for image in call.rows(Image) if product_type_id in image.product_codes]
     own = [image_id for image_id in images if call.owns(call.state.get("image", image_id))]
     call.check(force or not images, "LIC-008/used", product_type_id=product_type_id, images=own or "another's OMI")
-    call.drop(found)
+    call.drop(product_type)

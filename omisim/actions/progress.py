@@ -1,4 +1,4 @@
-"""How far something has come, as a percentage, by the clock."""
+"""The progress of snapshots and export tasks, as a percentage derived from the clock."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from omisim.model import Due, ImageExportTask, Snapshot, SnapshotExportTask
 
 __all__ = ["compute_progress"]
 
-# the state of each kind in which its work is done
+# kind → the states in which it makes progress
 _WORKING = {"image_export": ("pending",), "snapshot": ("pending",), "snapshot_export": ("uploading", "active")}
 
 
 def compute_progress(call: Call, entity: Snapshot | ImageExportTask | SnapshotExportTask) -> int:
-    """Return 1 to 99 while the work is done, 50 without a clock, else what the entity says (ST-SNP-2, ST-IXT-3)."""
+    """Return 1 to 99 while an entity makes progress, else its stored value (ST-SNP-2, ST-IXT-3).
+
+    Without a due time (timing "manual"), the progress is 50.
+    """
     if entity.state not in _WORKING[entity.kind]:
         return entity.progress
     due: Due | None = call.state.get("due", f"{entity.kind}:{entity.id}")

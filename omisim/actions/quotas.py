@@ -1,4 +1,4 @@
-"""Quotas: how much of each thing an account may have (domain 8). None is limited unless a test says so (QTA-020)."""
+"""Quotas: the limits of an account (domain 8). By default, nothing is limited (QTA-020)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _sum_iops(call: Call) -> int:
     return sum(volume.iops or 0 for volume in call.own_rows(Volume) if volume.volume_type == "io1")
 
 
-# quota → (rule, how much of it the caller uses)
+# quota → (rule, the amount that the caller uses)
 QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "vm_limit": ("QTA-001", lambda call: len(_find_vms(call))),
     "core_limit": ("QTA-002", lambda call: sum(get_vm_shape(vm.vm_type).vcores for vm in _find_vms(call))),
@@ -76,7 +76,7 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "igw_limit": ("QTA-015/igw", lambda call: len(call.own_rows(InternetService))),
     "ip_limit": ("QTA-016", lambda call: len(call.own_rows(PublicIp))),
 }
-# a quota on what one Net, group, table or VM may have → its rule
+# quota on a single Net, group, route table or VM → its rule
 EACH: Mapping[str, str] = {
     "sg_rule_limit": "QTA-014/rule",
     "vpc_sg_rule_limit": "QTA-014/rule",
@@ -89,14 +89,14 @@ EACH: Mapping[str, str] = {
 
 
 def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
-    """Return how much of each quota a volume takes: itself, its GiB in all and of its type, its IOPS."""
-    taken = {"volume_limit": 1, "volume_size_limit": size, f"{volume_type}_volume_size_limit": size}
-    taken |= {"iops_limit": iops or 0} if volume_type == "io1" else {}
-    return {name: much for name, much in taken.items() if name in QUOTAS}  # an unknown type has a refusal of its own
+    """Return the amounts by quota that a volume uses. Its size is in GiB."""
+    costs = {"volume_limit": 1, "volume_size_limit": size, f"{volume_type}_volume_size_limit": size}
+    costs |= {"iops_limit": iops or 0} if volume_type == "io1" else {}
+    return {name: cost for name, cost in costs.items() if name in QUOTAS}  # an unknown type has its own refusal
 
 
 def get_remaining(call: Call, name: str) -> int | None:
-    """Return how much is left of a quota of the caller's, or None when it has no limit (0 stands for none)."""
+    """Return the rest of a quota of the caller, or None if it is unlimited (a limit of 0)."""
     limit = _get_limit(call, name)
     return None if limit == 0 else limit - QUOTAS[name][1](call)
 
@@ -107,22 +107,22 @@ def _get_limit(call: Call, name: str) -> int:
 
 
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
-    """Refuse what would go beyond a quota of the caller's: how much is to be added, by quota."""
+    """Refuse additions, given as amounts by quota, that would exceed a quota of the caller."""
     for name, more in adding.items():
         left = get_remaining(call, name)
         limit = _get_limit(call, name)
         call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)
 
 
-def check_each(call: Call, name: str, there: int, more: int) -> None:
-    """Refuse what would go beyond a quota on one resource: how much it has, and how much is to be added."""
+def check_each(call: Call, name: str, used: int, more: int) -> None:
+    """Refuse an addition that would exceed a quota on a single resource, which uses `used` of it already."""
     limit = _get_limit(call, name)
-    call.check(limit == 0 or there + more <= limit, EACH[name], quota=name, limit=limit, adding=more)
+    call.check(limit == 0 or used + more <= limit, EACH[name], quota=name, limit=limit, adding=more)
 
 
 @action("ReadQuotas", "QuotaTypes", paged=True)
 def read_quotas(call: Call, *, filters: OrDict[FiltersQuota] | None = None) -> tuple[QuotaTypes, ...]:
-    """List the caller's quotas, 0 standing for no limit, with how much of each is used (CAT-003, QTA-020)."""
+    """List the caller's quotas with their limits (0: unlimited) and the amounts used (CAT-003, QTA-020)."""
     limits = dict(call.account.quotas)
     rows = (
         Quota(
@@ -136,5 +136,5 @@ def read_quotas(call: Call, *, filters: OrDict[FiltersQuota] | None = None) -> t
         )
         for name, row in load_catalog().quotas.items()
     )
-    found = select_matching(rows, as_parsed(filters))
-    return (QuotaTypes(quota_type="global", quotas=found),) if found else ()
+    quotas = select_matching(rows, as_parsed(filters))
+    return (QuotaTypes(quota_type="global", quotas=quotas),) if quotas else ()

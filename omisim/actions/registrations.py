@@ -1,4 +1,4 @@
-"""OMIs registered from snapshots: each disk as the request and its snapshot say (domain 2.3)."""
+"""Registration of OMIs from snapshots (domain 2.3)."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def register_image(
     root: str,
     name: str,
     codes: tuple[str, ...],
-    asked: Mapping[str, Any],
+    requested: Mapping[str, Any],
 ) -> Image:
-    """Register an OMI whose disks begin with snapshots; `asked` holds the architecture, too. Returns it, available."""
+    """Register an OMI from snapshots. Returns it, available. `requested` must hold the architecture."""
     roots = [mapping for mapping in mappings if mapping.device_name == root]
-    architecture = asked["architecture"]
+    architecture = requested["architecture"]
     call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
     call.check(root == ROOT, "OMI-009", root_device_name=root)
-    check_tpm(call, {"boot_modes": ("legacy",)}, asked)
+    check_tpm(call, {"boot_modes": ("legacy",)}, requested)
     check_shapes(call, mappings, IMAGE_DEVICE)
     call.check(roots, "OMI-008", root_device_name=root)
     for mapping in mappings:
@@ -48,18 +48,18 @@ def register_image(
     check_duplicates(call, mappings, "OMI-054")
     check_unique(call, name)
     modes = {"boot_modes": ("legacy",), "product_codes": codes or (LINUX,)}
-    image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **asked})
+    image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **requested})
     snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
     call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
-    had = dict.fromkeys(code for snapshot_id in snapshots for code in call.get_product_codes(snapshot_id))
-    dropped = [code for code in had if code != LINUX and code not in image.product_codes]
+    origin_codes = dict.fromkeys(code for snapshot_id in snapshots for code in call.get_product_codes(snapshot_id))
+    dropped = [code for code in origin_codes if code != LINUX and code not in image.product_codes]
     if dropped:
         call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")
     return image
 
 
 def check_disk_sources(call: Call, mappings: Sequence[BlockDeviceMappingImage], root: str) -> None:
-    """Check that each disk has a name, and what fills it (OMI-007, OMI-050, OMI-051, OMI-059)."""
+    """Check that each disk has a device name and a content source or a size (OMI-007, OMI-050, OMI-051, OMI-059)."""
     check_device_names(call, mappings)
     for mapping in mappings:
         name, bsu = mapping.device_name, mapping.bsu
@@ -73,7 +73,7 @@ def check_disk_sources(call: Call, mappings: Sequence[BlockDeviceMappingImage], 
 
 
 def _check_requested_disk(call: Call, bsu: BsuToCreate | None) -> None:
-    """Check what a registration says of one disk, before what its snapshot adds (OMI-057, OMI-060)."""
+    """Check the requested values of one disk, before its snapshot adds others (OMI-057, OMI-060)."""
     if bsu is not None:
         volume_type = bsu.volume_type or "standard"
         check_pair(call, IMAGE_DEVICE, volume_type, bsu.iops)
@@ -82,7 +82,7 @@ def _check_requested_disk(call: Call, bsu: BsuToCreate | None) -> None:
 
 
 def _complete_disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
-    """Check one disk of a registration and fill in what it inherits of its snapshot (OMI-055 to OMI-060)."""
+    """Check one disk and fill in the values that it inherits from its snapshot (OMI-055 to OMI-060)."""
     bsu = mapping.bsu or BsuToCreate()
     size = bsu.volume_size
     volume_type = bsu.volume_type or "standard"

@@ -1,4 +1,4 @@
-"""Sharing: who may see and use an OMI or a snapshot, and how its owner changes that (domain 3)."""
+"""Sharing: the permissions on OMIs and snapshots, and their changes (domain 3)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Shared = TypeVar("Shared", Image, Snapshot)
 
 
 def get_permissions(entity: Image | Snapshot) -> PermissionsOnResource:
-    """Return who may use the entity beside its owner."""
+    """Return the permissions of other accounts on an OMI or a snapshot."""
     return entity.permissions_to_launch if isinstance(entity, Image) else entity.permissions_to_create_volume
 
 
 def is_visible(call: Call, entity: Image | Snapshot) -> bool:
-    """Whether it is the caller's own, shared to the caller, or public in the caller's Region (SHR-002, SHR-010)."""
+    """Whether the entity is the caller's, shared with the caller, or public in its Region (SHR-002, SHR-010)."""
     if call.owns(entity):
         return True
     granted = get_permissions(entity)
@@ -36,7 +36,7 @@ def is_visible(call: Call, entity: Image | Snapshot) -> bool:
 
 
 def get_usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:
-    """Return an OMI or a snapshot that is the caller's, shared to the caller or public, or refuse (SHR-015)."""
+    """Return an OMI or a snapshot that is visible to the caller, or refuse (SHR-015)."""
     row: Shared | None = call.state.get(cls.kind, row_id)
     if row is None or not is_visible(call, row):
         raise refuse(rule, **{cls.key: row_id})
@@ -44,7 +44,7 @@ def get_usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:
 
 
 def visible_permissions(call: Call, granted: PermissionsOnResource, *, owner: bool) -> PermissionsOnResource:
-    """Return the permissions as the caller sees them: a grantee sees itself, not the other grantees (OMI-085)."""
+    """Return the permissions that the caller may see: all for the owner, else only its own (OMI-085)."""
     if owner or not granted.account_ids:
         return granted
     me = call.account.account_id
@@ -53,21 +53,21 @@ def visible_permissions(call: Call, granted: PermissionsOnResource, *, owner: bo
 
 
 def check_permission_change(call: Call, parameter: str, given: Mapping[str, Any]) -> None:
-    """Refuse a change of permissions that is empty (OMI-103) or goes both ways (OMI-102, SHR-020)."""
+    """Refuse a change that is empty (OMI-103), and one with both additions and removals (OMI-102, SHR-020)."""
     change = as_parsed(given.get(parameter))
     if change is None:
         return
     assert isinstance(change, PermissionsOnResourceCreation)
     branches = [branch for branch in (change.additions, change.removals) if branch is not None]
-    said = [value for branch in branches for value in (branch.account_ids, branch.global_permission)]
-    call.check(any(value is not None for value in said), "OMI-103", parameter=call.spell(parameter))
+    values = [value for branch in branches for value in (branch.account_ids, branch.global_permission)]
+    call.check(any(value is not None for value in values), "OMI-103", parameter=call.spell(parameter))
     call.check(
         len(branches) <= 1, "OMI-102" if call.action == "UpdateImage" else "SHR-020", parameter=call.spell(parameter)
     )
 
 
 def apply_change(granted: PermissionsOnResource, change: PermissionsOnResourceCreation | None) -> PermissionsOnResource:
-    """Return the permissions after a change: idempotent, in order of insertion (OMI-108 to OMI-111, SHR-023)."""
+    """Return the permissions after a change, in order of insertion. Idempotent (OMI-108 to OMI-111, SHR-023)."""
     if change is None:
         return granted
     add, remove = change.additions, change.removals
@@ -77,7 +77,7 @@ def apply_change(granted: PermissionsOnResource, change: PermissionsOnResourceCr
         ids |= dict.fromkeys(add.account_ids or ())
         public = public or add.global_permission is True
     if remove is not None:
-        gone = remove.account_ids or ()
-        ids = {account: None for account in ids if account not in gone}
+        removed_ids = remove.account_ids or ()
+        ids = {account: None for account in ids if account not in removed_ids}
         public = public and remove.global_permission is not True
     return PermissionsOnResource(account_ids=tuple(ids), global_permission=public)

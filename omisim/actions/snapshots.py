@@ -1,4 +1,4 @@
-"""Snapshots: the content of a volume at one moment (domain 6.1)."""
+"""Snapshots: the content of a volume at one point in time (domain 6.1)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_lo
 
 
 def _check_one_source(call: Call, given: Mapping[str, Any]) -> None:
-    """Refuse a request with no source, with two, or with half of one (SNP-001, SNP-005)."""
+    """Refuse a request with no source, with several, or with an incomplete one (SNP-001, SNP-005)."""
     modes = [mode for mode in MODES if any(name in given for name in mode)]
     if not modes:
         raise refuse("SNP-001")
@@ -60,13 +60,14 @@ def create_snapshot(
     source_snapshot_id: SnapshotId | None = None,
     volume_id: VolumeId | None = None,
 ) -> Snapshot:
-    """Cut a snapshot of a volume, copy one within the Region, or import one from a file.
+    """Create a snapshot of a volume, copy one within the Region, or import one from a file.
 
-    Returns it in-queue (from a volume), or completed at once (a copy) (ST-SNP-1, ST-SNP-4). SnapshotSize is in bytes.
+    Returns a copy in the state completed, any other snapshot in-queue (ST-SNP-1, ST-SNP-4). `snapshot_size` is in
+    bytes.
     """
-    made = call.find_repeated(Snapshot, client_token)
-    if made:
-        return made[0]
+    repeated = call.find_repeated(Snapshot, client_token)
+    if repeated:
+        return repeated[0]
     if file_location is not None:
         snapshot = import_snapshot(call, file_location, snapshot_size or 0, description or "", client_token)
     elif source_snapshot_id is not None:
@@ -83,9 +84,9 @@ def create_snapshot(
 def cut(
     call: Call, volume: Volume, description: str, client_token: str | None = None, *, image_id: str | None = None
 ) -> Snapshot:
-    """Create the snapshot of a volume: its content as it is now (SNP-008), its size as it is now (SNP-010).
+    """Create a snapshot with the current content and size of a volume (SNP-008, SNP-010).
 
-    `image_id`: the OMI it is made for.
+    `image_id` is the OMI that it is made for.
     """
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
     return add_snapshot(
@@ -98,7 +99,10 @@ def cut(
 def clone(
     call: Call, source: Snapshot, description: str, client_token: str | None = None, *, image_id: str | None = None
 ) -> Snapshot:
-    """Create a completed copy of a snapshot, owned by the caller (SNP-011, OMI-063)."""
+    """Create a completed copy of a snapshot, owned by the caller (SNP-011, OMI-063).
+
+    `image_id` is the OMI that it is made for.
+    """
     return add_snapshot(
         call, description, client_token, image_id, call.state.get("content", source.snapshot_id),
         ("copied from", source.snapshot_id),
@@ -123,12 +127,12 @@ def _view_snapshot(call: Call, snapshot: Snapshot) -> Snapshot:
 
 @action("ReadSnapshots", "Snapshots", paged=True)
 def read_snapshots(call: Call, *, filters: OrDict[FiltersSnapshot] | None = None) -> tuple[Snapshot, ...]:
-    """List the snapshots that are the caller's, shared to it or public, in creation order (SNP-021)."""
+    """List the caller's, shared and public snapshots in creation order (SNP-021)."""
     wanted = as_parsed(filters) or FiltersSnapshot()
     start, end = wanted.from_creation_date, wanted.to_creation_date
     call.check_range(start, end)
-    seen = (s for s in call.rows(Snapshot, wanted.snapshot_ids) if is_visible(call, s))
-    return select_matching((_view_snapshot(call, snapshot) for snapshot in seen), wanted)
+    visible = (snapshot for snapshot in call.rows(Snapshot, wanted.snapshot_ids) if is_visible(call, snapshot))
+    return select_matching((_view_snapshot(call, snapshot) for snapshot in visible), wanted)
 
 
 def _check_change(call: Call, given: Mapping[str, Any]) -> None:
@@ -139,7 +143,7 @@ def _check_change(call: Call, given: Mapping[str, Any]) -> None:
 def update_snapshot(
     call: Call, *, permissions_to_create_volume: OrDict[PermissionsOnResourceCreation], snapshot_id: SnapshotId
 ) -> Snapshot:
-    """Share a snapshot or stop sharing it: its owner only (SHR-003). Returns it."""
+    """Change the permissions of a snapshot of the caller (SHR-003). Returns the snapshot."""
     snapshot = call.get_owned(Snapshot, snapshot_id, "SHR-003/snapshot")
     call.check_state(snapshot)
     change = as_parsed(permissions_to_create_volume)
@@ -149,7 +153,7 @@ def update_snapshot(
 
 @action("DeleteSnapshot")
 def delete_snapshot(call: Call, *, snapshot_id: SnapshotId) -> None:
-    """Delete a snapshot that no OMI uses, anybody's (SNP-016). Volumes made from it are unaffected (SNP-017)."""
+    """Delete a snapshot that no OMI of any account uses (SNP-016). Volumes made from it are unaffected (SNP-017)."""
     snapshot = get_usable(call, Snapshot, snapshot_id, "SNP-015")
     if not call.owns(snapshot):
         raise refuse("SNP-018", snapshot_id=snapshot_id, owner=snapshot.account_id)

@@ -16,7 +16,7 @@ from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
 MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 255, 255
-# prefix → (kind of the row, ReadTags' word for it)
+# prefix → (kind of the row, resource type in ReadTags)
 TAGGED: Mapping[str, tuple[str, str]] = {
     "ami-": ("image", "image"),
     "eipalloc-": ("public_ip", "public-ip"),
@@ -33,27 +33,27 @@ TAGGED: Mapping[str, tuple[str, str]] = {
     "vol-": ("volume", "volume"),
     "vpc-": ("net", "vpc"),
 }
-# prefixes of resources that can be tagged and that no cloud here has (TAG-012)
+# prefixes of taggable resources that omisim does not have (TAG-012)
 OTHERS = (
     "cgw-", "dopt-", "fgpu-", "nat-", "pcx-", "vgw-", "vol-update-", "vpce-", "vpcx-", "vpn-",
 )  # fmt: skip
 
 
 def _get_type(resource_id: str) -> tuple[str, str]:
-    """Return the kind of row that an id is of, and ReadTags' word for it, or refuse (TAG-006)."""
+    """Return the row kind and the ReadTags resource type of an id, or refuse it (TAG-006)."""
     if resource_id.startswith(OTHERS):
         raise refuse("TAG-005/other", resource_id=resource_id)
     prefix = next((prefix for prefix in TAGGED if resource_id.startswith(prefix)), None)
     if prefix is None:
         raise refuse("TAG-006", resource_id=resource_id)
-    wrong = find_id_problem(Id(TAGGED[prefix][0]), resource_id, "ResourceIds")
-    if wrong is not None:
-        raise wrong
+    problem = find_id_problem(Id(TAGGED[prefix][0]), resource_id, "ResourceIds")
+    if problem is not None:
+        raise problem
     return TAGGED[prefix]
 
 
 def _get_taggable(call: Call, resource_id: str, kind: str, resource_type: str) -> Any:
-    """Return a resource of the caller's, or refuse (TAG-005, TAG-007, TAG-008)."""
+    """Return a resource of the caller, or refuse (TAG-005, TAG-007, TAG-008)."""
     row = call.state.get(kind, resource_id)
     if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and is_visible(call, row))):
         raise refuse(f"TAG-005/{'vm' if kind == 'vm' else resource_type}", resource_id=resource_id)
@@ -66,19 +66,20 @@ def _retag(
     call: Call, ids: Sequence[str], change: Callable[[tuple[ResourceTag, ...]], tuple[ResourceTag, ...]]
 ) -> None:
     """Change the tags of all the resources, or of none (TAG-015)."""
-    most = call.switch("most_tags")
-    assert isinstance(most, int)
+    max_tags = call.switch("most_tags")
+    assert isinstance(max_tags, int)
     types = {row_id: _get_type(row_id) for row_id in ids}
     rows = [_get_taggable(call, row_id, *of) for row_id, of in types.items()]
     changed = [replace(row, tags=change(row.tags)) for row in rows]
     for row in changed:
-        call.check(not most or len(row.tags) <= most, "TAG-009", resource_id=row.id, tags=len(row.tags), most=most)
+        fits = not max_tags or len(row.tags) <= max_tags
+        call.check(fits, "TAG-009", resource_id=row.id, tags=len(row.tags), most=max_tags)
     for row in changed:
         call.put(row)
 
 
 def _check_lengths(call: Call, tags: Sequence[OrDict[ResourceTag]]) -> Sequence[ResourceTag]:
-    """Return the tags of a request, their lengths checked (TAG-003)."""
+    """Check the lengths of requested keys and values (TAG-003), and return the tags."""
     given = as_parsed_list(tags)
     for tag in given:
         call.check(0 < len(tag.key) <= MAX_KEY_LENGTH, "TAG-003", key=tag.key, length=len(tag.key))
@@ -88,19 +89,19 @@ def _check_lengths(call: Call, tags: Sequence[OrDict[ResourceTag]]) -> Sequence[
 
 @action("CreateTags")
 def create_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
-    """Put tags on resources; a key that is there already gets the new value (TAG-004)."""
+    """Add tags to resources. An existing key gets the new value (TAG-004)."""
     new = {tag.key: tag for tag in _check_lengths(call, tags)}
     _retag(call, resource_ids, lambda old: tuple(({tag.key: tag for tag in old} | new).values()))
 
 
 @action("DeleteTags")
 def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]]) -> None:
-    """Take tags off resources: those whose value is equal too, or whatever the value where it is "" (TAG-010)."""
-    gone = {(tag.key, tag.value) for tag in _check_lengths(call, tags)}
+    """Remove tags from resources. A tag must also match the value, unless the given value is "" (TAG-010)."""
+    removed = {(tag.key, tag.value) for tag in _check_lengths(call, tags)}
     _retag(
         call,
         resource_ids,
-        lambda old: tuple(tag for tag in old if (tag.key, tag.value) not in gone and (tag.key, "") not in gone),
+        lambda old: tuple(tag for tag in old if (tag.key, tag.value) not in removed and (tag.key, "") not in removed),
     )
 
 

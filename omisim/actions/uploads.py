@@ -1,4 +1,4 @@
-"""What an export task does in the background: ask whether the bucket takes it, and at its end put the objects there."""
+"""The background work of export tasks: check access to the bucket, then upload the objects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Task = ImageExportTask | SnapshotExportTask
 
 
 def find_upload_error(tx: Transaction, task: Task) -> str:
-    """Return why object storage refuses the upload, "" when it does not (EXP-008, EXP-009)."""
+    """Return the reason why object storage refuses the upload, or "" (EXP-008, EXP-009)."""
     bucket_name = task.osu_export.osu_bucket
     region = _get_region(tx, task)
     bucket: Bucket | None = tx.state.get("bucket", f"{region}/{bucket_name}")
@@ -48,7 +48,7 @@ def _get_region(tx: Transaction, task: Task) -> str:
 
 
 def _find_key(tx: Transaction, task: Task) -> AccessKey | None:
-    """Return the key that writes: the one that was given, else the first of the caller's that is active."""
+    """Return the access key for the upload: the given one if it is valid, else the caller's first active key."""
     region = _get_region(tx, task)
     if task.api_key is not None:
         key = find_active_key(tx.state, task.api_key.api_key_id or "", region, tx.at)
@@ -58,7 +58,10 @@ def _find_key(tx: Transaction, task: Task) -> AccessKey | None:
 
 
 def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
-    """Put an image of each snapshot of the OMI, then the manifest; its URLs are valid for a week (EXP-013, IMP-008)."""
+    """Upload a disk image of each snapshot of the OMI, then the manifest (EXP-013, IMP-008).
+
+    The URLs in the manifest are valid for a week.
+    """
     image, key = task.source, _find_key(tx, task)
     assert image is not None
     assert key is not None
@@ -85,8 +88,8 @@ def _upload_disk(
     assert bsu is not None
     assert mapping.device_name is not None
     size = bsu.volume_size or 1
-    named = bsu.snapshot_id or mapping.device_name.rpartition("/")[2]
-    place = _put_disk(tx, task, key, f"{prefix}{named}", size, bsu.snapshot_id)
+    name = bsu.snapshot_id or mapping.device_name.rpartition("/")[2]
+    place = _put_disk(tx, task, key, f"{prefix}{name}", size, bsu.snapshot_id)
     _record_origin(tx, place, task, task.source.product_codes if task.source else ())
     return ManifestDisk(
         device=mapping.device_name,
@@ -100,7 +103,7 @@ def _upload_disk(
 
 
 def upload_snapshot(tx: Transaction, task: SnapshotExportTask, _comment: str) -> None:
-    """Put the image of the snapshot; the prefix stands before its name as it is (EXP-045)."""
+    """Upload the disk image of the snapshot. The prefix is prepended to its name unchanged (EXP-045)."""
     key = _find_key(tx, task)
     assert key is not None
     prefix = task.osu_export.osu_prefix or ""
@@ -125,12 +128,12 @@ def _record_origin(tx: Transaction, place: Place, task: Task, codes: tuple[str, 
 
 
 def fail_export(tx: Transaction, task: Task, comment: str) -> None:
-    """A failed export says why (ST-IXT-4)."""
+    """Store the reason of a failed export task (ST-IXT-4)."""
     tx.put(replace(task, comment=comment or "The export failed."))
 
 
 def find_running_exports(state: State, snapshot_id: str) -> list[str]:
-    """Return the ids of the unfinished tasks that export a snapshot: it cannot be deleted meanwhile (EXP-017)."""
+    """Return the ids of the unfinished tasks that export a snapshot, which block its deletion (EXP-017)."""
     ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
     tasks = (*state.rows("image_export").values(), *state.rows("snapshot_export").values())
     return [task.task_id for task in tasks if task.state not in ended and snapshot_id in _list_snapshot_ids(task)]

@@ -1,4 +1,4 @@
-"""What CreateVms and UpdateVm say of a VM besides its disks and its networks: checked, and as it is answered."""
+"""Attributes of CreateVms and UpdateVm other than disks and networks: their checks and their answered form."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _is_base64(text: str) -> bool:
 
 
 def check_tenancy(call: Call, tenancy: str | None, *, nested_virtualization: bool) -> None:
-    """Check where a VM is to run, and that nested virtualization has a host of its own (VM-017, VM-018)."""
+    """Check the tenancy of a VM, which must be dedicated for nested virtualization (VM-017, VM-018)."""
     known = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
     call.check(known, "VM-017", tenancy=tenancy)
     dedicated = tenancy is not None and tenancy != "default"
@@ -67,15 +67,15 @@ def check_tenancy(call: Call, tenancy: str | None, *, nested_virtualization: boo
 
 def check_keypair(call: Call, name: str | None) -> None:
     """Refuse a keypair that the caller does not have (VM-014)."""
-    found = name is None or call.state.find_by("keypair", "name", (call.account.account_id, name))
-    call.check(found, "VM-014", keypair_name=name)
+    exists = name is None or call.state.find_by("keypair", "name", (call.account.account_id, name))
+    call.check(exists, "VM-014", keypair_name=name)
 
 
 def choose_boot_mode(
-    call: Call, image: Image, asked: str | None, actions: ActionsOnNextBoot | None, *, tpm_enabled: bool | None
+    call: Call, image: Image, boot_mode: str | None, actions: ActionsOnNextBoot | None, *, tpm_enabled: bool | None
 ) -> str:
-    """Return how the VM boots (VM-020), checked against its OMI, the vTPM (VM-021) and Secure Boot (VM-022)."""
-    mode = asked or ("legacy" if "legacy" in image.boot_modes else "uefi")
+    """Return the boot mode of a new VM (VM-020), or refuse it by its OMI, vTPM (VM-021) or Secure Boot (VM-022)."""
+    mode = boot_mode or ("legacy" if "legacy" in image.boot_modes else "uefi")
     call.check(mode in image.boot_modes, "VM-020", boot_mode=mode, offered=image.boot_modes)
     call.check(not (image.tpm_mandatory and tpm_enabled is False), "VM-021", image_id=image.image_id)
     secure_boot = actions.secure_boot if actions else None
@@ -84,25 +84,25 @@ def choose_boot_mode(
 
 
 def get_boot_actions(actions: OrDict[ActionsOnNextBoot] | None) -> ActionsOnNextBoot | None:
-    """Return the boot actions that were asked for; an empty object asks for none (FLD-011)."""
-    asked = as_parsed(actions)
-    return asked if asked and asked.secure_boot is not None else None
+    """Return the requested boot actions, or None. An empty object requests none (FLD-011)."""
+    requested_actions = as_parsed(actions)
+    return requested_actions if requested_actions and requested_actions.secure_boot is not None else None
 
 
 def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:
-    """Check what a VM is to do to its Secure Boot keys (VM-022)."""
+    """Check the action on a VM's Secure Boot keys (VM-022)."""
     known = secure_boot is None or secure_boot in SECURE_BOOT_ACTIONS
     if call.check(known, "VM-022", secure_boot=secure_boot) and secure_boot not in (None, "none"):
         call.check(mode == "uefi", "VM-022/legacy", secure_boot=secure_boot)
 
 
 def get_os_family(image: Image) -> str:
-    """Return the family of the system on an OMI, which its licence tells."""
+    """Return the operating system family of an OMI, derived from its licence codes."""
     return "windows" if WINDOWS_CODES & set(image.product_codes) else "linux"
 
 
 def check_windows(call: Call, image: Image, shape: VmShape) -> None:
-    """Warn of a VM that is too small for Windows, or refuse it under `strict_windows` (LIC-014)."""
+    """Warn about a VM that is too small for Windows, or refuse it under the switch `strict_windows` (LIC-014)."""
     generation, vcores, memory = WINDOWS_MINIMUM
     too_small = shape.generation < generation or shape.vcores < vcores or shape.memory < memory
     if too_small and get_os_family(image) == "windows":
@@ -113,7 +113,10 @@ def check_windows(call: Call, image: Image, shape: VmShape) -> None:
 def merge_shutdown_behavior(
     now: tuple[str, str, str], behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
 ) -> tuple[str, str, str]:
-    """Return GuestAction, HostAction and the old single field: what is not said stays, the new field wins (VM-025)."""
+    """Return GuestAction, HostAction and the old single field after a change (VM-025).
+
+    Absent values keep the current ones (`now`). The new field takes precedence over the old one.
+    """
     guest, host, legacy = now
     if behavior is not None:
         legacy = behavior
@@ -126,7 +129,7 @@ def merge_shutdown_behavior(
 
 
 def format_vm_type(shape: VmShape, performance: str | None) -> str:
-    """Return the type as it is answered: a TINA name with its flag, an AWS name as it was typed (VMT-003, VMT-005)."""
+    """Return the answered form of a VM type: a TINA name gets its performance flag (VMT-003, VMT-005)."""
     if shape.flagged:
         return shape.name
     return f"{shape.name}p{PERFORMANCES.index(performance or 'high') + 1}"

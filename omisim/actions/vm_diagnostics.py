@@ -1,4 +1,4 @@
-"""What VMs tell of themselves: their console, their administrator's password, their stops (domain 6.6)."""
+"""Diagnostics of VMs: console output, administrator password and stop history (domain 6.6)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONSOLE_BYTES = 64 * 1024
 
 @action("ReadConsoleOutput", ConsoleOutput)
 def read_console_output(call: Call, *, vm_id: VmId) -> ConsoleOutput:
-    """Return the last 64 KiB of a VM's console, in Base64: a banner, then what `cloud.write_console` printed.
+    """Return the last 64 KiB of a VM's console in Base64: a banner, then the text of `cloud.write_console`.
 
     A Windows VM has a console during its first boot only (VM-056).
     """
@@ -33,16 +33,16 @@ def read_console_output(call: Call, *, vm_id: VmId) -> ConsoleOutput:
 
 @action("ReadAdminPassword", AdminPassword)
 def read_admin_password(call: Call, *, vm_id: VmId) -> AdminPassword:
-    """Return the password that Windows made at its first boot, in Base64, encrypted with the VM's RSA keypair.
+    """Return the administrator password of a Windows VM in Base64, encrypted with its RSA keypair.
 
-    Decrypt it with the private key, RSAES-PKCS1-v1_5. It is empty before that boot, and after it (VM-057).
+    Decrypt it with the private key (RSAES-PKCS1-v1_5). It is empty before the first boot and after it (VM-057).
     """
     vm = call.get_owned(Vm, vm_id, "VM-057/vm")
     call.check(vm.state is not VmState.TERMINATED, "VM-057/vm", vm_id=vm_id)
     if _is_windows(vm):
         call.check(vm.keypair_name is not None, "VM-057/keypair", vm_id=vm_id)
-        none_made = vm.started and vm.admin_password is None
-        call.check(not none_made, "VM-057/rsa", vm_id=vm_id, keypair_name=vm.keypair_name)
+        has_none = vm.started and vm.admin_password is None
+        call.check(not has_none, "VM-057/rsa", vm_id=vm_id, keypair_name=vm.keypair_name)
     else:
         call.check(call.switch("linux_password") == "empty", "VM-057/windows", vm_id=vm_id)
     return AdminPassword(admin_password=vm.admin_password or "", vm_id=vm_id)
@@ -52,7 +52,10 @@ def read_admin_password(call: Call, *, vm_id: VmId) -> AdminPassword:
 def read_vms_stop_history(
     call: Call, *, filters: OrDict[FiltersVmsStopHistory] | None = None
 ) -> tuple[VmsStopHistory, ...]:
-    """List when and why the caller's VMs stopped, the oldest stop first, as long as the VMs are read (VM-052)."""
+    """List when and why the caller's VMs stopped, the oldest stop first (VM-052).
+
+    A VM is listed for as long as it can be read.
+    """
     if call.switch("spec_version") == "1.40":
         raise refuse("REQ-002", action=call.action)
     wanted = as_parsed(filters) or FiltersVmsStopHistory()
@@ -62,7 +65,7 @@ def read_vms_stop_history(
 
 
 def make_boot_password(tx: Transaction, vm: Vm) -> str | None:
-    """Return the password that a VM has once it runs: Windows makes one at its first boot, if it has an RSA keypair."""
+    """Return the encrypted password of a VM that starts. Windows with an RSA keypair generates it at its first boot."""
     keys: list[Keypair] = tx.state.find_by("keypair", "name", (vm.account_id, vm.keypair_name))
     if not (vm.first_boot and _is_windows(vm) and keys and keys[0].keypair_type == "ssh-rsa"):
         return vm.admin_password
@@ -73,12 +76,12 @@ def make_boot_password(tx: Transaction, vm: Vm) -> str | None:
 
 
 def end_first_boot(vm: Vm) -> Vm:
-    """Return a VM whose first boot is over: what Windows says only then is gone."""
+    """Return a VM after its first boot, with its password cleared."""
     return replace(vm, admin_password=vm.admin_password and "", first_boot=False)
 
 
 def make_stop_entry(vm: Vm, at: dt.datetime) -> VmsStopHistory:
-    """Return the entry of a VM that has stopped."""
+    """Return the stop history entry of a stopped VM."""
     return VmsStopHistory(state_reason=vm.state_reason, stop_date=at, vm_id=vm.vm_id)
 
 

@@ -1,4 +1,4 @@
-"""The disks of a VM to be: those of its OMI, with those of the request over them (domain 6.4)."""
+"""The disks of a new VM: those of its OMI, overridden by the request (domain 6.4)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["PlannedDisk", "plan_disks"]
 
 @dataclass(frozen=True, slots=True)
 class PlannedDisk:
-    """A volume that a VM is to have."""
+    """A volume to create for a new VM. `size` is in GiB."""
 
     device_name: str
     bsu: BsuToCreate
@@ -25,23 +25,23 @@ class PlannedDisk:
 
 
 def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[PlannedDisk]:
-    """Return the disks of a VM: those of its OMI, with those of the request over them (BDM-001 to BDM-005)."""
+    """Return the disks of a new VM: those of its OMI, overridden by the request (BDM-001 to BDM-005)."""
     devices = {m.device_name: m.bsu for m in image.block_device_mappings if m.device_name and m.bsu}
     root = devices[ROOT].snapshot_id
-    given: list[Snapshot] = []
+    requested_snapshots: list[Snapshot] = []
     for mapping in mappings:
-        name = mapping.device_name or ""  # one without a name is refused already (OMI-051)
+        name = mapping.device_name or ""  # a mapping without a name was refused before (OMI-051)
         if mapping.no_device is not None:
             devices.pop(name, None)
         elif mapping.bsu is not None:
             other = name == ROOT and mapping.bsu.snapshot_id not in (None, root)
             call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
             if mapping.bsu.snapshot_id is not None and name != ROOT:
-                given.append(get_usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
+                requested_snapshots.append(get_usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
             devices[name] = merge_disks(mapping.bsu, devices.get(name) or BsuToCreate())
     call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
     disks = [_plan_disk(call, name, bsu) for name, bsu in devices.items()]
-    for snapshot in given:
+    for snapshot in requested_snapshots:
         call.check_state(snapshot)
     return disks
 

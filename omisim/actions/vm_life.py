@@ -1,4 +1,4 @@
-"""VMs: their life after creation: reads, start, stop, reboot, update, deletion (domain 6.6)."""
+"""VMs after their creation: read, start, stop, reboot, update and delete (domain 6.6)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ANY_STATE = (
 
 @action("ReadVms", "Vms", paged=True)
 def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[Vm, ...]:
-    """List the caller's VMs in creation order, terminated ones too while they are kept (VM-053)."""
+    """List the caller's VMs in creation order, including terminated ones while they are retained (VM-053)."""
     wanted = as_parsed(filters) or FiltersVm()
     _check_prefixes(call, wanted.vm_ids)
     own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, wanted.vm_ids))
@@ -62,7 +62,7 @@ def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[V
 def read_vms_state(
     call: Call, *, all_vms: bool = False, filters: OrDict[FiltersVmsState] | None = None
 ) -> tuple[VmStates, ...]:
-    """List the states of the caller's running VMs, or of all of them (VM-054)."""
+    """List the states of the caller's running VMs, or with `all_vms` of all of them (VM-054)."""
     wanted = as_parsed(filters) or FiltersVmsState()
     _check_prefixes(call, wanted.vm_ids)
     states = (
@@ -74,13 +74,13 @@ def read_vms_state(
 
 
 def _check_prefixes(call: Call, ids: Sequence[str] | None) -> None:
-    """Refuse ids that are none of VMs: the two reads of VMs are the only ones that do (VM-055)."""
+    """Refuse ids without the prefix of VM ids. Only the two reads of VMs do so (VM-055)."""
     for vm_id in ids or ():
         call.check(vm_id.startswith("i-"), "VM-055", vm_id=vm_id)
 
 
 def _get_all_owned(call: Call, ids: Sequence[str]) -> list[Vm]:
-    """Return the VMs of a batch, each once; one that is unknown or foreign refuses them all (VM-041)."""
+    """Return the VMs of a batch, each once, or refuse the batch if the caller does not own one of them (VM-041)."""
     return [call.get_owned(Vm, vm_id, "VM-041") for vm_id in dict.fromkeys(ids)]
 
 
@@ -90,24 +90,24 @@ def _move_all(call: Call, vms: Sequence[Vm], move: Callable[[Vm], Vm]) -> tuple[
 
 @action("StartVms", "Vms")
 def start_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
-    """Start stopped VMs, all or none. Returns the state of each before and after: pending."""
+    """Start stopped VMs, all or none. Returns the states of each before and after (pending)."""
     vms = _get_all_owned(call, vm_ids)
     idle = call.switch("start_running") == "no-op"
     for vm in vms:
         if not (idle and vm.state is VmState.RUNNING):
             call.check_state(vm)
-        rooted = vm.state is not VmState.STOPPED or any(
+        has_root = vm.state is not VmState.STOPPED or any(
             link.device_name == ROOT for link in find_links(call.state, vm.vm_id)
         )
-        call.check(rooted, "LNK-011", vm_id=vm.vm_id)
+        call.check(has_root, "LNK-011", vm_id=vm.vm_id)
     return _move_all(call, vms, lambda vm: call.move(vm, "start") if vm.state is VmState.STOPPED else vm)
 
 
 @action("StopVms", "Vms")
 def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
-    """Stop running VMs, all or none; on one that stops or has stopped it does nothing. `force_stop`: power off.
+    """Stop running VMs, all or none. Stopping and stopped VMs are left as they are.
 
-    Returns the state of each before and after: stopping.
+    `force_stop` powers the VMs off. Returns the states of each before and after (stopping).
     """
     vms = _get_all_owned(call, vm_ids)
     for vm in vms:
@@ -117,7 +117,7 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
     def stop(vm: Vm) -> Vm:
         if vm.state is VmState.RUNNING:
             return call.move(vm, "stop", state_reason=reason)
-        return call.put(replace(vm, restarts=False))  # one that CreateImage takes down does not come up again
+        return call.put(replace(vm, restarts=False))  # a VM that CreateImage has stopped is not restarted
 
     return _move_all(call, vms, stop)
 
@@ -134,9 +134,9 @@ def reboot_vms(call: Call, *, vm_ids: Sequence[VmId]) -> None:
 
 @action("DeleteVms", "Vms")
 def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
-    """Delete VMs, all or none: one that is protected refuses them all. Returns the state of each before and after.
+    """Delete VMs, all or none. A protected VM refuses the batch. Returns the states of each before and after.
 
-    Volumes whose link says so go with their VM, the others become available (VM-047).
+    Volumes with DeleteOnVmDeletion are deleted with their VM. The others become available (VM-047).
     """
     vms = _get_all_owned(call, vm_ids)
     for vm in vms:
@@ -170,7 +170,10 @@ def update_vm(
     vm_initiated_shutdown_behavior: str | None = None,
     vm_type: str | None = None,
 ) -> Vm:
-    """Change a VM. Its type, performance, user data and nested virtualization need it stopped (VM-072). Returns it."""
+    """Change a VM. Returns it.
+
+    The type, performance, user data and nested virtualization of a VM can be changed only while it is stopped (VM-072).
+    """
     behavior, boot = as_parsed(shutdown_behavior_configuration), get_boot_actions(actions_on_next_boot)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(security_group_ids is None or security_group_ids, "VM-079")
@@ -213,7 +216,7 @@ def update_vm(
 
 
 def _change_type(vm_type: str, performance: str) -> dict[str, Any]:
-    """Return the type and the performance after a change of one; a flag in the type that was given wins (VMT-004)."""
+    """Return the type and the performance after a change. A flag in the type takes precedence (VMT-004)."""
     shape = get_vm_shape(vm_type)
     return {
         "vm_type": format_vm_type(shape, performance),
@@ -222,19 +225,19 @@ def _change_type(vm_type: str, performance: str) -> dict[str, Any]:
 
 
 def _update_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> list[VolumeLink]:
-    """Return links with a new DeleteOnVmDeletion, named by device, by volume, or by both (VM-076)."""
-    changed = []
+    """Return the links with their new DeleteOnVmDeletion. A mapping names its device, its volume, or both (VM-076)."""
+    updated_links = []
     links: list[VolumeLink] = call.state.find_by("volume_link", "vm", vm.vm_id)
     for mapping in mappings:
         volume_id = mapping.bsu.volume_id if mapping.bsu else None
-        found = [
+        matching_links = [
             link
             for link in links
             if mapping.device_name in (None, link.device_name) and volume_id in (None, link.volume_id)
         ]
-        if (mapping.device_name is None and volume_id is None) or not found:
+        if (mapping.device_name is None and volume_id is None) or not matching_links:
             rule = "VM-076" if volume_id is None else "VM-076/volume"
             call.report(refuse(rule, vm_id=vm.vm_id, device_name=mapping.device_name, volume_id=volume_id))
         elif mapping.bsu and mapping.bsu.delete_on_vm_deletion is not None:
-            changed.append(replace(found[0], delete_on_vm_deletion=mapping.bsu.delete_on_vm_deletion))
-    return changed
+            updated_links.append(replace(matching_links[0], delete_on_vm_deletion=mapping.bsu.delete_on_vm_deletion))
+    return updated_links

@@ -1,4 +1,4 @@
-"""VM types: the TINA grammar, the AWS names, and what they come to (domain 6.5)."""
+"""VM types: the TINA grammar, the AWS names, and their shapes (domain 6.5)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TINA = re.compile(r"tinav([1-7])\.c([1-9][0-9]{0,3})r([1-9][0-9]{0,3})(?:p([1-3
 
 @dataclass(frozen=True, slots=True)
 class VmShape:
-    """What a VM type comes to: cores, memory in GiB, TINA generation, performance; `flagged`: the name says it."""
+    """The shape of a VM type. `memory` is in GiB. `flagged` is whether the name contains the performance."""
 
     name: str
     vcores: int
@@ -29,7 +29,7 @@ class VmShape:
 
 @lru_cache(maxsize=1024)
 def find_vm_shape(name: str) -> VmShape | None:
-    """Return what a VM type comes to, or None when there is no such type (VMT-001, VMT-002, VMT-005)."""
+    """Return the shape of a VM type, or None for an unknown type (VMT-001, VMT-002, VMT-005)."""
     tina = _TINA.fullmatch(name)
     if tina:
         generation, cores, memory = (int(part) for part in tina.groups()[:3])
@@ -46,13 +46,13 @@ def find_vm_shape(name: str) -> VmShape | None:
 
 
 def strip_flag(name: str) -> str:
-    """Return a TINA type without its flag, which says no more than the performance; an AWS name as it is."""
+    """Return a TINA type without its performance flag, or an AWS name unchanged."""
     tina = _TINA.fullmatch(name)
     return name[:-2] if tina and tina[4] else name
 
 
 def get_vm_shape(name: str) -> VmShape:
-    """Return what the type of a VM that exists comes to."""
-    found = find_vm_shape(name)
-    assert found is not None, name
-    return found
+    """Return the shape of the type of an existing VM."""
+    shape = find_vm_shape(name)
+    assert shape is not None, name
+    return shape

@@ -1,4 +1,4 @@
-"""VMs: creating them from OMIs (domain 6.3), and how they are answered."""
+"""Creating VMs from OMIs (domain 6.3), and the answered form of VMs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from omisim.state.state import State
 
 
 def view_vm(state: State, vm: Vm) -> Vm:
-    """Return a VM with its disks, and in a Net with its NICs, as it is answered."""
+    """Return the answered form of a VM, with its disks, and in a Net with its NICs."""
     links = state.find_by("volume_link", "vm", vm.vm_id)
     disks = tuple(
         BlockDeviceMappingCreated(
@@ -102,28 +102,28 @@ def create_vms(
     vm_initiated_shutdown_behavior: str | None = None,
     vm_type: str = "t2.small",
 ) -> tuple[Vm, ...]:
-    """Launch VMs from an OMI: as many as there is room for between min and max (VM-004).
+    """Launch VMs from an OMI: as many between the minimum and the maximum as quotas and capacity allow (VM-004).
 
-    Returns them pending, each with the volumes its OMI and the request ask for, the links attaching.
+    Returns the VMs pending, each with the volumes of its OMI and of the request, whose links are attaching.
     """
     mappings = as_parsed_list(block_device_mappings)
     place = as_parsed(placement) or Placement()
     behavior = as_parsed(shutdown_behavior_configuration)
     next_boot = get_boot_actions(actions_on_next_boot)
-    made = call.find_repeated(Vm, client_token)
-    if made:
-        return tuple(view_vm(call.state, vm) for vm in made)
+    repeated = call.find_repeated(Vm, client_token)
+    if repeated:
+        return tuple(view_vm(call.state, vm) for vm in repeated)
     check_device_names(call, mappings)
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
-    # Terraform sends what is not set in a Placement as an empty string (VM-016, VM-017)
+    # Terraform sends an unset value of a Placement as an empty string (VM-016, VM-017)
     tenancy = place.tenancy or None
     check_tenancy(call, tenancy, nested_virtualization=nested_virtualization)
     call.check(not bsu_optimized, "VM-026")
     check_shapes(call, mappings, VM_DEVICE)
     check_duplicates(call, mappings, "BDM-014")
-    # checks that do not depend on each other, before an unknown OMI ends the call
+    # independent checks come before an unknown OMI ends the call
     image = _find_launchable_image(call, image_id)
     shape = find_vm_shape(vm_type)
     call.check(shape is not None, "VMT-001", vm_type=vm_type)
@@ -188,7 +188,7 @@ def _choose_tenancy(call: Call, asked: str | None, subnet: Subnet | None) -> str
 
 
 def _launch(call: Call, vm: Vm, disks: Sequence[PlannedDisk], nics: Sequence[PlannedNic], *, boot: bool) -> Vm:
-    """Create one VM with its NICs, its volumes and links."""
+    """Create one VM with its NICs, its volumes and their links."""
     vm_id = call.new_id("vm")
     address = None if nics else make_private_ip(call.tx.next_number("private_ip"))
     name = None if address is None else make_private_dns(address, call.region)
@@ -216,7 +216,7 @@ def _find_launchable_image(call: Call, image_id: str) -> Image | None:
 
 
 def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], least: int, most: int) -> int:
-    """Return how many VMs there is room for; refuse when it is less than the least (VM-004, QTA-019)."""
+    """Return how many VMs, `most` at most, the quotas allow. Refuses fewer than `least` (VM-004, QTA-019)."""
     costs = Counter({"vm_limit": 1, "core_limit": shape.vcores, "memory_limit": int(shape.memory)})
     for disk in disks:
         costs.update(disk_costs(disk.bsu.volume_type or "standard", disk.size, disk.bsu.iops))
@@ -231,7 +231,7 @@ def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], l
 
 
 def _limit_by_capacity(call: Call, subregion: str, least: int, wanted: int) -> int:
-    """Return how many VMs the Subregion has room for; refuse when it is less than the least (VM-005)."""
+    """Return how many of the wanted VMs the Subregion has capacity for. Refuses fewer than `least` (VM-005)."""
     capacity = call.tx.settings.capacity.get(subregion)
     if capacity is None:
         return wanted

@@ -48,12 +48,12 @@ MOST_VOLUMES_PER_VM = 40
 
 
 def find_links(state: State, vm_id: str) -> list[VolumeLink]:
-    """Return the links of a VM's volumes; one that is being unlinked is no part of the VM (OMI-061, LNK-011)."""
+    """Return the links of a VM's volumes, without those that are detaching (OMI-061, LNK-011)."""
     return [link for link in state.find_by("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
 
 
 def view_volume(state: State, volume: Volume) -> Volume:
-    """Return a volume with its link, as it is answered."""
+    """Return the answered form of a volume, with its link."""
     link: VolumeLink | None = state.get("volume_link", volume.volume_id)
     if link is None:
         return volume
@@ -83,10 +83,13 @@ def create_volume(
     subregion_name: str,
     volume_type: str | None = None,
 ) -> Volume:
-    """Create a blank volume, or one filled from a snapshot. `size` is in GiB. Returns it, creating (ST-VOL-1)."""
-    made = call.find_repeated(Volume, client_token)
-    if made:
-        return view_volume(call.state, made[0])
+    """Create an empty volume, or one with the content of a snapshot. Returns it in the state creating (ST-VOL-1).
+
+    `size` is in GiB.
+    """
+    repeated = call.find_repeated(Volume, client_token)
+    if repeated:
+        return view_volume(call.state, repeated[0])
     volume_type = volume_type or "standard"
     check_disk(call, VOLUME, volume_type, size, iops)
     check_subregion(call, subregion_name)
@@ -100,7 +103,7 @@ def create_volume(
 
 
 def check_subregion(call: Call, name: str) -> None:
-    """Refuse a Subregion that is not of the caller's Region (VOL-002)."""
+    """Refuse a Subregion outside the caller's Region (VOL-002)."""
     known = load_catalog().regions[call.region].subregions
     call.check(name in known, "VOL-002", subregion_name=name, known=tuple(known))
 
@@ -128,7 +131,7 @@ def add_volume(
     state: VolumeState = VolumeState.CREATING,
     vm_id: str | None = None,
 ) -> Volume:
-    """Create a volume with the content of its snapshot; `vm_id`: the VM it is made for."""
+    """Create a volume with the content of its snapshot. `size` is in GiB. `vm_id` is the VM that it is made for."""
     volume = call.add(
         Volume(
             account_id=call.account.account_id,
@@ -172,9 +175,10 @@ def update_volume(
     volume_id: VolumeId,
     volume_type: str | None = None,
 ) -> Volume:
-    """Grow a volume (GiB), change its type or its IOPS: at once when its VM does not run, else by a task (VOL-047).
+    """Change the size (GiB), the type or the IOPS of a volume. The size can only grow.
 
-    Returns the volume: with its new values, or with its old ones and the id of the task.
+    The change is immediate for an unlinked volume and for a stopped VM. Otherwise a task makes it (VOL-047), and the
+    returned volume has its old values and the id of the task.
     """
     for name, value in (("size", size), ("iops", iops)):
         call.check(value != 0, "VOL-042", parameter=call.spell(name))
@@ -194,14 +198,14 @@ def update_volume(
 
 
 def _plan_update(call: Call, volume: Volume, size: int | None, volume_type: str | None, iops: int | None) -> Volume:
-    """Return the volume as it is to be, checked (VOL-041 to VOL-045)."""
+    """Return the volume after an update, or refuse the update (VOL-041 to VOL-045)."""
     new_type = volume_type or volume.volume_type
     new_size = size or volume.size
-    kept = volume.iops if new_type == volume.volume_type == "io1" else None
+    kept_iops = volume.iops if new_type == volume.volume_type == "io1" else None
     call.check(volume.size <= new_size, "VOL-041", size=new_size, now=volume.size)
-    check_pair(call, VOLUME, new_type, iops or kept)
-    check_size(call, VOLUME, new_type, new_size, iops or kept)
-    new_iops = compute_gp2_iops(new_size) if new_type == "gp2" else iops or kept
+    check_pair(call, VOLUME, new_type, iops or kept_iops)
+    check_size(call, VOLUME, new_type, new_size, iops or kept_iops)
+    new_iops = compute_gp2_iops(new_size) if new_type == "gp2" else iops or kept_iops
     return replace(volume, iops=new_iops, size=new_size, volume_type=new_type)
 
 
@@ -230,13 +234,13 @@ def _add_task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:
 def read_volume_update_tasks(
     call: Call, *, filters: OrDict[FiltersReadVolumeUpdateTask] | None = None
 ) -> tuple[VolumeUpdateTask, ...]:
-    """List the updates of the caller's volumes that took time, running or ended, in order of beginning (VOL-050)."""
+    """List the update tasks of the caller's volumes in order of their start, including finished ones (VOL-050)."""
     return select_matching(call.own_rows(VolumeUpdateTask), as_parsed(filters))
 
 
 @action("DeleteVolume")
 def delete_volume(call: Call, *, volume_id: VolumeId) -> None:
-    """Delete a volume that is linked to no VM (VOL-021). Its snapshots stay (VOL-022)."""
+    """Delete an unlinked volume (VOL-021). Its snapshots are unaffected (VOL-022)."""
     volume = call.get_owned(Volume, volume_id, "VOL-020")
     call.check_state(volume)
     call.move(volume, "delete")
@@ -244,7 +248,7 @@ def delete_volume(call: Call, *, volume_id: VolumeId) -> None:
 
 @action("LinkVolume")
 def link_volume(call: Call, *, device_name: str, vm_id: VmId, volume_id: VolumeId) -> None:
-    """Link a volume to a VM of its Subregion under a device name: the volume is in use, the link attaching."""
+    """Link a volume to a VM of its Subregion under a device name. The link starts attaching."""
     check_device(call, device_name)
     vm = call.get_owned(Vm, vm_id, "LNK-002/vm")
     volume = call.get_owned(Volume, volume_id, "LNK-002")
@@ -261,7 +265,7 @@ def link_volume(call: Call, *, device_name: str, vm_id: VmId, volume_id: VolumeI
 
 
 def add_link(call: Call, volume_id: str, vm_id: str, device_name: str, *, delete_on_vm_deletion: bool) -> None:
-    """Link a volume to a VM; the link begins attaching."""
+    """Add a link of a volume to a VM, in the state attaching."""
     call.add(
         VolumeLink(
             delete_on_vm_deletion=delete_on_vm_deletion,
@@ -276,9 +280,9 @@ def add_link(call: Call, volume_id: str, vm_id: str, device_name: str, *, delete
 
 @action("UnlinkVolume")
 def unlink_volume(call: Call, *, force_unlink: bool = False, volume_id: VolumeId) -> None:
-    """Unlink a volume from its VM: the link is detaching, then the volume available.
+    """Unlink a volume from its VM. The link is detaching, then the volume becomes available.
 
-    `force_unlink` does without the guest's help; the end is the same (LNK-024).
+    `force_unlink` has the same result (LNK-024).
     """
     volume = call.get_owned(Volume, volume_id, "LNK-020")
     call.check_state(volume)

@@ -1,7 +1,7 @@
-"""Disk images: what an export puts into a bucket and an import reads: gzipped qcow2, or raw (EXP-002, EXP-045).
+"""Disk images of exports and imports: gzipped qcow2 or raw (EXP-002, EXP-045).
 
 An image has the true virtual size and holds the symbolic content of its disk at guest offset 0: `MARK`, the length of
-what follows, and JSON. A qcow2 image is sparse. A raw one ends with its last used byte; whoever reads it pads it. An
+what follows, and JSON. A qcow2 image is sparse. A raw one ends with its last used byte; readers pad it. An
 image of another make is read too: its content is empty.
 """
 
@@ -36,17 +36,17 @@ MAX_IMAGE_SIZE = 2**28  # bytes that are unpacked, at most: an image of ours is 
 
 
 class BadImage(ValueError):
-    """These bytes are no disk image that can be imported, and why."""
+    """The reason why a disk image cannot be imported."""
 
 
 def to_bytes(size: int) -> int:
-    """Return the whole GiB that so many bytes take (MAN-013, SNP-010)."""
+    """Convert a size in bytes to GiB, rounded up (MAN-013, SNP-010)."""
     return -(-size // GIB)
 
 
 @lru_cache(maxsize=64)
 def encode(content: Content, size: int, form: str) -> bytes:
-    """Return the gzipped image of a disk of `size` GiB; the same bytes for the same disk."""
+    """Return the gzipped image of a disk of `size` GiB. The same disk gives the same bytes."""
     text = json.dumps({"version": content.version, "files": dict(content.files)}).encode()
     used = MARK + struct.pack(">I", len(text)) + text if content != Content() else b""
     image = used if form == "raw" else _encode_qcow2(used, size * GIB)
@@ -81,9 +81,9 @@ def _encode_qcow2(used: bytes, size: int) -> bytes:
 
 
 def decode(body: bytes, form: str | None = None) -> tuple[int, Content]:
-    """Return the virtual size in bytes of an image (of a raw one: those it has), and the content of its disk.
+    """Return the virtual size of an image in bytes (of a raw image: its length) and the content of its disk.
 
-    `form`: what its name says it is, None where it says nothing. Raises BadImage with the reason.
+    `form` is the format that the file name indicates, or None. Raises BadImage.
     """
     image = _unzip(body)
     if image.startswith(QCOW2):
@@ -92,7 +92,7 @@ def decode(body: bytes, form: str | None = None) -> tuple[int, Content]:
             disk.read_bytes(0, len(MARK) + 4), lambda size: disk.read_bytes(len(MARK) + 4, size)
         )
     if form == "qcow2":
-        raise BadImage("it is no qcow2 image: its first bytes are others")
+        raise BadImage("not a qcow2 image (bad magic)")
     return len(image), _decode_content(image[: len(MARK) + 4], lambda size: image[len(MARK) + 4 :][:size])
 
 
@@ -119,8 +119,8 @@ def _decode_content(start: bytes, rest: Callable[[int], bytes]) -> Content:
         raise BadImage("the content of its disk is damaged")
     try:
         text = rest(size)
-        said = json.loads(text)
-        return Content(int(said["version"]), tuple(sorted((str(p), str(t)) for p, t in said["files"].items())))
+        data = json.loads(text)
+        return Content(int(data["version"]), tuple(sorted((str(p), str(t)) for p, t in data["files"].items())))
     except BadImage:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -167,14 +167,14 @@ class _Qcow2(NamedTuple):
         return struct.unpack_from(f">{self.cluster // 8}Q", self.image, entry & OFFSET)
 
     def read_bytes(self, start: int, count: int) -> bytes:
-        """Return bytes of the disk, as a guest would read them."""
+        """Return bytes of the disk as a guest would read them."""
         if start + count > self.size:
             raise BadImage("the content of its disk is damaged")
-        found = BytesIO()
+        buffer = BytesIO()
         for number in range(start // self.cluster, -(-(start + count) // self.cluster)):
-            found.write(self._read_cluster(number))
+            buffer.write(self._read_cluster(number))
         skipped = start % self.cluster
-        return found.getvalue()[skipped : skipped + count]
+        return buffer.getvalue()[skipped : skipped + count]
 
     def _read_cluster(self, number: int) -> bytes:
         per_l2 = self.cluster // 8

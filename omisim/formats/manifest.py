@@ -1,4 +1,4 @@
-"""The manifest of an exported OMI: written by exports, read by imports, and by hand (domain 4.5)."""
+"""The manifest of an exported OMI, which exports write and imports read (domain 4.5)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARTITION = re.compile(r"/dev/sda[1-9]")  # the root, and the guide's own /dev/
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestDisk:
-    """One device of the OMI: where its image lies, and the volume it becomes. `size` is in bytes."""
+    """One device of the OMI: the URL of its disk image, and the values of its volume. `size` is in bytes."""
 
     device: str
     url: str
@@ -34,7 +34,7 @@ class ManifestDisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an OMI takes with it to another Region: its licences and its disks, the root among them."""
+    """The exported values of an OMI: its licences and its disks, including the root."""
 
     product_types: tuple[str, ...]
     disks: tuple[ManifestDisk, ...]
@@ -47,7 +47,7 @@ class Manifest:
 
 
 def write_manifest(manifest: Manifest) -> bytes:
-    """Return the manifest as its JSON file."""
+    """Serialize a manifest to its JSON file."""
     snapshots = [
         {
             "Device": disk.device,
@@ -73,7 +73,7 @@ def write_manifest(manifest: Manifest) -> bytes:
 
 
 def parse_manifest(text: bytes) -> Manifest:
-    """Return what a manifest says. Keys that it does not know are ignored (MAN-017). Raises ApiError."""
+    """Parse a manifest file. Unknown keys are ignored (MAN-017). Raises ApiError."""
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -139,7 +139,7 @@ def _read_disk(entry: object, where: str) -> ManifestDisk:
 
 
 def _list_iops_problems(disk: ManifestDisk) -> list[tuple[bool, str]]:
-    """Return what may be wrong with the IOPS of a disk, each with why: a volume has to be able to have them."""
+    """Return the checks of a disk's IOPS: whether each fails, and the reason."""
     if disk.volume_type != "io1":
         return [(disk.iops is not None, f"Iops goes with io1 alone: {disk.iops!r}")]
     size, iops = -(-disk.size // GIB), disk.iops or 0
@@ -155,7 +155,7 @@ _NAMES = {str: "a string", int: "an integer", bool: "true or false", list: "a li
 
 
 class _Reader:
-    """An object of the manifest, and where it stands."""
+    """An object of the manifest and its path, for error texts."""
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, Mapping):
@@ -164,13 +164,13 @@ class _Reader:
         self._where = where
 
     def get_required(self, key: str, cls: type) -> Any:
-        """Return a value that has to be there. Raises ApiError."""
+        """Return a required value. Raises ApiError if it is missing or has another type."""
         if self._value.get(key) is None:
             raise refuse("IMP-004", reason=f"{self._where} has no {key}")
         return self.get_optional(key, cls, None)
 
     def get_optional(self, key: str, cls: type, default: object) -> Any:
-        """Return a value, or the default where it is absent or null. Raises ApiError for another type."""
+        """Return a value, or the default if it is absent or null. Raises ApiError for another type."""
         value = self._value.get(key)
         if value is None:
             return default

@@ -1,8 +1,8 @@
-"""Recordings: exchanges, a JSON object a line, as a proxy before the real API or `omisim serve --record` keeps them.
+"""Recordings of exchanges with the API, one JSON object a line, from a proxy or from `omisim serve --record`.
 
-Of an object these keys are read: `path`, `req.body`, `status`, `res.body`; and where they are there: `t` (when), `host`
-(a Region's), and `account`, our own: `name@region` of who asked. Headers are neither read nor written, nor are the keys
-in an answer.
+Required keys are `path`, `req.body`, `status` and `res.body`. Optional keys are `t` (the time), `host` (which names a
+Region) and omisim's own `account` (`name@region` of the caller). Headers are neither read nor written. Secret keys in
+answers are redacted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SECRETS = ("PrivateKey", "SecretKey")
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its answer. `at`, `account` and `region` are None where the recording does not tell."""
+    """One request and its answer. `at`, `account` and `region` are None if the recording does not contain them."""
 
     line: int
     path: str
@@ -35,44 +35,44 @@ class Exchange:
 
     @property
     def action(self) -> str:
-        """The action that was asked for."""
+        """The name of the requested action."""
         return self.path.rstrip("/").rpartition("/")[2]
 
 
 def exchanges(lines: Iterable[str]) -> Iterator[Exchange]:
-    """Read a recording. Raises ValueError, with the line's number, for what is no exchange."""
+    """Yield the exchanges of a recording. Raises ValueError, with the line number, for an invalid line."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             yield _read_exchange(number, json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            why = f"it has no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"line {number} is no recorded exchange: {why}") from None
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"line {number} is not a recorded exchange: {reason}") from None
 
 
-def _read_exchange(number: int, said: Mapping[str, Any]) -> Exchange:
-    if not isinstance(said, dict):
-        raise TypeError("it is no JSON object")
-    path, status = said["path"], said["status"]
+def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
+    if not isinstance(line, dict):
+        raise TypeError(f"the line must be a JSON object, not {type(line).__name__}")
+    path, status = line["path"], line["status"]
     if not isinstance(path, str) or type(status) is not int:
-        raise TypeError("path is a string, status a number")
-    account, _, region = said.get("account", "").partition("@")
-    host = parse_host(said.get("host", ""))
+        raise TypeError("path must be a string and status an integer")
+    account, _, region = line.get("account", "").partition("@")
+    host = parse_host(line.get("host", ""))
     return Exchange(
         number,
         path,
-        said["req"].get("body"),
+        line["req"].get("body"),
         status,
-        said["res"].get("body"),
-        dt.datetime.fromisoformat(said["t"]) if "t" in said else None,
+        line["res"].get("body"),
+        dt.datetime.fromisoformat(line["t"]) if "t" in line else None,
         account or None,
         region or (host.region if host and host.service == "api" else None),
     )
 
 
 def write(stream: TextIO, at: dt.datetime, account: str, path: str, given: bytes, status: int, answer: bytes) -> None:
-    """Write one exchange of a server of ours, at the cloud's time."""
+    """Write one exchange of an omisim server, with the cloud's time."""
     line = {
         "t": at.isoformat(timespec="milliseconds"),
         "account": account,
@@ -86,7 +86,7 @@ def write(stream: TextIO, at: dt.datetime, account: str, path: str, given: bytes
 
 
 def _redact_secrets(value: Any) -> Any:
-    """Return an answer with a word in the place of each key: a replay compares no values."""
+    """Return an answer with its secret keys replaced. A replay does not compare values."""
     if isinstance(value, dict):
         return {n: "redacted" if n in _SECRETS else _redact_secrets(inner) for n, inner in value.items()}
     return [_redact_secrets(inner) for inner in value] if isinstance(value, list) else value

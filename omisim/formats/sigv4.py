@@ -1,6 +1,6 @@
-"""The arithmetic of Signature Version 4: what a secret key makes of a request.
+"""The computation of Signature Version 4.
 
-The OUTSCALE API knows it as OSC4-HMAC-SHA256 and as AWS4-HMAC-SHA256, object storage by the second name alone.
+The OUTSCALE API accepts OSC4-HMAC-SHA256 and AWS4-HMAC-SHA256. Object storage accepts only the latter.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from urllib.parse import quote
 __all__ = ["DATE", "DIALECTS", "canonical_query", "sign"]
 
 DATE = "%Y%m%dT%H%M%SZ"
-# algorithm → what stands before the secret key, and the end of the scope
+# algorithm → the prefix of the secret key, and the end of the scope
 DIALECTS = {"OSC4-HMAC-SHA256": ("OSC4", "osc4_request"), "AWS4-HMAC-SHA256": ("AWS4", "aws4_request")}
 
 
 def sign(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], canonical: bytes) -> str:
-    """Return the signature of a canonical request. `scope`: its date, Region and service."""
+    """Return the signature of a canonical request. `scope` is its date, Region and service."""
     word, end = DIALECTS[algorithm]
     text = f"{algorithm}\n{at}\n{'/'.join(scope)}/{end}\n{hashlib.sha256(canonical).hexdigest()}"
     keyed = _derive_signing_key(word + secret, *scope, end).copy()
@@ -36,6 +36,6 @@ def _derive_signing_key(secret: str, *scope: str) -> hmac.HMAC:
 
 
 def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:
-    """Return the parameters of a query as object storage signs them: encoded, then sorted."""
+    """Return the canonical query string of object storage: parameters encoded, then sorted."""
     encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parameters)
     return "&".join(f"{name}={value}" for name, value in encoded)

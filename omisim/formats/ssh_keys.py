@@ -1,10 +1,10 @@
-"""SSH keys of keypairs: made for CreateKeypair, or read from the public key it is given (KEY-002 to KEY-004).
+"""SSH keys of keypairs: generated for CreateKeypair, or parsed from a given public key (KEY-002 to KEY-004).
 
-THE KEYS MADE HERE ARE FOR TESTS ONLY. Their primes are public, they stand in `primes.txt`, so anyone can compute every
-private key. Never use one for anything real.
+THE GENERATED KEYS ARE FOR TESTS ONLY. Their primes are public (`primes.txt`), so anyone can compute every private key.
+Never use one for anything real.
 
-They are so for three reasons: the same cloud gives the same keys on every run, the standard library has no RSA and
-omisim wants no dependency, and no test should spend the second that searching primes takes.
+There are three reasons for fixed primes: the same cloud gives the same keys on every run, the standard library has no
+RSA, and searching for primes would cost each test a second.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ RSA_BITS = (2048, 4096)
 ED25519_BYTES = 32
 COORDINATE_BYTES: Mapping[bytes, int] = {b"nistp256": 32, b"nistp384": 48, b"nistp521": 66}
 UNCOMPRESSED = b"\x04"  # begins an ECDSA point, both coordinates follow (SEC 1, 2.3.3); SSH knows no compressed ones
-MAX_TEXT_LENGTH = (
-    16_384  # characters; an RSA key of 4096 bits takes some 800, the rest is room for headers and comments
-)
+MAX_TEXT_LENGTH = 16_384  # an RSA key of 4096 bits takes about 800; the rest allows headers and comments
 TYPES = ("ssh-rsa", "ssh-ed25519", *(f"ecdsa-sha2-{curve.decode()}" for curve in COORDINATE_BYTES))
 
 INTEGER, BIT_STRING, SEQUENCE = 0x02, 0x03, 0x30  # tags of DER
@@ -38,28 +36,28 @@ LONG_FORM = 0x80  # bit of a DER length's first byte
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key. `type` is one of `TYPES`; `blob` is what OpenSSH sends over the wire (RFC 4253, 6.6)."""
+    """A public key. `type` is one of `TYPES`. `blob` is its OpenSSH wire encoding (RFC 4253, 6.6)."""
 
     type: str
     blob: bytes
 
     @property
     def fingerprint(self) -> str:
-        """MD5 of the blob, 16 bytes in hex with colons between, as `ssh-keygen -l -E md5` prints it (KEY-004)."""
+        """The MD5 of the blob in hex with colons, as `ssh-keygen -l -E md5` prints it (KEY-004)."""
         return hashlib.md5(self.blob, usedforsecurity=False).digest().hex(":")
 
     @property
     def openssh(self) -> str:
-        """The key as a line of `authorized_keys`, without comment or line end."""
+        """The key as a line of `authorized_keys`, without a comment or a line end."""
         return f"{self.type} {base64.b64encode(self.blob).decode()}"
 
     def encrypt(self, message: bytes, seed: str) -> bytes:
-        """Return a message as only the private key reads it: RSAES-PKCS1-v1_5 (RFC 8017, 7.2.1).
+        """Encrypt a message by RSAES-PKCS1-v1_5 (RFC 8017, 7.2.1).
 
-        The padding, which is random elsewhere, comes from the seed. Raises ValueError for a key that is not RSA.
+        The padding derives from the seed instead of being random. Raises ValueError for a key that is not RSA.
         """
         if self.type != "ssh-rsa":
-            raise ValueError(f"{self.type} does not encrypt, only ssh-rsa does")
+            raise ValueError(f"type must be ssh-rsa to encrypt, not {self.type}")
         _, exponent, modulus = _decode_wire(self.blob)
         n = _decode_integer(modulus)
         size = (n.bit_length() + 7) // 8
@@ -69,9 +67,9 @@ class PublicKey:
 
 
 def generate(number: int) -> tuple[str, PublicKey]:
-    """Return the `number`-th 2048-bit RSA key: the private one as PEM (PKCS#1), and its public one (KEY-002).
+    """Return a 2048-bit RSA key pair: the private key as PEM (PKCS#1) and the public key (KEY-002).
 
-    The same number gives the same key, always; numbers that differ by a multiple of 8128 share theirs.
+    The same number always gives the same keys. Numbers that differ by a multiple of 8128 share them.
     """
     q, p = _load_prime_pairs()[number % len(_load_prime_pairs())]
     d = pow(EXPONENT, -1, lcm(p - 1, q - 1))
@@ -83,14 +81,14 @@ def generate(number: int) -> tuple[str, PublicKey]:
 
 
 def parse(text: str) -> PublicKey:
-    """Read a public key from an OpenSSH line, RFC 4716, PEM SubjectPublicKeyInfo or PEM PKCS#1 (KEY-003).
+    """Parse a public key: an OpenSSH line, RFC 4716, PEM SubjectPublicKeyInfo or PEM PKCS#1 (KEY-003).
 
-    Raises ValueError, with a clause that says what is wrong, for everything else. That a modulus has two prime factors
-    or a point lies on its curve is not looked at.
+    Raises ValueError, with a clause as its reason, for any other text. The factors of a modulus and the position of a
+    point on its curve are not checked.
     """
     if len(text) > MAX_TEXT_LENGTH:
         raise ValueError(f"it is longer than {MAX_TEXT_LENGTH} characters")
-    # Only comments and headers, which are passed over, may hold more than ASCII; a lone surrogate becomes "?".
+    # Only comments and headers, which are ignored, may contain non-ASCII characters. A lone surrogate becomes "?".
     match [line.strip() for line in text.encode(errors="replace").strip().splitlines()]:
         case [line]:
             return _parse_openssh(line)
@@ -161,7 +159,7 @@ def _parse_pkcs1(der: bytes) -> PublicKey:
     return _make_rsa_key(exponent, modulus)
 
 
-# content of an AlgorithmIdentifier, object identifiers in DER, and a NULL after RSA's → what reads the bits of the key
+# content of an AlgorithmIdentifier (object identifiers in DER, and a NULL after RSA's) → parser of the key's bits
 ALGORITHMS: Mapping[bytes, Callable[[bytes], PublicKey]] = {
     bytes.fromhex("06092a864886f70d010101 0500"): _parse_pkcs1,
     bytes.fromhex("06032b6570"): _make_ed25519_key,
@@ -172,7 +170,7 @@ ALGORITHMS: Mapping[bytes, Callable[[bytes], PublicKey]] = {
 
 
 def _drop_headers(lines: Iterable[bytes]) -> list[bytes]:
-    """Drop the headers of RFC 4716, `Tag: value`; a backslash at a line's end carries the value on."""
+    """Remove RFC 4716 headers, `Tag: value`. A backslash at the end of a line continues the value."""
     return [line for line in b"\n".join(lines).replace(b"\\\n", b" ").splitlines() if b":" not in line]
 
 
@@ -183,8 +181,8 @@ def _decode_base64(lines: Iterable[bytes]) -> bytes:
         raise ValueError("the Base64 in it is damaged") from error
 
 
-# The encodings below. DER and the wire write an integer alike: two's complement, the highest byte first, no byte more
-# than it takes. Reading compares with what writing gives, so that every key has one blob and one fingerprint.
+# Encodings. DER and the wire format encode an integer alike: two's complement, big-endian, with as few bytes as
+# possible. Decoding accepts only the canonical encoding, so that every key has one blob and one fingerprint.
 
 
 def _encode_integer(value: int) -> bytes:
@@ -214,14 +212,14 @@ def _decode_wire(blob: bytes) -> list[bytes]:
 
 
 def _encode_der(tag: int, content: bytes) -> bytes:
-    """Write one DER value; a length of 128 or more is written after a byte that says how many bytes it takes."""
+    """Encode one DER value. A length of 128 or more follows a byte with the number of length bytes."""
     size = len(content)
     length = size.to_bytes((size.bit_length() + 7) // 8 or 1)
     return bytes([tag]) + (length if size < LONG_FORM else bytes([LONG_FORM | len(length)]) + length) + content
 
 
 def _decode_der(data: bytes, *tags: int) -> list[bytes]:
-    """Return the contents of the values `data` is made of: one a tag, in order, and nothing after them."""
+    """Decode DER data that consists of one value for each tag, in order. Returns their contents."""
     values: list[bytes] = []
     for tag in tags:
         length, start = int.from_bytes(data[1:2]), 2
@@ -241,7 +239,7 @@ def _decode_der(data: bytes, *tags: int) -> list[bytes]:
 def _load_prime_pairs() -> tuple[tuple[int, int], ...]:
     """Return all pairs of the 128 primes, the smaller first, in the order of `itertools.combinations`.
 
-    The primes ascend. Each has 1024 bits, the two highest set, so that every product has 2048 bits and never 2047.
+    The primes are ascending. Each has 1024 bits with the two highest set, so that every product has 2048 bits.
     """
     primes = files("omisim.formats").joinpath("primes.txt").read_text("ascii").split()
     return tuple(combinations([int(prime, 16) for prime in primes], 2))

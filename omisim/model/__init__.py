@@ -1,7 +1,7 @@
-"""The values of the model: what the API answers, as frozen dataclasses. Values only: no rule and no behaviour.
+"""The values of the model: the API's entities as frozen dataclasses, without rules or behaviour.
 
-Fields are the API's names, snake_cased one to one; `None` means that the answer does not carry the field. A field made
-by `internal` is known to the cloud only and never answered. Sizes are GiB, dates are aware UTC datetimes, lists tuples.
+Field names are the API's, converted to snake_case. None means that the answer omits the field. A field declared with
+`internal` never appears in an answer. Sizes are in GiB, dates are aware UTC datetimes, and lists are tuples.
 """
 
 from __future__ import annotations

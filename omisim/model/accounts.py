@@ -1,4 +1,4 @@
-"""Accounts, and the keys they have."""
+"""Accounts, access keys and keypairs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class AccessKey(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessKeySecretKey:
-    """A new access key with its secret, which is answered this once (AK-002)."""
+    """A new access key with its secret, which only this answer contains (AK-002)."""
 
     access_key_id: str
     creation_date: dt.datetime
@@ -71,7 +71,7 @@ class AccessKeySecretKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keypair(Entity):
-    """A keypair: the public half stays with the account."""
+    """A keypair. The account keeps its public key only."""
 
     kind: ClassVar[str] = "keypair"
     key: ClassVar[str] = "keypair_id"
@@ -86,7 +86,7 @@ class Keypair(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeypairCreated:
-    """A keypair as its creation answers it: the one time that the private key (PEM) is shown (FLD-009)."""
+    """A new keypair with its private key (PEM), which only this answer contains (FLD-009)."""
 
     keypair_fingerprint: str
     keypair_id: str

@@ -1,4 +1,4 @@
-"""What catalogue reads answer, and the products of the Marketplace."""
+"""Values answered by the catalogue reads, and the products of the Marketplace."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class VmType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """One quota of an account: its limit (0: none) and how much of it is used."""
+    """One quota of an account: its limit (0: unlimited) and the amount used."""
 
     account_id: str
     description: str
@@ -57,7 +57,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaTypes:
-    """The quotas that count for the whole account ("global"), or for one resource."""
+    """The quotas of a whole account ("global"), or of one resource."""
 
     quota_type: str
     quotas: tuple[Quota, ...]
@@ -65,7 +65,7 @@ class QuotaTypes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductType(Entity):
-    """A licence: what a product code stands for. Built in, or an account's own (LIC-007)."""
+    """A licence, identified by a product code. Built in, or created by an account (LIC-007)."""
 
     kind: ClassVar[str] = "product_type"
     key: ClassVar[str] = "product_type_id"
@@ -96,7 +96,7 @@ class ProductVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketplaceProduct(Entity):
-    """A product of the Marketplace: who sells it how, its versions, and which accounts have access (MKT-001)."""
+    """A Marketplace product: its seller and offer, its versions, and the accounts with access (MKT-001)."""
 
     kind: ClassVar[str] = "product"
     key: ClassVar[str] = "product_code"

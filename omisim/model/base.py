@@ -1,4 +1,4 @@
-"""What the values of the model are made with: ids, states, and what an entity is."""
+"""The base of the model: ids, states, and the class of entities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OrDict: TypeAlias = Union[ANY, Mapping[str, Any]]  # noqa: UP007 - mypy takes no
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Marks a parameter one of whose values stands for none: Go clients send it for what is not set (REQ-009)."""
+    """Marks a parameter with a value that means absent: Go clients send it for an unset parameter (REQ-009)."""
 
     value: Any
 
@@ -36,12 +36,12 @@ VolumeId = Annotated[str, Id("volume")]
 
 
 def internal(default: Any) -> Any:
-    """Declare a field that no answer carries."""
+    """Declare a field that never appears in an answer."""
     return field(default=default, metadata={"wire": False})
 
 
 def view_as(cls: Callable[..., ANY], source: Any, **others: Any) -> ANY:
-    """Return an object of a dataclass that takes over the fields of another object by their names, and has others."""
+    """Return an instance of a dataclass with the same-named fields of `source`, overridden by `others`."""
     shared = {name: getattr(source, name) for name in _list_field_names(cls) if name not in others}
     return cls(**shared, **others)
 
@@ -108,7 +108,7 @@ class UpdateState(StrEnum):
 
 
 class Entity:
-    """What has an id and a row of its own in the cloud."""
+    """The base class of resources: values with an id and their own row in the State."""
 
     __slots__ = ()
     kind: ClassVar[str]
@@ -116,6 +116,6 @@ class Entity:
 
     @property
     def id(self) -> str:
-        """The id of the entity, whatever its kind calls it."""
+        """The id of the entity, from the field that its class names in `key`."""
         own_id: str = getattr(self, self.key)
         return own_id

@@ -1,4 +1,4 @@
-"""What the reads answer that are about the platform: price lists, lists of services, the log of calls."""
+"""Values answered by the reads of the platform: price lists, services, GPUs, locations and the log of calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogs:
-    """A price list with its time; the current one has no end."""
+    """A price list with its period. The current one has no end."""
 
     entries: tuple[CatalogEntry, ...]
     from_date: dt.datetime
@@ -62,7 +62,7 @@ class FlexibleGpuCatalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A place where a DirectLink can begin."""
+    """A location where a DirectLink can start."""
 
     code: str
     name: str
@@ -70,7 +70,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service that a Net access point can lead to."""
+    """A service that a Net access point can reach."""
 
     ip_ranges: tuple[str, ...]
     service_id: str
@@ -79,7 +79,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class With:
-    """Which fields of a log are wanted."""
+    """The fields of a log to return."""
 
     account_id: bool = True
     call_duration: bool = True

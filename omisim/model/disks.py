@@ -1,4 +1,4 @@
-"""OMIs, snapshots, volumes and what links and updates them."""
+"""OMIs, snapshots, volumes, and the links and update tasks of volumes."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Image(Entity):
     state_comment: StateComment = StateComment()
     tags: tuple[ResourceTag, ...] = ()
     tpm_mandatory: bool = False
-    # OMI-067: the VM attributes that an OMI made from a VM hands on
+    # OMI-067: attributes that an OMI inherits from its VM and passes on
     deletion_protection: bool = internal(False)
     vm_initiated_shutdown_behavior: str | None = internal(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot(Entity):
-    """The content of a volume at one moment."""
+    """The content of a volume at one point in time."""
 
     kind: ClassVar[str] = "snapshot"
     key: ClassVar[str] = "snapshot_id"
@@ -59,12 +59,12 @@ class Snapshot(Entity):
     tags: tuple[ResourceTag, ...] = ()
     volume_id: str | None = None
     volume_size: int
-    import_error: str = internal("")  # why the file it is imported from cannot be used
+    import_error: str = internal("")  # reason why its source file cannot be imported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume(Entity):
-    """A BSU volume. `linked_volumes` is filled in from the links when it is answered."""
+    """A BSU volume. `linked_volumes` is filled from the links in its answered form."""
 
     kind: ClassVar[str] = "volume"
     key: ClassVar[str] = "volume_id"
@@ -108,7 +108,7 @@ class VolumeUpdateParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeUpdate:
-    """From what to what a volume is updated."""
+    """The values of a volume before and after an update."""
 
     origin: VolumeUpdateParameters
     target: VolumeUpdateParameters
@@ -116,7 +116,7 @@ class VolumeUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeUpdateTask(Entity):
-    """The update of a volume that takes time (VOL-047)."""
+    """A task that updates a volume (VOL-047)."""
 
     kind: ClassVar[str] = "volume_update"
     key: ClassVar[str] = "task_id"

@@ -1,4 +1,4 @@
-"""Deterministic identifiers, and the shapes the API gives them (ID-001 to ID-014)."""
+"""Deterministic ids, in the formats of the API (ID-001 to ID-014)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
     "make_secret_key",
 ]  # fmt: skip
 
-# kind → prefixes the API takes for it; the first is the one it gives (ID-017: `ari-` and `aki-` pass for images)
+# kind → the prefixes that the API accepts; it generates the first one (ID-017: images also accept `ari-` and `aki-`)
 PREFIXES: Mapping[str, tuple[str, ...]] = {
     "dhcp_options": ("dopt-",),
     "image": ("ami-", "ari-", "aki-"),
@@ -53,48 +53,48 @@ class Id:
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        """The prefixes the API takes; none for account ids, which are twelve digits."""
+        """The prefixes that the API accepts. Empty for account ids, which are twelve digits."""
         return PREFIXES.get(self.kind, ())
 
     def has_prefix(self, value: str) -> bool:
-        """Whether the value begins as an id of this kind (ID-015)."""
+        """Whether the value has a prefix of this kind (ID-015)."""
         return self.kind == "account" or value.startswith(self.prefixes)
 
     def is_well_formed(self, value: str) -> bool:
-        """Whether the value has the length and the characters of an id of this kind (ID-016)."""
+        """Whether the value has the prefix, length and characters of an id of this kind (ID-016)."""
         return _make_pattern(self.kind).fullmatch(value) is not None
 
 
 @cache
 def _make_pattern(kind: str) -> re.Pattern[str]:
-    """Return what an id of a kind looks like."""
+    """Return the regular expression of the ids of a kind."""
     if kind == "account":
         return re.compile("[0-9]{12}")
     return re.compile(f"(?:{'|'.join(PREFIXES[kind])})[0-9a-f]{{{_HEX_DIGITS.get(kind, 8)}}}")
 
 
 def make_id(kind: str, seed: str, number: int) -> str:
-    """Return the number-th id of a cloud: the same for the same seed, in every process."""
+    """Return an id that depends only on the kind, the cloud's seed and the number."""
     return PREFIXES[kind][0] + derive_hex(seed, number, kind)[: _HEX_DIGITS.get(kind, 8)]
 
 
 def make_account_id(seed: str, name: str) -> str:
-    """Return twelve digits (ID-011)."""
+    """Return an account id: twelve digits (ID-011)."""
     return f"{int(derive_hex(seed, name, 'account'), 16) % 10**12:012d}"
 
 
 def make_access_key_id(seed: str, number: int) -> str:
-    """Return 20 capitals and digits (ID-010)."""
+    """Return an access key id: 20 capital letters and digits (ID-010)."""
     return _encode_letters(derive_hex(seed, number, "access_key"), 20)
 
 
 def make_secret_key(seed: str, number: int) -> str:
-    """Return 40 capitals and digits (ID-010)."""
+    """Return a secret key: 40 capital letters and digits (ID-010)."""
     return _encode_letters(derive_hex(seed, number, "secret_key"), 40)
 
 
 def make_request_id(seed: str, number: int) -> str:
-    """Return a lower-case UUID of version 4 (ID-014): the number, then what the seed makes of the rest."""
+    """Return a request id: a lower-case UUID of version 4 that starts with the number (ID-014)."""
     return f"{number & 0xFFFFFFFF:08x}{_make_request_tail(seed)}"
 
 
@@ -105,7 +105,7 @@ def _make_request_tail(seed: str) -> str:
 
 
 def derive_hex(*parts: object) -> str:
-    """Return 64 hex digits that depend on the parts alone."""
+    """Return a hash of the parts as 64 hex digits."""
     return blake2b(":".join(map(str, parts)).encode(), digest_size=32).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What the cloud remembers beside its entities."""
+"""Rows of the State that are not entities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is on a disk: text by path, and how often it was written. Shared by a snapshot and all that comes of it."""
+    """The content of a disk: text files by path, and the number of writes. Snapshots and their volumes share it."""
 
     version: int = 0
     files: tuple[tuple[str, str], ...] = ()
@@ -16,9 +16,9 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a resource came from, kept when it is gone: `parents` are (how, id), the main one first.
+    """The origin of a resource, which outlives it. `parents` are (relation, id) pairs, the main one first.
 
-    `codes`: the product codes it has, or what it was made from had, though the API shows none on disks (LIC-012).
+    `codes` are its own or inherited product codes. The API does not show them on disks (LIC-012).
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class ClientToken:
-    """What a ClientToken stood for when it was first used (SNP-014)."""
+    """The request and the created ids of a ClientToken's first use (SNP-014)."""
 
     request: str
     ids: tuple[str, ...]
@@ -39,7 +39,7 @@ class ClientToken:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A transition that will happen by itself: at a time, or when somebody completes it (`at` None)."""
+    """A scheduled transition. It happens at a time, or only on request (`at` None)."""
 
     kind: str
     id: str

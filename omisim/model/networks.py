@@ -26,7 +26,7 @@ class Net(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subnet(Entity):
-    """A part of a Net in one Subregion. `available_ips_count` is counted when it is answered."""
+    """A part of a Net in one Subregion. `available_ips_count` is computed for its answered form."""
 
     kind: ClassVar[str] = "subnet"
     key: ClassVar[str] = "subnet_id"
@@ -43,7 +43,7 @@ class Subnet(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternetService(Entity):
-    """The door of one Net to the Internet, or of none; it has a state only while it is attached."""
+    """A connection of a Net to the Internet. It has a state only while it is attached."""
 
     kind: ClassVar[str] = "internet_service"
     key: ClassVar[str] = "internet_service_id"
@@ -56,7 +56,7 @@ class InternetService(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where packets for a range go: to one target, or nowhere else than the Net."""
+    """A route: an IP range and one target, or none for the Net's local route."""
 
     creation_method: str
     destination_ip_range: str
@@ -71,7 +71,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRouteTable:
-    """Who uses a route table: a Subnet, or (`main`) each Subnet of the Net that has no other."""
+    """The link of a route table to a Subnet, or (`main`) to each Subnet of the Net without another table."""
 
     link_route_table_id: str
     main: bool
@@ -97,7 +97,7 @@ class RouteTable(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityGroupsMember:
-    """A security group whose VMs a rule lets through."""
+    """A security group whose members a rule allows."""
 
     account_id: str | None = None
     security_group_id: str | None = None
@@ -106,7 +106,7 @@ class SecurityGroupsMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityGroupRule:
-    """What a security group lets through: a protocol, ports, and from or to where."""
+    """A rule of a security group: a protocol, ports, and the allowed IP ranges and groups."""
 
     from_port_range: int | None = None
     ip_protocol: str | None = None
@@ -135,7 +135,7 @@ class SecurityGroup(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupHold(Entity):
-    """The security groups of a VM that has terminated: for a while they still count as used (SG-011)."""
+    """The security groups of a terminated VM, which count as used for some time (SG-011)."""
 
     kind: ClassVar[str] = "group_hold"
     key: ClassVar[str] = "vm_id"

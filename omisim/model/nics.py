@@ -34,7 +34,7 @@ class LinkPublicIp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateIp:
-    """An address of a NIC. `link_public_ip` is filled in when it is answered."""
+    """An address of a NIC. `link_public_ip` is filled in its answered form."""
 
     is_primary: bool
     link_public_ip: LinkPublicIp | None = None
@@ -44,7 +44,7 @@ class PrivateIp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nic(Entity):
-    """A NIC: what a VM has in a Subnet. The first of its addresses is the primary one."""
+    """A NIC: the network interface of a VM in a Subnet. The first of its addresses is the primary one."""
 
     kind: ClassVar[str] = "nic"
     key: ClassVar[str] = "nic_id"
@@ -67,7 +67,7 @@ class Nic(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicIp(Entity):
-    """A public IP that an account holds. Linked, it names a NIC and one of its addresses, or a VM outside Nets."""
+    """A public IP of an account. A linked one refers to a NIC and one of its addresses, or to a VM outside Nets."""
 
     kind: ClassVar[str] = "public_ip"
     key: ClassVar[str] = "public_ip_id"
@@ -78,7 +78,7 @@ class PublicIp(Entity):
     public_ip: str
     public_ip_id: str
     tags: tuple[ResourceTag, ...] = ()
-    vm_id: str | None = None  # of a NIC that is linked to a VM: filled in when it is answered
+    vm_id: str | None = None  # with a NIC: its VM, filled in the answered form
     account_id: str = internal("")
 
 
@@ -133,12 +133,12 @@ class NicLight:
     subnet_id: str
 
 
-# --- what a request brings
+# --- values in requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkNicToUpdate:
-    """What UpdateNic changes of a link."""
+    """The changes of UpdateNic to a link."""
 
     delete_on_vm_deletion: bool | None = None
     link_nic_id: LinkNicId | None = None

@@ -1,4 +1,4 @@
-"""Parts of entities, and what requests bring."""
+"""Parts of entities, and values in requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ResourceTag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionsOnResource:
-    """Who may use an OMI or a snapshot beside its owner: accounts by id, or everybody in the Region."""
+    """The permissions of others on an OMI or a snapshot: accounts by id, or every account of the Region."""
 
     account_ids: tuple[AccountId, ...] = ()
     global_permission: bool = False
@@ -26,7 +26,7 @@ class PermissionsOnResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateComment:
-    """Why an OMI failed; empty otherwise (FLD-001)."""
+    """The reason why an OMI failed. Empty otherwise (FLD-001)."""
 
     state_code: str | None = None
     state_message: str | None = None
@@ -34,7 +34,7 @@ class StateComment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BsuToCreate:
-    """A BSU volume to be: size in GiB, type, IOPS, and the snapshot it is filled from."""
+    """A BSU volume to create: size in GiB, type, IOPS, and the snapshot with its content."""
 
     delete_on_vm_deletion: bool | None = None
     iops: int | None = None
@@ -79,7 +79,7 @@ class LinkedVolume:
     state: LinkState
     vm_id: str
     volume_id: str
-    link_date: dt.datetime | None = internal(None)  # for the filter alone: no answer shows it
+    link_date: dt.datetime | None = internal(None)  # for the filter only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityGroupLight:
-    """A security group as a VM names it."""
+    """A security group, as a VM shows it."""
 
     security_group_id: str
     security_group_name: str
@@ -100,25 +100,25 @@ class SecurityGroupLight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionsOnNextBoot:
-    """What a VM does to its Secure Boot keys at its next boot."""
+    """The action on a VM's Secure Boot keys at its next boot."""
 
     secure_boot: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownBehaviorConfiguration:
-    """What happens to a VM when its guest shuts down, and when its host fails."""
+    """The reactions of a VM to a shutdown of its guest, and to a failure of its host."""
 
     guest_action: str | None = None
     host_action: str | None = None
 
 
-# --- what a request brings
+# --- values in requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionsToChange:
-    """Permissions to give or to take: an absent one, or a GlobalPermission of false, changes nothing (OMI-111)."""
+    """Permissions to add or remove. An absent value and a GlobalPermission of false change nothing (OMI-111)."""
 
     account_ids: tuple[AccountId, ...] | None = None
     global_permission: bool | None = None
@@ -134,7 +134,7 @@ class PermissionsOnResourceCreation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockDeviceMappingVmCreation:
-    """One device of a VM to be, over those of its OMI (domain 6.4)."""
+    """One device of a new VM, which overrides that of its OMI (domain 6.4)."""
 
     bsu: BsuToCreate | None = None
     device_name: str | None = None
@@ -144,7 +144,7 @@ class BlockDeviceMappingVmCreation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BsuToUpdateVm:
-    """What UpdateVm changes of a linked volume."""
+    """The changes of UpdateVm to a linked volume."""
 
     delete_on_vm_deletion: bool | None = None
     volume_id: VolumeId | None = None
@@ -162,7 +162,7 @@ class BlockDeviceMappingVmUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateIpLight:
-    """A private IP of a NIC to be."""
+    """A private IP of a new NIC."""
 
     is_primary: bool | None = None
     private_ip: str | None = None
@@ -170,7 +170,7 @@ class PrivateIpLight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NicForVmCreation:
-    """A NIC of a VM to be."""
+    """A NIC of a new VM."""
 
     delete_on_vm_deletion: bool | None = None
     description: str | None = None

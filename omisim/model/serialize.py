@@ -1,4 +1,4 @@
-"""Values of the model as plain JSON data and back: for answers (the API's names), and for dumps (ours, all of it)."""
+"""Serialization of the model's values: for answers (API names), and for dumps (snake_case names, all fields)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ __all__ = [
 ]  # fmt: skip
 
 _JSON = frozenset({str, int, float, bool, NoneType})
-_VERBATIM = "="  # marks a name that is not of the API's form
+_VERBATIM = "="  # marks a name that is not in the API's form
 
 
 @lru_cache(maxsize=4096)
 def api_name(name: str) -> str:
-    """Return the API's spelling of a name of ours: `vm_id` → `VmId`. The inverse of `snake_name`."""
+    """Convert a snake_case name to the API's form: `vm_id` → `VmId`. The inverse of `snake_name`."""
     return name[1:] if name.startswith(_VERBATIM) else "".join(word.capitalize() for word in name.split("_"))
 
 
 @lru_cache(maxsize=4096)
 def snake_name(name: str) -> str:
-    """Return our spelling of a name of the API: `VmId` → `vm_id`.
+    """Convert an API name to snake_case: `VmId` → `vm_id`.
 
-    A name that is not written as the API writes names (`vmId`, `vm_id`) keeps its spelling behind a mark, so that it is
-    none of ours.
+    A name in another form (`vmId`, `vm_id`) is kept behind a mark, so that it matches no snake_case name.
     """
     ours = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
     ours += "_" if iskeyword(ours) else ""  # With → with_
@@ -40,7 +39,7 @@ def snake_name(name: str) -> str:
 
 
 def to_snake_names(value: Any) -> Any:
-    """Return a value of JSON with our names for the API's, all the way down. Its containers are new."""
+    """Return a copy of a JSON value with snake_case names at every depth."""
     if isinstance(value, Mapping):
         return {
             snake_name(key) if key.__class__ is str else key: item if item.__class__ in _JSON else to_snake_names(item)
@@ -52,17 +51,17 @@ def to_snake_names(value: Any) -> Any:
 
 
 def format_date(at: dt.datetime) -> str:
-    """Return a date as the API writes it: UTC with milliseconds and Z (FLD-008)."""
+    """Format a date as the API does: UTC with milliseconds and Z (FLD-008)."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def is_date(cls: Any) -> bool:
-    """Whether a class is that of dates: Python's own, or what freezegun puts in its place."""
+    """Whether a class is `datetime`, or freezegun's replacement of it."""
     return isinstance(cls, type) and issubclass(cls, dt.datetime)
 
 
 def to_api_names(value: Any) -> Any:
-    """Return a typed call's arguments as the wire would carry them: dicts with API names all the way down."""
+    """Return the arguments of a typed call as JSON data with API names at every depth."""
     if isinstance(value, Mapping):
         return {api_name(key) if isinstance(key, str) else key: to_api_names(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -71,7 +70,7 @@ def to_api_names(value: Any) -> Any:
 
 
 def to_api(value: Any) -> Any:
-    """Return a value as the API answers it; fields that are None or internal are left out."""
+    """Return a value as JSON data for an answer, without fields that are None or internal."""
     cls = value.__class__
     if cls in _JSON:
         return value
@@ -95,7 +94,7 @@ def _list_wire_fields(cls: Any) -> tuple[tuple[str, str], ...]:
 
 
 def serialize(value: Any) -> Any:
-    """Return a value for a dump: nothing is left out that `from_plain` could not put back."""
+    """Return a value as JSON data for a dump. Omits only what `deserialize` can restore."""
     cls: Any = value.__class__
     if cls in _JSON:
         return value
@@ -113,12 +112,15 @@ def serialize(value: Any) -> Any:
 
 @cache
 def _list_fields(cls: Any) -> tuple[tuple[str, bool], ...]:
-    """Return the fields of a class, each with whether None is left out: where it is the default."""
+    """Return the fields of a class, each with whether None is omitted because it is the default."""
     return tuple((field.name, field.default is None) for field in fields(cls))
 
 
 def deserialize(cls: Any, value: Any) -> Any:
-    """Return the value of class `cls` that `to_plain` made this of. Raises TypeError, ValueError or KeyError."""
+    """Return the instance of `cls` that `serialize` returned as `value`.
+
+    Raises TypeError, ValueError or KeyError for other data.
+    """
     return None if value is None else _make_reader(cls)(value)
 
 
@@ -157,5 +159,5 @@ def _make_reader(cls: Any) -> Callable[[Any], Any]:
 
 def _check_type(value: Any, accepted: Any) -> Any:
     if type(value) is not accepted and (accepted is not float or type(value) is not int):
-        raise TypeError(f"{value!r} is no {accepted.__name__}")
+        raise TypeError(f"value must be {accepted.__name__}, not {value!r}")
     return value

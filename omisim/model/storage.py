@@ -1,4 +1,4 @@
-"""Object storage, and the tasks that export to it (domain 4.2 to 4.6)."""
+"""Buckets, objects and uploads, and the tasks that export to object storage (domain 4.2 to 4.6)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omisim.model.parts import ResourceTag
 
 
 class ExportState(StrEnum):
-    """States of export tasks (domain 1.6 and 1.7); an OMI's begins in the queue."""
+    """States of export tasks (domain 1.6 and 1.7). An OMI's task starts as pending/queued."""
 
     QUEUED = "pending/queued"
     PENDING = "pending"
@@ -28,7 +28,7 @@ class ExportState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OsuApiKey:
-    """The access key that writes into the bucket, where it is not the caller's."""
+    """The access key for the upload, if it is not the caller's."""
 
     api_key_id: str | None = None
     secret_key: str | None = None
@@ -36,7 +36,7 @@ class OsuApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OsuExportToCreate:
-    """Where and how to export: a bucket of the Region, a prefix of the keys, `qcow2` or `raw`."""
+    """The target of an export: a bucket of the Region, a prefix for the keys, and the format `qcow2` or `raw`."""
 
     disk_image_format: str
     osu_api_key: OsuApiKey | None = None
@@ -47,7 +47,7 @@ class OsuExportToCreate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OsuExportImageExportTask:
-    """Where an OMI is exported to."""
+    """The target of an OMI's export."""
 
     disk_image_format: str
     osu_bucket: str
@@ -57,7 +57,7 @@ class OsuExportImageExportTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OsuExportSnapshotExportTask:
-    """Where a snapshot is exported to."""
+    """The target of a snapshot's export."""
 
     disk_image_format: str
     osu_bucket: str
@@ -80,7 +80,7 @@ class ImageExportTask(Entity):
     account_id: str = internal("")
     api_key: OsuApiKey | None = internal(None)
     size: int = internal(0)  # GiB to upload
-    source: Image | None = internal(None)  # as it was when it was asked for
+    source: Image | None = internal(None)  # the OMI at the time of the request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class UploadPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload(Entity):
-    """A multipart upload under way. Its id is the one that the client was told."""
+    """A multipart upload in progress. Its id is the upload id that the client received."""
 
     kind: ClassVar[str] = "upload"
     key: ClassVar[str] = "upload_id"

@@ -1,4 +1,4 @@
-"""VMs, and how their states are answered."""
+"""VMs, and the answers about their states."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from omisim.model.parts import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmsStopHistory:
-    """One time that a VM stopped."""
+    """One stop of a VM."""
 
     state_reason: str
     stop_date: dt.datetime
@@ -29,7 +29,7 @@ class VmsStopHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vm(Entity):
-    """A VM. Its disks are filled in when it is answered, and in a Net its NICs with what the primary one says.
+    """A VM. Its answered form contains its disks, and in a Net its NICs and the values of the primary one.
 
     `net_id` and `subnet_id` are those of the primary NIC.
     """
@@ -76,10 +76,10 @@ class Vm(Entity):
     vm_type: str
     account_id: str = internal("")
     boot_modes: tuple[str, ...] = internal(("legacy",))
-    started: bool = internal(False)  # it has left its first pending
-    restarts: bool = internal(False)  # it starts again as soon as it has stopped (OMI-017)
-    first_boot: bool = internal(True)  # it has not come up a second time
-    admin_password: str | None = internal(None)  # as its keypair encrypts it, once it has booted (VM-057)
+    started: bool = internal(False)  # has left its first pending state
+    restarts: bool = internal(False)  # starts again as soon as it has stopped (OMI-017)
+    first_boot: bool = internal(True)  # has not booted a second time
+    admin_password: str | None = internal(None)  # encrypted with its keypair, set at the first boot (VM-057)
     stops: tuple[VmsStopHistory, ...] = internal(())
 
 
@@ -93,7 +93,7 @@ class AdminPassword:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleOutput:
-    """The end of what a VM has printed on its console, in Base64."""
+    """The end of a VM's console output, in Base64."""
 
     console_output: str
     vm_id: str
@@ -101,7 +101,7 @@ class ConsoleOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmStateChange:
-    """What an action did to the state of one VM (the API's VmState)."""
+    """The state of a VM before and after an action (the API's VmState)."""
 
     current_state: VmState
     previous_state: VmState

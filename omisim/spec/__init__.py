@@ -1,1 +1,1 @@
-"""The law as data: errors, rules, limits, lifecycles, the catalogue, prices."""
+"""The rules of the model as data: errors, rules, limits, lifecycles, the catalogue, prices."""

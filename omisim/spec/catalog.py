@@ -1,7 +1,7 @@
-"""The catalogue: Regions, VM types, product types, quotas, and the OMIs that every cloud begins with.
+"""The catalogue: Regions, VM types, product types, quotas, and the initial OMIs of every cloud.
 
-The data stands in `catalog.toml`; this reads it once and gives values. The same for every cloud: ids here do not depend
-on a cloud's seed, so that the catalogue is built once a process and shared.
+The data is in `catalog.toml`, which is read once. Its ids do not depend on a cloud's seed, so all clouds of a process
+share one catalogue.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ OUTSCALE, MARKETPLACE = "Outscale", "Marketplace"
 
 @dataclass(frozen=True, slots=True)
 class RegionRow:
-    """A Region: the Regions its ReadRegions names, and its Subregions with their location codes."""
+    """A Region: the Regions that its ReadRegions lists, and its Subregions with their location codes."""
 
     name: str
     sees: tuple[str, ...]
@@ -49,7 +49,7 @@ class RegionRow:
 
 @dataclass(frozen=True, slots=True)
 class PlatformCatalog:
-    """What `catalog.toml` says."""
+    """The content of `catalog.toml`."""
 
     regions: Mapping[str, RegionRow]
     product_types: Mapping[str, ProductType]
@@ -64,7 +64,7 @@ class PlatformCatalog:
     _services: Mapping[str, list[str]]
 
     def services(self, region: str) -> Iterator[Service]:
-        """Yield the services of a Region that Net access points can lead to."""
+        """Yield the services of a Region that Net access points can reach."""
         for name, ranges in self._services.items():
             service_id = f"pl-{derive_hex(SEED, region, name, 'service')[:8]}"
             yield Service(ip_ranges=tuple(ranges), service_id=service_id, service_name=f"com.outscale.{region}.{name}")

@@ -1,4 +1,4 @@
-"""The lifecycle tables as text with the matrix of legal actions, as a mermaid diagram, or as data for programs."""
+"""Rendering of lifecycles: as text with the matrix of allowed actions, as a mermaid diagram, or as JSON data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["render_mermaid", "render_text", "to_data"]
 
 
 def render_text(lifecycle: Lifecycle) -> str:
-    """Return the transitions of a kind, then each action's answer in each state: yes, or the code of the refusal."""
+    """Return the transitions of a kind, then a matrix of actions and states: "yes", or the error code."""
     lines = [lifecycle.kind]
     for state, events in lifecycle.moves.items():
         leads = [f"{event} → {to.state or 'gone'}{_format_delay(to)}" for event, to in events.items()]
@@ -63,10 +63,10 @@ def _escape_state(state: str) -> str:
 
 
 def to_data(lifecycle: Lifecycle) -> dict[str, Any]:
-    """Return the table as plain JSON data.
+    """Return a lifecycle as JSON data.
 
-    `moves`: state → event → where `to` (null: gone), `after` how many seconds by itself ("by size"; null: never), and
-    whether a `timer` does it. `refused`: action → state → the code of the refusal.
+    `moves` maps state → event → the next state `to` (null: gone), the delay `after` in seconds ("by size"; null: not
+    automatic), and whether it is a `timer`. `refused` maps action → state → error code.
     """
     return {
         "moves": {

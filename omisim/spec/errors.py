@@ -1,7 +1,7 @@
-"""The one table of API errors, and the exception that carries them.
+"""The table of API errors, and the exception `ApiError`.
 
 Every refusal of omisim is an `ApiError`: one row of `errors.toml` (what the API answers) joined to one rule (why).
-A rule names its error by the row's name; codes, types and HTTP statuses stand nowhere else.
+A rule refers to its error by the row's name. Codes, types and HTTP statuses are defined nowhere else.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ __all__ = ["ERRORS", "ApiError", "ErrorKind"]
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """One error of the API: its name here, and what a client sees.
+    """One error of the API: its name in omisim, and its code, type and HTTP status.
 
-    `fcu` is the code of the same error on the EC2-compatible FCU door, where it is known.
+    `fcu` is the code of the same error in the EC2-compatible FCU API, if it is known.
     """
 
     name: str
@@ -39,12 +39,10 @@ ERRORS: Mapping[str, ErrorKind] = {
 
 
 class ApiError(Exception):
-    """A request was refused: what the API answers, and which rule was broken with which facts.
-
-    Nothing has changed in the cloud when it is raised.
+    """A refused request: the API's answer, and the rule with the facts that broke it. The cloud is unchanged.
 
     Attributes: `code` (the API's error code, a string), `status` (HTTP status), `type`, `details`, `name` (the row of
-    `ERRORS`), `rule` (the rule's id), `facts` (what of this call broke it).
+    `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it).
     """
 
     def __init__(self, rule: Rule, facts: Mapping[str, Any], kind: ErrorKind | None = None) -> None:
@@ -63,14 +61,14 @@ class ApiError(Exception):
         super().__init__(f"{self.status} {self.code} {self.type} ({self.rule}): {self.details}")
 
     def explain(self) -> str:
-        """Say why, in lines: the rule, the facts of this call, the fix, the evidence and the documentation page."""
+        """Return an explanation: the rule, the facts of this call, the fix, the evidence and the documentation page."""
         text = self._row.explain(self.facts, self._kind)
         return f"{text}\n  Similar ids: {', '.join(self.similar_ids)}" if self.similar_ids else text
 
     def with_error(self, kind: ErrorKind) -> ApiError:
-        """Return the same refusal answered with another error (the switch `{rule id: error name}`)."""
+        """Return the same refusal with another error (the switch `{rule id: error name}`)."""
         return ApiError(self._row, self.facts, kind)
 
     def __reduce__(self) -> tuple[type[ApiError], tuple[Rule, dict[str, Any], ErrorKind]]:
-        """Pickle as its parts, so that it crosses processes (pytest-xdist)."""
+        """Support pickling, which pytest-xdist needs."""
         return ApiError, (self._row, self.facts, self._kind)

@@ -1,14 +1,12 @@
 """The lifecycles: kind → state → event → state. Nothing else changes a state.
 
-How to read a table. Each state lists the events that leave it. `after` makes an event happen by itself so many seconds
-after the state was entered (a *transient*); a `timer` does too, but only the moving of the clock fires it. An event
-without `after` waits for an action, or for another entity: an OMI is available when the last of its snapshots is
-completed. `To(None)`: the entity is gone.
+Each state lists the events that leave it. An event with `after` happens automatically that many seconds after the state
+was entered (a *transient*). A `timer` fires only when the clock moves. An event without `after` waits for an action or
+for another entity: an OMI becomes available when the last of its snapshots is completed. `To(None)` removes the entity.
 
-`refused` holds the illegal cells: action → state → error. What is not there is allowed, in every state where the row is
-empty. A cell is a rule like those of rules.toml; its id is `kind/Action/state`. VMs have one row more than states:
-"restarting" is a VM that is pending again, after its first boot (LNK-007). `Transaction.move` enforces the tables,
-`Call.check_state` the cells.
+`refused` holds the illegal cells: action → state → error. All other cells are allowed. A cell is a rule like those of
+`rules.toml`, with the id `kind/Action/state`. The cells of VMs have an additional state "restarting": a VM that is
+pending again after its first boot (LNK-007). `Transaction.move` enforces the transitions, `Call.check_state` the cells.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ Seconds = float | Callable[[Any], float]
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """Where an event leads: a state, or None when the entity is gone. `after`: seconds until it happens by itself."""
+    """The result of an event: the next state, None if the entity is gone. `after` is the automatic delay in seconds."""
 
     state: str | None
     after: Seconds | None = None
@@ -37,7 +35,7 @@ class To:
 
 @dataclass(frozen=True, slots=True)
 class No:
-    """An illegal cell: the error's name, and how well it is known."""
+    """An illegal cell: the name of its error, and the evidence for it."""
 
     error: str
     evidence: str = "inferred"
@@ -45,19 +43,19 @@ class No:
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """The table of one kind. The first state is where most entities begin."""
+    """The lifecycle of one kind. The first state is the initial state of most entities."""
 
     kind: str
     moves: Mapping[str, Mapping[str, To]]
     refused: Mapping[str, Mapping[str, No]]
 
     def get_automatic_event(self, state: str) -> str | None:
-        """Return the event that leaves this state by itself, if one does."""
+        """Return the event that leaves this state automatically, or None."""
         return next((event for event, to in self.moves[state].items() if to.after is not None), None)
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """The states that can end in failure."""
+        """The states with a failure event."""
         return tuple(state for state, events in self.moves.items() if "fail" in events)
 
 
@@ -294,14 +292,14 @@ LIFECYCLES: Mapping[str, Lifecycle] = {
 
 
 def get_phase(entity: Entity) -> str:
-    """Return the row of the legality table an entity stands in: its state, or "restarting"."""
+    """Return the state of an entity in the cells of `refused`: its own, or "restarting"."""
     if isinstance(entity, Vm) and entity.state is VmState.PENDING and entity.started:
         return "restarting"
     return str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
 
 
 def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
-    """Return the rule that refuses this action in this state, or None when it is allowed."""
+    """Return the rule that refuses this action in this state, or None if it is allowed."""
     lifecycle = LIFECYCLES[kind]
     no = lifecycle.refused[action].get(state)
     if no is None:
@@ -322,10 +320,10 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
 
 def list_cell_rules() -> tuple[Rule, ...]:
     """Return the rule of every illegal cell."""
-    found = (
+    rules = (
         get_cell_rule(kind, action, state)
         for kind, lifecycle in LIFECYCLES.items()
         for action, states in lifecycle.refused.items()
         for state in states
     )
-    return tuple(rule for rule in found if rule)
+    return tuple(rule for rule in rules if rule)

@@ -1,4 +1,4 @@
-"""What a volume can be (VOL-004 to VOL-009), whether a request or a manifest describes it."""
+"""The limits of volumes in requests and manifests (VOL-004 to VOL-009)."""
 
 from __future__ import annotations
 

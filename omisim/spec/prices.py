@@ -1,4 +1,4 @@
-"""The price lists: `prices.toml`, read once."""
+"""The price lists, read once from `prices.toml`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Prices", "load_prices"]
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What `prices.toml` says."""
+    """The content of `prices.toml`."""
 
     currencies: Mapping[str, str]
     periods: tuple[Mapping[str, str], ...]
@@ -41,7 +41,7 @@ class Prices:
         return Catalog(entries=tuple(entries))
 
     def catalogs(self, region: str) -> tuple[Catalogs, ...]:
-        """Return the price lists of a Region by period, the current one last."""
+        """Return the price lists of a Region in order of their periods, the current one last."""
         entries = self.catalog(region).entries
         return tuple(
             Catalogs(

@@ -1,7 +1,7 @@
-"""The rules of the model: one row of `rules.toml` each, and `refuse`, the way to break off a call.
+"""The rules of the model, one row of `rules.toml` each, and `refuse`, which makes the refusal of a call.
 
-A row holds the statement in our words, the error (a name of `errors.ERRORS`), the Details template, the fix, the
-evidence and the documentation page. The code names a rule's id at the one place that checks it.
+A row holds the statement, the error (a name in `errors.ERRORS`), the Details template, the fix, the evidence and the
+documentation page. The code names a rule's id only where it checks the rule.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ MAX_FACT_LENGTH = 200
 class Rule:
     """One rule of the model.
 
-    `error` is a name of `errors.ERRORS` ("" where the rule describes and refuses nothing); `details` and `fix` are
-    templates over the facts of the call; `evidence` grades the rule, `error_evidence` its error. `out`: why the rule is
-    not modelled, where it is not. `switch`: the name of the switch that answers the question it leaves open.
+    `error` is a name in `errors.ERRORS`, or "" for a rule that refuses nothing. `details` and `fix` are templates over
+    the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` is the reason why a rule is not
+    modelled. `switch` is the name of the switch that decides its open question.
     """
 
     id: str
@@ -56,14 +56,14 @@ class Rule:
 
     @property
     def kind(self) -> str:
-        """The kind of thing the rule is about."""
+        """The kind of resource that the rule is about."""
         if "/" in self.id and self.id[0].islower():
             return self.id.partition("/")[0]
         return families()[_get_family(self.id)]["kind"]
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """The actions the rule is about, in lower case: the one its page documents, or its cell's."""
+        """The actions that the rule is about, in lower case: the one on its documentation page, or its cell's."""
         if "/" in self.id and self.id[0].islower():
             return (self.id.split("/")[1].partition(" ")[0].lower(),)
         _, _, anchor = self.source.partition(f"{DOCUMENTATION}#")
@@ -80,11 +80,11 @@ class Rule:
         return re.sub(r"[^a-z0-9]+", "-", self.id.lower())
 
     def render_details(self, facts: Mapping[str, Any]) -> str:
-        """Return the Details of a refusal: the row's template with this call's facts."""
+        """Return the Details of a refusal: the template filled with the facts of the call."""
         return _fill_template(self.details or self.says, facts)
 
     def explain(self, facts: Mapping[str, Any] | None = None, kind: ErrorKind | None = None) -> str:
-        """Return the rule as lines for a person, with the facts of one call where there is one."""
+        """Return an explanation of the rule in lines, with the facts of a call if they are given."""
         kind = kind or (ERRORS[self.error] if self.error else None)
         lines = [f"{self.id}: {self.says or 'not modelled'}"]
         if self.out:
@@ -108,30 +108,30 @@ class Rule:
 
     @property
     def evidence_text(self) -> str:
-        """The grade of the rule, and of its error where that differs, in words."""
+        """A description of the rule's evidence, and of its error's if that differs."""
         if self.error_evidence and self.error_evidence != self.evidence:
             return f"rule {self.evidence} ({GRADES[self.evidence]}), error {self.error_evidence}"
         return f"{self.evidence} ({GRADES[self.evidence]})"
 
 
 def refuse(rule_id: str, /, **facts: Any) -> ApiError:
-    """Make the refusal of a rule with the facts of this call, to be raised."""
+    """Return the refusal of a rule with the facts of the call, to be raised."""
     return ApiError(get_rule(rule_id), facts)
 
 
 def get_rule(rule_id: str) -> Rule:
-    """Return the row of `rules.toml` with this id. Raises KeyError when there is none."""
+    """Return the rule with this id. Raises KeyError for an unknown id."""
     return load_rules()[rule_id]
 
 
 @cache
 def load_rules() -> Mapping[str, Rule]:
-    """Return every row of `rules.toml`, in the order of the file."""
+    """Return all rules by id, in the order of `rules.toml`."""
     return {rule_id: _read_rule(rule_id, row) for rule_id, row in _load_rows().items() if rule_id != "families"}
 
 
 def families() -> Mapping[str, Mapping[str, str]]:
-    """Return the families of rules by the letters of their ids: their `kind`, and the page of rows that name none."""
+    """Return the rule families by the letters of their ids: their `kind`, and the default documentation page."""
     return _load_rows()["families"]
 
 
@@ -158,7 +158,7 @@ def _read_rule(rule_id: str, row: Mapping[str, Any]) -> Rule:
 
 
 def _get_family(rule_id: str) -> str:
-    """Return the letters before the number of a rule's id: those of `ST-VM-1` are `ST-VM`."""
+    """Return the letters before the number of a rule id: `ST-VM` for `ST-VM-1`."""
     return rule_id.partition("/")[0].rpartition("-")[0]
 
 
@@ -168,11 +168,11 @@ def _fill_template(template: str, facts: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1024)
 def _find_fact_names(template: str) -> list[str]:
-    """Return the facts that a template names."""
+    """Return the names of the facts in a template."""
     return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
 def _shorten(value: object) -> str:
-    """Spell a fact for a person, never longer than a line: a request may carry megabytes."""
+    """Format a fact, shortened to one line because a request may contain megabytes."""
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return text if len(text) <= MAX_FACT_LENGTH else f"{text[:MAX_FACT_LENGTH]}… ({len(text)} characters)"

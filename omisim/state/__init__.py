@@ -1,1 +1,1 @@
-"""The tables of a cloud and everything that reads, writes, undoes, forks or saves them."""
+"""The tables of a cloud, and the operations that read, write, undo, fork and save them."""

@@ -1,7 +1,7 @@
-"""Object storage as the rest of the cloud knows it: places, who may do what there, and pre-signed URLs (domain 4.6).
+"""Object storage below its S3 door: locations, permissions, signatures and pre-signed URLs (domain 4.6).
 
-Buckets and objects are rows of State. The S3 protocol is a door of its own (`oos.py`); exports write and imports read
-here, without it.
+Buckets and objects are rows of State. Exports write them and imports read them through this module, without the S3
+protocol (`doors/oos`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ __all__ = [
     "parse_location", "presign", "read_url", "store_object",
 ]  # fmt: skip
 
-MAX_URL_SECONDS = 604_800  # seconds that a pre-signed URL may be valid: a week (OOS-003)
+MAX_URL_SECONDS = 604_800  # validity of a pre-signed URL in seconds, at most: one week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
 EVERY_ACCOUNT = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 _PATH = re.compile(r"/+oos/+(?P<region>[a-z0-9-]+)(?P<rest>/.*)?", re.DOTALL)  # on a server without host names
 
-# the codes of S3 that the cloud itself answers → HTTP status (OOS-006)
+# S3 error code of the cloud's own refusals → HTTP status (OOS-006)
 ERRORS: Mapping[str, int] = {
     "AccessDenied": 403,
     "AuthorizationQueryParametersError": 400,
@@ -50,7 +50,7 @@ ERRORS: Mapping[str, int] = {
 
 
 class StorageError(Exception):
-    """A request to object storage was refused: an S3 code, why, and the rule behind it."""
+    """A refused request to object storage: its S3 code, message, rule id and HTTP status."""
 
     def __init__(self, code: str, message: str, rule: str = "OOS-006") -> None:
         super().__init__(message)
@@ -61,7 +61,7 @@ class StorageError(Exception):
 
 
 class Place(NamedTuple):
-    """A Region, a bucket of it and a key in that: "" where a request names none."""
+    """A location in object storage. `bucket` and `key` are "" if a request names none."""
 
     region: str
     bucket: str
@@ -79,11 +79,14 @@ class Place(NamedTuple):
 
 
 def parse_location(host: str, path: str) -> Place | None:
-    """Return what a request is about, by host name (path or virtual-host style) or by path; None: it is not ours."""
+    """Return the location that a request addresses, by host name (path or virtual-host style) or by path.
+
+    Returns None for a request to another host.
+    """
     named = parse_host(host)
     if named is None or named.service != "oos" or not named.region:
-        found = _PATH.fullmatch(path)
-        return found and _parse_path(found["region"], found["rest"] or "/")
+        match = _PATH.fullmatch(path)
+        return match and _parse_path(match["region"], match["rest"] or "/")
     return _parse_path(named.region, f"/{named.prefix}{path}" if named.prefix else path)
 
 
@@ -98,7 +101,7 @@ def make_object_url(place: Place) -> str:
 
 
 def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = MAX_URL_SECONDS) -> str:
-    """Return a URL that reads an object, valid from a moment on for so many seconds (OOS-003)."""
+    """Return a pre-signed URL that reads an object, valid for `seconds` from `at` (OOS-003)."""
     plain = urlsplit(make_object_url(place))
     date = at.strftime(DATE)
     scope = (date[:8], place.region, "s3")
@@ -109,32 +112,33 @@ def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = MAX_UR
         ("X-Amz-Expires", str(seconds)),
         ("X-Amz-SignedHeaders", "host"),
     ]
-    asked = canonical_query(query)
-    canonical = f"GET\n{plain.path}\n{asked}\nhost:{plain.netloc}\n\nhost\n{UNSIGNED}".encode()
-    return f"{make_object_url(place)}?{asked}&X-Amz-Signature={sign(key.secret_key, ALGORITHM, date, scope, canonical)}"
+    query_text = canonical_query(query)
+    canonical = f"GET\n{plain.path}\n{query_text}\nhost:{plain.netloc}\n\nhost\n{UNSIGNED}".encode()
+    signature = sign(key.secret_key, ALGORITHM, date, scope, canonical)
+    return f"{make_object_url(place)}?{query_text}&X-Amz-Signature={signature}"
 
 
 def read_url(state: State, location: str, now: dt.datetime) -> StoredObject:
-    """Return the object that a URL of this cloud stands for. Raises StorageError, as a GET would be answered."""
+    """Return the object at a URL of this cloud. Raises StorageError as a GET request would be refused."""
     parts = urlsplit(location)
     host = parts.netloc.rpartition("@")[2]
     place = parse_location(host, parts.path)
     if place is None:
-        raise StorageError("AccessDenied", f"{host} is no host of this cloud's object storage", "IMP-002")
+        raise StorageError("AccessDenied", f"{host} is not a host of this cloud's object storage", "IMP-002")
     caller = authenticate(state, "GET", host, place, parts.path, parts.query, {"host": host}, b"", (now,))
     bucket: Bucket | None = state.get("bucket", place.bucket_id)
     if bucket is None:
         raise StorageError("NoSuchBucket", f"there is no bucket {place.bucket} in {place.region}")
-    found: StoredObject | None = state.get("object", place.object_id)
-    if found is None:
+    stored_object: StoredObject | None = state.get("object", place.object_id)
+    if stored_object is None:
         raise StorageError("NoSuchKey", f"there is no {place.key} in the bucket {place.bucket}")
-    if not is_allowed(bucket, found, caller, "READ"):
+    if not is_allowed(bucket, stored_object, caller, "READ"):
         raise StorageError("AccessDenied", f"{place.key} is private", "OOS-004")
-    return found
+    return stored_object
 
 
 def is_allowed(bucket: Bucket, item: Bucket | StoredObject, caller: AccountRow | None, permission: str) -> bool:
-    """Whether somebody (None: who signed nothing) has a permission on a bucket or an object (OOS-004)."""
+    """Whether an account (None: an unsigned request) has a permission on a bucket or an object (OOS-004)."""
     if caller is not None and caller.account_id in (bucket.account_id, item.account_id):
         return True
     groups = (EVERYBODY, EVERY_ACCOUNT, caller.account_id) if caller else (EVERYBODY,)
@@ -144,8 +148,8 @@ def is_allowed(bucket: Bucket, item: Bucket | StoredObject, caller: AccountRow |
 def store_object(
     tx: Transaction, place: Place, body: bytes, content_type: str, owner: str, metadata: Mapping[str, str]
 ) -> StoredObject:
-    """Store an object that the platform itself makes, in place of what had its key."""
-    found = StoredObject(
+    """Store an object of the platform. Replaces the object with the same key."""
+    stored_object = StoredObject(
         account_id=owner,
         body=body,
         bucket_id=place.bucket_id,
@@ -155,12 +159,12 @@ def store_object(
         name=place.key,
         object_id=place.object_id,
     )
-    tx.write("object", found.object_id, found)
-    return found
+    tx.write("object", stored_object.object_id, stored_object)
+    return stored_object
 
 
 def find_active_key(state: State, access_key_id: str, region: str, now: dt.datetime) -> AccessKey | None:
-    """Return an access key that may sign in this Region now, or None."""
+    """Return an access key that is valid in this Region now, or None."""
     key: AccessKey | None = state.get("access_key", access_key_id)
     if key is None or key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= now):
         return None
@@ -181,31 +185,33 @@ def authenticate(
     *,
     strict: bool = True,
 ) -> AccountRow | None:
-    """Return who signed a request, in its headers or in its URL; None: nobody did.
+    """Return the account that signed a request in its headers or in its URL, or None for an unsigned request.
 
-    `headers` by their names in lower case; `clocks`: the cloud's time, by which URLs expire, then others that the date
-    of a signed header may go by; `strict`: whether signatures are verified (AUTH-013). Raises StorageError.
+    Header names are in lower case. `clocks` holds the cloud's time, by which URLs expire, then other times that the
+    date of a signed header may match. `strict` is whether signatures are verified (AUTH-013). Raises StorageError.
     """
-    asked = parse_qsl(query, keep_blank_values=True)
-    given = dict(asked)
+    pairs = parse_qsl(query, keep_blank_values=True)
+    given = dict(pairs)
     if "X-Amz-Signature" in given or "X-Amz-Algorithm" in given:
-        said = _read_url_signature(place, given, clocks[0])
-        asked = [pair for pair in asked if pair[0] != "X-Amz-Signature"]
+        signature = _read_url_signature(place, given, clocks[0])
+        pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     elif headers.get("authorization", "").startswith(ALGORITHM):
-        said = _read_header_signature(place, headers, body, clocks)
+        signature = _read_header_signature(place, headers, body, clocks)
     elif "authorization" in headers or "AWSAccessKeyId" in given:
         raise StorageError("AccessDenied", f"only {ALGORITHM} is supported", "OOS-001")
     else:
         return None
-    key = find_active_key(state, said.access_key, place.region, clocks[0])
+    key = find_active_key(state, signature.access_key, place.region, clocks[0])
     if key is None:
-        raise StorageError("InvalidAccessKeyId", f"{said.access_key} is no active key of {place.region}", "OOS-005")
+        raise StorageError(
+            "InvalidAccessKeyId", f"{signature.access_key} is not an active key of {place.region}", "OOS-005"
+        )
     lines = "".join(
-        f"{name}:{' '.join(_get_header(headers, name, host).split())}\n" for name in said.headers.split(";")
+        f"{name}:{' '.join(_get_header(headers, name, host).split())}\n" for name in signature.headers.split(";")
     )
-    parts = (method, path or "/", canonical_query(asked), lines, said.headers, said.payload)
-    mine = sign(key.secret_key, ALGORITHM, said.at, said.scope, "\n".join(parts).encode())
-    if strict and mine != said.signature:
+    parts = (method, path or "/", canonical_query(pairs), lines, signature.headers, signature.payload)
+    expected = sign(key.secret_key, ALGORITHM, signature.at, signature.scope, "\n".join(parts).encode())
+    if strict and expected != signature.signature:
         raise StorageError("SignatureDoesNotMatch", "the signature is not the one of this request under this key")
     account: AccountRow = state.get("account", key.account_id)
     return account
@@ -225,7 +231,7 @@ def _get_header(headers: Mapping[str, str], name: str, host: str) -> str:
 
 
 def _read_url_signature(place: Place, given: Mapping[str, str], now: dt.datetime) -> _Signature:
-    """Read the signature of a pre-signed URL, and whether it has expired by the cloud's clock (OOS-003)."""
+    """Parse the signature of a pre-signed URL, and refuse one that has expired by the cloud's clock (OOS-003)."""
     access_key, scope = _parse_credential(given.get("X-Amz-Credential", ""), place)
     at, seconds = _parse_date(given.get("X-Amz-Date", "")), given.get("X-Amz-Expires", "")
     if at is None or not seconds.isdigit() or given.get("X-Amz-Algorithm") != ALGORITHM:
@@ -251,24 +257,24 @@ _WINDOW = dt.timedelta(minutes=15)
 def _read_header_signature(
     place: Place, headers: Mapping[str, str], body: bytes, clocks: tuple[dt.datetime, ...]
 ) -> _Signature:
-    found = _AUTHORIZATION.fullmatch(headers["authorization"])
-    if found is None:
-        raise StorageError("AccessDenied", "the Authorization header is garbled")
-    access_key, scope = _parse_credential(found["credential"], place)
+    match = _AUTHORIZATION.fullmatch(headers["authorization"])
+    if match is None:
+        raise StorageError("AccessDenied", "the Authorization header is malformed")
+    access_key, scope = _parse_credential(match["credential"], place)
     at = _parse_date(headers.get("x-amz-date", ""))
     if at is None or not any(-_WINDOW <= at - now <= _WINDOW for now in clocks):
         raise StorageError("RequestTimeTooSkewed", "X-Amz-Date is not within 15 minutes of the time")
     payload = headers.get("x-amz-content-sha256", UNSIGNED)
     if re.fullmatch(r"[0-9a-f]{64}", payload) and hashlib.sha256(body).hexdigest() != payload:
         raise StorageError("XAmzContentSHA256Mismatch", "x-amz-content-sha256 is not the one of the body")
-    return _Signature(access_key, scope, headers["x-amz-date"], found["headers"], payload, found["signature"])
+    return _Signature(access_key, scope, headers["x-amz-date"], match["headers"], payload, match["signature"])
 
 
 def _parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
-    """Read a credential: the key and its scope, which names the Region and s3 (OOS-001)."""
+    """Parse a credential into the key and its scope, which must name the Region and s3 (OOS-001)."""
     parts = text.split("/")
     if len(parts) != 5 or parts[3:] != ["s3", "aws4_request"]:  # noqa: PLR2004 - key, date, Region, service, end
-        raise StorageError("AuthorizationQueryParametersError", "the credential is garbled", "OOS-001")
+        raise StorageError("AuthorizationQueryParametersError", "the credential is malformed", "OOS-001")
     if parts[2] != place.region:
         raise StorageError("AuthorizationQueryParametersError", f"the Region is {place.region}", "OOS-001")
     return parts[0], (parts[1], parts[2], parts[3])

@@ -1,4 +1,4 @@
-"""A cloud as plain JSON data, and back. Only what differs from the catalogue is written."""
+"""Dump a cloud to JSON data and load it. A dump contains only the differences from the catalogue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omisim.base.clock import Clock, ManualClock, SystemClock
+from omisim.base.subset import shorten
 from omisim.model.serialize import deserialize, serialize
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, Change, State
@@ -17,7 +18,7 @@ VERSION = 1
 
 
 def to_dict(state: State, settings: Settings, clock: Clock, history: int, first: State) -> dict[str, Any]:
-    """Return everything that makes the cloud what it is, but for its session."""
+    """Return the state, the settings and the clock of a cloud as JSON data. `first` is the initial State."""
     return {
         "omisim": VERSION,
         "settings": {
@@ -49,19 +50,22 @@ def _serialize_change(change: Change) -> list[Any]:
 
 
 def from_dict(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, State, int]:
-    """Return the parts of the cloud that was dumped; `state` is a fresh one. Raises ValueError for anything else."""
+    """Return the settings, clock, State and history of a dumped cloud. `state` is an initial State, which is filled.
+
+    Raises ValueError for data that `to_dict` did not return.
+    """
     if not isinstance(data, Mapping) or "omisim" not in data:
-        raise ValueError("this is no dump of omisim: cloud.dump() makes one")
+        raise ValueError(f"data must be a dump made by cloud.dump(), not {shorten(data)}")
     if data["omisim"] != VERSION:
         raise ValueError(
-            f"this dump is of version {data['omisim']!r}, and version {VERSION} is read here: make it anew"
+            f"unsupported dump version {data['omisim']!r}; only version {VERSION} is supported: dump the cloud again"
         )
     try:
-        said = data["settings"]
-        settings = Settings.checked(said["seed"], said["timing"], said["auth"], said["switches"])
-        settings.durations.update(said["durations"])
-        settings.unknown_images = bool(said["unknown_images"])
-        settings.capacity.update(said["capacity"])
+        values = data["settings"]
+        settings = Settings.checked(values["seed"], values["timing"], values["auth"], values["switches"])
+        settings.durations.update(values["durations"])
+        settings.unknown_images = bool(values["unknown_images"])
+        settings.capacity.update(values["capacity"])
         rows = {
             kind: {row_id: (order, deserialize(ROWS[kind], row)) for row_id, (order, row) in saved.items()}
             for kind, saved in data["rows"].items()
@@ -69,9 +73,9 @@ def from_dict(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, S
         state.restore(rows, [_read_change(entry) for entry in data["journal"]], data["trimmed"])
         now = dt.datetime.fromisoformat(data["clock"]["now"])
         clock: Clock = SystemClock() if data["clock"]["kind"] == "system" else ManualClock(now)
-        return settings, clock, state, int(said["history"])
+        return settings, clock, state, int(values["history"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"this dump is damaged: {error!r}") from error
+        raise ValueError(f"the dump is damaged: {error!r}") from error
 
 
 def _read_change(entry: Any) -> Change:

@@ -1,4 +1,4 @@
-"""The State that every cloud begins with: the platform's own accounts, OMIs and snapshots."""
+"""The initial State of every cloud: the platform's accounts, OMIs and snapshots."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["initial_state"]
 
 @cache
 def initial_state() -> State:
-    """Return the State of the catalogue, built once a process. It is forked, and never written to again."""
+    """Return the State of the catalogue, built once per process. Fork it instead of writing to it."""
     state = State()
     for entity in load_catalog().entities():
         state.write(entity.kind, entity.id, entity, EPOCH, "catalogue")

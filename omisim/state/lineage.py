@@ -1,4 +1,4 @@
-"""Lineage: what a resource came from and what came of it, across accounts, deleted resources too."""
+"""Lineage: the ancestors and descendants of a resource across accounts, including deleted ones."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ __all__ = ["Lineage", "get_product_codes", "trace_lineage"]
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """One resource in a tree: how it came from the one above it, and what came of it.
+    """One resource in a lineage tree.
 
-    `state` is the API's text, "deleted" for what is gone, "" for a kind without states. `dropped`: the licence codes
-    that an OMI's main parent has and the OMI has not (LIC-012). `parents` are the resources it came from, the main one
-    first, each with theirs, for the resource that was asked for. `children` came of it, all the way down, each under
-    its main parent.
+    Attributes:
+        kind: kind of the resource.
+        id: id of the resource.
+        label: description of the resource.
+        account: name of its owner.
+        state: the API's state, "deleted" for a deleted resource, "" for a kind without states.
+        how: relation to its parent in the tree.
+        dropped: licence codes of an OMI's main parent that the OMI does not carry (LIC-012).
+        parents: its origins, the main one first, each with its own parents. Empty except for the requested resource
+            and its ancestors.
+        children: its descendants, each below its main parent.
     """
 
     kind: str
@@ -34,11 +41,11 @@ class Lineage:
     children: tuple[Lineage, ...] = ()
 
     def __str__(self) -> str:
-        """Draw the tree of what came of the resource, as text."""
+        """Format the resource and its descendants as an indented tree."""
         return "\n".join(_draw_lines(self, ""))
 
     def line(self) -> str:
-        """Return the resource on one line."""
+        """Format the resource as one line."""
         label = f" {self.label}" if self.label else ""
         how = f"{self.how}: " if self.how else ""
         state = f", {self.state}" if self.state else ""
@@ -58,7 +65,7 @@ def _draw_lines(node: Lineage, indent: str) -> Iterator[str]:
 
 
 def trace_lineage(state: State, resource_id: str) -> Lineage:
-    """Return the lineage of a resource. Raises ValueError for an id that this cloud has never had."""
+    """Return the lineage of a resource. Raises ValueError for an id that has never existed in the cloud."""
     if state.get("origin", resource_id) is None and _find_row(state, resource_id) is None:
         raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
     below: dict[str, list[tuple[str, str]]] = {}
@@ -104,7 +111,7 @@ def _find_dropped_codes(state: State, origin: Origin | None) -> tuple[str, ...]:
 
 
 def get_product_codes(state: State, row_id: str) -> tuple[str, ...]:
-    """Return the product codes of a resource, or of what it was made from, though the API shows none on disks."""
+    """Return the product codes of a resource, or those it inherited. The API does not show them on disks."""
     image: Image | None = state.get("image", row_id)
     origin: Origin | None = state.get("origin", row_id)
     return image.product_codes if image is not None else origin.codes if origin is not None else ()

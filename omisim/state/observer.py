@@ -1,6 +1,6 @@
-"""`Observer`: who is told what the clouds of this process exercise. Nobody is, unless `Transaction.observer` is set.
+"""`Observer`: an optional listener for the calls and transitions of all clouds in the process.
 
-The clouds tell it what no journal keeps: what was refused, and what was tried on a resource in which state.
+It receives events that no journal keeps: refusals, and the actions attempted in each state.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ __all__ = ["Observer"]
 
 
 class Observer(Protocol):
-    """What a cloud tells, and `omisim.testing.coverage` hears: of dry runs only refusals, of `why_not` nothing."""
+    """The interface that `omisim.testing.coverage` implements. Dry runs report refusals only, `why_not` nothing."""
 
     def on_call(self, action: str, refused_by: str | None) -> None:
-        """A call was made and answered, or refused by this rule."""
+        """Handle a call that was answered, or refused by this rule."""
 
     def on_attempt(self, kind: str, action: str, state: str) -> None:
-        """An action met a resource of this kind in this state: allowed or not, the table says which."""
+        """Handle an attempt of an action on a resource in this state, whether the lifecycle allows it or not."""
 
     def on_move(self, kind: str, state: str, event: str) -> None:
-        """A resource left this state by this event."""
+        """Handle an event by which a resource left this state."""

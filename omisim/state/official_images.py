@@ -1,4 +1,4 @@
-"""The platform's OMIs beyond what the API offers: look one up, adopt an id that code under test names, retire one."""
+"""The platform's OMIs: find the newest of a family, adopt an id that the code under test uses, or retire one."""
 
 from __future__ import annotations
 
@@ -20,29 +20,35 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 
 def list_official_images(state: State, region: str) -> list[Image]:
-    """Return the official OMIs of a Region, in creation order. Raises ValueError for a Region that there is not."""
+    """Return the official OMIs of a Region in creation order. Raises ValueError for an unknown Region."""
     if region not in load_catalog().regions:
-        raise ValueError(f"region is one of {', '.join(load_catalog().regions)}; not {region!r}")
+        raise ValueError(f"region must be one of {', '.join(load_catalog().regions)}, not {region!r}")
     owners = state.find_by("account", "name", f"{OUTSCALE.lower()}@{region}")
     ids = {owner.account_id for owner in owners}
     return [image for image in state.rows("image").values() if image.account_id in ids]
 
 
 def find_newest_official(state: State, family: str, region: str) -> Image:
-    """Return the newest official OMI whose name begins with this. Raises ValueError that lists the families."""
+    """Return the newest official OMI whose name starts with `family`.
+
+    Raises ValueError, with the known families, if there is none.
+    """
     images = list_official_images(state, region)
-    begins = str(family or "").lower()
-    found = [image for image in images if image.image_name.lower().startswith(begins)]
-    if not begins or not found:
+    prefix = str(family or "").lower()
+    matching_images = [image for image in images if image.image_name.lower().startswith(prefix)]
+    if not prefix or not matching_images:
         known = sorted({word[0] for image in images if (word := _WORD.match(image.image_name))})
-        raise ValueError(f"no official OMI in {region} begins with {family!r}; families: {', '.join(known)}")
-    return max(found, key=lambda image: image.creation_date)
+        raise ValueError(f"family must match an official OMI in {region} ({', '.join(known)}), not {family!r}")
+    return max(matching_images, key=lambda image: image.creation_date)
 
 
 def adopt(tx: Transaction, image_id: str, region: str, like: str) -> Image:
-    """Give the official OMI of a family a twin of this id, public in the Region; an OMI that exists stays as it is."""
+    """Copy the newest official OMI of a family under this id, public in the Region. Returns an existing OMI unchanged.
+
+    Raises ValueError for a malformed id and for an unknown family.
+    """
     if not str(image_id).startswith("ami-") or not _IMAGE.is_well_formed(image_id):
-        raise ValueError(f"{image_id!r} is no id of an OMI: ami- and eight hexadecimal digits")
+        raise ValueError(f"image_id must be ami- and 8 hex digits, not {image_id!r}")
     known: Image | None = tx.state.get("image", image_id)
     if known is not None:
         return known
@@ -63,15 +69,18 @@ def adopt(tx: Transaction, image_id: str, region: str, like: str) -> Image:
 
 
 def retire(tx: Transaction, image_id: str) -> None:
-    """Remove an OMI as its owner would; what was made from it goes on (OMI-123). Raises ValueError if unknown."""
+    """Delete an OMI as its owner would. Resources made from it are unaffected (OMI-123).
+
+    Raises ValueError for an unknown OMI.
+    """
     image: Image | None = tx.state.get("image", image_id)
     if image is None:
-        raise ValueError(f"{image_id!r} is no OMI of this cloud")
+        raise ValueError(f"image_id must be the id of an OMI in this cloud, not {image_id!r}")
     tx.move(image, "delete")
 
 
 def find_unknown_images(state: State, given: Any) -> Iterable[str]:
-    """Yield the well-formed OMI ids in a request that this cloud has never had."""
+    """Yield the well-formed OMI ids in a request that have never existed in the cloud."""
     if isinstance(given, str):
         new = given.startswith("ami-") and _IMAGE.is_well_formed(given)
         if new and state.get("image", given) is None and state.get("origin", given) is None:

@@ -1,4 +1,4 @@
-"""What a cloud is told when it is made, and the switches: the open questions of behaviour, with our answer to each."""
+"""Cloud configuration and behaviour switches."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from omisim.base.data_files import load_toml
+from omisim.base.suggest import suggest
 from omisim.model import Entity
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
@@ -22,7 +23,7 @@ Value = str | int | bool
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """An open question of behaviour: what it decides, our answer, the other answers, and what is known."""
+    """A switch for an open question of behaviour: the question, the default, the other values, and the evidence."""
 
     says: str
     default: Value
@@ -38,28 +39,28 @@ SWITCHES: Mapping[str, Switch] = {
 
 @dataclass(slots=True)
 class Settings:
-    """How one cloud behaves. Not part of its State: never undone, copied by a fork."""
+    """The configuration of one cloud. It is not part of the State: a rollback keeps it, a fork copies it."""
 
     seed: str
     timing: str
     auth: str
     switches: dict[str, Value]
     durations: Durations
-    unknown_images: bool = False  # adopt every OMI id that a call names
-    capacity: dict[str, int] = field(default_factory=dict)  # Subregion → how many living VMs it has room for
-    fetch: Callable[[str], bytes] | None = None  # gets what lies outside this cloud's object storage
+    unknown_images: bool = False  # adopt every unknown OMI id in a request
+    capacity: dict[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
+    fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
 
     @classmethod
     def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Value] | None) -> Settings:
-        """Return the settings of a new cloud. Raises ValueError with the list of what is known."""
+        """Return validated settings for a new cloud. Raises ValueError, with the known values, for an invalid one."""
         if timing not in TIMINGS:
-            raise ValueError(f"timing is one of {', '.join(TIMINGS)}; not {timing!r}")
+            raise ValueError(f"timing must be one of {', '.join(TIMINGS)}, not {timing!r}{suggest(timing, TIMINGS)}")
         if auth not in AUTH_MODES:
-            raise ValueError(f"auth is one of {', '.join(AUTH_MODES)}; not {auth!r}")
+            raise ValueError(f"auth must be one of {', '.join(AUTH_MODES)}, not {auth!r}{suggest(auth, AUTH_MODES)}")
         if not isinstance(seed, int | str):
-            raise ValueError(f"seed is a number or a text; not {seed!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"seed must be int or str, not {seed!r}")  # noqa: TRY004 - as every wrong argument
         if not isinstance(switches, Mapping | None):
-            raise ValueError(f"switches is a mapping of names to values; not {switches!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")  # noqa: TRY004 - as every wrong argument
         for name, value in (switches or {}).items():
             _check_switch(name, value)
         return cls(str(seed), timing, auth, dict(switches or {}), Durations())
@@ -71,20 +72,20 @@ class Settings:
         return replace(self, switches=dict(self.switches), durations=durations, capacity=dict(self.capacity))
 
     def switch(self, name: str) -> Value:
-        """Return the answer to an open question."""
+        """Return the value of a switch."""
         return self.switches.get(name, SWITCHES[name].default)
 
 
 class Durations(MutableMapping[str, float]):
-    """Seconds spent in transient states, by "<kind>.<state>", where they differ from the table's."""
+    """Seconds spent in transient states, by "<kind>.<state>", where they override the lifecycle's."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
 
     def __getitem__(self, key: str) -> float:
-        """Return the seconds that were set for a state, or the table's.
+        """Return the duration of a state in seconds: the override, or the lifecycle's.
 
-        Raises KeyError for what is no transient state, and for one that nobody set and that lasts by size.
+        Raises KeyError for a state that is not transient, and for one without an override that depends on the size.
         """
         if key in self._seconds or key not in _list_transients():
             return self._seconds[key]
@@ -92,36 +93,38 @@ class Durations(MutableMapping[str, float]):
         lifecycle = LIFECYCLES[kind]
         after = lifecycle.moves[state][lifecycle.get_automatic_event(state) or ""].after
         if not isinstance(after, float | int):
-            raise KeyError(f"{key} is not set, and lasts by the size (omisim lifecycle {kind}): set its seconds first")
+            raise KeyError(f"{key} depends on the size (see omisim lifecycle {kind}); set a duration to override it")
         return float(after)
 
     def __contains__(self, key: object) -> bool:
-        """Whether a state was set."""
+        """Whether a state has an override."""
         return key in self._seconds
 
     def __setitem__(self, key: str, seconds: float) -> None:
-        """Set them. Raises ValueError for an unknown state, with the list, or for a negative duration."""
+        """Override a duration. Raises ValueError for an unknown state, and for a negative or infinite duration."""
         known = _list_transients()
         if key not in known:
-            raise ValueError(f"{key!r} is no transient state; the known ones: {', '.join(known)}")
+            raise ValueError(
+                f"key must be a transient state, not {key!r}{suggest(key, known)}; known: {', '.join(known)}"
+            )
         if not isinstance(seconds, float | int) or not 0 <= seconds < float("inf"):
-            raise ValueError(f"a duration is a number of seconds from 0 up, not {seconds!r}")
+            raise ValueError(f"duration must be a finite, non-negative number of seconds, not {seconds!r}")
         self._seconds[key] = float(seconds)
 
     def __delitem__(self, key: str) -> None:
-        """Go back to the table's duration, if another was set."""
+        """Remove an override, if there is one."""
         self._seconds.pop(key, None)
 
     def __iter__(self) -> Iterator[str]:
-        """Walk the states that were set."""
+        """Iterate over the states with an override."""
         return iter(self._seconds)
 
     def __len__(self) -> int:
-        """Return how many were set."""
+        """Return the number of overrides."""
         return len(self._seconds)
 
     def seconds_for(self, entity: Entity, state: str, event: str) -> float:
-        """Return the seconds this entity spends in this state."""
+        """Return the seconds that this entity spends in this state."""
         own = self._seconds.get(f"{entity.kind}.{state}")
         if own is not None:
             return own
@@ -143,9 +146,12 @@ def _check_switch(name: str, value: Value) -> None:
         choices = (SWITCHES[name].default, *SWITCHES[name].others)
         free = name in ("default_page_size", "most_tags") and type(value) is int and 0 <= value <= MAX_PAGE_SIZE
         if not free and not any(value == choice and type(value) is type(choice) for choice in choices):
-            raise ValueError(f"the switch {name} is one of {', '.join(map(repr, choices))}; not {value!r}")
+            raise ValueError(f"switch {name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     elif name in load_rules() or any(rule.id == name for rule in list_cell_rules()):
         if value not in ERRORS:
-            raise ValueError(f"the switch {name} replaces the rule's error: {value!r} is no name of errors.ERRORS")
+            raise ValueError(f"switch {name} must be the name of an API error, not {value!r}{suggest(value, ERRORS)}")
     else:
-        raise ValueError(f"{name!r} is no switch; known: {', '.join(SWITCHES)}, or the id of a rule (see omisim rules)")
+        raise ValueError(
+            f"unknown switch {name!r}{suggest(name, SWITCHES)}; "
+            f"known: {', '.join(SWITCHES)}, or the id of a rule (see omisim rules)"
+        )

@@ -1,9 +1,8 @@
-"""State: everything a cloud knows that can be undone, as plain dicts of frozen values.
+"""State: the part of a cloud that can be undone, as plain dicts of frozen values.
 
-Every write is a `Change` in a journal. One structure, many uses: a refused call is undone by walking its changes
-backwards, and so is a savepoint; the journal is the event stream, the timeline and the diff. Counters and due
-transitions are rows like entities, so they are undone the same way. A fork shares the tables, and copies one when it is
-first written to.
+Every write is a `Change` in a journal. A refused call and a savepoint are undone by replaying their changes backwards.
+The journal is also the event stream, the timeline and the diff. Counters and due transitions are rows like entities, so
+they are undone in the same way. A fork shares the tables and copies one at its first write.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ ROWS: Mapping[str, type] = {
     "content": Content,
     "counter": int,
     "due": Due,
-    "name": str,  # what a scenario calls a resource → its id
+    "name": str,  # a resource's name in a scenario → its id
     "origin": Origin,
     "token": ClientToken,
 }
@@ -34,7 +33,7 @@ ROWS: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write: a row before and after (None: it did not or does not exist), when, and because of what.
+    """One write: the row before and after (None if it does not exist), the time and the cause.
 
     `cause` is "<Action>#<number of the committed call>", or one of due, complete, fail, fault, write, account.
     """
@@ -49,7 +48,7 @@ class Change:
     order: int = field(default=0, repr=False, compare=False)  # the row's creation number, for undoing its deletion
 
     def __str__(self) -> str:
-        """Spell the change on a line: when, what, from which state to which, why."""
+        """Format the change as one line: time, resource, old and new state, cause."""
         old, new = (getattr(row, "state", None) for row in (self.before, self.after))
         if self.before is None:
             what = f"created{f', {new}' if new else ''}"
@@ -64,29 +63,29 @@ class Change:
 class State:
     """The tables and the journal of one cloud.
 
-    `tables`: kind → its Table; not to be written to but by `write`, `undo_to` and `restore`.
-    `queue`: the due transitions as a heap of (time, order, key), or None until it is needed. It may hold stale entries.
+    `tables` maps each kind to its Table. Only `write`, `undo_to` and `restore` may write to them. `queue` is a heap of
+    the due transitions as (time, order, key), or None until it is needed. It may contain stale entries.
     """
 
     def __init__(
         self, tables: dict[str, Table] | None = None, journal: list[Change] | None = None, trimmed: int = 0
     ) -> None:
-        """Begin empty; or as a fork of another State, whose tables and journal are shared until either writes."""
+        """Create an empty State, or a fork that shares the tables and the journal of another until either writes."""
         self.tables = tables or {kind: Table(kind) for kind in ROWS}
         self._owned = set() if tables else set(ROWS)
         self._journal: list[Change] = [] if journal is None else journal
         self._journal_owned = journal is None
-        self._trimmed = trimmed  # how many changes were cut off at the front
+        self._trimmed = trimmed  # number of changes dropped from the front of the journal
         self.queue: list[tuple[dt.datetime, int, str]] | None = None
 
     # --- reading
 
     def get(self, kind: str, row_id: str) -> Any:
         """Return a row, or None."""
-        return self.tables[kind].by_id.get(row_id)  # not by Table.get: this is asked most of all
+        return self.tables[kind].by_id.get(row_id)  # without Table.get, because this is the most frequent operation
 
     def rows(self, kind: str) -> dict[str, Any]:
-        """Return the rows of a kind by id, in creation order. Not to be changed, nor kept over a write."""
+        """Return the rows of a kind by id, in creation order. Do not change the dict or use it after a write."""
         return self.tables[kind].rows()
 
     def find_by(self, kind: str, index: str, key: object) -> list[Any]:
@@ -95,7 +94,7 @@ class State:
         return [table.get(row_id) for row_id in table.find_ids(index, key)]
 
     def order(self, kind: str, row_id: str) -> int:
-        """Return the creation number of a row that exists: rows are listed by it."""
+        """Return the creation number of an existing row, by which rows are sorted."""
         return self.tables[kind].order(row_id)
 
     @property
@@ -105,7 +104,7 @@ class State:
 
     @property
     def journal(self) -> list[Change]:
-        """The changes kept, oldest first. Not to be changed."""
+        """The kept changes, the oldest first. Do not change the list."""
         return self._journal
 
     def __eq__(self, other: object) -> bool:
@@ -123,7 +122,7 @@ class State:
     # --- writing
 
     def write(self, kind: str, row_id: str, after: Any, at: dt.datetime, cause: str) -> None:
-        """Set a row (None: remove it) and note it in the journal."""
+        """Set a row (None: remove it) and record the change in the journal."""
         table = self.writable(kind)
         before = table.get(row_id)
         seq = self.position
@@ -134,9 +133,9 @@ class State:
             heappush(self.queue, (after.at, after.order, row_id))
 
     def undo_to(self, position: int) -> None:
-        """Undo every change from this position on, the last first."""
+        """Undo every change from this position on, the last first. Raises ValueError for a trimmed position."""
         if position < self._trimmed:
-            raise ValueError("what came before this position is no longer in the journal")
+            raise ValueError(f"position must be at least {self._trimmed}, the start of the journal, not {position}")
         if self.position == position:
             return
         journal = self._own_journal()
@@ -146,19 +145,19 @@ class State:
         self.queue = None
 
     def trim(self, position: int) -> None:
-        """Forget the changes before this position: they can be neither undone nor listed any more."""
+        """Drop the changes before this position. They can no longer be undone or listed."""
         count = position - self._trimmed
         if count > 0:
             del self._own_journal()[:count]
             self._trimmed = position
 
     def fork(self) -> State:
-        """Return an independent State of the same content. It shares every table until one of the two writes to it."""
+        """Return an independent State with the same content. Both share each table until one of them writes to it."""
         self._owned, self._journal_owned = set(), False
         return State(self.tables.copy(), self._journal, self._trimmed)
 
     def restore(self, rows: Mapping[str, Mapping[str, tuple[int, Any]]], journal: list[Change], trimmed: int) -> None:
-        """Fill a State from a dump: (creation number, row) by kind and id, row None for a removed one; the journal."""
+        """Fill the State from a dump: (creation number, row) by kind and id, and the journal. None removes a row."""
         for kind, saved in rows.items():
             table = self.writable(kind)
             for row_id, (order, row) in saved.items():
@@ -168,7 +167,7 @@ class State:
         self.queue = None
 
     def writable(self, kind: str) -> Table:
-        """Return the table of a kind, to be written to: a copy of its own where a fork shares it."""
+        """Return the table of a kind for writing. Copies it first if a fork shares it."""
         if kind not in self._owned:
             self.tables[kind] = self.tables[kind].copy()
             self._owned.add(kind)
@@ -179,29 +178,29 @@ class State:
             self._journal, self._journal_owned = self._journal.copy(), True
         return self._journal
 
-    # --- what happens by itself
+    # --- due transitions
 
     def next_due(self, *, timers: bool, until: dt.datetime | None) -> Due | None:
-        """Return the earliest due transition (in order of time, then of scheduling), or None.
+        """Return the earliest due transition, by time, then by order of scheduling, or None.
 
-        `timers`: count timers too; `until`: none later than that.
+        `timers` includes timers. `until` excludes later transitions.
         """
         if self.queue is None:
             self.queue = [(due.at, due.order, key) for key, due in self.rows("due").items() if due.at is not None]
             heapify(self.queue)
         skipped = []
-        found = None
-        while self.queue and found is None:
+        earliest = None
+        while self.queue and earliest is None:
             at, order, key = self.queue[0]
             due = self.get("due", key)
             if due is None or due.order != order:
-                heappop(self.queue)  # it was moved or called off
+                heappop(self.queue)  # rescheduled or cancelled
             elif until is not None and at > until:
                 break
             elif due.timer and not timers:
                 skipped.append(heappop(self.queue))
             else:
-                found = due
+                earliest = due
         for entry in skipped:
             heappush(self.queue, entry)
-        return found
+        return earliest

@@ -1,7 +1,7 @@
-"""A table: the rows of one kind, found by id and by index, in creation order.
+"""A table: the rows of one kind by id and by index, in creation order.
 
-A dict keeps that order by itself, until the undoing of a deletion puts a row back; then the table sorts itself by
-creation number at its next walk.
+A dict keeps that order until a deletion is undone. Then the table sorts its rows by creation number when they are next
+listed.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ INDEXES: Mapping[str, Mapping[str, Keys]] = {
 class Table:
     """The rows of one kind by id, in creation order, and their indexes.
 
-    `by_id`: the rows, in creation order only while `sorted`. `creation`: id → creation number. `indexes`: name → what
-    keys a row has, and the ids under each key.
+    `by_id` holds the rows, in creation order only while `sorted`. `creation` maps ids to creation numbers. `indexes`
+    maps the name of an index to the function that returns a row's keys, and to the ids by key.
     """
 
     __slots__ = ("by_id", "creation", "indexes", "sorted")
@@ -55,7 +55,7 @@ class Table:
         }
 
     def copy(self) -> Table:
-        """Return an independent table of the same rows."""
+        """Return an independent table with the same rows."""
         twin = Table()
         twin.by_id, twin.creation, twin.sorted = self.by_id.copy(), self.creation.copy(), self.sorted
         twin.indexes = {name: (keys, found.copy()) for name, (keys, found) in self.indexes.items()}
@@ -69,11 +69,11 @@ class Table:
         return self.by_id
 
     def get(self, row_id: str) -> Any:
-        """Return the row, or None."""
+        """Return a row, or None."""
         return self.by_id.get(row_id)
 
     def order(self, row_id: str) -> int:
-        """Return the creation number of a row that exists."""
+        """Return the creation number of an existing row."""
         return self.creation[row_id]
 
     def find_ids(self, index: str, key: object) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class Table:
         return ids if len(ids) <= 1 else tuple(sorted(ids, key=self.creation.__getitem__))
 
     def put(self, row_id: str, after: Any, order: int) -> None:
-        """Set a row (None: remove it). `order` counts for a row that did not exist."""
+        """Set a row (None: remove it). `order` is the creation number of a new row."""
         before = self.by_id.get(row_id)
         for keys, found in self.indexes.values():
             old = keys(before) if before is not None else ()

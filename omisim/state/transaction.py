@@ -1,4 +1,4 @@
-"""`Transaction`: the writes of one call or of one due transition. Nothing else writes to a State."""
+"""`Transaction`: the writes of one call or one due transition. Nothing else writes to a State."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ E = TypeVar("E", bound=Entity)
 
 
 class Effects(NamedTuple):
-    """How lifecycles depend on one another and on the rest.
+    """The preconditions and side effects of lifecycle events.
 
-    `before`: (kind, event) → what makes the event fail instead, "" for nothing. `after`: (kind, state entered, None
-    for gone) → what follows.
+    `before` maps (kind, event) to a function that returns the reason why the event fails, or "". `after` maps (kind,
+    entered state) to the side effect; the state is None if the entity is gone.
     """
 
     before: Mapping[tuple[str, str], Callable[[Transaction, Any], str]]
@@ -31,7 +31,7 @@ class Effects(NamedTuple):
 
 
 class Transaction:
-    """The writes of one call or of one due transition, all at one time and for one cause."""
+    """The writes of one call or one due transition, with a single time and cause."""
 
     def __init__(
         self,
@@ -50,29 +50,29 @@ class Transaction:
         self.cause = cause
 
     def next_number(self, counter: str) -> int:
-        """Count up, and return the number."""
+        """Increment a counter and return its value."""
         number: int = (self.state.get("counter", counter) or 0) + 1
         self.write("counter", counter, number)
         return number
 
     def new_id(self, kind: str) -> str:
-        """Return a fresh id, the same for the same seed and the same calls."""
+        """Return a new id. The same seed and the same calls give the same ids."""
         row_id = make_id(kind, self.settings.seed, self.next_number("ids"))
         return row_id if kind not in ROWS or self.state.get(kind, row_id) is None else self.new_id(kind)
 
     def write(self, kind: str, row_id: str, row: Any) -> None:
-        """Set a row that is no entity (None: remove it)."""
+        """Set a row that is not an entity (None: remove it)."""
         self.state.write(kind, row_id, row, self.at, self.cause)
 
     def add(self, entity: E, *, then: str | None = None) -> E:
-        """Create an entity in its state. `then`: the event that leaves it by itself, if not the table's first."""
+        """Create an entity in its state. `then` overrides the event that is scheduled to leave that state."""
         self.write(entity.kind, entity.id, entity)
         if entity.kind in LIFECYCLES:
             self._schedule(entity, then)
         return entity
 
     def put(self, entity: E) -> E:
-        """Change an entity's fields, not its state. Returns it."""
+        """Change an entity's fields, but not its state. Returns the entity. Raises IllegalMove for a new state."""
         before = self.state.get(entity.kind, entity.id)
         if entity.kind in LIFECYCLES and before.state != entity.state:  # type: ignore[attr-defined]
             raise IllegalMove(f"{entity.kind} {entity.id}: only move() changes a state")
@@ -81,19 +81,20 @@ class Transaction:
         return entity
 
     def drop(self, entity: Entity) -> None:
-        """Remove an entity whose kind has no lifecycle."""
+        """Remove an entity whose kind has no lifecycle. Raises IllegalMove for any other entity."""
         if entity.kind in LIFECYCLES:
             raise IllegalMove(f"{entity.kind} {entity.id}: only move() ends it")
         self.write(entity.kind, entity.id, None)
 
     def move(self, entity: E, event: str, comment: str = "", **fields: Any) -> E:
-        """Move an entity along its table, change fields with it, and let follow what follows (`comment`: of a failure).
+        """Apply a lifecycle event, update fields and run its side effects.
 
-        Returns the entity in its new state; one that is gone, as it last was.
+        `comment` is the reason of a failure. Returns the entity in its new state, or the last version of an entity that
+        is gone. Raises IllegalMove if the entity's state does not have the event.
         """
         kind, state = entity.kind, entity.state  # type: ignore[attr-defined]
-        fails = self._effects.before.get((kind, event))
-        if fails is not None and (reason := fails(self, entity)):
+        find_failure = self._effects.before.get((kind, event))
+        if find_failure is not None and (reason := find_failure(self, entity)):
             event, comment = "fail", reason
         to = LIFECYCLES[kind].moves[state].get(event)
         if to is None:
@@ -113,7 +114,7 @@ class Transaction:
         return moved
 
     def schedule(self, entity: Entity, event: str, seconds: float) -> None:
-        """Let an event happen by itself, so many seconds from now, in place of the table's."""
+        """Schedule an event in `seconds` from now, in place of the state's own one."""
         to = LIFECYCLES[entity.kind].moves[entity.state][event]  # type: ignore[attr-defined]
         waits = not to.timer and self.settings.timing == "manual"
         at = None if waits else self.at + dt.timedelta(seconds=seconds)
@@ -121,7 +122,7 @@ class Transaction:
         self.write("due", f"{entity.kind}:{entity.id}", due)
 
     def _schedule(self, entity: Entity | None, then: str | None, kind: str = "", row_id: str = "") -> None:
-        """Schedule what leaves the state an entity has entered (None: it is gone), and call off what was due."""
+        """Schedule the event that leaves an entity's new state, or cancel the due one (`entity` None: it is gone)."""
         if entity is not None:
             kind, row_id = entity.kind, entity.id
             state = entity.state  # type: ignore[attr-defined]

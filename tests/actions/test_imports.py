@@ -327,7 +327,7 @@ class TestBadDiskImage:
                 "cut off",
             ),
             ("a.qcow2", b"no image", "no qcow2 image"),
-            ("a.qcow2.gz", encode(Content(), 11, "qcow2"), "is more than"),
+            ("a.qcow2.gz", encode(Content(), 11, "qcow2"), "exceeds the declared"),
             ("a.gz", b"\x1f\x8bnonsense", "damaged"),
         ],
     )

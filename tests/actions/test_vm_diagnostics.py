@@ -133,7 +133,7 @@ class TestAdminPassword:
 
     def test_encryption_needs_an_rsa_key(self) -> None:
         """Another type of key is an error."""
-        with pytest.raises(ValueError, match="only ssh-rsa"):
+        with pytest.raises(ValueError, match="type must be ssh-rsa to encrypt"):
             ssh_keys.parse(ED25519).encrypt(b"", "")
 
 

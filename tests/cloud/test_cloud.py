@@ -38,9 +38,9 @@ class TestCloudConstructor:
     @pytest.mark.parametrize(
         ("given", "says"),
         [
-            ({"seed": None}, "seed is a number or a text; not None"),
-            ({"seed": 1.5}, "seed is a number or a text; not 1.5"),
-            ({"switches": ["snapshot_cut"]}, "switches is a mapping of names to values; not ['snapshot_cut']"),
+            ({"seed": None}, "seed must be int or str, not None"),
+            ({"seed": 1.5}, "seed must be int or str, not 1.5"),
+            ({"switches": ["snapshot_cut"]}, "switches must be a mapping of names to values, not ['snapshot_cut']"),
             ({"history": "all"}, "history is a number of changes from 1 up, not 'all'"),
             ({"clock": ManualClock}, "clock must be a clock, for example SystemClock(), not <class"),
             ({"clock": 3}, "clock must be a clock, for example SystemClock(), not 3"),
@@ -109,10 +109,10 @@ class TestCloudMethods:
             ),
             (lambda cloud: cloud.set_capacity("eu-west-2a", "3"), "a number of VMs from 0 up, not '3'"),
             (lambda cloud: cloud.diff(None), "another Cloud, for example its fork(); not from None"),
-            (lambda cloud: cloud.adopt(None), "None is no id of an OMI"),
-            (lambda cloud: cloud.images.official(None), "begins with None; families: "),
-            (lambda cloud: cloud.images.official("debian", "mars"), "region is one of eu-west-2, "),
-            (lambda cloud: cloud.images.all("mars"), "region is one of eu-west-2, "),
+            (lambda cloud: cloud.adopt(None), "image_id must be ami- and 8 hex digits, not None"),
+            (lambda cloud: cloud.images.official(None), "family must match an official OMI in eu-west-2 ("),
+            (lambda cloud: cloud.images.official("debian", "mars"), "region must be one of eu-west-2, "),
+            (lambda cloud: cloud.images.all("mars"), "region must be one of eu-west-2, "),
             (lambda _: Cloud.from_scenario(None), "a TOML file by its path, or the name of a shipped one; not None"),  # type: ignore[arg-type]  # the mistake
             (lambda cloud: cloud.faults.add("CreateVms", error="x"), "must be the name of an API error, not 'x'"),
             (
@@ -122,10 +122,10 @@ class TestCloudMethods:
             (lambda cloud: cloud.calls(account="alicee"), "no account 'alicee'; did you mean alice?; known: alice"),
             (lambda cloud: cloud.marketplace.publish("alice", "ami-00000000"), "'alice' is no account: cloud.account"),
             (lambda cloud: cloud.marketplace.unpublish(None), "None is no product: cloud.marketplace.publish"),
-            (lambda _: Cloud.load({}), "this is no dump of omisim: cloud.dump() makes one"),
+            (lambda _: Cloud.load({}), "data must be a dump made by cloud.dump(), not {}"),
             (
                 lambda cloud: Cloud.load(cloud.dump() | {"omisim": 99}),
-                "this dump is of version 99, and version 1 is read",
+                "unsupported dump version 99; only version 1 is supported",
             ),
             (lambda _: ManualClock("2026-01-01"), "time zone, for example UTC, not '2026-01-01'"),  # type: ignore[arg-type]  # the mistake
         ],

@@ -26,7 +26,7 @@ class TestDurations:
 
     def test_that_depend_on_the_size_cannot_be_read_until_set(self, slow: Cloud) -> None:
         """Reading a duration that depends on the size is a KeyError until it is set; a stable state has none."""
-        with pytest.raises(KeyError, match=r"snapshot\.pending is not set, and lasts by the size"):
+        with pytest.raises(KeyError, match=r"snapshot\.pending depends on the size"):
             slow.durations["snapshot.pending"]
         assert slow.durations.get("vm.running") is None
 

@@ -195,7 +195,7 @@ class TestImagesCommand:
     def test_refuses_an_unknown_region_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown Region is refused with the known ones."""
         assert main(["images", "--region", "mars"]) == 1
-        assert capsys.readouterr().err.startswith("omisim images: region is one of eu-west-2, ")
+        assert capsys.readouterr().err.startswith("omisim images: region must be one of eu-west-2, ")
 
 
 def test_help_option_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -263,8 +263,8 @@ class TestReplayCommand:
     @pytest.mark.parametrize(
         ("text", "words", "why"),
         [
-            ("{", (), "line 1 is no recorded exchange"),
-            ("\n\n[]", (), "line 3 is no recorded exchange: it is no JSON object"),
+            ("{", (), "line 1 is not a recorded exchange"),
+            ("\n\n[]", (), "line 3 is not a recorded exchange: the line must be a JSON object"),
             ('{"path": "/x", "status": 200, "res": {}}', (), "it has no 'req'"),
             ('{"path": "/x", "status": "200", "req": {}, "res": {}}', (), "status a number"),
             ('{"path": "/x", "status": 200, "req": 1, "res": {}}', (), "line 1"),

@@ -268,12 +268,12 @@ class TestScenarioMistakes:
     @pytest.mark.parametrize(
         ("text", "line", "message"),
         [
-            ("[cloud]\nseed = 1\ntiming = 'slow'\n", 3, "timing is one of eager, clock, manual; not 'slow'"),
+            ("[cloud]\nseed = 1\ntiming = 'slow'\n", 3, "timing must be one of eager, clock, manual, not 'slow'"),
             ("[cloud]\ntimings = 'clock'\n", 2, "'timings' is no entry of cloud; did you mean timing?"),
             (
                 "[cloud]\n[cloud.switches]\nsnapshot_cut = 'request'\nstart_runing = 1\n",
                 4,
-                "'start_runing' is no switch",
+                "unknown switch 'start_runing'; did you mean start_running?",
             ),
             ("cloud = 1\n", 1, "write it as [cloud]"),
             ("steps = [1]\n", 1, "write it as [[steps]]"),
@@ -283,11 +283,15 @@ class TestScenarioMistakes:
             ("[accounts.alice]\nquotas.volume_limit = 1\nquotas.vms = 2\n", 3, "quota is one of vm_limit, "),
             ("[accounts.alice]\nquotas.vm_limit = 'many'\n", 2, "the quota vm_limit is a number from 0 up, not 'many'"),
             ("[accounts.'']\n", 1, "an account needs a name, not ''"),
-            ("[durations]\n'snapshot.pending' = 3\n'image.pending' = 3\n", 3, "'image.pending' is no transient state"),
+            (
+                "[durations]\n'snapshot.pending' = 3\n'image.pending' = 3\n",
+                3,
+                "key must be a transient state, not 'image.pending'",
+            ),
             (
                 "[durations]\n'snapshot.pending' = 'long'\n",
                 2,
-                "a duration is a number of seconds from 0 up, not 'long'",
+                "duration must be a finite, non-negative number of seconds, not 'long'",
             ),
             (f"{ALICE}[[steps]]\nby = 'alice'\n", 4, "a step says what it does"),
             (f"{ALICE}[[steps]]\ndo = 'CreateVm'\n", 5, "; did you mean CreateVms?"),

@@ -1,4 +1,4 @@
-"""The filters of every read: one line each, its type and what of an entity it looks at. One file per family."""
+"""The filters of every read, each declared on one line. One module per family."""
 
 from __future__ import annotations
 

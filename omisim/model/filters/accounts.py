@@ -1,4 +1,4 @@
-"""Filters of the reads of what an account has beside its disks and VMs, of the catalogue and of the logs."""
+"""Filters of the reads of accounts' keys, tags, quotas and product types, of the catalogue and of the logs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FiltersQuota(Filters[Quota]):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersCatalogs(Filters[Catalogs]):
-    """Filters of ReadCatalogs: the price lists of a time; only the current one, or past ones too."""
+    """Filters of ReadCatalogs: the price lists of a period, or only the current one."""
 
     current_catalog_only: bool | None = field_equals(lambda c: (False, c.state == "CURRENT"))
     from_date: dt.datetime | None = date_bound(lambda c, date: c.to_date is None or c.to_date >= date)

@@ -1,8 +1,8 @@
-"""How filters are declared. A filter is a field of a dataclass, with a type and a default.
+"""Declaration of filters. A filter is a field of a dataclass.
 
-The default None is a filter on the field of the entity that the filter is named for (`fields.py`); every other filter
-says here what it looks at, or how its values are compared. Different filters are ANDed, the values of one list ORed
-(FLT-001); an empty list matches nothing (FLT-004).
+The default None declares a filter on the entity's field of the same name (`fields.py`). The functions here declare
+filters on other values or with another comparison. Different filters are ANDed, the values of one list are ORed
+(FLT-001). An empty list matches nothing (FLT-004).
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ Dates = tuple[dt.datetime, ...] | None
 
 
 def field_equals(look: str | Callable[[Any], object]) -> Any:
-    """Declare a filter on a field that it is not named for: the path to it, or a function of the entity."""
+    """Declare a filter on another field, given by its path, or on the result of a function of the entity."""
     return field(default=None, metadata={"look": look})
 
 
 def glob() -> Any:
-    """Declare a filter whose values may hold the wildcards `*` and `?` (FLT-005)."""
+    """Declare a filter whose values may contain the wildcards `*` and `?` (FLT-005)."""
     return field(default=None, metadata={"glob": True})
 
 
 def date_bound(holds: Callable[[Any, dt.datetime], bool]) -> Any:
-    """Declare one end of a window of dates."""
+    """Declare one end of a date range. `holds` compares an entity with the date."""
     return field(default=None, metadata={"holds": holds})
 
 
 def unmatchable() -> Any:
-    """Declare an official filter on something that no entity here can have: it matches nothing."""
+    """Declare an official filter on a value that no entity of omisim has. It matches nothing."""
     return field_equals(lambda _: ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersTagged(Filters[E]):
-    """The filters on tags, which are the same for every kind of resource that can have them."""
+    """The filters on tags, shared by all taggable resources."""
 
     tag_keys: Strings = None
     tag_values: Strings = None

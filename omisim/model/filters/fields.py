@@ -1,4 +1,4 @@
-"""What a filter looks at, found by its name: the filter `image_ids` is named for the field `image_id`."""
+"""Find the field that a filter is named for: the filter `image_ids` matches the field `image_id`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["find_path", "make_getter"]
 
 
 def find_path(cls: Any, name: str) -> str | None:
-    """Return the path to the field of a class that a filter is named for, or None if there is none.
+    """Return the path to the field that a filter is named for, or None.
 
-    A field is named by its own name or by its plural, and one of a part with the part before it:
-    `nic_link_nic_states` is named for `nics.link_nic.state`. Internal fields are never meant.
+    The filter's name is the field's name or its plural, after the names of the parts that contain it:
+    `nic_link_nic_states` is named for `nics.link_nic.state`. Internal fields are excluded.
     """
     shown = [field.name for field in fields(cls) if field.metadata.get("wire", True)]
     parts = {field: _find_part(_hints(cls)[field]) for field in shown}
@@ -34,7 +34,7 @@ _hints = cache(get_type_hints)
 
 
 def _find_part(hint: Any) -> Any:
-    """Return the dataclass that a field holds: one, one or none, or several. None where it holds plain values."""
+    """Return the dataclass in a field's type, also inside an optional or a tuple. None for plain values."""
     return hint if is_dataclass(hint) else next(filter(None, map(_find_part, get_args(hint))), None)
 
 
@@ -45,9 +45,9 @@ def _pluralize(name: str) -> str:
 
 
 def make_getter(cls: Any, path: str) -> Callable[[Any], Any]:
-    """Return a function that gets the value at a path, or a tuple of values where a field on it holds several.
+    """Return a function that gets the value at a path, or a tuple of values if a field on the path is a tuple.
 
-    A read looks at every row that its caller may see: a plain path is left to `attrgetter`, which follows it in C.
+    A read visits every visible row, so a path without tuples uses the fast `attrgetter`.
     """
     name, _, below = path.partition(".")
     get, hint = attrgetter(name), _hints(cls)[name]
@@ -62,14 +62,14 @@ def make_getter(cls: Any, path: str) -> Callable[[Any], Any]:
         return None if part is None else get_below(part)
 
     def values(entity: Any) -> Any:
-        found: list[Any] = []
+        gathered: list[Any] = []
         for part in get(entity) or ():
             several = get_below(part)
             if type(several) is tuple:
-                found += several
+                gathered += several
             else:
-                found.append(several)
-        return tuple(found)
+                gathered.append(several)
+        return tuple(gathered)
 
     return values if _is_list(hint) else value
 

@@ -1,4 +1,4 @@
-"""Which entities the filters of a request let through: each filter that is given becomes a test, once."""
+"""Select entities by the filters of a request. Each given filter is compiled to a test once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Test = Callable[[Any], bool]
 
 
 class Filters(Generic[E]):
-    """The filters of a request for entities of one class: a dataclass with a field for each (`declaration.py`)."""
+    """The filters of a read for one entity class: a dataclass with a field per filter (`declaration.py`)."""
 
     __slots__ = ("_tests",)
     _tests: Sequence[Test]
 
     @property
     def tests(self) -> Sequence[Test]:
-        """One test for each filter that is given, made on first use: a client that polls sends the same again."""
+        """One test for each given filter. Cached, because polling clients repeat their requests."""
         try:
             return self._tests
         except AttributeError:
@@ -37,23 +37,23 @@ class Filters(Generic[E]):
 
 
 def select_matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[E, ...]:
-    """Return the entities that every given filter lets through, in their order."""
+    """Return the entities that match every given filter, in their order."""
     if filters is None:
         return tuple(entities)
     tests = filters.tests
-    found = []
+    matching_entities = []
     for entity in entities:
         for test in tests:
             if not test(entity):
                 break
         else:
-            found.append(entity)
-    return tuple(found)
+            matching_entities.append(entity)
+    return tuple(matching_entities)
 
 
 @cache
 def _compile(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any], Test], ...]]:
-    """Return the filters of a class: what gets their values, and what makes the test of each value."""
+    """Return a function that gets the values of all filters of a class, and the test makers of the filters."""
     names = [field.name for field in fields(cls)]
     get = attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),)
     entity = get_args(cls.__orig_bases__[0])[0]
@@ -61,7 +61,10 @@ def _compile(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable
 
 
 def _get_test_maker(entity: Any, field: Field[Any]) -> Callable[[Any], Test]:
-    """Return what makes the test of one filter. Raises TypeError where nothing says what the filter looks at."""
+    """Return the function that makes the test of one filter from its values.
+
+    Raises TypeError for a filter without a matching field.
+    """
     if "holds" in field.metadata:
         return partial(_make_bound_test, field.metadata["holds"])
     look = field.metadata.get("look") or find_path(entity, field.name)
@@ -92,7 +95,7 @@ def _make_equality_test(look: Callable[[Any], Any], wanted: Any) -> Test:
 
 
 def _matches_glob(pattern: str, text: str) -> bool:
-    """Whether the text is the pattern: `*` any characters, `?` any one. At most len(pattern) * len(text) steps."""
+    """Whether a text matches a glob pattern with `*` and `?`, in at most len(pattern) * len(text) steps."""
     at = star = -1
     here = there = 0
     while there < len(text):

@@ -1,4 +1,4 @@
-"""Filters of the reads of Nets and what stands in them, security groups, NICs and public IPs."""
+"""Filters of the reads of Nets, Subnets, route tables, internet services, security groups, NICs and public IPs."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class FiltersNic(FiltersTagged[Nic]):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersPublicIp(FiltersTagged[PublicIp]):
-    """Filters of ReadPublicIps. A linked public IP is placed in a Net ("vpc") or in the public Cloud ("standard")."""
+    """Filters of ReadPublicIps. A linked public IP has the placement "vpc" (in a Net) or "standard"."""
 
     link_public_ip_ids: Strings = None
     nic_account_ids: Strings = None

@@ -27,13 +27,13 @@ VM_STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated"
 
 
 def _groups_outside_nets(name: str) -> Any:
-    """Declare a filter on the security groups of VMs that are in no Net."""
+    """Declare a filter on the security groups of VMs outside Nets."""
     return field_equals(lambda vm: tuple(getattr(g, name) for g in vm.security_groups) if vm.net_id is None else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersVm(FiltersTagged[Vm]):
-    """Filters of ReadVms. What a VM does not show of its NICs, such as when they were linked, matches nothing."""
+    """Filters of ReadVms. Filters on NIC values that a VM does not show, such as the link date, match nothing."""
 
     architectures: Strings = None
     block_device_mapping_delete_on_vm_deletion: bool | None = field_equals(
