@@ -260,7 +260,7 @@ class TestGuard:
             [
                 "E *NotServed: ReadRegions (POST https://api.eu-west-2.outscale.com/*/ReadRegions): no cloud stands *",
                 "*.py::test_goes_on tried to leave this machine:",
-                "  ReadRegions (POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions): no cloud stands in for *",
+                "  ReadRegions (POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions): no cloud intercepts this request*",
                 "*.py::test_in_a_thread tried to leave this machine:",
             ]
         )

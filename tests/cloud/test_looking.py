@@ -51,7 +51,7 @@ class TestAccessMatrix:
 
     def test_refuses_an_unknown_omi(self, cloud: Cloud) -> None:
         """An OMI id that does not exist is refused."""
-        with pytest.raises(ValueError, match="no OMI of this cloud"):
+        with pytest.raises(ValueError, match="not an OMI of this cloud"):
             cloud.who_can("ami-00000000")
 
     def test_agrees_with_can_for_each_call(self, cloud: Cloud, alice: Account, bob: Account, golden: Image) -> None:
@@ -75,7 +75,7 @@ class TestTimeline:
     def test_of_an_unknown_id_is_refused(self, cloud: Cloud) -> None:
         """An id that never existed is refused, by `timeline` and by `lineage`."""
         for look in (cloud.timeline, cloud.lineage):
-            with pytest.raises(ValueError, match=r"^ami-00000000 is nothing this cloud has had$"):
+            with pytest.raises(ValueError, match=r"ami-00000000 .*this cloud"):
                 look("ami-00000000")
 
     def test_of_a_deleted_resource_is_kept(self, alice: Account, vm: Vm) -> None:

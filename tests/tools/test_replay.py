@@ -269,7 +269,7 @@ class TestReplayCommand:
             ('{"path": "/x", "status": "200", "req": {}, "res": {}}', (), "status a number"),
             ('{"path": "/x", "status": 200, "req": 1, "res": {}}', (), "line 1"),
             ('{"path": "/x", "status": 200, "req": {}, "res": {}, "t": "yesterday"}', (), "isoformat"),
-            ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--region", "mars"), "region is one of"),
+            ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--region", "mars"), "region must be one of"),
             ("", ("--accept", "/nowhere"), "/nowhere"),
         ],
     )  # fmt: skip
