@@ -546,8 +546,8 @@ class Cloud:
     ) -> AbstractContextManager[Running]:
         """Serve this cloud over HTTP or HTTPS until the context exits.
 
-        The context yields a `Running`, with its `url`, `env(account)` (the environment variables for clients) and `token`
-        (of the control plane). Needs the extra `omisim[server]`.
+        The context yields a `Running`, with its `url`, the `token` of its control plane, and `env(account)`, the
+        environment variables for clients. Needs the extra `omisim[server]`.
 
         Args:
             port: The TCP port; 0 picks a free one.
