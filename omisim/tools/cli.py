@@ -39,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="omisim", description="A simulator of OUTSCALE machine images (OMIs)."
-    )
+    parser = argparse.ArgumentParser(prog="omisim", description="A simulator of OUTSCALE machine images (OMIs).")
     parser.add_argument("--version", action="version", version=f"omisim {version('omisim')}")
     commands = parser.add_subparsers(title="commands", required=True, dest="command", metavar="COMMAND")
     demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
@@ -123,9 +121,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--log", metavar="FILE", help="write a line of JSON per request; - is standard error")
     serve.add_argument("--record", metavar="FILE", help="record the exchanges of the API, for `omisim replay`")
     serve.set_defaults(run=_serve)
-    env = commands.add_parser(
-        "env", help="print the `export` lines for clients of a running server"
-    )
+    env = commands.add_parser("env", help="print the `export` lines for clients of a running server")
     env.add_argument("account", nargs="?", default="alice")
     env.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
     env.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
