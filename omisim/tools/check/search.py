@@ -168,8 +168,8 @@ Progress = Callable[[Level, int], None]
 def check(bounds: Bounds, depth: int, workers: int = 1, progress: Progress | None = None) -> Found:
     """Visit every state within `depth` calls of the initial state, and stop at the first broken law.
 
-    `progress` is told the level under way and how many states it has in all, after each of them. Raises ValueError for
-    bounds that cannot be, ChildProcessError when something else ends a worker.
+    `progress` is called after each state with the current level and its total number of states. Raises ValueError for
+    invalid bounds, and ChildProcessError if a worker process dies.
     """
     if depth < 1:
         raise ValueError(f"a check goes 1 call deep or more, not {depth}")
