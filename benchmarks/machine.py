@@ -1,4 +1,4 @@
-"""What the laws add to a step of the machine, beside one that makes the same calls and asks nothing.
+"""Measure the cost of the laws per step of the machine, relative to the same calls without laws.
 
     python benchmarks/machine.py [HISTORIES]
 

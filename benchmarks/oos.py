@@ -1,4 +1,4 @@
-"""What the road of an OMI to another Region costs: `python benchmarks/oos.py`.
+"""Measure the export and import of an OMI to another Region: `python benchmarks/oos.py`.
 
 An OMI with three volumes of 100 GiB each is exported, and imported in another Region. Nothing of it goes through moto:
 what its users pay for is two calls of boto3, measured in the same run to compare with.
@@ -20,14 +20,14 @@ TIME_LIMIT, MEMORY_LIMIT = 0.050, 20e6  # seconds, bytes
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """Return how long a call takes."""
+    """Return the duration of a call in seconds."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
 def main() -> int:
-    """Print the figures; return 1 when one is over its limit."""
+    """Print the figures; return 1 if one exceeds its limit."""
     cloud = Cloud()
     alice, carol = cloud.account("alice"), cloud.account("carol", region="us-east-2")
     oos = alice.client("oos")

@@ -1,4 +1,4 @@
-"""What the pytest plugin costs: at the start, a test, and beside moto's `mock_aws`: `python benchmarks/plugin.py`.
+"""Measure the pytest plugin: at the start, per test, and against moto's `mock_aws`: `python benchmarks/plugin.py`.
 
 Each figure is a median over tests or starts that take turns in one run, so that a busy machine moves all of them alike.
 Starts are counted in seconds of CPU. moto's EC2 needs no more than what `omisim[oos]` installs.
@@ -60,14 +60,14 @@ def test_mock_aws(mocked, turn): pass
 
 
 class Stopwatch:
-    """Takes the time of each test's set-up, call and tear-down; lets the tests take turns."""
+    """Times the setup, call and teardown of each test, and interleaves the tests."""
 
     def __init__(self) -> None:
         self.spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        """Let one test of each kind follow the other."""
+        """Interleave the tests of each kind."""
         items.sort(key=lambda item: item.callspec.params["turn"])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -92,7 +92,7 @@ def start(place: Path, *arguments: str) -> float:
 
 
 def main() -> int:
-    """Print the figures; return 1 when one is over its limit."""
+    """Print the figures; return 1 if one exceeds its limit."""
     with TemporaryDirectory() as directory:
         place = Path(directory)
         (place / "test_empty.py").write_text("def test_nothing(): pass\n")

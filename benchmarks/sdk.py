@@ -1,4 +1,4 @@
-"""What omisim adds to a call of the real SDK, as ratios measured in one run: `python benchmarks/sdk.py`.
+"""Measure the overhead of omisim per call of the real SDK, as ratios of one run: `python benchmarks/sdk.py`.
 
 A *canned* adapter answers with ready bytes: what it costs is what the SDK and requests cost. Candidates take turns, and
 each figure is a median, so that a busy machine moves all of them alike.
@@ -55,7 +55,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def main() -> int:
-    """Print the figures; return 1 when one is over its limit."""
+    """Print the figures; return 1 if one exceeds its limit."""
     cloud = Cloud()
     alice = cloud.account("alice")
     volume = alice.create_volume(subregion_name="eu-west-2a", size=10)

@@ -1,4 +1,4 @@
-"""What omisim adds to a call over HTTP, as ratios measured in one run: `python benchmarks/server.py`.
+"""Measure the overhead of omisim per call over HTTP, as ratios of one run: `python benchmarks/server.py`.
 
 A *canned* cheroot server answers with ready bytes; both are processes of their own and get the same signed request of
 the real SDK, by turns. Where moto's server is installed (`moto`, `flask`, `flask-cors`), its requests per second stand
@@ -36,7 +36,7 @@ VOLUME = {"SubregionName": "eu-west-2a", "Size": 10}
 
 
 def canned(body: bytes) -> None:
-    """Serve the same bytes to everybody, for ever; print the port."""
+    """Answer every request with the same bytes; print the port."""
 
     def app(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -71,7 +71,7 @@ def gateway(url: str, account: Any) -> Gateway:
 
 
 def microseconds(call: Callable[[], object], calls: int = CALLS) -> float:
-    """Return what one call takes, over many."""
+    """Return the mean duration of one call."""
     start = time.perf_counter()
     for _ in range(calls):
         call()
@@ -128,7 +128,7 @@ def growth() -> float:
 
 
 def main() -> int:
-    """Print the figures; return 1 when one is over its limit."""
+    """Print the figures; return 1 if one exceeds its limit."""
     alice = Cloud().account("alice")  # the seed is the server's: so is the key
     with process("-m", "omisim", "serve", "--port", "0") as url:
         ours = gateway(url, alice)

@@ -1,1 +1,1 @@
-"""In-process plumbing for clients: interception, the SDK gateway, boto3, environment variables, sleeping."""
+"""Connect real clients to a cloud in the same process: interception, SDKs, environment variables, sleeping."""

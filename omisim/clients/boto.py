@@ -1,4 +1,4 @@
-"""A real boto3 client of S3 whose requests reach a cloud of this process, signed with the cloud's time."""
+"""A real boto3 S3 client whose requests reach a cloud in this process, signed with the cloud's time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
-import omisim.doors.oos  # noqa: F401 - without moto there is no client
+import omisim.doors.oos  # noqa: F401 - raises ImportError early if moto is missing
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
 from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
@@ -30,9 +30,9 @@ _LOCK = Lock()
 
 
 def make_client(engine: Engine, account: Account) -> Any:
-    """Return a client signed in as the account, on the object storage of its Region."""
+    """Return an S3 client that signs in as the account, for the object storage of its Region."""
     with _LOCK, isolated_environ("AWS_", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull):
-        made = _session().client(
+        client = _session().client(
             "s3",
             region_name=account.region,
             endpoint_url=endpoint("oos", account.region),
@@ -46,36 +46,36 @@ def make_client(engine: Engine, account: Account) -> Any:
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
         headers = normalize_headers(request.headers)
-        answered = send_to_cloud(door, "oos", request.method, host, f"/{target}", headers, request.body)
-        body = BytesIO(answered.body)
-        raw = urllib3.HTTPResponse(body, answered.headers, preload_content=False, request_method=request.method)
-        return AWSResponse(request.url, answered.status, dict(answered.headers), raw)
+        response = send_to_cloud(door, "oos", request.method, host, f"/{target}", headers, request.body)
+        body = BytesIO(response.body)
+        raw = urllib3.HTTPResponse(body, response.headers, preload_content=False, request_method=request.method)
+        return AWSResponse(request.url, response.status, dict(response.headers), raw)
 
-    made.meta.events.register_first("before-send.s3", send)
-    signer = made._request_signer  # noqa: SLF001 - pre-signed URLs have no event in which to set a date
-    plain = signer.get_auth_instance
+    client.meta.events.register_first("before-send.s3", send)
+    signer = client._request_signer  # noqa: SLF001 - pre-signing emits no event that could set the date
+    original = signer.get_auth_instance
 
-    def at_the_clouds_time(*args: Any, **kwargs: Any) -> Any:
-        return _Signer(plain(*args, **kwargs), engine)
+    def get_auth_instance(*args: Any, **kwargs: Any) -> Any:
+        return _CloudTimeSigner(original(*args, **kwargs), engine)
 
-    signer.get_auth_instance = at_the_clouds_time
-    return made
+    signer.get_auth_instance = get_auth_instance
+    return client
 
 
 @cache
 def _session() -> boto3.Session:
-    """Return a session of our own, which keeps what botocore reads of its services."""
+    """Return a session for omisim's clients only, which caches botocore's service models."""
     return boto3.Session()
 
 
-class _Signer:
-    """botocore's own signer, at the cloud's time: pre-signed URLs expire by it."""
+class _CloudTimeSigner:
+    """A botocore signer that signs at the cloud's time, by which pre-signed URLs expire."""
 
     def __init__(self, signer: Any, engine: Engine) -> None:
         self._signer = signer
         self._now = engine.clock.now
 
     def add_auth(self, request: Any) -> None:
-        """Sign a request."""
+        """Sign a request at the cloud's time."""
         with signing_at(self._now, alone=True):
             self._signer.add_auth(request)

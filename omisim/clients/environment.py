@@ -1,7 +1,7 @@
-"""The environment of a program that knows nothing of omisim: variables, configuration files, and interception.
+"""An environment for code that creates its own clients: variables, configuration files and interception.
 
-Code that makes its own clients finds the credentials of an account where it looks for them outside, and its requests
-reach the cloud. What the machine itself is configured with is out of sight.
+The code finds the credentials of an account in the usual places, and its requests reach the cloud. The configuration of
+the machine is hidden.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Environment", "credentials", "enter_environment"]
 
-SHIELDED = ("OSC_", "AWS_", "BOTO_")
+HIDDEN_PREFIXES = ("OSC_", "AWS_", "BOTO_")
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What code in it finds: the `variables` that were set, and a `home` with `.osc/config.json`.
+    """The environment of the code under test.
 
-    `strays` are the requests to OUTSCALE hosts that nothing here serves.
+    `variables` are the variables that were set. `home` is a directory with `.osc/config.json`. `strays` lists the
+    requests to OUTSCALE services that omisim does not serve.
     """
 
     variables: Mapping[str, str]
@@ -46,33 +47,33 @@ class Environment:
 
 @contextmanager
 def enter_environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Iterator[Environment]:
-    """Let this process be one of the account's, and let its requests reach the cloud.
+    """Set the environment of this process to an account, and redirect its requests to the cloud.
 
-    `OSC_*` and `AWS_*` name the account, and `~` is a directory with its `.osc/config.json`: the account is the profile
-    "default", and each account that the cloud has by now the profile of its name. Everything else of the machine's
-    that is named so is hidden, and put back at the end. Programs that are started as other processes are not
-    intercepted: give them a server (`cloud.serve()`).
+    `OSC_*` and `AWS_*` hold the account's credentials. `~` is a directory with `.osc/config.json`, in which the
+    profile "default" is the account, and each existing account of the cloud has a profile with its name. Other
+    variables with these prefixes are hidden, and restored at the end. Child processes are not intercepted: give them a
+    server (`cloud.serve()`).
     """
     with ExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
         variables = credentials(account) | {
             "AWS_REGION": account.region,
             "AWS_ENDPOINT_URL_S3": endpoint("oos", account.region),
-            "AWS_EC2_METADATA_DISABLED": "true",  # nothing looks for credentials elsewhere
+            "AWS_EC2_METADATA_DISABLED": "true",  # do not look up credentials elsewhere
             "HOME": str(home),
             "USERPROFILE": str(home),
         }
         _write_profiles(home, cloud, account)
-        stack.enter_context(isolated_environ(*SHIELDED, **variables))
+        stack.enter_context(isolated_environ(*HIDDEN_PREFIXES, **variables))
         if find_spec("osc_sdk_python"):
-            stack.enter_context(_sdk(home))
+            stack.enter_context(_patch_sdk_profiles(home))
             stack.enter_context(speed_up_gateways(limiter=limiter))
-        stack.enter_context(_boto3())
+        stack.enter_context(_fresh_boto3_session())
         yield Environment(variables, home, stack.enter_context(intercept_requests(cloud.engine)))
 
 
 def credentials(account: Account) -> dict[str, str]:
-    """Return the variables by which OUTSCALE's clients and boto3 sign in as an account."""
+    """Return the environment variables with which OUTSCALE's clients and boto3 sign in as an account."""
     return {
         "OSC_ACCESS_KEY": account.access_key,
         "OSC_SECRET_KEY": account.secret_key,
@@ -86,8 +87,8 @@ def credentials(account: Account) -> dict[str, str]:
 def _write_profiles(home: Path, cloud: Cloud, account: Account) -> None:
     accounts = {name: cloud.account(name) for name in cloud.accounts}
     profiles = {
-        name: {"access_key": who.access_key, "secret_key": who.secret_key, "region": who.region}
-        for name, who in {**accounts, "default": account}.items()
+        name: {"access_key": owner.access_key, "secret_key": owner.secret_key, "region": owner.region}
+        for name, owner in {**accounts, "default": account}.items()
     }
     (home / ".osc").mkdir()
     (home / ".osc" / "config.json").write_text(json.dumps(profiles, indent=2))
@@ -95,31 +96,31 @@ def _write_profiles(home: Path, cloud: Cloud, account: Account) -> None:
 
 
 @contextmanager
-def _sdk(home: Path) -> Iterator[None]:
-    """Let the SDK, which knows its file from the moment it was imported, look into this home.
+def _patch_sdk_profiles(home: Path) -> Iterator[None]:
+    """Make the SDK, which fixes the path of its file at import, read the files in this home.
 
-    Outside, its file rules over the variables. A test that sets OSC_ACCESS_KEY means it, so that here the variables
-    rule over our file (but for a profile asked for by name), and only a file of the test's own rules over them.
+    The SDK's file normally overrides the variables. Here the variables override our file, so that a test can set
+    OSC_ACCESS_KEY; a profile requested by name, and a file of the test's own, still override them.
     """
-    from osc_sdk_python import credentials  # noqa: PLC0415 - it is installed
+    from osc_sdk_python import credentials  # noqa: PLC0415 - an optional dependency
 
-    plain: Callable[..., Any] = credentials.Profile.from_standard_configuration
+    original: Callable[..., Any] = credentials.Profile.from_standard_configuration
 
-    def found(path: str | None = None, profile: str | None = None) -> Any:
+    def from_standard_configuration(path: str | None = None, profile: str | None = None) -> Any:
         if not path and "OSC_CONFIG_FILE" not in os.environ and "OSC_ACCESS_KEY" in os.environ:
             path = str(home / ".osc" / "variables.json")
-        return plain(path, profile)
+        return original(path, profile)
 
     with (
         mock.patch.object(credentials, "STD_PATH", str(home / ".osc" / "config.json")),
-        mock.patch.object(credentials.Profile, "from_standard_configuration", found),
+        mock.patch.object(credentials.Profile, "from_standard_configuration", from_standard_configuration),
     ):
         yield
 
 
 @contextmanager
-def _boto3() -> Iterator[None]:
-    """Let `boto3.client` read the variables anew: it keeps a session of its own."""
+def _fresh_boto3_session() -> Iterator[None]:
+    """Replace the default session of `boto3.client`, so that it reads the variables again."""
     before = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
     _set_session(None)
     try:

@@ -1,8 +1,8 @@
-"""A real osc-sdk-python Gateway whose requests reach a cloud of this process, by an adapter of its own.
+"""A real osc-sdk-python Gateway whose requests reach a cloud in this process through a transport adapter.
 
-Nothing of the SDK is replaced: it checks parameters, signs and decodes as ever. What it costs to make one, two seconds
-for parsing its description of the API, is paid once a process; its limiter (five calls a second) is lifted.
-`fast_lane` does the same for every Gateway that somebody else makes meanwhile.
+The SDK itself checks parameters, signs and decodes. Its API description (two seconds to parse) is parsed once per
+process, and its rate limiter (five calls per second) is off by default. `speed_up_gateways` does the same for Gateways
+that other code creates.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 __all__ = ["make_gateway", "speed_up_gateways"]
 
 _LOCK = Lock()
-_PARSED: dict[str, dict[str, Any]] = {}  # what the SDK's two parsers left on the first Gateway
+_PARSED: dict[str, dict[str, Any]] = {}  # the attributes that the SDK's two parsers set on the first Gateway
 
 
 def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> Gateway:
-    """Return a Gateway signed in as the account. Raises ImportError that names the extra when the SDK is missing."""
+    """Return a Gateway that signs in as the account. Raises ImportError that names the extra if the SDK is missing."""
     try:
         from osc_sdk_python import Gateway  # noqa: PLC0415
         from osc_sdk_python.credentials import Endpoint, Profile  # noqa: PLC0415
 
-        from omisim.clients.intercept.adapter import CloudAdapter  # noqa: PLC0415 - needs requests, as the SDK does
+        from omisim.clients.intercept.adapter import CloudAdapter  # noqa: PLC0415 - needs requests, like the SDK
     except ImportError as error:
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
-    with _LOCK, _parsed_once(Gateway), isolated_environ("OSC_"):
-        made = Gateway()
+    with _LOCK, _reuse_parsed(Gateway), isolated_environ("OSC_"):
+        gateway = Gateway()
     url = f"{endpoint('api', account.region)}/api/v1"
-    made.call.profile = Profile(
+    gateway.call.profile = Profile(
         access_key=account.access_key,
         secret_key=account.secret_key,
         protocol="https",
@@ -48,36 +48,38 @@ def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> 
         endpoints=Endpoint(api=url),
     )
     if not limiter:
-        made.call.limiter = None
-    made.call.session.trust_env = False  # no proxies, no .netrc: the request does not leave the process
-    made.call.session.mount("https://", CloudAdapter(engine))
-    return made
+        gateway.call.limiter = None
+    gateway.call.session.trust_env = False  # the request does not leave the process, so ignore proxies and .netrc
+    gateway.call.session.mount("https://", CloudAdapter(engine))
+    return gateway
 
 
 @contextmanager
 def speed_up_gateways(*, limiter: bool = False) -> Iterator[None]:
-    """Let every Gateway cost its parsing once a process, and wait for no limiter unless told."""
-    from osc_sdk_python import Gateway  # noqa: PLC0415 - who opens the lane has it
+    """Reuse the parsed API description for every new Gateway, and turn off its rate limiter unless `limiter`."""
+    from osc_sdk_python import Gateway  # noqa: PLC0415 - the caller has checked that it is installed
     from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415
 
-    lifted = nullcontext() if limiter else mock.patch.object(RateLimiter, "acquire", _at_once)
-    with _parsed_once(Gateway), lifted:
+    limiting = nullcontext() if limiter else mock.patch.object(RateLimiter, "acquire", _acquire_immediately)
+    with _reuse_parsed(Gateway), limiting:
         yield
 
 
-def _at_once(_limiter: object) -> None:
-    """Stand in for `RateLimiter.acquire`."""
+def _acquire_immediately(_limiter: object) -> None:
+    """Replace `RateLimiter.acquire`, which would wait."""
 
 
 @contextmanager
-def _parsed_once(cls: type) -> Iterator[None]:
-    """Let the SDK's parsers answer from their first run while one Gateway is made."""
-    patches = [mock.patch.object(cls, name, _memo(name, getattr(cls, name))) for name in ("_convert", "_load_errors")]
+def _reuse_parsed(cls: type) -> Iterator[None]:
+    """Replace the SDK's parsers by the results of their first run."""
+    patches = [
+        mock.patch.object(cls, name, _cache_parser(name, getattr(cls, name))) for name in ("_convert", "_load_errors")
+    ]
     with patches[0], patches[1]:
         yield
 
 
-def _memo(name: str, parse: Callable[..., Any]) -> Callable[..., Any]:
+def _cache_parser(name: str, parse: Callable[..., Any]) -> Callable[..., Any]:
     def parsed(self: Any, *args: Any) -> Any:
         if name not in _PARSED:
             before = set(vars(self))

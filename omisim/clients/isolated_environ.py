@@ -1,4 +1,4 @@
-"""The machine's own configuration, out of sight of clients that need none of it."""
+"""Hide the configuration of the machine from clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["isolated_environ"]
 
 @contextmanager
 def isolated_environ(*prefixes: str, **variables: str) -> Iterator[None]:
-    """Hide the variables whose names begin so, and set others, until the context is left."""
+    """Remove the environment variables with these prefixes and set `variables`, until the context exits."""
     with mock.patch.dict(os.environ):
         for name in [name for name in os.environ if name.startswith(prefixes)]:
             del os.environ[name]

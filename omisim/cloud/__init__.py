@@ -1,4 +1,4 @@
-"""The public face: `Cloud`, `Account`, the Marketplace, and the questions that one can ask a cloud."""
+"""The public API: `Cloud`, `Account`, the Marketplace, and the views of a cloud's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what with an OMI: asked of the predicates that the actions ask, for every account."""
+"""The access matrix of an OMI, computed for every account with the same predicates as the actions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from omisim.spec.lifecycle import get_cell_rule
 
 __all__ = ["RIGHTS", "who_can"]
 
-# right → the action that it is about, and whom that action lets through: whoever sees the OMI (SHR-002, SHR-005,
-# SHR-010), or its owner alone (SHR-006 to SHR-008)
+# right → the action that needs it, and the predicate of the action: the OMI is visible to the account (SHR-002,
+# SHR-005, SHR-010), or the account owns it (SHR-006 to SHR-008)
 RIGHTS: Mapping[str, tuple[str, Callable[[Call, Image], bool]]] = {
     "read": ("ReadImages", is_visible),
     "launch": ("CreateVms", is_visible),
@@ -25,18 +25,18 @@ RIGHTS: Mapping[str, tuple[str, Callable[[Call, Image], bool]]] = {
 
 
 def who_can(engine: Engine, image_id: str) -> dict[str, tuple[str, ...]]:
-    """Return what each account may do with an OMI, by the accounts' names; accounts that may do nothing are left out.
+    """Return the rights of each account on an OMI, by account name; accounts without rights are left out.
 
     Raises ValueError for an unknown OMI.
     """
     image: Image | None = engine.state.get("image", image_id)
     if image is None:
-        raise ValueError(f"{image_id!r} is no OMI of this cloud")
-    rights = {row.name: _rights(engine, row, image) for row in engine.state.rows("account").values()}
+        raise ValueError(f"{image_id!r} is not an OMI of this cloud")
+    rights = {row.name: _list_rights(engine, row, image) for row in engine.state.rows("account").values()}
     return {name: allowed for name, allowed in rights.items() if allowed}
 
 
-def _rights(engine: Engine, account: AccountRow, image: Image) -> tuple[str, ...]:
+def _list_rights(engine: Engine, account: AccountRow, image: Image) -> tuple[str, ...]:
     call = Call("who_can", account, account.region, engine.begin("who_can", observed=False))
     return tuple(
         right

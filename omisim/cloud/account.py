@@ -1,4 +1,4 @@
-"""`Account`: an account of a cloud as a test holds it: its credentials, and one typed method an action."""
+"""`Account`: an account of a cloud, with its credentials and a typed method for each action."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ NAMES: Mapping[Callable[..., Any], str] = {action.function: action.name for acti
 
 
 class Typed(Generic[P, R]):
-    """Binds an action's function to an account: the same parameters without the Call, the same result."""
+    """A descriptor that turns the function of an action into a method of `Account`.
+
+    The method has the parameters of the function without its Call, by name only, and the same result.
+    """
 
     def __init__(self, function: Callable[Concatenate[Call, P], R]) -> None:
         self.action = NAMES[function]
@@ -48,7 +51,7 @@ class Typed(Generic[P, R]):
 
         def method(*args: P.args, **kwargs: P.kwargs) -> R:
             if args:
-                raise TypeError(f"{self.action} takes its parameters by name")
+                raise TypeError(f"{self.action} takes keyword arguments only")
             request = Request(self.action, copy_containers(kwargs), PYTHON)
             value: R = account.cloud.engine.call(request, account.account_id, account.region).value
             return value
@@ -58,9 +61,21 @@ class Typed(Generic[P, R]):
 
 
 class Account:
-    """One account of a cloud. Made by `cloud.account(name)`.
+    """One account of a cloud, returned by `Cloud.account(name)`.
 
-    Attributes: `cloud`, `name`, `account_id`, `region`, `access_key`, `secret_key`, `email`, `password`.
+    Each action that omisim serves is a typed method: `create_image(vm_id=..., image_name=...)` calls CreateImage.
+    Arguments have the API's names in snake_case. Nested arguments and `filters` take dicts with snake_case keys, or the
+    dataclasses of `omisim.model`. Creates and updates return the entity (`create_vms` a tuple), reads a tuple of all
+    matching entities, deletes None. A refusal raises ApiError.
+
+    Attributes:
+        cloud: The cloud of the account.
+        name: The name of the account in the cloud.
+        account_id: The id, 12 digits.
+        region: The Region; an OUTSCALE account exists in one Region.
+        access_key: The id of the first access key, or "" if the account has none.
+        secret_key: The secret key of that access key, or "".
+        password: The password of the login.
     """
 
     read_regions = Typed(actions.catalogue.read_regions)
@@ -170,76 +185,79 @@ class Account:
         self.name = row.name
         self.account_id = row.account_id
         self.region = row.region
-        self.access_key = key.access_key_id if key else ""  # none is left when all were deleted
+        self.access_key = key.access_key_id if key else ""  # every key may have been deleted
         self.secret_key = key.secret_key if key else ""
         self.password = row.password
 
     @property
     def email(self) -> str:
-        """The e-mail address, which is the login: UpdateAccount may change it."""
+        """The e-mail address, which is also the login. UpdateAccount can change it."""
         row: AccountRow = self.cloud.engine.state.get("account", self.account_id)
         return row.email
 
     def __repr__(self) -> str:
-        """Name the account, its Region and its id."""
+        """Show the name, the id and the Region."""
         return f"<account {self.name} {self.account_id} in {self.region}>"
 
-    if not TYPE_CHECKING:  # to a type checker an unknown method stays unknown
+    if not TYPE_CHECKING:  # type checkers report unknown methods themselves
 
         def __getattr__(self, name: str) -> Any:
-            """Say of a method that there is none: why its action is not served, or what may have been meant."""
+            """Raise AttributeError with the reason why an action is not served, or with a suggestion."""
             if (reason := not_served().get(api_name(name))) is not None:
                 raise AttributeError(f"{api_name(name)} is not served by omisim: {reason}")
-            raise AttributeError(f"an account has no {name!r}{suggest(name, dir(type(self)))}")
+            raise AttributeError(f"Account has no attribute {name!r}{suggest(name, dir(type(self)))}")
 
     def call(self, action: str, /, **parameters: Any) -> dict[str, Any]:
-        """Call an action as the account's root user: API names in, the API's JSON answer out.
+        """Call an action as the root user of the account.
 
-        Raises ApiError when the call is refused.
+        `action` and `parameters` have the API's names: `call("CreateImage", VmId="i-...", ImageName="golden")`. Returns
+        the JSON body of the API's answer as a dict, with its `ResponseContext`. Raises ApiError if the call is refused.
         """
         return oapi.call(self.cloud.engine, action, parameters, self.account_id, self.region)
 
     def why_not(self, action: str, /, **parameters: Any) -> list[ApiError]:
-        """Return the refusals of a call that is not made, in check order; none when it would succeed.
+        """Return every refusal that `call` would meet now, in check order; [] if the call would succeed.
 
-        The first is what `call` would raise. Changes nothing.
+        The first is the error that `call` would raise. Nothing changes, the call log included. Faults are ignored.
         """
         return self.cloud.engine.why_not(oapi.make_request(action, parameters), self.account_id, self.region)
 
     def can(self, action: str, /, **parameters: Any) -> bool:
-        """Whether a call would succeed."""
+        """Whether `call` would succeed now: `why_not` returns no refusal."""
         return not self.why_not(action, **parameters)
 
     def gateway(self, *, limiter: bool = False) -> Gateway:
-        """Return a real `osc_sdk_python.Gateway` signed in as this account, whose requests reach this cloud.
+        """Return a real `osc_sdk_python.Gateway` that signs in as this account and sends its requests to this cloud.
 
-        Its limiter is lifted unless told, and the SDK's description is parsed once a process. Needs the extra
+        `limiter=True` keeps the SDK's rate limiter (5 calls per second). Raises ImportError without the extra
         `omisim[osc]`.
         """
-        from omisim.clients.gateway import make_gateway  # noqa: PLC0415 - a door of L6; needs osc-sdk-python
+        from omisim.clients.gateway import make_gateway  # noqa: PLC0415 - imported on first use; needs osc-sdk-python
 
         return make_gateway(self.cloud.engine, self, limiter=limiter)
 
     def environment(self, *, limiter: bool = False) -> AbstractContextManager[Environment]:
-        """Let this process be one of the account's: a context manager for code that makes its own clients.
+        """Set up this process so that clients created by the code under test use this account: a context manager.
 
-        Variables (`OSC_*`, `AWS_*`) and `~/.osc/config.json` name this account, what the machine itself is configured
-        with is hidden, and requests reach the cloud as with `cloud.intercept()`. The SDK's limiter is lifted unless
-        told. Yields the `variables`, the `home`, and the `strays`: requests to OUTSCALE that nothing here serves.
+        Inside, environment variables (`OSC_*`, `AWS_*`) and `~/.osc/config.json` hold the account's credentials, the
+        machine's own configuration is hidden, and requests reach the cloud as with `Cloud.intercept`. `limiter=True`
+        keeps the SDK's rate limiter. The context yields an `Environment` with the `variables`, the `home` directory and
+        the `strays`: requests to OUTSCALE services that omisim does not serve.
         """
-        from omisim.clients.environment import enter_environment  # noqa: PLC0415 - a door of L6
+        from omisim.clients.environment import enter_environment  # noqa: PLC0415 - imported on first use
 
         return enter_environment(self.cloud, self, limiter=limiter)
 
     def client(self, service: str) -> Any:
-        """Return a real boto3 client of a service on this cloud: "oos", the object storage of the account's Region.
+        """Return a real boto3 client that signs in as this account and sends its requests to this cloud.
 
-        Needs the extra `omisim[oos]`. Raises ValueError for any other service.
+        `service` is "oos": an S3 client for the object storage of the account's Region. Raises ValueError for another
+        service, and ImportError without the extra `omisim[oos]`.
         """
         if service != "oos":
-            raise ValueError(f"the services are: oos (fcu comes later); not {service!r}")
+            raise ValueError(f"service must be oos, not {service!r} (fcu is not available yet)")
         try:
-            from omisim.clients.boto import make_client  # noqa: PLC0415 - a door of L6; needs boto3 and moto
+            from omisim.clients.boto import make_client  # noqa: PLC0415 - imported on first use; needs boto3 and moto
         except ImportError as error:
             raise ImportError("account.client('oos') needs boto3 and moto: pip install 'omisim[oos]'") from error
         return make_client(self.cloud.engine, self)

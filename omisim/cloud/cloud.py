@@ -1,4 +1,4 @@
-"""`Cloud`: one in-memory cloud: its accounts, its clock, and the ways to look at it, undo it, fork it and save it."""
+"""`Cloud`: an in-memory cloud with its accounts, clock, faults, history, rollback, forks, dumps and servers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from omisim.actions.new_account import open_account
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
-from omisim.base.clock import Clock, ManualClock
-from omisim.base.clock import check_clock as checked_clock
+from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.cloud.access_matrix import who_can
@@ -41,21 +40,28 @@ _LISTED = frozenset(entity.kind for entity in ENTITIES)
 
 
 class Cloud:
-    """An OUTSCALE cloud in memory: every Region of the catalogue, and the accounts a test makes.
+    """An in-memory OUTSCALE cloud, with every Region of the catalogue and the accounts that a test creates.
+
+    A cloud consists of its *state* (resources, due transitions, a `ManualClock`, disk contents, buckets, the history of
+    changes) and its *session* (the call log, faults, failed logins, warnings). Rollbacks undo the state, and forks and
+    dumps copy it. None of them affects the session.
 
     Args:
-        seed: ids depend on it and on the calls, on nothing else.
-        timing: "eager" (transients run to their end as soon as a call is answered), "clock" (each at its due time),
-            or "manual" (only `complete` and `fail` move them).
-        clock: where time comes from; by default a `ManualClock` that starts at 2026-01-01T00:00:00Z.
-        switches: answers to open questions of behaviour by name, or other errors by rule id.
-        catalog: what the cloud begins with; "default".
-        auth: how the wire identifies callers: "strict" (signatures verified), "lenient" (the key must exist), "off".
-        history: how many changes and calls are kept for `events` and `calls`; a live mark keeps all since it.
-        fetch: gets the bytes behind a URL that an import names and that is not in this cloud's object storage; without
-            one such a URL is unreachable (IMP-002). It is forked and not dumped.
+        seed: The seed of all generated ids. The same seed and the same calls give the same ids.
+        timing: When transitions of transient states happen. "eager": all of them, as soon as a call is answered.
+            "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`.
+        clock: The source of time. The default is a `ManualClock` that starts at 2026-01-01T00:00:00Z.
+        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`).
+        catalog: The initial resources: "default".
+        auth: How requests over HTTP are authenticated. "strict": signatures and passwords are verified. "lenient": the
+            access key or login must exist. "off": every request is accepted.
+        history: The number of changes and of calls to keep for `events` and `calls`. Everything since a live mark is
+            kept in addition.
+        fetch: A function that returns the bytes of a URL outside this cloud's object storage, for imports. Without it,
+            such a URL is unreachable (IMP-002). A fork keeps it; a dump does not.
 
-    Raises ValueError for a value that is not known, with the list of those that are.
+    Raises:
+        ValueError: An argument is invalid; the text lists the valid values.
     """
 
     def __init__(
@@ -70,22 +76,22 @@ class Cloud:
         fetch: Callable[[str], bytes] | None = None,
     ) -> None:
         if catalog not in CATALOGS:
-            raise ValueError(f"catalog is one of {', '.join(CATALOGS)}; not {catalog!r}")
+            raise ValueError(f"catalog must be one of {', '.join(CATALOGS)}, not {catalog!r}")
         if type(history) is not int or history < 1:
-            raise ValueError(f"history is a number of changes from 1 up, not {history!r}")
+            raise ValueError(f"history must be a positive int, not {history!r}")
         if fetch is not None and not callable(fetch):
-            raise ValueError(f"fetch is a function from a URL to its bytes, not {fetch!r}")
+            raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
         settings = Settings.checked(seed, timing, auth, switches)
         settings.fetch = fetch
-        self._begin(Engine(settings, ManualClock() if clock is None else checked_clock(clock), history=history))
+        self._attach(Engine(settings, ManualClock() if clock is None else check_clock(clock), history=history))
 
-    def _begin(self, engine: Engine) -> None:
+    def _attach(self, engine: Engine) -> None:
         self._engine = engine
         self._accounts: dict[str, Account] = {}
 
     @property
     def engine(self) -> Engine:
-        """The parts of this cloud, and one call through them: for doors and tools."""
+        """The engine that holds the state and the session, for doors and tools."""
         return self._engine
 
     # --- accounts
@@ -97,65 +103,74 @@ class Cloud:
         alias: str | None = None,
         quotas: Mapping[str, int] | None = None,
     ) -> Account:
-        """Return the account of this name; the first use creates it, with one access key.
+        """Return the account with this name; the first use creates it, with one access key.
 
-        `region` (default eu-west-2), `alias` and `quotas` (by name, 0 for no limit) are fixed at the first use: a later
-        one that differs raises ValueError.
+        The other arguments apply to the first use. Later uses may repeat them, but not change them.
+
+        Args:
+            name: The name of the account in this cloud.
+            region: Its Region (default eu-west-2): an OUTSCALE account exists in one Region.
+            alias: Its alias, the `AccountAlias` of its OMIs.
+            quotas: Limits by quota name, such as `{"vm_limit": 20}`; 0 means no limit. Others keep their default.
+
+        Raises:
+            ValueError: An argument is invalid, or differs from the existing account.
         """
         with self.engine.lock:
             rows = self.engine.state.find_by("account", "name", name)
             if not rows:
-                row = self._opened(name, region or DEFAULT_REGION, alias, quotas or {})
+                row = self._create_account(name, region or DEFAULT_REGION, alias, quotas or {})
             else:
                 row = rows[0]
-                _same(name, "region", region, row.region)
-                _same(name, "alias", alias, row.alias)
-                _same(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
-            known = self._accounts.get(name)
-            if known is None or known.account_id != row.account_id:
+                _check_unchanged(name, "region", region, row.region)
+                _check_unchanged(name, "alias", alias, row.alias)
+                _check_unchanged(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
+            account = self._accounts.get(name)
+            if account is None or account.account_id != row.account_id:
                 keys = self.engine.state.find_by("access_key", "account", row.account_id)
-                known = self._accounts[name] = Account(self, row, keys[0] if keys else None)
-            return known
+                account = self._accounts[name] = Account(self, row, keys[0] if keys else None)
+            return account
 
-    def _opened(self, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
+    def _create_account(self, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
         if not isinstance(name, str) or not name:
-            raise ValueError(f"an account needs a name, not {name!r}")
-        _one_of("region", region, load_catalog().regions)
+            raise ValueError(f"name must be a non-empty str, not {name!r}")
+        _check_known("region", region, load_catalog().regions)
         if alias is not None and not isinstance(alias, str):
-            raise ValueError(f"an alias is a text, not {alias!r}")
+            raise ValueError(f"alias must be a str, not {alias!r}")
         if not isinstance(quotas, Mapping):
-            raise ValueError(f"quotas are a mapping of names to numbers, not {quotas!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"quotas must be a mapping of names to numbers, not {quotas!r}")  # noqa: TRY004 - like every invalid argument
         for quota, limit in quotas.items():
-            _one_of("quota", quota, load_catalog().quotas)
+            _check_known("quota", quota, load_catalog().quotas)
             if type(limit) is not int or limit < 0:
-                raise ValueError(f"the quota {quota} is a number from 0 up, not {limit!r}")
+                raise ValueError(f"quota {quota} must be an int of at least 0, not {limit!r}")
         return open_account(self.engine.begin("account"), name, region, alias, quotas)
 
     def allow_account_creation(self, name: str) -> None:
-        """Let an account open others with CreateAccount, which the API grants on demand (ACC-007).
+        """Permit an account to use CreateAccount, as OUTSCALE does on request (ACC-007).
 
-        Raises ValueError for an account that there is not.
+        Raises ValueError for an unknown account.
         """
         with self.engine.transaction("account") as tx:
             rows: list[AccountRow] = self.engine.state.find_by("account", "name", name)
             if not rows:
-                raise ValueError(f"there is no account {name!r} yet: call cloud.account({name!r}) first")
+                raise ValueError(f"account {name!r} does not exist: call cloud.account({name!r}) first")
             tx.put(replace(rows[0], creates_accounts=True))
 
     def set_access_key(self, name: str, access_key: str, secret_key: str) -> Account:
-        """Give an account this key in place of its first one, and return the account; one from before has the old key.
+        """Replace the first access key of an account, and return a new `Account` that signs with the new key.
 
-        Raises ValueError for an account that there is not, and for a key that is another account's.
+        `Account` objects returned before keep the old key. Raises ValueError for an unknown account, and for a key that
+        belongs to another account.
         """
         with self.engine.transaction("account") as tx:
             account = self.account(name) if name in self.accounts else None
             if account is None:
-                raise ValueError(f"there is no account {name!r} yet: call cloud.account({name!r}) first")
-            known: AccessKey | None = self.engine.state.get("access_key", access_key)
-            if known is not None and known.account_id != account.account_id:
-                raise ValueError(f"the access key {access_key} is another account's")
+                raise ValueError(f"account {name!r} does not exist: call cloud.account({name!r}) first")
+            existing: AccessKey | None = self.engine.state.get("access_key", access_key)
+            if existing is not None and existing.account_id != account.account_id:
+                raise ValueError(f"the access key {access_key} belongs to another account")
             first: AccessKey = self.engine.state.get("access_key", account.access_key)
-            if known is None:
+            if existing is None:
                 tx.add(replace(first, access_key_id=access_key, secret_key=secret_key))
                 tx.move(first, "delete")
             del self._accounts[name]
@@ -165,43 +180,51 @@ class Cloud:
 
     @property
     def images(self) -> Images:
-        """The official OMIs: `cloud.images.official("debian")` is the newest, `cloud.images.all(region)` are all."""
+        """The official OMIs: `images.official("debian")` is the newest of a family, `images.all(region)` lists all."""
         return Images(self.engine)
 
     @property
     def marketplace(self) -> Marketplace:
-        """The OUTSCALE Marketplace: publish, subscribe, activate, new_version, unpublish."""
+        """The OUTSCALE Marketplace: `publish`, `subscribe`, `activate`, `new_version`, `unpublish`."""
         return Marketplace(self.engine)
 
     def adopt(self, image_id: str, region: str = DEFAULT_REGION, like: str = "Ubuntu") -> Image:
-        """Let an OMI of this id exist, public and official, so that code which names it can run.
+        """Create a public official OMI with this id, so that code with a hard-coded OMI id can run.
 
-        It has the disks and product codes of the newest official OMI `like` this. One that exists already is returned
-        as it is. Raises ValueError for what is no id of an OMI.
+        The OMI gets the disks and product codes of the newest official OMI whose name begins with `like`. An existing
+        OMI is returned unchanged. Raises ValueError for an invalid OMI id, an unknown Region or an unknown family.
         """
         with self.engine.transaction("adopt") as tx:
             return adopt(tx, image_id, region, like)
 
     def allow_unknown_images(self, *, allow: bool = True) -> None:
-        """Adopt every OMI id that a CreateVms, CreateImage or ReadImages names and that this cloud never had."""
+        """Adopt every unknown OMI id that a CreateVms, CreateImage or ReadImages call names (see `adopt`).
+
+        `allow=False` ends it. Forks and dumps keep the setting.
+        """
         self.engine.settings.unknown_images = allow
 
     def set_capacity(self, subregion: str, vms: int | None) -> None:
-        """Let a Subregion have room for so many living VMs, of all accounts; None: for any number (VM-005, VMT-012).
+        """Limit the number of VMs in a Subregion, over all accounts; None removes the limit (VM-005, VMT-012).
 
-        CreateVms launches as many as there is room for, and is refused for less than MinVmsCount. Raises ValueError for
-        a Subregion that there is not, or a negative number.
+        Terminated VMs do not count. CreateVms launches as many VMs as fit, and is refused if fewer than `MinVmsCount`
+        do. Raises ValueError for an unknown Subregion or a negative number.
         """
-        _one_of("subregion", subregion, {name: 1 for row in load_catalog().regions.values() for name in row.subregions})
+        _check_known(
+            "subregion", subregion, {name: 1 for row in load_catalog().regions.values() for name in row.subregions}
+        )
         if vms is not None and (type(vms) is not int or vms < 0):
-            raise ValueError(f"a capacity is a number of VMs from 0 up, not {vms!r}")
+            raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
         with self.engine.lock:
             self.engine.settings.capacity.pop(subregion, None)
             if vms is not None:
                 self.engine.settings.capacity[subregion] = vms
 
     def retire(self, image_id: str) -> None:
-        """Remove an OMI as its owner would; VMs and copies made from it go on. Raises ValueError for an unknown one."""
+        """Delete an OMI as its owner would; VMs and copies created from it remain (OMI-123).
+
+        Raises ValueError for an unknown OMI.
+        """
         with self.engine.transaction("retire") as tx:
             retire(tx, image_id)
 
@@ -209,134 +232,164 @@ class Cloud:
 
     @property
     def timing(self) -> str:
-        """When what a call starts comes to its end: eager, clock or manual. It is given when the cloud is made."""
+        """When transitions happen: "eager", "clock" or "manual". Fixed by the constructor."""
         return self.engine.settings.timing
 
     @property
     def now(self) -> dt.datetime:
-        """The cloud's time, in UTC."""
+        """The cloud's current time, an aware datetime in UTC."""
         return self.engine.clock.now()
 
     @property
     def durations(self) -> Durations:
-        """Seconds spent in transient states by "<kind>.<state>", where they are to differ from the default."""
+        """Overrides of the seconds spent in a transient state, by "<kind>.<state>".
+
+        For example `cloud.durations["snapshot.pending"] = 600`.
+        """
         return self.engine.settings.durations
 
     def advance(self, seconds: float) -> None:
-        """Move the clock by so many seconds; what falls due on the way happens, each at its own time."""
+        """Advance the clock by a number of seconds, and apply each due transition and timer at its own time.
+
+        Raises ValueError for a negative or non-finite number.
+        """
         with self.engine.lock:
             self.engine.scheduler.advance(seconds)
 
     def settle(self) -> None:
-        """Jump to each due transient in turn until none is left, firing the timers that are passed."""
+        """Advance the clock from one due transition to the next until no resource is in a transient state.
+
+        Timers that fall due on the way fire; later timers do not count.
+        """
         with self.engine.lock:
             self.engine.scheduler.settle()
 
     def complete(self, resource_id: str) -> None:
-        """Take one step on a resource's success path now. The id of a link is its volume's.
+        """Apply the next transition of a resource's success path now.
 
-        For a pending OMI: complete the snapshots it waits for, and thereby the OMI. Raises ValueError when nothing is
-        under way.
+        The id of a volume link is its volume's. For a pending OMI, this completes the snapshots that it waits for, and
+        so the OMI. Raises ValueError if the resource is not in a transient state.
         """
         with self.engine.lock:
             self.engine.scheduler.complete(resource_id)
 
     def fail(self, resource_id: str, comment: str = "") -> None:
-        """Let a resource fail now. For a pending OMI: one of its snapshots. Raises ValueError when it cannot."""
+        """Move a resource to its failure state now.
+
+        For a pending OMI, this fails one of its snapshots; `comment` becomes its `StateComment.StateMessage`. Raises
+        ValueError if the current state has no failure transition.
+        """
         with self.engine.lock:
             self.engine.scheduler.fail(resource_id, comment)
 
     @property
     def faults(self) -> Faults:
-        """Calls that are to be refused on order: `faults.add("CreateSnapshot", times=2, status=503)`."""
+        """Injected faults of calls, for example `faults.add("CreateSnapshot", times=2, status=503)` (THR-001)."""
         return self.engine.session.faults
 
-    def fail_next(self, kind: str, id: str | None = None, comment: str = "") -> None:  # noqa: A002 - the users' name
-        """Let the next transition of a kind (or of one resource) end in its failure state. Set it before the call.
+    def fail_next(self, kind: str, id: str | None = None, comment: str = "") -> None:  # noqa: A002 - the natural name for users
+        """Make the next transition of a kind, or of one resource, end in its failure state.
 
-        Raises ValueError for a kind that cannot fail, and for what is no id of that kind.
+        Use it before the call that starts the transition. `kind` is for example "snapshot"; `comment` is the reason
+        that the API reports. Raises ValueError for a kind without a failure state, and for an id of another kind.
         """
         with self.engine.lock:
             self.engine.scheduler.fail_next(kind, id, comment)
 
-    # --- what its VMs write
+    # --- disk contents and consoles
 
     def write(self, volume_id: str, path: str, text: str) -> None:
-        """Write a file on a volume, as a guest would. Raises ValueError when there is no such volume, or no path."""
+        """Write a text file on a volume, as the guest of a VM would.
+
+        Snapshots, OMIs and VMs created from the volume carry the file. Raises ValueError for an unknown volume or an
+        empty path, and TypeError if `text` is not a str.
+        """
         if not isinstance(text, str):
-            raise TypeError(f"a file is a text by its path, not {text!r}")
+            raise TypeError(f"text must be a str, not {text!r}")
         if not isinstance(path, str) or not path:
-            raise ValueError(f"a path is a text, for example /etc/motd; not {path!r}")
+            raise ValueError(f"path must be a non-empty str, for example '/etc/motd', not {path!r}")
         with self.engine.lock:
-            content = self._content(volume_id)
+            content = self._find_content(volume_id)
             files = tuple(sorted((dict(content.files) | {path: text}).items()))
             self.engine.begin("write").write("content", volume_id, Content(content.version + 1, files))
 
     def read(self, volume_id: str, path: str) -> str:
-        """Return a file of a volume. Raises ValueError for an unknown volume, FileNotFoundError for an unknown path."""
-        files = dict(self._content(volume_id).files)
+        """Return the text of a file on a volume.
+
+        Raises ValueError for an unknown volume, and FileNotFoundError that lists the files for an unknown path.
+        """
+        files = dict(self._find_content(volume_id).files)
         if path not in files:
-            there = ", ".join(files) or "nothing"
-            raise FileNotFoundError(f"there is no {path} on {volume_id}; there is {there}")
+            raise FileNotFoundError(f"{volume_id} has no file {path}; its files: {', '.join(files) or 'none'}")
         return files[path]
 
     def write_console(self, vm_id: str, text: str) -> None:
-        """Print on the console of a VM, as its guest would: ReadConsoleOutput answers the last 64 KiB of it (VM-056).
+        """Append text to the console of a VM, as its guest would.
 
-        Raises ValueError when there is no such VM.
+        ReadConsoleOutput returns the last 64 KiB of the console (VM-056). Raises ValueError for an unknown VM.
         """
         with self.engine.lock:
             if self.engine.state.get("vm", vm_id) is None:
-                raise ValueError(f"{vm_id!r} is no VM of this cloud")
-            printed = self.engine.state.get("console", vm_id) or ""
-            self.engine.begin("write").write("console", vm_id, (printed + text)[-CONSOLE_BYTES:])
+                raise ValueError(f"{vm_id!r} is not a VM of this cloud")
+            console = self.engine.state.get("console", vm_id) or ""
+            self.engine.begin("write").write("console", vm_id, (console + text)[-CONSOLE_BYTES:])
 
-    def _content(self, volume_id: str) -> Content:
+    def _find_content(self, volume_id: str) -> Content:
         volume: Volume | None = self.engine.state.get("volume", volume_id)
         if volume is None:
-            raise ValueError(f"{volume_id!r} is no volume of this cloud")
+            raise ValueError(f"{volume_id!r} is not a volume of this cloud")
         return self.engine.state.get("content", volume_id) or Content()
 
-    # --- looking at it
+    # --- inspection
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """The names of the accounts that were made, in that order; without the platform's own."""
-        own = initial_state().rows("account")
-        return tuple(row.name for row_id, row in self.engine.state.rows("account").items() if row_id not in own)
+        """The names of the accounts in order of creation, without the platform's own accounts."""
+        platform = initial_state().rows("account")
+        return tuple(row.name for row_id, row in self.engine.state.rows("account").items() if row_id not in platform)
 
     def calls(
         self, action: str | None = None, *, account: str | None = None, since: Mark | None = None, **parameters: Any
     ) -> Calls:
-        """Return the calls so far, oldest first: of one action, of one account, since a mark, with these parameters.
+        """Return the recorded calls that match, oldest first.
 
-        `parameters` go by the API's names, and each must be among the call's: objects by their keys, lists by their
-        items. `calls(...).one()` is the only such call; where there is none, it tells which came nearest. Raises
-        ValueError for an action, an account or a parameter that there is not, and for another cloud's mark.
+        `calls(...).one()` returns the single match. Each recorded call has `account`, `parameters`, `error` and
+        `warnings`.
+
+        Args:
+            action: Only calls of this action.
+            account: Only calls by the account with this name.
+            since: Only calls since this mark.
+            **parameters: Only calls whose parameters include these, under their API names. An object matches if it has
+                the given keys, a list if it has the given items.
+
+        Raises:
+            ValueError: The action, account or parameter is unknown, or the mark belongs to another cloud.
         """
         with self.engine.lock:
             if since is not None:
                 self.engine.check_mark(since)
             position = self.engine.session.call_position
             count = self.engine.kept_calls() if since is None else position - since.call_position
-            kept = self.engine.session.calls[max(0, len(self.engine.session.calls) - count) :]
-            return search_calls(kept, action, account, parameters, self.accounts)
+            records = self.engine.session.calls[max(0, len(self.engine.session.calls) - count) :]
+            return search_calls(records, action, account, parameters, self.accounts)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was allowed but probably not meant, oldest first."""
+        """Warnings about calls that succeeded but were probably a mistake, oldest first (see the rules for each)."""
         return tuple(self.engine.session.warnings)
 
     @property
     def events(self) -> tuple[Change, ...]:
-        """The changes of resources so far, oldest first."""
-        kept = self.engine.state.journal[-self.engine.kept_changes() :]
-        return tuple(change for change in kept if change.kind in _LISTED)
+        """The changes of resources, oldest first, as far back as `history` reaches."""
+        journal = self.engine.state.journal[-self.engine.kept_changes() :]
+        return tuple(change for change in journal if change.kind in _LISTED)
 
     def timeline(self, resource_id: str) -> tuple[Change, ...]:
-        """Return the changes of one resource so far, oldest first; for a volume, those of its links too.
+        """Return the changes of one resource, oldest first; those of a volume include its links.
 
-        None for one of the catalogue, and for what the history forgot. Raises ValueError for an id that never was here.
+        The result is empty for an unchanged resource of the catalogue, and for changes older than the history. Raises
+        ValueError for an id that has never existed in this cloud.
         """
         with self.engine.lock:
             changes = tuple(change for change in self.events if change.id == resource_id)
@@ -345,49 +398,63 @@ class Cloud:
             return changes
 
     def lineage(self, resource_id: str) -> Lineage:
-        """Return what a resource came from and what came of it. Raises ValueError for an id that never was here."""
+        """Return the tree of a resource's parents and descendants, deleted ones included.
+
+        Raises ValueError for an id that has never existed in this cloud.
+        """
         with self.engine.lock:
             return trace_lineage(self.engine.state, resource_id)
 
     def diff(self, other: Cloud) -> tuple[Difference, ...]:
-        """Return the rows in which another cloud differs from this one; none for a fork that nothing happened to."""
+        """Return the rows that differ between this cloud and another; () for an unchanged fork.
+
+        Raises ValueError if `other` is not a Cloud.
+        """
         if not isinstance(other, Cloud):
-            raise ValueError(f"a cloud differs from another Cloud, for example its fork(); not from {other!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"other must be a Cloud, for example cloud.fork(), not {other!r}")  # noqa: TRY004 - like every invalid argument
         with self.engine.lock:
             return tuple(diff_states(self.engine.state, other.engine.state))
 
     def who_can(self, image_id: str) -> dict[str, tuple[str, ...]]:
-        """Return what each account may do with an OMI: read, launch, copy, export, modify, delete.
+        """Return the rights of each account on an OMI, by account name.
 
-        Accounts that may do nothing are left out. Raises ValueError for an OMI that is not there.
+        The rights are "read", "launch", "copy", "export", "modify" and "delete". Accounts without rights are left out.
+        Raises ValueError for an unknown OMI.
         """
         with self.engine.lock:
             return who_can(self.engine, image_id)
 
     def named(self, name: str) -> str:
-        """Return the id of what a scenario made under this name; "golden/dev/sda1" is behind a device of "golden".
+        """Return the id of the resource that a scenario created under a name.
 
-        Raises ValueError, with the names that there are, for any other.
+        "golden/dev/sda1" is the volume or snapshot of a device of "golden". Raises ValueError that lists the names for
+        an unknown name.
         """
-        found: str | None = self.engine.state.get("name", name)
-        if found is None:
+        resource_id: str | None = self.engine.state.get("name", name)
+        if resource_id is None:
             known = self.engine.state.rows("name")
-            raise ValueError(f"nothing is named {name!r}{suggest(name, known)}; known: {', '.join(known) or 'nothing'}")
-        return found
+            raise ValueError(f"unknown name {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}")
+        return resource_id
 
-    # --- undoing and forking
+    # --- rollback and forks
 
     def mark(self) -> Mark:
-        """Return a point to roll back to. While it lives, everything since it is kept."""
+        """Return a mark of the current state, for `rollback` and `calls(since=...)`.
+
+        The history keeps everything since a mark as long as the Mark object exists.
+        """
         return self.engine.mark()
 
     def rollback(self, mark: Mark) -> None:
-        """Undo everything since a mark, by whomever. Raises ValueError when the mark itself has been undone."""
+        """Undo every change of the state since a mark, from any account or thread.
+
+        Raises ValueError for a mark of another cloud, and for one that an earlier rollback has undone.
+        """
         self.engine.rollback(mark)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo at the end everything that happened inside."""
+        """Roll back every change of the state that was made inside the context when it exits."""
         mark = self.mark()
         try:
             yield
@@ -395,105 +462,116 @@ class Cloud:
             self.rollback(mark)
 
     def fork(self) -> Cloud:
-        """Return an independent cloud in the same state, with a clock of its own and an empty session."""
-        return self._of(self.engine.fork())
+        """Return an independent cloud with the same state, its own clock and an empty session."""
+        return self._from_engine(self.engine.fork())
 
     @classmethod
-    def _of(cls, engine: Engine) -> Cloud:
+    def _from_engine(cls, engine: Engine) -> Cloud:
         cloud = cls.__new__(cls)
-        cloud._begin(engine)  # noqa: SLF001 - an instance of its own, which __init__ would give an Engine
+        cloud._attach(engine)  # noqa: SLF001 - __init__ would create another Engine
         return cloud
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        """Refuse `copy`, `deepcopy` and `pickle`, which would share a clock and a lock, or fail in Python's words."""
-        raise TypeError("a cloud is copied by cloud.fork(), and saved by cloud.dump() for Cloud.load")
+        """Refuse `copy`, `deepcopy` and `pickle`, and name the methods to use instead."""
+        raise TypeError("a Cloud cannot be copied or pickled: use cloud.fork(), or cloud.dump() and Cloud.load()")
 
     def reset(self) -> None:
-        """Go back to the cloud as it was made: no accounts, no calls, the clock at its start."""
+        """Return to the initial state: no accounts, no calls, no faults, the clock at its start."""
         with self.engine.lock:
             self.engine.reset()
             self._accounts.clear()
 
     def __repr__(self) -> str:
-        """Name its time, its timing and its accounts."""
+        """Show the time, the timing and the accounts."""
         return f"<cloud at {format_date(self.now)}, {self.timing}: {', '.join(self.accounts) or 'no accounts yet'}>"
 
     def __eq__(self, other: object) -> bool:
-        """Whether two clouds are in the same state, at the same time, with the same history of changes."""
+        """Whether two clouds have the same state, time and history of changes."""
         if not isinstance(other, Cloud):
             return NotImplemented
         return self.engine.state == other.engine.state and self.now == other.now
 
-    __hash__ = None  # type: ignore[assignment]  # a cloud changes
+    __hash__ = None  # type: ignore[assignment]  # a Cloud is mutable
 
-    # --- saving
+    # --- dumps
 
     def dump(self) -> dict[str, Any]:
-        """Return the cloud as plain JSON data, for `Cloud.load`. The session is left out."""
+        """Return the state and the settings as JSON data for `Cloud.load`; the session is left out."""
         return self.engine.dump()
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Cloud:
-        """Return the cloud that `dump` made this of. Raises ValueError for anything else."""
-        return cls._of(Engine.load(data))
+        """Return a cloud from the data of `dump`. Raises ValueError for other data."""
+        return cls._from_engine(Engine.load(data))
 
     # --- scenarios
 
     @classmethod
     def from_scenario(cls, scenario: str | Path, **given: Any) -> Cloud:
-        """Return the cloud that a scenario sets up: a TOML file by its path, or a shipped one by its bare name.
+        """Return a cloud set up by a scenario, a TOML file given by its path or a shipped one by its bare name.
 
-        `given` are arguments of the constructor, which rule over those of the file. The calls that set it up are not in
-        `calls`. Raises ValueError with the line of the file that is wrong.
+        `given` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
+        Raises ValueError that names the line of a mistake in the file.
         """
-        from omisim.tools.scenario import load_scenario  # noqa: PLC0415 - an edge of L6: it reads files
+        from omisim.tools.scenario import load_scenario  # noqa: PLC0415 - imported on first use
 
         return load_scenario(scenario, given)
 
     # --- doors
 
     def intercept(self) -> AbstractContextManager[list[str]]:
-        """Let every request of this process to an OUTSCALE host reach this cloud: a context manager.
+        """Redirect this process's requests to OUTSCALE hosts to this cloud, in all threads: a context manager.
 
-        It reaches `requests` and everything else on urllib3 (hence osc-sdk-python and boto3), and httpx, in all
-        threads. The innermost cloud answers; hosts that are not OUTSCALE's pass through. What nobody here serves is
-        refused with `omisim.clients.intercept.NotServed`, and listed in what the context yields.
+        It covers httpx and every client built on urllib3: requests, osc-sdk-python, boto3 and others. Contexts nest;
+        the innermost cloud answers. Requests to other hosts pass through. A request to an OUTSCALE service that omisim
+        does not serve raises `omisim.clients.intercept.NotServed`. The context yields the list of those requests.
         """
-        from omisim.clients.intercept import intercept_requests  # noqa: PLC0415 - a door of L6; needs urllib3
+        from omisim.clients.intercept import intercept_requests  # noqa: PLC0415 - imported on first use; needs urllib3
 
         return intercept_requests(self.engine)
 
     def sleeping(self) -> AbstractContextManager[None]:
-        """Let the sleeps of this thread move the clock instead of waiting: a context manager.
+        """Make sleeps of this thread advance the clock instead of waiting: a context manager.
 
-        `time.sleep` and `asyncio.sleep` return at once, and what falls due meanwhile happens. A transient lasts only
-        with `Cloud(timing="clock")`. Other threads, and the standard library itself, sleep really.
+        `time.sleep` and `asyncio.sleep` advance the cloud's clock, apply due transitions, and return at once. Use
+        `Cloud(timing="clock")`: with "eager", no transition is left to wait for. Other threads and the standard library
+        itself really sleep. A polling loop that can never finish raises RuntimeError.
         """
-        from omisim.clients.sleeping import virtual_sleep  # noqa: PLC0415 - a door of L6
+        from omisim.clients.sleeping import virtual_sleep  # noqa: PLC0415 - imported on first use
 
         return virtual_sleep(self)
 
     def serve(
         self, port: int = 0, host: str = "127.0.0.1", *, tls: bool | tuple[str, str] = False, token: str | None = None
     ) -> AbstractContextManager[Running]:
-        """Serve this cloud over HTTP, or HTTPS with `tls`, as long as the context lasts.
+        """Serve this cloud over HTTP or HTTPS until the context exits.
 
-        Yields a `Running`: its `url`, its `env(account)` for clients, the `token` of its control plane. Port 0 picks a
-        free one; `tls` may name the files of a certificate and its key. Needs the extra `omisim[server]`. Raises
-        OSError when the port is taken.
+        The context yields a `Running`, with its `url`, the `token` of its control plane, and `env(account)`, the
+        environment variables for clients. Needs the extra `omisim[server]`.
+
+        Args:
+            port: The TCP port; 0 picks a free one.
+            host: The address to listen on.
+            tls: True for HTTPS with a generated certificate, or the paths of a certificate and its key.
+            token: The token of the control plane; by default a random one.
+
+        Raises:
+            ImportError: The extra is not installed.
+            OSError: The port is in use.
+            ValueError: The port is out of range.
         """
         try:
-            from omisim.server import run_server  # noqa: PLC0415 - a door of L6; needs cheroot
+            from omisim.server import run_server  # noqa: PLC0415 - imported on first use; needs cheroot
         except ImportError as error:
             raise ImportError("cloud.serve() needs cheroot: pip install 'omisim[server]'") from error
         return run_server(self, port, host, tls=tls, token=token)
 
 
-def _one_of(what: str, value: str, known: Mapping[str, object]) -> None:
+def _check_known(parameter: str, value: str, known: Mapping[str, object]) -> None:
     if value not in known:
-        raise ValueError(f"{what} is one of {', '.join(known)}; not {value!r}")
+        raise ValueError(f"{parameter} must be one of {', '.join(known)}, not {value!r}{suggest(value, known)}")
 
 
-def _same(name: str, what: str, given: object, had: object) -> None:
-    if given is not None and given != had:
-        raise ValueError(f"the account {name!r} exists already, with {what}={had!r}, not {given!r}")
+def _check_unchanged(name: str, parameter: str, value: object, existing: object) -> None:
+    if value is not None and value != existing:
+        raise ValueError(f"account {name!r} already exists with {parameter}={existing!r}, not {value!r}")

@@ -1,4 +1,4 @@
-"""In which rows two clouds differ."""
+"""Compare the states of two clouds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["Difference", "diff_states"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row in which two clouds differ: `mine` in the one asked, `other` in the one compared with; None: not there."""
+    """A row that differs between two clouds.
+
+    `mine` is the row in the cloud whose `diff` was called, `other` the row in the other cloud; None if it is missing.
+    """
 
     kind: str
     id: str
@@ -21,12 +24,12 @@ class Difference:
     other: Any
 
     def __str__(self) -> str:
-        """Spell the difference: only on one side, or which fields differ and how."""
+        """Return the difference as text: the side that has the row, or each field with both values."""
         if self.mine is None or self.other is None:
             return f"{self.kind} {self.id}: only in {'the other' if self.mine is None else 'this one'}"
-        return f"{self.kind} {self.id}: {', '.join(self._fields()) or f'{self.mine} | {self.other}'}"
+        return f"{self.kind} {self.id}: {', '.join(self._field_differences()) or f'{self.mine} | {self.other}'}"
 
-    def _fields(self) -> Iterator[str]:
+    def _field_differences(self) -> Iterator[str]:
         if is_dataclass(self.mine) and not isinstance(self.mine, type):
             for field in fields(self.mine):
                 mine, other = getattr(self.mine, field.name), getattr(self.other, field.name)
@@ -35,11 +38,11 @@ class Difference:
 
 
 def diff_states(mine: State, other: State) -> Iterator[Difference]:
-    """Yield the rows in which two States differ, kind by kind, in creation order."""
+    """Yield the rows that differ between two states, by kind and then in creation order."""
     for kind in ROWS:
-        ours, theirs = mine.rows(kind), other.rows(kind)
-        if ours is theirs:
+        my_rows, other_rows = mine.rows(kind), other.rows(kind)
+        if my_rows is other_rows:
             continue
-        for row_id in {**ours, **theirs}:
-            if ours.get(row_id) != theirs.get(row_id):
-                yield Difference(kind, row_id, ours.get(row_id), theirs.get(row_id))
+        for row_id in {**my_rows, **other_rows}:
+            if my_rows.get(row_id) != other_rows.get(row_id):
+                yield Difference(kind, row_id, my_rows.get(row_id), other_rows.get(row_id))

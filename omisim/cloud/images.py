@@ -17,14 +17,15 @@ class Images:
         self._engine = engine
 
     def official(self, family: str, region: str = DEFAULT_REGION) -> Image:
-        """Return the newest official OMI whose name begins with this, upper or lower case: `official("debian")`.
+        """Return the newest official OMI of a family in a Region, for example `official("debian")` (SHR-017).
 
-        Raises ValueError, with the families that there are, when none does.
+        `family` is the beginning of the OMI's name, in any case. Raises ValueError that lists the families if no name
+        begins with it, and ValueError for an unknown Region.
         """
         with self._engine.lock:
             return find_newest_official(self._engine.state, family, region)
 
     def all(self, region: str = DEFAULT_REGION) -> tuple[Image, ...]:
-        """Return the official OMIs of a Region, sorted by name. Raises ValueError for a Region that there is not."""
+        """Return the official OMIs of a Region, sorted by name. Raises ValueError for an unknown Region."""
         with self._engine.lock:
             return tuple(sorted(list_official_images(self._engine.state, region), key=lambda image: image.image_name))

@@ -1,7 +1,8 @@
-"""The OUTSCALE Marketplace: how a seller's OMI becomes a copy that buyers may launch (domain 5.1).
+"""The OUTSCALE Marketplace: publish a seller's OMI as a copy that buyers may launch (domain 5.1).
 
-There is no API for it: the platform copies the seller's OMI under a product code, and gives access according to the
-offer. Here it is `cloud.marketplace`. Products are rows of State, undone and forked like everything else.
+The OUTSCALE API does not cover the Marketplace: the platform copies the seller's OMI under a product code, and grants
+access according to the offer. `cloud.marketplace` does this here. Products are rows of State, so rollbacks and forks
+apply to them.
 """
 
 from __future__ import annotations
@@ -33,21 +34,23 @@ if TYPE_CHECKING:
 
 __all__ = ["OFFERS", "Marketplace", "Product"]
 
-# offer → who may launch the copy, and from when
+# offer → the accounts that may launch the copy, and from when
 OFFERS: Mapping[str, str] = {
     "hourly": "buyers, once they subscribe (MKT-002)",
     "subscription": "buyers, once their subscription is activated (MKT-003)",
-    "byol": "everybody; the licence is bought from the seller (MKT-004)",
-    "free": "everybody (MKT-004)",
+    "byol": "every account; the seller sells the licence (MKT-004)",
+    "free": "every account (MKT-004)",
 }
 DEFAULT_REGIONS = ("cloudgouv-eu-west-1",)
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as it was when a method returned it; every method looks up the current one.
+    """A snapshot of a product. Methods that take a Product look up its current state, so an old value is valid.
 
-    `images` has the id of the newest distributed copy by Region; it is empty once the product is unpublished.
+    `product_code` is the code that each copy carries, `offer` a key of `OFFERS`, `version` the number of the newest
+    version. `images` maps each Region to the id of its newest distributed copy; it is empty once the product is
+    unpublished.
     """
 
     product_code: str
@@ -58,7 +61,7 @@ class Product:
 
 
 class Marketplace:
-    """What sellers, buyers and the platform do outside the API. Unknown or misplaced arguments raise ValueError."""
+    """The operations of sellers, buyers and the platform outside the API. Invalid arguments raise ValueError."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -66,20 +69,22 @@ class Marketplace:
     def publish(
         self, seller: Caller, image_id: str, offer: str = "hourly", regions: Sequence[str] = DEFAULT_REGIONS
     ) -> Product:
-        """Publish an OMI of the seller's as version 1 of a new product (MKT-001, MKT-008, MKT-009).
+        """Publish an OMI of the seller as version 1 of a new product (MKT-001, MKT-008, MKT-009).
 
-        The platform's copy carries the OMI's product codes and the product's own, in each Region of publication.
+        The platform creates a copy in each of the `regions`. A copy carries the product codes of the OMI and the new
+        code of the product. `offer` is "hourly", "subscription", "byol" or "free". Raises ValueError if the OMI is not
+        the seller's or not available, and for an unknown offer or Region.
         """
         if offer not in OFFERS:
-            raise ValueError(f"offer is one of {', '.join(OFFERS)}; not {offer!r}")
+            raise ValueError(f"offer must be one of {', '.join(OFFERS)}, not {offer!r}")
         if isinstance(regions, str):
-            raise ValueError(f"regions are several, even if one: ({regions!r},)")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"regions must be a sequence of Regions, for example ({regions!r},), not {regions!r}")  # noqa: TRY004 - like every invalid argument
         if not regions:
-            raise ValueError("a product is published in at least one Region")
+            raise ValueError(f"regions must name at least one Region, not {regions!r}")
         for region in regions:
             if region not in load_catalog().regions:
-                raise ValueError(f"region is one of {', '.join(load_catalog().regions)}; not {region!r}")
-        source = self._source(_known(seller).account_id, image_id)
+                raise ValueError(f"region must be one of {', '.join(load_catalog().regions)}, not {region!r}")
+        source = self._find_source(_check_account(seller).account_id, image_id)
         with self._engine.transaction("marketplace") as tx:
             row = MarketplaceProduct(
                 account_id=seller.account_id,
@@ -88,107 +93,121 @@ class Marketplace:
                 regions=tuple(dict.fromkeys(regions)),
                 seller=seller.name,
             )
-            return _product(_publish(tx, tx.add(row), source))
+            return _to_product(_publish(tx, tx.add(row), source))
 
     def new_version(self, product: Product, image_id: str) -> Product:
-        """Publish another OMI of the seller's as the next version; who has access gets it too (MKT-006, MKT-010)."""
-        row = self._published(product)
-        source = self._source(row.account_id, image_id)
+        """Publish another OMI of the seller as the next version.
+
+        Buyers that have access to the product get access to the version (MKT-006, MKT-010). Raises ValueError like
+        `publish`, and for an unpublished product.
+        """
+        row = self._find_published(product)
+        source = self._find_source(row.account_id, image_id)
         with self._engine.transaction("marketplace") as tx:
-            return _product(_publish(tx, row, source))
+            return _to_product(_publish(tx, row, source))
 
     def subscribe(self, product: Product, buyer: Caller) -> Product:
-        """Subscribe: access to every version in the buyer's Region, at once for an hourly offer (MKT-002, MKT-005)."""
-        row = self._published(product)
+        """Subscribe a buyer to an hourly or subscription offer (MKT-002, MKT-005).
+
+        The buyer gets access to every version in the buyer's Region: at once if the offer is hourly, else after
+        `activate`. Raises ValueError for a byol or free offer, and if the product is not published in the Region.
+        """
+        row = self._find_published(product)
         if row.offer not in ("hourly", "subscription"):
-            raise ValueError(
-                f"{row.product_code} is {row.offer}: everybody may launch it, there is nothing to subscribe"
-            )
-        if _known(buyer).region not in row.regions:
+            raise ValueError(f"{row.product_code} is {row.offer}: every account may launch it without a subscription")
+        if _check_account(buyer).region not in row.regions:
             raise ValueError(
                 f"{row.product_code} is published in {', '.join(row.regions)}; {buyer.name} is in {buyer.region}"
             )
         with self._engine.transaction("marketplace") as tx:
             subscribers = tuple(dict.fromkeys((*row.subscribers, buyer.account_id)))
             active = (*row.active, buyer.account_id) if row.offer == "hourly" else row.active
-            return _product(
+            return _to_product(
                 _grant(tx, tx.put(replace(row, subscribers=subscribers, active=tuple(dict.fromkeys(active)))))
             )
 
     def activate(self, product: Product, buyer: Caller) -> Product:
-        """Reach the activation date of a buyer's subscription: from now on he has access (MKT-003)."""
-        row = self._published(product)
+        """Activate a buyer's subscription, which grants the buyer access (MKT-003).
+
+        Raises ValueError for another offer, and for a buyer without a subscription.
+        """
+        row = self._find_published(product)
         if row.offer != "subscription":
             raise ValueError(f"{row.product_code} is {row.offer}: only a subscription has an activation date")
-        if _known(buyer).account_id not in row.subscribers:
+        if _check_account(buyer).account_id not in row.subscribers:
             raise ValueError(f"{buyer.name} has no subscription to {row.product_code}")
         with self._engine.transaction("marketplace") as tx:
-            return _product(
+            return _to_product(
                 _grant(tx, tx.put(replace(row, active=tuple(dict.fromkeys((*row.active, buyer.account_id))))))
             )
 
     def unpublish(self, product: Product, version: int | None = None) -> Product:
-        """Withdraw a version, or the whole product: its OMIs are deleted, VMs made from them go on (MKT-007)."""
-        row = self._published(product)
-        gone = tuple(v for v in row.versions if version in (None, v.number))
-        if not gone:
+        """Withdraw one version, or by default the whole product (MKT-007).
+
+        The distributed OMIs are deleted; VMs created from them keep running. Raises ValueError for an unknown version.
+        """
+        row = self._find_published(product)
+        withdrawn = tuple(v for v in row.versions if version in (None, v.number))
+        if not withdrawn:
             raise ValueError(f"{row.product_code} has no published version {version}")
         with self._engine.transaction("marketplace") as tx:
-            for published in gone:
+            for published in withdrawn:
                 image: Image | None = tx.state.get("image", published.image_id)
                 if image is not None:
                     tx.move(image, "delete")
-            return _product(tx.put(replace(row, versions=tuple(v for v in row.versions if v not in gone))))
+            return _to_product(tx.put(replace(row, versions=tuple(v for v in row.versions if v not in withdrawn))))
 
-    def _source(self, account_id: str, image_id: str) -> Image:
+    def _find_source(self, account_id: str, image_id: str) -> Image:
         image: Image | None = self._engine.state.get("image", image_id)
         if image is None or image.account_id != account_id:
-            raise ValueError(f"{image_id} is no OMI of the seller's")
+            raise ValueError(f"image_id must be an OMI of the seller, not {image_id!r}")
         if image.state is not ImageState.AVAILABLE:
-            raise ValueError(f"{image_id} is {image.state}; an OMI to publish is available")
+            raise ValueError(f"{image_id} is {image.state}: only an available OMI can be published")
         return image
 
-    def _published(self, product: Product) -> MarketplaceProduct:
+    def _find_published(self, product: Product) -> MarketplaceProduct:
         if not isinstance(product, Product):
-            raise ValueError(f"{product!r} is no product: cloud.marketplace.publish returns one")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"product must be a Product of cloud.marketplace.publish(), not {product!r}")  # noqa: TRY004 - like every invalid argument
         row: MarketplaceProduct | None = self._engine.state.get("product", product.product_code)
         if row is None:
-            raise ValueError(f"{product.product_code} is no product of this cloud")
+            raise ValueError(f"{product.product_code} is not a product of this cloud")
         if not row.versions:
             raise ValueError(f"{product.product_code} has been unpublished")
         return row
 
 
-def _known(caller: Caller) -> Caller:
+def _check_account(caller: Caller) -> Caller:
     if not hasattr(caller, "account_id"):
-        raise ValueError(f"{caller!r} is no account: cloud.account(name) returns one")
+        raise ValueError(f"the seller or buyer must be an Account of cloud.account(), not {caller!r}")
     return caller
 
 
-def _product(row: MarketplaceProduct) -> Product:
+def _to_product(row: MarketplaceProduct) -> Product:
     newest = max((v.number for v in row.versions), default=row.latest)
     images = {v.region: v.image_id for v in row.versions if v.number == newest}
     return Product(row.product_code, f"{row.seller}-{row.product_code}", row.offer, newest, images)
 
 
 def _publish(tx: Transaction, row: MarketplaceProduct, source: Image) -> MarketplaceProduct:
-    """Make the platform's copy of an OMI in each Region of publication."""
+    """Create the platform's copy of an OMI in each Region of publication."""
     number = row.latest + 1
-    copies = tuple(ProductVersion(number, region, _copy(tx, row, number, region, source)) for region in row.regions)
+    copies = tuple(
+        ProductVersion(number, region, _copy_image(tx, row, number, region, source)) for region in row.regions
+    )
     return _grant(tx, tx.put(replace(row, latest=number, versions=(*row.versions, *copies))))
 
 
 def _grant(tx: Transaction, row: MarketplaceProduct) -> MarketplaceProduct:
-    """Share every version with the buyers that have access, each in his own Region."""
+    """Share every version with the buyers in its Region that have access."""
     for version in row.versions:
         image: Image = tx.state.get("image", version.image_id)
-        here = tuple(buyer for buyer in row.active if tx.state.get("account", buyer).region == version.region)
-        granted = replace(image.permissions_to_launch, account_ids=here)
-        tx.put(replace(image, permissions_to_launch=granted))
+        buyers = tuple(buyer for buyer in row.active if tx.state.get("account", buyer).region == version.region)
+        permissions = replace(image.permissions_to_launch, account_ids=buyers)
+        tx.put(replace(image, permissions_to_launch=permissions))
     return row
 
 
-def _copy(tx: Transaction, row: MarketplaceProduct, number: int, region: str, source: Image) -> str:
+def _copy_image(tx: Transaction, row: MarketplaceProduct, number: int, region: str, source: Image) -> str:
     owner: AccountRow = tx.state.find_by("account", "name", f"{MARKETPLACE.lower()}@{region}")[0]
     name = f"{row.seller}-{row.product_code}-v{number}"
     image_id = tx.new_id("image")
@@ -196,7 +215,9 @@ def _copy(tx: Transaction, row: MarketplaceProduct, number: int, region: str, so
         source,
         account_alias=owner.alias,
         account_id=owner.account_id,
-        block_device_mappings=tuple(_cloned(tx, owner, mapping, image_id) for mapping in source.block_device_mappings),
+        block_device_mappings=tuple(
+            _copy_mapping(tx, owner, mapping, image_id) for mapping in source.block_device_mappings
+        ),
         creation_date=tx.at,
         file_location=f"{owner.alias}/{name}",
         image_id=image_id,
@@ -212,7 +233,7 @@ def _copy(tx: Transaction, row: MarketplaceProduct, number: int, region: str, so
     return image_id
 
 
-def _cloned(
+def _copy_mapping(
     tx: Transaction, owner: AccountRow, mapping: BlockDeviceMappingImage, image_id: str
 ) -> BlockDeviceMappingImage:
     if mapping.bsu is None or mapping.bsu.snapshot_id is None:

@@ -1,4 +1,4 @@
-"""A cloud as an HTTP server, for clients in any language. Needs the extra `server`, but for its own client."""
+"""An HTTP server for clients in any language. Needs the extra `server`; `omisim.server.client` does not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Running", "run_server"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs cheroot when it is asked for: `omisim.server.client` goes without."""
+    """Import the server on first use, because it needs cheroot and `omisim.server.client` does not."""
     if name not in __all__:
         raise AttributeError(f"module 'omisim.server' has no attribute {name!r}")
     from omisim.server import host  # noqa: PLC0415 - needs cheroot

@@ -1,4 +1,4 @@
-"""The WSGI application: the API, object storage and the control plane on one port, told apart by host name or path."""
+"""The WSGI application: the API, object storage and the control plane on one port, selected by host name or path."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
 
 class App:
-    """Serves one cloud.
+    """The WSGI application of one cloud.
 
-    `log`: where a line of JSON is written for each request; `record`: where each exchange of the API, for
-    `omisim replay`; `fresh` makes the cloud that a reset goes back to.
+    `log` gets a line of JSON per request, `record` each exchange of the API, for `omisim replay`. `fresh` creates the
+    cloud that a reset returns to.
     """
 
     def __init__(
@@ -51,26 +51,26 @@ class App:
 
     @property
     def cloud(self) -> Cloud:
-        """The cloud that is served; a dump that is loaded puts another in its place."""
+        """The served cloud. Loading a dump replaces it."""
         return self.control.cloud
 
     @property
     def front(self) -> FrontDoor:
-        """The services of that cloud."""
+        """The services of the served cloud."""
         if self._front.engine is not self.cloud.engine:
             self._front = FrontDoor(self.cloud.engine)
         return self._front
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request: the WSGI entry point."""
         start = time.perf_counter()
-        request = _request(environ)
+        request = _parse_request(environ)
         if _CONTROL_PATH.match(request.path):
             response = self.control.handle(request)
         elif _service(request) == "oos":
-            response = self._stored(request)
+            response = self._call_storage(request)
         else:
-            response = self._asked(request)
+            response = self._call_api(request)
         if isinstance(response, HttpResponse):
             headers, status = list(response.headers.items()), response.status
             if not any(name.lower() == "content-length" for name in response.headers):
@@ -82,32 +82,34 @@ class App:
                 response,
                 200,
             )
-        start_response(_line(status), headers)
+        start_response(_status_line(status), headers)
         if self._log is not None:
-            self._note(self._log, request, status, dict(headers), time.perf_counter() - start)
+            self._log_request(self._log, request, status, dict(headers), time.perf_counter() - start)
         return body
 
-    def _asked(self, request: HttpRequest) -> HttpResponse:
+    def _call_api(self, request: HttpRequest) -> HttpResponse:
         at = self.cloud.now
         try:
             response = self.front.handle("api", request, dt.datetime.now(dt.UTC))
-        except Dropped as error:  # cheroot closes the connection and says nothing
+        except Dropped as error:  # cheroot closes the connection without an answer
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         if self._record is not None and request.method == "POST":
             with self._writing:
-                who = find_claimed_account(self.cloud.engine, request)
-                account = f"{who.name}@{who.region}" if who else ""
+                caller = find_claimed_account(self.cloud.engine, request)
+                account = f"{caller.name}@{caller.region}" if caller else ""
                 recording.write(self._record, at, account, request.path, request.body, response.status, response.body)
         return response
 
-    def _stored(self, request: HttpRequest) -> HttpResponse:
+    def _call_storage(self, request: HttpRequest) -> HttpResponse:
         try:
             return self.front.handle("oos", request, dt.datetime.now(dt.UTC))
         except ImportError:
             text = "<Error><Code>NotImplemented</Code><Message>pip install 'omisim[oos]'</Message></Error>"
             return HttpResponse(501, text.encode(), {"Content-Type": "application/xml"})
 
-    def _note(self, log: TextIO, request: HttpRequest, status: int, headers: Mapping[str, str], seconds: float) -> None:
+    def _log_request(
+        self, log: TextIO, request: HttpRequest, status: int, headers: Mapping[str, str], seconds: float
+    ) -> None:
         line = {
             "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "method": request.method,
@@ -123,41 +125,41 @@ class App:
 
 
 def _service(request: HttpRequest) -> str:
-    """Return the service that a request names, by its host or by its path."""
+    """Return the service of a request, from its host or its path."""
     host = parse_host(request.host)
     return "oos" if (host and host.service == "oos") or _OOS_PATH.match(request.path) else "api"
 
 
 @lru_cache(maxsize=64)
-def _line(status: int) -> str:
+def _status_line(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
 @lru_cache(maxsize=256)
-def _header(key: str) -> str:
-    """Return the name of the header that a key of a WSGI environment holds, in lower case; "" for any other key."""
+def _header_name(key: str) -> str:
+    """Return the lower-case header name of a WSGI environment key, or "" if the key is not a header."""
     name = key.removeprefix("HTTP_")
     return name.replace("_", "-").lower() if name != key or key in ("CONTENT_TYPE", "CONTENT_LENGTH") else ""
 
 
-def _request(environ: Mapping[str, Any]) -> HttpRequest:
-    headers = {name: value for key, value in environ.items() if (name := _header(key)) and value}
+def _parse_request(environ: Mapping[str, Any]) -> HttpRequest:
+    headers = {name: value for key, value in environ.items() if (name := _header_name(key)) and value}
     target = str(environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/"))
-    if "://" in target.partition("?")[0]:  # a client that speaks to it as to a proxy
+    if "://" in target.partition("?")[0]:  # the client treats the server as a proxy
         target = "/" + target.partition("://")[2].partition("/")[2]
     path, _, query = target.partition("?")
     host = headers.get("host", str(environ.get("SERVER_NAME", "")))
-    return HttpRequest(environ["REQUEST_METHOD"], host, path, headers, _body(environ, headers), query)
+    return HttpRequest(environ["REQUEST_METHOD"], host, path, headers, _read_body(environ, headers), query)
 
 
-def _body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+def _read_body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
     stream = environ["wsgi.input"]
     if "chunked" in headers.get("transfer-encoding", "").lower():
-        return b"".join(_chunks(stream))
+        return b"".join(_read_chunks(stream))
     length = headers.get("content-length", "0")
     return bytes(stream.read(int(length))) if length.isdigit() else b""
 
 
-def _chunks(stream: Any) -> Iterator[bytes]:
+def _read_chunks(stream: Any) -> Iterator[bytes]:
     while chunk := stream.read(65536):
         yield bytes(chunk)

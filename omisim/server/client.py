@@ -1,4 +1,4 @@
-"""A small client of the control plane, in the standard library alone."""
+"""A client of the control plane that needs only the standard library."""
 
 from __future__ import annotations
 
@@ -13,36 +13,39 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 __all__ = ["Client", "render_exports"]
 
-TIMEOUT = 60  # seconds for an answer; events have none
+TIMEOUT = 60  # seconds to wait for an answer; the stream of events has no timeout
 
 
 def render_exports(variables: Mapping[str, str]) -> str:
-    """Spell environment variables as lines for a shell."""
+    """Return environment variables as `export` lines for a shell."""
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 
 class Client:
-    """Speaks to the control plane of a server: `Client(url, token).post("advance", seconds=60)`."""
+    """A client of a server's control plane: `Client(url, token).post("advance", seconds=60)`.
+
+    Methods raise ValueError with the server's error text, and OSError if the server does not answer.
+    """
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")
         self._token = token
-        self._opener = build_opener(ProxyHandler({}))  # it is this machine's: no proxy
+        self._opener = build_opener(ProxyHandler({}))  # ignore proxies: the server is local
 
     def get(self, name: str, /, **query: str) -> Any:
-        """Ask an endpoint. Raises ValueError with what the server says."""
+        """GET an endpoint and return its JSON answer."""
         return self._send("GET", name + (f"?{urlencode(query)}" if query else ""), None)
 
     def post(self, name: str, /, **body: Any) -> Any:
-        """Tell an endpoint. Raises ValueError with what the server says."""
+        """POST to an endpoint and return its JSON answer."""
         return self._send("POST", name, body)
 
     def delete(self, name: str, /) -> Any:
-        """Call something off. Raises ValueError with what the server says."""
+        """DELETE an endpoint and return its JSON answer."""
         return self._send("DELETE", name, None)
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Yield each change of the cloud as it happens, for as long as the server runs."""
+        """Yield each change of the cloud as it happens, until the server stops."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "text/event-stream"}
         with self._opener.open(Request(f"{self._url}/_omisim/events", headers=headers)) as stream:  # noqa: S310 - its own URL
             for line in stream:
@@ -58,12 +61,12 @@ class Client:
                 return json.loads(answer.read())
         except HTTPError as error:
             with error:
-                raise ValueError(_why(error.read()) or f"{error}: this is no server of omisim") from None
+                raise ValueError(_error_text(error.read()) or f"{error}: not an omisim server") from None
         except (HTTPException, json.JSONDecodeError) as error:
-            raise ValueError(f"this is no server of omisim: {error!r}") from None
+            raise ValueError(f"not an omisim server: {error!r}") from None
 
 
-def _why(body: bytes) -> str:
+def _error_text(body: bytes) -> str:
     try:
         return str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError):

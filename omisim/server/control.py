@@ -1,6 +1,6 @@
-"""The control plane under /_omisim/: what a Python test does with a cloud, for tests in other languages.
+"""The control plane under /_omisim/: the methods of `Cloud` for tests in other languages.
 
-JSON in, JSON out, with a token of its own in `Authorization: Bearer` or `X-Omisim-Token`.
+Requests and answers are JSON. The token goes into `Authorization: Bearer` or `X-Omisim-Token`.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from omisim.state.state import Change
 __all__ = ["Control", "account_names"]
 
 Answer = Any
-BEAT = 0.1  # seconds between two looks for new events
-BEATS = 20  # without an event, until a stream says that it is there: a client that has gone is noticed by it
-STREAMS = 8  # at once, for each takes one of the server's threads
+POLL_SECONDS = 0.1  # between two checks for new events
+KEEP_ALIVE_POLLS = 20  # without an event, before a comment is sent; a failed send reveals a closed connection
+MAX_STREAMS = 8  # at once: each occupies one of the server's threads
 
 
 class ControlError(Exception):
-    """The request cannot be served: an HTTP status, and why."""
+    """A refused request: its HTTP status and the reason."""
 
-    def __init__(self, status: int, why: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(why)
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
         self.status, self.headers = status, headers or {}
 
 
 class Control:
-    """The endpoints, and the cloud that they act on. `fresh` makes the cloud that a reset goes back to."""
+    """The endpoints and the cloud that they act on. `fresh` creates the cloud that a reset returns to."""
 
     def __init__(self, cloud: Cloud, token: str, fresh: Callable[[], Cloud] | None = None) -> None:
         self.cloud = cloud
-        self.env: Callable[[Account], dict[str, str]] = lambda _: {}  # what the server says that clients need
+        self.env: Callable[[Account], dict[str, str]] = lambda _: {}  # set by the server
         self.stopping = Event()
         self._token = token
         self._fresh = fresh
@@ -85,9 +85,9 @@ class Control:
         name = request.path.strip("/").removeprefix(PREFIX).strip("/")
         try:
             method = self._method(request, name)
-            given = _given(request, ENDPOINTS[method, name])
+            given = _parse_parameters(request, ENDPOINTS[method, name])
             if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
-                return self._stream(self._feed())
+                return self._stream(self._open_feed())
             answer = self.endpoints[method, name](given)
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
@@ -109,7 +109,7 @@ class Control:
             raise ControlError(401, "the control plane wants its token, in Authorization: Bearer or X-Omisim-Token")
         return method
 
-    # --- the longer ones
+    # --- endpoints
 
     def _health(self, _given: dict[str, Any]) -> Answer:
         return {"status": "ok", "now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
@@ -119,14 +119,14 @@ class Control:
             self.cloud.reset()
         else:
             self.cloud = self._fresh()
-        self._begun()
+        self._forget_history()
 
-    def _begun(self) -> None:
-        """Forget what was of the cloud before."""
+    def _forget_history(self) -> None:
+        """Drop the marks and restart the event streams, after the cloud was replaced or reset."""
         self._marks.clear()
-        self._undone(0)
+        self._notify_undone(0)
 
-    def _undone(self, position: int) -> None:
+    def _notify_undone(self, position: int) -> None:
         for feed in self._feeds:
             feed.undone, feed.position = True, min(feed.position, position)
 
@@ -138,16 +138,16 @@ class Control:
     def _rollback(self, given: dict[str, Any]) -> None:
         mark = self._marks.get(given["mark"])
         if mark is None:
-            raise ControlError(400, f"{given['mark']!r} is no mark of POST /{PREFIX}/savepoint")
+            raise ControlError(400, f"unknown mark {given['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
-        self._undone(mark.position)
+        self._notify_undone(mark.position)
 
     def _add_fault(self, given: dict[str, Any]) -> Answer:
         return _fault(self.cloud.faults.add(**_without_nulls(given)))
 
     def _load(self, given: dict[str, Any]) -> None:
         self.cloud = Cloud.load(given)
-        self._begun()
+        self._forget_history()
 
     def _calls(self, given: dict[str, Any]) -> Answer:
         return [
@@ -169,46 +169,46 @@ class Control:
         return self._account(self.cloud.account(**_without_nulls(given)))
 
     def _account(self, account: Account) -> Answer:
-        shown = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
-        return {**{attribute: getattr(account, attribute) for attribute in shown}, "env": self.env(account)}
+        attributes = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
+        return {**{attribute: getattr(account, attribute) for attribute in attributes}, "env": self.env(account)}
 
-    def _feed(self) -> _Feed:
-        if len(self._feeds) >= STREAMS:
-            raise ControlError(503, f"there are {STREAMS} streams of events already")
+    def _open_feed(self) -> _Feed:
+        if len(self._feeds) >= MAX_STREAMS:
+            raise ControlError(503, f"the server already has {MAX_STREAMS} event streams, which is the maximum")
         feed = _Feed(self.cloud.engine.state.position)
         self._feeds.add(feed)
         return feed
 
     def _stream(self, feed: _Feed) -> Iterator[bytes]:
-        """Yield each change as it happens, as server-sent events, until the server stops or the client has gone."""
+        """Yield each change as a server-sent event, until the server stops or the client disconnects."""
         yield b": omisim\n\n"
         silent = 0
-        while not self.stopping.wait(BEAT):
-            said = feed.news(self.cloud)
-            silent = 0 if said else silent + 1
-            if said or silent % BEATS == 0:
-                yield said or b": still here\n\n"
+        while not self.stopping.wait(POLL_SECONDS):
+            events = feed.read_new(self.cloud)
+            silent = 0 if events else silent + 1
+            if events or silent % KEEP_ALIVE_POLLS == 0:
+                yield events or b": still here\n\n"
 
 
 class _Feed:
-    """How far a stream of events has come. `undone`: what it told before has been undone since."""
+    """The position of an event stream. `undone`: changes that it has sent have been undone since."""
 
     def __init__(self, position: int) -> None:
         self.position, self.undone = position, False
 
-    def news(self, cloud: Cloud) -> bytes:
-        """Return what is new as server-sent events."""
+    def read_new(self, cloud: Cloud) -> bytes:
+        """Return the new changes as server-sent events."""
         with cloud.engine.lock:
-            told = [change for change in cloud.events if change.seq >= self.position]
+            changes = [change for change in cloud.events if change.seq >= self.position]
             undone, self.undone = self.undone, False
             position, self.position = self.position, cloud.engine.state.position
-        said = [("undone", {"seq": position})] if undone else []
-        said += [("change", _change(change)) for change in told]
-        return "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in said).encode()
+        events = [("undone", {"seq": position})] if undone else []
+        events += [("change", _change(change)) for change in changes]
+        return "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in events).encode()
 
 
 def account_names(cloud: Cloud) -> list[str]:
-    """Return the names of the accounts that a cloud's users have made, oldest first."""
+    """Return the names of the accounts that users created, oldest first."""
     owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
     return [cloud.engine.state.get("account", owner).name for owner in owners]
 
@@ -218,9 +218,9 @@ def _without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
-    shown = ("action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "hits")
+    attributes = ("action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "hits")
     error = fault.error.name if fault.error else None
-    return {"error": error} | {attribute: getattr(fault, attribute) for attribute in shown}
+    return {"error": error} | {attribute: getattr(fault, attribute) for attribute in attributes}
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -235,19 +235,19 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _given(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
+def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     if request.method in ("GET", "HEAD") or not request.body:
         given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
     else:
         try:
             body = json.loads(request.body)
         except (ValueError, RecursionError) as error:
-            raise ControlError(400, f"the body is no JSON: {error}") from None
+            raise ControlError(400, f"the body must be JSON: {error}") from None
         if not isinstance(body, dict):
-            raise ControlError(400, "the body is a JSON object")
+            raise ControlError(400, "the body must be a JSON object")
         given = body
-    if wrong := endpoint.wrong(given):
-        raise ControlError(400, wrong)
+    if error_text := endpoint.find_error(given):
+        raise ControlError(400, error_text)
     return given
 
 

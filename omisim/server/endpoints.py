@@ -1,4 +1,4 @@
-"""The endpoints of the control plane: what each does, takes and answers; and their description as OpenAPI."""
+"""The endpoints of the control plane, with their parameters and answers, and their OpenAPI description."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 _TEXT, _NUMBER = {"type": "string"}, {"type": "number"}
 _TIME = {"type": "string", "format": "date-time"}
-_OR_NOTHING = {"type": "object", "nullable": True}
+_NULLABLE = {"type": "object", "nullable": True}
 
 
 def _schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,13 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "Text": _schema(text=_TEXT),
     "Document": {"type": "object"},
     "Change": _schema(
-        seq={"type": "integer"}, at=_TIME, kind=_TEXT, id=_TEXT, before=_OR_NOTHING, after=_OR_NOTHING, cause=_TEXT
+        seq={"type": "integer"},
+        at=_TIME,
+        kind=_TEXT,
+        id=_TEXT,
+        before=_NULLABLE,
+        after=_NULLABLE,
+        cause=_TEXT,
     ),
     "Call": _schema(
         action=_TEXT,
@@ -53,11 +59,11 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         error={"type": "string", "nullable": True},
         after_effect={"type": "boolean"},
         every={"type": "integer"},
-        when=_OR_NOTHING,
+        when=_NULLABLE,
         probability=_NUMBER,
         drop={"type": "boolean"},
         delay=_NUMBER,
-        met={"type": "integer"},
+        hits={"type": "integer"},
     ),
     "Account": _schema(
         name=_TEXT,
@@ -74,27 +80,27 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What an endpoint does, the schema of its answer, and its parameters by type; one with a ? can be left out."""
+    """The summary of an endpoint, the schema of its answer, and its parameters with their types (`?`: optional)."""
 
-    says: str
+    summary: str
     answer: str = "Nothing"
     parameters: Mapping[str, str] | None = None
-    listed: bool = False  # it answers a list of these
-    free: bool = False  # its body is a document of its own
+    listed: bool = False  # the answer is a list
+    free: bool = False  # the body may be any JSON object
 
-    def wrong(self, given: Mapping[str, Any]) -> str:
-        """Return what is wrong with a request, or ""."""
+    def find_error(self, given: Mapping[str, Any]) -> str:
+        """Return the error of a request's parameters, or "" if they are valid."""
         known = self.parameters or {}
         for name in () if self.free else given:
             if name not in known:
-                return f"there is no {name!r} here; there is {', '.join(known) or 'nothing to give'}"
+                return f"unknown parameter {name!r}; known: {', '.join(known) or 'none'}"
         for name, kind in known.items():
             if name not in given and not kind.endswith("?"):
-                return f"{name} is missing"
+                return f"{name} is required"
             value = given.get(name)
             types = _TYPES[kind.rstrip("?")]
             if value is not None and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
-                return f"{name} is of the type {kind.rstrip('?')}, not {value!r}"
+                return f"{name} must be of type {kind.rstrip('?')}, not {value!r}"
         return ""
 
 
@@ -114,40 +120,44 @@ _FAULT = {
 _PLACE = {"volume_id": "string", "path": "string"}
 
 ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
-    ("GET", "health"): Endpoint("Whether the server is there; needs no token.", "Health"),
-    ("GET", "openapi.json"): Endpoint("This description.", "Document"),
-    ("POST", "reset"): Endpoint("Back to the cloud as the server began with it: no calls, no faults."),
-    ("POST", "savepoint"): Endpoint("A mark to roll back to, as often as wanted.", "Mark"),
-    ("DELETE", "savepoint"): Endpoint("Forget all marks: what they keep of the past can go."),
+    ("GET", "health"): Endpoint("Check that the server is up; needs no token.", "Health"),
+    ("GET", "openapi.json"): Endpoint("Return this description.", "Document"),
+    ("POST", "reset"): Endpoint("Reset the cloud to its state at the start of the server, without calls and faults."),
+    ("POST", "savepoint"): Endpoint("Create a mark for rollbacks; it can be used repeatedly.", "Mark"),
+    ("DELETE", "savepoint"): Endpoint("Drop all marks, so that the history they keep can be trimmed."),
     ("POST", "rollback"): Endpoint("Undo everything since a mark.", parameters={"mark": "string"}),
-    ("POST", "advance"): Endpoint("Move the clock.", parameters={"seconds": "number"}),
-    ("POST", "settle"): Endpoint("Jump to the end of all that is under way."),
-    ("POST", "complete"): Endpoint("Take one step on a resource's success path.", parameters=_ID),
-    ("POST", "fail"): Endpoint("Let a resource fail.", parameters=_ID | {"comment": "string?"}),
+    ("POST", "advance"): Endpoint("Advance the clock.", parameters={"seconds": "number"}),
+    ("POST", "settle"): Endpoint("Advance the clock until no resource is in a transient state."),
+    ("POST", "complete"): Endpoint("Apply the next transition of a resource's success path.", parameters=_ID),
+    ("POST", "fail"): Endpoint("Move a resource to its failure state.", parameters=_ID | {"comment": "string?"}),
     ("POST", "fail_next"): Endpoint(
-        "Let the next transition of a kind fail.",
+        "Make the next transition of a kind fail.",
         parameters={"kind": "string", "id": "string?", "comment": "string?"},
     ),
-    ("POST", "faults"): Endpoint("Refuse the next calls of an action.", "Fault", _FAULT),
-    ("GET", "faults"): Endpoint("The faults that are waiting.", "Fault", listed=True),
-    ("DELETE", "faults"): Endpoint("Call all faults off."),
-    ("GET", "dump"): Endpoint("The cloud as data.", "Document"),
-    ("POST", "load"): Endpoint("Serve the cloud of a dump instead.", free=True),
-    ("GET", "timeline"): Endpoint("The changes of one resource.", "Change", _ID, listed=True),
+    ("POST", "faults"): Endpoint("Add a fault for the next calls of an action.", "Fault", _FAULT),
+    ("GET", "faults"): Endpoint("List the active faults.", "Fault", listed=True),
+    ("DELETE", "faults"): Endpoint("Remove all faults."),
+    ("GET", "dump"): Endpoint("Dump the cloud as JSON.", "Document"),
+    ("POST", "load"): Endpoint("Replace the cloud by the one in a dump.", free=True),
+    ("GET", "timeline"): Endpoint("List the changes of one resource.", "Change", _ID, listed=True),
     ("GET", "events"): Endpoint(
-        "The changes so far. With Accept: text/event-stream, those to come, as server-sent events: `change`, and where "
-        "the past was changed, `undone`.",
+        "List the changes. With Accept: text/event-stream, stream new changes as server-sent events: `change`, and "
+        "`undone` after a rollback or reset.",
         "Change",
         listed=True,
     ),
-    ("GET", "calls"): Endpoint("The calls so far, or those of one action.", "Call", {"action": "string?"}, listed=True),
-    ("GET", "accounts"): Endpoint("The accounts, with their credentials.", "Account", listed=True),
+    ("GET", "calls"): Endpoint("List the calls, or those of one action.", "Call", {"action": "string?"}, listed=True),
+    ("GET", "accounts"): Endpoint("List the accounts with their credentials.", "Account", listed=True),
     ("POST", "accounts"): Endpoint(
-        "Make an account, or find one.", "Account", {"name": "string", "region": "string?", "alias": "string?"}
+        "Create an account, or return an existing one.",
+        "Account",
+        {"name": "string", "region": "string?", "alias": "string?"},
     ),
-    ("GET", "read"): Endpoint("A file of a volume.", "Text", _PLACE),
+    ("GET", "read"): Endpoint("Read a file of a volume.", "Text", _PLACE),
     ("POST", "write"): Endpoint("Write a file on a volume.", parameters=_PLACE | {"text": "string"}),
-    ("POST", "console"): Endpoint("Print on the console of a VM.", parameters={"vm_id": "string", "text": "string"}),
+    ("POST", "console"): Endpoint(
+        "Write text to the console of a VM.", parameters={"vm_id": "string", "text": "string"}
+    ),
 }
 
 
@@ -170,11 +180,13 @@ def describe() -> dict[str, Any]:
 def _operation(method: str, name: str, endpoint: Endpoint) -> dict[str, Any]:
     schemas = {p: {"type": kind.rstrip("?")} for p, kind in (endpoint.parameters or {}).items()}
     required = [p for p, kind in (endpoint.parameters or {}).items() if not kind.endswith("?")]
-    one = {"$ref": f"#/components/schemas/{endpoint.answer}"}
-    answers = {"200": _content("What it answers.", {"type": "array", "items": one} if endpoint.listed else one)}
+    schema_ref = {"$ref": f"#/components/schemas/{endpoint.answer}"}
+    answers = {
+        "200": _content("The answer.", {"type": "array", "items": schema_ref} if endpoint.listed else schema_ref)
+    }
     if endpoint.parameters or endpoint.free or method != "GET":
-        answers["400"] = _content("It cannot be done.", {"$ref": "#/components/schemas/Error"})
-    operation: dict[str, Any] = {"operationId": f"{method.lower()}-{name}", "summary": endpoint.says}
+        answers["400"] = _content("The request is refused.", {"$ref": "#/components/schemas/Error"})
+    operation: dict[str, Any] = {"operationId": f"{method.lower()}-{name}", "summary": endpoint.summary}
     if name != "health":
         operation["security"] = [{"token": []}]
         answers["401"] = _content("The token is missing or wrong.", {"$ref": "#/components/schemas/Error"})
@@ -190,5 +202,5 @@ def _operation(method: str, name: str, endpoint: Endpoint) -> dict[str, Any]:
     return operation | {"responses": answers}
 
 
-def _content(says: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"description": says, "content": {"application/json": {"schema": schema}}}
+def _content(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

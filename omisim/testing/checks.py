@@ -127,7 +127,7 @@ def not_called(
 ) -> None:
     """No call of an action was made, with these parameters, or at all; see `cloud.calls`. Else lists them."""
     calls = cloud.calls(action, account=account, since=since, **parameters)
-    _none(f"calls of {calls.asked}", map(str, calls))
+    _none(f"calls of {calls.query}", map(str, calls))
 
 
 def nothing_refused(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:

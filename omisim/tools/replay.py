@@ -1,8 +1,8 @@
-"""Replaying a recording: what it asked is asked of a fresh cloud, and what differs in the answers is told.
+"""Replay a recording against a new cloud, and report the differences between the answers.
 
-Values are not compared, for no two clouds have the same: compared are the status, the codes of errors, the fields with
-their types, how long lists are, and their order. Ids are translated. One that an earlier answer gave stands for what
-this cloud gave in the same place, and must go on standing for it; an id that no answer gave is unknown to both.
+The status, the error codes, the fields and their types, and the length and order of lists are compared. Values are not,
+because they differ between clouds. Ids are translated: a recorded id stands for the id that this cloud returned in the
+same place, and must keep doing so. An id that no answer returned is unknown to both clouds.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ __all__ = ["Acceptance", "Divergence", "Report", "acceptances", "replay"]
 
 T = TypeVar("T")
 _ID = re.compile(r"[a-z]+(?:-[a-z]+)*-(?:[0-9a-f]{32}|[0-9a-f]{8})|[0-9]{12}|[0-9A-Z]{20}")
-# statuses that do not come of what was asked, and why
+# statuses that do not depend on the request → the reason
 _SKIPPED = {
-    401: "no recording keeps what it takes to sign",
+    401: "a recording has no signatures",
     429: "it was throttled",
     500: "the platform failed",
     503: "the platform was throttled",
@@ -38,22 +38,22 @@ _TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "in
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Divergences that are known, and why they may be: on a line, of an action, or that read like a pattern."""
+    """Known divergences, by line, by action or by a pattern of their text, and the reason to accept them."""
 
     reason: str
     line: int | None = None
     action: str | None = None
     pattern: str = "*"
 
-    def covers(self, found: Divergence) -> bool:
-        """Whether it is about this divergence."""
-        here = self.line in (None, found.line) and self.action in (None, found.action)
-        return here and fnmatchcase(found.says, self.pattern)
+    def covers(self, divergence: Divergence) -> bool:
+        """Whether the acceptance applies to a divergence."""
+        same_call = self.line in (None, divergence.line) and self.action in (None, divergence.action)
+        return same_call and fnmatchcase(divergence.says, self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """What differs in an answer, in words, on a line of the recording; `accepted`: why that may be, or ""."""
+    """A difference of an answer, on a line of the recording; `accepted` is the reason of its acceptance, or ""."""
 
     line: int
     action: str
@@ -63,7 +63,7 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a replay. `skipped`: why by line; `idle`: acceptances that covered nothing."""
+    """The result of a replay. `skipped` maps lines to the reason; `idle` are the unused acceptances."""
 
     exchanges: int
     divergences: tuple[Divergence, ...]
@@ -72,30 +72,30 @@ class Report:
 
     @property
     def failed(self) -> tuple[Divergence, ...]:
-        """The divergences that nothing accepts."""
-        return tuple(found for found in self.divergences if not found.accepted)
+        """The divergences without an acceptance."""
+        return tuple(divergence for divergence in self.divergences if not divergence.accepted)
 
 
 def acceptances(text: str) -> tuple[Acceptance, ...]:
-    """Read an acceptance list. Raises ValueError for what cannot be one.
+    """Parse an acceptance list: TOML with one table `[[accept]]` per acceptance.
 
-    TOML, a table `[[accept]]` for each: `reason`, and one or more of `line`, `action` and `pattern` (`*` and `?` stand
-    for what they do in a shell) of the divergence's words.
+    A table has a `reason`, and one or more of `line`, `action` and `pattern` (a shell pattern for the text of the
+    divergence). Raises ValueError for invalid TOML or an invalid table.
     """
-    read = tomllib.loads(text)
-    rows = read.pop("accept", [])
-    if read or not isinstance(rows, list):
-        raise ValueError("an acceptance list has tables [[accept]] and nothing else")
-    return tuple(_acceptance(row) for row in rows)
+    tables = tomllib.loads(text)
+    rows = tables.pop("accept", [])
+    if tables or not isinstance(rows, list):
+        raise ValueError("an acceptance list must consist of tables [[accept]]")
+    return tuple(_parse_acceptance(row) for row in rows)
 
 
-def _acceptance(row: Any) -> Acceptance:
+def _parse_acceptance(row: Any) -> Acceptance:
     types = {"reason": str, "line": int, "action": str, "pattern": str}
     if not isinstance(row, dict) or not row.get("reason") or len(row) == 1:
-        raise ValueError(f"[[accept]] wants a reason, and a line, an action or a pattern; not {row!r}")
+        raise ValueError(f"[[accept]] must have a reason, and a line, an action or a pattern, not {row!r}")
     for name, value in row.items():
         if name not in types or type(value) is not types[name]:
-            raise ValueError(f"[[accept]] has reason, line, action and pattern; not {name} = {value!r}")
+            raise ValueError(f"[[accept]] must have only reason, line, action and pattern, not {name} = {value!r}")
     return Acceptance(**row)
 
 
@@ -107,63 +107,65 @@ def replay(
     timing: str = "eager",
     seed: int | str = 0,
 ) -> Report:
-    """Ask a fresh cloud what was recorded, and compare.
+    """Send the recorded requests to a new cloud, and compare its answers with the recorded ones.
 
     Args:
-        recorded: the exchanges, as `omisim.recording.exchanges` reads them.
-        accepted: divergences that may be.
-        region: where it happens, if the recording does not say; eu-west-2 unless told.
-        timing: of the cloud. Its clock moves as it did between the recorded calls.
-        seed: of the cloud.
+        recorded: The exchanges, from `omisim.recording.exchanges`.
+        accepted: Acceptances of known divergences, from `acceptances`.
+        region: The Region of exchanges that name none (default eu-west-2).
+        timing: The timing of the cloud. Its clock advances as between the recorded calls.
+        seed: The seed of the cloud.
 
-    Raises ValueError for a Region or a timing that there is not, and for what are no exchanges.
+    Raises ValueError for an unknown Region or timing, and for arguments of another type.
     """
     recorded, accepted = (
-        _all(Exchange, recorded, "recording.exchanges"),
-        _all(Acceptance, accepted, "replay.acceptances"),
+        _check_items(Exchange, recorded, "recording.exchanges"),
+        _check_items(Acceptance, accepted, "replay.acceptances"),
     )
-    player = _Player(Cloud(seed=seed, timing=timing, auth="off"), recorded, region)
-    found: list[Divergence] = []
+    player = _Replayer(Cloud(seed=seed, timing=timing, auth="off"), recorded, region)
+    divergences: list[Divergence] = []
     skipped: dict[int, str] = {}
     for exchange in recorded:
         if exchange.status in _SKIPPED:
             skipped[exchange.line] = _SKIPPED[exchange.status]
             continue
         for says in dict.fromkeys(player.play(exchange)):
-            one = Divergence(exchange.line, exchange.action, says)
-            why = next((acceptance.reason for acceptance in accepted if acceptance.covers(one)), "")
-            found.append(replace(one, accepted=why))
-    idle = tuple(acceptance for acceptance in accepted if not any(map(acceptance.covers, found)))
-    return Report(len(recorded), tuple(found), skipped, idle)
+            divergence = Divergence(exchange.line, exchange.action, says)
+            reason = next((acceptance.reason for acceptance in accepted if acceptance.covers(divergence)), "")
+            divergences.append(replace(divergence, accepted=reason))
+    idle = tuple(acceptance for acceptance in accepted if not any(map(acceptance.covers, divergences)))
+    return Report(len(recorded), tuple(divergences), skipped, idle)
 
 
-def _all(cls: type[T], given: Iterable[T], reader: str) -> tuple[T, ...]:
+def _check_items(cls: type[T], given: Iterable[T], reader: str) -> tuple[T, ...]:
     found = tuple(given) if isinstance(given, Iterable) else ()
     if not isinstance(given, Iterable) or not all(isinstance(item, cls) for item in found):
         items = reader.partition(".")[2]
-        raise ValueError(f"replay takes {items}, as omisim.{reader} reads them; not {given!r:.80}")
+        raise ValueError(f"replay needs {items} of omisim.{reader}(), not {given!r:.80}")
     return found
 
 
-class _Player:
-    """A cloud, and what it knows of the recording: who its accounts are, and what its ids stand for."""
+class _Replayer:
+    """A cloud, with the mapping of the recording's accounts and ids to its own."""
 
     def __init__(self, cloud: Cloud, recorded: Iterable[Exchange], region: str | None) -> None:
         self._cloud = cloud
         self._door = OapiDoor(cloud.engine)
         self._accounts = {
-            said: cloud.account(said[0] or "alice", region=said[1] or region)
-            for said in dict.fromkeys((exchange.account, exchange.region) for exchange in recorded)
+            caller: cloud.account(caller[0] or "alice", region=caller[1] or region)
+            for caller in dict.fromkeys((exchange.account, exchange.region) for exchange in recorded)
         }
-        self._ids: dict[str, str] = {}  # recorded → here
-        self._taken: set[str] = set()  # those here
-        self._start: tuple[dt.datetime, dt.datetime] | None = None  # the recording's, and the cloud's
+        self._ids: dict[str, str] = {}  # recorded id → id in this cloud
+        self._taken: set[str] = set()  # the ids in this cloud
+        self._start: tuple[dt.datetime, dt.datetime] | None = (
+            None  # times of the first exchange: recorded, and in this cloud
+        )
 
     def play(self, exchange: Exchange) -> Iterator[str]:
-        """Ask what an exchange asked; yield in what the answers differ."""
-        self._wait(exchange.at)
+        """Send the request of an exchange, and yield the differences between the answers."""
+        self._advance_to(exchange.at)
         account = self._accounts[exchange.account, exchange.region]
-        given = self._translated(exchange.given)
+        given = self._translate(exchange.given)
         body = given if isinstance(given, str) else "" if given is None else json.dumps(given)
         headers = {"content-type": "application/json", "authorization": f"Credential={account.access_key}/"}
         response = self._door.handle(HttpRequest("POST", "", exchange.path, headers, body.encode()), self._cloud.now)
@@ -178,11 +180,11 @@ class _Player:
             )
             yield f"status {then} was recorded, here it is {here}{why}"
             return
-        yield from _differing(_tree(exchange.answer), _tree(answer))
-        yield from self._learnt(exchange.answer, answer, "", fits=True)
+        yield from _compare_trees(_tree(exchange.answer), _tree(answer))
+        yield from self._map_ids(exchange.answer, answer, "", fits=True)
 
-    def _wait(self, at: dt.datetime | None) -> None:
-        """Move the clock as far from its start as the recording is from its own."""
+    def _advance_to(self, at: dt.datetime | None) -> None:
+        """Advance the clock by the time since the first exchange of the recording."""
         if at is None:
             return
         if self._start is None:
@@ -191,12 +193,12 @@ class _Player:
         if seconds > 0:
             self._cloud.advance(seconds)
 
-    def _translated(self, value: Any) -> Any:
-        """Return what the recording says in this cloud's ids; one that is unknown there is unknown here."""
+    def _translate(self, value: Any) -> Any:
+        """Return a recorded value with this cloud's ids; an unknown id is translated to an unknown one."""
         if isinstance(value, dict):
-            return {name: self._translated(inner) for name, inner in value.items()}
+            return {name: self._translate(inner) for name, inner in value.items()}
         if isinstance(value, list):
-            return [self._translated(inner) for inner in value]
+            return [self._translate(inner) for inner in value]
         if not isinstance(value, str):
             return value
         if value in self._ids or value not in self._taken:
@@ -204,20 +206,20 @@ class _Player:
         prefix, _, digits = value.rpartition("-")
         return f"{prefix}-{derive_hex(value)[: len(digits)]}" if prefix else value
 
-    def _learnt(self, then: Any, now: Any, path: str, *, fits: bool) -> Iterator[str]:
-        """Learn what ids stand for; yield where one stands for another than before. `fits`: places correspond."""
+    def _map_ids(self, then: Any, now: Any, path: str, *, fits: bool) -> Iterator[str]:
+        """Map recorded ids to this cloud's; yield a line per mismatch. `fits`: the places correspond."""
         if isinstance(then, dict) and isinstance(now, dict):
             for name in then.keys() & now.keys():
-                yield from self._learnt(then[name], now[name], f"{path}.{name}".lstrip("."), fits=fits)
+                yield from self._map_ids(then[name], now[name], f"{path}.{name}".lstrip("."), fits=fits)
         elif isinstance(then, list) and isinstance(now, list):
             if len(then) != len(now):
                 yield f"{path}: {_items(len(then))} recorded, here {_items(len(now))}"
-            expected = [self._translated(item) for item in then]
+            expected = [self._translate(item) for item in then]
             if expected != now and _sorted(expected) == _sorted(now):
                 yield f"{path}: the same items, in another order"
                 return
             for number, (one, other) in enumerate(zip(then, now, strict=False)):
-                yield from self._learnt(one, other, f"{path}[{number}]", fits=fits and len(then) == len(now))
+                yield from self._map_ids(one, other, f"{path}[{number}]", fits=fits and len(then) == len(now))
         elif isinstance(then, str) and isinstance(now, str) and (_ID.fullmatch(then) or path == "NextPageToken"):
             known = self._ids.setdefault(then, now)
             self._taken.add(known)
@@ -241,7 +243,7 @@ def _sorted(items: list[Any]) -> list[str]:
 
 
 def _tree(value: Any, path: str = "") -> dict[str, set[str]]:
-    """Return the types by path; `[]` in a path stands for all items of a list."""
+    """Return the JSON types by path; `[]` in a path stands for all items of a list."""
     tree = {path: {_TYPES.get(type(value), "null")}}
     inner: Iterable[tuple[str, Any]] = ()
     if isinstance(value, dict):
@@ -254,8 +256,8 @@ def _tree(value: Any, path: str = "") -> dict[str, set[str]]:
     return tree
 
 
-def _differing(then: Mapping[str, set[str]], now: Mapping[str, set[str]]) -> Iterator[str]:
-    """Yield the fields and types in which two trees differ. Of an empty list the items are not known."""
+def _compare_trees(then: Mapping[str, set[str]], now: Mapping[str, set[str]]) -> Iterator[str]:
+    """Yield the differences between two trees in fields and types; the items of an empty list are unknown."""
     for path in sorted(then.keys() | now.keys()):
         if path in then and path in now:
             if then[path] != now[path]:

@@ -1,4 +1,4 @@
-"""`omisim serve`: a server in the foreground, until it is told to stop."""
+"""`omisim serve`: run a server in the foreground until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from omisim.server.host import Running, run_server
 
 __all__ = ["serve"]
 
-_KEY = re.compile(r"[^/,\s]*")  # what can stand in a signature
+_KEY = re.compile(r"[^/,\s]*")  # the characters allowed in a signature
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Run the server; return the exit status."""
+    """Run the server until a signal stops it; return the exit status."""
     try:
         with ExitStack() as stack:
-            told = stack.enter_context(_told_to_stop())
-            with _listening(options, stack) as server:
+            stop = stack.enter_context(_stop_on_signal())
+            with _start_server(options, stack) as server:
                 _announce(server)
-                while not told.wait(3600):
+                while not stop.wait(3600):
                     pass
             if options.state:
                 _save(server.cloud, Path(options.state))
@@ -42,29 +42,29 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _listening(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
+def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
     if options.record:
         _check_record(Path(options.record), options.state)
-    cloud = _begun(options)
+    cloud = _create_cloud(options)
     tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
-    log = sys.stderr if options.log == "-" else _appended(stack, options.log)
-    record = _appended(stack, options.record)
+    log = sys.stderr if options.log == "-" else _open_for_append(stack, options.log)
+    record = _open_for_append(stack, options.record)
 
     def fresh() -> Cloud:
         if record is not None:
-            record.truncate(0)  # a recording is of one cloud, from its beginning
-        return _begun(options)
+            record.truncate(0)  # a recording covers one cloud from its start
+        return _create_cloud(options)
 
     settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh}
     return run_server(cloud, options.port, options.host, **settings)
 
 
-def _appended(stack: ExitStack, place: str | None) -> TextIO | None:
+def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
     return stack.enter_context(Path(place).open("a", encoding="utf-8")) if place else None
 
 
-def _begun(options: argparse.Namespace) -> Cloud:
-    """Return the cloud to serve, with its accounts: that of the state, of the scenario, or an empty one."""
+def _create_cloud(options: argparse.Namespace) -> Cloud:
+    """Return the cloud to serve, with its accounts: from the state file, from the scenario, or a new one."""
     state = Path(options.state) if options.state else None
     if state is not None and state.exists():
         try:
@@ -72,30 +72,30 @@ def _begun(options: argparse.Namespace) -> Cloud:
         except ValueError as error:
             raise ValueError(f"{state}: {error}") from None
     elif state is not None and not state.absolute().parent.is_dir():
-        raise ValueError(f"{state}: there is no such directory to save to")
+        raise ValueError(f"{state}: the directory does not exist")
     else:
-        said = {"seed": options.seed, "timing": options.timing, "auth": options.auth}
-        given = {name: value for name, value in said.items() if value is not None}
+        settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth}
+        given = {name: value for name, value in settings.items() if value is not None}
         make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
         cloud = make(clock=SystemClock(), **given)
     for account in options.account or (() if account_names(cloud) else ("alice",)):
-        _account(cloud, account)
+        _add_account(cloud, account)
     return cloud
 
 
 def _check_record(record: Path, state: str | None) -> None:
     if record.exists() and record.stat().st_size:
-        raise ValueError(f"--record {record}: there is a recording already")
+        raise ValueError(f"--record {record}: the file already has a recording")
     if state and Path(state).exists():
-        raise ValueError(f"--record wants a fresh cloud, as a replay begins with; {state} has one that is not")
+        raise ValueError(f"--record needs a new cloud, because a replay starts with one: {state} already exists")
 
 
-def _account(cloud: Cloud, said: str) -> None:
-    """Make the account of NAME[@REGION][:AK:SK], with this key where one is given."""
-    named, *key = said.split(":")
+def _add_account(cloud: Cloud, argument: str) -> None:
+    """Create the account of NAME[@REGION][:AK:SK], with this access key if one is given."""
+    named, *key = argument.split(":")
     name, _, region = named.partition("@")
     if not name or len(key) not in (0, 2) or not all(key) or not _KEY.fullmatch("".join(key[:1])):
-        raise ValueError(f"--account is NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {said!r}")
+        raise ValueError(f"--account must be NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {argument!r}")
     account = cloud.account(name, region=region or None)
     if key and account.access_key != key[0]:
         try:
@@ -113,19 +113,19 @@ def _announce(server: Running) -> None:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[Event]:
-    """Let SIGTERM and SIGINT set an event instead of ending the process: from before it says that it is ready."""
-    told = Event()
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+def _stop_on_signal() -> Iterator[Event]:
+    """Make SIGTERM and SIGINT set an event instead of ending the process, and yield the event."""
+    stop = Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield told
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _save(cloud: Cloud, place: Path) -> None:
-    """Write the state beside its place, then put it there: a kill in between loses nothing."""
+    """Write the dump to a temporary file and rename it, so that an interruption loses nothing."""
     fresh = place.with_name(place.name + ".new")
     fresh.write_text(json.dumps(cloud.dump()))
     fresh.replace(place)

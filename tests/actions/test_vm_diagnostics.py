@@ -189,7 +189,7 @@ class TestConsoleOutput:
     def test_is_refused_for_foreign_vms(self, cloud: Cloud, bob: Account, vm: Vm) -> None:
         """A foreign VM does not exist, in the API and in Python. [VM-056/vm]"""
         assert refused(bob, "ReadConsoleOutput", VmId=vm.vm_id).code == "5063"
-        with pytest.raises(ValueError, match="no VM of this cloud"):
+        with pytest.raises(ValueError, match="not a VM of this cloud"):
             cloud.write_console("i-00000000", "x")
 
 

@@ -146,7 +146,7 @@ class TestEnvironment:
     @pytest.mark.parametrize("host", ["api.eu-west-2.outscale.com", "api.eu-west-2.oks.outscale.com"])
     def test_stops_clients_that_omisim_does_not_reach(self, inside: Environment, host: str) -> None:
         """A client that omisim does not reach cannot send a request to OUTSCALE."""
-        with pytest.raises(NotServed, match="use the fixture omi_server for it"):
+        with pytest.raises(NotServed, match="use the fixture omi_server for other clients"):
             urllib.request.urlopen(f"https://{host}/")
         assert len(inside.strays) == 1
 
@@ -218,7 +218,7 @@ class TestGuard:
     def test_refuses_requests_within_its_context(self) -> None:
         """In a guarded context no request to OUTSCALE leaves the machine."""
         with guard_hosts() as strays:
-            with pytest.raises(NotServed, match="ask for the fixture omi_env"):
+            with pytest.raises(NotServed, match="use the fixture omi_env"):
                 urllib3.PoolManager().request("POST", f"{API}/ReadVms")
             with pytest.raises(NotServed):
                 socket.getaddrinfo("oos.eu-west-2.outscale.com", 443)
@@ -258,9 +258,9 @@ class TestGuard:
         result.assert_outcomes(passed=2, failed=3)
         result.stdout.fnmatch_lines(
             [
-                "E *NotServed: ReadRegions (POST https://api.eu-west-2.outscale.com/*/ReadRegions): no cloud stands *",
+                "E *NotServed: ReadRegions (POST https://api.eu-west-2.outscale.com/*): no cloud intercepts *",
                 "*.py::test_goes_on tried to leave this machine:",
-                "  ReadRegions (POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions): no cloud stands in for *",
+                "  ReadRegions (POST https://api.eu-west-2.outscale.com/api/v1/ReadRegions): no cloud intercepts *",
                 "*.py::test_in_a_thread tried to leave this machine:",
             ]
         )

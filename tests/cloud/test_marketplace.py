@@ -187,7 +187,7 @@ class TestMarketplaceRefuses:
 
     def test_an_omi_of_another_account(self, cloud: Cloud, buyer: Account, source: Image) -> None:
         """Only the owner of an OMI publishes it."""
-        with pytest.raises(ValueError, match="no OMI of the seller's"):
+        with pytest.raises(ValueError, match="must be an OMI of the seller"):
             cloud.marketplace.publish(buyer, source.image_id)
 
     @pytest.mark.parametrize("offer", ["free", "byol"])
@@ -195,7 +195,7 @@ class TestMarketplaceRefuses:
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: str
     ) -> None:
         """A product that is public needs no subscription."""
-        with pytest.raises(ValueError, match="nothing to subscribe"):
+        with pytest.raises(ValueError, match="without a subscription"):
             cloud.marketplace.subscribe(published(cloud, seller, source, offer), buyer)
 
     def test_a_subscription_from_another_region(self, cloud: Cloud, seller: Account, source: Image) -> None:
@@ -224,7 +224,7 @@ class TestMarketplaceRefuses:
     def test_a_product_of_another_cloud(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """A product belongs to its cloud."""
         product = published(cloud, seller, source)
-        with pytest.raises(ValueError, match="no product of this cloud"):
+        with pytest.raises(ValueError, match="not a product of this cloud"):
             Cloud().marketplace.unpublish(product)
 
     def test_a_pending_omi(self) -> None:
@@ -240,12 +240,12 @@ class TestMarketplaceRefuses:
     def test_a_single_region_that_is_not_in_a_list(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """Regions are a list even if there is one: a string would be read letter by letter."""
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
-        with pytest.raises(ValueError, match=r"even if one: \('eu-west-2',\)"):
+        with pytest.raises(ValueError, match=r"for example \('eu-west-2',\)"):
             cloud.marketplace.publish(alice, image.image_id, regions="eu-west-2")
 
     def test_a_buyer_given_by_name(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """A buyer is an Account, not its name."""
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
         product = cloud.marketplace.publish(alice, image.image_id)
-        with pytest.raises(ValueError, match="'bob' is no account"):
+        with pytest.raises(ValueError, match=r"must be an Account of .*, not 'bob'"):
             cloud.marketplace.subscribe(product, "bob")  # type: ignore[arg-type]  # the mistake

@@ -79,10 +79,10 @@ class TestNearMisses:
             story.calls("CreateImage", account="alice", ImageName="goldn", NoReboot=True, Description="new").one()
         lines = str(missed.value).splitlines()
         assert lines[0] == "no calls of CreateImage by alice ImageName='goldn' NoReboot=True Description='new', not one"
-        assert lines[1].startswith("  near it by alice at 2026-01-01T00:00:00.")
+        assert lines[1].startswith("  closest: by alice at 2026-01-01T00:00:00.")
         assert lines[1].endswith(": ImageName is 'golden', not 'goldn'; Description='new' is not given")
-        assert "near it by bob at " in lines[2]
-        assert "it is not by alice" in lines[2]
+        assert "closest: by bob at " in lines[2]
+        assert "the caller is not alice" in lines[2]
 
     def test_show_the_path_of_a_nested_difference(self, story: Cloud) -> None:
         """A difference in an object or a list is named by its path."""
@@ -91,9 +91,9 @@ class TestNearMisses:
 
     def test_count_the_other_actions_called(self, story: Cloud) -> None:
         """Without a call of the action, the calls of others are counted."""
-        with pytest.raises(AssertionError, match=r"called were ReadImages 3x, CreateVms 1x, CreateImage 2x$"):
+        with pytest.raises(AssertionError, match=r"calls made: ReadImages 3x, CreateVms 1x, CreateImage 2x$"):
             story.calls("DeleteImage").one()
-        with pytest.raises(AssertionError, match=r"called were none$"):
+        with pytest.raises(AssertionError, match=r"calls made: none$"):
             Cloud().calls("DeleteImage").one()
 
     def test_are_shown_by_a_bare_assertion(self, pytester: pytest.Pytester) -> None:
@@ -106,15 +106,15 @@ class TestNearMisses:
             """
         )
         result = pytester.runpytest_inprocess("-p", "no:xdist", "-p", "no:asyncio", "-p", "no:cacheprovider")
-        result.stdout.fnmatch_lines(["*assert no call of CreateVolume Size=2; near it by alice at *: Size is 1, not 2"])
+        result.stdout.fnmatch_lines(["*no call of CreateVolume Size=2; closest: by alice at *: Size is 1, not 2"])
 
     @pytest.mark.parametrize(
         ("action", "parameters", "message"),
         [
-            ("CreateVm", {}, r"'CreateVm' is no action of the API; did you mean CreateVms\?"),
-            ("CreateVms", {"ImageID": 1}, r"'ImageID' is no parameter of CreateVms; did you mean ImageId\?"),
-            ("CreateVms", {"image_id": 1}, r"'image_id' is no parameter of CreateVms; did you mean ImageId\?"),
-            (None, {"ImageId": 1}, "name the action that has the parameters ImageId"),
+            ("CreateVm", {}, r"unknown action 'CreateVm'; did you mean CreateVms\?"),
+            ("CreateVms", {"ImageID": 1}, r"CreateVms has no parameter 'ImageID'; did you mean ImageId\?"),
+            ("CreateVms", {"image_id": 1}, r"CreateVms has no parameter 'image_id'; did you mean ImageId\?"),
+            (None, {"ImageId": 1}, "action is required with the parameters ImageId"),
         ],
     )
     def test_refuse_unknown_actions_and_parameters(

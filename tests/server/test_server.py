@@ -32,7 +32,7 @@ from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
 from omisim.server import Running
 from omisim.server.client import Client
-from omisim.server.control import STREAMS, Control, _Feed
+from omisim.server.control import MAX_STREAMS, Control, _Feed
 from omisim.server.endpoints import ENDPOINTS, describe
 from omisim.tools.cli import main
 
@@ -74,7 +74,7 @@ class TestClientsOfTheServer:
         with cloud.serve() as server:
             wrong: Any
             for wrong in (other.account("alice"), Cloud(seed=9).account("alice"), other.account("zoe"), "alice"):
-                with pytest.raises(ValueError, match=r"is not of the cloud that is served: server\.cloud\.account"):
+                with pytest.raises(ValueError, match=r"must be one of the served cloud \(server\.cloud\.account"):
                     server.env(wrong)
             assert server.env(alice) == server.env(cloud.fork().account("alice"))
 
@@ -194,7 +194,7 @@ class TestControlPlane:
         """A mark can be released, and its history with it."""
         mark = control.post("savepoint")["mark"]
         control.delete("savepoint")
-        with pytest.raises(ValueError, match="no mark"):
+        with pytest.raises(ValueError, match="unknown mark"):
             control.post("rollback", mark=mark)
 
     def test_describes_every_endpoint(self, cloud: Cloud, control: Client) -> None:
@@ -277,11 +277,11 @@ class TestControlPlane:
         mark = control.post("savepoint")["mark"]
         feed = _Feed(0)
         alice.create_volume(subregion_name="eu-west-2a", size=1)
-        assert b'"kind": "volume"' in feed.news(alice.cloud)
+        assert b'"kind": "volume"' in feed.read_new(alice.cloud)
         control.post("rollback", mark=mark)
         feed.undone, feed.position = True, 0
         alice.create_keypair(keypair_name="k")
-        news = feed.news(alice.cloud)
+        news = feed.read_new(alice.cloud)
         assert news.startswith(b"event: undone\ndata: ")
         assert b'"kind": "volume"' not in news
         assert b'"kind": "keypair"' in news
@@ -290,7 +290,7 @@ class TestControlPlane:
         """A stream takes a thread of the server: the ninth is refused, and one that ends makes room."""
         control = Control(cloud, "t")
         request = HttpRequest("GET", "", "/_omisim/events", {"accept": "text/event-stream", "x-omisim-token": "t"})
-        streams = [control.handle(request) for _ in range(STREAMS)]
+        streams = [control.handle(request) for _ in range(MAX_STREAMS)]
         assert cast("HttpResponse", control.handle(request)).status == 503
         streams.pop()
         assert not isinstance(control.handle(request), HttpResponse)
@@ -312,12 +312,12 @@ class TestControlPlane:
     @pytest.mark.parametrize(
         ("name", "given", "said"),
         [
-            ("advance", {}, "seconds is missing"),
-            ("advance", {"seconds": "x"}, "seconds is of the type number, not 'x'"),
-            ("advance", {"second": 1}, "there is no 'second' here; there is seconds"),
-            ("settle", {"now": True}, "nothing to give"),
+            ("advance", {}, "seconds is required"),
+            ("advance", {"seconds": "x"}, "seconds must be of type number, not 'x'"),
+            ("advance", {"second": 1}, "unknown parameter 'second'; known: seconds"),
+            ("settle", {"now": True}, "known: none"),
             ("advance", {"seconds": -1}, "non-negative"),
-            ("rollback", {"mark": "9"}, "no mark"),
+            ("rollback", {"mark": "9"}, "unknown mark"),
             ("complete", {"id": "vol-12345678"}, "no transition is in progress"),
             ("fail_next", {"kind": "keypair"}, "volume"),
             ("faults", {"action": "Nothing"}, "must be a served action"),
@@ -453,11 +453,11 @@ class TestServeCommand:
             (["--account", ":AK:SK"], "NAME"),
             (["--account", "alice:AK"], "NAME"),
             (["--account", "alice@mars"], "region"),
-            (["--account", "alice:AK:SK", "--account", "bob:AK:SK"], "another account's"),
-            (["--state", "/nowhere/at/all.json"], "no such directory"),
-            (["--tls-cert", "cert.pem"], "go together"),
+            (["--account", "alice:AK:SK", "--account", "bob:AK:SK"], "belongs to another account"),
+            (["--state", "/nowhere/at/all.json"], "directory does not exist"),
+            (["--tls-cert", "cert.pem"], "must go together"),
             (["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "No such file"),
-            (["--tls-cert", __file__, "--tls-key", __file__], "no certificate in PEM"),
+            (["--tls-cert", __file__, "--tls-key", __file__], "must be a PEM certificate"),
             (["--scenario", "nothing"], "shipped are"),
             (["--account", "alice:A/K:SK"], "ACCESS_KEY"),
             (["--host", "nowhere.invalid"], "not known"),
@@ -515,7 +515,7 @@ class TestServeCommand:
             assert main(["env", "--url", f"http://127.0.0.1:{listening.getsockname()[1]}"]) == 1
             speaker.join()
         error = capsys.readouterr().err
-        assert "no server of omisim" in error
+        assert "not an omisim server" in error
         assert error.count("\n") == 1
 
 
@@ -542,5 +542,5 @@ def test_server_releases_its_port(cloud: Cloud) -> None:
 @pytest.mark.parametrize("port", [-1, 65536, "8333"])
 def test_serve_refuses_an_invalid_port(cloud: Cloud, port: Any) -> None:
     """`serve` refuses what is not a number from 0 to 65535, and opens no socket."""
-    with pytest.raises(ValueError, match="a port is a number from 0 to 65535"), cloud.serve(port=port):
+    with pytest.raises(ValueError, match="port must be an int from 0 to 65535"), cloud.serve(port=port):
         pass

@@ -93,7 +93,7 @@ class TestExplain:
     def test_refuses_an_unknown_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown rule id is refused in one line."""
         assert main(["explain", "OMI-999"]) == 1
-        assert "there is no rule 'OMI-999'" in capsys.readouterr().err
+        assert "unknown rule 'OMI-999'" in capsys.readouterr().err
 
 
 class TestRulesCommand:

@@ -258,7 +258,7 @@ class TestReplayCommand:
         out, err = capsys.readouterr()
         assert out.endswith("[accepted: known]\n")
         assert "not replayed: it was throttled" in err
-        assert "nothing to accept any more: gone" in err
+        assert "unused acceptance: gone" in err
 
     @pytest.mark.parametrize(
         ("text", "words", "why"),
@@ -269,7 +269,7 @@ class TestReplayCommand:
             ('{"path": "/x", "status": "200", "req": {}, "res": {}}', (), "status a number"),
             ('{"path": "/x", "status": 200, "req": 1, "res": {}}', (), "line 1"),
             ('{"path": "/x", "status": 200, "req": {}, "res": {}, "t": "yesterday"}', (), "isoformat"),
-            ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--region", "mars"), "region is one of"),
+            ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--region", "mars"), "region must be one of"),
             ("", ("--accept", "/nowhere"), "/nowhere"),
         ],
     )  # fmt: skip
@@ -317,8 +317,8 @@ class TestServerRecording:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([3], "replay takes exchanges, as omisim.recording.exchanges reads them; not 3"),
-        ([[], ["all"]], "takes acceptances, as omisim.replay.acceptances reads them; not ['all']"),
+        ([3], "replay needs exchanges of omisim.recording.exchanges(), not 3"),
+        ([[], ["all"]], "needs acceptances of omisim.replay.acceptances(), not ['all']"),
     ],
 )
 def test_replay_refuses_arguments_of_another_type(arguments: list[Any], expected: str) -> None:

@@ -140,7 +140,7 @@ class TestScenarioNames:
 
     def test_that_are_unknown_are_refused_with_a_suggestion(self) -> None:
         """A mistyped name is refused with the one probably meant and the known ones."""
-        with pytest.raises(ValueError, match=r"nothing is named 'goldn'; did you mean golden\?; known: builder, "):
+        with pytest.raises(ValueError, match=r"unknown name 'goldn'; did you mean golden\?; known: builder, "):
             Cloud.from_scenario("shared-image").named("goldn")
 
     def test_are_kept_by_forks_and_dumps(self) -> None:
@@ -207,7 +207,7 @@ class TestScenarioSteps:
         )
         cloud = Cloud.from_scenario(place)
         assert cloud.named("roomy/dev/sda1") == cloud.named("golden/dev/sda1")
-        with pytest.raises(ValueError, match="nothing is named 'roomy/dev/sdb'"):
+        with pytest.raises(ValueError, match="unknown name 'roomy/dev/sdb'"):
             cloud.named("roomy/dev/sdb")
 
     def test_may_call_object_storage(self, place: Path) -> None:
@@ -254,7 +254,7 @@ class TestScenarioMistakes:
     def test_in_a_bare_name_are_answered_with_the_shipped_ones(self, name: str) -> None:
         """An unknown bare name is refused with the shipped scenarios."""
         with pytest.raises(
-            ValueError, match=rf"there is no scenario {re.escape(repr(name))}.*; shipped are nearly-full-quota, "
+            ValueError, match=rf"unknown scenario {re.escape(repr(name))}.*; shipped are nearly-full-quota, "
         ):
             Cloud.from_scenario(name)
 
@@ -269,7 +269,7 @@ class TestScenarioMistakes:
         ("text", "line", "message"),
         [
             ("[cloud]\nseed = 1\ntiming = 'slow'\n", 3, "timing must be one of eager, clock, manual, not 'slow'"),
-            ("[cloud]\ntimings = 'clock'\n", 2, "'timings' is no entry of cloud; did you mean timing?"),
+            ("[cloud]\ntimings = 'clock'\n", 2, "unknown entry of cloud 'timings'; did you mean timing?"),
             (
                 "[cloud]\n[cloud.switches]\nsnapshot_cut = 'request'\nstart_runing = 1\n",
                 4,
@@ -277,12 +277,16 @@ class TestScenarioMistakes:
             ),
             ("cloud = 1\n", 1, "write it as [cloud]"),
             ("steps = [1]\n", 1, "write it as [[steps]]"),
-            ("\n[account]\nalice = {}\n", 2, "'account' is no table of a scenario; did you mean accounts?"),
-            ("[accounts]\nalice = 3\n", 2, "alice is a table with any of region, alias, quotas"),
-            ("[accounts]\nalice = {}\nbob = { region = 'mars' }\n", 3, "region is one of eu-west-2, "),
-            ("[accounts.alice]\nquotas.volume_limit = 1\nquotas.vms = 2\n", 3, "quota is one of vm_limit, "),
-            ("[accounts.alice]\nquotas.vm_limit = 'many'\n", 2, "the quota vm_limit is a number from 0 up, not 'many'"),
-            ("[accounts.'']\n", 1, "an account needs a name, not ''"),
+            ("\n[account]\nalice = {}\n", 2, "unknown table of a scenario 'account'; did you mean accounts?"),
+            ("[accounts]\nalice = 3\n", 2, "alice must be a table of region, alias, quotas, not 3"),
+            ("[accounts]\nalice = {}\nbob = { region = 'mars' }\n", 3, "region must be one of eu-west-2, "),
+            ("[accounts.alice]\nquotas.volume_limit = 1\nquotas.vms = 2\n", 3, "quota must be one of vm_limit, "),
+            (
+                "[accounts.alice]\nquotas.vm_limit = 'many'\n",
+                2,
+                "quota vm_limit must be an int of at least 0, not",
+            ),
+            ("[accounts.'']\n", 1, "name must be a non-empty str, not ''"),
             (
                 "[durations]\n'snapshot.pending' = 3\n'image.pending' = 3\n",
                 3,
@@ -293,25 +297,25 @@ class TestScenarioMistakes:
                 2,
                 "duration must be a finite, non-negative number of seconds, not 'long'",
             ),
-            (f"{ALICE}[[steps]]\nby = 'alice'\n", 4, "a step says what it does"),
+            (f"{ALICE}[[steps]]\nby = 'alice'\n", 4, "a step needs a call"),
             (f"{ALICE}[[steps]]\ndo = 'CreateVm'\n", 5, "; did you mean CreateVms?"),
             (
                 f"{ALICE}[[steps]]\ndo = 'CreateLoadBalancer'\n",
                 5,
-                "'CreateLoadBalancer' is neither an action that is served nor one of adopt, ",
+                "do must be a served action or one of adopt, ",
             ),
-            (f"{ALICE}[[steps]]\ndo = 'mark'\n", 5, "'mark' is neither an action that is served nor one of adopt, "),
-            ("[[steps]]\ndo = 'ReadImages'\n", 2, "somebody has to do ReadImages: name an account in [accounts]"),
-            (f"{ALICE}{VM}by = 'carol'\n", 8, "'carol' is no account of this scenario; known: alice, bob"),
+            (f"{ALICE}[[steps]]\ndo = 'mark'\n", 5, "do must be a served action or one of adopt, "),
+            ("[[steps]]\ndo = 'ReadImages'\n", 2, "ReadImages needs an account: name one in [accounts]"),
+            (f"{ALICE}{VM}by = 'carol'\n", 8, "unknown account of this scenario 'carol'; known: alice, bob"),
             (
                 f"{ALICE}{VM}VmTypo = 'tinav5.c1r1p2'\n",
                 8,
-                "'VmTypo' is no parameter of CreateVms; did you mean VmType?",
+                "unknown parameter of CreateVms 'VmTypo'; did you mean VmType?",
             ),
             (
                 f"{ALICE}{VM}vm_type = 'tinav5.c1r1p2'\n",
                 8,
-                "'vm_type' is no parameter of CreateVms; did you mean VmType?",
+                "unknown parameter of CreateVms 'vm_type'; did you mean VmType?",
             ),
             (
                 f"{ALICE}{VM}KeypairName = 3\n",
@@ -324,28 +328,28 @@ class TestScenarioMistakes:
                 "CreateVms by alice is refused: 400 3001 InvalidParameter (REQ-008): ",
             ),
             (f"{ALICE}{VM}VmType = 't2.big'\n", 4, "CreateVms by alice is refused: 400 5024 InvalidResource (VMT-"),
-            (f"{ALICE}{VM}UserData = '{{nobody}}'\n", 8, "{nobody} is named by no step before this one"),
-            (f"{ALICE}{VM}UserData = '{{bilder}}'\n", 8, "{bilder} is named by no step before this one"),
-            (f"{ALICE}{VM}{VM}", 10, "'builder' is taken"),
-            (f"{ALICE}{VM.replace('builder', 'a b')}", 6, "'a b' is no name: letters, digits, _ and -"),
-            (f"{ALICE}{VM.replace('builder', 'alice')}", 6, "'alice' is taken"),
-            (f"{ALICE}{VM}MinVmsCount = 2\nMaxVmsCount = 2\n", 6, "CreateVms makes 2: `as` is a list of as many names"),
-            (f"{ALICE}{VM}files = {{ '/a' = 1 }}\n", 8, "a file is a text by its path, not 1"),
+            (f"{ALICE}{VM}UserData = '{{nobody}}'\n", 8, "no earlier step defines {nobody}"),
+            (f"{ALICE}{VM}UserData = '{{bilder}}'\n", 8, "no earlier step defines {bilder}"),
+            (f"{ALICE}{VM}{VM}", 10, "'builder' is already in use"),
+            (f"{ALICE}{VM.replace('builder', 'a b')}", 6, "'a b' is not a valid name (letters, digits, _ and -)"),
+            (f"{ALICE}{VM.replace('builder', 'alice')}", 6, "'alice' is already in use"),
+            (f"{ALICE}{VM}MinVmsCount = 2\nMaxVmsCount = 2\n", 6, "`as` must be a list of 2 names"),
+            (f"{ALICE}{VM}files = {{ '/a' = 1 }}\n", 8, "text must be a str, not 1"),
             (
                 f"{ALICE}{VM}[[steps]]\ndo = 'StopVms'\nVmIds = ['{{builder}}']\nfiles.a = 'b'\n",
                 11,
-                "StopVms makes no VM",
+                "StopVms creates no VM",
             ),
             (
                 f"{ALICE}{VM}[[steps]]\ndo = 'DeleteVms'\nas = 'x'\nVmIds = ['{{builder}}']\n",
                 10,
-                "DeleteVms makes nothing",
+                "DeleteVms creates no resource",
             ),
-            ("[[steps]]\ndo = 'advance'\nby = 'alice'\nseconds = 3\n", 3, "advance is done by no account"),
+            ("[[steps]]\ndo = 'advance'\nby = 'alice'\nseconds = 3\n", 3, "advance is not a call of an account"),
             (
                 "[[steps]]\ndo = 'advance'\nsecond = 3\n",
                 3,
-                "'second' is no parameter of advance; did you mean seconds?",
+                "unknown parameter of advance 'second'; did you mean seconds?",
             ),
             (
                 "[[steps]]\ndo = 'advance'\n",
@@ -357,7 +361,7 @@ class TestScenarioMistakes:
             (
                 f"{ALICE}[[steps]]\ndo = 'oos.make_bucket'\nBucket = 'b'\n",
                 5,
-                "'make_bucket' is no method of a client of object",
+                "unknown method 'make_bucket' of the object",
             ),
             (
                 f"{ALICE}[[steps]]\ndo = 'oos.head_bucket'\nBucket = 'b'\n",
@@ -367,21 +371,25 @@ class TestScenarioMistakes:
             (
                 f"{ALICE}[[steps]]\ndo = 'oos.head_bucket'\nBuckt = 'b'\n",
                 6,
-                "'Buckt' is no parameter of oos.head_bucket; did ",
+                "unknown parameter of oos.head_bucket 'Buckt'; did ",
             ),
-            (f"{ALICE}{VM}as = 3\n".replace('as = "builder"\n', ""), 7, "`as` is a name or a list of names, not 3"),
-            (f"{ALICE}{VM}files = 'x'\n", 8, "`files` is a table of texts by path, not 'x'"),
+            (
+                f"{ALICE}{VM}as = 3\n".replace('as = "builder"\n', ""),
+                7,
+                "`as` must be a name or a list of names",
+            ),
+            (f"{ALICE}{VM}files = 'x'\n", 8, "`files` must be a table from paths to texts, not 'x'"),
             (f"{ALICE}[[steps]]\ndo = 'retire'\nimage_id = 3\n", 4, "retire: "),
             (f"{ALICE}[[steps]]\ndo = 'adopt'\nimage_id = 3\n", 4, "adopt: "),
             (
                 f"{ALICE}[[steps]]\ndo = 'marketplace.publish'\nimage_id = 'ami-12345678'\nseller = 'alice'\n",
                 7,
-                "seller is one of {alice}, {bob}; not 'alice'",
+                "seller must be one of {alice}, {bob}, not 'alice'",
             ),
             (
                 f"{ALICE}[[steps]]\ndo = 'marketplace.unpublish'\nproduct = '{{alice}}'\n",
                 6,
-                "product is one of nothing so far; not '{alice}'",
+                "product must be one of none defined so far, not '{alice}'",
             ),
             ("[accounts\n", 1, "Expected ']' at the end of a table declaration"),
             ("[accounts]\nalice = {}\nalice = {}\n", 3, "Cannot overwrite a value"),
@@ -420,7 +428,7 @@ class TestScenarioMistakes:
         found = wrong(tmp_path_factory.getbasetemp() / "padded.toml", text)
         assert found == (
             text[: text.index("Sise")].count("\n") + 1,
-            "'Sise' is no parameter of CreateVolume; did you mean Size?",
+            "unknown parameter of CreateVolume 'Sise'; did you mean Size?",
         )
 
     @given(

@@ -1,4 +1,4 @@
-"""Interception: requests of this process to OUTSCALE hosts reach a cloud. One patch, a stack of clouds."""
+"""Interception: redirect the requests of this process to OUTSCALE hosts to the innermost of a stack of clouds."""
 
 from __future__ import annotations
 

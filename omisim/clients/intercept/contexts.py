@@ -1,4 +1,4 @@
-"""The contexts in which clouds intercept. The first one patches the libraries, the last one takes the patches off."""
+"""The contexts of interception. The first one patches the HTTP libraries, the last one removes the patches."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from omisim.engine.engine import Engine
 __all__ = ["guard_hosts", "intercept_requests"]
 
 _LOCK = Lock()
-_mend: list[Callable[[], None]] = []  # what takes the patches off
+_undo: list[Callable[[], None]] = []  # functions that remove the patches
 
 
 @contextmanager
 def intercept_requests(engine: Engine) -> Iterator[list[str]]:
-    """Let OUTSCALE hosts be answered by this cloud in every thread of the process; yield what had to be refused."""
+    """Redirect requests to OUTSCALE hosts to this cloud, in every thread; yield the list of refused requests."""
     signing = signing_at(engine.clock.now) if find_spec("botocore") else nullcontext()
-    with _entered(Layer(FrontDoor(engine))) as layer, signing:
+    with _pushed_layer(Layer(FrontDoor(engine))) as layer, signing:
         yield layer.strays
 
 
 @contextmanager
 def guard_hosts() -> Iterator[list[str]]:
-    """Let no request to an OUTSCALE host leave this machine; yield those that were refused."""
-    with _entered(Layer(None)) as layer:
+    """Refuse every request to an OUTSCALE host; yield the list of refused requests."""
+    with _pushed_layer(Layer(None)) as layer:
         yield layer.strays
 
 
 @contextmanager
-def _entered(layer: Layer) -> Iterator[Layer]:
+def _pushed_layer(layer: Layer) -> Iterator[Layer]:
     with _LOCK:
         if not STACK:
-            _mend.extend(patch() for patch in _patches())
+            _undo.extend(patch() for patch in _patches())
         STACK[layer] = None
     try:
         yield layer
     finally:
         with _LOCK:
             del STACK[layer]
-            while not STACK and _mend:
-                _mend.pop()()
+            while not STACK and _undo:
+                _undo.pop()()
 
 
 def _patches() -> Iterator[Callable[[], Callable[[], None]]]:
-    """Yield what patches each library that is installed; each returns what mends it."""
-    from omisim.clients.intercept.sockets import patch_sockets  # noqa: PLC0415 - it needs this module
+    """Yield the patch function of each installed library; it returns the function that removes the patch."""
+    from omisim.clients.intercept.sockets import patch_sockets  # noqa: PLC0415 - imported on first use
 
     yield patch_sockets
     if find_spec("urllib3"):
-        from omisim.clients.intercept.http import patch_urllib3  # noqa: PLC0415 - requests and botocore send by it
+        from omisim.clients.intercept.http import patch_urllib3  # noqa: PLC0415 - requests and botocore use it
 
         yield patch_urllib3
     if find_spec("httpx"):

@@ -1,7 +1,7 @@
-"""urllib3: the patch below all clients that omisim did not make.
+"""The urllib3 patch, which covers requests, osc-sdk-python and botocore.
 
-requests, osc-sdk-python and botocore all send through `urllib3.HTTPConnectionPool.urlopen`; while any cloud intercepts,
-that one method asks the innermost of them first.
+They all send through `urllib3.HTTPConnectionPool.urlopen`. While any cloud intercepts, the innermost cloud gets each
+request first.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _real_urlopen: Callable[..., Any] = urllib3.HTTPConnectionPool.urlopen
 
 
 def patch_urllib3() -> Callable[[], None]:
-    """Let urllib3 ask the innermost cloud first; return what takes that back."""
-    global _real_urlopen  # noqa: PLW0603 - the one patch
+    """Patch urllib3 to send requests to the innermost cloud first; return a function that removes the patch."""
+    global _real_urlopen  # noqa: PLW0603 - the process has one patch
     _real_urlopen = urllib3.HTTPConnectionPool.urlopen
     urllib3.HTTPConnectionPool.urlopen = _urlopen  # type: ignore[method-assign, assignment]
-    return _mended
+    return _unpatch
 
 
-def _mended() -> None:
+def _unpatch() -> None:
     urllib3.HTTPConnectionPool.urlopen = _real_urlopen  # type: ignore[method-assign]
 
 
@@ -43,21 +43,21 @@ def _urlopen(
     *args: Any,
     **kwargs: Any,
 ) -> Any:
-    """Stand in for `HTTPConnectionPool.urlopen`: answer OUTSCALE's hosts, pass all others on."""
+    """Replace `HTTPConnectionPool.urlopen`: answer requests to OUTSCALE hosts, and send all others."""
     target = urlsplit(url)
     host = target.hostname or pool.host
     path = target.path + (f"?{target.query}" if target.query else "")
     netloc = target.netloc or (host if pool.port in (None, 80, 443) else f"{host}:{pool.port}")
     try:
-        answered = answer_request(method, host, netloc, path, headers or pool.headers, body)
+        answer = answer_request(method, host, netloc, path, headers or pool.headers, body)
     except Dropped as error:
         raise urllib3.exceptions.ProtocolError("Connection aborted.", error) from error
-    if answered is None:
+    if answer is None:
         return _real_urlopen(pool, method, url, body, headers, *args, **kwargs)
     return urllib3.HTTPResponse(
-        body=BytesIO(answered.body),
-        headers={"content-length": str(len(answered.body)), **answered.headers},
-        status=answered.status,
+        body=BytesIO(answer.body),
+        headers={"content-length": str(len(answer.body)), **answer.headers},
+        status=answer.status,
         preload_content=kwargs.get("preload_content", True),
         decode_content=kwargs.get("decode_content", True),
         request_method=method,

@@ -1,4 +1,4 @@
-"""The time that botocore signs with: while a cloud asks for it, the cloud's."""
+"""Make botocore sign with the time of a cloud."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from typing import Any
 
 __all__ = ["signing_at"]
 
-_STACK: dict[object, tuple[Callable[[], dt.datetime], int | None]] = {}  # the innermost last; for which thread
+_STACK: dict[
+    object, tuple[Callable[[], dt.datetime], int | None]
+] = {}  # clock and thread (None: every thread), the innermost last
 _LOCK = Lock()
 _real: Callable[..., Any] = dt.datetime.now
 
 
 @contextmanager
 def signing_at(now: Callable[[], dt.datetime], *, alone: bool = False) -> Iterator[None]:
-    """Let botocore sign at this time: in every thread, or in this one `alone`."""
-    global _real  # noqa: PLW0603 - the one patch, put on by the first and taken off by the last
-    import botocore.auth  # noqa: PLC0415 - whoever signs has it already
+    """Make botocore sign at the time that `now` returns: in every thread, or in this thread only if `alone`."""
+    global _real  # noqa: PLW0603 - the first context patches, the last one restores
+    import botocore.auth  # noqa: PLC0415 - the caller has checked that it is installed
 
     entry = object()
     with _LOCK:
         if not _STACK:
             _real = botocore.auth.get_current_datetime
-            botocore.auth.get_current_datetime = _now
+            botocore.auth.get_current_datetime = _current_datetime
         _STACK[entry] = (now, get_ident() if alone else None)
     try:
         yield
@@ -36,11 +38,11 @@ def signing_at(now: Callable[[], dt.datetime], *, alone: bool = False) -> Iterat
                 botocore.auth.get_current_datetime = _real
 
 
-def _now(*args: Any, **kwargs: Any) -> dt.datetime:
+def _current_datetime(*args: Any, **kwargs: Any) -> dt.datetime:
     me = get_ident()
     for now, thread in reversed([*_STACK.values()]):
         if thread in (None, me):
             at = now()
             return at if kwargs.get("remove_tzinfo", True) is False else at.replace(tzinfo=None)
-    found: dt.datetime = _real(*args, **kwargs)
-    return found
+    real_time: dt.datetime = _real(*args, **kwargs)
+    return real_time

@@ -1,4 +1,4 @@
-"""Clients that no patch of ours reaches (urllib.request, aiohttp): they cannot look up a host of OUTSCALE."""
+"""Refuse host lookups of OUTSCALE by clients without a patch, such as urllib.request and aiohttp."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["patch_sockets"]
 
 
 def patch_sockets() -> Callable[[], None]:
-    """Refuse to look up OUTSCALE's hosts; return what takes that back."""
-    plain = socket.getaddrinfo
+    """Patch `socket.getaddrinfo` to refuse OUTSCALE hosts; return a function that removes the patch."""
+    real_getaddrinfo = socket.getaddrinfo
 
-    def looked_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
         refuse_lookup(host.decode() if isinstance(host, bytes) else str(host))
-        return plain(host, *args, **kwargs)
+        return real_getaddrinfo(host, *args, **kwargs)
 
-    patch = mock.patch.object(socket, "getaddrinfo", looked_up)
+    patch = mock.patch.object(socket, "getaddrinfo", getaddrinfo)
     patch.start()
     return patch.stop

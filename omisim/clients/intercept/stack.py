@@ -1,6 +1,6 @@
-"""The clouds that intercept: a stack for all threads of the process, the innermost last. Each asks no other.
+"""The stack of intercepting clouds, for all threads of the process, the innermost last.
 
-Nothing falls through to an outer cloud; leaving out of order is fine.
+The innermost cloud answers every request; none falls through to an outer cloud. Contexts may exit in any order.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from omisim.doors.front import SERVICES, FrontDoor
 
 __all__ = ["STACK", "Layer", "NotServed", "answer_request", "normalize_headers", "refuse_lookup", "send_to_cloud"]
 
-_ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # a form's, or that of a JSON object
+_ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # in a form or in a JSON object
 
 
 class NotServed(RuntimeError):
-    """A request to an OUTSCALE host that no cloud here serves: it must never reach the real cloud."""
+    """A request to an OUTSCALE host that no simulated cloud serves. It was refused, not sent to the real cloud."""
 
 
 @dataclass(eq=False, slots=True)
 class Layer:
-    """One context of the stack: a cloud's front door, or None for a guard, which refuses all.
+    """One context of the stack: the front door of a cloud, or None for a guard that refuses every request.
 
-    `strays`: what it had to refuse.
+    `strays` lists the refused requests.
     """
 
     door: FrontDoor | None
     strays: list[str] = field(default_factory=list)
 
-    def stray(self, request: str, why: str) -> NotServed:
-        """Note a request that would have left this machine, and return the refusal."""
+    def record_stray(self, request: str, reason: str) -> NotServed:
+        """Record a request that would have left this machine, and return the exception to raise."""
         if self.door is None:
-            why = "no cloud stands in for OUTSCALE here: ask for the fixture omi_env, or enter cloud.intercept()"
-        self.strays.append(f"{request}: {why}")
+            reason = "no cloud intercepts this request: use the fixture omi_env, or cloud.intercept()"
+        self.strays.append(f"{request}: {reason}")
         return NotServed(self.strays[-1])
 
 
@@ -48,55 +48,55 @@ STACK: dict[Layer, None] = {}  # the innermost last
 def answer_request(
     method: str, host: str, netloc: str, target: str, headers: Mapping[str, Any], body: Any
 ) -> http.HttpResponse | None:
-    """Return the innermost cloud's answer to a request, or None: its host is not OUTSCALE's.
+    """Return the innermost cloud's answer to a request, or None if the host is not an OUTSCALE host.
 
-    Raises NotServed for a service that no cloud has, Dropped when a fault drops the connection.
+    Raises NotServed for a service that omisim does not serve, and Dropped when a fault drops the connection.
     """
-    service = _service(host)
+    service = _find_service(host)
     if service is None or not STACK:
         return None
     layer = next(reversed(STACK))
     if layer.door is None or service not in SERVICES:
-        call = f"{_named(service, target, normalize_headers(headers), body)} ({method} https://{host}{target})"
-        raise layer.stray(call, f"omisim does not serve {service} hosts yet")
+        call = f"{_name_call(service, target, normalize_headers(headers), body)} ({method} https://{host}{target})"
+        raise layer.record_stray(call, f"omisim does not serve {service} hosts yet")
     return send_to_cloud(layer.door, service, method, netloc, target, normalize_headers(headers), body)
 
 
-def _named(service: str, target: str, headers: Mapping[str, str], body: Any) -> str:
-    """Return the name of a call, by whatever protocol: the action where the request tells it, else the service."""
+def _name_call(service: str, target: str, headers: Mapping[str, str], body: Any) -> str:
+    """Return the name of a call in any protocol: its service and, if the request names one, its action."""
     if service == "api":
         return target.partition("?")[0].rstrip("/").rpartition("/")[2] or service
     for header in ("x-amz-target", "x-osc-target"):
         if header in headers:
             return f"{service} {headers[header].rpartition('.')[2]}"
-    found = _ACTION.search(body.encode() if isinstance(body, str) else body) if isinstance(body, str | bytes) else None
-    return f"{service} {found[1].decode()}" if found else service
+    match = _ACTION.search(body.encode() if isinstance(body, str) else body) if isinstance(body, str | bytes) else None
+    return f"{service} {match[1].decode()}" if match else service
 
 
 def refuse_lookup(host: str) -> None:
-    """Raise NotServed for an OUTSCALE host: who looks one up is about to leave this machine."""
-    if STACK and _service(host) is not None:
-        why = "its client is none that omisim reaches (requests, urllib3, httpx): use the fixture omi_server for it"
-        raise next(reversed(STACK)).stray(f"a connection to {host}", why)
+    """Raise NotServed for the lookup of an OUTSCALE host, because the request would leave this machine."""
+    if STACK and _find_service(host) is not None:
+        reason = "omisim intercepts only urllib3, requests and httpx: use the fixture omi_server for other clients"
+        raise next(reversed(STACK)).record_stray(f"a connection to {host}", reason)
 
 
-def _service(host: str) -> str | None:
-    """Return which service of OUTSCALE a host is, or None for any other host."""
-    named = parse_host(host)
-    return named and named.service
+def _find_service(host: str) -> str | None:
+    """Return the OUTSCALE service of a host, or None for any other host."""
+    parsed = parse_host(host)
+    return parsed and parsed.service
 
 
 def send_to_cloud(
     door: FrontDoor, service: str, method: str, host: str, target: str, headers: Mapping[str, str], body: Any
 ) -> http.HttpResponse:
-    """Ask a service of a cloud; `headers` are found by their names in lower case."""
+    """Return a service's response to a request. The names in `headers` are lower case."""
     path, _, query = target.partition("?")
     request = http.HttpRequest(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
     return door.handle(service, request, dt.datetime.now(dt.UTC))
 
 
 def normalize_headers(headers: Mapping[str, Any]) -> dict[str, str]:
-    """Return headers by their names in lower case; values may be bytes."""
+    """Return headers as str under lower-case names; values may be bytes."""
     return {str(name).lower(): v.decode() if isinstance(v, bytes) else str(v) for name, v in headers.items()}
 
 

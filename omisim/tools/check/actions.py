@@ -35,7 +35,7 @@ class Bounds(NamedTuple):
     images: int = 2
 
     def checked(self) -> Bounds:
-        """Return them. Raises ValueError for a world that cannot be."""
+        """Return the bounds. Raises ValueError for impossible ones."""
         regions = len(load_catalog().regions)
         if not 1 <= self.regions <= regions:
             raise ValueError(f"there are 1 to {regions} Regions to check, not {self.regions}")
@@ -47,7 +47,7 @@ class Bounds(NamedTuple):
 
 
 class CheckStep(NamedTuple):
-    """One call: whose, which method, with what. It reads as the Python that makes it."""
+    """One call: its account, method and arguments. Its text is the Python code of the call."""
 
     who: str
     what: str
@@ -60,7 +60,7 @@ class CheckStep(NamedTuple):
 
 
 class CheckWorld:
-    """A cloud with its accounts: each has a bucket, and there is one official OMI in each Region."""
+    """A cloud with one official OMI per Region, whose accounts each have a bucket."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -90,7 +90,7 @@ class CheckWorld:
         for name, account in self.accounts.items():
             for what, given in self._calls(account):
                 yield CheckStep(name, what, given)
-        yield from self._by_hand()
+        yield from self._platform_steps()
 
     def _calls(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the calls of an account: on what is its own, on what is others', on what it may and may not see."""
@@ -171,8 +171,8 @@ class CheckWorld:
                 yield {"additions": {"account_ids": (other.account_id,)}}
         yield {"removals" if granted.global_permission else "additions": {"global_permission": True}}
 
-    def _by_hand(self) -> Iterator[CheckStep]:
-        """Yield what happens by itself, one thing at a time: completed, failed, or timed out."""
+    def _platform_steps(self) -> Iterator[CheckStep]:
+        """Yield the transitions that no call of an account starts: complete, fail, or let a timer fire."""
         dues = self.cloud.engine.state.rows("due").values()
         for due in tuple(dues):
             if not due.timer:
@@ -182,10 +182,10 @@ class CheckWorld:
         if any(due.timer for due in dues):
             yield CheckStep(CLOUD, "advance", {"seconds": TIMERS})
 
-    # --- what there is
+    # --- existing resources
 
     def _rows(self, kind: str) -> list[Any]:
-        """Return what the accounts have made of a kind: the catalogue is not theirs."""
+        """Return the resources of a kind that the accounts created."""
         return [row for row in self.cloud.engine.state.rows(kind).values() if row.account_id in self._homes]
 
     def _room(self, kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""One number for all states that differ in names alone: of ids, of accounts and Regions, of moments.
+"""Canonical hash of a state, invariant under renaming of ids, accounts, Regions and timestamps.
 
 A state is a graph: resources, accounts and Regions are its nodes, an id in a field is an edge. What is left of a row
 without ids and dates is the colour of its node. Colours are refined by those of the neighbours until they tell apart
@@ -64,7 +64,7 @@ class Canonical:
 
     def number(self, state: State) -> int:
         """Return the number of a state."""
-        return _least(*_joined(self._graph(state), self._catalogue))
+        return _least_hash(*_join_edges(self._graph(state), self._catalogue))
 
     def _graph(self, state: State) -> Graph:
         graph = self._fixed.copy()
@@ -84,7 +84,7 @@ class Canonical:
         return graph
 
     def _node(self, kind: str, row: Any) -> tuple[Any, int, list[Edge]]:
-        """Return a row's colour and edges; remembered while it lives, for one row is in many states."""
+        """Return a row's colour and edges, cached because one row is in many states."""
         shape: list[int] = [_number(kind)]
         edges: list[Edge] = []
         _take(row, shape, edges)
@@ -96,7 +96,7 @@ class Canonical:
 
 @cache
 def _values_of(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
-    """Return what gets the values of a row that count."""
+    """Return a function that gets the significant values of a row."""
     names = [f.name for f in fields(cls) if f.name not in _LEFT_OUT]
     return attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
 
@@ -132,7 +132,7 @@ def _take_value(value: Any, shape: list[int], edges: list[Edge]) -> None:
 
 @lru_cache(maxsize=65_536)
 def _text(text: str) -> tuple[int, tuple[str, ...]]:
-    """Return a text's number without the ids in it, and the ids."""
+    """Return the hash of a text without its ids, and the ids."""
     bare = _TASK_OF_OBJECT.sub("", text)
     return _number(_IDS.sub("*", bare)), tuple(_IDS.findall(bare))
 
@@ -148,7 +148,7 @@ def _number(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 
-def _joined(graph: Graph, catalogue: set[str]) -> tuple[Colours, Edges]:
+def _join_edges(graph: Graph, catalogue: set[str]) -> tuple[Colours, Edges]:
     """Return a graph's nodes by number: their colours, and their edges, each at both its ends.
 
     There is a node for each id of the catalogue, and of what is gone.
@@ -170,16 +170,18 @@ def _joined(graph: Graph, catalogue: set[str]) -> tuple[Colours, Edges]:
     return colours, joined
 
 
-def _least(colours: Colours, edges: Edges) -> int:
+def _least_hash(colours: Colours, edges: Edges) -> int:
     """Return the number of a graph: of all the ways to set apart what looks alike, the least."""
-    colours = _refined(colours, edges)
-    alike = _alike(colours, edges)
+    colours = _refine_colours(colours, edges)
+    alike = _find_alike(colours, edges)
     if not alike:
         return hash(tuple(sorted(colours)))
-    return min(_least([*colours[:node], hash((colours[node], _APART)), *colours[node + 1 :]], edges) for node in alike)
+    return min(
+        _least_hash([*colours[:node], hash((colours[node], _APART)), *colours[node + 1 :]], edges) for node in alike
+    )
 
 
-def _refined(colours: Colours, edges: Edges) -> Colours:
+def _refine_colours(colours: Colours, edges: Edges) -> Colours:
     count = len(set(colours))
     while True:
         colours = [
@@ -191,8 +193,8 @@ def _refined(colours: Colours, edges: Edges) -> Colours:
             return colours
 
 
-def _alike(colours: Colours, edges: Edges) -> list[int]:
-    """Return the first nodes that look alike and do not have the very same neighbours."""
+def _find_alike(colours: Colours, edges: Edges) -> list[int]:
+    """Return the first nodes with the same colour but different neighbours."""
     if len(set(colours)) == len(colours):
         return []
     classes: dict[int, list[int]] = {}

@@ -1,4 +1,4 @@
-"""`omisim check`: runs the search, shows how it gets on, and prints what it comes to."""
+"""`omisim check`: run the search, show its progress, and print the result."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["data", "run", "script"]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command: 0 when every law held, 1 when one was broken. Raises ValueError for bounds that cannot be."""
+    """Run the command; return 0 if every law holds, 1 if one is broken. Raises ValueError for invalid bounds."""
     bounds = Bounds(options.accounts, options.regions, options.images).checked()
     began = perf_counter()
-    with _shown(quiet=options.json) as progress:
+    with _show_progress(quiet=options.json) as progress:
         found = check(bounds, options.depth, options.workers, progress)
     seconds = perf_counter() - began
     if options.json:
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def data(found: Found, workers: int, seconds: float) -> dict[str, Any]:
-    """Return what a check has found as JSON data."""
+    """Return the result of a check as JSON data."""
     broken = found.violation
     return {
         **found.bounds._asdict(),
@@ -75,7 +75,7 @@ def script(broken: Violation, bounds: Bounds) -> str:
     lines += ["from omisim import Cloud", "from omisim.testing import laws"]
     lines += ["from omisim.testing.script import bucket"] if exporting else []
     lines += ["", 'cloud = Cloud(timing="manual")']
-    # every account is made: ids depend on what was made before
+    # create every account, because ids depend on the resources created before
     lines += [
         f'{name} = cloud.account("{name}", region="{account.region}")' for name, account in world.accounts.items()
     ]
@@ -87,12 +87,12 @@ def script(broken: Violation, bounds: Bounds) -> str:
 
 
 @contextmanager
-def _shown(*, quiet: bool) -> Iterator[Progress | None]:
-    """Yield what shows how a check gets on: a line a level, and a bar where there is a terminal and rich."""
+def _show_progress(*, quiet: bool) -> Iterator[Progress | None]:
+    """Yield a function that shows progress: a line per level, and a bar on a terminal if rich is installed."""
     if quiet:
         yield None
         return
-    with _bar() as advance:
+    with _progress_bar() as advance:
 
         def show(level: Level, states: int) -> None:
             advance(level, states)
@@ -107,9 +107,9 @@ def _shown(*, quiet: bool) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _progress_bar() -> Iterator[Progress]:
     try:
-        from rich.console import Console  # noqa: PLC0415 - of the extra `demo`; without it there is no bar
+        from rich.console import Console  # noqa: PLC0415 - optional: needs the extra `demo`
         from rich.progress import Progress as Bar  # noqa: PLC0415
     except ImportError:
         yield lambda _level, _states: None

@@ -31,13 +31,13 @@ from omisim.tools.check.canonical import Canonical
 
 __all__ = ["Found", "Level", "check"]
 
-SHARE = 16  # states that a worker is given at a time
+SHARE = 16  # states per task of a worker
 MOST_WORKERS = 64
 Path = tuple[CheckStep, ...]
 
 
 class Violation(NamedTuple):
-    """The first law that was broken: by the last of these calls, and how."""
+    """The first broken law: the calls that lead to it, and the error."""
 
     path: Path
     what: str
@@ -45,39 +45,39 @@ class Violation(NamedTuple):
 
 @dataclass
 class Level:
-    """What came of visiting the states at one distance from the beginning."""
+    """The result of visiting the states at one distance from the initial state."""
 
     depth: int
     visited: int = 0
-    transitions: int = 0  # calls that were answered
-    refused: int = 0  # calls that were refused, and changed nothing
-    found: int = 0  # states that were new
+    transitions: int = 0  # successful calls
+    refused: int = 0  # refused calls, which change nothing
+    found: int = 0  # new states
 
 
 @dataclass
 class Found:
-    """What a check has found: how many states, at which distance; the first violation, if there is one."""
+    """The result of a check: the states by distance, and the first violation, if any."""
 
     bounds: Bounds
     levels: list[Level] = field(default_factory=list)
     states: int = 1
-    complete: bool = False  # no state is left to visit: there are no more, however deep
+    complete: bool = False  # every reachable state within the bounds was visited
     violation: Violation | None = None
 
     @property
     def transitions(self) -> int:
-        """The calls that were answered."""
+        """The number of successful calls."""
         return sum(level.transitions for level in self.levels)
 
     @property
     def refused(self) -> int:
-        """The calls that were refused."""
+        """The number of refused calls."""
         return sum(level.refused for level in self.levels)
 
 
 @dataclass
 class Visit:
-    """What was found at one state. `found`: states this process saw for the first time, and the calls to them."""
+    """The result of visiting one state. `found`: states that are new to this process, with their paths."""
 
     transitions: int = 0
     refused: int = 0
@@ -86,48 +86,48 @@ class Visit:
 
 
 class Explorer:
-    """One world, walked from state to state."""
+    """Walks one world from state to state."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.world = CheckWorld(bounds)
         self._cloud, self._state = self.world.cloud, self.world.cloud.engine.state
         self._canonical = Canonical(self._state.fork(), self.world.accounts.values())
-        self._here = self._canonical.number(self._state)  # the number of the state it is in
+        self._here = self._canonical.number(self._state)  # the number of the current state
         self._seen = {self._here}
         self._path: list[CheckStep] = []
         self._marks = [self._cloud.mark()]  # before each call of the path, and after the last
 
     def visit(self, path: Path) -> Visit:
-        """Hold every law against the state that these calls lead to, then try every call in it."""
+        """Check every law in the state that these calls lead to, then try every call in it."""
         visit = Visit()
-        self._go(path)
+        self._move_to(path)
         self._here = self._canonical.number(self._state)
         tried: Path = path
         try:
             laws.check(self._cloud)
             for step in tuple(self.world.steps()):
                 tried = (*path, step)
-                number = self._tried(step)
+                number = self._try_call(step)
                 if number is None:
                     visit.refused += 1
                 else:
-                    self._note(visit, step, number)
-                    self._back()
+                    self._record_new_state(visit, step, number)
+                    self._step_back()
         except Exception as broken:  # noqa: BLE001 - a law, or a defect that shows as whatever it raises
-            visit.violation = Violation(tried, _told(broken))
+            visit.violation = Violation(tried, _describe_error(broken))
         self._cloud.engine.session.trim_calls(
             self._cloud.engine.session.call_position
         )  # marks would keep them to the end
         return visit
 
-    def _note(self, visit: Visit, step: CheckStep, number: int) -> None:
+    def _record_new_state(self, visit: Visit, step: CheckStep, number: int) -> None:
         visit.transitions += 1
         if number not in self._seen:
             self._seen.add(number)
             visit.found.append((number, step))
 
-    def _tried(self, step: CheckStep) -> int | None:
-        """Make a call, and hold the laws against what it did. Returns the state's number, None for a refusal."""
+    def _try_call(self, step: CheckStep) -> int | None:
+        """Make a call and check the laws on its changes. Returns the number of the new state, or None for a refusal."""
         position = self._marks[-1].position
         try:
             self.world.take(step)
@@ -141,23 +141,23 @@ class Explorer:
         laws.check(self._cloud, since=self._marks[-1])
         return self._canonical.number(self._state)
 
-    def _go(self, path: Path) -> None:
-        """Go to the state that these calls lead to."""
+    def _move_to(self, path: Path) -> None:
+        """Move the world to the state that these calls lead to."""
         same = 0
         while same < min(len(path), len(self._path)) and self._path[same] == path[same]:
             same += 1
         del self._path[same:], self._marks[same + 1 :]
-        self._back()
+        self._step_back()
         for step in path[same:]:
             self.world.take(step)
             self._path.append(step)
             self._marks.append(self._cloud.mark())
 
-    def _back(self) -> None:
+    def _step_back(self) -> None:
         self._cloud.rollback(self._marks[-1])
 
 
-def _told(broken: Exception) -> str:
+def _describe_error(broken: Exception) -> str:
     return str(broken) if isinstance(broken, AssertionError) else f"{type(broken).__name__}: {broken}"
 
 
@@ -166,10 +166,10 @@ Progress = Callable[[Level, int], None]
 
 
 def check(bounds: Bounds, depth: int, workers: int = 1, progress: Progress | None = None) -> Found:
-    """Visit every state within so many calls of the beginning, and stop at the first law that is broken.
+    """Visit every state within `depth` calls of the initial state, and stop at the first broken law.
 
-    `progress` is told the level under way and how many states it has in all, after each of them. Raises ValueError for
-    bounds that cannot be, ChildProcessError when something else ends a worker.
+    `progress` is called after each state with the current level and its total number of states. Raises ValueError for
+    invalid bounds, and ChildProcessError if a worker process dies.
     """
     if depth < 1:
         raise ValueError(f"a check goes 1 call deep or more, not {depth}")
@@ -178,11 +178,11 @@ def check(bounds: Bounds, depth: int, workers: int = 1, progress: Progress | Non
     found = Found(bounds.checked())
     frontier: list[Path] = [()]
     seen: set[int] = set()
-    with _visiting(bounds, workers) as visits:
+    with _make_visitor(bounds, workers) as visits:
         for distance in range(depth):
             level = Level(distance)
             found.levels.append(level)
-            frontier = list(_after(frontier, visits, found, level, seen, progress or _silent))
+            frontier = list(_visit_level(frontier, visits, found, level, seen, progress or _report_nothing))
             found.states += len(frontier)
             found.complete = not frontier and found.violation is None
             if not frontier or found.violation:
@@ -190,10 +190,10 @@ def check(bounds: Bounds, depth: int, workers: int = 1, progress: Progress | Non
     return found
 
 
-def _after(
+def _visit_level(
     frontier: Sequence[Path], visits: Visits, found: Found, level: Level, seen: set[int], progress: Progress
 ) -> Iterator[Path]:
-    """Visit a level; yield the ways to the states that are new, each once."""
+    """Visit a level; yield one path to each new state."""
     for path, visit in zip(frontier, visits(frontier), strict=False):
         level.visited += 1
         level.transitions += visit.transitions
@@ -209,13 +209,13 @@ def _after(
             return
 
 
-def _silent(_level: Level, _states: int) -> None:
-    """Tell nobody."""
+def _report_nothing(_level: Level, _states: int) -> None:
+    """Report no progress."""
 
 
 @contextmanager
-def _visiting(bounds: Bounds, workers: int) -> Iterator[Visits]:
-    """Yield what visits states in order: this process, or so many others."""
+def _make_visitor(bounds: Bounds, workers: int) -> Iterator[Visits]:
+    """Yield a function that visits states in order, in this process or in `workers` others."""
     if workers == 1:
         explorer, thresholds = Explorer(bounds), gc.get_threshold()
         _collect_seldom()
@@ -253,7 +253,7 @@ def _hold_interrupts() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_own: list[Explorer] = []  # of a worker process: the one it explores with
+_own: list[Explorer] = []  # the explorer of a worker process
 
 
 def _begin(bounds: Bounds) -> None:
@@ -269,7 +269,7 @@ def _end_with_parent() -> None:
     parent = parent_process()
     assert parent is not None
     parent.join()
-    os._exit(1)  # nobody waits for what is found here
+    os._exit(1)  # the parent has ended, so the result is not needed
 
 
 def _visit(path: Path) -> Visit:

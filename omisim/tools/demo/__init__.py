@@ -1,7 +1,7 @@
 """`omisim demo`: a golden-image pipeline of three accounts. Every API call goes through the real SDK.
 
 alice makes an OMI and shares it; bob uses it; carol, in another Region, imports it; alice stops sharing and cleans up.
-Time is virtual: transient states are seen, and nobody waits.
+Time is virtual: transient states are visible without waiting.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def launch(story: Story, actor: Actor, image_id: str, means: str, found: str) ->
 
 
 def stop_sharing(story: Story, alice: Actor, bob: Actor, golden: dict[str, Any], copy_id: str) -> None:
-    """Take the permission back: what bob has made of it stays."""
+    """Withdraw the permission: the resources that bob created remain."""
     alice.does(
         "UpdateImage",
         "alice stops sharing",

@@ -97,7 +97,7 @@ def _import_snapshot(story: Story, carol: Actor, url: str, size: int) -> None:
 
 
 def too_late(story: Story, carol: Actor, url: str) -> None:
-    """A week later the URL is of no use."""
+    """Show that the URL has expired after a week."""
     story.cloud.advance(WEEK)
     story.saw("omisim", "seven days pass, in no time", "pre-signed URLs expire by the cloud's clock")
     carol.is_refused("CreateImage", "carol is too late", FileLocation=url, ImageName="again")

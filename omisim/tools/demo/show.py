@@ -1,4 +1,4 @@
-"""The transcript, drawn on a terminal."""
+"""Print the transcript on a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omisim.tools.demo.story import Story
 
 __all__ = ["show"]
 
-WIDE = 200  # columns where there is no terminal to ask
+WIDE = 200  # columns without a terminal
 
 
 def show(story: Story, console: Console | None = None) -> None:
@@ -28,7 +28,7 @@ def show(story: Story, console: Console | None = None) -> None:
         if not step.action:
             console.print(f"{who}  {escape(step.answer)}\n        [dim]{escape(step.means)}[/dim]")
             continue
-        console.print(f"{who}  [bold]{step.action}[/bold] {escape(_shortened(step.parameters))}")
+        console.print(f"{who}  [bold]{step.action}[/bold] {escape(_format_parameters(step.parameters))}")
         if step.refusal:
             said = step.refusal
             console.print(f"        [red]{step.status} {said['code']} {said['type']}[/red]: {escape(said['details'])}")
@@ -41,8 +41,8 @@ def show(story: Story, console: Console | None = None) -> None:
         console.print(_tree(story.lineage))
 
 
-def _shortened(parameters: dict[str, Any]) -> str:
-    """Spell parameters on a line; a signed URL without its signature."""
+def _format_parameters(parameters: dict[str, Any]) -> str:
+    """Return parameters as one line; a signed URL loses its signature."""
     return " ".join(f"{name}={str(value).partition('?X-Amz-')[0]}" for name, value in parameters.items())
 
 

@@ -1,4 +1,4 @@
-"""The transcript of the demo, and the actors who write it: each an account at its SDK."""
+"""The transcript of the demo, and its actors, each an account with an SDK gateway."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Story:
         return {"steps": [asdict(step) for step in self.steps], "lineage": tree}
 
     def saw(self, who: str, answer: str, means: str) -> None:
-        """Note something that is no API call."""
+        """Record an observation that is not an API call."""
         self.steps.append(StoryStep(who, "", {}, 0, answer, means))
 
 
 class Actor:
-    """One account at its SDK."""
+    """One account with its SDK gateway."""
 
     def __init__(self, story: Story, account: Account) -> None:
         self.account = account
@@ -71,12 +71,17 @@ class Actor:
             getattr(self._gateway, action)(**parameters)
         except HTTPError as error:
             response = error.response
-            said = response.json()["Errors"][0]
+            body = response.json()["Errors"][0]
             broken = response.headers["X-Omisim-Rule"]
-            refusal = {"code": said["Code"], "type": said["Type"], "details": said["Details"], "rule": broken}
+            refusal = {
+                "code": body["Code"],
+                "type": body["Type"],
+                "details": body["Details"],
+                "rule": broken,
+            }
             refusal["says"] = get_rule(broken).says
             step = StoryStep(
-                self.account.name, action, parameters, response.status_code, said["Details"], means, refusal
+                self.account.name, action, parameters, response.status_code, body["Details"], means, refusal
             )
             self._story.steps.append(step)
         else:

@@ -1,4 +1,4 @@
-"""What is wrong with a scenario, and on which line."""
+"""The errors of a scenario, with their lines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from omisim.model.serialize import api_name
 
 __all__ = ["Place", "ScenarioError", "check_known", "check_parts", "find_line", "locate_errors"]
 
-Place = tuple[str | int, ...]  # the keys and numbers from the top of a file down to one of its entries
+Place = tuple[str | int, ...]  # the keys and indexes of the path to an entry
 
 
 class ScenarioError(ValueError):
-    """What is wrong with a scenario, and at which entry."""
+    """A mistake in a scenario, with the path of its entry."""
 
     def __init__(self, text: str, place: Place) -> None:
         super().__init__(text)
@@ -26,7 +26,7 @@ class ScenarioError(ValueError):
 
 @contextmanager
 def locate_errors(*place: str | int) -> Iterator[None]:
-    """Say of whatever is wrong inside that it is wrong at this entry."""
+    """Turn a TypeError or ValueError raised inside into a ScenarioError at this entry."""
     try:
         yield
     except ScenarioError:
@@ -35,17 +35,17 @@ def locate_errors(*place: str | int) -> Iterator[None]:
         raise ScenarioError(str(error), place) from error
 
 
-def check_known(what: str, name: object, known: Collection[str], place: Place) -> None:
-    """Refuse a name that is not known, with what may have been meant."""
+def check_known(kind: str, name: object, known: Collection[str], place: Place) -> None:
+    """Raise ScenarioError for an unknown name, with a suggestion or the known names."""
     if name not in known:
-        near = suggest(name, known) or suggest(api_name(str(name)), known)
-        raise ScenarioError(f"{name!r} is no {what}{near or '; known: ' + ', '.join(known)}", place)
+        suggestion = suggest(name, known) or suggest(api_name(str(name)), known)
+        raise ScenarioError(f"unknown {kind} {name!r}{suggestion or '; known: ' + ', '.join(known)}", place)
 
 
 def check_parts(place: Place, table: Any, known: Collection[str], make: Callable[..., object]) -> None:
-    """Try each entry of a table by itself, and so find the one that is wrong."""
+    """Validate each entry of a table by passing it to `make` alone, so that an error names its entry."""
     if type(table) is not dict:
-        raise ScenarioError(f"{place[-1]} is a table with any of {', '.join(known)}", place)
+        raise ScenarioError(f"{place[-1]} must be a table of {', '.join(known)}, not {table!r}", place)
     for key, value in table.items():
         check_known(f"entry of {place[-1]}", key, known, (*place, key))
         parts: dict[Place, Any] = {(key,): value}
@@ -59,20 +59,20 @@ def check_parts(place: Place, table: Any, known: Collection[str], make: Callable
 def find_line(text: str, place: Place) -> int:
     """Return the line on which an entry begins.
 
-    The parser tells no lines, but it tells what the first so many lines of a file contain, where these are whole.
+    The TOML parser reports no lines of entries, so a bisection finds the shortest beginning of the file that has it.
     """
     lines = text.split("\n")
 
-    def whole(count: int) -> tuple[int, Any]:
-        """Return the most lines up to a count that are whole, and what they say."""
+    def parse_start(count: int) -> tuple[int, Any]:
+        """Return the largest number of lines, `count` at most, that is valid TOML, and their data."""
         while True:
             try:
                 return count, tomllib.loads("\n".join(lines[:count]))
             except tomllib.TOMLDecodeError:
                 count -= 1
 
-    end = bisect_left(range(len(lines)), x=True, key=lambda count: _has(whole(count)[1], place))
-    return whole(end - 1)[0] + 1
+    end = bisect_left(range(len(lines)), x=True, key=lambda count: _has(parse_start(count)[1], place))
+    return parse_start(end - 1)[0] + 1
 
 
 def _has(data: Any, place: Place) -> bool:

@@ -1,4 +1,4 @@
-"""Reading a scenario: which file it is, and the cloud that it sets up."""
+"""Find and read a scenario file, and set up its cloud."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\
 
 
 def load_scenario(scenario: str | Path, given: Mapping[str, Any]) -> Cloud:
-    """Return the cloud that a scenario sets up; `given` rules over its [cloud].
+    """Return the cloud that a scenario sets up; the arguments `given` override its table [cloud].
 
-    Raises ValueError with the file, the line, and what is wrong there.
+    Raises ValueError with the file, the line and the mistake.
     """
-    path = _found(scenario)
+    path = _find_file(scenario)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -38,30 +38,30 @@ def load_scenario(scenario: str | Path, given: Mapping[str, Any]) -> Cloud:
     try:
         return _set_up(tomllib.loads(text), given)
     except tomllib.TOMLDecodeError as error:
-        found = _AT_LINE.search(str(error))
-        line = found[1] if found and found[1] else text.count("\n") + 1
+        match = _AT_LINE.search(str(error))
+        line = match[1] if match and match[1] else text.count("\n") + 1
         raise ValueError(f"{path}:{line}: {_AT_LINE.sub('', str(error))}") from error
-    except ScenarioError as wrong:
-        raise ValueError(f"{path}:{find_line(text, wrong.place)}: {wrong}") from wrong.__cause__
+    except ScenarioError as error:
+        raise ValueError(f"{path}:{find_line(text, error.place)}: {error}") from error.__cause__
 
 
 def list_shipped() -> dict[str, Path]:
-    """Return the scenarios that come with omisim, by name."""
+    """Return the paths of the shipped scenarios by name."""
     here = Path(__file__).parents[2]
-    places = (here / "scenarios", here.parent / "fixtures" / "scenarios")  # of a wheel, of a checkout
+    places = (here / "scenarios", here.parent / "fixtures" / "scenarios")  # in a wheel, in a checkout
     return {path.stem: path for place in places for path in sorted(place.glob("*.toml"))}
 
 
-def _found(scenario: str | Path) -> Path:
+def _find_file(scenario: str | Path) -> Path:
     if not isinstance(scenario, str | Path):
-        raise ValueError(f"a scenario is a TOML file by its path, or the name of a shipped one; not {scenario!r}")  # noqa: TRY004 - as every wrong argument
+        raise ValueError(f"scenario must be the path of a TOML file or the name of a shipped one, not {scenario!r}")  # noqa: TRY004 - like every invalid argument
     if Path(scenario).suffix == ".toml":
         return Path(scenario)
     known = list_shipped()
     if str(scenario) not in known:
         raise ValueError(
-            f"there is no scenario {str(scenario)!r}{suggest(scenario, known)}; shipped are {', '.join(known)}, "
-            "and the name of a file of your own ends in .toml"
+            f"unknown scenario {str(scenario)!r}{suggest(scenario, known)}; shipped are {', '.join(known)}, "
+            "and the path of another file must end in .toml"
         )
     return known[str(scenario)]
 
@@ -82,7 +82,7 @@ def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
     accounts = {}
     for name, account in data.get("accounts", {}).items():
         with locate_errors("accounts", name):
-            check_parts(("accounts", name), account, _ACCOUNT, partial(_opened, name))
+            check_parts(("accounts", name), account, _ACCOUNT, partial(_open_account, name))
             accounts[name] = cloud.account(name, **account)
     script = Script(cloud, accounts)
     timing, cloud.engine.settings.timing = cloud.engine.settings.timing, "eager"
@@ -91,10 +91,10 @@ def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
             with locate_errors(part, number):
                 script.play(step, (part, number))
         cloud.engine.settings.timing = timing
-    cloud.engine.session.trim_calls(cloud.engine.session.call_position)  # a test sees its own calls
+    cloud.engine.session.trim_calls(cloud.engine.session.call_position)  # hide the calls of the setup
     cloud.engine.session.warnings.clear()
     return cloud
 
 
-def _opened(name: str, **given: Any) -> Account:
+def _open_account(name: str, **given: Any) -> Account:
     return Cloud().account(name, **given)

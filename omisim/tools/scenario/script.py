@@ -1,4 +1,4 @@
-"""The steps of a scenario: what each calls, and what its names stand for."""
+"""Run the steps of a scenario, and resolve the names that they use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLATFORM: Final = (
     "marketplace.new_version", "marketplace.publish", "marketplace.subscribe", "marketplace.unpublish", "retire",
     "set_capacity", "settle", "write",
 )  # fmt: skip
-_OWN_WORDS: Final = ("do", "by", "as", "files")
+_STEP_KEYS: Final = ("do", "by", "as", "files")
 _THINGS: Final[Mapping[str, type]] = {"seller": Account, "buyer": Account, "product": Product}
 _OFFICIAL: Final = "official/"
 _NAME: Final = re.compile(r"[\w-]+")
@@ -35,131 +35,132 @@ _REFERENCE: Final = re.compile(r"\{([\w-]+(?:/[\w/.-]+)?)\}")
 
 
 class Script:
-    """The steps of a scenario, and what they have named so far."""
+    """Runs the steps of a scenario, and keeps the names that they define."""
 
     def __init__(self, cloud: Cloud, accounts: Mapping[str, Account]) -> None:
         self._cloud = cloud
         self._accounts = accounts
-        self._things: dict[str, Any] = dict(accounts)  # what methods of `Cloud` take as it is: accounts, products
+        self._things: dict[str, Any] = dict(accounts)  # objects that methods of `Cloud` take: accounts, products
         self._ids: dict[str, str] = {name: account.account_id for name, account in accounts.items()}
 
     def play(self, step: Mapping[str, Any], place: Place) -> None:
-        """Do what a step says, and name what it makes."""
+        """Run one step, and define the name of the resource that it creates. Raises ScenarioError."""
         do, account = step.get("do"), self._account(step, place)
         if not isinstance(do, str):
-            raise ScenarioError('a step says what it does: do = "CreateVms", for example', place)
+            raise ScenarioError('a step needs a call, for example do = "CreateVms"', place)
         with locate_errors(*place, "do"):
             call, known = self._call(do, account)
-        given = {name: value for name, value in step.items() if name not in _OWN_WORDS}
+        given = {name: value for name, value in step.items() if name not in _STEP_KEYS}
         for name, value in given.items():
             check_known(f"parameter of {do}", name, known, (*place, name))
             with locate_errors(*place, name):
-                given[name] = self._thing(name, value) if do in PLATFORM else self._filled(value, account)
+                given[name] = self._resolve_argument(name, value) if do in PLATFORM else self._resolve(value, account)
         try:
             made = call(given)
         except ApiError as error:
             parameter = re.split(r"[.\[]", str(error.facts.get("parameter", "")))[0]
             where = (*place, parameter) if parameter in given else place
             raise ScenarioError(
-                f"{do} by {account.name if account else 'nobody'} is refused: {error}", where
+                f"{do} by {account.name if account else 'no account'} is refused: {error}", where
             ) from error
         except (AttributeError, KeyError, TypeError, ValueError, Dropped) as error:
             raise ScenarioError(f"{do}: {error}", place) from error
         rows = made if isinstance(made, tuple) else (made,)
         with locate_errors(*place, "as"):
-            self._name(step.get("as", []), do, rows)
+            self._define_names(step.get("as", []), do, rows)
         with locate_errors(*place, "files"):
-            self._write(step.get("files", {}), do, rows)
+            self._write_files(step.get("files", {}), do, rows)
 
     def _account(self, step: Mapping[str, Any], place: Place) -> Account | None:
         by = step.get("by")
         if by is None:
             return next(iter(self._accounts.values()), None)
         if step.get("do") in PLATFORM:
-            raise ScenarioError(f"{step['do']} is done by no account", (*place, "by"))
+            raise ScenarioError(f"{step['do']} is not a call of an account: remove `by`", (*place, "by"))
         check_known("account of this scenario", by, self._accounts, (*place, "by"))
         return self._accounts[by]
 
     def _call(self, do: str, account: Account | None) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
-        """Return what a step calls, and the names of its parameters."""
+        """Return the function that a step calls, and the names of its parameters."""
         if do in PLATFORM:
             method = attrgetter(do)(self._cloud)
             return lambda given: method(**given), inspect.signature(method).parameters
         if account is None:
-            raise ValueError(f"somebody has to do {do}: name an account in [accounts]")
+            raise ValueError(f"{do} needs an account: name one in [accounts]")
         if do.startswith("oos."):
-            return _in_buckets(account, do.removeprefix("oos."))
+            return _storage_call(account, do.removeprefix("oos."))
         if do not in ACTIONS:
-            why = not_served().get(do)
-            said = f": {why}" if why else suggest(do, (*ACTIONS, *PLATFORM))
-            raise ValueError(f"{do!r} is neither an action that is served nor one of {', '.join(PLATFORM)}{said}")
+            reason = not_served().get(do)
+            addition = f": {reason}" if reason else suggest(do, (*ACTIONS, *PLATFORM))
+            raise ValueError(f"do must be a served action or one of {', '.join(PLATFORM)}, not {do!r}{addition}")
         names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
         engine, caller, region = self._cloud.engine, account.account_id, account.region
         return lambda given: engine.call(make_request(do, given), caller, region).value, names
 
     # --- names
 
-    def _filled(self, value: Any, account: Account | None) -> Any:
-        """Return a value with the ids that its references stand for."""
+    def _resolve(self, value: Any, account: Account | None) -> Any:
+        """Return a value with its references replaced by ids."""
         if isinstance(value, dict):
-            return {key: self._filled(item, account) for key, item in value.items()}
+            return {key: self._resolve(item, account) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._filled(item, account) for item in value]
-        found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
-        if found is None:
+            return [self._resolve(item, account) for item in value]
+        match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
             return value
-        name = found[1]
+        name = match[1]
         if name.startswith(_OFFICIAL):
             region = (account.region,) if account else ()
             return self._cloud.images.official(name.removeprefix(_OFFICIAL), *region).image_id
         if name not in self._ids:
-            raise ValueError(f"{value} is named by no step before this one{suggest(name, self._ids)}")
+            raise ValueError(f"no earlier step defines {value}{suggest(name, self._ids)}")
         return self._ids[name]
 
-    def _thing(self, parameter: str, value: Any) -> Any:
-        """Return what a method of `Cloud` takes: accounts and products themselves, ids of all else."""
-        filled = self._filled(value, next(iter(self._accounts.values()), None))
+    def _resolve_argument(self, parameter: str, value: Any) -> Any:
+        """Return an argument of a method of `Cloud`: an account or product object, or a value with resolved ids."""
+        resolved = self._resolve(value, next(iter(self._accounts.values()), None))
         kind = _THINGS.get(parameter)
         if kind is None:
-            return filled
+            return resolved
         thing = self._things.get(value[1:-1]) if isinstance(value, str) else None
         if not isinstance(thing, kind):
             known = [f"{{{name}}}" for name, thing in self._things.items() if isinstance(thing, kind)]
-            raise TypeError(f"{parameter} is one of {', '.join(known) or 'nothing so far'}; not {value!r}")
+            raise TypeError(f"{parameter} must be one of {', '.join(known) or 'none defined so far'}, not {value!r}")
         return thing
 
-    def _name(self, said: Any, do: str, rows: tuple[Any, ...]) -> None:
-        """Name what was made, and what is behind its devices."""
-        names = [said] if isinstance(said, str) else said
+    def _define_names(self, value: Any, do: str, rows: tuple[Any, ...]) -> None:
+        """Define the names of the created resources and of their devices."""
+        names = [value] if isinstance(value, str) else value
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError(f"`as` is a name or a list of names, not {said!r}")
+            raise TypeError(f"`as` must be a name or a list of names, not {value!r}")
         if names and len(names) != len(rows):
-            raise ValueError(f"{do} makes {len(rows)}: `as` is a list of as many names")
+            raise ValueError(f"`as` must be a list of {len(rows)} names, because {do} creates {len(rows)} resources")
         for name, row in zip(names, rows, strict=False):
             if name in self._ids or not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is {'taken' if name in self._ids else 'no name: letters, digits, _ and -'}")
+                problem = "already in use" if name in self._ids else "not a valid name (letters, digits, _ and -)"
+                raise ValueError(f"{name!r} is {problem}")
             if isinstance(row, Product):
                 self._things[name] = row
-            found = {name: row.product_code if isinstance(row, Product) else getattr(row, "id", None)}
-            if found[name] is None:
-                raise ValueError(f"{do} makes nothing that could be named")
-            found |= {name + device: row_id for device, row_id in _behind_devices(row)}
-            self._ids |= found
-            for key, value in found.items():
-                self._cloud.engine.begin("scenario").write("name", key, value)
+            ids = {name: row.product_code if isinstance(row, Product) else getattr(row, "id", None)}
+            if ids[name] is None:
+                raise ValueError(f"{do} creates no resource that `as` could name")
+            ids |= {name + device: row_id for device, row_id in _device_ids(row)}
+            self._ids |= ids
+            for key, resource_id in ids.items():
+                self._cloud.engine.begin("scenario").write("name", key, resource_id)
 
-    def _write(self, files: Any, do: str, rows: tuple[Any, ...]) -> None:
+    def _write_files(self, files: Any, do: str, rows: tuple[Any, ...]) -> None:
         if not isinstance(files, dict):
-            raise TypeError(f"`files` is a table of texts by path, not {files!r}")
+            raise TypeError(f"`files` must be a table from paths to texts, not {files!r}")
         for row in rows if files else ():
             if not isinstance(row, Vm | Volume):
-                raise TypeError(f"{do} makes no VM and no volume to write files on")
+                raise TypeError(f"{do} creates no VM or volume to write `files` on")
             volume_id = row.volume_id if isinstance(row, Volume) else row.block_device_mappings[0].bsu.volume_id
             for path, text in files.items():
                 self._cloud.write(volume_id, path, text)
 
 
-def _behind_devices(row: Any) -> Iterator[tuple[str, str]]:
+def _device_ids(row: Any) -> Iterator[tuple[str, str]]:
     """Yield the devices of a VM with their volumes, those of an OMI with their snapshots."""
     for mapping in getattr(row, "block_device_mappings", ()):
         row_id = mapping.bsu and (mapping.bsu.volume_id if isinstance(row, Vm) else mapping.bsu.snapshot_id)
@@ -167,13 +168,13 @@ def _behind_devices(row: Any) -> Iterator[tuple[str, str]]:
             yield mapping.device_name, row_id
 
 
-def _in_buckets(account: Account, method: str) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
+def _storage_call(account: Account, method: str) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
     client = account.client("oos")
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - what `client` needs is there
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - `client` has checked that it is installed
 
     operations = client.meta.method_to_api_mapping
     if method not in operations:
-        raise ValueError(f"{method!r} is no method of a client of object storage{suggest(method, operations)}")
+        raise ValueError(f"unknown method {method!r} of the object storage client{suggest(method, operations)}")
 
     def call(given: dict[str, Any]) -> None:
         try:
