@@ -12,15 +12,8 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 
 __all__ = [
-    "RESERVED",
-    "check_address",
-    "find_free_addresses",
-    "find_taken_addresses",
-    "make_private_dns",
-    "make_private_ip",
-    "make_public_dns",
-    "make_public_ip",
-    "parse_range",
+    "RESERVED", "check_address", "find_free_addresses", "find_taken_addresses", "make_private_dns",
+    "make_private_ip", "make_public_dns", "make_public_ip", "parse_range",
 ]  # fmt: skip
 
 FIRST = 4  # the platform reserves the first four addresses of a Subnet and the last one

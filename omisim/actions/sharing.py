@@ -10,13 +10,8 @@ from omisim.model import Image, PermissionsOnResource, PermissionsOnResourceCrea
 from omisim.spec.rules import refuse
 
 __all__ = [
-    "apply_change",
-    "check_permission_change",
-    "get_permissions",
-    "get_usable",
-    "is_visible",
-    "visible_permissions",
-]
+    "apply_change", "check_permission_change", "get_permissions", "get_usable", "is_visible", "visible_permissions",
+]  # fmt: skip
 
 Shared = TypeVar("Shared", Image, Snapshot)
 

@@ -10,16 +10,8 @@ from omisim.actions.vm_types import PERFORMANCES, VmShape
 from omisim.model import ActionsOnNextBoot, Image, OrDict, ShutdownBehaviorConfiguration
 
 __all__ = [
-    "check_attributes",
-    "check_keypair",
-    "check_secure_boot",
-    "check_tenancy",
-    "check_windows",
-    "choose_boot_mode",
-    "format_vm_type",
-    "get_boot_actions",
-    "get_os_family",
-    "merge_shutdown_behavior",
+    "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows", "choose_boot_mode",
+    "format_vm_type", "get_boot_actions", "get_os_family", "merge_shutdown_behavior",
 ]  # fmt: skip
 
 MAX_USER_DATA_LENGTH = 512_000

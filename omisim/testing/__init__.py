@@ -1,1 +1,1 @@
-"""For tests: the laws of the model, strategies, and a Hypothesis machine that proves them, or your code."""
+"""Testing tools: laws of the model, Hypothesis strategies, and a state machine that checks a cloud or your code."""

@@ -1,7 +1,7 @@
-"""What tests want to be true of a cloud when the code under test is done. Each raises AssertionError that explains.
+"""Assertions about a cloud after the code under test has run. Each raises an AssertionError that lists the findings.
 
-All take the cloud. `account` (a name) and `since` (a mark of `cloud.mark()`) let them look at what is that account's or
-newer than that, alone. `deletion_order` alone answers instead.
+`account` (a name) limits a check to the resources or calls of one account; `since` (a mark of `cloud.mark()`) to those
+after the mark. `deletion_order` is not an assertion: it returns ids.
 """
 
 from __future__ import annotations
@@ -26,127 +26,131 @@ __all__ = [
 __tracebackhide__ = True  # pytest shows the test's line, not ours
 
 _PERMISSIONS: Final = {"image": "permissions_to_launch", "snapshot": "permissions_to_create_volume"}
-_TAGGED: Final = ("image", "snapshot", "vm", "volume")
-_ON_ITS_WAY: Final = ("terminated", "shutting-down", "deleting")
-_OVER: Final = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
+_DEFAULT_KINDS: Final = ("image", "snapshot", "vm", "volume")
+_ENDING: Final = ("terminated", "shutting-down", "deleting")
+_FINISHED: Final = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
 
 
-# --- what is there
+# --- resources
 
 
 def nothing_left(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
-    """Nothing is left that somebody would have to delete; what is on its way out, and finished exports, do not count.
+    """Assert that no resource is left to delete.
 
-    Else lists what is left, in the order in which it can be deleted. An account's first access key, default security
-    groups and main route tables are no remnants.
+    The error lists the remaining resources in an order in which they can be deleted. Resources that are being deleted,
+    finished exports, the first access key of an account, default security groups and main route tables do not count.
     """
-    left = [f"{_said(cloud, row)}: {DELETIONS[row.kind]}" for row in _left(cloud, account, since)]
-    _none("left behind, to be deleted in this order", left)
+    remnants = [f"{_describe(cloud, row)}: {DELETIONS[row.kind]}" for row in _iter_remnants(cloud, account, since)]
+    _assert_empty("left behind, to be deleted in this order", remnants)
 
 
 def deletion_order(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> tuple[str, ...]:
-    """Return the ids of what `nothing_left` would list, in the order in which it can be deleted.
+    """Return the ids that `nothing_left` would list, in an order in which they can be deleted.
 
-    An OMI comes before its snapshots, a VM before its volumes; some of these go with their VM.
+    An OMI comes before its snapshots, a VM before its volumes. Some volumes are deleted together with their VM.
     """
-    return tuple(row.id for row in _left(cloud, account, since))
+    return tuple(row.id for row in _iter_remnants(cloud, account, since))
 
 
-def _left(cloud: Cloud, account: str | None, since: Mark | None) -> Iterator[Any]:
-    """Yield what somebody would have to delete."""
-    first = {cloud.account(row.name).access_key for row in _accounts(cloud, account)}
-    rows = (row for kind in DELETIONS for row in _rows(cloud, kind, account, since))
-    return (row for row in rows if row.id not in first and not _needs_nobody(row))
+def _iter_remnants(cloud: Cloud, account: str | None, since: Mark | None) -> Iterator[Any]:
+    """Yield the rows that `nothing_left` counts."""
+    first_keys = {cloud.account(row.name).access_key for row in _iter_accounts(cloud, account)}
+    rows = (row for kind in DELETIONS for row in _iter_rows(cloud, kind, account, since))
+    return (row for row in rows if row.id not in first_keys and not _is_exempt(row))
 
 
 def nothing_public(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
-    """No OMI and no snapshot is open to everybody in its Region (`since`: was opened since). Else lists them."""
-    found = []
-    for row in (row for kind in _PERMISSIONS for row in _rows(cloud, kind, account, None) if _public(row)):
-        opening = [change for change in cloud.timeline(row.id) if _public(change.after) and not _public(change.before)]
-        if since is None or (opening and opening[-1].seq >= since.position):
-            how = f", since {opening[-1].cause} at {format_date(opening[-1].at)}" if opening else ""
-            found.append(f"{_said(cloud, row)}{how}")
-    _none("open to everybody in the Region", found)
+    """Assert that no OMI or snapshot is public in its Region, or was made public after the mark `since`."""
+    findings = []
+    for row in (row for kind in _PERMISSIONS for row in _iter_rows(cloud, kind, account, None) if _is_public(row)):
+        openings = [
+            change for change in cloud.timeline(row.id) if _is_public(change.after) and not _is_public(change.before)
+        ]
+        if since is None or (openings and openings[-1].seq >= since.position):
+            origin = f", since {openings[-1].cause} at {format_date(openings[-1].at)}" if openings else ""
+            findings.append(f"{_describe(cloud, row)}{origin}")
+    _assert_empty("public in the Region", findings)
 
 
 def tagged(
     cloud: Cloud,
     *keys: str,
-    kinds: Iterable[str] = _TAGGED,
+    kinds: Iterable[str] = _DEFAULT_KINDS,
     account: str | None = None,
     since: Mark | None = None,
 ) -> None:
-    """Every resource of these kinds has a tag of each of these keys. Else lists those that have not.
+    """Assert that every resource of these kinds has a tag with each of these keys.
 
-    By default OMIs, snapshots, VMs and volumes: also the volumes of a VM and the snapshots of an OMI. Raises ValueError
-    for a kind that has no tags.
+    The default kinds are image, snapshot, vm and volume, including the volumes of a VM and the snapshots of an OMI.
+    Raises ValueError for a kind that cannot have tags.
     """
-    found = []
+    findings = []
     known = {kind for kind, _ in TAGGED.values()}
     for kind in kinds:
         if kind not in known:
-            raise ValueError(f"{kind!r} is no kind that has tags{suggest(kind, known)}")
-        for row in _rows(cloud, kind, account, since):
+            raise ValueError(f"kinds must be kinds that can have tags, not {kind!r}{suggest(kind, known)}")
+        for row in _iter_rows(cloud, kind, account, since):
             missing = sorted(set(keys) - {tag.key for tag in row.tags})
             if missing:
-                found.append(f"{_said(cloud, row)}: no {', '.join(missing)}")
-    _none("not tagged", found)
+                findings.append(f"{_describe(cloud, row)}: no {', '.join(missing)}")
+    _assert_empty("not tagged", findings)
 
 
-# --- what was done
+# --- changes and calls
 
 
 def deleted_in_order(cloud: Cloud, *resource_ids: str) -> None:
-    """All these were deleted, each after the one before it: an OMI before its snapshots, for example."""
-    last, before = -1, ""
+    """Assert that these resources were deleted in this order, for example an OMI before its snapshots."""
+    last_seq, previous_id = -1, ""
     for resource_id in resource_ids:
-        ends = [change.seq for change in cloud.timeline(resource_id) if _state(change.after) in (None, *_ON_ITS_WAY)]
+        ends = [change.seq for change in cloud.timeline(resource_id) if _get_state(change.after) in (None, *_ENDING)]
         if not ends:
-            raise AssertionError(f"{resource_id} was not deleted{f', {before} was' if before else ''}")
-        if ends[0] < last:
-            raise AssertionError(f"{resource_id} was deleted before {before}, not after it")
-        last, before = ends[0], resource_id
+            raise AssertionError(f"{resource_id} was not deleted{f', but {previous_id} was' if previous_id else ''}")
+        if ends[0] < last_seq:
+            raise AssertionError(f"{resource_id} was deleted before {previous_id}, not after it")
+        last_seq, previous_id = ends[0], resource_id
 
 
 def called_in_order(cloud: Cloud, *actions: str, account: str | None = None, since: Mark | None = None) -> None:
-    """Calls of these actions succeeded in this order, whatever was called between them."""
+    """Assert that calls of these actions succeeded in this order; other calls may come between them."""
     for action in actions:
-        cloud.calls(action)  # an unknown one is refused
-    made = [call for call in cloud.calls(account=account, since=since) if call.error is None and not call.dropped]
-    later = iter(made)
+        cloud.calls(action)  # raises ValueError for an unknown action
+    successful_calls = [
+        call for call in cloud.calls(account=account, since=since) if call.error is None and not call.dropped
+    ]
+    later_calls = iter(successful_calls)
     for number, action in enumerate(actions):
-        if not any(call.action == action for call in later):
+        if not any(call.action == action for call in later_calls):
             after = f" after {', '.join(actions[:number])}" if number else ""
-            said = ", ".join(call.action for call in made) or "no calls"
-            raise AssertionError(f"{action} was not called with success{after}; what succeeded: {said}")
+            succeeded = ", ".join(call.action for call in successful_calls) or "none"
+            raise AssertionError(f"{action} was not called successfully{after}; successful calls: {succeeded}")
 
 
 def not_called(
     cloud: Cloud, action: str, *, account: str | None = None, since: Mark | None = None, **parameters: Any
 ) -> None:
-    """No call of an action was made, with these parameters, or at all; see `cloud.calls`. Else lists them."""
+    """Assert that no call of an action was made, optionally with these parameters; see `cloud.calls`."""
     calls = cloud.calls(action, account=account, since=since, **parameters)
-    _none(f"calls of {calls.query}", map(str, calls))
+    _assert_empty(f"calls of {calls.query}", map(str, calls))
 
 
 def nothing_refused(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
-    """No call was refused, nor its connection dropped. Else lists them, with the rules."""
+    """Assert that no call was refused and no connection dropped. The error names the rule of each refusal."""
     calls = cloud.calls(account=account, since=since)
-    _none("refused calls", [str(call) for call in calls if call.error is not None or call.dropped])
+    _assert_empty("refused calls", [str(call) for call in calls if call.error is not None or call.dropped])
 
 
 def no_warnings(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
-    """No call was allowed and yet probably not meant, as when a licence is dropped. Else lists them."""
+    """Assert that no call caused a warning, for example about a dropped licence."""
     calls = cloud.calls(account=account, since=since)
-    _none("warnings", [f"{text} ({call})" for call in calls for text in call.warnings])
+    _assert_empty("warnings", [f"{text} ({call})" for call in calls for text in call.warnings])
 
 
-# --- in words
+# --- rows and their descriptions
 
 
-def _accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
-    """Yield the accounts that tests made, or the one of this name."""
+def _iter_accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
+    """Yield the accounts that tests have created, or only the one with this name."""
     rows = [
         row
         for row in cloud.engine.state.rows("account").values()
@@ -154,41 +158,43 @@ def _accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
     ]
     names = [row.name for row in rows]
     if name is not None and name not in names:
-        raise ValueError(f"there is no account {name!r}{suggest(name, names)}; known: {', '.join(names) or 'none'}")
+        raise ValueError(
+            f"unknown account {name!r}{suggest(name, names)}; known accounts: {', '.join(names) or 'none'}"
+        )
     return (row for row in rows if name in (None, row.name))
 
 
-def _rows(cloud: Cloud, kind: str, account: str | None, since: Mark | None) -> Iterator[Any]:
-    """Yield what is there of a kind, and not on its way out."""
+def _iter_rows(cloud: Cloud, kind: str, account: str | None, since: Mark | None) -> Iterator[Any]:
+    """Yield the rows of a kind that are not being deleted."""
     if since is not None:
         cloud.engine.check_mark(since)
-    owners = {row.account_id for row in _accounts(cloud, account)}
+    owners = {row.account_id for row in _iter_accounts(cloud, account)}
     for row_id, row in cloud.engine.state.rows(kind).items():
-        new = since is None or cloud.engine.state.order(kind, row_id) >= since.position
-        if new and row.account_id in owners and _state(row) not in _ON_ITS_WAY:
+        is_new = since is None or cloud.engine.state.order(kind, row_id) >= since.position
+        if is_new and row.account_id in owners and _get_state(row) not in _ENDING:
             yield row
 
 
-def _state(row: Any) -> str | None:
-    """Return the state of a resource, None of one that is gone; "" where its kind has none."""
+def _get_state(row: Any) -> str | None:
+    """Return the state of a resource, None if it no longer exists, "" if its kind has no states."""
     return None if row is None else getattr(row, "state", "")
 
 
-def _needs_nobody(row: Any) -> bool:
-    """Whether a resource is history, or comes and goes with another one."""
+def _is_exempt(row: Any) -> bool:
+    """Whether a resource is a finished export, or is created and deleted together with a Net."""
     if isinstance(row, ImageExportTask | SnapshotExportTask):
-        return row.state in _OVER
+        return row.state in _FINISHED
     if isinstance(row, RouteTable):
         return any(link.main for link in row.link_route_tables)
     return isinstance(row, SecurityGroup) and row.security_group_name == "default"
 
 
-def _public(row: Any) -> bool:
+def _is_public(row: Any) -> bool:
     return row is not None and bool(getattr(row, _PERMISSIONS[row.kind]).global_permission)
 
 
-def _said(cloud: Cloud, row: Entity) -> str:
-    owner: AccountRow = cloud.engine.state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has one
+def _describe(cloud: Cloud, row: Entity) -> str:
+    owner: AccountRow = cloud.engine.state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has this field
     name = next(
         (
             f" {value}"
@@ -201,7 +207,7 @@ def _said(cloud: Cloud, row: Entity) -> str:
     return f"{NOUNS[row.kind]}{name} {row.id} of {owner.name}{state}"
 
 
-def _none(what: str, found: Iterable[str]) -> None:
-    lines = list(found)
+def _assert_empty(title: str, findings: Iterable[str]) -> None:
+    lines = list(findings)
     if lines:
-        raise AssertionError("\n  ".join([f"{len(lines)} {what}:", *lines]))
+        raise AssertionError("\n  ".join([f"{len(lines)} {title}:", *lines]))

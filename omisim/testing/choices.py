@@ -1,4 +1,4 @@
-"""What a subclass of `CloudMachine` chooses, looked at when the class is made: a mistake is one clear line."""
+"""Validation of the class attributes of `CloudMachine` subclasses, when the class is created."""
 
 from __future__ import annotations
 
@@ -10,52 +10,57 @@ from hypothesis.stateful import INITIALIZE_RULE_MARKER
 from omisim.actions.framework.registry import ACTIONS
 from omisim.cloud.cloud import Cloud
 from omisim.spec.catalog import load_catalog
-from omisim.testing.strategies.values import one_of_these
+from omisim.testing.strategies.values import check_choice
 
 if TYPE_CHECKING:
     from omisim.testing.machine import CloudMachine
 
 __all__ = ["check_choices"]
 
-# what is easily written for what a machine looks at
+# singular forms that are mistaken for attributes
 SINGULARS = {
     "account": "accounts", "action": "actions", "fault": "faults", "quota": "quotas", "switch": "switches",
-    "timing": "timings", "travel": "travels",
+    "timing": "timings", "travel": "time_travel",
 }  # fmt: skip
 
 
 def check_choices(machine: type[CloudMachine]) -> None:
-    """Make a cloud as each history will. Raises ValueError for what there is not, and for an attribute misspelt."""
+    """Check the attributes of a machine and create its cloud once. Raises ValueError for a misspelt or invalid one."""
     own = vars(machine)
     for name, meant in SINGULARS.items():
         if name in own and not callable(own[name]):
-            raise ValueError(f"{name} is nothing that a machine chooses; did you mean {meant}?")
+            raise ValueError(f"unknown attribute {name!r}; did you mean {meant!r}?")
     for part in machine.__mro__:
         for name, rule in vars(part).items():
             if name != "begin" and hasattr(rule, INITIALIZE_RULE_MARKER):
-                raise ValueError(f"{name} may run before there is a cloud: override prepare(), without @initialize")
+                raise ValueError(
+                    f"{name} must not use @initialize, since it may run before the cloud exists; override prepare()"
+                )
     _check_kinds(machine)
     for action in machine.actions:
-        one_of_these("an action", action, tuple(ACTIONS))
+        check_choice("actions", action, tuple(ACTIONS), "names of actions")
     for name in own.get("quotas", ()):
-        one_of_these("an account with quotas", name, tuple(machine.accounts))
+        check_choice("each key of quotas", name, tuple(machine.accounts))
     for timing in machine.timings:
         cloud = Cloud(timing=timing, switches=machine.switches)
     for name, region in machine.accounts.items():
-        one_of_these("the Region of an account", region, tuple(load_catalog().regions))
+        check_choice("the Region of an account", region, tuple(load_catalog().regions))
         cloud.account(name, region=region, quotas=machine.quotas.get(name))
 
 
 def _check_kinds(machine: type[CloudMachine]) -> None:
-    names = isinstance(machine.actions, Collection) and not isinstance(machine.actions, str)
-    some = isinstance(machine.timings, list | tuple) and len(machine.timings) > 0
-    kinds = [(names, "actions", "a set of names of actions"), (some, "timings", "a tuple of names, one at least")]
-    for name, what in (("accounts", "the Region of each"), ("quotas", "the quotas of each"), ("switches", "values")):
-        kinds.append((isinstance(getattr(machine, name), Mapping), name, f"a mapping of names to {what}"))
-    for right, name, said in kinds:
-        if not right:
-            raise ValueError(f"{name} is {said}, not {getattr(machine, name)!r}")
+    has_actions = isinstance(machine.actions, Collection) and not isinstance(machine.actions, str)
+    has_timings = isinstance(machine.timings, list | tuple) and len(machine.timings) > 0
+    checks = [
+        (has_actions, "actions", "a set of names of actions"),
+        (has_timings, "timings", "a tuple of at least one timing"),
+    ]
+    for name, values in (("accounts", "Regions"), ("quotas", "quotas"), ("switches", "values")):
+        checks.append((isinstance(getattr(machine, name), Mapping), name, f"a mapping of names to {values}"))
+    for is_valid, name, expected in checks:
+        if not is_valid:
+            raise ValueError(f"{name} must be {expected}, not {getattr(machine, name)!r}")
     if not machine.accounts:
-        raise ValueError("a machine needs accounts: give it some, by name and Region")
-    for name in ("faults", "travels"):
-        one_of_these(name, getattr(machine, name), (True, False))
+        raise ValueError(f"accounts must be a mapping with at least one account, not {machine.accounts!r}")
+    for name in ("faults", "time_travel"):
+        check_choice(name, getattr(machine, name), (True, False))

@@ -1,10 +1,10 @@
-"""What was exercised of the model: actions, rules, (state, action) cells, transitions; and what was not.
+"""Coverage of the model: the actions, rules, (state, action) cells and transitions that a run exercised or missed.
 
     with recording() as seen:
-        ...  # whatever every cloud of this process does meanwhile, through any door
+        ...  # all clouds of this process are recorded, through any door
     print(seen.percent, seen.missing.cells)
 
-The tables that enforce the model say what there is to exercise. `coverage_report.py` says it to a person.
+The tables that enforce the model define the items to exercise. `coverage_report` renders a coverage as text.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ FAILURE = "cloud.fail or cloud.fail_next"
 
 @dataclass
 class Coverage:
-    """What was exercised; merged, saved and compared as a value.
+    """The exercised items of the model, as a value that can be merged, saved and compared.
 
-    `actions`: succeeded; `refused`: actions that were refused; `rules`: refused a call, by id; `cells`:
-    "kind/Action/state", an action met a resource in that state; `transitions`: "kind/event/state", it left that state.
+    `actions`: actions that succeeded. `refused`: actions that were refused. `rules`: ids of the rules that refused a
+    call. `cells`: "kind/Action/state", an action on a resource in a state. `transitions`: "kind/event/state", an event
+    on a resource in a state.
     """
 
     actions: set[str] = field(default_factory=set)
@@ -47,10 +48,10 @@ class Coverage:
     cells: set[str] = field(default_factory=set)
     transitions: set[str] = field(default_factory=set)
 
-    # --- recording: what an Observer is told
+    # --- recording: the methods of an Observer
 
     def on_call(self, action: str, refused_by: str | None) -> None:
-        """Note a call."""
+        """Record a call."""
         if refused_by is None:
             self.actions.add(action)
         else:
@@ -58,65 +59,67 @@ class Coverage:
             self.rules.add(refused_by)
 
     def on_attempt(self, kind: str, action: str, state: str) -> None:
-        """Note that an action met a resource in a state."""
+        """Record an action on a resource in a state."""
         self.cells.add(f"{kind}/{action}/{state}")
 
     def on_move(self, kind: str, state: str, event: str) -> None:
-        """Note a transition."""
+        """Record a transition."""
         self.transitions.add(f"{kind}/{event}/{state}")
 
-    # --- what it comes to
+    # --- evaluation
 
     def merge(self, other: Coverage) -> None:
-        """Add what another process, or another run, exercised."""
+        """Add the coverage of another process or run."""
         for each in fields(self):
             getattr(self, each.name).update(getattr(other, each.name))
 
     @property
     def counts(self) -> dict[str, tuple[int, int]]:
-        """How much of each group was exercised, and how much there is."""
+        """For each group: the number of exercised items, and the number of all items."""
         whole = everything()
         return {name: (len(getattr(self, name) & getattr(whole, name)), len(getattr(whole, name))) for name in GROUPS}
 
     @property
     def percent(self) -> float:
-        """How much of the model was exercised: actions, rules, cells and transitions count alike."""
+        """The exercised share of the model in percent; actions, rules, cells and transitions have equal weight."""
         counts = self.counts.values()
-        return 100 * sum(seen for seen, _ in counts) / sum(there for _, there in counts)
+        return 100 * sum(seen for seen, _ in counts) / sum(total for _, total in counts)
 
     @property
     def missing(self) -> Coverage:
-        """What was not exercised. Its `refused` are the actions that were called and never succeeded."""
+        """The items that were not exercised; `refused` holds the actions that were called but never succeeded."""
         return everything().without(self)
 
     def without(self, seen: Coverage) -> Coverage:
-        """Return what of this was not seen. Its `refused` are the actions that were called and never succeeded."""
+        """Return the items not in `seen`; `refused` holds the actions that were called but never succeeded."""
         missing = Coverage(**{name: getattr(self, name) - getattr(seen, name) for name in GROUPS})
         missing.refused = missing.actions & seen.refused
         return missing
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON data: what was exercised, what is missing, and what that needs."""
+        """Return the coverage as JSON data: the exercised items, the missing items, and what each of these needs."""
         missing = self.missing
-        counts = {name: {"seen": seen, "of": there} for name, (seen, there) in self.counts.items()}
-        left = {name: {item: needs(name, item) for item in sorted(getattr(missing, name))} for name in GROUPS}
+        counts = {name: {"seen": seen, "of": total} for name, (seen, total) in self.counts.items()}
+        needs_of_missing = {
+            name: {item: needs(name, item) for item in sorted(getattr(missing, name))} for name in GROUPS
+        }
         seen = {each.name: sorted(getattr(self, each.name)) for each in fields(self)}
-        return {"percent": round(self.percent, 1), "counts": counts, "seen": seen, "missing": left}
+        return {"percent": round(self.percent, 1), "counts": counts, "seen": seen, "missing": needs_of_missing}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Return what `to_json` made this of. Raises ValueError for anything else."""
+        """Return the coverage from the data of `to_json`. Raises ValueError for other data."""
         try:
             return cls(**{each.name: set(data["seen"][each.name]) for each in fields(cls)})
         except (KeyError, TypeError) as error:
-            raise ValueError(f"this is no coverage of omisim: {error!r}") from error
+            raise ValueError(f"data must be the result of Coverage.to_json, not {data!r:.100}") from error
 
 
 @contextmanager
 def recording() -> Iterator[Coverage]:
-    """Note what every cloud of this process exercises meanwhile, in all threads; an outer recording gets it at the end.
+    """Record the coverage of all clouds of this process, in all threads, inside the context.
 
-    A server in another process is not heard.
+    At the end the result is merged into an enclosing recording. Servers in other processes are not recorded.
     """
     seen, outer = Coverage(), Engine.observer
     Engine.observer = seen
@@ -130,7 +133,7 @@ def recording() -> Iterator[Coverage]:
 
 @cache
 def everything() -> Coverage:
-    """Return all that there is to exercise. Not to be changed."""
+    """Return all items of the model. The value is cached: do not change it."""
     return Coverage(
         actions=set(ACTIONS),
         rules={row.id for row in load_rules().values() if row.error},
@@ -153,9 +156,9 @@ def _states(lifecycle: Lifecycle) -> list[str]:
     return [*lifecycle.moves, *(["restarting"] if lifecycle.kind == "vm" else [])]
 
 
-# --- what it takes to get there, beyond calls on a fresh cloud
+# --- what an item needs beyond calls on a new cloud
 
-_RULES_NEED: Mapping[str, str] = {
+_RULE_NEEDS: Mapping[str, str] = {
     "AUTH": "a request over HTTP",
     "LIC-015": "quotas",
     "QTA": "quotas",
@@ -169,20 +172,20 @@ _RULES_NEED: Mapping[str, str] = {
 
 
 def needs(group: str, item: str) -> str:
-    """Return what an item of a group needs beyond calls on a fresh cloud: "" for nothing."""
+    """Return what an item of a group needs beyond calls on a new cloud, "" for nothing."""
     if group == "actions":
         return ""
     if group == "rules":
         switch = get_rule(item).switch
-        return f"switch {switch}" if switch else _RULES_NEED.get(item) or _RULES_NEED.get(item.partition("-")[0], "")
-    kind, what, state = item.split("/", 2)
-    if kind == "snapshot_export" and (what == "activate" or state == "active"):
+        return f"switch {switch}" if switch else _RULE_NEEDS.get(item) or _RULE_NEEDS.get(item.partition("-")[0], "")
+    kind, name, state = item.split("/", 2)
+    if kind == "snapshot_export" and (name == "activate" or state == "active"):
         return "switch spec_version"
-    return _cell_needs(kind, state) if group == "cells" else _move_needs(kind, what, state)
+    return _get_cell_needs(kind, state) if group == "cells" else _get_transition_needs(kind, name, state)
 
 
-def _cell_needs(kind: str, state: str) -> str:
-    """A state that lasts no time is met when time stands still, a failed one where something fails."""
+def _get_cell_needs(kind: str, state: str) -> str:
+    """Return what a cell needs: a clock for a state that ends by itself, a failure for a failed state."""
     moves = LIFECYCLES[kind].moves
     if (kind, state) in (("vm", "restarting"), ("image", "pending")):
         return CLOCK
@@ -192,11 +195,11 @@ def _cell_needs(kind: str, state: str) -> str:
     return FAILURE if entering == {"fail"} else ""
 
 
-def _move_needs(kind: str, event: str, state: str) -> str:
+def _get_transition_needs(kind: str, event: str, state: str) -> str:
     to = LIFECYCLES[kind].moves[state][event]
     if event == "fail":
         return FAILURE
     if to.timer:
         return "cloud.advance"
-    by_itself = to.after is not None or event == "finish"
-    return "" if by_itself else _cell_needs(kind, state)
+    is_automatic = to.after is not None or event == "finish"
+    return "" if is_automatic else _get_cell_needs(kind, state)

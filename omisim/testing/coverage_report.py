@@ -1,4 +1,4 @@
-"""A coverage in words that a user of the model understands: "no test launches from a pending OMI"."""
+"""Render a coverage as sentences about the model, such as "no test launches from a pending OMI"."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from omisim.spec.rules import get_rule
 from omisim.testing.coverage import GROUPS, Coverage, needs
 from omisim.testing.vocabulary import DEEDS, NOUNS
 
-__all__ = ["MOST", "describe_gaps", "report"]
+__all__ = ["MAX_LINES", "describe_gaps", "report"]
 
-MOST = 40  # lines of a report, unless all are asked for
+MAX_LINES = 40  # default limit of a report
 
 
-def report(coverage: Coverage, who: str = "no test", most: int | None = MOST) -> str:
-    """Return the coverage as lines: the counts, what was never tried with the actions that were called, and the rest.
+def report(coverage: Coverage, who: str = "no test", limit: int | None = MAX_LINES) -> str:
+    """Return the coverage as text: the counts, the gaps of the actions that were called, and the actions never called.
 
-    `most`: how many lines of what was never tried; None for all of them, also of actions that were never called.
+    `who` is the subject of the sentences. `limit` is the maximum number of gaps to list; None lists all gaps, including
+    those of actions that were never called.
     """
     lines = [f"{coverage.percent:.1f} % of the model was exercised"]
-    lines += [f"  {seen:>4} of {there:<4}{name} {GROUPS[name]}" for name, (seen, there) in coverage.counts.items()]
+    lines += [f"  {seen:>4} of {total:<4}{name} {GROUPS[name]}" for name, (seen, total) in coverage.counts.items()]
     used = coverage.actions | coverage.refused
-    said = list(describe_gaps(coverage.missing, who, None if most is None else used))
-    shown = said[:most]
-    if shown:
-        lines += ["", "Never tried:" if most is None else "Never tried with the actions that are called:"]
-        lines += [f"  {sentence}" for sentence in shown]
-    if len(shown) < len(said):
-        lines.append(f"  … and {len(said) - len(shown)} more")
+    sentences = list(describe_gaps(coverage.missing, who, None if limit is None else used))
+    listed = sentences[:limit]
+    if listed:
+        lines += ["", "Never tried:" if limit is None else "Never tried with the actions that are called:"]
+        lines += [f"  {sentence}" for sentence in listed]
+    if len(listed) < len(sentences):
+        lines.append(f"  … and {len(sentences) - len(listed)} more")
     untouched = sorted(coverage.missing.actions - coverage.refused)
     if untouched:
         lines += ["", f"Never called: {', '.join(untouched)}"]
@@ -36,50 +37,53 @@ def report(coverage: Coverage, who: str = "no test", most: int | None = MOST) ->
 
 
 def describe_gaps(missing: Coverage, who: str = "no test", used: set[str] | None = None) -> Iterator[str]:
-    """Say what is missing, the most telling first: cells, transitions, rules. `used`: of these actions only."""
+    """Yield a sentence for each missing item: refused actions, cells, transitions, rules.
+
+    `who` is the subject of the sentences. `used` limits them to items of these actions.
+    """
     for action in sorted(missing.refused):
         yield f"{who} calls {action} with success"
-    yield from _cells(missing.cells, who, used)
-    yield from _transitions(missing.transitions, who, used)
+    yield from _describe_cells(missing.cells, who, used)
+    yield from _describe_transitions(missing.transitions, who, used)
     lower = None if used is None else {action.lower() for action in used}
     for rule_id in sorted(missing.rules):
         if lower is None or lower.intersection(get_rule(rule_id).actions):
-            yield f"{who} breaks {rule_id}: {get_rule(rule_id).says}{_noted(needs('rules', rule_id))}"
+            yield f"{who} breaks {rule_id}: {get_rule(rule_id).says}{_format_need(needs('rules', rule_id))}"
 
 
-def _cells(cells: set[str], who: str, used: set[str] | None) -> Iterator[str]:
-    for (kind, action, need), states in _grouped("cells", cells).items():
+def _describe_cells(cells: set[str], who: str, used: set[str] | None) -> Iterator[str]:
+    for (kind, action, need), states in _group_states("cells", cells).items():
         if used is None or action.partition(" ")[0] in used:
-            deed = DEEDS[kind, action].format(f"{_article(states[0])} {_listed(states)} {NOUNS[kind]}")
-            yield f"{who} {deed}{_noted(need)}"
+            deed = DEEDS[kind, action].format(f"{_get_article(states[0])} {_join_states(states)} {NOUNS[kind]}")
+            yield f"{who} {deed}{_format_need(need)}"
 
 
-def _transitions(transitions: set[str], who: str, used: set[str] | None) -> Iterator[str]:
+def _describe_transitions(transitions: set[str], who: str, used: set[str] | None) -> Iterator[str]:
     kinds = {kind for kind, action in DEEDS if used is None or action.partition(" ")[0] in used}
-    for (kind, event, need), states in _grouped("transitions", transitions).items():
+    for (kind, event, need), states in _group_states("transitions", transitions).items():
         to = LIFECYCLES[kind].moves[states[0]][event].state
         if used is None or kind in kinds:
-            what = f"{_article(states[0])} {_listed(states)} {NOUNS[kind]} become {to}" if to else ""
-            what = what or f"{_article(states[0])} {_listed(states)} {NOUNS[kind]} go"
-            yield f"{who} sees {what} ({event}){_noted(need)}"
+            change = f"become {to}" if to else "disappear"
+            resource = f"{_get_article(states[0])} {_join_states(states)} {NOUNS[kind]}"
+            yield f"{who} sees {resource} {change} ({event}){_format_need(need)}"
 
 
-def _grouped(group: str, items: set[str]) -> dict[tuple[str, str, str], list[str]]:
-    """Gather the states of one kind, one action or event, and one need, in the order of the tables."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+def _group_states(group: str, items: set[str]) -> dict[tuple[str, str, str], list[str]]:
+    """Group the states of items by kind, action or event, and need; states and groups are sorted."""
+    states_by_group: dict[tuple[str, str, str], list[str]] = {}
     for item in sorted(items):
-        kind, what, state = item.split("/", 2)
-        found.setdefault((kind, what, needs(group, item)), []).append(state)
-    return found
+        kind, name, state = item.split("/", 2)
+        states_by_group.setdefault((kind, name, needs(group, item)), []).append(state)
+    return states_by_group
 
 
-def _article(state: str) -> str:
+def _get_article(state: str) -> str:
     return "an" if state[0].lower() in "aeiou" else "a"
 
 
-def _listed(states: list[str]) -> str:
+def _join_states(states: list[str]) -> str:
     return " or ".join(filter(None, (", ".join(states[:-1]), states[-1])))
 
 
-def _noted(need: str) -> str:
+def _format_need(need: str) -> str:
     return f" [{need}]" if need else ""

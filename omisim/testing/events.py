@@ -1,4 +1,4 @@
-"""What happens to a cloud besides calls: guests write, time passes, things fail, and one goes back, or on elsewhere."""
+"""Rules of a machine besides calls: guest writes, time, failures, faults, rollbacks, forks and dumps."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ FAULTS: Mapping[str, dict[str, Any]] = {
     "slow": {"delay": 30},
 }
 FAILING = tuple(kind for kind, lifecycle in LIFECYCLES.items() if lifecycle.failures and kind != "image")
-NEWEST = 4  # volumes that a guest writes on
+NEWEST = 4  # a guest writes on one of the newest volumes
 
 
-def _one_of(ids: Mapping[str, list[str]]) -> st.SearchStrategy[str]:
-    """Draw a kind, and one of its ids: what there is little of comes as often as the rest."""
+def _draw_id(ids: Mapping[str, list[str]]) -> st.SearchStrategy[str]:
+    """Draw a kind, then one of its ids, so that rare kinds are drawn as often as common ones."""
     return st.sampled_from(sorted(ids)).flatmap(lambda kind: st.sampled_from(ids[kind]))
 
 
 class Events(History):
-    """Rules for all that is no call."""
+    """A machine with rules for everything except calls."""
 
-    actions: ClassVar[Collection[str]]  # those of which a call can be ordered to fail
+    actions: ClassVar[Collection[str]]  # the actions whose calls can fail by an injected fault
 
     def __init__(self) -> None:
         super().__init__()
-        self._marks: list[tuple[int, Mark, Cloud]] = []  # the step that each was made in, and a fork made there
+        self._marks: list[tuple[int, Mark, Cloud]] = []  # step, mark, and a fork of that point
 
     @precondition(lambda self: self.cloud.engine.state.rows("volume"))
     @rule(data=st.data(), text=st.sampled_from(["golden", "silver"]))
     def write(self, data: Any, text: str) -> None:
-        """Write a file on a volume, as a guest does: what is made of it later has it, what was made before has not."""
+        """Write a file on a volume, as a guest does: only snapshots and OMIs that are created later contain it."""
         volumes = list(self.cloud.engine.state.rows("volume"))[-NEWEST:]
         volume = data.draw(st.sampled_from(volumes), label="volume")
         self.do(f"cloud.write({volume!r}, '/motd', {text!r})", lambda: self.cloud.write(volume, "/motd", text))
@@ -52,65 +52,65 @@ class Events(History):
 
     @rule(seconds=st.sampled_from([1, 6, 30, 400, 4000]))
     def wait(self, seconds: int) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.do(f"cloud.advance({seconds})", lambda: self.cloud.advance(seconds))
 
     @rule()
     def settle(self) -> None:
-        """Jump to the end of all that is under way."""
+        """Run all due transitions."""
         self.do("cloud.settle()", self.cloud.settle)
 
-    @precondition(lambda self: self._under_way())
+    @precondition(lambda self: self._list_in_progress())
     @rule(data=st.data(), steps=st.sampled_from([1, 1, 2, 3]))
     def complete(self, data: Any, steps: int) -> None:
-        """Complete something that is under way, and what follows on it: an export has many steps."""
-        row_id = data.draw(_one_of(self._under_way()), label="resource")
+        """Complete one to three steps of an in-progress resource; an export has many steps."""
+        row_id = data.draw(_draw_id(self._list_in_progress()), label="resource")
         for _ in range(steps):
-            if any(row_id in ids for ids in self._under_way().values()):
+            if any(row_id in ids for ids in self._list_in_progress().values()):
                 self.do(f"cloud.complete({row_id!r})", lambda: self.cloud.complete(row_id))
 
-    @precondition(lambda self: self._under_way(fails=True))
+    @precondition(lambda self: self._list_in_progress(can_fail=True))
     @rule(data=st.data())
     def fail(self, data: Any) -> None:
-        """Let something that is under way fail."""
-        row_id = data.draw(_one_of(self._under_way(fails=True)), label="resource")
+        """Fail an in-progress resource."""
+        row_id = data.draw(_draw_id(self._list_in_progress(can_fail=True)), label="resource")
         self.do(f"cloud.fail({row_id!r})", lambda: self.cloud.fail(row_id))
 
     def finish(self) -> None:
-        """Let all that is under way run its course, whatever the timing."""
+        """Complete all in-progress resources, in any timing."""
         self.settle()
-        while under_way := [row_id for ids in self._under_way().values() for row_id in ids]:  # timing "manual"
-            self.do(f"cloud.complete({under_way[0]!r})", partial(self.cloud.complete, under_way[0]))
+        while in_progress := [row_id for ids in self._list_in_progress().values() for row_id in ids]:  # timing "manual"
+            self.do(f"cloud.complete({in_progress[0]!r})", partial(self.cloud.complete, in_progress[0]))
 
-    def _under_way(self, *, fails: bool = False) -> dict[str, list[str]]:
-        """Return the ids of what is under way, by kind; of what can fail now."""
+    def _list_in_progress(self, *, can_fail: bool = False) -> dict[str, list[str]]:
+        """Return the ids of in-progress resources by kind, optionally only of those that can fail now."""
         rows = (
             (due, self.cloud.engine.state.get(due.kind, due.id)) for due in self.cloud.engine.state.rows("due").values()
         )
         moves = ((due, LIFECYCLES[due.kind].moves[row.state]) for due, row in rows if not due.timer)
-        found: dict[str, list[str]] = {}
+        ids_by_kind: dict[str, list[str]] = {}
         for due, events in moves:
-            if not fails or "fail" in events:
-                found.setdefault(due.kind, []).append(due.id)
-        return found
+            if not can_fail or "fail" in events:
+                ids_by_kind.setdefault(due.kind, []).append(due.id)
+        return ids_by_kind
 
     @rule(kind=st.sampled_from(FAILING))
     def order_a_failure(self, kind: str) -> None:
-        """Let the next transition of a kind end in its failure."""
+        """Make the next transition of a kind fail."""
         self.do(f"cloud.fail_next({kind!r})", lambda: self.cloud.fail_next(kind))
 
-    @rule(data=st.data(), how=st.sampled_from(sorted(FAULTS)))
-    def order_a_fault(self, data: Any, how: str) -> None:
-        """Let the next call of an action fail as the API fails, with or without effect."""
+    @rule(data=st.data(), fault=st.sampled_from(sorted(FAULTS)))
+    def order_a_fault(self, data: Any, fault: str) -> None:
+        """Inject a fault into the next call of an action, with or without effect."""
         action = data.draw(st.sampled_from(sorted(self.actions)), label="action")
-        said = ", ".join(f"{name}={value!r}" for name, value in FAULTS[how].items())
-        self.do(f"cloud.faults.add({action!r}, {said})", lambda: self.cloud.faults.add(action, **FAULTS[how]))
+        options = ", ".join(f"{name}={value!r}" for name, value in FAULTS[fault].items())
+        self.do(f"cloud.faults.add({action!r}, {options})", lambda: self.cloud.faults.add(action, **FAULTS[fault]))
 
-    # --- there and back
+    # --- time travel
 
     @rule()
     def save(self) -> None:
-        """Mark this point, to roll back to."""
+        """Set a mark for a later rollback."""
         number = len(self._steps)
         text = f"mark_{number}, then_{number} = cloud.mark(), cloud.fork()"
         mark, then = self.do(text, lambda: (self.cloud.mark(), self.cloud.fork()))
@@ -119,33 +119,35 @@ class Events(History):
     @precondition(lambda self: self._marks)
     @rule(data=st.data())
     def roll_back(self, data: Any) -> None:
-        """Go back to a mark: all is as it was there, and it can be gone back to again."""
-        place = data.draw(st.integers(0, len(self._marks) - 1), label="mark")
-        number, mark, then = self._marks[place]
-        del self._marks[place + 1 :]
-        self._note(f"cloud.rollback(mark_{number})\nassert cloud == then_{number}")
+        """Roll back to a mark; the cloud must equal the fork made there, and the mark stays usable."""
+        index = data.draw(st.integers(0, len(self._marks) - 1), label="mark")
+        number, mark, then = self._marks[index]
+        del self._marks[index + 1 :]
+        self._record(f"cloud.rollback(mark_{number})\nassert cloud == then_{number}")
         self.cloud.rollback(mark)
-        self._same(then)
+        self._assert_equal(then)
 
     @rule()
     def fork(self) -> None:
-        """Go on in a fork; what is left behind must stay as it is."""
+        """Continue in a fork; the parent cloud must not change."""
         number = len(self._steps)
-        self._left.append((number, self.cloud, self.cloud.dump()))
+        self._forked.append((number, self.cloud, self.cloud.dump()))
         text = f"left_{number}, dump_{number} = cloud, cloud.dump()\ncloud = left_{number}.fork()"
-        self._move(text, self.cloud.fork(), f"assert left_{number}.dump() == dump_{number}")
-        self._same(self._left[-1][1])
+        self._switch_to(text, self.cloud.fork(), f"assert left_{number}.dump() == dump_{number}")
+        self._assert_equal(self._forked[-1][1])
 
     @rule()
     def dump_and_load(self) -> None:
-        """Go on with what a dump gives back."""
+        """Continue with a cloud loaded from a dump."""
         then = self.cloud
-        self._move("then = cloud\ncloud = Cloud.load(cloud.dump())\nassert cloud == then", Cloud.load(then.dump()))
-        self._same(then)
+        self._switch_to("then = cloud\ncloud = Cloud.load(cloud.dump())\nassert cloud == then", Cloud.load(then.dump()))
+        self._assert_equal(then)
 
-    def _move(self, text: str, cloud: Cloud, end: str = "") -> None:
-        self._note(text, end)
-        self.cloud, self._marks, self._seen = cloud, [], 0
+    def _switch_to(self, text: str, cloud: Cloud, end: str = "") -> None:
+        self._record(text, end)
+        self.cloud, self._marks, self._recorded_calls = cloud, [], 0
 
-    def _same(self, other: Cloud) -> None:
-        assert self.cloud == other, f"it differs: {'; '.join(map(str, self.cloud.diff(other))) or 'in its history'}"
+    def _assert_equal(self, other: Cloud) -> None:
+        assert self.cloud == other, (
+            f"the clouds differ: {'; '.join(map(str, self.cloud.diff(other))) or 'in their history'}"
+        )

@@ -1,8 +1,8 @@
-"""Which cells, rules and transitions the histories of a Hypothesis machine reach, and which of those they could.
+"""Measure which cells, rules and transitions the histories of a Hypothesis machine reach, and which they could reach.
 
-    seen = explored(MyMachine, settings(max_examples=5000))
-    left_out = reach(MyMachine.actions).without(seen)
-    for sentence in coverage_report.sentences(left_out, "no history"):
+    seen = run_round(MyMachine, settings(max_examples=5000))
+    unreached = reach(MyMachine.actions).without(seen)
+    for sentence in coverage_report.describe_gaps(unreached, "no history"):
         print(sentence)
 
 Needs the extra `omisim[hypothesis]`.
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["in_rounds", "reach", "run_round"]
 
-GIVEN = frozenset({"", CLOCK, FAILURE, "cloud.advance", "cloud.faults", "quotas"})  # what a machine has
-ROUND = 10  # histories
+AVAILABLE = frozenset({"", CLOCK, FAILURE, "cloud.advance", "cloud.faults", "quotas"})  # needs that a machine meets
+ROUND = 10  # histories per seed
 
 
 def run_round(machine: type[RuleBasedStateMachine], settings: Settings, first: int = 0) -> Coverage:
-    """Run a machine in rounds, as `in_rounds` does, and return what its histories exercised.
+    """Run a machine in rounds, as `in_rounds` does, and return the coverage of its histories.
 
-    Raises what a failing history raises.
+    Raises the error of a failing history.
     """
     with recording() as seen:
         in_rounds(machine, settings, first)
@@ -38,29 +38,29 @@ def run_round(machine: type[RuleBasedStateMachine], settings: Settings, first: i
 
 
 def in_rounds(machine: type[RuleBasedStateMachine], settings: Settings, first: int = 0) -> None:
-    """Run a machine from many seeds, for ten histories each: the same ones each time.
+    """Run a machine from many seeds, for ten histories each. The same arguments give the same histories.
 
-    After ten histories Hypothesis makes most of them from parts of those before, which is good for finding a failure
-    that needs a value twice, and bad for getting about: from one seed, three times as many are needed.
+    After about ten histories, Hypothesis builds most new ones from parts of earlier ones. That helps to find a failure
+    that needs a value twice, but reaches fewer states: one seed needs three times as many histories.
 
     Args:
-        machine: the machine, which is not changed.
-        settings: `max_examples` is the number of histories of all rounds.
-        first: the first seed; the next round has the next.
+        machine: the machine; it is not changed.
+        settings: `max_examples` is the number of histories in all rounds together.
+        first: the seed of the first round; each further round uses the next number.
     """
     import hypothesis.stateful  # noqa: PLC0415 - needs the extra
 
     for number, done in enumerate(range(0, settings.max_examples, ROUND), first):
         count = min(ROUND, settings.max_examples - done)
-        chosen = hypothesis.settings(settings, max_examples=count, database=None, derandomize=False)
-        marked: Any = hypothesis.seed(number)(partial(machine))  # the machine itself stays as it is
-        hypothesis.stateful.run_state_machine_as_test(marked, settings=chosen)
+        round_settings = hypothesis.settings(settings, max_examples=count, database=None, derandomize=False)
+        seeded_machine: Any = hypothesis.seed(number)(partial(machine))  # partial: seed() must not mark the class
+        hypothesis.stateful.run_state_machine_as_test(seeded_machine, settings=round_settings)
 
 
 def reach(actions: Iterable[str]) -> Coverage:
-    """Return what calls of these actions can exercise, where time passes, things fail and accounts have quotas.
+    """Return the coverage that calls of these actions can reach, with passing time, failures, faults and quotas.
 
-    Left out is what needs more: HTTP, a switch, a capacity; and a rule that another action's documentation states.
+    Excludes items that need HTTP, a switch or a capacity, and rules that belong to other actions only.
     """
     whole, called = everything(), set(actions)
     lower = {action.lower() for action in called}
@@ -68,11 +68,13 @@ def reach(actions: Iterable[str]) -> Coverage:
     kinds = {cell.partition("/")[0] for cell in cells} | ({"volume_update"} if "UpdateVolume" in called else set())
     return Coverage(
         actions=whole.actions & called,
-        rules={each for each in whole.rules if lower.intersection(get_rule(each).actions) and _given("rules", each)},
-        cells={cell for cell in cells if _given("cells", cell)},
-        transitions={t for t in whole.transitions if t.partition("/")[0] in kinds and _given("transitions", t)},
+        rules={
+            each for each in whole.rules if lower.intersection(get_rule(each).actions) and _is_reachable("rules", each)
+        },
+        cells={cell for cell in cells if _is_reachable("cells", cell)},
+        transitions={t for t in whole.transitions if t.partition("/")[0] in kinds and _is_reachable("transitions", t)},
     )
 
 
-def _given(group: str, item: str) -> bool:
-    return needs(group, item) in GIVEN
+def _is_reachable(group: str, item: str) -> bool:
+    return needs(group, item) in AVAILABLE

@@ -1,12 +1,13 @@
-"""Valid entities without a cloud, for unit tests of code that only reads answers.
+"""Build valid entities without a cloud, for unit tests of code that only reads responses.
 
-    image(image_name="golden")            an Image, as the typed methods return them
-    wire(vm(state="stopped"))             a dict, as the API's JSON has it
-    [wire(volume(n)) for n in (1, 2, 3)]  three of them
+    image(image_name="golden")            an Image, as returned by the typed methods
+    wire(vm(state="stopped"))             a dict, as in the JSON of the API
+    [wire(volume(n)) for n in (1, 2, 3)]  three volumes
 
-The number decides the ids, and things of one number belong together: `vm(2)` was launched from `image(2)` and has
-`volume(2)`, of which `snapshot(2)` was taken. Fields are given by name; lists and dicts may stand for tuples and
-dataclasses, texts for states and dates. Raises ValueError for a field, a type or a state that cannot be.
+The number determines the ids, and entities with the same number refer to each other: `vm(2)` was launched from
+`image(2)` and has `volume(2)`, of which `snapshot(2)` was taken. Fields are keyword arguments. Lists and dicts are
+converted to tuples and dataclasses, strings to states and dates. Every factory raises ValueError for an unknown field,
+a wrong type or an unknown state.
 """
 
 from __future__ import annotations
@@ -33,30 +34,30 @@ ACCOUNT: Final = ids.make_account_id(SEED, "alice")
 SUBREGION: Final = f"{DEFAULT_REGION}a"
 ROOT: Final = "/dev/sda1"
 SIZE: Final = 10  # GiB
-_NOUNS: Final[Mapping[type, str]] = {str: "a text", int: "an integer", bool: "True or False"}
+_NOUNS: Final[Mapping[type, str]] = {str: "a str", int: "an int", bool: "True or False"}
 
 
 def wire(entity: Entity) -> dict[str, Any]:
-    """Return an entity as the API's JSON has it. Raises ValueError for what is none."""
+    """Return an entity as the JSON dict of the API. Raises ValueError for any other value."""
     if not is_dataclass(type(entity)):
-        raise ValueError(f"wire takes an entity, for example image(); not {entity!r}")
-    found: dict[str, Any] = to_api(entity)
-    return found
+        raise ValueError(f"entity must be an entity, for example image(), not {entity!r}")
+    answer: dict[str, Any] = to_api(entity)
+    return answer
 
 
-def image(number: int = 1, /, **given: Any) -> Image:
-    """Return an OMI: available, private, of one device."""
-    account, name = given.get("account_id", ACCOUNT), given.get("image_name", f"image-{number}")
+def image(number: int = 1, /, **values: Any) -> Image:
+    """Return an available, private OMI with one device."""
+    account, name = values.get("account_id", ACCOUNT), values.get("image_name", f"image-{number}")
     bsu = {
         "delete_on_vm_deletion": True,
-        "snapshot_id": _id("snapshot", number),
+        "snapshot_id": _make_id("snapshot", number),
         "volume_size": SIZE,
         "volume_type": "standard",
     }
-    return _entity(
+    return _build_entity(
         Image,
         number,
-        given,
+        values,
         account_id=account,
         block_device_mappings=[{"bsu": bsu, "device_name": ROOT}],
         boot_modes=["legacy", "uefi"],
@@ -67,30 +68,30 @@ def image(number: int = 1, /, **given: Any) -> Image:
     )
 
 
-def snapshot(number: int = 1, /, **given: Any) -> Snapshot:
-    """Return a snapshot of a volume: completed, private, of 10 GiB."""
-    state = given.get("state", "completed")
-    return _entity(
+def snapshot(number: int = 1, /, **values: Any) -> Snapshot:
+    """Return a completed, private snapshot of a volume, 10 GiB."""
+    state = values.get("state", "completed")
+    return _build_entity(
         Snapshot,
         number,
-        given,
+        values,
         account_id=ACCOUNT,
         creation_date=EPOCH,
-        progress=_progress(state),
+        progress=_derive_progress(state),
         state=state,
-        volume_id=_id("volume", number),
+        volume_id=_make_id("volume", number),
         volume_size=SIZE,
     )
 
 
-def volume(number: int = 1, /, **given: Any) -> Volume:
-    """Return a volume of 10 GiB: available, or linked to the VM of its number with `state="in-use"`."""
-    link = {"device_name": ROOT, "vm_id": _id("vm", number), "volume_id": _id("volume", number)}
-    linked = [{**link, "delete_on_vm_deletion": True, "state": "attached"}] if given.get("state") == "in-use" else []
-    return _entity(
+def volume(number: int = 1, /, **values: Any) -> Volume:
+    """Return an available volume of 10 GiB; with `state="in-use"` it is linked to the VM with the same number."""
+    link = {"device_name": ROOT, "vm_id": _make_id("vm", number), "volume_id": _make_id("volume", number)}
+    linked = [{**link, "delete_on_vm_deletion": True, "state": "attached"}] if values.get("state") == "in-use" else []
+    return _build_entity(
         Volume,
         number,
-        given,
+        values,
         creation_date=EPOCH,
         linked_volumes=linked,
         size=SIZE,
@@ -99,123 +100,128 @@ def volume(number: int = 1, /, **given: Any) -> Volume:
     )
 
 
-def vm(number: int = 1, /, **given: Any) -> Vm:
+def vm(number: int = 1, /, **values: Any) -> Vm:
     """Return a running VM with one volume."""
-    bsu = {"delete_on_vm_deletion": True, "link_date": EPOCH, "state": "attached", "volume_id": _id("volume", number)}
+    bsu = {
+        "delete_on_vm_deletion": True,
+        "link_date": EPOCH,
+        "state": "attached",
+        "volume_id": _make_id("volume", number),
+    }
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    return _entity(
+    return _build_entity(
         Vm,
         number,
-        given,
+        values,
         block_device_mappings=[{"bsu": bsu, "device_name": ROOT}],
         creation_date=EPOCH,
-        image_id=_id("image", number),
+        image_id=_make_id("image", number),
         placement={"subregion_name": SUBREGION, "tenancy": "default"},
         private_dns_name=f"ip-{address.replace('.', '-')}.{DEFAULT_REGION}.compute.internal",
         private_ip=address,
-        reservation_id=_id("reservation", number),
-        security_groups=[{"security_group_id": _id("security_group", 1), "security_group_name": "default"}],
+        reservation_id=_make_id("reservation", number),
+        security_groups=[{"security_group_id": _make_id("security_group", 1), "security_group_name": "default"}],
         shutdown_behavior_configuration={"guest_action": "stop", "host_action": "restart"},
         state="running",
         vm_type="tinav5.c1r1p2",
     )
 
 
-def keypair(number: int = 1, /, **given: Any) -> Keypair:
-    """Return a keypair, as it is read: without its private half."""
+def keypair(number: int = 1, /, **values: Any) -> Keypair:
+    """Return a keypair as ReadKeypairs does, without its private key."""
     digits = ids.derive_hex(SEED, number, "fingerprint")[:32]
-    return _entity(
+    return _build_entity(
         Keypair,
         number,
-        given,
+        values,
         keypair_fingerprint=":".join(digits[at : at + 2] for at in range(0, 32, 2)),
         keypair_name=f"keypair-{number}",
         keypair_type="ssh-rsa",
     )
 
 
-def image_export_task(number: int = 1, /, **given: Any) -> ImageExportTask:
-    """Return the export of an OMI, completed."""
-    state, image_id = given.get("state", "completed"), given.get("image_id", _id("image", number))
+def image_export_task(number: int = 1, /, **values: Any) -> ImageExportTask:
+    """Return a completed export of an OMI."""
+    state, image_id = values.get("state", "completed"), values.get("image_id", _make_id("image", number))
     manifest = f"{endpoint('oos', DEFAULT_REGION)}/exports/{image_id}/manifest.json"
-    return _entity(
+    return _build_entity(
         ImageExportTask,
         number,
-        given,
+        values,
         comment=f"Export of image {image_id}",
         image_id=image_id,
         osu_export={"disk_image_format": "qcow2", "osu_bucket": "exports", "osu_manifest_url": manifest},
-        progress=_progress(state),
+        progress=_derive_progress(state),
         state=state,
     )
 
 
-def snapshot_export_task(number: int = 1, /, **given: Any) -> SnapshotExportTask:
-    """Return the export of a snapshot, completed."""
-    state, snapshot_id = given.get("state", "completed"), given.get("snapshot_id", _id("snapshot", number))
-    return _entity(
+def snapshot_export_task(number: int = 1, /, **values: Any) -> SnapshotExportTask:
+    """Return a completed export of a snapshot."""
+    state, snapshot_id = values.get("state", "completed"), values.get("snapshot_id", _make_id("snapshot", number))
+    return _build_entity(
         SnapshotExportTask,
         number,
-        given,
+        values,
         comment=f"Export of snapshot {snapshot_id}",
         osu_export={"disk_image_format": "qcow2", "osu_bucket": "exports"},
-        progress=_progress(state),
+        progress=_derive_progress(state),
         snapshot_id=snapshot_id,
         state=state,
     )
 
 
-def _id(kind: str, number: int) -> str:
+def _make_id(kind: str, number: int) -> str:
     if type(number) is not int or number < 0:
-        raise ValueError(f"the number of a factory is an integer from 0 up, not {number!r}: fields are given by name")
+        raise ValueError(f"number must be an int of at least 0, not {number!r}; pass fields by name")
     return ids.make_id(kind, SEED, number)
 
 
-def _progress(state: str) -> int:
+def _derive_progress(state: str) -> int:
     return 100 if state == "completed" else 0
 
 
-def _entity(cls: type[E], number: int, given: Mapping[str, Any], **usual: Any) -> E:
-    """Return an entity with what is given, and with what is usual for the rest."""
-    made = _made(cls, {cls.key: _id(cls.kind, number), **usual, **given}, "")
+def _build_entity(cls: type[E], number: int, values: Mapping[str, Any], **defaults: Any) -> E:
+    """Return an entity with the given values and defaults for the other fields."""
+    entity = _build(cls, {cls.key: _make_id(cls.kind, number), **defaults, **values}, "")
     shape = ids.Id(cls.kind)
-    if not (shape.has_prefix(made.id) and shape.is_well_formed(made.id)):
-        raise ValueError(f"{cls.key} is like {_id(cls.kind, number)}, not {made.id!r}")
-    return made
+    if not (shape.has_prefix(entity.id) and shape.is_well_formed(entity.id)):
+        raise ValueError(f"{cls.key} must be an id like {_make_id(cls.kind, number)}, not {entity.id!r}")
+    return entity
 
 
-def _made(cls: type[T], given: Mapping[str, Any], path: str) -> T:
+def _build(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     hints = get_type_hints(cls)
     known = {field.name: field for field in fields(cls) if field.metadata.get("wire", True)}  # type: ignore[arg-type]  # a dataclass
-    for name in given:
+    for name in values:
         if name not in known:
-            raise ValueError(f"{path}{name} is no field of {cls.__name__}{suggest(name, known)}")
-    missing = [name for name, field in known.items() if name not in given and field.default is MISSING]
+            raise ValueError(f"{path}{name} is not a field of {cls.__name__}{suggest(name, known)}")
+    missing = [name for name, field in known.items() if name not in values and field.default is MISSING]
     if missing:
-        raise ValueError(f"{path}{missing[0]} is missing: {cls.__name__} needs {', '.join(missing)}")
-    return cls(**{name: _checked(hints[name], value, f"{path}{name}") for name, value in given.items()})
+        raise ValueError(f"{path}{missing[0]} is missing; {cls.__name__} requires {', '.join(missing)}")
+    return cls(**{name: _convert(hints[name], value, f"{path}{name}") for name, value in values.items()})
 
 
-def _checked(kind: Any, value: Any, path: str) -> Any:
-    """Return a value as a field of this type holds it."""
+def _convert(kind: Any, value: Any, path: str) -> Any:
+    """Convert a value to the type of a field. Raises ValueError."""
     origin = get_origin(kind)
     if origin in (Union, UnionType):
         inner = next(arg for arg in get_args(kind) if arg is not NoneType)
-        return None if value is None else _checked(inner, value, path)
+        return None if value is None else _convert(inner, value, path)
     if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_checked(get_args(kind)[0], item, f"{path}[{number}]") for number, item in enumerate(value))
+        return tuple(_convert(get_args(kind)[0], item, f"{path}[{number}]") for number, item in enumerate(value))
     if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, Mapping):
-        return _made(kind, value, f"{path}.")
+        return _build(kind, value, f"{path}.")
     if kind is dt.datetime and isinstance(value, str | dt.datetime):
         at = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
         if at.tzinfo is None:
-            raise ValueError(f"{path} needs a time zone, for example UTC: {value!r} has none")
+            raise ValueError(f"{path} must have a time zone, for example UTC, not {value!r}")
         return at
     if isinstance(value, str) and isinstance(kind, type) and issubclass(kind, StrEnum):
         if value not in set(kind):
-            raise ValueError(f"{path} is one of {', '.join(kind)}; not {value!r}")
+            raise ValueError(f"{path} must be one of {', '.join(kind)}, not {value!r}")
         return kind(value)
     if origin is tuple or type(value) is not kind:
         noun = "a list" if origin is tuple else _NOUNS.get(kind, kind.__name__)
-        raise ValueError(f"{path} is {noun}, not {value!r}")
+        raise ValueError(f"{path} must be {noun}, not {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""A history that can be told: what a machine does to a cloud, held against the laws, and as a script when it fails."""
+"""`History`: the recorded steps of a machine, checked against the laws, and rendered as a script on failure."""
 
 from __future__ import annotations
 
@@ -22,121 +22,122 @@ from omisim.testing.script import ScriptCall, ScriptLine, bucket, render_script,
 
 __all__ = ["History"]
 
-OUTSIDE = "\nThis alone does not fail: what failed is no call, but code that made these calls, or looked at them.\n"
+OUTSIDE = "\nThe calls alone do not fail: the failure is in the code that made these calls or checked their results.\n"
 
 
 class History(RuleBasedStateMachine):
-    """Does things to a cloud, notes each as a step, and holds the laws against it.
+    """A state machine that records each operation on a cloud as a step and checks the laws after it.
 
     Attributes of a history: `cloud`, and `account(name)`.
     """
 
-    def _begin(
+    def _start(
         self,
         timing: str,
         switches: Mapping[str, str | int | bool],
         accounts: Mapping[str, str],
         quotas: Mapping[str, Mapping[str, int]],
     ) -> None:
-        """Begin with a cloud that has these accounts, each with a bucket of its name."""
-        said = f"timing={timing!r}" + (f", switches={dict(switches)!r}" if switches else "")
-        self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = Cloud({said})")]
-        self._left: list[tuple[int, Cloud, dict[str, Any]]] = []  # clouds left behind in a fork, and their dumps
-        self._seen = 0  # calls that stand in the steps
+        """Create a cloud with these accounts, each with a bucket of the same name."""
+        arguments = f"timing={timing!r}" + (f", switches={dict(switches)!r}" if switches else "")
+        self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = Cloud({arguments})")]
+        self._forked: list[tuple[int, Cloud, dict[str, Any]]] = []  # step, cloud that was forked there, and its dump
+        self._recorded_calls = 0  # position in the call log up to which the steps cover it
         self.cloud = Cloud(timing=timing, switches=switches)
         for name, region in accounts.items():
             limits = dict(quotas.get(name) or {})
-            more = f", quotas={limits!r}" if limits else ""
-            self._note(f"cloud.account({name!r}, region={region!r}{more})")
+            quotas_argument = f", quotas={limits!r}" if limits else ""
+            self._record(f"cloud.account({name!r}, region={region!r}{quotas_argument})")
             account = self.cloud.account(name, region=region, quotas=limits or None)
             self.do(f"bucket(cloud.account({name!r}), {name!r})", partial(bucket, account, name))
 
     def account(self, name: str) -> Account:
-        """Return an account by its name; the first use of another name than the machine's makes it, in eu-west-2."""
+        """Return an account by its name. An unknown name creates the account in eu-west-2."""
         return self.cloud.account(name)
 
     def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
-        """Make a call and hold it against the laws. Returns the answer; None when it was refused, or not answered.
+        """Make a call and check the laws. Returns the answer, or None for a refused call or a dropped connection.
 
-        Parameters go by the API's names. Raises `laws.Broken`.
+        Parameters have the API's names. Raises `laws.Broken`.
         """
-        self._note_calls()
-        account, number = self.account(name), self._number()
+        self._record_calls()
+        account, number = self.account(name), self._count_ids()
         self._steps.append(ScriptCall(name, action, parameters, "", number))
         try:
             answer = laws.call(account, action, **parameters)
-        except (ApiError, Dropped) as refused:
-            self._steps[-1] = ScriptCall(name, action, parameters, str(refused).partition(": ")[0], number)
+        except (ApiError, Dropped) as refusal:
+            self._steps[-1] = ScriptCall(name, action, parameters, str(refusal).partition(": ")[0], number)
             answer = None
         finally:
-            self._seen = self.cloud.engine.session.call_position
+            self._recorded_calls = self.cloud.engine.session.call_position
         return answer
 
-    def do(self, text: str, what: Callable[[], Any]) -> Any:
-        """Do anything else to the cloud, hold it against the laws, and note it for the script.
+    def do(self, text: str, operation: Callable[[], Any]) -> Any:
+        """Run any other operation on the cloud, record it for the script, and check the laws.
 
-        `text` says in Python what `what` does, to the variable `cloud`; it is run, more than once, to find out what a
-        failure needs. Returns what `what` returns. Raises `laws.Broken`, and whatever `what` raises.
+        `text` is the same operation as Python code on the variable `cloud`. It is executed repeatedly to find the steps
+        that a failure needs. Returns the result of `operation`. Raises `laws.Broken`, and what `operation` raises.
         """
-        self._note(text)
+        self._record(text)
         mark = self.cloud.mark()
         try:
-            done = what()
+            result = operation()
         finally:
-            self._seen = self.cloud.engine.session.call_position  # the text stands for its calls
+            self._recorded_calls = self.cloud.engine.session.call_position  # the text covers the calls of the operation
         laws.check(self.cloud, since=mark)
-        return done
+        return result
 
-    def _note_calls(self) -> None:
-        """Note the calls that rules of a subclass have made by themselves, through whatever door."""
-        new = self.cloud.engine.session.call_position - self._seen
+    def _record_calls(self) -> None:
+        """Record the calls that rules of a subclass have made directly, through any door."""
+        new = self.cloud.engine.session.call_position - self._recorded_calls
         for record in self.cloud.engine.session.calls[-new:] if new else ():
             error = str(record.error).partition(": ")[0] if record.error else ""
-            self._steps.append(ScriptCall(record.account, record.action, record.parameters, error, self._number()))
-        self._seen = self.cloud.engine.session.call_position
+            self._steps.append(ScriptCall(record.account, record.action, record.parameters, error, self._count_ids()))
+        self._recorded_calls = self.cloud.engine.session.call_position
 
-    def _note(self, text: str, end: str = "") -> None:
-        """Note what is done now, as a line of Python, and what must hold of it at the end."""
-        self._note_calls()
-        self._steps.append(ScriptLine(text, end, self._number()))
+    def _record(self, text: str, end: str = "") -> None:
+        """Record an operation as a line of Python, and a line to run at the end of the script."""
+        self._record_calls()
+        self._steps.append(ScriptLine(text, end, self._count_ids()))
 
-    def _number(self) -> int:
+    def _count_ids(self) -> int:
+        """Return the number of ids that the cloud has generated."""
         return self.cloud.engine.state.get("counter", "ids") or 0
 
     # --- the end
 
     def teardown(self) -> None:
-        """Hold the whole cloud against the laws; or, when the history has failed, tell it as a script."""
-        failed = sys.exc_info()[1]
+        """Check the laws for the whole cloud; when the history has failed, add its script to the error."""
+        failure = sys.exc_info()[1]
         if not hasattr(self, "cloud"):
             return
         try:
-            if failed is None:
-                self._close()
-        except Exception as found:
-            failed = found
+            if failure is None:
+                self._check_end()
+        except Exception as error:
+            failure = error
             raise
         finally:
-            if isinstance(failed, Exception) and not isinstance(failed, HypothesisException) and _final():
-                self._note_calls()
-                failed.add_note(self._script(failed))
+            if isinstance(failure, Exception) and not isinstance(failure, HypothesisException) and _is_final_run():
+                self._record_calls()
+                failure.add_note(self._render_failure(failure))
 
-    def _close(self) -> None:
+    def _check_end(self) -> None:
         laws.check(self.cloud)
-        for number, cloud, dumped in self._left:
-            assert cloud.dump() == dumped, f"a fork has written to the cloud that it was made from, left at {number}"
+        for number, cloud, dumped in self._forked:
+            assert cloud.dump() == dumped, f"a fork has changed its parent cloud, which was forked at step {number}"
 
-    def _script(self, failed: Exception) -> str:
-        what = f"{type(failed).__name__}: {failed}".partition("\n")[0]
-        said = failed.explain() if isinstance(failed, laws.Broken) else what
-        end = self._steps[-1]
-        if isinstance(failed, ApiError | Dropped) and isinstance(end, ScriptCall) and end.refused:
-            self._steps[-1] = replace(end, escapes=True)
-        kept = shorten_script(self._steps, failed)
-        title = f"{type(self).__name__}: {said}\n" + (OUTSIDE if kept is None else "")
-        return f"\n# --- the same as a script\n{render_script(title, self._steps, kept)}"
+    def _render_failure(self, failure: Exception) -> str:
+        first_line = f"{type(failure).__name__}: {failure}".partition("\n")[0]
+        explanation = failure.explain() if isinstance(failure, laws.Broken) else first_line
+        last_step = self._steps[-1]
+        if isinstance(failure, ApiError | Dropped) and isinstance(last_step, ScriptCall) and last_step.refused:
+            self._steps[-1] = replace(last_step, is_uncaught=True)
+        kept = shorten_script(self._steps, failure)
+        title = f"{type(self).__name__}: {explanation}\n" + (OUTSIDE if kept is None else "")
+        return f"\n# --- reproduction script\n{render_script(title, self._steps, kept)}"
 
 
-def _final() -> bool:
-    """Whether Hypothesis has shrunk the history, and runs it to tell it; or runs nothing here."""
+def _is_final_run() -> bool:
+    """Whether Hypothesis replays the shrunk history to report it, or does not run at all."""
     return not currently_in_test_context() or current_build_context().is_final

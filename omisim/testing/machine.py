@@ -1,7 +1,7 @@
-"""`CloudMachine`: a Hypothesis state machine that makes random histories of a cloud, and holds each against the laws.
+"""`CloudMachine`: a Hypothesis state machine that generates random cloud histories and checks the laws after each step.
 
-Subclass it to prove your own code: choose which accounts and actions take part, add rules that call your code, add
-invariants. Needs the extra `omisim[hypothesis]`.
+Subclass it to test your own code: choose the accounts and actions, add rules that call your code, and add invariants.
+Needs the extra `omisim[hypothesis]`.
 
     from hypothesis.stateful import rule
     from omisim.testing.machine import CloudMachine
@@ -16,11 +16,12 @@ invariants. Needs the extra `omisim[hypothesis]`.
 
     TestMyCode = MyMachine.TestCase
 
-When it fails, the shrunk history is printed as a Python script, with the law that was broken and its rule.
+On failure, the shrunk history is printed as a Python script, with the broken law and its rule.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, ClassVar
@@ -37,11 +38,11 @@ from omisim.model.serialize import snake_name
 from omisim.testing.choices import check_choices
 from omisim.testing.events import Events
 from omisim.testing.strategies.api_requests import kinds, requests
-from omisim.testing.strategies.request_builder import rows_of
+from omisim.testing.strategies.request_builder import list_rows
 
 __all__ = ["CORE", "CloudMachine"]
 
-# the actions of the OMI model, which a machine calls unless it chooses others
+# the actions of the OMI model: the default of CloudMachine.actions
 CORE = (
     "CreateImage", "CreateImageExportTask", "CreateSnapshot", "CreateSnapshotExportTask", "CreateTags", "CreateVms",
     "CreateVolume", "DeleteExportTask", "DeleteImage", "DeleteSnapshot", "DeleteTags", "DeleteVms", "DeleteVolume",
@@ -50,58 +51,59 @@ CORE = (
     "ReadVolumeUpdateTasks", "ReadVolumes", "RebootVms", "StartVms", "StopVms", "UnlinkVolume", "UpdateImage",
     "UpdateSnapshot", "UpdateVm", "UpdateVolume",
 )  # fmt: skip
-# what an answer carries of new resources: its key, one or many, and the key of the id
-_NEW = (
+# where an answer holds new resources: the key of one resource or a list, and the key of the id
+_NEW_IDS = (
     ("Image", "ImageId"), ("Snapshot", "SnapshotId"), ("Volume", "VolumeId"), ("Vms", "VmId"),
     ("ImageExportTask", "TaskId"), ("SnapshotExportTask", "TaskId"),
 )  # fmt: skip
-# how much an account has at the start of a history, the more the likelier
-NOTHING, DISKS, VMS, ALL = 0, 1, 2, 5
+# how much `prepare` creates for an account; higher levels are drawn more often
+NO_RESOURCES, DISKS, VMS, ALL_RESOURCES = 0, 1, 2, 5
 
 
 @cache
-def _calls(action: str, target: Bundle[str] | None = None) -> Callable[..., Any]:
-    """Return the rule that makes a call of an action, always the same one; what it creates goes into a bundle."""
+def _make_call_rule(action: str, target: Bundle[str] | None = None) -> Callable[..., Any]:
+    """Return the rule that calls an action and adds the ids of new resources to a bundle; cached, one per action."""
 
     def call(self: CloudMachine, data: Any) -> Any:
-        able = self._having(kinds(action, required=False))
-        name = data.draw(st.sampled_from([*able, *able, *self.accounts]), label="account")
+        able_accounts = self._list_owners(kinds(action, required=False))
+        name = data.draw(st.sampled_from([*able_accounts, *able_accounts, *self.accounts]), label="account")
         parameters = data.draw(requests(action, self.cloud, self.account(name)), label=action)
         answer = self.call(name, action, **parameters)
-        return None if target is None else multiple(*_new_ids(answer))
+        return None if target is None else multiple(*_get_new_ids(answer))
 
     call.__name__ = snake_name(action)
-    call.__doc__ = f"Call {action}, with arguments that are mostly valid, once somebody has what it names."
-    made = rule(data=st.data())(call) if target is None else rule(target=target, data=st.data())(call)
-    return precondition(lambda self: self._having(kinds(action, required=True)))(made)
+    call.__doc__ = f"Call {action} with mostly valid arguments, once an account owns the resources that it requires."
+    call_rule = rule(data=st.data())(call) if target is None else rule(target=target, data=st.data())(call)
+    return precondition(lambda self: self._list_owners(kinds(action, required=True)))(call_rule)
 
 
-def _new_ids(answer: dict[str, Any] | None) -> list[str]:
-    for key, id_key in _NEW:
-        found = (answer or {}).get(key)
-        if found is not None:
-            return [row[id_key] for row in (found if isinstance(found, list) else [found])]
+def _get_new_ids(answer: dict[str, Any] | None) -> list[str]:
+    for key, id_key in _NEW_IDS:
+        created = (answer or {}).get(key)
+        if created is not None:
+            return [row[id_key] for row in (created if isinstance(created, list) else [created])]
     return []
 
 
 class CloudMachine(Events):
-    """Accounts in Regions make calls, valid and invalid ones, while time passes and things fail.
+    """Accounts in several Regions make valid and invalid calls while time passes and operations fail.
 
-    Each call is foretold by `why_not`; a refused one changes nothing; after each step the laws of what it touched hold,
-    and at the end of each history all laws hold of the whole cloud.
+    `why_not` must predict each call, and a refused call must change nothing. After each step the laws about the changed
+    rows must hold; at the end of a history all laws must hold for the whole cloud.
 
-    Class attributes to choose what takes part:
-        accounts: the accounts, by name, and the Region of each.
-        quotas: the quotas of accounts, by name.
-        actions: the actions that are called, those of CORE unless said otherwise; any that omisim serves. A rule of a
-            subclass's own stays, whatever its name.
-        timings: how transients end, one of which each history has.
+    Class attributes that configure a machine:
+        accounts: the Region of each account, by account name.
+        quotas: the quotas of accounts, by account name.
+        actions: the actions to call, any that omisim serves; by default those of CORE. A rule that a subclass defines
+            is kept, even if it has the name of another action.
+        timings: the timings of the cloud; each history draws one.
         switches: the switches of the cloud.
-        faults: whether calls fail on order.
-        travels: whether there are marks, rollbacks, forks and dumps.
+        faults: whether histories inject faults and failures.
+        time_travel: whether histories use marks, rollbacks, forks and dumps.
+        travels: deprecated alias of `time_travel`.
 
-    Attributes of a history: `cloud`, and `account(name)`. Bundles: `images`, `snapshots`, `volumes`, `vms`,
-    `image_exports`, `snapshot_exports` hold the ids that calls have made, gone ones too.
+    Attributes of a history: `cloud`, and `account(name)`. The bundles `images`, `snapshots`, `volumes`, `vms`,
+    `image_exports` and `snapshot_exports` hold the ids that calls have created, including deleted ones.
     """
 
     accounts: ClassVar[Mapping[str, str]] = {"alice": DEFAULT_REGION, "bob": DEFAULT_REGION, "carol": "us-east-2"}
@@ -113,7 +115,8 @@ class CloudMachine(Events):
     timings: ClassVar[tuple[str, ...]] = ("eager", "clock", "manual")
     switches: ClassVar[Mapping[str, str | int | bool]] = {}
     faults: ClassVar[bool] = True
-    travels: ClassVar[bool] = True
+    time_travel: ClassVar[bool] = True
+    travels: ClassVar[bool] = True  # deprecated alias of time_travel
 
     images: ClassVar[Bundle[str]] = Bundle("images")
     snapshots: ClassVar[Bundle[str]] = Bundle("snapshots")
@@ -122,52 +125,63 @@ class CloudMachine(Events):
     image_exports: ClassVar[Bundle[str]] = Bundle("image_exports")
     snapshot_exports: ClassVar[Bundle[str]] = Bundle("snapshot_exports")
 
-    create_image = _calls("CreateImage", images)
-    create_image_export_task = _calls("CreateImageExportTask", image_exports)
-    create_snapshot = _calls("CreateSnapshot", snapshots)
-    create_snapshot_export_task = _calls("CreateSnapshotExportTask", snapshot_exports)
-    create_vms = _calls("CreateVms", vms)
-    create_volume = _calls("CreateVolume", volumes)
+    create_image = _make_call_rule("CreateImage", images)
+    create_image_export_task = _make_call_rule("CreateImageExportTask", image_exports)
+    create_snapshot = _make_call_rule("CreateSnapshot", snapshots)
+    create_snapshot_export_task = _make_call_rule("CreateSnapshotExportTask", snapshot_exports)
+    create_vms = _make_call_rule("CreateVms", vms)
+    create_volume = _make_call_rule("CreateVolume", volumes)
 
     def __init_subclass__(cls) -> None:
-        """Leave out the rules of what a subclass has not chosen. Raises ValueError for what there is not."""
+        """Remove the rules that the subclass does not select. Raises ValueError for an invalid class attribute."""
         super().__init_subclass__()
+        cls._resolve_travels()
         check_choices(cls)
         calls = {snake_name(action): action for action in ACTIONS if not action.startswith("Read")}
-        chosen = {name: action in cls.actions for name, action in calls.items()}
-        chosen["read"] = any(action.startswith("Read") for action in cls.actions)
-        chosen |= {"order_a_fault": cls.faults and bool(cls.actions), "order_a_failure": cls.faults}
-        chosen |= dict.fromkeys(("save", "roll_back", "fork", "dump_and_load"), cls.travels)
-        for name, wanted in chosen.items():
-            now = getattr(cls, name, None)
-            if now is not None or wanted:
-                ours = getattr(CloudMachine, name, None) or _calls(calls[name])
-                if now is None or now is ours:  # or else it is a subclass's own
-                    setattr(cls, name, ours if wanted else None)
+        selected = {name: action in cls.actions for name, action in calls.items()}
+        selected["read"] = any(action.startswith("Read") for action in cls.actions)
+        selected |= {"order_a_fault": cls.faults and bool(cls.actions), "order_a_failure": cls.faults}
+        selected |= dict.fromkeys(("save", "roll_back", "fork", "dump_and_load"), cls.time_travel)
+        for name, is_selected in selected.items():
+            current_rule = getattr(cls, name, None)
+            if current_rule is not None or is_selected:
+                default_rule = getattr(CloudMachine, name, None) or _make_call_rule(calls[name])
+                if current_rule is None or current_rule is default_rule:  # a subclass's own rule stays
+                    setattr(cls, name, default_rule if is_selected else None)
 
-    # --- what a history begins with
+    @classmethod
+    def _resolve_travels(cls) -> None:
+        """Apply the deprecated alias `travels` if it is set closer to this class than `time_travel`."""
+        attributes = next(vars(part) for part in cls.__mro__ if {"travels", "time_travel"} & vars(part).keys())
+        if "time_travel" not in attributes:
+            warnings.warn("travels is deprecated; use time_travel", DeprecationWarning, stacklevel=3)
+            cls.time_travel = attributes["travels"]
+        cls.travels = cls.time_travel
+
+    # --- the start of a history
 
     @initialize(data=st.data())
     def begin(self, data: Any) -> None:
-        """Make the cloud and its accounts, and prepare them."""
+        """Create the cloud and its accounts, and call `prepare`."""
         timing = data.draw(st.sampled_from(self.timings), label="timing")
-        self._begin(timing, self.switches, self.accounts, self.quotas)
+        self._start(timing, self.switches, self.accounts, self.quotas)
         self._data = data
         self.prepare()
 
     def prepare(self) -> None:
-        """Give accounts a VM that runs and one that does not, a shared OMI, a volume, and a snapshot; some, fewer.
+        """Create all or some of a running VM, a stopped VM, a shared OMI, a volume and a snapshot for each account.
 
-        It runs once a history, before everything else. Override it, and not with `initialize`, to begin otherwise.
+        It runs once per history, before all rules. Override it to change the initial resources; `@initialize` rules
+        are refused.
         """
         for name, region in self.accounts.items():
-            level = self._data.draw(st.integers(NOTHING, ALL), label=f"what {name} has")
+            level = self._data.draw(st.integers(NO_RESOURCES, ALL_RESOURCES), label=f"resources of {name}")
             if level >= DISKS and "CreateVolume" in self.actions:
-                self._make_disks(name, region)
+                self._create_disks(name, region)
             if level >= VMS and "CreateVms" in self.actions:
-                self._make_vms(name, region, level)
+                self._create_vms(name, region, level)
 
-    def _make_disks(self, name: str, region: str) -> None:
+    def _create_disks(self, name: str, region: str) -> None:
         volume = self.call(name, "CreateVolume", SubregionName=f"{region}a", Size=10)
         self.finish()
         if volume and "CreateSnapshot" in self.actions:
@@ -176,35 +190,35 @@ class CloudMachine(Events):
             self.do(text, lambda: self.cloud.write(volume_id, "/motd", name))
             self.call(name, "CreateSnapshot", VolumeId=volume_id)
 
-    def _make_vms(self, name: str, region: str, level: int) -> None:
+    def _create_vms(self, name: str, region: str, level: int) -> None:
         official = self.cloud.images.official("rhel", region).image_id
         disk = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 5, "DeleteOnVmDeletion": False}}
         vms = self.call(name, "CreateVms", ImageId=official, BlockDeviceMappings=[disk])
-        idle = self.call(name, "CreateVms", ImageId=official, BootOnCreation=level == ALL)
+        idle = self.call(name, "CreateVms", ImageId=official, BootOnCreation=level == ALL_RESOURCES)
         self.finish()
-        if idle and level == ALL and "StopVms" in self.actions:  # it has run before
+        if idle and level == ALL_RESOURCES and "StopVms" in self.actions:  # a stopped VM that has run before
             self.call(name, "StopVms", VmIds=[idle["Vms"][0]["VmId"]])
             self.finish()
         if vms and level > VMS and "CreateImage" in self.actions:
-            asked = {"VmId": vms["Vms"][0]["VmId"], "ImageName": "golden", "NoReboot": True}
-            self._share(name, self.call(name, "CreateImage", **asked))
+            request = {"VmId": vms["Vms"][0]["VmId"], "ImageName": "golden", "NoReboot": True}
+            self._share(name, self.call(name, "CreateImage", **request))
 
-    def _share(self, name: str, made: dict[str, Any] | None) -> None:
+    def _share(self, name: str, answer: dict[str, Any] | None) -> None:
         others = [self.account(other).account_id for other in self.accounts if other != name]
-        if made and others and "UpdateImage" in self.actions:
+        if answer and others and "UpdateImage" in self.actions:
             share = {"Additions": {"AccountIds": others}}
-            self.call(name, "UpdateImage", ImageId=made["Image"]["ImageId"], PermissionsToLaunch=share)
+            self.call(name, "UpdateImage", ImageId=answer["Image"]["ImageId"], PermissionsToLaunch=share)
 
-    def _having(self, wanted: tuple[str, ...]) -> list[str]:
-        """Return the accounts that have something of each of these kinds."""
-        owners = [{row.account_id for row in rows_of(self.cloud, kind)} for kind in wanted]
-        return [name for name in self.accounts if all(self.account(name).account_id in some for some in owners)]
+    def _list_owners(self, required_kinds: tuple[str, ...]) -> list[str]:
+        """Return the accounts that own at least one resource of each kind."""
+        owners = [{row.account_id for row in list_rows(self.cloud, kind)} for kind in required_kinds]
+        return [name for name in self.accounts if all(self.account(name).account_id in ids for ids in owners)]
 
     # --- reads
 
     @rule(data=st.data())
     def read(self, data: Any) -> None:
-        """Call a read, with filters."""
+        """Call a read with filters."""
         action = data.draw(st.sampled_from(sorted(name for name in self.actions if name.startswith("Read"))))
         name = data.draw(st.sampled_from(list(self.accounts)), label="account")
         self.call(name, action, **data.draw(requests(action, self.cloud, self.account(name)), label=action))
@@ -212,5 +226,5 @@ class CloudMachine(Events):
 
 for _action in CORE:
     if not _action.startswith("Read") and not hasattr(CloudMachine, snake_name(_action)):
-        setattr(CloudMachine, snake_name(_action), _calls(_action))
+        setattr(CloudMachine, snake_name(_action), _make_call_rule(_action))
 assert set(CORE) <= set(ACTIONS)

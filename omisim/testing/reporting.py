@@ -1,4 +1,4 @@
-"""`pytest --omisim-coverage`: records the coverage of a session, merges that of xdist's workers, reports it."""
+"""`pytest --omisim-coverage`: record the coverage of a session, merge the coverage of xdist workers, and report it."""
 
 from __future__ import annotations
 
@@ -10,62 +10,64 @@ from typing import Any
 import pytest
 
 from omisim.testing.coverage import Coverage, recording
-from omisim.testing.coverage_report import MOST, report
+from omisim.testing.coverage_report import MAX_LINES, report
 
 __all__ = ["CoverageReport"]
 
-_SENT = "omisim_coverage"  # a worker's, by the name under which the controller finds it
+_OUTPUT_KEY = "omisim_coverage"  # key of a worker's coverage in its output to the controller
 
 
 class CoverageReport:
-    """A plugin of its own, registered by `omisim.plugin` when it is asked for: an unused one costs nothing."""
+    """The plugin behind `--omisim-coverage`; `omisim.plugin` registers it only when the option is given."""
 
     def __init__(self, config: pytest.Config) -> None:
         target: str | None = config.getoption("omisim_coverage_json")
         self._file = None if target is None else Path(config.invocation_params.dir, target)
         if self._file is not None and not self._file.parent.is_dir():
-            raise pytest.UsageError(f"--omisim-coverage-json: there is no directory {self._file.parent}")
-        self._least: float | None = config.getoption("omisim_coverage_fail_under")
+            raise pytest.UsageError(f"--omisim-coverage-json: directory {self._file.parent} does not exist")
+        self._minimum: float | None = config.getoption("omisim_coverage_fail_under")
         self._is_worker = hasattr(config, "workerinput")
-        self._lost: list[str] = []
+        self._lost_workers: list[str] = []
         self._recording = ExitStack()
         self._coverage: Coverage = self._recording.enter_context(recording())
 
     @property
-    def _falls_short(self) -> bool:
-        return self._least is not None and self._coverage.percent < self._least
+    def _is_below_minimum(self) -> bool:
+        return self._minimum is not None and self._coverage.percent < self._minimum
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Add what a worker of pytest-xdist exercised."""
-        sent = getattr(node, "workeroutput", {}).get(_SENT)
-        if sent is None:
-            self._lost.append(node.gateway.id)
+        """Merge the coverage of a pytest-xdist worker."""
+        data = getattr(node, "workeroutput", {}).get(_OUTPUT_KEY)
+        if data is None:
+            self._lost_workers.append(node.gateway.id)
         else:
-            self._coverage.merge(Coverage.from_json(sent))
+            self._coverage.merge(Coverage.from_json(data))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Send it to the controller; or save it, and fail a session that otherwise passed where it falls short."""
+        """Send the coverage to the controller, or save it and fail a passed session if it is below the minimum."""
         if self._is_worker:
-            session.config.workeroutput[_SENT] = self._coverage.to_json()  # type: ignore[attr-defined]  # xdist's
+            session.config.workeroutput[_OUTPUT_KEY] = self._coverage.to_json()  # type: ignore[attr-defined]  # xdist's
             return
         if self._file is not None:
             self._file.write_text(json.dumps(self._coverage.to_json(), indent=2) + "\n")
-        if self._falls_short and session.exitstatus == pytest.ExitCode.OK:
+        if self._is_below_minimum and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-        """Report it: all of it with -vv."""
+        """Print the report, without a limit with -vv."""
         terminalreporter.section("omisim coverage")
-        everything = config.get_verbosity() > 1
-        terminalreporter.write_line(report(self._coverage, most=None if everything else MOST))
-        if self._lost:
-            terminalreporter.write_line(f"What {', '.join(self._lost)} exercised is lost: it crashed.", yellow=True)
-        if self._file is not None:
-            terminalreporter.write_line(f"All of it is in {self._file}")
-        if self._falls_short:
+        is_verbose = config.get_verbosity() > 1
+        terminalreporter.write_line(report(self._coverage, limit=None if is_verbose else MAX_LINES))
+        if self._lost_workers:
             terminalreporter.write_line(
-                f"FAIL omisim coverage of {self._coverage.percent:.1f} % is under {self._least:g} %", red=True
+                f"The coverage of crashed workers is missing: {', '.join(self._lost_workers)}", yellow=True
+            )
+        if self._file is not None:
+            terminalreporter.write_line(f"Full coverage written to {self._file}")
+        if self._is_below_minimum:
+            terminalreporter.write_line(
+                f"FAIL omisim coverage of {self._coverage.percent:.1f} % is under {self._minimum:g} %", red=True
             )
 
     def pytest_unconfigure(self) -> None:

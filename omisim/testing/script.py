@@ -1,4 +1,4 @@
-"""A history as a Python script that anybody can run: the steps of a machine, in omisim's own API."""
+"""Render the steps of a machine as a standalone Python script."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from omisim.model.ids import PREFIXES, make_id
 
 __all__ = ["ScriptCall", "ScriptLine", "bucket", "render_script", "shorten_script"]
 
-SEED = "0"  # of the cloud of a script
-MANY = 30  # ids that the last step may make
+SEED = "0"  # seed of the cloud of a script
+MAX_IDS = 30  # upper bound of the ids that the last step creates
 _ID = re.compile(r"\b[a-z-]+-[0-9a-f]{8,32}\b")
-# what a script imports, and the word that asks for it
+# text that needs an import, and the import
 _IMPORTS = (
     ("suppress(", "from contextlib import suppress\n"),
     ("suppress(", "from omisim import ApiError, Cloud"),
@@ -29,42 +29,46 @@ _IMPORTS = (
 
 @dataclass(frozen=True, slots=True)
 class ScriptCall:
-    """A call: who made it, of what action, with which parameters, and what it was refused with, "" for nothing."""
+    """A call by an account; `refused` is the refusal as text, "" if the call succeeded."""
 
     account: str
     action: str
     parameters: dict[str, Any]
     refused: str
-    number: int = 0  # of ids that were made before
-    escapes: bool = False  # whether the refusal is what has failed
+    id_count: int = 0  # ids that were created before the step
+    is_uncaught: bool = False  # whether the refusal is the failure that ends the history
 
-    def lines(self, *, last: bool) -> list[str]:
-        """Return it as Python; the last one is held against the laws."""
+    def render_lines(self, *, last: bool) -> list[str]:
+        """Return the step as lines of Python; the last step of a script also checks the laws."""
         caller = f"cloud.account({self.account!r})"
-        given = "".join(f", {name}={value!r}" if name.isidentifier() else "" for name, value in self.parameters.items())
-        odd = {name: value for name, value in self.parameters.items() if not name.isidentifier()}
-        given += f", **{odd!r}" if odd else ""
-        call = f"laws.call({caller}, {self.action!r}{given})" if last else f"{caller}.call({self.action!r}{given})"
-        if self.escapes or not (last or self.refused):
+        arguments = "".join(
+            f", {name}={value!r}" if name.isidentifier() else "" for name, value in self.parameters.items()
+        )
+        other_names = {name: value for name, value in self.parameters.items() if not name.isidentifier()}
+        arguments += f", **{other_names!r}" if other_names else ""
+        call = (
+            f"laws.call({caller}, {self.action!r}{arguments})" if last else f"{caller}.call({self.action!r}{arguments})"
+        )
+        if self.is_uncaught or not (last or self.refused):
             return [call]
         return ["with suppress(ApiError, Dropped):" + (f"  # {self.refused}" if self.refused else ""), f"    {call}"]
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptLine:
-    """Anything else that was done, as a line of Python; and what must hold of it at the end, another line."""
+    """Any other operation as a line of Python; `end` is a line to run at the end of the script."""
 
     text: str
     end: str = ""
-    number: int = 0  # of ids that were made before
+    id_count: int = 0  # ids that were created before the step
 
-    def lines(self, *, last: bool) -> list[str]:
-        """Return it as Python; the last one is held against the laws."""
+    def render_lines(self, *, last: bool) -> list[str]:
+        """Return the step as lines of Python; the last step of a script also checks the laws."""
         return ["mark = cloud.mark()", self.text, "laws.check(cloud, since=mark)"] if last else [self.text]
 
 
 def bucket(account: Account, name: str) -> None:
-    """Make a bucket in an account's Region, as object storage does, for exports to go to: without boto3 and moto."""
+    """Create a bucket in an account's Region as a target for exports, without boto3 and moto."""
     cloud = account.cloud
     row = Bucket(
         account_id=account.account_id,
@@ -78,59 +82,61 @@ def bucket(account: Account, name: str) -> None:
 
 
 def render_script(title: str, steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int] | None = None) -> str:
-    """Return a script that repeats the steps, holds the last one against the laws, and then the whole cloud.
+    """Return a script that repeats the steps, checks the laws for the last step, and then for the whole cloud.
 
-    `kept`: the places of those that it repeats, if not all; what they make has other ids then.
+    `kept`: the indexes of the steps to include, by default all. Ids of resources are adapted when steps are left out.
     """
-    told = [steps[place] for place in (range(len(steps)) if kept is None else kept)]
-    lines = [line for number, step in enumerate(told, 1) for line in step.lines(last=number == len(told))]
-    lines += ["laws.check(cloud)", *(step.end for step in told if isinstance(step, ScriptLine) and step.end)]
+    kept_steps = [steps[index] for index in (range(len(steps)) if kept is None else kept)]
+    lines = [
+        line for number, step in enumerate(kept_steps, 1) for line in step.render_lines(last=number == len(kept_steps))
+    ]
+    lines += ["laws.check(cloud)", *(step.end for step in kept_steps if isinstance(step, ScriptLine) and step.end)]
     body = "\n".join(lines)
     imports = "\n".join(line for word, line in _IMPORTS if word in body)
     imports = imports if "Cloud" in imports else f"from omisim import Cloud\n{imports}"
-    said = title.replace('"""', "'''").replace("\\", "/")
-    text = f'"""{said}"""\n\n{imports}\n\n{body}\n'
-    ids = {} if kept is None else _ids(steps, kept)
-    return _ID.sub(lambda found: ids.get(found[0], found[0]), text)
+    docstring = title.replace('"""', "'''").replace("\\", "/")
+    text = f'"""{docstring}"""\n\n{imports}\n\n{body}\n'
+    new_ids = {} if kept is None else _map_ids(steps, kept)
+    return _ID.sub(lambda match: new_ids.get(match[0], match[0]), text)
 
 
-def _ids(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int]) -> dict[str, str]:
-    """Return what becomes of the ids that the steps have made, when only those that are kept make any."""
-    ids: dict[str, str] = {}
-    gone = 0
-    numbers = [step.number for step in steps]
-    for place, (before, after) in enumerate(pairwise([*numbers, numbers[-1] + MANY])):
-        if place not in kept:
-            gone += max(after - before, 0)
-        elif gone:
+def _map_ids(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int]) -> dict[str, str]:
+    """Map the ids that the steps have created to the ids that the kept steps alone create."""
+    new_ids: dict[str, str] = {}
+    dropped_ids = 0
+    counts = [step.id_count for step in steps]
+    for index, (before, after) in enumerate(pairwise([*counts, counts[-1] + MAX_IDS])):
+        if index not in kept:
+            dropped_ids += max(after - before, 0)
+        elif dropped_ids:
             for number in range(before + 1, after + 1):
-                ids |= {make_id(kind, SEED, number): make_id(kind, SEED, number - gone) for kind in PREFIXES}
-    return ids
+                new_ids |= {make_id(kind, SEED, number): make_id(kind, SEED, number - dropped_ids) for kind in PREFIXES}
+    return new_ids
 
 
-def shorten_script(steps: Sequence[ScriptCall | ScriptLine], failed: Exception) -> Sequence[int] | None:
-    """Return the places of the steps that a failure needs, each of them; None if the script of all does not fail so.
+def shorten_script(steps: Sequence[ScriptCall | ScriptLine], failure: Exception) -> Sequence[int] | None:
+    """Return the indexes of the steps that reproduce a failure; None if the script of all steps does not reproduce it.
 
-    Hypothesis shrinks what it draws, and knows neither what a preparation consists of nor which accounts matter.
+    This complements Hypothesis's shrinking, which cannot leave out parts of `prepare` or unused accounts.
     """
     kept = list(range(len(steps)))
-    if not _fails(steps, kept, failed):
+    if not _reproduces(steps, kept, failure):
         return None
-    for size in (8, 1):  # eight at a time first: most of a long history goes
-        for place in range(len(kept) - size, -1, -size):
-            fewer = [*kept[:place], *kept[place + size :]]
-            if _fails(steps, fewer, failed):
+    for size in (8, 1):  # eight at a time first: most steps of a long history are not needed
+        for start in range(len(kept) - size, -1, -size):
+            fewer = [*kept[:start], *kept[start + size :]]
+            if _reproduces(steps, fewer, failure):
                 kept = fewer
     return kept
 
 
-def _fails(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int], failed: Exception) -> bool:
+def _reproduces(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int], failure: Exception) -> bool:
     try:
-        exec(render_script("", steps, kept), {})  # noqa: S102 - what is printed is what is tried
-    except Exception as found:  # noqa: BLE001 - whatever the model raises
-        return _kind(found) == _kind(failed)
+        exec(render_script("", steps, kept), {})  # noqa: S102 - the printed script itself is executed
+    except Exception as error:  # noqa: BLE001 - the model may raise anything
+        return _classify(error) == _classify(failure)
     return False
 
 
-def _kind(failed: Exception) -> tuple[object, ...]:
-    return type(failed), getattr(failed, "law", ""), getattr(failed, "rule", "")
+def _classify(error: Exception) -> tuple[object, ...]:
+    return type(error), getattr(error, "law", ""), getattr(error, "rule", "")

@@ -1,4 +1,4 @@
-"""The words in which tests are told of resources: `vocabulary.toml`."""
+"""Nouns and verbs for resources in reports and error texts, from `vocabulary.toml`."""
 
 from __future__ import annotations
 

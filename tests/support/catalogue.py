@@ -1,4 +1,4 @@
-"""What tests use of the catalogue: a Subregion, and official OMIs by name."""
+"""Parts of the catalogue that tests use: a Subregion, and official OMIs by name."""
 
 from __future__ import annotations
 

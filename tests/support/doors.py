@@ -1,4 +1,4 @@
-"""The two ways in that share the wire: a request handled in process, and one that the server's WSGI application got."""
+"""The two doors for the same HTTP request: in process, and through the WSGI application of the server."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def _as_server(cloud: Cloud, request: HttpRequest) -> HttpResponse:
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
         "HTTP_HOST": request.host,
     }
-    got: list[tuple[str, list[tuple[str, str]]]] = []
-    body = b"".join(App(cloud, "token")(environ, lambda *answer: got.append(answer)))
-    status, answered = got[0]
-    return HttpResponse(int(status[:3]), body, dict(answered))
+    responses: list[tuple[str, list[tuple[str, str]]]] = []
+    body = b"".join(App(cloud, "token")(environ, lambda *answer: responses.append(answer)))
+    status, headers_list = responses[0]
+    return HttpResponse(int(status[:3]), body, dict(headers_list))
 
 
 DOORS: Mapping[str, Door] = {"in process": _in_process, "server": _as_server}
@@ -49,7 +49,7 @@ def asked(door: Door, cloud: Cloud, request: HttpRequest) -> tuple[int, dict[str
 
 
 def refusal(door: Door, cloud: Cloud, request: HttpRequest) -> tuple[int, str, str]:
-    """Return what a request is refused with: HTTP status, code, rule. Nothing may have changed. [REQ-007]"""
+    """Return the HTTP status, code and rule of a refusal; check that nothing changed. [REQ-007]"""
     before = cloud.fork()
     response = door(cloud, request)
     body = json.loads(response.body)

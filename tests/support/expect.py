@@ -1,4 +1,4 @@
-"""What tests say of a refusal."""
+"""Assertions about refused calls."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["refused"]
 
 
 def refused(account: Account, action: str, /, **parameters: Any) -> ApiError:
-    """Make a call that must be refused; return the refusal. Checks that nothing changed, and that `why_not` agrees."""
+    """Make a call that must be refused and return the error; check that `why_not` agrees and nothing changed."""
     before = account.cloud.fork()
-    foreseen = account.why_not(action, **parameters)
+    predicted = account.why_not(action, **parameters)
     with pytest.raises(ApiError) as caught:
         account.call(action, **parameters)
     error = caught.value
-    assert [str(error)] == [str(reason) for reason in foreseen[:1]]
-    assert account.cloud == before, "a refused call has changed something"
+    assert [str(error)] == [str(reason) for reason in predicted[:1]]
+    assert account.cloud == before, "a refused call has changed the cloud"
     return error

@@ -1,4 +1,4 @@
-"""Networks for tests: two Nets of alice's, with a bit of everything in them, under names."""
+"""Networks for tests: two Nets of alice with resources of every kind, by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUBNETS = {
 
 
 def add_networks(alice: Account, image_id: str, ids: Ids) -> None:
-    """Give alice networks, and put the ids under names into `ids`."""
+    """Create networks for alice, and add their ids by name to `ids`."""
     ids["net"] = alice.create_net(ip_range="10.0.0.0/16").net_id
     ids["other_net"] = alice.create_net(ip_range="10.1.0.0/16").net_id
     for name, (net, ip_range, letter) in SUBNETS.items():
@@ -33,7 +33,7 @@ def add_networks(alice: Account, image_id: str, ids: Ids) -> None:
 
 
 def _add_groups(alice: Account, ids: Ids) -> None:
-    """A group in the net, and three outside, of which one names another."""
+    """Create a group in the Net, and three outside, one of which names another."""
     for name in ("group", "named", "naming"):
         group = alice.create_security_group(security_group_name=name, description="for a test")
         ids[name] = group.security_group_id
@@ -46,7 +46,7 @@ def _add_groups(alice: Account, ids: Ids) -> None:
 
 
 def _add_vms(alice: Account, image_id: str, ids: Ids) -> None:
-    """A VM with an address asked for, one with two NICs, one outside in a group; and NICs that no VM has."""
+    """Create a VM with a requested address, one with two NICs, one outside in a group, and unlinked NICs."""
     one = alice.create_vms(image_id=image_id, subnet_id=ids["subnet"], private_ips=["10.0.1.10"])[0]
     two = alice.create_vms(
         image_id=image_id,
@@ -70,7 +70,7 @@ def _last_nic(vm: Vm) -> tuple[str, str]:
 
 
 def _add_routes(alice: Account, ids: Ids) -> None:
-    """An internet service in the net and a free one; route tables of which a Subnet uses one."""
+    """Create a linked and a free internet service, and route tables, one of which a Subnet uses."""
     for name in ("gateway", "free_gateway"):
         ids[name] = alice.create_internet_service().internet_service_id
     alice.link_internet_service(internet_service_id=ids["gateway"], net_id=ids["net"])
@@ -83,7 +83,7 @@ def _add_routes(alice: Account, ids: Ids) -> None:
 
 
 def _add_public_ips(alice: Account, ids: Ids) -> None:
-    """A free public IP, one of a VM outside, one of a NIC."""
+    """Create a free public IP, one of a VM outside Nets, and one of a NIC."""
     for name in ("ip", "vm_ip", "nic_ip"):
         row = alice.create_public_ip()
         ids |= {name: row.public_ip_id, f"{name}_address": row.public_ip}

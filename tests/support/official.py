@@ -1,4 +1,4 @@
-"""The official description of the API that osc-sdk-python ships, and whether an answer is what it says."""
+"""The official description of the API from osc-sdk-python, and a check of answers against it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def description() -> dict[str, Any]:
 
 def schema(name: str) -> dict[str, Any]:
     """Return a schema by its name."""
-    found: dict[str, Any] = description()["components"]["schemas"][name]
-    return found
+    part: dict[str, Any] = description()["components"]["schemas"][name]
+    return part
 
 
 def by_api_name(shape: Shape) -> dict[str, Field]:
@@ -43,28 +43,28 @@ def by_api_name(shape: Shape) -> dict[str, Field]:
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference."""
+    """Return a part of the description, after following a reference."""
     return schema(part["$ref"].rpartition("/")[2]) if "$ref" in part else part
 
 
 def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
-    """Return every way in which an answer is not what the description says, as strict as a Go client decodes it."""
+    """Return all mismatches between an answer and the description, as strict as a Go client's decoder."""
     part = resolved(part)
     if "oneOf" in part:
-        return min((faults(value, one, path) for one in part["oneOf"]), key=len)
+        return min((faults(value, option, path) for option in part["oneOf"]), key=len)
     kind = part.get("type", "object")
     types: dict[str, Any] = {
         "string": str, "integer": int, "boolean": bool, "number": (int, float), "array": list, "object": dict,
     }  # fmt: skip
     if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        return [f"{path}: {value!r} is no {kind}"]
+        return [f"{path}: {value!r} is not of type {kind}"]
     if kind == "array":
         return [fault for item in value for fault in faults(item, part["items"], f"{path}[]")]
     if kind == "object" and isinstance(value, dict):
         known = part["properties"]
         unknown = [f"{path}.{name}: not official" for name in value.keys() - known.keys()]
         return unknown + [f for n, v in value.items() if n in known for f in faults(v, known[n], f"{path}.{n}")]
-    dated = _DATES.get(part.get("format", ""), _ANY).fullmatch(str(value))
-    if not dated or value not in part.get("enum", [value]):
-        return [f"{path}: {value!r} is none of {part.get('enum', part.get('format'))}"]
+    has_format = _DATES.get(part.get("format", ""), _ANY).fullmatch(str(value))
+    if not has_format or value not in part.get("enum", [value]):
+        return [f"{path}: {value!r} is not one of {part.get('enum', part.get('format'))}"]
     return []

@@ -1,10 +1,10 @@
-"""Runs tests of a user with the plugin, and with no other plugin unless told."""
+"""Run a test file with the omisim plugin and without autoloaded plugins."""
 
 from __future__ import annotations
 
 from textwrap import dedent
 
-import osc_sdk_python as _sdk  # noqa: F401 - what a run in this process imports itself, it imports anew each time
+import osc_sdk_python as _sdk  # noqa: F401 - imported here, or each in-process run would import it again
 import pytest
 
 import omisim.clients.environment
@@ -14,7 +14,7 @@ __all__ = ["apart", "plugged"]
 
 
 def plugged(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """Return what a run of one test file in this process says, with warnings as errors."""
+    """Run a test file in this process, with warnings as errors, and return the result."""
     pytester.makepyfile(dedent(source))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -22,7 +22,7 @@ def plugged(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.R
 
 
 def apart(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """Return what a run in a process of its own says."""
+    """Run a test file in a separate process and return the result."""
     pytester.makepyfile(dedent(source))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

@@ -1,11 +1,11 @@
-"""Hold every answer against the official description of the API, and judge what the whole suite has shown of it.
+"""Check every answer against the official description of the API, and check that the suite covers the description.
 
 A pytest plugin, registered by `tests/conftest.py`. In each process that runs tests, the fixture `recorder` checks every
-answer that any test is given, and notes which fields and values of the official description it and its request show.
-Under pytest-xdist the workers send their notes to the controller at their end.
+answer, and records which fields and values of the official description the request and the answer contain. Under
+pytest-xdist the workers send their records to the controller at their end.
 
-When a run of the whole suite has passed, the notes are judged (`support/surface.py`) and the verdict is reported as one
-more test, `VERDICT`. A run of a part of the suite, or one with a failure, has no verdict.
+When a run of the whole suite has passed, the records are evaluated (`support/surface.py`) and the verdict is reported
+as one more test, `VERDICT`. A run of a part of the suite, or one with a failure, has no verdict.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ __all__ = ["VERDICT"]
 
 FILE, NAME = "tests/support/recorder.py", "test_suite_shows_the_whole_official_description"
 VERDICT = f"{FILE}::{NAME}"
-SEEN = pytest.StashKey[set[str]]()  # what the calls of this process and its workers have shown
+SEEN = pytest.StashKey[set[str]]()  # fields and values in the calls of this process and its workers
 
 
 @pytest.fixture(name="recorder", scope="session", autouse=True)
 def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Check every answer of this process against the official description, and note what is shown of it."""
+    """Check every answer of this process against the official description, and record its fields and values."""
     call = Engine.call
     checked: set[tuple[str, str]] = set()
     seen = pytestconfig.stash[SEEN]
 
-    def recorded(engine: Engine, asked: Request, *args: Any, **more: Any) -> Answer:
-        answer = call(engine, asked, *args, **more)
-        name, body, request = asked.action, render.render_body(answer), to_api_names(asked.parameters)
+    def record_call(engine: Engine, request: Request, *args: Any, **options: Any) -> Answer:
+        answer = call(engine, request, *args, **options)
+        name, body, parameters = request.action, render.render_body(answer), to_api_names(request.parameters)
         body.pop("ResponseContext")
-        text = json.dumps([request, body], default=str)
+        text = json.dumps([parameters, body], default=str)
         if (name, text) not in checked:
             checked.add((name, text))
             assert faults(body, schema(f"{name}Response"), name) == []
-            if name in surface.core() and not currently_in_test_context():  # what chance draws may not come again
-                seen.update(surface.sent(name, request), surface.answered(name, body))
+            if name in surface.core() and not currently_in_test_context():  # drawn values may differ in the next run
+                seen.update(surface.sent(name, parameters), surface.answered(name, body))
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "call", recorded)
+        patch.setattr(Engine, "call", record_call)
         yield
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start without any notes."""
+    """Start without records."""
     config.stash[SEEN] = set()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Send the notes of a worker to the controller."""
+    """Send the records of a worker to the controller."""
     if _is_worker(session.config):
         seen: set[str] = session.config.stash[SEEN]
         session.config.workeroutput["seen"] = sorted(seen)  # type: ignore[attr-defined]  # xdist sets it
@@ -70,7 +70,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Add the notes of a worker to those of the controller."""
+    """Add the records of a worker to those of the controller."""
     node.config.stash[SEEN].update(getattr(node, "workeroutput", {}).get("seen", ()))
 
 
@@ -96,6 +96,6 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def _is_whole(config: pytest.Config) -> bool:
-    partly = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "collectonly", "stepwise")
-    of_all = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return of_all and not any(getattr(config.option, name, None) for name in partly)
+    selections = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "collectonly", "stepwise")
+    has_default_paths = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return has_default_paths and not any(getattr(config.option, name, None) for name in selections)

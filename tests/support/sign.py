@@ -1,4 +1,4 @@
-"""A signer of requests, written from the documentation alone, to hold omisim's verification against."""
+"""An independent signer of requests, written from the documentation, to test omisim's verification."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def signed(
     sent_path: str | None = None,
     more: Mapping[str, str] | None = None,
 ) -> HttpRequest:
-    """Return a signed POST. `at` defaults to the start of a ManualClock; `names`: which headers are signed.
+    """Return a signed POST request. `at` defaults to the start of a ManualClock; `names` lists the signed headers.
 
-    `date_header` is osc or amz, if not as the dialect has it; `sent_path` another path than the one that is signed.
+    `date_header` ("osc" or "amz") overrides the one of the dialect; `sent_path` overrides the signed path.
     """
     word, prefix = (f"{dialect}4", date_header or ("osc" if dialect == "OSC" else "amz"))
     end = f"{dialect.lower()}4_request"

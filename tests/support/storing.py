@@ -1,4 +1,4 @@
-"""Object storage for tests: a bucket, an export into it, and URLs of what lies there."""
+"""Object storage for tests: a bucket, exports into it, and URLs of its objects."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": BUCKET}
 
 
 def bucket(account: Account, name: str = BUCKET) -> Any:
-    """Create a bucket of the account's; return its client."""
+    """Create a bucket of the account and return the S3 client."""
     client = account.client("oos")
     client.create_bucket(Bucket=name)
     return client
 
 
 def exported(account: Account, image: Image, **more: Any) -> ImageExportTask:
-    """Export an OMI to the account's bucket; return the task as it ended (timing is eager)."""
+    """Export an OMI to the account's bucket; return the finished task (timing is eager)."""
     target = {"disk_image_format": "qcow2", "osu_bucket": BUCKET, **more}
     task = account.create_image_export_task(image_id=image.image_id, osu_export=target)
     return account.read_image_export_tasks(filters={"task_ids": [task.task_id]})[0]
@@ -42,7 +42,7 @@ def manifest_of(account: Account, image: Image) -> str:
 
 
 def put_manifest(account: Account, manifest: Any) -> str:
-    """Put a manifest by hand, text or data; return its URL."""
+    """Store a manifest, text or JSON data, and return its URL."""
     text = manifest if isinstance(manifest, str | bytes) else json.dumps(manifest)
     account.client("oos").put_object(Bucket=BUCKET, Key="by-hand.json", Body=text)
     return presigned(account, "by-hand.json")

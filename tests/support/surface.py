@@ -1,7 +1,7 @@
-"""How much of the official description the suite shows: fields and listed values, sent and answered.
+"""Coverage of the official description by the suite: fields and enum values in requests and answers.
 
-A whole run of the suite gathers what every call carried and judges it at its end, in the process that started the
-others; a run of a part of it judges nothing. What may stay unseen stands in surface.toml with its reason.
+A run of the whole suite records the fields and values of every call and evaluates them at its end, in the controller
+process. Exceptions are listed in surface.toml with their reasons.
 """
 
 from __future__ import annotations
@@ -28,77 +28,77 @@ def _table() -> Mapping[str, Any]:
 
 @cache
 def core() -> frozenset[str]:
-    """Return the actions whose every field counts."""
+    """Return the actions whose fields must all be covered."""
     return frozenset(_table()["core"])
 
 
 def reasons() -> Mapping[str, str]:
-    """Return the reasons why something stays unseen, by the pattern of its name."""
-    found: Mapping[str, str] = _table()["unseen"]
-    return found
+    """Return the reasons of the exceptions, by name pattern."""
+    unseen: Mapping[str, str] = _table()["unseen"]
+    return unseen
 
 
 def sent(action: str, request: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a request shows: `sent CreateImageRequest.VmId`, `sent Placement.Tenancy=default`."""
-    yield from (f"sent {name}" for name in _shown(request, {"$ref": f"{action}Request"}, ""))
+    """Yield the names in a request: `sent CreateImageRequest.VmId`, `sent Placement.Tenancy=default`."""
+    yield from (f"sent {name}" for name in _iter_names(request, {"$ref": f"{action}Request"}, ""))
 
 
 def answered(action: str, answer: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what an answer shows: `answered Image.State`, `answered Image.State=pending`."""
-    yield from (f"answered {name}" for name in _shown(answer, {"$ref": f"{action}Response"}, ""))
+    """Yield the names in an answer: `answered Image.State`, `answered Image.State=pending`."""
+    yield from (f"answered {name}" for name in _iter_names(answer, {"$ref": f"{action}Response"}, ""))
 
 
 def judged(seen: Iterable[str]) -> list[str]:
-    """Return what no test has shown and no reason excuses, and the reasons that excuse nothing."""
+    """Return the names that are neither covered nor excepted, and the exceptions that match nothing."""
     unseen = expected() - set(seen)
     excused = {name for name in unseen if any(fnmatchcase(name, pattern) for pattern in reasons())}
-    idle = [pattern for pattern in reasons() if not any(fnmatchcase(name, pattern) for name in unseen)]
+    unused = [pattern for pattern in reasons() if not any(fnmatchcase(name, pattern) for name in unseen)]
     return [
         *(f"{name}: no test shows it" for name in sorted(unseen - excused)),
-        *(f"{pattern}: this line of {TABLE.name} excuses nothing any more" for pattern in idle),
+        *(f"{pattern}: this line of {TABLE.name} excuses nothing any more" for pattern in unused),
     ]
 
 
 @cache
 def expected() -> frozenset[str]:
-    """Return all that can be shown of the schemas of these actions."""
-    found: set[str] = set()
+    """Return all names in the schemas of these actions."""
+    names: set[str] = set()
     for action in core():
-        found |= {f"sent {name}" for name in _all({"$ref": f"{action}Request"}, "")}
-        found |= {f"answered {name}" for name in _all({"$ref": f"{action}Response"}, "")}
-    return frozenset(found)
+        names |= {f"sent {name}" for name in _iter_all_names({"$ref": f"{action}Request"}, "")}
+        names |= {f"answered {name}" for name in _iter_all_names({"$ref": f"{action}Response"}, "")}
+    return frozenset(names)
 
 
 def _resolved(part: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], str]:
-    """Return a schema and its name: that of the description, or the place where it stands."""
+    """Return a schema and its name: from the description, or the given path."""
     if "$ref" not in part:
         return part, name
     name = part["$ref"].rpartition("/")[2]
     return schema(name), name
 
 
-def _shown(value: Any, part: Mapping[str, Any], name: str) -> Iterator[str]:
+def _iter_names(value: Any, part: Mapping[str, Any], name: str) -> Iterator[str]:
     """Yield the names of the fields and listed values in a value of a schema."""
     part, name = _resolved(part, name)
     if isinstance(value, list | tuple):
         for item in value:
-            yield from _shown(item, part.get("items", {}), name)
+            yield from _iter_names(item, part.get("items", {}), name)
     elif isinstance(value, Mapping):
         for field, inner in value.items():
             if inner is not None and field in part.get("properties", {}):
                 yield f"{name}.{field}"
-                yield from _shown(inner, part["properties"][field], f"{name}.{field}")
+                yield from _iter_names(inner, part["properties"][field], f"{name}.{field}")
     elif value in part.get("enum", ()):
         yield f"{name}={value}"
 
 
-def _all(part: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Yield all the names that values of a schema may show."""
+def _iter_all_names(part: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Yield all names that a schema defines."""
     part, name = _resolved(part, name)
     if "items" in part:
-        yield from _all(part["items"], name)
+        yield from _iter_all_names(part["items"], name)
     for field, inner in part.get("properties", {}).items():
         if field != "ResponseContext":
             yield f"{name}.{field}"
-            yield from _all(inner, f"{name}.{field}")
+            yield from _iter_all_names(inner, f"{name}.{field}")
     yield from (f"{name}={value}" for value in part.get("enum", ()))

@@ -1,6 +1,6 @@
-"""Use omisim twice: with everything that Python offers here, then without the names that only POSIX systems have.
+"""Use omisim twice: with all of Python, then without the names that exist on POSIX systems only.
 
-The first time loads what omisim depends on. Only omisim itself is imported again, so a dependency may use those names.
+The first use loads the dependencies. Only omisim itself is imported again, so dependencies may use those names.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read_regions() -> list[str]:
 
 
 def hide_posix() -> None:
-    """Remove the names that only POSIX systems have, and forget what is loaded of omisim."""
+    """Remove the names that only POSIX systems have, and unload omisim."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "omisim"]:
         del sys.modules[name]
     sys.modules.update(dict.fromkeys(POSIX_MODULES))  # type: ignore[arg-type] # None makes an import fail
@@ -66,7 +66,7 @@ def hide_posix() -> None:
 
 
 def main() -> None:
-    """Import all and serve, both times; raise where something cannot be imported or answers otherwise."""
+    """Import all modules and serve, both times; raise if an import fails or an answer differs."""
     modules, regions = list(importable(all_modules())), read_regions()
     hide_posix()
     for name in modules:

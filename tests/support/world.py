@@ -1,4 +1,4 @@
-"""The world of the cases in an omisim cloud: accounts and resources under the names of `tests/cases/world.toml`."""
+"""A cloud for the cases: accounts and resources with the names of `tests/cases/world.toml`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["World", "world"]
 
 
 class World:
-    """Alice and bob in eu-west-2, carol in us-east-2, and a bit of everything. Built once, forked for each test."""
+    """Alice and bob in eu-west-2, carol in us-east-2, and resources of every kind. Built once, forked for each test."""
 
     def __init__(self) -> None:
         self.cloud = Cloud()
@@ -23,15 +23,15 @@ class World:
         self.ids: dict[str, str] = {"alice": alice.account_id, "bob": bob.account_id, "carol": carol.account_id}
         for name in ("ubuntu", "windows"):
             self.ids[name] = self.cloud.images.official(name).image_id
-        self._vms(alice, bob)
-        self._volumes(alice, bob)
-        self._images(alice, bob)
+        self._add_vms(alice, bob)
+        self._add_volumes(alice, bob)
+        self._add_images(alice, bob)
         alice.create_keypair(keypair_name="pair")
         add_networks(alice, self.ids["ubuntu"], self.ids)
         self.ids["bobs_net"] = bob.create_net(ip_range="10.0.0.0/16").net_id
         self.ids["bobs_group"] = bob.read_security_groups()[0].security_group_id
 
-    def _vms(self, alice: Account, bob: Account) -> None:
+    def _add_vms(self, alice: Account, bob: Account) -> None:
         disks = [{"device_name": "/dev/sdb", "bsu": {"volume_size": 20}}]
         vm = alice.create_vms(image_id=self.ids["ubuntu"], block_device_mappings=disks)[0]
         self.ids["vm"] = vm.vm_id
@@ -44,7 +44,7 @@ class World:
         alice.update_vm(vm_id=protected.vm_id, deletion_protection=True)
         self.ids["bobs_vm"] = bob.create_vms(image_id=self.ids["ubuntu"])[0].vm_id
 
-    def _volumes(self, alice: Account, bob: Account) -> None:
+    def _add_volumes(self, alice: Account, bob: Account) -> None:
         for name, kind in {"free": {}, "fast": {"volume_type": "io1", "iops": 500}}.items():
             volume = alice.create_volume(subregion_name="eu-west-2a", size=10, **kind)  # type: ignore[arg-type]
             self.ids[name] = volume.volume_id
@@ -57,7 +57,7 @@ class World:
         grant: Parameters = {"additions": {"account_ids": [alice.account_id]}}
         bob.update_snapshot(snapshot_id=shared, permissions_to_create_volume=grant)
 
-    def _images(self, alice: Account, bob: Account) -> None:
+    def _add_images(self, alice: Account, bob: Account) -> None:
         golden = alice.create_image(vm_id=self.ids["vm"], image_name="golden", no_reboot=True)
         self.ids |= {"golden": golden.image_id, "golden_root": _root(golden)}
         private = bob.create_image(vm_id=self.ids["bobs_vm"], image_name="bobs", no_reboot=True)
@@ -80,5 +80,5 @@ def _root(image: Image) -> str:
 
 @cache
 def world() -> World:
-    """Return the world, built once."""
+    """Return the cached world."""
     return World()

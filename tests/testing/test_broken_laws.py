@@ -113,76 +113,80 @@ def _unqueued(world: World) -> None:
 
 # law → what breaks it
 BREAKS: dict[str, Callable[[World], object]] = {
-    "a_call_writes_for_one_account": lambda w: (
+    "a_call_writes_to_one_account": lambda w: (
         w.change("vm", w.vm, "UpdateVm#9", user_data="eA=="),
         w.new("vm", w.vm, "i-00000001", "UpdateVm#9", account_id=w.bob.account_id),
     ),
-    "a_call_writes_what_is_its_own": lambda w: w.change("volume", w.root, "DeleteImage#9", size=99),
+    "an_action_writes_only_its_kinds": lambda w: w.change("volume", w.root, "DeleteImage#9", size=99),
     "a_copy_is_independent": lambda w: (
         w.new("image", w.copy, "ami-00000001", block_device_mappings=w.get("image", w.image).block_device_mappings),
         w.put("origin", "ami-00000001", replace(w.get("origin", w.copy), id="ami-00000001")),
     ),
-    "a_device_is_used_once": lambda w: w.new("volume_link", w.root, w.volume),
-    "a_disk_begins_with_what_it_is_made_from": lambda w: (
+    "device_names_are_unique_on_a_vm": lambda w: w.new("volume_link", w.root, w.volume),
+    "a_new_disk_has_the_content_of_its_source": lambda w: (
         w.new("snapshot", w.snapshot, "snap-00000001"),
         w.put("origin", "snap-00000001", replace(w.get("origin", w.snapshot), id="snap-00000001")),
         w.put("content", w.root, Content(1)),
     ),
-    "a_disk_is_in_its_region": lambda w: w.change("volume", w.volume, subregion_name="us-east-2a"),
-    "a_failed_omi_says_why": lambda w: w.change("image", w.image, state=type(w.get("image", w.image).state)("failed")),
-    "a_finished_export_names_its_manifest": lambda w: w.change(
+    "volumes_and_vms_are_in_their_region": lambda w: w.change("volume", w.volume, subregion_name="us-east-2a"),
+    "a_failed_omi_has_a_state_message": lambda w: w.change(
+        "image", w.image, state=type(w.get("image", w.image).state)("failed")
+    ),
+    "a_completed_omi_export_names_its_manifest": lambda w: w.change(
         "image_export", w.image_export, state=ExportState.COMPLETED
     ),
-    "a_group_in_a_rule_is_there": lambda w: w.put("security_group", w.net["named"], None),
-    "a_group_in_use_is_there": lambda w: w.put("security_group", w.net["group"], None),
-    "a_link_has_both_its_ends": lambda w: w.put("vm", w.vm, None),
-    "a_mapping_holds_its_snapshot": lambda w: w.change("snapshot", w.disk, volume_size=500),
-    "a_name_of_a_group_is_one": lambda w: w.new("security_group", w.net["group"], "sg-00000001"),
-    "a_name_of_an_omi_is_one": lambda w: w.change("image", w.image, image_name="x"),
-    "a_net_has_what_it_began_with": lambda w: w.put("route_table", w.net["main"], None),
-    "a_nic_has_addresses_of_its_own": lambda w: w.new("nic", w.net["nic"], "eni-00000001"),
-    "a_nic_in_use_has_a_living_vm": lambda w: w.put("vm", w.net["net_vm"], None),
-    "a_public_ip_is_linked_to_one_thing": lambda w: w.new("public_ip", w.net["nic_ip"], "eipalloc-00000001"),
-    "a_share_is_listed_once": lambda w: w.change("image", w.image, permissions_to_launch=SHARED_TWICE),
-    "a_snapshot_has_the_size_of_a_disk": lambda w: w.change("snapshot", w.snapshot, volume_size=0),
-    "a_subnet_uses_one_route_table": lambda w: w.put("subnet", w.net["routed"], None),
-    "a_terminated_vm_has_let_go": lambda w: w.change("vm", w.vm, state=type(w.get("vm", w.vm).state)("terminated")),
+    "security_groups_in_rules_exist": lambda w: w.put("security_group", w.net["named"], None),
+    "security_groups_in_use_exist": lambda w: w.put("security_group", w.net["group"], None),
+    "a_link_joins_an_existing_volume_and_vm": lambda w: w.put("vm", w.vm, None),
+    "a_mapping_is_as_large_as_its_snapshot": lambda w: w.change("snapshot", w.disk, volume_size=500),
+    "security_group_names_are_unique": lambda w: w.new("security_group", w.net["group"], "sg-00000001"),
+    "omi_names_have_a_valid_length": lambda w: w.change("image", w.image, image_name="x"),
+    "a_net_keeps_its_default_resources": lambda w: w.put("route_table", w.net["main"], None),
+    "nic_addresses_are_valid_and_unique": lambda w: w.new("nic", w.net["nic"], "eni-00000001"),
+    "a_nic_in_use_is_linked_to_an_existing_vm": lambda w: w.put("vm", w.net["net_vm"], None),
+    "a_public_ip_has_at_most_one_link": lambda w: w.new("public_ip", w.net["nic_ip"], "eipalloc-00000001"),
+    "permissions_list_an_account_once": lambda w: w.change("image", w.image, permissions_to_launch=SHARED_TWICE),
+    "a_snapshot_has_a_valid_size": lambda w: w.change("snapshot", w.snapshot, volume_size=0),
+    "a_subnet_has_one_route_table": lambda w: w.put("subnet", w.net["routed"], None),
+    "a_terminated_vm_holds_no_resources": lambda w: w.change(
+        "vm", w.vm, state=type(w.get("vm", w.vm).state)("terminated")
+    ),
     "a_vm_boots_from_its_omi": lambda w: w.new("vm", w.vm, "i-00000001"),
-    "a_vm_has_an_address_as_long_as_it_runs": lambda w: w.change("vm", w.vm, public_ip=None),
+    "vm_addresses_match_its_state": lambda w: w.change("vm", w.vm, public_ip=None),
     "a_vm_in_a_net_has_a_primary_nic": lambda w: w.change(
         "nic", w.net["secondary"], link_nic=replace(w.get("nic", w.net["secondary"]).link_nic, device_number=0)
     ),
-    "a_vm_is_of_a_known_kind": lambda w: w.change("vm", w.vm, os_family="windows"),
-    "a_vm_that_is_up_has_its_root": lambda w: w.put("volume_link", w.root, None),
-    "a_volume_holds_its_snapshot": lambda w: w.change("volume", w.root, size=1),
+    "os_family_matches_product_codes": lambda w: w.change("vm", w.vm, os_family="windows"),
+    "an_active_vm_has_a_root_volume": lambda w: w.put("volume_link", w.root, None),
+    "a_volume_is_as_large_as_its_snapshot": lambda w: w.change("volume", w.root, size=1),
     "a_volume_is_in_use_when_linked": lambda w: w.put("volume_link", w.root, None),
-    "a_volume_knows_its_update": lambda w: w.change("volume", w.root, task_id="vol-update-00000000"),
+    "a_volume_names_its_running_update": lambda w: w.change("volume", w.root, task_id="vol-update-00000000"),
     "a_volume_only_grows": lambda w: w.change("volume", w.volume, size=4),
-    "an_account_keeps_to_its_quotas": lambda w: [w.new("volume", w.volume, f"vol-0000000{n}") for n in range(9)],
-    "an_account_uses_a_name_once": lambda w: w.new("image", w.image, "ami-00000001"),
-    "an_export_has_a_known_format": lambda w: w.change(
+    "usage_stays_within_quotas": lambda w: [w.new("volume", w.volume, f"vol-0000000{n}") for n in range(9)],
+    "omi_names_are_unique_per_account": lambda w: w.new("image", w.image, "ami-00000001"),
+    "an_export_has_a_supported_format": lambda w: w.change(
         "image_export",
         w.image_export,
         osu_export=OsuExportImageExportTask(disk_image_format="zip", osu_bucket="exports"),
     ),
-    "an_export_has_its_snapshots": lambda w: w.put("snapshot", w.disk, None),
-    "an_index_follows_its_rows": lambda w: (w.change("image", w.image, image_name="other"), _forget(w, "index")),
-    "an_omi_has_a_licence": lambda w: w.change("image", w.image, product_codes=("0001", "0001")),
-    "an_omi_has_its_snapshots": lambda w: w.put("snapshot", w.disk, None),
-    "an_omi_is_as_far_as_its_snapshots": lambda w: w.change(
+    "snapshots_of_a_running_export_exist": lambda w: w.put("snapshot", w.disk, None),
+    "indexes_follow_changes": lambda w: (w.change("image", w.image, image_name="other"), _forget(w, "index")),
+    "product_codes_are_unique": lambda w: w.change("image", w.image, product_codes=("0001", "0001")),
+    "snapshots_of_an_omi_exist": lambda w: w.put("snapshot", w.disk, None),
+    "an_omi_state_follows_its_snapshots": lambda w: w.change(
         "image", w.image, state=type(w.get("image", w.image).state)("pending")
     ),
-    "an_omi_maps_a_root_and_no_device_twice": lambda w: w.change("image", w.image, block_device_mappings=()),
-    "an_omi_of_a_vm_has_all_its_disks": lambda w: (
+    "an_omi_maps_a_root_and_unique_devices": lambda w: w.change("image", w.image, block_device_mappings=()),
+    "an_omi_maps_all_volumes_of_its_vm": lambda w: (
         w.new("image", w.image, "ami-00000001", block_device_mappings=()),
         w.put("origin", "ami-00000001", replace(w.get("origin", w.image), id="ami-00000001")),
     ),
-    "counters_count_up": lambda w: w.put("counter", "ids", 1),
-    "disks_and_dues_belong_to_something": lambda w: w.put("volume", w.volume, None),
-    "disks_remember_their_licences": lambda w: w.change("origin", w.snapshot, "CreateSnapshot#9", codes=("0002",)),
-    "indexes_hold_what_tables_hold": lambda w: _forget(w, "index"),
-    "licences_are_handed_on": lambda w: w.new("vm", w.vm, "i-00000001", product_codes=("0002",)),
-    "a_manifest_carries_the_licences": lambda w: w.change(
+    "counters_increase_by_one": lambda w: w.put("counter", "ids", 1),
+    "content_and_due_transitions_have_an_owner": lambda w: w.put("volume", w.volume, None),
+    "disks_record_inherited_licences": lambda w: w.change("origin", w.snapshot, "CreateSnapshot#9", codes=("0002",)),
+    "indexes_match_their_tables": lambda w: _forget(w, "index"),
+    "licences_are_inherited": lambda w: w.new("vm", w.vm, "i-00000001", product_codes=("0002",)),
+    "a_manifest_lists_the_licences": lambda w: w.change(
         "image_export",
         w.image_export,
         state=ExportState.COMPLETED,
@@ -190,42 +194,47 @@ BREAKS: dict[str, Callable[[World], object]] = {
             disk_image_format="raw", osu_bucket="exports", osu_manifest_url="https://oos.eu-west-2.outscale.com/x/y"
         ),
     ),
-    "only_what_is_finished_is_used": lambda w: (
+    "sources_are_finished": lambda w: (
         w.change("image", w.image, state=ImageState.PENDING),
         w.forget(),
         w.new("vm", w.vm, "i-00000001", image_id=w.image),
     ),
-    "only_what_one_may_use_is_used": lambda w: (
+    "sources_are_usable_by_the_account": lambda w: (
         w.new("vm", w.vm, "i-00000001", account_id=w.bob.account_id, image_id=w.image),
     ),
-    "progress_of_a_snapshot_fits_its_state": lambda w: w.change("snapshot", w.disk, progress=99),
-    "states_follow_one_another": lambda w: w.change(
+    "a_completed_snapshot_is_at_100_percent": lambda w: w.change("snapshot", w.disk, progress=99),
+    "state_changes_are_legal": lambda w: w.change(
         "vm", w.vm, state=type(w.get("vm", w.vm).state)("pending"), started=False
     ),
-    "subnets_part_their_net": lambda w: w.new("subnet", w.net["subnet"], "subnet-00000001"),
-    "the_journal_tells_what_happened": lambda w: _forget(w, "journal"),
-    "undoing_everything_leads_back": lambda w: w.cloud.engine.state.writable("token").put("x", ClientToken("", ()), 0),
-    "what_is_due_is_queued": _unqueued,
-    "what_is_fixed_stays": lambda w: w.change("vm", w.vm, image_id="ami-00000000"),
-    "what_is_named_is_there": lambda w: w.change("volume", w.volume, task_id="vol-update-00000000"),
-    "what_is_new_is_private": lambda w: w.new(
+    "subnets_do_not_overlap": lambda w: w.new("subnet", w.net["subnet"], "subnet-00000001"),
+    "the_journal_matches_the_state": lambda w: _forget(w, "journal"),
+    "undoing_the_journal_restores_the_start": lambda w: w.cloud.engine.state.writable("token").put(
+        "x", ClientToken("", ()), 0
+    ),
+    "due_transitions_are_queued": _unqueued,
+    "immutable_fields_never_change": lambda w: w.change("vm", w.vm, image_id="ami-00000000"),
+    "references_exist": lambda w: w.change("volume", w.volume, task_id="vol-update-00000000"),
+    "new_omis_and_snapshots_are_private": lambda w: w.new(
         "image", w.image, "ami-00000001", permissions_to_launch=PermissionsOnResource(global_permission=True)
     ),
-    "what_is_under_way_is_due": lambda w: w.put("due", f"volume:{w.volume}", None),
+    "transient_states_have_a_due_transition": lambda w: w.put("due", f"volume:{w.volume}", None),
 }
 EMPTY = Cloud().dump()
 # laws that only a defect of the code breaks, and what such a defect looks like
 DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "a_dump_gives_the_cloud_back": ("omisim.engine.engine.to_dict", lambda *_: EMPTY),
-    "a_fork_goes_its_own_way": ("omisim.state.state.State.fork", lambda state: state),
-    "a_snapshot_is_read_by_whom_it_is_for": ("omisim.actions.snapshots.is_visible", lambda _call, _row: True),
-    "a_vm_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
-    "a_volume_is_read_by_its_owner": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
-    "an_omi_is_read_by_whom_it_is_for": ("omisim.actions.image_access.is_visible", lambda _call, _row: True),
-    "iops_fit_the_type": ("omisim.actions.volumes.gp2_iops", lambda _size: None),
-    "lists_are_whole_and_in_order": ("omisim.actions.volumes.select_matching", lambda rows, _filters: tuple(rows)[1:]),
-    "nothing_is_left_under_way": ("omisim.engine.scheduler.Scheduler.run_transients", lambda _self: None),
-    "who_can_tells_who_reads": ("omisim.testing.laws.visibility.who_can", lambda _state, _id: {}),
+    "loading_a_dump_restores_the_cloud": ("omisim.engine.engine.to_dict", lambda *_: EMPTY),
+    "a_fork_is_independent": ("omisim.state.state.State.fork", lambda state: state),
+    "snapshot_reads_follow_permissions": ("omisim.actions.snapshots.is_visible", lambda _call, _row: True),
+    "only_its_owner_reads_a_vm": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
+    "only_its_owner_reads_a_volume": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
+    "omi_reads_follow_permissions": ("omisim.actions.image_access.is_visible", lambda _call, _row: True),
+    "iops_match_the_volume_type": ("omisim.actions.volumes.gp2_iops", lambda _size: None),
+    "unfiltered_reads_are_complete_and_ordered": (
+        "omisim.actions.volumes.select_matching",
+        lambda rows, _filters: tuple(rows)[1:],
+    ),
+    "eager_timing_leaves_no_transient": ("omisim.engine.scheduler.Scheduler.run_transients", lambda _self: None),
+    "who_can_matches_permissions": ("omisim.testing.laws.visibility.who_can", lambda _state, _id: {}),
 }
 
 
@@ -235,12 +244,15 @@ def _spoiling(call: Call, *_: Any) -> None:
 
 # laws about calls, and the defects that break them
 CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "a_call_changes_what_is_the_callers": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
-    "a_deletion_harms_nothing_else": ("omisim.actions.framework.call.Call.move", _spoiling),
+    "a_call_changes_only_resources_of_its_caller": (
+        "omisim.actions.framework.call.Call.owns",
+        lambda _call, _row: True,
+    ),
+    "a_deletion_changes_nothing_else": ("omisim.actions.framework.call.Call.move", _spoiling),
     "a_refused_call_changes_nothing": ("omisim.state.state.State.undo_to", lambda _self, _position: None),
-    "permissions_change_as_asked": ("omisim.actions.snapshots.apply_change", lambda granted, _change: granted),
-    "what_is_created_is_read_as_answered": ("omisim.actions.volumes.select_matching", lambda *_: ()),
-    "why_not_foretells_a_call": ("omisim.cloud.account.Account.why_not", lambda *_, **_given: []),
+    "permissions_change_as_requested": ("omisim.actions.snapshots.apply_change", lambda granted, _change: granted),
+    "reads_match_the_answer_of_a_creation": ("omisim.actions.volumes.select_matching", lambda *_: ()),
+    "why_not_predicts_each_call": ("omisim.cloud.account.Account.why_not", lambda *_, **_given: []),
 }
 WHOLE = {law.name for law in laws.LAWS.values() if not law.kinds}
 
@@ -261,7 +273,9 @@ class TestLaws:
     def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
         monkeypatch.setattr("omisim.actions.volumes.select_matching", lambda *_: ())
-        (what,) = [found.what for found in laws.broken(world.cloud) if found.law == "lists_are_whole_and_in_order"]
+        (what,) = [
+            found.what for found in laws.broken(world.cloud) if found.law == "unfiltered_reads_are_complete_and_ordered"
+        ]
         assert re.fullmatch(r"ReadVolumes of alice lacks (vol-\w+, ){3}vol-\w+ and \d+ more", what)
 
     @pytest.mark.parametrize("name", sorted(BREAKS))
@@ -295,10 +309,10 @@ class TestLaws:
         created = {"SubregionName": "eu-west-2a", "Size": 1, "DryRun": "refused" in name}
         share = {"SnapshotId": world.disk, "PermissionsToCreateVolume": {"Additions": {"GlobalPermission": True}}}
         requests: dict[str, tuple[Account, str, dict[str, Any]]] = {
-            "a_call_changes_what_is_the_callers": (world.bob, "UpdateSnapshot", share),
-            "a_deletion_harms_nothing_else": (world.alice, "DeleteImage", {"ImageId": world.copy}),
-            "permissions_change_as_asked": (world.alice, "UpdateSnapshot", share),
-            "why_not_foretells_a_call": (world.alice, "DeleteSnapshot", {"SnapshotId": world.disk}),
+            "a_call_changes_only_resources_of_its_caller": (world.bob, "UpdateSnapshot", share),
+            "a_deletion_changes_nothing_else": (world.alice, "DeleteImage", {"ImageId": world.copy}),
+            "permissions_change_as_requested": (world.alice, "UpdateSnapshot", share),
+            "why_not_predicts_each_call": (world.alice, "DeleteSnapshot", {"SnapshotId": world.disk}),
         }
         caller, action, parameters = requests.get(name, (world.alice, "CreateVolume", created))
         with pytest.raises(laws.Broken) as found:
@@ -371,8 +385,8 @@ class TestABrokenLaw:
         world.put("snapshot", world.disk, None)
         with pytest.raises(laws.Broken, match=f"{world.image} maps {world.disk}, which is gone") as found:
             laws.check(world.cloud)
-        assert (found.value.law, found.value.rule) == ("an_omi_has_its_snapshots", "SNP-016")
-        assert "breaks the law an_omi_has_its_snapshots (SNP-016): Every snapshot that an OMI maps" in str(found.value)
+        assert (found.value.law, found.value.rule) == ("snapshots_of_an_omi_exist", "SNP-016")
+        assert "breaks the law snapshots_of_an_omi_exist (SNP-016): Every snapshot that an OMI maps" in str(found.value)
         assert "Documentation: https://docs.outscale.com" in found.value.explain()
 
     def test_is_an_assertion_error(self) -> None:
@@ -385,7 +399,7 @@ class TestABrokenLaw:
         world.alice.create_volume(subregion_name="eu-west-2a", size=1)
         undone = world.cloud.mark()
         world.cloud.rollback(before)
-        with pytest.raises(ValueError, match="undone"):
+        with pytest.raises(ValueError, match="since must be a mark that was not rolled back"):
             laws.check(world.cloud, since=undone)
 
     def test_is_looked_for_without_changing_the_cloud(self, world: World) -> None:

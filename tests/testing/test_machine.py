@@ -31,22 +31,25 @@ CloudMachine.TestCase.settings = settings(
 TestTheModel = CloudMachine.TestCase
 
 
-# class attributes, and how what is wrong with them is told
+# invalid class attributes, and the error for each
 WRONG: list[tuple[dict[str, object], str]] = [
-    ({"actions": frozenset({"CreateVolumes"})}, "'CreateVolumes' is not an action; did you mean CreateVolume"),
-    ({"actions": "CreateVolume"}, "actions is a set of names of actions, not 'CreateVolume'"),
-    ({"accounts": {}}, "a machine needs accounts"),
-    ({"accounts": ["alice"]}, "accounts is a mapping of names to the Region of each"),
-    ({"accounts": {"alice": "mars-1"}}, "the Region of an account is one of 'eu-west-2', .*; not 'mars-1'"),
+    (
+        {"actions": frozenset({"CreateVolumes"})},
+        "actions must be names of actions, not 'CreateVolumes'; did you mean CreateVolume",
+    ),
+    ({"actions": "CreateVolume"}, "actions must be a set of names of actions, not 'CreateVolume'"),
+    ({"accounts": {}}, "accounts must be a mapping with at least one account, not {}"),
+    ({"accounts": ["alice"]}, "accounts must be a mapping of names to Regions"),
+    ({"accounts": {"alice": "mars-1"}}, "the Region of an account must be 'eu-west-2', .*, not 'mars-1'"),
     ({"accounts": {"": "eu-west-2"}}, "name must be a non-empty str"),
-    ({"quotas": {"dora": {"vm_limit": 1}}}, "an account with quotas is one of 'alice', 'bob', 'carol'; not 'dora'"),
+    ({"quotas": {"dora": {"vm_limit": 1}}}, "each key of quotas must be 'alice', 'bob' or 'carol', not 'dora'"),
     ({"quotas": {"alice": {"vms": 1}}}, "quota must be one of vm_limit, .*, not 'vms'"),
     ({"timings": ("fast",)}, "timing must be one of eager, clock, manual, not 'fast'"),
-    ({"timings": ("clock")}, "timings is a tuple of names, one at least, not 'clock'"),
+    ({"timings": ("clock")}, "timings must be a tuple of at least one timing, not 'clock'"),
     ({"switches": {"default_page_sise": 3}}, "unknown switch 'default_page_sise'; did you mean default_page_size\\?"),
-    ({"travels": "no"}, "travels is one of True, False; not 'no'"),
-    ({"first": initialize()(lambda _: None)}, "first may run before there is a cloud: override prepare"),
-    ({"timing": ("clock",)}, "timing is nothing that a machine chooses; did you mean timings"),
+    ({"time_travel": "no"}, "time_travel must be True or False, not 'no'"),
+    ({"first": initialize()(lambda _: None)}, "first must not use @initialize"),
+    ({"timing": ("clock",)}, "unknown attribute 'timing'; did you mean 'timings'"),
 ]
 
 
@@ -56,8 +59,8 @@ def rules_of(machine: type[CloudMachine]) -> set[str]:
 
 
 def script_of(found: BaseException) -> str:
-    """Return the script that a failure is told with."""
-    notes = (note.partition("# --- the same as a script\n") for note in found.__notes__)
+    """Return the script in the note of a failure."""
+    notes = (note.partition("# --- reproduction script\n") for note in found.__notes__)
     return next(text for _, mark, text in notes if mark)
 
 
@@ -67,7 +70,7 @@ class TestMachineSubclass:
 
         class Small(CloudMachine):
             actions = frozenset({"CreateVolume", "DeleteVolume", "ReadVolumes"})
-            faults = travels = False
+            faults = time_travel = False
 
         names = rules_of(Small)
         assert names == {"create_volume", "delete_volume", "read", "write", "wait", "settle", "complete", "fail"}
@@ -102,7 +105,7 @@ class TestMachineSubclass:
             def first(self) -> None:
                 """Do something."""
 
-        with pytest.raises(ValueError, match="first may run before there is a cloud"):
+        with pytest.raises(ValueError, match="first must not use @initialize"):
             type("Wrong", (Part, CloudMachine), {})
 
     def test_may_be_subclassed_with_other_choices(self) -> None:
@@ -110,15 +113,32 @@ class TestMachineSubclass:
 
         class Nets(CloudMachine):
             actions: ClassVar = ("CreateNet", "DeleteVolume")
-            faults = travels = False
+            faults = time_travel = False
 
         class Volumes(Nets):
             actions = ("CreateVolume", "ReadVolumes")
-            travels = True
+            time_travel = True
 
         ours = {"write", "wait", "settle", "complete", "fail"}
         assert rules_of(Nets) - ours == {"create_net", "delete_volume"}
         assert rules_of(Volumes) - ours == {"create_volume", "read", "save", "roll_back", "fork", "dump_and_load"}
+
+    def test_may_set_the_deprecated_alias_of_time_travel(self) -> None:
+        """Setting `travels` warns and sets `time_travel`; a subclass inherits the value or sets `time_travel`."""
+        with pytest.warns(DeprecationWarning, match="travels is deprecated; use time_travel"):
+
+            class Old(CloudMachine):
+                travels = False
+
+        class Inherits(Old):
+            pass
+
+        class Overrides(Old):
+            time_travel = True
+
+        assert not {"save", "roll_back", "fork", "dump_and_load"} & (rules_of(Old) | rules_of(Inherits))
+        assert "save" in rules_of(Overrides)
+        assert (Old.time_travel, Inherits.travels, Overrides.travels) == (False, False, True)
 
     def test_keeps_its_own_rule_with_the_name_of_an_action(self) -> None:
         """A rule of the class, or of one between, stays although its name is that of an action left out."""
@@ -131,7 +151,7 @@ class TestMachineSubclass:
                 """Delete it in another way."""
 
         class Still(Mine):
-            travels = False
+            time_travel = False
 
         assert "delete_volume" in rules_of(Mine)
         assert "delete_volume" in rules_of(Still)
@@ -143,7 +163,7 @@ class TestMachineSubclass:
             accounts: ClassVar = {"alice": "eu-west-2"}
             actions = frozenset({"CreateVolume"})
             timings = ("eager",)
-            faults = travels = False
+            faults = time_travel = False
 
             @rule(volume=CloudMachine.volumes)
             def mine(self, volume: str) -> None:
@@ -237,7 +257,7 @@ class TestFailingRun:
         with pytest.raises(LookupError) as found:
             run_state_machine_as_test(Mine, settings=FEW)
         text = script_of(found.value)
-        assert '"""Mine: LookupError: my code\n\nThis alone does not fail: ' in text
+        assert '"""Mine: LookupError: my code\n\nThe calls alone do not fail: ' in text
         assert text.count("create_key") == 1
         assert "CreateAccessKey" not in text  # the line stands for its calls
 

@@ -158,21 +158,27 @@ class TestFiles:
 
 
 BAD: list[tuple[Callable[[], Any], str]] = [
-    (lambda: requests("MakeImage", *world()), "'MakeImage' is not an action; did you mean"),
-    (lambda: requests("ReadVms", Cloud(), world()[1]), "is of another cloud"),
-    (lambda: strategies.filters("CreateVms", *world()), "'CreateVms' is not an action with filters; did you mean"),
-    (lambda: strategies.vm_types("linux"), "kind is one of 'valid', 'invalid', 'windows'; not 'linux'"),
-    (lambda: strategies.disk_images("vmdk"), "form is one of 'qcow2', 'raw'; not 'vmdk'"),
-    (lambda: strategies.device_mappings(root=True), "a root is made from a snapshot"),
-    (lambda: strategies.device_mappings(smallest=0), "smallest is a number of GiB"),
-    (lambda: strategies.device_mappings(smallest=1.5), "smallest is a number of GiB"),  # type: ignore[arg-type]  # the mistake
-    (lambda: strategies.device_mappings("snap-12345678"), "snapshot_ids is a list of texts, not 'snap-12345678'"),
-    (lambda: strategies.permissions("123456789012"), "account_ids is a list of texts, not '123456789012'"),
-    (lambda: strategies.manifests([5]), r"urls is a list of texts, not \[5\]"),  # type: ignore[list-item]  # the mistake
-    (lambda: requests("ReadVms", Cloud(), "alice"), "account is what cloud.account.. returns, not 'alice'"),  # type: ignore[arg-type]  # the mistake
-    (lambda: strategies.filters("ReadVms", Cloud(), world()[1]), "is of another cloud"),
-    (lambda: strategies.permissions([]), "name some in account_ids"),
-    (lambda: strategies.manifests([]), "name their URLs"),
+    (
+        lambda: requests("MakeImage", *world()),
+        "action must be an action that omisim serves, not 'MakeImage'; did you mean",
+    ),
+    (lambda: requests("ReadVms", Cloud(), world()[1]), "account must belong to the given cloud"),
+    (
+        lambda: strategies.filters("CreateVms", *world()),
+        "action must be an action with filters, not 'CreateVms'; did you mean",
+    ),
+    (lambda: strategies.vm_types("linux"), "kind must be 'valid', 'invalid' or 'windows', not 'linux'"),
+    (lambda: strategies.disk_images("vmdk"), "form must be 'qcow2' or 'raw', not 'vmdk'"),
+    (lambda: strategies.device_mappings(root=True), "snapshot_ids must be a list of at least one id"),
+    (lambda: strategies.device_mappings(smallest=0), "smallest must be an int from 1 to 14901"),
+    (lambda: strategies.device_mappings(smallest=1.5), "smallest must be an int from 1 to 14901"),  # type: ignore[arg-type]  # the mistake
+    (lambda: strategies.device_mappings("snap-12345678"), "snapshot_ids must be a list of str, not 'snap-12345678'"),
+    (lambda: strategies.permissions("123456789012"), "account_ids must be a list of str, not '123456789012'"),
+    (lambda: strategies.manifests([5]), r"urls must be a list of str, not \[5\]"),  # type: ignore[list-item]  # the mistake
+    (lambda: requests("ReadVms", Cloud(), "alice"), "account must be an Account of the cloud, not 'alice'"),  # type: ignore[arg-type]  # the mistake
+    (lambda: strategies.filters("ReadVms", Cloud(), world()[1]), "account must belong to the given cloud"),
+    (lambda: strategies.permissions([]), r"account_ids must be a list of at least one id, not \[\]"),
+    (lambda: strategies.manifests([]), r"urls must be a list of at least one URL, not \[\]"),
 ]
 
 

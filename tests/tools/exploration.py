@@ -1,9 +1,9 @@
-"""What the histories of a machine reach of the model, and what they leave out of what its actions can reach.
+"""Report the part of the model that histories of a machine reach, and the reachable part that they miss.
 
     HYPOTHESIS_PROFILE=deep python tests/tools/exploration.py [MODULE:MACHINE]
 
-The profile `deep` fails where something is left out, and names it; any other only reports. The histories are the same
-each time, on all cores.
+The profile `deep` fails if an item is missed; other profiles only report. Histories are deterministic and run on all
+cores.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ import conftest
 assert conftest  # registers the profiles
 STEPS = 100  # of a history
 CLOUD_MACHINE = "omisim.testing.machine:CloudMachine"
-# what CloudMachine cannot reach, and why: rules that its actions share with what it does not call
+# reason → rules that CloudMachine cannot reach
 BEYOND: Mapping[str, tuple[str, ...]] = {
     "it makes no Nets, which the machine of tests/test_network_laws.py does": (
         "VM-009/net", "VM-009/public", "VM-010/existing", "VM-010/nic", "VM-011/subnet", "VM-012", "VM-013",
         "VM-013/several", "VM-013/subnet",
     ),
     "it does not call CreateProductType": ("LIC-015",),
-    "user data of half a million characters would stand in each script": ("VM-019/length",),
+    "user data of half a million characters would be part of each script": ("VM-019/length",),
 }  # fmt: skip
 
 
 def explore(name: str, number: int) -> Coverage | str:
     """Run one round of a machine; return what it exercised, or how it failed."""
     module, _, machine_name = name.partition(":")
-    chosen = settings(
+    round_settings = settings(
         max_examples=ROUND,
         stateful_step_count=STEPS,
         phases=(Phase.generate,),  # a long history takes minutes to shrink: pytest has the shorter ones
         suppress_health_check=list(HealthCheck),
     )
     try:
-        return run_round(getattr(import_module(module), machine_name), chosen, number)
+        return run_round(getattr(import_module(module), machine_name), round_settings, number)
     except Exception:  # noqa: BLE001 - it is told, with the script
         return format_exc()
 
 
 def rounds(name: str) -> Iterator[Coverage | str]:
-    """Yield what each round comes to."""
+    """Yield the result of each round."""
     count = -(-settings().max_examples // ROUND)
     with Pool() as pool:
         yield from pool.imap_unordered(partial(explore, name), range(count))
@@ -65,25 +65,25 @@ def rounds(name: str) -> Iterator[Coverage | str]:
 def main(name: str = CLOUD_MACHINE) -> int:
     """Run a machine, print what it reached and what it left out, and return the exit status."""
     seen, failures = Coverage(), 0
-    for found in rounds(name):
-        if isinstance(found, str):
+    for result in rounds(name):
+        if isinstance(result, str):
             failures += 1
-            print(found, flush=True)
+            print(result, flush=True)
         else:
-            seen.merge(found)
+            seen.merge(result)
     module, _, machine_name = name.partition(":")
     whole = reach(getattr(import_module(module), machine_name).actions)
     for why, rules in BEYOND.items() if name == CLOUD_MACHINE else ():
         whole.rules.difference_update(rules)
-        print(f"Not asked for: {', '.join(rules)}: {why}")
-    left_out = whole.without(seen)
+        print(f"Not required: {', '.join(rules)}: {why}")
+    missed = whole.without(seen)
     for group, what in GROUPS.items():
-        there = len(getattr(whole, group))
-        print(f"{there - len(getattr(left_out, group)):>5} of {there:<5} {group} {what}")
-    for sentence in describe_gaps(left_out, "no history"):
+        total = len(getattr(whole, group))
+        print(f"{total - len(getattr(missed, group)):>5} of {total:<5} {group} {what}")
+    for sentence in describe_gaps(missed, "no history"):
         print(f"  {sentence}")
-    print(f"Never succeeded: {', '.join(sorted(left_out.actions)) or 'nothing'}")
-    complete = not any(getattr(left_out, group) for group in GROUPS)
+    print(f"Never succeeded: {', '.join(sorted(missed.actions)) or 'nothing'}")
+    complete = not any(getattr(missed, group) for group in GROUPS)
     return 0 if not failures and (complete or os.environ.get("HYPOTHESIS_PROFILE") != "deep") else 1
 
 

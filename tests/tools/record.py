@@ -1,7 +1,7 @@
 """Write the recordings of `fixtures/recordings`, from real clients against a server: `python tests/tools/record.py`.
 
-A recording is written once and replayed by every change since (`test_replay.py`): write one anew only where omisim
-answers otherwise on purpose.
+A recording is written once and replayed by `test_replay.py`: write it again only if omisim's answers change on
+purpose.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ PLACE = Path(__file__).parents[2] / "fixtures" / "recordings"
 
 
 def gateway(server: Running, account: Account) -> Gateway:
-    """Return a Gateway of the account that goes over the line."""
-    made = account.gateway()
-    made.call.session.adapters.clear()
-    made.call.session.mount("http://", type(made.call.session)().adapters["http://"])
-    made.call.profile.endpoints.api = f"{server.url}/api/v1"
-    return made
+    """Return a Gateway of the account that sends HTTP requests to the server."""
+    client = account.gateway()
+    client.call.session.adapters.clear()
+    client.call.session.mount("http://", type(client.call.session)().adapters["http://"])
+    client.call.profile.endpoints.api = f"{server.url}/api/v1"
+    return client
 
 
 def golden_image(cloud: Cloud, server: Running) -> None:
-    """A golden image is made, shared, launched, copied, taken back, and refused as often as it can be."""
+    """Create, share, launch and copy a golden image, revoke its permissions, and provoke refusals."""
     alice, bob = cloud.account("alice"), cloud.account("bob")
     mine, theirs = gateway(server, alice), gateway(server, bob)
     mine.ReadAccounts()
@@ -71,7 +71,7 @@ def golden_image(cloud: Cloud, server: Running) -> None:
 
 
 def packer(cloud: Cloud, server: Running) -> None:
-    """Packer's builders, one after the other."""
+    """Run Packer's builders in sequence."""
     api = Go(server, cloud.account("alice"), cloud.advance)
     Packer(api, "golden").bsu()
     Packer(api, "golden").bsu(force=True)
@@ -79,7 +79,7 @@ def packer(cloud: Cloud, server: Running) -> None:
 
 
 def terraform(cloud: Cloud, server: Running) -> None:
-    """What Terraform does to an OMI, a volume and a VM, and frieza to all of it."""
+    """Manage an OMI, a volume and a VM like Terraform, and delete everything like frieza."""
     provider = Terraform(Go(server, cloud.account("alice"), cloud.advance))
     vm = provider.vm(ImageId=cloud.images.official("ubuntu").image_id)["VmId"]
     image = provider.image({"env": "test"}, ImageName="golden", VmId=vm, NoReboot=True)["ImageId"]
@@ -100,7 +100,7 @@ SCRIPTS: Mapping[str, Callable[[Cloud, Running], None]] = {
 
 
 def main() -> int:
-    """Run each script against a cloud of its own."""
+    """Run each script against a new cloud."""
     for name, script in SCRIPTS.items():
         cloud = Cloud(seed="recorded")
         with (

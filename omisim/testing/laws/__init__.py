@@ -1,13 +1,13 @@
-"""The conservation laws of the model: what holds in every cloud, whatever was called.
+"""The laws of the model: invariants that hold in every cloud after any calls.
 
-Each law is a function with the rule that it follows from. `check(cloud)` asks all of them about everything that is not
-as the cloud began. `check(cloud, since=mark)` asks about what has changed since a mark, and what that touches: it
-costs what the step cost, however large the cloud. The reads that laws make leave no trace in the cloud. `call` makes
-a call and holds it against the laws.
+Each law is a function with the rule that it follows from. `check(cloud)` checks all laws for all rows that differ from
+the initial state. `check(cloud, since=mark)` checks the rows that changed since the mark and their related rows; its
+cost depends on the number of changes, not on the size of the cloud. Laws read a cloud without changing it or its call
+log. `call` makes a call and checks the laws.
 
     from omisim.testing import laws
 
-    laws.call(alice, "DeleteImage", ImageId=image_id)  # raises laws.Broken: the law, its rule, what is wrong
+    laws.call(alice, "DeleteImage", ImageId=image_id)  # raises laws.Broken with the law, its rule and the finding
     mark = cloud.mark()
     cloud.settle()
     laws.check(cloud, since=mark)
@@ -37,77 +37,77 @@ __all__ = [
 
 
 def check(cloud: Cloud, since: Mark | None = None) -> None:
-    """Ask every law about a cloud, or about what has changed since a mark of it. Raises Broken.
+    """Check every law for a cloud, or for its changes since a mark. Raises Broken.
 
-    With `since`, one call (or one step of whatever makes calls) at a time: laws about changes look at each change with
-    those around it. Raises ValueError for a mark that has been undone.
+    With `since`, check after each call or operation: laws about changes compare the changes of one step.
+    Raises ValueError for a mark that has been rolled back.
     """
-    for found in _broken(cloud, since):
-        raise found
+    for finding in _find_broken(cloud, since):
+        raise finding
 
 
 def broken(cloud: Cloud, since: Mark | None = None) -> list[Broken]:
-    """Return every law that `check` would find broken; none when all hold."""
-    return list(_broken(cloud, since))
+    """Return a Broken for each finding of the laws, without raising; an empty list if all hold."""
+    return list(_find_broken(cloud, since))
 
 
 def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
-    """Make a call as `account.call` does, and hold it and what it changed against the laws.
+    """Make a call like `account.call`, and check the laws for the call and its changes.
 
-    `why_not` must have foretold what comes of it, a refused one must change nothing, and what it creates must be read
-    as it was answered. Raises Broken; ApiError when the call is refused, as it should be.
+    `why_not` must predict the outcome, a refused call must change nothing, and reads must show created resources as
+    answered. Raises Broken, and ApiError for a correctly refused call.
     """
     cloud = account.cloud
     with cloud.engine.lock:
         mark = cloud.mark()
-        found = make_call(account, action, parameters)
-        for broken_one in _asked(of_calls, found):
-            raise broken_one
+        made = make_call(account, action, parameters)
+        for finding in _apply(of_calls, made):
+            raise finding
         check(cloud, since=mark)
-    if found.refused is not None:
-        raise found.refused
-    assert found.answer is not None
-    return found.answer
+    if made.refusal is not None:
+        raise made.refusal
+    assert made.answer is not None
+    return made.answer
 
 
-def _broken(cloud: Cloud, since: Mark | None) -> Iterator[Broken]:
+def _find_broken(cloud: Cloud, since: Mark | None) -> Iterator[Broken]:
     with cloud.engine.lock:
-        return _whole(cloud) if since is None else _step(cloud, since)
+        return _check_all(cloud) if since is None else _check_step(cloud, since)
 
 
-def _whole(cloud: Cloud) -> Iterator[Broken]:
-    first = initial_state()
-    for kind, found in of_rows.items():
+def _check_all(cloud: Cloud) -> Iterator[Broken]:
+    initial = initial_state()
+    for kind, row_laws in of_rows.items():
         for row_id, row in cloud.engine.state.rows(kind).items():
-            if first.get(kind, row_id) is not row:  # the catalogue's own rows were as they are before
-                yield from _asked(found, cloud.engine, row)
+            if initial.get(kind, row_id) is not row:  # unchanged rows of the catalogue need no check
+                yield from _apply(row_laws, cloud.engine, row)
     for law in of_wholes:
-        yield from _asked([law], cloud)
+        yield from _apply([law], cloud)
 
 
-def _step(cloud: Cloud, since: Mark) -> Iterator[Broken]:
+def _check_step(cloud: Cloud, since: Mark) -> Iterator[Broken]:
     state = cloud.engine.state
     if since.position > state.position:
-        raise ValueError("this mark was undone: take another one")
+        raise ValueError("since must be a mark that was not rolled back; take a new one with cloud.mark()")
     changes = state.journal[since.position - (state.position - len(state.journal)) :]
     step = Step(cloud.engine, changes)
     for change in changes:
-        yield from _asked(of_changes.get(change.kind, ()), step, change)
-    for kind, row_id in dict.fromkeys(_touched(state, changes)):
+        yield from _apply(of_changes.get(change.kind, ()), step, change)
+    for kind, row_id in dict.fromkeys(_iter_affected(state, changes)):
         row = state.get(kind, row_id)
         if row is not None:
-            yield from _asked(of_rows.get(kind, ()), cloud.engine, row)
+            yield from _apply(of_rows.get(kind, ()), cloud.engine, row)
 
 
-def _asked(laws: Iterable[Law], *about: Any) -> Iterator[Broken]:
+def _apply(laws: Iterable[Law], *subjects: Any) -> Iterator[Broken]:
     for law in laws:
-        what = law.check(*about)
-        if what is not None:
-            yield Broken(law, what)
+        finding = law.check(*subjects)
+        if finding is not None:
+            yield Broken(law, finding)
 
 
-def _touched(state: State, changes: list[Change]) -> Iterator[tuple[str, str]]:
-    """Yield the rows that changed, and those that a law holds against them."""
+def _iter_affected(state: State, changes: list[Change]) -> Iterator[tuple[str, str]]:
+    """Yield the changed rows, and the rows whose laws depend on them."""
     for change in changes:
         kind, row_id = change.kind, change.id
         yield kind, row_id
@@ -127,9 +127,9 @@ def _touched(state: State, changes: list[Change]) -> Iterator[tuple[str, str]]:
             yield "vm", row.vm_id
         elif kind == "vm":
             yield from (("volume_link", link.volume_id) for link in state.find_by("volume_link", "vm", row_id))
-        yield from networks.touched(state, change)
+        yield from networks.iter_affected(state, change)
         if kind in _COUNTED:
             yield "account", row.account_id
 
 
-_COUNTED = frozenset({"vm", "volume", "snapshot", "image_export", "snapshot_export"})  # what quotas count
+_COUNTED = frozenset({"vm", "volume", "snapshot", "image_export", "snapshot_export"})  # kinds that count towards quotas

@@ -1,4 +1,4 @@
-"""Laws about the books: references, indexes, what is due, the journal, and what undoes, forks and dumps give back."""
+"""Laws about bookkeeping: references, indexes, due transitions, the journal, undo, forks and dumps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from omisim.testing.laws.table import Step, law, on_change, whole
 
 __all__ = ["DANGLING", "REFERENCES"]
 
-# kind → its fields that name something which is there, and what kind that is
+# kind → its fields that must name an existing row, and the kind of that row
 REFERENCES: Mapping[str, Mapping[str, str]] = {
     "access_key": {"account_id": "account"},
     "bucket": {"account_id": "account"},
@@ -42,7 +42,7 @@ REFERENCES: Mapping[str, Mapping[str, str]] = {
     "volume_link": {"vm_id": "vm", "volume_id": "volume"},
     "volume_update": {"account_id": "account"},
 }
-# kind → its fields that may name what is gone, and the rule that says so
+# kind → its fields that may name a deleted row, and the rule that allows it
 DANGLING: Mapping[str, Mapping[str, str]] = {
     "image_export": {"image_id": "EXP-017"},
     "snapshot": {"volume_id": "VOL-022"},
@@ -54,44 +54,44 @@ DANGLING: Mapping[str, Mapping[str, str]] = {
 
 
 @law("", *REFERENCES)
-def what_is_named_is_there(engine: Engine, row: Any) -> str | None:
-    """What a resource names is there, unless a rule lets it dangle."""
+def references_exist(engine: Engine, row: Any) -> str | None:
+    """A resource names only existing resources, except where a rule allows a dangling reference."""
     for name, kind in REFERENCES[row.kind].items():
         other = getattr(row, name)
         if other is not None and engine.state.get(kind, other) is None:
-            return f"{row.kind} {row.id} names the {kind} {other}, which is not there"
+            return f"{row.kind} {row.id} names the {kind} {other}, which does not exist"
     return None
 
 
 @law("", *LIFECYCLES)
-def what_is_under_way_is_due(engine: Engine, row: Any) -> str | None:
-    """A state that ends by itself has its end written down, once, with a time unless only `complete` ends it."""
+def transient_states_have_a_due_transition(engine: Engine, row: Any) -> str | None:
+    """A transient state has exactly one due transition, with a time unless the timing is manual."""
     event = LIFECYCLES[row.kind].get_automatic_event(row.state)
     due: Due | None = engine.state.get("due", f"{row.kind}:{row.id}")
     if due is None:
-        return f"{row.kind} {row.id} is {row.state}, and nothing will end that" if event else None
+        return f"{row.kind} {row.id} is {row.state} without a due transition" if event else None
     to = LIFECYCLES[row.kind].moves[row.state].get(due.event)
     if to is None or due.timer != to.timer or (due.kind, due.id) != (row.kind, row.id):
-        return f"{row.kind} {row.id} is {row.state}, and due is {due}"
-    waits = engine.settings.timing == "manual" and not due.timer
-    return f"{row.kind} {row.id} is due at {due.at}" if (due.at is None) != waits else None
+        return f"{row.kind} {row.id} is {row.state}, but its due transition is {due}"
+    has_no_time = engine.settings.timing == "manual" and not due.timer
+    return f"{row.kind} {row.id} has a due transition at {due.at}" if (due.at is None) != has_no_time else None
 
 
 @on_change("", "due")
-def what_is_due_is_queued(step: Step, change: Change) -> str | None:
-    """What is due is in the queue of what happens by itself, and belongs to something."""
+def due_transitions_are_queued(step: Step, change: Change) -> str | None:
+    """A due transition belongs to an existing resource and is in the queue."""
     state, due = step.engine.state, change.after
     if due is None or state.get("due", change.id) is not due:
         return None
     if state.get(due.kind, due.id) is None:
-        return f"{change.id} is due, and is gone"
-    queued = state.queue is None or due.at is None or (due.at, due.order, change.id) in state.queue
-    return None if queued else f"{change.id} is due at {due.at}, and not queued"
+        return f"{change.id} is due, but does not exist"
+    is_queued = state.queue is None or due.at is None or (due.at, due.order, change.id) in state.queue
+    return None if is_queued else f"{change.id} is due at {due.at}, but not queued"
 
 
 @on_change("", *INDEXES)
-def an_index_follows_its_rows(step: Step, change: Change) -> str | None:
-    """A row is found under its keys, and no longer under those it had."""
+def indexes_follow_changes(step: Step, change: Change) -> str | None:
+    """An index finds a row under its current keys, and not under its former keys."""
     state = step.engine.state
     row = state.get(change.kind, change.id)
     for index, keys in INDEXES[change.kind].items():
@@ -104,107 +104,115 @@ def an_index_follows_its_rows(step: Step, change: Change) -> str | None:
 
 
 @on_change("", *ROWS)
-def the_journal_tells_what_happened(step: Step, change: Change) -> str | None:
-    """Changes are numbered without a gap, none comes before the one it follows, and the last of a row is the row."""
-    place = change.seq - step.changes[0].seq
-    if not 0 <= place < len(step.changes) or step.changes[place] is not change:
-        return f"change {change.seq} of {change.kind} {change.id} stands in another place"
+def the_journal_matches_the_state(step: Step, change: Change) -> str | None:
+    """Changes are numbered in order without gaps, and the last change of a row holds its current value."""
+    index = change.seq - step.changes[0].seq
+    if not 0 <= index < len(step.changes) or step.changes[index] is not change:
+        return f"change {change.seq} of {change.kind} {change.id} is at another position of the journal"
     after = step.engine.state.get(change.kind, change.id)
     if after is not change.after and not any(
-        later.kind == change.kind and later.id == change.id for later in step.changes[place + 1 :]
+        later.kind == change.kind and later.id == change.id for later in step.changes[index + 1 :]
     ):
-        return f"{change.kind} {change.id} is not what its last change made of it"
+        return f"{change.kind} {change.id} differs from its last change"
     return None
 
 
 @whole("")
-def indexes_hold_what_tables_hold(cloud: Cloud) -> str | None:
-    """Every index is what its table makes of it, and every table is in the order of creation."""
+def indexes_match_their_tables(cloud: Cloud) -> str | None:
+    """Every index matches the rows of its table, and every table is in creation order."""
     for kind in ROWS:
         table = cloud.engine.state.tables[kind]
         rows = table.rows()
         if list(rows) != sorted(rows, key=table.order) or set(rows) != set(table.creation):
             return f"the table of {kind} is out of order"
-        for index, (keys, found) in table.indexes.items():
-            wanted: dict[object, set[str]] = {}
+        for index, (keys, entries) in table.indexes.items():
+            expected: dict[object, set[str]] = {}
             for row_id, row in rows.items():
                 for key in keys(row):
-                    wanted.setdefault(key, set()).add(row_id)
-            if wanted != {key: set(ids) for key, ids in found.items()}:
-                return f"the index {index} of {kind} is not what its rows make of it"
+                    expected.setdefault(key, set()).add(row_id)
+            if expected != {key: set(ids) for key, ids in entries.items()}:
+                return f"the index {index} of {kind} does not match its rows"
     return None
 
 
 @whole("")
-def disks_and_dues_belong_to_something(cloud: Cloud) -> str | None:
-    """Content is on a disk that is there, what is due is of something that is there, and all of it is queued."""
+def content_and_due_transitions_have_an_owner(cloud: Cloud) -> str | None:
+    """Disk content and due transitions belong to existing resources, and due transitions are queued."""
     state = cloud.engine.state
     for row_id in state.rows("content"):
         if state.get("snapshot", row_id) is None and state.get("volume", row_id) is None:
-            return f"the content of {row_id} is left over"
+            return f"the content of {row_id} belongs to no disk"
     for due_id, due in state.rows("due").items():
         if state.get(due.kind, due.id) is None:
-            return f"{due_id} is due, and is gone"
+            return f"{due_id} is due, but does not exist"
         if state.queue is not None and due.at is not None and (due.at, due.order, due_id) not in state.queue:
-            return f"{due_id} is due at {due.at}, and not queued"
+            return f"{due_id} is due at {due.at}, but not queued"
     return None
 
 
 @whole("")
-def nothing_is_left_under_way(cloud: Cloud) -> str | None:
-    """With the timing "eager" nothing but timers is due between two calls."""
+def eager_timing_leaves_no_transient(cloud: Cloud) -> str | None:
+    """With the timing "eager", only timers are due between two calls."""
     if cloud.engine.settings.timing == "eager":
         for due_id, due in cloud.engine.state.rows("due").items():
             if not due.timer:
-                return f"{due_id} is still under way"
+                return f"{due_id} is still in progress"
     return None
 
 
 @whole("")
-def undoing_everything_leads_back(cloud: Cloud) -> str | None:
-    """Undone to its first change, a cloud is as it began; the journal holds all that has happened."""
-    first, twin = initial_state(), cloud.engine.state.fork()
-    if cloud.engine.state.position - len(cloud.engine.state.journal) != first.position:
-        return None  # the history is cut off, or began elsewhere
+def undoing_the_journal_restores_the_start(cloud: Cloud) -> str | None:
+    """Undoing all changes of the journal restores the initial state."""
+    initial, twin = initial_state(), cloud.engine.state.fork()
+    if cloud.engine.state.position - len(cloud.engine.state.journal) != initial.position:
+        return None  # the journal is truncated, or does not start at the initial state
     for (kind, row_id), after in {(c.kind, c.id): c.after for c in twin.journal}.items():
         if twin.get(kind, row_id) != after:
-            return f"{kind} {row_id} is not what its last change made of it"
+            return f"{kind} {row_id} differs from its last change"
     try:
-        twin.undo_to(first.position)
+        twin.undo_to(initial.position)
     except KeyError as error:
-        return f"the cloud cannot be undone: {error} is not where the journal has it"
-    odd = _different(first, twin)
-    return f"undone, the cloud differs from its beginning in {odd}" if odd else None
-
-
-@whole("")
-def a_dump_gives_the_cloud_back(cloud: Cloud) -> str | None:
-    """What a dump gives back is equal to what was dumped, through JSON too."""
-    twin = Cloud.load(json.loads(json.dumps(cloud.dump())))
+        return f"the journal cannot be undone: {error} is missing"
+    differences = _name_differences(initial, twin)
     return (
-        None if twin == cloud else f"loaded, the cloud differs in {_different(cloud.engine.state, twin.engine.state)}"
+        f"after undoing the journal, the cloud differs from its initial state in {differences}" if differences else None
     )
 
 
 @whole("")
-def a_fork_goes_its_own_way(cloud: Cloud) -> str | None:
-    """A fork is equal to its cloud; what happens in it does not happen here, and is what a diff names."""
+def loading_a_dump_restores_the_cloud(cloud: Cloud) -> str | None:
+    """A cloud loaded from a dump equals the original, also through JSON."""
+    twin = Cloud.load(json.loads(json.dumps(cloud.dump())))
+    return (
+        None
+        if twin == cloud
+        else f"the loaded cloud differs in {_name_differences(cloud.engine.state, twin.engine.state)}"
+    )
+
+
+@whole("")
+def a_fork_is_independent(cloud: Cloud) -> str | None:
+    """A fork equals its cloud, changes in it leave the cloud unchanged, and a diff lists exactly these changes."""
     before = {kind: dict(cloud.engine.state.rows(kind)) for kind in ROWS}
     length, now, twin = len(cloud.engine.state.journal), cloud.now, cloud.fork()
     if twin != cloud:
-        return f"the fork differs in {_different(cloud.engine.state, twin.engine.state)}"
+        return f"the fork differs in {_name_differences(cloud.engine.state, twin.engine.state)}"
     stranger = twin.account("a stranger in the fork")
     stranger.create_volume(subregion_name=f"{stranger.region}a", size=1)
     twin.advance(1)
     touched = {(change.kind, change.id) for change in twin.engine.state.journal[length:]}
     written = {row for row in touched if cloud.engine.state.get(*row) != twin.engine.state.get(*row)}
-    told = {(row.kind, row.id) for row in cloud.diff(twin)}
-    if told != written:
-        return f"a diff tells the fork from its cloud by {sorted(told)}, and {sorted(written)} were written"
-    same = all(dict(cloud.engine.state.rows(kind)) == rows for kind, rows in before.items())
-    return None if same and (len(cloud.engine.state.journal), cloud.now) == (length, now) else "a fork has written here"
+    listed = {(row.kind, row.id) for row in cloud.diff(twin)}
+    if listed != written:
+        return f"the diff to the fork lists {sorted(listed)}, but {sorted(written)} were written"
+    is_unchanged = all(dict(cloud.engine.state.rows(kind)) == rows for kind, rows in before.items())
+    return (
+        None
+        if is_unchanged and (len(cloud.engine.state.journal), cloud.now) == (length, now)
+        else "a change in a fork has changed its cloud"
+    )
 
 
-def _different(one: State, other: State) -> str:
-    """Name the kinds in which two States differ, for a person; "" when they do not."""
+def _name_differences(one: State, other: State) -> str:
+    """Return the kinds in which two states differ, as text; "" if they are equal."""
     return ", ".join(kind for kind in ROWS if list(one.rows(kind).items()) != list(other.rows(kind).items()))

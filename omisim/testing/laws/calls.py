@@ -1,4 +1,4 @@
-"""Laws about calls, and `call`: a call that is held against all laws."""
+"""Laws about calls, and `make_call`, which records a call for them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from omisim.testing.laws.visibility import granted, read
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
 
-__all__ = ["Made", "make_call"]
+__all__ = ["CheckedCall", "make_call"]
 
-# key of an answer → the read that shows the same, and the key of its ids
+# key of an answer → the read that returns the same resources, and the key of their ids
 READS: Mapping[str, tuple[str, str]] = {
     "ImageExportTasks": ("ReadImageExportTasks", "TaskId"),
     "Images": ("ReadImages", "ImageId"),
@@ -29,14 +29,14 @@ READS: Mapping[str, tuple[str, str]] = {
     "Vms": ("ReadVms", "VmId"),
     "Volumes": ("ReadVolumes", "VolumeId"),
 }
-# what a creation answers and a read does not: what has moved on since, boots too (VM-078), and addresses (VM-030)
+# fields that may differ between a creation and a later read: state and progress, boots (VM-078), addresses (VM-030)
 MOVING = frozenset(
     {"State", "Progress", "BlockDeviceMappings", "LinkedVolumes", "StateReason", "StateComment", "Comment", "OsuExport"}
     | {"ActionsOnNextBoot", "PrivateIp", "PrivateDnsName", "PublicIp", "PublicDnsName"}
 )
 
-# what a deletion leaves as it is, to the end of all that follows from it
-UNHARMED: Mapping[str, frozenset[str]] = {
+# action → kinds that it must not change, directly or by its side effects
+UNTOUCHED: Mapping[str, frozenset[str]] = {
     "DeleteExportTask": frozenset({"image", "object", "snapshot"}),
     "DeleteImage": frozenset({"snapshot", "snapshot_export", "vm", "volume", "volume_link"}),
     "DeleteSnapshot": frozenset({"image", "vm", "volume", "volume_link"}),
@@ -44,66 +44,70 @@ UNHARMED: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(slots=True)
-class Made:
-    """A call that was made: who made it, what `why_not` had said, and what came of it.
+class CheckedCall:
+    """A call, its prediction by `why_not`, and its outcome.
 
-    `answer` is None when it was refused; `changed`: whether it wrote anything, `changes`: what; `ordered`: a fault
-    befell it; `before`: with whom what it is to share was shared.
+    `answer`: None if the call was refused. `changed`: whether it changed the state. `changes`: its changes.
+    `had_fault`: whether a fault was injected. `before`: the former permissions of the resource to share.
     """
 
     account: Account
     action: str
     parameters: Mapping[str, Any]
-    foretold: list[ApiError]
+    predicted: list[ApiError]
     answer: dict[str, Any] | None = None
-    refused: ApiError | Dropped | None = None
+    refusal: ApiError | Dropped | None = None
     changed: bool = False
-    ordered: bool = False
+    had_fault: bool = False
     before: PermissionsOnResource | None = None
     changes: Sequence[Change] = ()
 
 
-def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> Made:
-    """Make a call, and note what the laws about calls want to know. What is due comes first, and is not its doing."""
+def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> CheckedCall:
+    """Make a call and record it for the laws about calls. Due transitions are applied before, as separate changes."""
     cloud = account.cloud
     cloud.advance(0)
-    call = Made(account, action, parameters, account.why_not(action, **parameters))
-    before, waiting = (cloud.engine.state.position, cloud.now), len(cloud.faults)
-    shared = _shared(call)
-    call.before = None if shared is None else granted(shared)
+    call = CheckedCall(account, action, parameters, account.why_not(action, **parameters))
+    before, fault_count = (cloud.engine.state.position, cloud.now), len(cloud.faults)
+    target = _get_shared_row(call)
+    call.before = None if target is None else granted(target)
     try:
         call.answer = account.call(action, **parameters)
-    except (ApiError, Dropped) as refused:
-        call.refused = refused
+    except (ApiError, Dropped) as error:
+        call.refusal = error
     call.changed = before != (cloud.engine.state.position, cloud.now)
     call.changes = cloud.engine.state.journal[
         len(cloud.engine.state.journal) - (cloud.engine.state.position - before[0]) :
     ]
-    call.ordered = len(cloud.faults) != waiting or getattr(call.refused, "rule", "") == "THR-002"
+    call.had_fault = len(cloud.faults) != fault_count or getattr(call.refusal, "rule", "") == "THR-002"
     return call
 
 
 @on_call("")
-def why_not_foretells_a_call(call: Made) -> str | None:
-    """A call is refused exactly when `why_not` names a refusal, and with the first that it names."""
-    if call.ordered:
+def why_not_predicts_each_call(call: CheckedCall) -> str | None:
+    """A call is refused exactly when `why_not` returns a refusal, and with the first that it returns."""
+    if call.had_fault:
         return None
-    said, came = str(call.foretold[0]) if call.foretold else "nothing", str(call.refused or "nothing")
-    return None if said == came else f"why_not of {call.action} had said {said}, and the refusal was {came}"
+    predicted, actual = str(call.predicted[0]) if call.predicted else "nothing", str(call.refusal or "nothing")
+    return (
+        None
+        if predicted == actual
+        else f"why_not predicted {predicted} for {call.action}, but the refusal was {actual}"
+    )
 
 
 @on_call("")
-def a_refused_call_changes_nothing(call: Made) -> str | None:
+def a_refused_call_changes_nothing(call: CheckedCall) -> str | None:
     """A refused call, a dry run and a read change nothing."""
-    idle = call.refused is not None or call.parameters.get("DryRun") is True or call.action.startswith("Read")
-    if call.changed and idle and not call.ordered:
-        return f"{call.action} has changed something, though it {'was refused' if call.refused else 'must not'}"
+    is_readonly = call.refusal is not None or call.parameters.get("DryRun") is True or call.action.startswith("Read")
+    if call.changed and is_readonly and not call.had_fault:
+        return f"{call.action} has changed the state, although it {'was refused' if call.refusal else 'is read-only'}"
     return None
 
 
 @on_call("SHR-007")
-def a_call_changes_what_is_the_callers(call: Made) -> str | None:
-    """A call changes only what belongs to its caller: to share something lets nobody else change it."""
+def a_call_changes_only_resources_of_its_caller(call: CheckedCall) -> str | None:
+    """A call changes only resources of its caller: sharing a resource does not allow other accounts to change it."""
     for change in call.changes:
         if change.kind in OWNED and change.cause.startswith(f"{call.action}#"):
             owner = (change.after or change.before).account_id
@@ -113,56 +117,56 @@ def a_call_changes_what_is_the_callers(call: Made) -> str | None:
 
 
 @on_call("SNP-017")
-def a_deletion_harms_nothing_else(call: Made) -> str | None:
-    """A deleted OMI harms no VM and no copy (OMI-123), a deleted snapshot no volume, nor does what follows at once."""
-    unharmed = UNHARMED.get(call.action, frozenset())
-    harmed = next((change for change in call.changes if change.kind in unharmed and not call.ordered), None)
-    return f"{call.action} has changed {harmed.kind} {harmed.id}" if harmed else None
+def a_deletion_changes_nothing_else(call: CheckedCall) -> str | None:
+    """Deleting an OMI changes no VM and no copy (OMI-123), deleting a snapshot no volume, also by side effects."""
+    untouched = UNTOUCHED.get(call.action, frozenset())
+    changed_row = next((change for change in call.changes if change.kind in untouched and not call.had_fault), None)
+    return f"{call.action} has changed {changed_row.kind} {changed_row.id}" if changed_row else None
 
 
 @on_call("OMI-108")
-def permissions_change_as_asked(call: Made) -> str | None:
-    """A change of permissions adds or removes what it names, and leaves the rest (OMI-109 to OMI-111, SHR-011)."""
-    asked = call.parameters.get("PermissionsToLaunch") or call.parameters.get("PermissionsToCreateVolume")
-    row = _shared(call)
-    if call.answer is None or call.before is None or row is None or not asked or call.parameters.get("DryRun"):
+def permissions_change_as_requested(call: CheckedCall) -> str | None:
+    """A change of permissions adds and removes exactly the requested ones (OMI-109 to OMI-111, SHR-011)."""
+    request = call.parameters.get("PermissionsToLaunch") or call.parameters.get("PermissionsToCreateVolume")
+    row = _get_shared_row(call)
+    if call.answer is None or call.before is None or row is None or not request or call.parameters.get("DryRun"):
         return None
     ids, public = set(call.before.account_ids), call.before.global_permission
-    added, removed = asked.get("Additions") or {}, asked.get("Removals") or {}
+    added, removed = request.get("Additions") or {}, request.get("Removals") or {}
     ids = (ids | set(added.get("AccountIds") or ())) - set(removed.get("AccountIds") or ())
     public = (public or added.get("GlobalPermission") is True) and removed.get("GlobalPermission") is not True
     now = granted(row)
     if (set(now.account_ids), now.global_permission) != (ids, public):
-        return f"{row.id}, asked for {asked}, is shared with {now}, and was with {call.before}"
+        return f"{row.id} is shared with {now} after the request {request}, and was shared with {call.before}"
     return None
 
 
-def _shared(call: Made) -> Image | Snapshot | None:
+def _get_shared_row(call: CheckedCall) -> Image | Snapshot | None:
     kind = {"UpdateImage": "image", "UpdateSnapshot": "snapshot"}.get(call.action)
     row_id = call.parameters.get("ImageId" if kind == "image" else "SnapshotId")
-    found = call.account.cloud.engine.state.get(kind, row_id) if kind and isinstance(row_id, str) else None
-    row: Image | Snapshot | None = found
+    value = call.account.cloud.engine.state.get(kind, row_id) if kind and isinstance(row_id, str) else None
+    row: Image | Snapshot | None = value
     return row
 
 
 @on_call("")
-def what_is_created_is_read_as_answered(call: Made) -> str | None:
-    """What a creation answers is what a read shows, but for what has moved on."""
+def reads_match_the_answer_of_a_creation(call: CheckedCall) -> str | None:
+    """A read shows a new resource as the creation answered it, except for fields that change over time."""
     if call.answer is None or not call.action.startswith("Create"):
         return None
     cloud = call.account.cloud
     row: AccountRow = cloud.engine.state.get("account", call.account.account_id)
     for wrapper, (action, key) in READS.items():
-        one = call.answer.get(wrapper[:-1])
-        for answered in call.answer.get(wrapper, [one] if one else []):
-            seen = read(cloud.engine, row, action, filters={f"{snake_name(key)}s": (answered[key],)})
-            shown = [to_api(other) for other in seen]
+        single = call.answer.get(wrapper[:-1])
+        for answered in call.answer.get(wrapper, [single] if single else []):
+            rows = read(cloud.engine, row, action, filters={f"{snake_name(key)}s": (answered[key],)})
+            shown = [to_api(other) for other in rows]
             if any(other.get("State") == "terminated" for other in shown):
-                continue  # a VM that failed at once has given up its security groups
-            if [_still(other) for other in shown] != [_still(answered)]:
-                return f"{call.action} answered {_still(answered)}, and {action} shows {shown}"
+                continue  # a VM that failed at once has no security groups any more
+            if [_drop_moving(other) for other in shown] != [_drop_moving(answered)]:
+                return f"{call.action} answered {_drop_moving(answered)}, but {action} shows {shown}"
     return None
 
 
-def _still(row: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_moving(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in MOVING}

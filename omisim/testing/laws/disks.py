@@ -1,4 +1,4 @@
-"""Laws about volumes, their links, VMs, and the quotas of accounts."""
+"""Laws about volumes, volume links, VMs and quotas."""
 
 from __future__ import annotations
 
@@ -23,116 +23,116 @@ from omisim.spec.catalog import load_catalog
 from omisim.testing.laws.images import ENDED, MAX_SIZE, ROOT
 from omisim.testing.laws.table import law
 
-__all__ = ["used"]
+__all__ = ["count_usage"]
 
-MOST_VOLUMES = 40
-UP = (VmState.PENDING, VmState.RUNNING, VmState.STOPPING)
+MAX_VOLUMES = 40
+ACTIVE = (VmState.PENDING, VmState.RUNNING, VmState.STOPPING)
 
 
 @law("ST-VOL-4", "volume")
 def a_volume_is_in_use_when_linked(engine: Engine, volume: Volume) -> str | None:
-    """A volume is in use exactly when it is linked."""
+    """A volume is in-use exactly when it is linked."""
     link: VolumeLink | None = engine.state.get("volume_link", volume.volume_id)
     if (volume.state is VolumeState.IN_USE) != (link is not None):
-        return f"{volume.volume_id} is {volume.state}, and {f'linked to {link.vm_id}' if link else 'not linked'}"
+        return f"{volume.volume_id} is {volume.state}, but {f'linked to {link.vm_id}' if link else 'not linked'}"
     return None
 
 
 @law("VM-047", "volume_link")
-def a_link_has_both_its_ends(engine: Engine, link: VolumeLink) -> str | None:
-    """A link is between a volume and a VM of one account and one Subregion, and the VM is not terminated."""
+def a_link_joins_an_existing_volume_and_vm(engine: Engine, link: VolumeLink) -> str | None:
+    """A link joins a volume and a VM of the same account and Subregion, and the VM is not terminated."""
     volume: Volume | None = engine.state.get("volume", link.volume_id)
     vm: Vm | None = engine.state.get("vm", link.vm_id)
     if volume is None or vm is None or vm.state is VmState.TERMINATED:
-        return f"the link of {link.volume_id} to {link.vm_id} has survived one of them"
+        return f"the link of {link.volume_id} to {link.vm_id} exists without one of them"
     if volume.account_id != vm.account_id or volume.subregion_name != vm.placement.subregion_name:
         return f"{link.volume_id} is linked to {link.vm_id} of another account or Subregion"
     return None
 
 
 @law("LNK-005", "volume_link")
-def a_device_is_used_once(engine: Engine, link: VolumeLink) -> str | None:
-    """A device name is used once on a VM, which has at most 40 volumes."""
+def device_names_are_unique_on_a_vm(engine: Engine, link: VolumeLink) -> str | None:
+    """Each device name is used once on a VM, and a VM has at most 40 volumes."""
     links: list[VolumeLink] = engine.state.find_by("volume_link", "vm", link.vm_id)
     same = [other.volume_id for other in links if other.device_name == link.device_name]
-    if len(same) != 1 or len(links) > MOST_VOLUMES:
+    if len(same) != 1 or len(links) > MAX_VOLUMES:
         return f"{link.vm_id} has {', '.join(same)} at {link.device_name}, and {len(links)} volumes in all"
     return None
 
 
 @law("VOL-013", "volume")
-def a_volume_holds_its_snapshot(engine: Engine, volume: Volume) -> str | None:
-    """A volume is at least as large as the snapshot that it was made from, and has 1 to 14901 GiB."""
+def a_volume_is_as_large_as_its_snapshot(engine: Engine, volume: Volume) -> str | None:
+    """A volume has 1 to 14901 GiB and is at least as large as its source snapshot."""
     snapshot: Snapshot | None = engine.state.get("snapshot", volume.snapshot_id or "")
-    least = 1 if snapshot is None else snapshot.volume_size
-    if not least <= volume.size <= MAX_SIZE:
-        return f"{volume.volume_id} has {volume.size} GiB, and {volume.snapshot_id} has {least}"
+    minimum = 1 if snapshot is None else snapshot.volume_size
+    if not minimum <= volume.size <= MAX_SIZE:
+        return f"{volume.volume_id} has {volume.size} GiB, not {minimum} to {MAX_SIZE}"
     return None
 
 
 @law("REG-008", "volume", "vm")
-def a_disk_is_in_its_region(engine: Engine, row: Volume | Vm) -> str | None:
+def volumes_and_vms_are_in_their_region(engine: Engine, row: Volume | Vm) -> str | None:
     """A volume and a VM are in a Subregion of their account's Region."""
     name = row.subregion_name if isinstance(row, Volume) else row.placement.subregion_name
     owner: AccountRow = engine.state.get("account", row.account_id)
     known = load_catalog().regions[owner.region].subregions
     return (
-        None if name in known else f"{row.id} of {owner.name} is in {name}, and {owner.region} has {', '.join(known)}"
+        None if name in known else f"{row.id} of {owner.name} is in {name}, but {owner.region} has {', '.join(known)}"
     )
 
 
 @law("VOL-012", "volume")
-def iops_fit_the_type(_engine: Engine, volume: Volume) -> str | None:
-    """A volume has IOPS unless it is of the type standard."""
+def iops_match_the_volume_type(_engine: Engine, volume: Volume) -> str | None:
+    """A volume has IOPS exactly if its type is not standard."""
     if (volume.iops is None) != (volume.volume_type == "standard"):
         return f"{volume.volume_id} is {volume.volume_type}, with {volume.iops} IOPS"
     return None
 
 
 @law("VOL-048", "volume", "volume_update")
-def a_volume_knows_its_update(engine: Engine, row: Volume | VolumeUpdateTask) -> str | None:
-    """A volume names the task that updates it, exactly as long as the task runs."""
+def a_volume_names_its_running_update(engine: Engine, row: Volume | VolumeUpdateTask) -> str | None:
+    """A volume names its update task exactly while the task runs."""
     volume: Volume | None = row if isinstance(row, Volume) else engine.state.get("volume", row.volume_id)
     if volume is None:
         return None
     if volume.task_id is None:
         running = isinstance(row, VolumeUpdateTask) and row.state in ("pending", "active")
-        return f"{row.id} runs, and {volume.volume_id} knows nothing of it" if running else None
+        return f"{row.id} runs, but {volume.volume_id} does not name it" if running else None
     task: VolumeUpdateTask | None = engine.state.get("volume_update", volume.task_id)
     if task is None or task.state not in ("pending", "active"):
-        return f"{volume.volume_id} names {volume.task_id}, which is {task.state if task else 'not there'}"
+        return f"{volume.volume_id} names {volume.task_id}, which is {task.state if task else 'missing'}"
     return None
 
 
 @law("FLD-005", "vm")
-def a_terminated_vm_has_let_go(engine: Engine, vm: Vm) -> str | None:
-    """A terminated VM has no volumes, no addresses, no NICs and no groups."""
+def a_terminated_vm_holds_no_resources(engine: Engine, vm: Vm) -> str | None:
+    """A terminated VM has no volumes, addresses, NICs or security groups."""
     if vm.state is VmState.TERMINATED:
         links = engine.state.find_by("volume_link", "vm", vm.vm_id)
         nics = engine.state.find_by("nic", "vm", vm.vm_id)
         if links or nics or vm.private_ip or vm.public_ip or vm.security_groups or vm.net_id:
             held = [link.volume_id for link in links] or [vm.private_ip, vm.public_ip, vm.net_id, vm.security_groups]
-            return f"{vm.vm_id} is terminated and holds {', '.join(map(str, held))}"
+            return f"{vm.vm_id} is terminated but holds {', '.join(map(str, held))}"
     return None
 
 
 @law("VM-030", "vm")
-def a_vm_has_an_address_as_long_as_it_runs(engine: Engine, vm: Vm) -> str | None:
-    """Outside Nets a running VM has both addresses, a stopped one at most a public IP that is linked."""
+def vm_addresses_match_its_state(engine: Engine, vm: Vm) -> str | None:
+    """Outside Nets, a running VM has a private and a public IP; a stopped VM has at most a linked public IP."""
     if vm.net_id is not None:
         return None
     if vm.state is VmState.RUNNING and not (vm.public_ip and vm.private_ip):
-        return f"{vm.vm_id} runs without an address"
+        return f"{vm.vm_id} is running without both addresses"
     linked = [ip.public_ip for ip in engine.state.find_by("public_ip", "holder", vm.vm_id)]
     if vm.state is VmState.STOPPED and (vm.private_ip or vm.public_ip not in (None, *linked)):
-        return f"{vm.vm_id} is stopped at {vm.public_ip or vm.private_ip}"
+        return f"{vm.vm_id} is stopped but has {vm.public_ip or vm.private_ip}"
     return None
 
 
 @law("LNK-022", "vm")
-def a_vm_that_is_up_has_its_root(engine: Engine, vm: Vm) -> str | None:
-    """A VM that boots, runs or stops has a root volume."""
-    if vm.state in UP:
+def an_active_vm_has_a_root_volume(engine: Engine, vm: Vm) -> str | None:
+    """A pending, running or stopping VM has a root volume."""
+    if vm.state in ACTIVE:
         links = engine.state.find_by("volume_link", "vm", vm.vm_id)
         if not any(link.device_name == ROOT and link.state is not LinkState.DETACHING for link in links):
             return f"{vm.vm_id} is {vm.state} without a volume at {ROOT}"
@@ -140,48 +140,48 @@ def a_vm_that_is_up_has_its_root(engine: Engine, vm: Vm) -> str | None:
 
 
 @law("VM-029", "vm")
-def a_vm_is_of_a_known_kind(_engine: Engine, vm: Vm) -> str | None:
-    """A VM with a code of Windows is of the family windows, any other linux (LIC-006)."""
+def os_family_matches_product_codes(_engine: Engine, vm: Vm) -> str | None:
+    """A VM with a Windows product code has the OS family windows, any other VM linux (LIC-006)."""
     if (vm.os_family == "windows") != bool({"0002", "0005"} & set(vm.product_codes)):
-        return f"{vm.vm_id} with the codes {', '.join(vm.product_codes)} is of the family {vm.os_family}"
+        return f"{vm.vm_id} with the codes {', '.join(vm.product_codes)} has the OS family {vm.os_family}"
     return None
 
 
 @law("QTA-019", "account")
-def an_account_keeps_to_its_quotas(engine: Engine, account: AccountRow) -> str | None:
-    """No account has more of anything than its quotas allow."""
+def usage_stays_within_quotas(engine: Engine, account: AccountRow) -> str | None:
+    """No account uses more than its quotas allow."""
     for name, limit in account.quotas:
-        much = used(engine, account.account_id, name) if limit else 0
-        if limit and much > limit:
-            return f"the account {account.name} has {much} of {name}, which is {limit}"
+        usage = count_usage(engine, account.account_id, name) if limit else 0
+        if limit and usage > limit:
+            return f"the account {account.name} uses {usage} of {name}, but the limit is {limit}"
     return None
 
 
-def _living(vms: list[Any]) -> list[Any]:
+def _exclude_terminated(vms: list[Any]) -> list[Any]:
     return [vm for vm in vms if vm.state is not VmState.TERMINATED]
 
 
-def _running(tasks: list[Any]) -> int:
+def _count_running(tasks: list[Any]) -> int:
     ended: tuple[ExportState, ...] = ENDED
     return sum(task.state not in ended for task in tasks)
 
 
-# quota → the kind of rows that count on it, and how much the rows of an account come to
-USES: Mapping[str, tuple[str, Callable[[list[Any]], int]]] = {
+# quota → the kind of rows that it counts, and the usage by the rows of an account
+USAGE: Mapping[str, tuple[str, Callable[[list[Any]], int]]] = {
     "concurrent_snapshot_limit": ("snapshot", lambda rows: sum(s.state in ("in-queue", "pending") for s in rows)),
-    "core_limit": ("vm", lambda rows: sum(get_vm_shape(vm.vm_type).vcores for vm in _living(rows))),
-    "image_export_limit": ("image_export", _running),
+    "core_limit": ("vm", lambda rows: sum(get_vm_shape(vm.vm_type).vcores for vm in _exclude_terminated(rows))),
+    "image_export_limit": ("image_export", _count_running),
     "iops_limit": ("volume", lambda rows: sum(v.iops or 0 for v in rows if v.volume_type == "io1")),
-    "memory_limit": ("vm", lambda rows: int(sum(get_vm_shape(vm.vm_type).memory for vm in _living(rows)))),
-    "snapshot_export_limit": ("snapshot_export", _running),
+    "memory_limit": ("vm", lambda rows: int(sum(get_vm_shape(vm.vm_type).memory for vm in _exclude_terminated(rows)))),
+    "snapshot_export_limit": ("snapshot_export", _count_running),
     "snapshot_limit": ("snapshot", len),
-    "vm_limit": ("vm", lambda rows: len(_living(rows))),
+    "vm_limit": ("vm", lambda rows: len(_exclude_terminated(rows))),
     "volume_limit": ("volume", len),
     "volume_size_limit": ("volume", lambda rows: sum(v.size for v in rows)),
 }
 
 
-def used(engine: Engine, account_id: str, quota: str) -> int:
-    """Count what an account has of a quota's subject, from the rows alone; 0 for a quota that is not counted here."""
-    kind, count = USES.get(quota, ("", len))
+def count_usage(engine: Engine, account_id: str, quota: str) -> int:
+    """Return the usage of a quota by an account, computed from the rows; 0 for a quota not in USAGE."""
+    kind, count = USAGE.get(quota, ("", len))
     return count([row for row in engine.state.rows(kind).values() if row.account_id == account_id]) if kind else 0

@@ -1,4 +1,4 @@
-"""Laws about changes: which states follow one another, what stays as it is, and what one call may write."""
+"""Laws about changes: legal state changes, immutable fields, and the kinds that a call may write."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from omisim.state.state import Change
 from omisim.testing.laws.table import Step, on_change
 
-__all__ = ["FIXED", "OWNED", "STATES", "WRITES"]
+__all__ = ["IMMUTABLE", "OWNED", "STATES", "WRITES"]
 
 OWNED = (
     "image", "image_export", "internet_service", "keypair", "net", "nic", "public_ip", "route_table", "security_group",
     "snapshot", "snapshot_export", "subnet", "vm", "volume", "volume_update",
 )  # fmt: skip
 
-# kind → state → the states that may follow; "" before the beginning, and after the end (domain 1.2 to 1.8)
+# kind → state → the states that may follow; "" before creation and after deletion (domain 1.2 to 1.8)
 STATES: Mapping[str, Mapping[str, str]] = {
     "access_key": {"": "ACTIVE", "ACTIVE": "INACTIVE|", "INACTIVE": "ACTIVE|"},
     "group_hold": {"": "releasing", "releasing": ""},
@@ -60,8 +60,8 @@ STATES: Mapping[str, Mapping[str, str]] = {
     "volume_link": {"": "attaching", "attaching": "attached|detaching|", "attached": "detaching|", "detaching": ""},
     "volume_update": {"": "pending", "pending": "active|failed", "active": "completed|failed"},
 }
-# kind → what nothing changes, from creation to the end
-FIXED: Mapping[str, tuple[str, ...]] = {
+# kind → the fields that never change
+IMMUTABLE: Mapping[str, tuple[str, ...]] = {
     "image": ("account_id", "architecture", "block_device_mappings", "boot_modes", "creation_date", "image_name"),
     "image_export": ("account_id", "image_id", "source"),
     "keypair": ("account_id", "keypair_name", "keypair_fingerprint"),
@@ -78,7 +78,7 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "volume_link": ("device_name", "vm_id", "volume_id"),
     "volume_update": ("account_id", "volume_id", "volume_update"),
 }
-# action → the kinds of rows that a call of it writes: a deleted OMI harms no VM, no copy and no snapshot (OMI-123…)
+# action → the kinds of rows that its calls may write: deleting an OMI changes no VM and no snapshot (OMI-123…)
 WRITES: Mapping[str, frozenset[str]] = {
     "CreateImage": frozenset({"image", "snapshot", "content", "origin", "vm"}),
     "CreateImageExportTask": frozenset({"image_export", "origin"}),
@@ -103,8 +103,8 @@ WRITES: Mapping[str, frozenset[str]] = {
 
 
 @on_change("", *STATES)
-def states_follow_one_another(_step: Step, change: Change) -> str | None:
-    """A resource begins in a first state of its kind, and goes from each to one that may follow."""
+def state_changes_are_legal(_step: Step, change: Change) -> str | None:
+    """A resource starts in an initial state of its kind, and each state is followed by a legal one."""
     old, new = ("" if row is None else str(row.state) for row in (change.before, change.after))
     if change.before is not None and change.after is not None and old == new:
         return None
@@ -114,15 +114,15 @@ def states_follow_one_another(_step: Step, change: Change) -> str | None:
     return None
 
 
-@on_change("SHR-004", *FIXED)
-def what_is_fixed_stays(_step: Step, change: Change) -> str | None:
-    """A resource keeps its owner, and all else that no action changes."""
+@on_change("SHR-004", *IMMUTABLE)
+def immutable_fields_never_change(_step: Step, change: Change) -> str | None:
+    """A resource keeps its owner and its other immutable fields."""
     before, after = change.before, change.after
     if before is None or after is None:
         return None
-    for name in FIXED[change.kind]:
+    for name in IMMUTABLE[change.kind]:
         if getattr(before, name) != getattr(after, name):
-            return f"{name} of {change.id} was {getattr(before, name)}, and is {getattr(after, name)}"
+            return f"{name} of {change.id} changed from {getattr(before, name)} to {getattr(after, name)}"
     return None
 
 
@@ -135,16 +135,20 @@ def a_volume_only_grows(_step: Step, change: Change) -> str | None:
 
 
 @on_change("OMI-123", *OWNED, "content", "object", "origin", "token", "volume_link")
-def a_call_writes_what_is_its_own(_step: Step, change: Change) -> str | None:
-    """A call changes the kinds of things that it is about: deleting an OMI harms no VM, no copy and no snapshot."""
+def an_action_writes_only_its_kinds(_step: Step, change: Change) -> str | None:
+    """A call writes only the kinds of its action: deleting an OMI changes no VM, no copy and no snapshot."""
     action, call, _ = change.cause.partition("#")
-    mine = WRITES.get(action) if call else None
-    return f"{action} has changed {change.kind} {change.id}" if mine is not None and change.kind not in mine else None
+    allowed = WRITES.get(action) if call else None
+    return (
+        f"{action} has changed {change.kind} {change.id}"
+        if allowed is not None and change.kind not in allowed
+        else None
+    )
 
 
 @on_change("SHR-007", *OWNED)
-def a_call_writes_for_one_account(step: Step, change: Change) -> str | None:
-    """One call changes what belongs to one account: sharing lets nobody else change anything."""
+def a_call_writes_to_one_account(step: Step, change: Change) -> str | None:
+    """One call changes resources of one account only: sharing does not allow other accounts to change a resource."""
     row = change.after or change.before
     for other in step.changes:
         if other.cause == change.cause and "#" in other.cause and other.kind in OWNED:
@@ -155,8 +159,8 @@ def a_call_writes_for_one_account(step: Step, change: Change) -> str | None:
 
 
 @on_change("", "counter")
-def counters_count_up(_step: Step, change: Change) -> str | None:
-    """A counter counts up by one, so that no id and no address is given twice."""
+def counters_increase_by_one(_step: Step, change: Change) -> str | None:
+    """A counter increases by one, so that no id and no address is issued twice."""
     return (
         None if change.after == (change.before or 0) + 1 else f"{change.id} went from {change.before} to {change.after}"
     )

@@ -10,7 +10,7 @@ __all__ = ["ENDED", "ROOT", "snapshots_of"]
 
 ROOT = "/dev/sda1"
 ENDED = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
-SHORTEST_NAME, LONGEST_NAME, MAX_SIZE = 3, 128, 14_901  # characters, characters, GiB
+MIN_NAME, MAX_NAME, MAX_SIZE = 3, 128, 14_901  # characters, characters, GiB
 
 
 def snapshots_of(image: Image) -> list[str]:
@@ -19,8 +19,8 @@ def snapshots_of(image: Image) -> list[str]:
 
 
 @law("SNP-016", "image")
-def an_omi_has_its_snapshots(engine: Engine, image: Image) -> str | None:
-    """Every snapshot that an OMI maps is there, and is not being deleted."""
+def snapshots_of_an_omi_exist(engine: Engine, image: Image) -> str | None:
+    """Every snapshot that an OMI maps exists and is not being deleted."""
     for snapshot_id in snapshots_of(image):
         snapshot: Snapshot | None = engine.state.get("snapshot", snapshot_id)
         if snapshot is None or snapshot.state is SnapshotState.DELETING:
@@ -29,47 +29,47 @@ def an_omi_has_its_snapshots(engine: Engine, image: Image) -> str | None:
 
 
 @law("ST-OMI-5", "image")
-def an_omi_is_as_far_as_its_snapshots(engine: Engine, image: Image) -> str | None:
-    """An available OMI has completed snapshots only; a pending one waits for at least one, and none has failed."""
+def an_omi_state_follows_its_snapshots(engine: Engine, image: Image) -> str | None:
+    """An available OMI has only completed snapshots; a pending OMI has an incomplete one and no failed one."""
     states = [row.state for i in snapshots_of(image) if (row := engine.state.get("snapshot", i)) is not None]
     if image.state is ImageState.FAILED:
         return None
-    whole = all(state is SnapshotState.COMPLETED for state in states)
-    if whole != (image.state is ImageState.AVAILABLE):
+    is_complete = all(state is SnapshotState.COMPLETED for state in states)
+    if is_complete != (image.state is ImageState.AVAILABLE):
         return f"{image.image_id} is {image.state} while its snapshots are {', '.join(states)}"
     if SnapshotState.ERROR in states:
-        return f"{image.image_id} is {image.state} though a snapshot of it is in error"
+        return f"{image.image_id} is {image.state} although one of its snapshots is in error"
     return None
 
 
 @law("ST-OMI-6", "image")
-def a_failed_omi_says_why(_engine: Engine, image: Image) -> str | None:
-    """An OMI that has failed says why, and no other does."""
+def a_failed_omi_has_a_state_message(_engine: Engine, image: Image) -> str | None:
+    """Only a failed OMI has a state message."""
     if (image.state is ImageState.FAILED) != bool(image.state_comment.state_message):
-        return f"{image.image_id} is {image.state}, and says {image.state_comment}"
+        return f"{image.image_id} is {image.state}, with the state comment {image.state_comment}"
     return None
 
 
 @law("OMI-022", "image")
-def an_account_uses_a_name_once(engine: Engine, image: Image) -> str | None:
-    """No account has two OMIs of one name."""
+def omi_names_are_unique_per_account(engine: Engine, image: Image) -> str | None:
+    """The OMIs of an account have different names."""
     same = engine.state.find_by("image", "name", (image.account_id, image.image_name))
     if len(same) != 1:
-        return f"{image.account_id} has {', '.join(i.image_id for i in same)} of the name {image.image_name!r}"
+        return f"{image.account_id} has {', '.join(i.image_id for i in same)} with the name {image.image_name!r}"
     return None
 
 
 @law("OMI-020", "image")
-def a_name_of_an_omi_is_one(_engine: Engine, image: Image) -> str | None:
+def omi_names_have_a_valid_length(_engine: Engine, image: Image) -> str | None:
     """The name of an OMI has 3 to 128 characters."""
-    if not SHORTEST_NAME <= len(image.image_name) <= LONGEST_NAME:
-        return f"{image.image_id} is named {image.image_name!r}, in {len(image.image_name)} characters"
+    if not MIN_NAME <= len(image.image_name) <= MAX_NAME:
+        return f"{image.image_id} has the name {image.image_name!r} of {len(image.image_name)} characters"
     return None
 
 
 @law("OMI-054", "image")
-def an_omi_maps_a_root_and_no_device_twice(_engine: Engine, image: Image) -> str | None:
-    """An OMI maps its root device, and each device once."""
+def an_omi_maps_a_root_and_unique_devices(_engine: Engine, image: Image) -> str | None:
+    """An OMI maps its root device, and maps each device once."""
     devices = [mapping.device_name for mapping in image.block_device_mappings]
     if ROOT not in devices or len(set(devices)) != len(devices):
         return f"{image.image_id} maps {', '.join(map(str, devices))}"
@@ -77,33 +77,33 @@ def an_omi_maps_a_root_and_no_device_twice(_engine: Engine, image: Image) -> str
 
 
 @law("OMI-055", "image")
-def a_mapping_holds_its_snapshot(engine: Engine, image: Image) -> str | None:
+def a_mapping_is_as_large_as_its_snapshot(engine: Engine, image: Image) -> str | None:
     """A disk of an OMI is at least as large as its snapshot."""
     for mapping in image.block_device_mappings:
         snapshot: Snapshot | None = engine.state.get("snapshot", (mapping.bsu and mapping.bsu.snapshot_id) or "")
         if snapshot is not None and mapping.bsu and (mapping.bsu.volume_size or 0) < snapshot.volume_size:
-            return f"{image.image_id} maps {snapshot.id} of {snapshot.volume_size} GiB at {mapping.bsu.volume_size}"
+            return f"{image.image_id} maps {snapshot.id} of {snapshot.volume_size} GiB to {mapping.bsu.volume_size} GiB"
     return None
 
 
 @law("OMI-070", "image")
-def an_omi_has_a_licence(_engine: Engine, image: Image) -> str | None:
-    """An OMI has product codes, each once."""
+def product_codes_are_unique(_engine: Engine, image: Image) -> str | None:
+    """An OMI lists each product code once."""
     if len(set(image.product_codes)) != len(image.product_codes):
         return f"{image.image_id} has the codes {', '.join(image.product_codes)}"
     return None
 
 
 @law("ST-SNP-3", "snapshot")
-def progress_of_a_snapshot_fits_its_state(_engine: Engine, snapshot: Snapshot) -> str | None:
-    """A completed snapshot is done to 100 percent."""
+def a_completed_snapshot_is_at_100_percent(_engine: Engine, snapshot: Snapshot) -> str | None:
+    """A completed snapshot has a progress of 100 percent."""
     if snapshot.state is SnapshotState.COMPLETED and snapshot.progress != 100:  # noqa: PLR2004 - percent
         return f"{snapshot.snapshot_id} is {snapshot.state} at {snapshot.progress} %"
     return None
 
 
 @law("SNP-010", "snapshot")
-def a_snapshot_has_the_size_of_a_disk(_engine: Engine, snapshot: Snapshot) -> str | None:
+def a_snapshot_has_a_valid_size(_engine: Engine, snapshot: Snapshot) -> str | None:
     """A snapshot has 1 to 14901 GiB."""
     if not 1 <= snapshot.volume_size <= MAX_SIZE:
         return f"{snapshot.snapshot_id} has {snapshot.volume_size} GiB"
@@ -111,15 +111,15 @@ def a_snapshot_has_the_size_of_a_disk(_engine: Engine, snapshot: Snapshot) -> st
 
 
 @law("SHR-023", "image", "snapshot")
-def a_share_is_listed_once(_engine: Engine, row: Image | Snapshot) -> str | None:
-    """An account stands once among those that an OMI or a snapshot is shared with."""
+def permissions_list_an_account_once(_engine: Engine, row: Image | Snapshot) -> str | None:
+    """The permissions of an OMI or a snapshot list each account once."""
     ids = (row.permissions_to_launch if isinstance(row, Image) else row.permissions_to_create_volume).account_ids
     return f"{row.id} is shared with {', '.join(ids)}" if len(set(ids)) != len(ids) else None
 
 
 @law("EXP-017", "image_export", "snapshot_export")
-def an_export_has_its_snapshots(engine: Engine, task: ImageExportTask | SnapshotExportTask) -> str | None:
-    """While an export is not finished, its snapshots are there and are not being deleted."""
+def snapshots_of_a_running_export_exist(engine: Engine, task: ImageExportTask | SnapshotExportTask) -> str | None:
+    """The snapshots of an unfinished export exist and are not being deleted."""
     if task.state in ENDED:
         return None
     source = task.source if isinstance(task, ImageExportTask) else None
@@ -127,20 +127,20 @@ def an_export_has_its_snapshots(engine: Engine, task: ImageExportTask | Snapshot
     for snapshot_id in ids:
         snapshot: Snapshot | None = engine.state.get("snapshot", snapshot_id)
         if snapshot is None or snapshot.state is SnapshotState.DELETING:
-            return f"{task.task_id} is {task.state} and exports {snapshot_id}, which is gone or going"
+            return f"{task.task_id} is {task.state} and exports {snapshot_id}, which is deleted or being deleted"
     return None
 
 
 @law("EXP-002", "image_export", "snapshot_export")
-def an_export_has_a_known_format(_engine: Engine, task: ImageExportTask | SnapshotExportTask) -> str | None:
-    """An export is written as qcow2 or as raw."""
+def an_export_has_a_supported_format(_engine: Engine, task: ImageExportTask | SnapshotExportTask) -> str | None:
+    """The format of an export is qcow2 or raw."""
     form = task.osu_export.disk_image_format
-    return None if form in ("qcow2", "raw") else f"{task.task_id} is written as {form}"
+    return None if form in ("qcow2", "raw") else f"{task.task_id} has the format {form}"
 
 
 @law("ST-IXT-3", "image_export")
-def a_finished_export_names_its_manifest(_engine: Engine, task: ImageExportTask) -> str | None:
-    """The export of an OMI names its manifest, and is done to 100 percent, exactly when it is completed."""
+def a_completed_omi_export_names_its_manifest(_engine: Engine, task: ImageExportTask) -> str | None:
+    """An OMI export names its manifest exactly when it is completed, at a progress of 100 percent."""
     done = task.state is ExportState.COMPLETED
     if done != (task.osu_export.osu_manifest_url is not None) or (done and task.progress != 100):  # noqa: PLR2004
         return f"{task.task_id} is {task.state} at {task.progress} %, manifest {task.osu_export.osu_manifest_url}"

@@ -1,4 +1,4 @@
-"""What a law is, the table of all of them, and how a broken one is told."""
+"""`Law`, the table of all laws, the decorators that register them, and `Broken`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Check = Callable[..., str | None]
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """One law: its name, the rule that it follows from ("" for omisim's own), and what it says.
+    """One law: its name, the id of its rule ("" for an invariant of omisim itself), its statement and its check.
 
-    `kinds`: the kinds of rows, or of changes, that it is asked about; none for a law about a whole cloud.
+    `kinds`: the kinds of rows or changes that it checks; empty for a law about a whole cloud.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Law:
     check: Check
 
     def __str__(self) -> str:
-        """Name the law, its rule and what it says."""
+        """Return the name, rule and statement of the law."""
         return f"{self.name} ({self.rule or 'of omisim itself'}): {self.says}"
 
 
 class Broken(AssertionError):
-    """A law does not hold: `law`, `rule` (its id, "" for omisim's own) and `what` is wrong with what."""
+    """A law that does not hold: `law` (its name), `rule` (a rule id, or "") and `what` (the finding)."""
 
     def __init__(self, broken: Law, what: str) -> None:
         super().__init__(f"{what}\n  breaks the law {broken}")
@@ -48,38 +48,40 @@ class Broken(AssertionError):
         self.what = what
 
     def explain(self) -> str:
-        """Return the rule behind the law as `omisim explain` prints it, or the law alone."""
+        """Return the law and its rule as `omisim explain` prints it; the law alone if it has no rule."""
         rule = load_rules().get(self.rule)
         return str(self) if rule is None else f"{self}\n{rule.explain()}"
 
 
 @dataclass(slots=True)
 class Step:
-    """What happened since a moment: the changes of a cloud, in order."""
+    """The changes of a cloud since a mark, in order."""
 
     engine: Engine
     changes: Sequence[Change]
 
     def now(self, kind: str, row_id: str | None) -> Any:
-        """Return a row as it is, or as it last was when it went in this step; else None."""
+        """Return the current row, or its last version if this step deleted it; else None."""
         row = self.engine.state.get(kind, row_id or "")
         if row is not None:
             return row
-        gone = (c.before for c in reversed(self.changes) if c.kind == kind and c.id == row_id and c.before is not None)
-        return next(gone, None)
+        deleted = (
+            c.before for c in reversed(self.changes) if c.kind == kind and c.id == row_id and c.before is not None
+        )
+        return next(deleted, None)
 
     def was(self, kind: str, row_id: str | None) -> Any:
-        """Return a row as it was before the step, or None."""
+        """Return the row before the step, or None."""
         for change in self.changes:
             if change.kind == kind and change.id == row_id:
                 return change.before
         return self.engine.state.get(kind, row_id or "")
 
     def then(self, change: Change, kind: str, row_id: str) -> Any:
-        """Return a row as it was when a change was written, or None: a call may have been answered late."""
+        """Return the row at the time of a change, or None. A step may change a row again after that."""
         later = (c for c in self.changes if c.seq >= change.seq and c.kind == kind and c.id == row_id)
-        found = next(later, None)
-        return self.engine.state.get(kind, row_id) if found is None else found.before
+        next_change = next(later, None)
+        return self.engine.state.get(kind, row_id) if next_change is None else next_change.before
 
     def account(self, account_id: str) -> AccountRow:
         """Return the row of an account."""
@@ -95,17 +97,17 @@ of_calls: list[Law] = []
 
 
 def law(rule: str, *kinds: str) -> Callable[[Check], Check]:
-    """Register a law about rows of these kinds: (engine, row) → what is wrong, or None."""
-    return _registered(rule, kinds, of_rows)
+    """Register a law about rows of these kinds: (engine, row) → the finding, or None."""
+    return _register(rule, kinds, of_rows)
 
 
 def on_change(rule: str, *kinds: str) -> Callable[[Check], Check]:
-    """Register a law about changes of rows of these kinds: (step, change) → what is wrong, or None."""
-    return _registered(rule, kinds, of_changes)
+    """Register a law about changes of rows of these kinds: (step, change) → the finding, or None."""
+    return _register(rule, kinds, of_changes)
 
 
 def on_creation(rule: str, *kinds: str) -> Callable[[Check], Check]:
-    """Register a law about what calls, and not the platform, create of these kinds: (step, change) → what is wrong."""
+    """Register a law about rows of these kinds that calls create: (step, change) → the finding, or None."""
 
     def register(check: Check) -> Check:
         @wraps(check)
@@ -118,37 +120,37 @@ def on_creation(rule: str, *kinds: str) -> Callable[[Check], Check]:
 
 
 def on_call(rule: str) -> Callable[[Check], Check]:
-    """Register a law about calls: (the call made) → what is wrong, or None."""
+    """Register a law about calls: (call) → the finding, or None."""
 
     def register(check: Check) -> Check:
-        of_calls.append(_new(rule, ("call",), check))
+        of_calls.append(_add_law(rule, ("call",), check))
         return check
 
     return register
 
 
 def whole(rule: str) -> Callable[[Check], Check]:
-    """Register a law about a whole cloud: (cloud) → what is wrong, or None."""
+    """Register a law about a whole cloud: (cloud) → the finding, or None."""
 
     def register(check: Check) -> Check:
-        of_wholes.append(_new(rule, (), check))
+        of_wholes.append(_add_law(rule, (), check))
         return check
 
     return register
 
 
-def _registered(rule: str, kinds: tuple[str, ...], table: dict[str, list[Law]]) -> Callable[[Check], Check]:
+def _register(rule: str, kinds: tuple[str, ...], table: dict[str, list[Law]]) -> Callable[[Check], Check]:
     def register(check: Check) -> Check:
-        found = _new(rule, kinds, check)
+        new_law = _add_law(rule, kinds, check)
         for kind in kinds:
-            table.setdefault(kind, []).append(found)
+            table.setdefault(kind, []).append(new_law)
         return check
 
     return register
 
 
-def _new(rule: str, kinds: tuple[str, ...], check: Check) -> Law:
-    found = Law(check.__name__, rule, (check.__doc__ or "").partition("\n")[0], kinds, check)
-    assert found.name not in LAWS
-    LAWS[found.name] = found
-    return found
+def _add_law(rule: str, kinds: tuple[str, ...], check: Check) -> Law:
+    new_law = Law(check.__name__, rule, (check.__doc__ or "").partition("\n")[0], kinds, check)
+    assert new_law.name not in LAWS
+    LAWS[new_law.name] = new_law
+    return new_law

@@ -1,4 +1,4 @@
-"""Laws about sight: what an account reads is what its owner and the permissions allow, no more and no less."""
+"""Laws about visibility: an account reads exactly the resources that ownership and permissions allow."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from omisim.testing.laws.table import law, whole
 __all__ = ["granted", "may_see", "read", "users"]
 
 SHARED = (Image, Snapshot)
-FEW = 4  # ids that are named
+MAX_IDS = 4  # ids listed in a finding
 
 
 def granted(row: Image | Snapshot) -> PermissionsOnResource:
-    """Return with whom an OMI or a snapshot is shared."""
+    """Return the permissions of an OMI or a snapshot."""
     return row.permissions_to_launch if isinstance(row, Image) else row.permissions_to_create_volume
 
 
 def may_see(account: AccountRow, row: Any, owner: AccountRow) -> bool:
-    """Whether an account may read and use a row, by the definition: its own, or shared with it or all in its Region."""
+    """Whether an account may read and use a row: its own, one shared with it, or a public one in its Region."""
     if row.account_id == account.account_id:
         return True
     if not isinstance(row, SHARED) or account.region != owner.region:
@@ -39,33 +39,33 @@ def may_see(account: AccountRow, row: Any, owner: AccountRow) -> bool:
 
 
 @cache
-def _platform() -> frozenset[str]:
+def _list_platform_accounts() -> frozenset[str]:
     return frozenset(row.account_id for row in load_catalog().entities() if isinstance(row, AccountRow))
 
 
 def users(engine: Engine) -> Iterator[AccountRow]:
-    """Yield the accounts that tests made; the platform's own read nothing."""
-    platform = _platform()
+    """Yield the accounts that tests have created, without those of the platform."""
+    platform = _list_platform_accounts()
     return (row for row_id, row in engine.state.rows("account").items() if row_id not in platform)
 
 
 def read(engine: Engine, account: AccountRow, action: str, **parameters: Any) -> tuple[Any, ...]:
-    """Return what an account would read, by the action itself: no call is noted, and nothing due is applied."""
+    """Run a read action for an account without a log entry and without applying due transitions."""
     call = Call(action, account, account.region, engine.begin("law", observed=False))
     values = ACTIONS[action].shape.parse(Request(action, parameters, PYTHON), call.report)
     rows: tuple[Any, ...] = ACTIONS[action].function(call, **values)
     return rows
 
 
-@lru_cache(maxsize=256)  # a row is asked about after each step that touches it
-def _only(filters: Any, ids: str, row_id: str) -> Any:
-    """Return the filters that let one row through."""
+@lru_cache(maxsize=256)  # the same row is checked after each step that affects it
+def _filter_by_id(filters: Any, ids: str, row_id: str) -> Any:
+    """Return filters that match one row only."""
     return filters(**{ids: (row_id,)})
 
 
-def _wrongly_read(engine: Engine, row: Any, action: str, of_kind: Any) -> str | None:
+def _find_wrong_reader(engine: Engine, row: Any, action: str, filters_class: Any) -> str | None:
     owner: AccountRow = engine.state.get("account", row.account_id)
-    filters = _only(of_kind, f"{row.key}s", row.id)
+    filters = _filter_by_id(filters_class, f"{row.key}s", row.id)
     for account in users(engine):
         seen = read(engine, account, action, filters=filters)
         if may_see(account, row, owner) != bool(seen):
@@ -73,42 +73,42 @@ def _wrongly_read(engine: Engine, row: Any, action: str, of_kind: Any) -> str | 
         if seen and isinstance(row, SHARED) and account is not owner:
             shown = set(granted(seen[0]).account_ids)
             if shown != set(granted(row).account_ids) & {account.account_id}:
-                return f"{account.name} sees that {row.id} is shared with {', '.join(sorted(shown)) or 'nobody'}"
+                return f"{account.name} sees that {row.id} is shared with {', '.join(sorted(shown)) or 'no account'}"
     return None
 
 
 @law("OMI-080", "image")
-def an_omi_is_read_by_whom_it_is_for(engine: Engine, image: Image) -> str | None:
+def omi_reads_follow_permissions(engine: Engine, image: Image) -> str | None:
     """An account reads an OMI that is its own, shared with it or public in its Region, and no other."""
-    return _wrongly_read(engine, image, "ReadImages", FiltersImage)
+    return _find_wrong_reader(engine, image, "ReadImages", FiltersImage)
 
 
 @law("SNP-021", "snapshot")
-def a_snapshot_is_read_by_whom_it_is_for(engine: Engine, snapshot: Snapshot) -> str | None:
+def snapshot_reads_follow_permissions(engine: Engine, snapshot: Snapshot) -> str | None:
     """An account reads a snapshot that is its own, shared with it or public in its Region, and no other."""
-    return _wrongly_read(engine, snapshot, "ReadSnapshots", FiltersSnapshot)
+    return _find_wrong_reader(engine, snapshot, "ReadSnapshots", FiltersSnapshot)
 
 
 @law("VOL-020", "volume")
-def a_volume_is_read_by_its_owner(engine: Engine, volume: Volume) -> str | None:
-    """An account reads its own volumes, and nobody else's."""
-    return _wrongly_read(engine, volume, "ReadVolumes", FiltersVolume)
+def only_its_owner_reads_a_volume(engine: Engine, volume: Volume) -> str | None:
+    """An account reads its own volumes, and no others."""
+    return _find_wrong_reader(engine, volume, "ReadVolumes", FiltersVolume)
 
 
 @law("VM-041", "vm")
-def a_vm_is_read_by_its_owner(engine: Engine, vm: Vm) -> str | None:
-    """An account reads its own VMs, and nobody else's."""
-    return _wrongly_read(engine, vm, "ReadVms", FiltersVm)
+def only_its_owner_reads_a_vm(engine: Engine, vm: Vm) -> str | None:
+    """An account reads its own VMs, and no others."""
+    return _find_wrong_reader(engine, vm, "ReadVms", FiltersVm)
 
 
 @law("SHR-005", "image")
-def who_can_tells_who_reads(engine: Engine, image: Image) -> str | None:
+def who_can_matches_permissions(engine: Engine, image: Image) -> str | None:
     """`cloud.who_can` lists exactly the accounts that may read an OMI."""
     owner: AccountRow = engine.state.get("account", image.account_id)
-    able = who_can(engine, image.image_id)
+    allowed = who_can(engine, image.image_id)
     for account in users(engine):
-        if (account.name in able) != may_see(account, image, owner):
-            return f"who_can says of {image.image_id} of {owner.name}: {', '.join(able) or 'nobody'}"
+        if (account.name in allowed) != may_see(account, image, owner):
+            return f"who_can lists for {image.image_id} of {owner.name}: {', '.join(allowed) or 'no account'}"
     return None
 
 
@@ -116,26 +116,25 @@ _LISTS = (("image", "ReadImages"), ("snapshot", "ReadSnapshots"), ("volume", "Re
 
 
 @whole("UNK-30")
-def lists_are_whole_and_in_order(cloud: Cloud) -> str | None:
-    """A read without filters lists everything that the account may see, in the order of creation, and nothing else."""
+def unfiltered_reads_are_complete_and_ordered(cloud: Cloud) -> str | None:
+    """A read without filters lists exactly the resources that the account may see, in creation order."""
     owners = cloud.engine.state.rows("account")
     for account in users(cloud.engine):
         for kind, action in _LISTS:
             rows = cloud.engine.state.rows(kind).items()
-            wanted = [row_id for row_id, row in rows if may_see(account, row, owners[row.account_id])]
+            expected = [row_id for row_id, row in rows if may_see(account, row, owners[row.account_id])]
             seen = [row.id for row in read(cloud.engine, account, action)]
-            if seen != wanted:
-                return f"{action} of {account.name} {_odd(seen, wanted)}"
+            if seen != expected:
+                return f"{action} of {account.name} {_describe_difference(seen, expected)}"
     return None
 
 
-def _odd(seen: list[str], wanted: list[str]) -> str:
-    """Say how a list differs from the one that is wanted."""
-    if more := [row_id for row_id in seen if row_id not in wanted]:
-        return f"lists {_few(more)} besides"
-    less = [row_id for row_id in wanted if row_id not in seen]
-    return f"lacks {_few(less)}" if less else "has another order"
+def _describe_difference(seen: list[str], expected: list[str]) -> str:
+    if extra := [row_id for row_id in seen if row_id not in expected]:
+        return f"also lists {_join_ids(extra)}"
+    missing = [row_id for row_id in expected if row_id not in seen]
+    return f"lacks {_join_ids(missing)}" if missing else "has another order"
 
 
-def _few(ids: list[str]) -> str:
-    return ", ".join(ids[:FEW]) + (f" and {len(ids) - FEW} more" if len(ids) > FEW else "")
+def _join_ids(ids: list[str]) -> str:
+    return ", ".join(ids[:MAX_IDS]) + (f" and {len(ids) - MAX_IDS} more" if len(ids) > MAX_IDS else "")

@@ -1,7 +1,6 @@
-"""Hypothesis strategies of the model's values: names, types, devices, permissions, files, and requests for any action.
+"""Hypothesis strategies for values of the model: names, types, devices, permissions, files, and requests.
 
-Every strategy is documented with what it draws. A bad argument is refused at once, with the values that are known.
-Needs the extra `omisim[hypothesis]`.
+An invalid argument raises ValueError at once. Needs the extra `omisim[hypothesis]`.
 
     from hypothesis import given, strategies as st
     from omisim.testing.strategies import requests, vm_types

@@ -1,8 +1,8 @@
-"""Requests for any action, derived from its signature: its parameters, their types, the kinds of ids they hold.
+"""Strategies for requests of any action, derived from its signature: parameters, their types, and the kinds of ids.
 
-A request is mostly sensible: it takes one of the ways that an action has, names what the account has, and gives values
-that are allowed. Some are right but for one value, some are made again. Now and then one is careless: an id of another
-account's or of nobody's, parameters that do not go together, a value of a wrong type, a name that there is not.
+Most requests use one parameter set of the action, resources of the account, and valid values. Some have one invalid
+value, and some repeat an earlier request. A few are arbitrary: ids of other accounts or of no resource, parameters that
+cannot be combined, values of a wrong type, unknown parameters.
 """
 
 from __future__ import annotations
@@ -20,113 +20,114 @@ from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
 from omisim.model.ids import PREFIXES
 from omisim.model.serialize import api_name, snake_name
-from omisim.testing.strategies.allowed import INVALID, WAYS, WRONG
-from omisim.testing.strategies.request_builder import ALL_IDS, LAUNCHES, NOW_IDS, RIGHT_IDS, Asking, Draw
-from omisim.testing.strategies.values import one_of_these
+from omisim.testing.strategies.allowed import INVALID, MISTYPED, PARAMETER_SETS
+from omisim.testing.strategies.request_builder import ALL_IDS, LAUNCHES, RECENT_IDS, VALID_IDS, Draw, RequestBuilder
+from omisim.testing.strategies.values import check_choice
 
 __all__ = ["filters", "kinds", "requests"]
 
 
-# how requests are: as right as can be; about what was a moment ago; about anything; about things that need not be near
-# each other; right but for one value; a try; one that was made before; careless
-MOODS = (
-    *["right"] * 4, *["now"] * 4, *["mixed"] * 2, "anywhere", *["slip"] * 2, "try", "again", "careless",
+# styles of requests, repeated by frequency. valid: as valid as possible. recent: about recently used resources.
+# mixed: about any resources. scattered: about resources in different Nets or Subregions. flawed: valid except for one
+# value. dry-run: with DryRun. repeated: equal to an earlier request. arbitrary: any parameters with any values.
+STYLES = (
+    *["valid"] * 4, *["recent"] * 4, *["mixed"] * 2, "scattered", *["flawed"] * 2, "dry-run", "repeated", "arbitrary",
 )  # fmt: skip
-LAST = 3  # requests that are made again
+LAST = 3  # number of earlier requests to repeat
 
 
 def requests(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw the parameters of a call of an action by an account, by the API's names: `account.call(action, **drawn)`.
+    """Draw the parameters of a call by an account, with the API's names: `account.call(action, **drawn)`.
 
-    About half of the calls succeed in a cloud in which there is something. Raises ValueError for an action that
-    is not served.
+    About half of the calls succeed in a cloud with resources. Raises ValueError for an action that omisim does not
+    serve and for an account of another cloud.
     """
-    one_of_these("an action", action, tuple(ACTIONS))
+    check_choice("action", action, tuple(ACTIONS), "an action that omisim serves")
     _check_account(cloud, account)
     return _request(action, cloud, account)
 
 
 @cache
 def kinds(action: str, *, required: bool) -> tuple[str, ...]:
-    """Return the kinds of resources that a request names: those that it must, or those of its first way as well."""
+    """Return the kinds of resources that a request needs: required ones, or also those of the first parameter set."""
     shape = ACTIONS[action].shape
-    names = {field.name for field in shape.required} | set(() if required else WAYS.get(action, ((),))[0])
+    names = {field.name for field in shape.required} | set(() if required else PARAMETER_SETS.get(action, ((),))[0])
     ids = (shape.fields[name].id for name in sorted(names))
-    named = {one.kind for one in ids if one is not None} - ({"image"} if action in LAUNCHES else set())
-    return tuple(sorted(named.intersection((*PREFIXES, "export_task"))))
+    needed = {row_id.kind for row_id in ids if row_id is not None} - ({"image"} if action in LAUNCHES else set())
+    return tuple(sorted(needed.intersection((*PREFIXES, "export_task"))))
 
 
 @st.composite
 def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
-    mood = draw(st.sampled_from(MOODS))
-    careless = mood == "careless"
-    made = _made(action, cloud, account) if mood == "again" else ()
-    if made:
-        return made[draw(st.integers(0, len(made) - 1))].parameters
-    asking = Asking(draw, cloud, account, careless=careless, right=mood in ("right", "slip"))
-    asking.ids = RIGHT_IDS if asking.right else NOW_IDS if mood == "now" else ALL_IDS
-    asking.anywhere = mood in ("careless", "anywhere")
-    asking.tricky = mood != "right"  # a slip may be in what is tricky, too
-    request = asking.object(action, ACTIONS[action].shape)
-    if mood == "try":
+    style = draw(st.sampled_from(STYLES))
+    is_arbitrary = style == "arbitrary"
+    earlier = _list_recent_calls(action, cloud, account) if style == "repeated" else ()
+    if earlier:
+        return earlier[draw(st.integers(0, len(earlier) - 1))].parameters
+    builder = RequestBuilder(draw, cloud, account, arbitrary=is_arbitrary, valid=style in ("valid", "flawed"))
+    builder.id_choices = VALID_IDS if builder.valid else RECENT_IDS if style == "recent" else ALL_IDS
+    builder.scattered = style in ("arbitrary", "scattered")
+    builder.uses_seldom = style != "valid"  # a flaw may be in such a parameter
+    request = builder.draw_object(action, ACTIONS[action].shape)
+    if style == "dry-run":
         request["DryRun"] = True
-    elif careless and draw(st.booleans()):
+    elif is_arbitrary and draw(st.booleans()):
         name = draw(st.sampled_from(sorted({*map(api_name, ACTIONS[action].shape.all_fields), "Nonsense"})))
-        request[name] = draw(st.sampled_from(WRONG))
-    elif mood == "slip":
-        _slip(draw, request)
+        request[name] = draw(st.sampled_from(MISTYPED))
+    elif style == "flawed":
+        _add_flaw(draw, request)
     return request
 
 
-def _made(action: str, cloud: Cloud, account: Account) -> Sequence[CallRecord]:
-    """Return the last calls of an action by an account: a client that has heard nothing asks again."""
+def _list_recent_calls(action: str, cloud: Cloud, account: Account) -> Sequence[CallRecord]:
+    """Return the last calls of an action by an account, as a client repeats them when an answer is lost."""
     calls = cloud.engine.session.calls
     return [record for record in calls if record.action == action and record.account == account.name][-LAST:]
 
 
-def _slip(draw: Draw, request: dict[str, Any]) -> None:
-    """Leave out a value, or put one that is refused in its place, at any depth: the rest of the request is right."""
-    places = list(_places(request))
-    if places:
-        holder, key, name = places[draw(st.integers(0, len(places) - 1))]
+def _add_flaw(draw: Draw, request: dict[str, Any]) -> None:
+    """Remove one value of a request, or replace it by an invalid one, at any depth."""
+    values = list(_iter_values(request))
+    if values:
+        holder, key, name = values[draw(st.integers(0, len(values) - 1))]
         if name in INVALID and draw(st.integers(0, 3)):
             holder[key] = draw(st.sampled_from(INVALID[name]))
         else:
             del holder[key]
 
 
-def _places(holder: Any, above: str = "") -> Iterator[tuple[Any, Any, str]]:
-    """Yield where a request has a value: what holds it, its key, its name."""
+def _iter_values(holder: Any, parent_name: str = "") -> Iterator[tuple[Any, Any, str]]:
+    """Yield the location of each value in a request: the dict or list, the key or index, the parameter name."""
     for key, value in holder.items() if isinstance(holder, dict) else enumerate(holder):
-        name = snake_name(key) if isinstance(key, str) else above
+        name = snake_name(key) if isinstance(key, str) else parent_name
         if isinstance(value, dict | list):
-            yield from _places(value, name)
+            yield from _iter_values(value, name)
         else:
             yield holder, key, name
 
 
 def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw the Filters of a read, one or two of them, with values that its rows have and ones that none has.
+    """Draw one or two Filters of a read, with values that match rows or match none.
 
-    Raises ValueError for an action without filters.
+    Raises ValueError for an action without filters and for an account of another cloud.
     """
-    shapes = {name: found.shape.fields["filters"].shape for name, found in ACTIONS.items() if _filtered(found.shape)}
-    one_of_these("an action with filters", action, tuple(shapes))
+    shapes = {name: row.shape.fields["filters"].shape for name, row in ACTIONS.items() if _has_filters(row.shape)}
+    check_choice("action", action, tuple(shapes), "an action with filters")
     _check_account(cloud, account)
-    return _filters(action, cloud, account)
+    return _draw_filters(action, cloud, account)
 
 
 def _check_account(cloud: Cloud, account: Account) -> None:
     if not isinstance(account, Account):
-        raise ValueError(f"account is what cloud.account() returns, not {account!r}")  # noqa: TRY004 - as every wrong argument
+        raise ValueError(f"account must be an Account of the cloud, not {account!r}")  # noqa: TRY004 - like all invalid arguments
     if account.cloud is not cloud:
-        raise ValueError(f"the account {account.name} is of another cloud: take cloud.account({account.name!r})")
+        raise ValueError(f"account must belong to the given cloud; use cloud.account({account.name!r})")
 
 
 @st.composite
-def _filters(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
-    return Asking(draw, cloud, account).filters(action)
+def _draw_filters(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[str, Any]:
+    return RequestBuilder(draw, cloud, account).draw_filters(action)
 
 
-def _filtered(shape: Shape) -> bool:
+def _has_filters(shape: Shape) -> bool:
     return "filters" in shape.fields
