@@ -2,7 +2,8 @@
 
 Installs `.[dev]` without constraints into a fresh virtual environment in a temporary folder, prints which versions
 differ from constraints.txt, and runs the suite, or the part of it that the arguments of pytest select; pytest prints
-what failed. `--write` writes the installed versions to constraints.txt if the whole suite passed.
+what failed. `--write` writes the installed versions to constraints.txt if the whole suite passed. Use the oldest Python
+for that (Debian 12 has 3.11.2): pip installs no version that needs a newer one.
 
 Exit status: 0 if the tests passed, 1 if not, 2 if none ran, because of wrong arguments or because pip failed.
 """
