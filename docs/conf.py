@@ -37,6 +37,7 @@ myst_heading_anchors = 3
 default_role = "code"  # docstrings write code in single backticks
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+toc_object_entries_show_parents = "hide"
 python_maximum_signature_line_length = 100
 
 # Python's inventory is kept here, so that a build needs no network. The packages below have no inventory here.

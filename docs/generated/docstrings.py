@@ -1,22 +1,33 @@
-"""Docstrings as reStructuredText: sections of named items, and indented code."""
+"""Docstrings as reStructuredText: sections of named items, indented code, and links to rules."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
+from generated.model import every_rule
+
 __all__ = ["to_rest"]
 
 ARGUMENTS = "Args:"
+_RULE = re.compile(r"\b(?:ST-)?[A-Z]{2,4}-\d{1,3}\b")
 _ITEM = re.compile(r"    (?P<name>\w+): (?P<text>.*)")
 
 
 def to_rest(lines: Sequence[str]) -> list[str]:
-    """Return a docstring in which sections are lists, and indented blocks after a blank line are code.
+    """Return a docstring in which sections are lists, indented blocks after a blank line are code, and rule ids links.
 
     A section is a line that ends with a colon, and indented lines `name: text` under it. "Args:" becomes a field list.
     """
     return [line for line in _convert(lines) if line != ARGUMENTS]
+
+
+def _link(text: str) -> str:
+    return _RULE.sub(lambda found: _reference(found[0]) if found[0] in every_rule() else found[0], text)
+
+
+def _reference(rule_id: str) -> str:
+    return f":ref:`{rule_id} <{every_rule()[rule_id].anchor}>`"
 
 
 def _convert(lines: Sequence[str]) -> Iterator[str]:
@@ -27,7 +38,10 @@ def _convert(lines: Sequence[str]) -> Iterator[str]:
             section = before if before.endswith(":") else ""
             yield from [""] if section else ["::", ""]
         indented = line.startswith("    ") or (indented and not line)
-        yield _section_line(line, section) if indented and section else line
+        if indented and not section:
+            yield line
+        else:
+            yield _link(_section_line(line, section) if indented else line)
 
 
 def _section_line(line: str, section: str) -> str:
