@@ -43,7 +43,7 @@ class Sleeper:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.thread = get_ident()
+        self.thread: int = get_ident()
         self._wakes: dict[object, dt.datetime] = {}  # the tasks of an event loop that sleep
         self._seen = (-1, -1)  # changes and calls so far
         self._idle = 0

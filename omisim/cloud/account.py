@@ -33,7 +33,7 @@ class Typed(Generic[P, R]):
     """Binds an action's function to an account: the same parameters without the Call, the same result."""
 
     def __init__(self, function: Callable[Concatenate[Call, P], R]) -> None:
-        self.action = NAMES[function]
+        self.action: str = NAMES[function]
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
 
@@ -167,12 +167,12 @@ class Account:
 
     def __init__(self, cloud: Cloud, row: AccountRow, key: AccessKey | None) -> None:
         self.cloud = cloud
-        self.name = row.name
-        self.account_id = row.account_id
-        self.region = row.region
-        self.access_key = key.access_key_id if key else ""  # none is left when all were deleted
-        self.secret_key = key.secret_key if key else ""
-        self.password = row.password
+        self.name: str = row.name
+        self.account_id: str = row.account_id
+        self.region: str = row.region
+        self.access_key: str = key.access_key_id if key else ""  # none is left when all were deleted
+        self.secret_key: str = key.secret_key if key else ""
+        self.password: str = row.password
 
     @property
     def email(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
 
 from omisim.actions.new_account import open_account
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
@@ -424,7 +424,7 @@ class Cloud:
             return NotImplemented
         return self.engine.state == other.engine.state and self.now == other.now
 
-    __hash__ = None  # type: ignore[assignment]  # a cloud changes
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a cloud changes
 
     # --- saving
 

@@ -145,7 +145,8 @@ class Events(History):
 
     def _move(self, text: str, cloud: Cloud, end: str = "") -> None:
         self._note(text, end)
-        self.cloud, self._marks, self._seen = cloud, [], 0
+        self.cloud: Cloud = cloud
+        self._marks, self._seen = [], 0
 
     def _same(self, other: Cloud) -> None:
         assert self.cloud == other, f"it differs: {'; '.join(map(str, self.cloud.diff(other))) or 'in its history'}"

@@ -43,7 +43,7 @@ class History(RuleBasedStateMachine):
         self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = Cloud({said})")]
         self._left: list[tuple[int, Cloud, dict[str, Any]]] = []  # clouds left behind in a fork, and their dumps
         self._seen = 0  # calls that stand in the steps
-        self.cloud = Cloud(timing=timing, switches=switches)
+        self.cloud: Cloud = Cloud(timing=timing, switches=switches)
         for name, region in accounts.items():
             limits = dict(quotas.get(name) or {})
             more = f", quotas={limits!r}" if limits else ""

@@ -23,13 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 try:
     from hypothesis import strategies as st
     from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
-except ImportError as error:
-    raise ImportError("omisim.testing.machine needs Hypothesis: pip install 'omisim[hypothesis]'") from error
+except ImportError as _error:
+    raise ImportError("omisim.testing.machine needs Hypothesis: pip install 'omisim[hypothesis]'") from _error
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.base.hosts import DEFAULT_REGION
@@ -122,12 +122,12 @@ class CloudMachine(Events):
     image_exports: ClassVar[Bundle[str]] = Bundle("image_exports")
     snapshot_exports: ClassVar[Bundle[str]] = Bundle("snapshot_exports")
 
-    create_image = _calls("CreateImage", images)
-    create_image_export_task = _calls("CreateImageExportTask", image_exports)
-    create_snapshot = _calls("CreateSnapshot", snapshots)
-    create_snapshot_export_task = _calls("CreateSnapshotExportTask", snapshot_exports)
-    create_vms = _calls("CreateVms", vms)
-    create_volume = _calls("CreateVolume", volumes)
+    create_image: Final = _calls("CreateImage", images)
+    create_image_export_task: Final = _calls("CreateImageExportTask", image_exports)
+    create_snapshot: Final = _calls("CreateSnapshot", snapshots)
+    create_snapshot_export_task: Final = _calls("CreateSnapshotExportTask", snapshot_exports)
+    create_vms: Final = _calls("CreateVms", vms)
+    create_volume: Final = _calls("CreateVolume", volumes)
 
     def __init_subclass__(cls) -> None:
         """Leave out the rules of what a subclass has not chosen. Raises ValueError for what there is not."""

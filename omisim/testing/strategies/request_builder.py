@@ -47,7 +47,10 @@ class Asking:
     def __init__(
         self, draw: Draw, cloud: Cloud, caller: Account, *, careless: bool = False, right: bool = False
     ) -> None:
-        self.draw, self.caller, self.careless, self.right = draw, caller, careless, right
+        self.draw: Draw = draw
+        self.caller: Account = caller
+        self.careless: bool = careless
+        self.right: bool = right
         self.cloud: Cloud = cloud
         self.ids = ALL_IDS  # the choices of an id
         self.tricky = True  # whether there may be parameters that much must fit for
@@ -57,7 +60,7 @@ class Asking:
         self.place: Where | None = None  # where these are
         self.anywhere = False  # whether the next one may be elsewhere, and need not fit
         self.devices = 0  # device numbers that were given
-        self.taking = False  # whether what is drawn is taken away from it
+        self.taking: bool = False  # whether what is drawn is taken away from it
 
     def one(self, choices: Any) -> Any:
         """Draw one of these."""
