@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
 from omisim import actions
 from omisim.actions.framework.call import Call
@@ -231,7 +231,7 @@ class Account:
 
         return enter_environment(self.cloud, self, limiter=limiter)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: Literal["oos"]) -> Any:
         """Return a real boto3 client of a service on this cloud: "oos", the object storage of the account's Region.
 
         Needs the extra `omisim[oos]`. Raises ValueError for any other service.

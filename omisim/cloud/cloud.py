@@ -25,11 +25,11 @@ from omisim.engine.engine import Engine, Mark
 from omisim.engine.faults import Faults
 from omisim.model import ENTITIES, AccessKey, AccountRow, Content, Image, Volume
 from omisim.model.serialize import format_date
-from omisim.spec.catalog import CATALOGS, load_catalog
+from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
 from omisim.state.initial_state import initial_state
 from omisim.state.lineage import Lineage, trace_lineage
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import Durations, Settings, Value
+from omisim.state.settings import Auth, Durations, Settings, Switches, Timing, Value
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ class Cloud:
     def __init__(
         self,
         seed: int | str = 0,
-        timing: str = "eager",
+        timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Mapping[str, Value] | None = None,
+        switches: Switches | Mapping[str, Value] | None = None,
         catalog: str = "default",
-        auth: str = "strict",
+        auth: Auth = "strict",
         history: int = 10_000,
         fetch: Callable[[str], bytes] | None = None,
     ) -> None:
@@ -95,7 +95,7 @@ class Cloud:
         name: str,
         region: str | None = None,
         alias: str | None = None,
-        quotas: Mapping[str, int] | None = None,
+        quotas: Mapping[QuotaName, int] | None = None,
     ) -> Account:
         """Return the account of this name; the first use creates it, with one access key.
 
@@ -117,7 +117,7 @@ class Cloud:
                 known = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return known
 
-    def _opened(self, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
+    def _opened(self, name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> AccountRow:
         if not isinstance(name, str) or not name:
             raise ValueError(f"an account needs a name, not {name!r}")
         _one_of("region", region, load_catalog().regions)

@@ -16,7 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import Dropped
+from omisim.spec.catalog import QuotaName
 from omisim.spec.errors import ApiError
+from omisim.state.settings import Switches, Timing
 from omisim.testing import laws
 from omisim.testing.script import ScriptCall, ScriptLine, bucket, render_script, shorten_script
 
@@ -33,10 +35,10 @@ class History(RuleBasedStateMachine):
 
     def _begin(
         self,
-        timing: str,
-        switches: Mapping[str, str | int | bool],
+        timing: Timing,
+        switches: Switches | Mapping[str, str | int | bool],
         accounts: Mapping[str, str],
-        quotas: Mapping[str, Mapping[str, int]],
+        quotas: Mapping[str, Mapping[QuotaName, int]],
     ) -> None:
         """Begin with a cloud that has these accounts, each with a bucket of its name."""
         said = f"timing={timing!r}" + (f", switches={dict(switches)!r}" if switches else "")

@@ -34,6 +34,8 @@ except ImportError as _error:
 from omisim.actions.framework.registry import ACTIONS
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.model.serialize import snake_name
+from omisim.spec.catalog import QuotaName
+from omisim.state.settings import Switches, Timing
 from omisim.testing.choices import check_choices
 from omisim.testing.events import Events
 from omisim.testing.strategies.api_requests import kinds, requests
@@ -105,13 +107,13 @@ class CloudMachine(Events):
     """
 
     accounts: ClassVar[Mapping[str, str]] = {"alice": DEFAULT_REGION, "bob": DEFAULT_REGION, "carol": "us-east-2"}
-    quotas: ClassVar[Mapping[str, Mapping[str, int]]] = {
+    quotas: ClassVar[Mapping[str, Mapping[QuotaName, int]]] = {
         "bob": {"image_export_limit": 1, "snapshot_export_limit": 1},
         "carol": {"vm_limit": 3, "volume_limit": 6, "snapshot_limit": 5},
     }
     actions: ClassVar[Collection[str]] = frozenset(CORE)
-    timings: ClassVar[tuple[str, ...]] = ("eager", "clock", "manual")
-    switches: ClassVar[Mapping[str, str | int | bool]] = {}
+    timings: ClassVar[tuple[Timing, ...]] = ("eager", "clock", "manual")
+    switches: ClassVar[Switches | Mapping[str, str | int | bool]] = {}
     faults: ClassVar[bool] = True
     travels: ClassVar[bool] = True
 
