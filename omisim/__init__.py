@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from omisim.engine.engine import Mark
     from omisim.spec.errors import ApiError
     from omisim.state.lineage import Lineage
+    from omisim.state.settings import Switches
     from omisim.state.state import Change
 
 __version__ = "0.2.0"  # the only place: pyproject.toml reads it here
-__all__ = ["Account", "ApiError", "Change", "Clock", "Cloud", "Lineage", "ManualClock", "Mark", "SystemClock"]
+__all__ = [
+    "Account", "ApiError", "Change", "Clock", "Cloud", "Lineage", "ManualClock", "Mark", "Switches", "SystemClock",
+]  # fmt: skip
 
 _HOMES = {
     "Account": "cloud.account",
@@ -28,6 +31,7 @@ _HOMES = {
     "Lineage": "state.lineage",
     "ManualClock": "base.clock",
     "Mark": "engine.engine",
+    "Switches": "state.settings",
     "SystemClock": "base.clock",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from omisim.model import AccessKey, AccountRow, SecurityGroup, SecurityGroupRule, SecurityGroupsMember, ids
+from omisim.spec.catalog import QuotaName
 from omisim.state.transaction import Transaction
 
 __all__ = ["DEFAULT", "EVERYTHING", "add_default_group", "open_account"]
@@ -13,7 +14,9 @@ DEFAULT = "default"
 EVERYTHING = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=("0.0.0.0/0",), to_port_range=-1)
 
 
-def open_account(tx: Transaction, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
+def open_account(
+    tx: Transaction, name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]
+) -> AccountRow:
     """Create an account with its first access key and its default security group. Returns the account.
 
     Its id, password and key derive from the cloud's seed, the name, and the number of earlier keys.

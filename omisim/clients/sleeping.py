@@ -42,7 +42,7 @@ class Sleeper:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.thread = get_ident()
+        self.thread: int = get_ident()
         self._wakes: dict[object, dt.datetime] = {}  # of the sleeping tasks of an event loop
         self._seen = (-1, -1)  # the numbers of changes and of calls at the last sleep
         self._idle = 0

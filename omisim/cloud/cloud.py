@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
 
 from omisim.actions.new_account import open_account
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
@@ -24,11 +24,11 @@ from omisim.engine.engine import Engine, Mark
 from omisim.engine.faults import Faults
 from omisim.model import ENTITIES, AccessKey, AccountRow, Content, Image, Volume
 from omisim.model.serialize import format_date
-from omisim.spec.catalog import CATALOGS, load_catalog
+from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
 from omisim.state.initial_state import initial_state
 from omisim.state.lineage import Lineage, trace_lineage
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import Durations, Settings, Value
+from omisim.state.settings import Auth, Durations, Settings, Switches, Timing, Value
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ class Cloud:
     def __init__(
         self,
         seed: int | str = 0,
-        timing: str = "eager",
+        timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Mapping[str, Value] | None = None,
+        switches: Switches | Mapping[str, Value] | None = None,
         catalog: str = "default",
-        auth: str = "strict",
+        auth: Auth = "strict",
         history: int = 10_000,
         fetch: Callable[[str], bytes] | None = None,
     ) -> None:
@@ -101,7 +101,7 @@ class Cloud:
         name: str,
         region: str | None = None,
         alias: str | None = None,
-        quotas: Mapping[str, int] | None = None,
+        quotas: Mapping[QuotaName, int] | None = None,
     ) -> Account:
         """Return the account with this name; the first use creates it, with one access key.
 
@@ -131,7 +131,7 @@ class Cloud:
                 account = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return account
 
-    def _create_account(self, name: str, region: str, alias: str | None, quotas: Mapping[str, int]) -> AccountRow:
+    def _create_account(self, name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> AccountRow:
         if not isinstance(name, str) or not name:
             raise ValueError(f"name must be a non-empty str, not {name!r}")
         _check_known("region", region, load_catalog().regions)
@@ -491,7 +491,7 @@ class Cloud:
             return NotImplemented
         return self.engine.state == other.engine.state and self.now == other.now
 
-    __hash__ = None  # type: ignore[assignment]  # a Cloud is mutable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a Cloud is mutable
 
     # --- dumps
 

@@ -18,7 +18,7 @@ class FrontDoor:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.oapi = OapiDoor(engine)
+        self.oapi: OapiDoor = OapiDoor(engine)
 
     def handle(self, service: str, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
         """Answer a request to a service of `SERVICES`.

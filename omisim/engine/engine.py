@@ -39,9 +39,9 @@ class Mark:
     __slots__ = ("__weakref__", "at", "call_position", "position")
 
     def __init__(self, position: int, at: dt.datetime, call_position: int) -> None:
-        self.position = position
-        self.at = at
-        self.call_position = call_position
+        self.position: int = position
+        self.at: dt.datetime = at
+        self.call_position: int = call_position
 
 
 class Engine:
@@ -72,14 +72,14 @@ class Engine:
         self.settings = settings
         self.clock = clock
         self.history = history
-        self.lock = RLock()
+        self.lock: RLock = RLock()
         self._start = start or clock.now()  # the time that `reset` restores
         self._begin(initial_state().fork() if state is None else state)
 
     def _begin(self, state: State) -> None:
         self.state = state
-        self.session = Session()
-        self.scheduler = Scheduler(state, self.settings, self.clock, _begin)
+        self.session: Session = Session()
+        self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
         self._marks: WeakSet[Mark] = WeakSet()
 
     # --- one call

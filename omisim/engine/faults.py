@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import copy_containers
@@ -97,7 +97,7 @@ class Faults:
         action: str,
         *,
         times: int | None = None,
-        status: int | None = None,
+        status: Literal[429, 500, 503] | None = None,
         error: str | None = None,
         after_effect: bool = False,
         every: int = 1,

@@ -102,10 +102,10 @@ class Session:
     def __init__(self) -> None:
         self.requests = 0
         self.calls: list[CallRecord] = []
-        self.calls_trimmed = 0
+        self.calls_trimmed: int = 0
         self.warnings: list[str] = []
-        self.faults = Faults()
-        self.lockouts = Lockouts()
+        self.faults: Faults = Faults()
+        self.lockouts: Lockouts = Lockouts()
 
     @property
     def call_position(self) -> int:

@@ -28,7 +28,7 @@ class WatchedCloud:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.accounts = cloud.accounts
+        self.accounts: tuple[str, ...] = cloud.accounts
         self._start = cloud.fork()
         self._changes, self._calls = cloud.engine.state.position, cloud.engine.session.call_position
 

@@ -43,7 +43,7 @@ class App:
         record: TextIO | None = None,
         fresh: Callable[[], Cloud] | None = None,
     ) -> None:
-        self.control = Control(cloud, token, fresh)
+        self.control: Control = Control(cloud, token, fresh)
         self._front = FrontDoor(cloud.engine)
         self._log = log
         self._record = record

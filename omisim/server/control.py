@@ -35,16 +35,17 @@ class ControlError(Exception):
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.status, self.headers = status, headers or {}
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers or {}
 
 
 class Control:
     """The endpoints and the cloud that they act on. `fresh` creates the cloud that a reset returns to."""
 
     def __init__(self, cloud: Cloud, token: str, fresh: Callable[[], Cloud] | None = None) -> None:
-        self.cloud = cloud
+        self.cloud: Cloud = cloud
         self.env: Callable[[Account], dict[str, str]] = lambda _: {}  # set by the server
-        self.stopping = Event()
+        self.stopping: Event = Event()
         self._token = token
         self._fresh = fresh
         self._marks: dict[str, Mark] = {}

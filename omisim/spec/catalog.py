@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from omisim.base.data_files import load_toml
 from omisim.model import (
@@ -31,11 +31,22 @@ from omisim.model import (
 )
 from omisim.model.ids import derive_hex, make_account_id, make_id
 
-__all__ = ["CATALOGS", "PlatformCatalog", "RegionRow", "load_catalog"]
+__all__ = ["CATALOGS", "PlatformCatalog", "QuotaName", "RegionRow", "load_catalog"]
 
 CATALOGS = ("default",)
 SEED = "catalogue"
 OUTSCALE, MARKETPLACE = "Outscale", "Marketplace"
+QuotaName = Literal[
+    "vm_limit", "core_limit", "memory_limit", "ip_limit", "gpu_limit", "dedicated_server_limit",
+    "volume_limit", "volume_size_limit", "standard_volume_size_limit", "gp2_volume_size_limit",
+    "io1_volume_size_limit", "os1_volume_size_limit", "st1_volume_size_limit", "sc1_volume_size_limit",
+    "iops_limit", "snapshot_limit", "concurrent_snapshot_limit", "snapshot_export_limit",
+    "snapshot_copy_limit", "image_export_limit", "image_copy_limit", "sg_limit", "sg_rule_limit",
+    "vm_sg_limit", "vpc_sg_limit", "vpc_sg_rule_limit", "vpc_limit", "subnet_limit", "igw_limit", "rtb_limit",
+    "rtb_rule_limit", "bypass_vpc_limit", "networklink_limit", "networklink_request_limit",
+    "network_endpoint_limit", "nat_gateway_limit", "lb_limit", "lb_listeners_limit", "lb_rules_limit",
+    "bypass_group_limit", "bypass_group_size_limit", "pty_limit",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,13 @@ class ApiError(Exception):
 
     def __init__(self, rule: Rule, facts: Mapping[str, Any], kind: ErrorKind | None = None) -> None:
         kind = kind or ERRORS[rule.error]
-        self.name = kind.name
-        self.code = kind.code
-        self.type = kind.type
-        self.status = kind.status
-        self.rule = rule.id
-        self.facts = dict(facts)
-        self.details = rule.render_details(facts)
+        self.name: str = kind.name
+        self.code: str = kind.code
+        self.type: str = kind.type
+        self.status: int = kind.status
+        self.rule: str = rule.id
+        self.facts: dict[str, Any] = dict(facts)
+        self.details: str = rule.render_details(facts)
         self.request_id = ""  # of the call it refused
         self.similar_ids: tuple[str, ...] = ()  # similar to an unknown id, among those that the caller may see
         self._row = rule

@@ -57,7 +57,7 @@ class StorageError(Exception):
         self.code = code
         self.message = message
         self.rule = rule
-        self.status = ERRORS[code]
+        self.status: int = ERRORS[code]
 
 
 class Place(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final, Literal, TypedDict, get_args
 
 from omisim.base.data_files import load_toml
 from omisim.base.suggest import suggest
@@ -13,12 +13,30 @@ from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 from omisim.spec.rules import load_rules
 
-__all__ = ["SWITCHES", "Durations", "Settings", "Switch"]
+__all__ = ["SWITCHES", "Auth", "Durations", "Settings", "Switch", "Switches", "Timing"]
 
-TIMINGS: Final = ("eager", "clock", "manual")
-AUTH_MODES: Final = ("strict", "lenient", "off")
+Timing = Literal["eager", "clock", "manual"]
+Auth = Literal["strict", "lenient", "off"]
+TIMINGS: Final[tuple[Timing, ...]] = get_args(Timing)
+AUTH_MODES: Final[tuple[Auth, ...]] = get_args(Auth)
 MAX_PAGE_SIZE: Final = 1000
 Value = str | int | bool
+
+
+class Switches(TypedDict, total=False):
+    """The switches of a cloud and their values, for type checkers: the rows of `spec/switches.toml`."""
+
+    copy_keeps_public: bool
+    default_page_size: Literal[0, 100]
+    hot_volume_update: bool
+    linux_password: Literal["empty", "refuse"]
+    most_tags: Literal[0, 50]
+    snapshot_cut: Literal["request", "completion"]
+    spec_version: Literal["1.42", "1.40"]
+    stopped_public_ip: Literal["kept", "released"]
+    strict_licences: bool
+    strict_windows: bool
+    start_running: Literal["refuse", "no-op"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,7 @@ class Settings:
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
 
     @classmethod
-    def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Value] | None) -> Settings:
+    def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Any] | None) -> Settings:
         """Return validated settings for a new cloud. Raises ValueError, with the known values, for an invalid one."""
         if timing not in TIMINGS:
             raise ValueError(f"timing must be one of {', '.join(TIMINGS)}, not {timing!r}{suggest(timing, TIMINGS)}")

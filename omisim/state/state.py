@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, ClassVar
 
 from omisim.model import ENTITIES, ClientToken, Content, Due, Origin
 from omisim.state.table import Table
@@ -71,7 +71,7 @@ class State:
         self, tables: dict[str, Table] | None = None, journal: list[Change] | None = None, trimmed: int = 0
     ) -> None:
         """Create an empty State, or a fork that shares the tables and the journal of another until either writes."""
-        self.tables = tables or {kind: Table(kind) for kind in ROWS}
+        self.tables: dict[str, Table] = tables or {kind: Table(kind) for kind in ROWS}
         self._owned = set() if tables else set(ROWS)
         self._journal: list[Change] = [] if journal is None else journal
         self._journal_owned = journal is None
@@ -117,7 +117,7 @@ class State:
             and self.journal == other.journal
         )
 
-    __hash__ = None  # type: ignore[assignment]  # State changes
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # State changes
 
     # --- writing
 

@@ -49,7 +49,7 @@ class Table:
     def __init__(self, kind: str = "") -> None:
         self.by_id: dict[str, Any] = {}
         self.creation: dict[str, int] = {}
-        self.sorted = True
+        self.sorted: bool = True
         self.indexes: dict[str, tuple[Keys, dict[object, tuple[str, ...]]]] = {
             name: (keys, {}) for name, keys in INDEXES.get(kind, {}).items()
         }

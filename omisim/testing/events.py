@@ -145,7 +145,8 @@ class Events(History):
 
     def _switch_to(self, text: str, cloud: Cloud, end: str = "") -> None:
         self._record(text, end)
-        self.cloud, self._marks, self._recorded_calls = cloud, [], 0
+        self.cloud: Cloud = cloud
+        self._marks, self._recorded_calls = [], 0
 
     def _assert_equal(self, other: Cloud) -> None:
         assert self.cloud == other, (

@@ -16,7 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import Dropped
+from omisim.spec.catalog import QuotaName
 from omisim.spec.errors import ApiError
+from omisim.state.settings import Switches, Timing
 from omisim.testing import laws
 from omisim.testing.script import ScriptCall, ScriptLine, bucket, render_script, shorten_script
 
@@ -33,17 +35,17 @@ class History(RuleBasedStateMachine):
 
     def _start(
         self,
-        timing: str,
-        switches: Mapping[str, str | int | bool],
+        timing: Timing,
+        switches: Switches | Mapping[str, str | int | bool],
         accounts: Mapping[str, str],
-        quotas: Mapping[str, Mapping[str, int]],
+        quotas: Mapping[str, Mapping[QuotaName, int]],
     ) -> None:
         """Create a cloud with these accounts, each with a bucket of the same name."""
         arguments = f"timing={timing!r}" + (f", switches={dict(switches)!r}" if switches else "")
         self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = Cloud({arguments})")]
         self._forked: list[tuple[int, Cloud, dict[str, Any]]] = []  # step, cloud that was forked there, and its dump
         self._recorded_calls = 0  # position in the call log up to which the steps cover it
-        self.cloud = Cloud(timing=timing, switches=switches)
+        self.cloud: Cloud = Cloud(timing=timing, switches=switches)
         for name, region in accounts.items():
             limits = dict(quotas.get(name) or {})
             quotas_argument = f", quotas={limits!r}" if limits else ""

@@ -24,17 +24,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 try:
     from hypothesis import strategies as st
     from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
-except ImportError as error:
-    raise ImportError("omisim.testing.machine needs Hypothesis: pip install 'omisim[hypothesis]'") from error
+except ImportError as _error:
+    raise ImportError("omisim.testing.machine needs Hypothesis: pip install 'omisim[hypothesis]'") from _error
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.model.serialize import snake_name
+from omisim.spec.catalog import QuotaName
+from omisim.state.settings import Switches, Timing
 from omisim.testing.choices import check_choices
 from omisim.testing.events import Events
 from omisim.testing.strategies.api_requests import kinds, requests
@@ -107,13 +109,13 @@ class CloudMachine(Events):
     """
 
     accounts: ClassVar[Mapping[str, str]] = {"alice": DEFAULT_REGION, "bob": DEFAULT_REGION, "carol": "us-east-2"}
-    quotas: ClassVar[Mapping[str, Mapping[str, int]]] = {
+    quotas: ClassVar[Mapping[str, Mapping[QuotaName, int]]] = {
         "bob": {"image_export_limit": 1, "snapshot_export_limit": 1},
         "carol": {"vm_limit": 3, "volume_limit": 6, "snapshot_limit": 5},
     }
     actions: ClassVar[Collection[str]] = frozenset(CORE)
-    timings: ClassVar[tuple[str, ...]] = ("eager", "clock", "manual")
-    switches: ClassVar[Mapping[str, str | int | bool]] = {}
+    timings: ClassVar[tuple[Timing, ...]] = ("eager", "clock", "manual")
+    switches: ClassVar[Switches | Mapping[str, str | int | bool]] = {}
     faults: ClassVar[bool] = True
     time_travel: ClassVar[bool] = True
     travels: ClassVar[bool] = True  # deprecated alias of time_travel
@@ -125,12 +127,12 @@ class CloudMachine(Events):
     image_exports: ClassVar[Bundle[str]] = Bundle("image_exports")
     snapshot_exports: ClassVar[Bundle[str]] = Bundle("snapshot_exports")
 
-    create_image = _make_call_rule("CreateImage", images)
-    create_image_export_task = _make_call_rule("CreateImageExportTask", image_exports)
-    create_snapshot = _make_call_rule("CreateSnapshot", snapshots)
-    create_snapshot_export_task = _make_call_rule("CreateSnapshotExportTask", snapshot_exports)
-    create_vms = _make_call_rule("CreateVms", vms)
-    create_volume = _make_call_rule("CreateVolume", volumes)
+    create_image: Final = _make_call_rule("CreateImage", images)
+    create_image_export_task: Final = _make_call_rule("CreateImageExportTask", image_exports)
+    create_snapshot: Final = _make_call_rule("CreateSnapshot", snapshots)
+    create_snapshot_export_task: Final = _make_call_rule("CreateSnapshotExportTask", snapshot_exports)
+    create_vms: Final = _make_call_rule("CreateVms", vms)
+    create_volume: Final = _make_call_rule("CreateVolume", volumes)
 
     def __init_subclass__(cls) -> None:
         """Remove the rules that the subclass does not select. Raises ValueError for an invalid class attribute."""

@@ -21,6 +21,7 @@ from omisim.doors.http import HttpRequest
 from omisim.doors.oapi import OapiDoor
 from omisim.formats.recording import Exchange
 from omisim.model.ids import derive_hex
+from omisim.state.settings import Timing
 
 __all__ = ["Acceptance", "Divergence", "Report", "acceptances", "replay"]
 
@@ -104,7 +105,7 @@ def replay(
     accepted: Iterable[Acceptance] = (),
     *,
     region: str | None = None,
-    timing: str = "eager",
+    timing: Timing = "eager",
     seed: int | str = 0,
 ) -> Report:
     """Send the recorded requests to a new cloud, and compare its answers with the recorded ones.

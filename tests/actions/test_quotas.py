@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -12,13 +12,19 @@ from support.expect import refused
 from support.networks import add_networks
 
 from omisim import Account, Cloud
+from omisim.spec.catalog import QuotaName, load_catalog
 
 VOLUME = {"SubregionName": SUBREGION, "Size": 10}
 
 
 def limited(**quotas: int) -> Account:
     """Return an account with these quotas."""
-    return Cloud().account("dave", quotas=quotas)
+    return Cloud().account("dave", quotas=quotas)  # type: ignore[arg-type]
+
+
+def test_names_for_type_checkers_are_those_of_the_catalogue() -> None:
+    """`QuotaName` has the quotas of the catalogue and no others."""
+    assert get_args(QuotaName) == tuple(load_catalog().quotas)
 
 
 def launch(account: Account, **more: Any) -> dict[str, Any]:

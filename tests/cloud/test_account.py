@@ -43,7 +43,7 @@ class TestAccount:
     def test_refuses_a_client_of_an_unknown_service(self, alice: Account, service: str) -> None:
         """`client` refuses a service that it does not know."""
         with pytest.raises(ValueError, match=f"not '{service}'"):
-            alice.client(service)
+            alice.client(service)  # type: ignore[arg-type]
 
 
 class TestTypedMethods:

@@ -16,6 +16,7 @@ from omisim import Account, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.doors.http import HttpRequest
 from omisim.engine.session import Lockouts
+from omisim.state.settings import Auth
 
 HOST = "api.eu-west-2.outscale.com"
 OPEN = [action.name for action in ACTIONS.values() if action.open]
@@ -135,7 +136,7 @@ class TestIdentityOfOpenActions:
         assert asked(door, cloud, with_header(action, header))[0] == 200
 
     @pytest.mark.parametrize("auth", ["strict", "lenient", "off"])
-    def test_accepts_empty_keys(self, door: Door, auth: str) -> None:
+    def test_accepts_empty_keys(self, door: Door, auth: Auth) -> None:
         """A client without keys signs with empty ones. [AUTH-011]"""
         cloud = Cloud(auth=auth)
         nobody = Cloud().account("nobody")

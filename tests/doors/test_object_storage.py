@@ -18,6 +18,7 @@ from support.storing import BUCKET, bucket
 from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest
 from omisim.doors.oos import handle
+from omisim.state.settings import Auth
 
 REGION = "eu-west-2"
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -369,7 +370,10 @@ class TestStorageSignature:
 
     def test_is_not_verified_in_other_auth_modes(self) -> None:
         """Mode lenient needs a known key, mode off needs nothing. [AUTH-013]"""
-        for mode, key, allowed in (("lenient", True, True), ("lenient", False, False), ("off", False, True)):
+        modes: tuple[tuple[Auth, bool, bool], ...] = (
+            ("lenient", True, True), ("lenient", False, False), ("off", False, True),
+        )  # fmt: skip
+        for mode, key, allowed in modes:
             cloud = Cloud(auth=mode)
             alice = cloud.account("alice")
             with cloud.intercept():

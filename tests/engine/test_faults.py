@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import requests
@@ -29,7 +29,9 @@ class TestFaults:
         assert len(cloud.faults) == 0
 
     @pytest.mark.parametrize(("status", "code"), [(429, "25"), (500, "2000"), (503, "6")])
-    def test_have_the_error_of_their_status(self, cloud: Cloud, alice: Account, status: int, code: str) -> None:
+    def test_have_the_error_of_their_status(
+        self, cloud: Cloud, alice: Account, status: Literal[429, 500, 503], code: str
+    ) -> None:
         """A status stands for the error that the API answers with it. [THR-001]"""
         cloud.faults.add("ReadVms", status=status)
         with pytest.raises(ApiError) as refused:

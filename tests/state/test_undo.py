@@ -12,6 +12,7 @@ from support.catalogue import SUBREGION
 
 from omisim import Account, ApiError, Cloud
 from omisim.model import Image, Vm
+from omisim.state.settings import Timing
 
 Step = Callable[[Account], object]
 
@@ -56,7 +57,7 @@ def steps() -> st.SearchStrategy[list[Step]]:
 
 class TestSavepoint:
     @given(before=steps(), inside=steps(), timing=st.sampled_from(["eager", "clock", "manual"]))
-    def test_undoes_everything_inside(self, before: list[Step], inside: list[Step], timing: str) -> None:
+    def test_undoes_everything_inside(self, before: list[Step], inside: list[Step], timing: Timing) -> None:
         """After a savepoint the cloud equals what it was, whatever happened inside."""
         cloud = Cloud(timing=timing)
         alice = cloud.account("alice")
@@ -216,7 +217,7 @@ class TestFork:
 
 class TestDump:
     @given(history=steps(), timing=st.sampled_from(["eager", "clock", "manual"]))
-    def test_loads_as_an_equal_cloud(self, history: list[Step], timing: str) -> None:
+    def test_loads_as_an_equal_cloud(self, history: list[Step], timing: Timing) -> None:
         """load(dump(x)) equals x, through JSON text, and behaves the same."""
         cloud = Cloud(timing=timing)
         alice = cloud.account("alice")

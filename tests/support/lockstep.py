@@ -10,6 +10,7 @@ from reference import Answer, Reference
 from reference.call import status
 
 from omisim import Account, ApiError, Cloud
+from omisim.state.settings import Timing
 from omisim.testing.script import bucket
 
 __all__ = ["Lockstep"]
@@ -38,13 +39,13 @@ class Disagreement(AssertionError):
 class Lockstep:
     """A cloud, the reference, and which id of the one is which of the other."""
 
-    def __init__(self, timing: str, quotas: dict[str, int]) -> None:
+    def __init__(self, timing: Timing, quotas: dict[str, int]) -> None:
         self.cloud, self.reference = Cloud(timing=timing), Reference(timing)
         self.said: dict[str, Any] = {}  # what the cloud answered last
         self.ours: dict[str, str] = {}  # the cloud's id → the reference's
         self.theirs: dict[str, str] = {}
         self.accounts = [self.cloud.account("alice"), self.cloud.account("bob")]
-        self.accounts.append(self.cloud.account("carol", region="us-east-2", quotas=quotas))
+        self.accounts.append(self.cloud.account("carol", region="us-east-2", quotas=quotas))  # type: ignore[arg-type]
         for account in self.accounts:
             limits = quotas if account.name == "carol" else {}
             self.reference.account(account.name, account.region, account.account_id, quotas=limits)

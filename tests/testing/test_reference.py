@@ -20,6 +20,7 @@ from reference.states import FAILED
 from support.lockstep import Lockstep
 
 from omisim.model.serialize import snake_name
+from omisim.state.settings import Timing
 from omisim.testing.strategies import requests
 
 QUOTAS = {
@@ -54,7 +55,7 @@ class Agreement(RuleBasedStateMachine):
     """Three accounts in two Regions call both; what is under way is moved by hand or by time, or fails."""
 
     @initialize(timing=st.sampled_from(["eager", "clock", "manual"]), quotas=SOME)
-    def start(self, timing: str, quotas: list[str]) -> None:
+    def start(self, timing: Timing, quotas: list[str]) -> None:
         """Make both, with something for each account."""
         self.both = Lockstep(timing, {name: QUOTAS[name] for name in quotas})
         self.both.begin()

@@ -18,6 +18,7 @@ from support.sign import signed
 from omisim import Account, ApiError, Cloud
 from omisim.formats.recording import exchanges, write
 from omisim.server import run_server
+from omisim.state.settings import Timing
 from omisim.testing import strategies
 from omisim.testing.machine import CORE
 from omisim.tools.cli import main
@@ -83,7 +84,7 @@ class TestReplay:
 
     @settings(max_examples=15)
     @given(st.data(), st.sampled_from(["eager", "clock"]))
-    def test_on_a_cloud_with_another_seed_has_no_divergence(self, data: st.DataObject, timing: str) -> None:
+    def test_on_a_cloud_with_another_seed_has_no_divergence(self, data: st.DataObject, timing: Timing) -> None:
         """Any history replays without a divergence although every id is another."""
         cloud = Cloud(seed="recorded", timing=timing)
         accounts = [cloud.account("alice"), cloud.account("bob"), cloud.account("carol", region="us-east-2")]

@@ -34,9 +34,9 @@ class Request:
     __slots__ = ("action", "dialect", "parameters", "values")
 
     def __init__(self, action: str, parameters: Mapping[str, Any], dialect: Dialect) -> None:
-        self.action = action
-        self.parameters = parameters
-        self.dialect = dialect
+        self.action: str = action
+        self.parameters: Mapping[str, Any] = parameters
+        self.dialect: Dialect = dialect
         self.values: dict[str, Any] | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from omisim.model import (
@@ -26,7 +27,11 @@ from omisim.testing.laws.visibility import granted, may_see
 
 __all__ = ["FINISHED"]
 
-FINISHED = {"image": ("available",), "snapshot": ("completed",), "volume": ("available", "in-use")}
+FINISHED: Mapping[str, tuple[str, ...]] = {
+    "image": ("available",),
+    "snapshot": ("completed",),
+    "volume": ("available", "in-use"),
+}
 
 
 @on_creation("OMI-037", "image", "snapshot")

@@ -43,8 +43,8 @@ class Broken(AssertionError):
 
     def __init__(self, broken: Law, what: str) -> None:
         super().__init__(f"{what}\n  breaks the law {broken}")
-        self.law = broken.name
-        self.rule = broken.rule
+        self.law: str = broken.name
+        self.rule: str = broken.rule
         self.what = what
 
     def explain(self) -> str:

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 try:
     import hypothesis as _hypothesis
-except ImportError as error:
-    raise ImportError("omisim.testing.strategies needs Hypothesis: pip install 'omisim[hypothesis]'") from error
+except ImportError as _error:
+    raise ImportError("omisim.testing.strategies needs Hypothesis: pip install 'omisim[hypothesis]'") from _error
 
 from omisim.testing.strategies.api_requests import filters, requests
 from omisim.testing.strategies.files import disk_images, manifests, scenarios

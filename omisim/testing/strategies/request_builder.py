@@ -47,7 +47,10 @@ class RequestBuilder:
     def __init__(
         self, draw: Draw, cloud: Cloud, caller: Account, *, arbitrary: bool = False, valid: bool = False
     ) -> None:
-        self.draw, self.caller, self.arbitrary, self.valid = draw, caller, arbitrary, valid
+        self.draw: Draw = draw
+        self.caller: Account = caller
+        self.arbitrary: bool = arbitrary
+        self.valid: bool = valid
         self.cloud: Cloud = cloud
         self.id_choices = ALL_IDS  # range of the choices in draw_row
         self.uses_seldom = True  # whether parameters in SELDOM may be drawn
@@ -55,9 +58,9 @@ class RequestBuilder:
         self.last_row: Any = None  # the last row drawn
         self.rows_by_kind: dict[str, Any] = {}  # kind → its last row drawn
         self.location: Location | None = None  # the location of these rows
-        self.scattered = False  # whether further rows may be in another location
-        self.device_count = 0  # device numbers drawn so far
-        self.is_removal = False  # whether the values are removals from the last row
+        self.scattered: bool = False  # whether further rows may be in another location
+        self.device_count: int = 0  # device numbers drawn so far
+        self.is_removal: bool = False  # whether the values are removals from the last row
 
     def choose(self, choices: Any) -> Any:
         """Draw one of the choices."""

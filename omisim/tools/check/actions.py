@@ -64,14 +64,16 @@ class CheckWorld:
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self.cloud = Cloud(timing="manual")
+        self.cloud: Cloud = Cloud(timing="manual")
         regions = list(load_catalog().regions)[: bounds.regions]
         homes = [region for region in regions for _ in range(bounds.accounts)]
-        self.accounts = {
+        self.accounts: dict[str, Account] = {
             name: self.cloud.account(name, region=region) for name, region in zip(NAMES, homes, strict=False)
         }
         self._homes = {account.account_id for account in self.accounts.values()}
-        self.official = {region: self.cloud.images.official("rhel", region).image_id for region in regions}
+        self.official: dict[str, str] = {
+            region: self.cloud.images.official("rhel", region).image_id for region in regions
+        }
         for account in self.accounts.values():
             bucket(account, account.account_id)
         self._actions = {name: typed.action for name, typed in vars(Account).items() if isinstance(typed, Typed)}

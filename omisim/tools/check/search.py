@@ -89,7 +89,7 @@ class Explorer:
     """Walks one world from state to state."""
 
     def __init__(self, bounds: Bounds) -> None:
-        self.world = CheckWorld(bounds)
+        self.world: CheckWorld = CheckWorld(bounds)
         self._cloud, self._state = self.world.cloud, self.world.cloud.engine.state
         self._canonical = Canonical(self._state.fork(), self.world.accounts.values())
         self._here = self._canonical.number(self._state)  # the number of the current state

@@ -1,0 +1,35 @@
+"""Uses of the typed arguments, for mypy: a wrong one has an ignore, which mypy reports when it is not needed."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+from omisim import Account, Cloud, Switches
+from omisim.model import Vm
+
+SWITCHES: Switches = {"linux_password": "refuse", "most_tags": 50}
+
+
+def right_uses_pass(cloud: Cloud, alice: Account) -> None:
+    """Each value that omisim accepts is accepted by the type checker."""
+    Cloud(timing="clock", auth="off", switches=SWITCHES)
+    Cloud(timing="eager", auth="lenient", switches={"strict_windows": True})
+    Cloud(timing="manual", auth="strict", switches={"OMI-022": "already-exist", "spec_version": "1.40"})
+    cloud.account("bob", quotas={"vm_limit": 1, "volume_limit": 0})
+    cloud.faults.add("CreateVolume", status=503, times=2)
+    cloud.faults.add("CreateVms", error="insufficient-capacity")
+    alice.client("oos")
+    assert_type(alice.create_vms(image_id="ami-12345678"), tuple[Vm, ...])
+
+
+def wrong_uses_fail(cloud: Cloud, alice: Account) -> None:
+    """Each value that omisim refuses, and that a type can tell, is refused by the type checker."""
+    Cloud(timing="slow")  # type: ignore[arg-type]
+    Cloud(auth="none")  # type: ignore[arg-type]
+    Cloud(switches={"most_tags": 1.5})  # type: ignore[dict-item]
+    cloud.account("bob", quotas={"vms": 1})  # type: ignore[dict-item]
+    cloud.faults.add("CreateVolume", status=404)  # type: ignore[arg-type]
+    alice.client("s3")  # type: ignore[arg-type]
+    alice.create_volume(subregion_name="eu-west-2a", siz=10)  # type: ignore[call-arg]
+    Switches(start_running="maybe")  # type: ignore[typeddict-item]
+    Switches(start_runing="no-op")  # type: ignore[typeddict-unknown-key]
