@@ -47,109 +47,6 @@ ALLOWED = {
     ("omisim/testing/strategies/networks.py", "nobody"): "the name of a security group that does not exist",
 }
 
-# The files that are still to be rewritten. Remove a file when it is clean; add none.
-PENDING: frozenset[str] = frozenset(
-    {
-        "CONTRIBUTING.md",
-        "README.md",
-        "docs/explanation/decisions.md",
-        "docs/explanation/evidence.md",
-        "omisim/actions/accounts.py",
-        "omisim/actions/addresses.py",
-        "omisim/actions/effects.py",
-        "omisim/actions/exports.py",
-        "omisim/actions/framework/call.py",
-        "omisim/actions/framework/paging.py",
-        "omisim/actions/framework/request.py",
-        "omisim/actions/framework/schema.py",
-        "omisim/actions/images.py",
-        "omisim/actions/imports.py",
-        "omisim/actions/keypairs.py",
-        "omisim/actions/product_types.py",
-        "omisim/actions/security_group_rules.py",
-        "omisim/actions/tags.py",
-        "omisim/actions/vm_attributes.py",
-        "omisim/actions/vm_life.py",
-        "omisim/actions/volumes.py",
-        "omisim/base/clock.py",
-        "omisim/base/subset.py",
-        "omisim/clients/environment.py",
-        "omisim/clients/gateway.py",
-        "omisim/clients/intercept/signing.py",
-        "omisim/clients/intercept/stack.py",
-        "omisim/clients/sleeping.py",
-        "omisim/cloud/access_matrix.py",
-        "omisim/cloud/account.py",
-        "omisim/cloud/calls.py",
-        "omisim/cloud/cloud.py",
-        "omisim/cloud/images.py",
-        "omisim/cloud/marketplace.py",
-        "omisim/doors/http.py",
-        "omisim/doors/identity.py",
-        "omisim/doors/oos/door.py",
-        "omisim/engine/engine.py",
-        "omisim/engine/faults.py",
-        "omisim/engine/scheduler.py",
-        "omisim/engine/session.py",
-        "omisim/engine/similar_ids.py",
-        "omisim/formats/disk_image.py",
-        "omisim/formats/manifest.py",
-        "omisim/formats/recording.py",
-        "omisim/formats/ssh_keys.py",
-        "omisim/model/memory.py",
-        "omisim/model/serialize.py",
-        "omisim/model/storage.py",
-        "omisim/plugin.py",
-        "omisim/pytest_plugin/marker_options.py",
-        "omisim/pytest_plugin/report.py",
-        "omisim/server/__init__.py",
-        "omisim/server/client.py",
-        "omisim/server/control.py",
-        "omisim/server/endpoints.py",
-        "omisim/server/host.py",
-        "omisim/state/buckets.py",
-        "omisim/state/dump.py",
-        "omisim/state/lineage.py",
-        "omisim/state/observer.py",
-        "omisim/state/official_images.py",
-        "omisim/state/settings.py",
-        "omisim/state/transaction.py",
-        "omisim/testing/checks.py",
-        "omisim/testing/choices.py",
-        "omisim/testing/coverage.py",
-        "omisim/testing/coverage_report.py",
-        "omisim/testing/events.py",
-        "omisim/testing/factories.py",
-        "omisim/testing/history.py",
-        "omisim/testing/laws/bookkeeping.py",
-        "omisim/testing/laws/calls.py",
-        "omisim/testing/laws/creation.py",
-        "omisim/testing/laws/history.py",
-        "omisim/testing/laws/table.py",
-        "omisim/testing/laws/visibility.py",
-        "omisim/testing/machine.py",
-        "omisim/testing/reporting.py",
-        "omisim/testing/strategies/api_requests.py",
-        "omisim/testing/strategies/files.py",
-        "omisim/testing/strategies/networks.py",
-        "omisim/testing/strategies/request_builder.py",
-        "omisim/testing/strategies/values.py",
-        "omisim/testing/vocabulary.py",
-        "omisim/testing/vocabulary.toml",
-        "omisim/tools/check/canonical.py",
-        "omisim/tools/check/search.py",
-        "omisim/tools/cli.py",
-        "omisim/tools/demo/__init__.py",
-        "omisim/tools/demo/regions.py",
-        "omisim/tools/demo/story.py",
-        "omisim/tools/replay.py",
-        "omisim/tools/scenario/__init__.py",
-        "omisim/tools/scenario/reading.py",
-        "omisim/tools/scenario/script.py",
-        "omisim/tools/serve.py",
-    }
-)
-
 
 def list_fragments(path: Path) -> Iterator[str]:
     """Yield the comments and string literals of a Python file, or the text of any other file, on one line each."""
@@ -177,15 +74,10 @@ def find_phrases(file: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file not in PENDING])
+@pytest.mark.parametrize("file", FILES)
 def test_has_no_forbidden_phrase(file: str) -> None:
     """No docstring, comment, string or page contains a phrase that reads like a translation."""
     assert find_phrases(file) == []
-
-
-def test_lists_as_pending_only_files_that_need_work() -> None:
-    """A file leaves the list of pending ones as soon as it is clean, or no longer exists."""
-    assert [file for file in sorted(PENDING) if file not in FILES or not find_phrases(file)] == []
 
 
 def test_allows_only_phrases_that_occur() -> None:

@@ -360,7 +360,7 @@ class Cloud:
             action: Only calls of this action.
             account: Only calls by the account with this name.
             since: Only calls since this mark.
-            **parameters: Only calls whose parameters include these, under their API names. An object matches if it has
+            parameters: Only calls whose parameters include these, under their API names. An object matches if it has
                 the given keys, a list if it has the given items.
 
         Raises:

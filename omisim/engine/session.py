@@ -53,7 +53,7 @@ class CallRecord:
         """Format the call as one line: action, caller, parameters and failure."""
         given = "".join(f" {name}={shorten(value)}" for name, value in self.parameters.items())
         failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
-        return f"{self.action} by {self.account or 'nobody'}{given}{failure}"
+        return f"{self.action} by {self.account or 'no account'}{given}{failure}"
 
     @property
     def parameters(self) -> dict[str, Any]:

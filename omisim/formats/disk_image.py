@@ -1,8 +1,8 @@
 """Disk images of exports and imports: gzipped qcow2 or raw (EXP-002, EXP-045).
 
 An image has the true virtual size and holds the symbolic content of its disk at guest offset 0: `MARK`, the length of
-what follows, and JSON. A qcow2 image is sparse. A raw one ends with its last used byte; readers pad it. An
-image of another make is read too: its content is empty.
+the JSON text, and that text. A qcow2 image is sparse. A raw image ends with its last used byte; readers pad it.
+Images from other tools can be read too: their content is empty.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def _parse_subject_public_key_info(der: bytes) -> PublicKey:
     if not bits.startswith(b"\0"):
         raise ValueError("its bits do not fill whole bytes")
     if algorithm not in ALGORITHMS:
-        raise ValueError("its algorithm is none of RSA, Ed25519, and ECDSA on the named curves P-256, P-384 and P-521")
+        raise ValueError("the algorithm must be RSA, Ed25519 or ECDSA on the named curves P-256, P-384 and P-521")
     return ALGORITHMS[algorithm](bits[1:])
 
 

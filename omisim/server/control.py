@@ -97,7 +97,7 @@ class Control:
         return _json(200, {} if answer is None else answer)
 
     def _method(self, request: HttpRequest, name: str) -> str:
-        """Return the method that is asked for, if it is there and the token is good."""
+        """Return the requested method. Raises ControlError for an unknown path and for a wrong token."""
         method = "GET" if request.method == "HEAD" else request.method
         known = [known for known, other in self.endpoints if other == name]
         if not known:

@@ -159,6 +159,7 @@ class CloudMachine(Events):
             warnings.warn("travels is deprecated; use time_travel", DeprecationWarning, stacklevel=3)
             cls.time_travel = attributes["travels"]
         cls.travels = cls.time_travel
+        cls.time_travel = cls.travels  # both on each class: a subclass compares what it sets itself
 
     # --- the start of a history
 

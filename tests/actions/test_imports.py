@@ -326,7 +326,7 @@ class TestBadDiskImage:
                 gzip.compress(gzip.decompress(encode(Content(1, (("/a", "b"),)), 10, "qcow2"))[:70_000]),
                 "cut off",
             ),
-            ("a.qcow2", b"no image", "no qcow2 image"),
+            ("a.qcow2", b"no image", "not a qcow2 image"),
             ("a.qcow2.gz", encode(Content(), 11, "qcow2"), "exceeds the declared"),
             ("a.gz", b"\x1f\x8bnonsense", "damaged"),
         ],

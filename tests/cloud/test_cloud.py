@@ -27,7 +27,7 @@ class TestCloudConstructor:
             ({"history": 0}, "positive int"),
             ({"switches": {"snapshot_cutt": 1}}, "snapshot_cut"),
             ({"switches": {"snapshot_cut": "never"}}, "'request', 'completion'"),
-            ({"switches": {"OMI-022": "no-such-name"}}, "no name of errors"),
+            ({"switches": {"OMI-022": "no-such-name"}}, "must be the name of an API error"),
         ],
     )
     def test_refuses_unknown_values_and_lists_the_known(self, arguments: dict[str, object], message: str) -> None:

@@ -51,7 +51,7 @@ class TestAccessMatrix:
 
     def test_refuses_an_unknown_omi(self, cloud: Cloud) -> None:
         """An OMI id that does not exist is refused."""
-        with pytest.raises(ValueError, match="no OMI of this cloud"):
+        with pytest.raises(ValueError, match="not an OMI of this cloud"):
             cloud.who_can("ami-00000000")
 
     def test_agrees_with_can_for_each_call(self, cloud: Cloud, alice: Account, bob: Account, golden: Image) -> None:

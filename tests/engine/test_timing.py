@@ -87,7 +87,7 @@ class TestClockTiming:
 
     def test_refuses_durations_of_unknown_states(self, slow: Cloud) -> None:
         """A state that does not end by itself has no duration."""
-        with pytest.raises(ValueError, match=r"known ones: .*snapshot\.pending"):
+        with pytest.raises(ValueError, match=r"known: .*snapshot\.pending"):
             slow.durations["volume.available"] = 1
 
     def test_ends_all_transients_and_no_timer_on_settle(self, slow: Cloud) -> None:

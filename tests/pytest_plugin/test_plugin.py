@@ -123,7 +123,7 @@ class TestFixtures:
         """
         result = plugged(pytester, source)
         result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines(["*In a fixture of a wider scope, use omi_base, or make a Cloud().*"])
+        result.stdout.fnmatch_lines(["*In a fixture of a wider scope, use omi_base or create a Cloud().*"])
 
 
 class TestBase:

@@ -228,7 +228,7 @@ DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "only_its_owner_reads_a_vm": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
     "only_its_owner_reads_a_volume": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
     "omi_reads_follow_permissions": ("omisim.actions.image_access.is_visible", lambda _call, _row: True),
-    "iops_match_the_volume_type": ("omisim.actions.volumes.gp2_iops", lambda _size: None),
+    "iops_match_the_volume_type": ("omisim.actions.volumes.compute_gp2_iops", lambda _size: None),
     "unfiltered_reads_are_complete_and_ordered": (
         "omisim.actions.volumes.select_matching",
         lambda rows, _filters: tuple(rows)[1:],

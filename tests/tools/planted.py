@@ -309,7 +309,7 @@ def _blank(make: Callable[..., Any], call: Call, *args: Any, **kwargs: Any) -> A
 # --- all of them: name → (what is wrong, how it is planted)
 
 PLANTED: dict[str, tuple[str, Plant]] = {
-    "sight outlives a share": ("whoever saw an OMI once goes on seeing it", remembered_sight),
+    "sight outlives a share": ("an account that saw an OMI once keeps seeing it", remembered_sight),
     "a share cannot be taken back": ("removals are ignored", lambda patch: patch.setattr(
         "omisim.actions.image_access.apply_change", lambda granted, change: granted if change and change.removals
         else sharing.apply_change(granted, change))),
@@ -350,7 +350,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     # --- those of peers
     "moto: a snapshot is freed while used": ("SNP-016 is not checked", unchecked("SNP-016")),
     "moto: two OMIs of one name": ("OMI-022 is not checked", unchecked("OMI-022")),
-    "moto: nobody else sees a shared OMI": ("a share is stored, and does nothing", replaced(
+    "moto: a shared OMI stays invisible": ("a share is stored, and does nothing", replaced(
         "omisim.actions.image_access.is_visible", lambda call, row: call.owns(row) or
         row.permissions_to_launch.global_permission)),
     "moto: everybody launches": ("no permission is needed", replaced("omisim.actions.vms.is_visible", lambda *_: True)),

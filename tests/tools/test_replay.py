@@ -267,7 +267,7 @@ class TestReplayCommand:
             ("{", (), "line 1 is not a recorded exchange"),
             ("\n\n[]", (), "line 3 is not a recorded exchange: the line must be a JSON object"),
             ('{"path": "/x", "status": 200, "res": {}}', (), "it has no 'req'"),
-            ('{"path": "/x", "status": "200", "req": {}, "res": {}}', (), "status a number"),
+            ('{"path": "/x", "status": "200", "req": {}, "res": {}}', (), "status an integer"),
             ('{"path": "/x", "status": 200, "req": 1, "res": {}}', (), "line 1"),
             ('{"path": "/x", "status": 200, "req": {}, "res": {}, "t": "yesterday"}', (), "isoformat"),
             ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--region", "mars"), "region must be one of"),

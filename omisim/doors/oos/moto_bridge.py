@@ -1,6 +1,6 @@
 """Load the relevant rows into a moto backend and write the changes back.
 
-The backend lives for one request. All data is in State, so savepoints, forks and dumps do not involve moto.
+A backend serves one request. All data is in State, so savepoints, forks and dumps do not involve moto.
 """
 
 from __future__ import annotations

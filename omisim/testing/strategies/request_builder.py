@@ -25,7 +25,7 @@ __all__ = ["ALL_IDS", "LAUNCHES", "RECENT_IDS", "VALID_IDS", "Draw", "RequestBui
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Value = Callable[["RequestBuilder"], Any]
 
-# ranges of the twelve choices in draw_row: 0 and 1 are valid rows, 2 to 6 recent rows, 11 is no row
+# ranges of the twelve choices in draw_row: 0 and 1 are valid rows, 2 to 6 recent rows, 11 is an id without a row
 VALID_IDS, RECENT_IDS, ALL_IDS = (0, 1), (2, 6), (0, 11)
 RECENT_CALLS, RECENT_CHANGES = 4, 12  # how many calls and changes count as recent
 LAUNCHES = ("CreateVms", "CreateImage")  # actions that take official OMIs

@@ -1,10 +1,10 @@
 """Canonical hash of a state, invariant under renaming of ids, accounts, Regions and timestamps.
 
-A state is a graph: resources, accounts and Regions are its nodes, an id in a field is an edge. What is left of a row
-without ids and dates is the colour of its node. Colours are refined by those of the neighbours until they tell apart
-all that can be told apart so; what is left alike is either interchangeable at sight (the same neighbours), or each of
-it is set apart in turn, and the least number taken. That is exact: two states get one number when a renaming turns one
-into the other, and else only by an accident of 64 bits.
+A state is a graph: resources, accounts and Regions are its nodes, an id in a field is an edge. The other
+fields of a row, without dates, are the colour of its node. Colours are refined by the colours of the neighbours until
+they stop changing. Nodes that still share a colour are either interchangeable (they have the same neighbours), or each
+is distinguished in turn and the smallest number is taken. The result is exact: two states get the same number if a
+renaming turns one into the other, and otherwise only by a collision of 64-bit hashes.
 
 The numbers are the same in every process: no hash of a string goes into them.
 """
@@ -37,7 +37,7 @@ _LEFT_OUT = frozenset(
     {"body", "checksum", "etag", "file_location", "image_name", "launch_number", "metadata", "object_id"}
     | {"private_dns_name", "private_ip", "public_dns_name", "public_ip", "reservation_id", "security_groups", "stops"}
 )
-_GONE, _CATALOGUE = 1, 2  # the colours of what an id stands for that is no node
+_GONE, _CATALOGUE = 1, 2  # the colours of ids whose rows are not nodes
 _APART = 1  # goes into the colour of what is set apart
 _BACK = 0x5DEECE66D5DEECE  # turns the number of an edge into that of its other end
 _MOST_KEPT = 20_000  # rows
