@@ -11,7 +11,7 @@ __all__ = ["to_rest"]
 
 ARGUMENTS = "Args:"
 _RULE = re.compile(r"\b(?:ST-)?[A-Z]{2,4}-\d{1,3}\b")
-_ITEM = re.compile(r"    (?P<name>\w+): (?P<text>.*)")
+_ITEM = re.compile(r"    (?P<stars>\*{0,2})(?P<name>\w+): (?P<text>.*)")
 
 
 def to_rest(lines: Sequence[str]) -> list[str]:
@@ -48,4 +48,7 @@ def _section_line(line: str, section: str) -> str:
     item = _ITEM.fullmatch(line)
     if item is None:
         return line.removeprefix("    ")
-    return f":param {item['name']}: {item['text']}" if section == ARGUMENTS else f"- `{item['name']}`: {item['text']}"
+    if section == ARGUMENTS:
+        stars = item["stars"].replace("*", r"\*")
+        return f":param {stars}{item['name']}: {item['text']}"
+    return f"- `{item['name']}`: {item['text']}"

@@ -60,7 +60,8 @@ class TestGeneratedPages:
 class TestDocstrings:
     def test_become_lists_code_and_links(self) -> None:
         """A section becomes a list, an indented block after a blank line code, and the id of a rule a link."""
-        docstring = ["Do it.", "", "Args:", "    name: of the thing,", "        in full.", "", "    code()", "", "End."]
-        assert to_rest(docstring)[:5] == ["Do it.", "", "", ":param name: of the thing,", "    in full."]
+        docstring = ["Do it.", "", "Args:", "    name: Of the thing,", "        in full.", "    **more: Anything."]
+        arguments = [":param name: Of the thing,", "    in full.", r":param \*\*more: Anything."]
+        assert to_rest(docstring) == ["Do it.", "", "", *arguments]
         assert to_rest(["Named once (OMI-022)."]) == ["Named once (:ref:`OMI-022 <omi-022>`)."]
         assert to_rest(["Do it:", "", "    code()", "", "End."]) == ["Do it:", "", "::", "", "    code()", "", "End."]
