@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.base.renamed import Renamed
 from omisim.base.subset import find_mismatches, shorten
 from omisim.base.suggest import suggest
 from omisim.engine.session import CallRecord
@@ -26,6 +27,8 @@ class Calls(tuple[CallRecord, ...]):  # noqa: SLOT001 - a tuple has no room for 
 
     query: str
     closest: tuple[str, ...]
+    asked: ClassVar = Renamed("query")
+    near: ClassVar = Renamed("closest")
 
     def one(self) -> CallRecord:
         """Return the single matching call.

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import copy_containers
 from omisim.actions.framework.schema import MISSING, Problems
+from omisim.base.renamed import Renamed
 from omisim.base.subset import find_mismatches
 from omisim.base.suggest import suggest
 from omisim.model.ids import derive_hex
@@ -57,6 +58,7 @@ class Fault:
     delay: float = 0.0
     number: int = 0  # number of the fault in its cloud, a seed of its probability
     hits: int = 0  # number of calls with its parameters so far
+    met: ClassVar = Renamed("hits")
 
     def make_error(self) -> ApiError | Dropped | None:
         """Return the exception to raise, or None for a fault that only delays."""

@@ -7,9 +7,10 @@ A rule refers to its error by the row's name. Codes, types and HTTP statuses are
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omisim.base.data_files import load_toml
+from omisim.base.renamed import Renamed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,8 @@ class ApiError(Exception):
     Attributes: `code` (the API's error code, a string), `status` (HTTP status), `type`, `details`, `name` (the row of
     `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it).
     """
+
+    near: ClassVar = Renamed("similar_ids")
 
     def __init__(self, rule: Rule, facts: Mapping[str, Any], kind: ErrorKind | None = None) -> None:
         kind = kind or ERRORS[rule.error]
