@@ -27,8 +27,8 @@ class Calls(tuple[CallRecord, ...]):  # noqa: SLOT001 - a tuple has no room for 
 
     query: str
     closest: tuple[str, ...]
-    asked: ClassVar = Renamed("query")
-    near: ClassVar = Renamed("closest")
+    asked: ClassVar[Renamed] = Renamed("query")
+    near: ClassVar[Renamed] = Renamed("closest")
 
     def one(self) -> CallRecord:
         """Return the single matching call.

@@ -58,7 +58,7 @@ class Fault:
     delay: float = 0.0
     number: int = 0  # number of the fault in its cloud, a seed of its probability
     hits: int = 0  # number of calls with its parameters so far
-    met: ClassVar = Renamed("hits")
+    met: ClassVar[Renamed] = Renamed("hits")
 
     def make_error(self) -> ApiError | Dropped | None:
         """Return the exception to raise, or None for a fault that only delays."""

@@ -46,7 +46,7 @@ class ApiError(Exception):
     `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it).
     """
 
-    near: ClassVar = Renamed("similar_ids")
+    near: ClassVar[Renamed] = Renamed("similar_ids")
 
     def __init__(self, rule: Rule, facts: Mapping[str, Any], kind: ErrorKind | None = None) -> None:
         kind = kind or ERRORS[rule.error]
