@@ -98,7 +98,7 @@ def without_effect(kind: str, state: str | None) -> Plant:
 
 
 def remembered_sight(patch: Patch) -> None:
-    """Whoever saw an OMI once goes on seeing it."""
+    """An account that saw an OMI once keeps seeing it."""
     visible = sharing.is_visible
 
     def cached(call: Call, row: Any) -> bool:
@@ -107,8 +107,20 @@ def remembered_sight(patch: Patch) -> None:
             seen.add((call.account.account_id, row.id))
         return (call.account.account_id, row.id) in seen
 
-    for module in ("image_access", "images", "vms"):
+    for module in ("image_access", "sharing", "vms"):
         patch.setattr(f"omisim.actions.{module}.is_visible", cached)
+
+
+def empty_snapshot(patch: Patch) -> None:
+    """A snapshot is created without the content of its source."""
+    add: Callable[..., Any] = vars(snapshots)["add_snapshot"]
+
+    def wrong(
+        call: Call, text: str, token: str | None, image_id: str | None, _content: Any, *more: Any, **fields: Any
+    ) -> Any:
+        return add(call, text, token, image_id, None, *more, **fields)
+
+    patch.setattr(snapshots, "add_snapshot", wrong)
 
 
 def shared_copy(patch: Patch) -> None:
@@ -330,9 +342,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "an OMI waits for a failed snapshot": ("a failure is not handed on", without_effect("snapshot", "error")),
     "a link survives its VM": ("termination drops no link", without_effect("vm", "terminated")),
     "a freed volume stays in use": ("its state does not follow its link", without_effect("volume_link", None)),
-    "a snapshot is empty": ("content is not copied", replaced(
-        "omisim.actions.snapshots._with_content", lambda call, snapshot, image_id, source: (call.record_origin(
-            snapshot, "", *([("part of", image_id)] if image_id else []), source), snapshot)[1])),
+    "a snapshot is empty": ("content is not copied", empty_snapshot),
     "a name is not free again": ("a deleted row stays in its indexes", kept_name),
     "undoing forgets an index": ("rows come back, names do not", forgotten_index),
     "undoing forgets the queue": ("the queue of what is due stays", kept_heap),
