@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import islice
 
 from omisim.actions.framework.call import Call
+from omisim.base.hosts import DOMAIN
 from omisim.model import Subnet
 from omisim.spec.rules import refuse
 from omisim.state.state import State
@@ -37,7 +38,7 @@ def make_private_dns(ip: str, region: str) -> str:
 
 def make_public_dns(ip: str, region: str) -> str:
     """Return the DNS name of a public address."""
-    return f"ows-{ip.replace('.', '-')}.{region}.compute.outscale.com"
+    return f"ows-{ip.replace('.', '-')}.{region}.compute.{DOMAIN}"
 
 
 def parse_range(call: Call, text: str) -> IPv4Network | None:

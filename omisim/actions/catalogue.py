@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.hosts import host_name
 from omisim.model import FlexibleGpuCatalog, Location, OrDict, Region, Service, Subregion, VmType
 from omisim.model.filters import FiltersService, FiltersSubregion, FiltersVmType, select_matching
 from omisim.spec.catalog import load_catalog
@@ -13,7 +14,7 @@ from omisim.spec.catalog import load_catalog
 def read_regions(call: Call) -> tuple[Region, ...]:
     """List the Regions visible from the called Region (REG-003)."""
     names = load_catalog().regions[call.region].sees
-    return tuple(Region(endpoint=f"api.{name}.outscale.com", region_name=name) for name in names)
+    return tuple(Region(endpoint=host_name("api", name), region_name=name) for name in names)
 
 
 @action("ReadSubregions", "Subregions", paged=True)

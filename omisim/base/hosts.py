@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["DEFAULT_REGION", "Host", "endpoint", "parse_host"]
+__all__ = ["DEFAULT_REGION", "DOMAIN", "Host", "endpoint", "host_name", "parse_host"]
 
 DEFAULT_REGION = "eu-west-2"
-_DOMAIN = "outscale.com"
+DOMAIN = "outscale.com"
 _HOST = re.compile(
-    rf"(?:(?P<prefix>.+)\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.{re.escape(_DOMAIN)}\.?(?::\d+)?",
+    rf"(?:(?P<prefix>.+)\.)?(?P<service>[a-z]+)\.(?P<region>[a-z0-9-]+)\.{re.escape(DOMAIN)}\.?(?::\d+)?",
     re.IGNORECASE,
 )
 # a service without a Region before the domain, for example api.eu-west-2.oks.outscale.com
-_OTHER = re.compile(rf"(?P<prefix>.+)\.(?P<service>[^.]+)\.{re.escape(_DOMAIN)}\.?(?::\d+)?", re.IGNORECASE)
+_OTHER = re.compile(rf"(?P<prefix>.+)\.(?P<service>[^.]+)\.{re.escape(DOMAIN)}\.?(?::\d+)?", re.IGNORECASE)
 
 
 class Host(NamedTuple):
@@ -39,4 +39,9 @@ def parse_host(host: str) -> Host | None:
 
 def endpoint(service: str, region: str) -> str:
     """Return the HTTPS URL of a service in a Region."""
-    return f"https://{service}.{region}.{_DOMAIN}"
+    return f"https://{host_name(service, region)}"
+
+
+def host_name(service: str, region: str) -> str:
+    """Return the host name of a service of a Region."""
+    return f"{service}.{region}.{DOMAIN}"

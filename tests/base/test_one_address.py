@@ -28,7 +28,7 @@ class TestSuggestions:
         assert suggest("image_nme", known, " Known: {}", count=2) == " Known: image_name, image_id"
 
     def test_are_empty_where_no_known_name_is_similar(self) -> None:
-        """An unknown name that resembles no known one, or is no string, gets no suggestion."""
+        """An unknown name that resembles no known one, or is not a string, gets no suggestion."""
         assert suggest("zzz", ("image_id",)) == suggest(7, ("image_id",)) == suggest("zzz", ()) == ""
 
     def test_are_computed_in_one_module(self) -> None:
