@@ -1,0 +1,78 @@
+"""Make Hypothesis shrink long histories: remove whole steps first, and stop after a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+from hypothesis import stateful
+from hypothesis.internal.conjecture import engine, shrinker
+from hypothesis.reporting import current_reporter, with_reporter
+
+__all__ = ["quick_shrinking"]
+
+_SLOW: Final = "WARNING: Hypothesis has spent more than five minutes"
+_STEP: Final = getattr(stateful, "STATE_MACHINE_RUN_LABEL", None)
+
+
+@contextmanager
+def quick_shrinking(seconds: float) -> Iterator[None]:
+    """Within the context, let Hypothesis remove steps before all else, and shrink for this time instead of 5 minutes.
+
+    Hypothesis has no setting for either. A version that lacks the patched functions shrinks as usual.
+    """
+    report = current_reporter()
+
+    def report_limit(text: object) -> None:
+        if str(text).startswith(_SLOW):
+            text = (
+                f"Shrinking stopped after {seconds:g} seconds (shrink_seconds), so a shorter history may fail too. "
+                "The next run goes on from this one."
+            )
+        report(text)
+
+    with ExitStack() as stack:
+        stack.enter_context(with_reporter(report_limit))
+        if hasattr(engine, "MAX_SHRINKING_SECONDS"):
+            stack.enter_context(patch.object(engine, "MAX_SHRINKING_SECONDS", seconds))
+        if hasattr(shrinker.Shrinker, "initial_coarse_reduction"):
+            usual: Any = shrinker.Shrinker.initial_coarse_reduction
+
+            def reduce(self: Any) -> None:
+                _remove_steps(self)
+                usual(self)
+
+            stack.enter_context(patch.object(shrinker.Shrinker, "initial_coarse_reduction", reduce))
+        yield
+
+
+def _remove_steps(target: Any) -> None:
+    """Remove the steps that a failing history does not need: half of them at a time, then fewer and fewer.
+
+    Hypothesis itself removes a few choices at a time, and a step of a history makes dozens.
+    """
+    size = len(_list_steps(target)) // 2
+    while size:
+        before = target.shrink_target
+        first = len(_list_steps(target)) - 1  # the failure is in the last step
+        while first > 1:  # step 0 creates the cloud
+            first = max(first - size, 1)
+            steps = _list_steps(target)
+            if first + size < len(steps):
+                _remove(target, steps[first].start, steps[first + size].start, is_first=first == 1)
+        if size > 1 or target.shrink_target is before:  # single steps again, as long as that helps
+            size //= 2
+
+
+def _remove(target: Any, start: int, end: int, *, is_first: bool) -> None:
+    """Remove the choices of some steps, up to the start of another step."""
+    nodes = target.shrink_target.nodes
+    # after its choice to go on, the first step chooses how many rules this history leaves out
+    if not (is_first and target.consider_new_nodes(nodes[: start + 2] + nodes[end + 1 :])):
+        target.consider_new_nodes(nodes[:start] + nodes[end:])
+
+
+def _list_steps(target: Any) -> list[Any]:
+    return [span for span in target.shrink_target.spans if span.label == _STEP]
