@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -21,7 +21,6 @@ from omisim.testing.strategies.request_builder import list_rows
 
 __all__ = ["BUNDLES", "Beginning"]
 
-T = TypeVar("T")
 BUNDLES: Final[Mapping[str, Bundle[str]]] = {
     kind: Bundle(f"{kind}s")
     for kind in ("image", "snapshot", "volume", "vm", "image_export", "snapshot_export")
@@ -63,10 +62,9 @@ class Beginning(Events):
         self.prepare()
         self._fill_bundles()
 
-    def draw(self, strategy: st.SearchStrategy[T], label: str | None = None) -> T:
+    def draw(self, strategy: st.SearchStrategy[Any], label: str | None = None) -> Any:
         """Draw a value, for an overridden `prepare`: what depends on drawn values shrinks with them."""
-        value: T = self._data.draw(strategy, label=label)
-        return value
+        return self._data.draw(strategy, label=label)
 
     def prepare(self) -> None:
         """Create the resources of `starts_with` for each account, or by default some volumes, snapshots, VMs and OMIs.

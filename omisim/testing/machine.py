@@ -3,6 +3,7 @@
 Subclass it to test your own code: choose the accounts and actions, add rules that call your code, and add invariants.
 Needs the extra `omisim[hypothesis]`.
 
+    from hypothesis import settings
     from hypothesis.stateful import rule
     from omisim.testing.machine import CloudMachine
 
@@ -15,6 +16,7 @@ Needs the extra `omisim[hypothesis]`.
             my_code.rotate(self.account("alice").gateway(), image)
 
     TestMyCode = MyMachine.TestCase
+    TestMyCode.settings = settings(TestMyCode.settings, max_examples=50)
 
 On failure, the shrunk history is printed as a Python script, with the broken law and its rule.
 """
@@ -40,21 +42,13 @@ from omisim.spec.catalog import QuotaName
 from omisim.state.settings import Switches, Timing
 from omisim.testing.beginning import BUNDLES, Beginning
 from omisim.testing.choices import check_choices
+from omisim.testing.core_actions import CORE
 from omisim.testing.empty_accounts import EmptyAccounts, count_rules
 from omisim.testing.strategies.api_requests import kinds, requests
 from omisim.testing.strategies.request_builder import list_rows
 
 __all__ = ["CORE", "CloudMachine"]
 
-# the actions of the OMI model: the default of CloudMachine.actions
-CORE = (
-    "CreateImage", "CreateImageExportTask", "CreateSnapshot", "CreateSnapshotExportTask", "CreateTags", "CreateVms",
-    "CreateVolume", "DeleteExportTask", "DeleteImage", "DeleteSnapshot", "DeleteTags", "DeleteVms", "DeleteVolume",
-    "LinkVolume", "ReadAccounts", "ReadImageExportTasks", "ReadImages", "ReadProductTypes", "ReadQuotas", "ReadRegions",
-    "ReadSnapshotExportTasks", "ReadSnapshots", "ReadSubregions", "ReadTags", "ReadVmTypes", "ReadVms", "ReadVmsState",
-    "ReadVolumeUpdateTasks", "ReadVolumes", "RebootVms", "StartVms", "StopVms", "UnlinkVolume", "UpdateImage",
-    "UpdateSnapshot", "UpdateVm", "UpdateVolume",
-)  # fmt: skip
 # where an answer holds new resources: the key of one resource or a list, and the key of the id
 _NEW_IDS = (
     ("Image", "ImageId"), ("Snapshot", "SnapshotId"), ("Volume", "VolumeId"), ("Vms", "VmId"),
@@ -98,14 +92,20 @@ class CloudMachine(Beginning):
         quotas: the quotas of accounts, by account name.
         actions: the actions to call, any that omisim serves; by default those of CORE. A rule that a subclass defines
             is kept, even if it has the name of another action.
+        starts_with: the resources that each account begins with, for example `{"image": 3}`: at most so many, usually
+            as many; or the name of a scenario. By default some of everything.
         timings: the timings of the cloud; each history draws one.
         switches: the switches of the cloud.
+        platform: whether the platform does more than serve calls and let time pass; False leaves out faults, failures
+            and time travel, whatever `faults` and `time_travel` are.
         faults: whether histories inject faults and failures.
         time_travel: whether histories use marks, rollbacks, forks and dumps.
         travels: deprecated alias of `time_travel`.
+        shrink_seconds: the longest time to shrink a failure.
 
     Attributes of a history: `cloud`, and `account(name)`. The bundles `images`, `snapshots`, `volumes`, `vms`,
-    `image_exports` and `snapshot_exports` hold the ids that calls have created, including deleted ones.
+    `image_exports` and `snapshot_exports` hold the ids of the resources that a history begins with and of those that
+    calls have created, including deleted ones.
     """
 
     accounts: ClassVar[Mapping[str, str]] = {"alice": DEFAULT_REGION, "bob": DEFAULT_REGION, "carol": "us-east-2"}

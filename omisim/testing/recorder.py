@@ -33,8 +33,9 @@ class Recorder:
         switches: Switches | Mapping[str, str | int | bool] | None = None,
         quotas: Mapping[str, Mapping[QuotaName, int]] | None = None,
         scenario: str = "",
+        buckets: bool = True,
     ) -> None:
-        """Create a cloud, empty or of a scenario, with these accounts, each with a bucket of the same name."""
+        """Create a cloud, empty or of a scenario, with these accounts, each with a bucket of its name."""
         given: dict[str, Any] = {"timing": timing} | ({"switches": dict(switches)} if switches else {})
         arguments = [f"{name}={value!r}" for name, value in given.items()]
         maker = f"Cloud.from_scenario({', '.join([repr(scenario), *arguments])})"
@@ -48,8 +49,9 @@ class Recorder:
             quotas_argument = f", quotas={limits!r}" if limits else ""
             self._record(f"cloud.account({name!r}, region={region!r}{quotas_argument})", account=name)
             account = self.cloud.account(name, region=region, quotas=limits or None)
-            self._record(f"bucket(cloud.account({name!r}), {name!r})", account=name)
-            bucket(account, name)
+            if buckets:
+                self._record(f"bucket(cloud.account({name!r}), {name!r})", account=name)
+                bucket(account, name)
 
     def account(self, name: str) -> Account:
         """Return an account by its name. An unknown name creates the account in eu-west-2."""
@@ -99,6 +101,11 @@ class Recorder:
     def comment(self, text: str) -> None:
         """Add a comment to the script."""
         self._record("\n".join(f"# {line}" for line in text.splitlines()))
+
+    def render(self) -> str:
+        """Return the steps so far as lines of Python."""
+        self._record_calls()
+        return "\n".join(line for step in self._steps for line in step.render_lines(last=False))
 
     def _record_calls(self) -> None:
         """Record the calls that rules of a subclass have made directly, through any door."""
