@@ -109,7 +109,7 @@ def launch(story: Story, actor: Actor, image_id: str, means: str, found: str) ->
     for mapping, (path, text) in zip(vm["BlockDeviceMappings"], (MOTD, DATA), strict=True):
         read = story.cloud.read(mapping["Bsu"]["VolumeId"], path)
         if read != text:
-            raise AssertionError(f"{path} did not come along: {read!r}")
+            raise AssertionError(f"{path} was not copied: {read!r}")
         story.saw(actor.account.name, f"reads {path}: {read.strip()}", found)
     return vm
 

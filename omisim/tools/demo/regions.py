@@ -92,7 +92,7 @@ def _import_snapshot(story: Story, carol: Actor, url: str, size: int) -> None:
         BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": snapshot["SnapshotId"]}}],
     )["Image"]
     if image["ProductCodes"] != ["0001"]:
-        raise AssertionError(f"the licence came along: {image['ProductCodes']}")
+        raise AssertionError(f"the snapshot kept its licence: {image['ProductCodes']}")
     story.saw("omisim", "warns", story.cloud.warnings[-1])
 
 
