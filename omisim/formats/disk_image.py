@@ -142,7 +142,7 @@ class _Qcow2(NamedTuple):
         features = int.from_bytes(image[HEADER.size :][:8], "big") if version == 3 else 0  # noqa: PLR2004
         if version not in (2, 3) or features:
             raise BadImage(
-                f"qcow2 version {version} with features {features:#x} is not supported; only 2 and 3 without features are"
+                f"qcow2 version {version} with features {features:#x} is not supported; 2 and 3 without any are"
             )
         if backing or crypt:
             raise BadImage("the image is encrypted or has a backing file")

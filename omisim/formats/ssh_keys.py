@@ -83,8 +83,8 @@ def generate(number: int) -> tuple[str, PublicKey]:
 def parse(text: str) -> PublicKey:
     """Parse a public key: an OpenSSH line, RFC 4716, PEM SubjectPublicKeyInfo or PEM PKCS#1 (KEY-003).
 
-    Raises ValueError, whose text is a clause that states the reason, for any other text. The factors of a modulus and the position of a
-    point on its curve are not checked.
+    Raises ValueError, whose text is a clause that states the reason, for any other text. The factors of a modulus and
+    the position of a point on its curve are not checked.
     """
     if len(text) > MAX_TEXT_LENGTH:
         raise ValueError(f"the text has more than {MAX_TEXT_LENGTH} characters")
