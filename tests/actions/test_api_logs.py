@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from requests import HTTPError
-from support.expect import refused
-from support.sign import signed
+from support.expect import expect_refusal
+from support.sign import sign_request
 
 from omisim import Account, ApiError, Cloud
 from omisim.doors.oapi import OapiDoor
@@ -52,7 +52,7 @@ class TestLogEntries:
         """A refused call is logged with its status, whatever refused it. [CAT-010]"""
         with pytest.raises(HTTPError):
             alice.gateway().DeleteVolume(VolumeId="vol-00000000")
-        OapiDoor(cloud.engine).handle(signed(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
+        OapiDoor(cloud.engine).handle(sign_request(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
         found = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
         assert found == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
 
@@ -125,7 +125,7 @@ class TestDefaultLogWindow:
     def test_refuses_an_end_before_its_start(self, alice: Account) -> None:
         """A window that ends before it begins is refused. [FLT-009]"""
         dates = {"QueryDateAfter": "2026-01-02", "QueryDateBefore": "2026-01-01"}
-        assert refused(alice, "ReadApiLogs", Filters=dates).code == "4098"
+        assert expect_refusal(alice, "ReadApiLogs", Filters=dates).code == "4098"
 
 
 class TestReadApiLogs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Vm
@@ -54,11 +54,11 @@ class TestKeypairs:
 
     def test_need_a_name_even_in_a_dry_run(self, alice: Account) -> None:
         """DryRun with a missing name is a missing parameter. [KEY-008]"""
-        assert refused(alice, "CreateKeypair", DryRun=True).code == "7000"
+        assert expect_refusal(alice, "CreateKeypair", DryRun=True).code == "7000"
 
     def test_are_imported_in_base64_only(self, alice: Account) -> None:
         """A public key that is not encoded in Base64 is refused. [KEY-003]"""
-        assert refused(alice, "CreateKeypair", KeypairName="mine", PublicKey="ssh-rsa AAAA").code == "4032"
+        assert expect_refusal(alice, "CreateKeypair", KeypairName="mine", PublicKey="ssh-rsa AAAA").code == "4032"
 
 
 class TestTags:
@@ -81,7 +81,7 @@ class TestTags:
     def test_are_set_on_all_resources_or_none(self, alice: Account, vm: Vm) -> None:
         """If one resource is unknown, nothing is tagged. [TAG-015, TAG-005]"""
         call = {"ResourceIds": [vm.vm_id, "vol-00000000"], "Tags": [{"Key": "a", "Value": "b"}]}
-        assert refused(alice, "CreateTags", **call).code == "5064"
+        assert expect_refusal(alice, "CreateTags", **call).code == "5064"
 
     def test_are_filtered_by_keys_and_values_independently(self, alice: Account, vm: Vm) -> None:
         """Keys and values are matched independently, and literally. [TAG-012, TAG-013, TAG-014]"""
@@ -96,7 +96,7 @@ class TestTags:
     def test_need_key_and_value(self, alice: Account, vm: Vm) -> None:
         """A tag has a key and a value and nothing else. [TAG-002]"""
         for tag, code in (({"Key": "a"}, "7000"), ({"Key": "a", "Value": "b", "More": "c"}, "3001")):
-            assert refused(alice, "CreateTags", ResourceIds=[vm.vm_id], Tags=[tag]).code == code
+            assert expect_refusal(alice, "CreateTags", ResourceIds=[vm.vm_id], Tags=[tag]).code == code
 
 
 def test_tags_of_a_resource_are_limited_by_a_switch() -> None:
@@ -107,6 +107,6 @@ def test_tags_of_a_resource_are_limited_by_a_switch() -> None:
     alice.create_tags(resource_ids=[volume_id], tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "1"}])
     alice.create_tags(resource_ids=[volume_id], tags=[{"key": "a", "value": "2"}])
     more = {"ResourceIds": [volume_id], "Tags": [{"Key": "c", "Value": "1"}]}
-    assert refused(alice, "CreateTags", **more).code == "10041"
+    assert expect_refusal(alice, "CreateTags", **more).code == "10041"
     alice.delete_tags(resource_ids=[volume_id], tags=[{"key": "b", "value": ""}])
     assert alice.can("CreateTags", **more)

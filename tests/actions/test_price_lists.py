@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 
@@ -44,8 +44,10 @@ class TestPrices:
         """An unknown triple is refused, and each of its three parts is required. [CAT-005, REQ-010]"""
         triple = {"Operation": "CreateVolume", "Service": "TinaOS-FCU", "Type": "BSU:VolumeIOPS:io1"}
         for name in triple:
-            assert refused(alice, "ReadUnitPrice", **triple | {name: "x"}).code == "5044"
-            assert refused(alice, "ReadUnitPrice", **{n: v for n, v in triple.items() if n != name}).code == "7000"
+            assert expect_refusal(alice, "ReadUnitPrice", **triple | {name: "x"}).code == "5044"
+            assert (
+                expect_refusal(alice, "ReadUnitPrice", **{n: v for n, v in triple.items() if n != name}).code == "7000"
+            )
 
     @pytest.mark.parametrize(
         ("filters", "states"),
@@ -78,7 +80,7 @@ class TestPrices:
 
         [CAT-004/dates, CAT-004/old, FLT-009]
         """
-        assert refused(alice, "ReadCatalogs", Filters=filters).code == code
+        assert expect_refusal(alice, "ReadCatalogs", Filters=filters).code == code
 
 
 class TestCatalogueLists:

@@ -1,4 +1,4 @@
-"""What a request may look like: the parameters of each action, and their types. [REQ-008, REQ-009, REQ-010]"""
+"""The shapes of requests: the parameters of each action, and their types. [REQ-008, REQ-009, REQ-010]"""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-__all__ = ["problems", "without_nulls"]
+__all__ = ["find_problems", "remove_nulls"]
 
-# A name, and what stands below it: parameters, then parts, then filters. A star marks what is required, a question
-# mark what exists and is not modelled here.
+# Each name with its members: requests, then nested objects, then filters. A star marks a required member, a question
+# mark one that exists and is not modelled here.
 TABLE = """
 CreateImage
     Architecture:str BlockDeviceMappings:[Mapping] BootModes:[str] Description:str FileLocation:str ImageName:str
@@ -155,41 +155,41 @@ UNSET = {"ClientToken": "", "SubnetId": "", "UserData": "", "Placement": {}}
 TYPES = {"str": str, "int": int, "bool": bool}
 
 
-def problems(action: str, parameters: dict[str, Any]) -> Iterator[str]:
-    """Yield the codes of what is wrong with the shape of a request: 3001, 4110, 7000."""
-    yield from _object(action, {name: value for name, value in parameters.items() if name != "DryRun"})
+def find_problems(action: str, parameters: dict[str, Any]) -> Iterator[str]:
+    """Yield the codes of the errors in the shape of a request: 3001, 4110, 7000."""
+    yield from _check_object(action, {name: value for name, value in parameters.items() if name != "DryRun"})
     if not isinstance(parameters.get("DryRun", False), bool):
         yield "4110"
 
 
-def without_nulls(value: Any) -> Any:
-    """Return a request as it counts: null, and what clients send for unset, mean absent, at any depth. [Doors]"""
+def remove_nulls(value: Any) -> Any:
+    """Return a request without nulls and the values that clients send for unset parameters, at any depth. [Doors]"""
     if isinstance(value, dict):
-        return {name: without_nulls(item) for name, item in value.items() if item not in (None, UNSET.get(name))}
-    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+        return {name: remove_nulls(item) for name, item in value.items() if item not in (None, UNSET.get(name))}
+    return [remove_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 @cache
-def _fields(shape: str) -> dict[str, str]:
+def _parse_fields(shape: str) -> dict[str, str]:
     _, _, rest = TABLE.partition(f"\n{shape}\n")
     fields = re.split(r"\n(?=\S)", rest, maxsplit=1)[0].split()
     return {name: kind for name, _, kind in (field.partition(":") for field in fields)}
 
 
-def _object(shape: str, value: dict[str, Any]) -> Iterator[str]:
-    fields = {name.rstrip("*"): kind for name, kind in _fields(shape).items()}
+def _check_object(shape: str, value: dict[str, Any]) -> Iterator[str]:
+    fields = {name.rstrip("*"): kind for name, kind in _parse_fields(shape).items()}
     for name, item in value.items():
         if name in fields:
-            yield from _value(fields[name], item)
+            yield from _check_value(fields[name], item)
         else:
             yield "3001"
-    for name in _fields(shape):
+    for name in _parse_fields(shape):
         given = value.get(name[:-1])
         if name.endswith("*") and (given is None or given == [] or (given == "" and name.endswith("Id*"))):
             yield "7000"
 
 
-def _value(kind: str, value: Any) -> Iterator[str]:
+def _check_value(kind: str, value: Any) -> Iterator[str]:
     if kind == "?":
         raise ValueError("paging, networks, and filters by dates, constants and a few more are not modelled")
     if kind.startswith("["):
@@ -197,11 +197,11 @@ def _value(kind: str, value: Any) -> Iterator[str]:
             yield "4110"
             return
         for item in value:
-            yield from _value(kind[1:-1], item)
+            yield from _check_value(kind[1:-1], item)
     elif kind in TYPES:
         if type(value) is not TYPES[kind]:
             yield "4110"
     elif not isinstance(value, dict):
         yield "4110"
     else:
-        yield from _object(kind, value)
+        yield from _check_object(kind, value)
