@@ -13,6 +13,7 @@ from support.sign import sign_request
 
 from omisim import Account, ApiError, Cloud
 from omisim.doors.oapi import OapiDoor
+from omisim.model.filters.dicts import FiltersApiLogDict
 
 HOUR = 3600
 
@@ -107,19 +108,20 @@ class TestDefaultLogWindow:
 
     def test_extends_48_hours_from_one_given_date(self, alice: Account, start: dt.datetime) -> None:
         """One date gives the two days after or before it, two dates the time between. [CAT-010]"""
-        for filters, count in (
+        windows: list[tuple[FiltersApiLogDict, int]] = [
             ({"query_date_after": start}, 2),
             ({"query_date_before": start + dt.timedelta(hours=40)}, 2),
             ({"query_date_before": start}, 1),
             ({"query_date_after": start, "query_date_before": start + dt.timedelta(hours=60)}, 3),
-        ):
+        ]
+        for filters, count in windows:
             found = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
             assert len(found) == count, filters
 
     def test_ends_after_32_days(self, cloud: Cloud, alice: Account, start: dt.datetime) -> None:
         """Older calls are no longer in the log. [CAT-010]"""
         cloud.advance(seconds=31 * 24 * HOUR)
-        everything = {"query_date_after": start, "query_date_before": cloud.now}
+        everything: FiltersApiLogDict = {"query_date_after": start, "query_date_before": cloud.now}
         assert [log.query_call_name for log in alice.read_api_logs(filters=everything)] == ["ReadVolumes"]
 
     def test_refuses_an_end_before_its_start(self, alice: Account) -> None:

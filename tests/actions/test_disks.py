@@ -12,6 +12,7 @@ from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Vm, Volume
+from omisim.model.filters.dicts import FiltersSnapshotDict
 
 REGION = "eu-west-2"
 TOKEN = "once"
@@ -133,7 +134,11 @@ class TestSnapshots:
         snapshot = alice.create_snapshot(volume_id=volume_of(alice).volume_id)
         assert bob.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]}) == ()
         at = snapshot.creation_date
-        window = {"from_creation_date": at, "to_creation_date": at, "account_ids": [alice.account_id]}
+        window: FiltersSnapshotDict = {
+            "from_creation_date": at,
+            "to_creation_date": at,
+            "account_ids": [alice.account_id],
+        }
         assert [row.snapshot_id for row in alice.read_snapshots(filters=window)] == [snapshot.snapshot_id]
 
     def test_are_refused_while_the_volume_is_updated(self) -> None:

@@ -9,6 +9,7 @@ from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Vm
+from omisim.model.filters.dicts import FiltersKeypairDict
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl nobody"
 
@@ -48,7 +49,12 @@ class TestKeypairs:
         """A keypair is tagged by its id, and found by name, type or tag. [KEY-007, ID-009]"""
         made = alice.create_keypair(keypair_name="pair")
         alice.create_tags(resource_ids=[made.keypair_id], tags=[{"key": "team", "value": "blue"}])
-        for filters in ({"keypair_names": ["pair"]}, {"keypair_types": ["ssh-rsa"]}, {"tags": ["team=blue"]}):
+        searches: list[FiltersKeypairDict] = [
+            {"keypair_names": ["pair"]},
+            {"keypair_types": ["ssh-rsa"]},
+            {"tags": ["team=blue"]},
+        ]
+        for filters in searches:
             assert [row.keypair_id for row in alice.read_keypairs(filters=filters)] == [made.keypair_id]
         assert alice.read_tags()[0].resource_type == "keypair"
 

@@ -18,6 +18,7 @@ from support.official import index_by_api_name
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.model import Image
+from omisim.model.filters.dicts import FiltersImageDict
 
 
 class TestPages:
@@ -61,7 +62,7 @@ class TestReadFilters:
 
         [FLT-001, FLT-004, FLT-008]
         """
-        names = {"image_names": ["Ubuntu*", "Debian*"]}
+        names: FiltersImageDict = {"image_names": ["Ubuntu*", "Debian*"]}
         both = alice.read_images(filters=names)
         assert {image.image_name[:6] for image in both} == {"Ubuntu", "Debian"}
         assert alice.read_images(filters={**names, "account_aliases": ["nobody"]}) == ()
@@ -98,7 +99,7 @@ class TestReadFilters:
 
     def test_by_product_name_and_product_code_are_anded(self, alice: Account, ubuntu: Image) -> None:
         """A filter by the name of a product and one by its code must both match. [OMI-091, FLT-001]"""
-        both = {"product_code_names": ["Linux/UNIX"], "product_codes": ["0001"]}
+        both: FiltersImageDict = {"product_code_names": ["Linux/UNIX"], "product_codes": ["0001"]}
         assert ubuntu in alice.read_images(filters=both)
         assert alice.read_images(filters=both | {"product_codes": ["0002"]}) == ()
 

@@ -6,6 +6,7 @@ import pytest
 from support.expect import expect_refusal
 
 from omisim import Account, Cloud
+from omisim.model.filters.dicts import FiltersCatalogsDict
 
 Filters = dict[str, object]
 
@@ -60,7 +61,9 @@ class TestPrices:
             ({"from_date": "2025-02-01", "to_date": "2026-01-01"}, ["CURRENT"]),
         ],
     )
-    def test_of_the_past_are_read_on_request(self, alice: Account, filters: Filters, states: list[str]) -> None:
+    def test_of_the_past_are_read_on_request(
+        self, alice: Account, filters: FiltersCatalogsDict, states: list[str]
+    ) -> None:
         """Only the current list is answered by default; dates select among past ones. [CAT-004]"""
         assert [catalog.state for catalog in alice.read_catalogs(filters=filters)] == states
 

@@ -12,6 +12,7 @@ from support.expect import expect_refusal
 from support.networks import add_networks
 
 from omisim import Account, Cloud
+from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import QuotaName, load_catalog
 
 VOLUME = {"SubregionName": SUBREGION, "Size": 10}
@@ -220,6 +221,6 @@ class TestReadQuotas:
             ({"quota_types": ["nothing"]}, set()),
         ],
     )
-    def test_filters_by_every_field(self, alice: Account, filters: dict[str, Any], names: set[str]) -> None:
+    def test_filters_by_every_field(self, alice: Account, filters: FiltersQuotaDict, names: set[str]) -> None:
         """Quotas are found by name, collection, type and short description; unknown values find none. [CAT-003]"""
         assert {row.name for group in alice.read_quotas(filters=filters) for row in group.quotas} == names

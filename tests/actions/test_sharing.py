@@ -10,6 +10,7 @@ from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Image, Snapshot, Vm
+from omisim.model.filters.dicts import FiltersImageDict, FiltersSnapshotDict
 
 REGION = "eu-west-2"
 
@@ -220,7 +221,7 @@ class TestReadImages:
         ],
     )
     def test_filters_by_owner_name_device_and_more(
-        self, alice: Account, golden: Image, filters: dict[str, Any], found: bool
+        self, alice: Account, golden: Image, filters: FiltersImageDict, found: bool
     ) -> None:
         """Filters find by owner, name, device and more. [OMI-082, OMI-084, OMI-086, OMI-087, OMI-088, OMI-091]"""
         alice.update_image(image_id=golden.image_id, description="the one")
@@ -229,10 +230,10 @@ class TestReadImages:
 
     def test_filters_by_the_accounts_of_a_share(self, alice: Account, bob: Account, golden: Image) -> None:
         """The filter matches the explicit list of accounts, which does not contain the owner. [OMI-083]"""
-        mine = {"permissions_to_launch_account_ids": [alice.account_id]}
+        mine: FiltersImageDict = {"permissions_to_launch_account_ids": [alice.account_id]}
         assert golden.image_id not in [image.image_id for image in alice.read_images(filters=mine)]
         share(alice, golden, account_ids=[bob.account_id])
-        his = {"permissions_to_launch_account_ids": [bob.account_id]}
+        his: FiltersImageDict = {"permissions_to_launch_account_ids": [bob.account_id]}
         assert [image.image_id for image in alice.read_images(filters=his)] == [golden.image_id]
 
     def test_answers_all_without_a_page_size(self, alice: Account) -> None:
@@ -262,10 +263,11 @@ class TestSharingASnapshot:
     def test_is_found_by_filters(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
         """Snapshots are found by the accounts they are shared with, and by being public. [SHR-022]"""
         share_snapshot(alice, snapshot, account_ids=[bob.account_id])
-        for filters in (
+        searches: list[FiltersSnapshotDict] = [
             {"permissions_to_create_volume_account_ids": [bob.account_id]},
             {"permissions_to_create_volume_global_permission": False, "account_ids": [alice.account_id]},
-        ):
+        ]
+        for filters in searches:
             assert [row.snapshot_id for row in bob.read_snapshots(filters=filters)] == [snapshot.snapshot_id]
 
     def test_does_not_let_the_grantee_delete_it(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:

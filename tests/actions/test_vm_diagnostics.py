@@ -17,6 +17,7 @@ from support.expect import expect_refusal
 from omisim import Account, Cloud
 from omisim.formats import ssh_keys
 from omisim.model import Vm
+from omisim.model.filters.dicts import FiltersVmsStopHistoryDict
 
 LARGE = "tinav5.c2r4p2"  # enough for Windows
 
@@ -212,21 +213,21 @@ class TestVmStops:
         alice.stop_vms(vm_ids=[vm.vm_id])
         at = alice.read_vms_stop_history()[0].stop_date
         day = dt.timedelta(days=1)
-        found: tuple[dict[str, object], ...] = (
+        matching: tuple[FiltersVmsStopHistoryDict, ...] = (
             {"vm_ids": [vm.vm_id]},
             {"state_reasons": ["Client.*"]},
             {"state_reasons": ["Client.ApiGracefulShutdown"]},
             {"stop_date_after": at, "stop_date_before": at},
             {"stop_date_after": at - day},
         )
-        for filters in found:
+        for filters in matching:
             assert len(alice.read_vms_stop_history(filters=filters)) == 1, filters
-        missed: tuple[dict[str, object], ...] = (
+        not_matching: tuple[FiltersVmsStopHistoryDict, ...] = (
             {"vm_ids": []},
             {"state_reasons": ["Server.*"]},
             {"stop_date_before": at - day},
         )
-        for filters in missed:
+        for filters in not_matching:
             assert alice.read_vms_stop_history(filters=filters) == (), filters
 
     def test_include_those_of_create_image_but_no_launch_without_boot(

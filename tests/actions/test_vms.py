@@ -15,6 +15,7 @@ from support.expect import expect_refusal
 from omisim import Account, Cloud
 from omisim.actions.addresses import make_private_ip, make_public_ip
 from omisim.model import Image, Vm
+from omisim.model.filters.dicts import FiltersVmDict
 
 
 def again(account: Account, vm: Vm) -> Vm:
@@ -318,11 +319,12 @@ class TestReadsOfVms:
     def test_filter_by_state_code_and_tag(self, alice: Account, vm: Vm) -> None:
         """VMs are found by the number of their state, and by KEY=VALUE. [FLT-007, FLT-011]"""
         alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "team", "value": "a=b"}])
-        for filters in (
+        searches: list[FiltersVmDict] = [
             {"vm_state_codes": [16]},
             {"tags": ["team=a=b"]},
             {"tag_keys": ["team"], "tag_values": ["a=b"]},
-        ):
+        ]
+        for filters in searches:
             assert [row.vm_id for row in alice.read_vms(filters=filters)] == [vm.vm_id]
         assert alice.read_vms(filters={"vm_state_codes": [80]}) == ()
 

@@ -17,8 +17,8 @@ class TestOfficialImage:
         """`official` returns the newest OMI whose name has the given beginning, in any Region. [SHR-017]"""
         image = cloud.images.official(family, region)
         account = cloud.account("reader", region=region)
-        names = {"account_aliases": ["Outscale"], "image_names": [f"{image.image_name[: len(family)]}*"]}
-        same = account.read_images(filters=names)
+        pattern = f"{image.image_name[: len(family)]}*"
+        same = account.read_images(filters={"account_aliases": ["Outscale"], "image_names": [pattern]})
         assert image in same
         assert image.creation_date == max(other.creation_date for other in same)
 
