@@ -129,7 +129,7 @@ class Shape:
                 read = field.read(value, f"{path}{name}", problems)
                 if read is not None:
                     values[name] = read
-        for field in self.required:
+        for field in self.required if values or not path else ():  # an object without values is absent itself
             if field.name not in values:
                 rule = "REQ-010"
                 if field.name == "image_id" and "block_device_mappings" in values:  # probably a launch from snapshots
