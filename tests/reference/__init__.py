@@ -12,7 +12,7 @@ from typing import Any
 
 from reference import disks, files, images, launches, reads, vms
 from reference.call import Call, DryRun, Refusal, get_status
-from reference.shapes import find_problems, remove_nulls
+from reference.shapes import drop_absent, find_problems
 from reference.states import FAILED
 from reference.world import KINDS, Row, World
 
@@ -149,7 +149,7 @@ class Reference:
         """Make a call with the API's parameter names, and return its expected answer."""
         if action not in ACTIONS:
             raise ValueError(f"action must be one of {', '.join(ACTIONS)}, not {action!r}")
-        given = remove_nulls(parameters)
+        given = drop_absent(action, parameters)
         call = Call(self.world, self._get_account(account), given)
         self.world.advance(0)
         try:

@@ -74,10 +74,6 @@ class Call:
         if not holds:
             self.codes[code] = min(max(get_rank(code), after), self.codes.get(code, LAST))
 
-    def list_given(self) -> set[str]:
-        """Return the names of the parameters that are given, and not empty lists."""
-        return {name for name, value in self.given.items() if value != []}
-
     def raise_if_refused(self) -> None:
         """Raise a Refusal if a check has failed, and DryRun at the end of a dry run."""
         if self.codes:

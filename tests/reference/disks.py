@@ -39,7 +39,7 @@ def create_snapshot(call: Call) -> Row:
     sources = [source for source, names in SOURCES.items() if names & set(call.given)]
     call.check(sources, "7000")
     call.check(len(sources) <= 1, "3002")
-    call.check(len(sources) != 1 or call.list_given() >= SOURCES[sources[0]], "7000")
+    call.check(len(sources) != 1 or set(call.given) >= SOURCES[sources[0]], "7000")
     if call.codes:
         call.raise_if_refused()
     again = call.find_repeated("CreateSnapshot", "Snapshot")

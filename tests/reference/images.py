@@ -45,7 +45,7 @@ def create_image(call: Call) -> Row:
     call.check(len(sources) <= 1, "3002")
     if len(sources) == 1:
         _, required, optional = SOURCES[sources[0]]
-        call.check(required <= call.list_given(), "7000")
+        call.check(required <= set(call.given), "7000")
         call.check(set(call.given) <= required | optional | COMMON, "3002")
         call.check(sources != ["vm"] or call["ImageName"] is not None, "3002")
     if call.codes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-__all__ = ["find_problems", "remove_nulls"]
+__all__ = ["drop_absent", "find_problems"]
 
 # Each name with its members: requests, then nested objects, then filters. A star marks a required member, a question
 # mark one that exists and is not modelled here.
@@ -151,7 +151,16 @@ FiltersVmsState
 FiltersTag
     Keys:[str] ResourceIds:[str] ResourceTypes:[str] Values:[str]
 """
-UNSET = {"ClientToken": "", "SubnetId": "", "UserData": "", "Placement": {}}
+# members that may be empty; all other empty values mean absent. [REQ-018]
+MAY_BE_EMPTY = {
+    "CreateImage": {"Description"},
+    "CreateSnapshot": {"Description"},
+    "Tag": {"Key", "Value"},
+    "UpdateImage": {"Description", "PermissionsToLaunch", "ProductCodes"},
+    "UpdateMapping": {"NoDevice"},
+    "UpdateSnapshot": {"PermissionsToCreateVolume"},
+    "VmMapping": {"NoDevice"},
+}
 TYPES = {"str": str, "int": int, "bool": bool}
 
 
@@ -162,11 +171,31 @@ def find_problems(action: str, parameters: dict[str, Any]) -> Iterator[str]:
         yield "4110"
 
 
-def remove_nulls(value: Any) -> Any:
-    """Return a request without nulls and the values that clients send for unset parameters, at any depth. [Doors]"""
-    if isinstance(value, dict):
-        return {name: remove_nulls(item) for name, item in value.items() if item not in (None, UNSET.get(name))}
-    return [remove_nulls(item) for item in value] if isinstance(value, list) else value
+def drop_absent(shape: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Return a request or a part of one without its absent members: null, "", [] and {}. [REQ-018]
+
+    In Filters an empty list is present. [FLT-004]
+    """
+    fields = {"DryRun": "bool"} | {name.rstrip("*"): kind for name, kind in _parse_fields(shape).items()}
+    members = {}
+    for name, member in value.items():
+        if member is None:
+            continue
+        kind, is_filter = fields.get(name), shape.startswith("Filters")
+        inner = member if kind is None or is_filter else _drop_absent_parts(kind, member)
+        may_be_empty = name in MAY_BE_EMPTY.get(shape, ()) or kind is None or (is_filter and inner == [])
+        if may_be_empty or inner not in ("", [], {}):
+            members[name] = [item for item in inner if item is not None] if isinstance(inner, list) else inner
+    return members
+
+
+def _drop_absent_parts(kind: str, value: Any) -> Any:
+    if isinstance(value, list):
+        items = [_drop_absent_parts(kind.strip("[]"), item) for item in value]
+        return [item for item in items if item not in (None, "", [], {})]
+    if isinstance(value, dict) and kind not in ("?", *TYPES) and not kind.startswith("["):
+        return drop_absent(kind, value)
+    return value
 
 
 @cache
@@ -184,8 +213,7 @@ def _check_object(shape: str, value: dict[str, Any]) -> Iterator[str]:
         else:
             yield "3001"
     for name in _parse_fields(shape):
-        given = value.get(name[:-1])
-        if name.endswith("*") and (given is None or given == [] or (given == "" and name.endswith("Id*"))):
+        if name.endswith("*") and name[:-1] not in value:
             yield "7000"
 
 
