@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oapi import OapiDoor
 from omisim.engine.engine import Engine
 
+if TYPE_CHECKING:
+    from omisim.doors.fcu import FcuDoor
+
 __all__ = ["SERVICES", "FrontDoor"]
 
-SERVICES = ("api", "oos")  # as they appear in host names
+SERVICES = ("api", "fcu", "oos")  # as they appear in host names
 
 
 class FrontDoor:
@@ -19,6 +24,13 @@ class FrontDoor:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.oapi: OapiDoor = OapiDoor(engine)
+
+    @cached_property
+    def fcu(self) -> FcuDoor:
+        """The FCU API. Raises ImportError without the extra `fcu`."""
+        from omisim.doors.fcu import FcuDoor  # noqa: PLC0415 - needs the extra `fcu`
+
+        return FcuDoor(self.engine)
 
     def handle(self, service: str, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
         """Answer a request to a service of `SERVICES`.
@@ -29,4 +41,6 @@ class FrontDoor:
             from omisim.doors import oos  # noqa: PLC0415 - needs the extra `oos`
 
             return oos.handle(self.engine, request, host_time)
+        if service == "fcu":
+            return self.fcu.handle(request, host_time)
         return self.oapi.handle(request, host_time)

@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,9 +19,10 @@ from omisim.doors.http import LONGEST_KEPT, HttpRequest
 from omisim.formats.sigv4 import DIALECTS, sign
 from omisim.spec.rules import refuse
 
-__all__ = ["Signature", "check_date", "parse_signature", "verify_signature"]
+__all__ = ["Signature", "check_date", "parse_query_signature", "parse_signature", "verify_signature"]
 
 WINDOW = dt.timedelta(minutes=15)
+CREDENTIAL_PARTS = 5  # key, date, Region, service, end
 _AUTHORIZATION = re.compile(
     r"(?P<algorithm>OSC4-HMAC-SHA256|AWS4-HMAC-SHA256) +"
     r"Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]*)/(?P<service>[^/,\s]*)/(?P<end>\w+)\s*,\s*"
@@ -30,6 +31,7 @@ _AUTHORIZATION = re.compile(
 )
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _SCHEME = re.compile(r"([A-Za-z][\w.-]*) +\S", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,6}")
 _PORT = re.compile(r":\d+$")
 _SLASHES = re.compile(r"/{2,}")
 
@@ -44,6 +46,7 @@ class Signature:
     headers: str  # the names of the signed headers, separated by semicolons
     signature: str
     date: str
+    seconds: int | None = None  # validity of a pre-signed URL
 
 
 def parse_signature(request: HttpRequest) -> Signature:
@@ -74,11 +77,31 @@ def _parse(header: str, at: str) -> Signature | None:
     return Signature(algorithm, key, (date, region, service), names, signature, at)
 
 
+def parse_query_signature(parameters: Mapping[str, str]) -> Signature:
+    """Return the signature in the query string of a pre-signed URL. Refuses a malformed one (AUTH-005)."""
+    parts = parameters.get("X-Amz-Credential", "").split("/")
+    algorithm, seconds = parameters.get("X-Amz-Algorithm", ""), parameters.get("X-Amz-Expires", "")
+    dialect = DIALECTS.get(algorithm)
+    if dialect is None or len(parts) != CREDENTIAL_PARTS or parts[-1] != dialect[1] or not _SECONDS.fullmatch(seconds):
+        raise refuse("AUTH-005", reason="X-Amz-Algorithm, X-Amz-Credential or X-Amz-Expires is malformed")
+    key, date, region, service, _ = parts
+    names, signature = parameters.get("X-Amz-SignedHeaders", ""), parameters.get("X-Amz-Signature", "")
+    at = parameters.get("X-Amz-Date", "")
+    return Signature(algorithm, key, (date, region, service), names, signature, at, int(seconds))
+
+
 def check_date(signature: Signature, *clocks: Callable[[], dt.datetime]) -> None:
-    """Refuse a signature dated more than 15 minutes off every clock (AUTH-007), or without a valid date (AUTH-005)."""
+    """Refuse a signature dated more than 15 minutes off every clock (AUTH-007), or without a valid date (AUTH-005).
+
+    A pre-signed URL expires by the last of the clocks.
+    """
     at = _parse_date(signature.date)
     if at is None:
         raise refuse("AUTH-005", reason="X-Osc-Date or X-Amz-Date is missing or malformed")
+    if signature.seconds is not None:
+        if clocks[-1]() > at + dt.timedelta(seconds=signature.seconds):
+            raise refuse("AUTH-007", date=signature.date)
+        return
     for now in clocks:
         if -WINDOW <= at - now() <= WINDOW:
             return

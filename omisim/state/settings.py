@@ -28,6 +28,7 @@ class Switches(TypedDict, total=False):
 
     copy_keeps_public: bool
     default_page_size: Literal[0, 100]
+    fcu_unknown_parameters: Literal["refuse", "ignore"]
     hot_volume_update: bool
     linux_password: Literal["empty", "refuse"]
     most_tags: Literal[0, 50]

@@ -1,0 +1,231 @@
+"""The functions that the table names, for what a path cannot say. Each table here has one purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from omisim.base.hosts import host_name
+from omisim.doors.fcu.context import Context
+from omisim.doors.fcu.query import Tree
+from omisim.model import Image, PermissionsOnResource, PrivateIpLightForVm, Snapshot, VmState
+from omisim.model.filters.vms import VM_STATE_CODES
+from omisim.model.serialize import format_date
+from omisim.spec.rules import refuse
+
+__all__ = ["BEFORE", "GIVEN", "GROUPS", "PREPARE", "SCOPES", "SHOWN"]
+
+Select = Callable[[Any], bool]
+Item = tuple[Any, dict[str, Any]]  # an entity, and how the answer shows it
+
+
+# --- values of requests: `form` in parameters
+
+
+def _to_permissions(values: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return the permissions of a list of {UserId} and {Group}."""
+    accounts = [value["UserId"] for value in values if "UserId" in value]
+    groups = [value["Group"] for value in values if "Group" in value]
+    return _make_permissions(accounts, groups)
+
+
+def _make_permissions(accounts: Iterable[str], groups: Iterable[str]) -> dict[str, Any]:
+    for group in groups:
+        if group != "all":
+            raise refuse("FCU-006/type", parameter="Group", value=group, expected="all")
+    return {"account_ids": list(accounts)} | ({"global_permission": True} if groups else {})
+
+
+GIVEN: Mapping[str, Callable[[Any], Any]] = {"permissions": _to_permissions, "single": lambda value: [value]}
+
+
+# --- values of answers: `form` in views
+
+
+def _show_permissions(permissions: PermissionsOnResource) -> list[dict[str, str]]:
+    accounts = [{"UserId": account_id} for account_id in permissions.account_ids]
+    return [*accounts, *([{"Group": "all"}] if permissions.global_permission else [])]
+
+
+def _show_product_codes(codes: Iterable[str]) -> list[dict[str, str]]:
+    return [{"ProductCodeId": code, "ProductCodeType": "marketplace"} for code in codes]
+
+
+def _find_primary_ip(addresses: Iterable[PrivateIpLightForVm]) -> str | None:
+    return next((address.private_ip for address in addresses if address.is_primary), None)
+
+
+SHOWN: Mapping[str, Callable[[Any], Any]] = {
+    "date": format_date,
+    "endpoint": lambda region: host_name("fcu", region),
+    "health": lambda state: "ok" if state is VmState.RUNNING else "not-applicable",
+    "key_type": lambda kind: kind.removeprefix("ssh-"),
+    "percent": lambda progress: f"{progress}%",
+    "permissions": _show_permissions,
+    "platform": lambda family: family if family == "windows" else None,  # EC2 shows no other platform
+    "primary_ip": _find_primary_ip,
+    "product_codes": _show_product_codes,
+    "image_platform": lambda codes: "windows" if "0002" in codes else None,
+    "state_code": lambda state: VM_STATE_CODES[state],
+    "state_reason": lambda reason: {"Code": reason, "Message": reason} if reason else None,
+    "text": lambda text: text or None,
+}
+
+
+# --- selections among the results of a read: `scopes`
+
+
+def _select_owners(context: Context, owners: Sequence[str]) -> Select:
+    """Select by owner: an account id, an alias, or `self`."""
+    wanted = {context.account_id if owner == "self" else owner for owner in owners}
+    return lambda entity: entity.account_id in wanted or entity.account_alias in wanted
+
+
+def _select_permitted(field: str) -> Callable[[Context, Sequence[str]], Select]:
+    """Select by permissions in a field: those of `self`, of an account id, or of `all`."""
+
+    def scope(context: Context, users: Sequence[str]) -> Select:
+        wanted = {context.account_id if user == "self" else user for user in users}
+
+        def select(entity: Image | Snapshot) -> bool:
+            permissions = getattr(entity, field)
+            return not wanted.isdisjoint(permissions.account_ids) or ("all" in wanted and permissions.global_permission)
+
+        return select
+
+    return scope
+
+
+def _select_running(_: Context, all_instances: bool | None) -> Select:
+    return lambda entity: bool(all_instances) or entity.vm_state is VmState.RUNNING
+
+
+SCOPES: Mapping[str, Callable[[Context, Any], Select]] = {
+    "executable_by": _select_permitted("permissions_to_launch"),
+    "owners": _select_owners,
+    "restorable_by": _select_permitted("permissions_to_create_volume"),
+    "running": _select_running,
+}
+
+
+# --- groups of the items of a read: `group`
+
+
+def _group_reservations(items: Iterable[Item]) -> list[dict[str, Any]]:
+    """Return the reservations of VMs, each with its VMs."""
+    return [_make_reservation([*members]) for _, members in groupby(items, key=lambda item: item[0].reservation_id)]
+
+
+def _make_reservation(members: Sequence[Item]) -> dict[str, Any]:
+    vm = members[0][0]
+    groups = vm.security_groups if vm.net_id is None else ()
+    return {
+        "ReservationId": vm.reservation_id,
+        "OwnerId": vm.account_id,
+        "Groups": [{"GroupId": g.security_group_id, "GroupName": g.security_group_name} for g in groups],
+        "Instances": [shown for _, shown in members],
+    }
+
+
+GROUPS: Mapping[str, Callable[[Iterable[Item]], list[dict[str, Any]]]] = {"reservations": _group_reservations}
+
+
+# --- rewriting the parameters of a request: `prepare`
+
+
+def _prepare_permissions(member: str) -> Callable[[Context, Tree], Tree]:
+    """Rewrite the older form of a change (Attribute, OperationType, UserId, UserGroup) to the newer one."""
+
+    def prepare(_: Context, tree: Tree) -> Tree:
+        kind = tree.pop("OperationType", "add")
+        users, groups = _list_texts(tree.pop("UserId", {})), _list_texts(tree.pop("UserGroup", {}))
+        if users or groups:
+            if kind not in ("add", "remove"):
+                raise refuse("FCU-006/type", parameter="OperationType", value=kind, expected="add or remove")
+            items = [{"UserId": user} for user in users] + [{"Group": group} for group in groups]
+            change = {str(number): item for number, item in enumerate(items)}
+            tree[member] = {kind.capitalize(): change}
+        return tree
+
+    return prepare
+
+
+def _list_texts(node: Any) -> list[str]:
+    return [text for text in node.values() if isinstance(text, str)] if isinstance(node, dict) else [node]
+
+
+def _prepare_image_change(context: Context, tree: Tree) -> Tree:
+    """Prepare ModifyImageAttribute, whose product codes are added to those of the OMI (FCU-009)."""
+    attribute = tree.pop("Attribute", None)
+    if "Value" in tree and attribute == "description":
+        tree["Description"] = {"Value": tree.pop("Value")}
+    codes = _list_texts(tree.get("ProductCode", {}))
+    image: Image | None = context.engine.state.get("image", tree.get("ImageId", ""))
+    if codes and image is not None:
+        tree["ProductCode"] = {str(n): code for n, code in enumerate(dict.fromkeys((*image.product_codes, *codes)))}
+    return _prepare_permissions("LaunchPermission")(context, tree)
+
+
+def _prepare_snapshot_change(context: Context, tree: Tree) -> Tree:
+    tree.pop("Attribute", None)
+    return _prepare_permissions("CreateVolumePermission")(context, tree)
+
+
+def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callable[[Context, Tree], Tree]:
+    """Rewrite the reset of permissions to the removal of all of them."""
+
+    def prepare(context: Context, tree: Tree) -> Tree:
+        given = tree.pop("Attribute", "")
+        if given != attribute:
+            raise refuse("FCU-006/type", parameter="Attribute", value=given, expected=attribute)
+        entity: Any = context.engine.state.get(kind, str(tree.get(f"{kind.capitalize()}Id", "")))
+        accounts = getattr(entity, field).account_ids if entity else ()
+        items = [{"UserId": account_id} for account_id in accounts] + [{"Group": "all"}]
+        tree[member] = {"Remove": {str(number): item for number, item in enumerate(items)}}
+        return tree
+
+    return prepare
+
+
+def _prepare_registration(_: Context, tree: Tree) -> Tree:
+    """Give a registration from snapshots its default architecture, which is not OAPI's (FCU-008)."""
+    if "ImageLocation" not in tree:
+        tree.setdefault("Architecture", "i386")
+    return tree
+
+
+def _prepare_instance_change(_: Context, tree: Tree) -> Tree:
+    """Rewrite the older form of a change (Attribute, Value) to the newer one."""
+    attribute = tree.pop("Attribute", None)
+    if isinstance(attribute, str) and attribute and "Value" in tree:
+        tree[attribute[0].upper() + attribute[1:]] = {"Value": tree.pop("Value")}
+    return tree
+
+
+PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
+    "image_change": _prepare_image_change,
+    "image_reset": _prepare_reset("image", "launchPermission", "LaunchPermission", "permissions_to_launch"),
+    "instance_change": _prepare_instance_change,
+    "registration": _prepare_registration,
+    "snapshot_change": _prepare_snapshot_change,
+    "snapshot_reset": _prepare_reset(
+        "snapshot", "createVolumePermission", "CreateVolumePermission", "permissions_to_create_volume"
+    ),
+}
+
+
+# --- what was there before the call: `before`
+
+
+def _find_volume_link(context: Context, given: Mapping[str, Any]) -> Any:
+    """Return the link of a volume, which must be the one that the request describes (FCU-011)."""
+    link = context.engine.state.get("volume_link", given.get("VolumeId", ""))
+    if link is not None:
+        for name, value in (("InstanceId", link.vm_id), ("Device", link.device_name)):
+            if given.get(name, value) != value:
+                raise refuse("FCU-011", volume_id=link.volume_id, parameter=name, value=given[name], actual=value)
+    return link
+
+
+BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {"volume_link": _find_volume_link}
