@@ -11,7 +11,7 @@ from omisim.doors.oapi import OapiDoor
 from omisim.engine.engine import Engine
 
 if TYPE_CHECKING:
-    from omisim.doors.fcu import FcuDoor
+    from omisim.doors.fcu.door import FcuDoor
 
 __all__ = ["SERVICES", "FrontDoor"]
 
@@ -28,8 +28,10 @@ class FrontDoor:
     @cached_property
     def fcu(self) -> FcuDoor:
         """The FCU API. Raises ImportError without the extra `fcu`."""
-        from omisim.doors.fcu import FcuDoor  # noqa: PLC0415 - needs the extra `fcu`
-
+        try:
+            from omisim.doors.fcu.door import FcuDoor  # noqa: PLC0415 - imported on first use; needs botocore
+        except ImportError as error:
+            raise ImportError("FCU needs botocore: pip install 'omisim[fcu]'") from error
         return FcuDoor(self.engine)
 
     def handle(self, service: str, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:

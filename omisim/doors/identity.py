@@ -44,8 +44,9 @@ def identify_caller(
 ) -> tuple[str | None, str | None]:
     """Return the account id of a request's caller and its Region, or refuse the request.
 
-    `region` is the Region that the request names, or None. `parse` returns the signature of the request. An action that is open to everybody is never refused here
-    and counts no failed attempt: without valid credentials, its account id is None.
+    `region` is the Region that the request names, or None. `parse` returns the signature of the request. An action that
+    is open to everybody is never refused here and counts no failed attempt: without valid credentials, its account id
+    is None.
     """
     registered = ACTIONS.get(action)
     if registered is None or not registered.open:

@@ -43,8 +43,8 @@ class ApiError(Exception):
     """A refused request: the API's answer, and the rule with the facts that broke it. The cloud is unchanged.
 
     Attributes: `code` (the API's error code, a string), `status` (HTTP status), `type`, `details`, `name` (the row of
-    `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it), `fcu` (the code of the error in the
-    EC2-compatible FCU API, or None).
+    `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it), `fcu` (the code of the error in
+    the EC2-compatible FCU API, or None).
     """
 
     near: ClassVar[Renamed] = Renamed("similar_ids")

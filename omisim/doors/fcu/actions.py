@@ -12,10 +12,10 @@ from omisim.actions.framework.request import Dialect, Request
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.forms import BEFORE, GROUPS, PREPARE
 from omisim.doors.fcu.inputs import Reading, compile_inputs
-from omisim.doors.fcu.query import Query, Tree, make_reader
+from omisim.doors.fcu.query import Query, Tree, make_reader, query_name
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.selection import Criteria, Selection, check_ids, find_by_ids
-from omisim.doors.fcu.shapes import find_operation, query_name
+from omisim.doors.fcu.shapes import find_operation
 from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.fcu.views import compile_view, get_view
 from omisim.model.serialize import api_name

@@ -18,6 +18,7 @@ from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
 from omisim.doors.fcu.query import Query, parse_query
 from omisim.doors.fcu.render import render_answer, render_error
+from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.signature import Signature, parse_query_signature, parse_signature
@@ -60,16 +61,16 @@ class FcuDoor:
             outcome = action.call(context, query, headers)
         except ApiError as error:
             if not error.request_id:
-                engine.note_refused(query.action, account_id, error, headers)
-            text = render_error(find_code(error), error.details, error.request_id)
-            return self._respond(find_status(error), text, error.request_id, {"X-Omisim-Rule": error.rule})
+                row = load_rows().get(query.action)
+                engine.note_refused(row.calls if row else query.action, account_id, error, headers)
+            code = find_code(error)
+            text = render_error(code, error.details, error.request_id)
+            return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
         text = render_answer(action.row.name, query.version, outcome.content, outcome.request_id)
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
         return self._respond(200, text, outcome.request_id, warnings)
 
-    def _identify(
-        self, request: HttpRequest, query: Query, host_time: dt.datetime
-    ) -> tuple[str | None, str, Action]:
+    def _identify(self, request: HttpRequest, query: Query, host_time: dt.datetime) -> tuple[str | None, str, Action]:
         """Return the caller, its Region and the action. An unknown action is refused after an unknown caller."""
         region = _find_region(request.host, request.path)
         if region is not None and region not in load_catalog().regions:

@@ -13,6 +13,7 @@ from omisim.spec.rules import get_rule
 __all__ = ["find_code", "find_status"]
 
 CATCH_ALL = "OWS.Error"
+_SERVER_ERRORS = {429: 503, 500: 500, 503: 503}  # statuses of OAPI → of FCU
 
 
 @cache
@@ -39,8 +40,8 @@ def _find_kind(error: ApiError) -> str:
     return get_rule(error.rule).kind
 
 
-def find_status(error: ApiError) -> int:
-    """Return the HTTP status of a refusal (FCU-010)."""
-    if error.status in (401, 500, 503):
-        return error.status
-    return {403: 401, 429: 503}.get(error.status, 400)
+def find_status(error: ApiError, code: str) -> int:
+    """Return the HTTP status of a refusal with this EC2 code (FCU-010)."""
+    if error.status in _SERVER_ERRORS:
+        return _SERVER_ERRORS[error.status]
+    return 401 if code == "AuthFailure" or error.status in (401, 403) else 400

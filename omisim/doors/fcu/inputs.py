@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.doors.fcu.forms import GIVEN
-from omisim.doors.fcu.query import Tree, make_reader, sort_indexes
-from omisim.doors.fcu.shapes import query_name
+from omisim.doors.fcu.query import Tree, make_reader, query_name, sort_indexes
 from omisim.doors.fcu.table import load_section
 from omisim.spec.rules import refuse
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from omisim.doors.fcu.shapes import query_name
 from omisim.doors.http import HttpRequest
 from omisim.spec.rules import refuse
 
-__all__ = ["Query", "Tree", "is_query", "make_reader", "parse_query", "spell_path"]
+__all__ = ["Query", "Tree", "is_query", "make_reader", "parse_query", "query_name", "sort_indexes"]
 
 Tree = dict[str, Any]  # parameter → its text, or a Tree of what follows the next dot
 Read = Callable[[Any, str], Any]  # text or Tree, path → value
@@ -69,6 +68,13 @@ def is_query(request: HttpRequest) -> bool:
     is_form = headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
     query = parse_query(request.query, request.body if is_form else b"")
     return bool(query.action and query.version)
+
+
+def query_name(shape: Any, member: str) -> str:
+    """Return the name of a member in a query string. For most members it is the capitalized name in XML."""
+    serialization = shape.serialization
+    name: str = serialization.get("queryName") or serialization.get("name") or member
+    return name[0].upper() + name[1:]
 
 
 def make_reader(shape: Any) -> Read:
@@ -147,12 +153,3 @@ def _read_boolean(node: Any, path: str) -> bool:
 
 
 _SCALARS: Mapping[str, Read] = {"boolean": _read_boolean, "integer": _read_integer, "long": _read_integer}
-
-
-def spell_path(tree: Tree, path: str = "") -> list[str]:
-    """Return the names of all parameters in a tree."""
-    return [
-        name
-        for part, node in tree.items()
-        for name in (spell_path(node, f"{path}{part}.") if node.__class__ is dict else [f"{path}{part}"])
-    ]

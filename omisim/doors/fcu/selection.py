@@ -5,7 +5,7 @@ A filter compares the values that the answer shows, as text. Its values may cont
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -84,7 +84,7 @@ class Selection:
 
     def __init__(self, row: Row, output: Any) -> None:
         self._row = row
-        (member, view_name), = row.lists.items()
+        ((member, view_name),) = row.lists.items()
         self._view = lru_cache(maxsize=CACHED_ITEMS)(get_view(view_name))  # entities are frozen
         self._has_tags = "Tags" in load_section("views")[view_name]
         shape = output.members[member]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
-__all__ = ["LOADER", "find_operation", "query_name"]
+__all__ = ["LOADER", "find_operation"]
 
 LOADER = Loader()  # caches the description, which clients of omisim share
 
@@ -26,10 +25,3 @@ def find_operation(name: str) -> OperationModel | None:
         return load_service().operation_model(name)
     except OperationNotFoundError:
         return None
-
-
-def query_name(shape: Any, member: str) -> str:
-    """Return the name of a member in a query string. For most members it is the capitalized name in XML."""
-    serialization = shape.serialization
-    name: str = serialization.get("queryName") or serialization.get("name") or member
-    return name[0].upper() + name[1:]

@@ -15,8 +15,8 @@ A file has up to three kinds of tables.
 - `attributes`: for an X with the parameter Attribute: attribute → `answers`.
 - `lists`: for a read: the member of its answer with the list, and the view of an item. `ids`, `scopes`, `filters`,
   MaxResults and NextToken apply to it. `group` names a function that makes the items of the answer from those.
-- `ids`: parameter with an id, or a list of ids → `{ kind, attribute, filter }`: their kind, the field of the entity, and
-  the filter of `calls` that takes them, if it has one. An id that is not found is refused (FCU-004).
+- `ids`: parameter with an id, or a list of ids → `{ kind, attribute, filter }`: their kind, the field of the entity,
+  and the filter of `calls` that takes them, if it has one. An id that is not found is refused (FCU-004).
 - `scopes`: parameter → a function of `forms.py` that selects among the results.
 - `filters`: name of a filter → path in an item of the answer; an entity's own field with a leading colon. A list whose
   items have Tags takes `tag:<key>`, `tag-key` and `tag-value` too.
@@ -34,7 +34,7 @@ is the value itself. In `answers` only, `@given.X` is a parameter of the request
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -55,7 +55,7 @@ class Row:
     name: str
     calls: str
     parameters: Spec = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
+    ignored: Sequence[str] = ()
     defaults: Spec = field(default_factory=dict)
     answers: str | Spec | None = None
     attributes: Spec | None = None
@@ -67,16 +67,13 @@ class Row:
     prepare: str = ""
     like: str = ""
     before: str = ""
-    forgives: tuple[str, ...] = ()
+    forgives: Sequence[str] = ()
 
 
 @cache
 def load_rows() -> Mapping[str, Row]:
     """Return all actions by their names."""
-    return {
-        name: Row(name=name, **{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
-        for name, row in load_section("actions").items()
-    }
+    return {name: Row(name=name, **row) for name, row in load_section("actions").items()}
 
 
 @cache
