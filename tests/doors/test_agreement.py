@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from support.agreement import DOORS, NOTHING, Disagreement, Doors, OtherDoors
+from support.agreement import Doors, OtherDoors
+from support.entrances import ENTRANCES, NOTHING, Disagreement
 
 from omisim import Account, Cloud
 from omisim.actions.framework.request import Request
@@ -38,18 +39,18 @@ TestTheModel = Doors.TestCase
 TestTheRest = OtherDoors.TestCase
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", ENTRANCES)
 class TestAgreementOfDoors:
     def test_skips_a_dropped_connection(self, name: str, cloud: Cloud, alice: Account) -> None:
         """A dropped call has neither an answer nor a refusal; the next call is answered."""
         cloud.faults.add("ReadVms", times=1, drop=True)
-        door = DOORS[name]()
+        door = ENTRANCES[name]()
         assert [door(alice, "ReadVms", {}) for _ in range(2)] == [NOTHING, {"body": {"Vms": []}}]
         door.close()
 
     def test_covers_calls_that_a_door_cannot_carry(self, name: str, alice: Account) -> None:
         """A call that a door cannot carry, or refuses itself, reaches the cloud by its detour."""
-        door = DOORS[name]()
+        door = ENTRANCES[name]()
         assert door(alice, "CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a", "DryRun": True}) == {"body": {}}
         heard = [door(alice, "ReadVolumes", {"ResultsPerPage": 0}), door(alice, "ReadVolumes", {"Nonsense": 0})]
         assert [(said["status"], said["rule"]) for said in heard] == [(400, "PAG-001"), (400, "REQ-008")]

@@ -6,45 +6,22 @@ process, and HTTP, a signed request to `cloud.serve()`. What else a step does is
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from http.client import HTTPConnection
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-import requests
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
-from support.sign import signed
+from support.entrances import ENTRANCES, NOTHING, Disagreement, Given, Heard, answered, refused
 
 import omisim
-from omisim import Account, ApiError, Cloud
+from omisim import Cloud
 from omisim.actions.framework.registry import ACTIONS
-from omisim.engine.faults import Dropped
-from omisim.model.serialize import snake_name, to_api
 from omisim.testing.machine import CORE, CloudMachine
 from omisim.testing.script import ScriptLine, bucket
 from omisim.testing.strategies import requests as drawn_requests
 
-__all__ = ["APART", "DETOURS", "DOORS", "NOTHING", "Disagreement", "Doors", "OtherDoors"]
+__all__ = ["APART", "Doors", "OtherDoors"]
 
-Given = Mapping[str, Any]
-Heard = dict[str, Any]  # what a client is told: a body; or a status, a code, a type, details and a rule; or nothing
-NOTHING: Heard = {"dropped": True}
-# what a door does not take, why, and how such a call is made instead
-DETOURS: Mapping[str, Mapping[str, str]] = {
-    "typed": {
-        "DryRun": "a typed method either does it or not (`account.can`): Account.call",
-        "ResultsPerPage": "a typed read answers all: Account.call",
-        "NextPageToken": "a typed read answers all: Account.call",
-        "Details of REQ-008 to REQ-010": "they name parameters as the caller spells them: not compared",
-    },
-    "sdk": {
-        "DryRun": "the SDK knows no such parameter: gateway.raw",
-        "unknown names, wrong types, missing ones": "the SDK refuses them itself, and so does the cloud: gateway.raw",
-    },
-    "http": {},
-}
 # what is not called: the doors differ in it on purpose
 APART: Mapping[str, str] = {
     "DeleteAccessKey": "a signed request needs its key, a method does not",
@@ -52,147 +29,6 @@ APART: Mapping[str, str] = {
     "UpdateAccessKey": "a signed request needs its key, a method does not",
 }
 OTHERS = sorted({*ACTIONS} - {*CORE, *APART})
-SPELT = frozenset({"parameter", "parameters", "given"})  # facts that name parameters
-
-
-class Disagreement(AssertionError):
-    """Two doors have said, done or noted different things."""
-
-
-# --- what is heard at a door
-
-
-def refused(error: ApiError | Dropped) -> Heard:
-    """Return what the caller of a method hears of a refusal."""
-    if isinstance(error, Dropped):
-        return NOTHING
-    names = ("status", "code", "type", "details", "rule")
-    return {name: getattr(error, name) for name in names}
-
-
-def answered(body: Given) -> Heard:
-    """Return what a client hears of an answer; each has a RequestId, of its own."""
-    assert body["ResponseContext"]["RequestId"]
-    return {"body": {name: value for name, value in body.items() if name != "ResponseContext"}}
-
-
-def received(status: int, headers: Mapping[str, str], content: bytes) -> Heard:
-    """Return what a client hears of an HTTP response."""
-    body = json.loads(content)
-    if status == requests.codes.ok:
-        return answered(body)
-    assert body["ResponseContext"]["RequestId"]
-    (error,) = body["Errors"]
-    said = {name.lower(): value for name, value in error.items()}
-    return {"status": status, **said, "rule": headers["X-Omisim-Rule"]}
-
-
-# --- the doors
-
-
-class Called:
-    """`account.call("ReadImages", Filters={…})`."""
-
-    def __call__(self, account: Account, action: str, given: Given) -> Heard:
-        """Make a call."""
-        try:
-            return answered(account.call(action, **given))
-        except (ApiError, Dropped) as error:
-            return refused(error)
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class Typed(Called):
-    """`account.read_images(filters={…})`."""
-
-    def __call__(self, account: Account, action: str, given: Given) -> Heard:
-        """Make a call; its value is told as the API would tell it."""
-        if not given.keys().isdisjoint(DETOURS["typed"]):
-            return super().__call__(account, action, given)
-        try:
-            value = getattr(account, snake_name(action))(**_snaked(given))
-        except (ApiError, Dropped) as error:
-            heard = refused(error)
-            if isinstance(error, ApiError) and SPELT & error.facts.keys():
-                del heard["details"]
-            return heard
-        key = ACTIONS[action].answer
-        return {"body": {} if key is None else {key: to_api(value)} if isinstance(key, str) else to_api(value)}
-
-
-class Sdk(Called):
-    """`account.gateway().ReadImages(Filters={…})`, without the SDK's own retries."""
-
-    def __call__(self, account: Account, action: str, given: Given) -> Heard:
-        """Make a call; one that the SDK refuses itself goes to the cloud all the same, which must refuse it too."""
-        gateway = account.gateway()
-        gateway.call.update_retry(max_retries=0)
-        try:
-            return self._heard(getattr(gateway, action), given)
-        except NotImplementedError as error:  # what all the SDK's own refusals are
-            heard = self._heard(lambda **given: gateway.raw(action, **given), given)
-            if "body" in heard and "DryRun" not in given:
-                raise Disagreement(f"{action}: the SDK refuses what the cloud lets pass: {error}") from error
-            return heard
-        finally:
-            gateway.call.close()
-
-    def _heard(self, send: Callable[..., Any], given: Given) -> Heard:
-        try:
-            return answered(send(**given))
-        except requests.HTTPError as error:
-            return received(error.response.status_code, error.response.headers, error.response.content)
-        except requests.ConnectionError:
-            return NOTHING
-
-
-class Http(Called):
-    """A signed request to `cloud.serve()`, over a socket."""
-
-    def __init__(self) -> None:
-        self._cloud: Cloud | None = None
-        self._stack = ExitStack()
-
-    def __call__(self, account: Account, action: str, given: Given) -> Heard:
-        """Make a call."""
-        cloud, region = account.cloud, account.region
-        if cloud is not self._cloud:
-            self.close()
-            self._cloud = cloud
-            self._address = self._stack.enter_context(cloud.serve()).url.partition("://")[2]
-        request = signed(
-            account,
-            f"/api/v1/{action}",
-            json.dumps(given).encode(),
-            host=f"api.{region}.outscale.com",
-            region=region,
-            at=cloud.now,
-        )
-        connection = HTTPConnection(self._address)
-        try:
-            connection.request("POST", request.path, request.body, dict(request.headers))
-            response = connection.getresponse()
-            return received(response.status, dict(response.headers), response.read())
-        except ConnectionError:
-            return NOTHING
-        finally:
-            connection.close()
-
-    def close(self) -> None:
-        """Stop the server."""
-        self._stack.close()
-
-
-DOORS: Mapping[str, type[Called]] = {"typed": Typed, "sdk": Sdk, "http": Http}
-
-
-def _snaked(value: Any) -> Any:
-    """Return parameters by the names of a typed call, all the way down."""
-    if isinstance(value, Mapping):
-        return {snake_name(name): _snaked(item) for name, item in value.items()}
-    return [_snaked(item) for item in value] if isinstance(value, list) else value
 
 
 def _apart(heard: Any, wanted: Any, path: str = "") -> Iterator[str]:
@@ -207,14 +43,11 @@ def _apart(heard: Any, wanted: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: {heard!r}, not {wanted!r}"
 
 
-# --- the machine
-
-
 class Follower:
     """A cloud that takes the steps of a machine, each call through one door."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.door = name, DOORS[name]()
+        self.name, self.door = name, ENTRANCES[name]()
         self.names: dict[str, Any] = {"Cloud": omisim.Cloud, "bucket": bucket}
 
     @property
@@ -239,7 +72,7 @@ class Follower:
 class Doors(CloudMachine):
     """Each call of the machine is made through four doors; each is told the same, and nothing differs afterwards."""
 
-    doors: ClassVar[tuple[str, ...]] = tuple(DOORS)
+    doors: ClassVar[tuple[str, ...]] = tuple(ENTRANCES)
 
     def __init__(self) -> None:
         super().__init__()
