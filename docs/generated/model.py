@@ -9,9 +9,9 @@ from functools import cache
 
 from generated.markdown import code, escape, heading, table
 from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.doors.fcu.table import load_rows, load_section
 from omisim.model.serialize import snake_name
 from omisim.spec.diagrams import render_mermaid, to_data
-from omisim.doors.fcu.table import load_rows, load_section
 from omisim.spec.errors import ERRORS, ErrorKind
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, list_cell_rules
 from omisim.spec.rules import GRADES, Rule, load_rules
@@ -21,9 +21,9 @@ __all__ = [
     "actions_not_served",
     "actions_served",
     "errors",
-    "fcu_actions",
     "every_rule",
     "evidence",
+    "fcu_actions",
     "lifecycles",
     "rule_kinds",
     "rules",

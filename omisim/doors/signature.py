@@ -100,7 +100,7 @@ def check_date(signature: Signature, *clocks: Callable[[], dt.datetime]) -> None
     if at is None:
         raise refuse("AUTH-005", reason="X-Osc-Date or X-Amz-Date is missing or malformed")
     if signature.seconds is not None:
-        if clocks[-1]() > at + dt.timedelta(seconds=signature.seconds):
+        if clocks[-1]() - at > dt.timedelta(seconds=signature.seconds):
             raise refuse("FCU-017", date=signature.date, seconds=signature.seconds)
         return
     for now in clocks:

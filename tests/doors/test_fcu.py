@@ -297,7 +297,7 @@ class TestAccountResources:
 
 class TestReads:
     def test_refuse_unknown_and_malformed_ids(self, ec2: Any, bob: Account) -> None:
-        """A read by ids refuses an id that does not exist, that is another account's, or that is malformed. [FCU-004]"""
+        """A read by ids refuses an id that does not exist, another account's, and a malformed one. [FCU-004]"""
         others = bob.create_volume(subregion_name=ZONE, size=1).volume_id
         for call, name, missing, malformed in (
             (ec2.describe_volumes, "VolumeIds", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed"),
@@ -361,7 +361,7 @@ class TestRequests:
 
     def test_for_actions_that_are_not_served_are_refused_by_name(self, ec2: Any) -> None:
         """An action of EC2 that is not served is UnsupportedOperation. [FCU-003]"""
-        with pytest.raises(ClientError, match="UnsupportedOperation.*DescribeHosts is an action"):
+        with pytest.raises(ClientError, match=r"UnsupportedOperation.*DescribeHosts is an action"):
             ec2.describe_hosts()
 
     def test_with_parameters_that_fcu_lacks_are_refused(self, ec2: Any, cloud: Cloud) -> None:
@@ -387,7 +387,7 @@ class TestRequests:
         assert error.rule == "FCU-004"
 
     def test_meet_faults(self, ec2: Any, cloud: Cloud) -> None:
-        """A fault of omisim's action hits the EC2 action; boto3 retries throttling and dropped connections. [FCU-010]"""
+        """A fault of omisim's action hits the EC2 action; boto3 retries some of them. [FCU-010]"""
         cloud.faults.add("CreateVolume", error="insufficient-capacity")
         assert code_of(ec2.create_volume, AvailabilityZone=ZONE, Size=1) == (400, "InsufficientInstanceCapacity")
         with cloud.sleeping():

@@ -29,7 +29,7 @@ def wrong_uses_fail(cloud: Cloud, alice: Account) -> None:
     Cloud(switches={"most_tags": 1.5})  # type: ignore[dict-item]
     cloud.account("bob", quotas={"vms": 1})  # type: ignore[dict-item]
     cloud.faults.add("CreateVolume", status=404)  # type: ignore[arg-type]
-    alice.client("s3")  # type: ignore[arg-type]
+    alice.client("lbu")  # type: ignore[arg-type]
     alice.create_volume(subregion_name="eu-west-2a", siz=10)  # type: ignore[call-arg]
     Switches(start_running="maybe")  # type: ignore[typeddict-item]
     Switches(start_runing="no-op")  # type: ignore[typeddict-unknown-key]
