@@ -13,7 +13,7 @@ from omisim.spec.rules import refuse
 
 __all__ = ["Query", "Tree", "is_query", "make_reader", "parse_query", "query_name", "sort_indexes"]
 
-Tree = dict[str, Any]  # parameter → its text, or a Tree of what follows the next dot
+Tree = dict[str, Any]  # parameter → its text, or a Tree of the parameters below it
 Read = Callable[[Any, str], Any]  # text or Tree, path → value
 MAX_DEPTH = 12  # parts of a name; the deepest name of EC2 has eight
 _INDEX = re.compile(r"[0-9]{1,9}")
