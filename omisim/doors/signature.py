@@ -1,8 +1,8 @@
 """Parse and verify OSC4-HMAC-SHA256 and AWS4-HMAC-SHA256 signatures (AUTH-001 to AUTH-003).
 
 They are one algorithm under two names. Real clients differ in these points, and every variant is accepted: the date in
-X-Osc-Date or X-Amz-Date, the host signed with or without its port, a doubled slash in the path, any service and any
-Region in the scope.
+X-Osc-Date or X-Amz-Date, the host signed with or without its port, a doubled slash in the path, a query string sorted
+or as it is sent, any service and any Region in the scope.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
+from urllib.parse import parse_qsl
 
 from omisim.doors.http import LONGEST_KEPT, HttpRequest
-from omisim.formats.sigv4 import DIALECTS, sign
+from omisim.formats.sigv4 import DIALECTS, canonical_query, sign
 from omisim.spec.rules import refuse
 
 __all__ = ["Signature", "check_date", "parse_query_signature", "parse_signature", "verify_signature"]
@@ -130,14 +132,25 @@ def verify_signature(request: HttpRequest, signature: Signature, secret_key: str
     body = request.body
     payload = _digest(body) if len(body) <= LONGEST_KEPT else _digest.__wrapped__(body)
     raw_path, raw_host = request.path, request.host
-    for path in (_SLASHES.sub("/", raw_path), raw_path) if "//" in raw_path else (raw_path,):
-        for host in (_PORT.sub("", raw_host), raw_host) if ":" in raw_host else (raw_host,):
-            expected = _compute_signature(
-                secret_key, signature, request.method, path, request.query, host, values, payload
-            )
-            if hmac.compare_digest(expected, signature.signature) and signature.date.startswith(signature.scope[0]):
-                return
+    paths = (_SLASHES.sub("/", raw_path), raw_path) if "//" in raw_path else (raw_path,)
+    hosts = (_PORT.sub("", raw_host), raw_host) if ":" in raw_host else (raw_host,)
+    is_short = len(request.query) <= LONGEST_KEPT
+    compute = _compute_signature if is_short else _compute_signature.__wrapped__
+    queries = (_list_queries if is_short else _list_queries.__wrapped__)(request.query)
+    for path, host, query in product(paths, hosts, queries):
+        expected = compute(secret_key, signature, request.method, path, query, host, values, payload)
+        if hmac.compare_digest(expected, signature.signature) and signature.date.startswith(signature.scope[0]):
+            return
     raise refuse("AUTH-006/signature", access_key=signature.access_key)
+
+
+@lru_cache(maxsize=64)
+def _list_queries(query: str) -> tuple[str, ...]:
+    """Return the query strings that a signature may cover: the canonical one, and the one sent (osc-cli sorts none)."""
+    if not query:
+        return ("",)
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return canonical_query(pair for pair in pairs if pair[0] != "X-Amz-Signature"), query
 
 
 @lru_cache(maxsize=64)

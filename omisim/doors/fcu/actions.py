@@ -10,12 +10,13 @@ from typing import Any
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import Dialect, Request
 from omisim.doors.fcu.context import Context
-from omisim.doors.fcu.forms import BEFORE, GROUPS, PREPARE
+from omisim.doors.fcu.forms import GROUPS
 from omisim.doors.fcu.inputs import Reading, compile_inputs
 from omisim.doors.fcu.query import Query, Tree, make_reader, query_name
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.selection import Criteria, Selection, check_ids, find_by_ids
 from omisim.doors.fcu.shapes import find_operation
+from omisim.doors.fcu.steps import BEFORE, PREPARE
 from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.fcu.views import compile_view, get_view
 from omisim.model.serialize import api_name
@@ -58,11 +59,10 @@ def find_action(name: str) -> Action:
 
 
 class Action:
-    """One action of the table. `open` is whether it needs no authentication."""
+    """One action of the table; `row` is its row."""
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        self.open: bool = ACTIONS[row.calls].open
         operation, like = find_operation(row.name), find_operation(row.like or row.name)
         assert operation is not None, row.name
         assert like is not None, row.like
@@ -122,7 +122,7 @@ class Action:
         if self._selection is not None:
             criteria.scopes = {name: values[name] for name in row.scopes if name in values}
             criteria.filters = [_read_filter(number, item) for number, item in enumerate(values.get("Filter", ()), 1)]
-            criteria.size, criteria.token = values.get("MaxResults"), values.get("NextToken")
+            criteria.size, criteria.token = values.get("MaxResults"), values.get(row.pages)
         if row.ids and not row.lists:
             for name in row.ids:
                 if name not in values:
@@ -133,6 +133,8 @@ class Action:
         return Parsed(request, reading.given, criteria, unknown, dry_run)
 
     def _render(self, context: Context, parsed: Parsed) -> str:
+        if self.row.items:
+            context.result = [item for result in context.result for item in getattr(result, self.row.items)]
         if self.row.ids:
             context.result = find_by_ids(self.row, parsed.criteria.ids, context.result)
         if self._selection is not None:
@@ -156,7 +158,7 @@ def _list_controls(row: Row) -> Iterator[str]:
     """Yield the parameters that are not passed on to the action of omisim."""
     yield from ("DryRun", *row.ids)
     if row.lists:
-        yield from ("Filter", "MaxResults", "NextToken", *row.scopes)
+        yield from ("Filter", "MaxResults", row.pages, *row.scopes)
 
 
 def _as_list(value: Any) -> list[str]:

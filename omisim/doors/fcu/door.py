@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache, partial
 from urllib.parse import parse_qsl
 
@@ -23,7 +22,6 @@ from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.signature import Signature, parse_query_signature, parse_signature
 from omisim.engine.engine import Engine
-from omisim.formats.sigv4 import canonical_query
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
@@ -79,9 +77,9 @@ class FcuDoor:
             action, problem = find_action(query.action), None
         except ApiError as error:
             action, problem = None, error
-        signed, parse = _prepare_signature(request, query)
-        name = action.row.calls if action else query.action
-        account_id, region = identify_caller(self.engine, signed, name, region, host_time, parse)
+        name = action.row.calls if action and action.row.open else ""
+        parse = partial(_parse_signature, query)
+        account_id, region = identify_caller(self.engine, request, name, region, host_time, parse)
         if action is None:
             assert problem is not None
             raise problem
@@ -103,17 +101,9 @@ def _find_region(host: str, path: str) -> str | None:
     return parsed.region if parsed and (parsed.service, parsed.prefix) == ("fcu", "") else None
 
 
-def _prepare_signature(request: HttpRequest, query: Query) -> tuple[HttpRequest, partial[Signature]]:
-    """Return the request with its query string in canonical form, and the function that parses its signature."""
-    if not request.query:
-        return request, partial(_parse_signature, query, {})
-    pairs = parse_qsl(request.query, keep_blank_values=True)
-    canonical = canonical_query(pair for pair in pairs if pair[0] != "X-Amz-Signature")
-    return replace(request, query=canonical), partial(_parse_signature, query, dict(pairs))
-
-
-def _parse_signature(query: Query, parameters: Mapping[str, str], request: HttpRequest) -> Signature:
+def _parse_signature(query: Query, request: HttpRequest) -> Signature:
     """Return the signature in the header or in the query string, whose scope must be this service's (FCU-014)."""
+    parameters = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
     if query.signature_version and "X-Amz-Algorithm" not in parameters and "authorization" not in request.headers:
         raise refuse("AUTH-004/method", scheme=f"Signature Version {query.signature_version}")
     in_query = "X-Amz-Algorithm" in parameters or "X-Amz-Signature" in parameters

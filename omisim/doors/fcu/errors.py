@@ -28,6 +28,8 @@ def find_code(error: ApiError) -> str:
     malformed = tables["malformed"].get(prefixes[0])
     if error.rule.startswith(("ID-015", "ID-016")) and malformed is not None:
         return str(malformed)
+    if error.rule == "FCU-004" and error.facts["kind"] in tables["missing"]:
+        return str(tables["missing"][error.facts["kind"]])
     if error.rule in tables["rules"]:
         return str(tables["rules"][error.rule])
     by_kind = tables["kinds"].get(error.name, {})

@@ -1,4 +1,4 @@
-"""The functions that the table names, for what a path cannot say. Each table here has one purpose."""
+"""The functions that the table names for values and lists, where a path cannot say it. Each table has one purpose."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 
 from omisim.base.hosts import host_name
 from omisim.doors.fcu.context import Context
-from omisim.doors.fcu.query import Tree
 from omisim.model import Image, PermissionsOnResource, PrivateIpLightForVm, Snapshot, VmState
 from omisim.model.filters.vms import VM_STATE_CODES
 from omisim.model.serialize import format_date
 from omisim.spec.rules import refuse
 
-__all__ = ["BEFORE", "GIVEN", "GROUPS", "PREPARE", "SCOPES", "SHOWN"]
+__all__ = ["GIVEN", "GROUPS", "SCOPES", "SHOWN"]
 
 Select = Callable[[Any], bool]
 Item = tuple[Any, dict[str, Any]]  # an entity, and how the answer shows it
@@ -57,6 +56,7 @@ def _find_primary_ip(addresses: Iterable[PrivateIpLightForVm]) -> str | None:
 
 
 SHOWN: Mapping[str, Callable[[Any], Any]] = {
+    "bytes": lambda gib: None if gib is None else int(gib * 2**30),
     "date": format_date,
     "endpoint": lambda region: host_name("fcu", region),
     "health": lambda state: "ok" if state is VmState.RUNNING else "not-applicable",
@@ -128,104 +128,14 @@ def _make_reservation(members: Sequence[Item]) -> dict[str, Any]:
     }
 
 
-GROUPS: Mapping[str, Callable[[Iterable[Item]], list[dict[str, Any]]]] = {"reservations": _group_reservations}
+def _group_quotas(items: Iterable[Item]) -> list[dict[str, Any]]:
+    """Return the only group of quotas, those of the account; none if it is empty."""
+    quotas = [shown for _, shown in items]
+    return [{"reference": "global", "quotaSet": quotas}] if quotas else []
 
 
-# --- rewriting the parameters of a request: `prepare`
-
-
-def _prepare_permissions(member: str) -> Callable[[Context, Tree], Tree]:
-    """Rewrite the older form of a change (Attribute, OperationType, UserId, UserGroup) to the newer one."""
-
-    def prepare(_: Context, tree: Tree) -> Tree:
-        kind = tree.pop("OperationType", "add")
-        users, groups = _list_texts(tree.pop("UserId", {})), _list_texts(tree.pop("UserGroup", {}))
-        if users or groups:
-            if kind not in ("add", "remove"):
-                raise refuse("FCU-006/type", parameter="OperationType", value=kind, expected="add or remove")
-            items = [{"UserId": user} for user in users] + [{"Group": group} for group in groups]
-            change = {str(number): item for number, item in enumerate(items)}
-            tree[member] = {kind.capitalize(): change}
-        return tree
-
-    return prepare
-
-
-def _list_texts(node: Any) -> list[str]:
-    return [text for text in node.values() if isinstance(text, str)] if isinstance(node, dict) else [node]
-
-
-def _prepare_image_change(context: Context, tree: Tree) -> Tree:
-    """Prepare ModifyImageAttribute, whose product codes are added to those of the OMI (FCU-009)."""
-    attribute = tree.pop("Attribute", None)
-    if "Value" in tree and attribute == "description":
-        tree["Description"] = {"Value": tree.pop("Value")}
-    codes = _list_texts(tree.get("ProductCode", {}))
-    image: Image | None = context.engine.state.get("image", tree.get("ImageId", ""))
-    if codes and image is not None:
-        tree["ProductCode"] = {str(n): code for n, code in enumerate(dict.fromkeys((*image.product_codes, *codes)))}
-    return _prepare_permissions("LaunchPermission")(context, tree)
-
-
-def _prepare_snapshot_change(context: Context, tree: Tree) -> Tree:
-    tree.pop("Attribute", None)
-    return _prepare_permissions("CreateVolumePermission")(context, tree)
-
-
-def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callable[[Context, Tree], Tree]:
-    """Rewrite the reset of permissions to the removal of all of them."""
-
-    def prepare(context: Context, tree: Tree) -> Tree:
-        given = tree.pop("Attribute", "")
-        if given != attribute:
-            raise refuse("FCU-006/type", parameter="Attribute", value=given, expected=attribute)
-        entity: Any = context.engine.state.get(kind, str(tree.get(f"{kind.capitalize()}Id", "")))
-        accounts = getattr(entity, field).account_ids if entity else ()
-        items = [{"UserId": account_id} for account_id in accounts] + [{"Group": "all"}]
-        tree[member] = {"Remove": {str(number): item for number, item in enumerate(items)}}
-        return tree
-
-    return prepare
-
-
-def _prepare_registration(_: Context, tree: Tree) -> Tree:
-    """Give a registration from snapshots its default architecture, which is not OAPI's (FCU-008)."""
-    if "ImageLocation" not in tree:
-        tree.setdefault("Architecture", "i386")
-    return tree
-
-
-def _prepare_instance_change(_: Context, tree: Tree) -> Tree:
-    """Rewrite the older form of a change (Attribute, Value) to the newer one."""
-    attribute = tree.pop("Attribute", None)
-    if isinstance(attribute, str) and attribute and "Value" in tree:
-        tree[attribute[0].upper() + attribute[1:]] = {"Value": tree.pop("Value")}
-    return tree
-
-
-PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
-    "image_change": _prepare_image_change,
-    "image_reset": _prepare_reset("image", "launchPermission", "LaunchPermission", "permissions_to_launch"),
-    "instance_change": _prepare_instance_change,
-    "registration": _prepare_registration,
-    "snapshot_change": _prepare_snapshot_change,
-    "snapshot_reset": _prepare_reset(
-        "snapshot", "createVolumePermission", "CreateVolumePermission", "permissions_to_create_volume"
-    ),
+GROUPS: Mapping[str, Callable[[Iterable[Item]], list[dict[str, Any]]]] = {
+    "first": lambda items: [shown for _, shown in items] or [{}],
+    "quotas": _group_quotas,
+    "reservations": _group_reservations,
 }
-
-
-# --- what was there before the call: `before`
-
-
-def _find_volume_link(context: Context, given: Mapping[str, Any]) -> Any:
-    """Return the link of a volume, which must be the one that the request describes (FCU-011)."""
-    link = context.engine.state.get("volume_link", given.get("VolumeId", ""))
-    if link is not None:
-        for name, value in (("InstanceId", link.vm_id), ("Device", link.device_name)):
-            if given.get(name, value) != value:
-                raise refuse("FCU-011", volume_id=link.volume_id, parameter=name, value=given[name], actual=value)
-    return link
-
-
-BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {"volume_link": _find_volume_link}

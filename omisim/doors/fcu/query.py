@@ -73,7 +73,9 @@ def is_query(request: HttpRequest) -> bool:
 def query_name(shape: Any, member: str) -> str:
     """Return the name of a member in a query string. For most members it is the capitalized name in XML."""
     serialization = shape.serialization
-    name: str = serialization.get("queryName") or serialization.get("name") or member
+    if "queryName" in serialization:
+        return str(serialization["queryName"])
+    name: str = serialization.get("name") or member
     return name[0].upper() + name[1:]
 
 

@@ -24,17 +24,20 @@ from omisim.model.serialize import format_date
 from omisim.spec.errors import ERRORS, ApiError
 from omisim.spec.rules import get_rule, refuse
 
-__all__ = ["Criteria", "Selection", "check_ids", "find_by_ids"]
+__all__ = ["Criteria", "Selection", "check_ids", "find_by_ids", "make_not_found"]
 
 CACHED_ITEMS = 4096
 Look = Callable[[Any, Mapping[str, Any]], list[str]]  # entity and item → the texts of a filter
 # kind of an id → the error for one that does not exist
 _MISSING: Mapping[str, str] = {
     "image": "no-such-image",
+    "image export task": "no-such-task",
     "keypair": "no-such-keypair",
     "keypair_name": "no-such-keypair",
+    "quota": "no-such-quota",
     "region": "no-such-region",
     "snapshot": "no-such-snapshot",
+    "snapshot export task": "no-such-task",
     "subregion": "no-such-az",
     "vm": "no-such-vm",
     "volume": "no-such-volume",
@@ -73,10 +76,15 @@ def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any])
         found = {getattr(entity, of["attribute"]) for entity in rows}
         for value in values:
             if value not in found:
-                raise ApiError(get_rule("FCU-004"), {of["attribute"]: value, "id": value}, ERRORS[_MISSING[of["kind"]]])
+                raise make_not_found(of["kind"], value)
         if values and "filter" not in of:
             rows = [entity for entity in rows if getattr(entity, of["attribute"]) in values]
     return rows
+
+
+def make_not_found(kind: str, row_id: str) -> ApiError:
+    """Return the refusal of an id of a kind that the caller cannot see (FCU-004)."""
+    return ApiError(get_rule("FCU-004"), {"id": row_id, "kind": kind}, ERRORS[_MISSING[kind]])
 
 
 class Selection:
@@ -89,6 +97,7 @@ class Selection:
         self._has_tags = "Tags" in load_section("views")[view_name]
         shape = output.members[member]
         self._name = shape.serialization.get("name", member)
+        self._token_name = row.pages[0].lower() + row.pages[1:]
         self._item_name = shape.member.serialization.get("name", "member")
         self._render = make_renderer(shape.member)
         self._render_cached = lru_cache(maxsize=CACHED_ITEMS)(self._render_entity)
@@ -107,7 +116,9 @@ class Selection:
             self._row.name, tuple(rows), (criteria.filters, criteria.scopes), criteria.size, criteria.token, 0
         )
         content = make_element(self._name, self._render_page(page))
-        return content if token is None else content + make_element("nextToken", token)
+        if self._row.pages == "Marker":
+            content += make_element("isTruncated", "false" if token is None else "true")
+        return content if token is None else content + make_element(self._token_name, token)
 
     def _find_look(self, name: str) -> Look:
         path = self._row.filters.get(name)
@@ -122,7 +133,7 @@ class Selection:
 
     def _matches(self, row: Any, look: Look, wanted: Sequence[str]) -> bool:
         texts = look(row, self._view(row))
-        return any(matches_glob(value, text) for value in wanted for text in texts)
+        return any(_matches_text(value, text) for value in wanted for text in texts)
 
     def _render_page(self, page: Sequence[Any]) -> str:
         if self._row.group:
@@ -137,6 +148,8 @@ class Selection:
 @lru_cache(maxsize=1024)
 def _make_look(path: str) -> Look:
     """Return the function that gets the texts at a path of an item, or of an entity after a colon."""
+    if path.startswith("="):
+        return lambda _, __: [path[1:]]
     if path.startswith(":"):
         get = make_getter(path[1:])
         return lambda entity, _: _list_texts(get(entity))
@@ -149,6 +162,11 @@ def _make_look(path: str) -> Look:
         return [text for value in found for text in _list_texts(value)]
 
     return look
+
+
+def _matches_text(wanted: str, text: str) -> bool:
+    """Whether a text matches a value of a filter. Booleans may be written in any case (FCU-006/type)."""
+    return matches_glob(wanted, text) or (text in ("true", "false") and wanted.lower() == text)
 
 
 def _as_list(value: Any) -> Sequence[Any]:

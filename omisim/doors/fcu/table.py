@@ -14,14 +14,16 @@ A file has up to three kinds of tables.
   of each item, and the answer is the group that the function makes.
 - `attributes`: for an X with the parameter Attribute: attribute → `answers`.
 - `lists`: for a read: the member of its answer with the list, and the view of an item. `ids`, `scopes`, `filters`,
-  MaxResults and NextToken apply to it. `group` names a function that makes the items of the answer from those.
+  MaxResults and NextToken apply to it. `group` names a function that makes the items of the answer from those. With
+  `items`, the entities are in this field of the results. With `pages`, it is the parameter in place of NextToken.
 - `ids`: parameter with an id, or a list of ids → `{ kind, attribute, filter }`: their kind, the field of the entity,
   and the filter of `calls` that takes them, if it has one. An id that is not found is refused (FCU-004).
 - `scopes`: parameter → a function of `forms.py` that selects among the results.
-- `filters`: name of a filter → path in an item of the answer; an entity's own field with a leading colon. A list whose
-  items have Tags takes `tag:<key>`, `tag-key` and `tag-value` too.
+- `filters`: name of a filter → path in an item of the answer. With a leading colon, it is a path of the entity; with a
+  leading `=`, the text that all items have. A list whose items have Tags takes `tag:<key>`, `tag-key`, `tag-value` too.
 - `prepare`: a function that rewrites the parameters of the request first, to those of X, or to those of the EC2 action
   in `like`. `before`: a function whose result `answers` sees.
+- `open`: whether X needs no authentication.
 - `forgives`: ids of the rules whose refusals count as success.
 
 `[views.X]` shows an entity: member of an answer (or a path) → field of the entity (or a path). Instead of a path there
@@ -43,7 +45,7 @@ from omisim.base.data_files import load_toml
 
 __all__ = ["FAMILIES", "Row", "load_rows", "load_section"]
 
-FAMILIES = ("accounts", "images", "instances", "snapshots", "volumes")
+FAMILIES = ("accounts", "exports", "images", "instances", "platform", "snapshots", "volumes")
 
 Spec = Mapping[str, Any]
 
@@ -61,6 +63,9 @@ class Row:
     attributes: Spec | None = None
     lists: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
+    items: str = ""
+    pages: str = "NextToken"
+    open: bool = False
     ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scopes: Mapping[str, str] = field(default_factory=dict)
     filters: Mapping[str, str] = field(default_factory=dict)
