@@ -19,7 +19,7 @@ from omisim.doors.fcu.query import is_query
 from omisim.doors.front import SERVICES, FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.identity import find_claimed_account
-from omisim.engine.faults import Dropped
+from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
 from omisim.server.control import Control
 
@@ -91,7 +91,7 @@ class App:
         at = self.cloud.now
         try:
             response = self.front.handle(service, request, dt.datetime.now(dt.UTC))
-        except Dropped as error:  # cheroot closes the connection without an answer
+        except (Dropped, Killed) as error:  # cheroot closes the connection without an answer
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         except ImportError:
             missing = f"<Error><Code>NotImplemented</Code><Message>pip install 'omisim[{service}]'</Message></Error>"
