@@ -48,7 +48,7 @@ class TestOscCli:
 
     @pytest.mark.parametrize("method", ["POST", "GET"])
     def test_calls_actions_of_ec2_and_of_outscale(self, call: Any, alice: Account, method: str) -> None:
-        """The calls of osc-cli's own tests, and the actions that EC2 does not have."""
+        """The calls of osc-cli's own tests, and the actions that EC2 does not have. [FCU-019]"""
         assert call("CreateKeyPair", method, KeyName="k")["keyName"] == "k"
         assert call("DeleteKeyPair", method, KeyName="k")["return"] == "true"
         volume = call("CreateVolume", method, AvailabilityZone=ZONE, Size=4)["volumeId"]
