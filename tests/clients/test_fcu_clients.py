@@ -79,7 +79,7 @@ class TestOscCli:
         assert made["exportToOsu"] == {"diskImageFormat": "qcow2", "osuBucket": "exports", "osuPrefix": "p"}
 
     def test_imports_a_snapshot_by_url(self, call: Any, alice: Account, golden: Any) -> None:
-        """ImportSnapshot reads the file of an export, whose size is in bytes. [IMP-020]"""
+        """ImportSnapshot reads the file of an export, whose size is in bytes. [SNP-012]"""
         oos = alice.client("oos")
         oos.create_bucket(Bucket="exports")
         snapshot_id = golden.block_device_mappings[0].bsu.snapshot_id
