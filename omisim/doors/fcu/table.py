@@ -86,5 +86,10 @@ def load_section(section: str) -> Mapping[str, Any]:
     """Return the tables of one kind from all files: "actions", "views" or "inputs"."""
     tables: dict[str, Any] = {}
     for family in FAMILIES:
-        tables |= load_toml("omisim.doors.fcu", f"{family}.toml").get(section, {})
+        tables |= _load_family(family).get(section, {})
     return tables
+
+
+@cache
+def _load_family(family: str) -> Mapping[str, Any]:
+    return load_toml("omisim.doors.fcu", f"{family}.toml")
