@@ -159,7 +159,7 @@ def update_volume(call: Call) -> Row:
     if volume:
         call.check(call["Size"] is None or call["Size"] >= volume["Size"], "4078", after=EXISTENCE)
         call.may("Volume", volume, "UpdateVolume")
-        call.check(not volume.get("TaskId"), "6003")  # [VOL-048]
+        call.check(not volume.get("TaskId"), "6007")  # [VOL-048]
     if not volume:
         call.decide()
     assert volume
@@ -172,7 +172,8 @@ def update_volume(call: Call) -> Row:
     call.decide()
     target = {"Size": size, "VolumeType": kind, "Iops": baseline(kind, size, iops)}
     link = call.world.rows["Link"].get(volume["VolumeId"])
-    if link and call.world.rows["Vm"][link["VmId"]]["State"] != "stopped":
+    busy = link and call.world.rows["Vm"][link["VmId"]]["State"] != "stopped"
+    if busy or volume["State"] == "creating":
         task = call.world.add(
             "VolumeUpdate",
             call.account,
@@ -205,7 +206,8 @@ def _check_growth(call: Call, volume: Row, kind: str, size: int, iops: int | Non
 def delete_volume(call: Call) -> Row:
     """Delete a volume that is not linked. [VOL-020 to VOL-022]"""
     volume = call.find("Volume", call["VolumeId"], own=True)
-    call.may("Volume", volume, "DeleteVolume")
+    if not (volume and volume["State"] == "creating" and volume.get("TaskId")):  # [VOL-021]
+        call.may("Volume", volume, "DeleteVolume")
     call.decide()
     assert volume
     volume["State"] = "deleting"

@@ -132,12 +132,12 @@ def update_vm(call: Call) -> Row:
         call.may("Vm", vm, "UpdateVm stopped" if STOP_ONLY & set(call.given) else "UpdateVm")
         if call["BsuOptimized"] is not None:
             stopped = vm["State"] == "stopped"
-            call.check(stopped, "6003")
+            call.check(stopped, "6006")
             call.check(not stopped or call["BsuOptimized"] is False, "4017", after=EXISTENCE)
         call.check(call["IsSourceDestChecked"] is None, "9062")
     shown = None
-    if call["VmType"] is not None or (call["Performance"] is not None and vm):
-        # the flag of a type that a VM has is its performance as it is shown [VMT-003], not one that was asked for
+    if call["VmType"] is not None or (call["Performance"] is not None and vm and not vm["flagged"]):
+        # a flag that was not asked for is the performance as it is shown [VMT-003]; one that was stays [VMT-004]
         name = call["VmType"] if call["VmType"] is not None else re.sub(r"(?<=\d)p\d$", "", vm["VmType"] if vm else "")
         shown = vm_type(name, performance)
         call.check(shown, "5024")
@@ -148,6 +148,7 @@ def update_vm(call: Call) -> Row:
     vm |= behaviour(call, vm)
     if shown:
         vm["VmType"], vm["Performance"], vm["cores"], vm["memory"] = shown
+        vm["flagged"] = shown[0] == call["VmType"]
     for one, delete in links:
         one["DeleteOnVmDeletion"] = delete
     return {"Vm": call.world.view("Vm", call.account, vm)}
