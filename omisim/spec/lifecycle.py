@@ -153,7 +153,7 @@ VOLUME = Lifecycle(
         },
         "LinkVolume": {
             "creating": No("invalid-volume-state"),
-            "in-use": No("invalid-volume-state"),
+            "in-use": No("invalid-state"),
             "deleting": No("invalid-volume-state"),
             "error": No("invalid-volume-state"),
         },
@@ -165,10 +165,10 @@ VOLUME = Lifecycle(
         },
         "DeleteVolume": {
             "creating": No("invalid-volume-state"),
-            "in-use": No("invalid-volume-state"),
+            "in-use": No("invalid-state"),
             "deleting": No("no-such-volume"),
         },
-        "UpdateVolume": {"deleting": No("invalid-volume-state"), "error": No("invalid-volume-state")},
+        "UpdateVolume": {"deleting": No("invalid-state"), "error": No("invalid-state")},
     },
 )
 

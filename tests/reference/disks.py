@@ -159,7 +159,7 @@ def update_volume(call: Call) -> Row:
     if volume:
         call.check(call["Size"] is None or call["Size"] >= volume["Size"], "4078", after=EXISTENCE)
         call.may("Volume", volume, "UpdateVolume")
-        call.check(not volume.get("TaskId"), "6007")  # [VOL-048]
+        call.check(not volume.get("TaskId"), "6003")  # [VOL-048]
     if not volume:
         call.decide()
     assert volume

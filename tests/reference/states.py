@@ -59,10 +59,10 @@ REFUSED = {
     ("Snapshot", "use"): UNUSABLE,
     ("Snapshot", "DeleteSnapshot"): {"in-queue": "6003", "pending": "6003", "deleting": "5054"},
     ("Volume", "CreateSnapshot"): {"creating": "6007", "deleting": "6007", "error": "6007"},
-    ("Volume", "LinkVolume"): {"creating": "6007", "in-use": "6007", "deleting": "6007", "error": "6007"},
+    ("Volume", "LinkVolume"): {"creating": "6007", "in-use": "6003", "deleting": "6007", "error": "6007"},
     ("Volume", "UnlinkVolume"): {"creating": "6003", "available": "9063", "deleting": "6003", "error": "6003"},
-    ("Volume", "DeleteVolume"): {"creating": "6007", "in-use": "6007", "deleting": "5064"},
-    ("Volume", "UpdateVolume"): {"deleting": "6007", "error": "6007"},
+    ("Volume", "DeleteVolume"): {"creating": "6007", "in-use": "6003", "deleting": "5064"},
+    ("Volume", "UpdateVolume"): {"deleting": "6003", "error": "6003"},
     ("Vm", "StartVms"): {
         FIRST: "6003",
         "pending": "6003",
