@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.cases import Parameters, load_cases
 from support.entrances import Entrance, describe_answer, describe_refusal
+from support.world import get_world
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
