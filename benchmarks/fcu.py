@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from io import BytesIO
 from itertools import count
 from statistics import median
@@ -144,7 +145,7 @@ def make_calls_like(calls: Mapping[str, Callable[[], Any]], client: Any) -> dict
         "RunInstances": ("run_instances", {"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1}),
         "DescribeImages of 1,000": ("describe_images", {"Owners": ["self"]}),
     }
-    return {name: (lambda of=given[name]: getattr(client, of[0])(**of[1])) for name in calls}
+    return {name: partial(getattr(client, given[name][0]), **given[name][1]) for name in calls}
 
 
 if __name__ == "__main__":
