@@ -42,12 +42,30 @@ def quick_shrinking(seconds: float) -> Iterator[None]:
 
             def reduce(self: Any) -> None:
                 if _list_steps(self):
+                    _choose_rules_directly(self)
                     _remove_steps(self)
                 else:  # another test, in another thread
                     usual(self)
 
             stack.enter_context(patch.object(shrinker.Shrinker, "initial_coarse_reduction", reduce))
         yield
+
+
+def _choose_rules_directly(target: Any) -> None:
+    """Let each step choose its rule in one choice, so that a step does not depend on those before it.
+
+    Hypothesis leaves out some rules in each history, and a step repeats its choice until it has a rule that it may run.
+    """
+    values = [node.value for node in target.shrink_target.nodes]
+    for step in reversed(_list_steps(target)[1:]):
+        match step.children[0].children if step.children else []:
+            case [flags, rule, *_]:
+                pass
+            case _:  # the last step of a history that fails at its end
+                continue
+        indexes = [value for value in values[rule.start : rule.end] if type(value) is int]
+        values[flags.start : rule.end] = [0] * (flags.end - flags.start) + indexes[-1:] + [False]  # 0: leave out none
+    _try(target, values)
 
 
 def _remove_steps(target: Any) -> None:
@@ -70,10 +88,17 @@ def _remove_steps(target: Any) -> None:
 
 def _remove(target: Any, start: int, end: int, *, is_first: bool) -> None:
     """Remove the choices of some steps, up to the start of another step."""
-    nodes = target.shrink_target.nodes
-    # after its choice to go on, the first step chooses how many rules this history leaves out
-    if not (is_first and target.consider_new_nodes(nodes[: start + 2] + nodes[end + 1 :])):
-        target.consider_new_nodes(nodes[:start] + nodes[end:])
+    values = [node.value for node in target.shrink_target.nodes]
+    before = target.shrink_target
+    if is_first:  # after its choice to go on, the first step chooses how many rules this history leaves out
+        _try(target, values[: start + 2] + values[end + 1 :])
+    if target.shrink_target is before:
+        _try(target, values[:start] + values[end:])
+
+
+def _try(target: Any, values: list[Any]) -> None:
+    """Run a history with these choices, and go on from it if it fails as before."""
+    target.incorporate_test_data(target.engine.cached_test_function(values))
 
 
 def _list_steps(target: Any) -> list[Any]:
