@@ -103,6 +103,13 @@ class VmState(StrEnum):
     TERMINATED = "terminated"
 
 
+class NetState(StrEnum):
+    """States of a Net (NET-018)."""
+
+    AVAILABLE = "available"
+    DELETING = "deleting"
+
+
 class UpdateState(StrEnum):
     """States of a volume update task (ST-VOL-10)."""
 
