@@ -87,12 +87,11 @@ class TestLaunch:
     def test_answers_empty_fields_but_not_those_of_nets(self, alice: Account, vm: Vm) -> None:
         """Some fields are answered even if empty; those of Nets are not.
 
-        [FLD-004, FLD-006, FLD-007, FLD-010, FLD-011]
+        [FLD-004, FLD-006, FLD-007, FLD-010]
         """
         shown = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]
         fixed = {"Tags": [], "UserData": "", "StateReason": "", "RootDeviceType": "ebs", "Hypervisor": "xen"}
         assert {name: shown[name] for name in fixed} == fixed
-        assert shown["ActionsOnNextBoot"] == {"SecureBoot": "none"}
         assert not {"NetId", "SubnetId", "Nics"} & set(shown)
         assert [group["SecurityGroupName"] for group in shown["SecurityGroups"]] == ["default"]
 
