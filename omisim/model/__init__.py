@@ -123,12 +123,13 @@ from omisim.model.storage import (
     Upload,
     UploadPart,
 )
-from omisim.model.vms import AdminPassword, ConsoleOutput, Vm, VmsStopHistory, VmStateChange, VmStates
+from omisim.model.vms import WINDOWS_CODES, AdminPassword, ConsoleOutput, Vm, VmsStopHistory, VmStateChange, VmStates
 
 __all__ = [
-    "ANY", "ENTITIES", "Absent", "AccessKey", "AccessKeySecretKey", "AccountId", "AccountRow", "ActionsOnNextBoot",
-    "AdminPassword", "BlockDeviceMappingCreated", "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation",
-    "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "Catalog", "CatalogEntry",
+    "ANY", "ENTITIES", "WINDOWS_CODES", "Absent", "AccessKey", "AccessKeySecretKey", "AccountId", "AccountRow",
+    "ActionsOnNextBoot", "AdminPassword", "BlockDeviceMappingCreated", "BlockDeviceMappingImage",
+    "BlockDeviceMappingVmCreation", "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm",
+    "Bucket", "Catalog", "CatalogEntry",
     "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "EmptyIsAbsent", "Entity", "ExportState",
     "FlexibleGpuCatalog", "Grant", "GroupHold", "Image", "ImageExportTask", "ImageId", "ImageState",
     "InternetService", "Keypair", "KeypairCreated", "LinkNic", "LinkNicId", "LinkNicLight", "LinkNicToUpdate",

@@ -40,6 +40,11 @@ def internal(default: Any) -> Any:
     return field(default=default, metadata={"wire": False})
 
 
+def omitted_if_empty() -> Any:
+    """Declare a list that an answer omits if it is empty, as it is by default."""
+    return field(default=(), metadata={"omit_empty": True})
+
+
 def view_as(cls: Callable[..., ANY], source: Any, **others: Any) -> ANY:
     """Return an instance of a dataclass with the same-named fields of `source`, overridden by `others`."""
     shared = {name: getattr(source, name) for name in _list_field_names(cls) if name not in others}

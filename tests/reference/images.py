@@ -122,7 +122,7 @@ def _from_vm(call: Call) -> Row:
         legal = call.may("Vm", vm, "CreateImage")
         call.check(not legal or any(link["DeviceName"] == ROOT for link in links), "4057", after=STATE)
         call.snapshots(len(links), running=len(links))
-        _check_tpm(call, vm["modes"])
+        _check_tpm(call, [vm["BootMode"]])
     call.decide()
     assert vm
     mappings = []
@@ -133,18 +133,22 @@ def _from_vm(call: Call) -> Row:
         mappings.append(_mapping(link["DeviceName"], snapshot, DeleteOnVmDeletion=link["DeleteOnVmDeletion"], **facts))
     if vm["State"] == "running" and not call["NoReboot"]:
         vm["State"], vm["restarts"] = "stopping", True
-    return _add(
+    made = _add(
         call,
         Architecture=vm["Architecture"],
         BlockDeviceMappings=mappings,
-        BootModes=vm["modes"],
+        BootModes=[vm["BootMode"]],
         ProductCodes=vm["ProductCodes"],
         State="pending",
         carries={key: vm[key] for key in CARRIED},
     )
+    for mapping in mappings:
+        snapshot = call.world.rows["Snapshot"][mapping["Bsu"]["SnapshotId"]]
+        snapshot["Description"] = f"Created by CreateImage for {made['ImageId']}"
+    return made
 
 
-CARRIED = ("DeletionProtection", "VmInitiatedShutdownBehavior", "ShutdownBehaviorConfiguration")
+CARRIED = ("DeletionProtection", "VmInitiatedShutdownBehavior")
 
 
 def _copy(call: Call) -> Row:

@@ -27,7 +27,17 @@ READS = (
     "ReadTags",
 )
 # What the reference leaves out of a row is not there on the cloud either.
-ABSENT = {"AccountAlias", "ClientToken", "Iops", "KeypairName", "OsuPrefix", "SnapshotId", "TaskId", "VolumeId"}
+ABSENT = {
+    "AccountAlias",
+    "ClientToken",
+    "Iops",
+    "KeypairName",
+    "OsFamily",
+    "OsuPrefix",
+    "SnapshotId",
+    "TaskId",
+    "VolumeId",
+}
 # Lists in an order that no rule gives, and what sorts them.
 UNORDERED = {"BlockDeviceMappings": "DeviceName", "Tags": "Key", "BootModes": ""}
 
