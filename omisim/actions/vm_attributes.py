@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 
-from omisim.actions.framework.call import Call, as_parsed
+from omisim.actions.framework.call import Call
 from omisim.actions.vm_types import PERFORMANCES, VmShape
-from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, OrDict, ShutdownBehaviorConfiguration
+from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
 
 __all__ = [
     "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows", "choose_boot_mode",
-    "format_vm_type", "get_boot_actions", "get_os_family", "get_shutdown_actions", "merge_shutdown_behavior",
-    "show_boot_actions",
+    "format_vm_type", "get_os_family", "get_shutdown_actions", "merge_shutdown_behavior", "show_boot_actions",
 ]  # fmt: skip
 
 MAX_USER_DATA_LENGTH = 512_000
@@ -76,12 +75,6 @@ def choose_boot_mode(
     secure_boot = actions.secure_boot if actions else None
     check_secure_boot(call, secure_boot, mode)
     return mode
-
-
-def get_boot_actions(actions: OrDict[ActionsOnNextBoot] | None) -> ActionsOnNextBoot | None:
-    """Return the requested boot actions, or None. An empty object requests none (FLD-011)."""
-    requested_actions = as_parsed(actions)
-    return requested_actions if requested_actions and requested_actions.secure_boot is not None else None
 
 
 def show_boot_actions(mode: str, actions: ActionsOnNextBoot | None = None) -> ActionsOnNextBoot:
