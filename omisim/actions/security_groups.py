@@ -16,7 +16,6 @@ from omisim.model import (
     Net,
     NetId,
     Nic,
-    OrDict,
     SecurityGroup,
     SecurityGroupId,
     SecurityGroupLight,
@@ -25,6 +24,7 @@ from omisim.model import (
     view_as,
 )
 from omisim.model.filters import FiltersSecurityGroup, select_matching
+from omisim.model.filters.dicts import FiltersSecurityGroupDict
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
@@ -127,7 +127,7 @@ def create_security_group(
 
 @action("ReadSecurityGroups", "SecurityGroups", paged=True)
 def read_security_groups(
-    call: Call, *, filters: OrDict[FiltersSecurityGroup] | None = None
+    call: Call, *, filters: FiltersSecurityGroup | FiltersSecurityGroupDict | None = None
 ) -> tuple[SecurityGroup, ...]:
     """List the caller's security groups in creation order, including the default ones."""
     return tuple(view_group(group) for group in select_matching(call.own_rows(SecurityGroup), as_parsed(filters)))

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from support.catalogue import official
+from support.catalogue import find_official
 from support.entrances import Entrance
 
 from omisim import Account, Cloud
@@ -154,7 +154,7 @@ class TestGroupsOfATerminatedVm:
                     "SubnetId"
                 ]
             }
-        image = official(alice, "Ubuntu*").image_id
+        image = find_official(alice, "Ubuntu*").image_id
         vm = entrance.answer(alice, "CreateVms", ImageId=image, SecurityGroupIds=[given], **place)["Vms"][0]["VmId"]
         cloud.settle()
         entrance.answer(alice, "UpdateVm", VmId=vm, SecurityGroupIds=[given, added])
@@ -288,7 +288,7 @@ class TestFields:
         ip = entrance.answer(alice, "CreatePublicIp")["PublicIp"]
         assert (set(nic), set(ip)) == (fields("Nic"), fields("PublicIp"))
         assert set(nic["PrivateIps"][0]) == fields("PrivateIp")
-        image = official(alice, "Ubuntu*").image_id
+        image = find_official(alice, "Ubuntu*").image_id
         vm = entrance.answer(alice, "CreateVms", ImageId=image, SubnetId=subnet)["Vms"][0]["VmId"]
         alice.cloud.settle()
         entrance.answer(alice, "LinkNic", NicId=nic["NicId"], VmId=vm, DeviceNumber=1)
@@ -313,7 +313,7 @@ class TestFields:
         copy = entrance.answer(alice, "CreateVolume", SnapshotId=snapshot, **place)["Volume"]
         assert set(copy) == fields("Volume of a snapshot")
         timed.settle()
-        image = official(alice, "Ubuntu*").image_id
+        image = find_official(alice, "Ubuntu*").image_id
         vm = entrance.answer(alice, "CreateVms", ImageId=image)["Vms"][0]["VmId"]
         timed.settle()
         entrance.answer(alice, "LinkVolume", VolumeId=plain["VolumeId"], VmId=vm, DeviceName="/dev/sdb")
@@ -325,7 +325,7 @@ class TestFields:
 
     def test_of_images_are_the_same_in_every_state(self, entrance: Entrance, timed: Cloud, alice: Account) -> None:
         """An OMI shows the same fields in every state, and AccountAlias if its owner has one. [FLD-001, FLD-002]"""
-        image = official(alice, "Ubuntu*").image_id
+        image = find_official(alice, "Ubuntu*").image_id
         vm = entrance.answer(alice, "CreateVms", ImageId=image, BootOnCreation=False)["Vms"][0]["VmId"]
         timed.settle()
         mine = entrance.answer(alice, "CreateImage", VmId=vm, ImageName="mine", NoReboot=True)["Image"]
@@ -342,7 +342,7 @@ class TestFields:
         """UpdateImage changes a pending OMI, which is a NoReboot one of a stopped VM. [OMI-018, OMI-115]"""
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice")
-        image = official(alice, "Ubuntu*").image_id
+        image = find_official(alice, "Ubuntu*").image_id
         vm = entrance.answer(alice, "CreateVms", ImageId=image, BootOnCreation=False)["Vms"][0]["VmId"]
         cloud.settle()
         mine = entrance.answer(alice, "CreateImage", VmId=vm, ImageName="mine", NoReboot=True)["Image"]
