@@ -194,7 +194,7 @@ def _copy_image(
     image_id = call.new_id("image")
     mappings = tuple(_clone_snapshot(call, mapping, image_id) for mapping in source.block_device_mappings)
     keeps_public = source.permissions_to_launch.global_permission and call.switch("copy_keeps_public") is True
-    fields = (*INHERITED_FIELDS, "description", "secure_boot", "tpm_mandatory")
+    fields = (*INHERITED_FIELDS, "boot_modes", "description", "secure_boot", "tpm_mandatory")
     inherited = {field: getattr(source, field) for field in fields} | {
         "permissions_to_launch": PermissionsOnResource(global_permission=keeps_public),
         "product_codes": _merge_codes(source.product_codes, codes),

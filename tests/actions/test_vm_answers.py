@@ -188,6 +188,13 @@ class TestBootMode:
         asked = {"ImageId": official(alice, UEFI), "BootMode": "legacy"}
         assert entrance.refusal(alice, "CreateVms", **asked) == (400, "4045", "VM-020")
 
+    def test_of_a_copy_is_that_of_its_source_unless_requested(self, entrance: Entrance, alice: Account) -> None:
+        """A copy has the boot modes of its source, or others that are requested. [OMI-031]"""
+        source = {"SourceImageId": official(alice, BOTH), "SourceRegionName": alice.region}
+        same = entrance.answer(alice, "CreateImage", ImageName="same", **source)["Image"]
+        other = entrance.answer(alice, "CreateImage", ImageName="other", BootModes=["uefi"], **source)["Image"]
+        assert (same["BootModes"], other["BootModes"]) == (["legacy", "uefi"], ["uefi"])
+
     def test_decides_what_the_next_boot_shows(self, entrance: Entrance, alice: Account) -> None:
         """ActionsOnNextBoot has SecureBoot none for uefi; it is empty for legacy and after the end. [FLD-011]"""
         uefi = launch(entrance, alice, ActionsOnNextBoot={"SecureBoot": "enable"})
