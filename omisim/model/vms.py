@@ -78,6 +78,7 @@ class Vm(Entity):
     vm_type: str
     account_id: str = internal("")
     launch_group_ids: tuple[str, ...] = internal(())  # the security groups of the launch (SG-011)
+    has_flagged_type: bool = internal(False)  # its type was requested with its performance (VMT-004)
     started: bool = internal(False)  # has left its first pending state
     restarts: bool = internal(False)  # starts again as soon as it has stopped (OMI-017)
     first_boot: bool = internal(True)  # has not booted a second time
