@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
-from omisim.model import Keypair, KeypairCreated, OrDict, view_as
+from omisim.model import Keypair, KeypairCreated, view_as
 from omisim.model.filters import FiltersKeypair, select_matching
+from omisim.model.filters.dicts import FiltersKeypairDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -61,7 +62,7 @@ def _parse_public_key(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
 
 
 @action("ReadKeypairs", "Keypairs", paged=True)
-def read_keypairs(call: Call, *, filters: OrDict[FiltersKeypair] | None = None) -> tuple[Keypair, ...]:
+def read_keypairs(call: Call, *, filters: FiltersKeypair | FiltersKeypairDict | None = None) -> tuple[Keypair, ...]:
     """List the caller's keypairs in creation order."""
     return select_matching(call.own_rows(Keypair), as_parsed(filters))
 

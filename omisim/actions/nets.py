@@ -12,8 +12,9 @@ from omisim.actions.new_account import add_default_group
 from omisim.actions.quotas import check_quotas
 from omisim.actions.route_tables import add_main_table
 from omisim.actions.security_groups import get_default_group
-from omisim.model import InternetService, Net, NetId, OrDict, RouteTable, SecurityGroup, Subnet, ids
+from omisim.model import InternetService, Net, NetId, RouteTable, SecurityGroup, Subnet, ids
 from omisim.model.filters import FiltersNet, select_matching
+from omisim.model.filters.dicts import FiltersNetDict
 from omisim.spec.rules import refuse
 
 __all__ = ["create_net", "delete_net", "read_nets", "update_net"]
@@ -59,7 +60,7 @@ def _make_dhcp_options_id(call: Call) -> str:
 
 
 @action("ReadNets", "Nets", paged=True)
-def read_nets(call: Call, *, filters: OrDict[FiltersNet] | None = None) -> tuple[Net, ...]:
+def read_nets(call: Call, *, filters: FiltersNet | FiltersNetDict | None = None) -> tuple[Net, ...]:
     """List the caller's Nets in creation order."""
     return select_matching(call.own_rows(Net), as_parsed(filters))
 

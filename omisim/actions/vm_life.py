@@ -37,6 +37,7 @@ from omisim.model import (
     VolumeLink,
 )
 from omisim.model.filters import FiltersVm, FiltersVmsState, select_matching
+from omisim.model.filters.dicts import FiltersVmDict, FiltersVmsStateDict
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 
@@ -49,7 +50,7 @@ ANY_STATE = (
 
 
 @action("ReadVms", "Vms", paged=True)
-def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[Vm, ...]:
+def read_vms(call: Call, *, filters: FiltersVm | FiltersVmDict | None = None) -> tuple[Vm, ...]:
     """List the caller's VMs in creation order, including terminated ones while they are retained (VM-053)."""
     wanted = as_parsed(filters) or FiltersVm()
     _check_prefixes(call, wanted.vm_ids)
@@ -59,7 +60,7 @@ def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[V
 
 @action("ReadVmsState", "VmStates", paged=True)
 def read_vms_state(
-    call: Call, *, all_vms: bool = False, filters: OrDict[FiltersVmsState] | None = None
+    call: Call, *, all_vms: bool = False, filters: FiltersVmsState | FiltersVmsStateDict | None = None
 ) -> tuple[VmStates, ...]:
     """List the states of the caller's running VMs, or with `all_vms` of all of them (VM-054)."""
     wanted = as_parsed(filters) or FiltersVmsState()

@@ -23,7 +23,6 @@ from omisim.model import (
     Content,
     LinkedVolume,
     LinkState,
-    OrDict,
     Snapshot,
     SnapshotId,
     UpdateState,
@@ -39,6 +38,7 @@ from omisim.model import (
     VolumeUpdateTask,
 )
 from omisim.model.filters import FiltersReadVolumeUpdateTask, FiltersVolume, select_matching
+from omisim.model.filters.dicts import FiltersReadVolumeUpdateTaskDict, FiltersVolumeDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.limits import ROOT
 from omisim.state.state import State
@@ -154,7 +154,7 @@ def add_volume(
 
 
 @action("ReadVolumes", "Volumes", paged=True)
-def read_volumes(call: Call, *, filters: OrDict[FiltersVolume] | None = None) -> tuple[Volume, ...]:
+def read_volumes(call: Call, *, filters: FiltersVolume | FiltersVolumeDict | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
     wanted = as_parsed(filters) or FiltersVolume()
     own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, wanted.volume_ids))
@@ -232,7 +232,7 @@ def _add_task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:
 
 @action("ReadVolumeUpdateTasks", "VolumeUpdateTasks", paged=True)
 def read_volume_update_tasks(
-    call: Call, *, filters: OrDict[FiltersReadVolumeUpdateTask] | None = None
+    call: Call, *, filters: FiltersReadVolumeUpdateTask | FiltersReadVolumeUpdateTaskDict | None = None
 ) -> tuple[VolumeUpdateTask, ...]:
     """List the update tasks of the caller's volumes in order of their start, including finished ones (VOL-050)."""
     return select_matching(call.own_rows(VolumeUpdateTask), as_parsed(filters))

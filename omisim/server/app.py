@@ -18,7 +18,7 @@ from omisim.cloud.cloud import Cloud
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.identity import find_claimed_account
-from omisim.engine.faults import Dropped
+from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
 from omisim.server.control import Control
 
@@ -91,7 +91,7 @@ class App:
         at = self.cloud.now
         try:
             response = self.front.handle("api", request, dt.datetime.now(dt.UTC))
-        except Dropped as error:  # cheroot closes the connection without an answer
+        except (Dropped, Killed) as error:  # cheroot closes the connection without an answer
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         if self._record is not None and request.method == "POST":
             with self._writing:

@@ -294,6 +294,9 @@ def get_phase(entity: Entity) -> str:
     return str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
 
 
+_NOUNS = {"image": "OMI", "image_export": "export task", "snapshot_export": "export task", "vm": "VM"}
+
+
 def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
     """Return the rule that refuses this action in this state, or None if it is allowed."""
     lifecycle = LIFECYCLES[kind]
@@ -301,17 +304,39 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
     if no is None:
         return None
     states = (*lifecycle.moves, "restarting") if kind == "vm" else tuple(lifecycle.moves)
-    allowed = ", ".join(s for s in states if s not in lifecycle.refused[action])
-    noun = kind.replace("_", " ")
+    allowed = [s for s in states if s not in lifecycle.refused[action]]
+    noun = _NOUNS.get(kind, kind.replace("_", " "))
     return Rule(
         id=f"{kind}/{action}/{state}",
-        says=f"{action} is refused while the {noun} is {state}.",
+        says=f"{action} is refused while the {noun} is in the state {state}.",
         error=no.error,
-        details=f"The {noun} {{id}} is {state}; {action} needs it to be {allowed}.",
-        fix=f"Wait until the {noun} is {allowed.replace(', ', ' or ')}.",
+        details=f"The {noun} {{id}} is in the state {state}; {action} requires {_join_states(allowed)}.",
+        fix=_describe_fix(lifecycle, noun, "pending" if state == "restarting" else state, allowed),
         evidence=no.evidence,
         source=action_page(action.partition(" ")[0]),
     )
+
+
+def _describe_fix(lifecycle: Lifecycle, noun: str, state: str, allowed: list[str]) -> str:
+    """Return how to get from a state to an allowed one: by waiting, by other calls, or not at all."""
+    moves, after = lifecycle.moves, state
+    while event := lifecycle.get_automatic_event(after) or ("finish" if "finish" in moves[after] else None):
+        after = moves[after][event].state or ""
+        if not after:
+            break
+        if after in allowed:
+            return f"Wait until the {noun} is in the state {after}."
+    reachable = [state]
+    for before in reachable:
+        reachable += [to.state for to in moves[before].values() if to.state and to.state not in reachable]
+    if targets := [target for target in allowed if target in reachable]:
+        return f"Bring the {noun} into the state {_join_states(targets)} first."
+    return f"Use another {noun}, in the state {_join_states(allowed)}."
+
+
+def _join_states(states: list[str]) -> str:
+    *others, last = states
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def list_cell_rules() -> tuple[Rule, ...]:

@@ -69,6 +69,7 @@ class Settings:
     unknown_images: bool = False  # adopt every unknown OMI id in a request
     capacity: dict[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
+    read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
     @classmethod
     def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Any] | None) -> Settings:
@@ -89,10 +90,17 @@ class Settings:
         """Return an independent copy, for a fork."""
         durations = Durations()
         durations.update(self.durations)
-        return replace(self, switches=dict(self.switches), durations=durations, capacity=dict(self.capacity))
+        return replace(
+            self,
+            switches=dict(self.switches),
+            durations=durations,
+            capacity=dict(self.capacity),
+            read_switches=set(),
+        )
 
     def switch(self, name: str) -> Value:
         """Return the value of a switch."""
+        self.read_switches.add(name)
         return self.switches.get(name, SWITCHES[name].default)
 
 

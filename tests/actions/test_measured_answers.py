@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.entrances import Entrance
-from support.world import world
+from support.world import get_world
 
 from omisim import Account, Cloud
 from omisim.model import Image
@@ -230,8 +230,8 @@ class TestCodes:
         self, entrance: Entrance, action: str, given: dict[str, Any], code: str, rule: str
     ) -> None:
         """Where the official list has a name for a refusal, its code is that one. [VM-004, NIC-031]"""
-        alice = world().cloud.fork().account("alice")
-        assert entrance.refusal(alice, action, **world().filled(given))[1:] == (code, rule)
+        alice = get_world().cloud.fork().account("alice")
+        assert entrance.refusal(alice, action, **get_world().fill(given))[1:] == (code, rule)
 
     def test_name_the_kind_whose_state_refuses(self, entrance: Entrance, timed: Cloud) -> None:
         """The state of a VM refuses with 6006, unless another code was measured. [VM-072]"""

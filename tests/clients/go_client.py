@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from support.official import faults, schema
-from support.sign import signed
+from support.official import find_mismatches, get_schema
+from support.sign import sign_request
 
 from omisim import Account
 from omisim.server import Running
@@ -48,7 +48,7 @@ class Go:
     def ask(self, action: str, **given: Any) -> dict[str, Any]:
         """Ask for an action; return the answer, or raise Refused."""
         body = json.dumps(given, separators=(",", ":")).encode()
-        asked = signed(
+        asked = sign_request(
             self.account,
             f"{self._path}/{action}",
             body,
@@ -61,8 +61,8 @@ class Go:
         answer = self._session.post(self._server.url + asked.path, data=body, headers=asked.headers, timeout=20)
         assert answer.headers["Content-Type"] == "application/json"
         decoded: dict[str, Any] = answer.json()
-        wanted = schema(f"{action}Response" if answer.ok else "ErrorResponse")
-        assert faults(decoded, wanted, action) == []
+        wanted = get_schema(f"{action}Response" if answer.ok else "ErrorResponse")
+        assert find_mismatches(decoded, wanted, action) == []
         if not answer.ok:
             raise Refused(action, answer.status_code, decoded["Errors"][0])
         return decoded

@@ -21,7 +21,7 @@ import requests
 import urllib3
 from osc_sdk_python import Gateway
 from requests import HTTPError
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 from omisim import Account, Cloud
 from omisim.clients.environment import Environment
@@ -254,7 +254,7 @@ class TestGuard:
             def test_innocent(): pass
             def test_with_it(omi_env): send()
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(passed=2, failed=3)
         result.stdout.fnmatch_lines(
             [
@@ -276,7 +276,7 @@ class TestGuard:
                 except Exception:
                     pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
             ["  fcu (POST https://fcu.eu-west-2.outscale.com/): omisim does not serve fcu hosts yet"]

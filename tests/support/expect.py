@@ -8,10 +8,10 @@ import pytest
 
 from omisim import Account, ApiError
 
-__all__ = ["refused"]
+__all__ = ["expect_refusal"]
 
 
-def refused(account: Account, action: str, /, **parameters: Any) -> ApiError:
+def expect_refusal(account: Account, action: str, /, **parameters: Any) -> ApiError:
     """Make a call that must be refused and return the error; check that `why_not` agrees and nothing changed."""
     before = account.cloud.fork()
     predicted = account.why_not(action, **parameters)
@@ -21,3 +21,6 @@ def refused(account: Account, action: str, /, **parameters: Any) -> ApiError:
     assert [str(error)] == [str(reason) for reason in predicted[:1]]
     assert account.cloud == before, "a refused call has changed the cloud"
     return error
+
+
+refused = expect_refusal  # the previous name, for branches that use it

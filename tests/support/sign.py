@@ -11,7 +11,7 @@ from omisim import Account
 from omisim.doors.http import HttpRequest
 
 
-def signed(
+def sign_request(
     account: Account,
     path: str,
     body: bytes = b"{}",
@@ -52,3 +52,6 @@ def signed(
         f"{word}-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(listed)}, Signature={signature}"
     )
     return HttpRequest("POST", host, sent_path or path, headers, body)
+
+
+signed = sign_request  # the previous name, for branches that use it
