@@ -18,7 +18,7 @@ from omisim.spec.errors import ERRORS, ApiError
 from omisim.spec.rules import refuse
 from omisim.state.transaction import Transaction
 
-__all__ = ["Answer", "collect_refusals", "dispatch", "find_action"]
+__all__ = ["Answer", "Body", "collect_refusals", "dispatch", "find_action"]
 
 
 @dataclass(slots=True)
@@ -35,6 +35,13 @@ class Answer:
     dry: bool = False
     next_page_token: str | None = None
     request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The value of an answer that is rendered as it is: its JSON object by API names, without ResponseContext."""
+
+    content: dict[str, Any]
 
 
 def find_action(name: str) -> Action:

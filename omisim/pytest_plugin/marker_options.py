@@ -45,7 +45,7 @@ def read_marker(node: pytest.Item) -> dict[str, Any]:
 
 def read_ini(config: pytest.Config) -> dict[str, Any]:
     """Return the values of the ini options that are set. Raises ValueError that names an invalid option."""
-    options = [name for name in KNOWN if name != "fetch"]  # a function cannot be written in an ini file
+    options = [name for name in KNOWN if name not in ("fetch", "answers")]  # no functions in an ini file
     return {name: value for name in options if (value := ini.read(config, name)) is not None}
 
 
@@ -121,8 +121,12 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
         options.get("timing", settings.timing),
         options.get("auth", settings.auth),
         {**settings.switches, **options.get("switches", {})},
+        options.get("unserved", settings.unserved),
     )
     settings.timing, settings.auth, settings.switches = changed.timing, changed.auth, changed.switches
+    settings.unserved = changed.unserved
+    for action, answer in (options.get("answers") or {}).items():
+        cloud.answer(action, answer)
     settings.fetch = options.get("fetch", settings.fetch)
     cloud.engine.history = options.get("history", cloud.engine.history)
 
