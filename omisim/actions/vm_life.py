@@ -208,7 +208,7 @@ def update_vm(
         "user_data": user_data,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if shape is not None and (vm_type is not None or performance is not None):
+    if vm_type is not None or (performance is not None and not vm.has_flagged_type):
         changes |= _change_type(vm_type or strip_flag(vm.vm_type), performance or vm.performance)
     changes["shutdown_behavior_configuration"] = ShutdownBehaviorConfiguration(guest_action=guest, host_action=host)
     changes["vm_initiated_shutdown_behavior"] = legacy
@@ -219,6 +219,7 @@ def _change_type(vm_type: str, performance: str) -> dict[str, Any]:
     """Return the type and the performance after a change. A flag in the type takes precedence (VMT-004)."""
     shape = get_vm_shape(vm_type)
     return {
+        "has_flagged_type": shape.flagged and vm_type == shape.name,
         "vm_type": format_vm_type(shape, performance),
         "performance": shape.performance if shape.flagged else performance,
     }

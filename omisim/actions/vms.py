@@ -115,7 +115,6 @@ def create_vms(
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
     tenancy = place.tenancy
     check_tenancy(call, tenancy, nested_virtualization=nested_virtualization)
-    call.check(not bsu_optimized, "VM-026")
     check_shapes(call, mappings, VM_DEVICE)
     check_duplicates(call, mappings, "BDM-014")
     # independent checks come before an unknown OMI ends the call
@@ -154,6 +153,7 @@ def create_vms(
         nested_virtualization=nested_virtualization,
         net_id=subnet.net_id if subnet else None,
         os_family=get_os_family(image),
+        has_flagged_type=shape.flagged,
         performance=shape.performance if shape.flagged else performance or "high",
         placement=Placement(subregion_name=subregion, tenancy=_choose_tenancy(call, tenancy, subnet)),
         product_codes=image.product_codes,

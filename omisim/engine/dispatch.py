@@ -127,7 +127,7 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     call.values = values
     value = action.function(call, **values)
     next_token = None
-    if action.paged and request.dialect.controls:
+    if action.paged and request.dialect.controls and request.dialect.pages:
         default = call.switch("default_page_size")
         assert isinstance(default, int)
         value, next_token = paginate(action.name, value, values.get("filters"), size, token, default, page_size)

@@ -68,7 +68,7 @@ def per_gib(seconds: float, size: Callable[[Any], int]) -> Callable[[Any], float
     return lambda entity: float(seconds * size(entity))
 
 
-_GONE = {"shutting-down": No("invalid-state"), "terminated": No("invalid-state")}
+_GONE = {"shutting-down": No("invalid-vm-state"), "terminated": No("invalid-vm-state")}
 _NOT_COMPLETED = {state: No("invalid-state") for state in ("in-queue", "pending", "error", "deleting")}
 _NOT_AVAILABLE = {state: No("invalid-image-state") for state in ("pending", "failed")}
 
@@ -112,24 +112,24 @@ VM = Lifecycle(
         },
         "UpdateVm": _GONE,
         "UpdateVm (stopped only)": {
-            "pending": No("invalid-state"),
-            "restarting": No("invalid-state"),
-            "running": No("invalid-state", "tested"),
-            "stopping": No("invalid-state"),
+            "pending": No("invalid-vm-state"),
+            "restarting": No("invalid-vm-state"),
+            "running": No("invalid-vm-state", "measured"),
+            "stopping": No("invalid-vm-state"),
             **_GONE,
         },
-        "CreateImage": {"pending": No("never-started", "measured"), "restarting": No("invalid-state"), **_GONE},
+        "CreateImage": {"pending": No("never-started", "measured"), "restarting": No("invalid-vm-state"), **_GONE},
         "LinkVolume": {
             "pending": No("never-started", "measured"),
-            "restarting": No("invalid-state"),
-            "stopping": No("invalid-state"),
+            "restarting": No("invalid-vm-state"),
+            "stopping": No("invalid-vm-state"),
             **_GONE,
         },
         "DeleteVms": {},
         "LinkNic": {
-            "pending": No("invalid-state"),
-            "restarting": No("invalid-state"),
-            "stopping": No("invalid-state"),
+            "pending": No("invalid-vm-state"),
+            "restarting": No("invalid-vm-state"),
+            "stopping": No("invalid-vm-state"),
             **_GONE,
         },
         "LinkPublicIp": _GONE,
@@ -139,7 +139,7 @@ VM = Lifecycle(
 VOLUME = Lifecycle(
     "volume",
     {
-        "creating": {"ready": To("available", after=5), "fail": To("error")},
+        "creating": {"ready": To("available", after=5), "fail": To("error"), "delete": To("deleting")},
         "available": {"link": To("in-use"), "delete": To("deleting")},
         "in-use": {"unlink": To("available"), "delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},
@@ -168,11 +168,7 @@ VOLUME = Lifecycle(
             "in-use": No("invalid-state"),
             "deleting": No("no-such-volume"),
         },
-        "UpdateVolume": {
-            "creating": No("invalid-state"),
-            "deleting": No("invalid-state"),
-            "error": No("invalid-state"),
-        },
+        "UpdateVolume": {"deleting": No("invalid-state"), "error": No("invalid-state")},
     },
 )
 

@@ -338,7 +338,7 @@ class TestUpdateVm:
 
     def test_of_the_type_needs_a_stopped_vm(self, alice: Account, vm: Vm) -> None:
         """Type, performance and user data change on a stopped VM only. [VM-072, VMT-011]"""
-        assert expect_refusal(alice, "UpdateVm", VmId=vm.vm_id, VmType="tinav5.c4r8p1").code == "6003"
+        assert expect_refusal(alice, "UpdateVm", VmId=vm.vm_id, VmType="tinav5.c4r8p1").code == "6006"
         alice.stop_vms(vm_ids=[vm.vm_id])
         assert alice.update_vm(vm_id=vm.vm_id, vm_type="tinav5.c4r8p1").vm_type == "tinav5.c4r8p1"
 
@@ -350,7 +350,7 @@ class TestUpdateVm:
     def test_of_bsu_optimized_is_always_refused(self, alice: Account, vm: Vm) -> None:
         """It is refused on a running VM for its state, on a stopped one for itself. [VM-026, VM-074]"""
         call: dict[str, Any] = {"VmId": vm.vm_id, "BsuOptimized": True}
-        assert expect_refusal(alice, "UpdateVm", **call).code == "6003"
+        assert expect_refusal(alice, "UpdateVm", **call).code == "6006"
         alice.stop_vms(vm_ids=[vm.vm_id])
         assert expect_refusal(alice, "UpdateVm", **call).code == "4017"
 

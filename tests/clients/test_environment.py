@@ -272,14 +272,14 @@ class TestGuard:
 
             def test_goes_on(omi_env):
                 try:
-                    requests.post("https://fcu.eu-west-2.outscale.com/", timeout=1)
+                    requests.post("https://lbu.eu-west-2.outscale.com/", timeout=1)
                 except Exception:
                     pass
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
-            ["  fcu (POST https://fcu.eu-west-2.outscale.com/): omisim does not serve fcu hosts yet"]
+            ["  lbu (POST https://lbu.eu-west-2.outscale.com/): omisim does not serve lbu hosts yet"]
         )
 
 

@@ -57,7 +57,9 @@ def test_order_of_checks_decides_between_two_mistakes(rule: str, action: str, pa
 
 def test_order_of_checks_puts_values_before_states() -> None:
     """A size that is too small is refused before a state that is not ready. [REQ-014, VOL-041, VOL-013]"""
-    alice = Cloud(timing="manual").account("alice")
+    cloud = Cloud(timing="manual")
+    alice = cloud.account("alice")
     volume = alice.create_volume(subregion_name="eu-west-2a", size=10).volume_id
+    cloud.fail(volume)
     assert expect_refusal(alice, "UpdateVolume", VolumeId=volume, Size=5).rule == "VOL-041"
-    assert expect_refusal(alice, "UpdateVolume", VolumeId=volume, Size=20).rule == "volume/UpdateVolume/creating"
+    assert expect_refusal(alice, "UpdateVolume", VolumeId=volume, Size=20).rule == "volume/UpdateVolume/error"

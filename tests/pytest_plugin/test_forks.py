@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 from omisim.testing.forks import fork_each_example
 
@@ -21,7 +21,7 @@ class TestGivenWithAFixture:
             def test_size(omi_cloud, size):
                 pass
         """
-        result = plugged(pytester, source, *HYPOTHESIS)
+        result = run_plugin(pytester, source, *HYPOTHESIS)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*function-scoped fixture 'omi_cloud'*", "*@fork_each_example", "*clouds()*"])
 
@@ -78,7 +78,7 @@ class TestForkEachExample:
                     assert omi_account.read_volumes() == ()
                     omi_account.create_volume(subregion_name="eu-west-2a", size=size)
         """
-        plugged(pytester, source, *HYPOTHESIS).assert_outcomes(passed=4)
+        run_plugin(pytester, source, *HYPOTHESIS).assert_outcomes(passed=4)
 
     def test_runs_asynchronous_tests(self, pytester: pytest.Pytester) -> None:
         """A coroutine is awaited inside its fork."""
@@ -98,7 +98,7 @@ class TestForkEachExample:
 
                 assert [asyncio.run(each(request, size)) for size in (1, 2)] == [1, 2]
         """
-        plugged(pytester, source, *HYPOTHESIS).assert_outcomes(passed=1)
+        run_plugin(pytester, source, *HYPOTHESIS).assert_outcomes(passed=1)
 
     def test_reports_requests_that_no_cloud_serves(self, pytester: pytest.Pytester) -> None:
         """A request to another service of OUTSCALE fails the example, even if the code under test catches its error."""
@@ -116,7 +116,7 @@ class TestForkEachExample:
                 with suppress(Exception):
                     requests.get("https://eim.eu-west-2.outscale.com/")
         """
-        result = plugged(pytester, source, *HYPOTHESIS)
+        result = run_plugin(pytester, source, *HYPOTHESIS)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*requests that omisim does not serve: *eim.eu-west-2.outscale.com*"])
 

@@ -179,7 +179,8 @@ def update_volume(call: Call) -> Row:
     call.raise_if_refused()
     target = {"Size": size, "VolumeType": kind, "Iops": compute_iops(kind, size, iops)}
     link = call.world.rows["Link"].get(volume["VolumeId"])
-    if link and call.world.rows["Vm"][link["VmId"]]["State"] != "stopped":
+    busy = link and call.world.rows["Vm"][link["VmId"]]["State"] != "stopped"
+    if busy or volume["State"] == "creating":
         task = call.world.add(
             "VolumeUpdate",
             call.account,
@@ -212,7 +213,8 @@ def _check_growth(call: Call, volume: Row, kind: str, size: int, iops: int | Non
 def delete_volume(call: Call) -> Row:
     """Delete a volume that is not linked. [VOL-020 to VOL-022]"""
     volume = call.find("Volume", call["VolumeId"], own=True)
-    call.check_state("Volume", volume, "DeleteVolume")
+    if not (volume and volume["State"] == "creating" and volume.get("TaskId")):  # [VOL-021]
+        call.check_state("Volume", volume, "DeleteVolume")
     call.raise_if_refused()
     assert volume
     volume["State"] = "deleting"

@@ -21,12 +21,11 @@ def create_vms(call: Call) -> Row:
     image = call.find("Image", call["ImageId"])
     call.check_state("Image", image, "use")
     least, most = call["MinVmsCount"] or 1, call["MaxVmsCount"] or 1
-    call.check(1 <= least <= most and 0 not in (call["MinVmsCount"], call["MaxVmsCount"]), "4047")
+    call.check(1 <= least <= most and 0 not in (call["MinVmsCount"], call["MaxVmsCount"]), "4018")
     check_behaviour(call)
     kind = parse_vm_type(call.get("VmType", "t2.small"), check_performance(call))
     call.check(kind, "5024")
     call.check(call["KeypairName"] is None, "5071")
-    call.check(call["BsuOptimized"] is not True, "4017")
     placement = call["Placement"] or {}
     subregion = placement.get("SubregionName") or f"{call.account['region']}a"
     call.check(subregion in call.account["subregions"], "5009")
@@ -173,6 +172,7 @@ def _launch(
             TpmEnabled=image["TpmMandatory"] or bool(call["TpmEnabled"]),
             UserData=call["UserData"] or "",
             VmType=kind[0],
+            flagged=kind[0] == call.get("VmType", "t2.small"),
             cores=kind[2],
             memory=kind[3],
             modes=modes,

@@ -132,12 +132,12 @@ def update_vm(call: Call) -> Row:
         call.check_state("Vm", vm, "UpdateVm stopped" if STOP_ONLY & set(call.given) else "UpdateVm")
         if call["BsuOptimized"] is not None:
             stopped = vm["State"] == "stopped"
-            call.check(stopped, "6003")
+            call.check(stopped, "6006")
             call.check(not stopped or call["BsuOptimized"] is False, "4017", after=EXISTENCE)
         call.check(call["IsSourceDestChecked"] is None, "9062")
     new_type = None
-    if call["VmType"] is not None or (call["Performance"] is not None and vm):
-        # the flag of an existing VM's type is its displayed performance [VMT-003], not a requested one
+    if call["VmType"] is not None or (call["Performance"] is not None and vm and not vm["flagged"]):
+        # a requested flag stays [VMT-004]; any other flag of a type is the displayed performance [VMT-003]
         name = call["VmType"] if call["VmType"] is not None else re.sub(r"(?<=\d)p\d$", "", vm["VmType"] if vm else "")
         new_type = parse_vm_type(name, performance)
         call.check(new_type, "5024")
@@ -148,6 +148,7 @@ def update_vm(call: Call) -> Row:
     vm |= merge_behaviour(call, vm)
     if new_type:
         vm["VmType"], vm["Performance"], vm["cores"], vm["memory"] = new_type
+        vm["flagged"] = new_type[0] == call["VmType"]
     for link, delete in links:
         link["DeleteOnVmDeletion"] = delete
     return {"Vm": call.world.view("Vm", call.account, vm)}

@@ -13,6 +13,3 @@ SUBREGION = "eu-west-2a"
 def find_official(account: Account, name: str) -> Image:
     """Return the first official OMI of this name."""
     return account.read_images(filters={"account_aliases": ["Outscale"], "image_names": [name]})[0]
-
-
-official = find_official  # the previous name, for branches that use it

@@ -21,6 +21,3 @@ def expect_refusal(account: Account, action: str, /, **parameters: Any) -> ApiEr
     assert [str(error)] == [str(reason) for reason in predicted[:1]]
     assert account.cloud == before, "a refused call has changed the cloud"
     return error
-
-
-refused = expect_refusal  # the previous name, for branches that use it

@@ -27,6 +27,3 @@ def run_plugin_isolated(pytester: pytest.Pytester, source: str, *arguments: str)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         return pytester.runpytest_subprocess("-p", "omisim.plugin", "-W", "error", *arguments)
-
-
-plugged = run_plugin  # the previous name, for branches that use it

@@ -52,6 +52,3 @@ def sign_request(
         f"{word}-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(listed)}, Signature={signature}"
     )
     return HttpRequest("POST", host, sent_path or path, headers, body)
-
-
-signed = sign_request  # the previous name, for branches that use it

@@ -52,7 +52,7 @@ class Cleaning(CloudMachine):
 
     starts_with: ClassVar = {"image": 3}
     platform = False
-    shrink_seconds = 40  # more than the default, for a busy machine
+    shrink_seconds = 60  # more than the default, for a busy machine
 
     @rule(name=st.sampled_from(sorted(CloudMachine.accounts)), keep=st.integers(1, 2))
     def clean_up(self, name: str, keep: int) -> None:
@@ -246,7 +246,7 @@ class TestEmptyAccounts:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """The report counts the runs of a rule, and the warning names the remedy."""
-        Reading.TestCase.settings = FEW
+        Reading.TestCase.settings = settings(FEW, max_examples=30)
         with pytest.warns(EmptyAccountWarning, match=r"hardly tested: set starts_with = \{'image': 3\}"):
             Reading.TestCase("runTest").debug()
         found = re.fullmatch(
@@ -259,7 +259,7 @@ class TestEmptyAccounts:
     def test_are_reported_by_in_rounds(self) -> None:
         """Rounds count together."""
         with pytest.warns(EmptyAccountWarning, match="Reading.look ran"):
-            in_rounds(Reading, settings(FEW, max_examples=20))
+            in_rounds(Reading, settings(FEW, max_examples=40))
 
     def test_are_not_warned_of_when_there_are_resources(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A rule that meets resources is reported without a warning; what it reads of itself does not count."""

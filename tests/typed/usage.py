@@ -35,7 +35,7 @@ def wrong_uses_fail(cloud: Cloud, alice: Account) -> None:
     cloud.faults.add("CreateVolume", status=404)  # type: ignore[arg-type]
     alice.read_images(filters={"image_name": ["golden"]})  # type: ignore[arg-type]
     alice.read_images(filters={"image_names": "golden"})  # type: ignore[arg-type]
-    alice.client("s3")  # type: ignore[arg-type]
+    alice.client("lbu")  # type: ignore[arg-type]
     alice.create_volume(subregion_name="eu-west-2a", siz=10)  # type: ignore[call-arg]
     Switches(start_running="maybe")  # type: ignore[typeddict-item]
     Switches(start_runing="no-op")  # type: ignore[typeddict-unknown-key]
