@@ -116,7 +116,7 @@ class Engine:
             position = record.position = self.state.position
             try:
                 unserved = find_unserved(self.settings, request.action)
-                record.by_user = bool(unserved and unserved.own)
+                record.by_user = unserved is not None and unserved.own is not None
                 action = unserved.action if unserved else find_action(request.action)
                 fault = self._take_fault(record) if len(self.session.faults) else None
                 position = self.state.position

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from support.official import load_description, resolve_reference
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import empty_lists, not_served
+from omisim.spec.rules import refuse
 from omisim.testing.coverage import recording
 
 pytest_plugins = ["pytester"]
@@ -77,9 +78,7 @@ class TestUnservedReads:
                 each.account("alice").call("ReadLoadBalancers")
             assert refused.value.rule == "REQ-002/not-served"
 
-    @pytest.mark.parametrize(
-        "action", ["CreateLoadBalancer", "ReadVmsHealth", "ReadDhcpOptions", "ReadApiAccessPolicy"]
-    )
+    @pytest.mark.parametrize("action", ["CreateLoadBalancer", "ReadVmsHealth", "ReadDhcpOptions", "ReadPolicy"])
     def test_do_not_include_other_actions(self, alice: Account, action: str) -> None:
         """Creating stays refused, and so do reads whose empty list would not be true. [REQ-002]"""
         with pytest.raises(ApiError) as refused:
@@ -94,9 +93,7 @@ class TestUnservedReads:
 
     def test_mode_is_checked(self) -> None:
         """A wrong mode is refused with the known ones."""
-        with pytest.raises(
-            ValueError, match="unserved must be 'empty' or 'refuse', not 'refused'; did you mean refuse"
-        ):
+        with pytest.raises(ValueError, match="unserved must be 'empty' or 'refuse', not 'refused'; did you"):
             Cloud(unserved="refused")  # type: ignore[arg-type]
 
 
@@ -104,7 +101,9 @@ class TestOwnAnswers:
     def test_may_be_a_dict(self, cloud: Cloud, alice: Account) -> None:
         """Each call gets the dict, with a ResponseContext of its own, through every door."""
         cloud.answer("CreateLoadBalancer", {"LoadBalancer": {"LoadBalancerName": "web"}})
-        for answer in (alice.call("CreateLoadBalancer"), alice.gateway().CreateLoadBalancer()):
+        listeners = [{"BackendPort": 80, "LoadBalancerPort": 80, "LoadBalancerProtocol": "HTTP"}]
+        by_sdk = alice.gateway().CreateLoadBalancer(LoadBalancerName="web", Listeners=listeners)
+        for answer in (alice.call("CreateLoadBalancer"), by_sdk):
             assert answer["LoadBalancer"] == {"LoadBalancerName": "web"}
             assert answer["ResponseContext"]["RequestId"]
 
@@ -113,13 +112,18 @@ class TestOwnAnswers:
 
         def create(call: Any) -> dict[str, Any]:
             if not call.parameters.get("LoadBalancerName"):
-                raise ApiError("7000", 400, "MissingParameter", "LoadBalancerName is missing.")
-            return {"LoadBalancer": {"LoadBalancerName": call.parameters["LoadBalancerName"], "Tags": [call.account]}}
+                raise refuse("REQ-010", parameter="LoadBalancerName")
+            group = {"SecurityGroupAccountId": call.account}
+            name = call.parameters["LoadBalancerName"]
+            return {"LoadBalancer": {"LoadBalancerName": name, "SourceSecurityGroup": group}}
 
         cloud.answer("CreateLoadBalancer", create)
         answer = alice.call("CreateLoadBalancer", LoadBalancerName="web")
-        assert answer["LoadBalancer"] == {"LoadBalancerName": "web", "Tags": ["alice"]}
-        with pytest.raises(ApiError, match="LoadBalancerName is missing"):
+        assert answer["LoadBalancer"] == {
+            "LoadBalancerName": "web",
+            "SourceSecurityGroup": {"SecurityGroupAccountId": "alice"},
+        }
+        with pytest.raises(ApiError, match=r"REQ-010.*LoadBalancerName"):
             alice.call("CreateLoadBalancer")
         assert [(call.by_user, call.status) for call in cloud.calls("CreateLoadBalancer")] == [(True, 200), (True, 400)]
 
@@ -144,7 +148,12 @@ class TestOwnAnswers:
     def test_are_not_asked_by_dry_runs_and_why_not(self, cloud: Cloud, alice: Account) -> None:
         """A function with side effects runs only for real calls."""
         asked: list[Any] = []
-        cloud.answer("CreateLoadBalancer", lambda call: asked.append(call) or {})
+
+        def create(call: Any) -> dict[str, Any]:
+            asked.append(call)
+            return {}
+
+        cloud.answer("CreateLoadBalancer", create)
         assert set(alice.call("CreateLoadBalancer", DryRun=True)) == {"ResponseContext"}
         assert alice.why_not("CreateLoadBalancer") == []
         assert asked == []
@@ -174,9 +183,8 @@ class TestOwnAnswers:
     def test_may_stand_in_a_scenario(self, tmp_path: Path) -> None:
         """The table [answers] holds answers; a mistake in it is shown with its line."""
         path = tmp_path / "balancer.toml"
-        path.write_text(
-            '[cloud]\nunserved = "refuse"\n[accounts.alice]\n[answers.ReadLoadBalancers]\nLoadBalancers = []\n'
-        )
+        answers = "[answers.ReadLoadBalancers]\nLoadBalancers = []\n"
+        path.write_text(f'[cloud]\nunserved = "refuse"\n[accounts.alice]\n{answers}')
         alice = Cloud.from_scenario(path).account("alice")
         assert alice.call("ReadLoadBalancers")["LoadBalancers"] == []
         assert not alice.can("ReadNatServices")
@@ -198,4 +206,4 @@ class TestOwnAnswers:
             def test_mode(omi_account):
                 assert not omi_account.why_not("ReadLoadBalancers")
         """
-        plugged(pytester, source, "-o", "omisim_unserved=refuse").assert_outcomes(passed=2)
+        run_plugin(pytester, source, "-o", "omisim_unserved=refuse").assert_outcomes(passed=2)
