@@ -12,6 +12,7 @@ from omisim.actions.framework.paging import paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
+from omisim.base.suggest import suggest
 from omisim.engine.similar_ids import find_similar_ids
 from omisim.model import AccountRow
 from omisim.spec.errors import ERRORS, ApiError
@@ -55,7 +56,7 @@ def find_action(name: str) -> Action:
     reason = not_served().get(name)
     if reason is not None:
         raise refuse("REQ-002/not-served", action=name, reason=reason)
-    raise refuse("REQ-002", action=name)
+    raise refuse("REQ-002", action=name, hint=suggest(name, {*ACTIONS, *not_served()}, " Did you mean {}?"))
 
 
 def dispatch(

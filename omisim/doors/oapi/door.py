@@ -68,7 +68,7 @@ class OapiDoor:
             account_id, region = identify_caller(engine, request, name, region, host_time)
             engine.check_action(name)
             if request.method != "POST":
-                raise refuse("REQ-002", action=f"{request.method} {request.path}")
+                raise refuse("REQ-002", action=f"{request.method} {request.path}", hint="")
             _check_content_type(request)
             parse = self._parse_cached if len(request.body) <= LONGEST_KEPT else _parse_body
             answer = engine.call(parse(name, request.body), account_id, region or DEFAULT_REGION, request.headers)
