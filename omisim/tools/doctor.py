@@ -136,7 +136,11 @@ def _check_patches() -> Iterator[Finding]:
             for owner in (module, *(value for value in vars(module).values() if inspect.isclass(value))):
                 for attribute, value in list(vars(owner).items()):
                     if str(getattr(value, "__module__", "")).startswith("omisim.") and callable(value):
-                        where = f"{name}.{attribute}" if owner is module else f"{name}.{owner.__name__}.{attribute}"
+                        where = (
+                            f"{name}.{attribute}"
+                            if owner is module
+                            else f"{name}.{getattr(owner, '__name__', owner)}.{attribute}"
+                        )
                         text = f"{where} is replaced by omisim: a context has not been left"
                         yield Finding(
                             "problem", text, "leave cloud.intercept(), sleeping() and environment() by `with`"
