@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 import tempfile
@@ -133,18 +132,18 @@ def _check_patches() -> Iterator[Finding]:
     """Find functions of omisim in other libraries, which only an entered context leaves there."""
     for name, module in sorted(sys.modules.items()):
         if name.partition(".")[0] in PATCHED_LIBRARIES and isinstance(module, ModuleType):
-            for owner in (module, *(value for value in vars(module).values() if inspect.isclass(value))):
-                for attribute, value in list(vars(owner).items()):
-                    if str(getattr(value, "__module__", "")).startswith("omisim.") and callable(value):
-                        where = (
-                            f"{name}.{attribute}"
-                            if owner is module
-                            else f"{name}.{getattr(owner, '__name__', owner)}.{attribute}"
-                        )
-                        text = f"{where} is replaced by omisim: a context has not been left"
-                        yield Finding(
-                            "problem", text, "leave cloud.intercept(), sleeping() and environment() by `with`"
-                        )
+            classes = [value for value in vars(module).values() if isinstance(value, type)]
+            for owner, where in ((module, name), *((each, f"{name}.{each.__name__}") for each in classes)):
+                for attribute in _list_replaced(owner):
+                    text = f"{where}.{attribute} is replaced by omisim: a context has not been left"
+                    yield Finding("problem", text, "enter cloud.intercept(), sleeping() and environment() by `with`")
+
+
+def _list_replaced(owner: object) -> list[str]:
+    """Return the attributes of a module or class that are functions of omisim."""
+    attributes = list(vars(owner).items())
+    modules = {name: str(getattr(value, "__module__", "")) for name, value in attributes if callable(value)}
+    return [name for name, module in modules.items() if module.startswith("omisim.")]
 
 
 def _check_proxies(environ: Mapping[str, str]) -> Iterator[Finding]:

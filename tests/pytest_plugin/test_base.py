@@ -28,9 +28,7 @@ class TestOverriddenBase:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(errors=2)
-        expected = (
-            "omisim: omi_base must return a Cloud, not None; the overriding fixture probably lacks `return cloud`*"
-        )
+        expected = "omisim: omi_base must return a Cloud, not None; *return cloud*"
         result.stdout.fnmatch_lines([expected])
         result.stdout.no_fnmatch_line("*AttributeError*")
 
