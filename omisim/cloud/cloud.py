@@ -62,14 +62,11 @@ class Cloud:
             kept in addition.
         fetch: A function that returns the bytes of a URL outside this cloud's object storage, for imports. Without it,
             such a URL is unreachable (IMP-002). A fork keeps it; a dump does not.
-<<<<<<< HEAD
         licences: What licences authorise, by product code: `{"0002": {"export": False}}` (see `licences`).
-=======
         unserved: What the reads of families do that omisim does not serve, such as ReadLoadBalancers. "empty": they
             answer an empty list, which is true, because nothing can be created. "refuse": they are refused.
         answers: Your own answers to actions that omisim does not serve; see `answer`. A fork keeps
             them; a dump does not.
->>>>>>> h-pbt2
 
     Raises:
         ValueError: An argument is invalid; the text lists the valid values.
@@ -85,12 +82,9 @@ class Cloud:
         auth: Auth = "strict",
         history: int = 10_000,
         fetch: Callable[[str], bytes] | None = None,
-<<<<<<< HEAD
         licences: Mapping[str, Mapping[str, bool]] | None = None,
-=======
         unserved: Unserved = "empty",
         answers: Mapping[str, OwnAnswer] | None = None,
->>>>>>> h-pbt2
     ) -> None:
         if catalog not in CATALOGS:
             raise ValueError(f"catalog must be one of {', '.join(CATALOGS)}, not {catalog!r}")

@@ -46,11 +46,7 @@ def read_marker(node: pytest.Item) -> dict[str, Any]:
 
 def read_ini(config: pytest.Config) -> dict[str, Any]:
     """Return the values of the ini options that are set. Raises ValueError that names an invalid option."""
-<<<<<<< HEAD
-    options = [name for name in KNOWN if name not in ("fetch", "licences")]  # not written in an ini file
-=======
-    options = [name for name in KNOWN if name not in ("fetch", "answers")]  # no functions in an ini file
->>>>>>> h-pbt2
+    options = [name for name in KNOWN if name not in ("fetch", "licences", "answers")]  # not written in an ini file
     return {name: value for name in options if (value := ini.read(config, name)) is not None}
 
 

@@ -28,11 +28,8 @@ def to_dict(state: State, settings: Settings, clock: Clock, history: int, first:
             "switches": dict(settings.switches),
             "durations": dict(settings.durations),
             "unknown_images": settings.unknown_images,
-<<<<<<< HEAD
             "licences": dict(settings.licences),
-=======
             "unserved": settings.unserved,
->>>>>>> h-pbt2
             "capacity": dict(settings.capacity),
             "history": history,
         },

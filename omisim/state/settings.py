@@ -110,11 +110,8 @@ class Settings:
             switches=dict(self.switches),
             durations=durations,
             capacity=dict(self.capacity),
-<<<<<<< HEAD
             licences=dict(self.licences),
-=======
             answers=dict(self.answers),
->>>>>>> h-pbt2
             read_switches=set(),
         )
 

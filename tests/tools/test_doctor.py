@@ -67,7 +67,7 @@ class TestDoctor:
             found = find({}, tmp_path)
             assert time.sleep.__module__.startswith("omisim.")
         assert found["time.sleep is replaced by omisim: a context has not been left"].startswith(
-            "leave cloud.intercept()"
+            "enter cloud.intercept()"
         )
         assert find({}, tmp_path) == {}
 

@@ -20,11 +20,7 @@ __all__ = ["list_shipped", "load_scenario"]
 _TABLES: Final[Mapping[str, type]] = {
     "cloud": dict, "answers": dict, "durations": dict, "accounts": dict, "steps": list, "under_way": list,
 }  # fmt: skip
-<<<<<<< HEAD
-_CLOUD: Final = ("seed", "timing", "switches", "catalog", "auth", "history", "licences")
-=======
-_CLOUD: Final = ("seed", "timing", "switches", "catalog", "auth", "history", "unserved")
->>>>>>> h-pbt2
+_CLOUD: Final = ("seed", "timing", "switches", "catalog", "auth", "history", "licences", "unserved")
 _ACCOUNT: Final = ("region", "alias", "quotas")
 _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
