@@ -59,7 +59,7 @@ class TestIops:
 
 class TestPermissionsOfAPublicOmi:
     def test_are_shown_to_every_account(self, entrance: Entrance, timed: Cloud, alice: Account) -> None:
-        """Readers of a public OMI see all its accounts, those of a private one only themselves. [OMI-085/public, OMI-085]"""
+        """Readers of a public OMI see all its accounts, others only themselves. [OMI-085, OMI-085/public]"""
         bob, carol = timed.account("bob"), timed.account("carol")
         source = {"SourceImageId": find_official(alice, "Ubuntu*").image_id, "SourceRegionName": alice.region}
         image = entrance.answer(alice, "CreateImage", ImageName="mine", **source)["Image"]["ImageId"]
