@@ -11,7 +11,7 @@ __all__ = ["suggest"]
 def suggest(name: object, known: Iterable[str], text: str = "; did you mean {}?", count: int = 1) -> str:
     """Return `text` with the known names most similar to an unknown one, `count` at most; "" if none is similar.
 
-    Names that differ in case and underscores alone are similar: `siz` and `Size`, `image_name` and `ImageName`.
+    Names that differ in case and underscores alone are similar, as `image_name` and `ImageName` are.
     """
     given, names = str(name)[:100], list(known)
     similar = get_close_matches(given, names, n=count)
