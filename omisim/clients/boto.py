@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,20 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         return _CloudTimeSigner(original(*args, **kwargs), engine)
 
     signer.get_auth_instance = get_auth_instance
+    if service == "oos":
+        client.generate_presigned_post = _at_cloud_time(client.generate_presigned_post, engine)
     return client
+
+
+def _at_cloud_time(method: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
+    """Return a method of a client that takes the cloud's time for the current time."""
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with signing_at(engine.clock.now, alone=True):
+            return method(*args, **kwargs)
+
+    return call
 
 
 @cache

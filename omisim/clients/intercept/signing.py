@@ -22,12 +22,13 @@ def signing_at(now: Callable[[], dt.datetime], *, alone: bool = False) -> Iterat
     """Make botocore sign at the time that `now` returns: in every thread, or in this thread only if `alone`."""
     global _real  # noqa: PLW0603 - the first context patches, the last one restores
     import botocore.auth  # noqa: PLC0415 - the caller has checked that it is installed
+    import botocore.signers  # noqa: PLC0415
 
     entry = object()
     with _LOCK:
         if not _STACK:
             _real = botocore.auth.get_current_datetime
-            botocore.auth.get_current_datetime = _current_datetime
+            botocore.auth.get_current_datetime = botocore.signers.get_current_datetime = _current_datetime
         _STACK[entry] = (now, get_ident() if alone else None)
     try:
         yield
@@ -35,7 +36,7 @@ def signing_at(now: Callable[[], dt.datetime], *, alone: bool = False) -> Iterat
         with _LOCK:
             del _STACK[entry]
             if not _STACK:
-                botocore.auth.get_current_datetime = _real
+                botocore.auth.get_current_datetime = botocore.signers.get_current_datetime = _real
 
 
 def _current_datetime(*args: Any, **kwargs: Any) -> dt.datetime:
