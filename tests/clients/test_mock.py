@@ -107,6 +107,6 @@ class TestMock:
         tests.setup_method(None)
         tests.test_two()
         tests.teardown_method(None)  # type: ignore[attr-defined]
-        result = TextTestRunner(stream=StringIO()).run(defaultTestLoader.loadTestsFromTestCase(Unittest))
+        TextTestRunner(stream=StringIO()).run(defaultTestLoader.loadTestsFromTestCase(Unittest))
         assert seen == [1, 1, 1, 1]
         assert "AWS_ENDPOINT_URL_EC2" not in os.environ
