@@ -29,10 +29,12 @@ class Switches(TypedDict, total=False):
     copy_keeps_public: bool
     default_page_size: Literal[0, 100]
     fcu_unknown_parameters: Literal["refuse", "ignore"]
+    host_action: Literal["stop", "restart"]
     hot_volume_update: bool
     linux_password: Literal["empty", "refuse"]
     most_tags: Literal[0, 50]
     net_ranges: Literal["172", "rfc1918"]
+    os_family: Literal["absent", "sent"]
     snapshot_cut: Literal["request", "completion"]
     spec_version: Literal["1.42", "1.40"]
     stopped_public_ip: Literal["kept", "released"]
@@ -69,6 +71,7 @@ class Settings:
     durations: Durations
     unknown_images: bool = False  # adopt every unknown OMI id in a request
     capacity: dict[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
+    licences: dict[str, bool] = field(default_factory=dict)  # product code → whether its licence authorises exports
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
     read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
@@ -96,6 +99,7 @@ class Settings:
             switches=dict(self.switches),
             durations=durations,
             capacity=dict(self.capacity),
+            licences=dict(self.licences),
             read_switches=set(),
         )
 
