@@ -44,7 +44,7 @@ def _mock_aws(function: Callable[..., Any] | None = None, config: object = None)
     return mock if function is None else mock(function)
 
 
-FrontDoor.handle = _handle_translated  # type: ignore[method-assign]
+FrontDoor.handle = _handle_translated  # type: ignore[method-assign, assignment]
 moto.mock_aws = moto.core.models.mock_aws = _mock_aws
 
 

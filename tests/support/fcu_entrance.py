@@ -170,7 +170,7 @@ def _is_expressible(value: Any, shape: Any) -> bool:
         return isinstance(value, list) and all(_is_expressible(item, shape.member) for item in value)
     kinds: dict[str, type] = {"string": str, "integer": int, "long": int, "boolean": bool}
     kind = kinds.get(shape.type_name)
-    return type(value) is kind and (kind is not int or abs(value) < 10**17)
+    return type(value) is kind and (not isinstance(value, int) or abs(value) < 10**17)
 
 
 def _dig(given: Any, path: str) -> Any:
