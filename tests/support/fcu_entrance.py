@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import urllib3
+from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError
 from botocore.handlers import generate_idempotent_uuid
@@ -47,7 +48,7 @@ class Fcu(Entrance):
         client = _make_client(account.access_key, account.secret_key, account.region)
         _DOORS[account.access_key] = FrontDoor(account.cloud.engine)
         try:
-            answer = client._make_api_call(row.name, parameters)  # noqa: SLF001 - the method of an action by its name
+            answer = getattr(client, xform_name(row.name))(**parameters)
         except ParamValidationError:
             return super().__call__(account, action, given)
         except ConnectionClosedError:
