@@ -77,5 +77,5 @@ class _CloudTimeSigner:
 
     def add_auth(self, request: Any) -> None:
         """Sign a request at the cloud's time."""
-        with signing_at(self._now, alone=True):
+        with signing_at(self._now):
             self._signer.add_auth(request)

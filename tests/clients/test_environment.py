@@ -146,7 +146,7 @@ class TestEnvironment:
     @pytest.mark.parametrize("host", ["api.eu-west-2.outscale.com", "api.eu-west-2.oks.outscale.com"])
     def test_stops_clients_that_omisim_does_not_reach(self, inside: Environment, host: str) -> None:
         """A client that omisim does not reach cannot send a request to OUTSCALE."""
-        with pytest.raises(NotServed, match="use the fixture omi_server for other clients"):
+        with pytest.raises(NotServed, match="use the fixture omi_server for others"):
             urllib.request.urlopen(f"https://{host}/")
         assert len(inside.strays) == 1
 
