@@ -11,10 +11,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import enumerate as living_threads
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -22,6 +23,7 @@ from omisim.base.hosts import endpoint
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import intercept_requests
 from omisim.clients.isolated_environ import isolated_environ
+from omisim.clients.threads import disown_threads
 
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
@@ -37,12 +39,14 @@ class Environment:
     """The environment of the code under test.
 
     `variables` are the variables that were set. `home` is a directory with `.osc/config.json`. `strays` lists the
-    requests to OUTSCALE services that omisim does not serve.
+    requests to OUTSCALE services that omisim does not serve. `threads` names, once the environment has ended, the
+    threads that have outlived it.
     """
 
     variables: Mapping[str, str]
     home: Path
     strays: list[str]
+    threads: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -69,7 +73,12 @@ def enter_environment(cloud: Cloud, account: Account, *, limiter: bool = False) 
             stack.enter_context(_patch_sdk_profiles(home))
             stack.enter_context(speed_up_gateways(limiter=limiter))
         stack.enter_context(_fresh_boto3_session())
-        yield Environment(variables, home, stack.enter_context(intercept_requests(cloud.engine)))
+        strays = stack.enter_context(intercept_requests(cloud.engine))
+        environment, before = Environment(variables, home, strays), list(living_threads())
+        try:
+            yield environment
+        finally:
+            environment.threads.extend(disown_threads(before, account.name))
 
 
 def credentials(account: Account) -> dict[str, str]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from omisim.clients.intercept.patches import LOCK, apply_patches, load_patches, remove_patches
 from omisim.clients.intercept.stack import STACK, Layer
+from omisim.clients.threads import DISOWNED
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
 
@@ -38,5 +39,5 @@ def _pushed_layer(layer: Layer) -> Iterator[Layer]:
     finally:
         with LOCK:
             del STACK[layer]
-            if not STACK:
+            if not STACK and not DISOWNED:  # a thread that has outlived its context stays refused
                 remove_patches()

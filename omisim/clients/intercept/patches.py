@@ -22,6 +22,9 @@ _PATCHES = {
     "httpx": ("httpx", "patch_httpx"),
     "aiohttp.connector": ("aiohttp", "patch_aiohttp"),
     "aiobotocore.httpsession": ("botocore", "patch_aiobotocore"),
+    "osc_sdk_python.authentication": ("credentials", "patch_sdk"),
+    "botocore.signers": ("credentials", "patch_botocore_signer"),
+    "aiobotocore.signers": ("credentials", "patch_aiobotocore_signer"),
 }
 LOCK = RLock()  # of the patches, and of the contexts for which they apply
 _applied: dict[str, Callable[[], None]] = {}  # the patched modules, and the functions that remove the patches

@@ -9,10 +9,12 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from threading import current_thread
 from typing import Any
 
 from omisim.base.hosts import endpoint, is_aws_host, parse_host
+from omisim.clients.threads import find_owner
 from omisim.doors import http
 from omisim.doors.front import SERVICES, FrontDoor
 
@@ -83,11 +85,13 @@ def _find_layer(method: str, host: str, target: str, headers: Mapping[str, str],
     service = find_service(host)
     if service is None:
         return None
+    call = partial(_name_request, method, service, host, target, headers, body)
+    if owner := find_owner():
+        raise NotServed(f"{call()}: {_OUTLIVED.format(current_thread().name, owner)}")
     layer = next(reversed(STACK))
     reason = _find_reason(layer, service, host, target, headers)
     if reason:
-        call = _name_call(host.partition(".")[0] if service == AWS else service, target, headers, body)
-        raise layer.record_stray(f"{call} ({method} https://{host}{target})", reason)
+        raise layer.record_stray(call(), reason)
     return layer if reason is None else None
 
 
@@ -112,6 +116,14 @@ _AWS_REASON = (
 )
 
 
+_OUTLIVED = "the thread {} was started in an environment of the account {} and has outlived it: end it in the test"
+
+
+def _name_request(method: str, service: str, host: str, target: str, headers: Mapping[str, str], body: Any) -> str:
+    name = _name_call(host.partition(".")[0] if service == AWS else service, target, headers, body)
+    return f"{name} ({method} https://{host}{target})"
+
+
 def _name_call(service: str, target: str, headers: Mapping[str, str], body: Any) -> str:
     """Return the name of a call in any protocol: its service and, if the request names one, its action."""
     if service == "api":
@@ -126,13 +138,15 @@ def _name_call(service: str, target: str, headers: Mapping[str, str], body: Any)
 def refuse_lookup(host: str) -> None:
     """Raise NotServed for the lookup of an OUTSCALE host, because the request would leave this machine."""
     if find_service(host) not in (None, AWS):
+        if owner := find_owner():
+            raise NotServed(f"a connection to {host}: {_OUTLIVED.format(current_thread().name, owner)}")
         reason = "omisim intercepts only urllib3, requests, httpx and aiohttp: use the fixture omi_server for others"
         raise next(reversed(STACK)).record_stray(f"a connection to {host}", reason)
 
 
 def find_service(host: str) -> str | None:
     """Return the service of a host that an open context intercepts, or None for any other host."""
-    return _parse_service(host) if STACK else None
+    return _parse_service(host) if STACK or find_owner() else None
 
 
 @lru_cache(maxsize=256)
