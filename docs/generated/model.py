@@ -59,6 +59,8 @@ def _fields(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "Fix", code(rule.fix) if "{" in rule.fix else escape(rule.fix)
     if rule.says:
         yield "Evidence", escape(rule.evidence_text)
+    if rule.known:
+        yield "What is known", escape(rule.known)
     if rule.switch:
         yield "Switch", f"[{code(rule.switch)}](../switches.md#{_switch_anchor(rule.switch)})"
     if rule.ec2:

@@ -52,7 +52,7 @@ def _parse_public_key(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
     try:
         return ssh_keys.parse(base64.b64decode(public_key, validate=True).decode(errors="replace"))
     except binascii.Error:
-        call.report(refuse("KEY-003", reason="it is not Base64"))
+        call.report(refuse("KEY-003", reason="the parameter is not Base64"))
     except ValueError as error:
         call.report(refuse("KEY-003", reason=str(error)))
     return None

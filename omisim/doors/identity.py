@@ -117,7 +117,7 @@ def _parse_login(header: str) -> tuple[str, str]:
     try:
         login, _, password = base64.b64decode(header[6:].strip(), validate=True).decode().partition(":")
     except ValueError:
-        raise refuse("AUTH-005", reason="its Authorization header is malformed") from None
+        raise refuse("AUTH-005", reason="the Authorization header is malformed") from None
     return login, password
 
 
@@ -133,7 +133,7 @@ def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> t
     for account in map(partial(engine.state.get, "account"), owners) if claimed is None else (claimed,):
         if region in (None, account.region):
             return account.account_id, account.region
-    raise refuse("AUTH-005", reason="this cloud has no account in this Region yet")
+    raise refuse("AUTH-005", reason="this cloud does not have an account in this Region yet")
 
 
 def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | None:

@@ -58,7 +58,8 @@ def parse_signature(request: HttpRequest) -> Signature:
         raise refuse("AUTH-004/method", scheme=scheme[1])
     if signature is None:
         raise refuse(
-            "AUTH-005", reason="its Authorization header is malformed" if header else "it has no Authorization header"
+            "AUTH-005",
+            reason="the Authorization header is malformed" if header else "the Authorization header is missing",
         )
     return signature
 

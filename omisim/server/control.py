@@ -107,7 +107,7 @@ class Control:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         given = request.headers.get("x-omisim-token", given)
         if name != "health" and not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise ControlError(401, "the control plane wants its token, in Authorization: Bearer or X-Omisim-Token")
+            raise ControlError(401, "the control plane requires its token in Authorization: Bearer or X-Omisim-Token")
         return method
 
     # --- endpoints

@@ -253,7 +253,7 @@ class TestMarker:
                 "regoin='eu-west-2'",
                 "has no argument 'regoin'; known: seed, timing, clock, switches, *, accounts, limiter",
             ),
-            ("'clock'", "takes its arguments by name, not 'clock'; known: seed, *"),
+            ("'clock'", "takes keyword arguments only, not 'clock'; known: seed, *"),
             ("timing='slow'", "timing must be one of eager, clock, manual, not 'slow'"),
             ("region='eu-west-9'", "region must be one of eu-west-2, *, not 'eu-west-9'; did you mean *"),
             ("accounts=['bob@mars']", "region must be one of eu-west-2, *, not 'mars'"),

@@ -318,8 +318,8 @@ class TestServerRecording:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([3], "replay needs exchanges of omisim.recording.exchanges(), not 3"),
-        ([[], ["all"]], "needs acceptances of omisim.replay.acceptances(), not ['all']"),
+        ([3], "recorded must be the result of omisim.recording.exchanges(), not 3"),
+        ([[], ["all"]], "accepted must be the result of omisim.replay.acceptances(), not ['all']"),
     ],
 )
 def test_replay_refuses_arguments_of_another_type(arguments: list[Any], expected: str) -> None:

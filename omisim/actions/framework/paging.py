@@ -39,12 +39,10 @@ def _encode_token(mark: str, start: int) -> str:
 
 
 def _decode_token(next_token: str, mark: str) -> int:
-    if next_token == "":
-        raise refuse("PAG-003/empty")
     try:
         token_mark, start = json.loads(base64.b64decode(next_token, validate=True))
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise refuse("PAG-003", reason="no read has returned it") from None
+        raise refuse("PAG-003", reason="no read returned this token") from None
     if token_mark != mark or not isinstance(start, int) or isinstance(start, bool) or start < 0:
-        raise refuse("PAG-003", reason="it belongs to another read or to other filters")
+        raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
     return start
