@@ -28,6 +28,7 @@ INI = {
     "region": "the default Region of accounts",
     "accounts": "the accounts of every cloud, for example: alice bob@us-east-2",
     "limiter": "true keeps the rate limiter of osc-sdk-python",
+    "children": "true lets child processes of omi_env reach the cloud, by a server",
 }
 SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
 WATCHED = pytest.StashKey[Any]()
@@ -268,7 +269,12 @@ def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
 @pytest.fixture
 def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[Environment]:
     """An environment in which the clients that the code under test creates reach omi_cloud as omi_account."""
-    with omi_account.environment(limiter=_options(request).get("limiter", False)) as environment:
+    options = _options(request)
+    with _fail_without_extra():
+        stack = ExitStack()
+        limiter, server = options.get("limiter", False), options.get("children", False)
+        environment = stack.enter_context(omi_account.environment(limiter=limiter, server=server))
+    with stack:
         request.node.stash.setdefault(STRAYS, []).append(environment.strays)
         yield environment
     if environment.threads:

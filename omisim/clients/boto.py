@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from io import BytesIO
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,7 +17,7 @@ import omisim.doors.oos  # noqa: F401 - raises ImportError early if moto is miss
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
 from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
-from omisim.clients.isolated_environ import isolated_environ
+from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["make_client"]
 
-_LOCK = Lock()
+_LOCK = RLock()
+if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 def make_client(engine: Engine, account: Account) -> Any:

@@ -13,6 +13,7 @@ from weakref import WeakSet
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
+from omisim.base.process import watch_forks
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
 from omisim.engine.faults import Dropped, Fault
 from omisim.engine.scheduler import Scheduler
@@ -28,9 +29,20 @@ from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["Engine", "Mark"]
+__all__ = ["Engine", "ForkedCloud", "Mark"]
 
 _NO_HEADERS: Mapping[str, str] = {}
+
+
+class ForkedCloud(RuntimeError):
+    """A call in a forked process, in which the cloud is a copy that its own process never sees."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this cloud belongs to the process that this one was forked from, which would not see the call. Use "
+            "omisim_children = true, or account.environment(server=True): then clients in child processes reach the "
+            "cloud. To work on a copy, use cloud.fork()"
+        )
 
 
 class Mark:
@@ -74,7 +86,14 @@ class Engine:
         self.history = history
         self.lock: RLock = RLock()
         self._start = start or clock.now()  # the time that `reset` restores
+        self._is_copy = False
         self._begin(initial_state().fork() if state is None else state)
+        watch_forks(self)
+
+    def after_fork(self) -> None:
+        """Note that this process was forked, and that its calls would be lost. A thread of the other held the lock."""
+        self._is_copy = True
+        self.lock = RLock()
 
     def _begin(self, state: State) -> None:
         self.state = state
@@ -92,6 +111,8 @@ class Engine:
         `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
         connection, and ValueError for an account that does not exist.
         """
+        if self._is_copy:
+            raise ForkedCloud
         with self.lock:
             number = self.next_request_id()
             now = self.scheduler.apply_due()
@@ -204,6 +225,8 @@ class Engine:
     @contextmanager
     def transaction(self, cause: str) -> Iterator[Transaction]:
         """Write from Python as a call would: the block commits everything, or nothing if it raises."""
+        if self._is_copy:
+            raise ForkedCloud
         with self.lock:
             self.scheduler.apply_due()
             position = self.state.position

@@ -18,6 +18,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
 from omisim.clients.environment import credentials
+from omisim.clients.proxies import bypass_proxy
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.server.app import App
@@ -93,6 +94,7 @@ class Running:
             raise ValueError(f"account must be one of the served cloud (server.cloud.account(name)), not {account!r}")
         oos = f"{self.url}/oos/{account.region}"
         variables = credentials(account) | {"OSC_ENDPOINT_API": f"{self.url}/api/v1", "AWS_ENDPOINT_URL_S3": oos}
+        variables |= bypass_proxy(self.url)
         trust = {"REQUESTS_CA_BUNDLE": self.ca, "AWS_CA_BUNDLE": self.ca, "SSL_CERT_FILE": self.ca} if self.ca else {}
         return variables | trust
 
@@ -145,7 +147,8 @@ def run_server(
         thread.start()
         try:
             reachable_host = host if host not in ("0.0.0.0", "::") else LOOPBACK  # noqa: S104 - a comparison
-            running = Running(app, f"{'https' if tls else 'http'}://{reachable_host}:{server.bind_addr[1]}", token, ca)
+            netloc = f"[{reachable_host}]" if ":" in reachable_host else reachable_host
+            running = Running(app, f"{'https' if tls else 'http'}://{netloc}:{server.bind_addr[1]}", token, ca)
             app.control.env = running.env
             yield running
         finally:

@@ -146,7 +146,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _env(options: argparse.Namespace) -> int:
-    from omisim.server.client import Client, render_exports  # noqa: PLC0415 - only this command needs it
+    from omisim.clients.proxies import bypass_proxy  # noqa: PLC0415 - only this command needs them
+    from omisim.server.client import Client, render_exports  # noqa: PLC0415
 
     try:
         accounts = Client(options.url, options.token).get("accounts")
@@ -157,7 +158,7 @@ def _env(options: argparse.Namespace) -> int:
         return _report_error(
             f"omisim env: unknown account {options.account!r}; known: {', '.join(a['name'] for a in accounts)}"
         )
-    print(render_exports(account["env"]))
+    print(render_exports(account["env"] | bypass_proxy(options.url)))  # of this shell, not of the server's
     return 0
 
 

@@ -33,7 +33,7 @@ from omisim import Account, Cloud
 from omisim.base.hosts import endpoint
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import NotServed, guard_hosts
-from omisim.clients.isolated_environ import isolated_environ
+from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.http import HttpResponse
 from omisim.doors.oapi import OapiDoor
 from omisim.server import Running

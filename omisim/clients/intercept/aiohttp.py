@@ -17,7 +17,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import TCPConnector
 
-from omisim.clients.intercept.replaced import replace_attributes
+from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import NotServed, answer_request, find_service, may_leave
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped
@@ -29,17 +29,19 @@ _HEAD_END = b"\r\n\r\n"
 
 def patch_aiohttp() -> Callable[[], None]:
     """Patch aiohttp to connect to the innermost cloud first; return a function that removes the patch."""
-    real_create: Callable[..., Any] = TCPConnector._create_connection  # noqa: SLF001 - aiohttp has no public hook below its pool
+    return wrap_attributes((TCPConnector, "_create_connection", _wrap_create))  # aiohttp has no hook below its pool
 
+
+def _wrap_create(real: Callable[..., Any]) -> Callable[..., Any]:
     async def create_connection(connector: TCPConnector, req: ClientRequest, *args: Any, **kwargs: Any) -> Any:
         host, target = req.url.host or "", req.url.raw_path_qs
         if find_service(host) is None or may_leave(req.method, host, target, req.headers):
-            return await real_create(connector, req, *args, **kwargs)
+            return await real(connector, req, *args, **kwargs)
         protocol = ResponseHandler(asyncio.get_running_loop())
         protocol.connection_made(_CloudTransport(protocol, host))
         return protocol
 
-    return replace_attributes((TCPConnector, "_create_connection", create_connection))
+    return create_connection
 
 
 class _CloudTransport(asyncio.Transport):

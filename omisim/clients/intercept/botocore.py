@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import HTTPClientError
 
-from omisim.clients.intercept.replaced import replace_attributes
+from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import NotServed
 
 __all__ = ["patch_aiobotocore", "patch_botocore"]
@@ -18,32 +18,36 @@ __all__ = ["patch_aiobotocore", "patch_botocore"]
 
 def patch_botocore() -> Callable[[], None]:
     """Make botocore raise NotServed unwrapped; return a function that removes the patch."""
-    from botocore.httpsession import URLLib3Session  # noqa: PLC0415 - the caller has checked that it is loaded
+    from botocore.httpsession import URLLib3Session  # noqa: PLC0415 - loaded, or being loaded
 
-    real_send: Callable[..., Any] = URLLib3Session.send
-
-    def send(session: Any, request: Any) -> Any:
-        try:
-            return real_send(session, request)
-        except HTTPClientError as error:
-            raise _unwrap(error) from None
-
-    return replace_attributes((URLLib3Session, "send", send))
+    return wrap_attributes((URLLib3Session, "send", _wrap_send))
 
 
 def patch_aiobotocore() -> Callable[[], None]:
     """Make aiobotocore raise NotServed unwrapped; return a function that removes the patch."""
-    from aiobotocore.httpsession import AIOHTTPSession  # noqa: PLC0415 - the caller has checked that it is loaded
+    from aiobotocore.httpsession import AIOHTTPSession  # noqa: PLC0415 - loaded, or being loaded
 
-    real_send: Callable[..., Any] = AIOHTTPSession.send
+    return wrap_attributes((AIOHTTPSession, "send", _wrap_async_send))
 
-    async def send(session: Any, request: Any) -> Any:
+
+def _wrap_send(real: Callable[..., Any]) -> Callable[..., Any]:
+    def send(session: Any, request: Any) -> Any:
         try:
-            return await real_send(session, request)
+            return real(session, request)
         except HTTPClientError as error:
             raise _unwrap(error) from None
 
-    return replace_attributes((AIOHTTPSession, "send", send))
+    return send
+
+
+def _wrap_async_send(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def send(session: Any, request: Any) -> Any:
+        try:
+            return await real(session, request)
+        except HTTPClientError as error:
+            raise _unwrap(error) from None
+
+    return send
 
 
 def _unwrap(error: HTTPClientError) -> Exception:

@@ -15,9 +15,12 @@ __all__ = ["guard_hosts", "intercept_requests"]
 
 
 @contextmanager
-def intercept_requests(engine: Engine) -> Iterator[list[str]]:
-    """Redirect requests to OUTSCALE hosts to this cloud, in every thread; yield the list of refused requests."""
-    with _pushed_layer(Layer(FrontDoor(engine))) as layer:
+def intercept_requests(engine: Engine, server: str | None = None) -> Iterator[list[str]]:
+    """Redirect requests to OUTSCALE hosts to this cloud, in every thread; yield the list of refused requests.
+
+    Forked processes send theirs to the cloud's server at the URL `server`; without one they are refused.
+    """
+    with _pushed_layer(Layer(FrontDoor(engine), server)) as layer:
         yield layer.strays
 
 

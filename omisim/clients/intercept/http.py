@@ -17,7 +17,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
-from omisim.clients.intercept.replaced import replace_attributes
+from omisim.base.hosts import is_aws_host
+from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import answer_request, find_service
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped
@@ -30,9 +31,13 @@ _HTTP_PORTS = (None, 80, 443)
 
 def patch_urllib3() -> Callable[[], None]:
     """Patch urllib3 to send requests to the innermost cloud first; return a function that removes the patch."""
-    real_make_request: _Send = HTTPConnectionPool._make_request  # noqa: SLF001 - urllib3 has no public hook below its retries
-    real_prepare_proxy: _Send = HTTPSConnectionPool._prepare_proxy  # noqa: SLF001
+    return wrap_attributes(  # urllib3 has no public hook below its retries
+        (HTTPConnectionPool, "_make_request", _wrap_make_request),
+        (HTTPSConnectionPool, "_prepare_proxy", _wrap_prepare_proxy),
+    )
 
+
+def _wrap_make_request(real: _Send) -> _Send:
     def make_request(
         pool: HTTPConnectionPool,
         conn: Any,
@@ -45,16 +50,18 @@ def patch_urllib3() -> Callable[[], None]:
     ) -> Any:
         answer = _answer(pool, method, url, body, headers or {})
         if answer is None:
-            return real_make_request(pool, conn, method, url, body, headers, *args, **kwargs)
+            return real(pool, conn, method, url, body, headers, *args, **kwargs)
         return _make_response(pool, method, url, answer, kwargs)
 
-    def prepare_proxy(pool: HTTPSConnectionPool, conn: Any) -> None:
-        if find_service(pool.host) is None:
-            real_prepare_proxy(pool, conn)
+    return make_request
 
-    return replace_attributes(
-        (HTTPConnectionPool, "_make_request", make_request), (HTTPSConnectionPool, "_prepare_proxy", prepare_proxy)
-    )
+
+def _wrap_prepare_proxy(real: _Send) -> _Send:
+    def prepare_proxy(pool: HTTPSConnectionPool, conn: Any) -> None:
+        if find_service(pool.host) is None or is_aws_host(pool.host):
+            real(pool, conn)
+
+    return prepare_proxy
 
 
 def _answer(
@@ -84,9 +91,7 @@ def _make_response(
 ) -> HTTPResponse:
     """Return an answer as a response of urllib3. It holds no connection: the pool gets its own back at once."""
     pool.num_requests += 1
-    if (connection := options.get("response_conn")) is not None:
-        pool._put_conn(connection)  # noqa: SLF001 - the response would do so after its last byte
-    return HTTPResponse(
+    response = HTTPResponse(
         body=BytesIO(answer.body),
         headers={"content-length": str(len(answer.body)), **answer.headers},
         status=answer.status,
@@ -97,6 +102,10 @@ def _make_response(
         decode_content=options.get("decode_content", True),
         enforce_content_length=options.get("enforce_content_length", True),
         retries=options.get("retries"),
+        connection=options.get("response_conn"),
+        pool=pool,
         request_method=method,
         request_url=url,
     )
+    response.release_conn()  # a response from a network does so after its last byte
+    return response

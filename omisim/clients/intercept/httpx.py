@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from httpx import AsyncHTTPTransport, ByteStream, HTTPTransport, RemoteProtocolError, Request, Response
 
-from omisim.clients.intercept.replaced import replace_attributes
+from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import answer_request, find_service
 from omisim.engine.faults import Dropped
 
@@ -15,21 +16,26 @@ __all__ = ["patch_httpx"]
 
 def patch_httpx() -> Callable[[], None]:
     """Patch httpx to send requests to the innermost cloud first; return a function that removes the patch."""
-    real_handle, real_handle_async = HTTPTransport.handle_request, AsyncHTTPTransport.handle_async_request
-
-    def handle(transport: HTTPTransport, request: Request) -> Response:
-        if find_service(request.url.host) is None:
-            return real_handle(transport, request)
-        return _answer(request, request.read()) or real_handle(transport, request)
-
-    async def handle_async(transport: AsyncHTTPTransport, request: Request) -> Response:
-        if find_service(request.url.host) is None:
-            return await real_handle_async(transport, request)
-        return _answer(request, await request.aread()) or await real_handle_async(transport, request)
-
-    return replace_attributes(
-        (HTTPTransport, "handle_request", handle), (AsyncHTTPTransport, "handle_async_request", handle_async)
+    return wrap_attributes(
+        (HTTPTransport, "handle_request", _wrap_handle),
+        (AsyncHTTPTransport, "handle_async_request", _wrap_handle_async),
     )
+
+
+def _wrap_handle(real: Callable[..., Any]) -> Callable[..., Any]:
+    def handle(transport: HTTPTransport, request: Request) -> Response:
+        answer = _answer(request, request.read()) if find_service(request.url.host) else None
+        return answer or real(transport, request)
+
+    return handle
+
+
+def _wrap_handle_async(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def handle(transport: AsyncHTTPTransport, request: Request) -> Response:
+        answer = _answer(request, await request.aread()) if find_service(request.url.host) else None
+        return answer or await real(transport, request)
+
+    return handle
 
 
 def _answer(request: Request, body: bytes) -> Response | None:

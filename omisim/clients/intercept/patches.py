@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,10 +24,14 @@ _PATCHES = {
     "aiohttp.connector": ("aiohttp", "patch_aiohttp"),
     "aiobotocore.httpsession": ("botocore", "patch_aiobotocore"),
     "osc_sdk_python.authentication": ("credentials", "patch_sdk"),
+    "multiprocessing.process": ("children", "patch_multiprocessing"),
+    "subprocess": ("children", "patch_subprocess"),
     "botocore.signers": ("credentials", "patch_botocore_signer"),
     "aiobotocore.signers": ("credentials", "patch_aiobotocore_signer"),
 }
 LOCK = RLock()  # of the patches, and of the contexts for which they apply
+if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
+    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 _applied: dict[str, Callable[[], None]] = {}  # the patched modules, and the functions that remove the patches
 _loaded: dict[str, Callable[[], Callable[[], None]]] = {}  # the functions that patch modules
 

@@ -9,7 +9,7 @@ from threading import get_ident
 from typing import Any
 
 from omisim.clients.intercept.patches import LOCK
-from omisim.clients.intercept.replaced import replace_attributes
+from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import STACK
 
 __all__ = ["patch_signing", "signing_at"]
@@ -30,7 +30,7 @@ def patch_signing() -> Callable[[], None]:
         _users += 1
         if not _undo:
             _real = auth.get_current_datetime
-            _undo.append(replace_attributes((auth, "get_current_datetime", _current_datetime)))
+            _undo.append(wrap_attributes((auth, "get_current_datetime", lambda _: _current_datetime)))
     return _unpatch
 
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from omisim.clients.intercept.replaced import replace_attributes
+from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import refuse_lookup
 
 __all__ = ["patch_sockets"]
@@ -17,12 +17,11 @@ _CONNECTS = ("connect", "connect_ex")  # of a socket; they resolve a host name t
 
 def patch_sockets() -> Callable[[], None]:
     """Patch the lookups of `socket` to refuse OUTSCALE hosts; return a function that removes the patches."""
-    lookups = [(socket, name, _refusing_lookup(getattr(socket, name))) for name in _LOOKUPS]
-    connects = [(socket.socket, name, _refusing_connect(name)) for name in _CONNECTS]
-    return replace_attributes(*lookups, *connects)
+    lookups = [(socket, name, _wrap_lookup) for name in _LOOKUPS]
+    return wrap_attributes(*lookups, *((socket.socket, name, _wrap_connect) for name in _CONNECTS))
 
 
-def _refusing_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
     def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
         _check(host)
         return real(host, *args, **kwargs)
@@ -30,9 +29,7 @@ def _refusing_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
     return look_up
 
 
-def _refusing_connect(name: str) -> Callable[..., Any]:
-    real: Callable[..., Any] = getattr(socket.socket, name)
-
+def _wrap_connect(real: Callable[..., Any]) -> Callable[..., Any]:
     def connect(sock: socket.socket, address: Any, /) -> Any:
         if isinstance(address, tuple) and address:
             _check(address[0])

@@ -10,13 +10,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from os import getpid
 from threading import current_thread
 from typing import Any
 
 from omisim.base.hosts import endpoint, is_aws_host, parse_host
+from omisim.clients.intercept.forked import send_to_server
 from omisim.clients.threads import find_owner
 from omisim.doors import http
 from omisim.doors.front import SERVICES, FrontDoor
+from omisim.engine.engine import ForkedCloud
 
 __all__ = [
     "STACK", "Layer", "NotServed", "answer_request", "find_service", "may_leave", "normalize_headers", "refuse_lookup",
@@ -37,10 +40,12 @@ class NotServed(RuntimeError):
 class Layer:
     """One context of the stack: the front door of a cloud, or None for a guard that refuses every request.
 
-    `strays` lists the refused requests.
+    `server` is the URL of the cloud's server for the forks of its process `pid`. `strays` lists the refused requests.
     """
 
     door: FrontDoor | None
+    server: str | None = None
+    pid: int = field(default_factory=getpid)
     strays: list[str] = field(default_factory=list)
 
     def record_stray(self, request: str, reason: str) -> NotServed:
@@ -69,6 +74,8 @@ def answer_request(
         return None
     assert layer.door is not None
     service = _parse_service(host) or ""
+    if layer.pid != getpid():
+        return send_to_server(layer.server or "", method, netloc, target, headers, _bytes(body))
     try:
         return send_to_cloud(layer.door, service, method, netloc, target, headers, body)
     except ImportError as error:
@@ -100,6 +107,8 @@ def _find_reason(layer: Layer, service: str, host: str, target: str, headers: Ma
     if service == AWS:
         is_signed = "authorization" in headers or "X-Amz-Signature=" in target
         return _AWS_REASON if is_signed and layer.door is not None else ""
+    if layer.door is not None and layer.pid != getpid() and layer.server is None:
+        return str(ForkedCloud())
     if layer.door is not None and service in SERVICES:
         return None
     if service in _RENAMED:
