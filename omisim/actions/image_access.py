@@ -22,12 +22,13 @@ from omisim.model import (
     TextOrEmpty,
 )
 from omisim.model.filters import FiltersImage, select_matching
+from omisim.model.filters.dicts import FiltersImageDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
 
 @action("ReadImages", "Images", paged=True)
-def read_images(call: Call, *, filters: OrDict[FiltersImage] | None = None) -> tuple[Image, ...]:
+def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     wanted = _resolve_code_names(as_parsed(filters) or FiltersImage())
     visible_images = (

@@ -66,6 +66,7 @@ def enter_environment(
         home = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
         variables = credentials(account) | {
             "AWS_REGION": account.region,
+            "AWS_ENDPOINT_URL_EC2": endpoint("fcu", account.region),
             "AWS_ENDPOINT_URL_S3": endpoint("oos", account.region),
             "AWS_EC2_METADATA_DISABLED": "true",  # do not look up credentials elsewhere
             "HOME": str(home),
@@ -74,7 +75,8 @@ def enter_environment(
         _write_profiles(home, cloud, account)
         running = stack.enter_context(cloud.serve()) if server else None
         stack.enter_context(isolated_environ(*HIDDEN_PREFIXES, **variables))
-        refusing = dict.fromkeys(("OSC_ENDPOINT_API", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), REFUSING)
+        endpoints = [name for name in variables if name.startswith("AWS_ENDPOINT_URL")]
+        refusing = dict.fromkeys((*endpoints, "AWS_ENDPOINT_URL", "OSC_ENDPOINT_API"), REFUSING)
         stack.enter_context(child_variables(refusing | (running.env(account) if running else {})))
         if find_spec("osc_sdk_python"):
             stack.enter_context(_patch_sdk_profiles(home))

@@ -219,7 +219,9 @@ def _without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
-    attributes = ("action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "hits")
+    attributes = (
+        "action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "page_size", "kill", "hits",
+    )  # fmt: skip
     error = fault.error.name if fault.error else None
     return {"error": error} | {attribute: getattr(fault, attribute) for attribute in attributes}
 

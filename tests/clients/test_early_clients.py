@@ -14,7 +14,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError, NoCredentialsError
 from osc_sdk_python import Gateway
 from requests import HTTPError
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 from omisim import Account, Cloud
 from omisim.clients.gateway import speed_up_gateways
@@ -113,7 +113,7 @@ class TestWithKeysOfItsTime:
 
             def test_uses_it(omi_env): API.ReadVms()
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
             ["*Fix: This key is of no account of this cloud*at import*make it inside the test*"]

@@ -22,7 +22,7 @@ import pytest
 import requests
 import urllib3
 from osc_sdk_python import Gateway
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 from omisim import Account, Cloud
 from omisim.base.hosts import endpoint
@@ -270,7 +270,7 @@ class TestVariablesOfPrograms:
                 assert "set-omisim_children-to-true" in run.stderr
         """
         source %= GATEWAY_PROGRAM
-        plugged(pytester, source).assert_outcomes(passed=2)
+        run_plugin(pytester, source).assert_outcomes(passed=2)
 
 
 GATEWAY_PROGRAM = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 pytest_plugins = ["pytester"]
 
@@ -53,7 +53,7 @@ class TestGuardByDefault:
     @pytest.mark.parametrize("way", WAYS)
     def test_refuses_every_way_to_outscale(self, pytester: pytest.Pytester, way: str) -> None:
         """A test that uses a cloud, and whose code sends a request outside omi_env, fails and names the request."""
-        result = plugged(pytester, f"{IMPORTS}\ndef test_sends(omi_cloud): {way}", "-W", "ignore::ResourceWarning")
+        result = run_plugin(pytester, f"{IMPORTS}\ndef test_sends(omi_cloud): {way}", "-W", "ignore::ResourceWarning")
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines([REFUSED.format(WAYS[way])])
 
@@ -93,12 +93,12 @@ def test_redirected_by_hand(omi_cloud):
 
 def test_without_omisim(): assert not STACK
 """
-        plugged(pytester, source).assert_outcomes(passed=4, failed=6, errors=2)
+        run_plugin(pytester, source).assert_outcomes(passed=4, failed=6, errors=2)
 
     def test_can_be_turned_off(self, pytester: pytest.Pytester) -> None:
         """With `omisim_guard = false` no test is guarded."""
         pytester.makeini("[pytest]\nomisim_guard = false\n")
-        plugged(pytester, f"{IMPORTS}\ndef test_free(omi_cloud): assert not STACK").assert_outcomes(passed=1)
+        run_plugin(pytester, f"{IMPORTS}\ndef test_free(omi_cloud): assert not STACK").assert_outcomes(passed=1)
 
     def test_ends_with_the_test(self, pytester: pytest.Pytester) -> None:
         """After a test, failed or not, nothing is patched."""
@@ -112,7 +112,7 @@ def test_later():
     assert patched == real
     assert "connect" not in vars(socket.socket)
 """
-        plugged(pytester, source).assert_outcomes(passed=2, failed=1)
+        run_plugin(pytester, source).assert_outcomes(passed=2, failed=1)
 
 
 class TestThreadThatOutlivesItsTest:
@@ -156,14 +156,14 @@ class TestThreadThatOutlivesItsTest:
     @pytest.mark.parametrize("later", ["fixtures0", "fixtures1", "fixtures2"])
     def test_is_reported_by_name_and_refused(self, pytester: pytest.Pytester, later: str) -> None:
         """A warning names the thread, and its requests are refused during any later test, without leaving."""
-        result = plugged(pytester, self.SOURCE, "-W", "default", "-k", f"starts_a_thread or {later}")
+        result = run_plugin(pytester, self.SOURCE, "-W", "default", "-k", f"starts_a_thread or {later}")
         result.assert_outcomes(passed=2, warnings=1)
         result.stdout.fnmatch_lines(["*test_starts_a_thread ended before threads that it had started: poller. Their *"])
 
     def test_fails_the_test_where_warnings_are_errors(self, pytester: pytest.Pytester) -> None:
         """Under `-W error` the report is an error of the test that started the thread."""
-        plugged(pytester, self.SOURCE, "-k", "starts_a_thread or fixtures0").assert_outcomes(passed=2, errors=1)
+        run_plugin(pytester, self.SOURCE, "-k", "starts_a_thread or fixtures0").assert_outcomes(passed=2, errors=1)
 
     def test_may_be_an_idle_worker_of_a_pool(self, pytester: pytest.Pytester) -> None:
         """A ThreadPoolExecutor of a module serves one test after the other."""
-        plugged(pytester, self.SOURCE, "-k", "idle_pool or pool_again").assert_outcomes(passed=2)
+        run_plugin(pytester, self.SOURCE, "-k", "idle_pool or pool_again").assert_outcomes(passed=2)

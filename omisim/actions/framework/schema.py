@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from omisim.actions.framework.request import Request
 from omisim.base.suggest import suggest
@@ -196,15 +196,19 @@ def _make_field(name: str, hint: Any, *, required: bool = False, is_filter: bool
 
 
 def _unwrap_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Strip Optional, the dict alternative of OrDict, and Annotated. Returns the type and its annotations."""
+    """Strip Optional, the dict alternatives (OrDict, TypedDict) and Annotated. Returns the type and its annotations."""
     if get_origin(hint) is Annotated:
         base, *marks = get_args(hint)
         inner, more = _unwrap_hint(base)
         return inner, (*marks, *more)
     if get_origin(hint) in (Union, UnionType):
-        choices = [arg for arg in get_args(hint) if arg is not NoneType and get_origin(arg) is not Mapping]
+        choices = [arg for arg in get_args(hint) if arg is not NoneType and not _is_mapping(arg)]
         return _unwrap_hint(choices[0])
     return hint, ()
+
+
+def _is_mapping(hint: Any) -> bool:
+    return get_origin(hint) is Mapping or is_typeddict(hint)
 
 
 def _make_nested_shape(cls: Any) -> Shape | None:
