@@ -169,8 +169,10 @@ def _make_tls_adapter(certificate: str, key: str) -> BuiltinSSLAdapter:
 
 def _issue_certificate(stack: ExitStack, host: str) -> tuple[tuple[str, str], str]:
     """Issue a certificate for this machine; return the paths of the certificate and key, and of the CA to trust."""
-    import trustme  # noqa: PLC0415 - only TLS needs it
-
+    try:
+        import trustme  # noqa: PLC0415 - only TLS needs it
+    except ImportError as error:
+        raise ImportError("a generated certificate needs trustme: pip install 'omisim[server]'") from error
     directory = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
     authority = trustme.CA()
     certificate = authority.issue_cert(

@@ -206,13 +206,15 @@ def _actions(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     try:
-        from omisim.tools.demo import play, show  # noqa: PLC0415 - needs the SDK and rich
-    except ImportError as error:
-        return _report_error(f"omisim demo: {error}; pip install 'omisim[all]'")
-    if options.json:
-        print(json.dumps(play().to_dict(), indent=2))
-    else:
-        show(play())
+        from omisim.tools.demo import play, show  # noqa: PLC0415 - needs rich
+
+        story = play()
+        if options.json:
+            print(json.dumps(story.to_dict(), indent=2))
+        else:
+            show(story)
+    except ImportError as error:  # rich, the SDK, boto3 or moto
+        return _report_error(f"omisim demo: {error}; pip install 'omisim[all]' installs what the demo needs")
     return 0
 
 
