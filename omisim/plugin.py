@@ -33,7 +33,7 @@ INI = {
 SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
 WATCHED = pytest.StashKey[Any]()
 STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
-GUARD = pytest.StashKey[ExitStack]()
+GUARD = pytest.StashKey[ExitStack]()  # of a test: its guard; of the session: what makes guards cheap
 
 
 # --- hooks
@@ -178,8 +178,12 @@ def _guard(item: pytest.Item) -> None:
     """Refuse the requests of a test to OUTSCALE outside omi_env, until its teardown has ended."""
     if GUARD in item.stash or item.config.getini("omisim_guard") is not None:
         return  # guarded already, or by the whole session, or not at all
-    from omisim.clients.intercept import guard_hosts  # noqa: PLC0415 - loaded on first use
+    from omisim.clients.intercept import guard_hosts, keep_patches  # noqa: PLC0415 - loaded on first use
 
+    if GUARD not in item.config.stash:
+        item.config.stash[GUARD] = ExitStack()
+        item.config.stash[GUARD].enter_context(keep_patches())
+        item.config.add_cleanup(item.config.stash[GUARD].close)
     item.stash[GUARD] = ExitStack()
     item.stash.setdefault(STRAYS, []).append(item.stash[GUARD].enter_context(guard_hosts()))
 

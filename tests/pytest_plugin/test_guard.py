@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from support.plugged import run_plugin
+from urllib3 import HTTPConnectionPool
 
 pytest_plugins = ["pytester"]
 
@@ -101,18 +104,18 @@ def test_without_omisim(): assert not STACK
         run_plugin(pytester, f"{IMPORTS}\ndef test_free(omi_cloud): assert not STACK").assert_outcomes(passed=1)
 
     def test_ends_with_the_test(self, pytester: pytest.Pytester) -> None:
-        """After a test, failed or not, nothing is patched."""
+        """After a test, failed or not, nothing is refused, and after the session nothing is patched."""
+        before = socket.getaddrinfo, dict(vars(socket.socket)), dict(vars(HTTPConnectionPool))
         source = f"""{IMPORTS}
-real = socket.getaddrinfo, socket.socket.connect, requests.packages.urllib3.HTTPConnectionPool._make_request
-
 def test_fails(omi_cloud): raise ValueError
 def test_ends(omi_cloud): pass
 def test_later():
-    patched = socket.getaddrinfo, socket.socket.connect, requests.packages.urllib3.HTTPConnectionPool._make_request
-    assert patched == real
-    assert "connect" not in vars(socket.socket)
+    assert not STACK
+    with pytest.raises(OSError):
+        socket.create_connection(("localhost", 9))
 """
         run_plugin(pytester, source).assert_outcomes(passed=2, failed=1)
+        assert (socket.getaddrinfo, dict(vars(socket.socket)), dict(vars(HTTPConnectionPool))) == before
 
 
 class TestThreadThatOutlivesItsTest:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from omisim.clients.intercept.patches import LOCK, apply_patches, load_patches, remove_patches
+from omisim.clients.intercept.patches import LOCK, apply_patches, are_applied, load_patches, remove_patches
 from omisim.clients.intercept.stack import STACK, Layer
 from omisim.clients.threads import DISOWNED
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
 
-__all__ = ["guard_hosts", "intercept_requests"]
+__all__ = ["guard_hosts", "intercept_requests", "keep_patches"]
+
+_keepers: list[object] = []  # the open contexts that keep the patches
 
 
 @contextmanager
@@ -32,15 +34,35 @@ def guard_hosts() -> Iterator[list[str]]:
 
 
 @contextmanager
+def keep_patches() -> Iterator[None]:
+    """Keep the patches between contexts, without effect there: entering one then takes microseconds."""
+    keeper = object()
+    with LOCK:
+        _keepers.append(keeper)
+    try:
+        yield
+    finally:
+        with LOCK:
+            _keepers.remove(keeper)
+            _remove_if_unused()
+
+
+@contextmanager
 def _pushed_layer(layer: Layer) -> Iterator[Layer]:
-    load_patches()
+    if not are_applied():
+        load_patches()
     with LOCK:
         STACK[layer] = None
-        apply_patches()
+        if not are_applied():
+            apply_patches()
     try:
         yield layer
     finally:
         with LOCK:
             del STACK[layer]
-            if not STACK and not DISOWNED:  # a thread that has outlived its context stays refused
-                remove_patches()
+            _remove_if_unused()
+
+
+def _remove_if_unused() -> None:
+    if not STACK and not DISOWNED and not _keepers:  # a thread that has outlived its context stays refused
+        remove_patches()

@@ -12,7 +12,7 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
-__all__ = ["LOCK", "apply_patches", "load_patches", "remove_patches"]
+__all__ = ["LOCK", "apply_patches", "are_applied", "load_patches", "remove_patches"]
 
 # a module of a library → the module and the function that patch it once it is loaded
 _PATCHES = {
@@ -33,6 +33,7 @@ LOCK = RLock()  # of the patches, and of the contexts for which they apply
 if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
     os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 _applied: dict[str, Callable[[], None]] = {}  # the patched modules, and the functions that remove the patches
+_is_applied = False
 _loaded: dict[str, Callable[[], Callable[[], None]]] = {}  # the functions that patch modules
 
 
@@ -46,17 +47,25 @@ def load_patches() -> None:
             _load(name)
 
 
+def are_applied() -> bool:
+    """Whether the patches apply, so that every library gets its own at its import."""
+    return _is_applied and _finder in sys.meta_path
+
+
 def apply_patches() -> None:
     """Patch the libraries whose patches are loaded, and from now on every library at its import. Needs the lock."""
-    if _finder not in sys.meta_path:
-        sys.meta_path.insert(0, _finder)
+    global _is_applied  # noqa: PLW0603 - the process has one set of patches
+    _is_applied = True
+    sys.meta_path.insert(0, _finder)
     for name in _loaded:
         _apply(name)
 
 
 def remove_patches() -> None:
     """Remove all patches. Needs the lock."""
-    if _finder in sys.meta_path:
+    global _is_applied  # noqa: PLW0603
+    _is_applied = False
+    if _finder in sys.meta_path:  # pytester restores the list
         sys.meta_path.remove(_finder)
     while _applied:
         _applied.popitem()[1]()
@@ -89,7 +98,7 @@ def _execute(execute: Callable[[ModuleType], None], name: str, module: ModuleTyp
     execute(module)
     _load(name)
     with LOCK:
-        if _finder in sys.meta_path:  # a context is open
+        if _is_applied:
             _apply(name)
 
 
