@@ -21,6 +21,7 @@ class TestFixtures:
             "omi_account",
             "omi_gateway",
             "omi_oos",
+            "omi_fcu",
             "omi_server",
             "omi_env",
             "omi_sleep",
