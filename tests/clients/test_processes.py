@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from tempfile import NamedTemporaryFile
 from threading import Event, Thread
 from typing import Any
@@ -41,7 +42,7 @@ import json, os, sys
 import requests
 try:
     url = os.environ["OSC_ENDPOINT_API"]
-    answer = requests.post(f"{url}/ReadRegions", json={}, timeout=5)
+    answer = requests.post(f"{url}/ReadRegions", json={}, timeout=60)
     print(json.dumps(len(answer.json()["Regions"])))
 except Exception as error:
     print(json.dumps(f"{type(error).__name__}: {error}"))
@@ -71,12 +72,12 @@ def in_a_fork(call: Callable[[], object]) -> str:
 
 def read_regions() -> int:
     """Call the API by requests, as the code under test does anywhere."""
-    return len(requests.post(REGIONS, json={}, timeout=5).json()["Regions"])
+    return len(requests.post(REGIONS, json={}, timeout=60).json()["Regions"])
 
 
 def call_as_a_program() -> Any:
     """Call the API by the variables of this process, in a process of multiprocessing."""
-    answer = requests.post(f"{os.environ['OSC_ENDPOINT_API']}/ReadRegions", json={}, timeout=5)
+    answer = requests.post(f"{os.environ['OSC_ENDPOINT_API']}/ReadRegions", json={}, timeout=60)
     return len(answer.json()["Regions"])
 
 
@@ -99,9 +100,9 @@ def run_program_by_system() -> Any:
         return json.loads(output.read())
 
 
-def run_in_a_spawned_process() -> Any:
-    """Call the API in a worker of a ProcessPoolExecutor that is spawned."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+def run_in_a_pool(method: str) -> Any:
+    """Call the API in a worker of a ProcessPoolExecutor whose processes start by a method of multiprocessing."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
         try:
             return pool.submit(call_as_a_program).result()
         except requests.RequestException as error:
@@ -204,7 +205,8 @@ PROGRAMS = {
     "subprocess with a dict": lambda: run_program(env={**os.environ, "LANG": "C"}),
     "asyncio": lambda: asyncio.run(run_program_in_asyncio()),
     "os.system": run_program_by_system,
-    "a spawned process": run_in_a_spawned_process,
+    "a spawned process": partial(run_in_a_pool, "spawn"),
+    "a process of a forkserver": partial(run_in_a_pool, "forkserver"),
 }
 
 

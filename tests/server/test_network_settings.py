@@ -40,7 +40,7 @@ def call_requests(url: str, **options: Any) -> int:
     """Call by a session of requests."""
     with requests.Session() as session:
         session.trust_env = options.pop("trust_env", True)
-        return session.post(url, json={}, timeout=5, **options).status_code
+        return session.post(url, json={}, timeout=60, **options).status_code
 
 
 def call_httpx(url: str) -> int:

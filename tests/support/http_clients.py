@@ -78,20 +78,20 @@ def _retry(**options: Any) -> urllib3.Retry:
 
 def call_requests(door: Door) -> int:
     """Call without a retry."""
-    return requests.post(door.action_url, json={}, timeout=5).status_code
+    return requests.post(door.action_url, json={}, timeout=60).status_code
 
 
 def call_requests_with_retries(door: Door) -> int:
     """Call with urllib3's retries, mounted as its documentation shows."""
     with requests.Session() as session:
         session.mount(door.url.partition("//")[0] + "//", HTTPAdapter(max_retries=_retry()))
-        return session.post(door.action_url, json={}, timeout=5).status_code
+        return session.post(door.action_url, json={}, timeout=60).status_code
 
 
 def call_urllib3(door: Door) -> int:
     """Call with a pool of one connection, which a lost connection would exhaust."""
     with urllib3.PoolManager(retries=_retry(), maxsize=1, block=True) as pool:
-        answer = pool.request("POST", door.action_url, json={}, timeout=5, preload_content=False)
+        answer = pool.request("POST", door.action_url, json={}, timeout=60, preload_content=False)
         assert answer.read()
         answer.release_conn()
         return answer.status
@@ -100,7 +100,7 @@ def call_urllib3(door: Door) -> int:
 def call_urllib3_that_returns_the_last_answer(door: Door) -> int:
     """Call with retries that end in an answer instead of MaxRetryError."""
     with urllib3.PoolManager(retries=_retry(raise_on_status=False)) as pool:
-        return pool.request("POST", door.action_url, json={}, timeout=5).status
+        return pool.request("POST", door.action_url, json={}, timeout=60).status
 
 
 def call_httpx(door: Door) -> int:
