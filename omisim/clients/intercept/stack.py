@@ -95,7 +95,9 @@ def _find_layer(method: str, host: str, target: str, headers: Mapping[str, str],
     call = partial(_name_request, method, service, host, target, headers, body)
     if owner := find_owner():
         raise NotServed(f"{call()}: {_OUTLIVED.format(current_thread().name, owner)}")
-    layer = next(reversed(STACK))
+    layer = next(reversed(STACK), None)
+    if layer is None:
+        raise NotServed(f"{call()}: the context in which the request began has ended")
     reason = _find_reason(layer, service, host, target, headers)
     if reason:
         raise layer.record_stray(call(), reason)
