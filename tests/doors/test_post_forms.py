@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import boto3
 import pytest
 import requests
 from support.storing import BUCKET, create_bucket
@@ -61,6 +62,15 @@ class TestForm:
                 answer = requests.post(url, data=form["fields"], files={"file": b"hello"}, timeout=5)
                 assert answer.status_code == 204
         assert oos.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"hello"
+
+    def test_of_a_client_of_the_code_under_test_is_dated_by_the_cloud(self, cloud: Cloud, oos: Any) -> None:
+        """Inside a context, any client makes forms that expire by the cloud's clock."""
+        with cloud.account("alice").environment():
+            form = boto3.client("s3").generate_presigned_post(BUCKET, "a", ExpiresIn=60)
+        policy = json.loads(base64.b64decode(form["fields"]["policy"]))
+        assert policy["expiration"] == "2026-01-01T00:01:00Z"
+        assert oos.generate_presigned_post(BUCKET, "a", ExpiresIn=60)["fields"]["policy"]
+        assert post(cloud, form).status == 204
 
     @pytest.mark.parametrize("status", ["200", "201", "204", "500"])
     def test_is_answered_with_the_status_that_it_asks_for(self, cloud: Cloud, oos: Any, status: str) -> None:
