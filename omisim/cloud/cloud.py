@@ -530,16 +530,25 @@ class Cloud:
 
         return intercept_requests(self.engine)
 
-    def sleeping(self) -> AbstractContextManager[None]:
-        """Make sleeps of this thread advance the clock instead of waiting: a context manager.
+    def sleeping(self, *, virtual_time: bool = False, patience: float = 10.0) -> AbstractContextManager[None]:
+        """Make waiting advance the clock instead of taking time: a context manager.
 
-        `time.sleep` and `asyncio.sleep` advance the cloud's clock, apply due transitions, and return at once. Use
-        `Cloud(timing="clock")`: with "eager", no transition is left to wait for. Other threads and the standard library
-        itself really sleep. A polling loop that can never finish raises RuntimeError.
+        It covers this thread, and the threads, executor jobs and event loops that start inside: sleeps, time limits of
+        events, conditions, queues, locks and `select`, and asyncio's timers. The clock jumps to the earliest wake-up
+        when all of them wait, and stands still while one of them works. Use `Cloud(timing="clock")`: with "eager", no
+        transition is left to wait for.
+
+        Args:
+            virtual_time: Whether `time.time`, `time.monotonic` and `time.perf_counter` follow the clock, too.
+            patience: The number of real seconds after which a deadlock of all threads is reported.
+
+        Raises:
+            RuntimeError: From the wait itself: a polling loop can never finish, or all threads wait for each other.
+            ValueError: `patience` is not a positive number.
         """
         from omisim.clients.sleeping import virtual_sleep  # noqa: PLC0415 - imported on first use
 
-        return virtual_sleep(self)
+        return virtual_sleep(self, virtual_time=virtual_time, patience=patience)
 
     def serve(
         self, port: int = 0, host: str = "127.0.0.1", *, tls: bool | tuple[str, str] = False, token: str | None = None

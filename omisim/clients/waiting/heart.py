@@ -1,0 +1,92 @@
+"""The heart: one thread in real time that looks after every active context of the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from _thread import RLock, allocate_lock, start_new_thread
+from typing import Final, Protocol
+
+__all__ = ["MUTEX", "Watcher", "hurry", "look_after", "read_real_time", "stop_looking_after"]
+
+TICK: Final = 0.002  # seconds between two looks while a thread waits in virtual time
+IDLE_TICK: Final = 0.05  # and while none does
+MUTEX: Final = RLock()  # guards all state of virtual time; a finalizer may take it again
+
+
+class Watcher(Protocol):
+    """The part of a context that the heart calls."""
+
+    def look(self, seconds: float) -> bool:
+        """Look `seconds` after the last look; return whether a thread waits in virtual time. The heart holds MUTEX."""
+
+
+class _Heart:
+    """The state of the thread: whom it looks after, and how it sleeps."""
+
+    def __init__(self) -> None:
+        self.watchers: list[Watcher] = []
+        self.beats = self.hurries = False
+        self.bell = allocate_lock()  # held: waiting for it with a time limit is a sleep that `ring` ends
+        self.bell.acquire()
+
+    def ring(self) -> None:
+        if self.bell.locked():
+            self.bell.release()
+
+    def beat(self) -> None:
+        """Look at each watcher for as long as the process lives."""
+        before = read_real_time()
+        while True:
+            with MUTEX:
+                tick = TICK if self.hurries else IDLE_TICK if self.watchers else -1
+            self.bell.acquire(timeout=tick)
+            now = read_real_time()
+            with MUTEX:
+                self.hurries = any([watcher.look(now - before) for watcher in self.watchers])  # noqa: C419 - looks at each
+            before = now
+
+
+_heart = _Heart()
+_clocks = {  # not a name of the module: freezegun would replace it. time-machine does not change this clock
+    "real": getattr(sys.modules.get("freezegun.api"), "real_perf_counter", time.perf_counter)
+}
+
+
+def read_real_time() -> float:
+    """Return a real time in seconds, whatever controls the clocks of the test."""
+    return _clocks["real"]()
+
+
+def look_after(watcher: Watcher) -> None:
+    """Begin to call a watcher. The caller holds MUTEX."""
+    _heart.watchers.append(watcher)
+    if not _heart.beats:
+        _heart.beats = True
+        start_new_thread(_heart.beat, ())
+    elif len(_heart.watchers) == 1:
+        _heart.ring()
+
+
+def stop_looking_after(watcher: Watcher) -> None:
+    """End the calls of a watcher. The caller holds MUTEX."""
+    _heart.watchers.remove(watcher)
+
+
+def hurry() -> None:
+    """Look often from now on, because a thread begins to wait. The caller holds MUTEX."""
+    if not _heart.hurries:
+        _heart.hurries = True
+        _heart.ring()
+
+
+def _forget() -> None:
+    """Forget everything in a forked child: it has no other thread."""
+    global _heart  # noqa: PLW0603 - the process has one
+    MUTEX._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - as logging does
+    _heart = _Heart()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
