@@ -27,6 +27,7 @@ INI = {
     "region": "the default Region of accounts",
     "accounts": "the accounts of every cloud, for example: alice bob@us-east-2",
     "limiter": "true keeps the rate limiter of osc-sdk-python",
+    "virtual_time": "true lets time.time, time.monotonic and time.perf_counter follow the clock under omi_sleep",
 }
 SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
 WATCHED = pytest.StashKey[Any]()
@@ -237,12 +238,15 @@ def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[En
 
 @pytest.fixture
 def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let sleeps advance the clock of omi_cloud and return at once. Timing is `clock` unless the marker sets it."""
+    """Let waiting of any kind advance the clock of omi_cloud and take no time.
+
+    Timing is `clock` unless the marker sets it. With the option `virtual_time`, the clocks of `time` follow.
+    """
     from omisim.pytest_plugin.marker_options import read_marker  # noqa: PLC0415
 
     if "timing" not in read_marker(request.node):
         omi_cloud.engine.settings.timing = "clock"  # the cloud may have been created before this fixture was requested
-    with omi_cloud.sleeping():
+    with omi_cloud.sleeping(virtual_time=_options(request).get("virtual_time", False)):
         yield
 
 

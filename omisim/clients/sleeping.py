@@ -14,6 +14,7 @@ from omisim.clients.waiting.locks import patch_locks
 from omisim.clients.waiting.loops import patch_loops
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.threads import cancel_jobs, patch_threads
+from omisim.clients.waiting.trio_loop import patch_trio
 from omisim.clients.waiting.watch import Watch
 
 if TYPE_CHECKING:
@@ -39,10 +40,13 @@ def virtual_sleep(cloud: Cloud, *, virtual_time: bool = False, patience: float =
     try:
         kernel.owner = kernel.add()
         with watch.armed(), kernel.entered(kernel.owner):
-            yield
+            try:
+                yield
+            finally:
+                kernel.let_start()
+                cancel_jobs(kernel)
+                kernel.close()
     finally:
-        cancel_jobs(kernel)
-        kernel.close()
         _deactivate(kernel, watch)
 
 
@@ -50,7 +54,7 @@ def _activate(kernel: Kernel, watch: Watch) -> None:
     """Patch what the first context needs, and the clocks for the first one that lets them follow."""
     with MUTEX:
         if not _kernels:
-            for patch in (patch_sleep, patch_threads, patch_locks, patch_loops):
+            for patch in (patch_sleep, patch_threads, patch_locks, patch_loops, patch_trio):
                 patch(_patches)
         if kernel.time.clocks and not any(other.time.clocks for other in _kernels):
             patch_clocks(_clock_patches)

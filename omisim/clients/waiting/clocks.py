@@ -14,7 +14,8 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from omisim.clients.waiting.cloud_time import is_frozen
-from omisim.clients.waiting.kernel import Wait, current_kernel
+from omisim.clients.waiting.heart import read_monotonic
+from omisim.clients.waiting.kernel import ContextEnded, Wait, current_kernel, has_outlived_context
 from omisim.clients.waiting.patches import Patches
 
 __all__ = ["patch_clocks", "patch_sleep", "read_clocks"]
@@ -22,7 +23,6 @@ __all__ = ["patch_clocks", "patch_sleep", "read_clocks"]
 _WAITS_REALLY: Final = ("cheroot", "multiprocessing", "subprocess")  # they sleep while they wait for real work
 _CLOCKS: Final = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns")
 _real: dict[str, Callable[..., Any]] = {name: getattr(time, name) for name in ("sleep", *_CLOCKS)}
-_counted = time.monotonic  # by which the standard library counts time limits
 
 
 def patch_sleep(patches: Patches) -> None:
@@ -51,14 +51,14 @@ def read_clocks() -> dict[str, Any]:
 def _sleep(seconds: float, /) -> None:
     """Replace `time.sleep`."""
     kernel = current_kernel()
-    if kernel is None or _is_called_by(_WAITS_REALLY):
+    if (kernel is None and not has_outlived_context()) or _is_called_by(_WAITS_REALLY):
         _real["sleep"](seconds)
         return
     span = seconds if isinstance(seconds, float) else operator.index(seconds)
     if not 0 < span < float("inf"):
         _real["sleep"](span)  # lets another thread run, or raises
-    elif kernel.wait(Wait(kernel.time.now() + span)) == "closed":
-        raise SystemExit(f"cloud.sleeping() has ended while this thread slept for {seconds:g} s")
+    elif kernel is None or kernel.wait(Wait(kernel.time.now() + span)) == "closed":
+        raise ContextEnded(f"cloud.sleeping() has ended while this thread slept for {seconds:g} s")
 
 
 _sleep.__module__, _sleep.__name__ = "time", "sleep"  # a thread or a job with this target takes part
@@ -73,13 +73,13 @@ def _is_called_by(packages: tuple[str, ...]) -> bool:
 
 def _count_time() -> float:
     kernel = current_kernel()
-    return _counted() if kernel is None else kernel.time.read()
+    return read_monotonic() if kernel is None else kernel.time.read()
 
 
 def _make_reader(name: str) -> Callable[[], Any]:
     def read() -> Any:
         kernel = current_kernel()
-        if kernel is None or not kernel.time.clocks or is_frozen():
+        if kernel is None or not kernel.time.clocks or is_frozen(name):
             return _read_real(name)
         elapsed = kernel.time.read() - kernel.time.started
         start = kernel.time.clocks[name]

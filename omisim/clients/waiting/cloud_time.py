@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-import time
 from collections.abc import Mapping
-from math import inf, nextafter
+from math import inf, nextafter, ulp
 from typing import TYPE_CHECKING, Any, Final
 
-from omisim.clients.waiting.heart import MUTEX
+from omisim.clients.waiting.heart import MUTEX, read_monotonic
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
@@ -30,7 +29,9 @@ class CloudTime:
     def __init__(self, cloud: Cloud, clocks: Mapping[str, Any]) -> None:
         self._cloud = cloud
         self.clocks = clocks
-        self.started = self._time = self._reading = time.monotonic()
+        self.started = self._time = read_monotonic()
+        self._tick = max(1e-9, 4 * ulp(self.started))  # seconds by which a wait is longer than its time limit, if read
+        self._reading, self._overshoot = -inf, 0.0
         self._cloud_time = cloud.now
         self._seen = (-1, -1)  # the numbers of changes and of calls at the last wait
         self._idle = self._quiet = 0
@@ -45,9 +46,9 @@ class CloudTime:
             return self._time
 
     def read(self) -> float:
-        """Return the time for the code under test: each reading is later, as those of a real clock are."""
+        """Return the time for the code under test. As on a real clock, a wait takes a little longer."""
         with MUTEX:
-            self._reading = max(self.now(), nextafter(self._reading, inf))
+            self._reading = max(self.now() + self._overshoot, nextafter(self._reading, inf))
             return self._reading
 
     def deadline(self, timeout: float | None) -> float | None:
@@ -71,6 +72,7 @@ class CloudTime:
             self._cloud.advance(max(0.0, seconds - moved))
             with MUTEX:
                 self._time, self._cloud_time = max(self.now(), deadline), self._cloud.now
+        self._overshoot += self._tick
         self._check_progress()
 
     def _check_progress(self) -> None:
@@ -106,9 +108,10 @@ def _active_freezer() -> Any:
     return stack[-1] if stack else None
 
 
-def is_frozen() -> bool:
-    """Whether freezegun or time-machine controls the time."""
-    return _active_freezer() is not None
+def is_frozen(clock: str) -> bool:
+    """Whether freezegun or time-machine controls a clock of `time`. time-machine controls only the time of day."""
+    freezer = _active_freezer()
+    return freezer is not None and (hasattr(freezer, "tick") or clock in ("time", "time_ns"))
 
 
 def _move_frozen(seconds: float) -> None:

@@ -8,7 +8,7 @@ import time
 from _thread import RLock, allocate_lock, start_new_thread
 from typing import Final, Protocol
 
-__all__ = ["MUTEX", "Watcher", "hurry", "look_after", "read_real_time", "stop_looking_after"]
+__all__ = ["MUTEX", "Watcher", "hurry", "look_after", "read_monotonic", "read_real_time", "stop_looking_after"]
 
 TICK: Final = 0.002  # seconds between two looks while a thread waits in virtual time
 IDLE_TICK: Final = 0.05  # and while none does
@@ -49,14 +49,20 @@ class _Heart:
 
 
 _heart = _Heart()
-_clocks = {  # not a name of the module: freezegun would replace it. time-machine does not change this clock
-    "real": getattr(sys.modules.get("freezegun.api"), "real_perf_counter", time.perf_counter)
+_clocks = {  # not names of the module: freezegun would replace them
+    name: getattr(sys.modules.get("freezegun.api"), f"real_{name}", getattr(time, name))
+    for name in ("monotonic", "perf_counter")
 }
 
 
+def read_monotonic() -> float:
+    """Return the real monotonic time, from which event loops count, whatever freezegun does."""
+    return _clocks["monotonic"]()
+
+
 def read_real_time() -> float:
-    """Return a real time in seconds, whatever controls the clocks of the test."""
-    return _clocks["real"]()
+    """Return a real time in seconds: a clock that neither freezegun nor time-machine controls."""
+    return _clocks["perf_counter"]()
 
 
 def look_after(watcher: Watcher) -> None:

@@ -9,6 +9,7 @@ their threads were started. The start of a thread counts as a wake-up too, so th
 from __future__ import annotations
 
 import os
+import sys
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,11 +23,15 @@ from omisim.clients.waiting.heart import MUTEX, hurry
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["Kernel", "Member", "Wait", "current_kernel", "current_member"]
+__all__ = ["ContextEnded", "Kernel", "Member", "Wait", "current_kernel", "current_member"]
 
 Outcome = Literal["", "ready", "time", "closed"]
 
 _members: dict[int, list[Member]] = {}  # by thread, the innermost kernel's last
+
+
+class ContextEnded(SystemExit):
+    """Ends a thread, silently, that still sleeps when its context ends."""
 
 
 class Wait:
@@ -103,6 +108,7 @@ class Kernel:
         self.time = CloudTime(cloud, clocks)
         self.numbers = count()
         self.members: list[Member] = []
+        self.adopted: list[Member] = []
         self.closed = False
         self.moves = 0  # starts and ends of waits and members: the watch sees that something happens
         self.outside: list[Callable[[], bool]] = []  # each returns whether work outside the members is outstanding
@@ -129,18 +135,22 @@ class Kernel:
             yield
         finally:
             self.remove(member)
-            with MUTEX:
-                stack = _members.get(ident, [])
-                if member in stack:
-                    stack.remove(member)
-                if not stack:
-                    _members.pop(ident, None)
+            self._pop(member, ident)
+
+    def _pop(self, member: Member, ident: int) -> None:
+        with MUTEX:
+            stack = _members.get(ident, [])
+            if member in stack:
+                stack.remove(member)
+            if not stack:
+                _members.pop(ident, None)
 
     def adopt(self, thread: Thread) -> Member:
         """Make a member of a thread that already runs, for example the thread of an event loop."""
         with MUTEX:
             member = self.add()
             member.thread = thread
+            self.adopted.append(member)
             _members.setdefault(thread.ident or 0, []).append(member)
             return member
 
@@ -159,6 +169,14 @@ class Kernel:
 
     def take_turn(self) -> None:
         """Let a new member wait until all others wait, so that threads start in a fixed order."""
+        self.wait(Wait(self.time.now(), starts=True))
+
+    def let_start(self) -> None:
+        """Let the threads that have not had their first turn run until they wait."""
+        with MUTEX:
+            if not any(wait.starts for wait in self.waits()):
+                return
+        self.owner.number = sys.maxsize  # after all others
         self.wait(Wait(self.time.now(), starts=True))
 
     # --- waiting
@@ -247,15 +265,13 @@ class Kernel:
                 self.outside.remove(_always)
 
     def close(self) -> None:
-        """End the context: every member that still waits goes on in real time."""
+        """End the context: every member that still waits goes on in real time, and ends at its next sleep."""
         with MUTEX:
             self.closed = True
             for wait in self.waits():
                 self.wake(wait, "closed")
-            for ident, stack in list(_members.items()):
-                stack[:] = [member for member in stack if member.kernel is not self]
-                if not stack:
-                    del _members[ident]
+            for member in self.adopted:
+                self._pop(member, (member.thread and member.thread.ident) or 0)
             self.members.clear()
 
 
@@ -268,12 +284,17 @@ def _always() -> bool:
 
 
 def current_member() -> Member | None:
-    """Return the member that this thread is, in the innermost context, or None."""
+    """Return the member that this thread is, in its innermost context that has not ended, or None."""
     stack = _members.get(get_ident())
-    return stack[-1] if stack else None
+    return next((member for member in reversed(stack) if not member.kernel.closed), None) if stack else None
 
 
 def current_kernel() -> Kernel | None:
     """Return the innermost kernel that this thread takes part in, or None."""
-    stack = _members.get(get_ident())
-    return stack[-1].kernel if stack else None
+    member = current_member()
+    return None if member is None else member.kernel
+
+
+def has_outlived_context() -> bool:
+    """Whether this thread takes part in ended contexts only."""
+    return get_ident() in _members and current_member() is None

@@ -6,10 +6,12 @@ Outside a context they are ordinary locks. A lock that exists before the context
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from _thread import allocate_lock
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.kernel import Kernel, Member, Wait, current_kernel, current_member
@@ -19,14 +21,22 @@ __all__ = ["VirtualLock", "patch_locks"]
 
 SLICE: Final = 0.001  # seconds of really waiting for a lock whose holder runs
 MAX_SLICES: Final = 20
+_REAL_RLOCKS: Final = ("omisim", "trio")  # for its speed; for its safety in signal handlers, on which trio insists
+_real: dict[str, Callable[..., Any]] = {}
 
 
 def patch_locks(patches: Patches) -> None:
     """Make new locks, conditions and queues of VirtualLock. Existing conditions and queues use it for each new wait."""
     patches.set(threading, "Lock", VirtualLock)
     patches.set(threading, "_allocate_lock", VirtualLock)
-    patches.set(threading, "_CRLock", None)  # RLock() becomes the one that is written in Python
+    _real["RLock"] = patches.set(threading, "RLock", _make_rlock)
     patches.set(queue, "SimpleQueue", vars(queue)["_PySimpleQueue"])  # likewise
+
+
+def _make_rlock() -> Any:
+    """Replace `threading.RLock`: return the lock that is written in Python, of a VirtualLock."""
+    caller = str(sys._getframe(1).f_globals.get("__name__")).partition(".")[0]  # noqa: SLF001
+    return _real["RLock"]() if caller in _REAL_RLOCKS else vars(threading)["_PyRLock"]()
 
 
 class VirtualLock:

@@ -22,7 +22,7 @@ from omisim.clients.waiting.heart import MUTEX, read_real_time
 from omisim.clients.waiting.kernel import Kernel, Wait, current_kernel
 from omisim.clients.waiting.patches import Patches
 
-__all__ = ["patch_loops"]
+__all__ = ["is_outstanding", "patch_loops", "wait_for_input"]
 
 SLICE: Final = 0.005  # seconds of really waiting for input, between two looks at the state of the wait
 GRACE: Final = 0.06  # seconds after bytes of an answer in which more may arrive: TCP may delay an ACK for 40 ms
@@ -63,11 +63,11 @@ def _make_selector_method(name: str) -> Callable[..., Any]:
             return result
         own = _wake_up_fd(loop)
         files = [(key.fd, bool(key.events & selectors.EVENT_WRITE)) for key in selector.get_map().values()]
-        return _wait(
+        return wait_for_input(
             kernel,
             lambda seconds: real(selector, seconds),
             timeout,
-            lambda: any(fd != own and _is_outstanding(fd, writes=writes) for fd, writes in files),
+            lambda: any(fd != own and is_outstanding(fd, writes=writes) for fd, writes in files),
         )
 
     return select
@@ -88,12 +88,12 @@ def _select(
         return [found] if any(found) else []
 
     def is_busy() -> bool:
-        return bool(writes) or any(_is_outstanding(_fd(file), writes=False) for file in reads)
+        return bool(writes) or any(is_outstanding(_fd(file), writes=False) for file in reads)
 
-    return next(iter(_wait(kernel, real, timeout, is_busy)), ([], [], []))
+    return next(iter(wait_for_input(kernel, real, timeout, is_busy)), ([], [], []))
 
 
-def _wait(
+def wait_for_input(
     kernel: Kernel, real: Callable[[float | None], list[Any]], timeout: float | None, is_busy: Callable[[], bool]
 ) -> list[Any]:
     """Wait in virtual time until `real` finds something or the time is over; return what it finds.
@@ -124,7 +124,7 @@ def _wait(
     return found or real(0)
 
 
-def _is_outstanding(fd: int, *, writes: bool) -> bool:
+def is_outstanding(fd: int, *, writes: bool) -> bool:
     """Whether a file descriptor belongs to work that is outstanding, and not to a connection or a server at rest."""
     if writes or fd in _awaiting or read_real_time() - _received.get(fd, -inf) < GRACE:
         return True

@@ -15,12 +15,13 @@ from _thread import get_ident
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Thread
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from omisim.clients.waiting.heart import MUTEX
-from omisim.clients.waiting.kernel import Kernel, Wait, current_kernel
+from omisim.clients.waiting.kernel import ContextEnded, Kernel, Wait, current_kernel
 from omisim.clients.waiting.patches import Patches
 
 __all__ = ["cancel_jobs", "patch_threads"]
@@ -66,8 +67,8 @@ def _start(thread: Thread) -> None:
     run = thread.run
 
     def run_in_turn() -> None:
-        del thread.run  # type: ignore[method-assign]  # the class's own again
-        with kernel.entered(member):
+        del thread.run  # the class's own again
+        with suppress(ContextEnded), kernel.entered(member):
             kernel.take_turn()
             run()
 

@@ -60,7 +60,7 @@ class Watch:
                 if wait.starts:
                     kernel.wake(wait, "time")
         earliest = kernel.earliest()
-        is_stuck = self._are_blocked(running) and not kernel.is_busy()
+        is_stuck = self._are_blocked(running, STUCK_LOOKS if kernel.waits() else 1) and not kernel.is_busy()
         if earliest is not None:
             left = (earliest.deadline or 0.0) - kernel.time.now()
             if is_stuck or self._lull >= max(MIN_REAL, left):
@@ -69,14 +69,14 @@ class Watch:
             self._lull = 0.0
             self._raise(RuntimeError(self._describe()))
 
-    def _are_blocked(self, running: list[Member]) -> bool:
+    def _are_blocked(self, running: list[Member], looks: int) -> bool:
         """Whether each of these threads has been in a lock for a while. True without threads."""
         frames = sys._current_frames()  # noqa: SLF001 - the documented way to look at other threads
         found = [frame for member in running if (frame := frames.get(_ident(member))) is not None]
         places = [(id(frame), frame.f_lasti) for frame in found]
         self._same_looks = self._same_looks + 1 if places == self._places else 0
         self._places = places
-        return not running or (self._same_looks >= STUCK_LOOKS and all(map(_is_locking, found)))
+        return not running or (self._same_looks >= looks and all(map(_is_locking, found)))
 
     def _describe(self) -> str:
         """Return the error of a deadlock: each thread, and the line at which it waits."""
