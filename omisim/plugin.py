@@ -220,6 +220,13 @@ def omi_oos(omi_account: Account) -> Any:
 
 
 @pytest.fixture
+def omi_fcu(omi_account: Account) -> Any:
+    """A real boto3 EC2 client for the FCU API, signed in as omi_account (needs the extra `omisim[fcu]`)."""
+    with _fail_without_extra():
+        return omi_account.client("fcu")
+
+
+@pytest.fixture
 def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
     """An HTTP server for omi_cloud, with `url` and `env(account)` (needs the extra `omisim[server]`)."""
     with _fail_without_extra():

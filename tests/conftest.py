@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.catalogue import official
+from support.catalogue import find_official
+from support.entrances import ENTRANCES, Entrance
 
 from omisim import Account, Cloud
 from omisim.model import Image, Vm
@@ -38,7 +40,7 @@ def _bob(cloud: Cloud) -> Account:
 @pytest.fixture(name="ubuntu")
 def _ubuntu(alice: Account) -> Image:
     """An official OMI with the code of Linux alone."""
-    return official(alice, "Ubuntu*")
+    return find_official(alice, "Ubuntu*")
 
 
 @pytest.fixture(name="vm")
@@ -57,3 +59,17 @@ def _golden(alice: Account, vm: Vm) -> Image:
 def _slow() -> Cloud:
     """A cloud in which transients last, until its clock moves."""
     return Cloud(timing="clock")
+
+
+@pytest.fixture(name="timed", params=["eager", "clock"])
+def _timed(request: pytest.FixtureRequest) -> Cloud:
+    """A cloud in each timing. `settle()` ends what is in progress in both."""
+    return Cloud(timing=request.param)
+
+
+@pytest.fixture(name="entrance", params=ENTRANCES)
+def _entrance(request: pytest.FixtureRequest) -> Iterator[Entrance]:
+    """Each way into a cloud: a typed call, the SDK, and HTTP."""
+    entrance = ENTRANCES[request.param]()
+    yield entrance
+    entrance.close()

@@ -9,6 +9,7 @@ from functools import cache
 
 from generated.markdown import code, escape, heading, table
 from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.doors.fcu.table import load_rows, load_section
 from omisim.model.serialize import snake_name
 from omisim.spec.diagrams import render_mermaid, to_data
 from omisim.spec.errors import ERRORS, ErrorKind
@@ -22,6 +23,7 @@ __all__ = [
     "errors",
     "every_rule",
     "evidence",
+    "fcu_actions",
     "lifecycles",
     "rule_kinds",
     "rules",
@@ -59,6 +61,8 @@ def _fields(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "Fix", code(rule.fix) if "{" in rule.fix else escape(rule.fix)
     if rule.says:
         yield "Evidence", escape(rule.evidence_text)
+    if rule.known:
+        yield "What is known", escape(rule.known)
     if rule.switch:
         yield "Switch", f"[{code(rule.switch)}](../switches.md#{_switch_anchor(rule.switch)})"
     if rule.ec2:
@@ -91,6 +95,17 @@ def _links(found: Iterable[Rule]) -> str:
 
 def _address(rule: Rule) -> str:
     return f"rules/{rule.page}.md#{rule.anchor}"
+
+
+def fcu_actions() -> str:
+    """Return the table of the EC2 actions that FCU serves, with omisim's action and the filters of each."""
+    tagged = {name for name, view in load_section("views").items() if "Tags" in view}
+    rows = []
+    for name, row in sorted(load_rows().items()):
+        tags = ("tag:<key>", "tag-key", "tag-value") if tagged & set(row.lists.values()) else ()
+        filters = ", ".join(code(name) for name in (*row.filters, *tags)) or ""
+        rows.append([code(name), f"[{row.calls}](../reference/actions.md)", filters])
+    return table(["EC2 action", "Action", "Filters"], rows)
 
 
 # --- errors

@@ -30,6 +30,7 @@ from omisim.model import (
     view_as,
 )
 from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, select_matching
+from omisim.model.filters.dicts import FiltersReadImageExportTaskDict, FiltersSnapshotExportTaskDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -106,7 +107,7 @@ def _check_licences(call: Call, image: Image) -> None:
 
 @action("ReadImageExportTasks", "ImageExportTasks", paged=True)
 def read_image_export_tasks(
-    call: Call, *, filters: OrDict[FiltersReadImageExportTask] | None = None
+    call: Call, *, filters: FiltersReadImageExportTask | FiltersReadImageExportTaskDict | None = None
 ) -> tuple[ImageExportTask, ...]:
     """List the caller's export tasks of OMIs, including finished ones (EXP-015)."""
     own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(ImageExportTask))
@@ -147,7 +148,7 @@ def create_snapshot_export_task(
 
 @action("ReadSnapshotExportTasks", "SnapshotExportTasks", paged=True)
 def read_snapshot_export_tasks(
-    call: Call, *, filters: OrDict[FiltersSnapshotExportTask] | None = None
+    call: Call, *, filters: FiltersSnapshotExportTask | FiltersSnapshotExportTaskDict | None = None
 ) -> tuple[SnapshotExportTask, ...]:
     """List the caller's export tasks of snapshots, including finished ones (EXP-049)."""
     own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(SnapshotExportTask))

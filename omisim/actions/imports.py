@@ -33,7 +33,7 @@ def _fetch(call: Call, location: str) -> _File:
         try:
             return _File(fetch(location), None)
         except Exception as error:
-            raise StorageError("AccessDenied", f"fetch said {error!r}", "IMP-002") from error
+            raise StorageError("AccessDenied", f"fetch raised {error!r}", "IMP-002") from error
     stored_object = read_url(call.state, location, call.now)
     virtual_size = dict(stored_object.metadata).get("x-amz-meta-virtual-size", "")
     return _File(stored_object.body, int(virtual_size) if virtual_size.isdigit() else None)
@@ -127,7 +127,7 @@ def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content
         return Content(), f"{name or _strip_query(location)}: {error}"
     virtual = max(image_size, file.virtual_size or 0)
     if virtual > size:
-        return Content(), f"{name}: its size of {virtual} bytes exceeds the declared {size} bytes"
+        return Content(), f"{name}: the disk size of {virtual} bytes exceeds the declared {size} bytes"
     return content, ""
 
 

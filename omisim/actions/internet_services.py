@@ -8,8 +8,9 @@ from typing import Annotated
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
-from omisim.model import InternetService, Net, NetId, Nic, OrDict
+from omisim.model import InternetService, Net, NetId, Nic
 from omisim.model.filters import FiltersInternetService, select_matching
+from omisim.model.filters.dicts import FiltersInternetServiceDict
 from omisim.model.ids import Id
 from omisim.state.state import State
 
@@ -35,7 +36,7 @@ def create_internet_service(call: Call) -> InternetService:
 
 @action("ReadInternetServices", "InternetServices", paged=True)
 def read_internet_services(
-    call: Call, *, filters: OrDict[FiltersInternetService] | None = None
+    call: Call, *, filters: FiltersInternetService | FiltersInternetServiceDict | None = None
 ) -> tuple[InternetService, ...]:
     """List the caller's internet services in creation order."""
     return select_matching(call.own_rows(InternetService), as_parsed(filters))

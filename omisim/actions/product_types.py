@@ -5,8 +5,9 @@ from __future__ import annotations
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
-from omisim.model import Image, OrDict, ProductType
+from omisim.model import Image, ProductType, TextOrEmpty
 from omisim.model.filters import FiltersProductType, select_matching
+from omisim.model.filters.dicts import FiltersProductTypeDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
@@ -22,7 +23,7 @@ def is_code(call: Call, code: str, *, any_owner: bool = False) -> bool:
 
 
 @action("CreateProductType", "ProductType")
-def create_product_type(call: Call, *, description: str, vendor: str | None = None) -> ProductType:
+def create_product_type(call: Call, *, description: TextOrEmpty, vendor: str | None = None) -> ProductType:
     """Create a product type of the caller, which its OMIs can carry as a product code (LIC-007). Returns it."""
     check_quotas(call, {"pty_limit": 1})
     product_type_id = call.new_id("product_type")
@@ -31,7 +32,9 @@ def create_product_type(call: Call, *, description: str, vendor: str | None = No
 
 
 @action("ReadProductTypes", "ProductTypes", paged=True, open=True)
-def read_product_types(call: Call, *, filters: OrDict[FiltersProductType] | None = None) -> tuple[ProductType, ...]:
+def read_product_types(
+    call: Call, *, filters: FiltersProductType | FiltersProductTypeDict | None = None
+) -> tuple[ProductType, ...]:
     """List the built-in product types, and for a signed call those of the caller (LIC-001, CAT-002)."""
     own = call.own_rows(ProductType) if call.has_account else []
     return select_matching((*load_catalog().product_types.values(), *own), as_parsed(filters))

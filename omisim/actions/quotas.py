@@ -14,7 +14,6 @@ from omisim.model import (
     ImageExportTask,
     InternetService,
     Net,
-    OrDict,
     ProductType,
     PublicIp,
     Quota,
@@ -28,6 +27,7 @@ from omisim.model import (
     Volume,
 )
 from omisim.model.filters import FiltersQuota, select_matching
+from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import load_catalog
 
 __all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "get_remaining", "read_quotas"]
@@ -121,7 +121,7 @@ def check_each(call: Call, name: str, used: int, more: int) -> None:
 
 
 @action("ReadQuotas", "QuotaTypes", paged=True)
-def read_quotas(call: Call, *, filters: OrDict[FiltersQuota] | None = None) -> tuple[QuotaTypes, ...]:
+def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None = None) -> tuple[QuotaTypes, ...]:
     """List the caller's quotas with their limits (0: unlimited) and the amounts used (CAT-003, QTA-020)."""
     limits = dict(call.account.quotas)
     rows = (

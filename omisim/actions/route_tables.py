@@ -8,8 +8,9 @@ from typing import Annotated
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
-from omisim.model import LinkRouteTable, Net, NetId, OrDict, Route, RouteTable, Subnet, SubnetId
+from omisim.model import LinkRouteTable, Net, NetId, Route, RouteTable, Subnet, SubnetId
 from omisim.model.filters import FiltersRouteTable, select_matching
+from omisim.model.filters.dicts import FiltersRouteTableDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -50,7 +51,9 @@ def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
 
 
 @action("ReadRouteTables", "RouteTables", paged=True)
-def read_route_tables(call: Call, *, filters: OrDict[FiltersRouteTable] | None = None) -> tuple[RouteTable, ...]:
+def read_route_tables(
+    call: Call, *, filters: FiltersRouteTable | FiltersRouteTableDict | None = None
+) -> tuple[RouteTable, ...]:
     """List the caller's route tables in creation order, including the main ones."""
     return select_matching(call.own_rows(RouteTable), as_parsed(filters))
 

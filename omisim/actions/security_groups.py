@@ -15,7 +15,6 @@ from omisim.model import (
     Net,
     NetId,
     Nic,
-    OrDict,
     SecurityGroup,
     SecurityGroupId,
     SecurityGroupLight,
@@ -23,6 +22,7 @@ from omisim.model import (
     view_as,
 )
 from omisim.model.filters import FiltersSecurityGroup, select_matching
+from omisim.model.filters.dicts import FiltersSecurityGroupDict
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
@@ -109,7 +109,7 @@ def create_security_group(
 
 @action("ReadSecurityGroups", "SecurityGroups", paged=True)
 def read_security_groups(
-    call: Call, *, filters: OrDict[FiltersSecurityGroup] | None = None
+    call: Call, *, filters: FiltersSecurityGroup | FiltersSecurityGroupDict | None = None
 ) -> tuple[SecurityGroup, ...]:
     """List the caller's security groups in creation order, including the default ones."""
     return select_matching(call.own_rows(SecurityGroup), as_parsed(filters))

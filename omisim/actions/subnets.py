@@ -10,8 +10,9 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.actions.volumes import check_subregion
-from omisim.model import Net, NetId, OrDict, RouteTable, Subnet, SubnetId
+from omisim.model import Net, NetId, RouteTable, Subnet, SubnetId
 from omisim.model.filters import FiltersSubnet, select_matching
+from omisim.model.filters.dicts import FiltersSubnetDict
 from omisim.state.state import State
 
 __all__ = ["create_subnet", "delete_subnet", "read_subnets", "update_subnet"]
@@ -54,7 +55,7 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
 
 
 @action("ReadSubnets", "Subnets", paged=True)
-def read_subnets(call: Call, *, filters: OrDict[FiltersSubnet] | None = None) -> tuple[Subnet, ...]:
+def read_subnets(call: Call, *, filters: FiltersSubnet | FiltersSubnetDict | None = None) -> tuple[Subnet, ...]:
     """List the caller's Subnets in creation order."""
     return select_matching((view_subnet(call.state, subnet) for subnet in call.own_rows(Subnet)), as_parsed(filters))
 

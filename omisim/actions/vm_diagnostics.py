@@ -9,8 +9,9 @@ from dataclasses import replace
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
-from omisim.model import AdminPassword, ConsoleOutput, Keypair, OrDict, Vm, VmId, VmsStopHistory, VmState
+from omisim.model import AdminPassword, ConsoleOutput, Keypair, Vm, VmId, VmsStopHistory, VmState
 from omisim.model.filters import FiltersVmsStopHistory, select_matching
+from omisim.model.filters.dicts import FiltersVmsStopHistoryDict
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 from omisim.state.transaction import Transaction
@@ -50,7 +51,7 @@ def read_admin_password(call: Call, *, vm_id: VmId) -> AdminPassword:
 
 @action("ReadVmsStopHistory", "VmsStopHistory", paged=True, dry_run=False)
 def read_vms_stop_history(
-    call: Call, *, filters: OrDict[FiltersVmsStopHistory] | None = None
+    call: Call, *, filters: FiltersVmsStopHistory | FiltersVmsStopHistoryDict | None = None
 ) -> tuple[VmsStopHistory, ...]:
     """List when and why the caller's VMs stopped, the oldest stop first (VM-052).
 

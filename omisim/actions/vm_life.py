@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
@@ -16,7 +16,6 @@ from omisim.actions.vm_attributes import (
     check_keypair,
     check_secure_boot,
     format_vm_type,
-    get_boot_actions,
     merge_shutdown_behavior,
 )
 from omisim.actions.vm_diagnostics import end_first_boot
@@ -26,7 +25,7 @@ from omisim.actions.volumes import find_links
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
-    EmptyIsAbsent,
+    MayBeEmpty,
     OrDict,
     SecurityGroupId,
     ShutdownBehaviorConfiguration,
@@ -38,6 +37,7 @@ from omisim.model import (
     VolumeLink,
 )
 from omisim.model.filters import FiltersVm, FiltersVmsState, select_matching
+from omisim.model.filters.dicts import FiltersVmDict, FiltersVmsStateDict
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 
@@ -50,7 +50,7 @@ ANY_STATE = (
 
 
 @action("ReadVms", "Vms", paged=True)
-def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[Vm, ...]:
+def read_vms(call: Call, *, filters: FiltersVm | FiltersVmDict | None = None) -> tuple[Vm, ...]:
     """List the caller's VMs in creation order, including terminated ones while they are retained (VM-053)."""
     wanted = as_parsed(filters) or FiltersVm()
     _check_prefixes(call, wanted.vm_ids)
@@ -60,7 +60,7 @@ def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[V
 
 @action("ReadVmsState", "VmStates", paged=True)
 def read_vms_state(
-    call: Call, *, all_vms: bool = False, filters: OrDict[FiltersVmsState] | None = None
+    call: Call, *, all_vms: bool = False, filters: FiltersVmsState | FiltersVmsStateDict | None = None
 ) -> tuple[VmStates, ...]:
     """List the states of the caller's running VMs, or with `all_vms` of all of them (VM-054)."""
     wanted = as_parsed(filters) or FiltersVmsState()
@@ -163,9 +163,9 @@ def update_vm(
     keypair_name: str | None = None,
     nested_virtualization: bool | None = None,
     performance: str | None = None,
-    security_group_ids: Sequence[SecurityGroupId] | None = None,
+    security_group_ids: Annotated[Sequence[SecurityGroupId] | None, MayBeEmpty()] = None,
     shutdown_behavior_configuration: OrDict[ShutdownBehaviorConfiguration] | None = None,
-    user_data: EmptyIsAbsent | None = None,
+    user_data: str | None = None,
     vm_id: VmId,
     vm_initiated_shutdown_behavior: str | None = None,
     vm_type: str | None = None,
@@ -174,7 +174,7 @@ def update_vm(
 
     The type, performance, user data and nested virtualization of a VM can be changed only while it is stopped (VM-072).
     """
-    behavior, boot = as_parsed(shutdown_behavior_configuration), get_boot_actions(actions_on_next_boot)
+    behavior, boot = as_parsed(shutdown_behavior_configuration), as_parsed(actions_on_next_boot)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(security_group_ids is None or security_group_ids, "VM-079")
     vm = call.get_owned(Vm, vm_id, "VM-070")
@@ -208,7 +208,7 @@ def update_vm(
         "user_data": user_data,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if shape is not None and (vm_type is not None or performance is not None):
+    if vm_type is not None or (performance is not None and not vm.has_flagged_type):
         changes |= _change_type(vm_type or strip_flag(vm.vm_type), performance or vm.performance)
     changes["shutdown_behavior_configuration"] = ShutdownBehaviorConfiguration(guest_action=guest, host_action=host)
     changes["vm_initiated_shutdown_behavior"] = legacy
@@ -219,6 +219,7 @@ def _change_type(vm_type: str, performance: str) -> dict[str, Any]:
     """Return the type and the performance after a change. A flag in the type takes precedence (VMT-004)."""
     shape = get_vm_shape(vm_type)
     return {
+        "has_flagged_type": shape.flagged and vm_type == shape.name,
         "vm_type": format_vm_type(shape, performance),
         "performance": shape.performance if shape.flagged else performance,
     }

@@ -248,16 +248,20 @@ class Account:
 
         return enter_environment(self.cloud, self, limiter=limiter)
 
-    def client(self, service: Literal["oos"]) -> Any:
+    def client(self, service: Literal["fcu", "ec2", "oos", "s3"]) -> Any:
         """Return a real boto3 client that signs in as this account and sends its requests to this cloud.
 
-        `service` is "oos": an S3 client for the object storage of the account's Region. Raises ValueError for another
-        service, and ImportError without the extra `omisim[oos]`.
+        `service` is "fcu" (or "ec2"): an EC2 client for the FCU API, or "oos" (or "s3"): an S3 client for the object
+        storage of the account's Region. Raises ValueError for another service, and ImportError without the extra
+        `omisim[fcu]` or `omisim[oos]`.
         """
-        if service != "oos":
-            raise ValueError(f"service must be oos, not {service!r} (fcu is not available yet)")
+        name = {"ec2": "fcu", "s3": "oos"}.get(service, service)
+        if name not in ("fcu", "oos"):
+            raise ValueError(f"service must be 'fcu' (or 'ec2') or 'oos' (or 's3'), not {service!r}")
         try:
-            from omisim.clients.boto import make_client  # noqa: PLC0415 - imported on first use; needs boto3 and moto
+            from omisim.clients.boto import make_client  # noqa: PLC0415 - imported on first use; needs boto3
+
+            return make_client(self.cloud.engine, self, name)
         except ImportError as error:
-            raise ImportError("account.client('oos') needs boto3 and moto: pip install 'omisim[oos]'") from error
-        return make_client(self.cloud.engine, self)
+            needed = "boto3" if name == "fcu" else "boto3 and moto"
+            raise ImportError(f"account.client({service!r}) needs {needed}: pip install 'omisim[{name}]'") from error

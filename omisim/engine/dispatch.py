@@ -59,10 +59,12 @@ def dispatch(
     account: AccountRow | None,
     region: str,
     log: Sequence[Any] = (),
+    page_size: int | None = None,
 ) -> Answer:
     """Run one call as a transaction: commit everything it writes, or nothing.
 
-    `log` is the call log, which ReadApiLogs reads. Raises ApiError if the call is refused.
+    `log` is the call log, which ReadApiLogs reads. `page_size` is the largest number of results that the platform
+    returns at once. Raises ApiError if the call is refused.
     """
     state = tx.state
     position = state.position
@@ -70,7 +72,7 @@ def dispatch(
     tx.cause = f"{action.name}#{number}"
     call = Call(action.name, account, region, tx, log=log, spell=request.dialect.spell)
     try:
-        answer = _run(call, action, request)
+        answer = _run(call, action, request, page_size)
     except ApiError as error:
         state.undo_to(position)
         raise _complete_refusal(call, error) from None
@@ -102,7 +104,7 @@ def collect_refusals(
     return [_complete_refusal(call, error) for error in call.refusals]
 
 
-def _run(call: Call, action: Action, request: Request) -> Answer:
+def _run(call: Call, action: Action, request: Request, page_size: int | None = None) -> Answer:
     shape = action.shape
     values = shape.parse(request, call.report)
     dry = values.pop("dry_run", False)
@@ -118,10 +120,10 @@ def _run(call: Call, action: Action, request: Request) -> Answer:
     call.values = values
     value = action.function(call, **values)
     next_token = None
-    if action.paged and request.dialect.controls:
+    if action.paged and request.dialect.controls and request.dialect.pages:
         default = call.switch("default_page_size")
         assert isinstance(default, int)
-        value, next_token = paginate(action.name, value, values.get("filters"), size, token, default)
+        value, next_token = paginate(action.name, value, values.get("filters"), size, token, default, page_size)
     return Answer(action, value, tuple(call.warnings), dry, next_token)
 
 

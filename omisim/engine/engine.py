@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
+from dataclasses import dataclass
 from threading import RLock
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -14,8 +14,8 @@ from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
-from omisim.engine.faults import Dropped, Fault
-from omisim.engine.scheduler import Scheduler
+from omisim.engine.faults import Dropped, Fault, Killed
+from omisim.engine.scheduler import Failure, Scheduler
 from omisim.engine.session import CallRecord, Session
 from omisim.model import AccountRow
 from omisim.model.ids import make_request_id
@@ -28,7 +28,7 @@ from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["Engine", "Mark"]
+__all__ = ["Engine", "Mark", "Saved"]
 
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -42,6 +42,18 @@ class Mark:
         self.position: int = position
         self.at: dt.datetime = at
         self.call_position: int = call_position
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Everything about an engine that `Engine.restore` brings back."""
+
+    state: State
+    at: dt.datetime
+    settings: Settings
+    session: Session
+    failures: tuple[Failure, ...]
+    marks: WeakSet[Mark]
 
 
 class Engine:
@@ -90,7 +102,7 @@ class Engine:
         """Run a call of an account in a Region and record it in the call log.
 
         `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
-        connection, and ValueError for an account that does not exist.
+        connection, Killed if it kills the client, and ValueError for an account that does not exist.
         """
         with self.lock:
             number = self.next_request_id()
@@ -100,29 +112,33 @@ class Engine:
                 request.action, account.name if account else "", request.parameters, now, number, headers
             )
             self.session.calls.append(record)
-            position = self.state.position
+            position = record.position = self.state.position
             try:
                 action = find_action(request.action)
                 fault = self._take_fault(record) if len(self.session.faults) else None
-                if fault is not None and not fault.after_effect and (failure := fault.make_error()):
-                    raise failure
+                position = self.state.position
+                if fault is not None:
+                    fault.raise_before_effect(request.action)
                 if self.settings.unknown_images:
                     self._adopt_unknown(request, region)
+                page_size = fault.page_size if fault else None
                 answer = dispatch(
-                    self.begin(action.name), self.clock, action, request, account, region, self.session.calls
+                    self.begin(action.name), self.clock, action, request, account, region, self.session.calls, page_size
                 )
-            except (ApiError, Dropped) as error:
+            except (ApiError, Dropped, Killed) as error:
                 self.state.undo_to(position)
                 self._record_failure(record, error)
                 raise
             record.warnings, record.status = answer.warnings, 200
+            if action.paged:
+                record.results = len(answer.value)
             if answer.warnings:
                 self.session.warnings.extend(answer.warnings)
             if self.state.position != position and self.settings.timing == "eager":
                 self.scheduler.run_transients()
             if self.session.requests % self.history == 0:
                 self._trim()
-            if fault is not None and fault.after_effect and (failure := fault.make_error()):
+            if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
                 self._record_failure(record, failure)
                 raise failure
             answer.request_id = number
@@ -172,11 +188,13 @@ class Engine:
         return row
 
     def _take_fault(self, record: CallRecord) -> Fault | None:
-        """Return the fault to inject, if any, and advance the clock by its delay."""
+        """Return the fault to inject, if any, after advancing the clock by its delay and running its `meanwhile`."""
         fault = self.session.faults.take(record, self.settings.seed)
         if fault is not None and fault.delay:
             record.took = int(fault.delay * 1e6)
             self.scheduler.advance(fault.delay)
+        if fault is not None and fault.meanwhile is not None:
+            fault.meanwhile()
         return fault
 
     def _adopt_unknown(self, request: Request, region: str) -> None:
@@ -184,7 +202,7 @@ class Engine:
             for image_id in tuple(find_unknown_images(self.state, request.parameters)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
-    def _record_failure(self, record: CallRecord, error: ApiError | Dropped) -> None:
+    def _record_failure(self, record: CallRecord, error: ApiError | Dropped | Killed) -> None:
         record.record_failure(error)
         self._observe(record)
 
@@ -244,9 +262,34 @@ class Engine:
         with self.lock:
             return Engine(self.settings.copy(), self.clock.copy(), self.state.fork(), self.history, self._start)
 
+    def save(self) -> Saved:
+        """Return the state, the time, the settings and the session, for `restore`."""
+        with self.lock:
+            return Saved(
+                self.state.fork(),
+                self.clock.now(),
+                self.settings.copy(),
+                self.session.copy(),
+                tuple(self.scheduler.failures),
+                WeakSet(self._marks),
+            )
+
+    def restore(self, saved: Saved) -> None:
+        """Return to what `save` returned, any number of times. Unlike a rollback, this restores the session too.
+
+        Accounts, clients, doors and contexts of this cloud keep working. A `SystemClock` is not turned back.
+        """
+        with self.lock:
+            self.settings = saved.settings.copy()
+            self._begin(saved.state.fork())
+            self.session = saved.session.copy()
+            self.scheduler.failures = list(saved.failures)
+            self.clock.restore(saved.at)
+            self._marks = WeakSet(saved.marks)
+
     def copy_faults(self, other: Engine) -> None:
         """Copy the faults and ordered failures of another Engine."""
-        self.session.faults = deepcopy(other.session.faults)
+        self.session.faults = other.session.faults.copy()
         self.scheduler.failures = list(other.scheduler.failures)
 
     def reset(self) -> None:

@@ -5,8 +5,8 @@ Faults belong to the session: a rollback does not restore them, a fork has none,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -21,7 +21,9 @@ from omisim.model.serialize import api_name, to_snake_names
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind
 from omisim.spec.rules import get_rule
 
-__all__ = ["Dropped", "Fault", "Faults"]
+__all__ = ["ANY_ACTION", "Dropped", "Fault", "Faults", "Killed"]
+
+ANY_ACTION = "*"
 
 # HTTP status → the error that it selects; every other error is selected by its name
 _BY_STATUS = {429: "call-throttled", 500: "internal-error", 503: "platform-throttled"}
@@ -43,6 +45,13 @@ class Dropped(ConnectionError):
     """A fault dropped the connection. Each door raises the exception that its client library would raise."""
 
 
+class Killed(BaseException):
+    """A fault killed the process of the code under test: this call and every later one raises it.
+
+    It is not an `Exception`, so that code that handles errors does not survive it.
+    """
+
+
 @dataclass(slots=True)
 class Fault:
     """A fault to inject into calls of an action: into how many more, into which of them, and with what result."""
@@ -56,17 +65,27 @@ class Fault:
     probability: float = 1.0
     drop: bool = False
     delay: float = 0.0
+    page_size: int | None = None  # a page of the answer has at most this many results
+    kill: bool = False  # the process of the code under test ends here
+    meanwhile: Callable[[], object] | None = None  # runs just before the call
     number: int = 0  # number of the fault in its cloud, a seed of its probability
     hits: int = 0  # number of calls with its parameters so far
     met: ClassVar[Renamed] = Renamed("hits")
 
-    def make_error(self) -> ApiError | Dropped | None:
-        """Return the exception to raise, or None for a fault that only delays."""
+    def make_error(self, action: str) -> ApiError | Dropped | Killed | None:
+        """Return the exception to raise in a call of this action, or None for a fault that causes no failure."""
+        if self.kill:
+            return Killed(f"a fault killed the process during {action}")
         if self.drop:
-            return Dropped(f"a fault dropped the connection during {self.action}")
+            return Dropped(f"a fault dropped the connection during {action}")
         if self.error is None:
             return None
-        return ApiError(get_rule("THR-002"), {"action": self.action, "error": self.error.name}, self.error)
+        return ApiError(get_rule("THR-002"), {"action": action, "error": self.error.name}, self.error)
+
+    def raise_before_effect(self, action: str) -> None:
+        """Raise the exception of a fault that prevents the effect of a call."""
+        if not self.after_effect and (failure := self.make_error(action)):
+            raise failure
 
     def matches(self, seed: str, call: LoggedCall) -> bool:
         """Whether the fault hits this call of its action. Counts the calls with its parameters."""
@@ -85,6 +104,12 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._added = 0
+
+    def copy(self) -> Faults:
+        """Return an independent copy."""
+        twin = Faults()
+        twin._faults, twin._added = [replace(fault) for fault in self._faults], self._added
+        return twin
 
     def __iter__(self) -> Iterator[Fault]:
         """Yield the pending faults."""
@@ -107,11 +132,14 @@ class Faults:
         probability: float = 1.0,
         drop: bool = False,
         delay: float = 0.0,
+        page_size: int | None = None,
+        kill: bool = False,
+        meanwhile: Callable[[], object] | None = None,
     ) -> Fault:
         """Make calls of an action fail, and return the fault.
 
         Args:
-            action: API name of a served action.
+            action: API name of a served action, or "*" for every action.
             times: number of calls to hit. Default 1, or unlimited with `every` or `probability`.
             status: HTTP status of the error: 429 (throttled), 503 (platform throttled, the default) or 500.
             error: name of an API error, for example "insufficient-capacity", in place of `status`.
@@ -121,28 +149,39 @@ class Faults:
             probability: hit a call with this probability, derived from the cloud's seed.
             drop: drop the connection without an answer, in place of an error.
             delay: seconds of the cloud's time that the call takes. Alone, it causes no error.
+            page_size: cut the answer of a read after this many results; a `NextPageToken` leads to the rest.
+            kill: end the process of the code under test: this call and every later one raises `Killed`, until `clear`.
+            meanwhile: a function to run just before the call, such as a request of another client.
+
+        `delay`, `page_size` and `meanwhile` cause no failure by themselves.
 
         Raises ValueError for an unknown value and for a fault that could never trigger.
         """
-        if action not in ACTIONS:
+        if action not in ACTIONS and action != ANY_ACTION:
             reason = f": {not_served()[action]}" if action in not_served() else suggest(action, ACTIONS)
             raise ValueError(f"action must be a served action, not {action!r}{reason}")
         _check_numbers(times=times, every=every, probability=probability, delay=delay)
+        _check_page_size(action, page_size)
+        if meanwhile is not None and not callable(meanwhile):
+            raise ValueError(f"meanwhile must be a function without arguments, not {meanwhile!r}")
         if not isinstance(when, Mapping | None):
             raise ValueError(f"when must be a mapping of parameters to values, not {when!r}")  # noqa: TRY004 - as every wrong argument
         _check_parameters(action, when or {})
-        if drop and (status is not None or error is not None):
-            raise ValueError("drop cannot be combined with status or error: a dropped connection has no answer")
-        silent = drop or (delay > 0 and status is None and error is None)
-        if after_effect and silent and not drop:
-            raise ValueError("after_effect needs status, error or drop: a delay alone causes no failure")
+        if (drop or kill) and (status is not None or error is not None):
+            name = "drop" if drop else "kill"
+            raise ValueError(f"{name} cannot be combined with status or error: the client gets no answer")
+        harmless = (delay > 0 or page_size is not None or meanwhile is not None) and status is None and error is None
+        silent = drop or kill or harmless
+        if after_effect and silent and not (drop or kill):
+            raise ValueError("after_effect needs status, error, drop or kill: this fault alone causes no failure")
         if times is None and every == 1 and probability == 1:
             times = 1
         kind = None if silent else _choose_error(status, error)
         self._added += 1
         fault = Fault(
-            action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, self._added
-        )
+            action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size, kill,
+            meanwhile, self._added,
+        )  # fmt: skip
         self._faults.append(fault)
         return fault
 
@@ -153,11 +192,14 @@ class Faults:
     def take(self, call: LoggedCall, seed: str) -> Fault | None:
         """Return the first fault that hits this call, if any, and count it down."""
         for fault in self._faults:
-            if fault.action == call.action and fault.matches(seed, call):
+            if fault.action in (call.action, ANY_ACTION) and fault.matches(seed, call):
                 if fault.times is not None:
                     fault.times -= 1
                     if not fault.times:
                         self._faults.remove(fault)
+                if fault.kill:  # a dead process makes no further calls
+                    dead = replace(fault, action=ANY_ACTION, times=None, every=1, when=None, probability=1.0)
+                    self._faults.insert(0, replace(dead, after_effect=False, delay=0.0, meanwhile=None))
                 return fault
         return None
 
@@ -173,8 +215,22 @@ def _check_numbers(*, times: Any, every: Any, probability: Any, delay: Any) -> N
         raise ValueError(f"delay must be a finite, non-negative number of seconds, not {delay!r}")
 
 
+def _check_page_size(action: str, page_size: Any) -> None:
+    """Raise ValueError for a page size that is not a positive integer, and for an action without pages."""
+    if page_size is None:
+        return
+    if type(page_size) is not int or page_size < 1:
+        raise ValueError(f"page_size must be a positive integer, not {page_size!r}")
+    if action != ANY_ACTION and not ACTIONS[action].paged:
+        raise ValueError(f"page_size needs an action with pages, and {action} has none")
+
+
 def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
     """Raise ValueError for parameters, at any depth, that no request of the action can have."""
+    if action == ANY_ACTION:
+        if when:
+            raise ValueError("when cannot be combined with action '*': each action has parameters of its own")
+        return
     problems: Problems = []
     shape = ACTIONS[action].shape
     shape.read(to_snake_names(when), "", problems, shape.all_fields)

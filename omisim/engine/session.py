@@ -9,7 +9,7 @@ from typing import Any
 
 from omisim.base.clock import Clock
 from omisim.base.subset import shorten
-from omisim.engine.faults import Dropped, Faults
+from omisim.engine.faults import Dropped, Faults, Killed
 from omisim.model.serialize import to_api_names
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
@@ -25,7 +25,8 @@ class CallRecord:
 
     `given` holds the parameters by snake_case names, `parameters` by API names, independent of the protocol. `account`
     is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP status of the
-    answer, 0 until there is one.
+    answer, 0 until there is one. `position` is the number of changes before the call, -1 for a call that a door
+    refused; `results` is the number of results of a read with pages.
     """
 
     action: str
@@ -40,8 +41,10 @@ class CallRecord:
     status: int = 0
     size: int | None = None  # bytes of the answer's body, None without a body
     took: int = 0  # microseconds of the cloud's time, from a fault's delay
+    position: int = -1
+    results: int | None = None
 
-    def record_failure(self, error: ApiError | Dropped) -> None:
+    def record_failure(self, error: ApiError | Dropped | Killed) -> None:
         """Store the failure in the record, and the request id in the refusal."""
         if isinstance(error, ApiError):
             self.error, self.status = error, error.status
@@ -67,6 +70,12 @@ class Lockouts:
 
     def __init__(self) -> None:
         self._failures: dict[str, tuple[int, dt.datetime]] = {}  # account → (failures in a row, end of the lock)
+
+    def copy(self) -> Lockouts:
+        """Return an independent copy."""
+        twin = Lockouts()
+        twin._failures = dict(self._failures)
+        return twin
 
     def locked_until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
         """Return the end of an account's lock, or None if it is not locked."""
@@ -106,6 +115,14 @@ class Session:
         self.warnings: list[str] = []
         self.faults: Faults = Faults()
         self.lockouts: Lockouts = Lockouts()
+
+    def copy(self) -> Session:
+        """Return an independent copy. The records of the calls are shared."""
+        twin = Session()
+        twin.requests, twin.calls_trimmed = self.requests, self.calls_trimmed
+        twin.calls, twin.warnings = list(self.calls), list(self.warnings)
+        twin.faults, twin.lockouts = self.faults.copy(), self.lockouts.copy()
+        return twin
 
     @property
     def call_position(self) -> int:

@@ -103,11 +103,11 @@ def _unzip(body: bytes) -> bytes:
     try:
         image = unpacking.decompress(body, MAX_IMAGE_SIZE)
     except zlib.error as error:
-        raise BadImage(f"its gzip is damaged: {error}") from None
+        raise BadImage(f"the gzip data are damaged: {error}") from None
     if unpacking.unconsumed_tail:
-        raise BadImage(f"it unpacks to more than {MAX_IMAGE_SIZE} bytes")
+        raise BadImage(f"the decompressed image is larger than {MAX_IMAGE_SIZE} bytes")
     if not unpacking.eof:
-        raise BadImage("it is cut off: its gzip has no end")
+        raise BadImage("the file is truncated: the gzip data have no end")
     return image
 
 
@@ -116,7 +116,7 @@ def _decode_content(start: bytes, rest: Callable[[int], bytes]) -> Content:
         return Content()
     size = int.from_bytes(start[len(MARK) :], "big")
     if size > MAX_CONTENT_SIZE:
-        raise BadImage("the content of its disk is damaged")
+        raise BadImage("the content of the disk is damaged")
     try:
         text = rest(size)
         data = json.loads(text)
@@ -124,7 +124,7 @@ def _decode_content(start: bytes, rest: Callable[[int], bytes]) -> Content:
     except BadImage:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise BadImage("the content of its disk is damaged") from None
+        raise BadImage("the content of the disk is damaged") from None
 
 
 class _Qcow2(NamedTuple):
@@ -137,18 +137,20 @@ class _Qcow2(NamedTuple):
     def read(cls, image: bytes) -> _Qcow2:
         """Read the header and the L1 table. Raises BadImage."""
         if len(image) < HEADER.size:
-            raise BadImage("it is cut off within its header")
+            raise BadImage("the file is truncated within the qcow2 header")
         _, version, backing, _, bits, size, crypt, l1_size, l1_at, *_ = HEADER.unpack_from(image)
         features = int.from_bytes(image[HEADER.size :][:8], "big") if version == 3 else 0  # noqa: PLR2004
         if version not in (2, 3) or features:
-            raise BadImage(f"it is qcow2 of version {version} with features {features:#x}; 2 and 3 with none are read")
+            raise BadImage(
+                f"qcow2 version {version} with features {features:#x} is not supported; 2 and 3 without any are"
+            )
         if backing or crypt:
-            raise BadImage("it is encrypted, or stands on a backing file")
+            raise BadImage("the image is encrypted or has a backing file")
         if not 9 <= bits <= 21 or not size:  # noqa: PLR2004 - what the format allows
-            raise BadImage(f"its header is damaged: clusters of 2**{bits} bytes, {size} bytes in all")
+            raise BadImage(f"the qcow2 header is damaged: clusters of 2**{bits} bytes and a disk of {size} bytes")
         cluster = 1 << bits
         if l1_size < -(-size // (cluster * (cluster // 8))) or l1_at + 8 * l1_size > len(image):
-            raise BadImage("it is cut off within its L1 table")
+            raise BadImage("the file is truncated within the L1 table")
         disk = cls(image, cluster, size, struct.unpack_from(f">{l1_size}Q", image, l1_at))
         disk._check()
         return disk
@@ -158,10 +160,10 @@ class _Qcow2(NamedTuple):
         for entry in self.l1:
             if entry & OFFSET:
                 if (entry & OFFSET) + self.cluster > len(self.image):
-                    raise BadImage("it is cut off: a table lies beyond its end")
+                    raise BadImage("the file is truncated: a table lies beyond its end")
                 for data in self._read_l2(entry):
                     if not data & COMPRESSED and data & OFFSET and (data & OFFSET) + 512 > len(self.image):
-                        raise BadImage("it is cut off: data lies beyond its end")
+                        raise BadImage("the file is truncated: data lies beyond its end")
 
     def _read_l2(self, entry: int) -> tuple[int, ...]:
         return struct.unpack_from(f">{self.cluster // 8}Q", self.image, entry & OFFSET)
@@ -169,7 +171,7 @@ class _Qcow2(NamedTuple):
     def read_bytes(self, start: int, count: int) -> bytes:
         """Return bytes of the disk as a guest would read them."""
         if start + count > self.size:
-            raise BadImage("the content of its disk is damaged")
+            raise BadImage("the content of the disk is damaged")
         buffer = BytesIO()
         for number in range(start // self.cluster, -(-(start + count) // self.cluster)):
             buffer.write(self._read_cluster(number))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from omisim.base.subset import shorten
 from omisim.spec import limits
 from omisim.spec.rules import refuse
 
@@ -88,19 +89,23 @@ def parse_manifest(text: bytes) -> Manifest:
     )
     devices = [disk.device for disk in disks]
     if devices.count(limits.ROOT) != 1 or len(set(devices)) != len(devices):
-        raise refuse("IMP-004", reason=f"one snapshot is of {limits.ROOT}, and no two are of one device: {devices}")
+        raise refuse(
+            "IMP-004", reason=f"Image.Snapshots must have unique devices that include {limits.ROOT}, not {devices}"
+        )
     architecture = image.get_optional("Architecture", str, "x86_64")
     if architecture not in ARCHITECTURES:
-        raise refuse("IMP-004", reason=f"Image.Architecture is one of {ARCHITECTURES}: {architecture!r}")
+        raise refuse(
+            "IMP-004", reason=f"Image.Architecture must be one of {', '.join(ARCHITECTURES)}, not {architecture!r}"
+        )
     kind = image.get_optional("Type", str, "machine")
     if kind != "machine":
-        raise refuse("IMP-004", reason=f"Image.Type is machine: {kind!r}")
+        raise refuse("IMP-004", reason=f"Image.Type must be machine, not {kind!r}")
     modes = image.get_optional("BootModes", list, ["legacy"])
     if not modes or any(mode not in ("legacy", "uefi") for mode in modes):
-        raise refuse("IMP-004", reason=f"Image.BootModes are legacy and uefi: {modes!r}")
+        raise refuse("IMP-004", reason=f"Image.BootModes must be a list of legacy and uefi, not {modes!r}")
     codes = image.get_required("ProductTypes", list)
     if not codes or not all(isinstance(code, str) for code in codes):
-        raise refuse("IMP-004", reason=f"Image.ProductTypes is a list of product codes: {codes!r}")
+        raise refuse("IMP-004", reason=f"Image.ProductTypes must be a list of product codes, not {codes!r}")
     return Manifest(
         product_types=tuple(dict.fromkeys(codes)),
         disks=disks,
@@ -127,9 +132,9 @@ def _read_disk(entry: object, where: str) -> ManifestDisk:
     is_device = _PARTITION.fullmatch(disk.device) or limits.DATA_DEVICE.fullmatch(disk.device)
     largest, types = limits.MAX_SIZE * GIB, limits.VOLUME_TYPES
     wrong = [
-        (not 0 < disk.size <= largest, f"Size is a number of bytes up to {largest}: {disk.size}"),
-        (disk.volume_type not in types, f"VolumeType is one of {types}: {disk.volume_type!r}"),
-        (not is_device, f"Device is the name of a device: {disk.device!r}"),
+        (not 0 < disk.size <= largest, f"Size must be 1 to {largest} bytes, not {disk.size}"),
+        (disk.volume_type not in types, f"VolumeType must be one of {', '.join(types)}, not {disk.volume_type!r}"),
+        (not is_device, f"Device must be a device name, for example {limits.ROOT}, not {disk.device!r}"),
         *_list_iops_problems(disk),
     ]
     for is_wrong, why in wrong:
@@ -141,13 +146,13 @@ def _read_disk(entry: object, where: str) -> ManifestDisk:
 def _list_iops_problems(disk: ManifestDisk) -> list[tuple[bool, str]]:
     """Return the checks of a disk's IOPS: whether each fails, and the reason."""
     if disk.volume_type != "io1":
-        return [(disk.iops is not None, f"Iops goes with io1 alone: {disk.iops!r}")]
+        return [(disk.iops is not None, f"Iops is allowed for io1 only, not {disk.iops!r}")]
     size, iops = -(-disk.size // GIB), disk.iops or 0
     least, most = limits.MIN_IOPS, min(limits.MAX_IOPS, limits.IOPS_PER_GIB * size)
     smallest = limits.MIN_IO1_SIZE
     return [
-        (size < smallest, f"Size of an io1 volume is {smallest} GiB at least: {disk.size}"),
-        (not least <= iops <= most, f"Iops of {size} GiB of io1 is {least} to {most}: {disk.iops!r}"),
+        (size < smallest, f"Size must be at least {smallest} GiB for io1, not {disk.size} bytes"),
+        (not least <= iops <= most, f"Iops must be {least} to {most} for {size} GiB of io1, not {disk.iops!r}"),
     ]
 
 
@@ -159,7 +164,7 @@ class _Reader:
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, Mapping):
-            raise refuse("IMP-004", reason=f"{where} is an object")
+            raise refuse("IMP-004", reason=f"{where} must be an object, not {shorten(value)}")
         self._value: Mapping[str, Any] = value
         self._where = where
 
@@ -175,6 +180,6 @@ class _Reader:
         if value is None:
             return default
         if not isinstance(value, cls) or (isinstance(value, bool) and cls is not bool):
-            raise refuse("IMP-004", reason=f"{self._where}.{key} is {_NAMES[cls]}: {value!r}")
+            raise refuse("IMP-004", reason=f"{self._where}.{key} must be {_NAMES[cls]}, not {value!r}")
         below = key if self._where == "the manifest" else f"{self._where}.{key}"
         return _Reader(value, below) if cls is dict else value

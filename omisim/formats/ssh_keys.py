@@ -20,7 +20,7 @@ from itertools import combinations
 from math import lcm
 from textwrap import fill
 
-__all__ = ["PublicKey", "generate", "parse"]
+__all__ = ["TYPES", "PublicKey", "generate", "parse"]
 
 EXPONENT = 65537
 RSA_BITS = (2048, 4096)
@@ -83,11 +83,11 @@ def generate(number: int) -> tuple[str, PublicKey]:
 def parse(text: str) -> PublicKey:
     """Parse a public key: an OpenSSH line, RFC 4716, PEM SubjectPublicKeyInfo or PEM PKCS#1 (KEY-003).
 
-    Raises ValueError, with a clause as its reason, for any other text. The factors of a modulus and the position of a
-    point on its curve are not checked.
+    Raises ValueError, whose text is a clause that states the reason, for any other text. The factors of a modulus and
+    the position of a point on its curve are not checked.
     """
     if len(text) > MAX_TEXT_LENGTH:
-        raise ValueError(f"it is longer than {MAX_TEXT_LENGTH} characters")
+        raise ValueError(f"the text has more than {MAX_TEXT_LENGTH} characters")
     # Only comments and headers, which are ignored, may contain non-ASCII characters. A lone surrogate becomes "?".
     match [line.strip() for line in text.encode(errors="replace").strip().splitlines()]:
         case [line]:
@@ -98,28 +98,28 @@ def parse(text: str) -> PublicKey:
             return _parse_subject_public_key_info(_decode_base64(body))
         case [b"-----BEGIN RSA PUBLIC KEY-----", *body, b"-----END RSA PUBLIC KEY-----"]:
             return _parse_pkcs1(_decode_base64(body))
-    raise ValueError("it is not one public key in OpenSSH, RFC4716, PKCS8 or PEM format")
+    raise ValueError("the text is not one public key in OpenSSH, RFC4716, PKCS8 or PEM format")
 
 
 def _make_rsa_key(exponent: bytes, modulus: bytes) -> PublicKey:
     e, n = _decode_integer(exponent), _decode_integer(modulus)
     if n.bit_length() not in RSA_BITS:
-        raise ValueError(f"its RSA modulus has {n.bit_length()} bits, not 2048 or 4096")
+        raise ValueError(f"the RSA modulus has {n.bit_length()} bits, not 2048 or 4096")
     if n % 2 == 0 or e % 2 == 0 or not 1 < e < n:
-        raise ValueError("its RSA modulus and exponent are not odd, or the exponent is not between 1 and the modulus")
+        raise ValueError("the RSA modulus and exponent must be odd, and the exponent between 1 and the modulus")
     return PublicKey("ssh-rsa", _encode_wire(b"ssh-rsa", exponent, modulus))
 
 
 def _make_ed25519_key(point: bytes) -> PublicKey:
     if len(point) != ED25519_BYTES:
-        raise ValueError(f"its Ed25519 point has {len(point)} bytes, not {ED25519_BYTES}")
+        raise ValueError(f"the Ed25519 point has {len(point)} bytes, not {ED25519_BYTES}")
     return PublicKey("ssh-ed25519", _encode_wire(b"ssh-ed25519", point))
 
 
 def _make_ecdsa_key(curve: bytes, point: bytes) -> PublicKey:
     size = len(UNCOMPRESSED) + 2 * COORDINATE_BYTES[curve]
     if len(point) != size or not point.startswith(UNCOMPRESSED):
-        raise ValueError(f"its ECDSA point is not an uncompressed one of {size} bytes")
+        raise ValueError(f"the ECDSA point is not an uncompressed point of {size} bytes")
     key_type = b"ecdsa-sha2-" + curve
     return PublicKey(key_type.decode(), _encode_wire(key_type, curve, point))
 
@@ -128,7 +128,7 @@ def _parse_openssh(line: bytes) -> PublicKey:
     name, *rest = line.split(maxsplit=2)  # type, Base64, comment
     key = _parse_wire(_decode_base64(rest[:1]))
     if key.type.encode() != name:
-        raise ValueError(f"it does not begin with {key.type}, which its key is")
+        raise ValueError(f"the line must begin with {key.type}, the type of the key")
     return key
 
 
@@ -140,14 +140,14 @@ def _parse_wire(blob: bytes) -> PublicKey:
             return _make_ed25519_key(point)
         case [key_type, curve, point] if curve in COORDINATE_BYTES and key_type == b"ecdsa-sha2-" + curve:
             return _make_ecdsa_key(curve, point)
-    raise ValueError(f"its data are not a key of one of the types {', '.join(TYPES)}")
+    raise ValueError(f"the data are not a key of one of the types {', '.join(TYPES)}")
 
 
 def _parse_subject_public_key_info(der: bytes) -> PublicKey:
     (body,) = _decode_der(der, SEQUENCE)
     algorithm, bits = _decode_der(body, SEQUENCE, BIT_STRING)
     if not bits.startswith(b"\0"):
-        raise ValueError("its bits do not fill whole bytes")
+        raise ValueError("the bits of the key do not fill whole bytes")
     if algorithm not in ALGORITHMS:
         raise ValueError("the algorithm must be RSA, Ed25519 or ECDSA on the named curves P-256, P-384 and P-521")
     return ALGORITHMS[algorithm](bits[1:])
@@ -178,7 +178,7 @@ def _decode_base64(lines: Iterable[bytes]) -> bytes:
     try:
         return base64.b64decode(b"".join(lines), validate=True)
     except binascii.Error as error:
-        raise ValueError("the Base64 in it is damaged") from error
+        raise ValueError("the Base64 data are damaged") from error
 
 
 # Encodings. DER and the wire format encode an integer alike: two's complement, big-endian, with as few bytes as
@@ -192,7 +192,7 @@ def _encode_integer(value: int) -> bytes:
 def _decode_integer(content: bytes) -> int:
     value = int.from_bytes(content, signed=True)
     if value <= 0 or _encode_integer(value) != content:
-        raise ValueError("a number in it is not positive, or has more bytes than it takes")
+        raise ValueError("a number of the key is not positive, or not encoded with as few bytes as possible")
     return value
 
 
@@ -205,7 +205,7 @@ def _decode_wire(blob: bytes) -> list[bytes]:
     while blob:
         end = 4 + int.from_bytes(blob[:4])
         if end > len(blob):
-            raise ValueError("its data break off in the middle of a field")
+            raise ValueError("the data of the key end in the middle of a field")
         fields.append(blob[4:end])
         blob = blob[end:]
     return fields
@@ -228,10 +228,10 @@ def _decode_der(data: bytes, *tags: int) -> list[bytes]:
             length = int.from_bytes(data[2:start])
         values.append(data[start : start + length])
         if not data.startswith(_encode_der(tag, values[-1])):
-            raise ValueError("its DER is not that of a public key")
+            raise ValueError("the DER data are not a public key")
         data = data[start + length :]
     if data:
-        raise ValueError("its DER has bytes after its end")
+        raise ValueError("the DER data have bytes after their end")
     return values
 
 

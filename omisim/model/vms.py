@@ -76,6 +76,7 @@ class Vm(Entity):
     vm_type: str
     account_id: str = internal("")
     boot_modes: tuple[str, ...] = internal(("legacy",))
+    has_flagged_type: bool = internal(False)  # its type was requested with its performance (VMT-004)
     started: bool = internal(False)  # has left its first pending state
     restarts: bool = internal(False)  # starts again as soon as it has stopped (OMI-017)
     first_boot: bool = internal(True)  # has not booted a second time

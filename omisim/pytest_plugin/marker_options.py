@@ -37,7 +37,7 @@ def read_marker(node: pytest.Item) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for marker in node.iter_markers("omisim"):
         if marker.args:
-            raise ValueError(f"takes its arguments by name, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
+            raise ValueError(f"takes keyword arguments only, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
         if unknown := [name for name in marker.kwargs if name not in KNOWN]:
             raise ValueError(f"has no argument {unknown[0]!r}; known: {', '.join(KNOWN)}")
         options = _merge(marker.kwargs, options)

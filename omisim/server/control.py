@@ -107,7 +107,7 @@ class Control:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         given = request.headers.get("x-omisim-token", given)
         if name != "health" and not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise ControlError(401, "the control plane wants its token, in Authorization: Bearer or X-Omisim-Token")
+            raise ControlError(401, "the control plane requires its token in Authorization: Bearer or X-Omisim-Token")
         return method
 
     # --- endpoints
@@ -219,7 +219,9 @@ def _without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
-    attributes = ("action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "hits")
+    attributes = (
+        "action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "page_size", "kill", "hits",
+    )  # fmt: skip
     error = fault.error.name if fault.error else None
     return {"error": error} | {attribute: getattr(fault, attribute) for attribute in attributes}
 

@@ -63,6 +63,8 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         probability=_NUMBER,
         drop={"type": "boolean"},
         delay=_NUMBER,
+        page_size={"type": "integer", "nullable": True},
+        kill={"type": "boolean"},
         hits={"type": "integer"},
     ),
     "Account": _schema(
@@ -116,6 +118,8 @@ _FAULT = {
     "probability": "number?",
     "drop": "boolean?",
     "delay": "number?",
+    "page_size": "integer?",
+    "kill": "boolean?",
 }
 _PLACE = {"volume_id": "string", "path": "string"}
 

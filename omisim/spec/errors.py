@@ -43,7 +43,8 @@ class ApiError(Exception):
     """A refused request: the API's answer, and the rule with the facts that broke it. The cloud is unchanged.
 
     Attributes: `code` (the API's error code, a string), `status` (HTTP status), `type`, `details`, `name` (the row of
-    `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it).
+    `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it), `fcu` (the code of the error in
+    the EC2-compatible FCU API, or None).
     """
 
     near: ClassVar[Renamed] = Renamed("similar_ids")
@@ -54,6 +55,7 @@ class ApiError(Exception):
         self.code: str = kind.code
         self.type: str = kind.type
         self.status: int = kind.status
+        self.fcu: str | None = kind.fcu
         self.rule: str = rule.id
         self.facts: dict[str, Any] = dict(facts)
         self.details: str = rule.render_details(facts)

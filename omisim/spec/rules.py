@@ -39,7 +39,8 @@ class Rule:
 
     `error` is a name in `errors.ERRORS`, or "" for a rule that refuses nothing. `details` and `fix` are templates over
     the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` is the reason why a rule is not
-    modelled. `switch` is the name of the switch that decides its open question.
+    modelled. `switch` is the name of the switch that decides its open question. `known` says where the rule was seen,
+    and what other sources say instead.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Rule:
     ec2: str = ""
     out: str = ""
     switch: str = ""
+    known: str = ""
 
     @property
     def kind(self) -> str:
@@ -98,6 +100,8 @@ class Rule:
             lines.append(f"  Error: HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})")
         if self.says:
             lines.append(f"  Evidence: {self.evidence_text}")
+        if self.known:
+            lines.append(f"  Known: {self.known}")
         if self.switch:
             lines.append(f"  Switch: Cloud(switches={{{self.switch!r}: ...}})")
         if self.ec2:

@@ -212,7 +212,7 @@ def authenticate(
     parts = (method, path or "/", canonical_query(pairs), lines, signature.headers, signature.payload)
     expected = sign(key.secret_key, ALGORITHM, signature.at, signature.scope, "\n".join(parts).encode())
     if strict and expected != signature.signature:
-        raise StorageError("SignatureDoesNotMatch", "the signature is not the one of this request under this key")
+        raise StorageError("SignatureDoesNotMatch", "the signature does not match the request")
     account: AccountRow = state.get("account", key.account_id)
     return account
 
@@ -235,10 +235,14 @@ def _read_url_signature(place: Place, given: Mapping[str, str], now: dt.datetime
     access_key, scope = _parse_credential(given.get("X-Amz-Credential", ""), place)
     at, seconds = _parse_date(given.get("X-Amz-Date", "")), given.get("X-Amz-Expires", "")
     if at is None or not seconds.isdigit() or given.get("X-Amz-Algorithm") != ALGORITHM:
-        raise StorageError("AuthorizationQueryParametersError", "X-Amz-Date, -Expires or -Algorithm is wrong")
+        raise StorageError(
+            "AuthorizationQueryParametersError", "X-Amz-Date, X-Amz-Expires or X-Amz-Algorithm is invalid"
+        )
     if not 0 < int(seconds) <= MAX_URL_SECONDS:
         raise StorageError(
-            "AuthorizationQueryParametersError", f"a URL is valid for {MAX_URL_SECONDS} s at most", "OOS-003"
+            "AuthorizationQueryParametersError",
+            f"X-Amz-Expires must be 1 to {MAX_URL_SECONDS}, not {seconds}",
+            "OOS-003",
         )
     if now > at + dt.timedelta(seconds=int(seconds)):
         raise StorageError("AccessDenied", "Request has expired", "OOS-003")
@@ -263,10 +267,10 @@ def _read_header_signature(
     access_key, scope = _parse_credential(match["credential"], place)
     at = _parse_date(headers.get("x-amz-date", ""))
     if at is None or not any(-_WINDOW <= at - now <= _WINDOW for now in clocks):
-        raise StorageError("RequestTimeTooSkewed", "X-Amz-Date is not within 15 minutes of the time")
+        raise StorageError("RequestTimeTooSkewed", "X-Amz-Date is more than 15 minutes from the current time")
     payload = headers.get("x-amz-content-sha256", UNSIGNED)
     if re.fullmatch(r"[0-9a-f]{64}", payload) and hashlib.sha256(body).hexdigest() != payload:
-        raise StorageError("XAmzContentSHA256Mismatch", "x-amz-content-sha256 is not the one of the body")
+        raise StorageError("XAmzContentSHA256Mismatch", "x-amz-content-sha256 does not match the body")
     return _Signature(access_key, scope, headers["x-amz-date"], match["headers"], payload, match["signature"])
 
 
@@ -276,7 +280,11 @@ def _parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str
     if len(parts) != 5 or parts[3:] != ["s3", "aws4_request"]:  # noqa: PLR2004 - key, date, Region, service, end
         raise StorageError("AuthorizationQueryParametersError", "the credential is malformed", "OOS-001")
     if parts[2] != place.region:
-        raise StorageError("AuthorizationQueryParametersError", f"the Region is {place.region}", "OOS-001")
+        raise StorageError(
+            "AuthorizationQueryParametersError",
+            f"the Region of the credential must be {place.region}, not {parts[2]}",
+            "OOS-001",
+        )
     return parts[0], (parts[1], parts[2], parts[3])
 
 

@@ -28,15 +28,18 @@ class Switches(TypedDict, total=False):
 
     copy_keeps_public: bool
     default_page_size: Literal[0, 100]
+    fcu_unknown_parameters: Literal["refuse", "ignore"]
     hot_volume_update: bool
     linux_password: Literal["empty", "refuse"]
     most_tags: Literal[0, 50]
+    net_ranges: Literal["172", "rfc1918"]
     snapshot_cut: Literal["request", "completion"]
     spec_version: Literal["1.42", "1.40"]
     stopped_public_ip: Literal["kept", "released"]
     strict_licences: bool
     strict_windows: bool
     start_running: Literal["refuse", "no-op"]
+    vm_tag_type: Literal["instance", "vm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Settings:
     unknown_images: bool = False  # adopt every unknown OMI id in a request
     capacity: dict[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
+    read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
     @classmethod
     def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Any] | None) -> Settings:
@@ -87,10 +91,17 @@ class Settings:
         """Return an independent copy, for a fork."""
         durations = Durations()
         durations.update(self.durations)
-        return replace(self, switches=dict(self.switches), durations=durations, capacity=dict(self.capacity))
+        return replace(
+            self,
+            switches=dict(self.switches),
+            durations=durations,
+            capacity=dict(self.capacity),
+            read_switches=set(),
+        )
 
     def switch(self, name: str) -> Value:
         """Return the value of a switch."""
+        self.read_switches.add(name)
         return self.switches.get(name, SWITCHES[name].default)
 
 

@@ -119,10 +119,8 @@ def replay(
 
     Raises ValueError for an unknown Region or timing, and for arguments of another type.
     """
-    recorded, accepted = (
-        _check_items(Exchange, recorded, "recording.exchanges"),
-        _check_items(Acceptance, accepted, "replay.acceptances"),
-    )
+    recorded = _check_items("recorded", Exchange, recorded, "recording.exchanges")
+    accepted = _check_items("accepted", Acceptance, accepted, "replay.acceptances")
     player = _Replayer(Cloud(seed=seed, timing=timing, auth="off"), recorded, region)
     divergences: list[Divergence] = []
     skipped: dict[int, str] = {}
@@ -138,12 +136,11 @@ def replay(
     return Report(len(recorded), tuple(divergences), skipped, idle)
 
 
-def _check_items(cls: type[T], given: Iterable[T], reader: str) -> tuple[T, ...]:
-    found = tuple(given) if isinstance(given, Iterable) else ()
-    if not isinstance(given, Iterable) or not all(isinstance(item, cls) for item in found):
-        items = reader.partition(".")[2]
-        raise ValueError(f"replay needs {items} of omisim.{reader}(), not {given!r:.80}")
-    return found
+def _check_items(parameter: str, cls: type[T], values: Iterable[T], reader: str) -> tuple[T, ...]:
+    items = tuple(values) if isinstance(values, Iterable) else ()
+    if not isinstance(values, Iterable) or not all(isinstance(item, cls) for item in items):
+        raise ValueError(f"{parameter} must be the result of omisim.{reader}(), not {values!r:.80}")
+    return items
 
 
 class _Replayer:

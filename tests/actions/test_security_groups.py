@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import SecurityGroup
@@ -90,10 +90,10 @@ class TestSecurityGroups:
         web = alice.create_security_group(security_group_name="web", description="for a test").security_group_id
         vm = alice.create_vms(image_id=alice.read_images()[0].image_id, security_group_ids=[web])[0].vm_id
         alice.delete_vms(vm_ids=[vm])
-        error = refused(alice, "DeleteSecurityGroup", SecurityGroupId=web)
+        error = expect_refusal(alice, "DeleteSecurityGroup", SecurityGroupId=web)
         assert (error.rule, error.code) == ("SG-008", "9085")
         slow.advance(seconds=15)
-        error = refused(alice, "DeleteSecurityGroup", SecurityGroupId=web)
+        error = expect_refusal(alice, "DeleteSecurityGroup", SecurityGroupId=web)
         assert (error.rule, error.code) == ("SG-011", "9085")
         assert alice.read_vms()[0].security_groups == ()
         slow.advance(seconds=90)

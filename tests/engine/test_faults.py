@@ -9,6 +9,7 @@ import requests
 from support.catalogue import SUBREGION
 
 from omisim import Account, ApiError, Cloud
+from omisim.engine.faults import Killed
 from omisim.model import Vm
 
 
@@ -171,6 +172,96 @@ class TestFaultOptions:
             alice.read_regions()
 
 
+class TestAnyAction:
+    def test_counts_calls_of_every_action(self, cloud: Cloud, alice: Account) -> None:
+        """A fault of the action "*" hits calls of any action. [THR-002]"""
+        cloud.faults.add("*", every=3, times=1)
+        alice.read_vms()
+        alice.read_volumes()
+        with pytest.raises(ApiError):
+            alice.read_snapshots()
+        alice.read_snapshots()
+
+
+class TestCutPages:
+    def test_page_size_cuts_an_answer_short(self, cloud: Cloud, alice: Account) -> None:
+        """The platform returns fewer results than requested, and a token for the rest. [THR-002, PAG-002]"""
+        for _ in range(5):
+            create(alice)
+        cloud.faults.add("ReadVolumes", page_size=2)
+        first = alice.call("ReadVolumes", ResultsPerPage=4)
+        rest = alice.call("ReadVolumes", NextPageToken=first["NextPageToken"])
+        assert (len(first["Volumes"]), len(rest["Volumes"])) == (2, 3)
+        assert "NextPageToken" not in rest
+
+    def test_results_are_recorded(self, cloud: Cloud, alice: Account) -> None:
+        """The record of a read with pages has the number of its results."""
+        create(alice)
+        alice.read_volumes()
+        alice.read_accounts()
+        assert [call.results for call in cloud.calls()] == [None, 1, None]
+
+
+class TestKill:
+    @pytest.mark.parametrize("after_effect", [False, True])
+    def test_ends_the_code_under_test(self, cloud: Cloud, alice: Account, after_effect: bool) -> None:
+        """No later call of a killed process has an effect, not even one that cleans up."""
+        cloud.faults.add("CreateVolume", kill=True, after_effect=after_effect)
+
+        def job() -> None:
+            try:
+                create(alice)
+            except Exception:  # noqa: BLE001 - as careless code has it
+                pytest.fail("the process is dead")
+            finally:
+                alice.create_keypair(keypair_name="late")
+
+        with pytest.raises(Killed, match="killed the process during"):
+            job()
+        cloud.faults.clear()
+        assert len(alice.read_volumes()) == after_effect
+        assert alice.read_keypairs() == ()
+
+    def test_is_in_the_call_log(self, cloud: Cloud, alice: Account) -> None:
+        """The record of the call shows that it got no answer."""
+        cloud.faults.add("ReadVms", kill=True)
+        with pytest.raises(Killed):
+            alice.read_vms()
+        assert cloud.calls("ReadVms").one().dropped
+
+    def test_reaches_clients_in_this_process(self, cloud: Cloud, alice: Account) -> None:
+        """The SDK neither retries nor hides it."""
+        cloud.faults.add("ReadVms", kill=True)
+        with pytest.raises(Killed):
+            alice.gateway().ReadVms()
+        assert len(cloud.calls()) == 1
+
+    def test_drops_every_connection_of_a_server(self, cloud: Cloud) -> None:
+        """A client over HTTP runs elsewhere: it loses this connection and every later one."""
+        cloud.faults.add("ReadRegions", kill=True)
+        with cloud.serve() as server:
+            for _ in range(2):
+                with pytest.raises(requests.ConnectionError):
+                    requests.post(f"{server.url}/api/v1/ReadRegions", timeout=5)
+
+
+class TestMeanwhile:
+    def test_runs_before_the_call(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Another client's request comes between two calls: the call meets the changed cloud."""
+        cloud.faults.add("CreateImage", meanwhile=lambda: alice.delete_vms(vm_ids=[vm.vm_id]))
+        with pytest.raises(ApiError) as refused:
+            alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        assert refused.value.rule == "vm/CreateImage/terminated"
+        assert alice.read_vms()[0].state == "terminated"  # the refusal undid nothing of it
+
+    def test_is_not_undone_by_a_fault(self, cloud: Cloud, alice: Account) -> None:
+        """Its effect remains where the same fault refuses the call."""
+        cloud.faults.add("ReadVms", status=503, meanwhile=lambda: create(alice))
+        with pytest.raises(ApiError):
+            alice.read_vms()
+        assert len(alice.read_volumes()) == 1
+
+
 class TestInvalidFaults:
     @pytest.mark.parametrize(
         ("order", "said"),
@@ -191,13 +282,19 @@ class TestInvalidFaults:
             ({"action": "CreateVms", "probability": float("nan")}, "probability must be a number above 0"),
             ({"action": "CreateVms", "probability": "often"}, "probability must be a number above 0"),
             ({"action": "CreateVms", "delay": float("inf")}, "delay must be a finite, non-negative number"),
-            ({"action": "CreateVms", "delay": 3, "after_effect": True}, "after_effect needs status, error or drop"),
+            ({"action": "CreateVms", "delay": 3, "after_effect": True}, "after_effect needs status, error, drop"),
             ({"action": "CreateLoadBalancer"}, "must be a served action, not 'CreateLoadBalancer': load balancers"),
             ({"action": "ReadVms", "when": {"Filters": {"VmId": ["i-1"]}}}, "Filters.VmId .* Did you mean VmIds"),
             ({"action": "ReadVms", "when": {"Filters": {"VmIds": "i-1"}}}, "VmIds must be a list, not a string"),
             ({"action": "CreateVms", "delay": -1}, "delay must be a finite, non-negative number"),
             ({"action": "CreateVms", "when": {"ImageID": "ami-1"}}, "Did you mean ImageId"),
             ({"action": "CreateVms", "drop": True, "status": 503}, "drop cannot be combined"),
+            ({"action": "CreateVms", "kill": True, "status": 503}, "kill cannot be combined"),
+            ({"action": "ReadVms", "page_size": 0}, "page_size must be a positive integer"),
+            ({"action": "CreateVms", "page_size": 1}, "page_size needs an action with pages, and CreateVms has none"),
+            ({"action": "ReadVms", "page_size": 1, "after_effect": True}, "after_effect needs"),
+            ({"action": "ReadVms", "meanwhile": 3}, "meanwhile must be a function without arguments, not 3"),
+            ({"action": "*", "when": {"VmIds": []}}, "when cannot be combined with action '\\*'"),
         ],
     )
     def test_are_refused_with_a_suggestion(self, cloud: Cloud, order: dict[str, object], said: str) -> None:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.expect import refused
-from support.storing import TARGET, bucket
+from support.expect import expect_refusal
+from support.storing import TARGET, create_bucket
 
 from omisim import Account, Cloud
 from omisim.spec.diagrams import render_mermaid, render_text
@@ -96,14 +96,14 @@ class Bench:
 
     def image_export(self, state: str) -> str:
         """Return an export of an OMI in a state."""
-        target = {"disk_image_format": "raw", "osu_bucket": self.bucket()}
+        target = {"disk_image_format": "raw", "osu_bucket": self.create_bucket()}
         task_id = self.alice.create_image_export_task(image_id=self.image("available"), osu_export=target).task_id
         return self.ended(task_id, state, ["pending/queued", "pending", "completed"])
 
     def snapshot_export(self, state: str) -> str:
         """Return an export of a snapshot in a state."""
         self.cloud.engine.settings.switches["spec_version"] = "1.40" if state == "active" else "1.42"
-        target = {"disk_image_format": "raw", "osu_bucket": self.bucket()}
+        target = {"disk_image_format": "raw", "osu_bucket": self.create_bucket()}
         snapshot_id = self.snapshot("completed")
         task_id = self.alice.create_snapshot_export_task(snapshot_id=snapshot_id, osu_export=target).task_id
         path = ["pending", "initializing", "preparing", "uploading", "completed"]
@@ -123,9 +123,9 @@ class Bench:
         """Return a NIC that no VM has."""
         return self.alice.create_nic(subnet_id=self.subnet).nic_id
 
-    def bucket(self) -> str:
+    def create_bucket(self) -> str:
         """Return the name of a bucket of alice's."""
-        bucket(self.alice, "exports")
+        create_bucket(self.alice, "exports")
         return "exports"
 
     def access_key(self, state: str) -> str:
@@ -191,7 +191,7 @@ def test_illegal_cell_refuses_its_action(kind: str, action: str, state: str) -> 
     bench = Bench()
     row_id = getattr(bench, kind)(state)
     parameters = CALLS[kind, action](bench, row_id)
-    error = refused(bench.alice, action.partition(" ")[0], **parameters)
+    error = expect_refusal(bench.alice, action.partition(" ")[0], **parameters)
     assert error.rule == f"{kind}/{action}/{state}"
     assert error.code == ERRORS[REFUSED[kind, action, state].error].code
 

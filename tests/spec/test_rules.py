@@ -149,6 +149,10 @@ class TestApiError:
             assert part in text
         assert "https://docs.outscale.com/" in text
 
+    def test_explains_where_its_rule_was_seen(self) -> None:
+        """`explain` says where a rule was seen, and what other sources say."""
+        assert "  Known: The Kubernetes driver" in refuse("LNK-008", vm_id="i-12345678", most=40).explain()
+
     def test_can_be_pickled(self) -> None:
         """An ApiError survives pickling, as pytest-xdist needs."""
         error = refuse("OMI-022", image_name="golden", taken_by="ami-12345678")

@@ -38,9 +38,9 @@ class TestDemo:
 
     def test_makes_every_call_through_the_sdk(self, story: Story) -> None:
         """Each step that is a call is in the call log of the cloud, signed by its account."""
-        told = [(step.who, step.action) for step in story.steps if step.action and "polls" not in step.means]
+        calls = [(step.who, step.action) for step in story.steps if step.action and "polls" not in step.means]
         journal = [(record.account, record.action) for record in story.cloud.calls()]
-        for call in told:
+        for call in calls:
             assert call in journal
             journal.remove(call)
 
@@ -54,7 +54,7 @@ class TestDemo:
         ]
 
     def test_ends_with_the_resources_of_bob_intact(self, story: Story) -> None:
-        """What bob made from the OMI lives on after it is deleted."""
+        """Resources that bob made from the OMI remain after its deletion."""
         text = str(story.lineage)
         assert "golden (alice, deleted)" in text
         assert "golden-copy1 (bob, available)" in text

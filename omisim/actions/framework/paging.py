@@ -16,15 +16,24 @@ MAX_RESULTS = 1000
 
 
 def paginate(
-    action: str, rows: tuple[Any, ...], filters: object, size: int | None, next_token: str | None, default_size: int
+    action: str,
+    rows: tuple[Any, ...],
+    filters: object,
+    size: int | None,
+    next_token: str | None,
+    default_size: int,
+    max_size: int | None = None,
 ) -> tuple[tuple[Any, ...], str | None]:
     """Return the rows of one page and the token of the next page, None after the last.
 
-    A token is opaque. It encodes a position and is valid for the same action and filters only (PAG-005).
+    A token is opaque. It encodes a position and is valid for the same action and filters only (PAG-005). `max_size`
+    limits the page, whatever size was requested.
     """
     if size is not None and not 1 <= size <= MAX_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
     size = size or default_size
+    if max_size is not None:
+        size = min(size or max_size, max_size)
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
     mark = derive_hex(action, repr(filters))[:16]
@@ -39,12 +48,10 @@ def _encode_token(mark: str, start: int) -> str:
 
 
 def _decode_token(next_token: str, mark: str) -> int:
-    if next_token == "":
-        raise refuse("PAG-003/empty")
     try:
         token_mark, start = json.loads(base64.b64decode(next_token, validate=True))
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise refuse("PAG-003", reason="no read has returned it") from None
+        raise refuse("PAG-003", reason="no read returned this token") from None
     if token_mark != mark or not isinstance(start, int) or isinstance(start, bool) or start < 0:
-        raise refuse("PAG-003", reason="it belongs to another read or to other filters")
+        raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
     return start

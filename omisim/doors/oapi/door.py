@@ -126,7 +126,7 @@ def _parse_body(action: str, content: bytes) -> Request:
     except (ValueError, RecursionError) as error:
         raise refuse("REQ-004", reason=str(error)) from None
     if not isinstance(parameters, dict):
-        raise refuse("REQ-004", reason="it is JSON, but not an object")
+        raise refuse("REQ-004", reason="the JSON value is not an object")
     return Request(action, parameters, OAPI)
 
 

@@ -51,7 +51,7 @@ STATES: Mapping[str, Mapping[str, str]] = {
     },
     "volume": {
         "": "creating|in-use",
-        "creating": "available|error",
+        "creating": "available|error|deleting",
         "available": "in-use|deleting",
         "in-use": "available|deleting",
         "deleting": "",

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from omisim.tools.check.actions import Bounds, CheckStep, CheckWorld
-from omisim.tools.check.search import Found, Level, check
+from omisim.tools.check.search import CheckResult, Level, check
 
-__all__ = ["Bounds", "CheckStep", "CheckWorld", "Found", "Level", "check"]
+__all__ = ["Bounds", "CheckResult", "CheckStep", "CheckWorld", "Level", "check"]

@@ -1,7 +1,7 @@
-"""The world that a check explores: its accounts, and every call that it tries in a state.
+"""The world that a check explores: its accounts, and all calls that the check tries in a state.
 
-Nothing moves by itself (timing "manual"): each transient is completed or failed in every order there is, so that the
-interleavings of all three timings are among those that are explored.
+The timing is "manual", so nothing moves by itself. Transient states are completed or failed in every order. The
+explored interleavings therefore include those of the other timings.
 """
 
 from __future__ import annotations
@@ -23,44 +23,44 @@ __all__ = ["Bounds", "CheckStep", "CheckWorld"]
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy")
 CLOUD = "cloud"
 SMALL, LARGE = 10, 20  # GiB of a volume, before and after it has grown
-TIMERS = 3601.0  # seconds after which every timer has fired
+TIMERS = 3601.0  # seconds after which all timers have fired
 MANIFEST = "manifest.json"
 
 
 class Bounds(NamedTuple):
-    """How large the world is: accounts in each Region, Regions, and how many of a kind a call may make."""
+    """The size of the world: accounts per Region, Regions, and the maximum number of resources of each kind."""
 
     accounts: int = 2
     regions: int = 2
     images: int = 2
 
-    def checked(self) -> Bounds:
-        """Return the bounds. Raises ValueError for impossible ones."""
+    def validate(self) -> Bounds:
+        """Return the bounds. Raises ValueError if one is out of range."""
         regions = len(load_catalog().regions)
         if not 1 <= self.regions <= regions:
-            raise ValueError(f"there are 1 to {regions} Regions to check, not {self.regions}")
+            raise ValueError(f"regions must be 1 to {regions}, not {self.regions}")
         if not 1 <= self.accounts <= len(NAMES) // self.regions:
-            raise ValueError(f"1 to {len(NAMES) // self.regions} accounts a Region can be checked, not {self.accounts}")
+            raise ValueError(f"accounts must be 1 to {len(NAMES) // self.regions} in each Region, not {self.accounts}")
         if self.images < 1:
-            raise ValueError(f"a world has room for 1 OMI at least, not {self.images}")
+            raise ValueError(f"images must be at least 1, not {self.images}")
         return self
 
 
 class CheckStep(NamedTuple):
-    """One call: its account, method and arguments. Its text is the Python code of the call."""
+    """One call: the name of its account (or "cloud"), its method and arguments. `str(step)` is its Python code."""
 
-    who: str
-    what: str
-    given: dict[str, Any]
+    caller: str
+    method: str
+    arguments: dict[str, Any]
 
     def __str__(self) -> str:
         """Return the call as a line of Python."""
-        values = self.given.values() if self.who == CLOUD else (f"{n}={v!r}" for n, v in self.given.items())
-        return f"{self.who}.{self.what}({', '.join(map(str if self.who != CLOUD else repr, values))})"
+        values = self.arguments.values() if self.caller == CLOUD else (f"{n}={v!r}" for n, v in self.arguments.items())
+        return f"{self.caller}.{self.method}({', '.join(map(str if self.caller != CLOUD else repr, values))})"
 
 
 class CheckWorld:
-    """A cloud with one official OMI per Region, whose accounts each have a bucket."""
+    """A cloud with accounts that each have a bucket, and one official OMI per Region."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -79,68 +79,71 @@ class CheckWorld:
         self._actions = {name: typed.action for name, typed in vars(Account).items() if isinstance(typed, Typed)}
 
     def take(self, step: CheckStep) -> None:
-        """Make one call. Raises ApiError when it is refused."""
-        if step.who == CLOUD:
-            getattr(self.cloud, step.what)(*step.given.values())
+        """Make one call. Raises ApiError if it is refused."""
+        if step.caller == CLOUD:
+            getattr(self.cloud, step.method)(*step.arguments.values())
             return
-        account = self.accounts[step.who]
-        request = Request(self._actions[step.what], step.given, PYTHON)
+        account = self.accounts[step.caller]
+        request = Request(self._actions[step.method], step.arguments, PYTHON)
         self.cloud.engine.call(request, account.account_id, account.region)
 
-    def steps(self) -> Iterator[CheckStep]:
-        """Yield every call that is tried in the state the cloud is in, in a fixed order."""
+    def iter_steps(self) -> Iterator[CheckStep]:
+        """Yield every call to try in the current state, in a fixed order."""
         for name, account in self.accounts.items():
-            for what, given in self._calls(account):
-                yield CheckStep(name, what, given)
-        yield from self._platform_steps()
+            for method, arguments in self._iter_calls(account):
+                yield CheckStep(name, method, arguments)
+        yield from self._iter_platform_steps()
 
-    def _calls(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the calls of an account: on what is its own, on what is others', on what it may and may not see."""
-        yield from self._about_images(account)
-        yield from self._about_disks(account)
-        vms = self._rows("vm")
+    def _iter_calls(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the calls of an account, on its own resources and on those of others, visible to it or not."""
+        yield from self._iter_image_calls(account)
+        yield from self._iter_disk_calls(account)
+        vms = self._list_rows("vm")
         for vm in vms:
-            for what in ("stop_vms", "start_vms", "reboot_vms", "delete_vms"):
-                yield what, {"vm_ids": (vm.vm_id,)}
-            for volume in self._rows("volume"):
+            for method in ("stop_vms", "start_vms", "reboot_vms", "delete_vms"):
+                yield method, {"vm_ids": (vm.vm_id,)}
+            for volume in self._list_rows("volume"):
                 yield "link_volume", {"device_name": "/dev/sdb", "vm_id": vm.vm_id, "volume_id": volume.volume_id}
-        for task in (*self._rows("image_export"), *self._rows("snapshot_export")):
+        for task in (*self._list_rows("image_export"), *self._list_rows("snapshot_export")):
             yield "delete_export_task", {"export_task_id": task.task_id}
 
-    def _about_images(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-        own: list[Image] = self._rows("image")
+    def _iter_image_calls(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
+        own: list[Image] = self._list_rows("image")
         ids = [self.official[account.region], *(image.image_id for image in own)]
-        if self._room("vm"):
+        if self._has_room("vm"):
             yield from (("create_vms", {"image_id": image_id}) for image_id in ids)
-        if self._room("image"):
-            yield from (("create_image", how) for how in self._sources(account, ids))
+        if self._has_room("image"):
+            yield from (("create_image", how) for how in self._iter_sources(account, ids))
         for image in own:
             yield "delete_image", {"image_id": image.image_id}
-            for change in self._changes(account, image, image.permissions_to_launch):
+            for change in self._iter_permission_changes(account, image, image.permissions_to_launch):
                 yield "update_image", {"image_id": image.image_id, "permissions_to_launch": change}
-            if self._room("image_export"):
-                yield "create_image_export_task", {"image_id": image.image_id, "osu_export": _target(account)}
+            if self._has_room("image_export"):
+                yield (
+                    "create_image_export_task",
+                    {"image_id": image.image_id, "osu_export": _make_export_target(account)},
+                )
 
-    def _sources(self, account: Account, image_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Yield what an OMI can be made from: an OMI, a VM (rebooted or not), a snapshot, a manifest."""
-        named = {"image_name": self._free_name(account)}
+    def _iter_sources(self, account: Account, image_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Yield the possible sources of a new OMI: an OMI, a VM (with and without NoReboot), a snapshot, a manifest."""
+        name_argument = {"image_name": self._find_free_name(account)}
         for image_id in image_ids:
-            yield {"source_image_id": image_id, "source_region_name": account.region, **named}
-        for vm in self._rows("vm"):
-            yield {"vm_id": vm.vm_id, **named}
-            yield {"vm_id": vm.vm_id, "no_reboot": True, **named}
-        for snapshot in self._rows("snapshot"):
+            yield {"source_image_id": image_id, "source_region_name": account.region, **name_argument}
+        for vm in self._list_rows("vm"):
+            yield {"vm_id": vm.vm_id, **name_argument}
+            yield {"vm_id": vm.vm_id, "no_reboot": True, **name_argument}
+        for snapshot in self._list_rows("snapshot"):
             root = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot.snapshot_id}}
-            yield {"root_device_name": "/dev/sda1", "block_device_mappings": [root], **named}
-        for item in self._rows("object"):
+            yield {"root_device_name": "/dev/sda1", "block_device_mappings": [root], **name_argument}
+        for item in self._list_rows("object"):
             if item.name.endswith(MANIFEST):
-                yield {"file_location": self._url(item.object_id, item.account_id), **named}
+                yield {"file_location": self._presign(item.object_id, item.account_id), **name_argument}
 
-    def _about_disks(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-        snapshots: list[Snapshot] = self._rows("snapshot")
-        volumes: list[Volume] = self._rows("volume")
+    def _iter_disk_calls(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
+        snapshots: list[Snapshot] = self._list_rows("snapshot")
+        volumes: list[Volume] = self._list_rows("volume")
         subregion = f"{account.region}a"
-        if self._room("volume"):
+        if self._has_room("volume"):
             yield "create_volume", {"subregion_name": subregion, "size": SMALL}
             for snapshot in snapshots:
                 yield "create_volume", {"subregion_name": subregion, "snapshot_id": snapshot.snapshot_id}
@@ -148,33 +151,35 @@ class CheckWorld:
             yield "delete_volume", {"volume_id": volume.volume_id}
             yield "unlink_volume", {"volume_id": volume.volume_id}
             yield "update_volume", {"volume_id": volume.volume_id, "size": LARGE}
-        if self._room("snapshot"):
+        if self._has_room("snapshot"):
             yield from (("create_snapshot", {"volume_id": volume.volume_id}) for volume in volumes)
             for snapshot in snapshots:
-                copied = {"source_snapshot_id": snapshot.snapshot_id, "source_region_name": account.region}
-                yield "create_snapshot", copied
+                source = {"source_snapshot_id": snapshot.snapshot_id, "source_region_name": account.region}
+                yield "create_snapshot", source
         for snapshot in snapshots:
             yield "delete_snapshot", {"snapshot_id": snapshot.snapshot_id}
-            for change in self._changes(account, snapshot, snapshot.permissions_to_create_volume):
+            for change in self._iter_permission_changes(account, snapshot, snapshot.permissions_to_create_volume):
                 yield "update_snapshot", {"snapshot_id": snapshot.snapshot_id, "permissions_to_create_volume": change}
-            if self._room("snapshot_export"):
-                given = {"snapshot_id": snapshot.snapshot_id, "osu_export": _target(account)}
-                yield "create_snapshot_export_task", given
+            if self._has_room("snapshot_export"):
+                arguments = {"snapshot_id": snapshot.snapshot_id, "osu_export": _make_export_target(account)}
+                yield "create_snapshot_export_task", arguments
 
-    def _changes(self, caller: Account, row: Image | Snapshot, granted: Any) -> Iterator[dict[str, Any]]:
-        """Yield the permissions that can be given or taken; to whom it is not, one try is as good as another."""
+    def _iter_permission_changes(
+        self, caller: Account, row: Image | Snapshot, permissions: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the permissions that the caller can add or remove. For a resource of another account, one is enough."""
         if row.account_id != caller.account_id:
             yield {"additions": {"account_ids": (caller.account_id,)}}
             return
         for other in self.accounts.values():
-            if other.account_id in granted.account_ids:
+            if other.account_id in permissions.account_ids:
                 yield {"removals": {"account_ids": (other.account_id,)}}
             elif other is not caller:
                 yield {"additions": {"account_ids": (other.account_id,)}}
-        yield {"removals" if granted.global_permission else "additions": {"global_permission": True}}
+        yield {"removals" if permissions.global_permission else "additions": {"global_permission": True}}
 
-    def _platform_steps(self) -> Iterator[CheckStep]:
-        """Yield the transitions that no call of an account starts: complete, fail, or let a timer fire."""
+    def _iter_platform_steps(self) -> Iterator[CheckStep]:
+        """Yield the transitions that accounts cannot start: complete or fail a transient, or let the timers fire."""
         dues = self.cloud.engine.state.rows("due").values()
         for due in tuple(dues):
             if not due.timer:
@@ -186,24 +191,24 @@ class CheckWorld:
 
     # --- existing resources
 
-    def _rows(self, kind: str) -> list[Any]:
+    def _list_rows(self, kind: str) -> list[Any]:
         """Return the resources of a kind that the accounts created."""
         return [row for row in self.cloud.engine.state.rows(kind).values() if row.account_id in self._homes]
 
-    def _room(self, kind: str) -> bool:
-        return len(self._rows(kind)) < self.bounds.images
+    def _has_room(self, kind: str) -> bool:
+        return len(self._list_rows(kind)) < self.bounds.images
 
-    def _free_name(self, account: Account) -> str:
-        taken = self.cloud.engine.state.find_by
+    def _find_free_name(self, account: Account) -> str:
+        find_by = self.cloud.engine.state.find_by
         number = 0
-        while taken("image", "name", (account.account_id, f"image {number}")):
+        while find_by("image", "name", (account.account_id, f"image {number}")):
             number += 1
         return f"image {number}"
 
-    def _url(self, object_id: str, account_id: str) -> str:
+    def _presign(self, object_id: str, account_id: str) -> str:
         keys = self.cloud.engine.state.find_by("access_key", "account", account_id)
         return presign(Place(*object_id.split("/", 2)), keys[0], self.cloud.now)
 
 
-def _target(account: Account) -> dict[str, str]:
+def _make_export_target(account: Account) -> dict[str, str]:
     return {"disk_image_format": "raw", "osu_bucket": account.account_id}

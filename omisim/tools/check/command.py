@@ -11,67 +11,67 @@ from time import perf_counter
 from typing import Any
 
 from omisim.tools.check.actions import Bounds, CheckWorld
-from omisim.tools.check.search import Found, Level, Progress, Violation, check
+from omisim.tools.check.search import CheckResult, Level, Progress, Violation, check
 
-__all__ = ["data", "run", "script"]
+__all__ = ["run", "to_json_data", "write_script"]
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return 0 if every law holds, 1 if one is broken. Raises ValueError for invalid bounds."""
-    bounds = Bounds(options.accounts, options.regions, options.images).checked()
+    bounds = Bounds(options.accounts, options.regions, options.images).validate()
     began = perf_counter()
     with _show_progress(quiet=options.json) as progress:
-        found = check(bounds, options.depth, options.workers, progress)
+        result = check(bounds, options.depth, options.workers, progress)
     seconds = perf_counter() - began
     if options.json:
-        print(json.dumps(data(found, options.workers, seconds), indent=2))
+        print(json.dumps(to_json_data(result, options.workers, seconds), indent=2))
     else:
-        print(_text(found, seconds))
-    return 1 if found.violation else 0
+        print(_format_result(result, seconds))
+    return 1 if result.violation else 0
 
 
-def data(found: Found, workers: int, seconds: float) -> dict[str, Any]:
+def to_json_data(result: CheckResult, workers: int, seconds: float) -> dict[str, Any]:
     """Return the result of a check as JSON data."""
-    broken = found.violation
+    violation = result.violation
     return {
-        **found.bounds._asdict(),
-        "depth": len(found.levels),
+        **result.bounds._asdict(),
+        "depth": len(result.levels),
         "workers": workers,
-        "states": found.states,
-        "transitions": found.transitions,
-        "refused": found.refused,
-        "complete": found.complete,
+        "states": result.states,
+        "transitions": result.transitions,
+        "refused": result.refused,
+        "complete": result.complete,
         "seconds": round(seconds, 2),
-        "transitions_per_second": round(found.transitions / seconds),
+        "transitions_per_second": round(result.transitions / seconds),
         "levels": [
-            {"depth": level.depth + 1, "visited": level.visited, "new": level.found}
+            {"depth": level.depth + 1, "visited": level.visited, "new": level.new_states}
             | {"transitions": level.transitions, "refused": level.refused}
-            for level in found.levels
+            for level in result.levels
         ],
-        "violation": broken
-        and {"what": broken.what, "calls": len(broken.path), "script": script(broken, found.bounds)},
+        "violation": violation
+        and {"what": violation.error, "calls": len(violation.path), "script": write_script(violation, result.bounds)},
     }
 
 
-def _text(found: Found, seconds: float) -> str:
-    calls = found.transitions + found.refused
-    speed = f"{found.transitions / seconds:,.0f} transitions, {calls / seconds:,.0f} calls a second"
+def _format_result(result: CheckResult, seconds: float) -> str:
+    calls = result.transitions + result.refused
+    speed = f"{result.transitions / seconds:,.0f} transitions, {calls / seconds:,.0f} calls a second"
     lines = [
-        f"{found.states:,} states, {found.transitions:,} transitions, {found.refused:,} refused calls",
-        f"{len(found.levels)} calls deep in {seconds:.1f} s: {speed}",
+        f"{result.states:,} states, {result.transitions:,} transitions, {result.refused:,} refused calls",
+        f"{len(result.levels)} calls deep in {seconds:.1f} s: {speed}",
     ]
-    if found.complete:
-        lines.append("There are no more states: every one that can be reached in these bounds was visited.")
-    if found.violation is None:
+    if result.complete:
+        lines.append("The search is complete: every state that can be reached within these bounds was visited.")
+    if result.violation is None:
         return "\n".join([*lines, "Every law held in every state."])
-    return "\n".join([*lines, "", script(found.violation, found.bounds)])
+    return "\n".join([*lines, "", write_script(result.violation, result.bounds)])
 
 
-def script(broken: Violation, bounds: Bounds) -> str:
+def write_script(violation: Violation, bounds: Bounds) -> str:
     """Return the calls that lead to a violation as a Python script."""
     world = CheckWorld(bounds)
-    exporting = {step.who for step in broken.path if "osu_export" in step.given}
-    lines = [f"# {line}" for line in broken.what.splitlines()]
+    exporting = {step.caller for step in violation.path if "osu_export" in step.arguments}
+    lines = [f"# {line}" for line in violation.error.splitlines()]
     lines += ["from omisim import Cloud", "from omisim.testing import laws"]
     lines += ["from omisim.testing.script import bucket"] if exporting else []
     lines += ["", 'cloud = Cloud(timing="manual")']
@@ -80,7 +80,7 @@ def script(broken: Violation, bounds: Bounds) -> str:
         f'{name} = cloud.account("{name}", region="{account.region}")' for name, account in world.accounts.items()
     ]
     lines += [f"bucket({name}, {name}.account_id)" for name in world.accounts if name in exporting]
-    *before, last = map(str, broken.path) if broken.path else [""]
+    *before, last = map(str, violation.path) if violation.path else [""]
     return "\n".join(
         [*lines, *before, "mark = cloud.mark()", last, "laws.check(cloud, since=mark)", "laws.check(cloud)"]
     )
@@ -92,13 +92,13 @@ def _show_progress(*, quiet: bool) -> Iterator[Progress | None]:
     if quiet:
         yield None
         return
-    with _progress_bar() as advance:
+    with _show_bar() as advance:
 
         def show(level: Level, states: int) -> None:
             advance(level, states)
             if level.visited == states:
                 print(
-                    f"{level.depth + 1:>3} calls deep: {level.visited:>9,} states visited, {level.found:>9,} new,"
+                    f"{level.depth + 1:>3} calls deep: {level.visited:>9,} states visited, {level.new_states:>9,} new,"
                     f" {level.transitions:>11,} transitions, {level.refused:>11,} refused",
                     flush=True,
                 )
@@ -107,7 +107,7 @@ def _show_progress(*, quiet: bool) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Progress]:
+def _show_bar() -> Iterator[Progress]:
     try:
         from rich.console import Console  # noqa: PLC0415 - optional: needs the extra `demo`
         from rich.progress import Progress as Bar  # noqa: PLC0415

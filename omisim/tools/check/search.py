@@ -1,12 +1,13 @@
-"""The search: level by level, each state once up to renaming, and in each of them every law and every call.
+"""The search: breadth-first, visiting each state once (up to renaming) with every law and every call.
 
-A state is visited when every law was held against all of it, and every call was tried in it. What a call has changed,
-and what that touches, is held against the laws at once: so the states at the last distance, which are found and not
-visited, have had those.
+To visit a state is to check all laws in it and to try every call in it. The changes of each call, and the resources
+they affect, are checked against the laws at once. The states at the greatest depth, which are found but not visited,
+are therefore checked in this way only.
 
-A state is kept as the calls that lead to it. To visit it, what differs from the state before is undone and made again:
-states are visited in the order they were found, so that is a call or two. Workers get their share of a level in that
-order, and what they find is put together in that order: any number of them comes to the same as one.
+A state is stored as the path of calls that leads to it. To visit it, the explorer undoes the calls that differ from
+its current path, and makes the others. States are visited in the order in which they were found, so this takes a call
+or two. Workers get consecutive parts of a level, and their results are combined in the order of the level. The result
+is the same for any number of workers.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from omisim.testing import laws
 from omisim.tools.check.actions import Bounds, CheckStep, CheckWorld
 from omisim.tools.check.canonical import Canonical
 
-__all__ = ["Found", "Level", "check"]
+__all__ = ["CheckResult", "Level", "check"]
 
-SHARE = 16  # states per task of a worker
-MOST_WORKERS = 64
+CHUNK_SIZE = 16  # states per task of a worker
+MAX_WORKERS = 64
 Path = tuple[CheckStep, ...]
 
 
@@ -40,7 +41,7 @@ class Violation(NamedTuple):
     """The first broken law: the calls that lead to it, and the error."""
 
     path: Path
-    what: str
+    error: str
 
 
 @dataclass
@@ -51,11 +52,11 @@ class Level:
     visited: int = 0
     transitions: int = 0  # successful calls
     refused: int = 0  # refused calls, which change nothing
-    found: int = 0  # new states
+    new_states: int = 0
 
 
 @dataclass
-class Found:
+class CheckResult:
     """The result of a check: the states by distance, and the first violation, if any."""
 
     bounds: Bounds
@@ -77,11 +78,11 @@ class Found:
 
 @dataclass
 class Visit:
-    """The result of visiting one state. `found`: states that are new to this process, with their paths."""
+    """The result of visiting one state. `new_states` has the hash of each new state, and the last call to it."""
 
     transitions: int = 0
     refused: int = 0
-    found: list[tuple[int, CheckStep]] = field(default_factory=list)
+    new_states: list[tuple[int, CheckStep]] = field(default_factory=list)
     violation: Violation | None = None
 
 
@@ -92,8 +93,8 @@ class Explorer:
         self.world: CheckWorld = CheckWorld(bounds)
         self._cloud, self._state = self.world.cloud, self.world.cloud.engine.state
         self._canonical = Canonical(self._state.fork(), self.world.accounts.values())
-        self._here = self._canonical.number(self._state)  # the number of the current state
-        self._seen = {self._here}
+        self._current = self._canonical.hash_state(self._state)  # the number of the current state
+        self._known_states = {self._current}
         self._path: list[CheckStep] = []
         self._marks = [self._cloud.mark()]  # before each call of the path, and after the last
 
@@ -101,30 +102,30 @@ class Explorer:
         """Check every law in the state that these calls lead to, then try every call in it."""
         visit = Visit()
         self._move_to(path)
-        self._here = self._canonical.number(self._state)
-        tried: Path = path
+        self._current = self._canonical.hash_state(self._state)
+        path_tried: Path = path
         try:
             laws.check(self._cloud)
-            for step in tuple(self.world.steps()):
-                tried = (*path, step)
+            for step in tuple(self.world.iter_steps()):
+                path_tried = (*path, step)
                 number = self._try_call(step)
                 if number is None:
                     visit.refused += 1
                 else:
                     self._record_new_state(visit, step, number)
                     self._step_back()
-        except Exception as broken:  # noqa: BLE001 - a law, or a defect that shows as whatever it raises
-            visit.violation = Violation(tried, _describe_error(broken))
+        except Exception as error:  # noqa: BLE001 - a broken law, or any error of a defect
+            visit.violation = Violation(path_tried, _describe_error(error))
         self._cloud.engine.session.trim_calls(
             self._cloud.engine.session.call_position
-        )  # marks would keep them to the end
+        )  # otherwise the marks would keep the recorded calls to the end
         return visit
 
     def _record_new_state(self, visit: Visit, step: CheckStep, number: int) -> None:
         visit.transitions += 1
-        if number not in self._seen:
-            self._seen.add(number)
-            visit.found.append((number, step))
+        if number not in self._known_states:
+            self._known_states.add(number)
+            visit.new_states.append((number, step))
 
     def _try_call(self, step: CheckStep) -> int | None:
         """Make a call and check the laws on its changes. Returns the number of the new state, or None for a refusal."""
@@ -133,13 +134,13 @@ class Explorer:
             self.world.take(step)
         except ApiError as refusal:
             if self._state.position != position:
-                raise AssertionError(f"a refused call has changed something: {refusal}") from refusal
-            refusal.__traceback__ = None  # of frames that hold the record of the call, which holds the refusal
+                raise AssertionError(f"a refused call changed something: {refusal}") from refusal
+            refusal.__traceback__ = None  # it would form a cycle: its frames hold the call's record, which holds it
             return None
         if self._state.position == position:
-            return self._here
+            return self._current
         laws.check(self._cloud, since=self._marks[-1])
-        return self._canonical.number(self._state)
+        return self._canonical.hash_state(self._state)
 
     def _move_to(self, path: Path) -> None:
         """Move the world to the state that these calls lead to."""
@@ -157,55 +158,60 @@ class Explorer:
         self._cloud.rollback(self._marks[-1])
 
 
-def _describe_error(broken: Exception) -> str:
-    return str(broken) if isinstance(broken, AssertionError) else f"{type(broken).__name__}: {broken}"
+def _describe_error(error: Exception) -> str:
+    return str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
 
 
 Visits = Callable[[Sequence[Path]], Iterator[Visit]]
 Progress = Callable[[Level, int], None]
 
 
-def check(bounds: Bounds, depth: int, workers: int = 1, progress: Progress | None = None) -> Found:
+def check(bounds: Bounds, depth: int, workers: int = 1, progress: Progress | None = None) -> CheckResult:
     """Visit every state within `depth` calls of the initial state, and stop at the first broken law.
 
     `progress` is called after each state with the current level and its total number of states. Raises ValueError for
     invalid bounds, and ChildProcessError if a worker process dies.
     """
     if depth < 1:
-        raise ValueError(f"a check goes 1 call deep or more, not {depth}")
-    if not 1 <= workers <= MOST_WORKERS:
-        raise ValueError(f"1 to {MOST_WORKERS} workers can share a check, not {workers}")
-    found = Found(bounds.checked())
+        raise ValueError(f"depth must be at least 1, not {depth}")
+    if not 1 <= workers <= MAX_WORKERS:
+        raise ValueError(f"workers must be 1 to {MAX_WORKERS}, not {workers}")
+    result = CheckResult(bounds.validate())
     frontier: list[Path] = [()]
-    seen: set[int] = set()
+    known_states: set[int] = set()
     with _make_visitor(bounds, workers) as visits:
         for distance in range(depth):
             level = Level(distance)
-            found.levels.append(level)
-            frontier = list(_visit_level(frontier, visits, found, level, seen, progress or _report_nothing))
-            found.states += len(frontier)
-            found.complete = not frontier and found.violation is None
-            if not frontier or found.violation:
+            result.levels.append(level)
+            frontier = list(_visit_level(frontier, visits, result, level, known_states, progress or _report_nothing))
+            result.states += len(frontier)
+            result.complete = not frontier and result.violation is None
+            if not frontier or result.violation:
                 break
-    return found
+    return result
 
 
 def _visit_level(
-    frontier: Sequence[Path], visits: Visits, found: Found, level: Level, seen: set[int], progress: Progress
+    frontier: Sequence[Path],
+    visits: Visits,
+    result: CheckResult,
+    level: Level,
+    known_states: set[int],
+    progress: Progress,
 ) -> Iterator[Path]:
     """Visit a level; yield one path to each new state."""
     for path, visit in zip(frontier, visits(frontier), strict=False):
         level.visited += 1
         level.transitions += visit.transitions
         level.refused += visit.refused
-        for number, step in visit.found:
-            if number not in seen:
-                seen.add(number)
-                level.found += 1
+        for number, step in visit.new_states:
+            if number not in known_states:
+                known_states.add(number)
+                level.new_states += 1
                 yield (*path, step)
         progress(level, len(frontier))
         if visit.violation:
-            found.violation = visit.violation
+            result.violation = visit.violation
             return
 
 
@@ -225,23 +231,25 @@ def _make_visitor(bounds: Bounds, workers: int) -> Iterator[Visits]:
             gc.unfreeze()
             gc.set_threshold(*thresholds)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (bounds,))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (bounds,))
     try:
         with _hold_interrupts():
             for _ in range(workers):
                 pool.submit(_collect_seldom)  # starts one
-        yield lambda paths: pool.map(_visit, paths, chunksize=min(SHARE, 1 + len(paths) // (4 * workers)))
+        yield lambda paths: pool.map(
+            _visit_in_worker, paths, chunksize=min(CHUNK_SIZE, 1 + len(paths) // (4 * workers))
+        )
     except BrokenProcessPool as error:
-        raise ChildProcessError("a worker was ended from outside; was there too little memory?") from error
+        raise ChildProcessError("a worker process was killed, possibly for lack of memory") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
 def _hold_interrupts() -> Iterator[None]:
-    """Hold back SIGINT, also in the workers that start meanwhile: one that is interrupted as it starts prints nothing.
+    """Block SIGINT, also in the workers that start meanwhile, so that an interrupted worker prints no traceback.
 
-    Windows has no signal masks, so such a worker prints a traceback there.
+    Windows has no signal masks, so the worker prints one there.
     """
     if sys.platform == "win32":
         yield
@@ -253,15 +261,15 @@ def _hold_interrupts() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_own: list[Explorer] = []  # the explorer of a worker process
+_own_explorer: list[Explorer] = []  # the explorer of a worker process
 
 
-def _begin(bounds: Bounds) -> None:
+def _start_worker(bounds: Bounds) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     Thread(target=_end_with_parent, daemon=True).start()
-    _own.append(Explorer(bounds))
+    _own_explorer.append(Explorer(bounds))
     _collect_seldom()
 
 
@@ -272,11 +280,11 @@ def _end_with_parent() -> None:
     os._exit(1)  # the parent has ended, so the result is not needed
 
 
-def _visit(path: Path) -> Visit:
-    return _own[0].visit(path)
+def _visit_in_worker(path: Path) -> Visit:
+    return _own_explorer[0].visit(path)
 
 
 def _collect_seldom() -> None:
-    """What a check keeps, it keeps to its end: looking through it for garbage took a fifth of the time."""
+    """Collect garbage rarely: a check keeps its objects to its end, and collecting took a fifth of its time."""
     gc.freeze()
     gc.set_threshold(200_000)

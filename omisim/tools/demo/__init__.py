@@ -7,8 +7,8 @@ Time is virtual: transient states are visible without waiting.
 from __future__ import annotations
 
 from omisim.cloud.cloud import Cloud
-from omisim.tools.demo.pipeline import bake, clean_up, official, share, stop_sharing
-from omisim.tools.demo.regions import across_regions, too_late
+from omisim.tools.demo.pipeline import bake, clean_up, find_official_image, share, stop_sharing
+from omisim.tools.demo.regions import export_and_import, show_expired_url
 from omisim.tools.demo.show import show
 from omisim.tools.demo.story import Actor, Story, StoryStep
 
@@ -21,12 +21,12 @@ def play() -> Story:
     story = Story(cloud)
     alice, bob = (Actor(story, cloud.account(name)) for name in ("alice", "bob"))
     carol = Actor(story, cloud.account("carol", region="us-east-2"))
-    source = official(alice)
+    source = find_official_image(alice)
     golden = bake(story, alice, source)
     copy_id = share(story, alice, bob, golden)
     stop_sharing(story, alice, bob, golden, copy_id)
-    url = across_regions(story, alice, carol, golden)
+    url = export_and_import(story, alice, carol, golden)
     clean_up(story, alice, golden)
-    too_late(story, carol, url)
+    show_expired_url(story, carol, url)
     story.lineage = cloud.lineage(source["ImageId"])
     return story

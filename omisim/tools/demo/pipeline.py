@@ -7,100 +7,104 @@ from typing import Any
 
 from omisim.tools.demo.story import Actor, Story
 
-__all__ = ["bake", "clean_up", "launch", "official", "share", "stop_sharing"]
+__all__ = ["bake", "clean_up", "find_official_image", "launch", "share", "stop_sharing"]
 
 MOTD, DATA = ("/etc/motd", "Golden image, built by alice.\n"), ("/srv/app.conf", "workers = 4\n")
 
 
-def official(alice: Actor) -> dict[str, Any]:
+def find_official_image(alice: Actor) -> dict[str, Any]:
     """Look up the latest official RHEL, which is licensed."""
     filters = {"AccountAliases": ["Outscale"], "ImageNames": ["RHEL*"]}
-    found = alice.does(
+    images = alice.call(
         "ReadImages",
-        "official OMIs are public, and carry the alias Outscale",
+        "official OMIs are public; their account alias is Outscale",
         lambda answer: f"{len(answer['Images'])} OMIs, the latest is {answer['Images'][-1]['ImageName']}",
         Filters=filters,
     )["Images"]
-    latest: dict[str, Any] = found[-1]
+    latest: dict[str, Any] = images[-1]
     return latest
 
 
 def bake(story: Story, alice: Actor, official: dict[str, Any]) -> dict[str, Any]:
-    """Create the VM, write on its two volumes, and make the OMI."""
+    """Create the VM, write to its two volumes, and create the OMI."""
     cloud = story.cloud
-    alice.does(
+    alice.call(
         "CreateKeypair",
-        "the private key is shown this once",
+        "the answer shows the private key, for the only time",
         lambda answer: f"{answer['Keypair']['KeypairType']} {answer['Keypair']['KeypairFingerprint']}",
         KeypairName="builder",
     )
-    vm = alice.does(
+    vm = alice.call(
         "CreateVms",
-        "a VM from the OMI: its volumes are named at once, it boots on its own",
+        "a VM from the OMI; the answer names its volumes, and it then boots",
         lambda answer: f"{answer['Vms'][0]['VmId']} {answer['Vms'][0]['State']}",
         ImageId=official["ImageId"],
         VmType="tinav5.c2r4p2",
         KeypairName="builder",
     )["Vms"][0]
-    alice.polls("ReadVms", "Vms", "running", VmIds=[vm["VmId"]])
+    alice.poll("ReadVms", "Vms", "running", VmIds=[vm["VmId"]])
     root = vm["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
-    data = alice.does(
+    data = alice.call(
         "CreateVolume",
-        "a second volume, blank",
+        "a second, empty volume",
         lambda answer: f"{answer['Volume']['VolumeId']} {answer['Volume']['State']}",
         SubregionName=vm["Placement"]["SubregionName"],
         Size=20,
         VolumeType="gp2",
     )["Volume"]["VolumeId"]
-    alice.polls("ReadVolumes", "Volumes", "available", VolumeIds=[data])
+    alice.poll("ReadVolumes", "Volumes", "available", VolumeIds=[data])
     link = {"VmId": vm["VmId"], "VolumeId": data, "DeviceName": "/dev/sdb"}
-    alice.does("LinkVolume", "the volume is in use, the link attaching", **link)
+    alice.call("LinkVolume", "the volume is now in-use, and its link attaching", **link)
     for volume_id, (path, text) in ((root, MOTD), (data, DATA)):
         cloud.write(volume_id, path, text)
-        story.saw("alice", f"writes {path} on {volume_id}", "as the guest would; omisim keeps what is on a disk")
-    image = alice.does(
+        story.add_observation(
+            "alice", f"writes {path} on {volume_id}", "as the guest system would; omisim models the files on a disk"
+        )
+    image = alice.call(
         "CreateImage",
-        "the VM goes down for the cut, and comes up again",
+        "the VM is stopped for the snapshots, and started again",
         lambda answer: f"{answer['Image']['ImageId']} {answer['Image']['State']}",
         VmId=vm["VmId"],
         ImageName="golden",
     )["Image"]
-    golden = alice.polls("ReadImages", "Images", "available", ImageIds=[image["ImageId"]])
+    golden = alice.poll("ReadImages", "Images", "available", ImageIds=[image["ImageId"]])
     for mapping in golden["BlockDeviceMappings"]:
         bsu = mapping["Bsu"]
         means = "one new snapshot per attached volume"
-        story.saw("alice", f"sees {mapping['DeviceName']} {bsu['SnapshotId']} {bsu['VolumeSize']} GiB", means)
+        story.add_observation(
+            "alice", f"sees {mapping['DeviceName']} {bsu['SnapshotId']} {bsu['VolumeSize']} GiB", means
+        )
     return golden
 
 
 def share(story: Story, alice: Actor, bob: Actor, golden: dict[str, Any]) -> str:
     """Share the OMI; bob launches and copies it. Returns the id of the copy."""
-    seen: Callable[[dict[str, Any]], str] = lambda answer: f"{len(answer['Images'])} OMIs"  # noqa: E731
-    look = {"ImageIds": [golden["ImageId"]]}
-    bob.does("ReadImages", "a new OMI is private: bob does not see it", seen, Filters=look)
-    alice.does(
+    count: Callable[[dict[str, Any]], str] = lambda answer: f"{len(answer['Images'])} OMIs"  # noqa: E731
+    filters = {"ImageIds": [golden["ImageId"]]}
+    bob.call("ReadImages", "a new OMI is private: bob does not see it", count, Filters=filters)
+    alice.call(
         "UpdateImage",
         "alice shares it with bob's account",
         ImageId=golden["ImageId"],
         PermissionsToLaunch={"Additions": {"AccountIds": [bob.account.account_id]}},
     )
-    bob.does("ReadImages", "now he does", seen, Filters=look)
-    found = "what alice wrote has come along in the OMI"
-    vm = launch(story, bob, golden["ImageId"], "bob launches it: the volumes are his", found)
-    copy_id: str = bob.does(
+    bob.call("ReadImages", "now bob sees it", count, Filters=filters)
+    comment = "the OMI contains the file that alice wrote"
+    vm = launch(story, bob, golden["ImageId"], "bob launches it; the volumes belong to him", comment)
+    copy_id: str = bob.call(
         "CreateImage",
-        "a copy is bob's own, with snapshots of its own",
+        "the copy belongs to bob, and has its own snapshots",
         lambda answer: f"{answer['Image']['ImageId']} {answer['Image']['ImageName']} {answer['Image']['State']}",
         SourceImageId=golden["ImageId"],
         SourceRegionName=bob.account.region,
     )["Image"]["ImageId"]
-    bob.polls("ReadVms", "Vms", "running", VmIds=[vm["VmId"]])
+    bob.poll("ReadVms", "Vms", "running", VmIds=[vm["VmId"]])
     return copy_id
 
 
-def launch(story: Story, actor: Actor, image_id: str, means: str, found: str) -> dict[str, Any]:
-    """Launch a VM from an OMI that holds alice's files, and read them. Returns the VM."""
-    vm: dict[str, Any] = actor.does(
+def launch(story: Story, actor: Actor, image_id: str, means: str, comment: str) -> dict[str, Any]:
+    """Launch a VM from an OMI that contains alice's files, and read them. Returns the VM."""
+    vm: dict[str, Any] = actor.call(
         "CreateVms",
         means,
         lambda answer: f"{answer['Vms'][0]['VmId']} {answer['Vms'][0]['State']}",
@@ -109,37 +113,39 @@ def launch(story: Story, actor: Actor, image_id: str, means: str, found: str) ->
     for mapping, (path, text) in zip(vm["BlockDeviceMappings"], (MOTD, DATA), strict=True):
         read = story.cloud.read(mapping["Bsu"]["VolumeId"], path)
         if read != text:
-            raise AssertionError(f"{path} did not come along: {read!r}")
-        story.saw(actor.account.name, f"reads {path}: {read.strip()}", found)
+            raise AssertionError(f"{path} was not copied: {read!r}")
+        story.add_observation(actor.account.name, f"reads {path}: {read.strip()}", comment)
     return vm
 
 
 def stop_sharing(story: Story, alice: Actor, bob: Actor, golden: dict[str, Any], copy_id: str) -> None:
     """Withdraw the permission: the resources that bob created remain."""
-    alice.does(
+    alice.call(
         "UpdateImage",
         "alice stops sharing",
         ImageId=golden["ImageId"],
         PermissionsToLaunch={"Removals": {"AccountIds": [bob.account.account_id]}},
     )
-    bob.polls("ReadImages", "Images", "available", ImageIds=[copy_id])
-    story.saw("bob", f"still has {copy_id}", "a copy shares no fate with its source")
-    bob.does(
+    bob.poll("ReadImages", "Images", "available", ImageIds=[copy_id])
+    story.add_observation("bob", f"still has {copy_id}", "a copy is independent of its source")
+    bob.call(
         "ReadVms",
-        "his VM lives on, too",
+        "his VM still runs, too",
         lambda answer: ", ".join(f"{vm['VmId']} {vm['State']}" for vm in answer["Vms"]),
     )
-    bob.is_refused("CreateVms", "but a new launch is refused: to bob the OMI is not there", ImageId=golden["ImageId"])
+    bob.expect_refusal(
+        "CreateVms", "but a new launch is refused: bob no longer sees the OMI", ImageId=golden["ImageId"]
+    )
 
 
 def clean_up(story: Story, alice: Actor, golden: dict[str, Any]) -> None:
-    """Delete the OMI and then its snapshots; the other way round is refused."""
+    """Delete the OMI and then its snapshots; the opposite order is refused."""
     snapshots = [mapping["Bsu"]["SnapshotId"] for mapping in golden["BlockDeviceMappings"]]
-    alice.is_refused("DeleteSnapshot", "an OMI keeps its snapshots", SnapshotId=snapshots[0])
-    alice.does("DeleteImage", "so the OMI goes first; its snapshots stay", ImageId=golden["ImageId"])
+    alice.expect_refusal("DeleteSnapshot", "a snapshot of an OMI cannot be deleted", SnapshotId=snapshots[0])
+    alice.call("DeleteImage", "so alice deletes the OMI first; its snapshots remain", ImageId=golden["ImageId"])
     for snapshot_id in snapshots:
-        alice.does("DeleteSnapshot", "now nothing uses it", SnapshotId=snapshot_id)
+        alice.call("DeleteSnapshot", "now the snapshot is unused", SnapshotId=snapshot_id)
     story.cloud.settle()
-    left: Callable[[dict[str, Any]], str] = lambda answer: f"{len(answer['Snapshots'])} snapshots"  # noqa: E731
+    count: Callable[[dict[str, Any]], str] = lambda answer: f"{len(answer['Snapshots'])} snapshots"  # noqa: E731
     own = {"AccountIds": [alice.account.account_id]}
-    alice.does("ReadSnapshots", "nothing of it is left with alice", left, Filters=own)
+    alice.call("ReadSnapshots", "alice has no snapshots left", count, Filters=own)

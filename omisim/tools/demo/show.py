@@ -1,4 +1,4 @@
-"""Print the transcript on a terminal."""
+"""Print the transcript of the demo on a terminal."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ def show(story: Story, console: Console | None = None) -> None:
             continue
         console.print(f"{who}  [bold]{step.action}[/bold] {escape(_format_parameters(step.parameters))}")
         if step.refusal:
-            said = step.refusal
-            console.print(f"        [red]{step.status} {said['code']} {said['type']}[/red]: {escape(said['details'])}")
-            console.print(f"        [red]{said['rule']}[/red]: {escape(said['says'])}")
+            refusal = step.refusal
+            console.print(
+                f"        [red]{step.status} {refusal['code']} {refusal['type']}[/red]: {escape(refusal['details'])}"
+            )
+            console.print(f"        [red]{refusal['rule']}[/red]: {escape(refusal['says'])}")
         elif step.answer:
             console.print(f"        [green]{step.status}[/green] {escape(step.answer)}")
         console.print(f"        [dim]{escape(step.means)}[/dim]")
-    console.print("\n[bold]What came of the official OMI[/bold]")
+    console.print("\n[bold]Lineage of the official OMI[/bold]")
     if story.lineage:
-        console.print(_tree(story.lineage))
+        console.print(_build_tree(story.lineage))
 
 
 def _format_parameters(parameters: dict[str, Any]) -> str:
@@ -46,9 +48,9 @@ def _format_parameters(parameters: dict[str, Any]) -> str:
     return " ".join(f"{name}={str(value).partition('?X-Amz-')[0]}" for name, value in parameters.items())
 
 
-def _tree(node: Lineage, tree: Tree | None = None) -> Tree:
+def _build_tree(node: Lineage, tree: Tree | None = None) -> Tree:
     line = Text(node.line(), overflow="fold")
     branch = Tree(line) if tree is None else tree.add(line)
     for child in node.children:
-        _tree(child, branch)
+        _build_tree(child, branch)
     return branch

@@ -20,7 +20,7 @@ POLL = 10  # virtual seconds between two polls
 
 @dataclass(frozen=True, slots=True)
 class StoryStep:
-    """One line of the story: a call and its answer, or something seen (`action` "")."""
+    """One line of the story: a call and its answer, or an observation (with `action` "")."""
 
     who: str
     action: str
@@ -33,7 +33,7 @@ class StoryStep:
 
 @dataclass(slots=True)
 class Story:
-    """The transcript, and at the end the lineage of the official OMI it began with."""
+    """The transcript, and the final lineage of the official OMI with which the story begins."""
 
     cloud: Cloud
     steps: list[StoryStep] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Story:
         tree = self.lineage.to_dict() if self.lineage else None
         return {"steps": [asdict(step) for step in self.steps], "lineage": tree}
 
-    def saw(self, who: str, answer: str, means: str) -> None:
+    def add_observation(self, who: str, answer: str, means: str) -> None:
         """Record an observation that is not an API call."""
         self.steps.append(StoryStep(who, "", {}, 0, answer, means))
 
@@ -57,29 +57,29 @@ class Actor:
         self._story = story
         self._gateway = account.gateway()
 
-    def does(
-        self, action: str, means: str, tells: Callable[[dict[str, Any]], str] = lambda _: "", /, **parameters: Any
+    def call(
+        self, action: str, means: str, describe: Callable[[dict[str, Any]], str] = lambda _: "", /, **parameters: Any
     ) -> dict[str, Any]:
-        """Make a call that succeeds; `tells` picks from the answer what the transcript shows."""
+        """Make a call that succeeds; `describe` returns the text of its answer for the transcript."""
         answer: dict[str, Any] = getattr(self._gateway, action)(**parameters)
-        self._story.steps.append(StoryStep(self.account.name, action, parameters, 200, tells(answer), means))
+        self._story.steps.append(StoryStep(self.account.name, action, parameters, 200, describe(answer), means))
         return answer
 
-    def is_refused(self, action: str, means: str, /, **parameters: Any) -> None:
+    def expect_refusal(self, action: str, means: str, /, **parameters: Any) -> None:
         """Make a call that the cloud must refuse."""
         try:
             getattr(self._gateway, action)(**parameters)
         except HTTPError as error:
             response = error.response
             body = response.json()["Errors"][0]
-            broken = response.headers["X-Omisim-Rule"]
+            rule = response.headers["X-Omisim-Rule"]
             refusal = {
                 "code": body["Code"],
                 "type": body["Type"],
                 "details": body["Details"],
-                "rule": broken,
+                "rule": rule,
             }
-            refusal["says"] = get_rule(broken).says
+            refusal["says"] = get_rule(rule).says
             step = StoryStep(
                 self.account.name, action, parameters, response.status_code, body["Details"], means, refusal
             )
@@ -87,18 +87,18 @@ class Actor:
         else:
             raise AssertionError(f"{action} was not refused")
 
-    def polls(self, action: str, key: str, wanted: str, **filters: Any) -> dict[str, Any]:
-        """Read one resource every ten virtual seconds until it is in the wanted state."""
-        cloud, seen = self._story.cloud, []
+    def poll(self, action: str, key: str, state: str, **filters: Any) -> dict[str, Any]:
+        """Read one resource every ten virtual seconds until it is in a state. Returns the resource."""
+        cloud, states = self._story.cloud, []
         start = cloud.now
         while True:
             row: dict[str, Any] = getattr(self._gateway, action)(Filters=filters)[key][0]
-            seen.append(row["State"])
-            if row["State"] == wanted:
+            states.append(row["State"])
+            if row["State"] == state:
                 break
             cloud.advance(POLL)
-        passed = round((cloud.now - start).total_seconds())
-        states = " → ".join(dict.fromkeys(seen))
-        means = f"{len(seen)} polls, {passed} virtual seconds"
-        self._story.steps.append(StoryStep(self.account.name, action, {"Filters": filters}, 200, states, means))
+        seconds = round((cloud.now - start).total_seconds())
+        path = " → ".join(dict.fromkeys(states))
+        means = f"{len(states)} polls, {seconds} virtual seconds"
+        self._story.steps.append(StoryStep(self.account.name, action, {"Filters": filters}, 200, path, means))
         return row
