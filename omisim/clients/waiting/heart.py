@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from _thread import RLock, allocate_lock, start_new_thread
+from collections.abc import Callable
 from typing import Final, Protocol
 
 __all__ = ["MUTEX", "Watcher", "hurry", "look_after", "read_monotonic", "read_real_time", "stop_looking_after"]
@@ -49,7 +50,7 @@ class _Heart:
 
 
 _heart = _Heart()
-_clocks = {  # not names of the module: freezegun would replace them
+_clocks: dict[str, Callable[[], float]] = {  # not names of the module: freezegun would replace them
     name: getattr(sys.modules.get("freezegun.api"), f"real_{name}", getattr(time, name))
     for name in ("monotonic", "perf_counter")
 }
