@@ -28,7 +28,7 @@ def read_console_output(call: Call, *, vm_id: VmId) -> ConsoleOutput:
     vm = call.get_owned(Vm, vm_id, "VM-056/vm")
     banner = f"omisim: {vm.vm_id} has booted from {vm.image_id}\n" if vm.started else ""
     text = banner + (call.state.get("console", vm_id) or "")
-    shown = b"" if _is_windows(vm) and not vm.first_boot else text.encode(errors="replace")[-CONSOLE_BYTES:]
+    shown = b"" if vm.is_windows and not vm.first_boot else text.encode(errors="replace")[-CONSOLE_BYTES:]
     return ConsoleOutput(console_output=base64.b64encode(shown).decode(), vm_id=vm_id)
 
 
@@ -40,7 +40,7 @@ def read_admin_password(call: Call, *, vm_id: VmId) -> AdminPassword:
     """
     vm = call.get_owned(Vm, vm_id, "VM-057/vm")
     call.check(vm.state is not VmState.TERMINATED, "VM-057/vm", vm_id=vm_id)
-    if _is_windows(vm):
+    if vm.is_windows:
         call.check(vm.keypair_name is not None, "VM-057/keypair", vm_id=vm_id)
         has_none = vm.started and vm.admin_password is None
         call.check(not has_none, "VM-057/rsa", vm_id=vm_id, keypair_name=vm.keypair_name)
@@ -68,7 +68,7 @@ def read_vms_stop_history(
 def make_boot_password(tx: Transaction, vm: Vm) -> str | None:
     """Return the encrypted password of a VM that starts. Windows with an RSA keypair generates it at its first boot."""
     keys: list[Keypair] = tx.state.find_by("keypair", "name", (vm.account_id, vm.keypair_name))
-    if not (vm.first_boot and _is_windows(vm) and keys and keys[0].keypair_type == "ssh-rsa"):
+    if not (vm.first_boot and vm.is_windows and keys and keys[0].keypair_type == "ssh-rsa"):
         return vm.admin_password
     seed = tx.settings.seed
     password = derive_hex(seed, vm.vm_id, "administrator")[:16]
@@ -84,7 +84,3 @@ def end_first_boot(vm: Vm) -> Vm:
 def make_stop_entry(vm: Vm, at: dt.datetime) -> VmsStopHistory:
     """Return the stop history entry of a stopped VM."""
     return VmsStopHistory(state_reason=vm.state_reason, stop_date=at, vm_id=vm.vm_id)
-
-
-def _is_windows(vm: Vm) -> bool:
-    return vm.os_family == "windows"

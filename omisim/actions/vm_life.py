@@ -17,6 +17,7 @@ from omisim.actions.vm_attributes import (
     check_secure_boot,
     format_vm_type,
     merge_shutdown_behavior,
+    show_boot_actions,
 )
 from omisim.actions.vm_diagnostics import end_first_boot
 from omisim.actions.vm_types import find_vm_shape, get_vm_shape, strip_flag
@@ -198,9 +199,9 @@ def update_vm(
         call.put(replace(primary, is_source_dest_checked=checked, security_groups=groups or primary.security_groups))
     now = vm.shutdown_behavior_configuration
     was = (now.guest_action or "stop", now.host_action or "restart", vm.vm_initiated_shutdown_behavior)
-    guest, host, legacy = merge_shutdown_behavior(was, vm_initiated_shutdown_behavior, behavior)
+    guest, host, legacy = merge_shutdown_behavior(call, was, vm_initiated_shutdown_behavior, behavior)
     given = {
-        "actions_on_next_boot": boot,
+        "actions_on_next_boot": boot and show_boot_actions(vm.boot_mode, boot),
         "deletion_protection": deletion_protection,
         "keypair_name": keypair_name,
         "nested_virtualization": nested_virtualization,

@@ -56,6 +56,12 @@ class Networks:
     nics: tuple[PlannedNic, ...] = ()
 
     @property
+    def group_ids(self) -> tuple[str, ...]:
+        """The ids of the groups of the VM and of its new NICs."""
+        groups = dict.fromkeys(group for part in (self.groups, *(nic.groups for nic in self.nics)) for group in part)
+        return tuple(group.security_group_id for group in groups)
+
+    @property
     def subnet(self) -> Subnet | None:
         """The Subnet of the primary NIC."""
         return self.nics[0].subnet if self.nics else None

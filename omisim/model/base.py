@@ -38,6 +38,11 @@ def internal(default: Any) -> Any:
     return field(default=default, metadata={"wire": False})
 
 
+def omitted_if_empty() -> Any:
+    """Declare a list that an answer omits if it is empty, as it is by default."""
+    return field(default=(), metadata={"omit_empty": True})
+
+
 def view_as(cls: Callable[..., ANY], source: Any, **others: Any) -> ANY:
     """Return an instance of a dataclass with the same-named fields of `source`, overridden by `others`."""
     shared = {name: getattr(source, name) for name in _list_field_names(cls) if name not in others}
@@ -94,6 +99,13 @@ class VmState(StrEnum):
     STOPPED = "stopped"
     SHUTTING_DOWN = "shutting-down"
     TERMINATED = "terminated"
+
+
+class NetState(StrEnum):
+    """States of a Net (NET-018)."""
+
+    AVAILABLE = "available"
+    DELETING = "deleting"
 
 
 class UpdateState(StrEnum):

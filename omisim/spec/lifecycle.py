@@ -276,13 +276,32 @@ ACCESS_KEY = Lifecycle(
     {"UpdateAccessKey": {}, "DeleteAccessKey": {}},
 )
 
+_DELETING = {"deleting": No("no-such-vpc")}
+
+NET = Lifecycle(
+    "net",
+    {
+        "available": {"delete": To("deleting")},
+        "deleting": {"vanish": To(None, after=5)},
+    },
+    {
+        "CreateRouteTable": _DELETING,
+        "CreateSecurityGroup": _DELETING,
+        "CreateSubnet": _DELETING,
+        "DeleteNet": _DELETING,
+        "LinkInternetService": _DELETING,
+        "UnlinkInternetService": _DELETING,
+        "UpdateNet": _DELETING,
+    },
+)
+
 GROUP_HOLD = Lifecycle("group_hold", {"releasing": {"release": To(None, after=90)}}, {})
 
 LIFECYCLES: Mapping[str, Lifecycle] = {
     lifecycle.kind: lifecycle
     for lifecycle in (
         VM, VOLUME, VOLUME_LINK, VOLUME_UPDATE, SNAPSHOT, IMAGE, IMAGE_EXPORT, SNAPSHOT_EXPORT, ACCESS_KEY,
-        GROUP_HOLD,
+        GROUP_HOLD, NET,
     )
 }  # fmt: skip
 

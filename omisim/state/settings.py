@@ -29,10 +29,12 @@ class Switches(TypedDict, total=False):
     copy_keeps_public: bool
     default_page_size: Literal[0, 100]
     fcu_unknown_parameters: Literal["refuse", "ignore"]
+    host_action: Literal["stop", "restart"]
     hot_volume_update: bool
     linux_password: Literal["empty", "refuse"]
     most_tags: Literal[0, 50]
     net_ranges: Literal["172", "rfc1918"]
+    os_family: Literal["absent", "sent"]
     snapshot_cut: Literal["request", "completion"]
     spec_version: Literal["1.42", "1.40"]
     stopped_public_ip: Literal["kept", "released"]

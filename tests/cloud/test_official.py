@@ -43,7 +43,7 @@ class TestAdoptedImage:
         """An adopted id is a public official OMI, with the disks and codes of the requested family."""
         image = cloud.adopt("ami-cafe0001", like="Windows")
         assert image.product_codes == ("0002",)
-        assert alice.create_vms(image_id="ami-cafe0001", vm_type="tinav5.c2r4p2")[0].os_family == "windows"
+        assert alice.create_vms(image_id="ami-cafe0001", vm_type="tinav5.c2r4p2")[0].is_windows
 
     def test_that_exists_already_is_unchanged(self, cloud: Cloud, golden: Image) -> None:
         """Adopting the id of an existing OMI changes nothing."""

@@ -129,7 +129,7 @@ def _from_vm(call: Call) -> Row:
         legal = call.check_state("Vm", vm, "CreateImage")
         call.check(not legal or any(link["DeviceName"] == ROOT for link in links), "4057", after=STATE)
         call.check_snapshot_quotas(len(links), running=len(links))
-        _check_tpm(call, vm["modes"])
+        _check_tpm(call, [vm["BootMode"]])
     call.raise_if_refused()
     assert vm
     mappings = []
@@ -142,18 +142,22 @@ def _from_vm(call: Call) -> Row:
         )
     if vm["State"] == "running" and not call["NoReboot"]:
         vm["State"], vm["restarts"] = "stopping", True
-    return _add(
+    made = _add(
         call,
         Architecture=vm["Architecture"],
         BlockDeviceMappings=mappings,
-        BootModes=vm["modes"],
+        BootModes=[vm["BootMode"]],
         ProductCodes=vm["ProductCodes"],
         State="pending",
         carries={key: vm[key] for key in INHERITED_FROM_VM},
     )
+    for mapping in mappings:
+        snapshot = call.world.rows["Snapshot"][mapping["Bsu"]["SnapshotId"]]
+        snapshot["Description"] = f"Created by CreateImage for {made['ImageId']}"
+    return made
 
 
-INHERITED_FROM_VM = ("DeletionProtection", "VmInitiatedShutdownBehavior", "ShutdownBehaviorConfiguration")
+INHERITED_FROM_VM = ("DeletionProtection", "VmInitiatedShutdownBehavior")
 
 
 def _copy(call: Call) -> Row:

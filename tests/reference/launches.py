@@ -142,11 +142,9 @@ def _count_fitting(
 def _launch(
     call: Call, image: Row, number: int, kind: tuple[str, str, int, int], disks: list[Row], **fields: Any
 ) -> list[Row]:
-    """Add the VMs with their volumes. [VM-007, VM-023, VM-028, VM-029, OMI-067]"""
+    """Add the VMs with their volumes. [VM-007, VM-020, VM-023, VM-028, VM-029, OMI-067, FLD-006, FLD-012]"""
     carried = image.get("carries", {})
     reservation = f"r-{next(call.world.numbers):08x}"
-    windows = {"0002", "0005"} & set(image["ProductCodes"])
-    modes = image["BootModes"]
     shutdown = merge_behaviour(call, carried)
     vms = []
     for launch in range(number):
@@ -156,18 +154,19 @@ def _launch(
             **fields,
             **shutdown,
             Architecture=image["Architecture"],
-            BootMode=call["BootMode"] or ("legacy" if "legacy" in modes else "uefi"),
+            BootMode=call["BootMode"] or ("uefi" if "uefi" in image["BootModes"] else "legacy"),
             BsuOptimized=False,
             ClientToken=call["ClientToken"],
             DeletionProtection=call.get("DeletionProtection", carried.get("DeletionProtection", False)),
             ImageId=image["ImageId"],
+            IsSourceDestChecked=False,
             LaunchNumber=launch,
             NestedVirtualization=bool(call["NestedVirtualization"]),
-            OsFamily="windows" if windows else "linux",
             Performance=kind[1],
             ProductCodes=list(image["ProductCodes"]),
             ReservationId=reservation,
             RootDeviceName=ROOT,
+            RootDeviceType="ebs",
             State="pending",
             TpmEnabled=image["TpmMandatory"] or bool(call["TpmEnabled"]),
             UserData=call["UserData"] or "",
@@ -175,7 +174,6 @@ def _launch(
             flagged=kind[0] == call.get("VmType", "t2.small"),
             cores=kind[2],
             memory=kind[3],
-            modes=modes,
             ran=False,
             stays=call["BootOnCreation"] is False,
         )

@@ -21,7 +21,12 @@ __all__ = [
     "update_vm",
 ]
 
-BEHAVIOURS = ("stop", "restart", "terminate")
+# what a value of the old field stands for [VM-025/old]
+OLD = {
+    "stop": {"GuestAction": "stop", "HostAction": "stop"},
+    "restart": {"GuestAction": "stop", "HostAction": "restart"},
+    "terminate": {"GuestAction": "terminate", "HostAction": "restart"},
+}
 
 
 def check_performance(call: Call, default: str = "high") -> str:
@@ -34,7 +39,7 @@ def check_performance(call: Call, default: str = "high") -> str:
 
 def check_behaviour(call: Call) -> None:
     """Check the shutdown behaviours [VM-024, VM-025] and UserData [VM-019]."""
-    call.check(call["VmInitiatedShutdownBehavior"] in (None, *BEHAVIOURS), "4047")
+    call.check(call["VmInitiatedShutdownBehavior"] in (None, *OLD), "4047")
     config = call["ShutdownBehaviorConfiguration"] or {}
     call.check(config.get("GuestAction") in (None, "stop", "terminate"), "4047")
     call.check(config.get("HostAction") in (None, "restart", "stop"), "4047")
@@ -48,13 +53,11 @@ def merge_behaviour(call: Call, old: Row) -> Row:
     """Return both fields of the shutdown behaviour; the newer one takes precedence. [VM-024, VM-025]"""
     config = call["ShutdownBehaviorConfiguration"] or {}
     legacy = call["VmInitiatedShutdownBehavior"]
-    now = old.get("ShutdownBehaviorConfiguration", {"GuestAction": "stop", "HostAction": "restart"})
-    if legacy in ("stop", "terminate"):
-        now = {"GuestAction": legacy, "HostAction": "restart"}
-    guest = config.get("GuestAction")
+    before = old.get("VmInitiatedShutdownBehavior", "stop")
+    now = OLD[legacy] if legacy else old.get("ShutdownBehaviorConfiguration", OLD[before])
     return {
         "ShutdownBehaviorConfiguration": {**now, **config},
-        "VmInitiatedShutdownBehavior": guest or legacy or old.get("VmInitiatedShutdownBehavior", "stop"),
+        "VmInitiatedShutdownBehavior": config.get("GuestAction") or legacy or before,
     }
 
 

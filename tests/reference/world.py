@@ -100,6 +100,10 @@ class World:
             link = self.rows["Link"].get(row["VolumeId"])
             seen["LinkedVolumes"] = [_select_public(link)] if link else []
         if kind == "Vm":
+            boots = row["BootMode"] == "uefi" and row["State"] != "terminated"
+            seen["ActionsOnNextBoot"] = {"SecureBoot": "none"} if boots else {}  # FLD-011
+            if row["State"] in ("pending", "running"):
+                seen["StateReason"] = ""  # FLD-013
             seen["BlockDeviceMappings"] = [
                 {
                     "DeviceName": link["DeviceName"],

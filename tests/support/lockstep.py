@@ -27,7 +27,17 @@ READS = (
     "ReadTags",
 )
 # Fields that the cloud must omit, too, if the reference omits them.
-ABSENT = {"AccountAlias", "ClientToken", "Iops", "KeypairName", "OsuPrefix", "SnapshotId", "TaskId", "VolumeId"}
+ABSENT = {
+    "AccountAlias",
+    "ClientToken",
+    "Iops",
+    "KeypairName",
+    "OsFamily",
+    "OsuPrefix",
+    "SnapshotId",
+    "TaskId",
+    "VolumeId",
+}
 # Lists whose order no rule defines, and the keys by which they are sorted.
 UNORDERED = {"BlockDeviceMappings": "DeviceName", "Tags": "Key", "BootModes": ""}
 

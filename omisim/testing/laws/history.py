@@ -24,6 +24,7 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "pending/queued": "pending|cancelled|failed",
         "pending": "completed|cancelled|failed",
     },
+    "net": {"": "available", "available": "deleting", "deleting": ""},
     "snapshot": {
         "": "in-queue|completed",
         "in-queue": "pending|error",
