@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -112,7 +113,8 @@ class TestRealTime:
         """A forked child has no virtual time: it waits really, and does not hang."""
         with cloud.sleeping():
             threading.Thread(target=time.sleep, args=(10,)).start()
-            child = os.fork()
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # from Python 3.12
+                child = os.fork()
             if child == 0:
                 time.sleep(0.001)
                 os._exit(0 if not threading.Event().wait(0.001) else 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures._base
 import operator
 import queue
 import sched
@@ -17,10 +16,12 @@ from omisim.clients.waiting.cloud_time import is_frozen
 from omisim.clients.waiting.heart import read_monotonic
 from omisim.clients.waiting.kernel import ContextEnded, Wait, current_kernel, has_outlived_context
 from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.private import futures_base, get_caller
 
 __all__ = ["patch_clocks", "patch_sleep", "read_clocks"]
 
 _WAITS_REALLY: Final = ("cheroot", "multiprocessing", "subprocess")  # they sleep while they wait for real work
+_RUN_JOBS: Final = ("mapstar", "starmapstar", "worker")  # the functions of multiprocessing that call those of a test
 _CLOCKS: Final = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns")
 _real: dict[str, Callable[..., Any]] = {name: getattr(time, name) for name in ("sleep", *_CLOCKS)}
 
@@ -32,7 +33,7 @@ def patch_sleep(patches: Patches) -> None:
     for module, name in ((threading, "_time"), (queue, "time")):
         patches.set(module, name, _count_time)
     shim = SimpleNamespace(monotonic=_count_time)
-    patches.set(concurrent.futures._base, "time", shim)  # noqa: SLF001 - the module calls time.monotonic()
+    patches.set(futures_base, "time", shim)  # the module calls time.monotonic()
     patches.set(sched.scheduler.__init__, "__defaults__", (_count_time, _sleep))
 
 
@@ -51,7 +52,9 @@ def read_clocks() -> dict[str, Any]:
 def _sleep(seconds: float, /) -> None:
     """Replace `time.sleep`."""
     kernel = current_kernel()
-    if (kernel is None and not has_outlived_context()) or _is_called_by(_WAITS_REALLY):
+    package, caller = get_caller()
+    waits_for_work = package in _WAITS_REALLY and caller not in _RUN_JOBS
+    if (kernel is None and not has_outlived_context()) or waits_for_work:
         _real["sleep"](seconds)
         return
     span = seconds if isinstance(seconds, float) else operator.index(seconds)
@@ -62,13 +65,6 @@ def _sleep(seconds: float, /) -> None:
 
 
 _sleep.__module__, _sleep.__name__ = "time", "sleep"  # a thread or a job with this target takes part
-
-
-def _is_called_by(packages: tuple[str, ...]) -> bool:
-    """Whether the caller of the caller belongs to one of these packages, and does not run a job of a ThreadPool."""
-    frame = sys._getframe(2)  # noqa: SLF001 - inspect is ten times as slow
-    module = str(frame.f_globals.get("__name__"))
-    return module.partition(".")[0] in packages and frame.f_code.co_name not in ("mapstar", "starmapstar", "worker")
 
 
 def _count_time() -> float:

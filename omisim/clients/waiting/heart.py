@@ -9,6 +9,8 @@ from _thread import RLock, allocate_lock, start_new_thread
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from omisim.clients.waiting.private import reset_lock
+
 __all__ = ["MUTEX", "Watcher", "hurry", "look_after", "read_monotonic", "read_real_time", "stop_looking_after"]
 
 TICK: Final = 0.002  # seconds between two looks while a thread waits in virtual time
@@ -91,7 +93,7 @@ def hurry() -> None:
 def _forget() -> None:
     """Forget everything in a forked child: it has no other thread."""
     global _heart  # noqa: PLW0603 - the process has one
-    MUTEX._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - as logging does
+    reset_lock(MUTEX)
     _heart = _Heart()
 
 

@@ -6,7 +6,6 @@ Outside a context they are ordinary locks. A lock that exists before the context
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 from _thread import allocate_lock
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Any, Final
 from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.kernel import Kernel, Member, Wait, current_kernel, current_member
 from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.private import ReentrantLock, SimpleQueue, get_caller
 
 __all__ = ["VirtualLock", "patch_locks"]
 
@@ -30,13 +30,12 @@ def patch_locks(patches: Patches) -> None:
     patches.set(threading, "Lock", VirtualLock)
     patches.set(threading, "_allocate_lock", VirtualLock)
     _real["RLock"] = patches.set(threading, "RLock", _make_rlock)
-    patches.set(queue, "SimpleQueue", vars(queue)["_PySimpleQueue"])  # likewise
+    patches.set(queue, "SimpleQueue", SimpleQueue)  # likewise
 
 
 def _make_rlock() -> Any:
     """Replace `threading.RLock`: return the lock that is written in Python, of a VirtualLock."""
-    caller = str(sys._getframe(1).f_globals.get("__name__")).partition(".")[0]  # noqa: SLF001
-    return _real["RLock"]() if caller in _REAL_RLOCKS else vars(threading)["_PyRLock"]()
+    return _real["RLock"]() if get_caller()[0] in _REAL_RLOCKS else ReentrantLock()
 
 
 class VirtualLock:

@@ -57,7 +57,7 @@ def patch_loops(patches: Patches) -> None:
 def _make_selector_method(name: str) -> Callable[..., Any]:
     def select(selector: Any, timeout: float | None = None) -> list[Any]:
         real, kernel = _real[name], current_kernel()
-        loop = asyncio._get_running_loop()  # noqa: SLF001 - documented, for event loops
+        loop = _running_loop()
         if kernel is None or (timeout is not None and timeout <= 0) or not _is_followed(loop):
             result: list[Any] = real(selector, timeout)
             return result
@@ -145,6 +145,13 @@ def _loop_time(loop: asyncio.AbstractEventLoop) -> float:
     """Replace `loop.time` for the loops of the threads that take part."""
     kernel = current_kernel()
     return kernel.time.read() if kernel is not None else float(_real["time"](loop))
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _is_followed(loop: asyncio.AbstractEventLoop | None) -> bool:

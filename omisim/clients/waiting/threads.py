@@ -9,7 +9,6 @@ from __future__ import annotations
 import concurrent.futures.process
 import concurrent.futures.thread
 import multiprocessing.process
-import queue
 import subprocess
 from _thread import get_ident
 from collections import Counter
@@ -23,6 +22,7 @@ from weakref import WeakKeyDictionary
 from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.kernel import ContextEnded, Kernel, Wait, current_kernel
 from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.private import WorkItem, get_max_workers, get_state, get_target, is_thread_pool
 
 __all__ = ["cancel_jobs", "patch_threads"]
 
@@ -38,8 +38,8 @@ def patch_threads(patches: Patches) -> None:
     for owner, name, replacement in (
         (Thread, "start", _start),
         (Thread, "join", _join),
-        (threads._WorkItem, "__init__", _init_job),  # noqa: SLF001 - the one place that both ends of a job share
-        (threads._WorkItem, "run", _run_job),  # noqa: SLF001
+        (WorkItem, "__init__", _init_job),
+        (WorkItem, "run", _run_job),
         (threads.ThreadPoolExecutor, "submit", _submit),
         (processes.ProcessPoolExecutor, "submit", _submit_remote),
         (subprocess.Popen, "poll", _poll),
@@ -82,16 +82,16 @@ def _start(thread: Thread) -> None:
 
 def _takes_part(thread: Thread) -> bool:
     """Whether a thread runs code under test, not that of an executor, a server or omisim."""
-    code = getattr(thread, "_target", None) or type(thread).run
+    code = get_target(thread)
     if getattr(code, "__module__", "") == "multiprocessing.pool":  # ThreadPool, or the managing threads of Pool
-        return code.__name__ != "_handle_workers" and isinstance(thread._args[0], queue.SimpleQueue)  # type: ignore[attr-defined]  # noqa: SLF001
+        return code.__name__ != "_handle_workers" and is_thread_pool(thread)
     package = str(getattr(code, "__module__", "")).partition(".")[0]
     return package not in _OUTSIDERS and not _waits_for_child(thread)
 
 
 def _waits_for_child(thread: Thread) -> bool:
     """Whether a thread of asyncio waits for a child process, as before Python 3.12."""
-    return getattr(getattr(thread, "_target", None), "__name__", "") == "_do_waitpid"
+    return getattr(get_target(thread), "__name__", "") == "_do_waitpid"
 
 
 def _join(thread: Thread, timeout: float | None = None) -> None:
@@ -134,7 +134,7 @@ class _Outside:
         self.children = {child: is_alive for child, is_alive in self.children.items() if is_alive()}
         running = Counter(id(job.executor) for job in self.running)
         return bool(self.remote or self.children) or any(
-            job.executor is None or running[id(job.executor)] < job.executor._max_workers  # noqa: SLF001 - has no public name
+            job.executor is None or running[id(job.executor)] < get_max_workers(job.executor)
             for job in self.queued.values()
         )
 
@@ -147,7 +147,7 @@ def cancel_jobs(kernel: Kernel) -> None:
 
 
 def _is_pending(future: Future[Any]) -> bool:
-    return future._state in ("PENDING", "RUNNING")  # noqa: SLF001 - done() takes a lock, whose holder may wait for us
+    return get_state(future) in ("PENDING", "RUNNING")
 
 
 def _outside_of(kernel: Kernel) -> _Outside:

@@ -10,6 +10,7 @@ from typing import Any
 from omisim.clients.waiting.kernel import current_kernel
 from omisim.clients.waiting.loops import is_outstanding, wait_for_input
 from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.private import get_trio_queue, get_trio_registrations
 
 __all__ = ["patch_trio"]
 
@@ -37,10 +38,10 @@ def _get_events(manager: Any, timeout: float) -> Any:
     kernel, run = current_kernel(), sys.modules["trio._core._run"]
     if kernel is None or timeout <= 0 or type(run.GLOBAL_RUN_CONTEXT.runner.clock) is not run.SystemClock:
         return _real["get_events"](manager, timeout)
-    queue = getattr(manager, "_epoll", None) or manager._kqueue  # noqa: SLF001 - trio has no public name for it
+    queue = get_trio_queue(manager)
     registered = [
         (key if isinstance(key, int) else key[0], getattr(waiters, "write_task", None) is not None)
-        for key, waiters in manager._registered.items()  # noqa: SLF001
+        for key, waiters in get_trio_registrations(manager).items()
     ]
     wait_for_input(
         kernel,

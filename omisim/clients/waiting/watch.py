@@ -17,6 +17,8 @@ from threading import current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from omisim.clients.waiting.private import current_frames
+
 if TYPE_CHECKING:
     from omisim.clients.waiting.kernel import Kernel, Member
 
@@ -71,7 +73,7 @@ class Watch:
 
     def _are_blocked(self, running: list[Member], looks: int) -> bool:
         """Whether each of these threads has been in a lock for a while. True without threads."""
-        frames = sys._current_frames()  # noqa: SLF001 - the documented way to look at other threads
+        frames = current_frames()
         found = [frame for member in running if (frame := frames.get(_ident(member))) is not None]
         places = [(id(frame), frame.f_lasti) for frame in found]
         self._same_looks = self._same_looks + 1 if places == self._places else 0
@@ -80,7 +82,7 @@ class Watch:
 
     def _describe(self) -> str:
         """Return the error of a deadlock: each thread, and the line at which it waits."""
-        frames = sys._current_frames()  # noqa: SLF001
+        frames = current_frames()
         lines = [f"every thread of the test waits for another one, for {self._patience:g} real seconds by now:"]
         for member in self._kernel.members:
             name = member.thread.name if member.thread else "a thread that has not started"
