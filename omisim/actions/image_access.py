@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
-from omisim.actions.product_types import LINUX
 from omisim.actions.sharing import apply_change, check_permission_change, get_usable, is_visible, visible_permissions
 from omisim.model import (
     ExportState,
@@ -23,7 +22,7 @@ from omisim.model import (
 )
 from omisim.model.filters import FiltersImage, select_matching
 from omisim.model.filters.dicts import FiltersImageDict
-from omisim.spec.catalog import load_catalog
+from omisim.spec.catalog import LINUX, load_catalog
 from omisim.spec.rules import refuse
 
 

@@ -31,11 +31,12 @@ from omisim.model import (
 )
 from omisim.model.ids import derive_hex, make_account_id, make_id
 
-__all__ = ["CATALOGS", "PlatformCatalog", "QuotaName", "RegionRow", "load_catalog"]
+__all__ = ["CATALOGS", "LINUX", "MARKETPLACE", "OUTSCALE", "PlatformCatalog", "QuotaName", "RegionRow", "load_catalog"]
 
 CATALOGS = ("default",)
 SEED = "catalogue"
 OUTSCALE, MARKETPLACE = "Outscale", "Marketplace"
+LINUX = "0001"  # the product code without a licence
 QuotaName = Literal[
     "vm_limit", "core_limit", "memory_limit", "ip_limit", "gpu_limit", "dedicated_server_limit",
     "volume_limit", "volume_size_limit", "standard_volume_size_limit", "gp2_volume_size_limit",
