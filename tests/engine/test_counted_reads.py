@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 from osc_sdk_python import Gateway
 from requests import HTTPError
 from support.catalogue import SUBREGION
@@ -124,7 +125,8 @@ class TestCount:
             api.ReadVolumes()
         with pytest.raises(HTTPError):
             api.ReadVolumes(Filters={"Nothing": ["x"]})
-        api.ReadVolumes(DryRun=True)
+        with pytest.raises(ClientError):
+            alice.client("fcu").describe_volumes(DryRun=True)
         api.ReadSnapshots()
         assert (alice.read_volumes()[0].state, alice.read_volumes()[0].volume_id) == ("creating", volume_id)
 
