@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INI = {
     "seed": "the seed of all generated ids",
-    "timing": "eager, clock or manual",
+    "timing": "eager, clock, manual or reads",
     "clock": "the start of the virtual time (default 2026-01-01T00:00:00Z), or system",
     "catalog": "the initial resources of a cloud",
     "auth": "strict, lenient or off",

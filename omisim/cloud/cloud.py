@@ -51,7 +51,8 @@ class Cloud:
     Args:
         seed: The seed of all generated ids. The same seed and the same calls give the same ids.
         timing: When transitions of transient states happen. "eager": all of them, as soon as a call is answered.
-            "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`.
+            "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`. "reads": at the
+            start of the next call, when clients have read the resource often enough, by default once.
         clock: The source of time. The default is a `ManualClock` that starts at 2026-01-01T00:00:00Z.
         switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`).
         catalog: The initial resources: "default".
@@ -245,7 +246,7 @@ class Cloud:
 
     @property
     def timing(self) -> str:
-        """When transitions happen: "eager", "clock" or "manual". Fixed by the constructor."""
+        """When transitions happen: "eager", "clock", "manual" or "reads". Fixed by the constructor."""
         return self.engine.settings.timing
 
     @property
@@ -257,9 +258,11 @@ class Cloud:
     def durations(self) -> Durations:
         """Overrides of the seconds spent in a transient state, by "<kind>.<state>".
 
-        For example `cloud.durations["snapshot.pending"] = 600`.
+        For example `cloud.durations["snapshot.pending"] = 600`. With the timing "reads", they are numbers of reads.
         """
-        return self.engine.settings.durations
+        durations = self.engine.settings.durations
+        durations.counts_reads = self.timing == "reads"
+        return durations
 
     def advance(self, seconds: float) -> None:
         """Advance the clock by a number of seconds, and apply each due transition and timer at its own time.
