@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Watch"]
 
-STUCK: Final = 0.02  # seconds after which a new thread need not wait for its turn any longer
-STUCK_LOOKS: Final = 10  # looks at one instruction after which a thread counts as blocked
+LOCKED_LOOKS: Final = 10  # looks at one line with a lock, of 2 ms each, after which a thread counts as blocked by it
+STALLED_LOOKS: Final = 25  # looks at any one line after which new threads begin although the thread still runs
 MIN_REAL: Final = 1.0  # seconds for which outstanding work holds up even the shortest wait
 ALARM: Final = getattr(signal, "SIGURG", None)  # ignored by default, and used by hardly any program
 _LOCKING = re.compile(r"^\s*(async\s+)?with\b|\.(acquire|get|put|join|wait|result)\(")  # lines that wait for a thread
@@ -56,29 +56,28 @@ class Watch:
         kernel.settle()
         if kernel.moves != self._moves:
             return
-        running = [member for member in kernel.members if member.wait is None]
-        if running and self._lull >= STUCK:
-            for wait in kernel.waits():
-                if wait.starts:
-                    kernel.wake(wait, "time")
         earliest = kernel.earliest()
-        is_stuck = self._are_blocked(running, STUCK_LOOKS if kernel.waits() else 1) and not kernel.is_busy()
-        if earliest is not None:
-            left = (earliest.deadline or 0.0) - kernel.time.now()
-            if is_stuck or self._lull >= max(MIN_REAL, left):
-                kernel.settle(jump=True)
-        elif is_stuck and self._lull >= self._patience:
-            self._lull = 0.0
-            self._raise(RuntimeError(self._describe()))
+        running = [member for member in kernel.members if member.wait is None]
+        frames = self._note_places(running)
+        is_locked = self._same_looks >= (LOCKED_LOOKS if earliest else 1) and all(map(_is_locking, frames))
+        is_stuck = (not running or is_locked) and not kernel.is_busy()
+        if earliest is None:
+            if is_stuck and self._lull >= self._patience:
+                self._lull = 0.0
+                self._raise(RuntimeError(self._describe()))
+        elif is_stuck or self._lull >= max(MIN_REAL, (earliest.deadline or 0.0) - kernel.time.now()):
+            kernel.settle(jump=True)
+        elif earliest.starts and running and self._same_looks >= STALLED_LOOKS and not kernel.is_busy():
+            kernel.wake(earliest, "time")
 
-    def _are_blocked(self, running: list[Member], looks: int) -> bool:
-        """Whether each of these threads has been in a lock for a while. True without threads."""
-        frames = current_frames()
-        found = [frame for member in running if (frame := frames.get(_ident(member))) is not None]
-        places = [(id(frame), frame.f_lasti) for frame in found]
+    def _note_places(self, running: list[Member]) -> list[FrameType]:
+        """Return what each of these threads executes, and count the looks for which none of them has moved."""
+        all_frames = current_frames()
+        frames = [frame for member in running if (frame := all_frames.get(_ident(member))) is not None]
+        places = [(id(frame), frame.f_lasti) for frame in frames]
         self._same_looks = self._same_looks + 1 if places == self._places else 0
         self._places = places
-        return not running or (self._same_looks >= looks and all(map(_is_locking, found)))
+        return frames
 
     def _describe(self) -> str:
         """Return the error of a deadlock: each thread, and the line at which it waits."""
