@@ -35,10 +35,10 @@ def virtual_sleep(cloud: Cloud, *, virtual_time: bool = False, patience: float =
     if not isinstance(patience, int | float) or not 0 < patience < threading.TIMEOUT_MAX:
         raise ValueError(f"patience must be a positive number of seconds, not {patience!r}")
     kernel = Kernel(cloud, read_clocks() if virtual_time else {})
+    kernel.owner = kernel.add()
     watch = Watch(kernel, patience)
     _activate(kernel, watch)
     try:
-        kernel.owner = kernel.add()
         with watch.armed(), kernel.entered(kernel.owner):
             try:
                 yield

@@ -40,15 +40,17 @@ class _Heart:
 
     def beat(self) -> None:
         """Look at each watcher for as long as the process lives."""
-        before = read_real_time()
-        while True:
-            with MUTEX:
-                tick = TICK if self.hurries else IDLE_TICK if self.watchers else -1
-            self.bell.acquire(timeout=tick)
-            now = read_real_time()
-            with MUTEX:
-                self.hurries = any([watcher.look(now - before) for watcher in self.watchers])  # noqa: C419 - looks at each
-            before = now
+        try:
+            while True:
+                with MUTEX:
+                    tick = TICK if self.hurries else IDLE_TICK if self.watchers else -1
+                before = read_real_time()
+                self.bell.acquire(timeout=tick)
+                seconds = read_real_time() - before if tick > 0 else 0.0  # none of the time without a watcher
+                with MUTEX:
+                    self.hurries = any([watcher.look(seconds) for watcher in self.watchers])  # noqa: C419 - looks at each
+        finally:
+            self.beats = False  # after an error, the next context starts another thread
 
 
 _heart = _Heart()
