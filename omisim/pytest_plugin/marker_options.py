@@ -16,7 +16,8 @@ from omisim.state.settings import Settings
 
 __all__ = ["check", "first_account", "make_base", "make_test_cloud", "merge_options", "read_marker"]
 
-EXTRA_OPTIONS: Final = ("scenario", "region", "accounts", "limiter", "children", "virtual_time")  # beside those of Cloud
+# beside the parameters of Cloud
+EXTRA_OPTIONS: Final = ("scenario", "region", "accounts", "limiter", "children", "virtual_time")
 KNOWN: Final = (*signature(Cloud).parameters, *EXTRA_OPTIONS)
 FIXED_OPTIONS: Final = ("seed", "clock", "catalog", "scenario")  # fixed when a cloud is created
 DEFAULT_ACCOUNT: Final = "alice"
