@@ -85,7 +85,7 @@ class Action:
             parsed = self._parse_cached(query)
         if parsed.unknown and engine.settings.switch("fcu_unknown_parameters") == "refuse":
             raise refuse("FCU-005", parameter=parsed.unknown[0], action=row.name)
-        context.given = parsed.given
+        context.given, context.dry_run = parsed.given, parsed.dry_run
         with engine.lock:
             if row.before:
                 context.before = BEFORE[row.before](context, parsed.given)

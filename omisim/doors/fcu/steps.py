@@ -8,6 +8,7 @@ from typing import Any
 from omisim.actions.framework.schema import find_id_problem
 from omisim.actions.product_types import LINUX
 from omisim.doors.fcu.context import Context
+from omisim.doors.fcu.network_steps import NETWORK_BEFORE, NETWORK_PREPARE
 from omisim.doors.fcu.query import Tree
 from omisim.doors.fcu.selection import make_not_found
 from omisim.model import Image
@@ -111,6 +112,7 @@ def _prepare_instance_change(_: Context, tree: Tree) -> Tree:
 
 
 PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
+    **NETWORK_PREPARE,
     "image_change": _prepare_image_change,
     "image_reset": _prepare_reset("image", "launchPermission", "LaunchPermission", "permissions_to_launch"),
     "instance_change": _prepare_instance_change,
@@ -136,4 +138,7 @@ def _find_volume_link(context: Context, given: Mapping[str, Any]) -> Any:
     return link
 
 
-BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {"volume_link": _find_volume_link}
+BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {
+    **NETWORK_BEFORE,
+    "volume_link": _find_volume_link,
+}
