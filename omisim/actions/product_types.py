@@ -11,8 +11,6 @@ from omisim.model.filters.dicts import FiltersProductTypeDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
-LINUX = "0001"  # the product code without a licence
-
 
 def is_code(call: Call, code: str, *, any_owner: bool = False) -> bool:
     """Whether a product code is built in, from the Marketplace, or the caller's (with `any_owner`: any account's)."""

@@ -10,6 +10,7 @@ from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.devices import VM_DEVICE, check_device_names, check_duplicates, check_shapes
 from omisim.actions.framework.call import Call, Stop, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
+from omisim.actions.new_images import warn_without_system
 from omisim.actions.nic_views import view_vm_in_net
 from omisim.actions.quotas import check_quotas, disk_costs, get_remaining
 from omisim.actions.sharing import is_visible
@@ -136,6 +137,7 @@ def create_vms(
     disks = plan_disks(call, image, mappings)
     call.check_state(image)
     check_windows(call, image, shape)
+    warn_without_system(call, image_id, image.block_device_mappings)
     count = _limit_by_quotas(call, shape, disks, min_vms_count, max_vms_count)
     count = min(count, _limit_by_capacity(call, subregion, min_vms_count, count))
     count = limit_by_addresses(call, networks.nics, min_vms_count, count)

@@ -15,6 +15,7 @@ from omisim.doors import oapi
 from omisim.model import AccessKey, AccountRow
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
+from omisim.state.image_origins import add_origin
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
@@ -53,8 +54,10 @@ class Typed(Generic[P, R]):
             if args:
                 raise TypeError(f"{self.action} takes keyword arguments only")
             request = Request(self.action, copy_containers(kwargs), PYTHON)
-            value: R = account.cloud.engine.call(request, account.account_id, account.region).value
-            return value
+            engine = account.cloud.engine
+            value: R = engine.call(request, account.account_id, account.region).value
+            with engine.lock:
+                return add_origin(engine.state, value, account.account_id)
 
         method.__name__, method.__doc__ = self.__wrapped__.__name__, self.__doc__
         return method

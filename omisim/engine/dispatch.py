@@ -11,11 +11,13 @@ from omisim.actions.framework.call import Call, Stop
 from omisim.actions.framework.paging import paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import Request
+from omisim.actions.sharing import is_visible
 from omisim.base.clock import Clock
 from omisim.engine.similar_ids import find_similar_ids
 from omisim.model import AccountRow
 from omisim.spec.errors import ERRORS, ApiError
 from omisim.spec.rules import refuse
+from omisim.state.image_origins import explain_origin
 from omisim.state.transaction import Transaction
 
 __all__ = ["Answer", "collect_refusals", "dispatch", "find_action"]
@@ -128,9 +130,18 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
 
 
 def _complete_refusal(call: Call, error: ApiError) -> ApiError:
-    """Add similar ids to a refusal, and replace its error where a switch names another one for its rule."""
+    """Add similar ids and origins to a refusal, and replace its error where a switch names another one for its rule."""
     name = call.tx.settings.switches.get(error.rule)
     assert isinstance(name, str | None)
     refusal = error if name is None else error.with_error(ERRORS[name])
+    refusal.origins = _explain_origins(call, error) if call.has_account else ()
     refusal.similar_ids = find_similar_ids(call, error) if call.has_account else ()
     return refusal
+
+
+def _explain_origins(call: Call, error: ApiError) -> tuple[str, ...]:
+    """Return the origin of each OMI in the facts of a refusal that the caller may see (SHR-017/support)."""
+    ids = dict.fromkeys(fact for fact in error.facts.values() if isinstance(fact, str) and fact.startswith("ami-"))
+    images = (call.state.get("image", image_id) for image_id in ids)
+    visible = [image for image in images if image is not None and is_visible(call, image)]
+    return tuple(explain_origin(call.state, image, call.account.account_id) for image in visible)

@@ -33,9 +33,9 @@ VmId = Annotated[str, Id("vm")]
 VolumeId = Annotated[str, Id("volume")]
 
 
-def internal(default: Any) -> Any:
-    """Declare a field that never appears in an answer."""
-    return field(default=default, metadata={"wire": False})
+def internal(default: Any, *, compare: bool = True) -> Any:
+    """Declare a field that never appears in an answer. `compare` is whether values that differ in it are unequal."""
+    return field(default=default, compare=compare, metadata={"wire": False})
 
 
 def omitted_if_empty() -> Any:

@@ -11,6 +11,7 @@ import pytest
 from omisim import Account, Cloud
 from omisim.base.clock import check_clock
 from omisim.pytest_plugin import ini
+from omisim.state.licences import parse_licences
 from omisim.state.settings import Settings
 
 __all__ = ["check", "first_account", "make_base", "make_test_cloud", "merge_options", "read_marker"]
@@ -45,7 +46,7 @@ def read_marker(node: pytest.Item) -> dict[str, Any]:
 
 def read_ini(config: pytest.Config) -> dict[str, Any]:
     """Return the values of the ini options that are set. Raises ValueError that names an invalid option."""
-    options = [name for name in KNOWN if name != "fetch"]  # a function cannot be written in an ini file
+    options = [name for name in KNOWN if name not in ("fetch", "licences")]  # not written in an ini file
     return {name: value for name in options if (value := ini.read(config, name)) is not None}
 
 
@@ -124,6 +125,7 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
     )
     settings.timing, settings.auth, settings.switches = changed.timing, changed.auth, changed.switches
     settings.fetch = options.get("fetch", settings.fetch)
+    settings.licences |= parse_licences(options.get("licences"), cloud.engine.state)
     cloud.engine.history = options.get("history", cloud.engine.history)
 
 

@@ -60,6 +60,7 @@ class ApiError(Exception):
         self.facts: dict[str, Any] = dict(facts)
         self.details: str = rule.render_details(facts)
         self.request_id = ""  # of the call it refused
+        self.origins: tuple[str, ...] = ()  # of the OMIs in its facts that the caller may see, and who supports them
         self.similar_ids: tuple[str, ...] = ()  # similar to an unknown id, among those that the caller may see
         self._row = rule
         self._kind = kind
@@ -67,7 +68,7 @@ class ApiError(Exception):
 
     def explain(self) -> str:
         """Return an explanation: the rule, the facts of this call, the fix, the evidence and the documentation page."""
-        text = self._row.explain(self.facts, self._kind)
+        text = "\n  OMI: ".join((self._row.explain(self.facts, self._kind), *self.origins))
         return f"{text}\n  Similar ids: {', '.join(self.similar_ids)}" if self.similar_ids else text
 
     def with_error(self, kind: ErrorKind) -> ApiError:

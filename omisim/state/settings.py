@@ -71,6 +71,7 @@ class Settings:
     durations: Durations
     unknown_images: bool = False  # adopt every unknown OMI id in a request
     capacity: dict[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
+    licences: dict[str, bool] = field(default_factory=dict)  # product code → whether its licence authorises exports
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
     read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
@@ -98,6 +99,7 @@ class Settings:
             switches=dict(self.switches),
             durations=durations,
             capacity=dict(self.capacity),
+            licences=dict(self.licences),
             read_switches=set(),
         )
 

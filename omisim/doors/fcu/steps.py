@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from omisim.actions.framework.schema import find_id_problem
-from omisim.actions.product_types import LINUX
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.network_steps import NETWORK_BEFORE, NETWORK_PREPARE
 from omisim.doors.fcu.query import Tree
 from omisim.doors.fcu.selection import make_not_found
 from omisim.model import Image
 from omisim.model.ids import Id
+from omisim.spec.catalog import LINUX
 from omisim.spec.rules import refuse
 from omisim.state.lineage import get_product_codes
 

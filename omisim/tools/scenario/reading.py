@@ -20,7 +20,7 @@ __all__ = ["list_shipped", "load_scenario"]
 _TABLES: Final[Mapping[str, type]] = {
     "cloud": dict, "durations": dict, "accounts": dict, "steps": list, "under_way": list,
 }  # fmt: skip
-_CLOUD: Final = ("seed", "timing", "switches", "catalog", "auth", "history")
+_CLOUD: Final = ("seed", "timing", "switches", "catalog", "auth", "history", "licences")
 _ACCOUNT: Final = ("region", "alias", "quotas")
 _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
