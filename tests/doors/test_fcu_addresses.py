@@ -116,7 +116,8 @@ class TestAddresses:
             assert code_of(call, PublicIp="127.0.0.1") == "AuthFailure"
             for text in ("toto", "256.1.1.1", "300.400"):
                 assert code_of(call, PublicIp=text) == "InvalidParameterValue"
-            assert code_of(call) == "MissingParameter"
+            for given in ({}, {"PublicIp": ""}):
+                assert code_of(call, **given) == "MissingParameter"
         release, disassociate = ec2.release_address, ec2.disassociate_address
         assert code_of(release, AllocationId=others.public_ip_id) == "InvalidAllocationID.NotFound"
         assert code_of(disassociate, AssociationId="eipassoc-12345678") == "InvalidAssociationID.NotFound"

@@ -136,7 +136,7 @@ class TestRouteTables:
         assert code_of(ec2.delete_route, **local) == "InvalidParameterValue"
 
     def test_have_errors_of_ec2(self, ec2: Any, bob: Account, vpc_id: str, subnet_id: str) -> None:
-        """Targets and tables that do not exist, and a table of another VPC. [RTB-004, RTB-015/gateway]"""
+        """Targets and tables that do not exist, and a table of another VPC. [FCU-045, RTB-004, RTB-015/gateway]"""
         table_id = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
         for target, code in (
             ({"GatewayId": "igw-12345678"}, "InvalidInternetGatewayID.NotFound"),
@@ -146,6 +146,12 @@ class TestRouteTables:
             ({}, "MissingParameter"),
         ):
             assert code_of(ec2.create_route, RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0", **target) == code
+        (main,) = ec2.describe_route_tables(Filters=by(association__main="true"))["RouteTables"]
+        route = {"RouteTableId": main["RouteTableId"], "GatewayId": "igw-12345678"}
+        for destination in ("10.10.10.23/24", "toto"):
+            for call in (ec2.create_route, ec2.replace_route):
+                assert code_of(call, **route, DestinationCidrBlock=destination) == "InvalidParameterValue"
+        assert code_of(ec2.create_route, **route, DestinationCidrBlock="") == "MissingParameter"
         associate = ec2.associate_route_table
         assert code_of(associate, RouteTableId="rtb-12345678", SubnetId=subnet_id) == "InvalidRouteTableID.NotFound"
         assert code_of(associate, RouteTableId="XXXXXXXX", SubnetId=subnet_id) == "InvalidRouteTableID.Malformed"

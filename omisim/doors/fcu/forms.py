@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
 from typing import Any
 
@@ -47,16 +47,26 @@ def _make_permissions(accounts: Iterable[str], groups: Iterable[str]) -> dict[st
 
 
 def _check_address(value: str) -> str:
-    """Return an IPv4 address as it is, or refuse it (FCU-042)."""
+    """Return an IPv4 address as it is, or refuse it (FCU-042). An empty one counts as absent."""
     try:
-        IPv4Address(value)
+        IPv4Address(value or "0.0.0.0")  # noqa: S104 -- no socket
     except ValueError:
         raise refuse("FCU-042", address=value) from None
     return value
 
 
+def _check_destination(value: str) -> str:
+    """Return the destination of a route as it is, or refuse one with host bits (FCU-045)."""
+    try:
+        IPv4Network(value or "0.0.0.0/0")
+    except ValueError:
+        raise refuse("FCU-045", destination=value) from None
+    return value
+
+
 GIVEN: Mapping[str, Callable[[Any], Any]] = {
     "address": _check_address,
+    "destination": _check_destination,
     "permissions": _to_permissions,
     "single": lambda value: [value],
 }

@@ -52,7 +52,7 @@ def _prepare_image_change(context: Context, tree: Tree) -> Tree:
     if "Value" in tree and attribute == "description":
         tree["Description"] = {"Value": tree.pop("Value")}
     codes = _list_texts(tree.get("ProductCode", {}))
-    image: Image | None = context.engine.state.get("image", tree.get("ImageId", ""))
+    image: Image | None = context.engine.state.get("image", str(tree.get("ImageId", "")))
     if codes and image is not None:
         tree["ProductCode"] = _number(dict.fromkeys((*image.product_codes, *codes)))
     return _prepare_permissions("LaunchPermission")(context, tree)
