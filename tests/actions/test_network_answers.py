@@ -264,7 +264,7 @@ class TestDeletedNet:
         assert entrance.answer(alice, "ReadNets")["Nets"] == []
 
     def test_counts_as_absent(self, entrance: Entrance) -> None:
-        """Other actions refuse a deleting Net as an unknown one, and it counts towards no quota. [NET-018]"""
+        """Other actions refuse a deleting Net as an unknown one, and it counts towards no quota. [NET-018, NET-002]"""
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice", quotas={"vpc_limit": 1})
         net = entrance.answer(alice, "CreateNet", IpRange="10.0.0.0/16")["Net"]["NetId"]
@@ -280,8 +280,9 @@ class TestDeletedNet:
             "UpdateNet": {"DhcpOptionsSetId": "default"},
         }
         for action, given in calls.items():
-            refused = entrance.refusal(alice, action, NetId=net, **given)
-            assert refused == (400, "5065", f"net/{action}/deleting")
+            assert entrance.refusal(alice, action, NetId=net, **given) == (400, "5065", "NET-002")
+        tags = [{"Key": "a", "Value": "b"}]
+        assert entrance.refusal(alice, "CreateTags", ResourceIds=[net], Tags=tags)[:2] == (400, "5065")
         assert entrance.answer(alice, "CreateNet", IpRange="10.0.0.0/16")["Net"]["State"] == "available"
 
     def test_is_gone_before_the_next_call_in_eager_timing(self, entrance: Entrance, cloud: Cloud) -> None:
