@@ -23,6 +23,7 @@ A file has up to three kinds of tables.
   leading `=`, the text that all items have. A list whose items have Tags takes `tag:<key>`, `tag-key`, `tag-value` too.
 - `prepare`: a function that rewrites the parameters of the request first, to those of X, or to those of the EC2 action
   in `like`. `before`: a function whose result `answers` sees.
+- A list with the view `Nothing` is always empty, and takes any filter: omisim does not serve its family.
 - `open`: whether X needs no authentication.
 - `forgives`: ids of the rules whose refusals count as success.
 
@@ -45,7 +46,7 @@ from omisim.base.data_files import load_toml
 
 __all__ = ["FAMILIES", "Row", "load_rows", "load_section"]
 
-FAMILIES = ("accounts", "exports", "images", "instances", "platform", "snapshots", "volumes")
+FAMILIES = ("accounts", "empty", "exports", "images", "instances", "platform", "snapshots", "volumes")
 
 Spec = Mapping[str, Any]
 
