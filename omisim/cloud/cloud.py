@@ -559,9 +559,10 @@ class Cloud:
     def intercept(self) -> AbstractContextManager[list[str]]:
         """Redirect this process's requests to OUTSCALE hosts to this cloud, in all threads: a context manager.
 
-        It covers httpx and every client built on urllib3: requests, osc-sdk-python, boto3 and others. Contexts nest;
-        the innermost cloud answers. Requests to other hosts pass through. A request to an OUTSCALE service that omisim
-        does not serve raises `omisim.clients.intercept.NotServed`. The context yields the list of those requests.
+        It covers httpx, aiohttp and every client built on urllib3: requests, osc-sdk-python, boto3 and others. Contexts
+        nest; the innermost cloud answers. Requests to other hosts pass through. A request to an OUTSCALE service that
+        omisim does not serve, and a signed request to AWS, raises `omisim.intercept.NotServed`. The context yields the
+        list of those requests.
         """
         from omisim.clients.intercept import intercept_requests  # noqa: PLC0415 - imported on first use; needs urllib3
 
