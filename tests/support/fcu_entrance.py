@@ -154,7 +154,9 @@ def _invert_value(entry: Any, to: str, value: Any, shape: Any) -> Any:
         return None if None in items or not items else items
     if isinstance(entry, dict) and "form" in entry:
         return _invert_permissions(value) if entry["form"] == "permissions" else None
-    if to == "product_codes" or value in ([], "") or not _is_expressible(value, shape):  # FCU-009
+    if to in ("product_codes", "user_data"):  # FCU-009; boto3 encodes the user data
+        return None
+    if value in ([], "") or not _is_expressible(value, shape):
         return None
     return value
 
