@@ -243,3 +243,23 @@ class TestCodes:
         link = {"VmId": vm.vm_id, "VolumeId": free, "DeviceName": "/dev/sdb"}
         assert entrance.refusal(alice, "LinkVolume", **link)[:2] == (409, "6006")
         assert entrance.refusal(alice, "CreateImage", VmId=vm.vm_id, ImageName="golden")[:2] == (409, "6006")
+
+
+class TestPendingImage:
+    def test_can_be_updated(self, entrance: Entrance, slow: Cloud) -> None:
+        """An OMI can be updated while it is pending. [OMI-101/state]"""
+        alice = slow.account("alice")
+        vm_id = alice.create_vms(image_id=slow.images.official("debian").image_id)[0].vm_id
+        slow.settle()
+        image = entrance.answer(alice, "CreateImage", VmId=vm_id, ImageName="golden", NoReboot=True)["Image"]
+        changed = entrance.answer(alice, "UpdateImage", ImageId=image["ImageId"], Description="base")["Image"]
+        assert (image["State"], changed["State"], changed["Description"]) == ("pending", "pending", "base")
+
+
+class TestImportOfASnapshot:
+    def test_reads_any_bucket(self, entrance: Entrance) -> None:
+        """A file in a bucket outside this cloud is read by `fetch`, and refused without it. [SNP-013, IMP-002]"""
+        given = {"FileLocation": "https://s3.example.com/bucket/disk.raw", "SnapshotSize": 2**30}
+        reached = Cloud(fetch=lambda _url: bytes(512)).account("alice")
+        assert entrance.answer(reached, "CreateSnapshot", **given)["Snapshot"]["VolumeSize"] == 1
+        assert entrance.refusal(Cloud().account("alice"), "CreateSnapshot", **given)[2] == "IMP-002"
