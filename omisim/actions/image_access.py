@@ -37,7 +37,9 @@ def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None =
 
 
 def _view_image(call: Call, image: Image) -> Image:
-    granted = visible_permissions(call, image.permissions_to_launch, owner=call.owns(image))
+    """Return an OMI with the permissions that the caller may see: of a public one all of them (OMI-085)."""
+    whole = call.owns(image) or image.permissions_to_launch.global_permission
+    granted = visible_permissions(call, image.permissions_to_launch, owner=whole)
     return image if granted is image.permissions_to_launch else replace(image, permissions_to_launch=granted)
 
 

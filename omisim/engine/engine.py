@@ -81,7 +81,7 @@ class Engine:
         history: int = 10_000,
         start: dt.datetime | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings: Settings = settings
         self.clock = clock
         self.history = history
         self.lock: RLock = RLock()

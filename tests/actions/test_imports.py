@@ -411,8 +411,8 @@ class TestSnapshotImport:
             ({"FileLocation": "https://example.com/x", "SnapshotSize": GIB}, "4074"),
             ({"FileLocation": "https://example.com/x"}, "7000"),
             ({"SnapshotSize": GIB}, "7000"),
-            ({"FileLocation": "https://example.com/x", "SnapshotSize": 0}, "4078"),
-            ({"FileLocation": "https://example.com/x", "SnapshotSize": 14_902 * GIB}, "4078"),
+            ({"FileLocation": "https://example.com/x", "SnapshotSize": 0}, "4203"),
+            ({"FileLocation": "https://example.com/x", "SnapshotSize": 14_902 * GIB}, "4203"),
         ],
     )
     def test_refuses_invalid_urls_and_sizes(self, carol: Account, given: dict[str, Any], code: str) -> None:

@@ -38,8 +38,8 @@ class TestPages:
     def test_need_the_filters_of_their_token(self, alice: Account) -> None:
         """A token is valid with the filters it was given for. [PAG-005]"""
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
-        with pytest.raises(ApiError, match="4116"):
-            alice.call("ReadImages", NextPageToken=token, Filters={"ImageNames": ["U*"]})
+        with pytest.raises(ApiError, match="4117"):
+            alice.call("ReadImages", NextPageToken=token, ResultsPerPage=2, Filters={"ImageNames": ["U*"]})
 
     @pytest.mark.parametrize("start", [-1, True, "2", 1.5, None])
     def test_refuse_a_forged_token(self, alice: Account, start: object) -> None:
@@ -47,12 +47,14 @@ class TestPages:
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
         mark, _ = json.loads(base64.b64decode(token))
         forged = base64.b64encode(json.dumps([mark, start]).encode()).decode()
-        assert expect_refusal(alice, "ReadImages", NextPageToken=forged).code == "4116"
+        assert expect_refusal(alice, "ReadImages", NextPageToken=forged, ResultsPerPage=2).code == "4117"
 
     def test_have_a_default_size_under_a_switch(self) -> None:
         """The switch default_page_size pages reads that do not request it. [PAG-002]"""
         alice = Cloud(switches={"default_page_size": 5}).account("alice")
-        assert len(alice.call("ReadImages")["Images"]) == 5
+        answer = alice.call("ReadImages")
+        assert len(answer["Images"]) == 5
+        assert len(alice.call("ReadImages", NextPageToken=answer["NextPageToken"])["Images"]) == 5
         assert len(alice.read_images()) > 5
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.catalogue import SUBREGION, find_official
+from support.entrances import Entrance
 from support.expect import expect_refusal
 
 from omisim import Account, Cloud
@@ -228,6 +229,44 @@ class TestVmTypes:
         found = alice.read_vm_types(filters={"vcore_counts": [2], "memory_sizes": [8.0]})
         assert "m3.large" in [row.vm_type_name for row in found]
         assert {(row.vcore_count, row.memory_size) for row in found} == {(2, 8.0)}
+
+
+class TestNamedVmTypes:
+    def test_are_as_many_as_in_the_recording(self, entrance: Entrance, alice: Account) -> None:
+        """The 150 named types include very large ones and ones with GPUs, and no TINA type. [VMT-009]"""
+        rows = entrance.answer(alice, "ReadVmTypes")["VmTypes"]
+        assert len({row["VmTypeName"] for row in rows}) == len(rows) == 150
+        assert not any(row["VmTypeName"].startswith("tinav") for row in rows)
+        shapes = {(row["VcoreCount"], row["MemorySize"], row.get("Gpu")) for row in rows}
+        assert {(96, 512.0, 2), (126, 1024.0, 8), (92, 1935.0, None)} <= shapes
+
+    def test_show_only_the_devices_that_they_have(self, entrance: Entrance, alice: Account) -> None:
+        """Eth, Gpu, EphemeralsType and VolumeSize are absent for a type that has none. [CAT-014]"""
+        always = {"BsuOptimized", "MaxPrivateIps", "MemorySize", "VcoreCount", "VmTypeName", "VolumeCount"}
+        rows = {row["VmTypeName"]: row for row in entrance.answer(alice, "ReadVmTypes")["VmTypes"]}
+        more = {
+            "t2.small": set(),
+            "m1.small": {"VolumeSize"},
+            "m3.large": {"EphemeralsType", "VolumeSize"},
+            "g3.4xlarge": {"Gpu"},
+            "oc1.4xlarge": {"Eth", "VolumeSize"},
+            "os1.4xlarge": {"EphemeralsType", "Eth", "VolumeSize"},
+            "g2.2xlarge": {"EphemeralsType", "Gpu", "VolumeSize"},
+        }
+        assert {name: set(rows[name]) - always for name in more} == more
+        assert all(always <= set(row) and (row.get("Eth"), row.get("Gpu")) != (0, 0) for row in rows.values())
+        for filters, name in (({"Gpus": [8]}, "inference7-h200.4xlarge"), ({"Eths": [1], "Gpus": [1]}, "hpc7.xlarge")):
+            (found,) = entrance.answer(alice, "ReadVmTypes", Filters=filters)["VmTypes"]
+            assert found["VmTypeName"] == name
+
+    def test_can_all_be_launched(self, alice: Account, ubuntu: Image) -> None:
+        """A listed type can be launched, with the performance of its family; so can more of EC2's. [VMT-005]"""
+        names = [row.vm_type_name for row in alice.read_vm_types()]
+        for name in (*names, "m5.8xlarge", "t2.xlarge"):
+            assert alice.create_vms(image_id=ubuntu.image_id, vm_type=name)[0].vm_type == name
+        launched = {vm.vm_type: vm.performance for vm in alice.read_vms()}
+        wanted = {"c4.large": "highest", "m4.2xlarge": "high", "t2.small": "medium", "inference7-l40.medium": "highest"}
+        assert launched | wanted == launched
 
 
 class TestLifeOfAVm:

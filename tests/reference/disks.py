@@ -91,7 +91,7 @@ def _from_copy(call: Call) -> Row:
 
 def _from_file(call: Call) -> Row:
     file = fetch(call, call["FileLocation"])
-    call.check(0 < call["SnapshotSize"] <= 14_901 * GIB, "4078")
+    call.check(0 < call["SnapshotSize"] <= 14_901 * GIB, "4203")
     call.check_snapshot_quotas(1, running=1)
     flaw = file is None or "disk" not in file or file["disk"] * GIB > call["SnapshotSize"]  # [SNP-012, ST-SNP-6]
     return {"VolumeSize": -(-call["SnapshotSize"] // GIB), "flaw": flaw}

@@ -45,7 +45,7 @@ def check_disk(call: Call, kind: str, size: int | None, iops: int | None, *, aft
     call.check((kind == "io1") == (iops is not None), "4045", after=after)
     if iops is not None:
         call.check(100 <= iops <= 13_000, "4029", after=after)
-        call.check(size is None or kind != "io1" or iops <= 300 * size, "4047", after=after)
+        call.check(size is None or kind != "io1" or iops <= 300 * size, "4202", after=after)
 
 
 def check_partial_disk(call: Call, kind: str | None, size: int | None, iops: int | None) -> None:

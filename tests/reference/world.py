@@ -116,7 +116,8 @@ class World:
             seen |= {"AccountId": row["owner"]} | (
                 {"AccountAlias": alias} if (alias := self.get_alias(row["owner"])) else {}
             )
-            if row["owner"] != account["id"]:  # a grantee sees only its own id [OMI-085]
+            is_public = kind == "Image" and row[granted]["GlobalPermission"]
+            if row["owner"] != account["id"] and not is_public:  # a grantee sees only its own id [OMI-085]
                 ids = [one for one in row[granted]["AccountIds"] if one == account["id"]]
                 seen[granted] = {**row[granted], "AccountIds": ids}
         return copy.deepcopy(seen)

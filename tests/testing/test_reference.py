@@ -169,7 +169,7 @@ class TestReferenceModel:
         model = Reference()
         model.add_account("alice")
         answer = model.call("alice", "CreateVolume", SubregionName="mars", Size=0, VolumeType="io1", Iops=50)
-        assert answer == Answer(400, "4078", ties=("4029", "4047"))
+        assert answer == Answer(400, "4078", ties=("4029", "4202"))
         assert model.call("alice", "CreateVolume", Size=0) == Answer(400, "7000")
         assert model.call("alice", "ReadVolumes").body == {"Volumes": []}
 
