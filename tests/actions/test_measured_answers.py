@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 import pytest
+import yaml
 from support.entrances import Entrance
 from support.world import get_world
 
@@ -57,6 +59,15 @@ class TestErrors:
             thousands = int(error.code) // 1000
             if thousands in ranges and error.code != "10001":
                 assert (error.type, error.status) == ranges[thousands], error
+
+    def test_have_the_names_of_the_sdks_list(self) -> None:
+        """The list of errors in the official SDK has the same names and Types for the same codes. [REQ-007]"""
+        text = files("osc_sdk_python").joinpath("resources/gateway_errors.yaml").read_text(encoding="utf-8")
+        listed = {str(code): row for code, row in yaml.safe_load(text).items()}
+        for error in ERRORS.values():
+            if error.code in listed:
+                name = listed[error.code]["Name"].partition(" ")[0]
+                assert (error.name, error.type) == (name, listed[error.code]["Type"])
 
     def test_of_throttling_have_another_name_in_ec2(self) -> None:
         """FCU and ICU call all of them RequestLimitExceeded. [THR-001]"""
