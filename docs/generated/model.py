@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from generated.markdown import code, escape, heading, table
-from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
 from omisim.doors.fcu.table import load_rows, load_section
 from omisim.model.serialize import snake_name
 from omisim.spec.diagrams import render_mermaid, to_data
@@ -173,11 +173,12 @@ def actions_served() -> str:
 
 
 def actions_not_served() -> str:
-    """Return the table of the actions that are not served, by the reason."""
+    """Return the table of the actions that are not served, by the reason; reads of empty lists are in italics."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for name, reason in not_served().items():
         by_reason[reason].append(name)
-    rows = ([escape(reason), ", ".join(map(code, sorted(names)))] for reason, names in by_reason.items())
+    styled = {name: f"*{code(name)}*" if name in empty_lists() else code(name) for name in not_served()}
+    rows = ([escape(reason), ", ".join(styled[name] for name in sorted(names))] for reason, names in by_reason.items())
     return table(["Reason", "Actions"], rows)
 
 

@@ -58,7 +58,7 @@ def read_vms_stop_history(
     A VM is listed for as long as it can be read.
     """
     if call.switch("spec_version") == "1.40":
-        raise refuse("REQ-002", action=call.action)
+        raise refuse("REQ-002", action=call.action, hint="")
     wanted = as_parsed(filters) or FiltersVmsStopHistory()
     call.check_range(wanted.stop_date_after, wanted.stop_date_before)
     stops = (stop for vm in call.own_rows(Vm) for stop in vm.stops)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,7 +19,7 @@ from botocore.exceptions import ConnectionClosedError
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
 from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
-from omisim.clients.isolated_environ import isolated_environ
+from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["make_client"]
 
-_LOCK = Lock()
+_LOCK = RLock()
+if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 # service of OUTSCALE → boto3's name of its protocol, and its configuration
 _CONFIGS: Mapping[str, tuple[str, Config]] = {
     "fcu": ("ec2", Config()),
@@ -94,5 +96,5 @@ class _CloudTimeSigner:
 
     def add_auth(self, request: Any) -> None:
         """Sign a request at the cloud's time."""
-        with signing_at(self._now, alone=True):
+        with signing_at(self._now):
             self._signer.add_auth(request)

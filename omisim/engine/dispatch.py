@@ -13,6 +13,7 @@ from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import Request
 from omisim.actions.sharing import is_visible
 from omisim.base.clock import Clock
+from omisim.base.suggest import suggest
 from omisim.engine.similar_ids import find_similar_ids
 from omisim.model import AccountRow
 from omisim.spec.errors import ERRORS, ApiError
@@ -20,7 +21,7 @@ from omisim.spec.rules import refuse
 from omisim.state.image_origins import explain_origin
 from omisim.state.transaction import Transaction
 
-__all__ = ["Answer", "collect_refusals", "dispatch", "find_action"]
+__all__ = ["Answer", "Body", "collect_refusals", "dispatch", "find_action"]
 
 
 @dataclass(slots=True)
@@ -39,6 +40,13 @@ class Answer:
     request_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The value of an answer that is rendered as it is: its JSON object by API names, without ResponseContext."""
+
+    content: dict[str, Any]
+
+
 def find_action(name: str) -> Action:
     """Return the action with this API name.
 
@@ -50,7 +58,7 @@ def find_action(name: str) -> Action:
     reason = not_served().get(name)
     if reason is not None:
         raise refuse("REQ-002/not-served", action=name, reason=reason)
-    raise refuse("REQ-002", action=name)
+    raise refuse("REQ-002", action=name, hint=suggest(name, {*ACTIONS, *not_served()}, " Did you mean {}?"))
 
 
 def dispatch(

@@ -13,10 +13,12 @@ from weakref import WeakSet
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
+from omisim.base.process import watch_forks
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
 from omisim.engine.faults import Dropped, Fault, Killed
 from omisim.engine.scheduler import Failure, Scheduler
 from omisim.engine.session import CallRecord, Session
+from omisim.engine.unserved import find_unserved
 from omisim.model import AccountRow
 from omisim.model.ids import make_request_id
 from omisim.spec.errors import ApiError
@@ -28,9 +30,20 @@ from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["Engine", "Mark", "Saved"]
+__all__ = ["Engine", "ForkedCloud", "Mark", "Saved"]
 
 _NO_HEADERS: Mapping[str, str] = {}
+
+
+class ForkedCloud(RuntimeError):
+    """A call in a forked process, in which the cloud is a copy that its own process never sees."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this cloud belongs to the process that this one was forked from, which would not see the call. Use "
+            "omisim_children = true, or account.environment(server=True): then clients in child processes reach the "
+            "cloud. To work on a copy, use cloud.fork()"
+        )
 
 
 class Mark:
@@ -86,7 +99,14 @@ class Engine:
         self.history = history
         self.lock: RLock = RLock()
         self._start = start or clock.now()  # the time that `reset` restores
+        self._is_copy = False
         self._begin(initial_state().fork() if state is None else state)
+        watch_forks(self)
+
+    def after_fork(self) -> None:
+        """Note that this process was forked, and that its calls would be lost. A thread of the other held the lock."""
+        self._is_copy = True
+        self.lock = RLock()
 
     def _begin(self, state: State) -> None:
         self.state = state
@@ -114,17 +134,20 @@ class Engine:
             self.session.calls.append(record)
             position = record.position = self.state.position
             try:
-                action = find_action(request.action)
+                unserved = find_unserved(self.settings, request.action)
+                record.by_user = unserved is not None and unserved.own is not None
+                action = unserved.action if unserved else find_action(request.action)
                 fault = self._take_fault(record) if len(self.session.faults) else None
                 position = self.state.position
                 if fault is not None:
                     fault.raise_before_effect(request.action)
-                if self.settings.unknown_images:
-                    self._adopt_unknown(request, region)
+                self._adopt_unknown(request, region)
                 page_size = fault.page_size if fault else None
-                answer = dispatch(
-                    self.begin(action.name), self.clock, action, request, account, region, self.session.calls, page_size
-                )
+                tx, log = self.begin(action.name), self.session.calls
+                if unserved is None:
+                    answer = dispatch(tx, self.clock, action, request, account, region, log, page_size)
+                else:
+                    answer = unserved.answer(request, record)
             except (ApiError, Dropped, Killed) as error:
                 self.state.undo_to(position)
                 self._record_failure(record, error)
@@ -142,7 +165,7 @@ class Engine:
                 self._record_failure(record, failure)
                 raise failure
             answer.request_id = number
-            if not answer.dry:
+            if not answer.dry and unserved is None:
                 self._observe(record)
             return answer
 
@@ -156,9 +179,11 @@ class Engine:
             try:
                 with self.scheduler.suspend_failures():
                     self.scheduler.apply_due()
-                account, action = self._get_account(account_id), find_action(request.action)
-                if self.settings.unknown_images:
-                    self._adopt_unknown(request, region)
+                account, unserved = self._get_account(account_id), find_unserved(self.settings, request.action)
+                if unserved is not None:
+                    return unserved.list_refusals(request)
+                action = find_action(request.action)
+                self._adopt_unknown(request, region)
                 return collect_refusals(self.begin("why_not", observed=False), action, request, account, region)
             except ApiError as error:
                 return [error]
@@ -173,6 +198,11 @@ class Engine:
             record = CallRecord(action, name, {}, self.clock.now(), number, headers)
             self.session.calls.append(record)
             self._record_failure(record, error)
+
+    def check_action(self, name: str) -> None:
+        """Raise ApiError for an action that this cloud does not answer."""
+        if find_unserved(self.settings, name) is None:
+            find_action(name)
 
     def next_request_id(self) -> str:
         """Count a request and return its id."""
@@ -198,7 +228,7 @@ class Engine:
         return fault
 
     def _adopt_unknown(self, request: Request, region: str) -> None:
-        if request.action in ("CreateVms", "CreateImage", "ReadImages"):
+        if self.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
             for image_id in tuple(find_unknown_images(self.state, request.parameters)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
@@ -207,7 +237,7 @@ class Engine:
         self._observe(record)
 
     def _observe(self, record: CallRecord) -> None:
-        if self.observer is not None:
+        if self.observer is not None and not record.by_user:
             self.observer.on_call(record.action, record.error.rule if record.error else None)
 
     # --- writing
@@ -215,8 +245,10 @@ class Engine:
     def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
         """Return a Transaction with this cause, at a time (default: now).
 
-        The caller must undo its writes if it fails; `transaction` does so.
+        The caller must undo its writes if it fails; `transaction` does so. Raises ForkedCloud in a forked process.
         """
+        if self._is_copy:
+            raise ForkedCloud
         return _begin(self.state, self.settings, cause, at or self.clock.now(), observed=observed)
 
     @contextmanager

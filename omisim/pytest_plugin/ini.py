@@ -60,6 +60,7 @@ def _parse_value(text: str) -> str | int | bool:
 
 
 _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "children": _parse_flag,
     "clock": _parse_clock,
     "history": _parse_number,
     "limiter": _parse_flag,

@@ -204,7 +204,10 @@ def authenticate(
     key = find_active_key(state, signature.access_key, place.region, clocks[0])
     if key is None:
         raise StorageError(
-            "InvalidAccessKeyId", f"{signature.access_key} is not an active key of {place.region}", "OOS-005"
+            "InvalidAccessKeyId",
+            f"{signature.access_key} is not an active key of {place.region}; a client that was made before the test's "
+            "cloud (at import, in setUpClass, or cached by an earlier test) keeps its old key",
+            "OOS-005",
         )
     lines = "".join(
         f"{name}:{' '.join(_get_header(headers, name, host).split())}\n" for name in signature.headers.split(";")

@@ -29,6 +29,7 @@ def to_dict(state: State, settings: Settings, clock: Clock, history: int, first:
             "durations": dict(settings.durations),
             "unknown_images": settings.unknown_images,
             "licences": dict(settings.licences),
+            "unserved": settings.unserved,
             "capacity": dict(settings.capacity),
             "history": history,
         },
@@ -63,7 +64,8 @@ def from_dict(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, S
         )
     try:
         values = data["settings"]
-        settings = Settings.checked(values["seed"], values["timing"], values["auth"], values["switches"])
+        unserved = values.get("unserved", "empty")  # a dump of an earlier version has none
+        settings = Settings.checked(values["seed"], values["timing"], values["auth"], values["switches"], unserved)
         settings.durations.update(values["durations"])
         settings.unknown_images = bool(values["unknown_images"])
         settings.capacity.update(values["capacity"])

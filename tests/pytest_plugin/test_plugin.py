@@ -21,6 +21,7 @@ class TestFixtures:
             "omi_account",
             "omi_gateway",
             "omi_oos",
+            "omi_fcu",
             "omi_server",
             "omi_env",
             "omi_sleep",
@@ -251,7 +252,7 @@ class TestMarker:
         [
             (
                 "regoin='eu-west-2'",
-                "has no argument 'regoin'; known: seed, timing, clock, switches, *, accounts, limiter",
+                "has no argument 'regoin'; known: seed, timing, clock, switches, *, accounts, limiter, children",
             ),
             ("'clock'", "takes keyword arguments only, not 'clock'; known: seed, *"),
             ("timing='slow'", "timing must be one of eager, clock, manual, not 'slow'"),
