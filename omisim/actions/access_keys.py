@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.model import AccessKey, AccessKeySecretKey, OrDict, ids, view_as
+from omisim.model import AccessKey, AccessKeySecretKey, OrDict, TextOrEmpty, ids, view_as
 from omisim.model.filters import FiltersAccessKeys, select_matching
 from omisim.spec.rules import refuse
 
@@ -62,12 +62,15 @@ def update_access_key(
     access_key_id: str,
     clear_expiration_date: bool = False,
     clear_tag: bool = False,
-    expiration_date: str | None = None,
+    expiration_date: TextOrEmpty | None = None,
     state: str | None = None,
-    tag: str | None = None,
+    tag: TextOrEmpty | None = None,
     user_name: str | None = None,
 ) -> AccessKey:
-    """Change the state, the expiration date or the tag of a key. A state without a date clears the date (AK-006)."""
+    """Change the state, the expiration date or the tag of a key.
+
+    An empty date or tag clears it, as does a state without a date (AK-006).
+    """
     changes = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
     call.check(any(value is not None for value in changes), "AK-005")
     call.check(state in (None, *STATES), "AK-005/state", state=state)
@@ -80,7 +83,7 @@ def update_access_key(
         key,
         expiration_date=key.expiration_date if keeps else expires,
         last_modification_date=call.now,
-        tag=None if clear_tag else tag or key.tag,
+        tag=None if clear_tag else key.tag if tag is None else tag or None,
     )
     changed = call.put(changed)
     if state in (None, key.state):
@@ -102,7 +105,6 @@ def _find_own_keys(call: Call) -> list[AccessKey]:
 
 
 def _get_key(call: Call, access_key_id: str, rule: str) -> AccessKey:
-    call.check(access_key_id, "REQ-010", parameter=call.spell("access_key_id"))
     key: AccessKey | None = call.state.get("access_key", access_key_id)
     if key is None or not call.owns(key):
         raise refuse(rule, access_key_id=access_key_id)
@@ -115,7 +117,7 @@ def _check_user(call: Call, user_name: str | None) -> None:
 
 def _parse_date(call: Call, text: str | None, rule: str) -> dt.datetime | None:
     """Parse an expiration date, which must be in the future."""
-    if text is None:
+    if not text:
         return None
     try:
         at = dt.datetime.fromisoformat(text)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import action
 from omisim.actions.new_account import open_account
-from omisim.model import AccountRow
+from omisim.model import AccountRow, MayBeEmpty, TextOrEmpty
 
 _EMAIL = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _CUSTOMER = re.compile(r"[0-9]{8}")
@@ -65,18 +66,18 @@ def create_account(
 def update_account(
     call: Call,
     *,
-    additional_emails: Sequence[str] | None = None,
+    additional_emails: Annotated[Sequence[str] | None, MayBeEmpty()] = None,
     city: str | None = None,
     company_name: str | None = None,
     country: str | None = None,
     email: str | None = None,
     first_name: str | None = None,
-    job_title: str | None = None,
+    job_title: TextOrEmpty | None = None,
     last_name: str | None = None,
-    mobile_number: str | None = None,
-    phone_number: str | None = None,
-    state_province: str | None = None,
-    vat_number: str | None = None,
+    mobile_number: TextOrEmpty | None = None,
+    phone_number: TextOrEmpty | None = None,
+    state_province: TextOrEmpty | None = None,
+    vat_number: TextOrEmpty | None = None,
     zip_code: str | None = None,
 ) -> AccountRow:
     """Change the details of the caller's account. Additional e-mail addresses are replaced. Returns the account.

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
 from omisim.actions.product_types import LINUX
 from omisim.actions.sharing import apply_change, check_permission_change, get_usable, is_visible, visible_permissions
-from omisim.model import ExportState, Image, ImageExportTask, ImageId, OrDict, PermissionsOnResourceCreation
+from omisim.model import (
+    ExportState,
+    Image,
+    ImageExportTask,
+    ImageId,
+    MayBeEmpty,
+    OrDict,
+    PermissionsOnResourceCreation,
+    TextOrEmpty,
+)
 from omisim.model.filters import FiltersImage, select_matching
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
@@ -53,10 +62,10 @@ def _check_has_changes(call: Call, given: Mapping[str, Any]) -> None:
 def update_image(
     call: Call,
     *,
-    description: str | None = None,
+    description: TextOrEmpty | None = None,
     image_id: ImageId,
-    permissions_to_launch: OrDict[PermissionsOnResourceCreation] | None = None,
-    product_codes: Sequence[str] | None = None,
+    permissions_to_launch: Annotated[OrDict[PermissionsOnResourceCreation] | None, MayBeEmpty()] = None,
+    product_codes: Annotated[Sequence[str] | None, MayBeEmpty()] = None,
 ) -> Image:
     """Change the permissions, the description or the product codes of an OMI of the caller. Returns the OMI."""
     image = call.get_owned(Image, image_id, "OMI-106")

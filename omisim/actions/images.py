@@ -26,6 +26,7 @@ from omisim.model import (
     OrDict,
     PermissionsOnResource,
     Snapshot,
+    TextOrEmpty,
     Vm,
     VmId,
     VmState,
@@ -56,7 +57,6 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
 
 def _check_one_source(call: Call, given: Mapping[str, Any]) -> None:
     """Refuse a request with no source, with several, with an incomplete one, or with parameters that it excludes."""
-    given = {name: value for name, value in given.items() if value != ()}  # an empty list counts as absent
     modes = [mode for mode, names in MODES.items() if any(name in given for name in names)]
     if not modes:
         raise refuse("OMI-001", given=_spell_names(call, given))
@@ -93,7 +93,7 @@ def create_image(
     architecture: str | None = None,
     block_device_mappings: Sequence[OrDict[BlockDeviceMappingImage]] | None = None,
     boot_modes: Sequence[str] | None = None,
-    description: str | None = None,
+    description: TextOrEmpty | None = None,
     file_location: str | None = None,
     image_name: str | None = None,
     no_reboot: bool = False,

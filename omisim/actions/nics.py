@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from omisim.actions.addresses import check_address, find_free_addresses, find_taken_addresses, make_private_dns
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
@@ -15,6 +15,7 @@ from omisim.actions.security_groups import resolve_groups
 from omisim.model import (
     LinkNic,
     LinkNicToUpdate,
+    MayBeEmpty,
     Nic,
     NicId,
     OrDict,
@@ -24,6 +25,7 @@ from omisim.model import (
     SecurityGroupLight,
     Subnet,
     SubnetId,
+    TextOrEmpty,
     ids,
 )
 from omisim.model.filters import FiltersNic, select_matching
@@ -97,7 +99,7 @@ def add_nic(
 def create_nic(
     call: Call,
     *,
-    description: str | None = None,
+    description: TextOrEmpty | None = None,
     private_ips: Sequence[OrDict[PrivateIpLight]] | None = None,
     security_group_ids: Sequence[SecurityGroupId] | None = None,
     subnet_id: SubnetId,
@@ -128,10 +130,10 @@ def _check_one_change(call: Call, given: Mapping[str, Any]) -> None:
 def update_nic(
     call: Call,
     *,
-    description: str | None = None,
+    description: TextOrEmpty | None = None,
     link_nic: OrDict[LinkNicToUpdate] | None = None,
     nic_id: NicId,
-    security_group_ids: Sequence[SecurityGroupId] | None = None,
+    security_group_ids: Annotated[Sequence[SecurityGroupId] | None, MayBeEmpty()] = None,
 ) -> Nic:
     """Change the description of a NIC, its security groups, or whether it is deleted with its VM. Returns the NIC."""
     nic = call.get_owned(Nic, nic_id, "NIC-001")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
-from omisim.model import Image, OrDict, ProductType
+from omisim.model import Image, OrDict, ProductType, TextOrEmpty
 from omisim.model.filters import FiltersProductType, select_matching
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
@@ -22,7 +22,7 @@ def is_code(call: Call, code: str, *, any_owner: bool = False) -> bool:
 
 
 @action("CreateProductType", "ProductType")
-def create_product_type(call: Call, *, description: str, vendor: str | None = None) -> ProductType:
+def create_product_type(call: Call, *, description: TextOrEmpty, vendor: str | None = None) -> ProductType:
     """Create a product type of the caller, which its OMIs can carry as a product code (LIC-007). Returns it."""
     check_quotas(call, {"pty_limit": 1})
     product_type_id = call.new_id("product_type")

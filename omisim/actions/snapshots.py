@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
@@ -22,12 +22,13 @@ from omisim.actions.sharing import (
 )
 from omisim.actions.uploads import find_running_exports
 from omisim.model import (
-    EmptyIsAbsent,
+    MayBeEmpty,
     OrDict,
     PermissionsOnResourceCreation,
     Snapshot,
     SnapshotId,
     SnapshotState,
+    TextOrEmpty,
     Volume,
     VolumeId,
 )
@@ -52,8 +53,8 @@ def _check_one_source(call: Call, given: Mapping[str, Any]) -> None:
 def create_snapshot(
     call: Call,
     *,
-    client_token: EmptyIsAbsent | None = None,
-    description: str | None = None,
+    client_token: str | None = None,
+    description: TextOrEmpty | None = None,
     file_location: str | None = None,
     snapshot_size: int | None = None,
     source_region_name: str | None = None,
@@ -141,7 +142,10 @@ def _check_change(call: Call, given: Mapping[str, Any]) -> None:
 
 @action("UpdateSnapshot", "Snapshot", combinations=_check_change)
 def update_snapshot(
-    call: Call, *, permissions_to_create_volume: OrDict[PermissionsOnResourceCreation], snapshot_id: SnapshotId
+    call: Call,
+    *,
+    permissions_to_create_volume: Annotated[OrDict[PermissionsOnResourceCreation], MayBeEmpty()],
+    snapshot_id: SnapshotId,
 ) -> Snapshot:
     """Change the permissions of a snapshot of the caller (SHR-003). Returns the snapshot."""
     snapshot = call.get_owned(Snapshot, snapshot_id, "SHR-003/snapshot")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 
-from omisim.actions.framework.call import Call, as_parsed
+from omisim.actions.framework.call import Call
 from omisim.actions.vm_types import PERFORMANCES, VmShape
-from omisim.model import ActionsOnNextBoot, Image, OrDict, ShutdownBehaviorConfiguration
+from omisim.model import ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
 
 __all__ = [
     "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows", "choose_boot_mode",
-    "format_vm_type", "get_boot_actions", "get_os_family", "merge_shutdown_behavior",
+    "format_vm_type", "get_os_family", "merge_shutdown_behavior",
 ]  # fmt: skip
 
 MAX_USER_DATA_LENGTH = 512_000
@@ -73,12 +73,6 @@ def choose_boot_mode(
     secure_boot = actions.secure_boot if actions else None
     check_secure_boot(call, secure_boot, mode)
     return mode
-
-
-def get_boot_actions(actions: OrDict[ActionsOnNextBoot] | None) -> ActionsOnNextBoot | None:
-    """Return the requested boot actions, or None. An empty object requests none (FLD-011)."""
-    requested_actions = as_parsed(actions)
-    return requested_actions if requested_actions and requested_actions.secure_boot is not None else None
 
 
 def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:

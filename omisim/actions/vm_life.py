@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
@@ -16,7 +16,6 @@ from omisim.actions.vm_attributes import (
     check_keypair,
     check_secure_boot,
     format_vm_type,
-    get_boot_actions,
     merge_shutdown_behavior,
 )
 from omisim.actions.vm_diagnostics import end_first_boot
@@ -26,7 +25,7 @@ from omisim.actions.volumes import find_links
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
-    EmptyIsAbsent,
+    MayBeEmpty,
     OrDict,
     SecurityGroupId,
     ShutdownBehaviorConfiguration,
@@ -163,9 +162,9 @@ def update_vm(
     keypair_name: str | None = None,
     nested_virtualization: bool | None = None,
     performance: str | None = None,
-    security_group_ids: Sequence[SecurityGroupId] | None = None,
+    security_group_ids: Annotated[Sequence[SecurityGroupId] | None, MayBeEmpty()] = None,
     shutdown_behavior_configuration: OrDict[ShutdownBehaviorConfiguration] | None = None,
-    user_data: EmptyIsAbsent | None = None,
+    user_data: str | None = None,
     vm_id: VmId,
     vm_initiated_shutdown_behavior: str | None = None,
     vm_type: str | None = None,
@@ -174,7 +173,7 @@ def update_vm(
 
     The type, performance, user data and nested virtualization of a VM can be changed only while it is stopped (VM-072).
     """
-    behavior, boot = as_parsed(shutdown_behavior_configuration), get_boot_actions(actions_on_next_boot)
+    behavior, boot = as_parsed(shutdown_behavior_configuration), as_parsed(actions_on_next_boot)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(security_group_ids is None or security_group_ids, "VM-079")
     vm = call.get_owned(Vm, vm_id, "VM-070")

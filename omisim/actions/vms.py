@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
 
 from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.devices import VM_DEVICE, check_device_names, check_duplicates, check_shapes
@@ -21,7 +20,6 @@ from omisim.actions.vm_attributes import (
     check_windows,
     choose_boot_mode,
     format_vm_type,
-    get_boot_actions,
     get_os_family,
     merge_shutdown_behavior,
 )
@@ -30,12 +28,10 @@ from omisim.actions.vm_networks import PlannedNic, add_nics, check_nics_alone, l
 from omisim.actions.vm_types import VmShape, find_vm_shape
 from omisim.actions.volumes import add_link, add_volume, check_subregion
 from omisim.model import (
-    Absent,
     ActionsOnNextBoot,
     BlockDeviceMappingCreated,
     BlockDeviceMappingVmCreation,
     BsuCreated,
-    EmptyIsAbsent,
     Image,
     ImageId,
     Net,
@@ -82,7 +78,7 @@ def create_vms(
     boot_mode: str | None = None,
     boot_on_creation: bool = True,
     bsu_optimized: bool = False,
-    client_token: EmptyIsAbsent | None = None,
+    client_token: str | None = None,
     deletion_protection: bool | None = None,
     image_id: ImageId,
     keypair_name: str | None = None,
@@ -91,14 +87,14 @@ def create_vms(
     nested_virtualization: bool = False,
     nics: Sequence[OrDict[NicForVmCreation]] | None = None,
     performance: str | None = None,
-    placement: Annotated[OrDict[Placement] | None, Absent({})] = None,
+    placement: OrDict[Placement] | None = None,
     private_ips: Sequence[str] | None = None,
     security_group_ids: Sequence[SecurityGroupId] | None = None,
     security_groups: Sequence[str] | None = None,
     shutdown_behavior_configuration: OrDict[ShutdownBehaviorConfiguration] | None = None,
     subnet_id: SubnetId | None = None,
     tpm_enabled: bool | None = None,
-    user_data: EmptyIsAbsent | None = None,
+    user_data: str | None = None,
     vm_initiated_shutdown_behavior: str | None = None,
     vm_type: str = "t2.small",
 ) -> tuple[Vm, ...]:
@@ -109,7 +105,7 @@ def create_vms(
     mappings = as_parsed_list(block_device_mappings)
     place = as_parsed(placement) or Placement()
     behavior = as_parsed(shutdown_behavior_configuration)
-    next_boot = get_boot_actions(actions_on_next_boot)
+    next_boot = as_parsed(actions_on_next_boot)
     repeated = call.find_repeated(Vm, client_token)
     if repeated:
         return tuple(view_vm(call.state, vm) for vm in repeated)
@@ -117,8 +113,7 @@ def create_vms(
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
-    # Terraform sends an unset value of a Placement as an empty string (VM-016, VM-017)
-    tenancy = place.tenancy or None
+    tenancy = place.tenancy
     check_tenancy(call, tenancy, nested_virtualization=nested_virtualization)
     call.check(not bsu_optimized, "VM-026")
     check_shapes(call, mappings, VM_DEVICE)

@@ -21,7 +21,6 @@ from omisim.actions.quotas import check_quotas, disk_costs
 from omisim.actions.sharing import get_usable
 from omisim.model import (
     Content,
-    EmptyIsAbsent,
     LinkedVolume,
     LinkState,
     OrDict,
@@ -76,7 +75,7 @@ def _check_size_or_snapshot(call: Call, given: Mapping[str, Any]) -> None:
 def create_volume(
     call: Call,
     *,
-    client_token: EmptyIsAbsent | None = None,
+    client_token: str | None = None,
     iops: int | None = None,
     size: int | None = None,
     snapshot_id: SnapshotId | None = None,

@@ -16,17 +16,15 @@ OrDict: TypeAlias = Union[ANY, Mapping[str, Any]]  # noqa: UP007 - mypy takes no
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
-    """Marks a parameter with a value that means absent: Go clients send it for an unset parameter (REQ-009)."""
-
-    value: Any
+class MayBeEmpty:
+    """Marks a parameter whose empty value has a meaning of its own. Elsewhere an empty value means absent (REQ-018)."""
 
 
 AccountId = Annotated[str, Id("account")]
-EmptyIsAbsent = Annotated[str, Absent("")]
+TextOrEmpty = Annotated[str, MayBeEmpty()]  # a text that may be "", for example a description
 ImageId = Annotated[str, Id("image")]
 SnapshotId = Annotated[str, Id("snapshot")]
-SubnetId = Annotated[str, Id("subnet"), Absent("")]
+SubnetId = Annotated[str, Id("subnet")]
 NetId = Annotated[str, Id("net")]
 NicId = Annotated[str, Id("nic")]
 LinkNicId = Annotated[str, Id("link_nic")]

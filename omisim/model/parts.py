@@ -5,15 +5,25 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from omisim.model.base import AccountId, LinkState, NicId, SecurityGroupId, SnapshotId, SubnetId, VolumeId, internal
+from omisim.model.base import (
+    AccountId,
+    LinkState,
+    NicId,
+    SecurityGroupId,
+    SnapshotId,
+    SubnetId,
+    TextOrEmpty,
+    VolumeId,
+    internal,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceTag:
     """A tag."""
 
-    key: str
-    value: str
+    key: TextOrEmpty  # refused by its own rule if it is empty (TAG-003)
+    value: TextOrEmpty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +148,7 @@ class BlockDeviceMappingVmCreation:
 
     bsu: BsuToCreate | None = None
     device_name: str | None = None
-    no_device: str | None = None
+    no_device: TextOrEmpty | None = None  # any text, by convention ""
     virtual_device_name: str | None = None
 
 
@@ -156,7 +166,7 @@ class BlockDeviceMappingVmUpdate:
 
     bsu: BsuToUpdateVm | None = None
     device_name: str | None = None
-    no_device: str | None = None
+    no_device: TextOrEmpty | None = None  # any text, by convention ""
     virtual_device_name: str | None = None
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from socket import AF_INET, AF_INET6, create_server
-from ssl import SSLError
+from socket import AF_INET, AF_INET6, create_server, socket
+from ssl import SSLError, SSLSocket
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TextIO
@@ -27,6 +27,8 @@ __all__ = ["Running", "run_server"]
 LOOPBACK = "127.0.0.1"
 LAST_PORT = 65535
 THREADS = 16
+IDLE_SECONDS = 60  # after which a silent connection is closed
+HANDSHAKE_SECONDS = 10  # in which a TLS client must have sent its handshake, because no other connection is accepted
 
 
 class _Connection(HTTPConnection):
@@ -35,6 +37,36 @@ class _Connection(HTTPConnection):
     RequestHandlerClass = staticmethod(
         partial(HTTPRequest, proxy_mode=True)
     )  # since Python 3.14 a bare partial would become a method
+
+    def _conditional_error(self, req: HTTPRequest, response: str) -> None:
+        """Send an error, but nothing before a request has begun: the next request would take it for its answer."""
+        if req and req.started_request:
+            super()._conditional_error(req, response)  # type: ignore[misc]
+
+
+class _Server(Server):
+    """A server in which a connection takes a thread only while it sends a request.
+
+    Go clients keep spare connections. cheroot hands a new connection to a thread at once, waits there for the request
+    and sends an error 408 if none comes.
+    """
+
+    def process_conn(self, conn: HTTPConnection) -> None:
+        """Watch a new connection until it sends something, and hand any other one to a thread."""
+        if conn.last_used is None:
+            self._connections.put(conn)  # type: ignore[attr-defined]
+        else:
+            super().process_conn(conn)
+
+
+class _TlsAdapter(BuiltinSSLAdapter):
+    """TLS with a time limit for the handshake."""
+
+    def wrap(self, sock: socket) -> tuple[SSLSocket, dict[str, str]]:
+        """Do the handshake of a new connection."""
+        sock.settimeout(HANDSHAKE_SECONDS)
+        wrapped: tuple[SSLSocket, dict[str, str]] = super().wrap(sock)  # type: ignore[no-untyped-call]
+        return wrapped
 
 
 class Running:
@@ -96,7 +128,9 @@ def run_server(
     token = token or secrets.token_urlsafe(16)
     app = App(cloud, token, log, record, fresh)
     with ExitStack() as stack:
-        server = Server((host, port), app, numthreads=THREADS, request_queue_size=128)
+        server = _Server((host, port), app, numthreads=THREADS, request_queue_size=128)
+        server.timeout = IDLE_SECONDS
+        server.keep_alive_conn_limit = 10_000  # silent connections count, too
         server.shutdown_timeout = 1
         server.expiration_interval = 0.02  # seconds between two checks for a stop
         ca = None
@@ -122,7 +156,7 @@ def run_server(
 
 def _make_tls_adapter(certificate: str, key: str) -> BuiltinSSLAdapter:
     try:
-        return BuiltinSSLAdapter(certificate, key)
+        return _TlsAdapter(certificate, key)
     except SSLError as error:
         raise ValueError(f"{certificate} and {key} must be a PEM certificate and its key: {error}") from error
 

@@ -23,11 +23,16 @@ def registered(*mappings: dict[str, Any], **parameters: Any) -> dict[str, Any]:
 
 
 # what is required, combinations, values, existence, a value against a resource, its state
+NO_SIZE = {"DeviceName": "/dev/sdb", "Bsu": {"DeleteOnVmDeletion": True}}
 ORDER: list[tuple[str, str, dict[str, Any]]] = [
     ("OMI-004", "CreateImage", {"SourceImageId": "{golden}", "NoReboot": True}),
     ("OMI-007", "CreateImage", registered({"DeviceName": "/dev/sda1", "Bsu": {"VolumeSize": 5}}, ImageName="x")),
-    ("OMI-051", "CreateVms", {"ImageId": "{golden}", "BlockDeviceMappings": [{}], "MaxVmsCount": 0}),
-    ("OMI-059", "CreateImage", registered({"DeviceName": "/dev/sdb", "Bsu": {}}, Architecture="arm64")),
+    ("OMI-051", "CreateVms", {"ImageId": "{golden}", "BlockDeviceMappings": [{"NoDevice": ""}], "MaxVmsCount": 0}),
+    (
+        "OMI-059",
+        "CreateImage",
+        registered(NO_SIZE, Architecture="arm64"),
+    ),
     ("OMI-103", "UpdateImage", {"ImageId": "{golden}", "PermissionsToLaunch": CHANGES}),
     ("VOL-008", "UpdateVolume", {"VolumeId": "vol-00000000", "Iops": 99_999}),
     ("VOL-010", "CreateVolume", {"SubregionName": "mars-1a", "SnapshotId": "{snapshot}", "Iops": 300}),

@@ -12,7 +12,7 @@ from typing import Any
 
 from reference import disks, files, images, launches, reads, vms
 from reference.call import Call, Dry, Refused, status
-from reference.shapes import problems, without_nulls
+from reference.shapes import present, problems
 from reference.states import FAILED
 from reference.world import KINDS, Row, World
 
@@ -149,7 +149,7 @@ class Reference:
         """Make a call, in the API's own words, and return what it should answer."""
         if action not in ACTIONS:
             raise ValueError(f"the action {action!r} is not modelled: use one of {', '.join(ACTIONS)}")
-        given = without_nulls(parameters)
+        given = present(action, parameters)
         call = Call(self.world, self._account(account), given)
         self.world.advance(0)
         try:

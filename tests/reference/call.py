@@ -74,10 +74,6 @@ class Call:
         if not holds:
             self.codes[code] = min(max(rank(code), after), self.codes.get(code, LAST))
 
-    def named(self) -> set[str]:
-        """Return the names of the parameters that say something: an empty list does not."""
-        return {name for name, value in self.given.items() if value != []}
-
     def decide(self) -> None:
         """End the checks."""
         if self.codes:

@@ -32,7 +32,7 @@ def create_snapshot(call: Call) -> Row:
     ways = [way for way, names in WAYS.items() if names & set(call.given)]
     call.check(ways, "7000")
     call.check(len(ways) <= 1, "3002")
-    call.check(len(ways) != 1 or call.named() >= WAYS[ways[0]], "7000")
+    call.check(len(ways) != 1 or set(call.given) >= WAYS[ways[0]], "7000")
     if call.codes:
         call.decide()
     again = call.again("CreateSnapshot", "Snapshot")

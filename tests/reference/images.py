@@ -38,7 +38,7 @@ def create_image(call: Call) -> Row:
     call.check(len(ways) <= 1, "3002")
     if len(ways) == 1:
         _, required, taken = WAYS[ways[0]]
-        call.check(required <= call.named(), "7000")
+        call.check(required <= set(call.given), "7000")
         call.check(set(call.given) <= required | taken | ANYWAY, "3002")
         call.check(ways != ["vm"] or call["ImageName"] is not None, "3002")
     if call.codes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-__all__ = ["problems", "without_nulls"]
+__all__ = ["present", "problems"]
 
 # A name, and what stands below it: parameters, then parts, then filters. A star marks what is required, a question
 # mark what exists and is not modelled here.
@@ -151,7 +151,16 @@ FiltersVmsState
 FiltersTag
     Keys:[str] ResourceIds:[str] ResourceTypes:[str] Values:[str]
 """
-UNSET = {"ClientToken": "", "SubnetId": "", "UserData": "", "Placement": {}}
+# where an empty value says something; everywhere else it means absent. [REQ-018]
+SAYING = {
+    "CreateImage": {"Description"},
+    "CreateSnapshot": {"Description"},
+    "Tag": {"Key", "Value"},
+    "UpdateImage": {"Description", "PermissionsToLaunch", "ProductCodes"},
+    "UpdateMapping": {"NoDevice"},
+    "UpdateSnapshot": {"PermissionsToCreateVolume"},
+    "VmMapping": {"NoDevice"},
+}
 TYPES = {"str": str, "int": int, "bool": bool}
 
 
@@ -162,11 +171,32 @@ def problems(action: str, parameters: dict[str, Any]) -> Iterator[str]:
         yield "4110"
 
 
-def without_nulls(value: Any) -> Any:
-    """Return a request as it counts: null, and what clients send for unset, mean absent, at any depth. [Doors]"""
-    if isinstance(value, dict):
-        return {name: without_nulls(item) for name, item in value.items() if item not in (None, UNSET.get(name))}
-    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+def present(shape: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what counts of a request or of a part of one: null means absent, and so do "", [] and {}. [REQ-018]
+
+    In Filters a list counts even if it is empty. [FLT-004]
+    """
+    fields = {name.rstrip("*"): kind for name, kind in _fields(shape).items()}
+    counts = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        kind, filtering = fields.get(name), shape.startswith("Filters")
+        left = value if kind is None or filtering else _left(kind, value)
+        says = name in SAYING.get(shape, ()) or kind is None or (filtering and left == [])
+        if says or left not in ("", [], {}):
+            counts[name] = [item for item in left if item is not None] if isinstance(left, list) else left
+    return counts
+
+
+def _left(kind: str, value: Any) -> Any:
+    """Return what is left of a value without its absent parts."""
+    if isinstance(value, list):
+        items = [_left(kind.strip("[]"), item) for item in value]
+        return [item for item in items if item not in (None, "", [], {})]
+    if isinstance(value, dict) and kind not in ("?", *TYPES) and not kind.startswith("["):
+        return present(kind, value)
+    return value
 
 
 @cache
@@ -184,8 +214,7 @@ def _object(shape: str, value: dict[str, Any]) -> Iterator[str]:
         else:
             yield "3001"
     for name in _fields(shape):
-        given = value.get(name[:-1])
-        if name.endswith("*") and (given is None or given == [] or (given == "" and name.endswith("Id*"))):
+        if name.endswith("*") and name[:-1] not in value:
             yield "7000"
 
 

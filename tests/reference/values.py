@@ -74,11 +74,14 @@ def check_codes(call: Call, codes: list[str]) -> None:
         call.check(code in known or code.startswith("pty-"), "5059")
 
 
+UPDATED = {"PermissionsToLaunch", "PermissionsToCreateVolume", "ImageId", "SnapshotId", "DryRun"}
+
+
 def changes(call: Call, given: Row | None) -> None:
     """Check changes of permissions. [OMI-102 to OMI-105, SHR-019 to SHR-021]"""
     if given is None:
         return
-    call.check(any(given.get(branch) for branch in ("Additions", "Removals")), "7000")
+    call.check(given or set(call.given) - UPDATED, "7000")
     call.check(not ("Additions" in given and "Removals" in given), "3002")
     for branch in given.values():
         for account in branch.get("AccountIds", []):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
@@ -30,7 +32,7 @@ from support.storing import BUCKET
 from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
-from omisim.server import Running
+from omisim.server import Running, host
 from omisim.server.client import Client
 from omisim.server.control import MAX_STREAMS, Control, _Feed
 from omisim.server.endpoints import ENDPOINTS, describe
@@ -157,6 +159,44 @@ class TestClientsOfTheServer:
             line.sendall(raw)
             assert line.recv(12).startswith(b"HTTP/1.1 ")
         assert requests.get(f"{server.url}/_omisim/health", timeout=10).status_code == 200
+
+
+class TestSilentConnections:
+    """Connections that a client opens in advance, and on which it sends nothing yet."""
+
+    @staticmethod
+    def _open(server: Running) -> socket.socket:
+        host, _, port = server.url.rpartition("/")[2].partition(":")
+        line = socket.create_connection((host, int(port)), timeout=10)
+        if server.ca is None:
+            return line
+        return ssl.create_default_context(cafile=server.ca).wrap_socket(line, server_hostname=host)
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_are_closed_without_an_answer(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tls: bool) -> None:
+        """The server closes a silent connection after a minute and sends nothing on it. [REQ-019]"""
+        assert host.IDLE_SECONDS >= 60
+        monkeypatch.setattr(host, "IDLE_SECONDS", 0.1)
+        with cloud.serve(tls=tls) as server, self._open(server) as line:
+            assert line.recv(1) == b""
+
+    def test_that_stop_in_a_request_are_told(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A request that ends in its middle is answered by 408. [REQ-019]"""
+        monkeypatch.setattr(host, "IDLE_SECONDS", 0.1)
+        with cloud.serve() as server, self._open(server) as line:
+            line.sendall(b"POST /api/v1/ReadRegions HTTP/1.1\r\nHost: x\r\n")
+            assert line.recv(12) == b"HTTP/1.1 408"
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_leave_the_threads_to_others(self, cloud: Cloud, tls: bool) -> None:
+        """With more silent connections than threads, requests are answered, the silent ones' own ones too. [REQ-019]"""
+        with cloud.serve(tls=tls) as server, ExitStack() as stack:
+            lines = [stack.enter_context(self._open(server)) for _ in range(host.THREADS + 4)]
+            health = f"{server.url}/_omisim/health"
+            assert requests.get(health, timeout=10, verify=server.ca or True).status_code == 200
+            for line in (lines[0], lines[-1]):
+                line.sendall(b"GET /_omisim/health HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert line.recv(12) == b"HTTP/1.1 200"
 
 
 def _signed(account: Account, server: Running) -> Any:

@@ -48,8 +48,6 @@ def _encode_token(mark: str, start: int) -> str:
 
 
 def _decode_token(next_token: str, mark: str) -> int:
-    if next_token == "":
-        raise refuse("PAG-003/empty")
     try:
         token_mark, start = json.loads(base64.b64decode(next_token, validate=True))
     except (binascii.Error, ValueError, TypeError, RecursionError):

@@ -1,8 +1,11 @@
 """Compile an action's signature into the schema of its request: names, types, required parameters and ids.
 
 A signature is compiled on the first call of its action. Checks run in the order of REQ-014: unknown parameters, wrong
-types, missing parameters, the action's own combinations, then the prefixes and shapes of ids. None means absent at any
-depth. Names are snake_case here. A problem converts them to the spelling of the caller's door.
+types, missing parameters, the action's own combinations, then the prefixes and shapes of ids. Names are snake_case
+here. A problem converts them to the spelling of the caller's door.
+
+None and empty values mean absent at any depth (REQ-009, REQ-018): Go clients send "", [] and {} for unset parameters.
+Exceptions are the parameters marked with `MayBeEmpty`, and the lists in Filters, which match nothing (FLT-004).
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from omisim.actions.framework.request import Request
 from omisim.base.suggest import suggest
-from omisim.model.base import Absent
+from omisim.model.base import MayBeEmpty
+from omisim.model.filters import Filters
 from omisim.model.ids import Id
 from omisim.model.serialize import is_date
 from omisim.spec.errors import ApiError
@@ -65,9 +69,9 @@ Read = Callable[[Any, str, Problems], Any]  # value, path, problems
 class Field:
     """One parameter.
 
-    `id` is the kind of the ids that it holds, if any. `read` parses its value. `shape` is the schema of a nested
-    object. `many` marks a list. `absent` is a value that means absent, besides None: Go clients send it for an unset
-    parameter.
+    `id` is the kind of the ids that it holds, if any. `read` parses its value. It returns None if nothing is left of an
+    object or a list whose empty members are absent. `shape` is the schema of a nested object. `many` marks a list.
+    `empty` has the classes of an empty value with a meaning of its own.
     """
 
     name: str
@@ -77,7 +81,7 @@ class Field:
     shape: Shape | None
     type: Any
     many: bool = False
-    absent: Any = None
+    empty: tuple[type, ...] = ()
 
 
 @dataclass(slots=True)
@@ -121,11 +125,12 @@ class Shape:
             field = known.get(name)
             if field is None:
                 problems.append(Problem(UNKNOWN, "REQ-008", path, name, known=known))
-            elif field.absent is None or value != field.absent:
-                values[name] = field.read(value, f"{path}{name}", problems)
-        for field in self.required:
-            value = values.get(field.name)
-            if value is None or value == () or (value == "" and field.id):
+            elif value or not _is_empty(value) or isinstance(value, field.empty):
+                read = field.read(value, f"{path}{name}", problems)
+                if read is not None:
+                    values[name] = read
+        for field in self.required if values or not path else ():  # an object without values is absent itself
+            if field.name not in values:
                 rule = "REQ-010"
                 if field.name == "image_id" and "block_device_mappings" in values:  # probably a launch from snapshots
                     rule = "REQ-010/image"
@@ -173,17 +178,21 @@ def _make_shape(members: list[Field], cls: type | None) -> Shape:
     )
 
 
-def _make_field(name: str, hint: Any, *, required: bool = False) -> Field:
+def _make_field(name: str, hint: Any, *, required: bool = False, is_filter: bool = False) -> Field:
     base, marks = _unwrap_hint(hint)
     item = next((mark for mark in marks if isinstance(mark, Id)), None)
-    absent = next((mark.value for mark in marks if isinstance(mark, Absent)), None)
+    may_be_empty = any(isinstance(mark, MayBeEmpty) for mark in marks)
     if get_origin(base) in (tuple, list) or getattr(get_origin(base), "__name__", "") == "Sequence":
         element, inner_marks = _unwrap_hint(get_args(base)[0])
         item = next((mark for mark in inner_marks if isinstance(mark, Id)), item)
         shape = _make_nested_shape(element)
-        return Field(name, required, item, _make_list_reader(_make_reader(element, shape)), shape, element, many=True)
+        empty: tuple[type, ...] = (list, tuple) if may_be_empty or is_filter else ()
+        read = _make_list_reader(_make_reader(element, shape), may_be_empty=bool(empty), is_filter=is_filter)
+        return Field(name, required, item, read, shape, element, many=True, empty=empty)
     shape = _make_nested_shape(base)
-    return Field(name, required, item, _make_reader(base, shape), shape, base, absent=absent)
+    read = _make_reader(base, shape, may_be_empty=may_be_empty)
+    empty = (list, tuple) if is_filter else ((Mapping,) if shape else (str,)) if may_be_empty else ()
+    return Field(name, required, item, read, shape, base, empty=empty)
 
 
 def _unwrap_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -202,7 +211,8 @@ def _make_nested_shape(cls: Any) -> Shape | None:
     if not is_dataclass(cls):
         return None
     hints = get_type_hints(cls, include_extras=True)
-    members = [_make_field(f.name, hints[f.name], required=_is_required(f)) for f in fields(cls)]
+    is_filter = isinstance(cls, type) and issubclass(cls, Filters)
+    members = [_make_field(f.name, hints[f.name], required=_is_required(f), is_filter=is_filter) for f in fields(cls)]
     return _make_shape(members, cls if isinstance(cls, type) else None)
 
 
@@ -210,9 +220,9 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _make_reader(cls: Any, shape: Shape | None) -> Read:
+def _make_reader(cls: Any, shape: Shape | None, *, may_be_empty: bool = False) -> Read:
     if shape is not None:
-        return _make_object_reader(shape)
+        return _make_object_reader(shape, may_be_empty=may_be_empty)
     if is_date(cls):
         return _read_date
     accepted = (int, float) if cls is float else cls
@@ -225,30 +235,40 @@ def _make_reader(cls: Any, shape: Shape | None) -> Read:
     return read
 
 
-def _make_object_reader(shape: Shape) -> Read:
+def _make_object_reader(shape: Shape, *, may_be_empty: bool) -> Read:
     cls = shape.cls
     assert cls is not None
 
     def read(value: Any, path: str, problems: Problems) -> Any:
         if isinstance(value, cls):
-            return value
+            value = {name: getattr(value, name) for name in shape.fields}
         if value.__class__ is not dict and not isinstance(value, Mapping):
             return _report_wrong_type(value, path, "an object", problems)
         values = shape.read(value, f"{path}.", problems)
-        return WRONG if problems else cls(**values)
+        if problems:
+            return WRONG
+        return cls(**values) if values or may_be_empty else None
 
     return read
 
 
-def _make_list_reader(element: Read) -> Read:
+def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> Read:
     def read(value: Any, path: str, problems: Problems) -> Any:
         if not isinstance(value, list | tuple):
             return _report_wrong_type(value, path, "a list", problems)
-        return tuple(
-            [element(item, f"{path}[{number}]", problems) for number, item in enumerate(value) if item is not None]
-        )
+        items = [
+            element(item, f"{path}[{number}]", problems)
+            for number, item in enumerate(value)
+            if item is not None and (is_filter or item or not _is_empty(item))
+        ]
+        present_items = tuple(item for item in items if item is not None)
+        return present_items if present_items or may_be_empty else None
 
     return read
+
+
+def _is_empty(value: Any) -> bool:
+    return not value and isinstance(value, str | list | tuple | Mapping)
 
 
 def _read_date(value: Any, path: str, problems: Problems) -> Any:

@@ -53,7 +53,7 @@ def image_names(*, valid: bool = True) -> st.SearchStrategy[str]:
         return st.text(_LETTERS, min_size=MIN_LENGTH, max_size=MAX_LENGTH)
     foreign = st.characters(exclude_characters=_LETTERS, codec="utf-8")
     return st.one_of(
-        st.text(_LETTERS, max_size=MIN_LENGTH - 1),
+        st.text(_LETTERS, min_size=1, max_size=MIN_LENGTH - 1),  # an empty name is an absent one
         st.text(_LETTERS, min_size=MAX_LENGTH + 1, max_size=MAX_LENGTH + 40),
         st.tuples(st.text(_LETTERS, min_size=MIN_LENGTH, max_size=20), foreign).map("".join),
     )
@@ -67,7 +67,7 @@ def vm_types(kind: str = "valid") -> st.SearchStrategy[str]:
     """
     check_choice("kind", kind, ("valid", "invalid", "windows"))
     if kind == "invalid":
-        return st.sampled_from(_INVALID_TYPES) | st.text(max_size=12).filter(
+        return st.sampled_from(_INVALID_TYPES) | st.text(min_size=1, max_size=12).filter(
             lambda text: "tina" not in text and "." not in text
         )
     minimums = (3, 2, 4) if kind == "windows" else (1, 1, 1)

@@ -1,0 +1,260 @@
+"""Empty values: what Go clients send for parameters that are not set, and where an empty value says something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from support.cases import Parameters, cases
+from support.entrances import Entrance, answered, refused
+from support.world import world
+
+from omisim import Account, ApiError, Cloud
+from omisim.actions.framework.registry import ACTIONS
+from omisim.actions.framework.schema import Field, Shape
+from omisim.model.serialize import api_name
+
+EMPTY: tuple[Any, ...] = ("", [], {})
+NAMELESS = re.compile(r"''|\"\"|  |^ | [.:,;]")  # in a message: where a name is empty
+NET = {"SubnetId": "{subnet}", "DeviceNumber": 0}
+CHANGE = {"AccountIds": ["123456789012"]}
+
+# what released Terraform and Packer plugins send
+SENT: list[tuple[str, Parameters]] = [
+    ("CreateSnapshot", {"VolumeId": "{free}", "FileLocation": "", "SourceSnapshotId": "", "SourceRegionName": ""}),
+    ("CreateAccessKey", {"ExpirationDate": ""}),
+    ("CreateVms", {"ImageId": "{ubuntu}", "KeypairName": "", "UserData": "", "SubnetId": "", "Placement": {}}),
+    ("CreateVms", {"ImageId": "{ubuntu}", "Placement": {"Tenancy": "", "SubregionName": ""}, "PrivateIps": []}),
+    (
+        "CreateVms",
+        {
+            "ImageId": "{ubuntu}",
+            "Nics": [{"NicId": "{nic}", "DeviceNumber": 0, "Description": "", "PrivateIps": [], "SubnetId": ""}],
+        },
+    ),
+    ("CreateVms", {"ImageId": "{ubuntu}", "Nics": [NET | {"SecurityGroupIds": [], "NicId": ""}]}),
+    ("UpdateImage", {"ImageId": "{golden}", "PermissionsToLaunch": {"Additions": CHANGE, "Removals": {}}}),
+    ("UpdateImage", {"ImageId": "{golden}", "PermissionsToLaunch": {"Removals": CHANGE, "Additions": {}}}),
+    ("UpdateImage", {"ImageId": "{golden}", "Description": "new", "PermissionsToLaunch": {}}),
+    (
+        "UpdateImage",
+        {"ImageId": "{golden}", "PermissionsToLaunch": {"Additions": CHANGE, "Removals": {"AccountIds": []}}},
+    ),
+    (
+        "UpdateSnapshot",
+        {"SnapshotId": "{snapshot}", "PermissionsToCreateVolume": {"Additions": CHANGE, "Removals": {}}},
+    ),
+    ("CreateImage", {"VmId": "{vm}", "ImageName": "new", "SourceImageId": "", "BlockDeviceMappings": []}),
+    ("CreateImage", {"SourceImageId": "{golden}", "SourceRegionName": "eu-west-2", "ImageName": "", "VmId": ""}),
+    ("CreateVolume", {"SubregionName": "eu-west-2a", "Size": 1, "SnapshotId": "", "VolumeType": ""}),
+    ("CreateNic", {"SubnetId": "{subnet}", "PrivateIps": [], "SecurityGroupIds": [""]}),
+    ("DeleteKeypair", {"KeypairName": "pair", "KeypairId": ""}),
+    ("DeleteSecurityGroup", {"SecurityGroupId": "{naming}", "SecurityGroupName": ""}),
+    ("UpdateVm", {"VmId": "{vm}", "DeletionProtection": True, "UserData": "", "KeypairName": "", "VmType": ""}),
+    ("ReadImages", {"Filters": {}, "NextPageToken": ""}),
+    ("ReadImages", {"Filters": {"Tags": None, "ImageIds": ["{golden}"]}}),
+    (
+        "CreateImageExportTask",
+        {
+            "ImageId": "{golden}",
+            "OsuExport": {
+                "DiskImageFormat": "qcow2",
+                "OsuBucket": "exports",
+                "OsuPrefix": "",
+                "OsuManifestUrl": "",
+                "OsuApiKey": {"ApiKeyId": "", "SecretKey": ""},
+            },
+        },
+    ),
+]
+# the parameters that may be empty, except the lists of Filters
+SAYING = {
+    "CreateImage.Description",
+    "CreateNic.Description",
+    "CreateProductType.Description",
+    "CreateSnapshot.Description",
+    "CreateTags.Tags.Key",
+    "CreateTags.Tags.Value",
+    "CreateVms.BlockDeviceMappings.NoDevice",
+    "DeleteTags.Tags.Key",
+    "DeleteTags.Tags.Value",
+    "UpdateAccessKey.ExpirationDate",
+    "UpdateAccessKey.Tag",
+    "UpdateAccount.AdditionalEmails",
+    "UpdateAccount.JobTitle",
+    "UpdateAccount.MobileNumber",
+    "UpdateAccount.PhoneNumber",
+    "UpdateAccount.StateProvince",
+    "UpdateAccount.VatNumber",
+    "UpdateImage.Description",
+    "UpdateImage.PermissionsToLaunch",
+    "UpdateImage.ProductCodes",
+    "UpdateNic.Description",
+    "UpdateNic.SecurityGroupIds",
+    "UpdateSnapshot.PermissionsToCreateVolume",
+    "UpdateVm.BlockDeviceMappings.NoDevice",
+    "UpdateVm.SecurityGroupIds",
+}
+
+
+def heard(account: Account, action: str, given: Mapping[str, Any]) -> Any:
+    """Return what a call answers, or how it is refused."""
+    try:
+        return answered(account.call(action, **given))
+    except ApiError as error:
+        return refused(error)
+
+
+def paths(shape: Shape, path: tuple[Field, ...] = ()) -> Iterator[tuple[Field, ...]]:
+    """Yield the way to each parameter, from the outermost one down."""
+    for field in (shape.all_fields if not path else shape.fields).values():
+        yield (*path, field)
+        if field.shape is not None:
+            yield from paths(field.shape, (*path, field))
+
+
+def says_something(action: str, path: tuple[Field, ...]) -> bool:
+    """Whether the value at the end of the way, or one that it is a part of, may be empty."""
+    ways = {spelt(action, path[: number + 1]) for number in range(len(path))}
+    return path[0].name == "filters" or not ways.isdisjoint(SAYING)
+
+
+def spelt(action: str, path: tuple[Field, ...]) -> str:
+    """Return the way as "UpdateImage.PermissionsToLaunch.Additions"."""
+    return ".".join([action, *(api_name(field.name) for field in path)])
+
+
+def holding(path: tuple[Field, ...], value: Any) -> dict[str, Any]:
+    """Return a request with this value at the end of the way."""
+    first, *rest = path
+    inner = holding(tuple(rest), value) if rest else value
+    return {api_name(first.name): [inner] if rest and first.many else inner}
+
+
+KEPT = {case.action: case.kept for case in cases() if case.kept and case.by == "alice" and not case.switches}
+
+
+class TestEveryParameter:
+    def test_that_may_be_empty_is_on_the_list(self) -> None:
+        """An empty value says something in descriptions, values of tags, NoDevice, and what an update clears.
+
+        The key of a tag has a refusal of its own for it. [REQ-018, TAG-003]
+        """
+        every = ((name, path) for name in ACTIONS for path in paths(ACTIONS[name].shape))
+        marked = {spelt(name, path) for name, path in every if path[-1].empty and path[0].name != "filters"}
+        assert marked == SAYING
+
+    @pytest.mark.parametrize("action", sorted({*ACTIONS} - {"ReadApiLogs"}))  # its answer grows with each call
+    def test_that_is_empty_is_absent(self, action: str) -> None:
+        """An empty text, list or object does what the request without it does, and no message names it. [REQ-018]"""
+        cloud = world().cloud.fork()
+        alice, mark = cloud.account("alice"), cloud.mark()
+        for path in (path for path in paths(ACTIONS[action].shape) if not says_something(action, path)):
+            rest = world().filled(KEPT.get(action, {}))
+            rest.pop(api_name(path[0].name), None)
+            without, after = heard(alice, action, rest), cloud.fork()
+            for value in (*EMPTY, *([[""], [{}]] if path[-1].many else [])):
+                cloud.rollback(mark)
+                given = rest | holding(path, value)
+                said = heard(alice, action, given)
+                assert said == without, given
+                assert cloud == after, given
+                assert not NAMELESS.search(said.get("details", "")), said
+            cloud.rollback(mark)
+
+
+class TestSentByClients:
+    @pytest.mark.parametrize(("action", "given"), SENT, ids=lambda part: part if isinstance(part, str) else None)
+    def test_is_accepted_at_every_entrance(self, entrance: Entrance, action: str, given: Parameters) -> None:
+        """What released Terraform and Packer plugins send for unset parameters is not read. [REQ-018]"""
+        cloud = world().cloud.fork()
+        entrance.answer(cloud.account("alice"), action, **world().filled(given))
+
+    def test_uses_the_same_token_with_and_without_it(self, entrance: Entrance, timed: Cloud) -> None:
+        """A request with empty values is the same request as the one without them. [REQ-018, VOL-017]"""
+        alice = timed.account("alice")
+        given = {"SubregionName": "eu-west-2a", "Size": 1, "ClientToken": "once"}
+        made = entrance.answer(alice, "CreateVolume", **given)["Volume"]["VolumeId"]
+        again = entrance.answer(alice, "CreateVolume", **given, SnapshotId="")["Volume"]["VolumeId"]
+        assert again == made
+
+
+class TestRequiredParameter:
+    @pytest.mark.parametrize(
+        ("action", "given"),
+        [
+            ("CreateKeypair", {"KeypairName": ""}),
+            ("LinkVolume", {"VolumeId": "{free}", "VmId": "{vm}", "DeviceName": ""}),
+            ("CreateVolume", {"SubregionName": "", "Size": 1}),
+            ("CreateSecurityGroup", {"SecurityGroupName": "", "Description": "web"}),
+            ("StartVms", {"VmIds": [""]}),
+            ("CreateTags", {"ResourceIds": ["{vm}"], "Tags": [{}]}),
+            ("UpdateVm", {"VmId": "{vm}", "KeypairName": ""}),
+            ("UpdateImage", {"ImageId": "{golden}", "PermissionsToLaunch": {}}),
+            ("UpdateImage", {"ImageId": "{golden}", "PermissionsToLaunch": {"Additions": {}}}),
+            ("UpdateVm", {"VmId": "{vm}", "SecurityGroupIds": []}),
+            ("UpdateNic", {"NicId": "{nic}", "SecurityGroupIds": [""]}),
+        ],
+    )
+    def test_that_is_empty_is_missing(self, entrance: Entrance, action: str, given: Parameters) -> None:
+        """A required parameter, and an update of nothing, is refused as missing. [REQ-010, OMI-103, VM-079, NIC-008]"""
+        cloud = world().cloud.fork()
+        assert entrance.refusal(cloud.account("alice"), action, **world().filled(given))[:2] == (400, "7000")
+
+    def test_of_an_unknown_name_is_refused(self, entrance: Entrance, alice: Account) -> None:
+        """An empty value does not hide a misspelt name. [REQ-008]"""
+        assert entrance.refusal(alice, "CreateVms", ImageId="ami-12345678", ImageIds=[])[1:] == ("3001", "REQ-008")
+
+
+class TestValueThatIsEmpty:
+    def test_clears_a_description(self, entrance: Entrance, timed: Cloud) -> None:
+        """A description may be empty, and a copy with an empty one does not inherit. [REQ-018, OMI-035]"""
+        alice = timed.account("alice")
+        source = timed.images.official("debian").image_id
+        copy = {"SourceImageId": source, "SourceRegionName": alice.region}
+        made = entrance.answer(alice, "CreateImage", **copy, Description="base")["Image"]
+        cleared = entrance.answer(alice, "UpdateImage", ImageId=made["ImageId"], Description="")["Image"]
+        other = {"SourceImageId": made["ImageId"], "SourceRegionName": alice.region, "Description": ""}
+        assert (cleared["Description"], entrance.answer(alice, "CreateImage", **other)["Image"]["Description"]) == (
+            "",
+            "",
+        )
+
+    def test_is_kept_in_a_tag(self, entrance: Entrance, alice: Account) -> None:
+        """The value of a tag may be empty, its key may not. [REQ-018, TAG-003]"""
+        volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        entrance.answer(alice, "CreateTags", ResourceIds=[volume_id], Tags=[{"Key": "team", "Value": ""}])
+        assert entrance.answer(alice, "ReadVolumes")["Volumes"][0]["Tags"] == [{"Key": "team", "Value": ""}]
+        keyless = {"ResourceIds": [volume_id], "Tags": [{"Key": "", "Value": "x"}]}
+        assert entrance.refusal(alice, "CreateTags", **keyless) == (400, "4069", "TAG-003")
+
+    def test_clears_what_an_update_can_clear(self, alice: Account) -> None:
+        """An empty date and tag of an access key are cleared, product codes fall back to Linux.
+
+        [REQ-018, AK-005, OMI-113]
+        """
+        key = alice.create_access_key(expiration_date="2030-01-01", tag="ci").access_key_id
+        dated = alice.update_access_key(access_key_id=key, tag="")
+        assert (dated.tag, dated.expiration_date is None) == (None, False)
+        assert alice.update_access_key(access_key_id=key, expiration_date="").expiration_date is None
+        assert alice.update_account(vat_number="", additional_emails=[]).vat_number == ""
+
+    def test_removes_a_device_of_the_image(self, entrance: Entrance) -> None:
+        """NoDevice removes a device whatever its text, by convention an empty one. [BDM-003, REQ-018]"""
+        cloud = world().cloud.fork()
+        without = {"BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "NoDevice": "", "Bsu": {}}]}
+        given = world().filled({"ImageId": "{golden}"}) | without
+        made = entrance.answer(cloud.account("alice"), "CreateVms", **given)["Vms"][0]
+        assert [disk["DeviceName"] for disk in made["BlockDeviceMappings"]] == ["/dev/sda1"]
+
+    def test_of_a_filter_finds_nothing(self, entrance: Entrance) -> None:
+        """An empty list in Filters matches nothing, a list with an empty text matches that text. [FLT-004, REQ-018]"""
+        alice = world().cloud.fork().account("alice")
+
+        def found(**filters: Any) -> int:
+            return len(entrance.answer(alice, "ReadImages", Filters=filters)["Images"])
+
+        assert found() == found(FileLocations="") > found(Descriptions=[""]) > 0
+        assert found(ImageIds=[]) == found(ImageIds=[], Descriptions=[""]) == 0
