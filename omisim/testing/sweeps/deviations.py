@@ -109,7 +109,7 @@ def _deviate_call(target: Target, delay: float) -> Iterator[Deviation]:
     action, number, add = target.record.action, target.number, target.make_fault
     yield Deviation("refused", number, f"{action} is throttled (429)", add("status=429"))
     yield Deviation("refused", number, f"{action} is refused (503)", add("status=503"))
-    if action in _find_capacity_actions():
+    if action.lower() in _find_capacity_actions():
         yield Deviation("refused", number, f"{action} finds no capacity", add('error="insufficient-capacity"'))
     yield Deviation(
         "lost", number, f"{action}: the answer is lost (dropped connection)", add("drop=True, after_effect=True")
@@ -124,7 +124,7 @@ def _deviate_call(target: Target, delay: float) -> Iterator[Deviation]:
 
 
 def _find_capacity_actions() -> set[str]:
-    """Return the actions that the API refuses for a lack of capacity."""
+    """Return the actions that the API refuses for a lack of capacity, in lower case."""
     rules = (rule for rule in load_rules().values() if rule.error == "insufficient-capacity")
     return {action for rule in rules for action in rule.actions}
 
