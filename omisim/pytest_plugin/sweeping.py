@@ -123,7 +123,7 @@ def summarize(reports: list[Any]) -> Iterator[str]:
         yield f"{name}: {len(data['worlds'])} worlds: {outcomes}"
         for question in data["open_questions"]:
             says = question["deviations"][-1]["says"]
-            yield f"  rests on an open question: with {says}, the test {question['outcome']}"
+            yield f"  rests on an open question: with {says}: {question['outcome']}"
             yield f"    {question['question']}"
             yield f"    evidence: {question['evidence']}"
 

@@ -12,6 +12,6 @@ from __future__ import annotations
 
 from omisim.testing.sweeps.deviations import KINDS, Deviation, Kind
 from omisim.testing.sweeps.report import OUTCOMES, Outcome, Report, World
-from omisim.testing.sweeps.sweep import Options, sweep, sweep_worlds
+from omisim.testing.sweeps.worlds import Options, sweep, sweep_worlds
 
 __all__ = ["KINDS", "OUTCOMES", "Deviation", "Kind", "Options", "Outcome", "Report", "World", "sweep", "sweep_worlds"]

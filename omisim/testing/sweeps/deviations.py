@@ -79,7 +79,7 @@ def find_targets(run: Run) -> list[Target]:
     turns: Counter[str] = Counter()
     seen: set[tuple[str, str, int]] = set()
     targets = []
-    for (number, call), end in zip(served, ends, strict=True):
+    for (number, call), end in zip(served, ends, strict=False):
         turns[call.action] += 1
         changes = bisect_left(written, call.position) < bisect_left(written, end)
         key = call.action, repr(call.given), call.position

@@ -56,7 +56,7 @@ def check_holds(cloud: Cloud, holds: Holds) -> Iterator[str]:
     try:
         result = holds(cloud)
     except AssertionError as error:
-        yield f"holds: {error}" if str(error) else "holds: an assertion fails"
+        yield f"holds: {str(error).splitlines()[0] if str(error) else 'an assertion fails'}"
     else:
         if result is False:
             yield f"holds: {getattr(holds, '__name__', 'the condition')} returns False"

@@ -140,7 +140,7 @@ class Report:
         match = _RULE.search(switch.says)
         rule = load_rules().get(match[1]) if match else None
         return [
-            f"rests on an open question: with {world.deviations[-1].says}, the run {world.outcome}",
+            f"rests on an open question: with {world.deviations[-1].says}: {world.outcome}",
             *(f"  {line}" for line in world.details[:_MAX_DETAILS]),
             f"  question: {switch.says}",
             *([f"  rule: {rule.id}: {rule.says}"] if rule else []),

@@ -56,21 +56,20 @@ class Options:
         if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in types):
             raise ValueError(f"expected must be an exception class or a tuple of them, not {self.expected!r}")
         _check_names("kinds", self.kinds or (), KINDS)
-        _check_names("interfere", self.interference, INTERFERENCES)
+        if not isinstance(self.interfere, bool):
+            _check_names("interfere", self.interfere, INTERFERENCES)
 
     @property
     def interference(self) -> tuple[str, ...]:
         """What a second client does."""
-        return (
-            tuple(INTERFERENCES if self.interfere else ())
-            if isinstance(self.interfere, bool)
-            else (tuple(self.interfere))
-        )
+        if isinstance(self.interfere, bool):
+            return INTERFERENCES if self.interfere else ()
+        return tuple(self.interfere)
 
 
 def _check_names(option: str, names: Iterable[str], known: Sequence[str]) -> None:
-    if isinstance(names, str):
-        raise ValueError(f"{option} must be a list of names, for example [{names!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ValueError(f"{option} must be a list of names, for example [{known[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
     for name in names:
         if name not in known:
             raise ValueError(f"{option} must be among {', '.join(known)}, not {name!r}{suggest(name, known)}")
