@@ -63,7 +63,7 @@ def check_holds(cloud: Cloud, holds: Holds) -> Iterator[str]:
 
 
 def _find_mistakes(run: Run, clean: Run, cloud: Cloud) -> Iterator[str]:
-    yield from (f"broken law: {broken}" for broken in laws.broken(cloud))
+    yield from (f"broken law: {broken}" for broken in laws.broken(cloud, whole=False))
     yield from find_lost(run.inventory, clean.inventory)
     if run.failure is None:
         yield from compare(run.inventory, clean.inventory)

@@ -121,15 +121,8 @@ def sweep(
     if not isinstance(base, Cloud):
         raise ValueError(f"setup must return a Cloud, not {base!r}")  # noqa: TRY004 - like every invalid argument
 
-    @contextmanager
-    def open_fork() -> Iterator[Cloud]:
-        cloud = base.fork()
-        cloud.engine.copy_faults(base.engine)
-        with cloud.intercept(), cloud.sleeping():
-            yield cloud
-
     with base.intercept(), base.sleeping():  # the patches of the libraries stay for all worlds
-        return sweep_worlds(open_fork, code, options)
+        return Sweep.over_forks(base, code, options).run()
 
 
 def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> Report:
@@ -137,38 +130,54 @@ def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[in
 
     `shard` is the number of this part of the worlds, and the number of parts.
     """
-    return _Sweep(open_world, code, options).run(shard)
+    return Sweep(open_world, code, options).run(shard)
 
 
-class _Sweep:
-    """A sweep in progress: the clean run, and the means to make another."""
+class Sweep:
+    """A sweep in progress: the clean run, and the means to make another.
+
+    `deviations` are the single deviations of the clean run.
+    """
 
     def __init__(self, open_world: Open, code: Code, options: Options) -> None:
         self._open = open_world
         self._code = code
         self._options = options
         self._budget = 10_000
-        self._clean, self._deviations = self._record()
+        self._clean, self.deviations = self._record()
         self._budget = 1_000 + 20 * len(self._clean.calls)
 
-    def run(self, shard: tuple[int, int]) -> Report:
+    @classmethod
+    def over_forks(cls, base: Cloud, code: Code, options: Options) -> Sweep:
+        """Return a sweep whose runs have forks of a cloud."""
+
+        @contextmanager
+        def open_fork() -> Iterator[Cloud]:
+            cloud = base.fork()
+            cloud.engine.copy_faults(base.engine)
+            with cloud.intercept(), cloud.sleeping():
+                yield cloud
+
+        return cls(open_fork, code, options)
+
+    def run(self, shard: tuple[int, int] = (0, 1)) -> Report:
         """Run the worlds of one shard."""
         calls = len(self._clean.calls)
         if unstable := list(_find_instability(self._clean, self._record()[0])):
             return Report(calls, unstable=unstable)
         number, count = shard
         limit = self._options.limit
-        singles = _sample(self._deviations, limit and -(-limit // self._options.depth), self._options.seed)
-        left_out = len(self._deviations) - len(singles)
+        singles = _sample(self.deviations, limit and -(-limit // self._options.depth), self._options.seed)
+        left_out = len(self.deviations) - len(singles)
         worlds, pairs = [], []
         for deviation in singles[number::count]:
-            world, run = self._try((deviation,))
+            world, run = self.try_deviations((deviation,))
             worlds.append(world)
             if self._options.depth > 1 and deviation.kind in _PAIRABLE:
                 pairs += [(deviation, second) for second in self._follow(deviation, run)]
         room = None if limit is None else max(0, limit - len(singles)) // count
         sampled = _sample(pairs, room, self._options.seed)
-        worlds += [self._try(pair)[0] for pair in sampled]
+        worlds += [self.try_deviations(pair)[0] for pair in sampled]
         return Report(calls, worlds, left_out + len(pairs) - len(sampled))
 
     def _record(self) -> tuple[Run, list[Deviation]]:
@@ -186,7 +195,7 @@ class _Sweep:
             interference = self._options.interference
             return run, enumerate_deviations(run, cloud, kinds, delay=self._options.delay, interfere=interference)
 
-    def _try(self, deviations: tuple[Deviation, ...]) -> tuple[World, Run]:
+    def try_deviations(self, deviations: tuple[Deviation, ...]) -> tuple[World, Run]:
         """Run the code with deviations; after a kill, until it succeeds."""
         options = self._options
         with self._open() as cloud:
