@@ -2,8 +2,8 @@
 
     python benchmarks/machine.py [HISTORIES]
 
-The empty machine has the same rules, draws and calls, and no laws. The limit is 1.5. What closes a history, the laws
-of the whole cloud, is printed apart.
+The empty machine has the same rules, draws and calls, but no laws. The limit is 1.5. The laws of the whole cloud,
+which are checked at the end of a history, are printed separately.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ closing: list[float] = []
 
 
 class Full(CloudMachine):
-    """The machine as it is, its end timed apart."""
+    """The unchanged machine; the time of its teardown is measured separately."""
 
     def teardown(self) -> None:
-        """Close the history, and take the time."""
+        """Close the history, and record the time."""
         start = time.process_time()
         super().teardown()
         closing.append(time.process_time() - start)
@@ -45,16 +45,16 @@ class Empty(CloudMachine):
             return self.account(name).call(action, **parameters)
         return None
 
-    def do(self, text: str, what: Any) -> Any:  # noqa: ARG002 - the same signature
+    def do(self, text: str, operation: Any) -> Any:  # noqa: ARG002 - the same signature
         """Do anything else."""
-        return what()
+        return operation()
 
     def teardown(self) -> None:
-        """Close nothing."""
+        """Check nothing."""
 
 
 def run(machine: type[CloudMachine], histories: int) -> float:
-    """Return the CPU seconds of so many histories, without their ends."""
+    """Return the CPU seconds of a number of histories, without their teardown."""
     chosen = settings(
         max_examples=histories, stateful_step_count=STEPS, phases=[Phase.generate], database=None, deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -66,7 +66,7 @@ def run(machine: type[CloudMachine], histories: int) -> float:
 
 
 def main() -> None:
-    """Print the ratio and the time of a closing sweep."""
+    """Print the ratio, and the time of the laws of the whole cloud."""
     histories = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     run(Empty, 5)
     empty = min(run(Empty, histories) for _ in range(2))

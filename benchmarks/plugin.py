@@ -1,7 +1,7 @@
-"""Measure the pytest plugin: at the start, per test, and against moto's `mock_aws`: `python benchmarks/plugin.py`.
+"""Measure the cost of the pytest plugin, per start and test, and of moto's `mock_aws`: `python benchmarks/plugin.py`.
 
-Each figure is a median over tests or starts that take turns in one run, so that a busy machine moves all of them alike.
-Starts are counted in seconds of CPU. moto's EC2 needs no more than what `omisim[oos]` installs.
+Each figure is a median over interleaved tests or starts, so that a busy machine affects all of them alike.
+Starts are measured in CPU time. The extra `omisim[oos]` installs all that moto's EC2 needs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 
 STARTS, TESTS, PEERS = 25, 1000, 15
-START_LIMIT = 5.0  # ms of a start, where the plugin is installed and not used
+START_LIMIT = 5.0  # ms per start, when the plugin is installed but not used
 CLOUD_LIMIT, GATEWAY_LIMIT = 0.2, 1.0  # ms of the set-up and tear-down of a test
-FASTER_LIMIT = 300  # times, than a test with mock_aws and a client
+FASTER_LIMIT = 300  # how many times faster than a test with mock_aws and a client
 
 SUITE = f"""
 import boto3
@@ -71,22 +71,22 @@ class Stopwatch:
         items.sort(key=lambda item: item.callspec.params["turn"])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add up the phases of a test."""
+        """Add up the durations of a test's phases."""
         assert report.passed, report.longreprtext
         name, _, turn = report.nodeid.partition("::")[2].partition("[")
         self.spent[name][turn] += report.duration
 
-    def ms(self, name: str) -> float:
-        """Return the milliseconds of a test of this name: the median of all but the first."""
+    def get_milliseconds(self, name: str) -> float:
+        """Return the median duration of a test of this name, without its first run, in milliseconds."""
         return median(list(self.spent[name].values())[1:]) * 1e3
 
 
-def start(place: Path, *arguments: str) -> float:
+def measure_start(directory: Path, *arguments: str) -> float:
     """Return the CPU milliseconds of a run of pytest with one empty test."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": ""}
-    subprocess.run(command, cwd=place, env=environment, check=True, capture_output=True)
+    subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e3
 
@@ -94,30 +94,36 @@ def start(place: Path, *arguments: str) -> float:
 def main() -> int:
     """Print the figures; return 1 if one exceeds its limit."""
     with TemporaryDirectory() as directory:
-        place = Path(directory)
-        (place / "test_empty.py").write_text("def test_nothing(): pass\n")
-        pairs = [(start(place), start(place, "-p", "omisim.plugin")) for _ in range(STARTS)]
-        added = median(with_it for _, with_it in pairs) - median(without for without, _ in pairs)
-        (place / "test_suite.py").write_text(SUITE)
-        watch = Stopwatch()
+        directory_path = Path(directory)
+        (directory_path / "test_empty.py").write_text("def test_nothing(): pass\n")
+        pairs = [
+            (measure_start(directory_path), measure_start(directory_path, "-p", "omisim.plugin")) for _ in range(STARTS)
+        ]
+        overhead = median(with_it for _, with_it in pairs) - median(without for without, _ in pairs)
+        (directory_path / "test_suite.py").write_text(SUITE)
+        stopwatch = Stopwatch()
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         options = ["-p", "no:cacheprovider", "-p", "omisim.plugin"]
         with redirect_stdout(StringIO()):
-            pytest.main([*options, str(place / "test_suite.py")], plugins=[watch])
-        took = time.perf_counter() - began
-    nothing = watch.ms("test_nothing")
-    cloud, gateway, environment = (watch.ms(f"test_{name}") - nothing for name in ("cloud", "gateway", "environment"))
-    peer = watch.ms("test_mock_aws") - nothing
+            pytest.main([*options, str(directory_path / "test_suite.py")], plugins=[stopwatch])
+        total = time.perf_counter() - started_at
+    nothing = stopwatch.get_milliseconds("test_nothing")
+    cloud, gateway, environment = (
+        stopwatch.get_milliseconds(f"test_{name}") - nothing for name in ("cloud", "gateway", "environment")
+    )
+    peer = stopwatch.get_milliseconds("test_mock_aws") - nothing
     print(f"pytest start, CPU                  {median(without for without, _ in pairs):8.1f} ms")
-    print(f"  the plugin installed, not used   {added:+8.1f} ms  (limit {START_LIMIT:.0f})")
+    print(f"  the plugin installed, not used   {overhead:+8.1f} ms  (limit {START_LIMIT:.0f})")
     print(f"a test with an empty fixture       {nothing:8.3f} ms")
     print(f"  omi_cloud                        {cloud:+8.3f} ms  (limit {CLOUD_LIMIT})")
     print(f"  omi_gateway                      {gateway:+8.3f} ms  (limit {GATEWAY_LIMIT:.0f})")
     print(f"  omi_env                          {environment:+8.3f} ms")
     print(f"  mock_aws and a client of EC2     {peer:+8.1f} ms")
-    print(f"mock_aws and its client : omi_gateway  {peer / gateway:.0f}x  (limit {FASTER_LIMIT}x); {took:.0f} s in all")
-    over = added > START_LIMIT or cloud > CLOUD_LIMIT or gateway > GATEWAY_LIMIT or peer / gateway < FASTER_LIMIT
+    print(
+        f"mock_aws and its client : omi_gateway  {peer / gateway:.0f}x  (limit {FASTER_LIMIT}x); {total:.0f} s in all"
+    )
+    over = overhead > START_LIMIT or cloud > CLOUD_LIMIT or gateway > GATEWAY_LIMIT or peer / gateway < FASTER_LIMIT
     return int(over)
 
 

@@ -1,7 +1,7 @@
 """Measure the overhead of omisim per call of the real SDK, as ratios of one run: `python benchmarks/sdk.py`.
 
-A *canned* adapter answers with ready bytes: what it costs is what the SDK and requests cost. Candidates take turns, and
-each figure is a median, so that a busy machine moves all of them alike.
+A *canned* adapter answers with fixed bytes, so it measures the SDK and requests alone. The candidates are interleaved,
+and each figure is a median, so that a busy machine affects all of them alike.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Canned(BaseAdapter):
         """Do nothing."""
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Return the microseconds of one call, over many."""
+def measure_microseconds(call: Callable[[], object]) -> float:
+    """Return the mean duration of a call in microseconds."""
     start = time.perf_counter()
     for _ in range(CALLS):
         call()
@@ -66,10 +66,10 @@ def main() -> int:
     plain, canned, ours = gateways
     raw: dict[str, bytes] = {}
 
-    def keep(response: Response, *_args: Any, **_kwargs: Any) -> None:
+    def keep_body(response: Response, *_args: Any, **_kwargs: Any) -> None:
         raw["body"] = response.content
 
-    ours.call.session.hooks["response"] = [keep]
+    ours.call.session.hooks["response"] = [keep_body]
     read = {"Filters": {"VolumeIds": [volume.volume_id]}}
     ours.ReadVolumes(**read)
     ours.call.session.hooks["response"] = []
@@ -79,21 +79,23 @@ def main() -> int:
     figures: dict[str, list[float]] = {"plain": [], "canned": [], "ours": []}
     for _ in range(ROUNDS):
         for name, gateway in (("plain", plain), ("canned", canned), ("ours", ours)):
-            figures[name].append(timed(partial(gateway.ReadVolumes, **read)))
+            figures[name].append(measure_microseconds(partial(gateway.ReadVolumes, **read)))
     start = time.perf_counter()
     for _ in range(20):
         alice.gateway()
     later = (time.perf_counter() - start) / 20
     cost = {name: median(values) for name, values in figures.items()}
-    added = median(o - c for o, c in zip(figures["ours"], figures["canned"], strict=True)) / cost["plain"]
-    core = median(timed(lambda: alice.call("ReadVolumes", **read)) for _ in range(ROUNDS))
+    overhead = median(o - c for o, c in zip(figures["ours"], figures["canned"], strict=True)) / cost["plain"]
+    core = median(measure_microseconds(lambda: alice.call("ReadVolumes", **read)) for _ in range(ROUNDS))
     print(f"ReadVolumes of one, canned, requests' defaults  {cost['plain']:8.1f} us  1.00")
-    for name, what in (("canned", "canned"), ("ours", "omisim")):
-        print(f"the gateway's session, {what}                   {cost[name]:8.1f} us  {cost[name] / cost['plain']:.2f}")
-    print(f"what omisim adds                                            {added:.3f}  (limit {ADDED_LIMIT})")
+    for name, label in (("canned", "canned"), ("ours", "omisim")):
+        print(
+            f"the gateway's session, {label}                   {cost[name]:8.1f} us  {cost[name] / cost['plain']:.2f}"
+        )
+    print(f"what omisim adds                                            {overhead:.3f}  (limit {ADDED_LIMIT})")
     print(f"Account.call alone                              {core:8.1f} us  {core / cost['plain']:.2f}")
     print(f"Gateway(): the first {first:.2f} s, then {later * 1e3:.2f} ms  (limit {GATEWAY_LIMIT * 1e3:.0f} ms)")
-    return int(added > ADDED_LIMIT or later > GATEWAY_LIMIT)
+    return int(overhead > ADDED_LIMIT or later > GATEWAY_LIMIT)
 
 
 if __name__ == "__main__":

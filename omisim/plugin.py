@@ -22,6 +22,7 @@ INI = {
     "clock": "the start of the virtual time (default 2026-01-01T00:00:00Z), or system",
     "catalog": "the initial resources of a cloud",
     "auth": "strict, lenient or off",
+    "unserved": "empty or refuse: what reads of families do that omisim does not serve",
     "history": "the number of changes and calls to keep",
     "scenario": "a path relative to the rootdir, or the name of a scenario that omisim ships",
     "region": "the default Region of accounts",
@@ -31,6 +32,14 @@ INI = {
 SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
 SWEEP = "omisim_sweep"
 SWEPT = "omisim_sweep_report"
+EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Give each example a fork of the cloud:
+
+    from omisim.testing.forks import fork_each_example
+
+    @given(...)
+    @fork_each_example
+
+or let Hypothesis draw a cloud: @given(cloud=omisim.testing.strategies.clouds())."""
 WATCHED = pytest.StashKey[Any]()
 STRAYS = pytest.StashKey[list[str]]()
 
@@ -134,6 +143,8 @@ def pytest_runtest_makereport(
     watched, strays = item.stash.get(WATCHED, None), _pop_strays(item)
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
         report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
+    if report.failed and "function-scoped fixture 'omi_" in report.longreprtext:  # Hypothesis's health check
+        report.sections.append(("omisim", EXAMPLE_ADVICE))
     if strays or watched:
         from omisim.pytest_plugin.report import explain  # noqa: PLC0415
 
@@ -275,6 +286,13 @@ def omi_oos(omi_account: Account) -> Any:
     """A real boto3 S3 client for the object storage of omi_account (needs the extra `omisim[oos]`)."""
     with _fail_without_extra():
         return omi_account.client("oos")
+
+
+@pytest.fixture
+def omi_fcu(omi_account: Account) -> Any:
+    """A real boto3 EC2 client for the FCU API, signed in as omi_account (needs the extra `omisim[fcu]`)."""
+    with _fail_without_extra():
+        return omi_account.client("fcu")
 
 
 @pytest.fixture

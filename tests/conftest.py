@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.catalogue import official
+from support.catalogue import find_official
 from support.entrances import ENTRANCES, Entrance
 
 from omisim import Account, Cloud
@@ -40,7 +40,7 @@ def _bob(cloud: Cloud) -> Account:
 @pytest.fixture(name="ubuntu")
 def _ubuntu(alice: Account) -> Image:
     """An official OMI with the code of Linux alone."""
-    return official(alice, "Ubuntu*")
+    return find_official(alice, "Ubuntu*")
 
 
 @pytest.fixture(name="vm")

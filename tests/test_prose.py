@@ -39,6 +39,13 @@ PHRASES = {
     r"stands under": "is covered by",
     r"ha(?:s|ve) no part in": "is outside",
     r"of no use": "useless",
+    r"came? along|comes? along": "is copied, is kept",
+    r"hold(?:s|ing)? (?:it |them )?against": "compare with",
+    r"stands? (?:in for|beside)": "replaces",
+    r"the other way round": "the opposite order",
+    r"lives? on": "remains",
+    r"falls? through": "is forwarded",
+    r"cut off": "truncated",
 }
 
 # The phrases that are right where they are, in lower case: (file, phrase): reason.

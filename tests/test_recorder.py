@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support import surface
-from support.plugged import plugged
+from support.plugged import run_plugin
 from support.recorder import VERDICT
 
 pytest_plugins = ["pytester"]
@@ -19,7 +19,7 @@ SHOWN = {"answered CreateVolumeResponse.Volume", "answered ReadVmsResponse.Vms"}
 def run(pytester: pytest.Pytester, workers: str, *arguments: str) -> pytest.RunResult:
     """Run a suite of two tests, which together show SHOWN, with the recorder."""
     pytester.makeini("[pytest]\ntestpaths = .")
-    return plugged(pytester, SUITE, "-p", "support.recorder", "-p", "xdist", "-n", workers, *arguments)
+    return run_plugin(pytester, SUITE, "-p", "support.recorder", "-p", "xdist", "-n", workers, *arguments)
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
@@ -28,7 +28,7 @@ class TestVerdict:
         self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: str
     ) -> None:
         """The notes of all workers count together."""
-        monkeypatch.setattr(surface, "judged", lambda seen: sorted(SHOWN - set(seen)))
+        monkeypatch.setattr(surface, "find_gaps", lambda seen: sorted(SHOWN - set(seen)))
         result = run(pytester, workers, "-v")
         result.assert_outcomes(passed=3)
         assert result.ret == pytest.ExitCode.OK
@@ -37,7 +37,7 @@ class TestVerdict:
         self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: str
     ) -> None:
         """The suite fails by a test of the summary, whose report lists what no test shows."""
-        monkeypatch.setattr(surface, "judged", lambda seen: sorted({"answered Vm.Missing"} - set(seen)))
+        monkeypatch.setattr(surface, "find_gaps", lambda seen: sorted({"answered Vm.Missing"} - set(seen)))
         result = run(pytester, workers)
         result.assert_outcomes(passed=2, failed=1)
         result.stdout.fnmatch_lines(["The official description is not shown as a whole:", "answered Vm.Missing"])
@@ -50,7 +50,7 @@ def test_verdict_is_left_out_for_a_part_of_the_suite(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, part: list[str]
 ) -> None:
     """A run that selects tests or paths shows less, and is not judged."""
-    monkeypatch.setattr(surface, "judged", lambda _: ["never called"])
+    monkeypatch.setattr(surface, "find_gaps", lambda _: ["never called"])
     result = run(pytester, "0", *part)
     assert "failed" not in result.parseoutcomes()
     assert VERDICT not in result.stdout.str()
@@ -58,7 +58,7 @@ def test_verdict_is_left_out_for_a_part_of_the_suite(
 
 def test_verdict_is_left_out_after_a_failure(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed test may have shown something, so the suite is not judged."""
-    monkeypatch.setattr(surface, "judged", lambda _: ["never called"])
+    monkeypatch.setattr(surface, "find_gaps", lambda _: ["never called"])
     pytester.makepyfile(test_other="def test_fails(): assert False")
     result = run(pytester, "0")
     result.assert_outcomes(passed=2, failed=1)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from generated.markdown import code, escape, heading, table
-from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
+from omisim.doors.fcu.table import load_rows, load_section
 from omisim.model.serialize import snake_name
 from omisim.spec.diagrams import render_mermaid, to_data
 from omisim.spec.errors import ERRORS, ErrorKind
@@ -22,6 +23,7 @@ __all__ = [
     "errors",
     "every_rule",
     "evidence",
+    "fcu_actions",
     "lifecycles",
     "rule_kinds",
     "rules",
@@ -95,6 +97,17 @@ def _address(rule: Rule) -> str:
     return f"rules/{rule.page}.md#{rule.anchor}"
 
 
+def fcu_actions() -> str:
+    """Return the table of the EC2 actions that FCU serves, with omisim's action and the filters of each."""
+    tagged = {name for name, view in load_section("views").items() if "Tags" in view}
+    rows = []
+    for name, row in sorted(load_rows().items()):
+        tags = ("tag:<key>", "tag-key", "tag-value") if tagged & set(row.lists.values()) else ()
+        filters = ", ".join(code(name) for name in (*row.filters, *tags)) or ""
+        rows.append([code(name), f"[{row.calls}](../reference/actions.md)", filters])
+    return table(["EC2 action", "Action", "Filters"], rows)
+
+
 # --- errors
 
 
@@ -160,11 +173,12 @@ def actions_served() -> str:
 
 
 def actions_not_served() -> str:
-    """Return the table of the actions that are not served, by the reason."""
+    """Return the table of the actions that are not served, by the reason; reads of empty lists are in italics."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for name, reason in not_served().items():
         by_reason[reason].append(name)
-    rows = ([escape(reason), ", ".join(map(code, sorted(names)))] for reason, names in by_reason.items())
+    styled = {name: f"*{code(name)}*" if name in empty_lists() else code(name) for name in not_served()}
+    rows = ([escape(reason), ", ".join(styled[name] for name in sorted(names))] for reason, names in by_reason.items())
     return table(["Reason", "Actions"], rows)
 
 

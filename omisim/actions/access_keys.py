@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.model import AccessKey, AccessKeySecretKey, OrDict, TextOrEmpty, ids, view_as
+from omisim.model import AccessKey, AccessKeySecretKey, TextOrEmpty, ids, view_as
 from omisim.model.filters import FiltersAccessKeys, select_matching
+from omisim.model.filters.dicts import FiltersAccessKeysDict
 from omisim.spec.rules import refuse
 
 MAX_KEYS = 10
@@ -46,7 +47,7 @@ def create_access_key(
 def read_access_keys(
     call: Call,
     *,
-    filters: OrDict[FiltersAccessKeys] | None = None,
+    filters: FiltersAccessKeys | FiltersAccessKeysDict | None = None,
     tag: str | None = None,
     user_name: str | None = None,
 ) -> tuple[AccessKey, ...]:

@@ -12,6 +12,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.model import Log, OrDict, With
 from omisim.model.filters import FiltersApiLog, select_matching
+from omisim.model.filters.dicts import FiltersApiLogDict
 
 WINDOW, RETENTION = dt.timedelta(hours=48), dt.timedelta(days=32)
 HERE = "127.0.0.1"
@@ -20,7 +21,7 @@ _KEY = re.compile(r"Credential=([^/,\s]+)/")
 
 @action("ReadApiLogs", "Logs", paged=True)
 def read_api_logs(
-    call: Call, *, filters: OrDict[FiltersApiLog] | None = None, with_: OrDict[With] | None = None
+    call: Call, *, filters: FiltersApiLog | FiltersApiLogDict | None = None, with_: OrDict[With] | None = None
 ) -> tuple[Log, ...]:
     """List the caller's calls of the last 48 hours, or of another period within 32 days, the oldest first (CAT-010).
 

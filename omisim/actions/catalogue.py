@@ -5,8 +5,9 @@ from __future__ import annotations
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.base.hosts import host_name
-from omisim.model import FlexibleGpuCatalog, Location, OrDict, Region, Service, Subregion, VmType
+from omisim.model import FlexibleGpuCatalog, Location, Region, Service, Subregion, VmType
 from omisim.model.filters import FiltersService, FiltersSubregion, FiltersVmType, select_matching
+from omisim.model.filters.dicts import FiltersServiceDict, FiltersSubregionDict, FiltersVmTypeDict
 from omisim.spec.catalog import load_catalog
 
 
@@ -18,7 +19,9 @@ def read_regions(call: Call) -> tuple[Region, ...]:
 
 
 @action("ReadSubregions", "Subregions", paged=True)
-def read_subregions(call: Call, *, filters: OrDict[FiltersSubregion] | None = None) -> tuple[Subregion, ...]:
+def read_subregions(
+    call: Call, *, filters: FiltersSubregion | FiltersSubregionDict | None = None
+) -> tuple[Subregion, ...]:
     """List the Subregions of the caller's Region (REG-004)."""
     codes = load_catalog().regions[call.region].subregions
     subregions = (
@@ -28,7 +31,7 @@ def read_subregions(call: Call, *, filters: OrDict[FiltersSubregion] | None = No
 
 
 @action("ReadVmTypes", "VmTypes", paged=True, open=True)
-def read_vm_types(call: Call, *, filters: OrDict[FiltersVmType] | None = None) -> tuple[VmType, ...]:
+def read_vm_types(call: Call, *, filters: FiltersVmType | FiltersVmTypeDict | None = None) -> tuple[VmType, ...]:
     """List the predefined VM types. TINA types are valid without being listed (VMT-009)."""
     return select_matching(load_catalog().vm_types.values(), as_parsed(filters))
 
@@ -52,6 +55,8 @@ def read_public_ip_ranges(call: Call) -> tuple[str, ...]:
 
 
 @action("ReadNetAccessPointServices", "Services", paged=True, open=True)
-def read_net_access_point_services(call: Call, *, filters: OrDict[FiltersService] | None = None) -> tuple[Service, ...]:
+def read_net_access_point_services(
+    call: Call, *, filters: FiltersService | FiltersServiceDict | None = None
+) -> tuple[Service, ...]:
     """List the services of the Region that a Net access point can reach (CAT-011)."""
     return select_matching(load_catalog().services(call.region), as_parsed(filters))

@@ -14,6 +14,7 @@ from omisim.actions.nic_links import detach_nic
 from omisim.actions.nic_views import find_nics
 from omisim.actions.public_ips import assign_public_address, unlink_public_ips, update_stopped_address
 from omisim.actions.uploads import fail_export, find_upload_error, upload_image, upload_snapshot
+from omisim.actions.vm_attributes import show_boot_actions
 from omisim.actions.vm_diagnostics import end_first_boot, make_boot_password, make_stop_entry
 from omisim.model import (
     ActionsOnNextBoot,
@@ -33,6 +34,8 @@ from omisim.model import (
 from omisim.state.transaction import Effects, Transaction
 
 __all__ = ["EFFECTS"]
+
+NOT_BOOTED = "Client.NotStartedAtCreation"  # invented: only the length of the real text is known (FLD-013)
 
 
 def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> None:
@@ -86,7 +89,7 @@ def _run_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
     booted = replace(
         vm,
         admin_password=make_boot_password(tx, vm),
-        actions_on_next_boot=ActionsOnNextBoot(secure_boot="none"),
+        actions_on_next_boot=show_boot_actions(vm.boot_mode),
         started=True,
         state_reason="",
     )
@@ -96,10 +99,12 @@ def _run_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
 def _stop_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
     """Remove the addresses of a stopped VM (VM-030), except a linked public IP, and in a Net its private ones (VM-050).
 
-    A VM that restarts is started again.
+    A VM that restarts is started again. One that was not booted at its creation stores why it is stopped (FLD-013).
     """
     if vm.started:
         vm = end_first_boot(replace(vm, stops=(*vm.stops, make_stop_entry(vm, tx.at))))
+    else:
+        vm = replace(vm, state_reason=NOT_BOOTED)
     vm = tx.put(replace(update_stopped_address(tx, vm), private_dns_name=None, private_ip=None))
     if vm.restarts:
         tx.schedule(vm, "start", 0)
@@ -111,26 +116,28 @@ def _start_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
         ip = make_private_ip(tx.next_number("private_ip"))
         region = tx.state.get("account", vm.account_id).region
         vm = replace(vm, private_dns_name=make_private_dns(ip, region), private_ip=ip)
-    tx.put(replace(vm, restarts=False))
+    tx.put(replace(vm, restarts=False, state_reason=""))
 
 
 def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
     """Release the addresses, NICs and volumes of a terminated VM (VM-047, FLD-005).
 
-    A failed VM stores its reason (VM-051).
+    A failed VM stores its reason (VM-051); any other keeps that of its last state (FLD-013).
     """
     nics = find_nics(tx.state, vm.vm_id)
     groups = {*vm.security_groups, *(group for nic in nics for group in nic.security_groups)}
     tx.put(
         replace(
             vm,
+            actions_on_next_boot=ActionsOnNextBoot(),
+            is_source_dest_checked=nics[0].is_source_dest_checked if nics else vm.is_source_dest_checked,
             net_id=None,
             private_dns_name=None,
             private_ip=None,
             public_dns_name=None,
             public_ip=None,
             security_groups=(),
-            state_reason=comment,
+            state_reason=comment or vm.state_reason,
             subnet_id=None,
         )
     )
@@ -141,8 +148,12 @@ def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
             tx.drop(nic)
         else:
             tx.put(detach_nic(nic))
-    held_ids = sorted(group.security_group_id for group in groups if group.security_group_name != DEFAULT)
-    if held_ids:  # the default group is never deleted
+    held_ids = sorted(
+        group.security_group_id
+        for group in groups
+        if group.security_group_id in vm.launch_group_ids and group.security_group_name != DEFAULT
+    )
+    if held_ids:  # those of the launch (SG-011); the default group is never deleted
         tx.add(GroupHold(security_group_ids=tuple(held_ids), vm_id=vm.vm_id))
     for link in tx.state.find_by("volume_link", "vm", vm.vm_id):
         tx.move(link, "drop")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.product_types import LINUX
+from omisim.actions.licences import check_export
 from omisim.actions.progress import compute_progress
 from omisim.actions.quotas import check_quotas
 from omisim.actions.sharing import get_usable
@@ -20,7 +20,6 @@ from omisim.model import (
     ImageExportTask,
     ImageId,
     OrDict,
-    Origin,
     OsuExportImageExportTask,
     OsuExportSnapshotExportTask,
     OsuExportToCreate,
@@ -30,9 +29,14 @@ from omisim.model import (
     view_as,
 )
 from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, select_matching
+from omisim.model.filters.dicts import FiltersReadImageExportTaskDict, FiltersSnapshotExportTaskDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
+_SNAPSHOT_DUTY = (
+    "{} comes of the licences {{licences}}, which have to allow the export (EXP-050). They do not travel: only the"
+    " export of an OMI keeps third-party licences in the target Region (EXP-048)"
+)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
 
 
@@ -49,7 +53,8 @@ def create_image_export_task(
     if not call.owns(image):
         raise refuse("EXP-003", image_id=image_id, owner=image.account_alias or image.account_id)
     call.check_state(image)
-    _check_licences(call, image)
+    duty = f"{image_id} carries the licences {{licences}}: they have to allow the export (EXP-018)"
+    check_export(call, image_id, "EXP-018", duty)
     if image.tpm_mandatory or "legacy" not in image.boot_modes:
         call.warn(f"a manifest says nothing of boot modes and TPM: an import of {image_id} boots as legacy (UNK-33)")
     check_quotas(call, {"image_export_limit": 1})
@@ -93,20 +98,9 @@ def is_bucket_name(name: str) -> bool:
     return False
 
 
-def _check_licences(call: Call, image: Image) -> None:
-    """Warn of licences that must permit the export (EXP-018), or refuse to export a licensed copy (LIC-010)."""
-    codes = [code for code in image.product_codes if code != LINUX]
-    origin: Origin | None = call.state.get("origin", image.image_id)
-    copied = origin is not None and [how for how, _ in origin.parents[:1]] == ["copied from"]
-    if codes:
-        strict = call.switch("strict_licences") and copied
-        call.check(not strict, "LIC-010", image_id=image.image_id, product_codes=codes)
-        call.warn(f"{image.image_id} carries the licences {', '.join(codes)}: they have to allow the export (EXP-018)")
-
-
 @action("ReadImageExportTasks", "ImageExportTasks", paged=True)
 def read_image_export_tasks(
-    call: Call, *, filters: OrDict[FiltersReadImageExportTask] | None = None
+    call: Call, *, filters: FiltersReadImageExportTask | FiltersReadImageExportTaskDict | None = None
 ) -> tuple[ImageExportTask, ...]:
     """List the caller's export tasks of OMIs, including finished ones (EXP-015)."""
     own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(ImageExportTask))
@@ -121,12 +115,7 @@ def create_snapshot_export_task(
     target = _check_target(call, osu_export)
     snapshot = call.get_owned(Snapshot, snapshot_id, "EXP-042")
     call.check_state(snapshot)
-    licences = [code for code in call.get_product_codes(snapshot_id) if code != LINUX]
-    if licences:
-        call.warn(
-            f"{snapshot_id} comes of the licences {', '.join(licences)}, which have to allow the export (EXP-050). They"
-            " do not travel: only the export of an OMI keeps third-party licences in the target Region (EXP-048)"
-        )
+    check_export(call, snapshot_id, "EXP-050", _SNAPSHOT_DUTY.format(snapshot_id))
     check_quotas(call, {"snapshot_export_limit": 1})
     task = call.add(
         SnapshotExportTask(
@@ -147,7 +136,7 @@ def create_snapshot_export_task(
 
 @action("ReadSnapshotExportTasks", "SnapshotExportTasks", paged=True)
 def read_snapshot_export_tasks(
-    call: Call, *, filters: OrDict[FiltersSnapshotExportTask] | None = None
+    call: Call, *, filters: FiltersSnapshotExportTask | FiltersSnapshotExportTaskDict | None = None
 ) -> tuple[SnapshotExportTask, ...]:
     """List the caller's export tasks of snapshots, including finished ones (EXP-049)."""
     own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(SnapshotExportTask))

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
-from omisim.actions.product_types import LINUX
 from omisim.actions.sharing import apply_change, check_permission_change, get_usable, is_visible, visible_permissions
 from omisim.model import (
     ExportState,
@@ -22,12 +21,13 @@ from omisim.model import (
     TextOrEmpty,
 )
 from omisim.model.filters import FiltersImage, select_matching
-from omisim.spec.catalog import load_catalog
+from omisim.model.filters.dicts import FiltersImageDict
+from omisim.spec.catalog import LINUX, load_catalog
 from omisim.spec.rules import refuse
 
 
 @action("ReadImages", "Images", paged=True)
-def read_images(call: Call, *, filters: OrDict[FiltersImage] | None = None) -> tuple[Image, ...]:
+def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     wanted = _resolve_code_names(as_parsed(filters) or FiltersImage())
     visible_images = (
@@ -37,7 +37,9 @@ def read_images(call: Call, *, filters: OrDict[FiltersImage] | None = None) -> t
 
 
 def _view_image(call: Call, image: Image) -> Image:
-    granted = visible_permissions(call, image.permissions_to_launch, owner=call.owns(image))
+    """Return an OMI with the permissions that the caller may see: of a public one all of them (OMI-085)."""
+    whole = call.owns(image) or image.permissions_to_launch.global_permission
+    granted = visible_permissions(call, image.permissions_to_launch, owner=whole)
     return image if granted is image.permissions_to_launch else replace(image, permissions_to_launch=granted)
 
 

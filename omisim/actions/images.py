@@ -40,7 +40,7 @@ MIN_NAME_LENGTH, MAX_NAME_LENGTH = 3, 128
 NAME_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.\-]*")
 COPY_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.:+=\-]*")  # Packer's chroot builder puts a time into the name of a copy
 # inherited from the source VM (OMI-067) or the source OMI unless the request overrides them
-INHERITED_FIELDS = ("architecture", "boot_modes", "deletion_protection", "vm_initiated_shutdown_behavior")
+INHERITED_FIELDS = ("architecture", "deletion_protection", "vm_initiated_shutdown_behavior")
 MODES: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the parameters that name it
     "vm": ("vm_id",),
     "copy": ("source_image_id", "source_region_name"),
@@ -141,7 +141,8 @@ def _create_from_vm(
 ) -> Image:
     vm = call.get_owned(Vm, vm_id, "OMI-010")
     check_codes(call, codes)
-    check_tpm(call, {"boot_modes": vm.boot_modes}, requested)
+    modes = (vm.boot_mode,)
+    check_tpm(call, {"boot_modes": modes}, requested)
     call.check_state(vm)
     check_unique(call, name)
     image_id = call.new_id("image")
@@ -149,7 +150,8 @@ def _create_from_vm(
     mappings = tuple(_snapshot_volume(call, link, image_id) for link in links)
     call.check(any(mapping.device_name == ROOT for mapping in mappings), "OMI-066", vm_id=vm_id)
     inherited = {field: getattr(vm, field) for field in INHERITED_FIELDS} | {
-        "product_codes": _merge_codes(vm.product_codes, codes)
+        "boot_modes": modes,
+        "product_codes": _merge_codes(vm.product_codes, codes),
     }
     image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **requested})
     call.record_origin(image, name, ("made from", vm_id))
@@ -192,7 +194,7 @@ def _copy_image(
     image_id = call.new_id("image")
     mappings = tuple(_clone_snapshot(call, mapping, image_id) for mapping in source.block_device_mappings)
     keeps_public = source.permissions_to_launch.global_permission and call.switch("copy_keeps_public") is True
-    fields = (*INHERITED_FIELDS, "description", "secure_boot", "tpm_mandatory")
+    fields = (*INHERITED_FIELDS, "boot_modes", "description", "secure_boot", "tpm_mandatory")
     inherited = {field: getattr(source, field) for field in fields} | {
         "permissions_to_launch": PermissionsOnResource(global_permission=keeps_public),
         "product_codes": _merge_codes(source.product_codes, codes),

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
-from omisim.model import Keypair, KeypairCreated, OrDict, view_as
+from omisim.model import Keypair, KeypairCreated, view_as
 from omisim.model.filters import FiltersKeypair, select_matching
+from omisim.model.filters.dicts import FiltersKeypairDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -21,7 +22,7 @@ MAX_NAME_LENGTH = 255
 
 @action("CreateKeypair", "Keypair")
 def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = None) -> KeypairCreated:
-    """Generate a 2048-bit RSA keypair, or import a public key in Base64. Returns the keypair.
+    """Generate a 2048-bit RSA keypair, or import a public key (KEY-003). Returns the keypair.
 
     Only this answer contains the private key of a generated keypair.
     """
@@ -48,18 +49,20 @@ def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = No
 
 
 def _parse_public_key(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
-    """Parse a public key in Base64, or refuse it (KEY-003)."""
+    """Parse a public key, an OpenSSH line or any format in Base64, or refuse it (KEY-003)."""
+    is_line = public_key.lstrip().startswith(tuple(f"{name} " for name in ssh_keys.TYPES))
     try:
-        return ssh_keys.parse(base64.b64decode(public_key, validate=True).decode(errors="replace"))
+        text = public_key if is_line else base64.b64decode(public_key, validate=True).decode(errors="replace")
+        return ssh_keys.parse(text)
     except binascii.Error:
-        call.report(refuse("KEY-003", reason="the parameter is not Base64"))
+        call.report(refuse("KEY-003", reason="the parameter is neither an OpenSSH line nor Base64"))
     except ValueError as error:
         call.report(refuse("KEY-003", reason=str(error)))
     return None
 
 
 @action("ReadKeypairs", "Keypairs", paged=True)
-def read_keypairs(call: Call, *, filters: OrDict[FiltersKeypair] | None = None) -> tuple[Keypair, ...]:
+def read_keypairs(call: Call, *, filters: FiltersKeypair | FiltersKeypairDict | None = None) -> tuple[Keypair, ...]:
     """List the caller's keypairs in creation order."""
     return select_matching(call.own_rows(Keypair), as_parsed(filters))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 
 from omisim.actions.addresses import parse_range
@@ -11,13 +12,17 @@ from omisim.actions.new_account import add_default_group
 from omisim.actions.quotas import check_quotas
 from omisim.actions.route_tables import add_main_table
 from omisim.actions.security_groups import get_default_group
-from omisim.model import InternetService, Net, NetId, OrDict, RouteTable, SecurityGroup, Subnet, ids
+from omisim.model import InternetService, Net, NetId, RouteTable, SecurityGroup, Subnet, ids
 from omisim.model.filters import FiltersNet, select_matching
+from omisim.model.filters.dicts import FiltersNetDict
 from omisim.spec.rules import refuse
 
 __all__ = ["create_net", "delete_net", "read_nets", "update_net"]
 
-PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+RANGES: Mapping[object, tuple[str, ...]] = {  # the switch net_ranges → the ranges that a Net may use
+    "172": ("10.0.0.0/8", "172.0.0.0/8", "192.168.0.0/16"),
+    "rfc1918": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+}
 MAX_SIZE, MIN_SIZE = 16, 28  # prefix lengths
 
 
@@ -27,8 +32,9 @@ def create_net(call: Call, *, ip_range: str, tenancy: str | None = None) -> Net:
     network = parse_range(call, ip_range)
     if network is not None:
         length = network.prefixlen
-        private = any(network.subnet_of(block) for block in PRIVATE)
-        call.check(private or length < MAX_SIZE, "NET-004", ip_range=ip_range)
+        allowed = RANGES[call.switch("net_ranges")]
+        is_private = any(network.subnet_of(IPv4Network(block)) for block in allowed)
+        call.check(is_private or length < MAX_SIZE, "NET-004", ip_range=ip_range, allowed=allowed)
         call.check(MAX_SIZE <= length <= MIN_SIZE, "NET-001", ip_range=ip_range)
     is_known_tenancy = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
     call.check(is_known_tenancy, "NET-005", tenancy=tenancy)
@@ -54,7 +60,7 @@ def _make_dhcp_options_id(call: Call) -> str:
 
 
 @action("ReadNets", "Nets", paged=True)
-def read_nets(call: Call, *, filters: OrDict[FiltersNet] | None = None) -> tuple[Net, ...]:
+def read_nets(call: Call, *, filters: FiltersNet | FiltersNetDict | None = None) -> tuple[Net, ...]:
     """List the caller's Nets in creation order."""
     return select_matching(call.own_rows(Net), as_parsed(filters))
 
@@ -63,6 +69,7 @@ def read_nets(call: Call, *, filters: OrDict[FiltersNet] | None = None) -> tuple
 def update_net(call: Call, *, dhcp_options_set_id: str, net_id: NetId) -> Net:
     """Assign a set of DHCP options to a Net. Only the default set exists. Returns the Net."""
     net = call.get_owned(Net, net_id, "NET-002")
+    call.check_state(net)
     is_known = dhcp_options_set_id in ("default", net.dhcp_options_set_id)
     call.check(is_known, "NET-007", dhcp_options_set_id=dhcp_options_set_id)
     return net
@@ -70,18 +77,25 @@ def update_net(call: Call, *, dhcp_options_set_id: str, net_id: NetId) -> Net:
 
 @action("DeleteNet")
 def delete_net(call: Call, *, net_id: NetId) -> None:
-    """Delete a Net that contains only its main route table and its default security group."""
+    """Delete a Net that contains only its main route table and its default security group.
+
+    ReadNets shows it as deleting for some seconds (NET-018).
+    """
     net = call.get_owned(Net, net_id, "NET-002")
+    call.check_state(net)
+    call.stop_if_refused()
     own = get_default_group(call.state, net.account_id, net_id)
     tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
     groups = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
     inside: list[Subnet | InternetService] = [*call.rows(Subnet), *call.rows(InternetService)]
     others = [row for row in inside if row.net_id == net_id]
+    if others:
+        raise refuse("NET-006", net_id=net_id, left=[row.id for row in others])
     custom = [table for table in tables if not any(link.main for link in table.link_route_tables)]
-    left = [row.id for row in (*others, *custom, *groups) if row is not own]
+    left = [row.id for row in (*custom, *groups) if row is not own]
     if left:
-        raise refuse("NET-006", net_id=net_id, left=left)
-    call.drop(net)
+        raise refuse("NET-006/own", net_id=net_id, left=left)
+    call.move(net, "delete")
     call.drop(own)
     for table in tables:
         call.drop(table)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from omisim.model import AccessKey, AccountRow, SecurityGroup, SecurityGroupRule, SecurityGroupsMember, ids
 from omisim.spec.catalog import QuotaName
 from omisim.state.transaction import Transaction
 
-__all__ = ["DEFAULT", "EVERYTHING", "add_default_group", "open_account"]
+__all__ = ["DEFAULT", "add_default_group", "make_open_rule", "open_account"]
 
 DEFAULT = "default"
-EVERYTHING = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=("0.0.0.0/0",), to_port_range=-1)
 
 
 def open_account(
@@ -52,17 +53,21 @@ def add_default_group(tx: Transaction, account_id: str, net_id: str | None = Non
     """Create the default group of an account or of a Net, whose members can reach each other (SG-009)."""
     group_id = tx.new_id("security_group")
     member = SecurityGroupsMember(account_id=account_id, security_group_id=group_id, security_group_name=DEFAULT)
-    member_rule = SecurityGroupRule(
-        from_port_range=-1, ip_protocol="-1", security_groups_members=(member,), to_port_range=-1
-    )
+    member_rule = make_open_rule(tx, ip_ranges=None, security_groups_members=(member,))
     tx.add(
         SecurityGroup(
             account_id=account_id,
             description="default security group",
             inbound_rules=(member_rule,),
             net_id=net_id,
-            outbound_rules=(EVERYTHING,) if net_id else (),
+            outbound_rules=(make_open_rule(tx),) if net_id else (),
             security_group_id=group_id,
             security_group_name=DEFAULT,
         )
     )
+
+
+def make_open_rule(tx: Transaction, **fields: Any) -> SecurityGroupRule:
+    """Return a rule for all protocols and ports: for any address, unless `fields` say otherwise."""
+    everything = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=("0.0.0.0/0",), to_port_range=-1)
+    return replace(everything, security_group_rule_id=tx.new_id("security_group_rule"), **fields)

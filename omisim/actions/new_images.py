@@ -8,8 +8,10 @@ from typing import Any
 from omisim.actions.framework.call import Call
 from omisim.actions.product_types import is_code
 from omisim.model import BlockDeviceMappingImage, Image, ImageState
+from omisim.spec.limits import ROOT
+from omisim.state.lineage import has_system
 
-__all__ = ["add_image", "check_codes", "check_tpm", "check_unique"]
+__all__ = ["add_image", "check_codes", "check_tpm", "check_unique", "warn_without_system"]
 
 
 def check_tpm(call: Call, inherited: Mapping[str, Any], requested: Mapping[str, Any]) -> None:
@@ -31,6 +33,13 @@ def check_codes(call: Call, codes: Sequence[str]) -> None:
         call.check(is_code(call, code), "OMI-074", product_code=code)
 
 
+def warn_without_system(call: Call, image_id: str, mappings: Sequence[BlockDeviceMappingImage]) -> None:
+    """Warn of an OMI whose root disk has neither an operating system nor any content (OMI-076)."""
+    roots = [m.bsu.snapshot_id for m in mappings if m.device_name == ROOT and m.bsu is not None and m.bsu.snapshot_id]
+    if roots and not has_system(call.state, roots[0]):
+        call.warn(f"the root disk of {image_id} has no operating system and no content: VMs cannot boot it (OMI-076)")
+
+
 def add_image(
     call: Call,
     image_id: str,
@@ -42,6 +51,7 @@ def add_image(
     """Add an OMI of the caller. `fields` holds the values that depend on its source."""
     call.stop_if_refused()
     me = call.account
+    warn_without_system(call, image_id, mappings)
     return call.add(
         Image(
             account_alias=me.alias,

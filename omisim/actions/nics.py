@@ -29,6 +29,7 @@ from omisim.model import (
     ids,
 )
 from omisim.model.filters import FiltersNic, select_matching
+from omisim.model.filters.dicts import FiltersNicDict
 from omisim.spec.rules import refuse
 
 __all__ = ["add_nic", "check_unlinked", "choose_addresses", "make_nic_address"]
@@ -113,7 +114,7 @@ def create_nic(
 
 
 @action("ReadNics", "Nics", paged=True)
-def read_nics(call: Call, *, filters: OrDict[FiltersNic] | None = None) -> tuple[Nic, ...]:
+def read_nics(call: Call, *, filters: FiltersNic | FiltersNicDict | None = None) -> tuple[Nic, ...]:
     """List the caller's NICs in creation order."""
     return select_matching((view_nic(call.state, nic) for nic in call.own_rows(Nic)), as_parsed(filters))
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.model import Catalog, Catalogs, OrDict, UnitPriceEntry
+from omisim.model import Catalog, Catalogs, UnitPriceEntry
 from omisim.model.filters import FiltersCatalogs, select_matching
+from omisim.model.filters.dicts import FiltersCatalogsDict
 from omisim.spec.prices import load_prices
 from omisim.spec.rules import refuse
 
@@ -35,7 +36,7 @@ def _check_both_dates(call: Call, given: Mapping[str, Any]) -> None:
 
 
 @action("ReadCatalogs", "Catalogs", combinations=_check_both_dates)
-def read_catalogs(call: Call, *, filters: OrDict[FiltersCatalogs] | None = None) -> tuple[Catalogs, ...]:
+def read_catalogs(call: Call, *, filters: FiltersCatalogs | FiltersCatalogsDict | None = None) -> tuple[Catalogs, ...]:
     """List the current price list of the caller's Region, or all those of a period (CAT-004)."""
     wanted = as_parsed(filters) or FiltersCatalogs()
     call.check_range(wanted.from_date, wanted.to_date)

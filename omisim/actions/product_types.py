@@ -5,12 +5,11 @@ from __future__ import annotations
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
-from omisim.model import Image, OrDict, ProductType, TextOrEmpty
+from omisim.model import Image, ProductType, TextOrEmpty
 from omisim.model.filters import FiltersProductType, select_matching
+from omisim.model.filters.dicts import FiltersProductTypeDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
-
-LINUX = "0001"  # the product code without a licence
 
 
 def is_code(call: Call, code: str, *, any_owner: bool = False) -> bool:
@@ -31,7 +30,9 @@ def create_product_type(call: Call, *, description: TextOrEmpty, vendor: str | N
 
 
 @action("ReadProductTypes", "ProductTypes", paged=True, open=True)
-def read_product_types(call: Call, *, filters: OrDict[FiltersProductType] | None = None) -> tuple[ProductType, ...]:
+def read_product_types(
+    call: Call, *, filters: FiltersProductType | FiltersProductTypeDict | None = None
+) -> tuple[ProductType, ...]:
     """List the built-in product types, and for a signed call those of the caller (LIC-001, CAT-002)."""
     own = call.own_rows(ProductType) if call.has_account else []
     return select_matching((*load_catalog().product_types.values(), *own), as_parsed(filters))

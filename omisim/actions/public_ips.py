@@ -12,8 +12,9 @@ from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import find_attached_service
 from omisim.actions.nic_views import find_nics, view_public_ip
 from omisim.actions.quotas import check_quotas
-from omisim.model import Nic, NicId, OrDict, PublicIp, Vm, VmId, VmState
+from omisim.model import Nic, NicId, PublicIp, Vm, VmId, VmState
 from omisim.model.filters import FiltersPublicIp, select_matching
+from omisim.model.filters.dicts import FiltersPublicIpDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 from omisim.state.state import State
@@ -86,7 +87,9 @@ def create_public_ip(call: Call) -> PublicIp:
 
 
 @action("ReadPublicIps", "PublicIps", paged=True)
-def read_public_ips(call: Call, *, filters: OrDict[FiltersPublicIp] | None = None) -> tuple[PublicIp, ...]:
+def read_public_ips(
+    call: Call, *, filters: FiltersPublicIp | FiltersPublicIpDict | None = None
+) -> tuple[PublicIp, ...]:
     """List the caller's public IPs in creation order."""
     own = (view_public_ip(call.state, ip) for ip in call.own_rows(PublicIp))
     return select_matching(own, as_parsed(filters))

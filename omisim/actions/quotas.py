@@ -14,7 +14,7 @@ from omisim.model import (
     ImageExportTask,
     InternetService,
     Net,
-    OrDict,
+    NetState,
     ProductType,
     PublicIp,
     Quota,
@@ -28,6 +28,7 @@ from omisim.model import (
     Volume,
 )
 from omisim.model.filters import FiltersQuota, select_matching
+from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import load_catalog
 
 __all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "get_remaining", "read_quotas"]
@@ -72,7 +73,7 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "image_export_limit": ("QTA-010", lambda call: len(_find_running_exports(call, ImageExportTask))),
     "snapshot_export_limit": ("QTA-011", lambda call: len(_find_running_exports(call, SnapshotExportTask))),
     "sg_limit": ("QTA-014", lambda call: sum(group.net_id is None for group in call.own_rows(SecurityGroup))),
-    "vpc_limit": ("QTA-015", lambda call: len(call.own_rows(Net))),
+    "vpc_limit": ("QTA-015", lambda call: sum(net.state is NetState.AVAILABLE for net in call.own_rows(Net))),
     "igw_limit": ("QTA-015/igw", lambda call: len(call.own_rows(InternetService))),
     "ip_limit": ("QTA-016", lambda call: len(call.own_rows(PublicIp))),
 }
@@ -121,7 +122,7 @@ def check_each(call: Call, name: str, used: int, more: int) -> None:
 
 
 @action("ReadQuotas", "QuotaTypes", paged=True)
-def read_quotas(call: Call, *, filters: OrDict[FiltersQuota] | None = None) -> tuple[QuotaTypes, ...]:
+def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None = None) -> tuple[QuotaTypes, ...]:
     """List the caller's quotas with their limits (0: unlimited) and the amounts used (CAT-003, QTA-020)."""
     limits = dict(call.account.quotas)
     rows = (

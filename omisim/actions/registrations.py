@@ -17,9 +17,9 @@ from omisim.actions.devices import (
 )
 from omisim.actions.framework.call import Call
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
-from omisim.actions.product_types import LINUX
 from omisim.actions.sharing import get_usable
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState, Snapshot
+from omisim.spec.catalog import LINUX
 from omisim.spec.limits import ROOT
 
 __all__ = ["check_disk_sources", "register_image"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Annotated
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
-from omisim.model import LinkRouteTable, Net, NetId, OrDict, Route, RouteTable, Subnet, SubnetId
+from omisim.model import LinkRouteTable, Net, NetId, Route, RouteTable, Subnet, SubnetId
 from omisim.model.filters import FiltersRouteTable, select_matching
+from omisim.model.filters.dicts import FiltersRouteTableDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -22,7 +24,7 @@ LinkRouteTableId = Annotated[str, Id("link_route_table")]
 
 def _make_table(call: Call, net: Net) -> RouteTable:
     """Return a new table with its local route."""
-    local = Route(creation_method=LOCAL, destination_ip_range=net.ip_range)
+    local = Route(creation_method=LOCAL, destination_ip_range=net.ip_range, gateway_id="local")
     return RouteTable(
         account_id=net.account_id, net_id=net.net_id, route_table_id=call.new_id("route_table"), routes=(local,)
     )
@@ -44,15 +46,23 @@ def add_main_table(call: Call, net: Net) -> None:
 def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
     """Create a route table in a Net. Returns it with its local route."""
     net = call.get_owned(Net, net_id, "NET-002")
+    call.check_state(net)
     tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
     check_each(call, "rtb_limit", len(tables), 1)
     return call.add(_make_table(call, net))
 
 
 @action("ReadRouteTables", "RouteTables", paged=True)
-def read_route_tables(call: Call, *, filters: OrDict[FiltersRouteTable] | None = None) -> tuple[RouteTable, ...]:
-    """List the caller's route tables in creation order, including the main ones."""
-    return select_matching(call.own_rows(RouteTable), as_parsed(filters))
+def read_route_tables(
+    call: Call, *, filters: FiltersRouteTable | FiltersRouteTableDict | None = None
+) -> tuple[RouteTable, ...]:
+    """List the caller's route tables in creation order, including the main ones. Routes are sorted by destination."""
+    tables = select_matching(call.own_rows(RouteTable), as_parsed(filters))
+    return tuple(replace(table, routes=tuple(sorted(table.routes, key=_get_destination))) for table in tables)
+
+
+def _get_destination(route: Route) -> IPv4Network:
+    return IPv4Network(route.destination_ip_range)
 
 
 @action("DeleteRouteTable")
@@ -114,10 +124,15 @@ def unlink_route_table(call: Call, *, link_route_table_id: LinkRouteTableId) -> 
 
 @action("UpdateRouteTableLink", "LinkRouteTableId")
 def update_route_table_link(call: Call, *, link_route_table_id: LinkRouteTableId, route_table_id: RouteTableId) -> str:
-    """Replace the route table of a Subnet, or the main one of a Net by its main link. Returns the new link's id."""
+    """Replace the route table of a Subnet, or the main one of a Net by its main link. Returns the new link's id.
+
+    If the link has this table already, it stays as it is (RTB-009).
+    """
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
     old, link = _get_link(call, link_route_table_id)
     same = old.net_id == table.net_id
     call.check(same, "RTB-004", route_table_id=route_table_id, net_id=table.net_id, other=old.net_id)
+    if old is table:
+        return link_route_table_id
     call.put(_remove_link(old, link))
     return _add_link(call, call.get_owned(RouteTable, route_table_id, "RTB-001"), link)

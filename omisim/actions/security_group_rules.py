@@ -13,6 +13,7 @@ from typing import Any
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
+from omisim.actions.security_groups import view_group
 from omisim.model import AccountId, OrDict, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupsMember
 from omisim.spec.rules import refuse
 
@@ -53,10 +54,10 @@ def create_security_group_rule(
         call.check(not duplicates, "SG-027", security_group_id=security_group_id, there=duplicates)
     after = before
     for rule in requested_rules:
-        after = _add_rule(after, rule)
+        after = _add_rule(call, after, rule)
     quota = "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit"
     check_each(call, quota, _count_targets(before), _count_targets(after) - _count_targets(before))
-    return call.put(_replace_rules(group, flow, after))
+    return view_group(call.put(_replace_rules(group, flow, after)))
 
 
 @action("DeleteSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
@@ -80,7 +81,7 @@ def delete_security_group_rule(
         missing = [target for target in _list_targets(rule) if target not in _find_overlap(after, rule)]
         call.check(not missing, "SG-028", security_group_id=security_group_id, missing=missing)
         after = _remove_rule(after, rule)
-    return call.put(_replace_rules(group, flow, after))
+    return view_group(call.put(_replace_rules(group, flow, after)))
 
 
 def _parse_rules(call: Call, group: SecurityGroup, suffix: str) -> list[SecurityGroupRule]:
@@ -205,10 +206,11 @@ def _find_overlap(rules: Rules, requested: SecurityGroupRule) -> list[str]:
     return [target for target in _list_targets(requested) if target in existing]
 
 
-def _add_rule(rules: Rules, requested: SecurityGroupRule) -> Rules:
+def _add_rule(call: Call, rules: Rules, requested: SecurityGroupRule) -> Rules:
+    """Return the rules with a requested one, under a new id, or as part of the one with the same ports (SG-012)."""
     existing = next((rule for rule in rules if _get_key(rule) == _get_key(requested)), None)
     if existing is None:
-        return (*rules, requested)
+        return (*rules, replace(requested, security_group_rule_id=call.new_id("security_group_rule")))
     ranges = dict.fromkeys((*(existing.ip_ranges or ()), *(requested.ip_ranges or ())))
     members = dict.fromkeys((*(existing.security_groups_members or ()), *(requested.security_groups_members or ())))
     merged = replace(existing, ip_ranges=tuple(ranges) or None, security_groups_members=tuple(members) or None)

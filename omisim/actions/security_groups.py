@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.new_account import DEFAULT, EVERYTHING
+from omisim.actions.new_account import DEFAULT, make_open_rule
 from omisim.actions.quotas import check_each, check_quotas
 from omisim.model import (
     GroupHold,
     Net,
     NetId,
     Nic,
-    OrDict,
     SecurityGroup,
     SecurityGroupId,
     SecurityGroupLight,
+    SecurityGroupRule,
     Vm,
     view_as,
 )
 from omisim.model.filters import FiltersSecurityGroup, select_matching
+from omisim.model.filters.dicts import FiltersSecurityGroupDict
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
-__all__ = ["get_default_group", "resolve_groups", "view_light_group"]
+__all__ = ["get_default_group", "resolve_groups", "view_group", "view_light_group"]
 
 _NAME = re.compile(r"[a-zA-Z0-9 _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9\u00c0-\u024f _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
@@ -35,6 +37,21 @@ _DESCRIPTION = re.compile(r"[a-zA-Z0-9\u00c0-\u024f _.\-:/()#,@\[\]+=&;{}!$*]{1,
 def view_light_group(group: SecurityGroup) -> SecurityGroupLight:
     """Return the short form of a group, as VMs and NICs show it."""
     return view_as(SecurityGroupLight, group)
+
+
+def view_group(group: SecurityGroup) -> SecurityGroup:
+    """Return the answered form of a group: in a Net, its rules show the groups that they name by id alone (SG-013)."""
+    if group.net_id is None:
+        return group
+    inbound, outbound = (tuple(map(_hide_names, rules)) for rules in (group.inbound_rules, group.outbound_rules))
+    return replace(group, inbound_rules=inbound, outbound_rules=outbound)
+
+
+def _hide_names(rule: SecurityGroupRule) -> SecurityGroupRule:
+    if not rule.security_groups_members:
+        return rule
+    members = (replace(member, security_group_name=None) for member in rule.security_groups_members)
+    return replace(rule, security_groups_members=tuple(members))
 
 
 def get_default_group(state: State, account_id: str, net_id: str | None) -> SecurityGroup:
@@ -83,7 +100,7 @@ def create_security_group(
     call.check(is_valid_name, "SG-001", security_group_name=security_group_name)
     call.check(_DESCRIPTION.fullmatch(description), "SG-002", description=description)
     if net_id is not None:
-        call.get_owned(Net, net_id, "NET-002")
+        call.check_state(call.get_owned(Net, net_id, "NET-002"))
     call.check(security_group_name != DEFAULT, "SG-004", security_group_name=security_group_name)
     me = call.account.account_id
     taken = security_group_name != DEFAULT and call.state.find_by(
@@ -95,12 +112,13 @@ def create_security_group(
     else:
         groups = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
         check_each(call, "vpc_sg_limit", len(groups), 1)
+    call.stop_if_refused()
     return call.add(
         SecurityGroup(
             account_id=me,
             description=description,
             net_id=net_id,
-            outbound_rules=(EVERYTHING,) if net_id else (),
+            outbound_rules=(make_open_rule(call.tx),) if net_id else (),
             security_group_id=call.new_id("security_group"),
             security_group_name=security_group_name,
         )
@@ -109,10 +127,10 @@ def create_security_group(
 
 @action("ReadSecurityGroups", "SecurityGroups", paged=True)
 def read_security_groups(
-    call: Call, *, filters: OrDict[FiltersSecurityGroup] | None = None
+    call: Call, *, filters: FiltersSecurityGroup | FiltersSecurityGroupDict | None = None
 ) -> tuple[SecurityGroup, ...]:
     """List the caller's security groups in creation order, including the default ones."""
-    return select_matching(call.own_rows(SecurityGroup), as_parsed(filters))
+    return tuple(view_group(group) for group in select_matching(call.own_rows(SecurityGroup), as_parsed(filters)))
 
 
 def _check_id_or_name(call: Call, given: Mapping[str, Any]) -> None:

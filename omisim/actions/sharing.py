@@ -39,7 +39,7 @@ def get_usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:
 
 
 def visible_permissions(call: Call, granted: PermissionsOnResource, *, owner: bool) -> PermissionsOnResource:
-    """Return the permissions that the caller may see: all for the owner, else only its own (OMI-085)."""
+    """Return the permissions of a private resource that the caller may see: all for the owner, else only its own."""
     if owner or not granted.account_ids:
         return granted
     me = call.account.account_id

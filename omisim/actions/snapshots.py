@@ -33,6 +33,7 @@ from omisim.model import (
     VolumeId,
 )
 from omisim.model.filters import FiltersSnapshot, select_matching
+from omisim.model.filters.dicts import FiltersSnapshotDict
 from omisim.spec.rules import refuse
 
 MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_location", "snapshot_size"))
@@ -127,7 +128,7 @@ def _view_snapshot(call: Call, snapshot: Snapshot) -> Snapshot:
 
 
 @action("ReadSnapshots", "Snapshots", paged=True)
-def read_snapshots(call: Call, *, filters: OrDict[FiltersSnapshot] | None = None) -> tuple[Snapshot, ...]:
+def read_snapshots(call: Call, *, filters: FiltersSnapshot | FiltersSnapshotDict | None = None) -> tuple[Snapshot, ...]:
     """List the caller's, shared and public snapshots in creation order (SNP-021)."""
     wanted = as_parsed(filters) or FiltersSnapshot()
     start, end = wanted.from_creation_date, wanted.to_creation_date

@@ -10,8 +10,9 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.actions.volumes import check_subregion
-from omisim.model import Net, NetId, OrDict, RouteTable, Subnet, SubnetId
+from omisim.model import Net, NetId, RouteTable, Subnet, SubnetId
 from omisim.model.filters import FiltersSubnet, select_matching
+from omisim.model.filters.dicts import FiltersSubnetDict
 from omisim.state.state import State
 
 __all__ = ["create_subnet", "delete_subnet", "read_subnets", "update_subnet"]
@@ -32,6 +33,7 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
     if network is not None:
         call.check(MAX_SIZE <= network.prefixlen <= MIN_SIZE, "NET-010", ip_range=ip_range)
     net = call.get_owned(Net, net_id, "NET-002")
+    call.check_state(net)
     subregion = subregion_name or f"{call.region}a"
     check_subregion(call, subregion)
     others = [subnet for subnet in call.rows(Subnet) if subnet.net_id == net_id]
@@ -54,7 +56,7 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
 
 
 @action("ReadSubnets", "Subnets", paged=True)
-def read_subnets(call: Call, *, filters: OrDict[FiltersSubnet] | None = None) -> tuple[Subnet, ...]:
+def read_subnets(call: Call, *, filters: FiltersSubnet | FiltersSubnetDict | None = None) -> tuple[Subnet, ...]:
     """List the caller's Subnets in creation order."""
     return select_matching((view_subnet(call.state, subnet) for subnet in call.own_rows(Subnet)), as_parsed(filters))
 

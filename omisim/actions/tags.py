@@ -12,6 +12,7 @@ from omisim.actions.framework.schema import find_id_problem
 from omisim.actions.sharing import is_visible
 from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
 from omisim.model.filters import FiltersTag, select_matching
+from omisim.model.filters.dicts import FiltersTagDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
@@ -106,10 +107,16 @@ def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDic
 
 
 @action("ReadTags", "Tags", paged=True)
-def read_tags(call: Call, *, filters: OrDict[FiltersTag] | None = None) -> tuple[Tag, ...]:
+def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None) -> tuple[Tag, ...]:
     """List the tags of the caller's resources."""
+    vm_type = str(call.switch("vm_tag_type"))
     rows = (
-        Tag(key=tag.key, resource_id=row.id, resource_type=resource_type, value=tag.value)
+        Tag(
+            key=tag.key,
+            resource_id=row.id,
+            resource_type=vm_type if kind == "vm" else resource_type,
+            value=tag.value,
+        )
         for kind, resource_type in TAGGED.values()
         for row in call.state.rows(kind).values()
         if row.tags and call.owns(row)

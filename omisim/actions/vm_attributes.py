@@ -7,16 +7,15 @@ import binascii
 
 from omisim.actions.framework.call import Call
 from omisim.actions.vm_types import PERFORMANCES, VmShape
-from omisim.model import ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
+from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
 
 __all__ = [
     "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows", "choose_boot_mode",
-    "format_vm_type", "get_os_family", "merge_shutdown_behavior",
+    "format_vm_type", "get_os_family", "get_shutdown_actions", "merge_shutdown_behavior", "show_boot_actions",
 ]  # fmt: skip
 
 MAX_USER_DATA_LENGTH = 512_000
 SECURE_BOOT_ACTIONS = ("enable", "disable", "setup-mode", "none", "restore-factory-keys")
-WINDOWS_CODES = {"0002", "0005"}
 WINDOWS_MINIMUM = (3, 2, 4)  # generation, vCores, GiB (LIC-014)
 
 
@@ -66,13 +65,21 @@ def check_keypair(call: Call, name: str | None) -> None:
 def choose_boot_mode(
     call: Call, image: Image, boot_mode: str | None, actions: ActionsOnNextBoot | None, *, tpm_enabled: bool | None
 ) -> str:
-    """Return the boot mode of a new VM (VM-020), or refuse it by its OMI, vTPM (VM-021) or Secure Boot (VM-022)."""
-    mode = boot_mode or ("legacy" if "legacy" in image.boot_modes else "uefi")
+    """Return the boot mode of a new VM (VM-020), or refuse it by its OMI, vTPM (VM-021) or Secure Boot (VM-022).
+
+    Without a request, the mode is uefi if the OMI offers it (VM-020/default).
+    """
+    mode = boot_mode or ("uefi" if "uefi" in image.boot_modes else "legacy")
     call.check(mode in image.boot_modes, "VM-020", boot_mode=mode, offered=image.boot_modes)
     call.check(not (image.tpm_mandatory and tpm_enabled is False), "VM-021", image_id=image.image_id)
     secure_boot = actions.secure_boot if actions else None
     check_secure_boot(call, secure_boot, mode)
     return mode
+
+
+def show_boot_actions(mode: str, actions: ActionsOnNextBoot | None = None) -> ActionsOnNextBoot:
+    """Return the boot actions of a VM in its answered form: none by default, empty without UEFI (FLD-011)."""
+    return ActionsOnNextBoot() if mode == "legacy" else actions or ActionsOnNextBoot(secure_boot="none")
 
 
 def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:
@@ -83,8 +90,8 @@ def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:
 
 
 def get_os_family(image: Image) -> str:
-    """Return the operating system family of an OMI, derived from its licence codes."""
-    return "windows" if WINDOWS_CODES & set(image.product_codes) else "linux"
+    """Return the operating system family of an OMI, derived from its licence codes (LIC-006)."""
+    return "linux" if WINDOWS_CODES.isdisjoint(image.product_codes) else "windows"
 
 
 def check_windows(call: Call, image: Image, shape: VmShape) -> None:
@@ -96,8 +103,15 @@ def check_windows(call: Call, image: Image, shape: VmShape) -> None:
         call.warn(f"{shape.name} is too small for Windows: v3, 2 vCores and 4 GiB are the least (LIC-014)")
 
 
+def get_shutdown_actions(call: Call, behavior: str) -> tuple[str, str]:
+    """Return the GuestAction and the HostAction that a value of the old single field stands for (VM-025/old)."""
+    if behavior == "stop":
+        return "stop", str(call.switch("host_action"))
+    return ("stop" if behavior == "restart" else behavior), "restart"
+
+
 def merge_shutdown_behavior(
-    now: tuple[str, str, str], behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
+    call: Call, now: tuple[str, str, str], behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
 ) -> tuple[str, str, str]:
     """Return GuestAction, HostAction and the old single field after a change (VM-025).
 
@@ -105,9 +119,8 @@ def merge_shutdown_behavior(
     """
     guest, host, legacy = now
     if behavior is not None:
+        guest, host = get_shutdown_actions(call, behavior)
         legacy = behavior
-    if behavior in ("stop", "terminate"):  # restart has no equivalent in the new field
-        guest, host = behavior, "restart"
     if configuration is not None:
         guest, host = configuration.guest_action or guest, configuration.host_action or host
         legacy = configuration.guest_action or legacy

@@ -9,8 +9,9 @@ from dataclasses import replace
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
-from omisim.model import AdminPassword, ConsoleOutput, Keypair, OrDict, Vm, VmId, VmsStopHistory, VmState
+from omisim.model import AdminPassword, ConsoleOutput, Keypair, Vm, VmId, VmsStopHistory, VmState
 from omisim.model.filters import FiltersVmsStopHistory, select_matching
+from omisim.model.filters.dicts import FiltersVmsStopHistoryDict
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 from omisim.state.transaction import Transaction
@@ -27,7 +28,7 @@ def read_console_output(call: Call, *, vm_id: VmId) -> ConsoleOutput:
     vm = call.get_owned(Vm, vm_id, "VM-056/vm")
     banner = f"omisim: {vm.vm_id} has booted from {vm.image_id}\n" if vm.started else ""
     text = banner + (call.state.get("console", vm_id) or "")
-    shown = b"" if _is_windows(vm) and not vm.first_boot else text.encode(errors="replace")[-CONSOLE_BYTES:]
+    shown = b"" if vm.is_windows and not vm.first_boot else text.encode(errors="replace")[-CONSOLE_BYTES:]
     return ConsoleOutput(console_output=base64.b64encode(shown).decode(), vm_id=vm_id)
 
 
@@ -39,7 +40,7 @@ def read_admin_password(call: Call, *, vm_id: VmId) -> AdminPassword:
     """
     vm = call.get_owned(Vm, vm_id, "VM-057/vm")
     call.check(vm.state is not VmState.TERMINATED, "VM-057/vm", vm_id=vm_id)
-    if _is_windows(vm):
+    if vm.is_windows:
         call.check(vm.keypair_name is not None, "VM-057/keypair", vm_id=vm_id)
         has_none = vm.started and vm.admin_password is None
         call.check(not has_none, "VM-057/rsa", vm_id=vm_id, keypair_name=vm.keypair_name)
@@ -50,14 +51,14 @@ def read_admin_password(call: Call, *, vm_id: VmId) -> AdminPassword:
 
 @action("ReadVmsStopHistory", "VmsStopHistory", paged=True, dry_run=False)
 def read_vms_stop_history(
-    call: Call, *, filters: OrDict[FiltersVmsStopHistory] | None = None
+    call: Call, *, filters: FiltersVmsStopHistory | FiltersVmsStopHistoryDict | None = None
 ) -> tuple[VmsStopHistory, ...]:
     """List when and why the caller's VMs stopped, the oldest stop first (VM-052).
 
     A VM is listed for as long as it can be read.
     """
     if call.switch("spec_version") == "1.40":
-        raise refuse("REQ-002", action=call.action)
+        raise refuse("REQ-002", action=call.action, hint="")
     wanted = as_parsed(filters) or FiltersVmsStopHistory()
     call.check_range(wanted.stop_date_after, wanted.stop_date_before)
     stops = (stop for vm in call.own_rows(Vm) for stop in vm.stops)
@@ -67,7 +68,7 @@ def read_vms_stop_history(
 def make_boot_password(tx: Transaction, vm: Vm) -> str | None:
     """Return the encrypted password of a VM that starts. Windows with an RSA keypair generates it at its first boot."""
     keys: list[Keypair] = tx.state.find_by("keypair", "name", (vm.account_id, vm.keypair_name))
-    if not (vm.first_boot and _is_windows(vm) and keys and keys[0].keypair_type == "ssh-rsa"):
+    if not (vm.first_boot and vm.is_windows and keys and keys[0].keypair_type == "ssh-rsa"):
         return vm.admin_password
     seed = tx.settings.seed
     password = derive_hex(seed, vm.vm_id, "administrator")[:16]
@@ -83,7 +84,3 @@ def end_first_boot(vm: Vm) -> Vm:
 def make_stop_entry(vm: Vm, at: dt.datetime) -> VmsStopHistory:
     """Return the stop history entry of a stopped VM."""
     return VmsStopHistory(state_reason=vm.state_reason, stop_date=at, vm_id=vm.vm_id)
-
-
-def _is_windows(vm: Vm) -> bool:
-    return vm.os_family == "windows"

@@ -17,6 +17,7 @@ from omisim.actions.vm_attributes import (
     check_secure_boot,
     format_vm_type,
     merge_shutdown_behavior,
+    show_boot_actions,
 )
 from omisim.actions.vm_diagnostics import end_first_boot
 from omisim.actions.vm_types import find_vm_shape, get_vm_shape, strip_flag
@@ -37,6 +38,7 @@ from omisim.model import (
     VolumeLink,
 )
 from omisim.model.filters import FiltersVm, FiltersVmsState, select_matching
+from omisim.model.filters.dicts import FiltersVmDict, FiltersVmsStateDict
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 
@@ -49,7 +51,7 @@ ANY_STATE = (
 
 
 @action("ReadVms", "Vms", paged=True)
-def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[Vm, ...]:
+def read_vms(call: Call, *, filters: FiltersVm | FiltersVmDict | None = None) -> tuple[Vm, ...]:
     """List the caller's VMs in creation order, including terminated ones while they are retained (VM-053)."""
     wanted = as_parsed(filters) or FiltersVm()
     _check_prefixes(call, wanted.vm_ids)
@@ -59,7 +61,7 @@ def read_vms(call: Call, *, filters: OrDict[FiltersVm] | None = None) -> tuple[V
 
 @action("ReadVmsState", "VmStates", paged=True)
 def read_vms_state(
-    call: Call, *, all_vms: bool = False, filters: OrDict[FiltersVmsState] | None = None
+    call: Call, *, all_vms: bool = False, filters: FiltersVmsState | FiltersVmsStateDict | None = None
 ) -> tuple[VmStates, ...]:
     """List the states of the caller's running VMs, or with `all_vms` of all of them (VM-054)."""
     wanted = as_parsed(filters) or FiltersVmsState()
@@ -197,9 +199,9 @@ def update_vm(
         call.put(replace(primary, is_source_dest_checked=checked, security_groups=groups or primary.security_groups))
     now = vm.shutdown_behavior_configuration
     was = (now.guest_action or "stop", now.host_action or "restart", vm.vm_initiated_shutdown_behavior)
-    guest, host, legacy = merge_shutdown_behavior(was, vm_initiated_shutdown_behavior, behavior)
+    guest, host, legacy = merge_shutdown_behavior(call, was, vm_initiated_shutdown_behavior, behavior)
     given = {
-        "actions_on_next_boot": boot,
+        "actions_on_next_boot": boot and show_boot_actions(vm.boot_mode, boot),
         "deletion_protection": deletion_protection,
         "keypair_name": keypair_name,
         "nested_virtualization": nested_virtualization,
@@ -207,7 +209,7 @@ def update_vm(
         "user_data": user_data,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if shape is not None and (vm_type is not None or performance is not None):
+    if vm_type is not None or (performance is not None and not vm.has_flagged_type):
         changes |= _change_type(vm_type or strip_flag(vm.vm_type), performance or vm.performance)
     changes["shutdown_behavior_configuration"] = ShutdownBehaviorConfiguration(guest_action=guest, host_action=host)
     changes["vm_initiated_shutdown_behavior"] = legacy
@@ -218,6 +220,7 @@ def _change_type(vm_type: str, performance: str) -> dict[str, Any]:
     """Return the type and the performance after a change. A flag in the type takes precedence (VMT-004)."""
     shape = get_vm_shape(vm_type)
     return {
+        "has_flagged_type": shape.flagged and vm_type == shape.name,
         "vm_type": format_vm_type(shape, performance),
         "performance": shape.performance if shape.flagged else performance,
     }

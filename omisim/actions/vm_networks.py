@@ -17,6 +17,8 @@ from omisim.actions.security_groups import resolve_groups
 from omisim.model import Nic, NicForVmCreation, OrDict, PrivateIpLight, SecurityGroupLight, Subnet, Vm
 from omisim.spec.rules import refuse
 
+PRIMARY = "Primary network interface"
+
 __all__ = ["Networks", "PlannedNic", "add_nics", "check_nics_alone", "limit_by_addresses", "plan_networks"]
 
 
@@ -52,6 +54,12 @@ class Networks:
 
     groups: tuple[SecurityGroupLight, ...] = ()
     nics: tuple[PlannedNic, ...] = ()
+
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        """The ids of the groups of the VM and of its new NICs."""
+        groups = dict.fromkeys(group for part in (self.groups, *(nic.groups for nic in self.nics)) for group in part)
+        return tuple(group.security_group_id for group in groups)
 
     @property
     def subnet(self) -> Subnet | None:
@@ -91,7 +99,7 @@ def plan_networks(
     requested_ips = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
     if requested_ips:
         choose_addresses(call, subnet, requested_ips)
-    return Networks(nics=(PlannedNic(subnet, requested_ips=requested_ips, groups=groups),))
+    return Networks(nics=(PlannedNic(subnet, requested_ips=requested_ips, groups=groups, description=PRIMARY),))
 
 
 def _plan_nics(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[PlannedNic, ...]:
@@ -135,7 +143,8 @@ def _plan_nic(call: Call, request: NicForVmCreation) -> PlannedNic:
     if ips:
         choose_addresses(call, subnet, ips, more)
     keep = request.delete_on_vm_deletion is False
-    return PlannedNic(subnet, None, number, ips, more, groups, request.description or "", not keep)
+    description = request.description or ("" if number else PRIMARY)
+    return PlannedNic(subnet, None, number, ips, more, groups, description, not keep)
 
 
 def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, wanted: int) -> int:

@@ -1,4 +1,4 @@
-"""VM types: the TINA grammar, the AWS names, and their shapes (domain 6.5)."""
+"""VM types: the TINA grammar, the named types, and their shapes (domain 6.5)."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def find_vm_shape(name: str) -> VmShape | None:
         if cores > MAX_CORES or memory > MAX_MEMORY:
             return None
         return VmShape(name, cores, float(memory), generation, PERFORMANCES[int(flag or 2) - 1], flag is not None)
-    known = load_catalog().vm_types.get(name)
-    if known is None:
+    catalog = load_catalog()
+    if name not in catalog.vm_shapes:
         return None
-    generation, flag_number = load_catalog().aws_families[name.partition(".")[0]]
-    performance = PERFORMANCES[flag_number - 1]
-    return VmShape(name, known.vcore_count, known.memory_size, generation, performance, flagged=True)
+    vcores, size = catalog.vm_shapes[name]
+    generation, flag_number = catalog.families[name.rpartition(".")[0]]
+    return VmShape(name, vcores, size, generation, PERFORMANCES[flag_number - 1], flagged=True)
 
 
 def strip_flag(name: str) -> str:
-    """Return a TINA type without its performance flag, or an AWS name unchanged."""
+    """Return a TINA type without its performance flag, or another name unchanged."""
     tina = _TINA.fullmatch(name)
     return name[:-2] if tina and tina[4] else name
 

@@ -10,6 +10,7 @@ from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.devices import VM_DEVICE, check_device_names, check_duplicates, check_shapes
 from omisim.actions.framework.call import Call, Stop, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
+from omisim.actions.new_images import warn_without_system
 from omisim.actions.nic_views import view_vm_in_net
 from omisim.actions.quotas import check_quotas, disk_costs, get_remaining
 from omisim.actions.sharing import is_visible
@@ -21,7 +22,9 @@ from omisim.actions.vm_attributes import (
     choose_boot_mode,
     format_vm_type,
     get_os_family,
+    get_shutdown_actions,
     merge_shutdown_behavior,
+    show_boot_actions,
 )
 from omisim.actions.vm_disks import PlannedDisk, plan_disks
 from omisim.actions.vm_networks import PlannedNic, add_nics, check_nics_alone, limit_by_addresses, plan_networks
@@ -115,7 +118,6 @@ def create_vms(
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
     tenancy = place.tenancy
     check_tenancy(call, tenancy, nested_virtualization=nested_virtualization)
-    call.check(not bsu_optimized, "VM-026")
     check_shapes(call, mappings, VM_DEVICE)
     check_duplicates(call, mappings, "BDM-014")
     # independent checks come before an unknown OMI ends the call
@@ -135,25 +137,29 @@ def create_vms(
     disks = plan_disks(call, image, mappings)
     call.check_state(image)
     check_windows(call, image, shape)
+    warn_without_system(call, image_id, image.block_device_mappings)
     count = _limit_by_quotas(call, shape, disks, min_vms_count, max_vms_count)
     count = min(count, _limit_by_capacity(call, subregion, min_vms_count, count))
     count = limit_by_addresses(call, networks.nics, min_vms_count, count)
-    legacy = vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior
-    guest, host, legacy = merge_shutdown_behavior(("stop", "restart", "stop"), legacy, behavior)
+    legacy = vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior or "stop"
+    now = (*get_shutdown_actions(call, legacy), legacy)
+    guest, host, legacy = merge_shutdown_behavior(call, now, None, behavior)
     vm = Vm(
         account_id=call.account.account_id,
-        actions_on_next_boot=next_boot or ActionsOnNextBoot(secure_boot="none"),
+        actions_on_next_boot=show_boot_actions(mode, next_boot),
         architecture=image.architecture,
         boot_mode=mode,
-        boot_modes=image.boot_modes,
         client_token=client_token,
         creation_date=call.now,
         deletion_protection=image.deletion_protection if deletion_protection is None else deletion_protection,
         image_id=image_id,
+        is_source_dest_checked=subnet is not None,
         keypair_name=keypair_name,
+        launch_group_ids=networks.group_ids,
         nested_virtualization=nested_virtualization,
         net_id=subnet.net_id if subnet else None,
-        os_family=get_os_family(image),
+        os_family=get_os_family(image) if call.switch("os_family") == "sent" else None,
+        has_flagged_type=shape.flagged,
         performance=shape.performance if shape.flagged else performance or "high",
         placement=Placement(subregion_name=subregion, tenancy=_choose_tenancy(call, tenancy, subnet)),
         product_codes=image.product_codes,

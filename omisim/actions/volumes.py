@@ -23,7 +23,6 @@ from omisim.model import (
     Content,
     LinkedVolume,
     LinkState,
-    OrDict,
     Snapshot,
     SnapshotId,
     UpdateState,
@@ -39,6 +38,7 @@ from omisim.model import (
     VolumeUpdateTask,
 )
 from omisim.model.filters import FiltersReadVolumeUpdateTask, FiltersVolume, select_matching
+from omisim.model.filters.dicts import FiltersReadVolumeUpdateTaskDict, FiltersVolumeDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.limits import ROOT
 from omisim.state.state import State
@@ -154,7 +154,7 @@ def add_volume(
 
 
 @action("ReadVolumes", "Volumes", paged=True)
-def read_volumes(call: Call, *, filters: OrDict[FiltersVolume] | None = None) -> tuple[Volume, ...]:
+def read_volumes(call: Call, *, filters: FiltersVolume | FiltersVolumeDict | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
     wanted = as_parsed(filters) or FiltersVolume()
     own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, wanted.volume_ids))
@@ -176,7 +176,7 @@ def update_volume(
 ) -> Volume:
     """Change the size (GiB), the type or the IOPS of a volume. The size can only grow.
 
-    The change is immediate for an unlinked volume and for a stopped VM. Otherwise a task makes it (VOL-047), and the
+    The change is immediate for an available volume and for a stopped VM. Otherwise a task makes it (VOL-047), and the
     returned volume has its old values and the id of the task.
     """
     for name, value in (("size", size), ("iops", iops)):
@@ -188,11 +188,12 @@ def update_volume(
     call.check(volume.task_id is None, "VOL-048", volume_id=volume_id, task_id=volume.task_id)
     _check_growth(call, volume, target)
     link: VolumeLink | None = call.state.get("volume_link", volume_id)
-    state = link and call.state.get("vm", link.vm_id).state
-    if link is None or state is VmState.STOPPED:
+    vm: Vm | None = call.state.get("vm", link.vm_id) if link else None
+    if volume.state is not VolumeState.CREATING and (vm is None or vm.state is VmState.STOPPED):
         return view_volume(call.state, call.put(target))
-    hot = state is not VmState.RUNNING or call.switch("hot_volume_update") or (size is None and volume_type is None)
-    call.check(hot, "VOL-046", volume_id=volume_id, vm_id=link.vm_id)
+    if vm is not None and vm.state is VmState.RUNNING:
+        hot = call.switch("hot_volume_update") or (size is None and volume_type is None)
+        call.check(hot, "VOL-046", volume_id=volume_id, vm_id=vm.vm_id)
     return view_volume(call.state, call.put(replace(volume, task_id=_add_task(call, volume, target).task_id)))
 
 
@@ -231,7 +232,7 @@ def _add_task(call: Call, volume: Volume, target: Volume) -> VolumeUpdateTask:
 
 @action("ReadVolumeUpdateTasks", "VolumeUpdateTasks", paged=True)
 def read_volume_update_tasks(
-    call: Call, *, filters: OrDict[FiltersReadVolumeUpdateTask] | None = None
+    call: Call, *, filters: FiltersReadVolumeUpdateTask | FiltersReadVolumeUpdateTaskDict | None = None
 ) -> tuple[VolumeUpdateTask, ...]:
     """List the update tasks of the caller's volumes in order of their start, including finished ones (VOL-050)."""
     return select_matching(call.own_rows(VolumeUpdateTask), as_parsed(filters))
@@ -241,7 +242,8 @@ def read_volume_update_tasks(
 def delete_volume(call: Call, *, volume_id: VolumeId) -> None:
     """Delete an unlinked volume (VOL-021). Its snapshots are unaffected (VOL-022)."""
     volume = call.get_owned(Volume, volume_id, "VOL-020")
-    call.check_state(volume)
+    if volume.state is not VolumeState.CREATING or volume.task_id is None:  # VOL-021/updated
+        call.check_state(volume)
     call.move(volume, "delete")
 
 

@@ -9,6 +9,17 @@ __all__ = ["suggest"]
 
 
 def suggest(name: object, known: Iterable[str], text: str = "; did you mean {}?", count: int = 1) -> str:
-    """Return `text` with the known names most similar to an unknown one, `count` at most; "" if none is similar."""
-    similar = get_close_matches(str(name)[:100], list(known), n=count)
+    """Return `text` with the known names most similar to an unknown one, `count` at most; "" if none is similar.
+
+    Names that differ in case and underscores alone are similar, as `image_name` and `ImageName` are.
+    """
+    given, names = str(name)[:100], list(known)
+    similar = get_close_matches(given, names, n=count)
+    if not similar:
+        plain = {_simplify(each): each for each in names}
+        similar = [plain[each] for each in get_close_matches(_simplify(given), plain, n=count)]
     return text.format(", ".join(similar)) if similar else ""
+
+
+def _simplify(name: str) -> str:
+    return name.replace("_", "").lower()

@@ -1,25 +1,29 @@
-"""A real boto3 S3 client whose requests reach a cloud in this process, signed with the cloud's time."""
+"""Real boto3 clients whose requests reach a cloud in this process, signed with the cloud's time."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError
 
-import omisim.doors.oos  # noqa: F401 - raises ImportError early if moto is missing
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
 from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
 from omisim.clients.isolated_environ import isolated_environ
+from omisim.doors.fcu.shapes import LOADER
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
+from omisim.engine.faults import Dropped
 
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
@@ -27,18 +31,26 @@ if TYPE_CHECKING:
 __all__ = ["make_client"]
 
 _LOCK = Lock()
+# service of OUTSCALE → boto3's name of its protocol, and its configuration
+_CONFIGS: Mapping[str, tuple[str, Config]] = {
+    "fcu": ("ec2", Config()),
+    "oos": ("s3", Config(signature_version="s3v4")),
+}
 
 
-def make_client(engine: Engine, account: Account) -> Any:
-    """Return an S3 client that signs in as the account, for the object storage of its Region."""
+def make_client(engine: Engine, account: Account, service: str) -> Any:
+    """Return a client that signs in as the account, for a service of its Region: "fcu" or "oos"."""
+    if service == "oos":
+        import omisim.doors.oos  # noqa: F401, PLC0415 - raises ImportError early if moto is missing
+    protocol, config = _CONFIGS[service]
     with _LOCK, isolated_environ("AWS_", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull):
         client = _session().client(
-            "s3",
+            protocol,
             region_name=account.region,
-            endpoint_url=endpoint("oos", account.region),
+            endpoint_url=endpoint(service, account.region),
             aws_access_key_id=account.access_key,
             aws_secret_access_key=account.secret_key,
-            config=Config(signature_version="s3v4"),
+            config=config,
         )
 
     door = FrontDoor(engine)
@@ -46,12 +58,15 @@ def make_client(engine: Engine, account: Account) -> Any:
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
         headers = normalize_headers(request.headers)
-        response = send_to_cloud(door, "oos", request.method, host, f"/{target}", headers, request.body)
+        try:
+            response = send_to_cloud(door, service, request.method, host, f"/{target}", headers, request.body)
+        except Dropped as error:
+            raise ConnectionClosedError(endpoint_url=request.url, error=error) from error
         body = BytesIO(response.body)
         raw = urllib3.HTTPResponse(body, response.headers, preload_content=False, request_method=request.method)
         return AWSResponse(request.url, response.status, dict(response.headers), raw)
 
-    client.meta.events.register_first("before-send.s3", send)
+    client.meta.events.register_first(f"before-send.{protocol}", send)
     signer = client._request_signer  # noqa: SLF001 - pre-signing emits no event that could set the date
     original = signer.get_auth_instance
 
@@ -64,8 +79,10 @@ def make_client(engine: Engine, account: Account) -> Any:
 
 @cache
 def _session() -> boto3.Session:
-    """Return a session for omisim's clients only, which caches botocore's service models."""
-    return boto3.Session()
+    """Return a session for omisim's clients only, which caches botocore's service models, and shares them with FCU."""
+    session = botocore.session.get_session()
+    session.register_component("data_loader", LOADER)
+    return boto3.Session(botocore_session=session)
 
 
 class _CloudTimeSigner:

@@ -58,6 +58,7 @@ def enter_environment(cloud: Cloud, account: Account, *, limiter: bool = False) 
         home = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
         variables = credentials(account) | {
             "AWS_REGION": account.region,
+            "AWS_ENDPOINT_URL_EC2": endpoint("fcu", account.region),
             "AWS_ENDPOINT_URL_S3": endpoint("oos", account.region),
             "AWS_EC2_METADATA_DISABLED": "true",  # do not look up credentials elsewhere
             "HOME": str(home),

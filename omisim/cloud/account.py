@@ -15,6 +15,7 @@ from omisim.doors import oapi
 from omisim.model import AccessKey, AccountRow
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
+from omisim.state.image_origins import add_origin
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
@@ -53,8 +54,10 @@ class Typed(Generic[P, R]):
             if args:
                 raise TypeError(f"{self.action} takes keyword arguments only")
             request = Request(self.action, copy_containers(kwargs), PYTHON)
-            value: R = account.cloud.engine.call(request, account.account_id, account.region).value
-            return value
+            engine = account.cloud.engine
+            value: R = engine.call(request, account.account_id, account.region).value
+            with engine.lock:
+                return add_origin(engine.state, value, account.account_id)
 
         method.__name__, method.__doc__ = self.__wrapped__.__name__, self.__doc__
         return method
@@ -248,16 +251,20 @@ class Account:
 
         return enter_environment(self.cloud, self, limiter=limiter)
 
-    def client(self, service: Literal["oos"]) -> Any:
+    def client(self, service: Literal["fcu", "ec2", "oos", "s3"]) -> Any:
         """Return a real boto3 client that signs in as this account and sends its requests to this cloud.
 
-        `service` is "oos": an S3 client for the object storage of the account's Region. Raises ValueError for another
-        service, and ImportError without the extra `omisim[oos]`.
+        `service` is "fcu" (or "ec2"): an EC2 client for the FCU API, or "oos" (or "s3"): an S3 client for the object
+        storage of the account's Region. Raises ValueError for another service, and ImportError without the extra
+        `omisim[fcu]` or `omisim[oos]`.
         """
-        if service != "oos":
-            raise ValueError(f"service must be oos, not {service!r} (fcu is not available yet)")
+        name = {"ec2": "fcu", "s3": "oos"}.get(service, service)
+        if name not in ("fcu", "oos"):
+            raise ValueError(f"service must be 'fcu' (or 'ec2') or 'oos' (or 's3'), not {service!r}")
         try:
-            from omisim.clients.boto import make_client  # noqa: PLC0415 - imported on first use; needs boto3 and moto
+            from omisim.clients.boto import make_client  # noqa: PLC0415 - imported on first use; needs boto3
+
+            return make_client(self.cloud.engine, self, name)
         except ImportError as error:
-            raise ImportError("account.client('oos') needs boto3 and moto: pip install 'omisim[oos]'") from error
-        return make_client(self.cloud.engine, self)
+            needed = "boto3" if name == "fcu" else "boto3 and moto"
+            raise ImportError(f"account.client({service!r}) needs {needed}: pip install 'omisim[{name}]'") from error

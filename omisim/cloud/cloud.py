@@ -14,21 +14,24 @@ from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
-from omisim.cloud.access_matrix import who_can
+from omisim.cloud.access_matrix import Access, who_can
 from omisim.cloud.account import Account
 from omisim.cloud.calls import Calls, search_calls
 from omisim.cloud.diff import Difference, diff_states
 from omisim.cloud.images import Images
+from omisim.cloud.licences import Licences
 from omisim.cloud.marketplace import Marketplace
 from omisim.engine.engine import Engine, Mark
 from omisim.engine.faults import Faults
+from omisim.engine.unserved import check_answer
 from omisim.model import ENTITIES, AccessKey, AccountRow, Content, Image, Volume
 from omisim.model.serialize import format_date
 from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
 from omisim.state.initial_state import initial_state
+from omisim.state.licences import parse_licences
 from omisim.state.lineage import Lineage, trace_lineage
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import Auth, Durations, Settings, Switches, Timing, Value
+from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Switches, Timing, Unserved, Value
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
@@ -59,6 +62,11 @@ class Cloud:
             kept in addition.
         fetch: A function that returns the bytes of a URL outside this cloud's object storage, for imports. Without it,
             such a URL is unreachable (IMP-002). A fork keeps it; a dump does not.
+        licences: What licences authorise, by product code: `{"0002": {"export": False}}` (see `licences`).
+        unserved: What the reads of families do that omisim does not serve, such as ReadLoadBalancers. "empty": they
+            answer an empty list, which is true, because nothing can be created. "refuse": they are refused.
+        answers: Your own answers to actions that omisim does not serve; see `answer`. A fork keeps
+            them; a dump does not.
 
     Raises:
         ValueError: An argument is invalid; the text lists the valid values.
@@ -74,6 +82,9 @@ class Cloud:
         auth: Auth = "strict",
         history: int = 10_000,
         fetch: Callable[[str], bytes] | None = None,
+        licences: Mapping[str, Mapping[str, bool]] | None = None,
+        unserved: Unserved = "empty",
+        answers: Mapping[str, OwnAnswer] | None = None,
     ) -> None:
         if catalog not in CATALOGS:
             raise ValueError(f"catalog must be one of {', '.join(CATALOGS)}, not {catalog!r}")
@@ -81,8 +92,12 @@ class Cloud:
             raise ValueError(f"history must be a positive int, not {history!r}")
         if fetch is not None and not callable(fetch):
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
-        settings = Settings.checked(seed, timing, auth, switches)
+        if not isinstance(answers, Mapping | None):
+            raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")  # noqa: TRY004 - as every wrong argument
+        settings = Settings.checked(seed, timing, auth, switches, unserved)
+        settings.answers = {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
         settings.fetch = fetch
+        settings.licences = parse_licences(licences, initial_state())
         self._attach(Engine(settings, ManualClock() if clock is None else check_clock(clock), history=history))
 
     def _attach(self, engine: Engine) -> None:
@@ -180,13 +195,21 @@ class Cloud:
 
     @property
     def images(self) -> Images:
-        """The official OMIs: `images.official("debian")` is the newest of a family, `images.all(region)` lists all."""
+        """The official OMIs: `images.official("debian")` is the newest of a family, `images.all(region)` lists all.
+
+        `images.renew("debian")` publishes a newer one.
+        """
         return Images(self.engine)
 
     @property
     def marketplace(self) -> Marketplace:
         """The OUTSCALE Marketplace: `publish`, `subscribe`, `activate`, `new_version`, `unpublish`."""
         return Marketplace(self.engine)
+
+    @property
+    def licences(self) -> Licences:
+        """What third-party licences authorise: `licences.set("0002", export=False)` forbids exports of Windows."""
+        return Licences(self.engine)
 
     def adopt(self, image_id: str, region: str = DEFAULT_REGION, like: str = "Ubuntu") -> Image:
         """Create a public official OMI with this id, so that code with a hard-coded OMI id can run.
@@ -348,6 +371,19 @@ class Cloud:
         platform = initial_state().rows("account")
         return tuple(row.name for row_id, row in self.engine.state.rows("account").items() if row_id not in platform)
 
+    def answer(self, action: str, answer: OwnAnswer) -> None:
+        """Answer an action that omisim does not serve with your own answer, for example CreateLoadBalancer.
+
+        `answer` is the JSON object of the API's answer, or a function that returns it. The function gets the record of
+        the call, with `account` and `parameters`, and may raise ApiError. `cloud.calls` lists the calls with `by_user`
+        set, and they count as no coverage. A dry run does not call the function.
+
+        Raises ValueError for an action that omisim serves or the API does not have, and an answer of another type.
+        A call raises TypeError if the function returns no dict of JSON values.
+        """
+        with self.engine.lock:
+            self.engine.settings.answers[action] = check_answer(action, answer)
+
     def calls(
         self, action: str | None = None, *, account: str | None = None, since: Mark | None = None, **parameters: Any
     ) -> Calls:
@@ -415,10 +451,11 @@ class Cloud:
         with self.engine.lock:
             return tuple(diff_states(self.engine.state, other.engine.state))
 
-    def who_can(self, image_id: str) -> dict[str, tuple[str, ...]]:
+    def who_can(self, image_id: str) -> Access:
         """Return the rights of each account on an OMI, by account name.
 
         The rights are "read", "launch", "copy", "export", "modify" and "delete". Accounts without rights are left out.
+        `origins` of the result is the OMI's origin as each account sees it, `supported_by` who supports it.
         Raises ValueError for an unknown OMI.
         """
         with self.engine.lock:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.engine.engine import Engine
 from omisim.model import Image
-from omisim.state.official_images import find_newest_official, list_official_images
+from omisim.state.image_origins import add_origin
+from omisim.state.official_images import find_newest_official, list_official_images, renew
 
 __all__ = ["Images"]
 
@@ -23,9 +24,19 @@ class Images:
         begins with it, and ValueError for an unknown Region.
         """
         with self._engine.lock:
-            return find_newest_official(self._engine.state, family, region)
+            return add_origin(self._engine.state, find_newest_official(self._engine.state, family, region))
 
     def all(self, region: str = DEFAULT_REGION) -> tuple[Image, ...]:
         """Return the official OMIs of a Region, sorted by name. Raises ValueError for an unknown Region."""
         with self._engine.lock:
-            return tuple(sorted(list_official_images(self._engine.state, region), key=lambda image: image.image_name))
+            images = sorted(list_official_images(self._engine.state, region), key=lambda image: image.image_name)
+            return add_origin(self._engine.state, tuple(images))
+
+    def renew(self, family: str, region: str = DEFAULT_REGION, *, retire: bool = False) -> Image:
+        """Publish a newer official OMI of a family, as OUTSCALE does to keep them up to date (SHR-017/renewed).
+
+        The OMI has a new id, name, date and snapshot, and everything else of the newest one, which `retire` deletes.
+        VMs and copies that were created from the earlier one stay as they are. Raises ValueError like `official`.
+        """
+        with self._engine.transaction("renew") as tx:
+            return add_origin(tx.state, renew(tx, family, region, retired=retire))

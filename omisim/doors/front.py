@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oapi import OapiDoor
 from omisim.engine.engine import Engine
 
+if TYPE_CHECKING:
+    from omisim.doors.fcu.door import FcuDoor
+
 __all__ = ["SERVICES", "FrontDoor"]
 
-SERVICES = ("api", "oos")  # as they appear in host names
+SERVICES = ("api", "fcu", "oos")  # as they appear in host names
 
 
 class FrontDoor:
@@ -19,6 +24,15 @@ class FrontDoor:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.oapi: OapiDoor = OapiDoor(engine)
+
+    @cached_property
+    def fcu(self) -> FcuDoor:
+        """The FCU API. Raises ImportError without the extra `fcu`."""
+        try:
+            from omisim.doors.fcu.door import FcuDoor  # noqa: PLC0415 - imported on first use; needs botocore
+        except ImportError as error:
+            raise ImportError("FCU needs botocore: pip install 'omisim[fcu]'") from error
+        return FcuDoor(self.engine)
 
     def handle(self, service: str, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
         """Answer a request to a service of `SERVICES`.
@@ -29,4 +43,6 @@ class FrontDoor:
             from omisim.doors import oos  # noqa: PLC0415 - needs the extra `oos`
 
             return oos.handle(self.engine, request, host_time)
+        if service == "fcu":
+            return self.fcu.handle(request, host_time)
         return self.oapi.handle(request, host_time)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
+from collections.abc import Callable
 from functools import partial
+from urllib.parse import unquote
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.doors.http import HttpRequest
-from omisim.doors.signature import check_date, parse_signature, verify_signature
+from omisim.doors.signature import Signature, check_date, parse_signature, verify_signature
 from omisim.engine.engine import Engine
 from omisim.model import AccessKey, AccountRow
 from omisim.spec.errors import ApiError
@@ -20,6 +22,7 @@ from omisim.spec.rules import refuse
 
 __all__ = ["BASIC_ACTIONS", "find_claimed_account", "identify_caller"]
 
+Parse = Callable[[HttpRequest], Signature]
 # the actions that accept a login and password instead of a signature (AUTH-012)
 BASIC_ACTIONS = frozenset(
     {
@@ -32,18 +35,24 @@ BASIC_ACTIONS = frozenset(
 
 
 def identify_caller(
-    engine: Engine, request: HttpRequest, action: str, region: str | None, host_time: dt.datetime
+    engine: Engine,
+    request: HttpRequest,
+    action: str,
+    region: str | None,
+    host_time: dt.datetime,
+    parse: Parse = parse_signature,
 ) -> tuple[str | None, str | None]:
     """Return the account id of a request's caller and its Region, or refuse the request.
 
-    `region` is the Region that the request names, or None. An action that is open to everybody is never refused here
-    and counts no failed attempt: without valid credentials, its account id is None.
+    `region` is the Region that the request names, or None. `parse` returns the signature of the request. An action that
+    is open to everybody is never refused here and counts no failed attempt: without valid credentials, its account id
+    is None.
     """
     registered = ACTIONS.get(action)
     if registered is None or not registered.open:
-        return _authenticate(engine, request, action, region, host_time)
+        return _authenticate(engine, request, action, region, host_time, parse)
     try:
-        return _authenticate(engine, request, action, region, host_time, count_failures=False)
+        return _authenticate(engine, request, action, region, host_time, parse, count_failures=False)
     except ApiError:
         return None, region
 
@@ -54,6 +63,7 @@ def _authenticate(
     action: str,
     region: str | None,
     host_time: dt.datetime,
+    parse: Parse,
     *,
     count_failures: bool = True,
 ) -> tuple[str, str]:
@@ -61,17 +71,23 @@ def _authenticate(
     if engine.settings.auth == "off":
         return _guess_caller(engine, request, region)
     if not _is_basic(header):
-        return _authenticate_signature(engine, request, region, host_time, count_failures=count_failures)
+        signature = parse(request)
+        return _authenticate_signature(engine, request, signature, region, host_time, count_failures=count_failures)
     if action not in BASIC_ACTIONS:
         raise refuse("AUTH-004")
     return _authenticate_login(engine, header, region)
 
 
 def _authenticate_signature(
-    engine: Engine, request: HttpRequest, region: str | None, host_time: dt.datetime, *, count_failures: bool
+    engine: Engine,
+    request: HttpRequest,
+    signature: Signature,
+    region: str | None,
+    host_time: dt.datetime,
+    *,
+    count_failures: bool,
 ) -> tuple[str, str]:
     """Return the account that signed a request (AUTH-005 to AUTH-008)."""
-    signature = parse_signature(request)
     key: AccessKey | None = engine.state.get("access_key", signature.access_key)
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
@@ -144,7 +160,7 @@ def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | N
             return _find_account(engine, _parse_login(header)[0], None)
         except ApiError:
             return None
-    credential = re.search(r"Credential=([^/,\s]+)/", header)
+    credential = re.search(r"Credential=([^/,\s]+)/", header or unquote(request.query))
     key: AccessKey | None = engine.state.get("access_key", credential[1]) if credential else None
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     return account

@@ -1,8 +1,8 @@
 """Parse and verify OSC4-HMAC-SHA256 and AWS4-HMAC-SHA256 signatures (AUTH-001 to AUTH-003).
 
 They are one algorithm under two names. Real clients differ in these points, and every variant is accepted: the date in
-X-Osc-Date or X-Amz-Date, the host signed with or without its port, a doubled slash in the path, any service and any
-Region in the scope.
+X-Osc-Date or X-Amz-Date, the host signed with or without its port, a doubled slash in the path, a query string sorted
+or as it is sent, any service and any Region in the scope.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import datetime as dt
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
+from urllib.parse import parse_qsl
 
 from omisim.doors.http import LONGEST_KEPT, HttpRequest
-from omisim.formats.sigv4 import DIALECTS, sign
+from omisim.formats.sigv4 import DIALECTS, canonical_query, sign
 from omisim.spec.rules import refuse
 
-__all__ = ["Signature", "check_date", "parse_signature", "verify_signature"]
+__all__ = ["Signature", "check_date", "parse_query_signature", "parse_signature", "verify_signature"]
 
 WINDOW = dt.timedelta(minutes=15)
+CREDENTIAL_PARTS = 5  # key, date, Region, service, end
 _AUTHORIZATION = re.compile(
     r"(?P<algorithm>OSC4-HMAC-SHA256|AWS4-HMAC-SHA256) +"
     r"Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]*)/(?P<service>[^/,\s]*)/(?P<end>\w+)\s*,\s*"
@@ -30,6 +33,7 @@ _AUTHORIZATION = re.compile(
 )
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _SCHEME = re.compile(r"([A-Za-z][\w.-]*) +\S", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,6}")
 _PORT = re.compile(r":\d+$")
 _SLASHES = re.compile(r"/{2,}")
 
@@ -44,6 +48,7 @@ class Signature:
     headers: str  # the names of the signed headers, separated by semicolons
     signature: str
     date: str
+    seconds: int | None = None  # validity of a pre-signed URL
 
 
 def parse_signature(request: HttpRequest) -> Signature:
@@ -75,11 +80,31 @@ def _parse(header: str, at: str) -> Signature | None:
     return Signature(algorithm, key, (date, region, service), names, signature, at)
 
 
+def parse_query_signature(parameters: Mapping[str, str]) -> Signature:
+    """Return the signature in the query string of a pre-signed URL. Refuses a malformed one (AUTH-005)."""
+    parts = parameters.get("X-Amz-Credential", "").split("/")
+    algorithm, seconds = parameters.get("X-Amz-Algorithm", ""), parameters.get("X-Amz-Expires", "")
+    dialect = DIALECTS.get(algorithm)
+    if dialect is None or len(parts) != CREDENTIAL_PARTS or parts[-1] != dialect[1] or not _SECONDS.fullmatch(seconds):
+        raise refuse("AUTH-005", reason="X-Amz-Algorithm, X-Amz-Credential or X-Amz-Expires is malformed")
+    key, date, region, service, _ = parts
+    names, signature = parameters.get("X-Amz-SignedHeaders", ""), parameters.get("X-Amz-Signature", "")
+    at = parameters.get("X-Amz-Date", "")
+    return Signature(algorithm, key, (date, region, service), names, signature, at, int(seconds))
+
+
 def check_date(signature: Signature, *clocks: Callable[[], dt.datetime]) -> None:
-    """Refuse a signature dated more than 15 minutes off every clock (AUTH-007), or without a valid date (AUTH-005)."""
+    """Refuse a signature dated more than 15 minutes off every clock (AUTH-007), or without a valid date (AUTH-005).
+
+    A pre-signed URL expires by the last of the clocks.
+    """
     at = _parse_date(signature.date)
     if at is None:
         raise refuse("AUTH-005", reason="X-Osc-Date or X-Amz-Date is missing or malformed")
+    if signature.seconds is not None:
+        if clocks[-1]() - at > dt.timedelta(seconds=signature.seconds):
+            raise refuse("FCU-017", date=signature.date, seconds=signature.seconds)
+        return
     for now in clocks:
         if -WINDOW <= at - now() <= WINDOW:
             return
@@ -107,14 +132,25 @@ def verify_signature(request: HttpRequest, signature: Signature, secret_key: str
     body = request.body
     payload = _digest(body) if len(body) <= LONGEST_KEPT else _digest.__wrapped__(body)
     raw_path, raw_host = request.path, request.host
-    for path in (_SLASHES.sub("/", raw_path), raw_path) if "//" in raw_path else (raw_path,):
-        for host in (_PORT.sub("", raw_host), raw_host) if ":" in raw_host else (raw_host,):
-            expected = _compute_signature(
-                secret_key, signature, request.method, path, request.query, host, values, payload
-            )
-            if hmac.compare_digest(expected, signature.signature) and signature.date.startswith(signature.scope[0]):
-                return
+    paths = (_SLASHES.sub("/", raw_path), raw_path) if "//" in raw_path else (raw_path,)
+    hosts = (_PORT.sub("", raw_host), raw_host) if ":" in raw_host else (raw_host,)
+    is_short = len(request.query) <= LONGEST_KEPT
+    compute = _compute_signature if is_short else _compute_signature.__wrapped__
+    queries = (_list_queries if is_short else _list_queries.__wrapped__)(request.query)
+    for path, host, query in product(paths, hosts, queries):
+        expected = compute(secret_key, signature, request.method, path, query, host, values, payload)
+        if hmac.compare_digest(expected, signature.signature) and signature.date.startswith(signature.scope[0]):
+            return
     raise refuse("AUTH-006/signature", access_key=signature.access_key)
+
+
+@lru_cache(maxsize=64)
+def _list_queries(query: str) -> tuple[str, ...]:
+    """Return the query strings that a signature may cover: the canonical one, and the one sent (osc-cli sorts none)."""
+    if not query:
+        return ("",)
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return canonical_query(pair for pair in pairs if pair[0] != "X-Amz-Signature"), query
 
 
 @lru_cache(maxsize=64)

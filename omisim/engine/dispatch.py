@@ -11,14 +11,17 @@ from omisim.actions.framework.call import Call, Stop
 from omisim.actions.framework.paging import paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import Request
+from omisim.actions.sharing import is_visible
 from omisim.base.clock import Clock
+from omisim.base.suggest import suggest
 from omisim.engine.similar_ids import find_similar_ids
 from omisim.model import AccountRow
 from omisim.spec.errors import ERRORS, ApiError
 from omisim.spec.rules import refuse
+from omisim.state.image_origins import explain_origin
 from omisim.state.transaction import Transaction
 
-__all__ = ["Answer", "collect_refusals", "dispatch", "find_action"]
+__all__ = ["Answer", "Body", "collect_refusals", "dispatch", "find_action"]
 
 
 @dataclass(slots=True)
@@ -37,6 +40,13 @@ class Answer:
     request_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The value of an answer that is rendered as it is: its JSON object by API names, without ResponseContext."""
+
+    content: dict[str, Any]
+
+
 def find_action(name: str) -> Action:
     """Return the action with this API name.
 
@@ -48,7 +58,7 @@ def find_action(name: str) -> Action:
     reason = not_served().get(name)
     if reason is not None:
         raise refuse("REQ-002/not-served", action=name, reason=reason)
-    raise refuse("REQ-002", action=name)
+    raise refuse("REQ-002", action=name, hint=suggest(name, {*ACTIONS, *not_served()}, " Did you mean {}?"))
 
 
 def dispatch(
@@ -120,7 +130,7 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     call.values = values
     value = action.function(call, **values)
     next_token = None
-    if action.paged and request.dialect.controls:
+    if action.paged and request.dialect.controls and request.dialect.pages:
         default = call.switch("default_page_size")
         assert isinstance(default, int)
         value, next_token = paginate(action.name, value, values.get("filters"), size, token, default, page_size)
@@ -128,9 +138,18 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
 
 
 def _complete_refusal(call: Call, error: ApiError) -> ApiError:
-    """Add similar ids to a refusal, and replace its error where a switch names another one for its rule."""
+    """Add similar ids and origins to a refusal, and replace its error where a switch names another one for its rule."""
     name = call.tx.settings.switches.get(error.rule)
     assert isinstance(name, str | None)
     refusal = error if name is None else error.with_error(ERRORS[name])
+    refusal.origins = _explain_origins(call, error) if call.has_account else ()
     refusal.similar_ids = find_similar_ids(call, error) if call.has_account else ()
     return refusal
+
+
+def _explain_origins(call: Call, error: ApiError) -> tuple[str, ...]:
+    """Return the origin of each OMI in the facts of a refusal that the caller may see (SHR-017/support)."""
+    ids = dict.fromkeys(fact for fact in error.facts.values() if isinstance(fact, str) and fact.startswith("ami-"))
+    images = (call.state.get("image", image_id) for image_id in ids)
+    visible = [image for image in images if image is not None and is_visible(call, image)]
+    return tuple(explain_origin(call.state, image, call.account.account_id) for image in visible)

@@ -17,6 +17,7 @@ from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_acti
 from omisim.engine.faults import Dropped, Fault, Killed
 from omisim.engine.scheduler import Failure, Scheduler
 from omisim.engine.session import CallRecord, Session
+from omisim.engine.unserved import find_unserved
 from omisim.model import AccountRow
 from omisim.model.ids import make_request_id
 from omisim.spec.errors import ApiError
@@ -81,7 +82,7 @@ class Engine:
         history: int = 10_000,
         start: dt.datetime | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings: Settings = settings
         self.clock = clock
         self.history = history
         self.lock: RLock = RLock()
@@ -114,17 +115,20 @@ class Engine:
             self.session.calls.append(record)
             position = record.position = self.state.position
             try:
-                action = find_action(request.action)
+                unserved = find_unserved(self.settings, request.action)
+                record.by_user = unserved is not None and unserved.own is not None
+                action = unserved.action if unserved else find_action(request.action)
                 fault = self._take_fault(record) if len(self.session.faults) else None
                 position = self.state.position
                 if fault is not None:
                     fault.raise_before_effect(request.action)
-                if self.settings.unknown_images:
-                    self._adopt_unknown(request, region)
+                self._adopt_unknown(request, region)
                 page_size = fault.page_size if fault else None
-                answer = dispatch(
-                    self.begin(action.name), self.clock, action, request, account, region, self.session.calls, page_size
-                )
+                tx, log = self.begin(action.name), self.session.calls
+                if unserved is None:
+                    answer = dispatch(tx, self.clock, action, request, account, region, log, page_size)
+                else:
+                    answer = unserved.answer(request, record)
             except (ApiError, Dropped, Killed) as error:
                 self.state.undo_to(position)
                 self._record_failure(record, error)
@@ -142,7 +146,7 @@ class Engine:
                 self._record_failure(record, failure)
                 raise failure
             answer.request_id = number
-            if not answer.dry:
+            if not answer.dry and unserved is None:
                 self._observe(record)
             return answer
 
@@ -156,9 +160,11 @@ class Engine:
             try:
                 with self.scheduler.suspend_failures():
                     self.scheduler.apply_due()
-                account, action = self._get_account(account_id), find_action(request.action)
-                if self.settings.unknown_images:
-                    self._adopt_unknown(request, region)
+                account, unserved = self._get_account(account_id), find_unserved(self.settings, request.action)
+                if unserved is not None:
+                    return unserved.list_refusals(request)
+                action = find_action(request.action)
+                self._adopt_unknown(request, region)
                 return collect_refusals(self.begin("why_not", observed=False), action, request, account, region)
             except ApiError as error:
                 return [error]
@@ -173,6 +179,11 @@ class Engine:
             record = CallRecord(action, name, {}, self.clock.now(), number, headers)
             self.session.calls.append(record)
             self._record_failure(record, error)
+
+    def check_action(self, name: str) -> None:
+        """Raise ApiError for an action that this cloud does not answer."""
+        if find_unserved(self.settings, name) is None:
+            find_action(name)
 
     def next_request_id(self) -> str:
         """Count a request and return its id."""
@@ -198,7 +209,7 @@ class Engine:
         return fault
 
     def _adopt_unknown(self, request: Request, region: str) -> None:
-        if request.action in ("CreateVms", "CreateImage", "ReadImages"):
+        if self.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
             for image_id in tuple(find_unknown_images(self.state, request.parameters)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
@@ -207,7 +218,7 @@ class Engine:
         self._observe(record)
 
     def _observe(self, record: CallRecord) -> None:
-        if self.observer is not None:
+        if self.observer is not None and not record.by_user:
             self.observer.on_call(record.action, record.error.rule if record.error else None)
 
     # --- writing

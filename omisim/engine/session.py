@@ -26,7 +26,8 @@ class CallRecord:
     `given` holds the parameters by snake_case names, `parameters` by API names, independent of the protocol. `account`
     is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP status of the
     answer, 0 until there is one. `position` is the number of changes before the call, -1 for a call that a door
-    refused; `results` is the number of results of a read with pages.
+    refused; `results` is the number of results of a read with pages. `by_user` marks a call that
+    `Cloud.answer` has answered.
     """
 
     action: str
@@ -43,6 +44,7 @@ class CallRecord:
     took: int = 0  # microseconds of the cloud's time, from a fault's delay
     position: int = -1
     results: int | None = None
+    by_user: bool = False  # `Cloud.answer` has answered it
 
     def record_failure(self, error: ApiError | Dropped | Killed) -> None:
         """Store the failure in the record, and the request id in the refusal."""
@@ -56,6 +58,7 @@ class CallRecord:
         """Format the call as one line: action, caller, parameters and failure."""
         given = "".join(f" {name}={shorten(value)}" for name, value in self.parameters.items())
         failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
+        failure = failure or (" → answered by Cloud.answer" if self.by_user else "")
         return f"{self.action} by {self.account or 'no account'}{given}{failure}"
 
     @property

@@ -20,7 +20,7 @@ from itertools import combinations
 from math import lcm
 from textwrap import fill
 
-__all__ = ["PublicKey", "generate", "parse"]
+__all__ = ["TYPES", "PublicKey", "generate", "parse"]
 
 EXPONENT = 65537
 RSA_BITS = (2048, 4096)

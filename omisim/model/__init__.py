@@ -28,6 +28,7 @@ from omisim.model.base import (
     LinkState,
     MayBeEmpty,
     NetId,
+    NetState,
     NicId,
     OrDict,
     SecurityGroupId,
@@ -123,17 +124,19 @@ from omisim.model.storage import (
     Upload,
     UploadPart,
 )
-from omisim.model.vms import AdminPassword, ConsoleOutput, Vm, VmsStopHistory, VmStateChange, VmStates
+from omisim.model.vms import WINDOWS_CODES, AdminPassword, ConsoleOutput, Vm, VmsStopHistory, VmStateChange, VmStates
 
 __all__ = [
-    "ANY", "ENTITIES", "AccessKey", "AccessKeySecretKey", "AccountId", "AccountRow", "ActionsOnNextBoot",
-    "AdminPassword", "BlockDeviceMappingCreated", "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation",
-    "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm", "Bucket", "Catalog", "CatalogEntry",
-    "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "Entity", "ExportState",
+    "ANY", "ENTITIES", "WINDOWS_CODES", "AccessKey", "AccessKeySecretKey", "AccountId", "AccountRow",
+    "ActionsOnNextBoot", "AdminPassword", "BlockDeviceMappingCreated", "BlockDeviceMappingImage",
+    "BlockDeviceMappingVmCreation", "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm",
+    "Bucket", "Catalog", "CatalogEntry", "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "Entity",
+    "ExportState",
     "FlexibleGpuCatalog", "Grant", "GroupHold", "Image", "ImageExportTask", "ImageId", "ImageState",
     "InternetService", "Keypair", "KeypairCreated", "LinkNic", "LinkNicId", "LinkNicLight", "LinkNicToUpdate",
     "LinkPublicIp", "LinkPublicIpLightForVm", "LinkRouteTable", "LinkState", "LinkedVolume", "Location", "Log",
-    "MarketplaceProduct", "MayBeEmpty", "Net", "NetId", "Nic", "NicForVmCreation", "NicId", "NicLight", "OrDict",
+    "MarketplaceProduct", "MayBeEmpty", "Net", "NetId", "NetState", "Nic", "NicForVmCreation", "NicId", "NicLight",
+    "OrDict",
     "Origin", "OsuApiKey", "OsuExportImageExportTask", "OsuExportSnapshotExportTask", "OsuExportToCreate",
     "PermissionsOnResource", "PermissionsOnResourceCreation", "PermissionsToChange", "Placement", "PrivateIp",
     "PrivateIpLight", "PrivateIpLightForVm", "ProductType", "ProductVersion", "PublicIp", "Quota", "QuotaTypes",

@@ -28,12 +28,12 @@ class Subregion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmType:
-    """A predefined VM type. Memory and volume sizes are GiB."""
+    """A predefined VM type. Memory and volume sizes are GiB. `eth` and `gpu` are None if it has none (CAT-014)."""
 
     bsu_optimized: bool
     ephemerals_type: str | None = None
-    eth: int
-    gpu: int
+    eth: int | None = None
+    gpu: int | None = None
     max_private_ips: int
     memory_size: float
     vcore_count: int

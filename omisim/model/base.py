@@ -33,9 +33,14 @@ VmId = Annotated[str, Id("vm")]
 VolumeId = Annotated[str, Id("volume")]
 
 
-def internal(default: Any) -> Any:
-    """Declare a field that never appears in an answer."""
-    return field(default=default, metadata={"wire": False})
+def internal(default: Any, *, compare: bool = True) -> Any:
+    """Declare a field that never appears in an answer. `compare` is whether values that differ in it are unequal."""
+    return field(default=default, compare=compare, metadata={"wire": False})
+
+
+def omitted_if_empty() -> Any:
+    """Declare a list that an answer omits if it is empty, as it is by default."""
+    return field(default=(), metadata={"omit_empty": True})
 
 
 def view_as(cls: Callable[..., ANY], source: Any, **others: Any) -> ANY:
@@ -94,6 +99,13 @@ class VmState(StrEnum):
     STOPPED = "stopped"
     SHUTTING_DOWN = "shutting-down"
     TERMINATED = "terminated"
+
+
+class NetState(StrEnum):
+    """States of a Net (NET-018)."""
+
+    AVAILABLE = "available"
+    DELETING = "deleting"
 
 
 class UpdateState(StrEnum):

@@ -12,7 +12,11 @@ from omisim.model.parts import BlockDeviceMappingImage, LinkedVolume, Permission
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image(Entity):
-    """An OMI: a name, a licence, and a snapshot for each of its devices."""
+    """An OMI: a name, a licence, and a snapshot for each of its devices.
+
+    Typed methods fill in `origin` ("official", "Marketplace", "own", "shared" or "imported", as the caller sees it) and
+    `supported_by` ("OUTSCALE", the vendor, or the account that created it). The API has neither.
+    """
 
     kind: ClassVar[str] = "image"
     key: ClassVar[str] = "image_id"
@@ -39,6 +43,9 @@ class Image(Entity):
     # OMI-067: attributes that an OMI inherits from its VM and passes on
     deletion_protection: bool = internal(False)
     vm_initiated_shutdown_behavior: str | None = internal(None)
+    # not stored: typed methods fill these in
+    origin: str = internal("", compare=False)
+    supported_by: str = internal("", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ PREFIXES: Mapping[str, tuple[str, ...]] = {
     "reservation": ("r-",),
     "route_table": ("rtb-",),
     "security_group": ("sg-",),
+    "security_group_rule": ("sgr-",),
     "snapshot": ("snap-",),
     "snapshot_export": ("snap-export-",),
     "subnet": ("subnet-",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from omisim.model.base import Entity, internal
+from omisim.model.base import Entity, NetState, internal
 from omisim.model.parts import ResourceTag
 
 
@@ -18,7 +18,7 @@ class Net(Entity):
     dhcp_options_set_id: str
     ip_range: str
     net_id: str
-    state: str = "available"
+    state: NetState = NetState.AVAILABLE
     tags: tuple[ResourceTag, ...] = ()
     tenancy: str = "default"
     account_id: str = internal("")
@@ -56,7 +56,7 @@ class InternetService(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route: an IP range and one target, or none for the Net's local route."""
+    """A route: an IP range and one target, which is the gateway "local" for the Net's local route."""
 
     creation_method: str
     destination_ip_range: str

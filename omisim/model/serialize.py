@@ -70,7 +70,7 @@ def to_api_names(value: Any) -> Any:
 
 
 def to_api(value: Any) -> Any:
-    """Return a value as JSON data for an answer, without fields that are None or internal."""
+    """Return a value as JSON data for an answer, without fields that are None, internal or declared as omitted."""
     cls = value.__class__
     if cls in _JSON:
         return value
@@ -81,16 +81,21 @@ def to_api(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return value.value
     wire = {}
-    for field, name in _list_wire_fields(cls):
+    for field, name, omits_empty in _list_wire_fields(cls):
         item = getattr(value, field)
-        if item is not None:
+        if item is not None and (item or not omits_empty):
             wire[name] = item if item.__class__ in _JSON else to_api(item)
     return wire
 
 
 @cache
-def _list_wire_fields(cls: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((f.name, api_name(f.name)) for f in fields(cls) if f.metadata.get("wire", True))
+def _list_wire_fields(cls: Any) -> tuple[tuple[str, str, bool], ...]:
+    """Return the fields of an answer: name, API name, and whether an empty value is omitted."""
+    return tuple(
+        (f.name, api_name(f.name), f.metadata.get("omit_empty", False))
+        for f in fields(cls)
+        if f.metadata.get("wire", True)
+    )
 
 
 def serialize(value: Any) -> Any:

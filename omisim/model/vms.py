@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import ClassVar
 
-from omisim.model.base import Entity, VmState, internal
+from omisim.model.base import Entity, VmState, internal, omitted_if_empty
 from omisim.model.nics import NicLight
 from omisim.model.parts import (
     ActionsOnNextBoot,
@@ -16,6 +16,8 @@ from omisim.model.parts import (
     SecurityGroupLight,
     ShutdownBehaviorConfiguration,
 )
+
+WINDOWS_CODES = frozenset({"0002", "0005"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Vm(Entity):
 
     kind: ClassVar[str] = "vm"
     key: ClassVar[str] = "vm_id"
-    actions_on_next_boot: ActionsOnNextBoot = ActionsOnNextBoot(secure_boot="none")
+    actions_on_next_boot: ActionsOnNextBoot = ActionsOnNextBoot()
     architecture: str = "x86_64"
     block_device_mappings: tuple[BlockDeviceMappingCreated, ...] = ()
     boot_mode: str = "legacy"
@@ -46,13 +48,13 @@ class Vm(Entity):
     deletion_protection: bool = False
     hypervisor: str = "xen"
     image_id: str
-    is_source_dest_checked: bool = True
+    is_source_dest_checked: bool = False
     keypair_name: str | None = None
     launch_number: int = 0
     nested_virtualization: bool = False
     net_id: str | None = None
     nics: tuple[NicLight, ...] | None = None
-    os_family: str = "linux"
+    os_family: str | None = None
     performance: str = "high"
     placement: Placement
     private_dns_name: str | None = None
@@ -62,8 +64,8 @@ class Vm(Entity):
     public_ip: str | None = None
     reservation_id: str
     root_device_name: str = "/dev/sda1"
-    root_device_type: str = "bsu"
-    security_groups: tuple[SecurityGroupLight, ...] = ()
+    root_device_type: str = "ebs"
+    security_groups: tuple[SecurityGroupLight, ...] = omitted_if_empty()
     shutdown_behavior_configuration: ShutdownBehaviorConfiguration
     state: VmState
     state_reason: str = ""
@@ -75,12 +77,18 @@ class Vm(Entity):
     vm_initiated_shutdown_behavior: str = "stop"
     vm_type: str
     account_id: str = internal("")
-    boot_modes: tuple[str, ...] = internal(("legacy",))
+    launch_group_ids: tuple[str, ...] = internal(())  # the security groups of the launch (SG-011)
+    has_flagged_type: bool = internal(False)  # its type was requested with its performance (VMT-004)
     started: bool = internal(False)  # has left its first pending state
     restarts: bool = internal(False)  # starts again as soon as it has stopped (OMI-017)
     first_boot: bool = internal(True)  # has not booted a second time
     admin_password: str | None = internal(None)  # encrypted with its keypair, set at the first boot (VM-057)
     stops: tuple[VmsStopHistory, ...] = internal(())
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether a product code of the VM is that of a Windows licence (LIC-006)."""
+        return not WINDOWS_CODES.isdisjoint(self.product_codes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import pytest
 from omisim import Account, Cloud
 from omisim.base.clock import check_clock
 from omisim.pytest_plugin import ini
+from omisim.state.licences import parse_licences
 from omisim.state.settings import Settings
 
 __all__ = ["check", "first_account", "make_base", "make_test_cloud", "merge_options", "read_marker"]
@@ -45,7 +46,7 @@ def read_marker(node: pytest.Item) -> dict[str, Any]:
 
 def read_ini(config: pytest.Config) -> dict[str, Any]:
     """Return the values of the ini options that are set. Raises ValueError that names an invalid option."""
-    options = [name for name in KNOWN if name != "fetch"]  # a function cannot be written in an ini file
+    options = [name for name in KNOWN if name not in ("fetch", "licences", "answers")]  # not written in an ini file
     return {name: value for name in options if (value := ini.read(config, name)) is not None}
 
 
@@ -71,12 +72,15 @@ def make_base(config: pytest.Config) -> Cloud:
     return _create(config, read_ini(config))
 
 
-def make_test_cloud(item: pytest.Item, start: Cloud, *, sleeping: bool = False) -> Cloud:
+def make_test_cloud(item: pytest.Item, start: Any, *, sleeping: bool = False) -> Cloud:
     """Return the cloud of one test: a fork of `start`, the suite's cloud, configured by the test's markers.
 
     Raises ValueError if a marker sets an option that is fixed at creation (seed, clock, catalog, scenario) and the
-    suite overrides omi_base.
+    suite overrides omi_base, and if omi_base returns something else than a cloud.
     """
+    if not isinstance(start, Cloud):
+        remedy = "; does the overriding fixture lack `return cloud`?" if start is None else ""
+        raise ValueError(f"omi_base must return a Cloud, not {start!r}{remedy}")  # noqa: TRY004 - as every wrong option
     options = ({"timing": "clock"} if sleeping else {}) | read_marker(item)
     if fixed := [name for name in FIXED_OPTIONS if name in options]:
         if not _is_same(start, make_base(item.config)):
@@ -121,9 +125,14 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
         options.get("timing", settings.timing),
         options.get("auth", settings.auth),
         {**settings.switches, **options.get("switches", {})},
+        options.get("unserved", settings.unserved),
     )
     settings.timing, settings.auth, settings.switches = changed.timing, changed.auth, changed.switches
+    settings.unserved = changed.unserved
+    for action, answer in (options.get("answers") or {}).items():
+        cloud.answer(action, answer)
     settings.fetch = options.get("fetch", settings.fetch)
+    settings.licences |= parse_licences(options.get("licences"), cloud.engine.state)
     cloud.engine.history = options.get("history", cloud.engine.history)
 
 

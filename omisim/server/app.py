@@ -1,4 +1,4 @@
-"""The WSGI application: the API, object storage and the control plane on one port, selected by host name or path."""
+"""The WSGI application: every service and the control plane on one port, selected by host name or path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any, TextIO
 
 from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
-from omisim.doors.front import FrontDoor
+from omisim.doors.fcu.query import is_query
+from omisim.doors.front import SERVICES, FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
@@ -25,6 +26,7 @@ from omisim.server.control import Control
 __all__ = ["App"]
 
 _OOS_PATH = re.compile(r"/+oos(?:/|$)")
+_FCU_PATH = re.compile(r"/+(?:[a-z]+(?:-[a-z0-9]+)+/+)?fcu/*")
 _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
 
@@ -67,10 +69,8 @@ class App:
         request = _parse_request(environ)
         if _CONTROL_PATH.match(request.path):
             response = self.control.handle(request)
-        elif _service(request) == "oos":
-            response = self._call_storage(request)
         else:
-            response = self._call_api(request)
+            response = self._call_service(_service(request), request)
         if isinstance(response, HttpResponse):
             headers, status = list(response.headers.items()), response.status
             if not any(name.lower() == "content-length" for name in response.headers):
@@ -87,25 +87,22 @@ class App:
             self._log_request(self._log, request, status, dict(headers), time.perf_counter() - start)
         return body
 
-    def _call_api(self, request: HttpRequest) -> HttpResponse:
+    def _call_service(self, service: str, request: HttpRequest) -> HttpResponse:
         at = self.cloud.now
         try:
-            response = self.front.handle("api", request, dt.datetime.now(dt.UTC))
+            response = self.front.handle(service, request, dt.datetime.now(dt.UTC))
         except (Dropped, Killed) as error:  # cheroot closes the connection without an answer
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
-        if self._record is not None and request.method == "POST":
+        except ImportError:
+            missing = f"<Error><Code>NotImplemented</Code><Message>pip install 'omisim[{service}]'</Message></Error>"
+            text = missing if service == "oos" else f"<Response><Errors>{missing}</Errors></Response>"
+            return HttpResponse(501, text.encode(), {"Content-Type": "application/xml"})
+        if self._record is not None and service == "api" and request.method == "POST":
             with self._writing:
                 caller = find_claimed_account(self.cloud.engine, request)
                 account = f"{caller.name}@{caller.region}" if caller else ""
                 recording.write(self._record, at, account, request.path, request.body, response.status, response.body)
         return response
-
-    def _call_storage(self, request: HttpRequest) -> HttpResponse:
-        try:
-            return self.front.handle("oos", request, dt.datetime.now(dt.UTC))
-        except ImportError:
-            text = "<Error><Code>NotImplemented</Code><Message>pip install 'omisim[oos]'</Message></Error>"
-            return HttpResponse(501, text.encode(), {"Content-Type": "application/xml"})
 
     def _log_request(
         self, log: TextIO, request: HttpRequest, status: int, headers: Mapping[str, str], seconds: float
@@ -125,9 +122,14 @@ class App:
 
 
 def _service(request: HttpRequest) -> str:
-    """Return the service of a request, from its host or its path."""
+    """Return the service of a request: that of its host name or its path, or FCU for an EC2 query without either."""
     host = parse_host(request.host)
-    return "oos" if (host and host.service == "oos") or _OOS_PATH.match(request.path) else "api"
+    if host is not None and host.service in SERVICES:
+        return host.service
+    if _OOS_PATH.match(request.path):
+        return "oos"
+    is_root = not request.path.strip("/") and host is None
+    return "fcu" if _FCU_PATH.fullmatch(request.path) or (is_root and is_query(request)) else "api"
 
 
 @lru_cache(maxsize=64)

@@ -78,6 +78,9 @@ class Control:
             ("POST", "accounts"): self._create_account,
             ("GET", "read"): lambda given: {"text": self.cloud.read(given["volume_id"], given["path"])},
             ("POST", "console"): lambda given: self.cloud.write_console(given["vm_id"], given["text"]),
+            ("GET", "licences"): lambda _given: self.cloud.licences.all(),
+            ("POST", "licences"): lambda given: self.cloud.licences.set(given["code"], export=given.get("export")),
+            ("POST", "renew"): self._renew,
             ("POST", "write"): lambda given: self.cloud.write(given["volume_id"], given["path"], given["text"]),
         }
 
@@ -172,6 +175,10 @@ class Control:
     def _account(self, account: Account) -> Answer:
         attributes = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
         return {**{attribute: getattr(account, attribute) for attribute in attributes}, "env": self.env(account)}
+
+    def _renew(self, given: dict[str, Any]) -> Answer:
+        image = self.cloud.images.renew(**_without_nulls(given))
+        return {"image_id": image.image_id, "image_name": image.image_name}
 
     def _open_feed(self) -> _Feed:
         if len(self._feeds) >= MAX_STREAMS:

@@ -33,6 +33,8 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "Mark": _schema(mark=_TEXT),
     "Text": _schema(text=_TEXT),
     "Document": {"type": "object"},
+    "Image": _schema(image_id=_TEXT, image_name=_TEXT),
+    "Licences": {"type": "object", "additionalProperties": {"type": "boolean"}},
     "Change": _schema(
         seq={"type": "integer"},
         at=_TIME,
@@ -156,6 +158,16 @@ ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
         "Create an account, or return an existing one.",
         "Account",
         {"name": "string", "region": "string?", "alias": "string?"},
+    ),
+    ("GET", "licences"): Endpoint("List the licences that authorise or forbid exports.", "Licences"),
+    ("POST", "licences"): Endpoint(
+        "Set whether a licence authorises exports; null leaves it open.",
+        parameters={"code": "string", "export": "boolean?"},
+    ),
+    ("POST", "renew"): Endpoint(
+        "Publish a newer official OMI of a family, and delete the earlier one if `retire` is true.",
+        "Image",
+        {"family": "string", "region": "string?", "retire": "boolean?"},
     ),
     ("GET", "read"): Endpoint("Read a file of a volume.", "Text", _PLACE),
     ("POST", "write"): Endpoint("Write a file on a volume.", parameters=_PLACE | {"text": "string"}),

@@ -91,8 +91,11 @@ class Running:
         is_known = isinstance(account, Account) and self.cloud.engine.state.find_by("account", "name", account.name)
         if not is_known or self.cloud.account(account.name).access_key != account.access_key:
             raise ValueError(f"account must be one of the served cloud (server.cloud.account(name)), not {account!r}")
-        oos = f"{self.url}/oos/{account.region}"
-        variables = credentials(account) | {"OSC_ENDPOINT_API": f"{self.url}/api/v1", "AWS_ENDPOINT_URL_S3": oos}
+        variables = credentials(account) | {
+            "AWS_ENDPOINT_URL_EC2": f"{self.url}/fcu",
+            "AWS_ENDPOINT_URL_S3": f"{self.url}/oos/{account.region}",
+            "OSC_ENDPOINT_API": f"{self.url}/api/v1",
+        }
         trust = {"REQUESTS_CA_BUNDLE": self.ca, "AWS_CA_BUNDLE": self.ca, "SSL_CERT_FILE": self.ca} if self.ca else {}
         return variables | trust
 

@@ -31,11 +31,12 @@ from omisim.model import (
 )
 from omisim.model.ids import derive_hex, make_account_id, make_id
 
-__all__ = ["CATALOGS", "PlatformCatalog", "QuotaName", "RegionRow", "load_catalog"]
+__all__ = ["CATALOGS", "LINUX", "MARKETPLACE", "OUTSCALE", "PlatformCatalog", "QuotaName", "RegionRow", "load_catalog"]
 
 CATALOGS = ("default",)
 SEED = "catalogue"
 OUTSCALE, MARKETPLACE = "Outscale", "Marketplace"
+LINUX = "0001"  # the product code without a licence
 QuotaName = Literal[
     "vm_limit", "core_limit", "memory_limit", "ip_limit", "gpu_limit", "dedicated_server_limit",
     "volume_limit", "volume_size_limit", "standard_volume_size_limit", "gp2_volume_size_limit",
@@ -65,7 +66,8 @@ class PlatformCatalog:
     regions: Mapping[str, RegionRow]
     product_types: Mapping[str, ProductType]
     vm_types: Mapping[str, VmType]
-    aws_families: Mapping[str, tuple[int, int]]
+    families: Mapping[str, tuple[int, int]]
+    vm_shapes: Mapping[str, tuple[int, float]]  # vCores and memory of the named types, also of unlisted ones
     quotas: Mapping[str, Mapping[str, Any]]
     images: tuple[Mapping[str, Any], ...]
     marketplace: tuple[Mapping[str, Any], ...]
@@ -109,7 +111,10 @@ def load_catalog() -> PlatformCatalog:
             for code, (description, vendor) in data["product_types"].items()
         },
         vm_types={name: _make_vm_type(name, row) for name, row in data["vm_types"].items()},
-        aws_families={name: (row[0], row[1]) for name, row in data["aws_families"].items()},
+        families={name: (row[0], row[1]) for name, row in data["families"].items()},
+        vm_shapes={
+            name: (row[0], row[1]) for key in ("vm_types", "unlisted_vm_types") for name, row in data[key].items()
+        },
         quotas=data["quotas"],
         images=tuple(data["image_defaults"] | row for row in data["image"]),
         marketplace=tuple(data["image_defaults"] | row for row in data["marketplace_image"]),
@@ -128,8 +133,8 @@ def _make_vm_type(name: str, row: list[Any]) -> VmType:
     return VmType(
         bsu_optimized=optimized,
         ephemerals_type=ephemerals or None,
-        eth=eth,
-        gpu=gpu,
+        eth=eth or None,
+        gpu=gpu or None,
         max_private_ips=ips,
         memory_size=float(memory),
         vcore_count=vcores,

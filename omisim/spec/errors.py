@@ -43,7 +43,8 @@ class ApiError(Exception):
     """A refused request: the API's answer, and the rule with the facts that broke it. The cloud is unchanged.
 
     Attributes: `code` (the API's error code, a string), `status` (HTTP status), `type`, `details`, `name` (the row of
-    `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it).
+    `ERRORS`), `rule` (the rule's id), `facts` (the values of the call that broke it), `fcu` (the code of the error in
+    the EC2-compatible FCU API, or None).
     """
 
     near: ClassVar[Renamed] = Renamed("similar_ids")
@@ -54,10 +55,12 @@ class ApiError(Exception):
         self.code: str = kind.code
         self.type: str = kind.type
         self.status: int = kind.status
+        self.fcu: str | None = kind.fcu
         self.rule: str = rule.id
         self.facts: dict[str, Any] = dict(facts)
         self.details: str = rule.render_details(facts)
         self.request_id = ""  # of the call it refused
+        self.origins: tuple[str, ...] = ()  # of the OMIs in its facts that the caller may see, and who supports them
         self.similar_ids: tuple[str, ...] = ()  # similar to an unknown id, among those that the caller may see
         self._row = rule
         self._kind = kind
@@ -65,7 +68,7 @@ class ApiError(Exception):
 
     def explain(self) -> str:
         """Return an explanation: the rule, the facts of this call, the fix, the evidence and the documentation page."""
-        text = self._row.explain(self.facts, self._kind)
+        text = "\n  OMI: ".join((self._row.explain(self.facts, self._kind), *self.origins))
         return f"{text}\n  Similar ids: {', '.join(self.similar_ids)}" if self.similar_ids else text
 
     def with_error(self, kind: ErrorKind) -> ApiError:

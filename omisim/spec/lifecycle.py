@@ -68,7 +68,7 @@ def per_gib(seconds: float, size: Callable[[Any], int]) -> Callable[[Any], float
     return lambda entity: float(seconds * size(entity))
 
 
-_GONE = {"shutting-down": No("invalid-state"), "terminated": No("invalid-state")}
+_GONE = {"shutting-down": No("invalid-vm-state"), "terminated": No("invalid-vm-state")}
 _NOT_COMPLETED = {state: No("invalid-state") for state in ("in-queue", "pending", "error", "deleting")}
 _NOT_AVAILABLE = {state: No("invalid-image-state") for state in ("pending", "failed")}
 
@@ -112,24 +112,24 @@ VM = Lifecycle(
         },
         "UpdateVm": _GONE,
         "UpdateVm (stopped only)": {
-            "pending": No("invalid-state"),
-            "restarting": No("invalid-state"),
-            "running": No("invalid-state", "tested"),
-            "stopping": No("invalid-state"),
+            "pending": No("invalid-vm-state"),
+            "restarting": No("invalid-vm-state"),
+            "running": No("invalid-vm-state", "measured"),
+            "stopping": No("invalid-vm-state"),
             **_GONE,
         },
-        "CreateImage": {"pending": No("never-started", "measured"), "restarting": No("invalid-state"), **_GONE},
+        "CreateImage": {"pending": No("never-started", "measured"), "restarting": No("invalid-vm-state"), **_GONE},
         "LinkVolume": {
             "pending": No("never-started", "measured"),
-            "restarting": No("invalid-state"),
-            "stopping": No("invalid-state"),
+            "restarting": No("invalid-vm-state"),
+            "stopping": No("invalid-vm-state"),
             **_GONE,
         },
         "DeleteVms": {},
         "LinkNic": {
-            "pending": No("invalid-state"),
-            "restarting": No("invalid-state"),
-            "stopping": No("invalid-state"),
+            "pending": No("invalid-vm-state"),
+            "restarting": No("invalid-vm-state"),
+            "stopping": No("invalid-vm-state"),
             **_GONE,
         },
         "LinkPublicIp": _GONE,
@@ -139,7 +139,7 @@ VM = Lifecycle(
 VOLUME = Lifecycle(
     "volume",
     {
-        "creating": {"ready": To("available", after=5), "fail": To("error")},
+        "creating": {"ready": To("available", after=5), "fail": To("error"), "delete": To("deleting")},
         "available": {"link": To("in-use"), "delete": To("deleting")},
         "in-use": {"unlink": To("available"), "delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},
@@ -168,11 +168,7 @@ VOLUME = Lifecycle(
             "in-use": No("invalid-state"),
             "deleting": No("no-such-volume"),
         },
-        "UpdateVolume": {
-            "creating": No("invalid-state"),
-            "deleting": No("invalid-state"),
-            "error": No("invalid-state"),
-        },
+        "UpdateVolume": {"deleting": No("invalid-state"), "error": No("invalid-state")},
     },
 )
 
@@ -280,13 +276,32 @@ ACCESS_KEY = Lifecycle(
     {"UpdateAccessKey": {}, "DeleteAccessKey": {}},
 )
 
+_DELETING = {"deleting": No("no-such-vpc")}
+
+NET = Lifecycle(
+    "net",
+    {
+        "available": {"delete": To("deleting")},
+        "deleting": {"vanish": To(None, after=5)},
+    },
+    {
+        "CreateRouteTable": _DELETING,
+        "CreateSecurityGroup": _DELETING,
+        "CreateSubnet": _DELETING,
+        "DeleteNet": _DELETING,
+        "LinkInternetService": _DELETING,
+        "UnlinkInternetService": _DELETING,
+        "UpdateNet": _DELETING,
+    },
+)
+
 GROUP_HOLD = Lifecycle("group_hold", {"releasing": {"release": To(None, after=90)}}, {})
 
 LIFECYCLES: Mapping[str, Lifecycle] = {
     lifecycle.kind: lifecycle
     for lifecycle in (
         VM, VOLUME, VOLUME_LINK, VOLUME_UPDATE, SNAPSHOT, IMAGE, IMAGE_EXPORT, SNAPSHOT_EXPORT, ACCESS_KEY,
-        GROUP_HOLD,
+        GROUP_HOLD, NET,
     )
 }  # fmt: skip
 
@@ -298,6 +313,9 @@ def get_phase(entity: Entity) -> str:
     return str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
 
 
+_NOUNS = {"image": "OMI", "image_export": "export task", "snapshot_export": "export task", "vm": "VM"}
+
+
 def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
     """Return the rule that refuses this action in this state, or None if it is allowed."""
     lifecycle = LIFECYCLES[kind]
@@ -305,17 +323,39 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
     if no is None:
         return None
     states = (*lifecycle.moves, "restarting") if kind == "vm" else tuple(lifecycle.moves)
-    allowed = ", ".join(s for s in states if s not in lifecycle.refused[action])
-    noun = kind.replace("_", " ")
+    allowed = [s for s in states if s not in lifecycle.refused[action]]
+    noun = _NOUNS.get(kind, kind.replace("_", " "))
     return Rule(
         id=f"{kind}/{action}/{state}",
-        says=f"{action} is refused while the {noun} is {state}.",
+        says=f"{action} is refused while the {noun} is in the state {state}.",
         error=no.error,
-        details=f"The {noun} {{id}} is {state}; {action} needs it to be {allowed}.",
-        fix=f"Wait until the {noun} is {allowed.replace(', ', ' or ')}.",
+        details=f"The {noun} {{id}} is in the state {state}; {action} requires {_join_states(allowed)}.",
+        fix=_describe_fix(lifecycle, noun, "pending" if state == "restarting" else state, allowed),
         evidence=no.evidence,
         source=action_page(action.partition(" ")[0]),
     )
+
+
+def _describe_fix(lifecycle: Lifecycle, noun: str, state: str, allowed: list[str]) -> str:
+    """Return how to get from a state to an allowed one: by waiting, by other calls, or not at all."""
+    moves, after = lifecycle.moves, state
+    while event := lifecycle.get_automatic_event(after) or ("finish" if "finish" in moves[after] else None):
+        after = moves[after][event].state or ""
+        if not after:
+            break
+        if after in allowed:
+            return f"Wait until the {noun} is in the state {after}."
+    reachable = [state]
+    for before in reachable:
+        reachable += [to.state for to in moves[before].values() if to.state and to.state not in reachable]
+    if targets := [target for target in allowed if target in reachable]:
+        return f"Bring the {noun} into the state {_join_states(targets)} first."
+    return f"Use another {noun}, in the state {_join_states(allowed)}."
+
+
+def _join_states(states: list[str]) -> str:
+    *others, last = states
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def list_cell_rules() -> tuple[Rule, ...]:

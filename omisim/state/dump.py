@@ -28,6 +28,8 @@ def to_dict(state: State, settings: Settings, clock: Clock, history: int, first:
             "switches": dict(settings.switches),
             "durations": dict(settings.durations),
             "unknown_images": settings.unknown_images,
+            "licences": dict(settings.licences),
+            "unserved": settings.unserved,
             "capacity": dict(settings.capacity),
             "history": history,
         },
@@ -62,10 +64,12 @@ def from_dict(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, S
         )
     try:
         values = data["settings"]
-        settings = Settings.checked(values["seed"], values["timing"], values["auth"], values["switches"])
+        unserved = values.get("unserved", "empty")  # a dump of an earlier version has none
+        settings = Settings.checked(values["seed"], values["timing"], values["auth"], values["switches"], unserved)
         settings.durations.update(values["durations"])
         settings.unknown_images = bool(values["unknown_images"])
         settings.capacity.update(values["capacity"])
+        settings.licences.update(values.get("licences", {}))
         rows = {
             kind: {row_id: (order, deserialize(ROWS[kind], row)) for row_id, (order, row) in saved.items()}
             for kind, saved in data["rows"].items()

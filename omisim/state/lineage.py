@@ -6,11 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omisim.model import AccountRow, Image, Origin
+from omisim.model import AccountRow, Content, Image, ImageExportTask, Origin
 from omisim.model.serialize import serialize
 from omisim.state.state import State
 
-__all__ = ["Lineage", "get_product_codes", "trace_lineage"]
+__all__ = ["Lineage", "get_product_codes", "has_system", "trace_lineage"]
+
+# the relations through which a disk gets its content from its parent
+CONTENT = (
+    "copied from", "cut from", "exported by", "imported from", "renewal of", "restored from", "written by",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,25 @@ def get_product_codes(state: State, row_id: str) -> tuple[str, ...]:
     image: Image | None = state.get("image", row_id)
     origin: Origin | None = state.get("origin", row_id)
     return image.product_codes if image is not None else origin.codes if origin is not None else ()
+
+
+def has_system(state: State, row_id: str) -> bool:
+    """Whether a disk can hold an operating system: it has content, or comes from a platform's OMI or an import.
+
+    `row_id` is the id of a volume or a snapshot, or on the way back of an OMI, an export task or a stored object. The
+    disks of OMIs that no longer exist count as if they held one.
+    """
+    content: Content | None = state.get("content", row_id)
+    origin: Origin | None = state.get("origin", row_id)
+    if (content is not None and content.files) or origin is None:
+        return True
+    export: ImageExportTask | None = state.get("image_export", row_id)
+    image: Image | None = export.source if export is not None else state.get("image", row_id)
+    if image is not None:
+        snapshots = [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu and m.bsu.snapshot_id]
+        return any(has_system(state, snapshot_id) for snapshot_id in snapshots)
+    parents = [parent for how, parent in origin.parents if how in CONTENT]
+    return any(has_system(state, parent) for parent in parents) if parents else origin.kind != "volume"
 
 
 def _find_row(state: State, row_id: str) -> Any:

@@ -1,21 +1,25 @@
-"""The platform's OMIs: find the newest of a family, adopt an id that the code under test uses, or retire one."""
+"""The platform's OMIs: find the newest of a family, adopt an id that the code under test uses, renew or retire one."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
-from omisim.model import AccountRow, Image, PermissionsOnResource
+from omisim.model import AccountRow, BlockDeviceMappingImage, Image, Origin, PermissionsOnResource, Snapshot
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["adopt", "find_newest_official", "find_unknown_images", "list_official_images", "retire"]
+__all__ = ["adopt", "find_newest_official", "find_unknown_images", "list_official_images", "renew", "retire"]
 
 _IMAGE = Id("image")
+SHORT = dt.timedelta(milliseconds=1)
+_DATE = re.compile(r"(-\d{4}\.\d{2}\.\d{2}(-\d+)?)?$")
 _WORD = re.compile(r"[A-Za-z]+")
 
 
@@ -66,6 +70,66 @@ def adopt(tx: Transaction, image_id: str, region: str, like: str) -> Image:
             permissions_to_launch=PermissionsOnResource(global_permission=True),
         )
     )
+
+
+def renew(tx: Transaction, family: str, region: str, *, retired: bool) -> Image:
+    """Publish a newer official OMI of a family, with snapshots of its own, and retire the newest so far if asked to.
+
+    Raises ValueError for an unknown family.
+    """
+    old = find_newest_official(tx.state, family, region)
+    created = max(tx.at, old.creation_date + SHORT)
+    name = _make_newer_name(tx.state, old, created)
+    owner: AccountRow = tx.state.get("account", old.account_id)
+    image_id = tx.new_id("image")
+    mappings = tuple(_renew_mapping(tx, mapping, image_id, name, created) for mapping in old.block_device_mappings)
+    image = tx.add(
+        replace(
+            old,
+            block_device_mappings=mappings,
+            creation_date=created,
+            file_location=f"{owner.alias}/{name}",
+            image_id=image_id,
+            image_name=name,
+            tags=(),
+        )
+    )
+    parents = (("renewal of", old.image_id),)
+    tx.write("origin", image_id, Origin("image", image_id, old.account_id, name, parents, old.product_codes))
+    if retired:
+        retire(tx, old.image_id)
+    return image
+
+
+def _make_newer_name(state: State, old: Image, created: dt.datetime) -> str:
+    """Return the name of the earlier OMI with the new date, and a number that makes it unique."""
+    base = _DATE.sub("", old.image_name)
+    names = (f"{base}-{created:%Y.%m.%d}-{number}" for number in count())
+    return next(name for name in names if not state.find_by("image", "name", (old.account_id, name)))
+
+
+def _renew_mapping(
+    tx: Transaction, mapping: BlockDeviceMappingImage, image_id: str, name: str, created: dt.datetime
+) -> BlockDeviceMappingImage:
+    """Return a mapping to a new snapshot with the content of the earlier one."""
+    if mapping.bsu is None or mapping.bsu.snapshot_id is None:
+        return mapping
+    old: Snapshot = tx.state.get("snapshot", mapping.bsu.snapshot_id)
+    snapshot = tx.add(
+        replace(
+            old,
+            creation_date=created,
+            description=f"{name} {mapping.device_name}",
+            snapshot_id=tx.new_id("snapshot"),
+        )
+    )
+    content = tx.state.get("content", old.snapshot_id)
+    if content is not None:
+        tx.write("content", snapshot.snapshot_id, content)
+    parents = (("part of", image_id), ("renewal of", old.snapshot_id))
+    origin = Origin("snapshot", snapshot.snapshot_id, old.account_id, "", parents)
+    tx.write("origin", snapshot.snapshot_id, origin)
+    return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))
 
 
 def retire(tx: Transaction, image_id: str) -> None:

@@ -19,6 +19,10 @@ Timing = Literal["eager", "clock", "manual"]
 Auth = Literal["strict", "lenient", "off"]
 TIMINGS: Final[tuple[Timing, ...]] = get_args(Timing)
 AUTH_MODES: Final[tuple[Auth, ...]] = get_args(Auth)
+Unserved = Literal["empty", "refuse"]
+UNSERVED_MODES: Final[tuple[Unserved, ...]] = get_args(Unserved)
+# the user's answer to an action that omisim does not serve: its JSON object, or a function from the record of a call
+OwnAnswer = Mapping[str, Any] | Callable[[Any], Mapping[str, Any]]
 MAX_PAGE_SIZE: Final = 1000
 Value = str | int | bool
 
@@ -28,15 +32,20 @@ class Switches(TypedDict, total=False):
 
     copy_keeps_public: bool
     default_page_size: Literal[0, 100]
+    fcu_unknown_parameters: Literal["refuse", "ignore"]
+    host_action: Literal["stop", "restart"]
     hot_volume_update: bool
     linux_password: Literal["empty", "refuse"]
     most_tags: Literal[0, 50]
+    net_ranges: Literal["172", "rfc1918"]
+    os_family: Literal["absent", "sent"]
     snapshot_cut: Literal["request", "completion"]
     spec_version: Literal["1.42", "1.40"]
     stopped_public_ip: Literal["kept", "released"]
     strict_licences: bool
     strict_windows: bool
     start_running: Literal["refuse", "no-op"]
+    vm_tag_type: Literal["instance", "vm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +75,31 @@ class Settings:
     durations: Durations
     unknown_images: bool = False  # adopt every unknown OMI id in a request
     capacity: dict[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
+    licences: dict[str, bool] = field(default_factory=dict)  # product code → whether its licence authorises exports
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
+    unserved: str = "empty"  # what reads of unserved families do: answer an empty list, or "refuse"
+    answers: dict[str, OwnAnswer] = field(default_factory=dict)  # action that omisim does not serve → the user's answer
     read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
     @classmethod
-    def checked(cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Any] | None) -> Settings:
+    def checked(
+        cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Any] | None, unserved: str = "empty"
+    ) -> Settings:
         """Return validated settings for a new cloud. Raises ValueError, with the known values, for an invalid one."""
         if timing not in TIMINGS:
             raise ValueError(f"timing must be one of {', '.join(TIMINGS)}, not {timing!r}{suggest(timing, TIMINGS)}")
         if auth not in AUTH_MODES:
             raise ValueError(f"auth must be one of {', '.join(AUTH_MODES)}, not {auth!r}{suggest(auth, AUTH_MODES)}")
+        if unserved not in UNSERVED_MODES:
+            known = " or ".join(map(repr, UNSERVED_MODES))
+            raise ValueError(f"unserved must be {known}, not {unserved!r}{suggest(unserved, UNSERVED_MODES)}")
         if not isinstance(seed, int | str):
             raise ValueError(f"seed must be int or str, not {seed!r}")  # noqa: TRY004 - as every wrong argument
         if not isinstance(switches, Mapping | None):
             raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")  # noqa: TRY004 - as every wrong argument
         for name, value in (switches or {}).items():
             _check_switch(name, value)
-        return cls(str(seed), timing, auth, dict(switches or {}), Durations())
+        return cls(str(seed), timing, auth, dict(switches or {}), Durations(), unserved=unserved)
 
     def copy(self) -> Settings:
         """Return an independent copy, for a fork."""
@@ -93,6 +110,8 @@ class Settings:
             switches=dict(self.switches),
             durations=durations,
             capacity=dict(self.capacity),
+            licences=dict(self.licences),
+            answers=dict(self.answers),
             read_switches=set(),
         )
 

@@ -25,6 +25,7 @@ ROWS: Mapping[str, type] = {
     "content": Content,
     "counter": int,
     "due": Due,
+    "licence": bool,  # a product code → whether its licence authorises exports
     "name": str,  # a resource's name in a scenario → its id
     "origin": Origin,
     "token": ClientToken,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis.stateful import INITIALIZE_RULE_MARKER
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.cloud.cloud import Cloud
 from omisim.spec.catalog import load_catalog
+from omisim.testing.initial_resources import check_counts
 from omisim.testing.strategies.values import check_choice
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["check_choices"]
 # singular forms that are mistaken for attributes
 SINGULARS = {
     "account": "accounts", "action": "actions", "fault": "faults", "quota": "quotas", "switch": "switches",
-    "timing": "timings", "travel": "time_travel",
+    "timing": "timings", "travel": "time_travel", "start_with": "starts_with", "platforms": "platform",
 }  # fmt: skip
 
 
@@ -41,8 +42,10 @@ def check_choices(machine: type[CloudMachine]) -> None:
         check_choice("actions", action, tuple(ACTIONS), "names of actions")
     for name in own.get("quotas", ()):
         check_choice("each key of quotas", name, tuple(machine.accounts))
+    scenario = machine.starts_with if isinstance(machine.starts_with, str) else ""
     for timing in machine.timings:
-        cloud = Cloud(timing=timing, switches=machine.switches)
+        arguments: dict[str, Any] = {"timing": timing, "switches": machine.switches}
+        cloud = Cloud.from_scenario(scenario, **arguments) if scenario else Cloud(**arguments)
     for name, region in machine.accounts.items():
         check_choice("the Region of an account", region, tuple(load_catalog().regions))
         cloud.account(name, region=region, quotas=machine.quotas.get(name))
@@ -62,5 +65,9 @@ def _check_kinds(machine: type[CloudMachine]) -> None:
             raise ValueError(f"{name} must be {expected}, not {getattr(machine, name)!r}")
     if not machine.accounts:
         raise ValueError(f"accounts must be a mapping with at least one account, not {machine.accounts!r}")
-    for name in ("faults", "time_travel"):
+    for name in ("faults", "time_travel", "platform"):
         check_choice(name, getattr(machine, name), (True, False))
+    if not isinstance(machine.starts_with, str):
+        check_counts(machine.starts_with)
+    if type(machine.shrink_seconds) not in (int, float) or machine.shrink_seconds < 0:
+        raise ValueError(f"shrink_seconds must be a number of seconds from 0, not {machine.shrink_seconds!r}")

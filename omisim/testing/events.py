@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -75,24 +74,6 @@ class Events(History):
         """Fail an in-progress resource."""
         row_id = data.draw(_draw_id(self._list_in_progress(can_fail=True)), label="resource")
         self.do(f"cloud.fail({row_id!r})", lambda: self.cloud.fail(row_id))
-
-    def finish(self) -> None:
-        """Complete all in-progress resources, in any timing."""
-        self.settle()
-        while in_progress := [row_id for ids in self._list_in_progress().values() for row_id in ids]:  # timing "manual"
-            self.do(f"cloud.complete({in_progress[0]!r})", partial(self.cloud.complete, in_progress[0]))
-
-    def _list_in_progress(self, *, can_fail: bool = False) -> dict[str, list[str]]:
-        """Return the ids of in-progress resources by kind, optionally only of those that can fail now."""
-        rows = (
-            (due, self.cloud.engine.state.get(due.kind, due.id)) for due in self.cloud.engine.state.rows("due").values()
-        )
-        moves = ((due, LIFECYCLES[due.kind].moves[row.state]) for due, row in rows if not due.timer)
-        ids_by_kind: dict[str, list[str]] = {}
-        for due, events in moves:
-            if not can_fail or "fail" in events:
-                ids_by_kind.setdefault(due.kind, []).append(due.id)
-        return ids_by_kind
 
     @rule(kind=st.sampled_from(FAILING))
     def order_a_failure(self, kind: str) -> None:

@@ -43,18 +43,24 @@ def in_rounds(machine: type[RuleBasedStateMachine], settings: Settings, first: i
     After about ten histories, Hypothesis builds most new ones from parts of earlier ones. That helps to find a failure
     that needs a value twice, but reaches fewer states: one seed needs three times as many histories.
 
+    The first round that fails ends the run: its failure is shrunk, for at most the `shrink_seconds` of the machine.
+
     Args:
         machine: the machine; it is not changed.
-        settings: `max_examples` is the number of histories in all rounds together.
+        settings: `max_examples` is the number of histories in all rounds together. A deadline does not apply, because
+            a history has many calls.
         first: the seed of the first round; each further round uses the next number.
     """
     import hypothesis.stateful  # noqa: PLC0415 - needs the extra
 
-    for number, done in enumerate(range(0, settings.max_examples, ROUND), first):
-        count = min(ROUND, settings.max_examples - done)
-        round_settings = hypothesis.settings(settings, max_examples=count, database=None, derandomize=False)
-        seeded_machine: Any = hypothesis.seed(number)(partial(machine))  # partial: seed() must not mark the class
-        hypothesis.stateful.run_state_machine_as_test(seeded_machine, settings=round_settings)
+    from omisim.testing.running import running  # noqa: PLC0415
+
+    with running(machine):
+        for number, done in enumerate(range(0, settings.max_examples, ROUND), first):
+            count = min(ROUND, settings.max_examples - done)
+            chosen = hypothesis.settings(settings, max_examples=count, database=None, derandomize=False, deadline=None)
+            seeded_machine: Any = hypothesis.seed(number)(partial(machine))  # partial: seed() must not mark the class
+            hypothesis.stateful.run_state_machine_as_test(seeded_machine, settings=chosen)
 
 
 def reach(actions: Iterable[str]) -> Coverage:

@@ -121,7 +121,7 @@ def vm(number: int = 1, /, **values: Any) -> Vm:
         private_ip=address,
         reservation_id=_make_id("reservation", number),
         security_groups=[{"security_group_id": _make_id("security_group", 1), "security_group_name": "default"}],
-        shutdown_behavior_configuration={"guest_action": "stop", "host_action": "restart"},
+        shutdown_behavior_configuration={"guest_action": "stop", "host_action": "stop"},
         state="running",
         vm_type="tinav5.c1r1p2",
     )

@@ -3,6 +3,7 @@
 Subclass it to test your own code: choose the accounts and actions, add rules that call your code, and add invariants.
 Needs the extra `omisim[hypothesis]`.
 
+    from hypothesis import settings
     from hypothesis.stateful import rule
     from omisim.testing.machine import CloudMachine
 
@@ -15,6 +16,7 @@ Needs the extra `omisim[hypothesis]`.
             my_code.rotate(self.account("alice").gateway(), image)
 
     TestMyCode = MyMachine.TestCase
+    TestMyCode.settings = settings(TestMyCode.settings, max_examples=50)
 
 On failure, the shrunk history is printed as a Python script, with the broken law and its rule.
 """
@@ -28,38 +30,30 @@ from typing import Any, ClassVar, Final
 
 try:
     from hypothesis import strategies as st
-    from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
+    from hypothesis.stateful import Bundle, multiple, precondition, rule
 except ImportError as _error:
     raise ImportError("omisim.testing.machine needs Hypothesis: pip install 'omisim[hypothesis]'") from _error
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.base.hosts import DEFAULT_REGION
+from omisim.cloud.cloud import Cloud
 from omisim.model.serialize import snake_name
 from omisim.spec.catalog import QuotaName
 from omisim.state.settings import Switches, Timing
+from omisim.testing.beginning import BUNDLES, Beginning
 from omisim.testing.choices import check_choices
-from omisim.testing.events import Events
+from omisim.testing.core_actions import CORE
+from omisim.testing.empty_accounts import EmptyAccounts, count_rules
 from omisim.testing.strategies.api_requests import kinds, requests
 from omisim.testing.strategies.request_builder import list_rows
 
 __all__ = ["CORE", "CloudMachine"]
 
-# the actions of the OMI model: the default of CloudMachine.actions
-CORE = (
-    "CreateImage", "CreateImageExportTask", "CreateSnapshot", "CreateSnapshotExportTask", "CreateTags", "CreateVms",
-    "CreateVolume", "DeleteExportTask", "DeleteImage", "DeleteSnapshot", "DeleteTags", "DeleteVms", "DeleteVolume",
-    "LinkVolume", "ReadAccounts", "ReadImageExportTasks", "ReadImages", "ReadProductTypes", "ReadQuotas", "ReadRegions",
-    "ReadSnapshotExportTasks", "ReadSnapshots", "ReadSubregions", "ReadTags", "ReadVmTypes", "ReadVms", "ReadVmsState",
-    "ReadVolumeUpdateTasks", "ReadVolumes", "RebootVms", "StartVms", "StopVms", "UnlinkVolume", "UpdateImage",
-    "UpdateSnapshot", "UpdateVm", "UpdateVolume",
-)  # fmt: skip
 # where an answer holds new resources: the key of one resource or a list, and the key of the id
 _NEW_IDS = (
     ("Image", "ImageId"), ("Snapshot", "SnapshotId"), ("Volume", "VolumeId"), ("Vms", "VmId"),
     ("ImageExportTask", "TaskId"), ("SnapshotExportTask", "TaskId"),
 )  # fmt: skip
-# how much `prepare` creates for an account; higher levels are drawn more often
-NO_RESOURCES, DISKS, VMS, ALL_RESOURCES = 0, 1, 2, 5
 
 
 @cache
@@ -87,7 +81,7 @@ def _get_new_ids(answer: dict[str, Any] | None) -> list[str]:
     return []
 
 
-class CloudMachine(Events):
+class CloudMachine(Beginning):
     """Accounts in several Regions make valid and invalid calls while time passes and operations fail.
 
     `why_not` must predict each call, and a refused call must change nothing. After each step the laws about the changed
@@ -98,14 +92,20 @@ class CloudMachine(Events):
         quotas: the quotas of accounts, by account name.
         actions: the actions to call, any that omisim serves; by default those of CORE. A rule that a subclass defines
             is kept, even if it has the name of another action.
+        starts_with: the resources that each account begins with, for example `{"image": 3}`: at most so many, usually
+            as many; or the name of a scenario. By default some of everything.
         timings: the timings of the cloud; each history draws one.
         switches: the switches of the cloud.
+        platform: whether the platform does more than serve calls and let time pass; False leaves out faults, failures
+            and time travel, whatever `faults` and `time_travel` are.
         faults: whether histories inject faults and failures.
         time_travel: whether histories use marks, rollbacks, forks and dumps.
         travels: deprecated alias of `time_travel`.
+        shrink_seconds: the longest time to shrink a failure.
 
     Attributes of a history: `cloud`, and `account(name)`. The bundles `images`, `snapshots`, `volumes`, `vms`,
-    `image_exports` and `snapshot_exports` hold the ids that calls have created, including deleted ones.
+    `image_exports` and `snapshot_exports` hold the ids of the resources that a history begins with and of those that
+    calls have created, including deleted ones.
     """
 
     accounts: ClassVar[Mapping[str, str]] = {"alice": DEFAULT_REGION, "bob": DEFAULT_REGION, "carol": "us-east-2"}
@@ -117,15 +117,18 @@ class CloudMachine(Events):
     timings: ClassVar[tuple[Timing, ...]] = ("eager", "clock", "manual")
     switches: ClassVar[Switches | Mapping[str, str | int | bool]] = {}
     faults: ClassVar[bool] = True
+    starts_with: ClassVar[str | Mapping[str, int]] = {}
+    platform: ClassVar[bool] = True
+    shrink_seconds: ClassVar[float] = 20
     time_travel: ClassVar[bool] = True
     travels: ClassVar[bool] = True  # deprecated alias of time_travel
 
-    images: ClassVar[Bundle[str]] = Bundle("images")
-    snapshots: ClassVar[Bundle[str]] = Bundle("snapshots")
-    volumes: ClassVar[Bundle[str]] = Bundle("volumes")
-    vms: ClassVar[Bundle[str]] = Bundle("vms")
-    image_exports: ClassVar[Bundle[str]] = Bundle("image_exports")
-    snapshot_exports: ClassVar[Bundle[str]] = Bundle("snapshot_exports")
+    images: ClassVar[Bundle[str]] = BUNDLES["image"]
+    snapshots: ClassVar[Bundle[str]] = BUNDLES["snapshot"]
+    volumes: ClassVar[Bundle[str]] = BUNDLES["volume"]
+    vms: ClassVar[Bundle[str]] = BUNDLES["vm"]
+    image_exports: ClassVar[Bundle[str]] = BUNDLES["image_export"]
+    snapshot_exports: ClassVar[Bundle[str]] = BUNDLES["snapshot_export"]
 
     create_image: Final = _make_call_rule("CreateImage", images)
     create_image_export_task: Final = _make_call_rule("CreateImageExportTask", image_exports)
@@ -138,18 +141,32 @@ class CloudMachine(Events):
         """Remove the rules that the subclass does not select. Raises ValueError for an invalid class attribute."""
         super().__init_subclass__()
         cls._resolve_travels()
+        cls._resolve_scenario()
         check_choices(cls)
+        cls.empty_accounts = EmptyAccounts()
+        count_rules(cls)
         calls = {snake_name(action): action for action in ACTIONS if not action.startswith("Read")}
         selected = {name: action in cls.actions for name, action in calls.items()}
         selected["read"] = any(action.startswith("Read") for action in cls.actions)
-        selected |= {"order_a_fault": cls.faults and bool(cls.actions), "order_a_failure": cls.faults}
-        selected |= dict.fromkeys(("save", "roll_back", "fork", "dump_and_load"), cls.time_travel)
+        faults, time_travel = cls.faults and cls.platform, cls.time_travel and cls.platform
+        selected |= {"order_a_fault": faults and bool(cls.actions), "order_a_failure": faults, "fail": cls.platform}
+        selected |= dict.fromkeys(("save", "roll_back", "fork", "dump_and_load"), time_travel)
         for name, is_selected in selected.items():
             current_rule = getattr(cls, name, None)
             if current_rule is not None or is_selected:
                 default_rule = getattr(CloudMachine, name, None) or _make_call_rule(calls[name])
                 if current_rule is None or current_rule is default_rule:  # a subclass's own rule stays
                     setattr(cls, name, default_rule if is_selected else None)
+
+    @classmethod
+    def _resolve_scenario(cls) -> None:
+        """Take the accounts of the scenario in `starts_with`, unless the machine chooses its own."""
+        if isinstance(cls.starts_with, str) and "starts_with" in vars(cls):
+            cloud = Cloud.from_scenario(cls.starts_with)
+            if cls.accounts is CloudMachine.accounts:
+                cls.accounts = {name: cloud.account(name).region for name in cloud.accounts}
+            if cls.quotas is CloudMachine.quotas:
+                cls.quotas = {}
 
     @classmethod
     def _resolve_travels(cls) -> None:
@@ -161,63 +178,12 @@ class CloudMachine(Events):
         cls.travels = cls.time_travel
         cls.time_travel = cls.travels  # both on each class: a subclass compares what it sets itself
 
-    # --- the start of a history
-
-    @initialize(data=st.data())
-    def begin(self, data: Any) -> None:
-        """Create the cloud and its accounts, and call `prepare`."""
-        timing = data.draw(st.sampled_from(self.timings), label="timing")
-        self._start(timing, self.switches, self.accounts, self.quotas)
-        self._data = data
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Create all or some of a running VM, a stopped VM, a shared OMI, a volume and a snapshot for each account.
-
-        It runs once per history, before all rules. Override it to change the initial resources; `@initialize` rules
-        are refused.
-        """
-        for name, region in self.accounts.items():
-            level = self._data.draw(st.integers(NO_RESOURCES, ALL_RESOURCES), label=f"resources of {name}")
-            if level >= DISKS and "CreateVolume" in self.actions:
-                self._create_disks(name, region)
-            if level >= VMS and "CreateVms" in self.actions:
-                self._create_vms(name, region, level)
-
-    def _create_disks(self, name: str, region: str) -> None:
-        volume = self.call(name, "CreateVolume", SubregionName=f"{region}a", Size=10)
-        self.finish()
-        if volume and "CreateSnapshot" in self.actions:
-            volume_id = volume["Volume"]["VolumeId"]
-            text = f"cloud.write({volume_id!r}, '/motd', {name!r})"
-            self.do(text, lambda: self.cloud.write(volume_id, "/motd", name))
-            self.call(name, "CreateSnapshot", VolumeId=volume_id)
-
-    def _create_vms(self, name: str, region: str, level: int) -> None:
-        official = self.cloud.images.official("rhel", region).image_id
-        disk = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 5, "DeleteOnVmDeletion": False}}
-        vms = self.call(name, "CreateVms", ImageId=official, BlockDeviceMappings=[disk])
-        idle = self.call(name, "CreateVms", ImageId=official, BootOnCreation=level == ALL_RESOURCES)
-        self.finish()
-        if idle and level == ALL_RESOURCES and "StopVms" in self.actions:  # a stopped VM that has run before
-            self.call(name, "StopVms", VmIds=[idle["Vms"][0]["VmId"]])
-            self.finish()
-        if vms and level > VMS and "CreateImage" in self.actions:
-            request = {"VmId": vms["Vms"][0]["VmId"], "ImageName": "golden", "NoReboot": True}
-            self._share(name, self.call(name, "CreateImage", **request))
-
-    def _share(self, name: str, answer: dict[str, Any] | None) -> None:
-        others = [self.account(other).account_id for other in self.accounts if other != name]
-        if answer and others and "UpdateImage" in self.actions:
-            share = {"Additions": {"AccountIds": others}}
-            self.call(name, "UpdateImage", ImageId=answer["Image"]["ImageId"], PermissionsToLaunch=share)
+    # --- calls
 
     def _list_owners(self, required_kinds: tuple[str, ...]) -> list[str]:
         """Return the accounts that own at least one resource of each kind."""
         owners = [{row.account_id for row in list_rows(self.cloud, kind)} for kind in required_kinds]
         return [name for name in self.accounts if all(self.account(name).account_id in ids for ids in owners)]
-
-    # --- reads
 
     @rule(data=st.data())
     def read(self, data: Any) -> None:

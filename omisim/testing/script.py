@@ -12,7 +12,7 @@ from omisim.cloud.account import Account
 from omisim.model import Bucket
 from omisim.model.ids import PREFIXES, make_id
 
-__all__ = ["ScriptCall", "ScriptLine", "bucket", "render_script", "shorten_script"]
+__all__ = ["ScriptCall", "ScriptLine", "bucket", "leave_out_unused", "render_script", "shorten_script"]
 
 SEED = "0"  # seed of the cloud of a script
 MAX_IDS = 30  # upper bound of the ids that the last step creates
@@ -61,6 +61,7 @@ class ScriptLine:
     text: str
     end: str = ""
     id_count: int = 0  # ids that were created before the step
+    account: str = ""  # the account that the line only creates, or whose bucket it creates
 
     def render_lines(self, *, last: bool) -> list[str]:
         """Return the step as lines of Python; the last step of a script also checks the laws."""
@@ -81,16 +82,22 @@ def bucket(account: Account, name: str) -> None:
         tx.add(row)
 
 
-def render_script(title: str, steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int] | None = None) -> str:
+def render_script(
+    title: str, steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int] | None = None, *, checks: bool = True
+) -> str:
     """Return a script that repeats the steps, checks the laws for the last step, and then for the whole cloud.
 
-    `kept`: the indexes of the steps to include, by default all. Ids of resources are adapted when steps are left out.
+    Args:
+        title: The docstring of the script.
+        steps: The steps of the history.
+        kept: The indexes of the steps to include, by default all. Ids are adapted when steps are left out.
+        checks: Whether the script checks the laws.
     """
     kept_steps = [steps[index] for index in (range(len(steps)) if kept is None else kept)]
-    lines = [
-        line for number, step in enumerate(kept_steps, 1) for line in step.render_lines(last=number == len(kept_steps))
-    ]
-    lines += ["laws.check(cloud)", *(step.end for step in kept_steps if isinstance(step, ScriptLine) and step.end)]
+    last = kept_steps[-1] if checks and kept_steps else None
+    lines = [line for step in kept_steps for line in step.render_lines(last=step is last)]
+    lines += ["laws.check(cloud)"] if checks else []
+    lines += [step.end for step in kept_steps if isinstance(step, ScriptLine) and step.end]
     body = "\n".join(lines)
     imports = "\n".join(line for word, line in _IMPORTS if word in body)
     imports = imports if "Cloud" in imports else f"from omisim import Cloud\n{imports}"
@@ -128,6 +135,24 @@ def shorten_script(steps: Sequence[ScriptCall | ScriptLine], failure: Exception)
             if _reproduces(steps, fewer, failure):
                 kept = fewer
     return kept
+
+
+def leave_out_unused(steps: Sequence[ScriptCall | ScriptLine]) -> Sequence[int]:
+    """Return the indexes of the steps without accounts that no other step uses, and without unused buckets."""
+    calls = [step for step in steps if isinstance(step, ScriptCall)]
+    texts = [step.text for step in steps if isinstance(step, ScriptLine) and not step.account]
+    uses_buckets = any("Export" in step.action or step.action.startswith("oos.") for step in calls)
+    accounts = {step.account for step in calls}
+    return [
+        index
+        for index, step in enumerate(steps)
+        if isinstance(step, ScriptCall)
+        or not step.account
+        or (
+            (step.account in accounts or any(repr(step.account) in text for text in texts))
+            and (uses_buckets or not step.text.startswith("bucket("))
+        )
+    ]
 
 
 def _reproduces(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int], failure: Exception) -> bool:

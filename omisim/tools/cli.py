@@ -27,7 +27,11 @@ INTERRUPTED = 130  # the exit status after Ctrl-C, as in shells
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    options = parsers()["omisim"].parse_args(arguments)
+    parser = parsers()["omisim"]
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
     try:
         status: int = options.run(options)
     except KeyboardInterrupt:
@@ -42,7 +46,7 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     """Return the parser of `omisim`, and the parser of each command, by name."""
     parser = argparse.ArgumentParser(prog="omisim", description="A simulator of OUTSCALE machine images (OMIs).")
     parser.add_argument("--version", action="version", version=f"omisim {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
     demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
     demo.set_defaults(run=_demo)
@@ -78,6 +82,9 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     actions = commands.add_parser("actions", help="list the actions of the official API: served, or the reason why not")
     actions.add_argument("--json", action="store_true", help="print JSON")
     actions.set_defaults(run=_actions)
+    doctor = commands.add_parser("doctor", help="check the installation and the environment, and say what to do")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(run=_doctor)
     return {"omisim": parser, **commands.choices}
 
 
@@ -190,9 +197,10 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _actions(options: argparse.Namespace) -> int:
-    from omisim.actions.framework.registry import ACTIONS, not_served  # noqa: PLC0415
+    from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served  # noqa: PLC0415
 
     rows = dict.fromkeys(ACTIONS, "") | dict(not_served())
+    rows |= {name: f"{rows[name]} (answers an empty list)" for name in empty_lists()}
     if options.json:
         data = [{"action": name, "served": not reason, "reason": reason} for name, reason in sorted(rows.items())]
         print(json.dumps(data, indent=2))
@@ -250,6 +258,15 @@ def _load_proofs() -> dict[str, list[str]]:
     """Return the tests that prove each rule; {} outside a checkout, because the wheel has no tests."""
     table = Path(__file__).parents[2] / "tests" / "proofs.toml"
     return tomllib.loads(table.read_text("utf-8")) if table.is_file() else {}
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from omisim.tools import doctor  # noqa: PLC0415 - only this command needs it
+
+    findings = list(doctor.diagnose(os.environ, Path.home()))
+    data = [asdict(finding) for finding in findings]
+    print(json.dumps(data, indent=2) if options.json else "\n".join(map(str, findings)))
+    return int(any(finding.grade == "problem" for finding in findings))
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from requests import HTTPError
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest
@@ -45,14 +45,14 @@ class TestCreateAccessKey:
         """An account has at most ten keys, its first included. [AK-001, QTA-012]"""
         for _ in range(9):
             alice.create_access_key()
-        assert refused(alice, "CreateAccessKey").code == "10005"
+        assert expect_refusal(alice, "CreateAccessKey").code == "10005"
 
     @pytest.mark.parametrize("date", ["2025-12-31", "2025-12-31T00:00:00Z", "soon"])
     def test_refuses_an_expiry_that_is_not_in_the_future(self, alice: Account, made: dict[str, Any], date: str) -> None:
         """An expiry in the past and one that is not a date are refused, each with its own code. [AK-004]"""
-        assert refused(alice, "CreateAccessKey", ExpirationDate=date).code == "4047"
+        assert expect_refusal(alice, "CreateAccessKey", ExpirationDate=date).code == "4047"
         call = {"AccessKeyId": made["AccessKeyId"], "ExpirationDate": date}
-        assert refused(alice, "UpdateAccessKey", **call).code == "4123"
+        assert expect_refusal(alice, "UpdateAccessKey", **call).code == "4123"
 
 
 class TestAccessKeys:
@@ -99,18 +99,18 @@ class TestUpdateAccessKey:
 
     def test_needs_a_change_to_an_existing_state(self, alice: Account, made: dict[str, Any]) -> None:
         """An update without a change, or to an unknown state, is refused. [AK-005]"""
-        assert refused(alice, "UpdateAccessKey", AccessKeyId=made["AccessKeyId"]).code == "7000"
+        assert expect_refusal(alice, "UpdateAccessKey", AccessKeyId=made["AccessKeyId"]).code == "7000"
         call = {"AccessKeyId": made["AccessKeyId"], "State": "EXPIRED"}
-        assert refused(alice, "UpdateAccessKey", **call).rule == "AK-005/state"
+        assert expect_refusal(alice, "UpdateAccessKey", **call).rule == "AK-005/state"
 
     def test_refuses_unknown_and_foreign_keys(self, alice: Account, bob: Account) -> None:
         """An unknown key, or another account's, is refused, each action with its own code. [AK-007, AK-007/update]"""
-        assert refused(bob, "UpdateAccessKey", AccessKeyId=alice.access_key, State="INACTIVE").code == "4122"
-        assert refused(bob, "DeleteAccessKey", AccessKeyId=alice.access_key).code == "5076"
+        assert expect_refusal(bob, "UpdateAccessKey", AccessKeyId=alice.access_key, State="INACTIVE").code == "4122"
+        assert expect_refusal(bob, "DeleteAccessKey", AccessKeyId=alice.access_key).code == "5076"
 
     def test_refuses_every_user_name(self, alice: Account) -> None:
         """EIM users are not modelled: no name of a user exists. [ACC-003/user, AK-004/update, AK-005/state]"""
-        assert refused(alice, "ReadAccessKeys", UserName="eve").code == "5075"
+        assert expect_refusal(alice, "ReadAccessKeys", UserName="eve").code == "5075"
 
 
 class TestReadAccessKeys:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from actions.test_access_keys import ask
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 
@@ -51,18 +51,18 @@ class TestUpdateAccount:
     @pytest.mark.parametrize("given", [{"Email": "nobody"}, {"AdditionalEmails": ["a@b"]}, {"Email": "a b@c.d"}])
     def test_refuses_an_invalid_email_address(self, alice: Account, given: dict[str, Any]) -> None:
         """A text that is not an e-mail address is refused. [ACC-007/email]"""
-        assert refused(alice, "UpdateAccount", **given).code == "4020"
+        assert expect_refusal(alice, "UpdateAccount", **given).code == "4020"
 
     def test_refuses_the_email_of_another_account(self, alice: Account, bob: Account) -> None:
         """Two accounts cannot have the same address. [ACC-007/taken]"""
-        assert refused(alice, "UpdateAccount", Email=bob.email).code == "9007"
+        assert expect_refusal(alice, "UpdateAccount", Email=bob.email).code == "9007"
         assert alice.can("UpdateAccount", Email=alice.email)
 
 
 class TestCreateAccount:
     def test_is_refused_without_the_right(self, alice: Account) -> None:
         """An ordinary account cannot create another, whatever it sends. [ACC-007]"""
-        error = refused(alice, "CreateAccount", **NEW)
+        error = expect_refusal(alice, "CreateAccount", **NEW)
         assert (error.status, error.code, error.type) == (401, "5", "AccessDenied")
 
     def test_answers_an_account_that_can_be_used(self, cloud: Cloud, alice: Account) -> None:
@@ -78,13 +78,13 @@ class TestCreateAccount:
     def test_refuses_an_email_that_is_taken(self, cloud: Cloud, alice: Account, bob: Account) -> None:
         """A login that exists already is refused, and why_not agrees. [ACC-007/taken]"""
         cloud.allow_account_creation("alice")
-        assert refused(alice, "CreateAccount", **NEW | {"Email": bob.email}).code == "9007"
+        assert expect_refusal(alice, "CreateAccount", **NEW | {"Email": bob.email}).code == "9007"
         alice.call("CreateAccount", **NEW)
-        assert refused(alice, "CreateAccount", **NEW).code == "9007"
+        assert expect_refusal(alice, "CreateAccount", **NEW).code == "9007"
 
     def test_needs_a_customer_id_of_eight_digits(self, alice: Account) -> None:
         """The id of the customer has eight digits, which is checked before the right. [ACC-007/customer, REQ-014]"""
-        assert refused(alice, "CreateAccount", **NEW | {"CustomerId": "12"}).code == "4047"
+        assert expect_refusal(alice, "CreateAccount", **NEW | {"CustomerId": "12"}).code == "4047"
 
     def test_cannot_be_allowed_for_an_unknown_account(self, cloud: Cloud) -> None:
         """Giving the right to a name without an account is an error."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from requests import HTTPError
-from support.expect import refused
-from support.sign import signed
+from support.expect import expect_refusal
+from support.sign import sign_request
 
 from omisim import Account, ApiError, Cloud
 from omisim.doors.oapi import OapiDoor
+from omisim.model.filters.dicts import FiltersApiLogDict
 
 HOUR = 3600
 
@@ -52,7 +53,7 @@ class TestLogEntries:
         """A refused call is logged with its status, whatever refused it. [CAT-010]"""
         with pytest.raises(HTTPError):
             alice.gateway().DeleteVolume(VolumeId="vol-00000000")
-        OapiDoor(cloud.engine).handle(signed(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
+        OapiDoor(cloud.engine).handle(sign_request(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
         found = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
         assert found == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
 
@@ -107,25 +108,26 @@ class TestDefaultLogWindow:
 
     def test_extends_48_hours_from_one_given_date(self, alice: Account, start: dt.datetime) -> None:
         """One date gives the two days after or before it, two dates the time between. [CAT-010]"""
-        for filters, count in (
+        windows: list[tuple[FiltersApiLogDict, int]] = [
             ({"query_date_after": start}, 2),
             ({"query_date_before": start + dt.timedelta(hours=40)}, 2),
             ({"query_date_before": start}, 1),
             ({"query_date_after": start, "query_date_before": start + dt.timedelta(hours=60)}, 3),
-        ):
+        ]
+        for filters, count in windows:
             found = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
             assert len(found) == count, filters
 
     def test_ends_after_32_days(self, cloud: Cloud, alice: Account, start: dt.datetime) -> None:
         """Older calls are no longer in the log. [CAT-010]"""
         cloud.advance(seconds=31 * 24 * HOUR)
-        everything = {"query_date_after": start, "query_date_before": cloud.now}
+        everything: FiltersApiLogDict = {"query_date_after": start, "query_date_before": cloud.now}
         assert [log.query_call_name for log in alice.read_api_logs(filters=everything)] == ["ReadVolumes"]
 
     def test_refuses_an_end_before_its_start(self, alice: Account) -> None:
         """A window that ends before it begins is refused. [FLT-009]"""
         dates = {"QueryDateAfter": "2026-01-02", "QueryDateBefore": "2026-01-01"}
-        assert refused(alice, "ReadApiLogs", Filters=dates).code == "4098"
+        assert expect_refusal(alice, "ReadApiLogs", Filters=dates).code == "4098"
 
 
 class TestReadApiLogs:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import pytest
-from support.cases import Case, cases, resource_names
-from support.expect import refused
+from support.cases import Case, list_resource_names, load_cases
+from support.expect import expect_refusal
 from support.interpreter import run_python
-from support.world import world
+from support.world import get_world
 
 
-@pytest.mark.parametrize("case", cases(), ids=str)
+@pytest.mark.parametrize("case", load_cases(), ids=str)
 def test_rule_refuses_the_broken_call_and_lets_the_kept_one_pass(case: Case) -> None:
     """A call that breaks a rule is refused with its code and changes nothing; one that keeps it is not refused."""
-    cloud = world().cloud.fork()
+    cloud = get_world().cloud.fork()
     cloud.engine.settings.switches.update(case.switches)
     account = cloud.account(case.by)
-    error = refused(account, case.action, **world().filled(case.broken))
+    error = expect_refusal(account, case.action, **get_world().fill(case.broken))
     assert (error.rule, error.code) == (case.rule, case.code), error
     if case.kept is not None:
-        assert account.why_not(case.action, **world().filled(case.kept)) == []
+        assert account.why_not(case.action, **get_world().fill(case.kept)) == []
 
 
 def test_cases_document_every_resource_of_the_world() -> None:
     """The names that `tests/cases/world.toml` explains are those that the world has."""
-    assert resource_names() == set(world().ids)
+    assert list_resource_names() == set(get_world().ids)
 
 
 def test_cases_are_read_without_omisim() -> None:
     """Reading the cases loads no module of omisim, so that they can run against any endpoint."""
-    code = "import sys; from support.cases import cases; assert cases(); print('omisim' in sys.modules)"
+    code = "import sys; from support.cases import load_cases; assert load_cases(); print('omisim' in sys.modules)"
     assert run_python(code) == "False\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.networks import add_networks
-from support.official import by_api_name, description, faults, resolved, schema
+from support.official import find_mismatches, get_schema, index_by_api_name, load_description, resolve_reference
 
 from omisim import Account, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
@@ -22,7 +22,7 @@ from omisim.tools.demo import play
 
 def official(part: dict[str, Any]) -> str:
     """Spell a type of the description."""
-    part = resolved(part)
+    part = resolve_reference(part)
     if "oneOf" in part or part.get("format") in ("date-time", "date"):
         return "datetime"
     if part["type"] == "array":
@@ -33,12 +33,12 @@ def official(part: dict[str, Any]) -> str:
 def ours(field: Field, part: dict[str, Any]) -> str:
     """Spell the type of a parameter as omisim reads it."""
     base = "object" if field.shape else field.type.__name__
-    return f"[{base}]" if resolved(part).get("type") == "array" else base
+    return f"[{base}]" if resolve_reference(part).get("type") == "array" else base
 
 
 def compare(shape: Shape, properties: dict[str, Any], path: str) -> list[str]:
     """Return every difference between a shape of ours and an official object."""
-    fields = by_api_name(shape)
+    fields = index_by_api_name(shape)
     found = [f"{path}{name}: not official" for name in fields.keys() - properties.keys()]
     found += [f"{path}{name}: missing" for name in properties.keys() - fields.keys()]
     for name in fields.keys() & properties.keys():
@@ -46,8 +46,8 @@ def compare(shape: Shape, properties: dict[str, Any], path: str) -> list[str]:
         if ours(field, part) != official(part):
             found.append(f"{path}{name}: {ours(field, part)}, officially {official(part)}")
         elif field.shape:
-            part = resolved(part)
-            inner = resolved(part["items"]) if part["type"] == "array" else part
+            part = resolve_reference(part)
+            inner = resolve_reference(part["items"]) if part["type"] == "array" else part
             found += compare(field.shape, inner["properties"], f"{path}{name}.")
     return found
 
@@ -67,37 +67,37 @@ TAKEN_AS_TEXT = {"CreateAccessKey": _EXPIRY, "UpdateAccessKey": _EXPIRY}
 class TestActionSchemas:
     def test_exist_for_every_official_action_or_a_reason(self) -> None:
         """Each official action is served or refused with a reason; no other is known."""
-        names = {path.strip("/") for path in description()["paths"]}
+        names = {path.strip("/") for path in load_description()["paths"]}
         assert set(ACTIONS) | set(not_served()) == names
         assert not set(ACTIONS) & set(not_served())
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_have_the_official_parameters(self, action: Action) -> None:
         """A signature has exactly the official parameters and types, at any depth."""
-        found = compare(action.shape, schema(f"{action.name}Request")["properties"], "")
+        found = compare(action.shape, get_schema(f"{action.name}Request")["properties"], "")
         assert found == TAKEN_AS_TEXT.get(action.name, [])
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_have_the_official_required_parameters(self, action: Action) -> None:
         """A parameter without a default is a required one, and vice versa."""
-        required = {name for name, field in by_api_name(action.shape).items() if field.required}
-        assert required == set(schema(f"{action.name}Request").get("required", []))
+        required = {name for name, field in index_by_api_name(action.shape).items() if field.required}
+        assert required == set(get_schema(f"{action.name}Request").get("required", []))
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_have_the_official_key_of_the_answer(self, action: Action) -> None:
         """The key of an answer, and its pages, are the official ones."""
-        keys = set(schema(f"{action.name}Response")["properties"]) - {"ResponseContext"}
+        keys = set(get_schema(f"{action.name}Response")["properties"]) - {"ResponseContext"}
         mine = answered(action)
         assert keys == mine | ({"NextPageToken"} if action.paged else set())
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_are_open_where_the_description_has_no_security(self, action: Action) -> None:
         """An action without security is open to everyone. [AUTH-011]"""
-        assert action.open == (description()["paths"][f"/{action.name}"]["post"].get("security") == [])
+        assert action.open == (load_description()["paths"][f"/{action.name}"]["post"].get("security") == [])
 
     def test_take_a_password_where_the_description_has_basic_auth(self) -> None:
         """An action with BasicAuth takes a login and password, whether it is served or not. [AUTH-012]"""
-        ways = {path.strip("/"): part["post"].get("security", []) for path, part in description()["paths"].items()}
+        ways = {path.strip("/"): part["post"].get("security", []) for path, part in load_description()["paths"].items()}
         assert {name for name, security in ways.items() if any("BasicAuth" in way for way in security)} == BASIC_ACTIONS
 
     def test_are_documented_and_annotated(self) -> None:
@@ -122,7 +122,7 @@ class TestOfficialAnswerSchemas:
         monkeypatch.setattr(door, "render_text", noted)
         play()
         assert len(seen) > 20
-        assert [f for name, body in seen for f in faults(body, schema(f"{name}Response"), name)] == []
+        assert [f for name, body in seen for f in find_mismatches(body, get_schema(f"{name}Response"), name)] == []
 
     def test_hold_for_every_read_of_a_full_cloud(self, cloud: Cloud, alice: Account, golden: object) -> None:
         """Every read of a cloud with one resource of each kind validates against its official schema."""
@@ -141,5 +141,5 @@ class TestOfficialAnswerSchemas:
         needed["ReadUnitPrice"] = {"Operation": price.operation, "Service": price.service, "Type": price.type}
         for name in (name for name in ACTIONS if name.startswith("Read")):
             body = alice.call(name, **needed.get(name, {}))
-            assert faults(body, schema(f"{name}Response"), name) == []
+            assert find_mismatches(body, get_schema(f"{name}Response"), name) == []
             assert any(body[key] for key in answered(ACTIONS[name])), name

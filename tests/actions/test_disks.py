@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.catalogue import SUBREGION
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Vm, Volume
+from omisim.model.filters.dicts import FiltersSnapshotDict
 
 REGION = "eu-west-2"
 TOKEN = "once"
@@ -55,7 +56,10 @@ class TestSnapshots:
         snapshot = alice.create_snapshot(volume_id=volume.volume_id)
         cloud.fail(snapshot.snapshot_id)
         assert alice.read_snapshots()[-1].state == "error"
-        assert refused(alice, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).code == "6003"
+        assert (
+            expect_refusal(alice, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).code
+            == "6003"
+        )
         alice.delete_snapshot(snapshot_id=snapshot.snapshot_id)
         cloud.complete(snapshot.snapshot_id)
         assert snapshot.snapshot_id not in [row.snapshot_id for row in alice.read_snapshots()]
@@ -130,14 +134,18 @@ class TestSnapshots:
         snapshot = alice.create_snapshot(volume_id=volume_of(alice).volume_id)
         assert bob.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]}) == ()
         at = snapshot.creation_date
-        window = {"from_creation_date": at, "to_creation_date": at, "account_ids": [alice.account_id]}
+        window: FiltersSnapshotDict = {
+            "from_creation_date": at,
+            "to_creation_date": at,
+            "account_ids": [alice.account_id],
+        }
         assert [row.snapshot_id for row in alice.read_snapshots(filters=window)] == [snapshot.snapshot_id]
 
     def test_are_refused_while_the_volume_is_updated(self) -> None:
         """No snapshot is taken of a volume that is being updated, and no second update begins. [SNP-024, VOL-048]"""
         cloud, alice, volume_id = updating()
-        assert refused(alice, "CreateSnapshot", VolumeId=volume_id).rule == "SNP-024"
-        assert refused(alice, "UpdateVolume", VolumeId=volume_id, Size=40).rule == "VOL-048"
+        assert expect_refusal(alice, "CreateSnapshot", VolumeId=volume_id).rule == "SNP-024"
+        assert expect_refusal(alice, "UpdateVolume", VolumeId=volume_id, Size=40).rule == "VOL-048"
         cloud.settle()
         assert alice.can("CreateSnapshot", VolumeId=volume_id)
 
@@ -157,7 +165,7 @@ class TestClientTokens:
         second = alice.call(action, **call, ClientToken=TOKEN)
         ids = [str(sorted(_ids(answer))) for answer in (first, second)]
         assert ids[0] == ids[1]
-        error = refused(alice, action, **other, ClientToken=TOKEN)
+        error = expect_refusal(alice, action, **other, ClientToken=TOKEN)
         assert (error.rule, error.code) == ("SNP-014", "4119")
 
     @pytest.mark.parametrize(
@@ -170,7 +178,7 @@ class TestClientTokens:
         alice = Cloud(fetch=lambda _url: b"").account("alice")
         call = {"FileLocation": "https://example.com/disk", "SnapshotSize": 2**30, "ClientToken": TOKEN}
         alice.call("CreateSnapshot", **call)
-        assert refused(alice, "CreateSnapshot", **call | other).rule == "SNP-014"
+        assert expect_refusal(alice, "CreateSnapshot", **call | other).rule == "SNP-014"
 
     @pytest.mark.parametrize(
         "other", [{"Performance": "medium"}, {"BootMode": "legacy"}, {"TpmEnabled": True}], ids=str
@@ -179,13 +187,13 @@ class TestClientTokens:
         """A launch that differs in any parameter is another launch. [VM-008]"""
         call = {"ImageId": vm.image_id, "ClientToken": TOKEN}
         alice.call("CreateVms", **call)
-        assert refused(alice, "CreateVms", **call, **other).rule == "SNP-014"
+        assert expect_refusal(alice, "CreateVms", **call, **other).rule == "SNP-014"
 
     def test_distinguish_a_default_from_an_absent_parameter(self, alice: Account) -> None:
         """A default that is sent explicitly makes another request; null and DryRun do not. [SNP-014, VOL-017]"""
         call = {"SubregionName": SUBREGION, "Size": 1, "ClientToken": TOKEN}
         first = alice.call("CreateVolume", **call)["Volume"]
-        assert refused(alice, "CreateVolume", **call, VolumeType="standard").rule == "SNP-014"
+        assert expect_refusal(alice, "CreateVolume", **call, VolumeType="standard").rule == "SNP-014"
         assert alice.call("CreateVolume", **call, Iops=None, DryRun=False)["Volume"] == first | {"State": "available"}
 
     @pytest.mark.parametrize("default", [{"VmType": "t2.small"}, {"MaxVmsCount": 1}, {"BootOnCreation": True}], ids=str)
@@ -193,14 +201,14 @@ class TestClientTokens:
         """A launch that sends a default explicitly is another launch. [VM-008]"""
         call = {"ImageId": vm.image_id, "ClientToken": TOKEN}
         alice.call("CreateVms", **call)
-        assert refused(alice, "CreateVms", **call, **default).rule == "SNP-014"
+        assert expect_refusal(alice, "CreateVms", **call, **default).rule == "SNP-014"
 
     def test_are_used_up_once_the_resource_is_gone(self, alice: Account) -> None:
         """After its resource is gone, a token creates nothing, and the refusal says so. [SNP-014/gone]"""
         made = volume_of(alice, client_token=TOKEN)
         alice.delete_volume(volume_id=made.volume_id)
         call = {"SubregionName": SUBREGION, "Size": made.size, "ClientToken": TOKEN}
-        error = refused(alice, "CreateVolume", **call)
+        error = expect_refusal(alice, "CreateVolume", **call)
         assert (error.rule, error.code) == ("SNP-014/gone", "4119")
 
     def test_of_a_launch_are_used_up_once_its_vm_is_gone(self, alice: Account, cloud: Cloud, vm: Vm) -> None:
@@ -214,7 +222,7 @@ class TestClientTokens:
         states = [shown["State"] for shown in alice.call("CreateVms", **call)["Vms"]]
         assert states == ["running", "terminated"]
         cloud.advance(seconds=3600)
-        assert refused(alice, "CreateVms", **call).rule == "SNP-014/gone"
+        assert expect_refusal(alice, "CreateVms", **call).rule == "SNP-014/gone"
         assert alice.call("ReadVms", Filters={"VmIds": [first["VmId"]]})["Vms"][0]["State"] == "running"
 
     def test_that_are_empty_do_not_count(self, alice: Account) -> None:
@@ -289,7 +297,10 @@ class TestVolumes:
         volume = volume_of(alice)
         cloud.complete(volume.volume_id)
         snapshot = alice.create_snapshot(volume_id=volume.volume_id)
-        assert refused(alice, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).status == 409
+        assert (
+            expect_refusal(alice, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).status
+            == 409
+        )
 
 
 def updating() -> tuple[Cloud, Account, str]:
@@ -360,8 +371,8 @@ class TestVolumeUpdates:
     def test_to_io1_need_iops(self, alice: Account) -> None:
         """Changing to io1 asks for IOPS, and IOPS ask for io1. [VOL-043, VOL-044, VOL-045]"""
         volume_id = volume_of(alice).volume_id
-        assert refused(alice, "UpdateVolume", VolumeId=volume_id, VolumeType="io1").code == "4045"
-        assert refused(alice, "UpdateVolume", VolumeId=volume_id, Iops=200).code == "4045"
+        assert expect_refusal(alice, "UpdateVolume", VolumeId=volume_id, VolumeType="io1").code == "4045"
+        assert expect_refusal(alice, "UpdateVolume", VolumeId=volume_id, Iops=200).code == "4045"
 
 
 class TestVolumeLinks:
@@ -390,14 +401,14 @@ class TestVolumeLinks:
         alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
         alice.unlink_volume(volume_id=volume.volume_id, force_unlink=True)
         assert again(alice, volume).state == "available"
-        assert refused(alice, "UnlinkVolume", VolumeId=volume.volume_id).code == "9063"
+        assert expect_refusal(alice, "UnlinkVolume", VolumeId=volume.volume_id).code == "9063"
 
     def test_of_the_root_can_be_removed_from_a_stopped_vm(self, alice: Account, vm: Vm) -> None:
         """The root of a stopped VM can be unlinked and linked; a VM without it does not start. [LNK-010, LNK-023]"""
         root = vm.block_device_mappings[0].bsu.volume_id
         alice.stop_vms(vm_ids=[vm.vm_id])
         alice.unlink_volume(volume_id=root)
-        assert refused(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
+        assert expect_refusal(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
         alice.link_volume(device_name="/dev/sda1", vm_id=vm.vm_id, volume_id=root)
         assert alice.can("StartVms", VmIds=[vm.vm_id])
 
@@ -407,7 +418,7 @@ class TestVolumeLinks:
         for name in names[:39]:
             alice.link_volume(device_name=name, vm_id=vm.vm_id, volume_id=volume_of(alice, size=1).volume_id)
         call = {"DeviceName": names[39], "VmId": vm.vm_id, "VolumeId": volume_of(alice, size=1).volume_id}
-        assert refused(alice, "LinkVolume", **call).rule == "LNK-008"
+        assert expect_refusal(alice, "LinkVolume", **call).rule == "LNK-008"
 
     @pytest.mark.parametrize("flag", [True, False])
     def test_decide_whether_the_volume_goes_with_the_vm(self, alice: Account, vm: Vm, flag: bool) -> None:
@@ -427,7 +438,7 @@ class TestVolumeLinks:
         vm = alice.create_vms(image_id=slow.images.official("ubuntu").image_id, boot_on_creation=False)[0]
         slow.settle()
         alice.unlink_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id)
-        assert refused(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
+        assert expect_refusal(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
 
     def test_that_are_being_removed_save_the_volume(self, slow: Cloud) -> None:
         """A volume that is being unlinked when its VM is deleted is not deleted. [ST-VOL-8]"""
@@ -476,4 +487,4 @@ class TestUnlinkVolume:
         cloud.complete(vm_id)
         root = alice.read_vms()[0].block_device_mappings[0].bsu.volume_id
         alice.stop_vms(vm_ids=[vm_id])
-        assert refused(alice, "UnlinkVolume", VolumeId=root).rule == "LNK-022"
+        assert expect_refusal(alice, "UnlinkVolume", VolumeId=root).rule == "LNK-022"

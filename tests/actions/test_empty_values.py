@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from support.cases import Parameters, cases
-from support.entrances import Entrance, answered, refused
-from support.world import world
+from support.cases import Parameters, load_cases
+from support.entrances import Entrance, describe_answer, describe_refusal
+from support.world import get_world
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
@@ -100,11 +100,11 @@ SAYING = {
 
 
 def heard(account: Account, action: str, given: Mapping[str, Any]) -> Any:
-    """Return what a call answers, or how it is refused."""
+    """Return the outcome of a call."""
     try:
-        return answered(account.call(action, **given))
+        return describe_answer(account.call(action, **given))
     except ApiError as error:
-        return refused(error)
+        return describe_refusal(error)
 
 
 def paths(shape: Shape, path: tuple[Field, ...] = ()) -> Iterator[tuple[Field, ...]]:
@@ -133,7 +133,7 @@ def holding(path: tuple[Field, ...], value: Any) -> dict[str, Any]:
     return {api_name(first.name): [inner] if rest and first.many else inner}
 
 
-KEPT = {case.action: case.kept for case in cases() if case.kept and case.by == "alice" and not case.switches}
+KEPT = {case.action: case.kept for case in load_cases() if case.kept and case.by == "alice" and not case.switches}
 
 
 class TestEveryParameter:
@@ -149,10 +149,10 @@ class TestEveryParameter:
     @pytest.mark.parametrize("action", sorted({*ACTIONS} - {"ReadApiLogs"}))  # its answer grows with each call
     def test_that_is_empty_is_absent(self, action: str) -> None:
         """An empty text, list or object does what the request without it does, and no message names it. [REQ-018]"""
-        cloud = world().cloud.fork()
+        cloud = get_world().cloud.fork()
         alice, mark = cloud.account("alice"), cloud.mark()
         for path in (path for path in paths(ACTIONS[action].shape) if not says_something(action, path)):
-            rest = world().filled(KEPT.get(action, {}))
+            rest = get_world().fill(KEPT.get(action, {}))
             rest.pop(api_name(path[0].name), None)
             without, after = heard(alice, action, rest), cloud.fork()
             for value in (*EMPTY, *([[""], [{}]] if path[-1].many else [])):
@@ -169,8 +169,8 @@ class TestSentByClients:
     @pytest.mark.parametrize(("action", "given"), SENT, ids=lambda part: part if isinstance(part, str) else None)
     def test_is_accepted_at_every_entrance(self, entrance: Entrance, action: str, given: Parameters) -> None:
         """What released Terraform and Packer plugins send for unset parameters is not read. [REQ-018]"""
-        cloud = world().cloud.fork()
-        entrance.answer(cloud.account("alice"), action, **world().filled(given))
+        cloud = get_world().cloud.fork()
+        entrance.answer(cloud.account("alice"), action, **get_world().fill(given))
 
     def test_uses_the_same_token_with_and_without_it(self, entrance: Entrance, timed: Cloud) -> None:
         """A request with empty values is the same request as the one without them. [REQ-018, VOL-017]"""
@@ -200,8 +200,8 @@ class TestRequiredParameter:
     )
     def test_that_is_empty_is_missing(self, entrance: Entrance, action: str, given: Parameters) -> None:
         """A required parameter, and an update of nothing, is refused as missing. [REQ-010, OMI-103, VM-079, NIC-008]"""
-        cloud = world().cloud.fork()
-        assert entrance.refusal(cloud.account("alice"), action, **world().filled(given))[:2] == (400, "7000")
+        cloud = get_world().cloud.fork()
+        assert entrance.refusal(cloud.account("alice"), action, **get_world().fill(given))[:2] == (400, "7000")
 
     def test_of_an_unknown_name_is_refused(self, entrance: Entrance, alice: Account) -> None:
         """An empty value does not hide a misspelt name. [REQ-008]"""
@@ -243,15 +243,15 @@ class TestValueThatIsEmpty:
 
     def test_removes_a_device_of_the_image(self, entrance: Entrance) -> None:
         """NoDevice removes a device whatever its text, by convention an empty one. [BDM-003, REQ-018]"""
-        cloud = world().cloud.fork()
+        cloud = get_world().cloud.fork()
         without = {"BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "NoDevice": "", "Bsu": {}}]}
-        given = world().filled({"ImageId": "{golden}"}) | without
+        given = get_world().fill({"ImageId": "{golden}"}) | without
         made = entrance.answer(cloud.account("alice"), "CreateVms", **given)["Vms"][0]
         assert [disk["DeviceName"] for disk in made["BlockDeviceMappings"]] == ["/dev/sda1"]
 
     def test_of_a_filter_finds_nothing(self, entrance: Entrance) -> None:
         """An empty list in Filters matches nothing, a list with an empty text matches that text. [FLT-004, REQ-018]"""
-        alice = world().cloud.fork().account("alice")
+        alice = get_world().cloud.fork().account("alice")
 
         def found(**filters: Any) -> int:
             return len(entrance.answer(alice, "ReadImages", Filters=filters)["Images"])

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from support.cases import Parameters
-from support.official import by_api_name
-from support.surface import core
-from support.world import World, world
+from support.official import index_by_api_name
+from support.surface import list_core_actions
+from support.world import World, get_world
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
@@ -19,7 +19,7 @@ from omisim.actions.framework.schema import Field
 from omisim.model import Image, Vm
 from omisim.model.serialize import to_api
 
-READS = [action for action in ACTIONS.values() if action.name in core() and action.name.startswith("Read")]
+READS = [action for action in ACTIONS.values() if action.name in list_core_actions() and action.name.startswith("Read")]
 TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
 NAMED = {"SubregionName": "eu-west-2a", "Size": 1}
 FOREVER = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
@@ -71,11 +71,13 @@ def _busy() -> World:
 
 
 class TestDryRun:
-    @pytest.mark.parametrize("action", [ACTIONS[name] for name in sorted(core())], ids=lambda action: action.name)
+    @pytest.mark.parametrize(
+        "action", [ACTIONS[name] for name in sorted(list_core_actions())], ids=lambda action: action.name
+    )
     def test_of_a_valid_call_answers_the_context_only(self, action: Action) -> None:
         """A dry run of a call that would succeed answers ResponseContext only, and changes nothing. [REQ-013]"""
         cloud = _busy().cloud.fork()
-        parameters = _busy().filled(VALID.get(action.name, {}))
+        parameters = _busy().fill(VALID.get(action.name, {}))
         before = cloud.fork()
         assert set(cloud.account("alice").call(action.name, **parameters, DryRun=True)) == {"ResponseContext"}
         assert cloud == before
@@ -94,7 +96,7 @@ def filters() -> list[tuple[Action, str, Field, bool]]:
     found = []
     for action in READS:
         declared = action.shape.fields.get("filters")
-        for name, field in (by_api_name(declared.shape) if declared and declared.shape else {}).items():
+        for name, field in (index_by_api_name(declared.shape) if declared and declared.shape else {}).items():
             found.append((action, name, field, field.read([], "", []) == ()))
     return found
 
@@ -105,7 +107,7 @@ class TestEveryReadFilter:
     )
     def test_restricts_the_answer_by_its_value(self, action: Action, name: str, field: Field, listed: bool) -> None:
         """A value that no resource has finds nothing; true and false divide the resources. [FLT-001, FLT-006]"""
-        alice = world().cloud.fork().account("alice")
+        alice = get_world().cloud.fork().account("alice")
 
         def found(**given: Any) -> list[Any]:
             rows: list[Any] = alice.call(action.name, **given)[str(action.answer)]
@@ -261,8 +263,8 @@ class TestVmAttributes:
 
 def test_nics_of_a_launch_have_every_requested_attribute() -> None:
     """Every parameter of a NIC has its effect, for new NICs and for an existing one. [VM-010, VM-011]"""
-    ids = world().ids
-    alice = world().cloud.fork().account("alice")
+    ids = get_world().ids
+    alice = get_world().cloud.fork().account("alice")
     chosen = [{"IsPrimary": True, "PrivateIp": "10.0.1.40"}, {"IsPrimary": False, "PrivateIp": "10.0.1.41"}]
     nics = [
         {

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from support.catalogue import official
-from support.expect import refused
-from support.storing import BUCKET, TARGET, bucket, exported, in_bucket, presigned
+from support.catalogue import find_official
+from support.expect import expect_refusal
+from support.storing import BUCKET, TARGET, create_bucket, export_image, list_object_keys, presign_url
 
 from omisim import Account, Cloud
 from omisim.model import Image, Snapshot, Vm
@@ -18,7 +18,7 @@ IMAGE, SNAPSHOT = "CreateImageExportTask", "CreateSnapshotExportTask"
 
 @pytest.fixture(name="oos", autouse=True)
 def _oos(alice: Account) -> Any:
-    return bucket(alice)
+    return create_bucket(alice)
 
 
 @pytest.fixture(name="snapshot")
@@ -51,9 +51,11 @@ class TestOmiExport:
         """Progress follows the clock, and the objects appear at the end. [ST-IXT-2, ST-IXT-3, EXP-013]"""
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice")
-        bucket(alice)
+        create_bucket(alice)
         image = alice.create_image(
-            source_image_id=official(alice, "Ubuntu*").image_id, source_region_name=alice.region, image_name="golden"
+            source_image_id=find_official(alice, "Ubuntu*").image_id,
+            source_region_name=alice.region,
+            image_name="golden",
         )
         alice.create_image_export_task(
             image_id=image.image_id, osu_export={"disk_image_format": "raw", "osu_bucket": BUCKET}
@@ -63,7 +65,7 @@ class TestOmiExport:
             cloud.advance(seconds)
             task = alice.read_image_export_tasks()[0]
             seen.append(
-                (task.state, task.progress, len(in_bucket(cloud)), task.osu_export.osu_manifest_url is not None)
+                (task.state, task.progress, len(list_object_keys(cloud)), task.osu_export.osu_manifest_url is not None)
             )
         assert seen[0] == ("pending/queued", 0, 0, False)
         assert seen[1] == ("pending", 1, 0, False)
@@ -75,11 +77,11 @@ class TestOmiExport:
         volume = alice.create_volume(subregion_name="eu-west-2a", size=3)
         alice.link_volume(device_name="/dev/xvdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="two disks")
-        task = exported(alice, image)
+        task = export_image(alice, image)
         digits = task.task_id[-8:]
         ids = [mapping.bsu.snapshot_id for mapping in image.block_device_mappings if mapping.bsu]
         names = [f"{image.image_id}/{snapshot_id}-{digits}.qcow2.gz" for snapshot_id in ids]
-        assert sorted(in_bucket(cloud)) == sorted([*names, f"{image.image_id}/manifest.json"])
+        assert sorted(list_object_keys(cloud)) == sorted([*names, f"{image.image_id}/manifest.json"])
         host = "https://oos.eu-west-2.outscale.com"
         assert task.osu_export.osu_manifest_url == f"{host}/{BUCKET}/{image.image_id}/manifest.json"
 
@@ -88,7 +90,7 @@ class TestOmiExport:
         data = alice.create_volume(subregion_name="eu-west-2a", size=10, volume_type="io1", iops=200)
         alice.link_volume(device_name="/dev/xvdb", vm_id=vm.vm_id, volume_id=data.volume_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="two disks")
-        exported(alice, image)
+        export_image(alice, image)
         body = oos.get_object(Bucket=BUCKET, Key=f"{image.image_id}/manifest.json")["Body"].read()
         disks = json.loads(body)["Image"]["Snapshots"]
         found = [(d["Device"], d["VolumeType"], d["Iops"], d["DeleteOnTermination"]) for d in disks]
@@ -97,7 +99,7 @@ class TestOmiExport:
     @pytest.mark.parametrize("form", ["qcow2", "raw"])
     def test_writes_the_virtual_size_of_each_image(self, alice: Account, golden: Image, oos: Any, form: str) -> None:
         """Each image has the size of its disk in bytes. [EXP-045, MAN-013]"""
-        exported(alice, golden, disk_image_format=form)
+        export_image(alice, golden, disk_image_format=form)
         listed = oos.list_objects_v2(Bucket=BUCKET)["Contents"]
         key = next(item["Key"] for item in listed if item["Key"].endswith(f".{form}.gz"))
         head = oos.head_object(Bucket=BUCKET, Key=key)
@@ -106,14 +108,14 @@ class TestOmiExport:
     @pytest.mark.parametrize("given", ["export", "export/"])
     def test_separates_prefix_and_id_by_a_slash(self, cloud: Cloud, alice: Account, golden: Image, given: str) -> None:
         """Keys begin with the prefix and the OMI id, and the task shows both. [EXP-010]"""
-        task = exported(alice, golden, osu_prefix=given)
+        task = export_image(alice, golden, osu_prefix=given)
         assert task.osu_export.osu_prefix == f"export/{golden.image_id}/"
-        assert all(key.startswith(f"export/{golden.image_id}/") for key in in_bucket(cloud))
+        assert all(key.startswith(f"export/{golden.image_id}/") for key in list_object_keys(cloud))
 
     def test_without_a_prefix_uses_the_id_only(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """Without a prefix keys begin with the id of the OMI, and no prefix is answered. [EXP-010]"""
-        assert exported(alice, golden).osu_export.osu_prefix is None
-        assert all(key.startswith(f"{golden.image_id}/") for key in in_bucket(cloud))
+        assert export_image(alice, golden).osu_export.osu_prefix is None
+        assert all(key.startswith(f"{golden.image_id}/") for key in list_object_keys(cloud))
 
     def test_ignores_a_manifest_url(self, alice: Account, golden: Image) -> None:
         """OsuManifestUrl is accepted and has no effect. [EXP-011]"""
@@ -127,22 +129,22 @@ class TestOmiExport:
     def test_needs_a_format_and_a_bucket(self, alice: Account, golden: Image, missing: str) -> None:
         """Without a format or a bucket a required parameter is missing. [EXP-001]"""
         target = {name: value for name, value in TARGET.items() if name != missing}
-        assert refused(alice, IMAGE, ImageId=golden.image_id, OsuExport=target).code == "7000"
+        assert expect_refusal(alice, IMAGE, ImageId=golden.image_id, OsuExport=target).code == "7000"
 
     def test_needs_an_omi(self, alice: Account) -> None:
         """Without an OMI a required parameter is missing. [EXP-001]"""
-        assert refused(alice, IMAGE, OsuExport=TARGET).code == "7000"
+        assert expect_refusal(alice, IMAGE, OsuExport=TARGET).code == "7000"
 
     @pytest.mark.parametrize("form", ["zip", "QCOW2", "vmdk"])
     def test_in_an_unknown_format_is_refused(self, alice: Account, golden: Image, form: str) -> None:
         """Only qcow2 and raw are accepted. [EXP-002]"""
-        error = refused(alice, IMAGE, ImageId=golden.image_id, OsuExport={**TARGET, "DiskImageFormat": form})
+        error = expect_refusal(alice, IMAGE, ImageId=golden.image_id, OsuExport={**TARGET, "DiskImageFormat": form})
         assert (error.code, error.rule) == ("4047", "EXP-002")
 
     @pytest.mark.parametrize("name", ["Exports", "ab", "a" * 64, "-ab", "192.168.0.1", "a_b"])
     def test_to_an_invalid_bucket_name_is_refused(self, alice: Account, golden: Image, name: str) -> None:
         """The name of the bucket is checked at the call. [EXP-007]"""
-        error = refused(alice, IMAGE, ImageId=golden.image_id, OsuExport={**TARGET, "OsuBucket": name})
+        error = expect_refusal(alice, IMAGE, ImageId=golden.image_id, OsuExport={**TARGET, "OsuBucket": name})
         assert (error.code, error.rule) == ("4047", "EXP-007")
 
     @pytest.mark.parametrize("name", ["abc", "a" * 63, "0.a-b", "1ab"])
@@ -152,7 +154,7 @@ class TestOmiExport:
 
     def test_of_an_official_omi_is_refused(self, alice: Account, ubuntu: Image) -> None:
         """An OMI that the caller sees but does not own is not exported. [EXP-003, LIC-011]"""
-        error = refused(alice, IMAGE, ImageId=ubuntu.image_id, OsuExport=TARGET)
+        error = expect_refusal(alice, IMAGE, ImageId=ubuntu.image_id, OsuExport=TARGET)
         assert (error.status, error.code, error.type) == (400, "8017", "OperationNotSupported")
 
     def test_of_a_shared_omi_is_refused(self, alice: Account, bob: Account, golden: Image) -> None:
@@ -160,65 +162,65 @@ class TestOmiExport:
         alice.update_image(
             image_id=golden.image_id, permissions_to_launch={"additions": {"account_ids": [bob.account_id]}}
         )
-        assert refused(bob, IMAGE, ImageId=golden.image_id, OsuExport=TARGET).code == "8017"
-        assert exported(alice, golden).state == "completed"
+        assert expect_refusal(bob, IMAGE, ImageId=golden.image_id, OsuExport=TARGET).code == "8017"
+        assert export_image(alice, golden).state == "completed"
 
     def test_of_a_copy_of_an_official_omi_is_allowed(self, alice: Account, ubuntu: Image) -> None:
         """The caller owns the copy. [CPY-007, LIC-011]"""
         copy = alice.create_image(source_image_id=ubuntu.image_id, source_region_name=alice.region)
-        assert exported(alice, copy).state == "completed"
+        assert export_image(alice, copy).state == "completed"
 
     def test_of_a_private_omi_of_another_account_is_refused(self, bob: Account, golden: Image) -> None:
         """For the caller that OMI does not exist. [EXP-005]"""
-        assert refused(bob, IMAGE, ImageId=golden.image_id, OsuExport=TARGET).code == "5023"
+        assert expect_refusal(bob, IMAGE, ImageId=golden.image_id, OsuExport=TARGET).code == "5023"
 
     @pytest.mark.parametrize(("image_id", "code"), [("snap-12345678", "4104"), ("ami-1234", "4105")])
     def test_of_a_malformed_id_is_refused(self, alice: Account, image_id: str, code: str) -> None:
         """The form of an id is checked first. [EXP-005]"""
-        assert refused(alice, IMAGE, ImageId=image_id, OsuExport=TARGET).code == code
+        assert expect_refusal(alice, IMAGE, ImageId=image_id, OsuExport=TARGET).code == code
 
     def test_of_a_pending_omi_is_refused(self) -> None:
         """Only an available OMI is exported. [EXP-006]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         cloud.complete(vm.vm_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
-        assert refused(alice, IMAGE, ImageId=image.image_id, OsuExport=TARGET).code == "6001"
+        assert expect_refusal(alice, IMAGE, ImageId=image.image_id, OsuExport=TARGET).code == "6001"
 
     def test_is_limited_to_five_at_once(self) -> None:
         """The sixth concurrent export is refused, unless the quota allows more. [EXP-014, QTA-010]"""
         cloud = Cloud(timing="manual")
         alice, bob = cloud.account("alice"), cloud.account("bob", quotas={"image_export_limit": 1})
         for account, most in ((alice, 5), (bob, 1)):
-            source = official(account, "Ubuntu*").image_id
+            source = find_official(account, "Ubuntu*").image_id
             image = account.create_image(source_image_id=source, source_region_name=account.region)
             for _ in range(most):
                 account.call(IMAGE, ImageId=image.image_id, OsuExport=TARGET)
-            error = refused(account, IMAGE, ImageId=image.image_id, OsuExport=TARGET)
+            error = expect_refusal(account, IMAGE, ImageId=image.image_id, OsuExport=TARGET)
             assert (error.code, error.type) == ("10008", "TooManyResources (QuotaExceded)")
             used = account.read_quotas(filters={"quota_names": ["image_export_limit"]})[0].quotas[0]
             assert (used.used_value, used.max_value) == (most, most)
 
     def test_is_read_by_its_owner_only(self, alice: Account, bob: Account, golden: Image) -> None:
         """An account reads its own tasks, by OMI and by id; unknown ids find nothing. [EXP-015]"""
-        task = exported(alice, golden)
+        task = export_image(alice, golden)
         assert bob.read_image_export_tasks() == ()
         assert alice.read_image_export_tasks(filters={"image_ids": [golden.image_id]}) == (task,)
         assert alice.read_image_export_tasks(filters={"task_ids": ["image-export-00000000"]}) == ()
 
     def test_can_be_tagged(self, alice: Account, golden: Image) -> None:
         """The tags of a task are read with it, and by ReadTags as those of a task. [EXP-016]"""
-        task_id = exported(alice, golden).task_id
+        task_id = export_image(alice, golden).task_id
         alice.create_tags(resource_ids=[task_id], tags=[{"key": "for", "value": "carol"}])
         assert [tag.key for tag in alice.read_image_export_tasks()[0].tags] == ["for"]
         assert [tag.resource_type for tag in alice.read_tags(filters={"resource_ids": [task_id]})] == ["task"]
 
     def test_warns_about_licences(self, alice: Account) -> None:
         """The call warns that the licences must allow the export. [EXP-018, UNK-16, LIC-010]"""
-        windows = official(alice, "Windows*")
+        windows = find_official(alice, "Windows*")
         copy = alice.create_image(source_image_id=windows.image_id, source_region_name=alice.region)
-        assert exported(alice, copy).state == "completed"
+        assert export_image(alice, copy).state == "completed"
         assert any("EXP-018" in warning for warning in alice.cloud.warnings)
 
     def test_of_a_licensed_copy_is_refused_under_strict_licences(self) -> None:
@@ -226,10 +228,10 @@ class TestOmiExport:
         cloud = Cloud(switches={"strict_licences": True})
         alice = cloud.account("alice")
         for name, code in (("Windows*", "8017"), ("Ubuntu*", None)):
-            source = official(alice, name).image_id
+            source = find_official(alice, name).image_id
             copy = alice.create_image(source_image_id=source, source_region_name=alice.region)
             if code:
-                assert refused(alice, IMAGE, ImageId=copy.image_id, OsuExport=TARGET).code == code
+                assert expect_refusal(alice, IMAGE, ImageId=copy.image_id, OsuExport=TARGET).code == code
             else:
                 assert alice.can(IMAGE, ImageId=copy.image_id, OsuExport=TARGET)
 
@@ -238,26 +240,26 @@ class TestOmiExport:
         copy = alice.create_image(
             source_image_id=ubuntu.image_id, source_region_name=alice.region, boot_modes=["uefi"], image_name="uefi"
         )
-        exported(alice, copy)
+        export_image(alice, copy)
         assert "UNK-33" in cloud.warnings[-1]
 
     def test_does_not_warn_for_a_plain_linux_omi(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """A plain Linux OMI with boot mode legacy is exported without a warning. [EXP-018, UNK-33]"""
-        exported(alice, golden)
+        export_image(alice, golden)
         assert cloud.warnings == ()
 
     def test_does_not_prevent_the_deletion_of_its_omi(self) -> None:
         """The OMI can be deleted meanwhile, its snapshots cannot, and a started export goes on. [EXP-017, OMI-126]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        bucket(alice)
-        source = official(alice, "Ubuntu*").image_id
+        create_bucket(alice)
+        source = find_official(alice, "Ubuntu*").image_id
         image = alice.create_image(source_image_id=source, source_region_name=alice.region)
         snapshot_id = image.block_device_mappings[0].bsu.snapshot_id  # type: ignore[union-attr]
         task = alice.call(IMAGE, ImageId=image.image_id, OsuExport=TARGET)["ImageExportTask"]
         cloud.complete(task["TaskId"])
         alice.delete_image(image_id=image.image_id)
-        error = refused(alice, "DeleteSnapshot", SnapshotId=snapshot_id)
+        error = expect_refusal(alice, "DeleteSnapshot", SnapshotId=snapshot_id)
         assert (error.code, error.rule) == ("9029", "EXP-017")
         cloud.complete(task["TaskId"])
         assert alice.read_image_export_tasks()[0].state == "completed"
@@ -266,7 +268,7 @@ class TestOmiExport:
     def test_that_is_queued_fails_when_its_omi_is_deleted(self) -> None:
         """A queued export fails when its OMI is deleted, and says why. [OMI-126]"""
         alice = Cloud(timing="manual").account("alice")
-        source = official(alice, "Ubuntu*").image_id
+        source = find_official(alice, "Ubuntu*").image_id
         image_id = alice.create_image(source_image_id=source, source_region_name=alice.region).image_id
         alice.call(IMAGE, ImageId=image_id, OsuExport=TARGET)
         alice.delete_image(image_id=image_id)
@@ -287,22 +289,22 @@ class TestFailedExport:
         self, cloud: Cloud, alice: Account, bob: Account, golden: Image, target: dict[str, Any], said: str
     ) -> None:
         """The call is answered, the task fails and says why, the bucket is empty. [EXP-008, ST-IXT-4]"""
-        bucket(bob, "of-bob")
-        task = exported(alice, golden, **target)
+        create_bucket(bob, "of-bob")
+        task = export_image(alice, golden, **target)
         assert (task.state, said in task.comment) == ("failed", True)
-        assert in_bucket(cloud) == []
+        assert list_object_keys(cloud) == []
 
     def test_with_a_wrong_secret_is_shown_by_the_task(self, alice: Account, bob: Account, golden: Image) -> None:
         """A key without its secret cannot write. [EXP-009]"""
         key = {"api_key_id": bob.access_key, "secret_key": alice.secret_key}
-        assert "InvalidAccessKeyId" in exported(alice, golden, osu_api_key=key).comment
+        assert "InvalidAccessKeyId" in export_image(alice, golden, osu_api_key=key).comment
 
     def test_to_a_bucket_deleted_meanwhile_is_shown_by_the_task(self, oos: Any) -> None:
         """The bucket is checked again when the objects are written. [EXP-008]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        client = bucket(alice)
-        source = official(alice, "Ubuntu*").image_id
+        client = create_bucket(alice)
+        source = find_official(alice, "Ubuntu*").image_id
         image = alice.create_image(source_image_id=source, source_region_name=alice.region)
         task_id = alice.call(IMAGE, ImageId=image.image_id, OsuExport=TARGET)["ImageExportTask"]["TaskId"]
         cloud.complete(task_id)
@@ -313,21 +315,21 @@ class TestFailedExport:
     def test_by_fail_next_has_the_comment(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """`fail_next` makes an export fail, with a comment. [ST-IXT-4]"""
         cloud.fail_next("image_export", comment="the disk is full")
-        task = exported(alice, golden)
+        task = export_image(alice, golden)
         assert (task.state, task.comment) == ("failed", "the disk is full")
 
     def test_without_an_access_key_is_shown_by_the_task(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """An account without a key cannot write. [EXP-008, OOS-005]"""
         alice.delete_access_key(access_key_id=alice.access_key)
-        assert "InvalidAccessKeyId" in exported(alice, golden).comment
+        assert "InvalidAccessKeyId" in export_image(alice, golden).comment
 
     def test_is_not_the_result_of_the_key_of_another_account(
         self, cloud: Cloud, alice: Account, bob: Account, golden: Image
     ) -> None:
         """With the key of another account the objects go into its bucket, and it owns them. [EXP-009]"""
-        bucket(bob, "of-bob")
+        create_bucket(bob, "of-bob")
         key = {"api_key_id": bob.access_key, "secret_key": bob.secret_key}
-        task = exported(alice, golden, osu_bucket="of-bob", osu_api_key=key)
+        task = export_image(alice, golden, osu_bucket="of-bob", osu_api_key=key)
         assert task.state == "completed"
         assert {row.account_id for row in cloud.engine.state.rows("object").values()} == {bob.account_id}
         body = bob.client("oos").get_object(Bucket="of-bob", Key=f"{golden.image_id}/manifest.json")["Body"].read()
@@ -366,7 +368,7 @@ class TestSnapshotExport:
         """The switch spec_version selects the states. [EXP-044]"""
         cloud = Cloud(timing="manual", switches={"spec_version": version})
         alice = cloud.account("alice")
-        bucket(alice)
+        create_bucket(alice)
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
         cloud.complete(volume.volume_id)
         snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
@@ -383,7 +385,7 @@ class TestSnapshotExport:
         """The prefix is followed directly by the id, the suffix and the format. [EXP-045]"""
         target = {"disk_image_format": "raw", "osu_bucket": BUCKET, "osu_prefix": "a/b-"}
         task = alice.create_snapshot_export_task(snapshot_id=snapshot.snapshot_id, osu_export=target)
-        assert in_bucket(cloud) == [f"a/b-{snapshot.snapshot_id}-{task.task_id[-8:]}.raw.gz"]
+        assert list_object_keys(cloud) == [f"a/b-{snapshot.snapshot_id}-{task.task_id[-8:]}.raw.gz"]
 
     def test_checks_format_and_bucket_like_an_omi_export(self, alice: Account, snapshot: Snapshot) -> None:
         """Format, bucket and missing parameters are refused as for OMIs. [EXP-040, EXP-041]"""
@@ -393,8 +395,8 @@ class TestSnapshotExport:
             ({"OsuBucket": BUCKET}, "7000"),
             ({"DiskImageFormat": "raw"}, "7000"),
         ):
-            assert refused(alice, SNAPSHOT, SnapshotId=snapshot.snapshot_id, OsuExport=target).code == code
-        assert refused(alice, SNAPSHOT, OsuExport=TARGET).code == "7000"
+            assert expect_refusal(alice, SNAPSHOT, SnapshotId=snapshot.snapshot_id, OsuExport=target).code == code
+        assert expect_refusal(alice, SNAPSHOT, OsuExport=TARGET).code == "7000"
 
     def test_of_a_shared_snapshot_is_refused(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
         """A permission to create volumes does not allow an export. [EXP-042, SHR-016, UNK-39]"""
@@ -402,7 +404,7 @@ class TestSnapshotExport:
             snapshot_id=snapshot.snapshot_id,
             permissions_to_create_volume={"additions": {"account_ids": [bob.account_id]}},
         )
-        error = refused(bob, SNAPSHOT, SnapshotId=snapshot.snapshot_id, OsuExport=TARGET)
+        error = expect_refusal(bob, SNAPSHOT, SnapshotId=snapshot.snapshot_id, OsuExport=TARGET)
         assert (error.code, error.rule) == ("5054", "EXP-042")
 
     def test_is_limited_by_its_quota(self) -> None:
@@ -414,7 +416,7 @@ class TestSnapshotExport:
         assert alice.can(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)
         cloud.engine.settings.timing = "manual"
         alice.call(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)
-        assert refused(alice, SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET).code == "10008"
+        assert expect_refusal(alice, SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET).code == "10008"
 
     def test_of_a_pending_snapshot_is_refused(self) -> None:
         """Only a completed snapshot is exported. [EXP-043]"""
@@ -423,7 +425,7 @@ class TestSnapshotExport:
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
         cloud.complete(volume.volume_id)
         snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
-        assert refused(alice, SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET).code == "6003"
+        assert expect_refusal(alice, SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET).code == "6003"
 
     def test_is_read_by_its_owner_and_can_be_tagged(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
         """An account reads its own tasks, with their tags. [EXP-049]"""
@@ -437,20 +439,20 @@ class TestSnapshotExport:
         """A snapshot that is being exported cannot be deleted. [EXP-017]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        bucket(alice)
+        create_bucket(alice)
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
         cloud.complete(volume.volume_id)
         snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
         cloud.complete(snapshot_id)
         cloud.complete(snapshot_id)
         task = alice.call(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)["SnapshotExportTask"]
-        assert refused(alice, "DeleteSnapshot", SnapshotId=snapshot_id).rule == "EXP-017"
+        assert expect_refusal(alice, "DeleteSnapshot", SnapshotId=snapshot_id).rule == "EXP-017"
         alice.delete_export_task(export_task_id=task["TaskId"])
         assert alice.can("DeleteSnapshot", SnapshotId=snapshot_id)
 
     def test_warns_about_licences_that_are_lost(self, cloud: Cloud, alice: Account) -> None:
         """The call warns that a licence does not go with a snapshot of a licensed disk. [EXP-048, EXP-050]"""
-        vm = alice.create_vms(image_id=official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p1")[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p1")[0]
         alice.create_image(vm_id=vm.vm_id, image_name="golden")
         snapshot = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0]
         alice.call(SNAPSHOT, SnapshotId=snapshot.snapshot_id, OsuExport=TARGET)
@@ -462,8 +464,8 @@ class TestDeleteExportTask:
         """Return a task of alice's that is under way."""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        bucket(alice)
-        source = official(alice, "Ubuntu*").image_id
+        create_bucket(alice)
+        source = find_official(alice, "Ubuntu*").image_id
         image = alice.create_image(source_image_id=source, source_region_name=alice.region)
         task = alice.call(IMAGE, ImageId=image.image_id, OsuExport=TARGET)["ImageExportTask"]
         return cloud, alice, task["TaskId"]
@@ -477,7 +479,7 @@ class TestDeleteExportTask:
         alice.delete_export_task(export_task_id=task_id)
         cloud.settle()
         assert alice.read_image_export_tasks()[0].state == "cancelled"
-        assert in_bucket(cloud) == []
+        assert list_object_keys(cloud) == []
 
     @pytest.mark.parametrize("end", ["completed", "failed", "cancelled"])
     def test_refuses_a_finished_task(self, end: str) -> None:
@@ -490,13 +492,13 @@ class TestDeleteExportTask:
         else:
             cloud.complete(task_id)
             cloud.complete(task_id)
-        error = refused(alice, "DeleteExportTask", ExportTaskId=task_id)
+        error = expect_refusal(alice, "DeleteExportTask", ExportTaskId=task_id)
         assert (error.status, error.code) == (409, "6003")
 
     def test_refuses_a_task_of_another_account(self) -> None:
         """The task of another account does not exist for the caller. [EXP-033]"""
         cloud, _, task_id = self.start()
-        error = refused(cloud.account("bob"), "DeleteExportTask", ExportTaskId=task_id)
+        error = expect_refusal(cloud.account("bob"), "DeleteExportTask", ExportTaskId=task_id)
         assert (error.code, error.rule) == ("5058", "EXP-033")
 
     @pytest.mark.parametrize(
@@ -512,7 +514,7 @@ class TestDeleteExportTask:
     def test_checks_the_form_of_the_id(self, alice: Account, task_id: str | None, code: str) -> None:
         """The id is required, has the prefix and the length of a task id, and exists. [EXP-030, EXP-031, EXP-032]"""
         given = {} if task_id is None else {"ExportTaskId": task_id}
-        assert refused(alice, "DeleteExportTask", **given).code == code
+        assert expect_refusal(alice, "DeleteExportTask", **given).code == code
 
 
 def test_exported_manifest_is_read_by_a_presigned_url(cloud: Cloud, alice: Account, golden: Image) -> None:
@@ -520,9 +522,9 @@ def test_exported_manifest_is_read_by_a_presigned_url(cloud: Cloud, alice: Accou
 
     [MAN-002, MAN-007, MAN-009, MAN-013]
     """
-    exported(alice, golden)
+    export_image(alice, golden)
     key = f"{golden.image_id}/manifest.json"
-    assert presigned(alice, key).startswith("https://")
+    assert presign_url(alice, key).startswith("https://")
     manifest = json.loads(alice.client("oos").get_object(Bucket=BUCKET, Key=key)["Body"].read())
     assert manifest["Version"] == 1
     assert manifest["Image"]["ProductTypes"] == ["0001"]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.catalogue import official
-from support.expect import refused
+from support.catalogue import find_official
+from support.expect import expect_refusal
 
 from omisim import Account, ApiError, Cloud
 from omisim.model import Image, Snapshot, Vm
@@ -83,7 +83,7 @@ class TestOmiFromVm:
 
     def test_has_the_licence_architecture_and_modes_of_the_vm(self, alice: Account) -> None:
         """Licence, architecture and boot modes are those of the VM. [OMI-029, OMI-031, OMI-071, LIC-004]"""
-        source = official(alice, "RHEL*")
+        source = find_official(alice, "RHEL*")
         vm = alice.create_vms(image_id=source.image_id)[0]
         image = alice.create_image(vm_id=vm.vm_id, image_name="like it")
         assert image.product_codes == source.product_codes
@@ -160,9 +160,9 @@ class TestCopyOfOmi:
         """Colons, plus and equals signs are valid in the name of a copy, and of no other OMI. [OMI-021, OMI-025]"""
         name = "at=2026-01-01T00:00:00+00:00"
         assert copied(alice, golden, image_name=name).image_name == name
-        assert refused(alice, "CreateImage", VmId=vm.vm_id, ImageName=name).rule == "OMI-021"
+        assert expect_refusal(alice, "CreateImage", VmId=vm.vm_id, ImageName=name).rule == "OMI-021"
         source = {"SourceImageId": golden.image_id, "SourceRegionName": "eu-west-2"}
-        assert refused(alice, "CreateImage", ImageName="a*b", **source).rule == "OMI-021"
+        assert expect_refusal(alice, "CreateImage", ImageName="a*b", **source).rule == "OMI-021"
 
     def test_has_the_boot_modes_of_its_source_by_default(self, alice: Account, golden: Image) -> None:
         """An empty list of boot modes counts as absent, and a repeated mode counts once. [OMI-030, OMI-031]"""
@@ -204,7 +204,7 @@ class TestCopyOfOmi:
     def test_of_a_public_omi_is_private(self, keeps: bool) -> None:
         """A copy of a public OMI is private; the switch copy_keeps_public says otherwise. [OMI-038, UNK-04]"""
         alice = Cloud(switches={"copy_keeps_public": keeps}).account("alice")
-        assert copied(alice, official(alice, "Ubuntu*")).permissions_to_launch.global_permission is keeps
+        assert copied(alice, find_official(alice, "Ubuntu*")).permissions_to_launch.global_permission is keeps
 
     def test_of_a_shared_or_public_omi_belongs_to_the_caller(self, alice: Account, bob: Account, golden: Image) -> None:
         """Own, shared and public OMIs can be copied; the copy belongs to the caller.
@@ -215,11 +215,11 @@ class TestCopyOfOmi:
             image_id=golden.image_id, permissions_to_launch={"additions": {"account_ids": [bob.account_id]}}
         )
         assert copied(bob, golden).account_id == bob.account_id
-        assert copied(bob, official(bob, "Debian*")).account_alias is None
+        assert copied(bob, find_official(bob, "Debian*")).account_alias is None
 
     def test_may_add_product_codes_but_not_remove_any(self, alice: Account) -> None:
         """Codes given to a copy are added to those of its source. [OMI-073]"""
-        source = official(alice, "RHEL*")
+        source = find_official(alice, "RHEL*")
         assert copied(alice, source, product_codes=["0008"]).product_codes == (*source.product_codes, "0008")
 
 
@@ -241,7 +241,7 @@ class TestOmiFromSnapshots:
             "standard",
         )
         assert bsu.delete_on_vm_deletion is True
-        assert refused(alice, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).code == "9029"
+        assert expect_refusal(alice, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).code == "9029"
 
     def test_may_use_a_shared_snapshot_even_after_its_share_ends(
         self, alice: Account, bob: Account, snapshot: Snapshot
@@ -254,7 +254,7 @@ class TestOmiFromSnapshots:
         alice.update_snapshot(snapshot_id=snapshot.snapshot_id, permissions_to_create_volume={"additions": share})
         image = registered(bob, snapshot)
         alice.update_snapshot(snapshot_id=snapshot.snapshot_id, permissions_to_create_volume={"removals": share})
-        assert refused(alice, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).rule == "SNP-016"
+        assert expect_refusal(alice, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).rule == "SNP-016"
         assert bob.can("CreateVms", ImageId=image.image_id)
 
     def test_does_not_store_virtual_devices(self, alice: Account, snapshot: Snapshot) -> None:
@@ -267,7 +267,7 @@ class TestOmiFromSnapshots:
 
         [LIC-012, UNK-34, OMI-072]
         """
-        vm = alice.create_vms(image_id=official(alice, "RHEL*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "RHEL*").image_id)[0]
         snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
         restored = alice.create_volume(subregion_name="eu-west-2a", snapshot_id=snapshot.snapshot_id)
         again = alice.create_snapshot(volume_id=restored.volume_id)
@@ -278,7 +278,7 @@ class TestOmiFromSnapshots:
 
     def test_keeps_the_licence_given_by_its_codes(self, cloud: Cloud, alice: Account) -> None:
         """With the product codes given, the OMI has them, and there is no warning. [OMI-072]"""
-        vm = alice.create_vms(image_id=official(alice, "RHEL*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "RHEL*").image_id)[0]
         snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
         registered(alice, snapshot, product_codes=["0001", "0006"])
         assert not cloud.warnings
@@ -360,7 +360,7 @@ class TestFailedOmi:
         cloud.fail(image.image_id, comment="disk error")
         failed = again(alice, image.image_id)
         assert (failed.state, failed.state_comment.state_message) == ("failed", "disk error")
-        assert refused(alice, "CreateVms", ImageId=image.image_id).code == "6001"
+        assert expect_refusal(alice, "CreateVms", ImageId=image.image_id).code == "6001"
 
     @pytest.mark.parametrize("state", ["pending", "failed", "available"])
     def test_can_be_deleted_like_any_other(self, state: str) -> None:

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from support.catalogue import official
-from support.expect import refused
-from support.storing import BUCKET, bucket, exported, manifest_of, presigned, put_manifest
+from support.catalogue import find_official
+from support.expect import expect_refusal
+from support.storing import BUCKET, create_bucket, export_image, export_manifest, presign_url, put_manifest
 
 from omisim import Account, Cloud
 from omisim.formats.disk_image import GIB, encode
@@ -21,7 +21,7 @@ WEEK = 604_800
 
 @pytest.fixture(name="oos", autouse=True)
 def _oos(alice: Account) -> Any:
-    return bucket(alice)
+    return create_bucket(alice)
 
 
 @pytest.fixture(name="carol")
@@ -38,7 +38,7 @@ def again(account: Account, image: Image) -> Image:
 def disk(account: Account, name: str = "disk.raw", body: bytes = b"") -> dict[str, Any]:
     """Put a disk image into the bucket; return what a manifest says of it."""
     account.client("oos").put_object(Bucket=BUCKET, Key=name, Body=body)
-    return {"Device": "/dev/sda1", "PreSignedUrl": presigned(account, name), "Size": 10 * GIB}
+    return {"Device": "/dev/sda1", "PreSignedUrl": presign_url(account, name), "Size": 10 * GIB}
 
 
 def by_hand(*disks: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class TestOmiImport:
         cloud.write(root, "/etc/motd", "hello")
         cloud.write(data.volume_id, "/data", "ünïcode")
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
-        theirs = carol.create_image(file_location=manifest_of(alice, image), image_name="theirs")
+        theirs = carol.create_image(file_location=export_manifest(alice, image), image_name="theirs")
         new = carol.create_vms(image_id=theirs.image_id)[0]
         disks = {m.device_name: m.bsu.volume_id for m in carol.read_vms()[0].block_device_mappings}
         assert new.product_codes == image.product_codes
@@ -68,14 +68,14 @@ class TestOmiImport:
         """The OMI waits for its snapshots, which belong to the importer. [ST-OMI-4, ST-SNP-5, OMI-064]"""
         cloud = Cloud(timing="clock")
         alice, carol = cloud.account("alice"), cloud.account("carol", region="us-east-2")
-        bucket(alice)
-        source = official(alice, "Ubuntu*").image_id
+        create_bucket(alice)
+        source = find_official(alice, "Ubuntu*").image_id
         image = alice.create_image(source_image_id=source, source_region_name=alice.region)
         alice.create_image_export_task(
             image_id=image.image_id, osu_export={"disk_image_format": "raw", "osu_bucket": BUCKET}
         )
         cloud.settle()
-        url = presigned(alice, f"{image.image_id}/manifest.json")
+        url = presign_url(alice, f"{image.image_id}/manifest.json")
         theirs = carol.create_image(file_location=url, image_name="theirs")
         snapshots = carol.read_snapshots(filters={"account_ids": [carol.account_id]})
         assert (theirs.state, [row.state for row in snapshots]) == ("pending", ["in-queue"])
@@ -84,7 +84,7 @@ class TestOmiImport:
 
     def test_takes_name_and_description_from_the_call(self, alice: Account, carol: Account, golden: Image) -> None:
         """The name and description of the call take precedence; the location is the URL. [MAN-003, MAN-004, OMI-035]"""
-        url = manifest_of(alice, golden)
+        url = export_manifest(alice, golden)
         image = carol.create_image(file_location=url, image_name="theirs", description="copied")
         assert (image.image_name, image.description, image.file_location) == ("theirs", "copied", url)
 
@@ -97,9 +97,11 @@ class TestOmiImport:
 
     def test_keeps_the_product_codes(self, alice: Account, carol: Account) -> None:
         """Product codes cross Regions with an OMI, and the call can add some. [LIC-004, MAN-007, OMI-071]"""
-        source = official(alice, "Windows*").image_id
+        source = find_official(alice, "Windows*").image_id
         copy = alice.create_image(source_image_id=source, source_region_name=alice.region)
-        image = carol.create_image(file_location=manifest_of(alice, copy), image_name="theirs", product_codes=["0006"])
+        image = carol.create_image(
+            file_location=export_manifest(alice, copy), image_name="theirs", product_codes=["0006"]
+        )
         assert image.product_codes == ("0002", "0006")
 
     def test_maps_its_disks_as_the_manifest_says(self, alice: Account, carol: Account) -> None:
@@ -138,7 +140,7 @@ class TestOmiImport:
 
     def test_is_independent_of_its_source(self, alice: Account, carol: Account, golden: Image, oos: Any) -> None:
         """The source OMI, its snapshots and the objects may be deleted; the import stays. [IMP-010, IMP-011]"""
-        url = manifest_of(alice, golden)
+        url = export_manifest(alice, golden)
         alice.delete_image(image_id=golden.image_id)
         for snapshot in alice.read_snapshots(filters={"account_ids": [alice.account_id]}):
             alice.delete_snapshot(snapshot_id=snapshot.snapshot_id)
@@ -150,19 +152,19 @@ class TestOmiImport:
 
     def test_works_between_accounts_of_one_region(self, alice: Account, bob: Account, golden: Image) -> None:
         """An export can be imported by another account of the same Region. [IMP-009]"""
-        image = bob.create_image(file_location=manifest_of(alice, golden), image_name="bobs")
+        image = bob.create_image(file_location=export_manifest(alice, golden), image_name="bobs")
         assert again(bob, image).state == "available"
 
     def test_needs_a_free_name(self, alice: Account, carol: Account, golden: Image) -> None:
         """An import without a name is incomplete; a name that is taken is refused. [IMP-007]"""
-        url = manifest_of(alice, golden)
-        assert refused(carol, "CreateImage", FileLocation=url).code == "7000"
+        url = export_manifest(alice, golden)
+        assert expect_refusal(carol, "CreateImage", FileLocation=url).code == "7000"
         carol.create_image(file_location=url, image_name="theirs")
-        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "9015"
+        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "9015"
 
     def test_has_a_lineage_across_regions(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """The lineage goes from the OMI through task and bucket to the import. [LIC-012]"""
-        theirs = carol.create_image(file_location=manifest_of(alice, golden), image_name="theirs")
+        theirs = carol.create_image(file_location=export_manifest(alice, golden), image_name="theirs")
         text = str(cloud.lineage(golden.image_id))
         lines = [line.strip() for line in text.splitlines()]
         chain = ["image ", "exported by: image_export", "written by: object eu-west-2/exports/", "imported from: image"]
@@ -175,73 +177,73 @@ class TestRefusedManifest:
     @pytest.mark.parametrize("url", ["manifest.json", "ftp://x/y", "s3://bucket/key", "https://", "http://[oos"])
     def test_has_an_invalid_url(self, carol: Account, url: str) -> None:
         """A location that is not an http(s) URL is refused. [IMP-001]"""
-        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("4075", "IMP-001")
 
     def test_is_outside_this_cloud(self, carol: Account) -> None:
         """A URL outside this cloud's object storage is never fetched. [IMP-002]"""
         url = "https://example.com/manifest.json"
-        error = refused(carol, "CreateImage", FileLocation=f"{url}?Signature=secret", ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=f"{url}?Signature=secret", ImageName="theirs")
         assert (error.code, error.rule, error.facts["file_location"]) == ("4074", "IMP-002", url)
 
     def test_has_an_unsigned_url(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """A private object needs a signed URL. [IMP-002, OOS-004]"""
-        manifest_of(alice, golden)
+        export_manifest(alice, golden)
         url = alice.read_image_export_tasks()[0].osu_export.osu_manifest_url
-        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
 
     def test_has_an_expired_url(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """A URL is valid for at most seven days of the cloud's clock. [IMP-008, OOS-003]"""
-        url = manifest_of(alice, golden)
+        url = export_manifest(alice, golden)
         cloud.advance(WEEK - 1)
         assert carol.can("CreateImage", FileLocation=url, ImageName="theirs")
         cloud.advance(2)
-        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, "expired" in error.details) == ("4074", True)
 
     @pytest.mark.parametrize("change", [("Signature=", "Signature=0"), ("Expires=604800", "Expires=604799")])
     def test_has_an_altered_url(self, alice: Account, carol: Account, golden: Image, change: tuple[str, str]) -> None:
         """An altered URL is refused. [IMP-002]"""
-        url = manifest_of(alice, golden).replace(*change)
-        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+        url = export_manifest(alice, golden).replace(*change)
+        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
 
     def test_has_a_url_of_a_deleted_key(self, alice: Account, carol: Account, golden: Image) -> None:
         """A URL is valid as long as its key. [IMP-002, OOS-005]"""
-        url = manifest_of(alice, golden)
+        url = export_manifest(alice, golden)
         alice.delete_access_key(access_key_id=alice.access_key)
-        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
 
     def test_does_not_exist(self, alice: Account, carol: Account, oos: Any, golden: Image) -> None:
         """A valid URL of a missing object finds no manifest. [IMP-005]"""
-        url = manifest_of(alice, golden)
+        url = export_manifest(alice, golden)
         oos.delete_object(Bucket=BUCKET, Key=f"{golden.image_id}/manifest.json")
-        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("5031", "IMP-005")
 
     def test_is_in_a_bucket_that_does_not_exist(self, cloud: Cloud, alice: Account, carol: Account) -> None:
         """A valid URL of a missing bucket finds no manifest. [IMP-005]"""
         key = cloud.engine.state.get("access_key", alice.access_key)
         url = presign(Place("eu-west-2", "nowhere", "manifest.json"), key, cloud.now)
-        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "5031"
+        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "5031"
 
     @pytest.mark.parametrize("text", ["", "{", "\x00", "<xml/>", b"\xff\xfe"])
     def test_is_not_json(self, alice: Account, carol: Account, text: str | bytes) -> None:
         """A manifest is JSON. [IMP-003]"""
-        error = refused(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
         assert (error.code, error.rule) == ("4041", "IMP-003")
 
     @pytest.mark.parametrize("version", [0, 2, 10**30])
     def test_has_another_version(self, alice: Account, carol: Account, version: int) -> None:
         """Only version 1 is supported. [MAN-001]"""
         url = put_manifest(alice, {**by_hand(disk(alice)), "Version": version})
-        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("4094", "MAN-001")
 
     @pytest.mark.parametrize("key", ["Version", "Image", "ProductTypes", "Snapshots", "Device", "PreSignedUrl", "Size"])
     def test_lacks_a_required_key(self, alice: Account, carol: Account, key: str) -> None:
         """The refusal names the missing key. [IMP-004, MAN-002, MAN-009, MAN-012]"""
         text = json.dumps(by_hand(disk(alice))).replace(f'"{key}"', '"Other"')
-        error = refused(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
         assert (error.code, error.rule, key in error.details) == ("4040", "IMP-004", True)
 
     @pytest.mark.parametrize(
@@ -273,7 +275,7 @@ class TestRefusedManifest:
     ) -> None:
         """The refusal names the invalid value. [IMP-004, MAN-010, MAN-013 to MAN-016]"""
         url = put_manifest(alice, by_hand({**disk(alice), **change}))
-        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, said in error.details) == ("4040", True)
 
     @pytest.mark.parametrize(
@@ -293,25 +295,28 @@ class TestRefusedManifest:
     def test_has_an_invalid_value_for_the_omi(self, alice: Account, carol: Account, more: dict[str, Any]) -> None:
         """Wrong product codes, architectures and types are refused. [IMP-004, MAN-005, MAN-006, MAN-007]"""
         url = put_manifest(alice, by_hand(disk(alice), **more))
-        error = refused(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
         assert (error.code, error.rule) == ("4040", "IMP-004")
 
     def test_has_two_roots_or_no_root(self, alice: Account, carol: Account) -> None:
         """Exactly one disk is the root, and no two have the same device. [IMP-004, MAN-010]"""
         url = put_manifest(alice, by_hand(disk(alice), disk(alice)))
-        assert refused(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4040"
+        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4040"
 
     @pytest.mark.parametrize("body", ["5", "[]", "null", '"x"'])
     def test_is_not_an_object(self, alice: Account, carol: Account, body: str) -> None:
         """JSON that is not an object is refused. [IMP-004]"""
-        assert refused(carol, "CreateImage", FileLocation=put_manifest(alice, body), ImageName="theirs").code == "4040"
+        assert (
+            expect_refusal(carol, "CreateImage", FileLocation=put_manifest(alice, body), ImageName="theirs").code
+            == "4040"
+        )
 
     def test_cannot_be_replaced_by_a_copy_across_regions(self, carol: Account, golden: Image) -> None:
         """CreateImage does not copy across Regions. [CPY-005]"""
-        error = refused(carol, "CreateImage", SourceImageId=golden.image_id, SourceRegionName="eu-west-2")
+        error = expect_refusal(carol, "CreateImage", SourceImageId=golden.image_id, SourceRegionName="eu-west-2")
         assert error.code == "5023"
-        own = official(carol, "Ubuntu*").image_id
-        assert refused(carol, "CreateImage", SourceImageId=own, SourceRegionName="eu-west-2").code == "8019"
+        own = find_official(carol, "Ubuntu*").image_id
+        assert expect_refusal(carol, "CreateImage", SourceImageId=own, SourceRegionName="eu-west-2").code == "8019"
 
 
 class TestBadDiskImage:
@@ -346,9 +351,9 @@ class TestBadDiskImage:
         self, cloud: Cloud, alice: Account, carol: Account, golden: Image
     ) -> None:
         """A fresh URL of an old manifest is not enough: the URLs in the manifest have expired. [IMP-006, IMP-008]"""
-        manifest_of(alice, golden)
+        export_manifest(alice, golden)
         cloud.advance(WEEK + 1)
-        url = presigned(alice, f"{golden.image_id}/manifest.json")
+        url = presign_url(alice, f"{golden.image_id}/manifest.json")
         image = again(carol, carol.create_image(file_location=url, image_name="theirs"))
         assert (image.state, "expired" in str(image.state_comment.state_message)) == ("failed", True)
 
@@ -372,7 +377,7 @@ class TestSnapshotImport:
             snapshot_id=snapshot.snapshot_id, osu_export={"disk_image_format": form, "osu_bucket": BUCKET}
         )
         key = alice.client("oos").list_objects_v2(Bucket=BUCKET)["Contents"][0]["Key"]
-        theirs = carol.create_snapshot(file_location=presigned(alice, key), snapshot_size=10 * GIB)
+        theirs = carol.create_snapshot(file_location=presign_url(alice, key), snapshot_size=10 * GIB)
         assert (theirs.volume_size, theirs.volume_id, theirs.state) == (10, None, "in-queue")
         volume = carol.create_volume(subregion_name="us-east-2a", snapshot_id=theirs.snapshot_id)
         assert cloud.read(volume.volume_id, "/etc/motd") == "hello"
@@ -382,14 +387,14 @@ class TestSnapshotImport:
 
         [LIC-005, LIC-012, EXP-048]
         """
-        vm = alice.create_vms(image_id=official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p1")[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p1")[0]
         root = alice.read_vms(filters={"vm_ids": [vm.vm_id]})[0].block_device_mappings[0].bsu.volume_id
         snapshot = alice.create_snapshot(volume_id=root)
         alice.create_snapshot_export_task(
             snapshot_id=snapshot.snapshot_id, osu_export={"disk_image_format": "raw", "osu_bucket": BUCKET}
         )
         key = alice.client("oos").list_objects_v2(Bucket=BUCKET)["Contents"][0]["Key"]
-        theirs = carol.create_snapshot(file_location=presigned(alice, key), snapshot_size=50 * GIB)
+        theirs = carol.create_snapshot(file_location=presign_url(alice, key), snapshot_size=50 * GIB)
         image = carol.create_image(
             image_name="theirs",
             root_device_name="/dev/sda1",
@@ -406,8 +411,8 @@ class TestSnapshotImport:
             ({"FileLocation": "https://example.com/x", "SnapshotSize": GIB}, "4074"),
             ({"FileLocation": "https://example.com/x"}, "7000"),
             ({"SnapshotSize": GIB}, "7000"),
-            ({"FileLocation": "https://example.com/x", "SnapshotSize": 0}, "4078"),
-            ({"FileLocation": "https://example.com/x", "SnapshotSize": 14_902 * GIB}, "4078"),
+            ({"FileLocation": "https://example.com/x", "SnapshotSize": 0}, "4203"),
+            ({"FileLocation": "https://example.com/x", "SnapshotSize": 14_902 * GIB}, "4203"),
         ],
     )
     def test_refuses_invalid_urls_and_sizes(self, carol: Account, given: dict[str, Any], code: str) -> None:
@@ -415,20 +420,22 @@ class TestSnapshotImport:
 
         [SNP-012, SNP-013, IMP-001]
         """
-        assert refused(carol, "CreateSnapshot", **given).code == code
+        assert expect_refusal(carol, "CreateSnapshot", **given).code == code
 
     def test_may_be_as_large_as_a_volume(self, alice: Account, carol: Account) -> None:
         """The maximum is exactly 14901 GiB. [SNP-012]"""
         url = disk(alice)["PreSignedUrl"]
         assert carol.create_snapshot(file_location=url, snapshot_size=14_901 * GIB).volume_size == 14_901
-        assert refused(carol, "CreateSnapshot", FileLocation=url, SnapshotSize=14_901 * GIB + 1).rule == "SNP-012"
+        assert (
+            expect_refusal(carol, "CreateSnapshot", FileLocation=url, SnapshotSize=14_901 * GIB + 1).rule == "SNP-012"
+        )
 
     def test_counts_towards_the_quota(self, cloud: Cloud, alice: Account) -> None:
         """An imported snapshot counts like the others of its account. [QTA-008]"""
         dave = cloud.account("dave", quotas={"snapshot_limit": 1})
         url = disk(alice)["PreSignedUrl"]
         dave.create_snapshot(file_location=url, snapshot_size=GIB)
-        assert refused(dave, "CreateSnapshot", FileLocation=url, SnapshotSize=GIB).code == "10026"
+        assert expect_refusal(dave, "CreateSnapshot", FileLocation=url, SnapshotSize=GIB).code == "10026"
 
 
 class TestFetchOption:
@@ -441,7 +448,7 @@ class TestFetchOption:
         dave = cloud.account("dave")
         image = dave.create_image(file_location="https://example.com/m.json", image_name="theirs")
         assert again(dave, image).state == "available"
-        error = refused(dave, "CreateImage", FileLocation="https://example.com/other", ImageName="other")
+        error = expect_refusal(dave, "CreateImage", FileLocation="https://example.com/other", ImageName="other")
         assert (error.code, "KeyError" in error.details) == ("4074", True)
 
 
@@ -457,7 +464,9 @@ def test_import_keeps_a_disk_size_larger_than_the_snapshot(alice: Account, carol
             {"device_name": "/dev/sdb", "bsu": {"volume_size": 7}},
         ],
     )
-    exported(alice, image)
-    theirs = carol.create_image(file_location=presigned(alice, f"{image.image_id}/manifest.json"), image_name="theirs")
+    export_image(alice, image)
+    theirs = carol.create_image(
+        file_location=presign_url(alice, f"{image.image_id}/manifest.json"), image_name="theirs"
+    )
     assert [m.bsu.volume_size for m in theirs.block_device_mappings if m.bsu] == [20, 7]
     assert again(carol, theirs).state == "available"

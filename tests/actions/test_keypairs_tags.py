@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 
 import pytest
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Vm
+from omisim.model.filters.dicts import FiltersKeypairDict
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl nobody"
 
@@ -48,17 +49,22 @@ class TestKeypairs:
         """A keypair is tagged by its id, and found by name, type or tag. [KEY-007, ID-009]"""
         made = alice.create_keypair(keypair_name="pair")
         alice.create_tags(resource_ids=[made.keypair_id], tags=[{"key": "team", "value": "blue"}])
-        for filters in ({"keypair_names": ["pair"]}, {"keypair_types": ["ssh-rsa"]}, {"tags": ["team=blue"]}):
+        searches: list[FiltersKeypairDict] = [
+            {"keypair_names": ["pair"]},
+            {"keypair_types": ["ssh-rsa"]},
+            {"tags": ["team=blue"]},
+        ]
+        for filters in searches:
             assert [row.keypair_id for row in alice.read_keypairs(filters=filters)] == [made.keypair_id]
         assert alice.read_tags()[0].resource_type == "keypair"
 
     def test_need_a_name_even_in_a_dry_run(self, alice: Account) -> None:
         """DryRun with a missing name is a missing parameter. [KEY-008]"""
-        assert refused(alice, "CreateKeypair", DryRun=True).code == "7000"
+        assert expect_refusal(alice, "CreateKeypair", DryRun=True).code == "7000"
 
     def test_are_imported_in_base64_only(self, alice: Account) -> None:
         """A public key that is not encoded in Base64 is refused. [KEY-003]"""
-        assert refused(alice, "CreateKeypair", KeypairName="mine", PublicKey="ssh-rsa AAAA").code == "4032"
+        assert expect_refusal(alice, "CreateKeypair", KeypairName="mine", PublicKey="ssh-rsa AAAA").code == "4032"
 
 
 class TestTags:
@@ -81,7 +87,7 @@ class TestTags:
     def test_are_set_on_all_resources_or_none(self, alice: Account, vm: Vm) -> None:
         """If one resource is unknown, nothing is tagged. [TAG-015, TAG-005]"""
         call = {"ResourceIds": [vm.vm_id, "vol-00000000"], "Tags": [{"Key": "a", "Value": "b"}]}
-        assert refused(alice, "CreateTags", **call).code == "5064"
+        assert expect_refusal(alice, "CreateTags", **call).code == "5064"
 
     def test_are_filtered_by_keys_and_values_independently(self, alice: Account, vm: Vm) -> None:
         """Keys and values are matched independently, and literally. [TAG-012, TAG-013, TAG-014]"""
@@ -96,7 +102,7 @@ class TestTags:
     def test_need_key_and_value(self, alice: Account, vm: Vm) -> None:
         """A tag has a key and a value and nothing else. [TAG-002]"""
         for tag, code in (({"Key": "a"}, "7000"), ({"Key": "a", "Value": "b", "More": "c"}, "3001")):
-            assert refused(alice, "CreateTags", ResourceIds=[vm.vm_id], Tags=[tag]).code == code
+            assert expect_refusal(alice, "CreateTags", ResourceIds=[vm.vm_id], Tags=[tag]).code == code
 
 
 def test_tags_of_a_resource_are_limited_by_a_switch() -> None:
@@ -107,6 +113,6 @@ def test_tags_of_a_resource_are_limited_by_a_switch() -> None:
     alice.create_tags(resource_ids=[volume_id], tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "1"}])
     alice.create_tags(resource_ids=[volume_id], tags=[{"key": "a", "value": "2"}])
     more = {"ResourceIds": [volume_id], "Tags": [{"Key": "c", "Value": "1"}]}
-    assert refused(alice, "CreateTags", **more).code == "10041"
+    assert expect_refusal(alice, "CreateTags", **more).code == "10041"
     alice.delete_tags(resource_ids=[volume_id], tags=[{"key": "b", "value": ""}])
     assert alice.can("CreateTags", **more)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.expect import refused
+from support.expect import expect_refusal
 from support.networks import add_networks
 
 from omisim import Account, Cloud
@@ -180,7 +180,7 @@ class TestVmsInNets:
         vms = alice.create_vms(image_id=image_id, subnet_id=tiny.subnet_id, min_vms_count=2, max_vms_count=9)
         assert [vm.private_ip for vm in vms] == ["10.0.2.4", "10.0.2.5", "10.0.2.6"]
         assert alice.read_subnets()[-1].available_ips_count == 0
-        error = refused(alice, "CreateNic", SubnetId=tiny.subnet_id)
+        error = expect_refusal(alice, "CreateNic", SubnetId=tiny.subnet_id)
         assert (error.rule, error.code) == ("NIC-005", "10001")
 
     def test_are_updated_through_their_primary_nic(self, alice: Account, subnet: Subnet) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.expect import refused
+from support.expect import expect_refusal
 from support.networks import add_networks
-from support.official import by_api_name
+from support.official import index_by_api_name
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.model import Image
+from omisim.model.filters.dicts import FiltersImageDict
 
 
 class TestPages:
@@ -37,8 +38,8 @@ class TestPages:
     def test_need_the_filters_of_their_token(self, alice: Account) -> None:
         """A token is valid with the filters it was given for. [PAG-005]"""
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
-        with pytest.raises(ApiError, match="4116"):
-            alice.call("ReadImages", NextPageToken=token, Filters={"ImageNames": ["U*"]})
+        with pytest.raises(ApiError, match="4117"):
+            alice.call("ReadImages", NextPageToken=token, ResultsPerPage=2, Filters={"ImageNames": ["U*"]})
 
     @pytest.mark.parametrize("start", [-1, True, "2", 1.5, None])
     def test_refuse_a_forged_token(self, alice: Account, start: object) -> None:
@@ -46,12 +47,14 @@ class TestPages:
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
         mark, _ = json.loads(base64.b64decode(token))
         forged = base64.b64encode(json.dumps([mark, start]).encode()).decode()
-        assert refused(alice, "ReadImages", NextPageToken=forged).code == "4116"
+        assert expect_refusal(alice, "ReadImages", NextPageToken=forged, ResultsPerPage=2).code == "4117"
 
     def test_have_a_default_size_under_a_switch(self) -> None:
         """The switch default_page_size pages reads that do not request it. [PAG-002]"""
         alice = Cloud(switches={"default_page_size": 5}).account("alice")
-        assert len(alice.call("ReadImages")["Images"]) == 5
+        answer = alice.call("ReadImages")
+        assert len(answer["Images"]) == 5
+        assert len(alice.call("ReadImages", NextPageToken=answer["NextPageToken"])["Images"]) == 5
         assert len(alice.read_images()) > 5
 
 
@@ -61,7 +64,7 @@ class TestReadFilters:
 
         [FLT-001, FLT-004, FLT-008]
         """
-        names = {"image_names": ["Ubuntu*", "Debian*"]}
+        names: FiltersImageDict = {"image_names": ["Ubuntu*", "Debian*"]}
         both = alice.read_images(filters=names)
         assert {image.image_name[:6] for image in both} == {"Ubuntu", "Debian"}
         assert alice.read_images(filters={**names, "account_aliases": ["nobody"]}) == ()
@@ -78,7 +81,7 @@ class TestReadFilters:
     )
     def test_are_checked_by_name_and_type(self, alice: Account, filters: dict[str, object], code: str) -> None:
         """An unknown filter and a value of another type are refused. [FLT-002, FLT-003]"""
-        assert refused(alice, "ReadImages", Filters=filters).code == code
+        assert expect_refusal(alice, "ReadImages", Filters=filters).code == code
 
     def test_with_unknown_values_find_nothing(self, alice: Account) -> None:
         """Unknown and malformed ids, and unknown states, find nothing and are not an error. [FLT-006, FLT-010]"""
@@ -87,18 +90,18 @@ class TestReadFilters:
     @pytest.mark.parametrize("filters", ["a", 5, ["a"], True])
     def test_are_an_object(self, alice: Account, filters: Any) -> None:
         """Filters that are not an object are a value of a wrong type. [REQ-009]"""
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as error:
             alice.call("ReadVms", Filters=filters)
-        assert (refused.value.status, refused.value.code) == (400, "4110")
+        assert (error.value.status, error.value.code) == (400, "4110")
 
     @pytest.mark.parametrize("date", ["yesterday", 20260101])
     def test_take_dates_in_iso_8601(self, alice: Account, date: object) -> None:
         """A date in another format than ISO 8601 is refused. [FLT-009]"""
-        assert refused(alice, "ReadSnapshots", Filters={"FromCreationDate": date}).code == "4110"
+        assert expect_refusal(alice, "ReadSnapshots", Filters={"FromCreationDate": date}).code == "4110"
 
     def test_by_product_name_and_product_code_are_anded(self, alice: Account, ubuntu: Image) -> None:
         """A filter by the name of a product and one by its code must both match. [OMI-091, FLT-001]"""
-        both = {"product_code_names": ["Linux/UNIX"], "product_codes": ["0001"]}
+        both: FiltersImageDict = {"product_code_names": ["Linux/UNIX"], "product_codes": ["0001"]}
         assert ubuntu in alice.read_images(filters=both)
         assert alice.read_images(filters=both | {"product_codes": ["0002"]}) == ()
 
@@ -123,7 +126,7 @@ def filters_of(action: Action) -> st.SearchStrategy[dict[str, Any]]:
         dt.datetime: st.sampled_from(["2025-06-01", "2026-01-01T00:00:00.010Z", "2027-01-01"]),
     }
     known = {}
-    for name, field in by_api_name(shape).items():
+    for name, field in index_by_api_name(shape).items():
         listed = field.read([], "", []) == ()
         known[name] = st.lists(values[field.type], max_size=3) if listed else values[field.type]
     return st.fixed_dictionaries({}, optional=known)

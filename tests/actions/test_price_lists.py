@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
+from omisim.model.filters.dicts import FiltersCatalogsDict
 
 Filters = dict[str, object]
 
@@ -44,8 +45,10 @@ class TestPrices:
         """An unknown triple is refused, and each of its three parts is required. [CAT-005, REQ-010]"""
         triple = {"Operation": "CreateVolume", "Service": "TinaOS-FCU", "Type": "BSU:VolumeIOPS:io1"}
         for name in triple:
-            assert refused(alice, "ReadUnitPrice", **triple | {name: "x"}).code == "5044"
-            assert refused(alice, "ReadUnitPrice", **{n: v for n, v in triple.items() if n != name}).code == "7000"
+            assert expect_refusal(alice, "ReadUnitPrice", **triple | {name: "x"}).code == "5044"
+            assert (
+                expect_refusal(alice, "ReadUnitPrice", **{n: v for n, v in triple.items() if n != name}).code == "7000"
+            )
 
     @pytest.mark.parametrize(
         ("filters", "states"),
@@ -58,7 +61,9 @@ class TestPrices:
             ({"from_date": "2025-02-01", "to_date": "2026-01-01"}, ["CURRENT"]),
         ],
     )
-    def test_of_the_past_are_read_on_request(self, alice: Account, filters: Filters, states: list[str]) -> None:
+    def test_of_the_past_are_read_on_request(
+        self, alice: Account, filters: FiltersCatalogsDict, states: list[str]
+    ) -> None:
         """Only the current list is answered by default; dates select among past ones. [CAT-004]"""
         assert [catalog.state for catalog in alice.read_catalogs(filters=filters)] == states
 
@@ -78,7 +83,7 @@ class TestPrices:
 
         [CAT-004/dates, CAT-004/old, FLT-009]
         """
-        assert refused(alice, "ReadCatalogs", Filters=filters).code == code
+        assert expect_refusal(alice, "ReadCatalogs", Filters=filters).code == code
 
 
 class TestCatalogueLists:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.catalogue import official
-from support.expect import refused
-from support.sign import signed
+from support.catalogue import find_official
+from support.expect import expect_refusal
+from support.sign import sign_request
 
 from omisim import Account, Cloud
 from omisim.doors.oapi import OapiDoor
@@ -26,7 +26,7 @@ class TestProductTypes:
             "pty-",
             12,
         )
-        assert refused(alice, "CreateProductType", Vendor="us").code == "7000"
+        assert expect_refusal(alice, "CreateProductType", Vendor="us").code == "7000"
         assert alice.create_product_type(description="").vendor is None
 
     def test_are_visible_to_their_owner_only(self, alice: Account, bob: Account, own: ProductType) -> None:
@@ -37,8 +37,8 @@ class TestProductTypes:
 
     def test_are_read_with_or_without_a_signature(self, cloud: Cloud, alice: Account, own: ProductType) -> None:
         """A valid signature names the caller, a wrong one is ignored. [CAT-002, AUTH-011]"""
-        good = signed(alice, "/api/v1/ReadProductTypes")
-        stranger = signed(Cloud(seed="elsewhere").account("mallory"), "/api/v1/ReadProductTypes")
+        good = sign_request(alice, "/api/v1/ReadProductTypes")
+        stranger = sign_request(Cloud(seed="elsewhere").account("mallory"), "/api/v1/ReadProductTypes")
         answers = [OapiDoor(cloud.engine).handle(request, cloud.now) for request in (good, stranger)]
         assert [answer.status for answer in answers] == [200, 200]
         assert [own.product_type_id.encode() in answer.body for answer in answers] == [True, False]
@@ -49,15 +49,15 @@ class TestProductTypes:
         """An account sets its own type on its OMIs, and no other account can. [LIC-007, OMI-074]"""
         code = own.product_type_id
         assert code in alice.update_image(image_id=golden.image_id, product_codes=["0001", code]).product_codes
-        source = official(bob, "Ubuntu*").image_id
+        source = find_official(bob, "Ubuntu*").image_id
         theirs = bob.create_image(source_image_id=source, source_region_name=bob.region)
-        assert refused(bob, "UpdateImage", ImageId=theirs.image_id, ProductCodes=[code]).code == "5059"
+        assert expect_refusal(bob, "UpdateImage", ImageId=theirs.image_id, ProductCodes=[code]).code == "5059"
 
     def test_in_use_are_deleted_by_force_only(self, alice: Account, golden: Image, own: ProductType) -> None:
         """Deleting a type that OMIs have needs Force, and the OMIs keep the code. [LIC-008/used, UNK-40]"""
         code = own.product_type_id
         alice.update_image(image_id=golden.image_id, product_codes=["0001", code])
-        error = refused(alice, "DeleteProductType", ProductTypeId=code)
+        error = expect_refusal(alice, "DeleteProductType", ProductTypeId=code)
         assert (error.status, error.code, error.facts["images"]) == (409, "9029", [golden.image_id])
         alice.delete_product_type(product_type_id=code, force=True)
         assert own not in alice.read_product_types()
@@ -66,15 +66,15 @@ class TestProductTypes:
     def test_of_others_cannot_be_deleted(self, alice: Account, bob: Account, own: ProductType) -> None:
         """Foreign, built-in and unknown types do not exist for the caller. [LIC-008]"""
         for code in (own.product_type_id, "0001", "pty-00000000"):
-            assert refused(bob, "DeleteProductType", ProductTypeId=code).code == "5059"
+            assert expect_refusal(bob, "DeleteProductType", ProductTypeId=code).code == "5059"
         alice.delete_product_type(product_type_id=own.product_type_id)
-        assert refused(alice, "DeleteProductType", ProductTypeId=own.product_type_id).code == "5059"
+        assert expect_refusal(alice, "DeleteProductType", ProductTypeId=own.product_type_id).code == "5059"
 
     def test_are_limited_by_a_quota(self, cloud: Cloud) -> None:
         """pty_limit limits their number. [LIC-015]"""
         dave = cloud.account("dave", quotas={"pty_limit": 1})
         dave.create_product_type(description="one")
-        assert refused(dave, "CreateProductType", Description="two").type == "TooManyResources (QuotaExceded)"
+        assert expect_refusal(dave, "CreateProductType", Description="two").type == "TooManyResources (QuotaExceded)"
 
 
 class TestSubregionCapacity:
@@ -83,7 +83,7 @@ class TestSubregionCapacity:
         cloud.set_capacity("eu-west-2a", 3)
         assert len(alice.create_vms(image_id=ubuntu.image_id, min_vms_count=1, max_vms_count=2)) == 2
         request = {"ImageId": ubuntu.image_id, "MinVmsCount": 2, "MaxVmsCount": 5}
-        error = refused(alice, "CreateVms", **request)
+        error = expect_refusal(alice, "CreateVms", **request)
         assert (error.status, error.code, error.type) == (400, "10001", "InsufficientCapacity")
         assert len(alice.call("CreateVms", **{**request, "MinVmsCount": 1})["Vms"]) == 1
 

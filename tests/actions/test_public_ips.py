@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.expect import refused
+from support.expect import expect_refusal
 from support.networks import add_networks
 
 from omisim import Account, Cloud
@@ -180,7 +180,7 @@ def test_public_ip_and_group_serve_a_build_of_packer(slow: Cloud) -> None:
 
     alice.call("DeleteVms", VmIds=[vm["VmId"]])
     slow.advance(seconds=30)
-    assert refused(alice, "DeleteSecurityGroup", SecurityGroupId=group_id).code == "9085"
+    assert expect_refusal(alice, "DeleteSecurityGroup", SecurityGroupId=group_id).code == "9085"
     slow.advance(seconds=90)
     alice.call("DeleteSecurityGroup", SecurityGroupId=group_id)
     alice.call("DeletePublicIp", PublicIpId=ip["PublicIpId"])

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.catalogue import SUBREGION
-from support.expect import refused
+from support.expect import expect_refusal
 from support.networks import add_networks
 
 from omisim import Account, Cloud
+from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import QuotaName, load_catalog
 
 VOLUME = {"SubregionName": SUBREGION, "Size": 10}
@@ -47,7 +48,7 @@ class TestEachQuota:
         """A second VM that would exceed a quota is refused. [QTA-001, QTA-002, QTA-003, QTA-005, VM-006]"""
         dave = limited(**{quota: limit})
         assert dave.call("CreateVms", **launch(dave))
-        error = refused(dave, "CreateVms", **launch(dave))
+        error = expect_refusal(dave, "CreateVms", **launch(dave))
         assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
 
     @pytest.mark.parametrize("quota", ["volume_size_limit", "standard_volume_size_limit"])
@@ -56,7 +57,7 @@ class TestEachQuota:
         dave = limited(**{quota: 25})
         dave.call("CreateVolume", **VOLUME)
         dave.call("CreateVolume", **VOLUME)
-        error = refused(dave, "CreateVolume", **VOLUME)
+        error = expect_refusal(dave, "CreateVolume", **VOLUME)
         assert (error.rule, error.code) == ("QTA-006", "10024")
         assert dave.can("CreateVolume", **VOLUME | {"Size": 5})
 
@@ -65,15 +66,15 @@ class TestEachQuota:
         dave = limited(iops_limit=500)
         fast = {**VOLUME, "VolumeType": "io1"}
         volume = dave.call("CreateVolume", **fast, Iops=400)["Volume"]["VolumeId"]
-        assert refused(dave, "CreateVolume", **fast, Iops=200).rule == "QTA-007"
-        assert refused(dave, "UpdateVolume", VolumeId=volume, Iops=600).code == "10025"
+        assert expect_refusal(dave, "CreateVolume", **fast, Iops=200).rule == "QTA-007"
+        assert expect_refusal(dave, "UpdateVolume", VolumeId=volume, Iops=600).code == "10025"
         assert dave.can("UpdateVolume", VolumeId=volume, Iops=500)
 
     def test_on_sizes_limits_growth(self) -> None:
         """A volume cannot grow beyond the quota. [QTA-006]"""
         dave = limited(volume_size_limit=25)
         volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
-        assert refused(dave, "UpdateVolume", VolumeId=volume, Size=26).rule == "QTA-006"
+        assert expect_refusal(dave, "UpdateVolume", VolumeId=volume, Size=26).rule == "QTA-006"
         assert dave.can("UpdateVolume", VolumeId=volume, Size=25)
 
     def test_on_snapshots_counts_those_of_a_copied_omi(self) -> None:
@@ -82,7 +83,7 @@ class TestEachQuota:
         vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
         golden = dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")["Image"]["ImageId"]
         copy = {"SourceImageId": golden, "SourceRegionName": dave.region, "ImageName": "copy"}
-        assert refused(dave, "CreateImage", **copy).rule == "QTA-008"
+        assert expect_refusal(dave, "CreateImage", **copy).rule == "QTA-008"
 
     def test_on_snapshots_counts_those_of_a_new_omi(self) -> None:
         """The snapshots of an OMI count like others. [QTA-008, OMI-062, SNP-020]"""
@@ -90,7 +91,7 @@ class TestEachQuota:
         vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
         dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")
         volume = vm["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
-        assert refused(dave, "CreateSnapshot", VolumeId=volume).code == "10026"
+        assert expect_refusal(dave, "CreateSnapshot", VolumeId=volume).code == "10026"
 
     def test_on_concurrent_snapshots_counts_unfinished_ones(self) -> None:
         """Only snapshots in progress count. [QTA-009]"""
@@ -98,7 +99,7 @@ class TestEachQuota:
         volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
         dave.cloud.settle()
         dave.call("CreateSnapshot", VolumeId=volume)
-        assert refused(dave, "CreateSnapshot", VolumeId=volume).rule == "QTA-009"
+        assert expect_refusal(dave, "CreateSnapshot", VolumeId=volume).rule == "QTA-009"
         dave.cloud.settle()
         assert dave.can("CreateSnapshot", VolumeId=volume)
 
@@ -152,7 +153,7 @@ class TestNetworkQuotas:
             given = {name: named.get(str(value), value) for name, value in parameters.items()}
             given |= {"ImageId": image_id} if action == "CreateVms" else {}
             if allowed == limit:
-                error = refused(dave, action, **given)
+                error = expect_refusal(dave, action, **given)
                 assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
             else:
                 assert dave.can(action, **given)
@@ -168,7 +169,7 @@ class TestQuotas:
         dave = limited(vm_limit=limit)
         call = launch(dave, MinVmsCount=least, MaxVmsCount=most)
         if not least <= min(limit, most):
-            assert refused(dave, "CreateVms", **call).rule == ("VM-004" if least > most else "QTA-001")
+            assert expect_refusal(dave, "CreateVms", **call).rule == ("VM-004" if least > most else "QTA-001")
         else:
             assert len(dave.call("CreateVms", **call)["Vms"]) == min(limit, most)
 
@@ -220,6 +221,6 @@ class TestReadQuotas:
             ({"quota_types": ["nothing"]}, set()),
         ],
     )
-    def test_filters_by_every_field(self, alice: Account, filters: dict[str, Any], names: set[str]) -> None:
+    def test_filters_by_every_field(self, alice: Account, filters: FiltersQuotaDict, names: set[str]) -> None:
         """Quotas are found by name, collection, type and short description; unknown values find none. [CAT-003]"""
         assert {row.name for group in alice.read_quotas(filters=filters) for row in group.quotas} == names

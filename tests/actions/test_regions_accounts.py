@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.catalogue import SUBREGION
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Vm
@@ -41,7 +41,10 @@ class TestRegions:
         volume = carol.create_volume(subregion_name="us-east-2a", size=1)
         snapshot = carol.create_snapshot(volume_id=volume.volume_id)
         dave = cloud.account("dave")
-        assert refused(dave, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).code == "5054"
+        assert (
+            expect_refusal(dave, "CreateVolume", SubregionName=SUBREGION, SnapshotId=snapshot.snapshot_id).code
+            == "5054"
+        )
 
 
 class TestAccounts:
@@ -89,4 +92,4 @@ class TestIds:
     @pytest.mark.parametrize("prefix", ["ari", "aki"])
     def test_with_prefix_ari_or_aki_are_omi_ids_that_do_not_exist(self, alice: Account, prefix: str) -> None:
         """ari- and aki- pass the check of prefixes, and no such OMI exists. [ID-017]"""
-        assert refused(alice, "CreateVms", ImageId=f"{prefix}-12345678").code == "5023"
+        assert expect_refusal(alice, "CreateVms", ImageId=f"{prefix}-12345678").code == "5023"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.catalogue import SUBREGION, official
-from support.expect import refused
+from support.catalogue import SUBREGION, find_official
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Image, Snapshot, Vm
+from omisim.model.filters.dicts import FiltersImageDict, FiltersSnapshotDict
 
 REGION = "eu-west-2"
 
@@ -48,8 +49,8 @@ class TestSharingAnOmi:
         [SHR-003, SHR-007, SHR-008, OMI-106]
         """
         share(alice, golden, account_ids=[bob.account_id])
-        assert refused(bob, "UpdateImage", ImageId=golden.image_id, Description="mine").code == "5023"
-        assert refused(bob, "DeleteImage", ImageId=golden.image_id).status == 401
+        assert expect_refusal(bob, "UpdateImage", ImageId=golden.image_id, Description="mine").code == "5023"
+        assert expect_refusal(bob, "DeleteImage", ImageId=golden.image_id).status == 401
 
     def test_does_not_let_the_grantee_share_it_further(
         self, cloud: Cloud, alice: Account, bob: Account, golden: Image
@@ -58,7 +59,7 @@ class TestSharingAnOmi:
         share(alice, golden, account_ids=[bob.account_id])
         carol = cloud.account("carol")
         grant = {"Additions": {"AccountIds": [carol.account_id]}}
-        assert refused(bob, "UpdateImage", ImageId=golden.image_id, PermissionsToLaunch=grant).code == "5023"
+        assert expect_refusal(bob, "UpdateImage", ImageId=golden.image_id, PermissionsToLaunch=grant).code == "5023"
         copy = bob.create_image(source_image_id=golden.image_id, source_region_name=REGION)
         share(bob, copy, account_ids=[carol.account_id])
         assert sees(carol, copy)
@@ -103,8 +104,8 @@ class TestRevokingAShare:
         share(alice, golden, account_ids=[bob.account_id])
         share(alice, golden, "removals", account_ids=[bob.account_id])
         assert not sees(bob, golden)
-        assert refused(bob, "CreateVms", ImageId=golden.image_id).code == "5023"
-        assert refused(bob, "CreateImage", SourceImageId=golden.image_id, SourceRegionName=REGION).code == "5023"
+        assert expect_refusal(bob, "CreateVms", ImageId=golden.image_id).code == "5023"
+        assert expect_refusal(bob, "CreateImage", SourceImageId=golden.image_id, SourceRegionName=REGION).code == "5023"
 
     @pytest.mark.parametrize("end", ["revoked", "deleted"])
     def test_leaves_existing_vms_and_copies(self, alice: Account, bob: Account, golden: Image, end: str) -> None:
@@ -161,18 +162,18 @@ class TestUpdateImage:
         """Removing a licence is warned about, or refused under strict_licences. [OMI-114, UNK-17]"""
         cloud = Cloud(switches={"strict_licences": strict})
         alice = cloud.account("alice")
-        vm = alice.create_vms(image_id=official(alice, "RHEL*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "RHEL*").image_id)[0]
         image = alice.create_image(vm_id=vm.vm_id, image_name="licensed")
         call: dict[str, Any] = {"ImageId": image.image_id, "ProductCodes": ["0001"]}
         if strict:
-            assert refused(alice, "UpdateImage", **call).rule == "OMI-114"
+            assert expect_refusal(alice, "UpdateImage", **call).rule == "OMI-114"
         else:
             alice.call("UpdateImage", **call)
             assert "0006" in cloud.warnings[-1]
 
     def test_cannot_change_boot_modes(self, alice: Account, golden: Image) -> None:
         """Boot modes are fixed when an OMI is created. [OMI-032]"""
-        assert refused(alice, "UpdateImage", ImageId=golden.image_id, BootModes=["uefi"]).code == "3001"
+        assert expect_refusal(alice, "UpdateImage", ImageId=golden.image_id, BootModes=["uefi"]).code == "3001"
 
 
 class TestDeletingAnOmi:
@@ -180,7 +181,7 @@ class TestDeletingAnOmi:
         """The snapshots of a deleted OMI stay, and can then be deleted. [OMI-124]"""
         bsu = golden.block_device_mappings[0].bsu
         assert bsu
-        assert refused(alice, "DeleteSnapshot", SnapshotId=str(bsu.snapshot_id)).rule == "SNP-016"
+        assert expect_refusal(alice, "DeleteSnapshot", SnapshotId=str(bsu.snapshot_id)).rule == "SNP-016"
         alice.delete_image(image_id=golden.image_id)
         alice.delete_snapshot(snapshot_id=str(bsu.snapshot_id))
 
@@ -220,7 +221,7 @@ class TestReadImages:
         ],
     )
     def test_filters_by_owner_name_device_and_more(
-        self, alice: Account, golden: Image, filters: dict[str, Any], found: bool
+        self, alice: Account, golden: Image, filters: FiltersImageDict, found: bool
     ) -> None:
         """Filters find by owner, name, device and more. [OMI-082, OMI-084, OMI-086, OMI-087, OMI-088, OMI-091]"""
         alice.update_image(image_id=golden.image_id, description="the one")
@@ -229,10 +230,10 @@ class TestReadImages:
 
     def test_filters_by_the_accounts_of_a_share(self, alice: Account, bob: Account, golden: Image) -> None:
         """The filter matches the explicit list of accounts, which does not contain the owner. [OMI-083]"""
-        mine = {"permissions_to_launch_account_ids": [alice.account_id]}
+        mine: FiltersImageDict = {"permissions_to_launch_account_ids": [alice.account_id]}
         assert golden.image_id not in [image.image_id for image in alice.read_images(filters=mine)]
         share(alice, golden, account_ids=[bob.account_id])
-        his = {"permissions_to_launch_account_ids": [bob.account_id]}
+        his: FiltersImageDict = {"permissions_to_launch_account_ids": [bob.account_id]}
         assert [image.image_id for image in alice.read_images(filters=his)] == [golden.image_id]
 
     def test_answers_all_without_a_page_size(self, alice: Account) -> None:
@@ -246,7 +247,7 @@ class TestSharingASnapshot:
     def test_lets_the_grantee_read_copy_and_use_it(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
         """A grantee reads it, creates volumes and OMIs from it, and copies it. [SHR-015, SNP-022]"""
         call = {"SubregionName": SUBREGION, "SnapshotId": snapshot.snapshot_id}
-        assert refused(bob, "CreateVolume", **call).code == "5054"
+        assert expect_refusal(bob, "CreateVolume", **call).code == "5054"
         share_snapshot(alice, snapshot, account_ids=[bob.account_id])
         assert bob.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})
         assert bob.can("CreateVolume", **call)
@@ -254,24 +255,25 @@ class TestSharingASnapshot:
 
     def test_needs_a_snapshot_and_a_change(self, alice: Account, snapshot: Snapshot) -> None:
         """UpdateSnapshot needs a snapshot and a change. [SHR-019, SHR-021]"""
-        assert refused(alice, "UpdateSnapshot", SnapshotId=snapshot.snapshot_id).code == "7000"
+        assert expect_refusal(alice, "UpdateSnapshot", SnapshotId=snapshot.snapshot_id).code == "7000"
         wrong: dict[str, Any] = {"Adds": {"AccountIds": []}}
         call = {"SnapshotId": snapshot.snapshot_id, "PermissionsToCreateVolume": wrong}
-        assert refused(alice, "UpdateSnapshot", **call).code == "3001"
+        assert expect_refusal(alice, "UpdateSnapshot", **call).code == "3001"
 
     def test_is_found_by_filters(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
         """Snapshots are found by the accounts they are shared with, and by being public. [SHR-022]"""
         share_snapshot(alice, snapshot, account_ids=[bob.account_id])
-        for filters in (
+        searches: list[FiltersSnapshotDict] = [
             {"permissions_to_create_volume_account_ids": [bob.account_id]},
             {"permissions_to_create_volume_global_permission": False, "account_ids": [alice.account_id]},
-        ):
+        ]
+        for filters in searches:
             assert [row.snapshot_id for row in bob.read_snapshots(filters=filters)] == [snapshot.snapshot_id]
 
     def test_does_not_let_the_grantee_delete_it(self, alice: Account, bob: Account, snapshot: Snapshot) -> None:
         """Only its owner deletes it, and the refusal names the owner. [SHR-008, SNP-018]"""
         share_snapshot(alice, snapshot, account_ids=[bob.account_id])
-        assert alice.account_id in refused(bob, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).details
+        assert alice.account_id in expect_refusal(bob, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).details
 
 
 class TestOfficialOwner:
@@ -280,10 +282,10 @@ class TestOfficialOwner:
         images = alice.read_images(filters={"account_aliases": ["Outscale"]})
         assert {image.permissions_to_launch.global_permission for image in images} == {True}
         assert {image.architecture for image in images} == {"x86_64"}
-        assert official(alice, "RHEL*").product_codes == ("0001", "0006")
+        assert find_official(alice, "RHEL*").product_codes == ("0001", "0006")
 
     def test_has_an_alias_given_by_the_platform(self, cloud: Cloud) -> None:
         """The platform gives an alias, which is then shown on what the account owns. [SHR-018, ACC-008, FLD-001]"""
         dave = cloud.account("dave", alias="Dave")
-        vm = dave.create_vms(image_id=official(dave, "Debian*").image_id)[0]
+        vm = dave.create_vms(image_id=find_official(dave, "Debian*").image_id)[0]
         assert dave.create_image(vm_id=vm.vm_id, image_name="golden").account_alias == "Dave"

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from support.surface import answered, expected, judged, reasons, sent
+from support.surface import find_gaps, iter_answered_names, iter_sent_names, list_expected_names, load_exceptions
 
 
 def shown() -> set[str]:
     """Return what a suite shows that is as it should be."""
-    return {name for name in expected() if not any(fnmatchcase(name, pattern) for pattern in reasons())}
+    return {
+        name for name in list_expected_names() if not any(fnmatchcase(name, pattern) for pattern in load_exceptions())
+    }
 
 
 class TestSurfaceJudgement:
     def test_passes_when_all_but_the_excused_is_shown(self) -> None:
         """Everything is shown, or has a reason not to be."""
-        assert judged(shown()) == []
+        assert find_gaps(shown()) == []
 
     def test_names_a_field_that_no_test_shows(self) -> None:
         """A field that the suite no longer shows is named."""
-        assert judged(shown() - {"answered Image.ImageName"}) == ["answered Image.ImageName: no test shows it"]
+        assert find_gaps(shown() - {"answered Image.ImageName"}) == ["answered Image.ImageName: no test shows it"]
 
     def test_names_an_excuse_that_is_not_needed(self) -> None:
         """An excuse whose item is shown is named."""
-        idle = judged(expected())
-        assert len(idle) == len(reasons())
+        idle = find_gaps(list_expected_names())
+        assert len(idle) == len(load_exceptions())
         assert all("excuses nothing any more" in line for line in idle)
 
 
@@ -32,7 +34,7 @@ class TestSurfaceOfACall:
     def test_has_the_fields_and_values_of_the_request(self) -> None:
         """Fields at any depth, and values from a list of values, count by their schema; nulls do not."""
         request = {"ImageId": "ami-12345678", "BootMode": "uefi", "Placement": {"Tenancy": "default"}, "VmType": None}
-        assert set(sent("CreateVms", request)) == {
+        assert set(iter_sent_names("CreateVms", request)) == {
             "sent CreateVmsRequest.ImageId",
             "sent CreateVmsRequest.BootMode",
             "sent BootMode=uefi",
@@ -43,7 +45,7 @@ class TestSurfaceOfACall:
     def test_has_the_fields_and_values_of_the_answer(self) -> None:
         """A repeated item counts once."""
         answer = {"Images": [{"BootModes": ["uefi", "legacy"]}, {"BootModes": ["uefi"]}]}
-        assert set(answered("ReadImages", answer)) == {
+        assert set(iter_answered_names("ReadImages", answer)) == {
             "answered ReadImagesResponse.Images",
             "answered Image.BootModes",
             "answered BootMode=uefi",

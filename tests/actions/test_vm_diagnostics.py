@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from hypothesis import given
 from hypothesis import strategies as st
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.formats import ssh_keys
 from omisim.model import Vm
+from omisim.model.filters.dicts import FiltersVmsStopHistoryDict
 
 LARGE = "tinav5.c2r4p2"  # enough for Windows
 
@@ -96,13 +97,13 @@ class TestAdminPassword:
 
     def test_needs_a_keypair(self, alice: Account) -> None:
         """A Windows VM without a keypair is refused. [VM-057/keypair]"""
-        error = refused(alice, "ReadAdminPassword", VmId=windows(alice))
+        error = expect_refusal(alice, "ReadAdminPassword", VmId=windows(alice))
         assert (error.status, error.code, error.rule) == (409, "9042", "VM-057/keypair")
 
     def test_needs_an_rsa_keypair(self, alice: Account) -> None:
         """A keypair that cannot decrypt is refused. [VM-057/rsa]"""
         alice.create_keypair(keypair_name="ed", public_key=base64.b64encode(ED25519.encode()).decode())
-        error = refused(alice, "ReadAdminPassword", VmId=windows(alice, keypair_name="ed"))
+        error = expect_refusal(alice, "ReadAdminPassword", VmId=windows(alice, keypair_name="ed"))
         assert (error.status, error.code, error.rule) == (409, "9041", "VM-057/rsa")
 
     def test_of_a_linux_vm_is_empty_or_refused_by_a_switch(self, alice: Account, vm: Vm) -> None:
@@ -114,14 +115,14 @@ class TestAdminPassword:
         strict = Cloud(switches={"linux_password": "refuse"})
         bob = strict.account("bob")
         linux = bob.create_vms(image_id=strict.images.official("ubuntu").image_id)[0].vm_id
-        error = refused(bob, "ReadAdminPassword", VmId=linux)
+        error = expect_refusal(bob, "ReadAdminPassword", VmId=linux)
         assert (error.status, error.code) == (400, "4087")
 
     def test_is_refused_for_foreign_and_terminated_vms(self, alice: Account, bob: Account, vm: Vm) -> None:
         """A foreign VM and a terminated one do not exist for the call. [VM-057/vm]"""
-        assert refused(bob, "ReadAdminPassword", VmId=vm.vm_id).code == "5063"
+        assert expect_refusal(bob, "ReadAdminPassword", VmId=vm.vm_id).code == "5063"
         alice.delete_vms(vm_ids=[vm.vm_id])
-        assert refused(alice, "ReadAdminPassword", VmId=vm.vm_id).code == "5063"
+        assert expect_refusal(alice, "ReadAdminPassword", VmId=vm.vm_id).code == "5063"
 
     @given(message=st.binary(max_size=245), seed=st.text())
     def test_encryption_can_be_reversed_for_any_message(self, message: bytes, seed: str) -> None:
@@ -188,7 +189,7 @@ class TestConsoleOutput:
 
     def test_is_refused_for_foreign_vms(self, cloud: Cloud, bob: Account, vm: Vm) -> None:
         """A foreign VM does not exist, in the API and in Python. [VM-056/vm]"""
-        assert refused(bob, "ReadConsoleOutput", VmId=vm.vm_id).code == "5063"
+        assert expect_refusal(bob, "ReadConsoleOutput", VmId=vm.vm_id).code == "5063"
         with pytest.raises(ValueError, match="not a VM of this cloud"):
             cloud.write_console("i-00000000", "x")
 
@@ -212,21 +213,21 @@ class TestVmStops:
         alice.stop_vms(vm_ids=[vm.vm_id])
         at = alice.read_vms_stop_history()[0].stop_date
         day = dt.timedelta(days=1)
-        found: tuple[dict[str, object], ...] = (
+        matching: tuple[FiltersVmsStopHistoryDict, ...] = (
             {"vm_ids": [vm.vm_id]},
             {"state_reasons": ["Client.*"]},
             {"state_reasons": ["Client.ApiGracefulShutdown"]},
             {"stop_date_after": at, "stop_date_before": at},
             {"stop_date_after": at - day},
         )
-        for filters in found:
+        for filters in matching:
             assert len(alice.read_vms_stop_history(filters=filters)) == 1, filters
-        missed: tuple[dict[str, object], ...] = (
+        not_matching: tuple[FiltersVmsStopHistoryDict, ...] = (
             {"vm_ids": []},
             {"state_reasons": ["Server.*"]},
             {"stop_date_before": at - day},
         )
-        for filters in missed:
+        for filters in not_matching:
             assert alice.read_vms_stop_history(filters=filters) == (), filters
 
     def test_include_those_of_create_image_but_no_launch_without_boot(
@@ -241,5 +242,5 @@ class TestVmStops:
     def test_are_not_served_by_version_1_40(self) -> None:
         """The action came with version 1.42 of the API. [VM-052, REQ-002]"""
         old = Cloud(switches={"spec_version": "1.40"}).account("alice")
-        error = refused(old, "ReadVmsStopHistory")
+        error = expect_refusal(old, "ReadVmsStopHistory")
         assert (error.status, error.code) == (404, "12000")

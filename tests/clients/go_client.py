@@ -1,7 +1,7 @@
-"""A client as osc-sdk-go makes them, for the call scripts of Packer and Terraform: AWS4, and strict decoding.
+"""A client that behaves like osc-sdk-go, for the call scripts of Packer and Terraform: AWS4, and strict decoding.
 
-A Go program fails on a number where a string is expected, and on a date that is none: so does this one. It sends what
-Go sends for unset values, too: null, "", {}.
+Like a Go program, it fails on a number instead of a string and on an invalid date. It also sends the values that Go
+sends for unset parameters: null, "", {}.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from support.official import faults, schema
-from support.sign import signed
+from support.official import find_mismatches, get_schema
+from support.sign import sign_request
 
 from omisim import Account
 from omisim.server import Running
 
-__all__ = ["Go", "Refused"]
+__all__ = ["Go", "Refusal"]
 
 
-class Refused(Exception):
+class Refusal(Exception):
     """The API refused a call: status, Code and Type as the client reads them."""
 
     def __init__(self, action: str, status: int, error: dict[str, str]) -> None:
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 class Go:
-    """Speaks to a server as an account. `sleep` lets time pass between two looks at a state."""
+    """Calls a server as an account. `sleep` waits between two polls."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class Go:
         self._server, self._service, self._path = server, service, path
         self._session = requests.Session()
 
-    def ask(self, action: str, **given: Any) -> dict[str, Any]:
+    def call(self, action: str, **given: Any) -> dict[str, Any]:
         """Ask for an action; return the answer, or raise Refused."""
         body = json.dumps(given, separators=(",", ":")).encode()
-        asked = signed(
+        request = sign_request(
             self.account,
             f"{self._path}/{action}",
             body,
@@ -58,19 +58,19 @@ class Go:
             service=self._service,
             names="accept;content-type;host;x-{}-date",
         )
-        answer = self._session.post(self._server.url + asked.path, data=body, headers=asked.headers, timeout=20)
+        answer = self._session.post(self._server.url + request.path, data=body, headers=request.headers, timeout=20)
         assert answer.headers["Content-Type"] == "application/json"
-        decoded: dict[str, Any] = answer.json()
-        wanted = schema(f"{action}Response" if answer.ok else "ErrorResponse")
-        assert faults(decoded, wanted, action) == []
+        body_data: dict[str, Any] = answer.json()
+        schema = get_schema(f"{action}Response" if answer.ok else "ErrorResponse")
+        assert find_mismatches(body_data, schema, action) == []
         if not answer.ok:
-            raise Refused(action, answer.status_code, decoded["Errors"][0])
-        return decoded
+            raise Refusal(action, answer.status_code, body_data["Errors"][0])
+        return body_data
 
     def poll(self, until: Callable[[], bool], seconds: float = 2) -> None:
-        """Look again and again until it is so; give up after a thousand times."""
+        """Poll until the condition holds; raise AssertionError after a thousand polls."""
         for _ in range(1000):
             if until():
                 return
             self.sleep(seconds)
-        raise AssertionError("it never comes to that")
+        raise AssertionError("the condition never holds")

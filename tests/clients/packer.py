@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from clients.go_client import Go, Refused
+from clients.go_client import Go, Refusal
 
 __all__ = ["GO_TIME", "Packer"]
 
@@ -51,7 +51,7 @@ class Packer:
             request |= {"VmId": vm["VmId"]}
         if product_codes is not None:
             request |= {"ProductCodes": list(product_codes)}
-        image = self._registered(request)
+        image = self._register(request)
         self._share(image, share)
         self._tag(image)
         self._clean_up(vm)
@@ -69,7 +69,7 @@ class Packer:
         volume = next(m["Bsu"]["VolumeId"] for m in vm["BlockDeviceMappings"] if m["DeviceName"] == "/dev/xvdf")
         bsu = device["Bsu"] | {"SnapshotId": self._snapshot(volume)}  # type: ignore[operator]
         root = {"DeviceName": "/dev/sda1", "Bsu": bsu}
-        image = self._registered(
+        image = self._register(
             {
                 "ImageName": self.name,
                 "Architecture": "x86_64",
@@ -87,7 +87,7 @@ class Packer:
         vm = self._launch([device])
         made = [m["Bsu"]["VolumeId"] for m in vm["BlockDeviceMappings"] if m["DeviceName"] == "/dev/xvdf"]
         for volume in made:
-            self.api.ask("CreateTags", ResourceIds=[volume], Tags=[{"Key": "name", "Value": self.name}])
+            self.api.call("CreateTags", ResourceIds=[volume], Tags=[{"Key": "name", "Value": self.name}])
         self._stop(vm)
         self._terminate(vm)
         return made
@@ -95,25 +95,25 @@ class Packer:
     def chroot(self, vm_id: str) -> str:
         """Build by osc-chroot, on this VM: a volume of the source's root, its snapshot, an OMI of it."""
         self._prevalidate()
-        vm = self._one("ReadVms", "Vms", VmIds=[vm_id])
-        source, copied = self._owned(self._source())
+        vm = self._read_one("ReadVms", "Vms", VmIds=[vm_id])
+        source, copied = self._copy_unless_own(self._source())
         root = next(m for m in source["BlockDeviceMappings"] if m["DeviceName"] == source["RootDeviceName"])
         gib = 12  # root_volume_size
-        volume = self.api.ask(
+        volume = self.api.call(
             "CreateVolume",
             SubregionName=vm["Placement"]["SubregionName"],
             Size=gib,
             SnapshotId=root["Bsu"]["SnapshotId"],
             VolumeType=root["Bsu"]["VolumeType"],
         )["Volume"]["VolumeId"]
-        self.api.poll(lambda: self._one("ReadVolumes", "Volumes", VolumeIds=[volume])["State"] == "available")
-        self.api.ask("LinkVolume", DeviceName="/dev/xvdf", VmId=vm_id, VolumeId=volume)
-        self.api.poll(lambda: self._linked(volume) == "attached")
-        self.api.ask("UnlinkVolume", VolumeId=volume)
-        self.api.poll(lambda: self._linked(volume) is None)
+        self.api.poll(lambda: self._read_one("ReadVolumes", "Volumes", VolumeIds=[volume])["State"] == "available")
+        self.api.call("LinkVolume", DeviceName="/dev/xvdf", VmId=vm_id, VolumeId=volume)
+        self.api.poll(lambda: self._get_link_state(volume) == "attached")
+        self.api.call("UnlinkVolume", VolumeId=volume)
+        self.api.poll(lambda: self._get_link_state(volume) is None)
         snapshot = self._snapshot(volume)
         bsu = root["Bsu"] | {"SnapshotId": snapshot, "VolumeSize": gib}
-        image = self._registered(
+        image = self._register(
             {
                 "ImageName": self.name,
                 "Architecture": source["Architecture"],
@@ -122,7 +122,7 @@ class Packer:
             }
         )
         self._tag(image)
-        self.api.ask("DeleteVolume", VolumeId=volume)
+        self.api.call("DeleteVolume", VolumeId=volume)
         if copied:
             self._delete(source)
         return str(image["ImageId"])
@@ -130,36 +130,36 @@ class Packer:
     # --- their steps
 
     def _prevalidate(self, *, force: bool = False) -> None:
-        assert self.api.ask("ReadVms", DryRun=True)["ResponseContext"]["RequestId"]
+        assert self.api.call("ReadVms", DryRun=True)["ResponseContext"]["RequestId"]
         if not force:
-            me = self.api.ask("ReadAccounts")["Accounts"][0]["AccountId"]
+            me = self.api.call("ReadAccounts")["Accounts"][0]["AccountId"]
             named = {"ImageNames": [self.name], "AccountIds": [me]}
-            assert self.api.ask("ReadImages", Filters=named)["Images"] == [], "name conflicts with an existing OMI"
+            assert self.api.call("ReadImages", Filters=named)["Images"] == [], "name conflicts with an existing OMI"
 
     def _source(self) -> Mapping:
-        images = self.api.ask("ReadImages", Filters=self.owners)["Images"]
+        images = self.api.call("ReadImages", Filters=self.owners)["Images"]
         newest: Mapping = max(images, key=lambda image: str(image["CreationDate"]))
         assert newest["RootDeviceType"] == "bsu"
         return newest
 
-    def _owned(self, image: Mapping) -> tuple[Mapping, bool]:
+    def _copy_unless_own(self, image: Mapping) -> tuple[Mapping, bool]:
         """Return the source, copied if it is another's, for its snapshots can be used by their owner alone."""
-        if image["AccountId"] == self.api.ask("ReadAccounts")["Accounts"][0]["AccountId"]:
+        if image["AccountId"] == self.api.call("ReadAccounts")["Accounts"][0]["AccountId"]:
             return image, False
-        copy = self.api.ask(
+        copy = self.api.call(
             "CreateImage",
             ImageName=f"{image['ImageName']}-packer-copy-{GO_TIME}",
             SourceImageId=image["ImageId"],
             SourceRegionName=self.api.account.region,
         )["Image"]["ImageId"]
-        return self._available(copy), True
+        return self._wait_until_available(copy), True
 
     def _launch(self, devices: Sequence[Mapping]) -> Mapping:
         source = self._source()
         keypair = f"packer_{self.name}"
-        assert self.api.ask("CreateKeypair", KeypairName=keypair)["Keypair"]["PrivateKey"].startswith("-----BEGIN")
-        public_ip = self.api.ask("CreatePublicIp")["PublicIp"]["PublicIpId"]
-        vm = self.api.ask(
+        assert self.api.call("CreateKeypair", KeypairName=keypair)["Keypair"]["PrivateKey"].startswith("-----BEGIN")
+        public_ip = self.api.call("CreatePublicIp")["PublicIp"]["PublicIpId"]
+        vm = self.api.call(
             "CreateVms",
             ImageId=source["ImageId"],
             VmType="tinav5.c1r1p2",
@@ -175,60 +175,65 @@ class Packer:
         )["Vms"][0]
         volume = vm["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]  # at once: Go panics otherwise
         self._wait("running", vm)
-        self.api.ask("CreateTags", ResourceIds=[vm["VmId"]], Tags=[{"Key": "Name", "Value": "Packer Builder"}])
-        self.api.ask("CreateTags", ResourceIds=[volume], Tags=[{"Key": "Name", "Value": "Packer Builder"}])
-        self.api.ask("LinkPublicIp", PublicIpId=public_ip, VmId=vm["VmId"])
-        read = self._one("ReadVms", "Vms", VmIds=[vm["VmId"]])
-        assert read["PublicIp"] == self._one("ReadPublicIps", "PublicIps", PublicIpIds=[public_ip])["PublicIp"]
+        self.api.call("CreateTags", ResourceIds=[vm["VmId"]], Tags=[{"Key": "Name", "Value": "Packer Builder"}])
+        self.api.call("CreateTags", ResourceIds=[volume], Tags=[{"Key": "Name", "Value": "Packer Builder"}])
+        self.api.call("LinkPublicIp", PublicIpId=public_ip, VmId=vm["VmId"])
+        read = self._read_one("ReadVms", "Vms", VmIds=[vm["VmId"]])
+        assert read["PublicIp"] == self._read_one("ReadPublicIps", "PublicIps", PublicIpIds=[public_ip])["PublicIp"]
         return read | {"PublicIpId": public_ip}
 
     def _security_group(self, name: str) -> str:
         """Make the temporary security group, and open it to SSH."""
-        made = self.api.ask("CreateSecurityGroup", SecurityGroupName=name, Description="Temporary group for Packer")
+        made = self.api.call("CreateSecurityGroup", SecurityGroupName=name, Description="Temporary group for Packer")
         group = str(made["SecurityGroup"]["SecurityGroupId"])
         ports = {"FromPortRange": self.port, "ToPortRange": self.port} if self.port else {}
         rule = {"IpRanges": ["0.0.0.0/0"], "IpProtocol": "tcp", **ports}
-        self.api.ask("CreateSecurityGroupRule", SecurityGroupId=group, Flow="Inbound", Rules=[rule])
+        self.api.call("CreateSecurityGroupRule", SecurityGroupId=group, Flow="Inbound", Rules=[rule])
         return group
 
     def _wait(self, state: str, vm: Mapping) -> None:
-        self.api.poll(lambda: self._one("ReadVms", "Vms", VmIds=[vm["VmId"]])["State"] == state)
+        self.api.poll(lambda: self._read_one("ReadVms", "Vms", VmIds=[vm["VmId"]])["State"] == state)
 
     def _stop(self, vm: Mapping) -> None:
-        self.api.ask("StopVms", VmIds=[vm["VmId"]])
+        self.api.call("StopVms", VmIds=[vm["VmId"]])
         self._wait("stopped", vm)
-        assert self._one("ReadVms", "Vms", VmIds=[vm["VmId"]])["VmInitiatedShutdownBehavior"] in ("stop", "terminate")
+        assert self._read_one("ReadVms", "Vms", VmIds=[vm["VmId"]])["VmInitiatedShutdownBehavior"] in (
+            "stop",
+            "terminate",
+        )
 
     def _snapshot(self, volume: str) -> str:
-        made = self.api.ask("CreateSnapshot", Description=f"Packer: {GO_TIME}", VolumeId=volume)["Snapshot"]
+        made = self.api.call("CreateSnapshot", Description=f"Packer: {GO_TIME}", VolumeId=volume)["Snapshot"]
         self.api.poll(
-            lambda: self._one("ReadSnapshots", "Snapshots", SnapshotIds=[made["SnapshotId"]])["State"] == "completed"
+            lambda: (
+                self._read_one("ReadSnapshots", "Snapshots", SnapshotIds=[made["SnapshotId"]])["State"] == "completed"
+            )
         )
         return str(made["SnapshotId"])
 
-    def _registered(self, request: Mapping) -> Mapping:
-        return self._available(self.api.ask("CreateImage", **request)["Image"]["ImageId"])
+    def _register(self, request: Mapping) -> Mapping:
+        return self._wait_until_available(self.api.call("CreateImage", **request)["Image"]["ImageId"])
 
-    def _available(self, image_id: str) -> Mapping:
-        self.api.poll(lambda: self._one("ReadImages", "Images", ImageIds=[image_id])["State"] == "available")
-        return self._one("ReadImages", "Images", ImageIds=[image_id])
+    def _wait_until_available(self, image_id: str) -> Mapping:
+        self.api.poll(lambda: self._read_one("ReadImages", "Images", ImageIds=[image_id])["State"] == "available")
+        return self._read_one("ReadImages", "Images", ImageIds=[image_id])
 
     def _deregister(self) -> None:
-        for image in self.api.ask("ReadImages", Filters={"ImageNames": [self.name]})["Images"]:
+        for image in self.api.call("ReadImages", Filters={"ImageNames": [self.name]})["Images"]:
             self._delete(image)
 
     def _delete(self, image: Mapping) -> None:
-        self.api.ask("DeleteImage", ImageId=image["ImageId"])
+        self.api.call("DeleteImage", ImageId=image["ImageId"])
         for mapping in image["BlockDeviceMappings"]:
-            self.api.ask("DeleteSnapshot", SnapshotId=mapping["Bsu"]["SnapshotId"])
+            self.api.call("DeleteSnapshot", SnapshotId=mapping["Bsu"]["SnapshotId"])
 
     def _share(self, image: Mapping, accounts: Sequence[str]) -> None:
         if not accounts:
             return
         additions = {"AccountIds": list(accounts), "GlobalPermission": False}
-        self.api.ask("UpdateImage", ImageId=image["ImageId"], PermissionsToLaunch={"Additions": additions})
+        self.api.call("UpdateImage", ImageId=image["ImageId"], PermissionsToLaunch={"Additions": additions})
         for mapping in image["BlockDeviceMappings"]:
-            self.api.ask(
+            self.api.call(
                 "UpdateSnapshot",
                 SnapshotId=mapping["Bsu"]["SnapshotId"],
                 PermissionsToCreateVolume={"Additions": {"AccountIds": list(accounts)}},
@@ -237,35 +242,35 @@ class Packer:
     def _tag(self, image: Mapping) -> None:
         snapshots = [
             mapping["Bsu"]["SnapshotId"]
-            for mapping in self._one("ReadImages", "Images", ImageIds=[image["ImageId"]])["BlockDeviceMappings"]
+            for mapping in self._read_one("ReadImages", "Images", ImageIds=[image["ImageId"]])["BlockDeviceMappings"]
         ]
-        self.api.ask(
+        self.api.call(
             "CreateTags", ResourceIds=[image["ImageId"], *snapshots], Tags=[{"Key": "base", "Value": "ubuntu"}]
         )
-        self.api.ask("CreateTags", ResourceIds=snapshots, Tags=[{"Key": "of", "Value": self.name}])
+        self.api.call("CreateTags", ResourceIds=snapshots, Tags=[{"Key": "of", "Value": self.name}])
 
     def _terminate(self, vm: Mapping) -> None:
-        self.api.ask("DeleteVms", VmIds=[vm["VmId"]])
+        self.api.call("DeleteVms", VmIds=[vm["VmId"]])
         self._wait("terminated", vm)
         for group in vm["SecurityGroups"]:
-            with suppress(Refused):  # held for a while by the VM that is gone: Packer says so and goes on
-                self.api.ask("DeleteSecurityGroup", SecurityGroupId=group["SecurityGroupId"])
-        self.api.ask("DeletePublicIp", PublicIpId=vm["PublicIpId"])
-        self.api.ask("DeleteKeypair", KeypairName=vm["KeypairName"])
+            with suppress(Refusal):  # held for a while by the VM that is gone: Packer says so and goes on
+                self.api.call("DeleteSecurityGroup", SecurityGroupId=group["SecurityGroupId"])
+        self.api.call("DeletePublicIp", PublicIpId=vm["PublicIpId"])
+        self.api.call("DeleteKeypair", KeypairName=vm["KeypairName"])
 
     def _clean_up(self, vm: Mapping) -> None:
         self._terminate(vm)
         volumes = [mapping["Bsu"]["VolumeId"] for mapping in vm["BlockDeviceMappings"]]
-        for volume in self.api.ask("ReadVolumes", Filters={"VolumeIds": volumes})["Volumes"]:
+        for volume in self.api.call("ReadVolumes", Filters={"VolumeIds": volumes})["Volumes"]:
             if volume["State"] == "available":
-                self.api.ask("DeleteVolume", VolumeId=volume["VolumeId"])
+                self.api.call("DeleteVolume", VolumeId=volume["VolumeId"])
 
-    def _linked(self, volume: str) -> str | None:
-        links = self._one("ReadVolumes", "Volumes", VolumeIds=[volume])["LinkedVolumes"]
+    def _get_link_state(self, volume: str) -> str | None:
+        links = self._read_one("ReadVolumes", "Volumes", VolumeIds=[volume])["LinkedVolumes"]
         return str(links[0]["State"]) if links else None
 
-    def _one(self, action: str, key: str, **filters: Any) -> Mapping:
-        rows = self.api.ask(action, Filters=filters)[key]
+    def _read_one(self, action: str, key: str, **filters: Any) -> Mapping:
+        rows = self.api.call(action, Filters=filters)[key]
         assert len(rows) == 1, f"{action} of {filters} found {len(rows)}"
         found: Mapping = rows[0]
         return found

@@ -23,7 +23,7 @@ from omisim.actions.framework.registry import ACTIONS
 from omisim.spec.errors import ERRORS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for a script
-from support.official import description, resolved
+from support.official import load_description, resolve_reference
 
 SINGLE, CHAINED = 30, 25  # seconds for calls one by one, and for chains of them
 # of what creates, the parameters that are given beside those that are required, and values that there are
@@ -42,7 +42,7 @@ MAX_SIZE = 500
 
 def served(known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description of what is served, with refusals and links; what creates narrowed to `known`, if any."""
-    whole = description()
+    whole = load_description()
     refusals = {
         str(status): {
             "description": "Refused.",
@@ -64,8 +64,8 @@ def served(known: Mapping[str, Any]) -> dict[str, Any]:
 
 def narrowed(action: str, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of a request with the parameters that are required or known."""
-    whole = resolved(
-        description()["paths"][f"/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    whole = resolve_reference(
+        load_description()["paths"][f"/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     )
     required = whole.get("required", [])
     kept = {
@@ -81,14 +81,14 @@ def links(post: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     source = post["operationId"]
     if not source.startswith("Create"):
         return
-    for name, where in ids(resolved(post["responses"]["200"]["content"]["application/json"]["schema"])):
+    for name, where in ids(resolve_reference(post["responses"]["200"]["content"]["application/json"]["schema"])):
         for target in ACTIONS if name != "AccessKeyId" else ():  # the caller's key is needed for the calls to come
             takes = request(target)
             if name in takes and name not in request(source):
                 body: Any = {name: where}
             elif f"{name}s" in takes:
                 body = {f"{name}s": [where]}
-            elif f"{name}s" in resolved(takes.get("Filters", {})).get("properties", {}):
+            elif f"{name}s" in resolve_reference(takes.get("Filters", {})).get("properties", {}):
                 body = {"Filters": {f"{name}s": [where]}}
             else:
                 continue
@@ -99,7 +99,7 @@ def ids(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the names of the ids right in what an answer gives, and where they are."""
     for key, part in answer["properties"].items():
         listed = "items" in part
-        row = resolved(part["items"] if listed else part)
+        row = resolve_reference(part["items"] if listed else part)
         name = f"{key.removesuffix('s') if listed else key}Id"
         if key != "ResponseContext" and name in row.get("properties", {}):
             yield name, f"$response.body#/{key}/{'0/' if listed else ''}{name}"
@@ -107,8 +107,8 @@ def ids(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def request(action: str) -> Mapping[str, Any]:
     """Return the parameters of an action."""
-    body = description()["paths"][f"/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    found: Mapping[str, Any] = resolved(body)["properties"]
+    body = load_description()["paths"][f"/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    found: Mapping[str, Any] = resolve_reference(body)["properties"]
     return found
 
 

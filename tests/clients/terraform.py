@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from clients.go_client import Go, Refused
+from clients.go_client import Go, Refusal
 
 __all__ = ["Terraform", "frieza"]
 
@@ -22,29 +22,29 @@ class Terraform:
     def __init__(self, api: Go) -> None:
         self.api = api
 
-    def wait(self, look: Callable[[], str], pending: Iterable[str], *targets: str) -> None:
+    def wait(self, read_state: Callable[[], str], pending: Iterable[str], *targets: str) -> None:
         """Wait as the provider's StateChangeConf does: any other state than these is an error."""
 
-        def there() -> bool:
-            state = look()
+        def is_reached() -> bool:
+            state = read_state()
             assert state in {*pending, *targets}, f"unexpected state {state!r}, wanted {targets}"
             return state in targets
 
-        self.api.poll(there, seconds=5)
+        self.api.poll(is_reached, seconds=5)
 
     def _row(self, action: str, key: str, **filters: Any) -> Row | None:
-        rows = self.api.ask(action, Filters=filters)[key]
+        rows = self.api.call(action, Filters=filters)[key]
         return dict(rows[0]) if rows else None
 
     def _tag(self, resource_id: str, tags: Mapping[str, str]) -> None:
         rows = [{"Key": key, "Value": value} for key, value in tags.items()]
-        self.api.ask("CreateTags", ResourceIds=[resource_id], Tags=rows)
+        self.api.call("CreateTags", ResourceIds=[resource_id], Tags=rows)
 
     # --- outscale_image, outscale_image_launch_permission, outscale_image_export_task
 
     def image(self, tags: Mapping[str, str] | None = None, **arguments: Any) -> Row:
         """Create an OMI, wait for it, tag it, and read it as the provider does."""
-        image_id = str(self.api.ask("CreateImage", **arguments)["Image"]["ImageId"])
+        image_id = str(self.api.call("CreateImage", **arguments)["Image"]["ImageId"])
         self.wait(lambda: self._image_state(image_id), ["pending"], "available")
         if tags:
             self._tag(image_id, tags)
@@ -67,12 +67,12 @@ class Terraform:
 
     def delete_image(self, image_id: str) -> None:
         """Delete an OMI and wait until it is not found."""
-        self.api.ask("DeleteImage", ImageId=image_id)
+        self.api.call("DeleteImage", ImageId=image_id)
         self.wait(lambda: self._image_state(image_id), ["available", "pending"], "destroyed")
 
     def launch_permission(self, image_id: str, what: str, permission: Mapping[str, Any]) -> Row:
         """Add or remove (`what`) a permission, and read it back."""
-        self.api.ask("UpdateImage", ImageId=image_id, PermissionsToLaunch={what: dict(permission)})
+        self.api.call("UpdateImage", ImageId=image_id, PermissionsToLaunch={what: dict(permission)})
         return dict(self.read_image(image_id)["PermissionsToLaunch"])
 
     def image_export(self, image_id: str, bucket: str) -> Row:
@@ -83,17 +83,17 @@ class Terraform:
             "OsuPrefix": "export",
             "OsuApiKey": {"ApiKeyId": self.api.account.access_key, "SecretKey": self.api.account.secret_key},
         }
-        made = self.api.ask("CreateImageExportTask", ImageId=image_id, OsuExport=export)["ImageExportTask"]["TaskId"]
-        return self._exported("ReadImageExportTasks", "ImageExportTasks", made, "completed")
+        made = self.api.call("CreateImageExportTask", ImageId=image_id, OsuExport=export)["ImageExportTask"]["TaskId"]
+        return self._wait_for_export("ReadImageExportTasks", "ImageExportTasks", made, "completed")
 
     def snapshot_export(self, snapshot_id: str, bucket: str) -> Row:
         """Export a snapshot; wait until it is under way, by the names of the API's version 1.40."""
         export = {"DiskImageFormat": "qcow2", "OsuBucket": bucket, "OsuPrefix": "export"}
-        answer = self.api.ask("CreateSnapshotExportTask", SnapshotId=snapshot_id, OsuExport=export)
+        answer = self.api.call("CreateSnapshotExportTask", SnapshotId=snapshot_id, OsuExport=export)
         task = answer["SnapshotExportTask"]["TaskId"]
-        return self._exported("ReadSnapshotExportTasks", "SnapshotExportTasks", task, "completed", "active")
+        return self._wait_for_export("ReadSnapshotExportTasks", "SnapshotExportTasks", task, "completed", "active")
 
-    def _exported(self, action: str, key: str, task_id: str, *targets: str) -> Row:
+    def _wait_for_export(self, action: str, key: str, task_id: str, *targets: str) -> Row:
         def state() -> str:
             row = self._row(action, key, TaskIds=[task_id])
             return "" if row is None else str(row["State"])
@@ -107,7 +107,7 @@ class Terraform:
 
     def snapshot(self, **arguments: Any) -> Row:
         """Create a snapshot and wait for it."""
-        snapshot_id = self.api.ask("CreateSnapshot", **arguments)["Snapshot"]["SnapshotId"]
+        snapshot_id = self.api.call("CreateSnapshot", **arguments)["Snapshot"]["SnapshotId"]
 
         def state() -> str:
             row = self._row("ReadSnapshots", "Snapshots", SnapshotIds=[snapshot_id])
@@ -121,7 +121,7 @@ class Terraform:
     def snapshot_attributes(self, snapshot_id: str, account_ids: list[str]) -> Row:
         """Share a snapshot, and read it back."""
         additions = {"AccountIds": account_ids, "GlobalPermission": False}
-        self.api.ask("UpdateSnapshot", SnapshotId=snapshot_id, PermissionsToCreateVolume={"Additions": additions})
+        self.api.call("UpdateSnapshot", SnapshotId=snapshot_id, PermissionsToCreateVolume={"Additions": additions})
         row = self._row("ReadSnapshots", "Snapshots", SnapshotIds=[snapshot_id])
         assert row is not None
         return dict(row["PermissionsToCreateVolume"])
@@ -130,7 +130,7 @@ class Terraform:
 
     def volume(self, **arguments: Any) -> Row:
         """Create a volume and wait for it."""
-        volume_id = self.api.ask("CreateVolume", **arguments)["Volume"]["VolumeId"]
+        volume_id = self.api.call("CreateVolume", **arguments)["Volume"]["VolumeId"]
         self.wait(lambda: self.read_volume(volume_id)["State"], ["creating"], "available")
         return self.read_volume(volume_id)
 
@@ -142,7 +142,7 @@ class Terraform:
 
     def update_volume(self, volume_id: str, **arguments: Any) -> Row:
         """Change a volume; since 1.8, wait for the task that does it."""
-        answer = self.api.ask("UpdateVolume", VolumeId=volume_id, **arguments)["Volume"]
+        answer = self.api.call("UpdateVolume", VolumeId=volume_id, **arguments)["Volume"]
         if task := answer.get("TaskId"):
 
             def state() -> str:
@@ -154,13 +154,13 @@ class Terraform:
 
     def link(self, volume_id: str, vm_id: str, device_name: str) -> None:
         """Link a volume and wait for it."""
-        self.api.ask("LinkVolume", DeviceName=device_name, VmId=vm_id, VolumeId=volume_id)
+        self.api.call("LinkVolume", DeviceName=device_name, VmId=vm_id, VolumeId=volume_id)
         self.wait(lambda: self._link_state(volume_id), ["attaching"], "attached")
         assert self.read_volume(volume_id)["State"] == "in-use"
 
     def unlink(self, volume_id: str) -> None:
         """Unlink a volume and wait for it."""
-        self.api.ask("UnlinkVolume", VolumeId=volume_id, ForceUnlink=False)
+        self.api.call("UnlinkVolume", VolumeId=volume_id, ForceUnlink=False)
         self.wait(lambda: self._link_state(volume_id), ["detaching", "attached"], "detached")
 
     def _link_state(self, volume_id: str) -> str:
@@ -178,11 +178,11 @@ class Terraform:
             "MaxVmsCount": 1,
             "MinVmsCount": 1,
         }
-        vm_id = self.api.ask("CreateVms", **given, **arguments)["Vms"][0]["VmId"]
+        vm_id = self.api.call("CreateVms", **given, **arguments)["Vms"][0]["VmId"]
         if tags:
             self._tag(vm_id, tags)
         self.wait(lambda: self.read_vm(vm_id)["State"], ["pending", "ending/wait"], "running")
-        assert "AdminPassword" in self.api.ask("ReadAdminPassword", VmId=vm_id)
+        assert "AdminPassword" in self.api.call("ReadAdminPassword", VmId=vm_id)
         return self.read_vm(vm_id)
 
     def read_vm(self, vm_id: str) -> Row:
@@ -193,7 +193,7 @@ class Terraform:
 
     def delete_vm(self, vm_id: str) -> None:
         """Delete a VM and wait until it is terminated."""
-        self.api.ask("DeleteVms", VmIds=[vm_id])
+        self.api.call("DeleteVms", VmIds=[vm_id])
         pending = ["pending", "running", "stopped", "stopping", "shutting-down"]
         self.wait(lambda: self.read_vm(vm_id)["State"], pending, "terminated")
 
@@ -206,44 +206,44 @@ def frieza(api: Go) -> None:
 
     It goes on where a deletion is refused, for the next round will do it.
     """
-    me = api.ask("ReadAccounts")["Accounts"][0]["AccountId"]
+    me = api.call("ReadAccounts")["Accounts"][0]["AccountId"]
 
-    def swept() -> bool:
+    def delete_round() -> bool:
         left = [*_machines(api), *_network(api), *_images(api, me)]
         running = [given["VmIds"][0] for action, given in left if action == "DeleteVms"]
-        with suppress(Refused):
-            api.ask("StopVms", VmIds=running or None, ForceStop=True)
+        with suppress(Refusal):
+            api.call("StopVms", VmIds=running or None, ForceStop=True)
         for action, given in left:
-            with suppress(Refused):
-                api.ask(action, **given)
+            with suppress(Refusal):
+                api.call(action, **given)
         return not left
 
-    api.poll(swept, seconds=10)
+    api.poll(delete_round, seconds=10)
 
 
 def _machines(api: Go) -> Todo:
-    vms = [vm for vm in api.ask("ReadVms")["Vms"] if vm["State"] != "terminated"]
-    groups = [g for g in api.ask("ReadSecurityGroups")["SecurityGroups"] if g["SecurityGroupName"] != "default"]
-    ips = api.ask("ReadPublicIps")["PublicIps"]
-    volumes = [volume for volume in api.ask("ReadVolumes")["Volumes"] if volume["State"] != "deleting"]
+    vms = [vm for vm in api.call("ReadVms")["Vms"] if vm["State"] != "terminated"]
+    groups = [g for g in api.call("ReadSecurityGroups")["SecurityGroups"] if g["SecurityGroupName"] != "default"]
+    ips = api.call("ReadPublicIps")["PublicIps"]
+    volumes = [volume for volume in api.call("ReadVolumes")["Volumes"] if volume["State"] != "deleting"]
     return [
         *(("DeleteVms", {"VmIds": [vm["VmId"]]}) for vm in vms),
         *(("DeleteSecurityGroup", {"SecurityGroupId": group["SecurityGroupId"]}) for group in groups),
         *(("UnlinkPublicIp", {"PublicIp": ip["PublicIp"]}) for ip in ips if "LinkPublicIpId" in ip),
         *(("DeletePublicIp", {"PublicIp": ip["PublicIp"]}) for ip in ips),
         *(("DeleteVolume", {"VolumeId": volume["VolumeId"]}) for volume in volumes),
-        *(("DeleteKeypair", {"KeypairName": pair["KeypairName"]}) for pair in api.ask("ReadKeypairs")["Keypairs"]),
+        *(("DeleteKeypair", {"KeypairName": pair["KeypairName"]}) for pair in api.call("ReadKeypairs")["Keypairs"]),
     ]
 
 
 def _network(api: Go) -> Todo:
-    tables = api.ask("ReadRouteTables")["RouteTables"]
+    tables = api.call("ReadRouteTables")["RouteTables"]
     links = [(table, link) for table in tables for link in table["LinkRouteTables"]]
     main = {table["RouteTableId"] for table, link in links if link["Main"]}
     own = [table["RouteTableId"] for table in tables if table["RouteTableId"] not in main]
-    services = api.ask("ReadInternetServices")["InternetServices"]
+    services = api.call("ReadInternetServices")["InternetServices"]
     linked = [s for s in services if s.get("NetId")]
-    subnets, nets = api.ask("ReadSubnets")["Subnets"], api.ask("ReadNets")["Nets"]
+    subnets, nets = api.call("ReadSubnets")["Subnets"], api.call("ReadNets")["Nets"]
     return [
         *(("UnlinkRouteTable", {"LinkRouteTableId": k["LinkRouteTableId"]}) for _, k in links if not k["Main"]),
         *(("DeleteRouteTable", {"RouteTableId": table}) for table in own),
@@ -254,13 +254,13 @@ def _network(api: Go) -> Todo:
         *(("DeleteInternetService", {"InternetServiceId": s["InternetServiceId"]}) for s in services),
         *(("DeleteSubnet", {"SubnetId": subnet["SubnetId"]}) for subnet in subnets),
         *(("DeleteNet", {"NetId": net["NetId"]}) for net in nets),
-        *(("DeleteNic", {"NicId": nic["NicId"]}) for nic in api.ask("ReadNics")["Nics"]),
+        *(("DeleteNic", {"NicId": nic["NicId"]}) for nic in api.call("ReadNics")["Nics"]),
     ]
 
 
 def _images(api: Go, me: str) -> Todo:
-    images = api.ask("ReadImages", Filters={"AccountIds": [me]})["Images"]
-    snapshots = api.ask("ReadSnapshots", Filters={"AccountIds": [me]})["Snapshots"]
+    images = api.call("ReadImages", Filters={"AccountIds": [me]})["Images"]
+    snapshots = api.call("ReadSnapshots", Filters={"AccountIds": [me]})["Snapshots"]
     return [
         *(("DeleteImage", {"ImageId": image["ImageId"]}) for image in images),
         *(("DeleteSnapshot", {"SnapshotId": snapshot["SnapshotId"]}) for snapshot in snapshots),

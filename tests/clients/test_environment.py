@@ -21,7 +21,7 @@ import requests
 import urllib3
 from osc_sdk_python import Gateway
 from requests import HTTPError
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 from omisim import Account, Cloud
 from omisim.clients.environment import Environment
@@ -254,7 +254,7 @@ class TestGuard:
             def test_innocent(): pass
             def test_with_it(omi_env): send()
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(passed=2, failed=3)
         result.stdout.fnmatch_lines(
             [
@@ -272,14 +272,14 @@ class TestGuard:
 
             def test_goes_on(omi_env):
                 try:
-                    requests.post("https://fcu.eu-west-2.outscale.com/", timeout=1)
+                    requests.post("https://lbu.eu-west-2.outscale.com/", timeout=1)
                 except Exception:
                     pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
-            ["  fcu (POST https://fcu.eu-west-2.outscale.com/): omisim does not serve fcu hosts yet"]
+            ["  lbu (POST https://lbu.eu-west-2.outscale.com/): omisim does not serve lbu hosts yet"]
         )
 
 

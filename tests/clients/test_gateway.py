@@ -180,12 +180,12 @@ class TestIntercept:
     @pytest.mark.parametrize(
         ("host", "sent", "named"),
         [
-            ("fcu.eu-west-2", {"data": "Version=1&Action=DescribeImages"}, "fcu DescribeImages .*serve fcu"),
+            ("eim.eu-west-2", {"data": "Version=1&Action=ListUsers"}, "eim ListUsers .*serve eim"),
             ("icu.eu-west-2", {"json": {"Action": "GetAccount"}}, "icu GetAccount .*serve icu"),
             ("lbu.eu-west-2", {"headers": {"X-Osc-Target": "Lbu.DescribeLoadBalancers"}}, "lbu DescribeLoadBalancers "),
             ("osu.eu-west-2", {"data": b"x"}, r"osu \(POST https://osu.eu-west-2"),
             ("api.eu-west-2.oks", {}, r"oks \(POST .*serve oks"),
-            ("FCU.eu-west-2", {"data": b"Action=RunInstances"}, "fcu RunInstances "),
+            ("EIM.eu-west-2", {"data": b"Action=GetUser"}, "eim GetUser "),
         ],
     )
     def test_refuses_unserved_outscale_hosts(self, cloud: Cloud, host: str, sent: dict[str, Any], named: str) -> None:
@@ -196,9 +196,9 @@ class TestIntercept:
     def test_refuses_a_botocore_client_of_another_service(self, cloud: Cloud) -> None:
         """The error is wrapped by botocore, and still names the call."""
         key = {"aws_access_key_id": "A", "aws_secret_access_key": "B"}
-        client = boto3.client("ec2", "eu-west-2", endpoint_url="https://fcu.eu-west-2.outscale.com", **key)
-        with cloud.intercept(), pytest.raises(HTTPClientError, match="fcu DescribeImages"):
-            client.describe_images()
+        client = boto3.client("iam", "eu-west-2", endpoint_url="https://eim.eu-west-2.outscale.com", **key)
+        with cloud.intercept(), pytest.raises(HTTPClientError, match="eim ListUsers"):
+            client.list_users()
 
     def test_accepts_a_host_that_ends_in_a_dot(self, cloud: Cloud) -> None:
         """A host name may be absolute."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from clients.go_client import Go, Refused
+from clients.go_client import Go, Refusal
 from clients.packer import Packer
 
 from omisim import Account, Cloud
@@ -126,6 +126,6 @@ class TestPackerChroot:
 
 def test_refusal_can_be_decoded_by_packer(api: Go) -> None:
     """Status, Code and Type are strings and numbers where Go expects them."""
-    with pytest.raises(Refused, match="5063") as refused:
-        api.ask("StopVms", VmIds=["i-00000000"])
+    with pytest.raises(Refusal, match="5063") as refused:
+        api.call("StopVms", VmIds=["i-00000000"])
     assert (refused.value.status, refused.value.code) == (400, "5063")

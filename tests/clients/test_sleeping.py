@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from osc_sdk_python import Gateway
 from requests import HTTPError
 from support.catalogue import SUBREGION
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 from omisim import Account, Cloud, ManualClock, SystemClock
 from omisim.base.clock import EPOCH
@@ -335,4 +335,4 @@ class TestSleepFixture:
                 create(omi_account)
                 assert omi_account.read_volumes()[0].state == "creating"
         """
-        plugged(pytester, source).assert_outcomes(passed=3)
+        run_plugin(pytester, source).assert_outcomes(passed=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from clients.go_client import Go, Refused
+from clients.go_client import Go, Refusal
 from clients.terraform import Terraform, frieza
 
 from omisim import Account, Cloud
@@ -91,7 +91,7 @@ class TestTerraformVolume:
         terraform.unlink(volume)
         restored = terraform.volume(SubregionName="eu-west-2a", SnapshotId=snapshot["SnapshotId"])
         assert restored["Size"] == 20
-        terraform.api.ask("DeleteVolume", VolumeId=volume)
+        terraform.api.call("DeleteVolume", VolumeId=volume)
 
 
 def test_terraform_exports_a_snapshot_by_the_states_of_1_40() -> None:
@@ -109,36 +109,36 @@ def test_terraform_exports_a_snapshot_by_the_states_of_1_40() -> None:
 class TestTerraformVm:
     def test_is_created_stopped_and_deleted(self, terraform: Terraform, vm_id: str) -> None:
         """outscale_vm, with a stop for a change of its type."""
-        terraform.api.ask("StopVms", VmIds=[vm_id])
+        terraform.api.call("StopVms", VmIds=[vm_id])
         terraform.wait(lambda: terraform.read_vm(vm_id)["State"], ["running", "stopping"], "stopped")
-        terraform.api.ask("UpdateVm", VmId=vm_id, VmType="tinav5.c2r2p2")
-        terraform.api.ask("StartVms", VmIds=[vm_id])
+        terraform.api.call("UpdateVm", VmId=vm_id, VmType="tinav5.c2r2p2")
+        terraform.api.call("StartVms", VmIds=[vm_id])
         terraform.wait(lambda: terraform.read_vm(vm_id)["State"], ["pending", "stopped"], "running")
         assert terraform.read_vm(vm_id)["VmType"] == "tinav5.c2r2p2"
         terraform.delete_vm(vm_id)
 
     def test_that_cannot_be_tagged_is_kept(self, slow: Cloud, me: Account, terraform: Terraform) -> None:
         """A key of 256 characters is refused after the VM was created: the provider keeps it in its state. [TAG-003]"""
-        with pytest.raises(Refused):
+        with pytest.raises(Refusal):
             terraform.vm({"k" * 256: "v"}, ImageId=slow.images.official("ubuntu").image_id)
         assert len(me.read_vms()) == 1
 
 
 def _in_a_net(terraform: Terraform, image_id: str) -> str:
     """Make a VM in a Net with a way out, a public IP and a security group, as an example of the provider does."""
-    ask = terraform.api.ask
-    net = ask("CreateNet", IpRange="10.0.0.0/16", Tenancy="default")["Net"]["NetId"]
-    subnet = ask("CreateSubnet", IpRange="10.0.1.0/24", NetId=net)["Subnet"]["SubnetId"]
-    service = ask("CreateInternetService")["InternetService"]["InternetServiceId"]
-    ask("LinkInternetService", InternetServiceId=service, NetId=net)
-    table = ask("CreateRouteTable", NetId=net)["RouteTable"]["RouteTableId"]
-    ask("LinkRouteTable", RouteTableId=table, SubnetId=subnet)
-    ask("CreateRoute", RouteTableId=table, DestinationIpRange="0.0.0.0/0", GatewayId=service)
-    group = ask("CreateSecurityGroup", SecurityGroupName="ssh", Description="d", NetId=net)["SecurityGroup"]
+    call = terraform.api.call
+    net = call("CreateNet", IpRange="10.0.0.0/16", Tenancy="default")["Net"]["NetId"]
+    subnet = call("CreateSubnet", IpRange="10.0.1.0/24", NetId=net)["Subnet"]["SubnetId"]
+    service = call("CreateInternetService")["InternetService"]["InternetServiceId"]
+    call("LinkInternetService", InternetServiceId=service, NetId=net)
+    table = call("CreateRouteTable", NetId=net)["RouteTable"]["RouteTableId"]
+    call("LinkRouteTable", RouteTableId=table, SubnetId=subnet)
+    call("CreateRoute", RouteTableId=table, DestinationIpRange="0.0.0.0/0", GatewayId=service)
+    group = call("CreateSecurityGroup", SecurityGroupName="ssh", Description="d", NetId=net)["SecurityGroup"]
     rule = {"FromPortRange": 22, "ToPortRange": 22, "IpProtocol": "tcp", "IpRanges": ["0.0.0.0/0"]}
-    ask("CreateSecurityGroupRule", Flow="Inbound", SecurityGroupId=group["SecurityGroupId"], Rules=[rule])
+    call("CreateSecurityGroupRule", Flow="Inbound", SecurityGroupId=group["SecurityGroupId"], Rules=[rule])
     vm = terraform.vm(ImageId=image_id, SubnetId=subnet, SecurityGroupIds=[group["SecurityGroupId"]])
-    ask("LinkPublicIp", PublicIpId=ask("CreatePublicIp")["PublicIp"]["PublicIpId"], VmId=vm["VmId"])
+    call("LinkPublicIp", PublicIpId=call("CreatePublicIp")["PublicIp"]["PublicIpId"], VmId=vm["VmId"])
     return str(vm["VmId"])
 
 

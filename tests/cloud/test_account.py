@@ -39,7 +39,7 @@ class TestAccount:
         with pytest.raises(ValueError, match=message):
             cloud.account("carol", **arguments)  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize("service", ["fcu", "s3", ""])
+    @pytest.mark.parametrize("service", ["lbu", "S3", ""])
     def test_refuses_a_client_of_an_unknown_service(self, alice: Account, service: str) -> None:
         """`client` refuses a service that it does not know."""
         with pytest.raises(ValueError, match=f"not '{service}'"):

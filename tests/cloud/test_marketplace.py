@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.catalogue import official
-from support.expect import refused
+from support.catalogue import find_official
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.cloud.marketplace import Product
@@ -26,7 +26,7 @@ def _buyer(cloud: Cloud) -> Account:
 @pytest.fixture(name="source")
 def _source(cloud: Cloud, seller: Account) -> Image:
     """An OMI of the seller's, with a file on its root."""
-    vm = seller.create_vms(image_id=official(seller, "RHEL*").image_id)[0]
+    vm = seller.create_vms(image_id=find_official(seller, "RHEL*").image_id)[0]
     cloud.write(vm.block_device_mappings[0].bsu.volume_id, "/opt/acme", "product 1")
     return seller.create_image(vm_id=vm.vm_id, image_name="appliance")
 
@@ -105,7 +105,7 @@ class TestSubscribing:
     ) -> None:
         """The copy of an hourly product is private, and shared with its subscribers. [MKT-002]"""
         product = published(cloud, seller, source)
-        assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
+        assert expect_refusal(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
         cloud.marketplace.subscribe(product, buyer)
         assert buyer.create_vms(image_id=product.images[REGION])
 
@@ -114,7 +114,7 @@ class TestSubscribing:
     ) -> None:
         """The copy is shared on the activation date, not before. [MKT-003]"""
         product = cloud.marketplace.subscribe(published(cloud, seller, source, "subscription"), buyer)
-        assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
+        assert expect_refusal(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
         cloud.marketplace.activate(product, buyer)
         assert buyer.create_vms(image_id=product.images[REGION])
 
@@ -152,7 +152,7 @@ class TestUnpublishing:
         product = published(cloud, seller, source, "free")
         vm = buyer.create_vms(image_id=product.images[REGION])[0]
         assert not cloud.marketplace.unpublish(product).images
-        assert refused(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
+        assert expect_refusal(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
         assert [there.state for there in buyer.read_vms(filters={"vm_ids": [vm.vm_id]})] == ["running"]
 
     def test_can_be_limited_to_one_version(self, cloud: Cloud, seller: Account, source: Image) -> None:

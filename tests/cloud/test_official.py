@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.expect import refused
+from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Image, Vm
@@ -17,8 +17,8 @@ class TestOfficialImage:
         """`official` returns the newest OMI whose name has the given beginning, in any Region. [SHR-017]"""
         image = cloud.images.official(family, region)
         account = cloud.account("reader", region=region)
-        names = {"account_aliases": ["Outscale"], "image_names": [f"{image.image_name[: len(family)]}*"]}
-        same = account.read_images(filters=names)
+        pattern = f"{image.image_name[: len(family)]}*"
+        same = account.read_images(filters={"account_aliases": ["Outscale"], "image_names": [pattern]})
         assert image in same
         assert image.creation_date == max(other.creation_date for other in same)
 
@@ -43,7 +43,7 @@ class TestAdoptedImage:
         """An adopted id is a public official OMI, with the disks and codes of the requested family."""
         image = cloud.adopt("ami-cafe0001", like="Windows")
         assert image.product_codes == ("0002",)
-        assert alice.create_vms(image_id="ami-cafe0001", vm_type="tinav5.c2r4p2")[0].os_family == "windows"
+        assert alice.create_vms(image_id="ami-cafe0001", vm_type="tinav5.c2r4p2")[0].is_windows
 
     def test_that_exists_already_is_unchanged(self, cloud: Cloud, golden: Image) -> None:
         """Adopting the id of an existing OMI changes nothing."""
@@ -68,18 +68,18 @@ class TestUnknownImages:
 
     def test_are_not_adopted_by_default(self, alice: Account) -> None:
         """By default an unknown OMI is refused. [VM-002]"""
-        assert refused(alice, "CreateVms", ImageId="ami-0badcafe").code == "5023"
+        assert expect_refusal(alice, "CreateVms", ImageId="ami-0badcafe").code == "5023"
 
     def test_are_not_adopted_by_a_refused_call(self, cloud: Cloud, alice: Account) -> None:
         """A call that is refused for another reason adopts nothing."""
         cloud.allow_unknown_images()
-        assert refused(alice, "CreateVms", ImageId="ami-0badcafe", VmType="x").code == "5024"
+        assert expect_refusal(alice, "CreateVms", ImageId="ami-0badcafe", VmType="x").code == "5024"
 
     def test_do_not_include_deleted_ones(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """An OMI that was deleted in this cloud is not adopted. [OMI-125]"""
         cloud.allow_unknown_images()
         alice.delete_image(image_id=golden.image_id)
-        assert refused(alice, "CreateVms", ImageId=golden.image_id).code == "5023"
+        assert expect_refusal(alice, "CreateVms", ImageId=golden.image_id).code == "5023"
 
     def test_are_a_setting_that_forks_and_dumps_keep(self, cloud: Cloud) -> None:
         """The setting is copied by a fork and a dump, and can be revoked."""
@@ -94,7 +94,7 @@ class TestRetiredImage:
     def test_cannot_be_launched(self, cloud: Cloud, alice: Account, ubuntu: Image, vm: Vm) -> None:
         """A retired official OMI cannot be launched; VMs and copies made from it go on. [OMI-123, OMI-125]"""
         cloud.retire(ubuntu.image_id)
-        assert refused(alice, "CreateVms", ImageId=ubuntu.image_id).code == "5023"
+        assert expect_refusal(alice, "CreateVms", ImageId=ubuntu.image_id).code == "5023"
         alice.stop_vms(vm_ids=[vm.vm_id])
         assert alice.can("StartVms", VmIds=[vm.vm_id])
         assert cloud.lineage(vm.vm_id)

@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 import yaml
 from hypothesis import settings
-from support.commands import commands, problem
-from support.pages import Block, blocks
-from support.plugged import plugged
+from support.commands import find_problem, iter_commands
+from support.pages import Block, list_blocks
+from support.plugged import run_plugin
 
 from omisim import Cloud
 
 pytest_plugins = ["pytester"]
 
-PYTHON = blocks("python")
+PYTHON = list_blocks("python")
 SHELL = ("console", "bash", "sh", "shell")
 KNOWN = {"diff", "ini", "json", "mermaid", "python", "text", "toml", "yaml", *SHELL}
 
@@ -39,7 +39,7 @@ def is_test_file(block: Block) -> bool:
 def _folder(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Path:
     """A folder with the files of the block's page."""
     block: Block = request.getfixturevalue("block")
-    for other in blocks("python", "toml", "ini", "yaml"):
+    for other in list_blocks("python", "toml", "ini", "yaml"):
         if other.page == block.page and other.file_name and other != block:
             path = pytester.path / other.file_name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ class TestPython:
     def test_files_of_tests_pass(self, folder: Path, pytester: pytest.Pytester, block: Block) -> None:
         """A test file can be copied: all its tests pass, with warnings as errors."""
         assert folder
-        assert plugged(pytester, block.text).parseoutcomes().keys() == {"passed"}
+        assert run_plugin(pytester, block.text).parseoutcomes().keys() == {"passed"}
 
     @pytest.mark.parametrize("block", [block for block in PYTHON if not is_test_file(block)], ids=str)
     def test_scripts_run(self, folder: Path, block: Block) -> None:
@@ -72,7 +72,7 @@ class TestPython:
 
 
 class TestConfiguration:
-    @pytest.mark.parametrize("block", blocks("toml"), ids=str)
+    @pytest.mark.parametrize("block", list_blocks("toml"), ids=str)
     def test_of_toml_is_valid(self, block: Block, tmp_path: Path) -> None:
         """A TOML block parses, and a scenario makes a cloud."""
         if "steps" in tomllib.loads(block.text):
@@ -80,16 +80,16 @@ class TestConfiguration:
             scenario.write_text(block.text, "utf-8")
             assert Cloud.from_scenario(scenario).accounts
 
-    @pytest.mark.parametrize("block", blocks("ini"), ids=str)
+    @pytest.mark.parametrize("block", list_blocks("ini"), ids=str)
     def test_of_pytest_is_accepted(self, pytester: pytest.Pytester, block: Block) -> None:
         """An ini block parses, and pytest accepts its options."""
         parser = configparser.ConfigParser()
         parser.read_string(block.text)
         if parser.has_section("pytest"):
             pytester.makeini(block.text)
-            plugged(pytester, "def test_it(omi_cloud, omi_account): pass").assert_outcomes(passed=1)
+            run_plugin(pytester, "def test_it(omi_cloud, omi_account): pass").assert_outcomes(passed=1)
 
-    @pytest.mark.parametrize("block", blocks("yaml", "json"), ids=str)
+    @pytest.mark.parametrize("block", list_blocks("yaml", "json"), ids=str)
     def test_of_yaml_is_valid(self, block: Block) -> None:
         """A YAML or JSON block parses."""
         assert yaml.safe_load(block.text) is not None
@@ -97,14 +97,14 @@ class TestConfiguration:
 
 def test_every_block_names_its_language() -> None:
     """A block without a language, or with a mistyped one, would escape these tests."""
-    found = [block for block in blocks() if block.language not in KNOWN and not block.language.startswith("{")]
+    found = [block for block in list_blocks() if block.language not in KNOWN and not block.language.startswith("{")]
     assert list(map(str, found)) == []
 
 
-@pytest.mark.parametrize("block", blocks(*SHELL), ids=str)
+@pytest.mark.parametrize("block", list_blocks(*SHELL), ids=str)
 def test_commands_exist(block: Block) -> None:
     """Every command of a console block exists, with its subcommand, its options, its files and its extras."""
-    assert [found for command in commands(block.text) if (found := problem(command))] == []
+    assert [found for command in iter_commands(block.text) if (found := find_problem(command))] == []
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_commands_exist(block: Block) -> None:
 )
 def test_a_wrong_command_is_found(command: str, message: str) -> None:
     """A mistyped command, option, extra or file is reported."""
-    assert message in str(problem(command))
+    assert message in str(find_problem(command))

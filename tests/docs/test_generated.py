@@ -6,7 +6,7 @@ import pytest
 from generated import expand
 from generated.docstrings import to_rest
 from generated.model import every_rule
-from support.pages import ROOT, anchors, text_of
+from support.pages import ROOT, list_anchors, read_page
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.spec.errors import ERRORS
@@ -24,7 +24,7 @@ class TestGeneratedPages:
         pages = {rule.page for rule in every_rule().values()}
         assert {path.stem for path in (REFERENCE / "rules").glob("*.md")} == {*pages, "index"}
         for rule in every_rule().values():
-            assert rule.anchor in anchors(REFERENCE / "rules" / f"{rule.page}.md"), rule.id
+            assert rule.anchor in list_anchors(REFERENCE / "rules" / f"{rule.page}.md"), rule.id
 
     def test_give_each_rule_an_anchor_of_its_own(self) -> None:
         """Anchors are unique across all pages, as Sphinx requires of targets."""
@@ -33,15 +33,17 @@ class TestGeneratedPages:
 
     def test_have_an_entry_for_every_error_switch_lifecycle_command_and_scenario(self) -> None:
         """The other generated pages leave nothing out."""
-        assert set(ERRORS) <= anchors(REFERENCE / "errors.md")
-        assert set(SWITCHES) <= anchors(REFERENCE / "switches.md")
-        assert {f"lifecycle-{kind.replace('_', '-')}" for kind in LIFECYCLES} <= anchors(REFERENCE / "lifecycles.md")
-        assert {f"omisim-{name}" for name in parsers() if name != "omisim"} <= anchors(REFERENCE / "cli.md")
-        assert {f"scenario-{name}" for name in list_shipped()} <= anchors(REFERENCE / "scenarios.md")
+        assert set(ERRORS) <= list_anchors(REFERENCE / "errors.md")
+        assert set(SWITCHES) <= list_anchors(REFERENCE / "switches.md")
+        assert {f"lifecycle-{kind.replace('_', '-')}" for kind in LIFECYCLES} <= list_anchors(
+            REFERENCE / "lifecycles.md"
+        )
+        assert {f"omisim-{name}" for name in parsers() if name != "omisim"} <= list_anchors(REFERENCE / "cli.md")
+        assert {f"scenario-{name}" for name in list_shipped()} <= list_anchors(REFERENCE / "scenarios.md")
 
     def test_list_every_action(self) -> None:
         """Each action of the API is listed, as served or not."""
-        page = text_of(REFERENCE / "actions.md")
+        page = read_page(REFERENCE / "actions.md")
         assert [name for name in [*ACTIONS, *not_served()] if f"`{name}`" not in page] == []
 
     def test_state_the_same_facts_as_explain(self) -> None:

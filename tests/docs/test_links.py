@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from support.pages import PAGES, ROOT, anchors, links
+from support.pages import PAGES, ROOT, iter_links, list_anchors
 
 
 def problem(page: Path, link: str) -> str | None:
@@ -17,7 +17,7 @@ def problem(page: Path, link: str) -> str | None:
     target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
     if not target.exists():
         return f"{link}: no such file"
-    if parts.fragment and target.suffix == ".md" and parts.fragment not in anchors(target):
+    if parts.fragment and target.suffix == ".md" and parts.fragment not in list_anchors(target):
         return f"{link}: no such heading or anchor"
     return None
 
@@ -25,7 +25,7 @@ def problem(page: Path, link: str) -> str | None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
     """Every relative link of a page names a file, and its fragment a heading or an anchor of that file."""
-    assert [found for link in links(page) if (found := problem(page, link))] == []
+    assert [found for link in iter_links(page) if (found := problem(page, link))] == []
 
 
 def test_a_dead_link_is_found() -> None:

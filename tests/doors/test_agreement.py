@@ -1,4 +1,4 @@
-"""All doors lead to the same: a typed call, `Account.call`, the SDK in process and HTTP, under one machine."""
+"""All doors agree: a typed call, `Account.call`, the SDK in process and HTTP, under one machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from support.agreement import Doors, OtherDoors
-from support.entrances import ENTRANCES, NOTHING, Disagreement
+from support.entrances import ENTRANCES, NO_ANSWER, Disagreement
 
 from omisim import Account, Cloud
 from omisim.actions.framework.request import Request
@@ -45,65 +45,65 @@ class TestAgreementOfDoors:
         """A dropped call has neither an answer nor a refusal; the next call is answered."""
         cloud.faults.add("ReadVms", times=1, drop=True)
         door = ENTRANCES[name]()
-        assert [door(alice, "ReadVms", {}) for _ in range(2)] == [NOTHING, {"body": {"Vms": []}}]
+        assert [door(alice, "ReadVms", {}) for _ in range(2)] == [NO_ANSWER, {"body": {"Vms": []}}]
         door.close()
 
     def test_covers_calls_that_a_door_cannot_carry(self, name: str, alice: Account) -> None:
-        """A call that a door cannot carry, or refuses itself, reaches the cloud by its detour."""
+        """A call that a door cannot make, or refuses itself, reaches the cloud by its detour."""
         door = ENTRANCES[name]()
         assert door(alice, "CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a", "DryRun": True}) == {"body": {}}
-        heard = [door(alice, "ReadVolumes", {"ResultsPerPage": 0}), door(alice, "ReadVolumes", {"Nonsense": 0})]
-        assert [(said["status"], said["rule"]) for said in heard] == [(400, "PAG-001"), (400, "REQ-008")]
+        outcomes = [door(alice, "ReadVolumes", {"ResultsPerPage": 0}), door(alice, "ReadVolumes", {"Nonsense": 0})]
+        assert [(outcome["status"], outcome["rule"]) for outcome in outcomes] == [(400, "PAG-001"), (400, "REQ-008")]
         door.close()
 
 
 # --- bugs of one door
 
 
-def one_status(patch: Patch) -> None:
+def plant_equal_statuses(patch: Patch) -> None:
     """Every refusal on the wire is a 400."""
     handle = OapiDoor.handle
 
-    def flat(door: OapiDoor, request: http.HttpRequest, host_time: dt.datetime) -> http.HttpResponse:
+    def handle_with_status_400(door: OapiDoor, request: http.HttpRequest, host_time: dt.datetime) -> http.HttpResponse:
         response = handle(door, request, host_time)
         response.status = min(response.status, 400)
         return response
 
-    patch.setattr(OapiDoor, "handle", flat)
+    patch.setattr(OapiDoor, "handle", handle_with_status_400)
 
 
-def false_is_absent(patch: Patch) -> None:
+def plant_dropped_false(patch: Patch) -> None:
     """A typed call leaves out what is false."""
     patch.setattr(account, "copy_containers", lambda given: {name: value for name, value in given.items() if value})
 
 
-def reading_takes_time(patch: Patch) -> None:
+def plant_ticking_reads(patch: Patch) -> None:
     """A read that comes by a request moves the clock; one that Python makes does not."""
     call = Engine.call
 
-    def slow(engine: Engine, request: Request, account_id: str, region: str, headers: Any = None) -> Answer:
+    def call_and_tick(engine: Engine, request: Request, account_id: str, region: str, headers: Any = None) -> Answer:
         answer = call(engine, request, account_id, region, headers or {})
         if headers and request.action.startswith("Read"):
             engine.clock.tick()
         return answer
 
-    patch.setattr(Engine, "call", slow)
+    patch.setattr(Engine, "call", call_and_tick)
 
 
 class TestBugInOneDoor:
     @pytest.mark.parametrize(
-        ("plant", "door", "said"),
+        ("plant", "door", "message"),
         [
-            (one_status, "http", "http is told otherwise than call: status: 400, not 409: "),
-            (false_is_absent, "typed", "typed is told otherwise than call: |typed notes "),
-            (reading_takes_time, "sdk", "the cloud behind sdk differs: in its time or its history"),
+            (plant_equal_statuses, "http", "http differs from call: status: 400, not 409: "),
+            (plant_dropped_false, "typed", "typed differs from call: |typed records "),
+            (plant_ticking_reads, "sdk", "the cloud behind sdk differs: in its time or its history"),
         ],
     )
     def test_is_reported_with_the_name_of_the_door(
-        self, monkeypatch: Patch, plant: Callable[[Patch], None], door: str, said: str
+        self, monkeypatch: Patch, plant: Callable[[Patch], None], door: str, message: str
     ) -> None:
         """A bug in one door is a disagreement, and names the door."""
         plant(monkeypatch)
         machine = type("One", (Doors,), {"doors": (door,)})
-        with pytest.raises(Disagreement, match=said):
+        with pytest.raises(Disagreement, match=message):
             run_state_machine_as_test(machine, settings=HUNT)

@@ -13,7 +13,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from support.storing import BUCKET, bucket
+from support.storing import BUCKET, create_bucket
 
 from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest
@@ -29,7 +29,7 @@ GROUP = "http://acs.amazonaws.com/groups/global/"
 
 @pytest.fixture(name="oos")
 def _oos(alice: Account) -> Any:
-    return bucket(alice)
+    return create_bucket(alice)
 
 
 def code_of(call: Any, **given: Any) -> tuple[int, str]:
@@ -124,7 +124,7 @@ class TestStorageRefuses:
         assert code_of(oos.create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyOwnedByYou")
         assert code_of(bob.client("oos").create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyExists")
         carol = cloud.account("carol", region="us-east-2")
-        bucket(carol)
+        create_bucket(carol)
         assert [found["Name"] for found in carol.client("oos").list_buckets()["Buckets"]] == [BUCKET]
 
     def test_unknown_buckets_keys_and_uploads(self, oos: Any) -> None:
@@ -422,7 +422,7 @@ class TestStorageState:
         """The same calls have the same answers, to the byte. [OOS-007]"""
 
         def play() -> list[Any]:
-            client = bucket(Cloud().account("alice"))
+            client = create_bucket(Cloud().account("alice"))
             answers = [client.put_object(Bucket=BUCKET, Key="a", Body=b"x")]
             answers.append(client.create_multipart_upload(Bucket=BUCKET, Key="b"))
             answers.append(client.list_objects_v2(Bucket=BUCKET))

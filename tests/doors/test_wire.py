@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sign import signed
+from support.sign import sign_request
 
 from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
@@ -43,21 +43,21 @@ class TestOapiSignature:
         self, cloud: Cloud, alice: Account, dialect: str, service: str, region: str
     ) -> None:
         """OSC4 and AWS4 are one algorithm, and the client chooses the words of the scope. [AUTH-003]"""
-        request = signed(alice, "/api/v1/ReadVms", dialect=dialect, service=service, region=region)
+        request = sign_request(alice, "/api/v1/ReadVms", dialect=dialect, service=service, region=region)
         assert ask(cloud, request)[0] == 200
 
     @pytest.mark.parametrize("signed_host", ["api.eu-west-2.outscale.com:8080", "api.eu-west-2.outscale.com"])
     def test_covers_the_host_with_or_without_its_port(self, cloud: Cloud, alice: Account, signed_host: str) -> None:
         """Some clients sign the port, some do not. [AUTH-002]"""
         host = "api.eu-west-2.outscale.com:8080"
-        assert ask(cloud, signed(alice, "/api/v1/ReadVms", host=host, signed_host=signed_host))[0] == 200
+        assert ask(cloud, sign_request(alice, "/api/v1/ReadVms", host=host, signed_host=signed_host))[0] == 200
 
     @pytest.mark.parametrize(
         "names", ["host;x-{}-date", "accept;content-type;host;x-{}-date", "content-type;host;x-{}-date"]
     )
     def test_covers_the_headers_that_it_names(self, cloud: Cloud, alice: Account, names: str) -> None:
         """The client chooses SignedHeaders. [AUTH-002]"""
-        assert ask(cloud, signed(alice, "/api/v1/ReadVms", names=names))[0] == 200
+        assert ask(cloud, sign_request(alice, "/api/v1/ReadVms", names=names))[0] == 200
 
     @pytest.mark.parametrize(
         "path",
@@ -65,16 +65,16 @@ class TestOapiSignature:
     )
     def test_is_accepted_on_every_path_that_clients_use(self, cloud: Cloud, alice: Account, path: str) -> None:
         """Several paths may precede the name of the action. [REQ-015]"""
-        assert ask(cloud, signed(alice, path))[0] == 200
+        assert ask(cloud, sign_request(alice, path))[0] == 200
 
     def test_of_a_single_slash_is_accepted_for_a_double_one(self, cloud: Cloud, alice: Account) -> None:
         """A client that doubles a slash signs the single one. [REQ-015]"""
-        request = replace(signed(alice, "/api/latest/ReadVms"), path="//api/latest/ReadVms")
+        request = replace(sign_request(alice, "/api/latest/ReadVms"), path="//api/latest/ReadVms")
         assert ask(cloud, request)[0] == 200
 
     def test_that_is_wrong_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """A signature under another secret key is refused. [AUTH-006/signature]"""
-        request = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40)
+        request = sign_request(alice, "/api/v1/ReadVms", secret_key="X" * 40)
         assert error(cloud, request) == (401, "1", "AUTH-006/signature")
 
     def test_that_is_wrong_four_times_locks_the_account(self, cloud: Cloud, alice: Account, bob: Account) -> None:
@@ -82,12 +82,15 @@ class TestOapiSignature:
 
         [AUTH-009]
         """
-        wrong, right = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40), signed(alice, "/api/v1/ReadVms")
+        wrong, right = (
+            sign_request(alice, "/api/v1/ReadVms", secret_key="X" * 40),
+            sign_request(alice, "/api/v1/ReadVms"),
+        )
         for minutes in (1, 2):
             for _ in range(4):
                 assert error(cloud, wrong) == (401, "1", "AUTH-006/signature")
             assert error(cloud, right) == (401, "13", "AUTH-009")
-            assert ask(cloud, signed(bob, "/api/v1/ReadVms"))[0] == 200
+            assert ask(cloud, sign_request(bob, "/api/v1/ReadVms"))[0] == 200
             cloud.advance(minutes * 60 - 1)
             assert error(cloud, right) == (401, "13", "AUTH-009")
             cloud.advance(1)
@@ -95,7 +98,10 @@ class TestOapiSignature:
 
     def test_that_is_right_ends_the_count_of_failures(self, cloud: Cloud, alice: Account) -> None:
         """Only failures in a row count, and a fork starts from zero. [AUTH-009]"""
-        wrong, right = signed(alice, "/api/v1/ReadVms", secret_key="X" * 40), signed(alice, "/api/v1/ReadVms")
+        wrong, right = (
+            sign_request(alice, "/api/v1/ReadVms", secret_key="X" * 40),
+            sign_request(alice, "/api/v1/ReadVms"),
+        )
         for _ in range(3):
             for _ in range(3):
                 error(cloud, wrong)
@@ -106,13 +112,13 @@ class TestOapiSignature:
 
     def test_covers_the_body(self, cloud: Cloud, alice: Account) -> None:
         """A body that was altered is refused. [AUTH-006]"""
-        request = replace(signed(alice, "/api/v1/ReadVms"), body=b'{"DryRun": true}')
+        request = replace(sign_request(alice, "/api/v1/ReadVms"), body=b'{"DryRun": true}')
         assert error(cloud, request) == (401, "1", "AUTH-006/signature")
 
     def test_of_an_unknown_key_is_refused(self, cloud: Cloud) -> None:
         """A key that does not exist in this cloud is refused. [AUTH-006]"""
         stranger = Cloud(seed="elsewhere").account("mallory")
-        assert error(cloud, signed(stranger, "/api/v1/ReadVms")) == (400, "4120", "AUTH-006")
+        assert error(cloud, sign_request(stranger, "/api/v1/ReadVms")) == (400, "4120", "AUTH-006")
 
     @pytest.mark.parametrize("end", ["inactive", "expired"])
     def test_of_an_inactive_or_expired_key_is_refused(self, cloud: Cloud, alice: Account, end: str) -> None:
@@ -122,24 +128,24 @@ class TestOapiSignature:
             cloud.engine.begin("test").move(key, "deactivate")
         else:
             cloud.engine.begin("test").put(replace(key, expiration_date=cloud.now))
-        assert error(cloud, signed(alice, "/api/v1/ReadVms")) == (400, "4120", "AUTH-008")
+        assert error(cloud, sign_request(alice, "/api/v1/ReadVms")) == (400, "4120", "AUTH-008")
 
     def test_of_another_region_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """A key belongs to one Region. [REG-007]"""
-        request = signed(alice, "/api/v1/ReadVms", host="api.us-east-2.outscale.com")
+        request = sign_request(alice, "/api/v1/ReadVms", host="api.us-east-2.outscale.com")
         assert error(cloud, request) == (400, "4120", "AUTH-006")
 
     @pytest.mark.parametrize("minutes", [-16, 16, 60 * 24 * 365])
     def test_of_another_time_is_refused(self, cloud: Cloud, alice: Account, minutes: int) -> None:
         """A date more than 15 minutes from both clocks is refused. [AUTH-007]"""
-        request = signed(alice, "/api/v1/ReadVms", at=START + dt.timedelta(minutes=minutes))
+        request = sign_request(alice, "/api/v1/ReadVms", at=START + dt.timedelta(minutes=minutes))
         assert error(cloud, request) == (401, "15", "AUTH-007")
 
     @pytest.mark.parametrize("minutes", [-15, 15])
     def test_may_have_the_time_of_the_host(self, cloud: Cloud, alice: Account, minutes: int) -> None:
         """A date is valid by the cloud's clock or by the host's. [AUTH-007]"""
         host_time = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
-        request = signed(alice, "/api/v1/ReadVms", at=host_time + dt.timedelta(minutes=minutes))
+        request = sign_request(alice, "/api/v1/ReadVms", at=host_time + dt.timedelta(minutes=minutes))
         assert ask(cloud, request, host_time)[0] == 200
 
     @pytest.mark.parametrize(
@@ -154,14 +160,14 @@ class TestOapiSignature:
     )
     def test_that_is_missing_or_garbled_is_refused(self, cloud: Cloud, alice: Account, header: str) -> None:
         """A request without readable credentials is refused. [AUTH-005]"""
-        request = signed(alice, "/api/v1/ReadVms")
+        request = sign_request(alice, "/api/v1/ReadVms")
         request = replace(request, headers=dict(request.headers) | {"authorization": header})
         assert error(cloud, request) == (401, "1", "AUTH-005")
 
     @pytest.mark.parametrize("date", ["", "yesterday", "20260231T000000Z", "2026-01-01T00:00:00Z", "٢0260101T000000Z"])
     def test_with_a_garbled_date_is_refused(self, cloud: Cloud, alice: Account, date: str) -> None:
         """A date is required, in its one format. [AUTH-005]"""
-        request = signed(alice, "/api/v1/ReadVms")
+        request = sign_request(alice, "/api/v1/ReadVms")
         request = replace(request, headers=dict(request.headers) | {"x-osc-date": date})
         assert error(cloud, request) == (401, "1", "AUTH-005")
 
@@ -175,7 +181,7 @@ class TestOapiSignature:
     def test_without_verification_needs_an_account(self) -> None:
         """With auth off a cloud without accounts refuses every call. [AUTH-013]"""
         nobody = Cloud(seed="elsewhere").account("mallory")
-        status, body, _ = ask(Cloud(auth="off"), signed(nobody, "/api/v1/ReadVms"))
+        status, body, _ = ask(Cloud(auth="off"), sign_request(nobody, "/api/v1/ReadVms"))
         assert (status, body["Errors"][0]["Code"]) == (401, "1")
 
 
@@ -195,11 +201,11 @@ class TestOpenActionsByHost:
 class TestActionNames:
     def test_that_are_unknown_are_404(self, cloud: Cloud, alice: Account) -> None:
         """404 means that the action does not exist. [REQ-002]"""
-        assert error(cloud, signed(alice, "/api/v1/CreateEverything")) == (404, "12000", "REQ-002")
+        assert error(cloud, sign_request(alice, "/api/v1/CreateEverything")) == (404, "12000", "REQ-002")
 
     def test_that_are_not_served_are_refused_as_such(self, cloud: Cloud, alice: Account) -> None:
         """An official action that omisim does not serve is refused as not served. [REQ-002]"""
-        request = signed(alice, "/api/v1/CreateLoadBalancer")
+        request = sign_request(alice, "/api/v1/CreateLoadBalancer")
         assert error(cloud, request) == (400, "8010", "REQ-002/not-served")
         assert "CreateLoadBalancer" in ask(cloud, request)[1]["Errors"][0]["Details"]
 
@@ -215,7 +221,7 @@ class TestActionNames:
 
     def test_of_refused_requests_are_in_the_call_log(self, cloud: Cloud, alice: Account) -> None:
         """`calls` has refused requests, with their error."""
-        ask(cloud, signed(alice, "/api/v1/CreateLoadBalancer"))
+        ask(cloud, sign_request(alice, "/api/v1/CreateLoadBalancer"))
         record = cloud.calls()[-1]
         assert (record.action, record.account, record.error and record.error.code) == (
             "CreateLoadBalancer",
@@ -228,11 +234,11 @@ class TestBody:
     @pytest.mark.parametrize("body", [b"", b"  \n", b"{}"])
     def test_may_be_empty_if_nothing_is_required(self, cloud: Cloud, alice: Account, body: bytes) -> None:
         """An empty body is an empty object. [REQ-001]"""
-        assert ask(cloud, signed(alice, "/api/v1/ReadVms", body))[0] == 200
+        assert ask(cloud, sign_request(alice, "/api/v1/ReadVms", body))[0] == 200
 
     def test_that_is_empty_lacks_required_parameters(self, cloud: Cloud, alice: Account) -> None:
         """An empty body lacks every required parameter. [REQ-010]"""
-        assert error(cloud, signed(alice, "/api/v1/DeleteImage", b"")) == (400, "7000", "REQ-010")
+        assert error(cloud, sign_request(alice, "/api/v1/DeleteImage", b"")) == (400, "7000", "REQ-010")
 
     @pytest.mark.parametrize(
         "body",
@@ -252,19 +258,19 @@ class TestBody:
     )
     def test_that_is_not_a_json_object_is_refused(self, cloud: Cloud, alice: Account, body: bytes) -> None:
         """The body must be one JSON object. [REQ-004]"""
-        assert error(cloud, signed(alice, "/api/v1/CreateVolume", body)) == (400, "0", "REQ-004")
+        assert error(cloud, sign_request(alice, "/api/v1/CreateVolume", body)) == (400, "0", "REQ-004")
 
     def test_of_ten_megabytes_is_refused_without_repeating_it(self, cloud: Cloud, alice: Account) -> None:
         """A huge body is read and refused, and the answer does not repeat it. [VM-019]"""
         image = alice.read_images()[0].image_id
         body = json.dumps({"ImageId": image, "UserData": "A" * 10_000_000}).encode()
-        status, answer, response = ask(cloud, signed(alice, "/api/v1/CreateVms", body))
+        status, answer, response = ask(cloud, sign_request(alice, "/api/v1/CreateVms", body))
         assert (status, answer["Errors"][0]["Code"], len(response.body) < 1000) == (400, "4106", True)
 
     def test_of_ten_megabytes_of_an_unknown_parameter_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """A huge unknown parameter is refused by name, briefly. [REQ-008]"""
         body = json.dumps({"X" * 10_000_000: 1}).encode()
-        status, answer, response = ask(cloud, signed(alice, "/api/v1/ReadVms", body))
+        status, answer, response = ask(cloud, sign_request(alice, "/api/v1/ReadVms", body))
         assert (status, answer["Errors"][0]["Code"], len(response.body) < 1000) == (400, "3001", True)
 
 
@@ -289,25 +295,25 @@ class TestParameters:
         self, cloud: Cloud, alice: Account, parameters: dict[str, Any], code: str, details: str
     ) -> None:
         """Details name what is wrong with a request. [REQ-008] [REQ-009] [REQ-010] [ID-015] [ID-016]"""
-        request = signed(alice, "/api/v1/CreateVolume", json.dumps(parameters).encode())
+        request = sign_request(alice, "/api/v1/CreateVolume", json.dumps(parameters).encode())
         assert error(cloud, request)[1] == code
         assert details in ask(cloud, request)[1]["Errors"][0]["Details"]
 
     def test_that_are_unknown_are_refused_at_any_depth(self, cloud: Cloud, alice: Account) -> None:
         """An unknown name is refused at any depth. [REQ-008]"""
         body = {"ImageId": "x", "BlockDeviceMappings": [{"Bsu": {"VolumeSice": 1}}]}
-        request = signed(alice, "/api/v1/CreateVms", json.dumps(body).encode())
+        request = sign_request(alice, "/api/v1/CreateVms", json.dumps(body).encode())
         assert error(cloud, request)[1] == "3001"
         assert "BlockDeviceMappings[0].Bsu.VolumeSice" in ask(cloud, request)[1]["Errors"][0]["Details"]
 
     def test_that_are_unknown_come_before_wrong_types(self, cloud: Cloud, alice: Account) -> None:
         """The order of checks is names, types, missing parameters. [REQ-014]"""
-        request = signed(alice, "/api/v1/CreateVolume", b'{"Size": "x", "Foo": 1}')
+        request = sign_request(alice, "/api/v1/CreateVolume", b'{"Size": "x", "Foo": 1}')
         assert error(cloud, request)[1] == "3001"
 
     def test_that_are_mistyped_get_a_suggestion(self, cloud: Cloud, alice: Account) -> None:
         """A mistyped name is answered with a similar parameter. [REQ-008]"""
-        request = signed(alice, "/api/v1/CreateVolume", b'{"SubRegionName": "eu-west-2a"}')
+        request = sign_request(alice, "/api/v1/CreateVolume", b'{"SubRegionName": "eu-west-2a"}')
         assert "SubregionName" in ask(cloud, request)[1]["Errors"][0]["Details"].replace("SubRegionName", "", 1)
 
     def test_are_checked_by_a_dry_run_that_changes_nothing(self, cloud: Cloud, alice: Account) -> None:
@@ -318,7 +324,9 @@ class TestParameters:
 
     def test_are_refused_by_a_dry_run_like_by_the_call(self, cloud: Cloud, alice: Account) -> None:
         """A dry run of a call that would be refused is refused alike. [REQ-013]"""
-        request = signed(alice, "/api/v1/CreateVolume", b'{"SubregionName": "nowhere", "Size": 1, "DryRun": true}')
+        request = sign_request(
+            alice, "/api/v1/CreateVolume", b'{"SubregionName": "nowhere", "Size": 1, "DryRun": true}'
+        )
         assert error(cloud, request)[1] == "5009"
 
 
@@ -331,17 +339,17 @@ class TestAnswer:
 
     def test_is_the_same_over_http_and_in_python(self, cloud: Cloud, alice: Account, golden: object) -> None:
         """`Account.call` and HTTP answer the same JSON."""
-        over_the_wire = ask(cloud, signed(alice, "/api/v1/ReadImages"))[1]["Images"]
+        over_the_wire = ask(cloud, sign_request(alice, "/api/v1/ReadImages"))[1]["Images"]
         assert over_the_wire == alice.call("ReadImages")["Images"]
 
     def test_has_warnings_in_a_header(self, cloud: Cloud, alice: Account, golden: Any) -> None:
         """A warning about an allowed but doubtful call is in a header, never a Python warning."""
         body = {"ImageId": golden.image_id, "PermissionsToLaunch": {"Additions": {"GlobalPermission": True}}}
-        response = ask(cloud, signed(alice, "/api/v1/UpdateImage", json.dumps(body).encode()))[2]
+        response = ask(cloud, sign_request(alice, "/api/v1/UpdateImage", json.dumps(body).encode()))[2]
         assert "public" in response.headers["X-Omisim-Warning"]
         assert cloud.warnings == (response.headers["X-Omisim-Warning"],)
 
     def test_has_the_token_of_the_next_page(self, cloud: Cloud, alice: Account) -> None:
         """The token of the next page is answered as JSON like the rest. [PAG-003]"""
-        status, body, _ = ask(cloud, signed(alice, "/api/v1/ReadImages", b'{"ResultsPerPage": 3}'))
+        status, body, _ = ask(cloud, sign_request(alice, "/api/v1/ReadImages", b'{"ResultsPerPage": 3}'))
         assert (status, len(body["Images"]), bool(body["NextPageToken"])) == (200, 3, True)

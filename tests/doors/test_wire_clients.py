@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.doors import DOORS, Door, asked, refusal
-from support.sign import signed
+from support.doors import DOORS, Door, send_refused, send_request
+from support.sign import sign_request
 
 from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest
@@ -31,7 +31,7 @@ class Client:
 
     def request(self, account: Account, **more: Any) -> HttpRequest:
         """Return a request as this client makes it."""
-        return signed(account, self.path, self.body, **{**self.how, **more})
+        return sign_request(account, self.path, self.body, **{**self.how, **more})
 
 
 TARGET = {"x-osc-target": "OutscaleService.ReadVms"}
@@ -69,18 +69,18 @@ CLIENTS = [
 class TestEveryClient:
     def test_is_accepted_as_it_signs(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
         """The request of each client is accepted as it is sent. [AUTH-001, AUTH-002, AUTH-003, REQ-001, REQ-015]"""
-        status, answer = asked(door, cloud, client.request(alice))
+        status, answer = send_request(door, cloud, client.request(alice))
         assert (status, answer["Vms"]) == (200, [])
 
     def test_is_refused_with_a_wrong_secret(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
         """A request signed with another secret is refused. [AUTH-006/signature]"""
         request = client.request(alice, secret_key="X" * 40)
-        assert refusal(door, cloud, request) == (401, "1", "AUTH-006/signature")
+        assert send_refused(door, cloud, request) == (401, "1", "AUTH-006/signature")
 
     def test_is_refused_with_an_altered_body(self, cloud: Cloud, alice: Account, door: Door, client: Client) -> None:
         """The signature covers the body. [AUTH-002]"""
         request = replace(client.request(alice), body=b'{"DryRun": true}')
-        assert refusal(door, cloud, request)[:2] == (401, "1")
+        assert send_refused(door, cloud, request)[:2] == (401, "1")
 
 
 class TestAnySignature:
@@ -107,7 +107,7 @@ class TestAnySignature:
     ) -> None:
         """Dialect, date header, scope, path, port and signed headers are the client's choice. [AUTH-002, AUTH-003]"""
         cloud = Cloud()
-        request = signed(
+        request = sign_request(
             cloud.account("alice"),
             f"{path}ReadVms",
             dialect=dialect,
@@ -120,12 +120,12 @@ class TestAnySignature:
             at=cloud.now + dt.timedelta(minutes=minutes),
         )
         for door in DOORS.values():
-            assert asked(door, cloud, request)[0] == 200
+            assert send_request(door, cloud, request)[0] == 200
 
     @pytest.mark.parametrize("header", ["authorization", "x-osc-date", "host"])
     def test_is_refused_when_a_part_is_changed(self, cloud: Cloud, alice: Account, door: Door, header: str) -> None:
         """A digit, a second or a host other than signed is refused. [AUTH-002]"""
-        request = signed(alice, "/api/v1/ReadVms")
+        request = sign_request(alice, "/api/v1/ReadVms")
         changed = {
             "authorization": request.headers["authorization"][:-1]
             + ("0" if request.headers["authorization"][-1] != "0" else "1"),
@@ -135,14 +135,14 @@ class TestAnySignature:
         request = replace(request, headers={**request.headers, header: changed})
         if header == "host":
             request = replace(request, host=changed)
-        assert refusal(door, cloud, request) == (401, "1", "AUTH-006/signature")
+        assert send_refused(door, cloud, request) == (401, "1", "AUTH-006/signature")
 
     def test_may_have_the_time_of_the_host_through_the_server(self, cloud: Cloud, alice: Account) -> None:
         """A client that does not know the cloud's clock signs with the current time. [AUTH-007]"""
         now = dt.datetime.now(dt.UTC)
-        assert asked(DOORS["server"], cloud, signed(alice, "/api/v1/ReadVms", at=now))[0] == 200
-        late = signed(alice, "/api/v1/ReadVms", at=now + dt.timedelta(minutes=16))
-        assert refusal(DOORS["server"], cloud, late) == (401, "15", "AUTH-007")
+        assert send_request(DOORS["server"], cloud, sign_request(alice, "/api/v1/ReadVms", at=now))[0] == 200
+        late = sign_request(alice, "/api/v1/ReadVms", at=now + dt.timedelta(minutes=16))
+        assert send_refused(DOORS["server"], cloud, late) == (401, "15", "AUTH-007")
 
 
 DISK = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 1, "VolumeType": "standard", "Iops": None}}
@@ -169,12 +169,14 @@ class TestEmptyValuesOfGoClients:
         """JSON null at any depth, and the empty values of Go, count as absent. [REQ-009]"""
         needed = {"ImageId": cloud.images.official("ubuntu").image_id} if action == "CreateVms" else {}
         body = json.dumps(parameters | needed).encode()
-        assert asked(door, cloud, signed(alice, f"/api/v1/{action}", body))[0] == 200
+        assert send_request(door, cloud, sign_request(alice, f"/api/v1/{action}", body))[0] == 200
 
     def test_of_a_permission_change_nothing(self, cloud: Cloud, alice: Account, golden: Any, door: Door) -> None:
         """The call with which Packer shares an OMI has nulls beside the permission that it sets. [REQ-009, OMI-120]"""
         additions = {"AccountIds": None, "GlobalPermission": True}
         body = {"ImageId": golden.image_id, "PermissionsToLaunch": {"Additions": additions, "Removals": None}}
-        status, answer = asked(door, cloud, signed(alice, "/api/v1/UpdateImage", json.dumps(body).encode()))
+        status, answer = send_request(
+            door, cloud, sign_request(alice, "/api/v1/UpdateImage", json.dumps(body).encode())
+        )
         assert status == 200
         assert answer["Image"]["PermissionsToLaunch"] == {"AccountIds": [], "GlobalPermission": True}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.expect import refused
-from support.world import world
+from support.expect import expect_refusal
+from support.world import get_world
 
 from omisim import Cloud
 
@@ -51,13 +51,15 @@ ORDER: list[tuple[str, str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("rule", "action", "parameters"), ORDER, ids=[f"{case[0]}-{case[1]}" for case in ORDER])
 def test_order_of_checks_decides_between_two_mistakes(rule: str, action: str, parameters: dict[str, Any]) -> None:
     """A call with two mistakes is refused for the one that is checked first. [REQ-014]"""
-    alice = world().cloud.fork().account("alice")
-    assert refused(alice, action, **world().filled(parameters)).rule == rule
+    alice = get_world().cloud.fork().account("alice")
+    assert expect_refusal(alice, action, **get_world().fill(parameters)).rule == rule
 
 
 def test_order_of_checks_puts_values_before_states() -> None:
     """A size that is too small is refused before a state that is not ready. [REQ-014, VOL-041, VOL-013]"""
-    alice = Cloud(timing="manual").account("alice")
+    cloud = Cloud(timing="manual")
+    alice = cloud.account("alice")
     volume = alice.create_volume(subregion_name="eu-west-2a", size=10).volume_id
-    assert refused(alice, "UpdateVolume", VolumeId=volume, Size=5).rule == "VOL-041"
-    assert refused(alice, "UpdateVolume", VolumeId=volume, Size=20).rule == "volume/UpdateVolume/creating"
+    cloud.fail(volume)
+    assert expect_refusal(alice, "UpdateVolume", VolumeId=volume, Size=5).rule == "VOL-041"
+    assert expect_refusal(alice, "UpdateVolume", VolumeId=volume, Size=20).rule == "volume/UpdateVolume/error"

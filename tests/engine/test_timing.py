@@ -9,7 +9,7 @@ import pytest
 from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
-from support.catalogue import SUBREGION, official
+from support.catalogue import SUBREGION, find_official
 
 from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.model import Image, Snapshot, Vm, Volume
@@ -93,7 +93,7 @@ class TestClockTiming:
     def test_ends_all_transients_and_no_timer_on_settle(self, slow: Cloud) -> None:
         """`settle` jumps until no transient is left, and keeps the timers that it did not pass."""
         alice = slow.account("alice")
-        vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         slow.settle()
         assert now_of(alice, vm) == "running"
         alice.delete_vms(vm_ids=[vm.vm_id])
@@ -103,7 +103,7 @@ class TestClockTiming:
     def test_restarts_a_running_vm_for_its_omi(self, slow: Cloud) -> None:
         """CreateImage on a running VM stops and restarts it. [OMI-017]"""
         alice = slow.account("alice")
-        vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         slow.settle()
         alice.create_image(vm_id=vm.vm_id, image_name="golden")
         seen = [now_of(alice, vm)]
@@ -115,7 +115,7 @@ class TestClockTiming:
     def test_does_not_restart_a_vm_with_no_reboot(self, slow: Cloud) -> None:
         """With NoReboot the VM stays running. [OMI-017]"""
         alice = slow.account("alice")
-        vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         slow.settle()
         alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
         assert now_of(alice, vm) == "running"
@@ -150,7 +150,7 @@ class TestManualTiming:
         """`complete` of a pending OMI completes the snapshots it waits for, and so the OMI. [ST-OMI-5]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         cloud.complete(vm.vm_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
         cloud.complete(image.image_id)
@@ -160,7 +160,7 @@ class TestManualTiming:
         """The comment of the failed snapshot becomes the OMI's StateComment. [ST-OMI-6]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         cloud.complete(vm.vm_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
         cloud.fail(image.image_id, comment="disk on fire")
@@ -171,7 +171,7 @@ class TestManualTiming:
         """`complete` of a volume whose link is in progress completes the link. [ST-VOL-4]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        vm = alice.create_vms(image_id=official(alice, "Ubuntu*").image_id)[0]
+        vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         root = vm.block_device_mappings[0].bsu
         cloud.complete(root.volume_id)
         linked = alice.read_volumes(filters={"volume_ids": [root.volume_id]})[0].linked_volumes[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tools import filter_dicts
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.model import Image, Nic, RouteTable, Vm
@@ -27,6 +28,11 @@ class Misspelled(Filters[Image]):
 def test_every_filter_of_every_read_has_a_field_to_look_at(cls: Any) -> None:
     """Each filter names a field of the entities that are read, or declares a path or a function of its own."""
     assert cls().tests == []
+
+
+def test_typed_dicts_have_the_filters_of_the_classes() -> None:
+    """`filters={...}` has the same names and types as the filter classes: the generated module is up to date."""
+    assert filter_dicts.generate() == filter_dicts.FILE.read_text("utf-8")
 
 
 def test_a_filter_that_names_no_field_is_refused() -> None:

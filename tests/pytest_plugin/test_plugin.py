@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.plugged import apart, plugged
+from support.plugged import run_plugin, run_plugin_isolated
 
 pytest_plugins = ["pytester"]
 
@@ -36,7 +36,7 @@ class TestFixtures:
                 assert omi_account.read_volumes() == ()
                 omi_account.create_volume(subregion_name="eu-west-2a", size=1)
         """
-        plugged(pytester, source).assert_outcomes(passed=2)
+        run_plugin(pytester, source).assert_outcomes(passed=2)
 
     def test_of_storage_and_server_use_the_cloud_of_the_test(self, pytester: pytest.Pytester) -> None:
         """The client and the server work on the cloud of the test."""
@@ -50,7 +50,7 @@ class TestFixtures:
                 with urllib.request.urlopen(f"{omi_server.url}/_omisim/health") as answer:
                     assert answer.status == 200
         """
-        plugged(pytester, source).assert_outcomes(passed=1)
+        run_plugin(pytester, source).assert_outcomes(passed=1)
 
     def test_make_further_accounts_by_name(self, pytester: pytest.Pytester) -> None:
         """The factory makes accounts, by default in the Region of the marker, and returns those it has made."""
@@ -64,7 +64,7 @@ class TestFixtures:
                 assert omi_accounts("carol") is carol
                 assert omi_cloud.accounts == ("alice", "bob", "carol")
         """
-        plugged(pytester, source).assert_outcomes(passed=1)
+        run_plugin(pytester, source).assert_outcomes(passed=1)
 
     def test_do_not_depend_on_the_order_of_accounts(self, pytester: pytest.Pytester) -> None:
         """An account that the test makes itself is not the one of omi_account."""
@@ -78,7 +78,7 @@ class TestFixtures:
             def test_alice(bob, omi_account):
                 assert omi_account.name == "alice"
         """
-        plugged(pytester, source).assert_outcomes(passed=1)
+        run_plugin(pytester, source).assert_outcomes(passed=1)
 
     def test_name_a_missing_extra_in_one_line(self, pytester: pytest.Pytester) -> None:
         """A missing library is reported with the extra to install, without a traceback."""
@@ -100,7 +100,7 @@ class TestFixtures:
             def test_oos(omi_oos): pass
             def test_server(omi_server): pass
         """
-        result = plugged(pytester, source, "--tb=short")
+        result = run_plugin(pytester, source, "--tb=short")
         result.assert_outcomes(errors=3)
         result.stdout.fnmatch_lines(
             [
@@ -121,7 +121,7 @@ class TestFixtures:
 
             def test_golden(golden): pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*In a fixture of a wider scope, use omi_base or create a Cloud().*"])
 
@@ -156,7 +156,7 @@ class TestBase:
                 assert omi_account.create_volume(subregion_name="eu-west-2a", size=1).state == "creating"
                 assert omi_account.read_volumes()[0].state == "creating"
         """
-        plugged(pytester, source).assert_outcomes(passed=3)
+        run_plugin(pytester, source).assert_outcomes(passed=3)
 
     def test_refuses_markers_that_only_a_new_cloud_takes(self, pytester: pytest.Pytester) -> None:
         """Options of the constructor come too late for a base, and a one-line error says so."""
@@ -173,7 +173,7 @@ class TestBase:
             @pytest.mark.omisim(seed=7)
             def test_seed(omi_cloud): pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["omisim: the marker cannot set seed: omi_base has already created the cloud"])
 
@@ -208,7 +208,7 @@ class TestMarker:
                 assert (omi_account.name, omi_account.region) == ("bob", "us-east-2")
                 assert omi_cloud.accounts == ("bob", "carol")
         """
-        plugged(pytester, source).assert_outcomes(passed=5)
+        run_plugin(pytester, source).assert_outcomes(passed=5)
 
     def test_combines_with_markers_of_class_and_module(self, pytester: pytest.Pytester) -> None:
         """Markers of module, class and function are combined, and the nearest takes precedence."""
@@ -227,7 +227,7 @@ class TestMarker:
                 def test_function(self, omi_cloud, omi_account):
                     assert (omi_account.region, omi_cloud.engine.settings.timing) == ("eu-west-2", "manual")
         """
-        plugged(pytester, source).assert_outcomes(passed=2)
+        run_plugin(pytester, source).assert_outcomes(passed=2)
 
     def test_with_a_clock_gives_each_test_a_copy(self, pytester: pytest.Pytester) -> None:
         """The clock of a marker is copied for each test, since a marker is created once."""
@@ -244,7 +244,7 @@ class TestMarker:
                 assert omi_cloud.now == START
                 omi_cloud.advance(60)
         """
-        plugged(pytester, source).assert_outcomes(passed=2)
+        run_plugin(pytester, source).assert_outcomes(passed=2)
 
     @pytest.mark.parametrize(
         ("marker", "line"),
@@ -276,14 +276,14 @@ class TestMarker:
             @pytest.mark.omisim({marker})
             def test_it(omi_cloud): pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines([f"*.py::test_it: @pytest.mark.omisim: {line}"])
         result.stdout.no_fnmatch_line("*Traceback*")
 
     def test_is_registered_with_pytest(self, pytester: pytest.Pytester) -> None:
         """The marker passes --strict-markers, and `pytest --markers` lists it."""
-        result = plugged(pytester, "", "--markers", "--strict-markers")
+        result = run_plugin(pytester, "", "--markers", "--strict-markers")
         result.stdout.fnmatch_lines(["@pytest.mark.omisim(*): configure the test's cloud*"])
 
 
@@ -326,7 +326,7 @@ class TestIniOptions:
                 assert (omi_cloud.engine.settings.timing, omi_account.name) == ("eager", "bob")
                 assert (omi_cloud.now.year, omi_account.region) == (2030, "us-east-2")
         """
-        plugged(pytester, source).assert_outcomes(passed=2)
+        run_plugin(pytester, source).assert_outcomes(passed=2)
 
     @pytest.mark.parametrize(
         ("option", "line"),
@@ -343,7 +343,7 @@ class TestIniOptions:
     ) -> None:
         """An unknown value ends the run at once, with a one-line error."""
         pytester.makeini(f"[pytest]\nomisim_{option}\n")
-        result = plugged(pytester, "def test_it(): pass")
+        result = run_plugin(pytester, "def test_it(): pass")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines([f"ERROR: omisim: {line}"])
 
@@ -356,7 +356,7 @@ class TestIniOptions:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(pytester.path / "elsewhere")
             source = "def test_it(omi_account): assert (omi_account.name, omi_account.region) == ('zoe', 'us-east-2')"
-            plugged(pytester, source, str(pytester.path)).assert_outcomes(passed=1)
+            run_plugin(pytester, source, str(pytester.path)).assert_outcomes(passed=1)
 
 
 class TestPluginBesideOthers:
@@ -375,7 +375,9 @@ class TestPluginBesideOthers:
             def test_refused(omi_account):
                 omi_account.delete_volume(volume_id="vol-00000000")
         """
-        result = apart(pytester, source, "-p", "xdist", "-n", "4", "-p", "no:cacheprovider", "--omisim-timeline")
+        result = run_plugin_isolated(
+            pytester, source, "-p", "xdist", "-n", "4", "-p", "no:cacheprovider", "--omisim-timeline"
+        )
         result.assert_outcomes(passed=8, failed=1)
         result.stdout.fnmatch_lines(
             ["*400 5064 InvalidResource*", "Rules broken:", "*: *.py::test_fresh?7? *"],
@@ -384,7 +386,7 @@ class TestPluginBesideOthers:
     def test_refuses_a_wrong_marker_under_xdist(self, pytester: pytest.Pytester) -> None:
         """Under pytest-xdist a wrong marker is a one-line error too."""
         source = "import pytest\n@pytest.mark.omisim(x=1)\ndef test_it(): pass"
-        result = apart(pytester, source, "-p", "xdist", "-n", "1")
+        result = run_plugin_isolated(pytester, source, "-p", "xdist", "-n", "1")
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*::test_it: @pytest.mark.omisim: has no argument 'x'; known: *"])
 
@@ -405,7 +407,7 @@ class TestPluginBesideOthers:
                 assert len(omi_account.read_volumes()) == 1
         """
         loops = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
-        apart(pytester, source, "-p", "pytest_randomly", *loops).assert_outcomes(passed=4)
+        run_plugin_isolated(pytester, source, "-p", "pytest_randomly", *loops).assert_outcomes(passed=4)
 
     def test_works_in_unittest_classes(self, pytester: pytest.Pytester) -> None:
         """Classes of unittest use the fixtures by usefixtures, or in an autouse fixture."""
@@ -432,7 +434,7 @@ class TestPluginBesideOthers:
                 def test_fails(self):
                     self.assertEqual(self.cloud.engine.settings.timing, "eager")
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(["*omisim*", "Nothing happened in this cloud."])
 
@@ -446,7 +448,7 @@ class TestPluginBesideOthers:
             class TestIt(unittest.TestCase):
                 def test_it(self): pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.stdout.fnmatch_lines(["*TestIt::test_it: @pytest.mark.omisim: has no argument 'x'; known: *"])
 
     def test_imports_nothing_when_unused(self, pytester: pytest.Pytester) -> None:
@@ -462,4 +464,4 @@ class TestPluginBesideOthers:
             def test_fails(): assert False
             def test_nothing_yet(): test_nothing()
         """
-        apart(pytester, source).assert_outcomes(passed=2, failed=1)
+        run_plugin_isolated(pytester, source).assert_outcomes(passed=2, failed=1)

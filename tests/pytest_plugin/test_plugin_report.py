@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.plugged import apart, plugged
+from support.plugged import run_plugin, run_plugin_isolated
 
 from omisim import Cloud
 from omisim.plugin import pytest_assertrepr_compare as compared
@@ -34,7 +34,7 @@ PIPELINE = """
 class TestReportSection:
     def test_lists_calls_changes_and_refusals_in_order(self, pytester: pytest.Pytester) -> None:
         """Calls, their changes, due changes and refusals are listed in order; repeated calls share a line."""
-        result = plugged(pytester, PIPELINE)
+        result = run_plugin(pytester, PIPELINE)
         result.assert_outcomes(passed=1, failed=1)
         result.stdout.fnmatch_lines(
             [
@@ -58,12 +58,12 @@ class TestReportSection:
 
     def test_explains_each_broken_rule_once(self, pytester: pytest.Pytester) -> None:
         """Each rule is explained once, with its id, its statement and what to do."""
-        result = plugged(pytester, PIPELINE)
+        result = run_plugin(pytester, PIPELINE)
         result.stdout.fnmatch_lines(["Rules broken:", "  OMI-122: *", "    Fix: *", "Since the test began:"])
 
     def test_shows_how_the_cloud_has_changed(self, pytester: pytest.Pytester) -> None:
         """The cloud is compared with how it was when the test began, resource by resource."""
-        result = plugged(pytester, PIPELINE)
+        result = run_plugin(pytester, PIPELINE)
         result.stdout.fnmatch_lines(
             [
                 "Since the test began:",
@@ -93,7 +93,7 @@ class TestReportSection:
                 omi_account.update_volume(volume_id=second.volume_id, size=2)
                 assert omi_account.read_volumes() == ()
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.stdout.fnmatch_lines(
             ["Since the test began:", "  volume vol-* is gone (available)", "  volume vol-*: size 1 → 2"]
         )
@@ -107,7 +107,7 @@ class TestReportSection:
                     omi_account.create_volume(subregion_name="eu-west-2a", size=size)
                 assert not omi_account.read_volumes()
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.stdout.fnmatch_lines(
             [
                 "What happened, most recent first:",
@@ -131,13 +131,13 @@ class TestReportSection:
 
             def test_it(golden): pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*DeleteVolume by alice VolumeId='vol-00000000' → 400 5064 *"])
 
     def test_is_left_out_without_a_cloud(self, pytester: pytest.Pytester) -> None:
         """A test that uses no cloud has no such section."""
-        plugged(pytester, "def test_fails(): assert False").stdout.no_fnmatch_line("*omisim*")
+        run_plugin(pytester, "def test_fails(): assert False").stdout.no_fnmatch_line("*omisim*")
 
     def test_starts_again_after_a_reset(self, pytester: pytest.Pytester) -> None:
         """A test that resets its cloud gets a section about what happened since."""
@@ -149,7 +149,7 @@ class TestReportSection:
                 omi_cloud.account("bob").create_volume(subregion_name="eu-west-2a", size=9)
                 assert False
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.stdout.fnmatch_lines(["*CreateVolume by bob*", "*volume vol-* created, creating*"])
         result.stdout.no_fnmatch_line("*CreateVolume by alice*")
 
@@ -157,12 +157,12 @@ class TestReportSection:
 class TestTimelineOption:
     def test_shows_the_section_for_passing_tests(self, pytester: pytest.Pytester) -> None:
         """`--omisim-timeline` shows the section for passing tests too."""
-        result = plugged(pytester, PIPELINE, "--omisim-timeline")
+        result = run_plugin(pytester, PIPELINE, "--omisim-timeline")
         result.stdout.fnmatch_lines(["*omisim: *.py::test_passes*", "What happened:", "*CreateVms by alice*"])
 
     def test_shows_the_sections_of_xdist_workers(self, pytester: pytest.Pytester) -> None:
         """Under pytest-xdist the sections come back from the workers."""
-        result = apart(pytester, PIPELINE, "-p", "xdist", "-n", "1", "--omisim-timeline")
+        result = run_plugin_isolated(pytester, PIPELINE, "-p", "xdist", "-n", "1", "--omisim-timeline")
         result.stdout.fnmatch_lines(["*- omisim -*", "Rules broken:", "*omisim: *::test_passes*", "What happened:"])
 
 
@@ -178,7 +178,7 @@ class TestComparisonOfClouds:
                 other.account("bob")
                 assert omi_cloud == other
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.stdout.fnmatch_lines(
             [
                 "E *assert the left cloud == the right cloud",

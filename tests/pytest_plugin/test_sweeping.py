@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from support.plugged import plugged
+from support.plugged import run_plugin
 
 pytest_plugins = ["pytester"]
 
@@ -29,7 +29,7 @@ def said(result: pytest.RunResult) -> str:
 class TestSweep:
     def test_fails_a_test_with_the_report(self, pytester: pytest.Pytester) -> None:
         """The findings are the failure, each with what reproduces it; the timeline is that of the clean run."""
-        result = plugged(pytester, LEAKY)
+        result = run_plugin(pytester, LEAKY)
         result.assert_outcomes(failed=1)
         assert "sweep over 1 calls: 3 worlds" in said(result)
         assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in said(result)
@@ -53,7 +53,7 @@ class TestSweep:
                 with pytest.raises(HTTPError):
                     omi_gateway.StartVms(VmIds=[vm_id])
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(passed=2)
         assert re.search(r"::test_reads: \d worlds: \d survived", said(result))
         assert "rests on an open question: with switch start_running is 'no-op'" in said(result)
@@ -79,7 +79,7 @@ class TestSweep:
                 assert made == [1]
                 assert omi_cloud.calls("DeleteVolume", since=mark)
         """
-        plugged(pytester, source).assert_outcomes(passed=1)
+        run_plugin(pytester, source).assert_outcomes(passed=1)
 
     def test_reaches_clients_of_the_code_under_test(self, pytester: pytest.Pytester) -> None:
         """Code that makes its own clients and sleeps; coroutines are swept by their own plugin."""
@@ -101,7 +101,7 @@ class TestSweep:
                 await asyncio.sleep(5)
                 Gateway().ReadVms()
         """
-        plugged(pytester, source, "-p", "pytest_asyncio.plugin", *ASYNCIO).assert_outcomes(passed=2)
+        run_plugin(pytester, source, "-p", "pytest_asyncio.plugin", *ASYNCIO).assert_outcomes(passed=2)
 
     def test_of_code_with_state_is_told(self, pytester: pytest.Pytester) -> None:
         """A test whose second clean run differs fails with the difference."""
@@ -116,7 +116,7 @@ class TestSweep:
                     omi_gateway.ReadVms()
                 seen.append(1)
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
         assert "only the first run calls ReadVms" in said(result)
 
@@ -124,7 +124,7 @@ class TestSweep:
 class TestJson:
     def test_has_the_report_of_each_test(self, pytester: pytest.Pytester) -> None:
         """`--omisim-sweep-json` writes every world, by test."""
-        plugged(pytester, LEAKY, "--omisim-sweep-json", "sweeps.json")
+        run_plugin(pytester, LEAKY, "--omisim-sweep-json", "sweeps.json")
         (name, report), *_ = json.loads((pytester.path / "sweeps.json").read_text())["tests"].items()
         assert name.endswith("::test_makes_a_volume")
         assert (report["calls"], len(report["worlds"]), len(report["findings"])) == (1, 3, 3)
@@ -132,7 +132,7 @@ class TestJson:
 
     def test_is_written_without_sweeps(self, pytester: pytest.Pytester) -> None:
         """A run without swept tests writes an empty report."""
-        plugged(pytester, "def test_nothing(): pass", "--omisim-sweep-json", "sweeps.json")
+        run_plugin(pytester, "def test_nothing(): pass", "--omisim-sweep-json", "sweeps.json")
         assert json.loads((pytester.path / "sweeps.json").read_text()) == {"tests": {}}
 
 
@@ -168,7 +168,7 @@ class TestMistakes:
             @pytest.mark.omisim_sweep({marker})
             def test_wrong(omi_cloud): pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
         assert "@pytest.mark.omisim_sweep: " in said(result)
         assert error in said(result)
@@ -187,7 +187,7 @@ class TestMistakes:
             class TestOld(unittest.TestCase):
                 def test_case(self): pass
         """
-        result = plugged(pytester, source)
+        result = run_plugin(pytester, source)
         result.assert_outcomes(failed=2)
         assert "omisim_sweep needs a cloud: request omi_cloud" in said(result)
         assert "omisim_sweep needs a test function or a method of a plain class" in said(result)

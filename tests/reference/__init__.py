@@ -1,7 +1,7 @@
-"""A second opinion: a small, slow model of the OMI rules that shares no line with the simulator.
+"""An independent reference model: a small, slow model of the OMI rules that shares no code with the simulator.
 
-`Reference` answers calls as the rules say, from tables and plain rows. A test asks it what to expect, and holds that
-against whatever it tests; omisim's own tests run it in lockstep with a `Cloud`.
+`Reference` answers calls according to the rules, from tables and plain rows. A test compares its answers with those of
+another implementation; omisim's own tests run it in lockstep with a `Cloud`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reference import disks, files, images, launches, reads, vms
-from reference.call import Call, Dry, Refused, status
-from reference.shapes import present, problems
+from reference.call import Call, DryRun, Refusal, get_status
+from reference.shapes import drop_absent, find_problems
 from reference.states import FAILED
 from reference.world import KINDS, Row, World
 
@@ -36,21 +36,21 @@ ACTIONS: dict[str, Callable[[Call], Row]] = {
     "CreateImage": images.create_image,
     "UpdateImage": images.update_image,
     "DeleteImage": images.delete_image,
-    "ReadImages": reads.read("Image"),
+    "ReadImages": reads.make_read("Image"),
     "CreateImageExportTask": files.create_image_export_task,
     "CreateSnapshotExportTask": files.create_snapshot_export_task,
-    "ReadImageExportTasks": reads.read("ImageExport"),
-    "ReadSnapshotExportTasks": reads.read("SnapshotExport"),
+    "ReadImageExportTasks": reads.make_read("ImageExport"),
+    "ReadSnapshotExportTasks": reads.make_read("SnapshotExport"),
     "DeleteExportTask": files.delete_export_task,
     "CreateSnapshot": disks.create_snapshot,
     "UpdateSnapshot": disks.update_snapshot,
     "DeleteSnapshot": disks.delete_snapshot,
-    "ReadSnapshots": reads.read("Snapshot"),
+    "ReadSnapshots": reads.make_read("Snapshot"),
     "CreateVolume": disks.create_volume,
     "UpdateVolume": disks.update_volume,
     "DeleteVolume": disks.delete_volume,
-    "ReadVolumes": reads.read("Volume"),
-    "ReadVolumeUpdateTasks": reads.read("VolumeUpdate"),
+    "ReadVolumes": reads.make_read("Volume"),
+    "ReadVolumeUpdateTasks": reads.make_read("VolumeUpdate"),
     "LinkVolume": disks.link_volume,
     "UnlinkVolume": disks.unlink_volume,
     "CreateVms": launches.create_vms,
@@ -59,7 +59,7 @@ ACTIONS: dict[str, Callable[[Call], Row]] = {
     "StopVms": vms.stop_vms,
     "RebootVms": vms.reboot_vms,
     "DeleteVms": vms.delete_vms,
-    "ReadVms": reads.read("Vm"),
+    "ReadVms": reads.make_read("Vm"),
     "ReadVmsState": reads.read_vms_state,
     "CreateTags": reads.create_tags,
     "DeleteTags": reads.delete_tags,
@@ -69,9 +69,9 @@ ACTIONS: dict[str, Callable[[Call], Row]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call should answer: its HTTP status, and either the facts of its body or the code of its refusal.
+    """The expected answer of a call: its HTTP status, and either the facts of its body or the code of its refusal.
 
-    `ties` holds more codes of the same class of checks, where a call fails there twice: no rule says which is first.
+    `ties` holds the other codes of the same class of checks, if a call fails several: no rule defines their order.
     """
 
     status: int
@@ -81,16 +81,16 @@ class Answer:
 
 
 class Reference:
-    """The model. Accounts are named, and made before they call; an OMI of the platform's is added by `adopt`.
+    """The model. Accounts have names and are added before they make calls; `adopt` adds an OMI of the platform.
 
-    In `eager` timing what is under way ends after each call; in `clock`, `advance` moves it, by the durations that
-    omisim has where none are set; in `manual`, `complete` and `fail` move it a step.
+    With the timing `eager`, transients end after each call. With `clock`, `advance` moves them, by the default
+    durations of omisim. With `manual`, `complete` and `fail` move them one step.
     """
 
     def __init__(self, timing: str = "eager") -> None:
         self.world = World(timing)
 
-    def account(
+    def add_account(
         self,
         name: str,
         region: str = "eu-west-2",
@@ -98,22 +98,22 @@ class Reference:
         alias: str | None = None,
         quotas: dict[str, int] | None = None,
     ) -> str:
-        """Make an account, and return its id. A quota that is not given has no limit, but for five exports. [UNK-20]"""
+        """Add an account, and return its id. Quotas have no limit by default, except five exports. [UNK-20]"""
         if region not in REGIONS:
-            raise ValueError(f"there is no Region {region!r}: use one of {', '.join(REGIONS)}")
+            raise ValueError(f"region must be one of {', '.join(REGIONS)}, not {region!r}")
         if not isinstance(name, str) or not name:
-            raise ValueError(f"an account needs a name, not {name!r}")
+            raise ValueError(f"name must be a non-empty str, not {name!r}")
         if not isinstance(quotas, dict | None):
-            raise ValueError(f"quotas are numbers by name, not {quotas!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"quotas must be a dict of names to numbers, not {quotas!r}")  # noqa: TRY004 - as every wrong argument
         for quota, limit in (quotas or {}).items():
             if quota not in QUOTAS:
-                raise ValueError(f"the quota {quota!r} is not modelled: use one of {', '.join(QUOTAS)}")
-            _check_number(f"the quota {quota}", limit)
+                raise ValueError(f"quotas must be some of {', '.join(QUOTAS)}, not {quota!r}")
+            _check_number(f"quota {quota}", limit)
         if name in self.world.accounts:
-            raise ValueError(f"there is an account {name!r} already")
+            raise ValueError(f"account {name!r} already exists")
         own = account_id or f"{len(self.world.accounts) + 1:012d}"
         if any(account["id"] == own for account in self.world.accounts.values()):
-            raise ValueError(f"there is an account with the id {own!r} already")
+            raise ValueError(f"an account with the id {own!r} already exists")
         self.world.accounts[name] = {
             "alias": alias,
             "id": own,
@@ -124,8 +124,8 @@ class Reference:
         return own
 
     def adopt(self, account: str, image: dict[str, Any]) -> None:
-        """Add an OMI as ReadImages answers it, with its id, to an account's; and the snapshots that it maps."""
-        owner = self._account(account)
+        """Add an OMI to an account, with its id, as ReadImages answers it, and the snapshots that it maps."""
+        owner = self._get_account(account)
         for mapping in image["BlockDeviceMappings"]:
             bsu = mapping["Bsu"]
             private = {"AccountIds": [], "GlobalPermission": False}
@@ -133,74 +133,74 @@ class Reference:
             self.world.add("Snapshot", owner, SnapshotId=bsu["SnapshotId"], VolumeSize=bsu["VolumeSize"], **fields)
         self.world.add("Image", owner, **image)
 
-    def bucket(self, account: str, name: str) -> None:
-        """Give an account a bucket in its Region, to which it alone may write."""
-        owner = self._account(account)
+    def add_bucket(self, account: str, name: str) -> None:
+        """Add a bucket of an account in its Region, to which only this account may write."""
+        owner = self._get_account(account)
         self.world.buckets[owner["region"], name] = owner["id"]
 
-    def capacity(self, subregion: str, vms: int) -> None:
-        """Leave a Subregion room for so many VMs. [VM-005]"""
+    def set_capacity(self, subregion: str, vms: int) -> None:
+        """Set the number of VMs for which a Subregion has capacity. [VM-005]"""
         if not isinstance(subregion, str) or subregion[-1:] not in REGIONS.get(subregion[:-1], ""):
-            raise ValueError(f"there is no Subregion {subregion!r}: a Region and a letter, as eu-west-2a")
-        _check_number("a capacity", vms)
+            raise ValueError(f"subregion must be a Region and a letter, for example eu-west-2a, not {subregion!r}")
+        _check_number("capacity", vms)
         self.world.capacity[subregion] = vms
 
     def call(self, account: str, action: str, **parameters: Any) -> Answer:
-        """Make a call, in the API's own words, and return what it should answer."""
+        """Make a call with the API's parameter names, and return its expected answer."""
         if action not in ACTIONS:
-            raise ValueError(f"the action {action!r} is not modelled: use one of {', '.join(ACTIONS)}")
-        given = present(action, parameters)
-        call = Call(self.world, self._account(account), given)
+            raise ValueError(f"action must be one of {', '.join(ACTIONS)}, not {action!r}")
+        given = drop_absent(action, parameters)
+        call = Call(self.world, self._get_account(account), given)
         self.world.advance(0)
         try:
-            for code in problems(action, given):
+            for code in find_problems(action, given):
                 call.check(holds=False, code=code)
             if call.codes:
-                call.decide()
+                call.raise_if_refused()
             body = ACTIONS[action](call)
-        except Refused as refused:
-            first, *ties = refused.codes
-            return Answer(status(first), first, ties=tuple(ties))
-        except Dry:
+        except Refusal as refusal:
+            first, *ties = refusal.codes
+            return Answer(get_status(first), first, ties=tuple(ties))
+        except DryRun:
             return Answer(200)
         if self.world.timing == "eager":
             self.world.settle()
         return Answer(200, body=body)
 
     def complete(self, resource_id: str) -> None:
-        """Move what is under way one step on; the id of a volume stands for its link, too."""
-        kind, row = self._moving(resource_id)
+        """Move a transient resource one step; the id of a volume also stands for its link."""
+        kind, row = self._find_moving(resource_id)
         self.world.step(kind, row)
 
     def fail(self, resource_id: str) -> None:
-        """Let what is under way fail."""
-        kind, row = self._moving(resource_id)
+        """Make a transient resource fail."""
+        kind, row = self._find_moving(resource_id)
         if row["State"] not in FAILED[kind]:
-            raise ValueError(f"{resource_id} cannot fail: it is {row['State']}")
-        self.world.become(kind, row, FAILED[kind][row["State"]])
+            raise ValueError(f"{resource_id} is {row['State']} and cannot fail")
+        self.world.set_state(kind, row, FAILED[kind][row["State"]])
 
-    def moving(self) -> list[str]:
-        """Return the ids of all that is under way."""
-        return [row[KINDS[kind][1]] for kind, row in self.world.moving()]
+    def list_moving(self) -> list[str]:
+        """Return the ids of all transient resources."""
+        return [row[KINDS[kind][1]] for kind, row in self.world.list_moving()]
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: terminated VMs can no longer be read, signed URLs expire; with `clock`, transients end."""
+        """Advance the time: terminated VMs vanish, signed URLs expire; with `clock`, transients end."""
         if not isinstance(seconds, int | float) or not seconds >= 0:
-            raise ValueError(f"time passes by a number of seconds from 0 up, not {seconds!r}")
+            raise ValueError(f"seconds must be a non-negative number, not {seconds!r}")
         self.world.advance(seconds)
 
-    def _account(self, name: str) -> Row:
+    def _get_account(self, name: str) -> Row:
         if name not in self.world.accounts:
-            raise ValueError(f"there is no account {name!r}: make it with account({name!r})")
+            raise ValueError(f"account {name!r} does not exist: add it with add_account({name!r})")
         return self.world.accounts[name]
 
-    def _moving(self, resource_id: str) -> tuple[str, Row]:
-        for kind, row in self.world.moving():
+    def _find_moving(self, resource_id: str) -> tuple[str, Row]:
+        for kind, row in self.world.list_moving():
             if row[KINDS[kind][1]] == resource_id:
                 return kind, row
-        raise ValueError(f"nothing of {resource_id!r} is under way")
+        raise ValueError(f"{resource_id!r} has no transition in progress")
 
 
-def _check_number(what: str, number: int) -> None:
+def _check_number(parameter: str, number: int) -> None:
     if type(number) is not int or number < 0:
-        raise ValueError(f"{what} is a number from 0 up, not {number!r}")
+        raise ValueError(f"{parameter} must be an int of at least 0, not {number!r}")

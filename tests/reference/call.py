@@ -1,4 +1,4 @@
-"""One call: its refusals are collected in any order, and the first class of REQ-014 wins."""
+"""One call: its failed checks are collected in any order, and the first class of REQ-014 takes precedence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from reference.states import REFUSED
 from reference.world import KINDS, Row, World
 
-__all__ = ["EXISTENCE", "STATE", "UNKNOWN", "Call", "Dry", "Refused", "rank", "status"]
+__all__ = ["EXISTENCE", "STATE", "UNKNOWN", "Call", "DryRun", "Refusal", "get_rank", "get_status"]
 
-# The order of checks [REQ-014]: the first range that holds a code gives its rank.
+# The order of checks [REQ-014]: the index of the first range that contains a code is its rank.
 ORDER = (
     (3001, 3001),  # unknown parameters
     (4110, 4110),  # types
@@ -29,30 +29,30 @@ ORDER = (
 EXISTENCE, STATE, LAST = 7, 8, len(ORDER)
 
 
-def rank(code: str) -> int:
-    """Return the place of a code in the order of checks."""
+def get_rank(code: str) -> int:
+    """Return the position of a code in the order of checks."""
     return next(place for place, (first, last) in enumerate(ORDER) if first <= int(code) <= last)
 
 
-def status(code: str) -> int:
+def get_status(code: str) -> int:
     """Return the HTTP status of a code. [9.6]"""
     return 401 if code == "5" else 409 if code[0] in "69" else 400
 
 
-class Refused(Exception):
-    """The codes of the first class of checks that a call does not pass; where it fails there twice, either is right."""
+class Refusal(Exception):
+    """A refusal, with the codes of the first class of checks that fails; if there are several, each is correct."""
 
     def __init__(self, codes: list[str]) -> None:
         super().__init__(", ".join(codes))
         self.codes = codes
 
 
-class Dry(Exception):
-    """A call that only asked whether it would succeed. [REQ-013]"""
+class DryRun(Exception):
+    """The end of a dry run that would succeed. [REQ-013]"""
 
 
 class Call:
-    """Who calls with what, and what speaks against it so far."""
+    """A call: its account and parameters, and the codes of the checks that have failed so far."""
 
     def __init__(self, world: World, account: Row, given: Row) -> None:
         self.world, self.account, self.given = world, account, given
@@ -63,49 +63,49 @@ class Call:
         return self.given.get(name)
 
     def get(self, name: str, default: Any) -> Any:
-        """Return a parameter, or what counts where it is not given."""
+        """Return a parameter, or the default if it is not given."""
         return self.given.get(name, default)
 
     def check(self, holds: object, code: str, *, after: int = 0) -> None:
-        """Hold against the call what does not hold.
+        """Record the code of a condition that does not hold.
 
-        A value that is judged against a resource comes after the existence of resources: `after=EXISTENCE`.
+        A value that is compared with a resource is checked after the existence of resources: `after=EXISTENCE`.
         """
         if not holds:
-            self.codes[code] = min(max(rank(code), after), self.codes.get(code, LAST))
+            self.codes[code] = min(max(get_rank(code), after), self.codes.get(code, LAST))
 
-    def decide(self) -> None:
-        """End the checks."""
+    def raise_if_refused(self) -> None:
+        """Raise a Refusal if a check has failed, and DryRun at the end of a dry run."""
         if self.codes:
             first = min(self.codes.values())
-            raise Refused([code for code, place in self.codes.items() if place == first])
+            raise Refusal([code for code, place in self.codes.items() if place == first])
         if self["DryRun"]:
-            raise Dry
+            raise DryRun
 
     # tokens
 
-    def again(self, action: str, kind: str) -> list[Row]:
-        """Return what the same request with this token made; all else with it is refused. [SNP-014, VOL-017, VM-008]"""
+    def find_repeated(self, action: str, kind: str) -> list[Row]:
+        """Return the resources that this client token made. Refuses other parameters. [SNP-014, VOL-017, VM-008]"""
         key = (self.account["id"], action, self["ClientToken"])
         if key not in self.world.tokens:
             return []
         given, made = self.world.tokens[key]
-        self.check(given == self._asked(), "4119")
-        self.check(all(row in self.world.rows[kind].values() for row in made), "4119")  # what it made is gone
-        self.decide()
+        self.check(given == self._get_comparable(), "4119")
+        self.check(all(row in self.world.rows[kind].values() for row in made), "4119")  # a resource no longer exists
+        self.raise_if_refused()
         return made
 
-    def remember(self, action: str, made: list[Row]) -> None:
-        """Keep what a token made."""
+    def record_token(self, action: str, made: list[Row]) -> None:
+        """Record the resources that a request with a client token made."""
         if self["ClientToken"]:
-            self.world.tokens[self.account["id"], action, self["ClientToken"]] = (self._asked(), made)
+            self.world.tokens[self.account["id"], action, self["ClientToken"]] = (self._get_comparable(), made)
 
-    def _asked(self) -> Row:
+    def _get_comparable(self) -> Row:
         return {name: value for name, value in self.given.items() if name != "DryRun"}
 
     # resources
 
-    def shaped(self, value: str, *prefixes: str) -> bool:
+    def check_id(self, value: str, *prefixes: str) -> bool:
         """Check the prefix and the shape of an id. [ID-015, ID-016]"""
         prefix = next((one for one in prefixes if value.startswith(f"{one}-")), None)
         self.check(prefix, "4104")
@@ -114,55 +114,55 @@ class Call:
         return bool(good)
 
     def find(self, kind: str, value: str, *, own: bool = False) -> Row | None:
-        """Return what an id stands for, if the caller sees it, or owns it where that is asked. [ID-018]"""
+        """Return the resource with an id if the caller sees it, or with `own`, if the caller owns it. [ID-018]"""
         prefixes = ("ami", "ari", "aki") if kind == "Image" else (KINDS[kind][0],)
-        if not self.shaped(value, *prefixes):
+        if not self.check_id(value, *prefixes):
             return None
         row = self.world.rows[kind].get(value)
-        if row and self.world.sees(kind, self.account, row) and (not own or self.owns(row)):
+        if row and self.world.can_see(kind, self.account, row) and (not own or self.is_owner(row)):
             return row
         self.check(holds=False, code=UNKNOWN[kind])
         return None
 
-    def owns(self, row: Row) -> bool:
-        """Say whether a row is the caller's."""
+    def is_owner(self, row: Row) -> bool:
+        """Return whether a row belongs to the caller."""
         return bool(row["owner"] == self.account["id"])
 
-    def may(self, kind: str, row: Row | None, action: str) -> bool:
-        """Check that the state of a row allows an action, and say whether it does."""
-        code = REFUSED[kind, action].get(self.world.state(kind, row)) if row else None
+    def check_state(self, kind: str, row: Row | None, action: str) -> bool:
+        """Check that the state of a row allows an action. Returns whether it does."""
+        code = REFUSED[kind, action].get(self.world.get_state(kind, row)) if row else None
         self.check(code is None, code or "")
         return code is None
 
     # quotas
 
-    def room(self, quota: str, used: float, more: float, code: str) -> None:
-        """Check that a quota has room for more. [QTA-018]"""
+    def check_quota(self, quota: str, used: float, more: float, code: str) -> None:
+        """Check that a quota is not exceeded. [QTA-018]"""
         most = self.account["quotas"].get(quota, 0)
         self.check(not most or not more or used + more <= most, code)
 
-    def snapshots(self, more: int, *, running: int) -> None:
+    def check_snapshot_quotas(self, more: int, *, running: int) -> None:
         """Check the quotas of snapshots. [SNP-020, QTA-008, QTA-009]"""
-        rows = self.world.own("Snapshot", self.account)
+        rows = self.world.list_own("Snapshot", self.account)
         busy = [row for row in rows if row["State"] in ("in-queue", "pending")]
-        self.room("snapshot_limit", len(rows), more, "10026")
-        self.room("concurrent_snapshot_limit", len(busy), running, "10008")
+        self.check_quota("snapshot_limit", len(rows), more, "10026")
+        self.check_quota("concurrent_snapshot_limit", len(busy), running, "10008")
 
-    def volumes(self, bsus: list[Row]) -> None:
+    def check_volume_quotas(self, bsus: list[Row]) -> None:
         """Check the quotas of volumes: their number, their sizes, their IOPS. [VOL-018]"""
-        rows = self.world.own("Volume", self.account)
-        self.room("volume_limit", len(rows), len(bsus), "10018")
-        self.sizes(
+        rows = self.world.list_own("Volume", self.account)
+        self.check_quota("volume_limit", len(rows), len(bsus), "10018")
+        self.check_size_quotas(
             [(row["VolumeType"], row["Size"]) for row in rows], [(b["VolumeType"], b["VolumeSize"]) for b in bsus]
         )
         iops = sum(row["Iops"] for row in rows if row["VolumeType"] == "io1")
-        self.room("iops_limit", iops, sum(bsu.get("Iops") or 0 for bsu in bsus), "10025")
+        self.check_quota("iops_limit", iops, sum(bsu.get("Iops") or 0 for bsu in bsus), "10025")
 
-    def sizes(self, used: list[tuple[str, int]], more: list[tuple[str, int]]) -> None:
+    def check_size_quotas(self, used: list[tuple[str, int]], more: list[tuple[str, int]]) -> None:
         """Check the quotas of sizes, of all volumes and of each type."""
         for kind in ("", "standard", "gp2", "io1"):
             quota = f"{kind}_volume_size_limit".lstrip("_")
-            self.room(
+            self.check_quota(
                 quota,
                 sum(size for name, size in used if kind in ("", name)),
                 sum(size for name, size in more if kind in ("", name)),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from reference.call import EXISTENCE, Call
 from reference.files import fetch
-from reference.values import baseline, changed, changes, check_device, check_disk, check_said
+from reference.values import (
+    apply_permission_changes,
+    check_device,
+    check_disk,
+    check_partial_disk,
+    check_permission_changes,
+    compute_iops,
+)
 from reference.world import ROOT, Row
 
 __all__ = [
@@ -19,8 +26,8 @@ __all__ = [
 ]
 
 GIB = 2**30
-MOST_VOLUMES = 40  # of a VM, its root included [LNK-008]
-WAYS = {
+MAX_VOLUMES = 40  # of a VM, its root included [LNK-008]
+SOURCES = {
     "volume": {"VolumeId"},
     "copy": {"SourceSnapshotId", "SourceRegionName"},
     "file": {"FileLocation", "SnapshotSize"},
@@ -28,18 +35,18 @@ WAYS = {
 
 
 def create_snapshot(call: Call) -> Row:
-    """Make a snapshot of a volume, by copy, or from a file. [SNP-001 to SNP-014]"""
-    ways = [way for way, names in WAYS.items() if names & set(call.given)]
-    call.check(ways, "7000")
-    call.check(len(ways) <= 1, "3002")
-    call.check(len(ways) != 1 or set(call.given) >= WAYS[ways[0]], "7000")
+    """Create a snapshot from a volume, a snapshot or a file. [SNP-001 to SNP-014]"""
+    sources = [source for source, names in SOURCES.items() if names & set(call.given)]
+    call.check(sources, "7000")
+    call.check(len(sources) <= 1, "3002")
+    call.check(len(sources) != 1 or set(call.given) >= SOURCES[sources[0]], "7000")
     if call.codes:
-        call.decide()
-    again = call.again("CreateSnapshot", "Snapshot")
+        call.raise_if_refused()
+    again = call.find_repeated("CreateSnapshot", "Snapshot")
     if again:
         return {"Snapshot": call.world.view("Snapshot", call.account, again[0])}
-    fields = {"volume": _of_volume, "copy": _by_copy, "file": _of_file}[ways[0]](call)
-    call.decide()
+    fields = {"volume": _from_volume, "copy": _from_copy, "file": _from_file}[sources[0]](call)
+    call.raise_if_refused()
     given = {} if call["Description"] is None else {"Description": call["Description"]}
     permissions = {"AccountIds": [], "GlobalPermission": False}
     row = call.world.add(
@@ -55,23 +62,23 @@ def create_snapshot(call: Call) -> Row:
             **given,
         },
     )
-    call.remember("CreateSnapshot", [row])
+    call.record_token("CreateSnapshot", [row])
     return {"Snapshot": call.world.view("Snapshot", call.account, row)}
 
 
-def _of_volume(call: Call) -> Row:
+def _from_volume(call: Call) -> Row:
     volume = call.find("Volume", call["VolumeId"], own=True)
-    call.may("Volume", volume, "CreateSnapshot")
+    call.check_state("Volume", volume, "CreateSnapshot")
     call.check(not volume or not volume.get("TaskId"), "6007")  # [SNP-024]
-    call.snapshots(1, running=1)
+    call.check_snapshot_quotas(1, running=1)
     return {"VolumeId": volume["VolumeId"], "VolumeSize": volume["Size"]} if volume else {}
 
 
-def _by_copy(call: Call) -> Row:
+def _from_copy(call: Call) -> Row:
     call.check(call["SourceRegionName"] == call.account["region"], "8019")
     source = call.find("Snapshot", call["SourceSnapshotId"])
-    call.may("Snapshot", source, "use")
-    call.snapshots(1, running=0)
+    call.check_state("Snapshot", source, "use")
+    call.check_snapshot_quotas(1, running=0)
     if source is None:
         return {}
     return {
@@ -82,22 +89,22 @@ def _by_copy(call: Call) -> Row:
     }
 
 
-def _of_file(call: Call) -> Row:
-    found = fetch(call, call["FileLocation"])
-    call.check(0 < call["SnapshotSize"] <= 14_901 * GIB, "4078")
-    call.snapshots(1, running=1)
-    flaw = found is None or "disk" not in found or found["disk"] * GIB > call["SnapshotSize"]  # [SNP-012, ST-SNP-6]
+def _from_file(call: Call) -> Row:
+    file = fetch(call, call["FileLocation"])
+    call.check(0 < call["SnapshotSize"] <= 14_901 * GIB, "4203")
+    call.check_snapshot_quotas(1, running=1)
+    flaw = file is None or "disk" not in file or file["disk"] * GIB > call["SnapshotSize"]  # [SNP-012, ST-SNP-6]
     return {"VolumeSize": -(-call["SnapshotSize"] // GIB), "flaw": flaw}
 
 
 def update_snapshot(call: Call) -> Row:
-    """Change who may use a snapshot. [SHR-003, SHR-019 to SHR-021]"""
-    changes(call, call["PermissionsToCreateVolume"])
+    """Change the permissions of a snapshot. [SHR-003, SHR-019 to SHR-021]"""
+    check_permission_changes(call, call["PermissionsToCreateVolume"])
     snapshot = call.find("Snapshot", call["SnapshotId"], own=True)
-    call.decide()
+    call.raise_if_refused()
     assert snapshot
     key = "PermissionsToCreateVolume"
-    snapshot[key] = changed(snapshot[key], call[key])
+    snapshot[key] = apply_permission_changes(snapshot[key], call[key])
     return {"Snapshot": call.world.view("Snapshot", call.account, snapshot)}
 
 
@@ -105,63 +112,63 @@ def delete_snapshot(call: Call) -> Row:
     """Delete a snapshot that no OMI maps and no export reads. [SNP-015, SNP-016, EXP-017]"""
     snapshot = call.find("Snapshot", call["SnapshotId"], own=True)
     if snapshot:
-        call.may("Snapshot", snapshot, "DeleteSnapshot")
-        call.check(not call.world.used(snapshot), "9029")
+        call.check_state("Snapshot", snapshot, "DeleteSnapshot")
+        call.check(not call.world.is_used(snapshot), "9029")
         tasks = [*call.world.rows["ImageExport"].values(), *call.world.rows["SnapshotExport"].values()]
         reading = [t for t in tasks if t["State"] not in ("completed", "failed", "cancelled")]
         call.check(all(snapshot["SnapshotId"] not in task["snapshots"] for task in reading), "9029")
-    call.decide()
+    call.raise_if_refused()
     assert snapshot
     snapshot["State"] = "deleting"
     return {}
 
 
 def create_volume(call: Call) -> Row:
-    """Make a volume, blank or from a snapshot. [VOL-001 to VOL-018]"""
+    """Create a volume, empty or from a snapshot. [VOL-001 to VOL-018]"""
     size, kind = call["Size"], call["VolumeType"] or "standard"
     call.check(size is not None or call["SnapshotId"] is not None, "7000")
-    again = call.again("CreateVolume", "Volume")
+    again = call.find_repeated("CreateVolume", "Volume")
     if again:
         return {"Volume": call.world.view("Volume", call.account, again[0])}
     snapshot = call.find("Snapshot", call["SnapshotId"]) if call["SnapshotId"] is not None else None
     if snapshot:
         size = snapshot["VolumeSize"] if size is None else size
-        call.may("Snapshot", snapshot, "use")
+        call.check_state("Snapshot", snapshot, "use")
         call.check(size >= snapshot["VolumeSize"], "4125", after=EXISTENCE)
     check_disk(call, kind, call["Size"], call["Iops"])
     check_disk(call, kind, size, call["Iops"], after=EXISTENCE)
     call.check(call["SubregionName"] in call.account["subregions"], "5009")
     if not call.codes:
-        call.volumes([{"VolumeType": kind, "VolumeSize": size, "Iops": call["Iops"]}])
-    call.decide()
+        call.check_volume_quotas([{"VolumeType": kind, "VolumeSize": size, "Iops": call["Iops"]}])
+    call.raise_if_refused()
     row = call.world.add(
         "Volume",
         call.account,
         ClientToken=call["ClientToken"],
-        Iops=baseline(kind, size, call["Iops"]),
+        Iops=compute_iops(kind, size, call["Iops"]),
         Size=size,
         SnapshotId=call["SnapshotId"],
         State="creating",
         SubregionName=call["SubregionName"],
         VolumeType=kind,
     )
-    call.remember("CreateVolume", [row])
+    call.record_token("CreateVolume", [row])
     return {"Volume": call.world.view("Volume", call.account, row)}
 
 
 def update_volume(call: Call) -> Row:
-    """Change a volume: at once where it is free or its VM is stopped, else by a task. [VOL-040 to VOL-049]"""
+    """Change a volume: at once if it is unlinked or its VM is stopped, otherwise by a task. [VOL-040 to VOL-049]"""
     call.check({"Size", "VolumeType", "Iops"} & set(call.given), "7000")
     call.check(call["Size"] != 0, "4047")
     call.check(call["Iops"] != 0, "4047")
-    check_said(call, call["VolumeType"], call["Size"] or None, call["Iops"] or None)
+    check_partial_disk(call, call["VolumeType"], call["Size"] or None, call["Iops"] or None)
     volume = call.find("Volume", call["VolumeId"], own=True)
     if volume:
         call.check(call["Size"] is None or call["Size"] >= volume["Size"], "4078", after=EXISTENCE)
-        call.may("Volume", volume, "UpdateVolume")
+        call.check_state("Volume", volume, "UpdateVolume")
         call.check(not volume.get("TaskId"), "6003")  # [VOL-048]
     if not volume:
-        call.decide()
+        call.raise_if_refused()
     assert volume
     kind, size = call["VolumeType"] or volume["VolumeType"], call["Size"] or volume["Size"]
     iops = call["Iops"]
@@ -169,10 +176,11 @@ def update_volume(call: Call) -> Row:
         iops = volume["Iops"]
     check_disk(call, kind, size, iops, after=EXISTENCE)
     _check_growth(call, volume, kind, size, iops)
-    call.decide()
-    target = {"Size": size, "VolumeType": kind, "Iops": baseline(kind, size, iops)}
+    call.raise_if_refused()
+    target = {"Size": size, "VolumeType": kind, "Iops": compute_iops(kind, size, iops)}
     link = call.world.rows["Link"].get(volume["VolumeId"])
-    if link and call.world.rows["Vm"][link["VmId"]]["State"] != "stopped":
+    busy = link and call.world.rows["Vm"][link["VmId"]]["State"] != "stopped"
+    if busy or volume["State"] == "creating":
         task = call.world.add(
             "VolumeUpdate",
             call.account,
@@ -181,7 +189,7 @@ def update_volume(call: Call) -> Row:
             VolumeId=volume["VolumeId"],
             gib=size,
             target=target,
-            VolumeUpdate={"Origin": _parameters(volume), "Target": _parameters(target)},
+            VolumeUpdate={"Origin": _get_parameters(volume), "Target": _get_parameters(target)},
         )
         volume["TaskId"] = task["TaskId"]
     else:
@@ -189,24 +197,25 @@ def update_volume(call: Call) -> Row:
     return {"Volume": call.world.view("Volume", call.account, volume)}
 
 
-def _parameters(row: Row) -> Row:
+def _get_parameters(row: Row) -> Row:
     return {"Iops": row["Iops"] or 0, "Size": row["Size"], "VolumeType": row["VolumeType"]}
 
 
 def _check_growth(call: Call, volume: Row, kind: str, size: int, iops: int | None) -> None:
-    """Check the quotas with the volume as it will be. [VOL-018]"""
-    rest = [row for row in call.world.own("Volume", call.account) if row is not volume]
+    """Check the quotas with the changed volume. [VOL-018]"""
+    rest = [row for row in call.world.list_own("Volume", call.account) if row is not volume]
     if size > volume["Size"] or kind != volume["VolumeType"]:
-        call.sizes([(row["VolumeType"], row["Size"]) for row in rest], [(kind, size)])
+        call.check_size_quotas([(row["VolumeType"], row["Size"]) for row in rest], [(kind, size)])
     used = sum(row["Iops"] for row in rest if row["VolumeType"] == "io1")
-    call.room("iops_limit", used, (iops or 0) if iops != volume["Iops"] else 0, "10025")
+    call.check_quota("iops_limit", used, (iops or 0) if iops != volume["Iops"] else 0, "10025")
 
 
 def delete_volume(call: Call) -> Row:
     """Delete a volume that is not linked. [VOL-020 to VOL-022]"""
     volume = call.find("Volume", call["VolumeId"], own=True)
-    call.may("Volume", volume, "DeleteVolume")
-    call.decide()
+    if not (volume and volume["State"] == "creating" and volume.get("TaskId")):  # [VOL-021]
+        call.check_state("Volume", volume, "DeleteVolume")
+    call.raise_if_refused()
     assert volume
     volume["State"] = "deleting"
     return {}
@@ -217,25 +226,25 @@ def link_volume(call: Call) -> Row:
     check_device(call, call["DeviceName"])
     vm = call.find("Vm", call["VmId"], own=True)
     if vm is None:
-        call.shaped(call["VolumeId"], "vol")
-        call.decide()
+        call.check_id(call["VolumeId"], "vol")
+        call.raise_if_refused()
     volume = call.find("Volume", call["VolumeId"], own=True)
     if vm and volume:
-        links = call.world.links(vm)
-        call.may("Vm", vm, "LinkVolume")
-        call.may("Volume", volume, "LinkVolume")
+        links = call.world.list_links(vm)
+        call.check_state("Vm", vm, "LinkVolume")
+        call.check_state("Volume", volume, "LinkVolume")
         call.check(vm["Placement"]["SubregionName"] == volume["SubregionName"], "9071")
         call.check(call["DeviceName"] not in [link["DeviceName"] for link in links], "9004")
-        call.check(len(links) < MOST_VOLUMES, "10018")
-    call.decide()
+        call.check(len(links) < MAX_VOLUMES, "10018")
+    call.raise_if_refused()
     assert vm
     assert volume
-    link(call, vm, volume, call["DeviceName"], delete=False, state="attaching")
+    add_link(call, vm, volume, call["DeviceName"], delete=False, state="attaching")
     return {}
 
 
-def link(call: Call, vm: Row, volume: Row, device: str, *, delete: bool, state: str) -> None:
-    """Put a volume on a VM."""
+def add_link(call: Call, vm: Row, volume: Row, device: str, *, delete: bool, state: str) -> None:
+    """Add the link of a volume to a VM."""
     volume["State"] = "in-use"
     call.world.add(
         "Link",
@@ -249,15 +258,15 @@ def link(call: Call, vm: Row, volume: Row, device: str, *, delete: bool, state: 
 
 
 def unlink_volume(call: Call) -> Row:
-    """Take a volume off its VM; the root only off one that is stopped. [LNK-020 to LNK-024]"""
+    """Unlink a volume; the root volume can only be unlinked from a stopped VM. [LNK-020 to LNK-024]"""
     volume = call.find("Volume", call["VolumeId"], own=True)
-    call.may("Volume", volume, "UnlinkVolume")
-    found = call.world.rows["Link"].get(volume["VolumeId"]) if volume else None
-    if found:
-        call.check(found["State"] != "detaching", "6003")
-        stopped = call.world.rows["Vm"][found["VmId"]]["State"] == "stopped"
-        call.check(found["DeviceName"] != ROOT or stopped, "8003")
-    call.decide()
-    assert found
-    found["State"] = "detaching"
+    call.check_state("Volume", volume, "UnlinkVolume")
+    link = call.world.rows["Link"].get(volume["VolumeId"]) if volume else None
+    if link:
+        call.check(link["State"] != "detaching", "6003")
+        stopped = call.world.rows["Vm"][link["VmId"]]["State"] == "stopped"
+        call.check(link["DeviceName"] != ROOT or stopped, "8003")
+    call.raise_if_refused()
+    assert link
+    link["State"] = "detaching"
     return {}

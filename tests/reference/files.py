@@ -1,4 +1,4 @@
-"""Exports write objects to buckets, imports read them by signed URLs. [domain: 4.2 to 4.6]"""
+"""Exports, which write objects to buckets, and imports, which read them by signed URLs. [domain: 4.2 to 4.6]"""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ __all__ = [
     "fetch_manifest",
 ]
 
-WEEK = 7 * 24 * 3600  # seconds: the signed URLs of a manifest last no longer [IMP-008]
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # when a model's clock begins
+WEEK = 7 * 24 * 3600  # seconds: the maximum validity of the signed URLs of a manifest [IMP-008]
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # the start of the model's clock
 BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{2,62}")
 
 
-def _target(call: Call) -> Row:
-    """Check where an export goes. [EXP-001, EXP-002, EXP-007]"""
+def _check_target(call: Call) -> Row:
+    """Check the destination of an export. [EXP-001, EXP-002, EXP-007]"""
     target: Row = call["OsuExport"]
     call.check(target["DiskImageFormat"] in ("qcow2", "raw"), "4047")
     call.check(BUCKET.fullmatch(target["OsuBucket"]), "4047")
     return target
 
 
-def _open(call: Call, kind: str, ended: tuple[str, ...] = ("completed", "failed", "cancelled")) -> int:
-    return sum(task["State"] not in ended for task in call.world.own(kind, call.account))
+def _count_unfinished(call: Call, kind: str, ended: tuple[str, ...] = ("completed", "failed", "cancelled")) -> int:
+    return sum(task["State"] not in ended for task in call.world.list_own(kind, call.account))
 
 
 def create_image_export_task(call: Call) -> Row:
-    """Export an OMI of one's own: an object a snapshot, and a manifest. [EXP-001 to EXP-017]"""
-    target = _target(call)
+    """Export an OMI of the caller: an object per snapshot, and a manifest. [EXP-001 to EXP-017]"""
+    target = _check_target(call)
     image = call.find("Image", call["ImageId"])
     if image:
-        call.check(call.owns(image), "8017")
-        call.may("Image", image, "use")
-        call.room("image_export_limit", _open(call, "ImageExport"), 1, "10008")
-    call.decide()
+        call.check(call.is_owner(image), "8017")
+        call.check_state("Image", image, "use")
+        call.check_quota("image_export_limit", _count_unfinished(call, "ImageExport"), 1, "10008")
+    call.raise_if_refused()
     assert image
     export = {key: target[key] for key in ("DiskImageFormat", "OsuBucket")}
     prefix = f"{target['OsuPrefix'].rstrip('/')}/" if target.get("OsuPrefix") else ""
@@ -69,12 +69,12 @@ def create_image_export_task(call: Call) -> Row:
 
 
 def create_snapshot_export_task(call: Call) -> Row:
-    """Export a snapshot of one's own. [EXP-040 to EXP-049]"""
-    target = _target(call)
+    """Export a snapshot of the caller. [EXP-040 to EXP-049]"""
+    target = _check_target(call)
     snapshot = call.find("Snapshot", call["SnapshotId"], own=True)
-    call.may("Snapshot", snapshot, "use")
-    call.room("snapshot_export_limit", _open(call, "SnapshotExport"), 1, "10008")
-    call.decide()
+    call.check_state("Snapshot", snapshot, "use")
+    call.check_quota("snapshot_export_limit", _count_unfinished(call, "SnapshotExport"), 1, "10008")
+    call.raise_if_refused()
     assert snapshot
     export = {key: target[key] for key in ("DiskImageFormat", "OsuBucket", "OsuPrefix") if key in target}
     task = call.world.add(
@@ -96,15 +96,15 @@ def delete_export_task(call: Call) -> Row:
     value = call["ExportTaskId"]
     kind = "SnapshotExport" if value.startswith("snap-export-") else "ImageExport"
     task = call.find(kind, value, own=True)
-    call.may(kind, task, "DeleteExportTask")
-    call.decide()
+    call.check_state(kind, task, "DeleteExportTask")
+    call.raise_if_refused()
     assert task
-    call.world.become(kind, task, "cancelled")
+    call.world.set_state(kind, task, "cancelled")
     return {}
 
 
 def fetch(call: Call, url: str, missing: str = "4074") -> Row | None:
-    """Return the object that a signed URL leads to. [IMP-001, IMP-002, IMP-005]"""
+    """Return the object of a signed URL. [IMP-001, IMP-002, IMP-005]"""
     parts = urlsplit(url)
     call.check(parts.scheme in ("http", "https"), "4075")
     if parts.scheme not in ("http", "https"):
@@ -118,21 +118,21 @@ def fetch(call: Call, url: str, missing: str = "4074") -> Row | None:
     now = EPOCH + timedelta(seconds=call.world.seconds)
     call.check(now <= signed_at + timedelta(seconds=int(signed["X-Amz-Expires"])), "4074")
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
-    found = [
+    matches = [
         content
         for (region, name, full), content in call.world.objects.items()
         if (region, name) == (place[1], bucket) and key.startswith(full)  # keys end in a number and a format
     ]
-    if not found:
+    if not matches:
         call.check(holds=False, code=missing)
         return None
-    return found[0]
+    return matches[0]
 
 
 def fetch_manifest(call: Call, url: str) -> Row | None:
     """Return the OMI that a manifest describes. [MAN, IMP-003 to IMP-006]"""
-    found = fetch(call, url, missing="5031")
-    if found is None:
+    file = fetch(call, url, missing="5031")
+    if file is None:
         return None
-    call.check("manifest" in found, "4041")
-    return {**found["manifest"], "late": call.world.seconds > found["at"] + WEEK} if "manifest" in found else None
+    call.check("manifest" in file, "4041")
+    return {**file["manifest"], "late": call.world.seconds > file["at"] + WEEK} if "manifest" in file else None

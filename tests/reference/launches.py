@@ -1,50 +1,49 @@
-"""VMs launched: from which OMI, with which disks, and how many of them. [domain: 6.3, 6.4]"""
+"""Launches of VMs: their OMI, disks and number. [domain: 6.3, 6.4]"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from reference.call import EXISTENCE, Call
-from reference.disks import MOST_VOLUMES, link
-from reference.values import baseline, check_device, check_disk, check_said, vm_type
-from reference.vms import asked_performance, behaviour, check_behaviour
+from reference.disks import MAX_VOLUMES, add_link
+from reference.values import check_device, check_disk, check_partial_disk, compute_iops, parse_vm_type
+from reference.vms import check_behaviour, check_performance, merge_behaviour
 from reference.world import ROOT, Row
 
 __all__ = ["create_vms"]
 
 
 def create_vms(call: Call) -> Row:
-    """Launch an OMI, as many times as fits between the least and the most. [VM-001 to VM-031]"""
-    made = call.again("CreateVms", "Vm")
+    """Launch as many VMs as fit, between the minimum and the maximum. [VM-001 to VM-031]"""
+    made = call.find_repeated("CreateVms", "Vm")
     if made:
         return {"Vms": [call.world.view("Vm", call.account, vm) for vm in made]}
     image = call.find("Image", call["ImageId"])
-    call.may("Image", image, "use")
+    call.check_state("Image", image, "use")
     least, most = call["MinVmsCount"] or 1, call["MaxVmsCount"] or 1
-    call.check(1 <= least <= most and 0 not in (call["MinVmsCount"], call["MaxVmsCount"]), "4047")
+    call.check(1 <= least <= most and 0 not in (call["MinVmsCount"], call["MaxVmsCount"]), "4018")
     check_behaviour(call)
-    kind = vm_type(call.get("VmType", "t2.small"), asked_performance(call))
+    kind = parse_vm_type(call.get("VmType", "t2.small"), check_performance(call))
     call.check(kind, "5024")
     call.check(call["KeypairName"] is None, "5071")
-    call.check(call["BsuOptimized"] is not True, "4017")
     placement = call["Placement"] or {}
     subregion = placement.get("SubregionName") or f"{call.account['region']}a"
     call.check(subregion in call.account["subregions"], "5009")
     tenancy = placement.get("Tenancy") or "default"
     call.check(tenancy in ("default", "dedicated") or tenancy.startswith("ded-"), "4007")
     call.check(not call["NestedVirtualization"] or tenancy != "default", "4045")
-    disks = _disks(call, image)
+    disks = _build_disks(call, image)
     call.check(call["BootMode"] in (None, "legacy", "uefi"), "4047")
     if image:
         _check_boot(call, image)
     if call.codes or image is None or kind is None:
-        call.decide()
+        call.raise_if_refused()
     assert image
     assert kind
-    number = _fitting(call, least, most, disks, kind, subregion)
-    call.decide()
+    number = _count_fitting(call, least, most, disks, kind, subregion)
+    call.raise_if_refused()
     vms = _launch(call, image, number, kind, disks, Placement={"SubregionName": subregion, "Tenancy": tenancy})
-    call.remember("CreateVms", vms)
+    call.record_token("CreateVms", vms)
     return {"Vms": [call.world.view("Vm", call.account, vm) for vm in vms]}
 
 
@@ -54,8 +53,8 @@ def _check_boot(call: Call, image: Row) -> None:
     call.check(not (image["TpmMandatory"] and call["TpmEnabled"] is False), "4045", after=EXISTENCE)
 
 
-def _disks(call: Call, image: Row | None) -> list[Row]:
-    """Return the disks of a new VM: the OMI's, as the request overrides them, and the request's own. [BDM]"""
+def _build_disks(call: Call, image: Row | None) -> list[Row]:
+    """Return the disks of a new VM: those of the OMI with the overrides of the request, and additional ones. [BDM]"""
     disks = {m["DeviceName"]: m["Bsu"] for m in image["BlockDeviceMappings"]} if image else {}
     given = call["BlockDeviceMappings"] or []
     names = [mapping.get("DeviceName") for mapping in given]
@@ -75,33 +74,33 @@ def _disks(call: Call, image: Row | None) -> list[Row]:
             )
             call.check(not other or not image, "4011", after=EXISTENCE)
             bsu = mapping["Bsu"]
-            check_said(call, bsu.get("VolumeType"), bsu.get("VolumeSize"), bsu.get("Iops"))
-            disks[name] = _overridden(disks.get(name, {}), bsu)
-    call.check(len(disks) <= MOST_VOLUMES, "10018")
+            check_partial_disk(call, bsu.get("VolumeType"), bsu.get("VolumeSize"), bsu.get("Iops"))
+            disks[name] = _override(disks.get(name, {}), bsu)
+    call.check(len(disks) <= MAX_VOLUMES, "10018")
     given_names = [name for name in names if name in disks]
     ids = {m["Bsu"].get("SnapshotId") for m in image["BlockDeviceMappings"]} if image else set()
-    return [_disk(call, name, bsu, checked=name in given_names, free=ids) for name, bsu in disks.items()]
+    return [_build_disk(call, name, bsu, checked=name in given_names, free=ids) for name, bsu in disks.items()]
 
 
-def _overridden(old: Row, new: Row) -> Row:
-    """Return a disk's mapping with what a request says instead. [BDM-001, BDM-007]"""
+def _override(old: Row, new: Row) -> Row:
+    """Return a mapping with the overrides of the request. [BDM-001, BDM-007]"""
     bsu = {**old, **new}
     if bsu.get("VolumeType", "standard") != "io1" and "Iops" not in new:
         bsu.pop("Iops", None)
     return bsu
 
 
-def _disk(call: Call, name: str, bsu: Row, *, checked: bool, free: set[str | None]) -> Row:
-    """Return a disk with its defaults; one of the OMI's needs no share of its snapshot. [BDM-010, BDM-012, BDM-015]"""
+def _build_disk(call: Call, name: str, bsu: Row, *, checked: bool, free: set[str | None]) -> Row:
+    """Return a disk with defaults; the caller need not see the OMI's snapshots. [BDM-010, BDM-012, BDM-015]"""
     snapshot = None
     value = bsu.get("SnapshotId")
     if value in free and value is not None:
         snapshot = call.world.rows["Snapshot"].get(value)
         if checked:
-            call.may("Snapshot", snapshot, "use")
+            call.check_state("Snapshot", snapshot, "use")
     elif value is not None:
         snapshot = call.find("Snapshot", value)
-        call.may("Snapshot", snapshot, "use")
+        call.check_state("Snapshot", snapshot, "use")
     size = bsu.get("VolumeSize", snapshot["VolumeSize"] if snapshot else None)
     kind = bsu.get("VolumeType", "standard")
     if checked:
@@ -118,17 +117,17 @@ def _disk(call: Call, name: str, bsu: Row, *, checked: bool, free: set[str | Non
     }
 
 
-def _fitting(
+def _count_fitting(
     call: Call, least: int, most: int, disks: list[Row], kind: tuple[str, str, int, int], subregion: str
 ) -> int:
-    """Return how many VMs fit: in the quotas, and in the Subregion. [VM-004 to VM-006, QTA-019]"""
+    """Return how many VMs fit into the quotas and the Subregion. [VM-004 to VM-006, QTA-019]"""
     for number in range(most, 0, -1):
         trial = Call(call.world, call.account, call.given)
-        vms = [vm for vm in call.world.own("Vm", call.account) if vm["State"] != "terminated"]
-        trial.room("vm_limit", len(vms), number, "10010")
-        trial.room("core_limit", sum(vm["cores"] for vm in vms), number * kind[2], "10029")
-        trial.room("memory_limit", sum(vm["memory"] for vm in vms), number * kind[3], "10042")
-        trial.volumes(disks * number)
+        vms = [vm for vm in call.world.list_own("Vm", call.account) if vm["State"] != "terminated"]
+        trial.check_quota("vm_limit", len(vms), number, "10010")
+        trial.check_quota("core_limit", sum(vm["cores"] for vm in vms), number * kind[2], "10029")
+        trial.check_quota("memory_limit", sum(vm["memory"] for vm in vms), number * kind[3], "10042")
+        trial.check_volume_quotas(disks * number)
         here = [vm for vm in call.world.rows["Vm"].values() if vm["Placement"]["SubregionName"] == subregion]
         taken = sum(vm["State"] not in ("shutting-down", "terminated") for vm in here)
         trial.check(taken + number <= call.world.capacity.get(subregion, taken + number), "10001")
@@ -143,12 +142,10 @@ def _fitting(
 def _launch(
     call: Call, image: Row, number: int, kind: tuple[str, str, int, int], disks: list[Row], **fields: Any
 ) -> list[Row]:
-    """Add the VMs, each with its volumes. [VM-007, VM-023, VM-028, VM-029, OMI-067]"""
+    """Add the VMs with their volumes. [VM-007, VM-020, VM-023, VM-028, VM-029, OMI-067, FLD-006, FLD-012]"""
     carried = image.get("carries", {})
     reservation = f"r-{next(call.world.numbers):08x}"
-    windows = {"0002", "0005"} & set(image["ProductCodes"])
-    modes = image["BootModes"]
-    shutdown = behaviour(call, carried)
+    shutdown = merge_behaviour(call, carried)
     vms = []
     for launch in range(number):
         vm = call.world.add(
@@ -157,25 +154,26 @@ def _launch(
             **fields,
             **shutdown,
             Architecture=image["Architecture"],
-            BootMode=call["BootMode"] or ("legacy" if "legacy" in modes else "uefi"),
+            BootMode=call["BootMode"] or ("uefi" if "uefi" in image["BootModes"] else "legacy"),
             BsuOptimized=False,
             ClientToken=call["ClientToken"],
             DeletionProtection=call.get("DeletionProtection", carried.get("DeletionProtection", False)),
             ImageId=image["ImageId"],
+            IsSourceDestChecked=False,
             LaunchNumber=launch,
             NestedVirtualization=bool(call["NestedVirtualization"]),
-            OsFamily="windows" if windows else "linux",
             Performance=kind[1],
             ProductCodes=list(image["ProductCodes"]),
             ReservationId=reservation,
             RootDeviceName=ROOT,
+            RootDeviceType="ebs",
             State="pending",
             TpmEnabled=image["TpmMandatory"] or bool(call["TpmEnabled"]),
             UserData=call["UserData"] or "",
             VmType=kind[0],
+            flagged=kind[0] == call.get("VmType", "t2.small"),
             cores=kind[2],
             memory=kind[3],
-            modes=modes,
             ran=False,
             stays=call["BootOnCreation"] is False,
         )
@@ -190,11 +188,11 @@ def _attach(call: Call, vm: Row, disks: list[Row]) -> None:
         volume = call.world.add(
             "Volume",
             call.account,
-            Iops=baseline(disk["VolumeType"], disk["VolumeSize"], disk["Iops"]),
+            Iops=compute_iops(disk["VolumeType"], disk["VolumeSize"], disk["Iops"]),
             Size=disk["VolumeSize"],
             SnapshotId=disk["SnapshotId"],
             SubregionName=vm["Placement"]["SubregionName"],
             VolumeType=disk["VolumeType"],
             State="in-use",
         )
-        link(call, vm, volume, disk["DeviceName"], delete=disk["DeleteOnVmDeletion"], state="attaching")
+        add_link(call, vm, volume, disk["DeviceName"], delete=disk["DeleteOnVmDeletion"], state="attaching")

@@ -1,4 +1,4 @@
-"""Tags, and what each account reads. [domain: 2.5, 6.9, 9.5]"""
+"""Reads with their filters, and tags. [domain: 2.5, 6.9, 9.5]"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reference.call import UNKNOWN, Call
 from reference.values import check_tags
 from reference.world import KINDS, Row
 
-__all__ = ["create_tags", "delete_tags", "read", "read_tags", "read_vms_state"]
+__all__ = ["create_tags", "delete_tags", "make_read", "read_tags", "read_vms_state"]
 
 TYPES = {
     "Image": "image",
@@ -21,9 +21,9 @@ TYPES = {
     "ImageExport": "task",
     "SnapshotExport": "task",
 }
-WILD = {"ImageNames", "FileLocations", "Descriptions"}  # filters in which * stands for anything [FLT-005]
+WILD = {"ImageNames", "FileLocations", "Descriptions"}  # filters with wildcards [FLT-005]
 
-# The fields that filters look at, where it is not the filter's name without its s. [OMI-087, FLT-001]
+# The fields that filters compare, if they are not the filter's name without its s. [OMI-087, FLT-001]
 FIELDS = {
     "AccountAliases": "AccountAlias",
     "BlockDeviceMappingDeleteOnVmDeletion": "BlockDeviceMappings.Bsu.DeleteOnVmDeletion",
@@ -49,20 +49,20 @@ FIELDS = {
 }
 
 
-def _values(row: Any, path: str) -> Iterator[Any]:
-    """Yield what stands at a path of a row, through its lists."""
+def _iter_values(row: Any, path: str) -> Iterator[Any]:
+    """Yield the values at a path of a row, including those in lists."""
     if isinstance(row, list):
         for item in row:
-            yield from _values(item, path)
+            yield from _iter_values(item, path)
     elif not path:
         yield row
     elif isinstance(row, dict):
         name, _, rest = path.partition(".")
         if name in row:
-            yield from _values(row[name], rest)
+            yield from _iter_values(row[name], rest)
 
 
-def _path(kind: str, name: str) -> str:
+def _get_path(kind: str, name: str) -> str:
     if name in FIELDS:
         return FIELDS[name]
     if name == "SubregionNames" and kind == "Vm":
@@ -70,21 +70,21 @@ def _path(kind: str, name: str) -> str:
     return {"VolumeSizes": {"Volume": "Size"}.get(kind, "VolumeSize")}.get(name, name.removesuffix("s"))
 
 
-def _matches(kind: str, row: Row, name: str, wanted: Any) -> bool:
-    """Say whether a row passes a filter: one of its values is one of those. [FLT-001, FLT-004, FLT-005, FLT-007]"""
+def _matches(kind: str, row: Row, name: str, expected: Any) -> bool:
+    """Return whether a row matches a filter by any of its values. [FLT-001, FLT-004, FLT-005, FLT-007]"""
     if name == "Tags":
-        return any(f"{tag['Key']}={tag['Value']}" in wanted for tag in row["Tags"])
-    values = list(_values(row, _path(kind, name)))
-    if isinstance(wanted, bool):
-        return wanted in values
+        return any(f"{tag['Key']}={tag['Value']}" in expected for tag in row["Tags"])
+    values = list(_iter_values(row, _get_path(kind, name)))
+    if isinstance(expected, bool):
+        return expected in values
     if name in WILD:
-        patterns = [re.sub(r"\[", "[[]", one) for one in wanted]
+        patterns = [re.sub(r"\[", "[[]", one) for one in expected]
         return any(fnmatchcase(value, pattern) for value in values for pattern in patterns)
-    return any(value in wanted for value in values)
+    return any(value in expected for value in values)
 
 
-def read(kind: str) -> Callable[[Call], Row]:
-    """Return the action that reads a kind."""
+def make_read(kind: str) -> Callable[[Call], Row]:
+    """Return the read action of a kind."""
 
     def action(call: Call) -> Row:
         return {KINDS[kind][2]: _read(call, kind)}
@@ -94,16 +94,16 @@ def read(kind: str) -> Callable[[Call], Row]:
 
 def _read(call: Call, kind: str) -> list[Row]:
     filters = call["Filters"] or {}
-    if kind == "Vm":  # the only reads that look at the prefixes of ids [VM-055]
+    if kind == "Vm":  # the only reads that check the prefixes of ids [VM-055]
         for one in filters.get("VmIds", []):
             call.check(one.startswith("i-"), "4104")
-    call.decide()
-    rows = [call.world.view(kind, call.account, row) for row in call.world.seen(kind, call.account)]
+    call.raise_if_refused()
+    rows = [call.world.view(kind, call.account, row) for row in call.world.list_seen(kind, call.account)]
     return [row for row in rows if all(_matches(kind, row, *item) for item in filters.items())]
 
 
 def read_vms_state(call: Call) -> Row:
-    """Read the states of VMs: of those that run, unless all are asked for. [VM-054, CAT-008]"""
+    """Read the states of the running VMs, or of all VMs on request. [VM-054, CAT-008]"""
     filters = {
         ("VmStateNames" if name == "VmStates" else name): value for name, value in (call["Filters"] or {}).items()
     }
@@ -117,8 +117,8 @@ def read_vms_state(call: Call) -> Row:
     }
 
 
-def _tagged(call: Call) -> list[Row]:
-    """Find what is to be tagged: all of it, or nothing is done. [TAG-005 to TAG-008, TAG-015]"""
+def _find_tagged(call: Call) -> list[Row]:
+    """Return the resources to tag; one that cannot be tagged refuses all. [TAG-005 to TAG-008, TAG-015]"""
     found = []
     for one in call["ResourceIds"]:
         kinds = [kind for kind in TYPES if one.startswith(f"{KINDS[kind][0]}-")]
@@ -127,10 +127,10 @@ def _tagged(call: Call) -> list[Row]:
             continue
         kind = max(kinds, key=lambda kind: len(KINDS[kind][0]))  # snap-export-…, not snap-…
         row = call.world.rows[kind].get(one)
-        if row is None or not call.world.sees(kind, call.account, row):
-            if call.shaped(one, KINDS[kind][0]):
+        if row is None or not call.world.can_see(kind, call.account, row):
+            if call.check_id(one, KINDS[kind][0]):
                 call.check(holds=False, code=UNKNOWN.get(kind, "5058"))
-        elif not call.owns(row):
+        elif not call.is_owner(row):
             call.check(holds=False, code="5044")
         else:
             found.append(row)
@@ -138,10 +138,10 @@ def _tagged(call: Call) -> list[Row]:
 
 
 def create_tags(call: Call) -> Row:
-    """Set tags; a key that is there gets the new value. [TAG-001 to TAG-008]"""
+    """Set tags; an existing key gets the new value. [TAG-001 to TAG-008]"""
     check_tags(call, call["Tags"])
-    rows = _tagged(call)
-    call.decide()
+    rows = _find_tagged(call)
+    call.raise_if_refused()
     for row in rows:
         tags = {tag["Key"]: tag["Value"] for tag in row["Tags"]} | {tag["Key"]: tag["Value"] for tag in call["Tags"]}
         row["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -149,10 +149,10 @@ def create_tags(call: Call) -> Row:
 
 
 def delete_tags(call: Call) -> Row:
-    """Remove tags; a value that is not empty must be the tag's. [TAG-010, TAG-011]"""
+    """Remove tags; a non-empty value must match the tag. [TAG-010, TAG-011]"""
     check_tags(call, call["Tags"])
-    rows = _tagged(call)
-    call.decide()
+    rows = _find_tagged(call)
+    call.raise_if_refused()
     for row in rows:
         gone = [(tag["Key"], tag["Value"]) for tag in call["Tags"]]
         row["Tags"] = [t for t in row["Tags"] if (t["Key"], t["Value"]) not in gone and (t["Key"], "") not in gone]
@@ -164,11 +164,13 @@ def read_tags(call: Call) -> Row:
     rows = [
         {"ResourceId": row[KINDS[kind][1]], "ResourceType": name, **tag}
         for kind, name in TYPES.items()
-        for row in call.world.own(kind, call.account)
+        for row in call.world.list_own(kind, call.account)
         for tag in row["Tags"]
     ]
     filters = call["Filters"] or {}
-    call.decide()
+    call.raise_if_refused()
     return {
-        "Tags": [row for row in rows if all(row[name.removesuffix("s")] in wanted for name, wanted in filters.items())]
+        "Tags": [
+            row for row in rows if all(row[name.removesuffix("s")] in expected for name, expected in filters.items())
+        ]
     }

@@ -1,4 +1,4 @@
-"""What a request may look like: the parameters of each action, and their types. [REQ-008, REQ-009, REQ-010]"""
+"""The shapes of requests: the parameters of each action, and their types. [REQ-008, REQ-009, REQ-010]"""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-__all__ = ["present", "problems"]
+__all__ = ["drop_absent", "find_problems"]
 
-# A name, and what stands below it: parameters, then parts, then filters. A star marks what is required, a question
-# mark what exists and is not modelled here.
+# Each name with its members: requests, then nested objects, then filters. A star marks a required member, a question
+# mark one that exists and is not modelled here.
 TABLE = """
 CreateImage
     Architecture:str BlockDeviceMappings:[Mapping] BootModes:[str] Description:str FileLocation:str ImageName:str
@@ -151,8 +151,8 @@ FiltersVmsState
 FiltersTag
     Keys:[str] ResourceIds:[str] ResourceTypes:[str] Values:[str]
 """
-# where an empty value says something; everywhere else it means absent. [REQ-018]
-SAYING = {
+# members that may be empty; all other empty values mean absent. [REQ-018]
+MAY_BE_EMPTY = {
     "CreateImage": {"Description"},
     "CreateSnapshot": {"Description"},
     "Tag": {"Key", "Value"},
@@ -164,61 +164,60 @@ SAYING = {
 TYPES = {"str": str, "int": int, "bool": bool}
 
 
-def problems(action: str, parameters: dict[str, Any]) -> Iterator[str]:
-    """Yield the codes of what is wrong with the shape of a request: 3001, 4110, 7000."""
-    yield from _object(action, {name: value for name, value in parameters.items() if name != "DryRun"})
+def find_problems(action: str, parameters: dict[str, Any]) -> Iterator[str]:
+    """Yield the codes of the errors in the shape of a request: 3001, 4110, 7000."""
+    yield from _check_object(action, {name: value for name, value in parameters.items() if name != "DryRun"})
     if not isinstance(parameters.get("DryRun", False), bool):
         yield "4110"
 
 
-def present(shape: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return what counts of a request or of a part of one: null means absent, and so do "", [] and {}. [REQ-018]
+def drop_absent(shape: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Return a request or a part of one without its absent members: null, "", [] and {}. [REQ-018]
 
-    In Filters a list counts even if it is empty. [FLT-004]
+    In Filters an empty list is present. [FLT-004]
     """
-    fields = {name.rstrip("*"): kind for name, kind in _fields(shape).items()}
-    counts = {}
-    for name, value in given.items():
-        if value is None:
+    fields = {"DryRun": "bool"} | {name.rstrip("*"): kind for name, kind in _parse_fields(shape).items()}
+    members = {}
+    for name, member in value.items():
+        if member is None:
             continue
-        kind, filtering = fields.get(name), shape.startswith("Filters")
-        left = value if kind is None or filtering else _left(kind, value)
-        says = name in SAYING.get(shape, ()) or kind is None or (filtering and left == [])
-        if says or left not in ("", [], {}):
-            counts[name] = [item for item in left if item is not None] if isinstance(left, list) else left
-    return counts
+        kind, is_filter = fields.get(name), shape.startswith("Filters")
+        inner = member if kind is None or is_filter else _drop_absent_parts(kind, member)
+        may_be_empty = name in MAY_BE_EMPTY.get(shape, ()) or kind is None or (is_filter and inner == [])
+        if may_be_empty or inner not in ("", [], {}):
+            members[name] = [item for item in inner if item is not None] if isinstance(inner, list) else inner
+    return members
 
 
-def _left(kind: str, value: Any) -> Any:
-    """Return what is left of a value without its absent parts."""
+def _drop_absent_parts(kind: str, value: Any) -> Any:
     if isinstance(value, list):
-        items = [_left(kind.strip("[]"), item) for item in value]
+        items = [_drop_absent_parts(kind.strip("[]"), item) for item in value]
         return [item for item in items if item not in (None, "", [], {})]
     if isinstance(value, dict) and kind not in ("?", *TYPES) and not kind.startswith("["):
-        return present(kind, value)
+        return drop_absent(kind, value)
     return value
 
 
 @cache
-def _fields(shape: str) -> dict[str, str]:
+def _parse_fields(shape: str) -> dict[str, str]:
     _, _, rest = TABLE.partition(f"\n{shape}\n")
     fields = re.split(r"\n(?=\S)", rest, maxsplit=1)[0].split()
     return {name: kind for name, _, kind in (field.partition(":") for field in fields)}
 
 
-def _object(shape: str, value: dict[str, Any]) -> Iterator[str]:
-    fields = {name.rstrip("*"): kind for name, kind in _fields(shape).items()}
+def _check_object(shape: str, value: dict[str, Any]) -> Iterator[str]:
+    fields = {name.rstrip("*"): kind for name, kind in _parse_fields(shape).items()}
     for name, item in value.items():
         if name in fields:
-            yield from _value(fields[name], item)
+            yield from _check_value(fields[name], item)
         else:
             yield "3001"
-    for name in _fields(shape):
+    for name in _parse_fields(shape):
         if name.endswith("*") and name[:-1] not in value:
             yield "7000"
 
 
-def _value(kind: str, value: Any) -> Iterator[str]:
+def _check_value(kind: str, value: Any) -> Iterator[str]:
     if kind == "?":
         raise ValueError("paging, networks, and filters by dates, constants and a few more are not modelled")
     if kind.startswith("["):
@@ -226,11 +225,11 @@ def _value(kind: str, value: Any) -> Iterator[str]:
             yield "4110"
             return
         for item in value:
-            yield from _value(kind[1:-1], item)
+            yield from _check_value(kind[1:-1], item)
     elif kind in TYPES:
         if type(value) is not TYPES[kind]:
             yield "4110"
     elif not isinstance(value, dict):
         yield "4110"
     else:
-        yield from _object(kind, value)
+        yield from _check_object(kind, value)

@@ -1,4 +1,4 @@
-"""States: what becomes of each by itself and when it fails, and which actions each refuses, with which code."""
+"""States: the next state, the failure state and the duration of each, and the codes of the actions that it refuses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["FAILED", "FIRST", "GONE", "LASTS", "NEXT", "REFUSED"]
 
 GONE = ""
 
-# kind → state → the next one; one that has none here lasts. [ST-OMI, ST-SNP, ST-VOL, ST-VM, ST-IXT, EXP-044]
+# kind → state → the next state; states without an entry are stable. [ST-OMI, ST-SNP, ST-VOL, ST-VM, ST-IXT, EXP-044]
 NEXT = {
     "Snapshot": {"in-queue": "pending", "pending": "completed", "deleting": GONE},
     "Volume": {"creating": "available", "deleting": GONE},
@@ -21,7 +21,7 @@ NEXT = {
     },
     "VolumeUpdate": {"pending": "active", "active": "completed"},
 }
-# kind → state → the seconds that it lasts in timing `clock`, and those for each GiB of its disks. [UNK-24, ST-VM-10]
+# kind → state → its duration with the timing `clock`, in seconds and in seconds per GiB. [UNK-24, ST-VM-10]
 LASTS = {
     "Snapshot": {"in-queue": (5, 0), "pending": (0, 2), "deleting": (5, 0)},
     "Volume": {"creating": (5, 0), "deleting": (5, 0)},
@@ -38,7 +38,7 @@ LASTS = {
     "VolumeUpdate": {"pending": (5, 0), "active": (0, 1)},
 }
 
-# kind → the states that may fail → what they become
+# kind → the states that can fail → the failure state
 FAILED = {
     "Snapshot": {"in-queue": "error", "pending": "error"},
     "Volume": {"creating": "error"},
@@ -53,7 +53,7 @@ FIRST = "first pending"  # the state of a VM that has not yet run: its refusals 
 
 UNUSABLE = {"in-queue": "6003", "pending": "6003", "error": "6003", "deleting": "6003"}
 
-# (kind, action) → state → the code that refuses [1.2 to 1.7]
+# (kind, action) → state → the code of the refusal [1.2 to 1.7]
 REFUSED = {
     ("Image", "use"): {"pending": "6001", "failed": "6001"},
     ("Snapshot", "use"): UNUSABLE,
@@ -62,7 +62,7 @@ REFUSED = {
     ("Volume", "LinkVolume"): {"creating": "6007", "in-use": "6003", "deleting": "6007", "error": "6007"},
     ("Volume", "UnlinkVolume"): {"creating": "6003", "available": "9063", "deleting": "6003", "error": "6003"},
     ("Volume", "DeleteVolume"): {"creating": "6007", "in-use": "6003", "deleting": "5064"},
-    ("Volume", "UpdateVolume"): {"creating": "6003", "deleting": "6003", "error": "6003"},
+    ("Volume", "UpdateVolume"): {"deleting": "6003", "error": "6003"},
     ("Vm", "StartVms"): {
         FIRST: "6003",
         "pending": "6003",
@@ -81,22 +81,22 @@ REFUSED = {
         "terminated": "6003",
     },
     ("Vm", "DeleteVms"): {},
-    ("Vm", "CreateImage"): {FIRST: "9039", "pending": "6003", "shutting-down": "6003", "terminated": "6003"},
+    ("Vm", "CreateImage"): {FIRST: "9039", "pending": "6006", "shutting-down": "6006", "terminated": "6006"},
     ("Vm", "LinkVolume"): {
         FIRST: "9039",
-        "pending": "6003",
-        "stopping": "6003",
-        "shutting-down": "6003",
-        "terminated": "6003",
+        "pending": "6006",
+        "stopping": "6006",
+        "shutting-down": "6006",
+        "terminated": "6006",
     },
-    ("Vm", "UpdateVm"): {"shutting-down": "6003", "terminated": "6003"},
+    ("Vm", "UpdateVm"): {"shutting-down": "6006", "terminated": "6006"},
     ("Vm", "UpdateVm stopped"): {
-        FIRST: "6003",
-        "pending": "6003",
-        "running": "6003",
-        "stopping": "6003",
-        "shutting-down": "6003",
-        "terminated": "6003",
+        FIRST: "6006",
+        "pending": "6006",
+        "running": "6006",
+        "stopping": "6006",
+        "shutting-down": "6006",
+        "terminated": "6006",
     },
     ("ImageExport", "DeleteExportTask"): {"completed": "6003", "failed": "6003", "cancelled": "6003"},
     ("SnapshotExport", "DeleteExportTask"): {

@@ -1,4 +1,4 @@
-"""What a value may be: disks, device names, names, permissions, product codes, VM types."""
+"""Checks of values: disks, device names, names, permissions, product codes, VM types."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from reference.call import Call
 from reference.world import ROOT, Row
 
 __all__ = [
-    "baseline",
-    "changed",
-    "changes",
+    "apply_permission_changes",
     "check_codes",
     "check_device",
     "check_disk",
     "check_name",
-    "check_said",
+    "check_partial_disk",
+    "check_permission_changes",
     "check_tags",
-    "vm_type",
+    "compute_iops",
+    "parse_vm_type",
 ]
 
 DISKS = ("standard", "gp2", "io1")
@@ -33,7 +33,7 @@ NAMED = {
 TINA = re.compile(r"tinav([1-7])\.c([1-9]\d*)r([1-9]\d*)(?:p([123]))?")
 
 
-def baseline(kind: str, size: int, iops: int | None) -> int | None:
+def compute_iops(kind: str, size: int, iops: int | None) -> int | None:
     """Return the IOPS that a volume reports. [VOL-011, VOL-012]"""
     return {"standard": None, "gp2": max(100, min(10_000, 3 * size)), "io1": iops}[kind]
 
@@ -45,11 +45,11 @@ def check_disk(call: Call, kind: str, size: int | None, iops: int | None, *, aft
     call.check((kind == "io1") == (iops is not None), "4045", after=after)
     if iops is not None:
         call.check(100 <= iops <= 13_000, "4029", after=after)
-        call.check(size is None or kind != "io1" or iops <= 300 * size, "4047", after=after)
+        call.check(size is None or kind != "io1" or iops <= 300 * size, "4202", after=after)
 
 
-def check_said(call: Call, kind: str | None, size: int | None, iops: int | None) -> None:
-    """Check what a request says of a disk, where the rest of it comes from elsewhere."""
+def check_partial_disk(call: Call, kind: str | None, size: int | None, iops: int | None) -> None:
+    """Check the values that a request gives for a disk whose other values are inherited."""
     call.check(kind in (None, *DISKS), "4047")
     call.check(size is None or 1 <= size <= 14_901, "4078")
     call.check(iops is None or 100 <= iops <= 13_000, "4029")
@@ -61,14 +61,14 @@ def check_device(call: Call, name: str) -> None:
 
 
 def check_name(call: Call, name: str, *, copy: bool) -> None:
-    """Check the name of a new OMI; a copy's takes a few more characters. [OMI-020, OMI-021, OMI-022, OMI-025]"""
+    """Check the name of a new OMI; a copy allows a few more characters. [OMI-020, OMI-021, OMI-022, OMI-025]"""
     more = ":+=" if copy else ""
     call.check(re.fullmatch(rf"[A-Za-z0-9_ ()/.{more}\-]{{3,128}}", name), "4026")
-    call.check(name not in [image["ImageName"] for image in call.world.own("Image", call.account)], "9015")
+    call.check(name not in [image["ImageName"] for image in call.world.list_own("Image", call.account)], "9015")
 
 
 def check_codes(call: Call, codes: list[str]) -> None:
-    """Check product codes: those built in, and those of OMIs that there are. [OMI-074, LIC-001]"""
+    """Check product codes: the built-in codes, and those of product types. [OMI-074, LIC-001]"""
     known = {f"000{number}" for number in range(1, 10)}
     for code in codes:
         call.check(code in known or code.startswith("pty-"), "5059")
@@ -77,7 +77,7 @@ def check_codes(call: Call, codes: list[str]) -> None:
 UPDATED = {"PermissionsToLaunch", "PermissionsToCreateVolume", "ImageId", "SnapshotId", "DryRun"}
 
 
-def changes(call: Call, given: Row | None) -> None:
+def check_permission_changes(call: Call, given: Row | None) -> None:
     """Check changes of permissions. [OMI-102 to OMI-105, SHR-019 to SHR-021]"""
     if given is None:
         return
@@ -88,8 +88,8 @@ def changes(call: Call, given: Row | None) -> None:
             call.check(re.fullmatch(r"\d{12}", account), "4105")
 
 
-def changed(permissions: Row, given: Row | None) -> Row:
-    """Return permissions as the changes leave them. [OMI-108 to OMI-111, SHR-023]"""
+def apply_permission_changes(permissions: Row, given: Row | None) -> Row:
+    """Return permissions after the changes. [OMI-108 to OMI-111, SHR-023]"""
     more, less = (given or {}).get("Additions", {}), (given or {}).get("Removals", {})
     ids = list(dict.fromkeys([*permissions["AccountIds"], *more.get("AccountIds", [])]))
     public = permissions["GlobalPermission"] or more.get("GlobalPermission", False)
@@ -106,11 +106,11 @@ def check_tags(call: Call, tags: list[Row]) -> None:
         call.check(len(tag["Value"]) <= 255, "4071")
 
 
-def vm_type(name: str, performance: str) -> tuple[str, str, int, int] | None:
-    """Return a VM type's name as shown, its performance, vCores and GiB; None for no type. [VMT-001 to VMT-008]"""
+def parse_vm_type(name: str, performance: str) -> tuple[str, str, int, int] | None:
+    """Return a VM type's displayed name, performance, vCores and GiB, or None if invalid. [VMT-001 to VMT-008]"""
     if name in NAMED:
         cores, memory, flag = NAMED[name]
-        return name, _word(flag), cores, memory
+        return name, _get_performance(flag), cores, memory
     match = TINA.fullmatch(name)
     if match is None:
         return None
@@ -118,10 +118,10 @@ def vm_type(name: str, performance: str) -> tuple[str, str, int, int] | None:
     if cores > 78 or memory > 1039:
         return None
     if match[4]:
-        return name, _word(match[4]), cores, memory
+        return name, _get_performance(match[4]), cores, memory
     return f"{name}p{PERFORMANCES[performance]}", performance, cores, memory
 
 
-def _word(flag: str) -> str:
-    """Return the performance that a flag stands for. [VMT-004]"""
+def _get_performance(flag: str) -> str:
+    """Return the performance of a flag. [VMT-004]"""
     return next(word for word, other in PERFORMANCES.items() if flag == other)

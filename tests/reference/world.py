@@ -1,4 +1,4 @@
-"""What there is: accounts and their resources as plain rows, who sees which, and what becomes of them in time."""
+"""The state of the model: accounts and their resources as plain rows, their visibility, and their transitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reference.states import FAILED, FIRST, GONE, LASTS, NEXT
 
 __all__ = ["ROOT", "Row", "World"]
 
-Row = dict[str, Any]  # capitalised keys are the API's, the others our own
+Row = dict[str, Any]  # capitalised keys are fields of the API, the others are internal
 
 ROOT = "/dev/sda1"
 KINDS = {
@@ -30,40 +30,40 @@ SHARED_BY = {"Image": "PermissionsToLaunch", "Snapshot": "PermissionsToCreateVol
 class World:
     """Accounts and rows.
 
-    In `eager` timing what is under way ends after each call, in `clock` as time passes, in `manual` only when told to.
+    With the timing `eager`, transients end after each call; with `clock`, at their time; with `manual`, by `step` only.
     """
 
     def __init__(self, timing: str = "eager") -> None:
         if timing not in ("eager", "clock", "manual"):
-            raise ValueError(f"there is no timing {timing!r} here: use eager, clock or manual")
+            raise ValueError(f"timing must be eager, clock or manual, not {timing!r}")
         self.timing = timing
         self.seconds = 0.0
-        self.due: dict[tuple[str, str, str], float] = {}  # kind, id, state → when it ends by itself
+        self.due: dict[tuple[str, str, str], float] = {}  # kind, id, state → the time at which the state ends
         self.accounts: dict[str, Row] = {}
         self.rows: dict[str, dict[str, Row]] = {kind: {} for kind in KINDS}
         self.buckets: dict[tuple[str, str], str] = {}  # (Region, name) → the account that may write to it
-        self.objects: dict[tuple[str, str, str], Row] = {}  # (Region, bucket, key) → what it holds
+        self.objects: dict[tuple[str, str, str], Row] = {}  # (Region, bucket, key) → content
         self.tokens: dict[tuple[str, str, str], tuple[Row, list[Row]]] = {}
         self.capacity: dict[str, int] = {}
         self.numbers = count(1)
 
-    # what there is
+    # rows
 
-    def mint(self, kind: str) -> str:
+    def make_id(self, kind: str) -> str:
         """Return a new id."""
         return f"{KINDS[kind][0]}-{next(self.numbers):08x}"
 
     def add(self, kind: str, owner: Row, **fields: Any) -> Row:
-        """Add a row of an account's, with a new id unless it is given one."""
+        """Add a row that belongs to an account, with a new id by default."""
         key = KINDS[kind][1]
         row = {
-            key: fields.get(key) or self.mint(kind),
+            key: fields.get(key) or self.make_id(kind),
             "Tags": [],
             **fields,
             "owner": owner["id"],
             "region": owner["region"],
         }
-        row[key] = row[key] or self.mint(kind)
+        row[key] = row[key] or self.make_id(kind)
         self.rows[kind][row[key]] = row
         return row
 
@@ -71,25 +71,25 @@ class World:
         """Remove a row."""
         del self.rows[kind][row[KINDS[kind][1]]]
 
-    def own(self, kind: str, account: Row) -> list[Row]:
+    def list_own(self, kind: str, account: Row) -> list[Row]:
         """Return an account's rows of a kind, in order of creation."""
         return [row for row in self.rows[kind].values() if row["owner"] == account["id"]]
 
-    def seen(self, kind: str, account: Row) -> list[Row]:
+    def list_seen(self, kind: str, account: Row) -> list[Row]:
         """Return the rows of a kind that an account sees, in order of creation. [OMI-080, SNP-021]"""
-        return [row for row in self.rows[kind].values() if self.sees(kind, account, row)]
+        return [row for row in self.rows[kind].values() if self.can_see(kind, account, row)]
 
-    def sees(self, kind: str, account: Row, row: Row) -> bool:
-        """Say whether an account sees a row: its own, or one shared with it or with all. [OMI-080, SHR-002]"""
+    def can_see(self, kind: str, account: Row, row: Row) -> bool:
+        """Return whether an account sees a row: its own, or one shared with it or with all. [OMI-080, SHR-002]"""
         granted = row.get(SHARED_BY.get(kind, ""), {})
         shared = granted.get("GlobalPermission") or account["id"] in granted.get("AccountIds", ())
         return bool(row["region"] == account["region"] and (row["owner"] == account["id"] or shared))
 
-    def alias(self, owner: str) -> str | None:
+    def get_alias(self, owner: str) -> str | None:
         """Return the alias of an account, if it has one. [FLD-001]"""
         return next((row["alias"] for row in self.accounts.values() if row["id"] == owner), None)
 
-    def links(self, vm: Row) -> list[Row]:
+    def list_links(self, vm: Row) -> list[Row]:
         """Return the links of a VM."""
         return [link for link in self.rows["Link"].values() if link["VmId"] == vm["VmId"]]
 
@@ -98,29 +98,34 @@ class World:
         seen: Row = {key: value for key, value in row.items() if key[0].isupper() and value is not None}
         if kind == "Volume":
             link = self.rows["Link"].get(row["VolumeId"])
-            seen["LinkedVolumes"] = [_public(link)] if link else []
+            seen["LinkedVolumes"] = [_select_public(link)] if link else []
         if kind == "Vm":
+            boots = row["BootMode"] == "uefi" and row["State"] != "terminated"
+            seen["ActionsOnNextBoot"] = {"SecureBoot": "none"} if boots else {}  # FLD-011
+            if row["State"] in ("pending", "running"):
+                seen["StateReason"] = ""  # FLD-013
             seen["BlockDeviceMappings"] = [
                 {
                     "DeviceName": link["DeviceName"],
                     "Bsu": {key: link[key] for key in ("DeleteOnVmDeletion", "State", "VolumeId")},
                 }
-                for link in self.links(row)
+                for link in self.list_links(row)
             ]
         granted = SHARED_BY.get(kind)
         if granted:
             seen |= {"AccountId": row["owner"]} | (
-                {"AccountAlias": alias} if (alias := self.alias(row["owner"])) else {}
+                {"AccountAlias": alias} if (alias := self.get_alias(row["owner"])) else {}
             )
-            if row["owner"] != account["id"]:  # a grantee sees itself alone [OMI-085]
+            is_public = kind == "Image" and row[granted]["GlobalPermission"]
+            if row["owner"] != account["id"] and not is_public:  # a grantee sees only its own id [OMI-085]
                 ids = [one for one in row[granted]["AccountIds"] if one == account["id"]]
                 seen[granted] = {**row[granted], "AccountIds": ids}
         return copy.deepcopy(seen)
 
-    # what becomes of it
+    # transitions
 
-    def next(self, kind: str, row: Row) -> str | None:
-        """Return the state that a row is on the way to, or None if it stays as it is."""
+    def get_next_state(self, kind: str, row: Row) -> str | None:
+        """Return the state that follows the state of a row, or None if its state is stable."""
         if kind == "Vm":
             if row["State"] == "stopped" and row.get("restarts"):
                 return "pending"
@@ -128,24 +133,24 @@ class World:
                 return "stopped"  # BootOnCreation was false [ST-VM-2]
         return NEXT.get(kind, {}).get(row["State"])
 
-    def moving(self) -> Iterator[tuple[str, Row]]:
-        """Yield what is under way."""
+    def list_moving(self) -> Iterator[tuple[str, Row]]:
+        """Yield the rows in a transient state, with their kinds."""
         for kind in NEXT:
             for row in list(self.rows[kind].values()):
-                if self.next(kind, row) is not None:
+                if self.get_next_state(kind, row) is not None:
                     yield kind, row
 
     def settle(self) -> None:
-        """Let all that is under way come to its end."""
-        while moving := list(self.moving()):
+        """Complete all transients."""
+        while moving := list(self.list_moving()):
             for kind, row in moving:
-                if row in self.rows[kind].values() and self.next(kind, row) is not None:
+                if row in self.rows[kind].values() and self.get_next_state(kind, row) is not None:
                     self.step(kind, row)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and what falls due on the way happen, each at its own time."""
+        """Advance the time, and make each transition at its due time."""
         end = self.seconds + seconds
-        while (next_one := self.soonest()) and next_one[0] <= end:
+        while (next_one := self.find_next_due()) and next_one[0] <= end:
             self.seconds, kind, row = next_one
             if row["State"] == "terminated":
                 self.drop(kind, row)
@@ -153,50 +158,50 @@ class World:
                 self.step(kind, row)
         self.seconds = end
 
-    def soonest(self) -> tuple[float, str, Row] | None:
-        """Return when what ends first does, and what it is; for what is new in its state, the time begins now."""
+    def find_next_due(self) -> tuple[float, str, Row] | None:
+        """Return the time, kind and row of the next due transition. New transients start now."""
         waiting = [("Vm", vm) for vm in self.rows["Vm"].values() if vm["State"] == "terminated"]
         if self.timing == "clock":
-            waiting += self.moving()
+            waiting += self.list_moving()
         rows = {(kind, row[KINDS[kind][1]], row["State"]): (kind, row) for kind, row in waiting}
-        self.due = {key: self.due.get(key, self.seconds + self._lasts(*rows[key])) for key in rows}
+        self.due = {key: self.due.get(key, self.seconds + self._get_duration(*rows[key])) for key in rows}
         first = min(self.due, key=self.due.__getitem__, default=None)
         return None if first is None else (self.due[first], *rows[first])
 
-    def _lasts(self, kind: str, row: Row) -> int:
-        """Return for how many seconds a row stays in its state."""
+    def _get_duration(self, kind: str, row: Row) -> int:
+        """Return the duration of a row's state in seconds."""
         fixed, per_gib = LASTS[kind][row["State"]]
         return fixed + per_gib * (row.get("gib") or row.get("VolumeSize") or 0)
 
     def step(self, kind: str, row: Row) -> None:
-        """Move a row one state on."""
-        to = self.next(kind, row)
+        """Move a row to its next state."""
+        to = self.get_next_state(kind, row)
         assert to is not None
         if (kind == "Snapshot" and row.get("flaw") and to != GONE) or (
-            kind in ("ImageExport", "SnapshotExport") and not self.writable(row)
+            kind in ("ImageExport", "SnapshotExport") and not self.is_writable(row)
         ):
             to = FAILED[kind][row["State"]]
-        self.become(kind, row, to)
+        self.set_state(kind, row, to)
 
-    def become(self, kind: str, row: Row, to: str) -> None:
-        """Give a row a state, with what follows from it."""
+    def set_state(self, kind: str, row: Row, to: str) -> None:
+        """Set the state of a row, with its side effects."""
         if to == GONE:
             self.drop(kind, row)
         else:
             row["State"] = to
-        AFTER.get(kind, _nothing)(self, row, to)
+        AFTER.get(kind, _do_nothing)(self, row, to)
 
-    def writable(self, task: Row) -> bool:
-        """Say whether the bucket of an export takes its objects: it is there, and the account's. [EXP-008]"""
+    def is_writable(self, task: Row) -> bool:
+        """Return whether an export can write to its bucket: it exists and belongs to the account. [EXP-008]"""
         return bool(self.buckets.get((task["region"], task["OsuExport"]["OsuBucket"])) == task["owner"])
 
-    def state(self, kind: str, row: Row) -> str:
-        """Return the state that decides what an action may do."""
+    def get_state(self, kind: str, row: Row) -> str:
+        """Return the state of a row that decides which actions it allows."""
         first = kind == "Vm" and row["State"] == "pending" and not row["ran"]
         return FIRST if first else str(row["State"])
 
-    def used(self, snapshot: Row) -> bool:
-        """Say whether an OMI, anybody's, maps a snapshot. [SNP-016]"""
+    def is_used(self, snapshot: Row) -> bool:
+        """Return whether an OMI of any account maps a snapshot. [SNP-016]"""
         images = self.rows["Image"].values()
         return any(
             mapping["Bsu"].get("SnapshotId") == snapshot["SnapshotId"]
@@ -205,12 +210,12 @@ class World:
         )
 
 
-def _public(row: Row) -> Row:
+def _select_public(row: Row) -> Row:
     return {key: value for key, value in row.items() if key[0].isupper() and key != "Tags"}
 
 
-def _nothing(world: World, row: Row, to: str) -> None:
-    """Nothing follows."""
+def _do_nothing(world: World, row: Row, to: str) -> None:
+    """Do nothing: the kind has no side effects."""
 
 
 def _after_snapshot(world: World, row: Row, to: str) -> None:
@@ -239,8 +244,8 @@ def _after_vm(world: World, row: Row, to: str) -> None:
         row["ran"] = True
     elif to == "stopped":
         row["stays"] = False
-    elif to == "terminated":  # its volumes end with it, or are free again [VM-047, ST-VOL-7, ST-VOL-8]
-        for link in world.links(row):
+    elif to == "terminated":  # its volumes are deleted or unlinked [VM-047, ST-VOL-7, ST-VOL-8]
+        for link in world.list_links(row):
             world.drop("Link", link)
             world.rows["Volume"][link["VolumeId"]]["State"] = "deleting" if link["DeleteOnVmDeletion"] else "available"
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.expect import refused
-from support.storing import TARGET, bucket
+from support.expect import expect_refusal
+from support.storing import TARGET, create_bucket
 
 from omisim import Account, Cloud
 from omisim.spec.diagrams import render_mermaid, render_text
@@ -96,14 +96,14 @@ class Bench:
 
     def image_export(self, state: str) -> str:
         """Return an export of an OMI in a state."""
-        target = {"disk_image_format": "raw", "osu_bucket": self.bucket()}
+        target = {"disk_image_format": "raw", "osu_bucket": self.create_bucket()}
         task_id = self.alice.create_image_export_task(image_id=self.image("available"), osu_export=target).task_id
         return self.ended(task_id, state, ["pending/queued", "pending", "completed"])
 
     def snapshot_export(self, state: str) -> str:
         """Return an export of a snapshot in a state."""
         self.cloud.engine.settings.switches["spec_version"] = "1.40" if state == "active" else "1.42"
-        target = {"disk_image_format": "raw", "osu_bucket": self.bucket()}
+        target = {"disk_image_format": "raw", "osu_bucket": self.create_bucket()}
         snapshot_id = self.snapshot("completed")
         task_id = self.alice.create_snapshot_export_task(snapshot_id=snapshot_id, osu_export=target).task_id
         path = ["pending", "initializing", "preparing", "uploading", "completed"]
@@ -123,9 +123,9 @@ class Bench:
         """Return a NIC that no VM has."""
         return self.alice.create_nic(subnet_id=self.subnet).nic_id
 
-    def bucket(self) -> str:
+    def create_bucket(self) -> str:
         """Return the name of a bucket of alice's."""
-        bucket(self.alice, "exports")
+        create_bucket(self.alice, "exports")
         return "exports"
 
     def access_key(self, state: str) -> str:
@@ -133,6 +133,20 @@ class Bench:
         key_id = self.alice.create_access_key().access_key_id
         self.alice.update_access_key(access_key_id=key_id, state=state)
         return key_id
+
+    def net(self, state: str) -> str:
+        """Return a Net in a state."""
+        net_id = self.alice.create_net(ip_range="10.1.0.0/16").net_id
+        if state == "deleting":
+            self.alice.delete_net(net_id=net_id)
+        return net_id
+
+    def service(self, net_id: str | None = None) -> str:
+        """Return an internet service, linked to a Net if it is given and can be linked."""
+        service_id = self.alice.create_internet_service().internet_service_id
+        if net_id and self.alice.can("LinkInternetService", InternetServiceId=service_id, NetId=net_id):
+            self.alice.link_internet_service(internet_service_id=service_id, net_id=net_id)
+        return service_id
 
 
 CALLS: dict[tuple[str, str], Callable[[Bench, str], dict[str, Any]]] = {
@@ -171,6 +185,13 @@ CALLS: dict[tuple[str, str], Callable[[Bench, str], dict[str, Any]]] = {
     ("access_key", "DeleteAccessKey"): lambda _, key: {"AccessKeyId": key},
     ("image", "CreateVms"): lambda _, image: {"ImageId": image},
     ("image", "CreateImage"): lambda _, image: {"SourceImageId": image, "SourceRegionName": "eu-west-2"},
+    ("net", "CreateRouteTable"): lambda _, net: {"NetId": net},
+    ("net", "CreateSecurityGroup"): lambda _, net: {"Description": "new", "NetId": net, "SecurityGroupName": "new"},
+    ("net", "CreateSubnet"): lambda _, net: {"IpRange": "10.1.0.0/24", "NetId": net},
+    ("net", "DeleteNet"): lambda _, net: {"NetId": net},
+    ("net", "LinkInternetService"): lambda b, net: {"InternetServiceId": b.service(), "NetId": net},
+    ("net", "UnlinkInternetService"): lambda b, net: {"InternetServiceId": b.service(net), "NetId": net},
+    ("net", "UpdateNet"): lambda _, net: {"DhcpOptionsSetId": "default", "NetId": net},
     # what the tables refuse in no state
     ("vm", "DeleteVms"): lambda _, vm: {"VmIds": [vm]},
     ("image", "DeleteImage"): lambda _, image: {"ImageId": image},
@@ -191,7 +212,7 @@ def test_illegal_cell_refuses_its_action(kind: str, action: str, state: str) -> 
     bench = Bench()
     row_id = getattr(bench, kind)(state)
     parameters = CALLS[kind, action](bench, row_id)
-    error = refused(bench.alice, action.partition(" ")[0], **parameters)
+    error = expect_refusal(bench.alice, action.partition(" ")[0], **parameters)
     assert error.rule == f"{kind}/{action}/{state}"
     assert error.code == ERRORS[REFUSED[kind, action, state].error].code
 
@@ -251,6 +272,7 @@ def test_lifecycle_tables_are_drawn_as_text_and_mermaid(kind: str) -> None:
         ("group_hold.releasing", 90),
         ("image_export.pending", 40),
         ("image_export.pending/queued", 5),
+        ("net.deleting", 5),
         ("snapshot.in-queue", 5),
         ("snapshot.pending", 20),
         ("snapshot_export.active", 40),

@@ -1,7 +1,7 @@
-"""Four doors of equal clouds under one machine: each step is taken on all, each call goes through another door of each.
+"""One machine drives four equal clouds: each step runs on all of them, and each call uses a different door per cloud.
 
-The machine calls `Account.call` on its own cloud. The other three follow: a typed method of the account, the SDK in
-process, and HTTP, a signed request to `cloud.serve()`. What else a step does is done to them by its line of Python.
+The machine calls `Account.call` on its own cloud. The other three clouds are called by a typed method of the account,
+by the SDK in process, and by a signed HTTP request to `cloud.serve()`. Other steps run there as their line of Python.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
-from support.entrances import ENTRANCES, NOTHING, Disagreement, Given, Heard, answered, refused
+from support.entrances import ENTRANCES, NO_ANSWER, Disagreement, Given, Outcome, describe_answer, describe_refusal
 
 import omisim
 from omisim import Cloud
@@ -20,31 +20,33 @@ from omisim.testing.machine import CORE, CloudMachine
 from omisim.testing.script import ScriptLine, bucket
 from omisim.testing.strategies import requests as drawn_requests
 
-__all__ = ["APART", "Doors", "OtherDoors"]
+__all__ = ["EXCLUDED", "Doors", "OtherDoors"]
 
-# what is not called: the doors differ in it on purpose
-APART: Mapping[str, str] = {
+# actions that are not called, because the doors differ on purpose
+EXCLUDED: Mapping[str, str] = {
     "DeleteAccessKey": "a signed request needs its key, a method does not",
     "ReadApiLogs": "it shows how each call came in",
     "UpdateAccessKey": "a signed request needs its key, a method does not",
 }
-OTHERS = sorted({*ACTIONS} - {*CORE, *APART})
+OTHERS = sorted({*ACTIONS} - {*CORE, *EXCLUDED})
 
 
-def _apart(heard: Any, wanted: Any, path: str = "") -> Iterator[str]:
-    """Yield where two values differ."""
-    if isinstance(heard, dict) and isinstance(wanted, dict):
-        for name in heard | wanted:
-            yield from _apart(heard.get(name), wanted.get(name), f"{path}.{name}" if path else name)
-    elif isinstance(heard, list) and isinstance(wanted, list) and len(heard) == len(wanted):
-        for number, items in enumerate(zip(heard, wanted, strict=True)):
-            yield from _apart(*items, f"{path}[{number}]")
-    elif heard != wanted:
-        yield f"{path}: {heard!r}, not {wanted!r}"
+def _find_differences(outcome: Any, expected_outcome: Any, path: str = "") -> Iterator[str]:
+    """Yield the differences between two values, with their paths."""
+    if isinstance(outcome, dict) and isinstance(expected_outcome, dict):
+        for name in outcome | expected_outcome:
+            yield from _find_differences(
+                outcome.get(name), expected_outcome.get(name), f"{path}.{name}" if path else name
+            )
+    elif isinstance(outcome, list) and isinstance(expected_outcome, list) and len(outcome) == len(expected_outcome):
+        for number, items in enumerate(zip(outcome, expected_outcome, strict=True)):
+            yield from _find_differences(*items, f"{path}[{number}]")
+    elif outcome != expected_outcome:
+        yield f"{path}: {outcome!r}, not {expected_outcome!r}"
 
 
 class Follower:
-    """A cloud that takes the steps of a machine, each call through one door."""
+    """A cloud that repeats the steps of a machine, and makes each call through one door."""
 
     def __init__(self, name: str) -> None:
         self.name, self.door = name, ENTRANCES[name]()
@@ -52,73 +54,73 @@ class Follower:
 
     @property
     def cloud(self) -> Cloud:
-        """The cloud, which forks and loads replace."""
+        """The current cloud; forks and loads replace it."""
         cloud: Cloud = self.names["cloud"]
         return cloud
 
-    def do(self, text: str) -> None:
-        """Do what a line of the machine's script does."""
-        exec(text, self.names)  # the machine has written it
+    def run_line(self, text: str) -> None:
+        """Run a line of the machine's script."""
+        exec(text, self.names)  # the machine wrote the text
 
-    def call(self, account: str, action: str, given: Given, expected: Heard) -> None:
-        """Make a call; it must be told what the others are."""
-        heard = self.door(self.cloud.account(account), action, given)
-        wanted = {name: value for name, value in expected.items() if name in heard or name != "details"}
-        if heard != wanted:
-            found = "; ".join(_apart(heard, wanted))
-            raise Disagreement(f"{self.name} is told otherwise than call: {found}: {action} {given} by {account}")
+    def call(self, account: str, action: str, given: Given, expected: Outcome) -> None:
+        """Make a call, whose outcome must be the expected one."""
+        outcome = self.door(self.cloud.account(account), action, given)
+        expected_outcome = {name: value for name, value in expected.items() if name in outcome or name != "details"}
+        if outcome != expected_outcome:
+            differences = "; ".join(_find_differences(outcome, expected_outcome))
+            raise Disagreement(f"{self.name} differs from call: {differences}: {action} {given} by {account}")
 
 
 class Doors(CloudMachine):
-    """Each call of the machine is made through four doors; each is told the same, and nothing differs afterwards."""
+    """Each call of the machine is made through four doors, with equal outcomes and equal clouds afterwards."""
 
     doors: ClassVar[tuple[str, ...]] = tuple(ENTRANCES)
 
     def __init__(self) -> None:
         super().__init__()
         self.followers = [Follower(name) for name in self.doors]
-        self.followed = 0  # steps
+        self.followed_steps = 0  # steps
 
     def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
         """Make a call through each door."""
         self._follow()
         answer = super().call(name, action, **parameters)
         ours = self.cloud.engine.session.calls[-1]
-        expected = answered(answer) if answer else refused(ours.error) if ours.error else NOTHING
+        expected = describe_answer(answer) if answer else describe_refusal(ours.error) if ours.error else NO_ANSWER
         for follower in self.followers:
             follower.call(name, action, parameters, expected)
             theirs = follower.cloud.engine.session.calls[-1]
-            if _noted(theirs) != _noted(ours):
-                raise Disagreement(f"{follower.name} notes {_noted(theirs)}, call notes {_noted(ours)}")
-        self.followed = len(self._steps)
+            if _get_record(theirs) != _get_record(ours):
+                raise Disagreement(f"{follower.name} records {_get_record(theirs)}, call records {_get_record(ours)}")
+        self.followed_steps = len(self._steps)
         return answer
 
     @rule(data=st.data())
     def call_another(self, data: Any) -> None:
-        """Call an action that is not of the OMI model: networks, keypairs, accounts, catalogues."""
+        """Call an action outside the OMI model: networks, keypairs, accounts, catalogues."""
         name = data.draw(st.sampled_from(list(self.accounts)), label="account")
         action = data.draw(st.sampled_from(OTHERS), label="action")
         self.call(name, action, **data.draw(drawn_requests(action, self.cloud, self.account(name)), label=action))
 
     def _follow(self) -> None:
-        """Let all clouds do what the machine has done to its own since the last call."""
-        for step in self._steps[self.followed :]:
+        """Repeat the steps of the machine since its last call on all clouds."""
+        for step in self._steps[self.followed_steps :]:
             assert isinstance(step, ScriptLine)
             for follower in self.followers:
-                follower.do(step.text)
-        self.followed = len(self._steps)
+                follower.run_line(step.text)
+        self.followed_steps = len(self._steps)
 
     @invariant()
-    def all_clouds_are_equal(self) -> None:
-        """What there is, when it is, and how it came about."""
+    def clouds_are_equal(self) -> None:
+        """All clouds have the same resources, times and histories."""
         self._follow()
         for follower in self.followers:
             if follower.cloud != self.cloud:
-                differs = "; ".join(map(str, follower.cloud.diff(self.cloud))) or "in its time or its history"
-                raise Disagreement(f"the cloud behind {follower.name} differs: {differs}")
+                differences = "; ".join(map(str, follower.cloud.diff(self.cloud))) or "in its time or its history"
+                raise Disagreement(f"the cloud behind {follower.name} differs: {differences}")
 
     def teardown(self) -> None:
-        """End the history, and stop what was started for it."""
+        """End the history, and close the doors."""
         try:
             super().teardown()
         finally:
@@ -127,12 +129,12 @@ class Doors(CloudMachine):
 
 
 class OtherDoors(Doors):
-    """The same, mostly with actions that are not of the OMI model."""
+    """The same, mostly with actions outside the OMI model."""
 
     actions = frozenset({"CreateVms", "DeleteVms"})
 
 
-def _noted(record: Any) -> Any:
-    """Return what a cloud notes of a call, whatever the door."""
+def _get_record(record: Any) -> Any:
+    """Return the parts of a recorded call that do not depend on the door."""
     rule = record.error.rule if record.error else ""
     return record.action, record.account, record.at, record.given, record.status, rule, record.warnings, record.took

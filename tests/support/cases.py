@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Case", "Parameters", "also_proved", "cases", "fill", "resource_names"]
+__all__ = ["Case", "Parameters", "fill", "list_also_proved", "list_resource_names", "load_cases"]
 
 FOLDER = Path(__file__).parents[1] / "cases"
 WORLD = FOLDER / "world.toml"
@@ -19,7 +19,7 @@ _REPEATED = re.compile(r"\{(.)\*(\d+)\}")
 
 @dataclass(frozen=True)
 class Case:
-    """A call that a rule refuses with a code, and a similar call that succeeds, or None where there is none."""
+    """A call that a rule refuses with a code, and a similar call that succeeds, or None."""
 
     family: str
     rule: str
@@ -31,21 +31,21 @@ class Case:
     switches: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Name the case for a test's id."""
+        """Return the name of the case, for the id of its test."""
         return f"{self.family}-{self.rule}-{self.action}"
 
 
-def cases() -> list[Case]:
+def load_cases() -> list[Case]:
     """Return every case, in the order of the files and of their lines."""
     return [Case(family, **row) for family, table in _families().items() for row in table["case"]]
 
 
-def also_proved() -> dict[str, list[str]]:
+def list_also_proved() -> dict[str, list[str]]:
     """Return the rules that the cases of each family prove although no case breaks them."""
     return {family: table.get("also_proves", []) for family, table in _families().items()}
 
 
-def resource_names() -> set[str]:
+def list_resource_names() -> set[str]:
     """Return the names of the world to which the cases refer in braces."""
     return {name for names in tomllib.loads(WORLD.read_text()).values() for name in names}
 

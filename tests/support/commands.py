@@ -14,7 +14,7 @@ from support.pages import ROOT
 
 from omisim.tools.cli import parsers
 
-__all__ = ["commands", "problem"]
+__all__ = ["find_problem", "iter_commands"]
 
 # Programs that are not part of omisim: their arguments are not checked.
 OTHERS = frozenset(
@@ -25,7 +25,7 @@ _PROGRAM = re.compile(r"(?:\S*/)?(?:omisim|pip|pytest|python[\d.]*|\.ci/run) ")
 _ASSIGNMENT = re.compile(r"\w+=\S*")
 
 
-def commands(text: str) -> Iterator[str]:
+def iter_commands(text: str) -> Iterator[str]:
     """Yield each command of a console block.
 
     Lines with a prompt are commands. In a block without a prompt, the lines that begin with omisim, pip, pytest, Python
@@ -40,7 +40,7 @@ def commands(text: str) -> Iterator[str]:
                 yield part.strip()
 
 
-def problem(command: str) -> str | None:
+def find_problem(command: str) -> str | None:
     """Return the reason why a command cannot run, or None."""
     words = shlex.split(command.replace("…", "X").replace("...", "X"))
     while words and _ASSIGNMENT.fullmatch(words[0]):
@@ -50,13 +50,13 @@ def problem(command: str) -> str | None:
     program, *arguments = words
     name = Path(program).name
     if re.fullmatch(r"python[\d.]*", name):
-        return _python(arguments)
+        return _check_python(arguments)
     if name in CHECKED:
         return CHECKED[name](arguments)
     return None if (ROOT / program).is_file() else f"{program}: unknown command"
 
 
-def _python(arguments: list[str]) -> str | None:
+def _check_python(arguments: list[str]) -> str | None:
     if "-m" in arguments:
         module, *rest = arguments[arguments.index("-m") + 1 :]
         return CHECKED[module](rest) if module in CHECKED else None
@@ -64,7 +64,7 @@ def _python(arguments: list[str]) -> str | None:
     return None if script is None or (ROOT / script).is_file() else f"{script}: no such file"
 
 
-def _omisim(arguments: list[str]) -> str | None:
+def _check_omisim(arguments: list[str]) -> str | None:
     """Parse the arguments of omisim."""
     printed = StringIO()
     try:
@@ -75,7 +75,7 @@ def _omisim(arguments: list[str]) -> str | None:
     return None
 
 
-def _pip(arguments: list[str]) -> str | None:
+def _check_pip(arguments: list[str]) -> str | None:
     """Look for an unknown extra of omisim."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for argument in arguments:
@@ -85,7 +85,7 @@ def _pip(arguments: list[str]) -> str | None:
     return None
 
 
-def _pytest(arguments: list[str]) -> str | None:
+def _check_pytest(arguments: list[str]) -> str | None:
     """Look for an unknown option of the plugin."""
     known = (ROOT / "omisim" / "plugin.py").read_text()
     for argument in arguments:
@@ -95,4 +95,8 @@ def _pytest(arguments: list[str]) -> str | None:
     return None
 
 
-CHECKED: Mapping[str, Callable[[list[str]], str | None]] = {"omisim": _omisim, "pip": _pip, "pytest": _pytest}
+CHECKED: Mapping[str, Callable[[list[str]], str | None]] = {
+    "omisim": _check_omisim,
+    "pip": _check_pip,
+    "pytest": _check_pytest,
+}

@@ -12,7 +12,7 @@ from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oapi import OapiDoor
 from omisim.server.app import App
 
-__all__ = ["DOORS", "Door", "asked", "refusal"]
+__all__ = ["DOORS", "Door", "send_refused", "send_request"]
 
 Door = Callable[[Cloud, HttpRequest], HttpResponse]
 
@@ -42,13 +42,13 @@ def _as_server(cloud: Cloud, request: HttpRequest) -> HttpResponse:
 DOORS: Mapping[str, Door] = {"in process": _in_process, "server": _as_server}
 
 
-def asked(door: Door, cloud: Cloud, request: HttpRequest) -> tuple[int, dict[str, Any]]:
+def send_request(door: Door, cloud: Cloud, request: HttpRequest) -> tuple[int, dict[str, Any]]:
     """Return the status and the JSON body of an answer."""
     response = door(cloud, request)
     return response.status, json.loads(response.body or b"{}")
 
 
-def refusal(door: Door, cloud: Cloud, request: HttpRequest) -> tuple[int, str, str]:
+def send_refused(door: Door, cloud: Cloud, request: HttpRequest) -> tuple[int, str, str]:
     """Return the HTTP status, code and rule of a refusal; check that nothing changed. [REQ-007]"""
     before = cloud.fork()
     response = door(cloud, request)

@@ -19,19 +19,29 @@ from http.client import HTTPConnection
 from typing import Any
 
 import requests
-from support.sign import signed
+from support.sign import sign_request
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.engine.faults import Dropped
 from omisim.model.serialize import snake_name, to_api
 
-__all__ = ["DETOURS", "ENTRANCES", "NOTHING", "Disagreement", "Entrance", "Given", "Heard", "answered", "refused"]
+__all__ = [
+    "DETOURS",
+    "ENTRANCES",
+    "NO_ANSWER",
+    "Disagreement",
+    "Entrance",
+    "Given",
+    "Outcome",
+    "describe_answer",
+    "describe_refusal",
+]
 
 Given = Mapping[str, Any]
-Heard = dict[str, Any]  # what a client is told: a body; or a status, a code, a type, details and a rule; or nothing
-NOTHING: Heard = {"dropped": True}
-# what a door does not take, why, and how such a call is made instead
+Outcome = dict[str, Any]  # a body; or status, code, type, details and rule; or NO_ANSWER
+NO_ANSWER: Outcome = {"dropped": True}
+# calls that an entrance cannot make, with the reason and the entrance that is used instead
 DETOURS: Mapping[str, Mapping[str, str]] = {
     "typed": {
         "DryRun": "a typed method either does it or not (`account.can`): Account.call",
@@ -49,35 +59,35 @@ SPELT = frozenset({"parameter", "parameters", "given"})  # facts that name param
 
 
 class Disagreement(AssertionError):
-    """Two doors have said, done or noted different things."""
+    """Two doors gave different answers, made different changes or recorded different calls."""
 
 
-# --- what is heard at a door
+# --- outcomes
 
 
-def refused(error: ApiError | Dropped) -> Heard:
-    """Return what the caller of a method hears of a refusal."""
+def describe_refusal(error: ApiError | Dropped) -> Outcome:
+    """Return the outcome of an exception."""
     if isinstance(error, Dropped):
-        return NOTHING
+        return NO_ANSWER
     names = ("status", "code", "type", "details", "rule")
     return {name: getattr(error, name) for name in names}
 
 
-def answered(body: Given) -> Heard:
-    """Return what a client hears of an answer; each has a RequestId, of its own."""
+def describe_answer(body: Given) -> Outcome:
+    """Return the outcome of an answer, without its RequestId, which differs for each call."""
     assert body["ResponseContext"]["RequestId"]
     return {"body": {name: value for name, value in body.items() if name != "ResponseContext"}}
 
 
-def received(status: int, headers: Mapping[str, str], content: bytes) -> Heard:
-    """Return what a client hears of an HTTP response."""
+def parse_response(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
+    """Return the outcome of an HTTP response."""
     body = json.loads(content)
     if status == requests.codes.ok:
-        return answered(body)
+        return describe_answer(body)
     assert body["ResponseContext"]["RequestId"]
     (error,) = body["Errors"]
-    said = {name.lower(): value for name, value in error.items()}
-    return {"status": status, **said, "rule": headers["X-Omisim-Rule"]}
+    members = {name.lower(): value for name, value in error.items()}
+    return {"status": status, **members, "rule": headers["X-Omisim-Rule"]}
 
 
 # --- the entrances
@@ -86,27 +96,27 @@ def received(status: int, headers: Mapping[str, str], content: bytes) -> Heard:
 class Entrance:
     """`account.call("ReadImages", Filters={…})`."""
 
-    def __call__(self, account: Account, action: str, given: Given) -> Heard:
+    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
         """Make a call."""
         try:
-            return answered(account.call(action, **given))
+            return describe_answer(account.call(action, **given))
         except (ApiError, Dropped) as error:
-            return refused(error)
+            return describe_refusal(error)
 
     def answer(self, account: Account, action: str, /, **given: Any) -> dict[str, Any]:
         """Make a call that must succeed, and return its answer without the ResponseContext."""
-        heard = self(account, action, given)
-        assert "body" in heard, f"{action} is refused: {heard}"
-        body: dict[str, Any] = heard["body"]
+        outcome = self(account, action, given)
+        assert "body" in outcome, f"{action} is refused: {outcome}"
+        body: dict[str, Any] = outcome["body"]
         return body
 
     def refusal(self, account: Account, action: str, /, **given: Any) -> tuple[int, str, str]:
         """Make a call that must be refused and change nothing. Return its status, code and rule."""
         before = account.cloud.fork()
-        heard = self(account, action, given)
-        assert "code" in heard, f"{action} is not refused: {heard}"
+        outcome = self(account, action, given)
+        assert "code" in outcome, f"{action} is not refused: {outcome}"
         assert account.cloud == before, f"{action} is refused, and has changed the cloud"
-        return heard["status"], heard["code"], heard["rule"]
+        return outcome["status"], outcome["code"], outcome["rule"]
 
     def close(self) -> None:
         """Do nothing."""
@@ -115,17 +125,17 @@ class Entrance:
 class Typed(Entrance):
     """`account.read_images(filters={…})`."""
 
-    def __call__(self, account: Account, action: str, given: Given) -> Heard:
-        """Make a call; its value is told as the API would tell it."""
+    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
+        """Make a call, and convert its value to the form of the API."""
         if not given.keys().isdisjoint(DETOURS["typed"]):
             return super().__call__(account, action, given)
         try:
-            value = getattr(account, snake_name(action))(**_snaked(given))
+            value = getattr(account, snake_name(action))(**_snake_names(given))
         except (ApiError, Dropped) as error:
-            heard = refused(error)
+            outcome = describe_refusal(error)
             if isinstance(error, ApiError) and SPELT & error.facts.keys():
-                del heard["details"]
-            return heard
+                del outcome["details"]
+            return outcome
         key = ACTIONS[action].answer
         return {"body": {} if key is None else {key: to_api(value)} if isinstance(key, str) else to_api(value)}
 
@@ -133,27 +143,27 @@ class Typed(Entrance):
 class Sdk(Entrance):
     """`account.gateway().ReadImages(Filters={…})`, without the SDK's own retries."""
 
-    def __call__(self, account: Account, action: str, given: Given) -> Heard:
-        """Make a call; one that the SDK refuses itself goes to the cloud all the same, which must refuse it too."""
+    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
+        """Make a call. If the SDK itself refuses it, send it raw: the cloud must refuse it, too."""
         gateway = account.gateway()
         gateway.call.update_retry(max_retries=0)
         try:
-            return self._heard(getattr(gateway, action), given)
-        except NotImplementedError as error:  # what all the SDK's own refusals are
-            heard = self._heard(lambda **given: gateway.raw(action, **given), given)
-            if "body" in heard and "DryRun" not in given:
-                raise Disagreement(f"{action}: the SDK refuses what the cloud lets pass: {error}") from error
-            return heard
+            return self._send(getattr(gateway, action), given)
+        except NotImplementedError as error:  # how the SDK raises its own refusals
+            outcome = self._send(lambda **given: gateway.raw(action, **given), given)
+            if "body" in outcome and "DryRun" not in given:
+                raise Disagreement(f"{action}: the SDK refuses a call that the cloud accepts: {error}") from error
+            return outcome
         finally:
             gateway.call.close()
 
-    def _heard(self, send: Callable[..., Any], given: Given) -> Heard:
+    def _send(self, send: Callable[..., Any], given: Given) -> Outcome:
         try:
-            return answered(send(**given))
+            return describe_answer(send(**given))
         except requests.HTTPError as error:
-            return received(error.response.status_code, error.response.headers, error.response.content)
+            return parse_response(error.response.status_code, error.response.headers, error.response.content)
         except requests.ConnectionError:
-            return NOTHING
+            return NO_ANSWER
 
 
 class Http(Entrance):
@@ -163,14 +173,14 @@ class Http(Entrance):
         self._cloud: Cloud | None = None
         self._stack = ExitStack()
 
-    def __call__(self, account: Account, action: str, given: Given) -> Heard:
+    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
         """Make a call."""
         cloud, region = account.cloud, account.region
         if cloud is not self._cloud:
             self.close()
             self._cloud = cloud
             self._address = self._stack.enter_context(cloud.serve()).url.partition("://")[2]
-        request = signed(
+        request = sign_request(
             account,
             f"/api/v1/{action}",
             json.dumps(given).encode(),
@@ -182,9 +192,9 @@ class Http(Entrance):
         try:
             connection.request("POST", request.path, request.body, dict(request.headers))
             response = connection.getresponse()
-            return received(response.status, dict(response.headers), response.read())
+            return parse_response(response.status, dict(response.headers), response.read())
         except ConnectionError:
-            return NOTHING
+            return NO_ANSWER
         finally:
             connection.close()
 
@@ -196,8 +206,8 @@ class Http(Entrance):
 ENTRANCES: Mapping[str, type[Entrance]] = {"typed": Typed, "sdk": Sdk, "http": Http}
 
 
-def _snaked(value: Any) -> Any:
-    """Return parameters by the names of a typed call, all the way down."""
+def _snake_names(value: Any) -> Any:
+    """Return parameters with snake_case names, at any depth."""
     if isinstance(value, Mapping):
-        return {snake_name(name): _snaked(item) for name, item in value.items()}
-    return [_snaked(item) for item in value] if isinstance(value, list) else value
+        return {snake_name(name): _snake_names(item) for name, item in value.items()}
+    return [_snake_names(item) for item in value] if isinstance(value, list) else value

@@ -8,10 +8,10 @@ import pytest
 
 from omisim import Account, ApiError
 
-__all__ = ["refused"]
+__all__ = ["expect_refusal"]
 
 
-def refused(account: Account, action: str, /, **parameters: Any) -> ApiError:
+def expect_refusal(account: Account, action: str, /, **parameters: Any) -> ApiError:
     """Make a call that must be refused and return the error; check that `why_not` agrees and nothing changed."""
     before = account.cloud.fork()
     predicted = account.why_not(action, **parameters)

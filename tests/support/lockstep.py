@@ -1,4 +1,4 @@
-"""A cloud and the reference model side by side: the same calls on both, and what they answer and show held together."""
+"""Make the same calls on a cloud and the reference model, and compare their answers and reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from reference import Answer, Reference
-from reference.call import status
+from reference.call import get_status
 
 from omisim import Account, ApiError, Cloud
 from omisim.state.settings import Timing
@@ -26,9 +26,19 @@ READS = (
     "ReadVolumeUpdateTasks",
     "ReadTags",
 )
-# What the reference leaves out of a row is not there on the cloud either.
-ABSENT = {"AccountAlias", "ClientToken", "Iops", "KeypairName", "OsuPrefix", "SnapshotId", "TaskId", "VolumeId"}
-# Lists in an order that no rule gives, and what sorts them.
+# Fields that the cloud must omit, too, if the reference omits them.
+ABSENT = {
+    "AccountAlias",
+    "ClientToken",
+    "Iops",
+    "KeypairName",
+    "OsFamily",
+    "OsuPrefix",
+    "SnapshotId",
+    "TaskId",
+    "VolumeId",
+}
+# Lists whose order no rule defines, and the keys by which they are sorted.
 UNORDERED = {"BlockDeviceMappings": "DeviceName", "Tags": "Key", "BootModes": ""}
 
 
@@ -37,162 +47,162 @@ class Disagreement(AssertionError):
 
 
 class Lockstep:
-    """A cloud, the reference, and which id of the one is which of the other."""
+    """A cloud and the reference, with the mapping between their ids."""
 
     def __init__(self, timing: Timing, quotas: dict[str, int]) -> None:
         self.cloud, self.reference = Cloud(timing=timing), Reference(timing)
-        self.said: dict[str, Any] = {}  # what the cloud answered last
+        self.answer: dict[str, Any] = {}  # the last answer of the cloud
         self.ours: dict[str, str] = {}  # the cloud's id → the reference's
         self.theirs: dict[str, str] = {}
         self.accounts = [self.cloud.account("alice"), self.cloud.account("bob")]
         self.accounts.append(self.cloud.account("carol", region="us-east-2", quotas=quotas))  # type: ignore[arg-type]
         for account in self.accounts:
             limits = quotas if account.name == "carol" else {}
-            self.reference.account(account.name, account.region, account.account_id, quotas=limits)
+            self.reference.add_account(account.name, account.region, account.account_id, quotas=limits)
         for account in (self.accounts[0], self.accounts[2]):
-            self._platform(account)
+            self._adopt_official(account)
         bucket(self.accounts[0], "exports")
-        self.reference.bucket("alice", "exports")
+        self.reference.add_bucket("alice", "exports")
 
-    def begin(self) -> None:
-        """Give each account two VMs, one stopped, a linked volume, an OMI and a snapshot; the first exports these."""
+    def populate(self) -> None:
+        """Give each account two VMs (one stopped), a linked volume, an OMI and a snapshot; alice exports hers."""
         for account in self.accounts:
             image = self.cloud.images.official("ubuntu", account.region).image_id
-            vm = self.made(account, "CreateVms", ImageId=image)["Vms"][0]["VmId"]
-            self.made(account, "CreateVms", ImageId=image, BootOnCreation=False)
-            made = self.made(account, "CreateVolume", SubregionName=f"{account.region}a", Size=5)
-            volume = made["Volume"]["VolumeId"]
+            vm = self.call_accepted(account, "CreateVms", ImageId=image)["Vms"][0]["VmId"]
+            self.call_accepted(account, "CreateVms", ImageId=image, BootOnCreation=False)
+            created = self.call_accepted(account, "CreateVolume", SubregionName=f"{account.region}a", Size=5)
+            volume = created["Volume"]["VolumeId"]
             self.settle()
-            self.made(account, "LinkVolume", DeviceName="/dev/sdb", VmId=vm, VolumeId=volume)
-            self.made(account, "CreateImage", VmId=vm, ImageName="golden", NoReboot=True)
-            snapshot = self.made(account, "CreateSnapshot", VolumeId=volume)["Snapshot"]["SnapshotId"]
+            self.call_accepted(account, "LinkVolume", DeviceName="/dev/sdb", VmId=vm, VolumeId=volume)
+            self.call_accepted(account, "CreateImage", VmId=vm, ImageName="golden", NoReboot=True)
+            snapshot = self.call_accepted(account, "CreateSnapshot", VolumeId=volume)["Snapshot"]["SnapshotId"]
             if account is self.accounts[0]:
-                self._export(account, snapshot)
+                self._fill_bucket(account, snapshot)
 
-    def _export(self, account: Account, snapshot: str) -> None:
-        """Fill the bucket, so that there is something to import."""
+    def _fill_bucket(self, account: Account, snapshot: str) -> None:
+        """Export an OMI and a snapshot to the bucket, so that imports have a source."""
         self.settle()
         target = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
         image = account.read_images(filters={"account_ids": [account.account_id]})[0].image_id
-        self.made(account, "CreateImageExportTask", ImageId=image, OsuExport=target)
-        self.made(account, "CreateSnapshotExportTask", SnapshotId=snapshot, OsuExport=target)
+        self.call_accepted(account, "CreateImageExportTask", ImageId=image, OsuExport=target)
+        self.call_accepted(account, "CreateSnapshotExportTask", SnapshotId=snapshot, OsuExport=target)
         self.settle()
 
-    def made(self, account: Account, action: str, **parameters: Any) -> dict[str, Any]:
-        """Make a call that both let pass, and return the cloud's answer."""
+    def call_accepted(self, account: Account, action: str, **parameters: Any) -> dict[str, Any]:
+        """Make a call that both must accept, and return the cloud's answer."""
         expected = self.call(account, action, parameters)
         assert not expected.code, expected
-        return self.said
+        return self.answer
 
     def settle(self) -> None:
-        """Move all that is under way to its end."""
-        while moving := self.reference.moving():
-            for one in moving:
-                self.step(one)
+        """Complete all transients."""
+        while moving := self.reference.list_moving():
+            for row_id in moving:
+                self.step(row_id)
 
-    def step(self, one: str) -> None:
-        """Move what is under way a step, by the reference's id."""
-        if one in self.reference.moving():
-            self.reference.complete(one)
-            self.cloud.complete(self.theirs[one])
+    def step(self, row_id: str) -> None:
+        """Complete a transient resource, by its id in the reference."""
+        if row_id in self.reference.list_moving():
+            self.reference.complete(row_id)
+            self.cloud.complete(self.theirs[row_id])
 
     def advance(self, seconds: float) -> None:
-        """Let time pass on both."""
+        """Advance the time of both."""
         self.cloud.advance(seconds=seconds)
         self.reference.advance(seconds)
 
-    def to_the_next(self) -> None:
-        """Let time pass to a second before something ends by itself, hold what is seen together, and go on."""
-        soonest = self.reference.world.soonest()
-        left = soonest[0] - self.reference.world.seconds if soonest else 0
-        if left > 1:
-            self.advance(left - 1)
-            self.look()
-        self.advance(min(left, 1))
+    def advance_to_next(self) -> None:
+        """Advance to a second before the next due transition, compare the reads, and advance past it."""
+        next_due = self.reference.world.find_next_due()
+        seconds = next_due[0] - self.reference.world.seconds if next_due else 0
+        if seconds > 1:
+            self.advance(seconds - 1)
+            self.compare_reads()
+        self.advance(min(seconds, 1))
 
-    def fail(self, one: str) -> None:
-        """Let something under way fail on both, or on neither."""
+    def fail(self, row_id: str) -> None:
+        """Make a transient resource fail on both, or on neither."""
         try:
-            self.reference.fail(one)
+            self.reference.fail(row_id)
         except ValueError:
-            with pytest.raises(ValueError, match=self.theirs[one]):
-                self.cloud.fail(self.theirs[one], comment="drawn")
+            with pytest.raises(ValueError, match=self.theirs[row_id]):
+                self.cloud.fail(self.theirs[row_id], comment="drawn")
         else:
-            self.cloud.fail(self.theirs[one], comment="drawn")
+            self.cloud.fail(self.theirs[row_id], comment="drawn")
 
-    def _platform(self, account: Account) -> None:
-        """Give the reference the OMIs of the platform, as the cloud shows them."""
+    def _adopt_official(self, account: Account) -> None:
+        """Copy the official OMIs of the cloud to the reference."""
         for image in account.call("ReadImages")["Images"]:
             owner = f"{image['AccountAlias']} {account.region}"
             if owner not in self.reference.world.accounts:
-                self.reference.account(owner, account.region, image["AccountId"], image["AccountAlias"])
+                self.reference.add_account(owner, account.region, image["AccountId"], image["AccountAlias"])
             self.reference.adopt(owner, image)
-            for one in ID.findall(str(image)):
-                self.ours[one] = self.theirs[one] = one
+            for row_id in ID.findall(str(image)):
+                self.ours[row_id] = self.theirs[row_id] = row_id
 
     def call(self, account: Account, action: str, parameters: dict[str, Any]) -> Answer:
-        """Make a call on both, and hold the answers together."""
-        expected = self.reference.call(account.name, action, **self._translated(parameters))
+        """Make a call on both, and compare the answers."""
+        expected = self.reference.call(account.name, action, **self._translate_ids(parameters))
         try:
             body = account.call(action, **parameters)
-        except ApiError as refused:
-            told = (expected.code, *expected.ties)
-            if refused.code not in told or refused.status != status(refused.code):
-                raise Disagreement(f"{action}: the cloud says {refused}, the reference {told}") from refused
+        except ApiError as error:
+            codes = (expected.code, *expected.ties)
+            if error.code not in codes or error.status != get_status(error.code):
+                raise Disagreement(f"{action}: the cloud says {error}, the reference {codes}") from error
             return expected
         if expected.code:
-            raise Disagreement(f"{action}: the cloud lets it pass, the reference refuses it with {expected.code}")
-        self.said = body
-        self._agree(body, expected.body, action)
+            raise Disagreement(f"{action}: the cloud accepts it, the reference refuses it with {expected.code}")
+        self.answer = body
+        self._compare(body, expected.body, action)
         return expected
 
-    def look(self) -> None:
-        """Hold together what each account reads."""
+    def compare_reads(self) -> None:
+        """Compare the reads of all accounts."""
         users = [account.account_id for account in self.accounts]
         for account in self.accounts:
             for read in READS:
-                owned = read in ("ReadImages", "ReadSnapshots")
-                filters: dict[str, Any] = {"Filters": {"AccountIds": users}} if owned else {}
+                has_owner_filter = read in ("ReadImages", "ReadSnapshots")
+                filters: dict[str, Any] = {"Filters": {"AccountIds": users}} if has_owner_filter else {}
                 self.call(account, read, filters)
 
-    def _translated(self, value: Any) -> Any:
+    def _translate_ids(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: self._translated(item) for name, item in value.items()}
+            return {name: self._translate_ids(item) for name, item in value.items()}
         if isinstance(value, list):
-            return [self._translated(item) for item in value]
-        return ID.sub(lambda one: self.ours.get(one[0], one[0]), value) if isinstance(value, str) else value
+            return [self._translate_ids(item) for item in value]
+        return ID.sub(lambda match: self.ours.get(match[0], match[0]), value) if isinstance(value, str) else value
 
-    def _agree(self, cloud: Any, reference: Any, path: str) -> None:
+    def _compare(self, cloud: Any, reference: Any, path: str) -> None:
         if isinstance(reference, dict) and isinstance(cloud, dict):
             for name in ABSENT & set(cloud) - set(reference):
-                self._same(cloud[name] or "", "", f"{path}.{name}")
+                self._compare_values(cloud[name] or "", "", f"{path}.{name}")
             for name, value in reference.items():
-                theirs = _ordered(name, cloud.get(name), self.ours)
-                self._agree(theirs, _ordered(name, value, {}), f"{path}.{name}")
+                theirs = _sort_unordered(name, cloud.get(name), self.ours)
+                self._compare(theirs, _sort_unordered(name, value, {}), f"{path}.{name}")
         elif isinstance(reference, list) and isinstance(cloud, list):
-            self._same(len(cloud), len(reference), f"{path}, how many: {cloud} {reference}")
-            for number, (one, other) in enumerate(zip(cloud, reference, strict=True)):
-                self._agree(one, other, f"{path}[{number}]")
+            self._compare_values(len(cloud), len(reference), f"{path}, length: {cloud} {reference}")
+            for number, (item, other) in enumerate(zip(cloud, reference, strict=True)):
+                self._compare(item, other, f"{path}[{number}]")
         elif isinstance(reference, str) and isinstance(cloud, str):
-            self._same(ID.sub("…", cloud), ID.sub("…", reference), path)
-            for one, other in zip(ID.findall(cloud), ID.findall(reference), strict=True):
-                self._same(self.ours.setdefault(one, other), other, f"{path}, an id")
-                self._same(self.theirs.setdefault(other, one), one, f"{path}, an id")
+            self._compare_values(ID.sub("…", cloud), ID.sub("…", reference), path)
+            for cloud_id, reference_id in zip(ID.findall(cloud), ID.findall(reference), strict=True):
+                self._compare_values(self.ours.setdefault(cloud_id, reference_id), reference_id, f"{path}, an id")
+                self._compare_values(self.theirs.setdefault(reference_id, cloud_id), cloud_id, f"{path}, an id")
         else:
-            self._same(cloud, reference, path)
+            self._compare_values(cloud, reference, path)
 
-    def _same(self, cloud: Any, reference: Any, path: str) -> None:
+    def _compare_values(self, cloud: Any, reference: Any, path: str) -> None:
         if cloud != reference or type(cloud) is not type(reference):
             raise Disagreement(f"{path}: the cloud says {cloud!r}, the reference {reference!r}")
 
 
-def _ordered(name: str, value: Any, ids: dict[str, str]) -> Any:
+def _sort_unordered(name: str, value: Any, ids: dict[str, str]) -> Any:
     if name not in UNORDERED or not isinstance(value, list):
         return value
     key = UNORDERED[name]
 
-    def rank(item: Any) -> Any:
+    def get_sort_key(item: Any) -> Any:
         tagged = item.get("ResourceId", "") if key else ""
         return (item[key], ids.get(tagged, tagged)) if key else item
 
-    return sorted(value, key=rank)
+    return sorted(value, key=get_sort_key)

@@ -57,14 +57,14 @@ def _add_vms(alice: Account, image_id: str, ids: Ids) -> None:
     )[0]
     grouped = alice.create_vms(image_id=image_id, security_group_ids=[ids["group"]])[0]
     ids |= {"net_vm": one.vm_id, "two_nics": two.vm_id, "grouped": grouped.vm_id}
-    ids["primary"], ids["primary_link"] = _last_nic(one)
-    ids["secondary"], ids["secondary_link"] = _last_nic(two)
+    ids["primary"], ids["primary_link"] = _get_last_nic(one)
+    ids["secondary"], ids["secondary_link"] = _get_last_nic(two)
     for name, subnet in {"nic": "subnet", "nic_b": "subnet_b", "other_nic": "other_subnet"}.items():
         ids[name] = alice.create_nic(subnet_id=ids[subnet]).nic_id
     alice.link_private_ips(nic_id=ids["nic"], private_ips=["10.0.1.20"])
 
 
-def _last_nic(vm: Vm) -> tuple[str, str]:
+def _get_last_nic(vm: Vm) -> tuple[str, str]:
     assert vm.nics
     return vm.nics[-1].nic_id, vm.nics[-1].link_nic.link_nic_id
 

@@ -13,7 +13,7 @@ import yaml
 from omisim.actions.framework.schema import Field, Shape
 from omisim.model.serialize import api_name
 
-__all__ = ["by_api_name", "description", "faults", "resolved", "schema"]
+__all__ = ["find_mismatches", "get_schema", "index_by_api_name", "load_description", "resolve_reference"]
 
 DESCRIPTION = Path(osc_sdk_python.__file__).parent / "resources" / "outscale.yaml"
 _ANY = re.compile(".*", re.DOTALL)
@@ -24,34 +24,34 @@ _DATES = {
 
 
 @cache
-def description() -> dict[str, Any]:
+def load_description() -> dict[str, Any]:
     """Return the official description."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     data: dict[str, Any] = yaml.load(DESCRIPTION.read_text(), Loader=loader)
     return data
 
 
-def schema(name: str) -> dict[str, Any]:
+def get_schema(name: str) -> dict[str, Any]:
     """Return a schema by its name."""
-    part: dict[str, Any] = description()["components"]["schemas"][name]
+    part: dict[str, Any] = load_description()["components"]["schemas"][name]
     return part
 
 
-def by_api_name(shape: Shape) -> dict[str, Field]:
+def index_by_api_name(shape: Shape) -> dict[str, Field]:
     """Return the fields of a request by the API's names."""
     return {api_name(name): field for name, field in shape.all_fields.items()}
 
 
-def resolved(part: dict[str, Any]) -> dict[str, Any]:
+def resolve_reference(part: dict[str, Any]) -> dict[str, Any]:
     """Return a part of the description, after following a reference."""
-    return schema(part["$ref"].rpartition("/")[2]) if "$ref" in part else part
+    return get_schema(part["$ref"].rpartition("/")[2]) if "$ref" in part else part
 
 
-def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
+def find_mismatches(value: Any, part: dict[str, Any], path: str) -> list[str]:
     """Return all mismatches between an answer and the description, as strict as a Go client's decoder."""
-    part = resolved(part)
+    part = resolve_reference(part)
     if "oneOf" in part:
-        return min((faults(value, option, path) for option in part["oneOf"]), key=len)
+        return min((find_mismatches(value, option, path) for option in part["oneOf"]), key=len)
     kind = part.get("type", "object")
     types: dict[str, Any] = {
         "string": str, "integer": int, "boolean": bool, "number": (int, float), "array": list, "object": dict,
@@ -59,11 +59,13 @@ def faults(value: Any, part: dict[str, Any], path: str) -> list[str]:
     if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return [f"{path}: {value!r} is not of type {kind}"]
     if kind == "array":
-        return [fault for item in value for fault in faults(item, part["items"], f"{path}[]")]
+        return [fault for item in value for fault in find_mismatches(item, part["items"], f"{path}[]")]
     if kind == "object" and isinstance(value, dict):
         known = part["properties"]
         unknown = [f"{path}.{name}: not official" for name in value.keys() - known.keys()]
-        return unknown + [f for n, v in value.items() if n in known for f in faults(v, known[n], f"{path}.{n}")]
+        return unknown + [
+            f for n, v in value.items() if n in known for f in find_mismatches(v, known[n], f"{path}.{n}")
+        ]
     has_format = _DATES.get(part.get("format", ""), _ANY).fullmatch(str(value))
     if not has_format or value not in part.get("enum", [value]):
         return [f"{path}: {value!r} is not one of {part.get('enum', part.get('format'))}"]

@@ -13,7 +13,7 @@ from generated import expand
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-__all__ = ["PAGES", "ROOT", "Block", "anchors", "blocks", "links", "text_of"]
+__all__ = ["PAGES", "ROOT", "Block", "iter_links", "list_anchors", "list_blocks", "read_page"]
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -42,36 +42,36 @@ class Block:
 
 
 @cache
-def text_of(page: Path) -> str:
+def read_page(page: Path) -> str:
     """Return the text of a page with its generated parts."""
     return expand(page.read_text("utf-8"))
 
 
 @cache
-def _tokens(page: Path) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").parse(text_of(page))
+def _parse_page(page: Path) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(read_page(page))
 
 
-def blocks(*languages: str) -> list[Block]:
+def list_blocks(*languages: str) -> list[Block]:
     """Return the code blocks of all pages in one of these languages, or in any language."""
     found = [
-        Block(page, token.map[0] + 1 if token.map else 0, _language(token.info), token.content)
+        Block(page, token.map[0] + 1 if token.map else 0, _get_language(token.info), token.content)
         for page in PAGES
-        for token in _tokens(page)
+        for token in _parse_page(page)
         if token.type == "fence"
     ]
     return [block for block in found if block.language in languages or not languages]
 
 
-def _language(info: str) -> str:
+def _get_language(info: str) -> str:
     """Return the language of a fence: python of ```python and of ```{code-block} python."""
     words = info.removeprefix("{code-block}").split()
     return words[0] if words else ""
 
 
-def links(page: Path) -> Iterator[str]:
+def iter_links(page: Path) -> Iterator[str]:
     """Yield the target of every link and image of a page."""
-    for token in _tokens(page):
+    for token in _parse_page(page):
         for child in token.children or ():
             target = child.attrs.get("href", child.attrs.get("src"))
             if target is not None:
@@ -79,14 +79,14 @@ def links(page: Path) -> Iterator[str]:
 
 
 @cache
-def anchors(page: Path) -> frozenset[str]:
+def list_anchors(page: Path) -> frozenset[str]:
     """Return the fragments that a link to this page may have: its explicit targets and the slugs of its headings."""
-    tokens = _tokens(page)
+    tokens = _parse_page(page)
     titles = [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
-    explicit = [found["name"] or found["attribute"] for found in _TARGET.finditer(text_of(page))]
-    return frozenset([*explicit, *map(_slug, titles)])
+    explicit = [found["name"] or found["attribute"] for found in _TARGET.finditer(read_page(page))]
+    return frozenset([*explicit, *map(_make_slug, titles)])
 
 
-def _slug(title: str) -> str:
+def _make_slug(title: str) -> str:
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", title)
     return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")

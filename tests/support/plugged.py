@@ -10,10 +10,10 @@ import pytest
 import omisim.clients.environment
 import omisim.clients.sleeping  # noqa: F401
 
-__all__ = ["apart", "plugged"]
+__all__ = ["run_plugin", "run_plugin_isolated"]
 
 
-def plugged(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
+def run_plugin(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
     """Run a test file in this process, with warnings as errors, and return the result."""
     pytester.makepyfile(dedent(source))
     with pytest.MonkeyPatch.context() as patch:
@@ -21,7 +21,7 @@ def plugged(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.R
         return pytester.runpytest_inprocess("-p", "omisim.plugin", "-W", "error", *arguments)
 
 
-def apart(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
+def run_plugin_isolated(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
     """Run a test file in a separate process and return the result."""
     pytester.makepyfile(dedent(source))
     with pytest.MonkeyPatch.context() as patch:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import currently_in_test_context
 from support import surface
-from support.official import faults, schema
+from support.official import find_mismatches, get_schema
 
 from omisim.actions.framework.request import Request
 from omisim.doors.oapi import render
@@ -46,9 +46,11 @@ def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
         text = json.dumps([parameters, body], default=str)
         if (name, text) not in checked:
             checked.add((name, text))
-            assert faults(body, schema(f"{name}Response"), name) == []
-            if name in surface.core() and not currently_in_test_context():  # drawn values may differ in the next run
-                seen.update(surface.sent(name, parameters), surface.answered(name, body))
+            assert find_mismatches(body, get_schema(f"{name}Response"), name) == []
+            if (
+                name in surface.list_core_actions() and not currently_in_test_context()
+            ):  # drawn values may differ in the next run
+                seen.update(surface.iter_sent_names(name, parameters), surface.iter_answered_names(name, body))
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
@@ -81,7 +83,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     if not session.testsfailed and not _is_worker(session.config) and _is_whole(session.config):
         seen: set[str] = session.config.stash[SEEN]
         session.testscollected += 1
-        session.config.hook.pytest_runtest_logreport(report=_verdict(surface.judged(seen)))
+        session.config.hook.pytest_runtest_logreport(report=_verdict(surface.find_gaps(seen)))
     return result
 
 

@@ -11,7 +11,7 @@ from omisim import Account
 from omisim.doors.http import HttpRequest
 
 
-def signed(
+def sign_request(
     account: Account,
     path: str,
     body: bytes = b"{}",

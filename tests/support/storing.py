@@ -8,46 +8,46 @@ from typing import Any
 from omisim import Account, Cloud
 from omisim.model import Image, ImageExportTask
 
-__all__ = ["BUCKET", "TARGET", "exported", "manifest_of", "presigned", "put_manifest"]
+__all__ = ["BUCKET", "TARGET", "export_image", "export_manifest", "presign_url", "put_manifest"]
 
 BUCKET = "exports"
 TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": BUCKET}
 
 
-def bucket(account: Account, name: str = BUCKET) -> Any:
+def create_bucket(account: Account, name: str = BUCKET) -> Any:
     """Create a bucket of the account and return the S3 client."""
     client = account.client("oos")
     client.create_bucket(Bucket=name)
     return client
 
 
-def exported(account: Account, image: Image, **more: Any) -> ImageExportTask:
+def export_image(account: Account, image: Image, **more: Any) -> ImageExportTask:
     """Export an OMI to the account's bucket; return the finished task (timing is eager)."""
     target = {"disk_image_format": "qcow2", "osu_bucket": BUCKET, **more}
     task = account.create_image_export_task(image_id=image.image_id, osu_export=target)
     return account.read_image_export_tasks(filters={"task_ids": [task.task_id]})[0]
 
 
-def presigned(account: Account, key: str, seconds: int = 604_800) -> str:
+def presign_url(account: Account, key: str, seconds: int = 604_800) -> str:
     """Return a URL that reads an object of the account's bucket."""
     params = {"Bucket": BUCKET, "Key": key}
     url: str = account.client("oos").generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
     return url
 
 
-def manifest_of(account: Account, image: Image) -> str:
+def export_manifest(account: Account, image: Image) -> str:
     """Export an OMI; return a URL of its manifest."""
-    exported(account, image)
-    return presigned(account, f"{image.image_id}/manifest.json")
+    export_image(account, image)
+    return presign_url(account, f"{image.image_id}/manifest.json")
 
 
 def put_manifest(account: Account, manifest: Any) -> str:
     """Store a manifest, text or JSON data, and return its URL."""
     text = manifest if isinstance(manifest, str | bytes) else json.dumps(manifest)
     account.client("oos").put_object(Bucket=BUCKET, Key="by-hand.json", Body=text)
-    return presigned(account, "by-hand.json")
+    return presign_url(account, "by-hand.json")
 
 
-def in_bucket(cloud: Cloud) -> list[str]:
+def list_object_keys(cloud: Cloud) -> list[str]:
     """Return the keys of all objects of the cloud."""
     return [row.name for row in cloud.engine.state.rows("object").values()]

@@ -28,7 +28,7 @@ POSIX_SIGNAL = (
 )
 
 
-def all_modules() -> Iterator[str]:
+def iter_module_names() -> Iterator[str]:
     """Yield the names of omisim's modules, except the one that runs the command line."""
     package = import_module("omisim")
     yield "omisim"
@@ -37,7 +37,7 @@ def all_modules() -> Iterator[str]:
             yield module.name
 
 
-def importable(names: Iterable[str]) -> Iterator[str]:
+def import_available(names: Iterable[str]) -> Iterator[str]:
     """Yield the modules whose extras are installed."""
     for name in names:
         with suppress(ImportError):
@@ -67,7 +67,7 @@ def hide_posix() -> None:
 
 def main() -> None:
     """Import all modules and serve, both times; raise if an import fails or an answer differs."""
-    modules, regions = list(importable(all_modules())), read_regions()
+    modules, regions = list(import_available(iter_module_names())), read_regions()
     hide_posix()
     for name in modules:
         import_module(name)

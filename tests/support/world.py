@@ -1,4 +1,4 @@
-"""A cloud for the cases: accounts and resources with the names of `tests/cases/world.toml`."""
+"""The cloud of the cases: accounts and resources with the names of `tests/cases/world.toml`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.networks import add_networks
 from omisim import Account, Cloud
 from omisim.model import Image
 
-__all__ = ["World", "world"]
+__all__ = ["World", "get_world"]
 
 
 class World:
@@ -59,26 +59,26 @@ class World:
 
     def _add_images(self, alice: Account, bob: Account) -> None:
         golden = alice.create_image(vm_id=self.ids["vm"], image_name="golden", no_reboot=True)
-        self.ids |= {"golden": golden.image_id, "golden_root": _root(golden)}
+        self.ids |= {"golden": golden.image_id, "golden_root": _get_root_snapshot(golden)}
         private = bob.create_image(vm_id=self.ids["bobs_vm"], image_name="bobs", no_reboot=True)
         shared = bob.create_image(vm_id=self.ids["bobs_vm"], image_name="for alice", no_reboot=True)
         self.ids |= {"bobs_image": private.image_id, "shared": shared.image_id}
         grant: Parameters = {"additions": {"account_ids": [alice.account_id]}}
         bob.update_image(image_id=shared.image_id, permissions_to_launch=grant)
 
-    def filled(self, parameters: Parameters) -> Parameters:
+    def fill(self, parameters: Parameters) -> Parameters:
         """Return parameters with the names in braces replaced."""
-        filled: Parameters = fill(parameters, self.ids)
-        return filled
+        values: Parameters = fill(parameters, self.ids)
+        return values
 
 
-def _root(image: Image) -> str:
+def _get_root_snapshot(image: Image) -> str:
     bsu = image.block_device_mappings[0].bsu
     assert bsu is not None
     return str(bsu.snapshot_id)
 
 
 @cache
-def world() -> World:
+def get_world() -> World:
     """Return the cached world."""
     return World()

@@ -172,6 +172,12 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "snapshots_of_a_running_export_exist": lambda w: w.put("snapshot", w.disk, None),
     "indexes_follow_changes": lambda w: (w.change("image", w.image, image_name="other"), _forget(w, "index")),
     "product_codes_are_unique": lambda w: w.change("image", w.image, product_codes=("0001", "0001")),
+    "no_export_breaks_a_licence": lambda w: (
+        w.put("licence", "0002", row=False),
+        w.change("origin", w.image, codes=("0002",)),
+        w.forget(),
+        w.new("image_export", w.image_export, "image-export-00000001", "CreateImageExportTask#9"),
+    ),
     "snapshots_of_an_omi_exist": lambda w: w.put("snapshot", w.disk, None),
     "an_omi_state_follows_its_snapshots": lambda w: w.change(
         "image", w.image, state=type(w.get("image", w.image).state)("pending")

@@ -16,7 +16,7 @@ from omisim import actions
 from omisim.actions.framework.registry import ACTIONS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for a script
-from support.official import description
+from support.official import load_description
 
 __all__ = ["TABLE", "Surface", "differences", "read", "surface", "written"]
 
@@ -121,4 +121,4 @@ def read(text: str) -> Surface:
 
 
 if __name__ == "__main__":
-    TABLE.write_text(written(surface(description())))
+    TABLE.write_text(written(surface(load_description())))

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from support.official import description
+from support.official import load_description
 from tools.drift import TABLE, differences, read, surface, written
 
 
@@ -16,17 +16,17 @@ class TestOfficialDescription:
 
         `python tests/tools/drift.py` writes it.
         """
-        assert differences(read(TABLE.read_text()), surface(description())) == []
+        assert differences(read(TABLE.read_text()), surface(load_description())) == []
 
     def test_is_recorded_in_drift_txt_as_the_script_writes_it(self) -> None:
         """The generated file is current: run `python tests/tools/drift.py`."""
-        assert written(surface(description())) == TABLE.read_text()
+        assert written(surface(load_description())) == TABLE.read_text()
 
 
 @pytest.fixture(name="newer")
 def _newer() -> dict[str, Any]:
     """A description to change."""
-    return deepcopy(description())
+    return deepcopy(load_description())
 
 
 class TestDifferences:
@@ -35,7 +35,7 @@ class TestDifferences:
         newer["paths"]["/ReadEverything"] = newer["paths"]["/ReadVms"]
         del newer["paths"]["/ReadLoadBalancers"]
         newer["paths"]["/ReadImages"]["post"] = newer["paths"]["/ReadImages"]["post"] | {"security": []}
-        assert differences(surface(description()), surface(newer)) == [
+        assert differences(surface(load_description()), surface(newer)) == [
             "added: ReadEverything (action)",
             "gone: ReadLoadBalancers (action)",
             "changed: ReadImages is action,open, was action",
@@ -49,7 +49,7 @@ class TestDifferences:
         schemas["Vm"]["properties"]["LaunchNumber"]["type"] = "string"
         schemas["BootMode"]["enum"].append("bios")
         schemas["DeleteImageRequest"]["required"] = []
-        assert differences(surface(description()), surface(newer)) == [
+        assert differences(surface(load_description()), surface(newer)) == [
             "added: CreateImageRequest.Encrypted (boolean)",
             "gone: Image.Architecture (string)",
             "changed: BootMode is string|bios|legacy|uefi, was string|legacy|uefi",
@@ -62,5 +62,5 @@ class TestDifferences:
         for part in newer["components"]["schemas"].values():
             part["description"] = "other words"
         newer["components"]["schemas"] = dict(reversed(newer["components"]["schemas"].items()))
-        assert differences(surface(description()), surface(newer)) == []
+        assert differences(surface(load_description()), surface(newer)) == []
         assert read(written(surface(newer))) == surface(newer)

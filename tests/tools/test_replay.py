@@ -13,7 +13,7 @@ import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.sign import signed
+from support.sign import sign_request
 
 from omisim import Account, ApiError, Cloud
 from omisim.formats.recording import exchanges, write
@@ -296,7 +296,7 @@ class TestServerRecording:
         place = tmp_path / "r.jsonl"
         with place.open("w") as stream, run_server(cloud, record=stream) as server:
             for action, body in (("CreateVolume", b'{"Size": 1, "SubregionName": "eu-west-2a"}'), ("ReadVolumes", b"")):
-                asked = signed(alice, f"/api/v1/{action}", body, host=server.url.partition("//")[2])
+                asked = sign_request(alice, f"/api/v1/{action}", body, host=server.url.partition("//")[2])
                 assert requests.post(server.url + asked.path, data=body, headers=asked.headers, timeout=10).ok
         assert alice.secret_key not in place.read_text()
         assert json.loads(place.read_text().splitlines()[0])["account"] == "alice@eu-west-2"

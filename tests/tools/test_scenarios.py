@@ -109,7 +109,7 @@ class TestShippedScenarios:
         alice = cloud.account("alice")
         alice.read_images()
         alice.read_images()
-        with pytest.raises(ApiError, match=r"^503 6 RequestLimitExceeded"):
+        with pytest.raises(ApiError, match=r"^503 6 AccessDenied"):
             alice.read_images()
         with pytest.raises(ApiError, match=r"^500 2000 InternalError"):
             alice.create_image(vm_id=cloud.named("builder"), image_name="golden")

@@ -6,6 +6,7 @@ from typing import assert_type
 
 from omisim import Account, Cloud, Switches
 from omisim.model import Vm
+from omisim.model.filters import FiltersImage
 
 SWITCHES: Switches = {"linux_password": "refuse", "most_tags": 50}
 
@@ -19,6 +20,9 @@ def right_uses_pass(cloud: Cloud, alice: Account) -> None:
     cloud.faults.add("CreateVolume", status=503, times=2)
     cloud.faults.add("CreateVms", error="insufficient-capacity")
     alice.client("oos")
+    alice.read_images(filters={"image_names": ["golden"], "tpm_mandatory": False})
+    alice.read_snapshots(filters={"volume_sizes": (10,), "from_creation_date": "2026-01-01"})
+    alice.read_images(filters=FiltersImage(image_names=("golden",)))
     assert_type(alice.create_vms(image_id="ami-12345678"), tuple[Vm, ...])
 
 
@@ -29,7 +33,9 @@ def wrong_uses_fail(cloud: Cloud, alice: Account) -> None:
     Cloud(switches={"most_tags": 1.5})  # type: ignore[dict-item]
     cloud.account("bob", quotas={"vms": 1})  # type: ignore[dict-item]
     cloud.faults.add("CreateVolume", status=404)  # type: ignore[arg-type]
-    alice.client("s3")  # type: ignore[arg-type]
+    alice.read_images(filters={"image_name": ["golden"]})  # type: ignore[arg-type]
+    alice.read_images(filters={"image_names": "golden"})  # type: ignore[arg-type]
+    alice.client("lbu")  # type: ignore[arg-type]
     alice.create_volume(subregion_name="eu-west-2a", siz=10)  # type: ignore[call-arg]
     Switches(start_running="maybe")  # type: ignore[typeddict-item]
     Switches(start_runing="no-op")  # type: ignore[typeddict-unknown-key]

@@ -32,6 +32,8 @@ def paginate(
     if size is not None and not 1 <= size <= MAX_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
     size = size or default_size
+    if next_token is not None and not size and max_size is None:
+        raise refuse("PAG-007")
     if max_size is not None:
         size = min(size or max_size, max_size)
     if next_token is None and (not size or len(rows) <= size):

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from omisim.actions.framework.schema import Shape, compile_signature
 from omisim.base.data_files import load_toml
 
-__all__ = ["ACTIONS", "Action", "action", "not_served"]
+__all__ = ["ACTIONS", "Action", "action", "empty_lists", "not_served"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,5 +69,15 @@ def action(
 @cache
 def not_served() -> Mapping[str, str]:
     """Return the official actions that omisim does not serve, each with the reason."""
-    groups = load_toml("omisim.actions", "not_served.toml")
-    return {name: group["reason"] for group in groups.values() for name in group["actions"]}
+    return {name: group["reason"] for group in _load_not_served() for name in group["actions"]}
+
+
+@cache
+def empty_lists() -> Mapping[str, str]:
+    """Return the reads that omisim does not serve and whose list is always empty, each with the key of the list."""
+    return {name: key for group in _load_not_served() for name, key in group.get("empty_lists", {}).items()}
+
+
+@cache
+def _load_not_served() -> tuple[Mapping[str, Any], ...]:
+    return tuple(load_toml("omisim.actions", "not_served.toml").values())

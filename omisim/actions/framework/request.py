@@ -14,11 +14,13 @@ class Dialect:
     """The parameter syntax of one door.
 
     `spell` converts a snake_case parameter name to the caller's spelling, for error texts. `controls` is whether
-    DryRun, ResultsPerPage and NextPageToken are parameters.
+    DryRun, ResultsPerPage and NextPageToken are parameters. `pages` is whether the engine pages reads; a door that
+    selects among their results pages them itself.
     """
 
     spell: Callable[[str], str]
     controls: bool = True
+    pages: bool = True
 
 
 PYTHON = Dialect(spell=str, controls=False)  # typed methods

@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from omisim.actions.framework.request import Request
 from omisim.base.suggest import suggest
@@ -27,7 +27,7 @@ from omisim.model.serialize import is_date
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem"]
+__all__ = ["Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem", "report_wrong_type"]
 
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
@@ -196,15 +196,19 @@ def _make_field(name: str, hint: Any, *, required: bool = False, is_filter: bool
 
 
 def _unwrap_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Strip Optional, the dict alternative of OrDict, and Annotated. Returns the type and its annotations."""
+    """Strip Optional, the dict alternatives (OrDict, TypedDict) and Annotated. Returns the type and its annotations."""
     if get_origin(hint) is Annotated:
         base, *marks = get_args(hint)
         inner, more = _unwrap_hint(base)
         return inner, (*marks, *more)
     if get_origin(hint) in (Union, UnionType):
-        choices = [arg for arg in get_args(hint) if arg is not NoneType and get_origin(arg) is not Mapping]
+        choices = [arg for arg in get_args(hint) if arg is not NoneType and not _is_mapping(arg)]
         return _unwrap_hint(choices[0])
     return hint, ()
+
+
+def _is_mapping(hint: Any) -> bool:
+    return get_origin(hint) is Mapping or is_typeddict(hint)
 
 
 def _make_nested_shape(cls: Any) -> Shape | None:
@@ -230,7 +234,7 @@ def _make_reader(cls: Any, shape: Shape | None, *, may_be_empty: bool = False) -
     def read(value: Any, path: str, problems: Problems) -> Any:
         if isinstance(value, accepted) and (cls is bool or not isinstance(value, bool)):
             return value
-        return _report_wrong_type(value, path, _NAMES[cls], problems)
+        return report_wrong_type(value, path, _NAMES[cls], problems)
 
     return read
 
@@ -243,7 +247,7 @@ def _make_object_reader(shape: Shape, *, may_be_empty: bool) -> Read:
         if isinstance(value, cls):
             value = {name: getattr(value, name) for name in shape.fields}
         if value.__class__ is not dict and not isinstance(value, Mapping):
-            return _report_wrong_type(value, path, "an object", problems)
+            return report_wrong_type(value, path, "an object", problems)
         values = shape.read(value, f"{path}.", problems)
         if problems:
             return WRONG
@@ -255,7 +259,7 @@ def _make_object_reader(shape: Shape, *, may_be_empty: bool) -> Read:
 def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> Read:
     def read(value: Any, path: str, problems: Problems) -> Any:
         if not isinstance(value, list | tuple):
-            return _report_wrong_type(value, path, "a list", problems)
+            return report_wrong_type(value, path, "a list", problems)
         items = [
             element(item, f"{path}[{number}]", problems)
             for number, item in enumerate(value)
@@ -277,14 +281,15 @@ def _read_date(value: Any, path: str, problems: Problems) -> Any:
     try:
         at = dt.datetime.fromisoformat(value)
     except TypeError:
-        return _report_wrong_type(value, path, "an ISO 8601 date", problems)
+        return report_wrong_type(value, path, "an ISO 8601 date", problems)
     except ValueError:  # a string that is not a date
         problems.append(_make_type_problem(path, "an ISO 8601 date", repr(value)))
         return WRONG
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
-def _report_wrong_type(value: Any, path: str, expected: str, problems: Problems) -> object:
+def report_wrong_type(value: Any, path: str, expected: str, problems: Problems) -> object:
+    """Append the problem of a value with a wrong type, and return WRONG."""
     kind = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}.get(type(value), type(value).__name__)
     problems.append(_make_type_problem(path, expected, kind))
     return WRONG

@@ -1,6 +1,6 @@
 """The stack of intercepting clouds, for all threads of the process, the innermost last.
 
-The innermost cloud answers every request; none falls through to an outer cloud. Contexts may exit in any order.
+The innermost cloud answers every request; no request reaches an outer cloud. Contexts may exit in any order.
 """
 
 from __future__ import annotations

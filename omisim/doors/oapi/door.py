@@ -19,7 +19,6 @@ from omisim.doors import http
 from omisim.doors.http import LONGEST_KEPT, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.oapi.render import render_body, render_refusal, render_text
-from omisim.engine.dispatch import find_action
 from omisim.engine.engine import Engine
 from omisim.model.serialize import api_name, snake_name, to_snake_names
 from omisim.spec.catalog import load_catalog
@@ -67,9 +66,9 @@ class OapiDoor:
             if region is not None and region not in load_catalog().regions:
                 raise refuse("REG-007", region=region, known=tuple(load_catalog().regions))
             account_id, region = identify_caller(engine, request, name, region, host_time)
-            find_action(name)
+            engine.check_action(name)
             if request.method != "POST":
-                raise refuse("REQ-002", action=f"{request.method} {request.path}")
+                raise refuse("REQ-002", action=f"{request.method} {request.path}", hint="")
             _check_content_type(request)
             parse = self._parse_cached if len(request.body) <= LONGEST_KEPT else _parse_body
             answer = engine.call(parse(name, request.body), account_id, region or DEFAULT_REGION, request.headers)

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from omisim.engine.dispatch import Answer
+from omisim.engine.dispatch import Answer, Body
 from omisim.model.serialize import to_api
 from omisim.spec.errors import ApiError
 
@@ -16,6 +16,8 @@ __all__ = ["render_body", "render_refusal", "render_text"]
 def render_body(answer: Answer) -> dict[str, Any]:
     """Return an answer as a JSON object, a dict that includes its ResponseContext."""
     content: dict[str, Any] = {"ResponseContext": {"RequestId": answer.request_id}}
+    if isinstance(answer.value, Body):
+        return {name: value for name, value in answer.value.content.items() if name not in content} | content
     key = answer.action.answer
     if key is not None and not answer.dry:
         value = to_api(answer.value)
@@ -27,6 +29,8 @@ def render_body(answer: Answer) -> dict[str, Any]:
 
 def render_text(answer: Answer) -> str:
     """Return an answer as JSON text: the same content as `render_body`, serialized from a cache."""
+    if answer.value.__class__ is Body:
+        return json.dumps(render_body(answer))
     parts = [f'{{"ResponseContext":{{"RequestId":"{answer.request_id}"}}']
     key = answer.action.answer
     if key is not None and not answer.dry:

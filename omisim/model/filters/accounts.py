@@ -27,13 +27,16 @@ class FiltersKeypair(FiltersTagged[Keypair]):
     keypair_types: Strings = None
 
 
+VM_TYPES = ("instance", "vm")  # both find the tags of VMs (TAG-012)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiltersTag(Filters[Tag]):
     """Filters of ReadTags."""
 
     keys: Strings = None
     resource_ids: Strings = None
-    resource_types: Strings = None
+    resource_types: Strings = field_equals(lambda tag: VM_TYPES if tag.resource_type in VM_TYPES else tag.resource_type)
     values: Strings = None
 
 

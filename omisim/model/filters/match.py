@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 from omisim.model.filters.fields import find_path, make_getter
 
-__all__ = ["E", "Filters", "select_matching"]
+__all__ = ["E", "Filters", "matches_glob", "select_matching"]
 
 E = TypeVar("E")
 Test = Callable[[Any], bool]
@@ -81,7 +81,7 @@ def _make_bound_test(holds: Callable[[Any, Any], bool], wanted: Any) -> Test:
 def _make_glob_test(look: Callable[[Any], Any], wanted: Any) -> Test:
     exact = frozenset(value for value in wanted if "*" not in value and "?" not in value)
     patterns = [value for value in wanted if value not in exact]
-    return lambda entity: (text := look(entity)) in exact or any(map(_matches_glob, patterns, repeat(text)))
+    return lambda entity: (text := look(entity)) in exact or any(map(matches_glob, patterns, repeat(text)))
 
 
 def _make_equality_test(look: Callable[[Any], Any], wanted: Any) -> Test:
@@ -94,7 +94,7 @@ def _make_equality_test(look: Callable[[Any], Any], wanted: Any) -> Test:
     return test
 
 
-def _matches_glob(pattern: str, text: str) -> bool:
+def matches_glob(pattern: str, text: str) -> bool:
     """Whether a text matches a glob pattern with `*` and `?`, in at most len(pattern) * len(text) steps."""
     at = star = -1
     here = there = 0

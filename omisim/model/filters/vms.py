@@ -28,7 +28,7 @@ VM_STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated"
 
 def _groups_outside_nets(name: str) -> Any:
     """Declare a filter on the security groups of VMs outside Nets."""
-    return field_equals(lambda vm: tuple(getattr(g, name) for g in vm.security_groups) if vm.net_id is None else ())
+    return field_equals(lambda vm: () if vm.net_id else tuple(getattr(group, name) for group in vm.security_groups))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +80,7 @@ class FiltersVm(FiltersTagged[Vm]):
     nic_states: Strings = None
     nic_subnet_ids: Strings = None
     nic_subregion_names: Strings = field_equals(lambda v: v.placement.subregion_name if v.nics else ())
-    platforms: Strings = field_equals("os_family")
+    platforms: Strings = field_equals(lambda vm: "windows" if vm.is_windows else "linux")
     private_ips: Strings = None
     product_codes: Strings = None
     public_ips: Strings = None

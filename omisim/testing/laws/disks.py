@@ -141,8 +141,8 @@ def an_active_vm_has_a_root_volume(engine: Engine, vm: Vm) -> str | None:
 
 @law("VM-029", "vm")
 def os_family_matches_product_codes(_engine: Engine, vm: Vm) -> str | None:
-    """A VM with a Windows product code has the OS family windows, any other VM linux (LIC-006)."""
-    if (vm.os_family == "windows") != bool({"0002", "0005"} & set(vm.product_codes)):
+    """A VM that shows an OS family shows windows if it has a Windows product code, and linux otherwise (LIC-006)."""
+    if vm.os_family not in (None, "windows" if vm.is_windows else "linux"):
         return f"{vm.vm_id} with the codes {', '.join(vm.product_codes)} has the OS family {vm.os_family}"
     return None
 

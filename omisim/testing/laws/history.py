@@ -24,6 +24,7 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "pending/queued": "pending|cancelled|failed",
         "pending": "completed|cancelled|failed",
     },
+    "net": {"": "available", "available": "deleting", "deleting": ""},
     "snapshot": {
         "": "in-queue|completed",
         "in-queue": "pending|error",
@@ -51,7 +52,7 @@ STATES: Mapping[str, Mapping[str, str]] = {
     },
     "volume": {
         "": "creating|in-use",
-        "creating": "available|error",
+        "creating": "available|error|deleting",
         "available": "in-use|deleting",
         "in-use": "available|deleting",
         "deleting": "",

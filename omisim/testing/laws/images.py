@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from omisim.engine.engine import Engine
 from omisim.model import ExportState, Image, ImageExportTask, ImageState, Snapshot, SnapshotExportTask, SnapshotState
-from omisim.testing.laws.table import law
+from omisim.state.licences import find_licences
+from omisim.state.state import Change
+from omisim.testing.laws.table import Step, law, on_creation
 
 __all__ = ["ENDED", "ROOT", "snapshots_of"]
 
@@ -144,4 +146,16 @@ def a_completed_omi_export_names_its_manifest(_engine: Engine, task: ImageExport
     done = task.state is ExportState.COMPLETED
     if done != (task.osu_export.osu_manifest_url is not None) or (done and task.progress != 100):  # noqa: PLR2004
         return f"{task.task_id} is {task.state} at {task.progress} %, manifest {task.osu_export.osu_manifest_url}"
+    return None
+
+
+@on_creation("EXP-018", "image_export", "snapshot_export")
+def no_export_breaks_a_licence(step: Step, change: Change) -> str | None:
+    """No export was started of an OMI or a snapshot with a licence that forbade it."""
+    task: ImageExportTask | SnapshotExportTask = change.after
+    source_id = task.image_id if isinstance(task, ImageExportTask) else task.snapshot_id
+    for code in find_licences(step.engine.state, source_id):
+        said = step.then(change, "licence", code)
+        if (step.engine.settings.licences.get(code) if said is None else said) is False:
+            return f"{task.task_id} exports {source_id}, although the licence {code} forbids it"
     return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
 from omisim.engine.engine import Engine
-from omisim.model import Net, Nic, PublicIp, RouteTable, SecurityGroup, Subnet, Vm, VmState
+from omisim.model import Net, NetState, Nic, PublicIp, RouteTable, SecurityGroup, Subnet, Vm, VmState
 from omisim.state.state import Change, State
 from omisim.testing.laws.table import law
 
@@ -96,11 +96,13 @@ def security_groups_in_use_exist(engine: Engine, row: Nic | Vm) -> str | None:
 
 @law("SG-008/rule", "security_group")
 def security_groups_in_rules_exist(engine: Engine, group: SecurityGroup) -> str | None:
-    """Rules name existing groups of the same Net; no rule is empty, and no rule is listed twice."""
+    """Rules name existing groups of the same Net and have ids; no rule is empty, and no rule is listed twice."""
     for rules in (group.inbound_rules, group.outbound_rules):
         keys = [(rule.ip_protocol, rule.from_port_range, rule.to_port_range) for rule in rules]
         if len(set(keys)) != len(keys) or not all(rule.ip_ranges or rule.security_groups_members for rule in rules):
             return f"{group.security_group_id} has a rule twice, or an empty one"
+        if not all(rule.security_group_rule_id for rule in rules):
+            return f"{group.security_group_id} has a rule without an id"
         for member in (member for rule in rules for member in rule.security_groups_members or ()):
             other = engine.state.get("security_group", member.security_group_id or "")
             if other is None or other.net_id != group.net_id:
@@ -152,8 +154,11 @@ def subnets_do_not_overlap(engine: Engine, subnet: Subnet) -> str | None:
 
 @law("RTB-008", "net")
 def a_net_keeps_its_default_resources(engine: Engine, net: Net) -> str | None:
-    """A Net has one default security group, one main route table, and at most one internet service."""
-    state = engine.state
+    """A Net has one default security group, one main route table, and at most one internet service.
+
+    One that is being deleted has none of them any more.
+    """
+    state, own = engine.state, int(net.state is NetState.AVAILABLE)
     groups = state.find_by("security_group", "name", (net.account_id, net.net_id, "default"))
     tables = [row for row in state.rows("route_table").values() if row.net_id == net.net_id]
     mains = [link for table in tables for link in table.link_route_tables if link.main]
@@ -161,7 +166,7 @@ def a_net_keeps_its_default_resources(engine: Engine, net: Net) -> str | None:
     counts = (len(groups), len(mains), len(services))
     return (
         None
-        if counts[:2] == (1, 1) and counts[2] <= 1
+        if counts[:2] == (own, own) and counts[2] <= own
         else f"{net.net_id} has {counts[0]} default groups, {counts[1]} main tables and {counts[2]} services"
     )
 

@@ -72,7 +72,8 @@ def _find_wrong_reader(engine: Engine, row: Any, action: str, filters_class: Any
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
         if seen and isinstance(row, SHARED) and account is not owner:
             shown = set(granted(seen[0]).account_ids)
-            if shown != set(granted(row).account_ids) & {account.account_id}:
+            public = isinstance(row, Image) and row.permissions_to_launch.global_permission
+            if shown != set(granted(row).account_ids) & (shown if public else {account.account_id}):
                 return f"{account.name} sees that {row.id} is shared with {', '.join(sorted(shown)) or 'no account'}"
     return None
 

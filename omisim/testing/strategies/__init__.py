@@ -20,12 +20,13 @@ except ImportError as _error:
     raise ImportError("omisim.testing.strategies needs Hypothesis: pip install 'omisim[hypothesis]'") from _error
 
 from omisim.testing.strategies.api_requests import filters, requests
+from omisim.testing.strategies.clouds import clouds
 from omisim.testing.strategies.files import disk_images, manifests, scenarios
 from omisim.testing.strategies.values import device_mappings, image_names, permissions, vm_types
 
 __all__ = [
-    "device_mappings", "disk_images", "filters", "image_names", "manifests", "permissions", "requests", "scenarios",
-    "vm_types",
+    "clouds", "device_mappings", "disk_images", "filters", "image_names", "manifests", "permissions", "requests",
+    "scenarios", "vm_types",
 ]  # fmt: skip
 
 assert _hypothesis

@@ -1,6 +1,6 @@
 """Scenarios: TOML files that set up a cloud by calls of the API and of `Cloud`, so that every rule holds.
 
-    [cloud]          the constructor's arguments: seed, timing, switches, catalog, auth, history
+    [cloud]          the constructor's arguments: seed, timing, switches, catalog, auth, history, licences
     [durations]      "snapshot.pending" = 600, as in `cloud.durations`
     [accounts]       bob = { region = "us-east-2", alias = "bobs", quotas = { vm_limit = 2 } }
     [[steps]]        one call each; its transitions finish before the next step and take no time

@@ -18,9 +18,9 @@ from omisim.tools.scenario.script import Script
 __all__ = ["list_shipped", "load_scenario"]
 
 _TABLES: Final[Mapping[str, type]] = {
-    "cloud": dict, "durations": dict, "accounts": dict, "steps": list, "under_way": list,
+    "cloud": dict, "answers": dict, "durations": dict, "accounts": dict, "steps": list, "under_way": list,
 }  # fmt: skip
-_CLOUD: Final = ("seed", "timing", "switches", "catalog", "auth", "history")
+_CLOUD: Final = ("seed", "timing", "switches", "catalog", "auth", "history", "licences", "unserved")
 _ACCOUNT: Final = ("region", "alias", "quotas")
 _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
@@ -76,6 +76,9 @@ def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
     settings = data.get("cloud", {})
     check_parts(("cloud",), settings, _CLOUD, Cloud)
     cloud = Cloud(**settings | given)
+    for action, answer in data.get("answers", {}).items():
+        with locate_errors("answers", action):
+            cloud.answer(action, answer)
     for state, seconds in data.get("durations", {}).items():
         with locate_errors("durations", state):
             cloud.durations[state] = seconds

@@ -23,7 +23,8 @@ from omisim.tools.scenario.mistakes import Place, ScenarioError, check_known, lo
 __all__ = ["PLATFORM", "Script"]
 
 PLATFORM: Final = (
-    "adopt", "advance", "allow_unknown_images", "complete", "fail", "fail_next", "faults.add", "marketplace.activate",
+    "adopt", "advance", "allow_unknown_images", "complete", "fail", "fail_next", "faults.add", "images.renew",
+    "licences.set", "marketplace.activate",
     "marketplace.new_version", "marketplace.publish", "marketplace.subscribe", "marketplace.unpublish", "retire",
     "set_capacity", "settle", "write",
 )  # fmt: skip

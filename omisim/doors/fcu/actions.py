@@ -1,0 +1,206 @@
+"""The actions of the table, compiled: read a request, call omisim's action, and make the content of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+from omisim.actions.framework.registry import ACTIONS
+from omisim.actions.framework.request import Dialect, Request
+from omisim.doors.fcu.context import Context
+from omisim.doors.fcu.forms import GROUPS
+from omisim.doors.fcu.inputs import Reading, compile_inputs
+from omisim.doors.fcu.query import Query, Tree, make_reader, query_name
+from omisim.doors.fcu.render import make_element, make_renderer
+from omisim.doors.fcu.selection import Criteria, Selection, check_ids, find_by_ids
+from omisim.doors.fcu.shapes import find_operation
+from omisim.doors.fcu.steps import BEFORE, PREPARE
+from omisim.doors.fcu.table import Row, load_rows, load_section
+from omisim.doors.fcu.views import compile_view, get_view
+from omisim.model.serialize import api_name
+from omisim.spec.errors import ApiError
+from omisim.spec.rules import refuse
+
+__all__ = ["Action", "find_action"]
+
+DONE = make_element("return", "true")  # the answer of an action without an output shape
+Make = Callable[[Context], dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The result of a call: the content of its answer as XML, the id of the request, and the warnings."""
+
+    content: str
+    request_id: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A request that has been read. `unknown` are the parameters that the action does not take."""
+
+    request: Request
+    given: dict[str, Any]
+    criteria: Criteria
+    unknown: list[str]
+    dry_run: bool
+
+
+@cache
+def find_action(name: str) -> Action:
+    """Return the action of this name. Refuses one that omisim does not serve, and an unknown one (FCU-003)."""
+    row = load_rows().get(name)
+    if row is not None:
+        return Action(row)
+    raise refuse("FCU-003" if find_operation(name) is not None else "FCU-003/unknown", action=name)
+
+
+class Action:
+    """One action of the table; `row` is its row."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        operation, like = find_operation(row.name), find_operation(row.like or row.name)
+        assert operation is not None, row.name
+        assert like is not None, row.like
+        input_shape, self._output = like.input_shape, operation.output_shape
+        members = {query_name(member, key): member for key, member in input_shape.members.items()}
+        self._dialect = Dialect(spell=_make_speller(row), pages=False)
+        self._read_inputs = compile_inputs(row.parameters, input_shape)
+        self._readers = {name: make_reader(members[name]) for name in _list_controls(row) if name in members}
+        self._selection = Selection(row, self._output) if row.lists else None
+        self._make_answer = None if row.answers is None else _compile_answers(row.answers, row.group)
+        self._attributes = {name: _compile_answers(spec) for name, spec in (row.attributes or {}).items()}
+        self._parse_cached = lru_cache(maxsize=64)(self._parse)
+
+    def call(self, context: Context, query: Query, headers: Mapping[str, str]) -> Outcome:
+        """Do the action. Raises ApiError if it is refused, and Dropped as `Engine.call` does."""
+        engine, row = context.engine, self.row
+        if row.prepare:
+            parsed = self._parse_tree(PREPARE[row.prepare](context, query.make_tree()))
+        else:
+            parsed = self._parse_cached(query)
+        if parsed.unknown and engine.settings.switch("fcu_unknown_parameters") == "refuse":
+            raise refuse("FCU-005", parameter=parsed.unknown[0], action=row.name)
+        context.given = parsed.given
+        with engine.lock:
+            if row.before:
+                context.before = BEFORE[row.before](context, parsed.given)
+            try:
+                answer = engine.call(parsed.request, context.account_id, context.region, headers)
+            except ApiError as error:
+                if error.rule in row.forgives:
+                    return Outcome(DONE, error.request_id)
+                raise
+            try:
+                if parsed.dry_run:
+                    raise refuse("FCU-002", action=row.name)
+                context.result = answer.value
+                return Outcome(self._render(context, parsed), answer.request_id, answer.warnings)
+            except ApiError as error:
+                engine.session.calls[-1].record_failure(error)
+                raise
+
+    def _parse(self, query: Query) -> Parsed:
+        return self._parse_tree(query.make_tree())
+
+    def _parse_tree(self, tree: Tree) -> Parsed:
+        """Read a request."""
+        row, reading, criteria = self.row, Reading(), Criteria()
+        values = {name: read(tree.pop(name), name) for name, read in self._readers.items() if name in tree}
+        dry_run = values.get("DryRun", False)
+        self._read_inputs(tree, reading)
+        unknown = [name for name in reading.unknown if name.partition(".")[0] not in row.ignored]
+        parameters = {**row.defaults, **reading.parameters}
+        criteria.ids = {name: _as_list(values[name]) for name in row.ids if name in values}
+        filters = check_ids(row, criteria.ids)
+        if filters:
+            parameters["filters"] = {**parameters.get("filters", {}), **filters}
+        if self._selection is not None:
+            criteria.scopes = {name: values[name] for name in row.scopes if name in values}
+            criteria.filters = [_read_filter(number, item) for number, item in enumerate(values.get("Filter", ()), 1)]
+            criteria.size, criteria.token = values.get("MaxResults"), values.get(row.pages)
+        if row.ids and not row.lists:
+            for name in row.ids:
+                if name not in values:
+                    raise refuse("REQ-010", parameter=name)
+        if dry_run and ACTIONS[row.calls].dry_run:
+            parameters["dry_run"] = True
+        request = Request(row.calls, parameters, self._dialect)
+        return Parsed(request, reading.given, criteria, unknown, dry_run)
+
+    def _render(self, context: Context, parsed: Parsed) -> str:
+        if self.row.items:
+            context.result = [item for result in context.result for item in getattr(result, self.row.items)]
+        if self.row.ids:
+            context.result = find_by_ids(self.row, parsed.criteria.ids, context.result)
+        if self._selection is not None:
+            return self._selection.select(context, parsed.criteria, context.result)
+        if self.row.ids:  # the read of one entity
+            context.result = context.result[0]
+        make = self._make_answer
+        if self.row.attributes is not None:
+            attribute = context.given.get("Attribute")
+            if attribute is None:
+                raise refuse("REQ-010", parameter="Attribute")
+            make = self._attributes.get(attribute)
+            if make is None:
+                raise refuse("FCU-006/type", parameter="Attribute", value=attribute, expected=[*self._attributes])
+        if make is None or self._output is None:
+            return DONE
+        return make_renderer(self._output)(make(context))
+
+
+def _list_controls(row: Row) -> Iterator[str]:
+    """Yield the parameters that are not passed on to the action of omisim."""
+    yield from ("DryRun", *row.ids)
+    if row.lists:
+        yield from ("Filter", "MaxResults", row.pages, *row.scopes)
+
+
+def _as_list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _read_filter(number: int, item: Mapping[str, Any]) -> tuple[str, list[str]]:
+    if "Name" not in item:
+        raise refuse("FCU-006", parameter=f"Filter.{number}")
+    return item["Name"], item.get("Value", [])
+
+
+def _make_speller(row: Row) -> Callable[[str], str]:
+    """Return the function that spells omisim's parameters as the EC2 action does, for the texts of refusals."""
+    names = {
+        (entry if isinstance(entry, str) else entry["to"]).rpartition(".")[2]: path
+        for spec in (row.parameters, *_list_nested(row))
+        for path, entry in spec.items()
+    }
+    return lambda name: names.get(name) or api_name(name)
+
+
+def _list_nested(row: Row) -> Iterator[Mapping[str, Any]]:
+    for entry in row.parameters.values():
+        if isinstance(entry, dict) and "each" in entry:
+            yield load_section("inputs")[entry["each"]]
+
+
+def _compile_answers(answers: str | Mapping[str, Any], group: str = "") -> Make:
+    """Return the function that makes an answer: a view of the result, and values of the request after an `@`."""
+    if isinstance(answers, str):
+        view = get_view(answers)
+        if group:
+            return lambda context: GROUPS[group]((entity, view(entity)) for entity in context.result)[0]
+        return lambda context: view(context.result)
+    return compile_view({member: _from_context(source) for member, source in answers.items()})
+
+
+def _from_context(source: Any) -> Any:
+    """Return a source of a view, relative to the Context instead of the result."""
+    if isinstance(source, str):
+        return source[1:] if source.startswith("@") else f"result.{source}".removesuffix("..")
+    if isinstance(source, list | tuple):
+        return [_from_context(source[0]), source[1]]
+    return {**source, "path": _from_context(source["path"])} if "path" in source else source

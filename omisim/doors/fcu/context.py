@@ -1,0 +1,32 @@
+"""The context of one request: the cloud, the caller and the time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omisim.actions.framework.request import PYTHON, Request
+from omisim.engine.engine import Engine
+
+__all__ = ["Context"]
+
+
+@dataclass(slots=True)
+class Context:
+    """What the functions of the table know of a request. `account_id` is None for an unsigned request."""
+
+    engine: Engine
+    account_id: str | None
+    region: str
+    at: dt.datetime
+    given: dict[str, Any] = field(default_factory=dict)  # the parameters that the row reads, by their EC2 names
+    before: Any = None
+    result: Any = None
+
+    def read(self, action: str, filters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the results of a read, as the caller sees them. Raises ApiError if it is refused."""
+        request = Request(action, {"filters": filters}, PYTHON)
+        results: tuple[Any, ...] = self.engine.call(request, self.account_id, self.region).value
+        return results

@@ -1,0 +1,115 @@
+"""The FCU door: answer an EC2 query request, without I/O.
+
+The order of the checks is that of the OAPI door: the caller, the action, the parameters; then the call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from urllib.parse import parse_qsl
+
+from omisim.base.hosts import DEFAULT_REGION, parse_host
+from omisim.doors.fcu.actions import Action, find_action
+from omisim.doors.fcu.context import Context
+from omisim.doors.fcu.errors import find_code, find_status
+from omisim.doors.fcu.query import Query, parse_query
+from omisim.doors.fcu.render import render_answer, render_error
+from omisim.doors.fcu.table import load_rows
+from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
+from omisim.doors.identity import identify_caller
+from omisim.doors.signature import Signature, parse_query_signature, parse_signature
+from omisim.engine.engine import Engine
+from omisim.spec.catalog import load_catalog
+from omisim.spec.errors import ApiError
+from omisim.spec.rules import refuse
+
+__all__ = ["FcuDoor"]
+
+CACHED_REQUESTS = 256
+SERVICES = ("ec2", "fcu")  # in the scope of a signature
+_PATH = re.compile(r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:fcu/*)?")
+_HEADERS = {"Content-Type": "text/xml;charset=UTF-8"}
+
+
+class FcuDoor:
+    """The FCU API of one cloud. It caches its latest parsed requests by their bytes, as the OAPI door does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._parse_cached = lru_cache(maxsize=CACHED_REQUESTS)(parse_query)
+
+    def handle(self, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
+        """Answer one HTTP request.
+
+        `host_time` is the host's UTC time: a signature may be dated by it or by the cloud's clock (AUTH-007).
+        Raises Dropped when a fault drops the connection.
+        """
+        engine, headers = self.engine, request.headers
+        is_short = len(request.body) + len(request.query) <= LONGEST_KEPT
+        query = (self._parse_cached if is_short else parse_query)(request.query, request.body)
+        account_id: str | None = None
+        try:
+            account_id, region, action = self._identify(request, query, host_time)
+            if request.method not in ("GET", "POST"):
+                raise refuse("FCU-003/method", method=request.method)
+            context = Context(engine, account_id, region, engine.clock.now())
+            outcome = action.call(context, query, headers)
+        except ApiError as error:
+            if not error.request_id:
+                row = load_rows().get(query.action)
+                engine.note_refused(row.calls if row else query.action, account_id, error, headers)
+            code = find_code(error)
+            text = render_error(code, error.details, error.request_id)
+            return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
+        text = render_answer(action.row.name, query.version, outcome.content, outcome.request_id)
+        warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
+        return self._respond(200, text, outcome.request_id, warnings)
+
+    def _identify(self, request: HttpRequest, query: Query, host_time: dt.datetime) -> tuple[str | None, str, Action]:
+        """Return the caller, its Region and the action. An unknown action is refused after an unknown caller."""
+        region = _find_region(request.host, request.path)
+        if region is not None and region not in load_catalog().regions:
+            raise refuse("REG-007", region=region, known=tuple(load_catalog().regions))
+        try:
+            action, problem = find_action(query.action), None
+        except ApiError as error:
+            action, problem = None, error
+        name = action.row.calls if action and action.row.open else ""
+        parse = partial(_parse_signature, query)
+        account_id, region = identify_caller(self.engine, request, name, region, host_time, parse)
+        if action is None:
+            assert problem is not None
+            raise problem
+        return account_id, region or DEFAULT_REGION, action
+
+    def _respond(self, status: int, text: str, request_id: str, headers: Mapping[str, str]) -> HttpResponse:
+        content = text.encode()
+        self.engine.session.record_size(request_id, len(content))
+        return HttpResponse(status, content, {**_HEADERS, **headers})
+
+
+@lru_cache(maxsize=256)
+def _find_region(host: str, path: str) -> str | None:
+    """Return the Region that a request names in its path or its host, or None."""
+    match = _PATH.fullmatch(path)
+    if match is not None and match["region"]:
+        return match["region"]
+    parsed = parse_host(host)
+    return parsed.region if parsed and (parsed.service, parsed.prefix) == ("fcu", "") else None
+
+
+def _parse_signature(query: Query, request: HttpRequest) -> Signature:
+    """Return the signature in the header or in the query string, whose scope must be this service's (FCU-014)."""
+    parameters = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
+    if query.signature_version and "X-Amz-Algorithm" not in parameters and "authorization" not in request.headers:
+        raise refuse("AUTH-004/method", scheme=f"Signature Version {query.signature_version}")
+    in_query = "X-Amz-Algorithm" in parameters or "X-Amz-Signature" in parameters
+    if in_query and "authorization" in request.headers:
+        raise refuse("AUTH-005", reason="it is signed twice, in its Authorization header and in its query string")
+    signature = parse_query_signature(parameters) if in_query else parse_signature(request)
+    if signature.scope[2] not in SERVICES:
+        raise refuse("FCU-014", service=signature.scope[2])
+    return signature

@@ -1,0 +1,141 @@
+"""The functions that the table names for values and lists, where a path cannot say it. Each table has one purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from omisim.base.hosts import host_name
+from omisim.doors.fcu.context import Context
+from omisim.model import Image, PermissionsOnResource, PrivateIpLightForVm, Snapshot, VmState
+from omisim.model.filters.vms import VM_STATE_CODES
+from omisim.model.serialize import format_date
+from omisim.spec.rules import refuse
+
+__all__ = ["GIVEN", "GROUPS", "SCOPES", "SHOWN"]
+
+Select = Callable[[Any], bool]
+Item = tuple[Any, dict[str, Any]]  # an entity, and how the answer shows it
+
+
+# --- values of requests: `form` in parameters
+
+
+def _to_permissions(values: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return the permissions of a list of {UserId} and {Group}."""
+    accounts = [value["UserId"] for value in values if "UserId" in value]
+    groups = [value["Group"] for value in values if "Group" in value]
+    return _make_permissions(accounts, groups)
+
+
+def _make_permissions(accounts: Iterable[str], groups: Iterable[str]) -> dict[str, Any]:
+    for group in groups:
+        if group != "all":
+            raise refuse("FCU-006/type", parameter="Group", value=group, expected="all")
+    return {"account_ids": list(accounts)} | ({"global_permission": True} if groups else {})
+
+
+GIVEN: Mapping[str, Callable[[Any], Any]] = {"permissions": _to_permissions, "single": lambda value: [value]}
+
+
+# --- values of answers: `form` in views
+
+
+def _show_permissions(permissions: PermissionsOnResource) -> list[dict[str, str]]:
+    accounts = [{"UserId": account_id} for account_id in permissions.account_ids]
+    return [*accounts, *([{"Group": "all"}] if permissions.global_permission else [])]
+
+
+def _show_product_codes(codes: Iterable[str]) -> list[dict[str, str]]:
+    return [{"ProductCodeId": code, "ProductCodeType": "marketplace"} for code in codes]
+
+
+def _find_primary_ip(addresses: Iterable[PrivateIpLightForVm]) -> str | None:
+    return next((address.private_ip for address in addresses if address.is_primary), None)
+
+
+SHOWN: Mapping[str, Callable[[Any], Any]] = {
+    "bytes": lambda gib: None if gib is None else int(gib * 2**30),
+    "date": format_date,
+    "endpoint": lambda region: host_name("fcu", region),
+    "health": lambda state: "ok" if state is VmState.RUNNING else "not-applicable",
+    "key_type": lambda kind: kind.removeprefix("ssh-"),
+    "percent": lambda progress: f"{progress}%",
+    "permissions": _show_permissions,
+    "platform": lambda family: family if family == "windows" else None,  # EC2 shows no other platform
+    "primary_ip": _find_primary_ip,
+    "product_codes": _show_product_codes,
+    "image_platform": lambda codes: "windows" if "0002" in codes else None,
+    "state_code": lambda state: VM_STATE_CODES[state],
+    "state_reason": lambda reason: {"Code": reason, "Message": reason} if reason else None,
+    "text": lambda text: text or None,
+}
+
+
+# --- selections among the results of a read: `scopes`
+
+
+def _select_owners(context: Context, owners: Sequence[str]) -> Select:
+    """Select by owner: an account id, an alias, or `self`."""
+    wanted = {context.account_id if owner == "self" else owner for owner in owners}
+    return lambda entity: entity.account_id in wanted or entity.account_alias in wanted
+
+
+def _select_permitted(field: str) -> Callable[[Context, Sequence[str]], Select]:
+    """Select by permissions in a field: those of `self`, of an account id, or of `all`."""
+
+    def scope(context: Context, users: Sequence[str]) -> Select:
+        wanted = {context.account_id if user == "self" else user for user in users}
+
+        def select(entity: Image | Snapshot) -> bool:
+            permissions = getattr(entity, field)
+            return not wanted.isdisjoint(permissions.account_ids) or ("all" in wanted and permissions.global_permission)
+
+        return select
+
+    return scope
+
+
+def _select_running(_: Context, all_instances: bool | None) -> Select:
+    return lambda entity: bool(all_instances) or entity.vm_state is VmState.RUNNING
+
+
+SCOPES: Mapping[str, Callable[[Context, Any], Select]] = {
+    "executable_by": _select_permitted("permissions_to_launch"),
+    "owners": _select_owners,
+    "restorable_by": _select_permitted("permissions_to_create_volume"),
+    "running": _select_running,
+}
+
+
+# --- groups of the items of a read: `group`
+
+
+def _group_reservations(items: Iterable[Item]) -> list[dict[str, Any]]:
+    """Return the reservations of VMs, each with its VMs."""
+    return [_make_reservation([*members]) for _, members in groupby(items, key=lambda item: item[0].reservation_id)]
+
+
+def _make_reservation(members: Sequence[Item]) -> dict[str, Any]:
+    vm = members[0][0]
+    groups = vm.security_groups if vm.net_id is None else ()
+    return {
+        "ReservationId": vm.reservation_id,
+        "OwnerId": vm.account_id,
+        "Groups": [{"GroupId": g.security_group_id, "GroupName": g.security_group_name} for g in groups],
+        "Instances": [shown for _, shown in members],
+    }
+
+
+def _group_quotas(items: Iterable[Item]) -> list[dict[str, Any]]:
+    """Return the only group of quotas, those of the account; none if it is empty."""
+    quotas = [shown for _, shown in items]
+    return [{"reference": "global", "quotaSet": quotas}] if quotas else []
+
+
+GROUPS: Mapping[str, Callable[[Iterable[Item]], list[dict[str, Any]]]] = {
+    "first": lambda items: [shown for _, shown in items] or [{}],
+    "quotas": _group_quotas,
+    "reservations": _group_reservations,
+}

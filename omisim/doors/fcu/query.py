@@ -1,0 +1,157 @@
+"""Parse EC2 query requests: parameters in a form body or a query string, `X.1.Y.2` for lists and structures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from omisim.doors.http import HttpRequest
+from omisim.spec.rules import refuse
+
+__all__ = ["Query", "Tree", "is_query", "make_reader", "parse_query", "query_name", "sort_indexes"]
+
+Tree = dict[str, Any]  # parameter → its text, or a Tree of the parameters below it
+Read = Callable[[Any, str], Any]  # text or Tree, path → value
+MAX_DEPTH = 12  # parts of a name; the deepest name of EC2 has eight
+_INDEX = re.compile(r"[0-9]{1,9}")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_FORM = "application/x-www-form-urlencoded"
+_SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]*/(?:ec2|fcu)/")
+# parameters that belong to the protocol, not to an action
+_PROTOCOL = frozenset({"Action", "Version", "AuthParams", "AWSAccessKeyId", "Signature", "SignatureMethod",
+                       "SignatureVersion", "Timestamp", "Expires", "SecurityToken"})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The parameters of a request, without those of the protocol. `pairs` are names and texts."""
+
+    action: str
+    version: str
+    pairs: tuple[tuple[str, str], ...]
+    signature_version: str
+
+    def make_tree(self) -> Tree:
+        """Return the parameters by the parts of their names. Refuses contradictory names (FCU-006)."""
+        tree: Tree = {}
+        for name, text in self.pairs:
+            parts = name.split(".", MAX_DEPTH)
+            node = tree
+            for part in parts[:-1]:
+                node = node.setdefault(part, {})
+                if node.__class__ is not dict:
+                    raise refuse("FCU-006", parameter=name)
+            if node.get(parts[-1]).__class__ is dict:
+                raise refuse("FCU-006", parameter=name)
+            node[parts[-1]] = text
+        return tree
+
+
+def parse_query(query: str, body: bytes) -> Query:
+    """Parse the parameters of a query string and of a form body. No input is refused here."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if body:
+        pairs += parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    given = dict(pairs)
+    kept = tuple([(name, text) for name, text in pairs if name not in _PROTOCOL and not name.startswith("X-Amz-")])
+    return Query(given.get("Action", ""), given.get("Version", ""), kept, given.get("SignatureVersion", ""))
+
+
+def is_query(request: HttpRequest) -> bool:
+    """Whether a request is an EC2 query: its form or query string has an action and a version, or its scope says so."""
+    headers = request.headers
+    if _SCOPE.search(headers.get("authorization", "")):
+        return True
+    is_form = headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+    query = parse_query(request.query, request.body if is_form else b"")
+    return bool(query.action and query.version)
+
+
+def query_name(shape: Any, member: str) -> str:
+    """Return the name of a member in a query string. For most members it is the capitalized name in XML."""
+    serialization = shape.serialization
+    if "queryName" in serialization:
+        return str(serialization["queryName"])
+    name: str = serialization.get("name") or member
+    return name[0].upper() + name[1:]
+
+
+def make_reader(shape: Any) -> Read:
+    """Return the function that reads a parameter of a shape: lists as lists, structures by their names in a query."""
+    kind = shape.type_name
+    if kind == "list":
+        return _make_list_reader(shape.member)
+    if kind == "structure":
+        return _make_structure_reader(shape)
+    return _SCALARS.get(kind, _read_text)
+
+
+def _make_list_reader(member: Any) -> Read:
+    read_item = make_reader(member)
+    is_plain = member.type_name not in ("structure", "list")
+
+    def read(node: Any, path: str) -> Any:
+        if node.__class__ is not dict:
+            if node == "":
+                return []
+            if is_plain:  # the only value of a list may come without an index
+                return [read_item(node, path)]
+            raise refuse("FCU-006", parameter=path)
+        return [read_item(node[index], f"{path}.{index}") for index in sort_indexes(node, path)]
+
+    return read
+
+
+def sort_indexes(node: Tree, path: str) -> list[str]:
+    """Return the indexes of a list in their order. Gaps are allowed (FCU-006)."""
+    for index in node:
+        if not _INDEX.fullmatch(index):
+            raise refuse("FCU-006", parameter=f"{path}.{index}")
+    return sorted(node, key=int)
+
+
+def _make_structure_reader(shape: Any) -> Read:
+    members: dict[str, Any] = {query_name(member, key): member for key, member in shape.members.items()}
+    readers: dict[str, Read] = {}
+
+    def read(node: Any, path: str) -> Any:
+        if node.__class__ is not dict:
+            raise refuse("FCU-006", parameter=path)
+        values = {}
+        for name, inner in node.items():
+            below = f"{path}.{name}"
+            if name not in members:
+                raise refuse("FCU-006", parameter=below)
+            if name not in readers:
+                readers[name] = make_reader(members[name])
+            values[name] = readers[name](inner, below)
+        return values
+
+    return read
+
+
+def _read_text(node: Any, path: str) -> str:
+    if node.__class__ is dict:
+        raise refuse("FCU-006", parameter=path)
+    text: str = node
+    return text
+
+
+def _read_integer(node: Any, path: str) -> int:
+    text = _read_text(node, path)
+    if not _INTEGER.fullmatch(text):
+        raise refuse("FCU-006/type", parameter=path, value=text, expected="an integer")
+    return int(text)
+
+
+def _read_boolean(node: Any, path: str) -> bool:
+    text = _read_text(node, path).lower()
+    if text not in ("true", "false"):
+        raise refuse("FCU-006/type", parameter=path, value=text, expected="true or false")
+    return text == "true"
+
+
+_SCALARS: Mapping[str, Read] = {"boolean": _read_boolean, "integer": _read_integer, "long": _read_integer}

@@ -1,0 +1,183 @@
+"""The reads of the table: select among the results of a call by ids, scopes and filters, page them, and render them.
+
+A filter compares the values that the answer shows, as text. Its values may contain the wildcards `*` and `?` (FCU-012).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from omisim.actions.framework.paging import paginate
+from omisim.actions.framework.schema import find_id_problem
+from omisim.doors.fcu.context import Context
+from omisim.doors.fcu.forms import GROUPS, SCOPES
+from omisim.doors.fcu.render import make_element, make_renderer
+from omisim.doors.fcu.table import Row, load_section
+from omisim.doors.fcu.views import get_view, make_getter
+from omisim.model.filters.match import matches_glob
+from omisim.model.ids import PREFIXES, Id
+from omisim.model.serialize import format_date
+from omisim.spec.errors import ERRORS, ApiError
+from omisim.spec.rules import get_rule, refuse
+
+__all__ = ["Criteria", "Selection", "check_ids", "find_by_ids", "make_not_found"]
+
+CACHED_ITEMS = 4096
+Look = Callable[[Any, Mapping[str, Any]], list[str]]  # entity and item → the texts of a filter
+# kind of an id → the error for one that does not exist
+_MISSING: Mapping[str, str] = {
+    "image": "no-such-image",
+    "image export task": "no-such-task",
+    "keypair": "no-such-keypair",
+    "keypair_name": "no-such-keypair",
+    "quota": "no-such-quota",
+    "region": "no-such-region",
+    "snapshot": "no-such-snapshot",
+    "snapshot export task": "no-such-task",
+    "subregion": "no-such-az",
+    "vm": "no-such-vm",
+    "volume": "no-such-volume",
+}
+
+
+@dataclass(slots=True)
+class Criteria:
+    """What a read selects: ids and scopes by parameter, filters, and the page."""
+
+    ids: dict[str, list[str]] = field(default_factory=dict)
+    scopes: dict[str, Any] = field(default_factory=dict)
+    filters: list[tuple[str, list[str]]] = field(default_factory=list)
+    size: int | None = None
+    token: str | None = None
+
+
+def check_ids(row: Row, ids: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the filters of omisim's read that find the ids. Refuses malformed ids (ID-015, ID-016)."""
+    filters: dict[str, Any] = {}
+    for parameter, values in ids.items():
+        of = row.ids[parameter]
+        for value in values if of["kind"] in PREFIXES else ():
+            problem = find_id_problem(Id(of["kind"]), value, parameter)
+            if problem is not None:
+                raise problem
+        if values and "filter" in of:
+            filters[of["filter"]] = list(values)
+    return filters
+
+
+def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any]) -> Sequence[Any]:
+    """Return the results of a read that have the ids. Refuses ids that they lack (FCU-004)."""
+    for parameter, values in ids.items():
+        of = row.ids[parameter]
+        found = {getattr(entity, of["attribute"]) for entity in rows}
+        for value in values:
+            if value not in found:
+                raise make_not_found(of["kind"], value)
+        if values and "filter" not in of:
+            rows = [entity for entity in rows if getattr(entity, of["attribute"]) in values]
+    return rows
+
+
+def make_not_found(kind: str, row_id: str) -> ApiError:
+    """Return the refusal of an id of a kind that the caller cannot see (FCU-004)."""
+    return ApiError(get_rule("FCU-004"), {"id": row_id, "kind": kind}, ERRORS[_MISSING[kind]])
+
+
+class Selection:
+    """The list of one read."""
+
+    def __init__(self, row: Row, output: Any) -> None:
+        self._row = row
+        ((member, view_name),) = row.lists.items()
+        self._view = lru_cache(maxsize=CACHED_ITEMS)(get_view(view_name))  # entities are frozen
+        self._has_tags = "Tags" in load_section("views")[view_name]
+        shape = output.members[member]
+        self._name = shape.serialization.get("name", member)
+        self._token_name = row.pages[0].lower() + row.pages[1:]
+        self._item_name = shape.member.serialization.get("name", "member")
+        self._render = make_renderer(shape.member)
+        self._render_cached = lru_cache(maxsize=CACHED_ITEMS)(self._render_entity)
+
+    def select(self, context: Context, criteria: Criteria, rows: Sequence[Any]) -> str:
+        """Return one page of the list as XML, with the token of the next page."""
+        for parameter, scope in self._row.scopes.items():
+            value = criteria.scopes.get(parameter)
+            if value not in (None, []) or scope == "running":
+                chosen = SCOPES[scope](context, value)
+                rows = [row for row in rows if chosen(row)]
+        if criteria.filters:
+            tests = [(self._find_look(name), values) for name, values in criteria.filters]
+            rows = [row for row in rows if all(self._matches(row, *test) for test in tests)]
+        page, token = paginate(
+            self._row.name, tuple(rows), (criteria.filters, criteria.scopes), criteria.size, criteria.token, 0
+        )
+        content = make_element(self._name, self._render_page(page))
+        if self._row.pages == "Marker":
+            content += make_element("isTruncated", "false" if token is None else "true")
+        return content if token is None else content + make_element(self._token_name, token)
+
+    def _find_look(self, name: str) -> Look:
+        path = self._row.filters.get(name)
+        if path is not None:
+            return _make_look(path)
+        if self._has_tags and name.startswith("tag:"):
+            key = name.removeprefix("tag:")
+            return lambda _, item: [tag["Value"] for tag in item["Tags"] if tag["Key"] == key]
+        if self._has_tags and name in ("tag-key", "tag-value"):
+            return _make_look(f"Tags.{name.removeprefix('tag-').capitalize()}")
+        raise refuse("FCU-013", filter=name)
+
+    def _matches(self, row: Any, look: Look, wanted: Sequence[str]) -> bool:
+        texts = look(row, self._view(row))
+        return any(_matches_text(value, text) for value in wanted for text in texts)
+
+    def _render_page(self, page: Sequence[Any]) -> str:
+        if self._row.group:
+            groups = GROUPS[self._row.group]((row, self._view(row)) for row in page)
+            return "".join([make_element(self._item_name, self._render(group)) for group in groups])
+        return "".join(map(self._render_cached, page))
+
+    def _render_entity(self, entity: Any) -> str:
+        return make_element(self._item_name, self._render(self._view(entity)))
+
+
+@lru_cache(maxsize=1024)
+def _make_look(path: str) -> Look:
+    """Return the function that gets the texts at a path of an item, or of an entity after a colon."""
+    if path.startswith("="):
+        return lambda _, __: [path[1:]]
+    if path.startswith(":"):
+        get = make_getter(path[1:])
+        return lambda entity, _: _list_texts(get(entity))
+    names = path.split(".")
+
+    def look(_: Any, item: Mapping[str, Any]) -> list[str]:
+        found: list[Any] = [item]
+        for name in names:
+            found = [part[name] for value in found for part in _as_list(value) if name in part]
+        return [text for value in found for text in _list_texts(value)]
+
+    return look
+
+
+def _matches_text(wanted: str, text: str) -> bool:
+    """Whether a text matches a value of a filter. Booleans may be written in any case (FCU-006/type)."""
+    return matches_glob(wanted, text) or (text in ("true", "false") and wanted.lower() == text)
+
+
+def _as_list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _list_texts(value: Any) -> list[str]:
+    return [_to_text(item) for item in _as_list(value) if item is not None]
+
+
+def _to_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return format_date(value) if isinstance(value, datetime) else str(value)

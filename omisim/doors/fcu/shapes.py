@@ -1,0 +1,65 @@
+"""The service description of FCU: botocore's description of EC2, with OUTSCALE's own operations (`outscale.toml`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
+
+from omisim.base.data_files import load_toml
+
+__all__ = ["LOADER", "find_operation", "is_outscales", "load_service"]
+
+LOADER = Loader()  # caches the description, which clients of omisim share
+
+
+@cache
+def load_service() -> ServiceModel:
+    """Return the description, which is parsed once per process (some 50 ms)."""
+    ec2 = LOADER.load_service_model("ec2", "service-2")
+    own = _load_own()
+    shapes: dict[str, Any] = dict(ec2["shapes"])
+    for name, members in own["shapes"].items():
+        _add_structure(shapes, name, members)
+    operations = dict(ec2["operations"])
+    for name, parts in own["operations"].items():
+        operation: dict[str, Any] = {"name": name, "http": {"method": "POST", "requestUri": "/"}}
+        for part, members in parts.items():
+            operation[part] = {"shape": f"Outscale{name}{part.capitalize()}"}
+            _add_structure(shapes, f"Outscale{name}{part.capitalize()}", members)
+        operations[name] = operation
+    return ServiceModel({**ec2, "operations": operations, "shapes": shapes}, "ec2")
+
+
+@cache
+def _load_own() -> Mapping[str, Any]:
+    return load_toml("omisim.doors.fcu", "outscale.toml")
+
+
+def is_outscales(name: str) -> bool:
+    """Whether an operation is OUTSCALE's own, which EC2 does not have in this form."""
+    return name in _load_own()["operations"]
+
+
+def _add_structure(shapes: dict[str, Any], name: str, members: Mapping[str, Any]) -> None:
+    """Add a structure, whose members have their own names in a query and in XML, and the lists in it."""
+    described: dict[str, Any] = {}
+    for member, of in members.items():
+        shape = of
+        if isinstance(of, list):
+            shape = f"{of[0]}OutscaleList"
+            shapes[shape] = {"type": "list", "member": {"shape": of[0], "locationName": "item"}}
+        described[member] = {"shape": shape, "locationName": member, "queryName": member}
+    shapes[name] = {"type": "structure", "members": described}
+
+
+@cache
+def find_operation(name: str) -> OperationModel | None:
+    """Return the description of an operation, or None for an unknown name."""
+    try:
+        return load_service().operation_model(name)
+    except OperationNotFoundError:
+        return None

@@ -1,0 +1,139 @@
+"""The functions that the table runs before a call: `prepare` and `before`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from omisim.actions.framework.schema import find_id_problem
+from omisim.doors.fcu.context import Context
+from omisim.doors.fcu.query import Tree
+from omisim.doors.fcu.selection import make_not_found
+from omisim.model import Image
+from omisim.model.ids import Id
+from omisim.spec.catalog import LINUX
+from omisim.spec.rules import refuse
+from omisim.state.lineage import get_product_codes
+
+__all__ = ["BEFORE", "PREPARE"]
+
+# --- rewriting the parameters of a request: `prepare`
+
+
+def _prepare_permissions(member: str) -> Callable[[Context, Tree], Tree]:
+    """Rewrite the older form of a change (Attribute, OperationType, UserId, UserGroup) to the newer one."""
+
+    def prepare(_: Context, tree: Tree) -> Tree:
+        kind = tree.pop("OperationType", "add")
+        users, groups = _list_texts(tree.pop("UserId", {})), _list_texts(tree.pop("UserGroup", {}))
+        if users or groups:
+            if kind not in ("add", "remove"):
+                raise refuse("FCU-006/type", parameter="OperationType", value=kind, expected="add or remove")
+            items = [{"UserId": user} for user in users] + [{"Group": group} for group in groups]
+            tree[member] = {kind.capitalize(): _number(items)}
+        return tree
+
+    return prepare
+
+
+def _list_texts(node: Any) -> list[str]:
+    return [text for text in node.values() if isinstance(text, str)] if isinstance(node, dict) else [node]
+
+
+def _number(items: Iterable[Any]) -> Tree:
+    """Return a list as a request has it."""
+    return {str(number): item for number, item in enumerate(items, 1)}
+
+
+def _prepare_image_change(context: Context, tree: Tree) -> Tree:
+    """Prepare ModifyImageAttribute, whose product codes are added to those of the OMI (FCU-009)."""
+    attribute = tree.pop("Attribute", None)
+    if "Value" in tree and attribute == "description":
+        tree["Description"] = {"Value": tree.pop("Value")}
+    codes = _list_texts(tree.get("ProductCode", {}))
+    image: Image | None = context.engine.state.get("image", tree.get("ImageId", ""))
+    if codes and image is not None:
+        tree["ProductCode"] = _number(dict.fromkeys((*image.product_codes, *codes)))
+    return _prepare_permissions("LaunchPermission")(context, tree)
+
+
+def _prepare_snapshot_change(context: Context, tree: Tree) -> Tree:
+    tree.pop("Attribute", None)
+    return _prepare_permissions("CreateVolumePermission")(context, tree)
+
+
+def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callable[[Context, Tree], Tree]:
+    """Rewrite the reset of permissions to the removal of all of them."""
+
+    def prepare(context: Context, tree: Tree) -> Tree:
+        given = tree.pop("Attribute", "")
+        if given != attribute:
+            raise refuse("FCU-006/type", parameter="Attribute", value=given, expected=attribute)
+        entity: Any = context.engine.state.get(kind, str(tree.get(f"{kind.capitalize()}Id", "")))
+        accounts = getattr(entity, field).account_ids if entity else ()
+        items = [{"UserId": account_id} for account_id in accounts] + [{"Group": "all"}]
+        tree[member] = {"Remove": _number(items)}
+        return tree
+
+    return prepare
+
+
+def _prepare_registration(_: Context, tree: Tree) -> Tree:
+    """Give a registration from snapshots its default architecture, which is not OAPI's (FCU-008)."""
+    if "ImageLocation" not in tree:
+        tree.setdefault("Architecture", "i386")
+    return tree
+
+
+def _prepare_product_types(context: Context, tree: Tree) -> Tree:
+    """Find the product codes of an image or a snapshot that the caller can see (FCU-018)."""
+    image_id, snapshot_id = tree.pop("ImageId", None), tree.pop("SnapshotId", None)
+    if (image_id is None) == (snapshot_id is None):
+        raise refuse("FCU-018")
+    kind, parameter = ("image", "ImageId") if snapshot_id is None else ("snapshot", "SnapshotId")
+    row_id = str(image_id or snapshot_id)
+    problem = find_id_problem(Id(kind), row_id, parameter)
+    if problem is not None:
+        raise problem
+    found = context.read("ReadImages" if kind == "image" else "ReadSnapshots", {f"{kind}_ids": [row_id]})
+    if not found:
+        raise make_not_found(kind, row_id)
+    codes = found[0].product_codes if kind == "image" else get_product_codes(context.engine.state, row_id)
+    return {**tree, "ProductTypeId": _number(codes or (LINUX,))}
+
+
+def _prepare_instance_change(_: Context, tree: Tree) -> Tree:
+    """Rewrite the older form of a change (Attribute, Value) to the newer one."""
+    attribute = tree.pop("Attribute", None)
+    if isinstance(attribute, str) and attribute and "Value" in tree:
+        tree[attribute[0].upper() + attribute[1:]] = {"Value": tree.pop("Value")}
+    return tree
+
+
+PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
+    "image_change": _prepare_image_change,
+    "image_reset": _prepare_reset("image", "launchPermission", "LaunchPermission", "permissions_to_launch"),
+    "instance_change": _prepare_instance_change,
+    "product_types": _prepare_product_types,
+    "registration": _prepare_registration,
+    "snapshot_change": _prepare_snapshot_change,
+    "snapshot_reset": _prepare_reset(
+        "snapshot", "createVolumePermission", "CreateVolumePermission", "permissions_to_create_volume"
+    ),
+}
+
+
+# --- what was there before the call: `before`
+
+
+def _find_volume_link(context: Context, given: Mapping[str, Any]) -> Any:
+    """Return the link of a volume, which must be the one that the request describes (FCU-011)."""
+    link = context.engine.state.get("volume_link", given.get("VolumeId", ""))
+    if link is not None:
+        for name, value in (("InstanceId", link.vm_id), ("Device", link.device_name)):
+            if given.get(name, value) != value:
+                raise refuse("FCU-011", volume_id=link.volume_id, parameter=name, value=given[name], actual=value)
+    return link
+
+
+BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {"volume_link": _find_volume_link}

@@ -1,0 +1,95 @@
+"""The table of actions: how each EC2 action is done by an action of omisim. One TOML file per family.
+
+A file has up to three kinds of tables.
+
+`[actions.X]` is the EC2 action X:
+
+- `calls`: the action of omisim that does it.
+- `parameters`: parameter of X → parameter of `calls`. Either side may be a path with dots. Instead of a name there may
+  be `{ to = "…", each = "Y" }` for a list of structures (`[inputs.Y]`) or `{ to = "…", form = "…" }` for a function of
+  `forms.py`. `default` is used when the parameter is absent. An empty name reads a parameter for the row's functions.
+- `ignored`: parameters that are accepted without effect, because clients send them by themselves (FCU-007).
+- `defaults`: values of parameters of `calls` that X does not have.
+- `answers`: what X answers, a view of the result of `calls`: the name of a view, or a view. With `group`, the view is
+  of each item, and the answer is the group that the function makes.
+- `attributes`: for an X with the parameter Attribute: attribute → `answers`.
+- `lists`: for a read: the member of its answer with the list, and the view of an item. `ids`, `scopes`, `filters`,
+  MaxResults and NextToken apply to it. `group` names a function that makes the items of the answer from those. With
+  `items`, the entities are in this field of the results. With `pages`, it is the parameter in place of NextToken.
+- `ids`: parameter with an id, or a list of ids → `{ kind, attribute, filter }`: their kind, the field of the entity,
+  and the filter of `calls` that takes them, if it has one. An id that is not found is refused (FCU-004).
+- `scopes`: parameter → a function of `forms.py` that selects among the results.
+- `filters`: name of a filter → path in an item of the answer. With a leading colon, it is a path of the entity; with a
+  leading `=`, the text that all items have. A list whose items have Tags takes `tag:<key>`, `tag-key`, `tag-value` too.
+- `prepare`: a function that rewrites the parameters of the request first, to those of X, or to those of the EC2 action
+  in `like`. `before`: a function whose result `answers` sees.
+- `open`: whether X needs no authentication.
+- `forgives`: ids of the rules whose refusals count as success.
+
+`[views.X]` shows an entity: member of an answer (or a path) → field of the entity (or a path). Instead of a path there
+may be `["path", "View"]` for a part or a list of parts, `{ value = … }`, or `{ path = "…", form = "…" }`. The path "."
+is the value itself. In `answers` only, `@given.X` is a parameter of the request, `@at` the time of the call, and
+`@before` the result of `before`.
+
+`[inputs.X]` is a structure in a request, in the form of `parameters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from omisim.base.data_files import load_toml
+
+__all__ = ["FAMILIES", "Row", "load_rows", "load_section"]
+
+FAMILIES = ("accounts", "exports", "images", "instances", "platform", "snapshots", "volumes")
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One action of the table; the fields are explained above."""
+
+    name: str
+    calls: str
+    parameters: Spec = field(default_factory=dict)
+    ignored: Sequence[str] = ()
+    defaults: Spec = field(default_factory=dict)
+    answers: str | Spec | None = None
+    attributes: Spec | None = None
+    lists: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
+    items: str = ""
+    pages: str = "NextToken"
+    open: bool = False
+    ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
+    prepare: str = ""
+    like: str = ""
+    before: str = ""
+    forgives: Sequence[str] = ()
+
+
+@cache
+def load_rows() -> Mapping[str, Row]:
+    """Return all actions by their names."""
+    return {name: Row(name=name, **row) for name, row in load_section("actions").items()}
+
+
+@cache
+def load_section(section: str) -> Mapping[str, Any]:
+    """Return the tables of one kind from all files: "actions", "views" or "inputs"."""
+    tables: dict[str, Any] = {}
+    for family in FAMILIES:
+        tables |= _load_family(family).get(section, {})
+    return tables
+
+
+@cache
+def _load_family(family: str) -> Mapping[str, Any]:
+    return load_toml("omisim.doors.fcu", f"{family}.toml")

@@ -1,0 +1,106 @@
+"""Answers to official actions that omisim does not serve: the user's own, and the empty lists of reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from omisim.actions.framework.registry import ACTIONS, Action, empty_lists, not_served
+from omisim.actions.framework.request import Request
+from omisim.actions.framework.schema import Field, Problems, Shape, compile_signature, report_wrong_type
+from omisim.base.suggest import suggest
+from omisim.engine.dispatch import Answer, Body
+from omisim.engine.session import CallRecord
+from omisim.spec.errors import ApiError
+from omisim.state.settings import OwnAnswer, Settings
+
+__all__ = ["Unserved", "check_answer", "find_unserved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """An action that omisim does not serve and yet answers. `own` is the user's answer; without it, a list is empty."""
+
+    name: str
+    own: OwnAnswer | None = None
+
+    def list_refusals(self, request: Request) -> list[ApiError]:
+        """Return the refusals of the request of a read. The user's answer is not asked: it may have side effects."""
+        refusals: list[ApiError] = []
+        if self.own is None:
+            _read_shape().parse(request, refusals.append)  # type: ignore[arg-type]  # it reports only ApiErrors
+        return refusals
+
+    def answer(self, request: Request, record: CallRecord) -> Answer:
+        """Return the answer. Raises ApiError for a refusal, and TypeError if the user's answer is not a dict."""
+        for refusal in self.list_refusals(request):
+            raise refusal
+        dry = request.parameters.get("dry_run") is True
+        content: dict[str, Any]
+        if dry:
+            content = {}
+        elif self.own is None:
+            content = {empty_lists()[self.name]: []}
+        else:
+            content = _copy(self.name, self.own(record) if callable(self.own) else self.own)
+        return Answer(self.action, Body(content), (), dry)
+
+    @property
+    def action(self) -> Action:
+        """The action for the answer, which is not registered."""
+        return Action(self.name, None, _read_nothing, paged=False, dry_run=True, open=False, combinations=None)
+
+
+def find_unserved(settings: Settings, name: str) -> Unserved | None:
+    """Return how an action that omisim does not serve is answered; None if it is served, unknown, or refused."""
+    if name in ACTIONS:
+        return None
+    if name in settings.answers:
+        return Unserved(name, settings.answers[name])
+    return Unserved(name) if settings.unserved == "empty" and name in empty_lists() else None
+
+
+def check_answer(action: str, answer: Any) -> OwnAnswer:
+    """Return a user's answer to an action. Raises ValueError for a served or unknown action, and a wrong answer."""
+    if action in ACTIONS:
+        raise ValueError(f"omisim serves {action}: answer() is for other actions; to make calls fail, use faults.add()")
+    if action not in not_served():
+        raise ValueError(f"unknown action {action!r}{suggest(action, not_served())}")
+    if callable(answer):
+        return answer  # type: ignore[no-any-return]  # called with the record of the call
+    try:
+        return _copy(action, answer)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _copy(action: str, content: Any) -> dict[str, Any]:
+    """Return a copy of the content of an answer. Raises TypeError if it is not a dict of JSON values."""
+    try:
+        copied = json.loads(json.dumps(content)) if isinstance(content, Mapping) else None
+    except (TypeError, ValueError):
+        copied = None
+    if not isinstance(copied, dict):
+        expected = "a dict of JSON values or a function that returns one"
+        raise TypeError(f"the answer to {action} must be {expected}, not {content!r}")
+    return copied
+
+
+@cache
+def _read_shape() -> Shape:
+    """Return the parameters that all reads of the API have in common."""
+    shape = compile_signature(_read_nothing, paged=True, dry_run=True)
+    filters = Field("filters", required=False, id=None, read=_read_object, shape=None, type=dict)
+    shape.all_fields = {**shape.all_fields, "filters": filters}
+    return shape
+
+
+def _read_nothing(call: Any, *, first_item: int | None = None) -> None:
+    """Stand for a read: its signature has the parameter that only reads of users and policies have."""
+
+
+def _read_object(value: Any, path: str, problems: Problems) -> Any:
+    return value if isinstance(value, Mapping) else report_wrong_type(value, path, "an object", problems)

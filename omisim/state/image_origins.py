@@ -1,0 +1,48 @@
+"""The origin of an OMI, and who supports it (SHR-017/support)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar, cast
+
+from omisim.model import AccountRow, Image
+from omisim.spec.catalog import MARKETPLACE, OUTSCALE
+from omisim.state.state import State
+
+__all__ = ["add_origin", "explain_origin", "find_origin"]
+
+V = TypeVar("V")
+
+
+def find_origin(state: State, image: Image, account_id: str | None = None) -> tuple[str, str]:
+    """Return the origin of an OMI and who supports it, as an account sees them, by default its owner.
+
+    The origin is "official", "Marketplace", or for the OMIs of other accounts "shared"; an account's own OMI is
+    "imported" if it was created from a manifest, else "own".
+    """
+    owner: AccountRow = state.get("account", image.account_id)
+    if owner.name == f"{OUTSCALE.lower()}@{owner.region}":
+        return "official", "OUTSCALE"
+    if owner.name == f"{MARKETPLACE.lower()}@{owner.region}":
+        return "Marketplace", f"vendor {image.image_name.partition('-pty-')[0]}"
+    support = f"account {image.account_id}"
+    if account_id not in (None, image.account_id):
+        return "shared", support
+    return "imported" if "://" in image.file_location else "own", support
+
+
+def explain_origin(state: State, image: Image, account_id: str) -> str:
+    """Return the origin of an OMI as a sentence."""
+    origin, support = find_origin(state, image, account_id)
+    guarantee = "" if origin == "official" else ", without a guarantee by OUTSCALE"
+    return f"{image.image_id} is {origin}, supported by {support}{guarantee}"
+
+
+def add_origin(state: State, value: V, account_id: str | None = None) -> V:
+    """Return a result with the origin of each OMI filled in. Any other result is returned unchanged."""
+    if isinstance(value, Image):
+        origin, support = find_origin(state, value, account_id)
+        return cast("V", replace(value, origin=origin, supported_by=support))
+    if isinstance(value, tuple) and value and isinstance(value[0], Image):
+        return cast("V", tuple(add_origin(state, image, account_id) for image in value))
+    return value

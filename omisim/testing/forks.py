@@ -1,0 +1,121 @@
+"""`fork_each_example`: tests with `@given` that use the fixtures of the pytest plugin.
+
+from hypothesis import given
+from omisim.testing.forks import fork_each_example
+from omisim.testing.strategies import image_names
+
+@given(name=image_names())
+@fork_each_example
+def test_any_name(omi_account, name):
+my_code.publish(omi_account.gateway(), name)
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import Any
+
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+
+__all__ = ["fork_each_example"]
+
+
+def fork_each_example(test: Callable[..., Any]) -> Callable[..., Any]:
+    """Give each example of a test with `@given` a fork of the test's cloud: the fixtures `omi_*` belong to the fork.
+
+    Place it below `@given`. A fixture of pytest is set up once per test, so without this decorator, each example would
+    find what the earlier ones have left, and Hypothesis refuses such a test. The marker and the ini options apply.
+    Raises TypeError if it is placed above `@given`, or for a test without a fixture that it can fork.
+    """
+    if hasattr(test, "hypothesis"):
+        raise TypeError(f"place @fork_each_example below @given: {test.__name__}")
+    parameters = inspect.signature(test).parameters
+    fixtures = [name for name in parameters if name in _FIXTURES]
+    if not fixtures:
+        raise TypeError(f"{test.__name__} must use at least one of {', '.join(_FIXTURES)}")
+    others = [parameter for name, parameter in parameters.items() if name not in (*fixtures, "request")]
+    position = 1 if others and others[0].name == "self" else 0
+    request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    signature = inspect.Signature([*others[:position], request, *others[position:]])
+
+    @contextmanager
+    def fork(positional: tuple[Any, ...], named: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the arguments of the test for one example."""
+        given = signature.bind(*positional, **named).arguments
+        with _fork(given["request"], fixtures) as values:
+            yield {name: value for name, value in given.items() if name in parameters} | values
+
+    if inspect.iscoroutinefunction(test):
+
+        @wraps(test)
+        async def forked(*positional: Any, **named: Any) -> Any:
+            with fork(positional, named) as arguments:
+                return await test(**arguments)
+
+    else:
+
+        @wraps(test)
+        def forked(*positional: Any, **named: Any) -> Any:
+            with fork(positional, named) as arguments:
+                return test(**arguments)
+
+    forked.__signature__ = signature  # type: ignore[attr-defined]  # what pytest and Hypothesis read
+    return forked
+
+
+@contextmanager
+def _fork(request: Any, fixtures: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the fixtures of one example, for a fork of the test's cloud."""
+    if "omi_sleep" in fixtures:
+        request.getfixturevalue("omi_sleep")  # it sets the timing
+    original = request.getfixturevalue("omi_cloud")
+    name = "" if set(fixtures) <= _CLOUD_ALONE else request.getfixturevalue("omi_account").name
+    fork = original.fork()
+    fork.engine.copy_faults(original.engine)
+    with ExitStack() as stack:
+        example = _Example(request, fork, name, stack)
+        yield {name: _FIXTURES[name](example) for name in fixtures}
+
+
+class _Example:
+    """One example: its cloud, its account, and what ends with it."""
+
+    def __init__(self, request: Any, cloud: Cloud, account: str, stack: ExitStack) -> None:
+        self.request, self.cloud, self._account, self.stack = request, cloud, account, stack
+
+    @property
+    def account(self) -> Account:
+        """The account of the fixture omi_account."""
+        return self.cloud.account(self._account)
+
+    def accounts(self, name: str, **arguments: Any) -> Account:
+        """Return an account of the fork, new ones in the Region that the fixture would choose."""
+        if name not in self.cloud.accounts:
+            original = self.request.getfixturevalue("omi_cloud")
+            with original.savepoint():
+                arguments["region"] = self.request.getfixturevalue("omi_accounts")(name, **arguments).region
+        return self.cloud.account(name, **arguments)
+
+    @contextmanager
+    def environment(self) -> Iterator[Any]:
+        """Yield the environment, and fail if the code under test has sent requests that no cloud serves."""
+        with self.account.environment() as environment:
+            yield environment
+            assert not environment.strays, f"requests that omisim does not serve: {', '.join(environment.strays)}"
+
+
+_CLOUD_ALONE = {"omi_cloud", "omi_accounts", "omi_server", "omi_sleep"}
+_FIXTURES: Mapping[str, Callable[[_Example], Any]] = {
+    "omi_cloud": lambda example: example.cloud,
+    "omi_account": lambda example: example.account,
+    "omi_accounts": lambda example: example.accounts,
+    "omi_gateway": lambda example: example.account.gateway(),
+    "omi_oos": lambda example: example.account.client("oos"),
+    "omi_server": lambda example: example.stack.enter_context(example.cloud.serve()),
+    "omi_env": lambda example: example.stack.enter_context(example.environment()),
+    "omi_sleep": lambda example: example.stack.enter_context(example.cloud.sleeping()),
+}

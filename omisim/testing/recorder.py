@@ -1,0 +1,143 @@
+"""`Recorder`: operations on a cloud, recorded as the steps of a script and checked against the laws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+from omisim.engine.faults import Dropped
+from omisim.spec.catalog import QuotaName
+from omisim.spec.errors import ApiError
+from omisim.spec.lifecycle import LIFECYCLES
+from omisim.state.settings import Switches, Timing
+from omisim.testing import laws
+from omisim.testing.script import ScriptCall, ScriptLine, bucket
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Records each operation on a cloud as a step and checks the laws after it.
+
+    Attributes: `cloud`, and `account(name)`.
+    """
+
+    def start_cloud(
+        self,
+        timing: Timing,
+        accounts: Mapping[str, str],
+        *,
+        switches: Switches | Mapping[str, str | int | bool] | None = None,
+        quotas: Mapping[str, Mapping[QuotaName, int]] | None = None,
+        scenario: str = "",
+        buckets: bool = True,
+    ) -> None:
+        """Create a cloud, empty or of a scenario, with these accounts, each with a bucket of its name."""
+        given: dict[str, Any] = {"timing": timing} | ({"switches": dict(switches)} if switches else {})
+        arguments = [f"{name}={value!r}" for name, value in given.items()]
+        maker = f"Cloud.from_scenario({', '.join([repr(scenario), *arguments])})"
+        text = maker if scenario else f"Cloud({', '.join(arguments)})"
+        self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = {text}")]
+        self._forked: list[tuple[int, Cloud, dict[str, Any]]] = []  # step, cloud that was forked there, and its dump
+        self._recorded_calls = 0  # position in the call log up to which the steps cover it
+        self.cloud: Cloud = Cloud.from_scenario(scenario, **given) if scenario else Cloud(**given)
+        for name, region in accounts.items():
+            limits = dict((quotas or {}).get(name) or {})
+            quotas_argument = f", quotas={limits!r}" if limits else ""
+            self._record(f"cloud.account({name!r}, region={region!r}{quotas_argument})", account=name)
+            account = self.cloud.account(name, region=region, quotas=limits or None)
+            if buckets:
+                self._record(f"bucket(cloud.account({name!r}), {name!r})", account=name)
+                bucket(account, name)
+
+    def account(self, name: str) -> Account:
+        """Return an account by its name. An unknown name creates the account in eu-west-2."""
+        return self.cloud.account(name)
+
+    def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
+        """Make a call and check the laws. Returns the answer, or None for a refused call or a dropped connection.
+
+        Parameters have the API's names. Raises `laws.Broken`.
+        """
+        return self._call(laws.call, name, action, parameters)
+
+    def call_unchecked(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
+        """Make a call without checking the laws, which takes a third of the time."""
+        return self._call(Account.call, name, action, parameters)
+
+    def _call(
+        self, function: Callable[..., dict[str, Any]], name: str, action: str, parameters: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        self._record_calls()
+        account, number = self.account(name), self._count_ids()
+        self._steps.append(ScriptCall(name, action, parameters, "", number))
+        try:
+            answer = function(account, action, **parameters)
+        except (ApiError, Dropped) as refusal:
+            self._steps[-1] = ScriptCall(name, action, parameters, str(refusal).partition(": ")[0], number)
+            answer = None
+        finally:
+            self._recorded_calls = self.cloud.engine.session.call_position
+        return answer
+
+    def do(self, text: str, operation: Callable[[], Any]) -> Any:
+        """Run any other operation on the cloud, record it for the script, and check the laws.
+
+        `text` is the same operation as Python code on the variable `cloud`. It is executed repeatedly to find the steps
+        that a failure needs. Returns the result of `operation`. Raises `laws.Broken`, and what `operation` raises.
+        """
+        self._record(text)
+        mark = self.cloud.mark()
+        try:
+            result = operation()
+        finally:
+            self._recorded_calls = self.cloud.engine.session.call_position  # the text covers the calls of the operation
+        laws.check(self.cloud, since=mark)
+        return result
+
+    def comment(self, text: str) -> None:
+        """Add a comment to the script."""
+        self._record("\n".join(f"# {line}" for line in text.splitlines()))
+
+    def render(self) -> str:
+        """Return the steps so far as lines of Python."""
+        self._record_calls()
+        return "\n".join(line for step in self._steps for line in step.render_lines(last=False))
+
+    def _record_calls(self) -> None:
+        """Record the calls that rules of a subclass have made directly, through any door."""
+        new = self.cloud.engine.session.call_position - self._recorded_calls
+        for record in self.cloud.engine.session.calls[-new:] if new else ():
+            error = str(record.error).partition(": ")[0] if record.error else ""
+            self._steps.append(ScriptCall(record.account, record.action, record.parameters, error, self._count_ids()))
+        self._recorded_calls = self.cloud.engine.session.call_position
+
+    def _record(self, text: str, end: str = "", account: str = "") -> None:
+        """Record an operation as a line of Python, and a line to run at the end of the script."""
+        self._record_calls()
+        self._steps.append(ScriptLine(text, end, self._count_ids(), account))
+
+    def _count_ids(self) -> int:
+        """Return the number of ids that the cloud has generated."""
+        return self.cloud.engine.state.get("counter", "ids") or 0
+
+    def finish(self) -> None:
+        """Complete all in-progress resources, in any timing."""
+        self.do("cloud.settle()", self.cloud.settle)
+        while in_progress := [row_id for ids in self._list_in_progress().values() for row_id in ids]:  # timing "manual"
+            self.do(f"cloud.complete({in_progress[0]!r})", partial(self.cloud.complete, in_progress[0]))
+
+    def _list_in_progress(self, *, can_fail: bool = False) -> dict[str, list[str]]:
+        """Return the ids of in-progress resources by kind, optionally only of those that can fail now."""
+        rows = (
+            (due, self.cloud.engine.state.get(due.kind, due.id)) for due in self.cloud.engine.state.rows("due").values()
+        )
+        moves = ((due, LIFECYCLES[due.kind].moves[row.state]) for due, row in rows if not due.timer)
+        ids_by_kind: dict[str, list[str]] = {}
+        for due, events in moves:
+            if not can_fail or "fail" in events:
+                ids_by_kind.setdefault(due.kind, []).append(due.id)
+        return ids_by_kind

@@ -1,0 +1,215 @@
+"""EC2 clients as they are, against the server and in process: osc-cli, boto3's waiters and resources, aiobotocore."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from omisim import Account, Cloud
+from omisim.server import Running
+
+OSC_CLI = shutil.which("osc-cli", path=str(Path(sys.executable).parent))
+ZONE = "eu-west-2a"
+
+
+@pytest.fixture(name="server")
+def _server(cloud: Cloud, alice: Account) -> Iterator[Running]:
+    with cloud.serve() as running:
+        yield running
+
+
+@pytest.mark.skipif(OSC_CLI is None, reason="osc-cli is not installed")
+class TestOscCli:
+    """osc-cli 1.11: POST forms and GET, the service `fcu`, booleans as True and False, today's date as Version."""
+
+    @pytest.fixture(name="call")
+    def _call(self, alice: Account, server: Running) -> Any:
+        from osc_sdk.sdk import FcuCall  # noqa: PLC0415 - may not be installed
+
+        def call(action: str, method: str = "POST", **parameters: Any) -> dict[str, Any]:
+            keys = {"access_key": alice.access_key, "secret_key": alice.secret_key}
+            client = FcuCall(endpoint=server.url, region_name=alice.region, https=False, method=method, **keys)
+            client.make_request(action, **parameters)
+            (answer,) = client.response.values()
+            return dict(answer)
+
+        return call
+
+    @pytest.mark.parametrize("method", ["POST", "GET"])
+    def test_calls_actions_of_ec2_and_of_outscale(self, call: Any, alice: Account, method: str) -> None:
+        """The calls of osc-cli's own tests, and the actions that EC2 does not have. [FCU-019]"""
+        assert call("CreateKeyPair", method, KeyName="k")["keyName"] == "k"
+        assert call("DeleteKeyPair", method, KeyName="k")["return"] == "true"
+        volume = call("CreateVolume", method, AvailabilityZone=ZONE, Size=4)["volumeId"]
+        filters = [{"Name": "size", "Value": ["4", "5 6"]}, {"Name": "encrypted", "Value": False}]
+        assert call("DescribeVolumes", method, Filter=filters)["volumeSet"]["item"]["volumeId"] == volume
+        assert call("DescribeRegions", method)["regionInfo"]["item"][0]["regionName"] == alice.region
+        assert call("ReadPublicIpRanges", method)["publicIpSet"]["item"]
+        types = call("DescribeInstanceTypes", method, Filter=[{"Name": "name", "Value": "t2.nano"}])
+        assert types["instanceTypeSet"]["item"]["vcpu"] == "1"
+        quotas = call("DescribeQuotas", method, QuotaName=["vm_limit"])["referenceQuotaSet"]["item"]
+        assert (quotas["reference"], quotas["quotaSet"]["item"]["name"]) == ("global", "vm_limit")
+
+    def test_exports_images_and_snapshots(self, call: Any, alice: Account, golden: Any) -> None:
+        """Export tasks are made, read and cancelled in OUTSCALE's shapes. [EXP-001, EXP-040]"""
+        alice.client("oos").create_bucket(Bucket="exports")
+        target = {"DiskImageFormat": "qcow2", "OsuBucket": "exports", "OsuPrefix": "p"}
+        made = call("CreateImageExportTask", ImageId=golden.image_id, ExportToOsu=target)["imageExportTask"]
+        assert (made["imageExport"], made["state"]) == ({"imageId": golden.image_id}, "pending/queued")
+        given = {"ImageExportTaskId": [made["imageExportTaskId"]]}
+        shown = call("DescribeImageExportTasks", **given)["imageExportTaskSet"]["item"]
+        assert (shown["state"], shown["completion"]) == ("completed", "100")
+        assert alice.read_image_export_tasks()[0].task_id == made["imageExportTaskId"]
+        snapshot_id = golden.block_device_mappings[0].bsu.snapshot_id
+        keys = {"AccessKey": alice.access_key, "SecretKey": alice.secret_key}
+        export = {"SnapshotId": snapshot_id, "ExportToOsu": {**target, "aksk": keys}}
+        made = call("CreateSnapshotExportTask", **export)["snapshotExportTask"]
+        assert made["snapshotExport"] == {"snapshotId": snapshot_id}
+        assert made["exportToOsu"] == {"diskImageFormat": "qcow2", "osuBucket": "exports", "osuPrefix": "p"}
+
+    def test_imports_a_snapshot_by_url(self, call: Any, alice: Account, golden: Any) -> None:
+        """ImportSnapshot reads the file of an export, whose size is in bytes. [SNP-012]"""
+        oos = alice.client("oos")
+        oos.create_bucket(Bucket="exports")
+        snapshot_id = golden.block_device_mappings[0].bsu.snapshot_id
+        target = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
+        call("CreateSnapshotExportTask", SnapshotId=snapshot_id, ExportToOsu=target)
+        (item,) = oos.list_objects_v2(Bucket="exports")["Contents"]
+        url = oos.generate_presigned_url("get_object", Params={"Bucket": "exports", "Key": item["Key"]})
+        made = call("ImportSnapshot", snapshotLocation=url, snapshotSize=10 * 2**30, description="again")
+        (snapshot,) = alice.read_snapshots(filters={"snapshot_ids": [made["snapshotId"]]})
+        assert (snapshot.volume_size, snapshot.description, snapshot.state) == (10, "again", "completed")
+
+    def test_finds_product_types(self, call: Any, alice: Account, golden: Any) -> None:
+        """GetProductTypes takes an image or a snapshot. [FCU-018]"""
+        from osc_sdk.sdk import OscApiException  # noqa: PLC0415 - may not be installed
+
+        assert call("GetProductTypes", ImageId=golden.image_id)["productTypeSet"]["item"]["productTypeId"] == "0001"
+        snapshot_id = golden.block_device_mappings[0].bsu.snapshot_id
+        assert call("GetProductType", SnapshotId=snapshot_id)["productTypeId"] == "0001"
+        assert len(call("DescribeProductTypes")["productTypeSet"]["item"]) >= 5
+        for given, code in (
+            ({}, "InvalidParameterCombination"),
+            ({"ImageId": golden.image_id, "SnapshotId": snapshot_id}, "InvalidParameterCombination"),
+            ({"ImageId": "ami-12345678"}, "InvalidAMIID.NotFound"),
+            ({"ImageId": "foo"}, "InvalidAMIID.Malformed"),
+        ):
+            with pytest.raises(OscApiException) as caught:
+                call("GetProductTypes", **given)
+            assert (caught.value.status_code, caught.value.error_code) == (400, code)
+
+    def test_reads_a_refusal(self, call: Any) -> None:
+        """osc-cli shows the code, the message and the request id of a refusal."""
+        from osc_sdk.sdk import OscApiException  # noqa: PLC0415 - may not be installed
+
+        with pytest.raises(OscApiException) as caught:
+            call("DescribeQuotas", QuotaName=["foo"])
+        assert (caught.value.status_code, caught.value.error_code) == (400, "NotImplemented")
+        assert caught.value.request_id
+
+    def test_runs_as_a_command(self, alice: Account, server: Running, tmp_path: Path) -> None:
+        """The program itself prints an answer as JSON."""
+        keys = {"access_key": alice.access_key, "secret_key": alice.secret_key, "region": alice.region}
+        (tmp_path / ".osc").mkdir()
+        profile = {"default": {**keys, "endpoint": server.url, "https": False}}
+        (tmp_path / ".osc" / "config.json").write_text(json.dumps(profile))
+        command = [str(OSC_CLI), "fcu", "CreateVolume", "--AvailabilityZone", ZONE, "--Size", "4"]
+        run = subprocess.run(command, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, check=True)
+        assert json.loads(run.stdout)["CreateVolumeResponse"]["volumeId"] == alice.read_volumes()[0].volume_id
+
+
+class TestWaiters:
+    """boto3's waiters, which poll every 15 seconds, under the virtual clock."""
+
+    @pytest.mark.usefixtures("omi_sleep")
+    def test_wait_in_virtual_time(self, omi_fcu: Any, cloud: Cloud, ubuntu: Any) -> None:
+        """Each waiter of the served actions ends, and only the cloud's clock has moved."""
+        started = cloud.now
+        volume = omi_fcu.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
+        omi_fcu.get_waiter("volume_available").wait(VolumeIds=[volume])
+        vm = omi_fcu.run_instances(ImageId=ubuntu.image_id, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+        omi_fcu.get_waiter("instance_exists").wait(InstanceIds=[vm])
+        omi_fcu.get_waiter("instance_running").wait(InstanceIds=[vm])
+        omi_fcu.get_waiter("instance_status_ok").wait(InstanceIds=[vm])
+        omi_fcu.get_waiter("system_status_ok").wait(InstanceIds=[vm])
+        omi_fcu.get_waiter("password_data_available").config.max_attempts = 1
+        omi_fcu.attach_volume(VolumeId=volume, InstanceId=vm, Device="/dev/xvdb")
+        omi_fcu.get_waiter("volume_in_use").wait(VolumeIds=[volume])
+        omi_fcu.stop_instances(InstanceIds=[vm])
+        omi_fcu.get_waiter("instance_stopped").wait(InstanceIds=[vm])
+        image = omi_fcu.create_image(InstanceId=vm, Name="golden")["ImageId"]
+        omi_fcu.get_waiter("image_exists").wait(ImageIds=[image])
+        omi_fcu.get_waiter("image_available").wait(ImageIds=[image])
+        snapshot = omi_fcu.create_snapshot(VolumeId=volume)["SnapshotId"]
+        omi_fcu.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot])
+        omi_fcu.create_key_pair(KeyName="k")
+        omi_fcu.get_waiter("key_pair_exists").wait(KeyNames=["k"])
+        omi_fcu.terminate_instances(InstanceIds=[vm])
+        omi_fcu.get_waiter("instance_terminated").wait(InstanceIds=[vm])
+        omi_fcu.get_waiter("volume_available").wait(VolumeIds=[volume])
+        omi_fcu.delete_volume(VolumeId=volume)
+        omi_fcu.get_waiter("volume_deleted").wait(VolumeIds=[volume])
+        assert (cloud.now - started).total_seconds() > 60
+
+    @pytest.mark.usefixtures("omi_sleep")
+    def test_end_with_a_failure(self, omi_fcu: Any, cloud: Cloud) -> None:
+        """A waiter raises when its resource fails."""
+        volume = omi_fcu.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
+        omi_fcu.get_waiter("volume_available").wait(VolumeIds=[volume])
+        snapshot = omi_fcu.create_snapshot(VolumeId=volume)["SnapshotId"]
+        cloud.fail_next("snapshot")
+        with pytest.raises(boto3.exceptions.botocore.exceptions.WaiterError, match="terminal failure"):
+            omi_fcu.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot])
+
+    def test_wait_over_http(self, cloud: Cloud, alice: Account, server: Running) -> None:
+        """Over HTTP a waiter ends as soon as the resource is ready."""
+        keys = {"aws_access_key_id": alice.access_key, "aws_secret_access_key": alice.secret_key}
+        client = boto3.client("ec2", alice.region, endpoint_url=server.url, **keys)
+        volume = client.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
+        client.get_waiter("volume_available").wait(VolumeIds=[volume])
+        pages = client.get_paginator("describe_images").paginate(PaginationConfig={"PageSize": 5})
+        ids = [image["ImageId"] for page in pages for image in page["Images"]]
+        assert ids == [image.image_id for image in alice.read_images()]
+
+
+@pytest.mark.usefixtures("omi_env")
+class TestResources:
+    def test_work_on_the_same_cloud(self, alice: Account, ubuntu: Any) -> None:
+        """boto3's resources for EC2, from the variables of the environment."""
+        ec2 = boto3.resource("ec2")
+        (vm,) = ec2.create_instances(ImageId=ubuntu.image_id, MinCount=1, MaxCount=1)
+        vm.wait_until_running()
+        vm.create_tags(Tags=[{"Key": "Name", "Value": "web"}])
+        assert [v.attachments[0]["InstanceId"] for v in vm.volumes.all()] == [vm.id]
+        image = vm.create_image(Name="golden")
+        image.wait_until_exists()
+        assert ec2.Image(image.id).name == "golden"
+        assert [found.id for found in ec2.instances.filter(Filters=[{"Name": "tag:Name", "Values": ["w*"]}])] == [vm.id]
+        vm.terminate()
+        assert alice.read_vms()[0].state == "terminated"
+
+
+@pytest.mark.skipif(find_spec("aiobotocore") is None, reason="aiobotocore is not installed")
+def test_aiobotocore_works_over_http(alice: Account, server: Running) -> None:
+    """The asynchronous client of EC2."""
+    from aiobotocore.session import get_session  # noqa: PLC0415 - may not be installed
+
+    async def make() -> str:
+        keys = {"aws_access_key_id": alice.access_key, "aws_secret_access_key": alice.secret_key}
+        session = get_session()
+        async with session.create_client("ec2", alice.region, endpoint_url=server.url, **keys) as client:
+            volume = await client.create_volume(AvailabilityZone=ZONE, Size=4)
+            return str(volume["VolumeId"])
+
+    assert asyncio.run(make()) == alice.read_volumes()[0].volume_id

@@ -1,0 +1,398 @@
+"""FCU by boto3: the same cloud through the EC2 protocol, and where the protocol differs from OAPI."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from omisim import Account, ApiError, Cloud
+from omisim.model import Image, Vm
+
+ZONE = "eu-west-2a"
+
+
+@pytest.fixture(name="ec2")
+def _ec2(omi_fcu: Any) -> Any:
+    return omi_fcu
+
+
+def code_of(call: Any, **given: Any) -> tuple[int, str]:
+    """Make a call that must be refused; return its HTTP status and EC2 code."""
+    with pytest.raises(ClientError) as caught:
+        call(**given)
+    answer = caught.value.response
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
+
+
+class TestImages:
+    def test_from_an_instance_are_those_of_oapi(self, ec2: Any, alice: Account, vm: Vm) -> None:
+        """An OMI made through FCU is the OMI that OAPI reads, with the snapshots of the instance's volumes."""
+        image_id = ec2.create_image(InstanceId=vm.vm_id, Name="golden", Description="<&>", NoReboot=True)["ImageId"]
+        (image,) = alice.read_images(filters={"image_ids": [image_id]})
+        (shown,) = ec2.describe_images(ImageIds=[image_id])["Images"]
+        bsu = image.block_device_mappings[0].bsu
+        assert bsu is not None
+        assert shown["BlockDeviceMappings"] == [
+            {
+                "DeviceName": "/dev/sda1",
+                "Ebs": {
+                    "DeleteOnTermination": True,
+                    "SnapshotId": bsu.snapshot_id,
+                    "VolumeSize": bsu.volume_size,
+                    "VolumeType": "standard",
+                },
+            }
+        ]
+        assert (shown["Name"], shown["Description"], shown["State"]) == ("golden", "<&>", "available")
+        assert (shown["OwnerId"], shown["Public"], shown["RootDeviceType"]) == (alice.account_id, False, "ebs")
+
+    def test_made_by_oapi_are_those_of_fcu(self, ec2: Any, golden: Image) -> None:
+        """An OMI made through OAPI is read, renamed in its description, and deregistered through FCU."""
+        ec2.modify_image_attribute(ImageId=golden.image_id, Description={"Value": "new"})
+        (shown,) = ec2.describe_images(Owners=["self"])["Images"]
+        assert (shown["ImageId"], shown["Description"]) == (golden.image_id, "new")
+        assert ec2.deregister_image(ImageId=golden.image_id)["Return"] is True
+        assert ec2.describe_images(Owners=["self"])["Images"] == []
+
+    def test_registered_from_a_snapshot_are_for_i386_by_default(self, ec2: Any, alice: Account) -> None:
+        """RegisterImage without an Architecture registers an OMI for i386. [FCU-008]"""
+        volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
+        snapshot_id = ec2.create_snapshot(VolumeId=volume_id)["SnapshotId"]
+        device = {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snapshot_id, "VolumeType": "gp2"}}
+        given = {"RootDeviceName": "/dev/sda1", "BlockDeviceMappings": [device]}
+        ec2.register_image(Name="default", **given)
+        ec2.register_image(Name="given", Architecture="x86_64", **given)
+        images = {image.image_name: image for image in alice.read_images(filters={"account_ids": [alice.account_id]})}
+        assert {name: image.architecture for name, image in images.items()} == {"default": "i386", "given": "x86_64"}
+        bsu = images["default"].block_device_mappings[0].bsu
+        assert bsu is not None
+        assert (bsu.snapshot_id, bsu.volume_type) == (snapshot_id, "gp2")
+
+    def test_are_copied_within_the_region(self, ec2: Any, alice: Account, golden: Image) -> None:
+        """CopyImage copies within the Region, under a default name; another Region is NotImplemented. [OMI-024]"""
+        given = {"SourceImageId": golden.image_id}
+        image_id = ec2.copy_image(Name="copy", SourceRegion=alice.region, **given)["ImageId"]
+        assert alice.read_images(filters={"image_ids": [image_id]})[0].image_name == "copy"
+        assert code_of(ec2.copy_image, Name="copy2", SourceRegion="us-east-2", **given) == (400, "NotImplemented")
+
+    def test_are_shared_by_launch_permissions(self, ec2: Any, alice: Account, bob: Account, golden: Image) -> None:
+        """Launch permissions share an OMI in every door; ExecutableUsers selects by them."""
+        theirs = bob.client("fcu")
+        grant = {"ImageId": golden.image_id, "LaunchPermission": {"Add": [{"UserId": bob.account_id}]}}
+        assert theirs.describe_images(ExecutableUsers=["self"])["Images"] == []
+        ec2.modify_image_attribute(**grant)
+        assert [i["ImageId"] for i in theirs.describe_images(ExecutableUsers=["self"])["Images"]] == [golden.image_id]
+        assert bob.can("CreateVms", ImageId=golden.image_id)
+        attribute = {"ImageId": golden.image_id, "Attribute": "launchPermission"}
+        assert ec2.describe_image_attribute(**attribute)["LaunchPermissions"] == [{"UserId": bob.account_id}]
+        ec2.modify_image_attribute(**attribute, OperationType="add", UserGroups=["all"])  # the older form
+        assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Public"] is True
+        ec2.reset_image_attribute(**attribute)
+        assert ec2.describe_image_attribute(**attribute)["LaunchPermissions"] == []
+        assert not bob.can("CreateVms", ImageId=golden.image_id)
+
+    def test_get_product_codes_added_and_never_removed(self, ec2: Any, alice: Account, golden: Image) -> None:
+        """ModifyImageAttribute adds product codes to those of an OMI. [FCU-009]"""
+        ec2.modify_image_attribute(ImageId=golden.image_id, Attribute="productCodes", ProductCodes=["0002"])
+        ec2.modify_image_attribute(ImageId=golden.image_id, Attribute="productCodes", ProductCodes=["0001"])
+        (image,) = alice.read_images(filters={"image_ids": [golden.image_id]})
+        assert image.product_codes == ("0001", "0002")
+        assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Platform"] == "windows"
+
+    def test_of_another_account_cannot_be_deregistered(self, ec2: Any, bob: Account, golden: Image) -> None:
+        """A shared OMI is refused as AuthFailure, one that is not visible as not found. [FCU-016]"""
+        theirs = bob.client("fcu")
+        assert code_of(theirs.deregister_image, ImageId=golden.image_id) == (400, "InvalidAMIID.NotFound")
+        ec2.modify_image_attribute(ImageId=golden.image_id, LaunchPermission={"Add": [{"Group": "all"}]})
+        assert code_of(theirs.deregister_image, ImageId=golden.image_id) == (401, "AuthFailure")
+
+    def test_have_attributes(self, ec2: Any, golden: Image) -> None:
+        """DescribeImageAttribute answers one attribute; an unknown one is refused with the known ones."""
+        given = {"ImageId": golden.image_id}
+        assert ec2.describe_image_attribute(**given, Attribute="description")["Description"] == {"Value": ""}
+        codes = ec2.describe_image_attribute(**given, Attribute="productCodes")["ProductCodes"]
+        assert [code["ProductCodeId"] for code in codes] == ["0001"]
+        assert code_of(ec2.describe_image_attribute, **given, Attribute="kernel") == (400, "InvalidParameterValue")
+
+
+class TestSnapshots:
+    def test_are_made_copied_shared_and_deleted(self, ec2: Any, alice: Account, bob: Account) -> None:
+        """The life of a snapshot."""
+        volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
+        first = ec2.create_snapshot(VolumeId=volume_id, Description="first")
+        assert (first["State"], first["Progress"], first["VolumeSize"]) == ("in-queue", "0%", 4)
+        given = {"SnapshotId": first["SnapshotId"]}
+        (shown,) = ec2.describe_snapshots(SnapshotIds=[first["SnapshotId"]])["Snapshots"]
+        assert (shown["State"], shown["Progress"], shown["OwnerId"]) == ("completed", "100%", alice.account_id)
+        copy = ec2.copy_snapshot(SourceSnapshotId=first["SnapshotId"], SourceRegion=alice.region)["SnapshotId"]
+        assert {s["SnapshotId"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]} == {
+            copy,
+            first["SnapshotId"],
+        }
+        grant = {"Add": [{"UserId": bob.account_id}]}
+        ec2.modify_snapshot_attribute(**given, CreateVolumePermission=grant)
+        theirs = bob.client("fcu")
+        assert len(theirs.describe_snapshots(RestorableByUserIds=["self"])["Snapshots"]) == 1
+        assert theirs.create_volume(AvailabilityZone=ZONE, **given)["Size"] == 4
+        attribute = {"Attribute": "createVolumePermission", **given}
+        assert ec2.describe_snapshot_attribute(**attribute)["CreateVolumePermissions"] == [{"UserId": bob.account_id}]
+        ec2.reset_snapshot_attribute(**attribute)
+        assert code_of(theirs.describe_snapshots, SnapshotIds=[copy]) == (400, "InvalidSnapshot.NotFound")
+        ec2.delete_snapshot(**given)
+        assert [s["SnapshotId"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]] == [copy]
+
+    def test_of_an_image_cannot_be_deleted(self, ec2: Any, golden: Image) -> None:
+        """The error is EC2's own name for it. [SNP-016]"""
+        bsu = golden.block_device_mappings[0].bsu
+        assert bsu is not None
+        assert code_of(ec2.delete_snapshot, SnapshotId=bsu.snapshot_id) == (400, "InvalidSnapshot.InUse")
+
+
+class TestVolumes:
+    def test_are_created_attached_and_detached(self, ec2: Any, alice: Account, vm: Vm) -> None:
+        """The life of a volume; the answers to AttachVolume and DetachVolume show the link."""
+        made = ec2.create_volume(AvailabilityZone=ZONE, Size=4, VolumeType="io1", Iops=200)
+        volume_id = made["VolumeId"]
+        assert (made["State"], made["Iops"], made["Attachments"]) == ("creating", 200, [])
+        link = {"VolumeId": volume_id, "InstanceId": vm.vm_id, "Device": "/dev/xvdb"}
+        attached = ec2.attach_volume(**link)
+        assert {name: attached[name] for name in link} == link
+        assert attached["State"] == "attaching"
+        (shown,) = ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"]
+        del attached["ResponseMetadata"]
+        assert shown["Attachments"] == [{**attached, "State": "attached"}]
+        assert code_of(ec2.delete_volume, VolumeId=volume_id) == (400, "VolumeInUse")
+        detached = ec2.detach_volume(VolumeId=volume_id)
+        assert {name: detached[name] for name in link} == link
+        assert detached["State"] == "detaching"
+        ec2.delete_volume(VolumeId=volume_id)
+        assert volume_id not in [volume.volume_id for volume in alice.read_volumes()]
+
+    def test_are_detached_from_the_instance_that_is_named(self, ec2: Any, vm: Vm) -> None:
+        """An instance or a device that is not the link's is refused. [FCU-011]"""
+        volume_id = vm.block_device_mappings[0].bsu.volume_id
+        for other in ({"InstanceId": "i-12345678"}, {"Device": "/dev/xvdz"}):
+            refused = code_of(ec2.detach_volume, VolumeId=volume_id, **other)
+            assert refused == (400, "InvalidAttachment.NotFound")
+        assert code_of(ec2.detach_volume, VolumeId=volume_id, Device="/dev/sda1") == (400, "OperationNotPermitted")
+
+    def test_are_created_once_with_a_client_token(self, ec2: Any) -> None:
+        """A repeated ClientToken answers the same volume. [VOL-017]"""
+        given = {"AvailabilityZone": ZONE, "Size": 4, "ClientToken": "once"}
+        assert ec2.create_volume(**given)["VolumeId"] == ec2.create_volume(**given)["VolumeId"]
+
+
+class TestInstances:
+    def test_are_launched_described_and_terminated(self, ec2: Any, alice: Account, ubuntu: Image) -> None:
+        """The life of an instance."""
+        disk = {"DeviceName": "/dev/xvdb", "Ebs": {"VolumeSize": 3, "VolumeType": "gp2", "DeleteOnTermination": False}}
+        launched = ec2.run_instances(
+            ImageId=ubuntu.image_id,
+            InstanceType="tinav4.c2r4",
+            MinCount=1,
+            MaxCount=2,
+            BlockDeviceMappings=[disk],
+            Placement={"AvailabilityZone": "eu-west-2b"},
+            UserData="#!/bin/sh",
+        )
+        first, second = launched["Instances"]
+        assert launched["OwnerId"] == alice.account_id
+        assert (first["State"], first["AmiLaunchIndex"]) == ({"Code": 0, "Name": "pending"}, 0)
+        assert (first["InstanceType"], first["Placement"]["AvailabilityZone"]) == ("tinav4.c2r4p2", "eu-west-2b")
+        assert [disk["DeviceName"] for disk in first["BlockDeviceMappings"]] == ["/dev/sda1", "/dev/xvdb"]
+        (vm, _) = alice.read_vms()
+        assert base64.b64decode(vm.user_data) == b"#!/bin/sh"
+        (reservation,) = ec2.describe_instances()["Reservations"]
+        assert [i["InstanceId"] for i in reservation["Instances"]] == [first["InstanceId"], second["InstanceId"]]
+        assert reservation["Groups"] == launched["Groups"] != []
+        ids = {"InstanceIds": [first["InstanceId"]]}
+        stopping = ec2.stop_instances(**ids)["StoppingInstances"]
+        assert stopping == [
+            {
+                "InstanceId": first["InstanceId"],
+                "CurrentState": {"Code": 64, "Name": "stopping"},
+                "PreviousState": {"Code": 16, "Name": "running"},
+            }
+        ]
+        assert code_of(ec2.reboot_instances, **ids) == (400, "IncorrectInstanceState")
+        assert ec2.start_instances(**ids)["StartingInstances"][0]["CurrentState"]["Name"] == "pending"
+        ec2.reboot_instances(**ids)
+        assert ec2.terminate_instances(**ids)["TerminatingInstances"][0]["CurrentState"]["Name"] == "shutting-down"
+        assert alice.read_vms(filters={"vm_ids": ids["InstanceIds"]})[0].state == "terminated"
+
+    def test_have_statuses(self, ec2: Any, vm: Vm) -> None:
+        """DescribeInstanceStatus lists running instances, or all of them."""
+        (status,) = ec2.describe_instance_status()["InstanceStatuses"]
+        assert (status["InstanceId"], status["InstanceStatus"]["Status"]) == (vm.vm_id, "ok")
+        ec2.stop_instances(InstanceIds=[vm.vm_id])
+        assert ec2.describe_instance_status(InstanceIds=[vm.vm_id])["InstanceStatuses"] == []
+        (status,) = ec2.describe_instance_status(IncludeAllInstances=True)["InstanceStatuses"]
+        assert (status["InstanceState"]["Name"], status["SystemStatus"]["Status"]) == ("stopped", "not-applicable")
+
+    def test_have_attributes(self, ec2: Any, vm: Vm) -> None:
+        """ModifyInstanceAttribute changes, in both forms, and DescribeInstanceAttribute shows."""
+        given = {"InstanceId": vm.vm_id}
+        ec2.modify_instance_attribute(**given, DisableApiTermination={"Value": True})
+        shown = ec2.describe_instance_attribute(**given, Attribute="disableApiTermination")
+        assert shown["DisableApiTermination"] == {"Value": True}
+        assert code_of(ec2.terminate_instances, InstanceIds=[vm.vm_id]) == (400, "OperationNotPermitted")
+        behavior = "instanceInitiatedShutdownBehavior"
+        ec2.modify_instance_attribute(**given, Attribute=behavior, Value="terminate")
+        shown = ec2.describe_instance_attribute(**given, Attribute=behavior)
+        assert shown["InstanceInitiatedShutdownBehavior"] == {"Value": "terminate"}
+        for attribute in ("blockDeviceMapping", "groupSet", "instanceType", "productCodes", "rootDeviceName"):
+            assert ec2.describe_instance_attribute(**given, Attribute=attribute)["InstanceId"] == vm.vm_id
+
+    def test_have_a_console_and_a_password(self, ec2: Any, vm: Vm) -> None:
+        """GetConsoleOutput and GetPasswordData answer what OAPI does."""
+        assert vm.image_id in ec2.get_console_output(InstanceId=vm.vm_id)["Output"]
+        assert ec2.get_password_data(InstanceId=vm.vm_id)["PasswordData"] == ""
+
+
+class TestAccountResources:
+    def test_key_pairs_are_created_imported_and_deleted(self, ec2: Any, alice: Account) -> None:
+        """The life of a key pair; deleting one that does not exist succeeds. [FCU-015]"""
+        made = ec2.create_key_pair(KeyName="made")
+        assert made["KeyMaterial"].startswith("-----BEGIN")
+        key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJeWO3BRqxOYtYkXvYrNdy7pNlIcIGJAqQPJAhHvQkXK x"
+        imported = ec2.import_key_pair(KeyName="imported", PublicKeyMaterial=key.encode())
+        shown = {pair["KeyName"]: pair["KeyPairId"] for pair in ec2.describe_key_pairs()["KeyPairs"]}
+        assert shown == {"made": made["KeyPairId"], "imported": imported["KeyPairId"]}
+        assert code_of(ec2.create_key_pair, KeyName="made") == (400, "InvalidKeyPair.Duplicate")
+        assert code_of(ec2.describe_key_pairs, KeyNames=["other"]) == (400, "InvalidKeyPair.NotFound")
+        for name in ("made", "other"):
+            assert ec2.delete_key_pair(KeyName=name)["Return"] is True
+        assert [pair.keypair_name for pair in alice.read_keypairs()] == ["imported"]
+
+    def test_tags_are_created_found_and_deleted(self, ec2: Any, vm: Vm, golden: Image) -> None:
+        """Tags through every door; a filter takes tags, with wildcards. [FCU-012]"""
+        ec2.create_tags(Resources=[vm.vm_id, golden.image_id], Tags=[{"Key": "Name", "Value": "web-1"}, {"Key": "Env"}])
+        assert len(ec2.describe_tags(Filters=[{"Name": "key", "Values": ["Name"]}])["Tags"]) == 2
+        for name, value, found in (
+            ("tag:Name", "web-*", 1),
+            ("tag:Name", "web", 0),
+            ("tag:Env", "", 1),
+            ("tag-key", "Env", 1),
+            ("tag-value", "web-?", 1),
+            ("tag:Other", "*", 0),
+        ):
+            filters = [{"Name": name, "Values": [value]}]
+            assert len(ec2.describe_instances(Filters=filters)["Reservations"]) == found, name
+        both = [{"Name": "tag:Name", "Values": ["web-1"]}, {"Name": "tag:Env", "Values": ["x"]}]
+        assert ec2.describe_instances(Filters=both)["Reservations"] == []
+        ec2.delete_tags(Resources=[vm.vm_id], Tags=[{"Key": "Name"}, {"Key": "Env"}])
+        assert {tag["ResourceId"] for tag in ec2.describe_tags()["Tags"]} == {golden.image_id}
+
+    def test_regions_and_zones_are_listed(self, ec2: Any) -> None:
+        """Regions have the endpoints of FCU."""
+        regions = ec2.describe_regions(RegionNames=["eu-west-2"])["Regions"]
+        assert regions == [{"RegionName": "eu-west-2", "Endpoint": "fcu.eu-west-2.outscale.com"}]
+        zones = ec2.describe_availability_zones(ZoneNames=["eu-west-2b"])["AvailabilityZones"]
+        assert zones == [{"RegionName": "eu-west-2", "ZoneName": "eu-west-2b", "State": "available"}]
+        assert code_of(ec2.describe_regions, RegionNames=["mars"]) == (400, "InvalidParameterValue")
+
+
+class TestReads:
+    def test_refuse_unknown_and_malformed_ids(self, ec2: Any, bob: Account) -> None:
+        """A read by ids refuses an id that does not exist, another account's, and a malformed one. [FCU-004]"""
+        others = bob.create_volume(subregion_name=ZONE, size=1).volume_id
+        for call, name, missing, malformed in (
+            (ec2.describe_volumes, "VolumeIds", "InvalidVolume.NotFound", "InvalidVolumeID.Malformed"),
+            (ec2.describe_images, "ImageIds", "InvalidAMIID.NotFound", "InvalidAMIID.Malformed"),
+            (ec2.describe_instances, "InstanceIds", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"),
+            (ec2.describe_snapshots, "SnapshotIds", "InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed"),
+        ):
+            prefix = {"VolumeIds": "vol", "ImageIds": "ami", "InstanceIds": "i", "SnapshotIds": "snap"}[name]
+            assert code_of(call, **{name: [f"{prefix}-12345678"]}) == (400, missing)
+            for value in ("foo", f"{prefix}-xyz", f"{prefix}-123"):
+                assert code_of(call, **{name: [value]}) == (400, malformed)
+        assert code_of(ec2.describe_volumes, VolumeIds=[others]) == (400, "InvalidVolume.NotFound")
+
+    def test_take_filters_with_wildcards_as_text(self, ec2: Any, vm: Vm) -> None:
+        """A filter compares what the answer shows; several filters must all match, one of several values. [FCU-012]"""
+        small = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+        large = ec2.create_volume(AvailabilityZone="eu-west-2b", Size=20)["VolumeId"]
+        root = vm.block_device_mappings[0].bsu.volume_id
+
+        def found(**filters: str) -> set[str]:
+            given = [{"Name": n.replace("_", "-").replace("--", "."), "Values": v.split()} for n, v in filters.items()]
+            return {volume["VolumeId"] for volume in ec2.describe_volumes(Filters=given)["Volumes"]}
+
+        assert found(size="1 20") == {small, large}
+        assert found(size="1 20", availability_zone="*b") == {large}
+        assert found(attachment__delete_on_termination="true") == {root}
+        assert found(attachment__device="/dev/sd?1") == {root}
+        assert found(encrypted="false") == {small, large, root}
+        assert found(create_time="2026-01-01T*") == {small, large, root}
+        assert found(status="available", size="foo") == set()
+        assert found(volume_id="") == set()
+
+    def test_refuse_unknown_filters(self, ec2: Any) -> None:
+        """An unknown filter is refused. [FCU-013]"""
+        for call in (ec2.describe_volumes, ec2.describe_regions, ec2.describe_tags):
+            assert code_of(call, Filters=[{"Name": "nonsense", "Values": ["x"]}]) == (400, "InvalidFilter")
+
+    def test_are_paged(self, ec2: Any) -> None:
+        """MaxResults and NextToken page a list; a token belongs to its read and its filters. [PAG-001, PAG-003]"""
+        ids = [ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"] for _ in range(5)]
+        pages = ec2.get_paginator("describe_volumes").paginate(PaginationConfig={"PageSize": 2})
+        assert [[v["VolumeId"] for v in page["Volumes"]] for page in pages] == [ids[:2], ids[2:4], ids[4:]]
+        token = ec2.describe_volumes(MaxResults=2)["NextToken"]
+        assert code_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken")
+        assert code_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
+
+
+class TestRequests:
+    def test_with_dry_run_are_refused_and_change_nothing(self, ec2: Any, cloud: Cloud, vm: Vm) -> None:
+        """A dry run that would succeed is an error; one that would fail is that error. [FCU-002]"""
+        before = cloud.fork()
+        for call, given in (
+            (ec2.create_volume, {"AvailabilityZone": ZONE, "Size": 1}),
+            (ec2.terminate_instances, {"InstanceIds": [vm.vm_id]}),
+            (ec2.describe_regions, {}),
+            (ec2.describe_volumes, {}),
+        ):
+            assert code_of(call, DryRun=True, **given) == (400, "DryRunOperation")
+        assert code_of(ec2.delete_volume, DryRun=True, VolumeId="vol-12345678")[1] == "InvalidVolume.NotFound"
+        assert cloud == before
+
+    def test_for_actions_that_are_not_served_are_refused_by_name(self, ec2: Any) -> None:
+        """An action of EC2 that is not served is UnsupportedOperation. [FCU-003]"""
+        with pytest.raises(ClientError, match=r"UnsupportedOperation.*DescribeHosts is an action"):
+            ec2.describe_hosts()
+
+    def test_with_parameters_that_fcu_lacks_are_refused(self, ec2: Any, cloud: Cloud) -> None:
+        """A parameter of EC2 that FCU does not have is refused, or ignored by the switch. [FCU-005]"""
+        given = {"AvailabilityZone": ZONE, "Size": 1, "Encrypted": True}
+        assert code_of(ec2.create_volume, **given) == (400, "InvalidParameterValue")
+        lenient = Cloud(switches={"fcu_unknown_parameters": "ignore"}).account("alice").client("fcu")
+        assert lenient.create_volume(**given)["Size"] == 1
+
+    def test_may_have_parameters_that_boto3_adds(self, ec2: Any, alice: Account, golden: Image) -> None:
+        """boto3 sends a ClientToken with CopyImage and RunInstances. [FCU-007]"""
+        assert ec2.copy_image(Name="copy", SourceImageId=golden.image_id, SourceRegion=alice.region)["ImageId"]
+        assert ec2.run_instances(ImageId=golden.image_id, MinCount=1, MaxCount=1)["Instances"][0]["ClientToken"]
+
+    def test_are_in_the_call_log_as_calls_of_omisim(self, ec2: Any, cloud: Cloud) -> None:
+        """The call log names omisim's action, and holds the refusal with its rule; a read that is refused too."""
+        ec2.create_volume(AvailabilityZone=ZONE, Size=1)
+        call = cloud.calls("CreateVolume").one()
+        assert (call.account, call.parameters["SubregionName"]) == ("alice", ZONE)
+        code_of(ec2.describe_volumes, VolumeIds=["vol-12345678"])
+        error = cloud.calls("ReadVolumes").one().error
+        assert isinstance(error, ApiError)
+        assert error.rule == "FCU-004"
+
+    def test_meet_faults(self, ec2: Any, cloud: Cloud) -> None:
+        """A fault of omisim's action hits the EC2 action; boto3 retries some of them. [FCU-010]"""
+        cloud.faults.add("CreateVolume", error="insufficient-capacity")
+        assert code_of(ec2.create_volume, AvailabilityZone=ZONE, Size=1) == (400, "InsufficientInstanceCapacity")
+        with cloud.sleeping():
+            for fault in ({"status": 429}, {"drop": True}):
+                cloud.faults.add("ReadVolumes", **fault)
+                assert ec2.describe_volumes()["Volumes"] == []
+        statuses = [call.status for call in cloud.calls("ReadVolumes")]
+        assert statuses == [429, 200, 0, 200]

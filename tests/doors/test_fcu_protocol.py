@@ -1,0 +1,265 @@
+"""The FCU protocol without a client: requests, signatures, answers, and input that no client sends."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omisim import Account, Cloud
+from omisim.doors.fcu.table import load_rows
+from omisim.doors.front import FrontDoor
+from omisim.doors.http import HttpRequest, HttpResponse
+
+HOST = "fcu.eu-west-2.outscale.com"
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def sign(account: Account, query: str = "", body: str = "", service: str = "ec2", **more: Any) -> HttpRequest:
+    """Return a signed request. `more`: `method`, `host`, `headers` (those to send in addition), `at`, `version`."""
+    method, host = more.get("method", "POST"), more.get("host", HOST)
+    stamp = more.get("at", START).strftime("%Y%m%dT%H%M%SZ")
+    headers = {"host": host, "x-amz-date": stamp}
+    names = ";".join(sorted(headers))
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    pairs = sorted(pair.partition("=")[::2] for pair in query.split("&") if pair)
+    canonical_query = "&".join(map("=".join, pairs))
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    canonical = f"{method}\n/\n{canonical_query}\n{lines}\n{names}\n{digest}"
+    scope = f"{stamp[:8]}/{account.region}/{service}/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = b"AWS4" + account.secret_key.encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signature = hmac.new(key, text.encode(), "sha256").hexdigest()
+    credential = f"Credential={account.access_key}/{scope}"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signature}"
+    return HttpRequest(method, host, "/", {**FORM, **headers, **more.get("headers", {})}, body.encode(), query)
+
+
+def send(account: Account, request: HttpRequest) -> HttpResponse:
+    """Return the answer of the account's cloud."""
+    return FrontDoor(account.cloud.engine).handle("fcu", request, START)
+
+
+def ask(account: Account, parameters: Mapping[str, Any], **more: Any) -> HttpResponse:
+    """Send parameters as a signed form."""
+    return send(account, sign(account, body=urlencode(parameters), **more))
+
+
+def error_of(response: HttpResponse) -> tuple[int, str]:
+    """Return the status and the code of a refusal."""
+    code = ET.fromstring(response.body).findtext("Errors/Error/Code")
+    assert code is not None, response.body
+    return response.status, code
+
+
+def texts_of(response: HttpResponse, name: str) -> list[str | None]:
+    """Return the texts of all elements of this name, in any namespace."""
+    assert response.status == 200, response.body
+    return [element.text for element in ET.fromstring(response.body).iter() if element.tag.rpartition("}")[2] == name]
+
+
+class TestRequests:
+    @pytest.mark.parametrize("version", ["2016-11-15", "2016-04-01", "2026-11-28", "", '"><&'])
+    def test_have_any_version(self, alice: Account, version: str) -> None:
+        """The Version of the request is the one in the namespace of the answer. [FCU-001]"""
+        response = ask(alice, {"Action": "DescribeVolumes", "Version": version})
+        tag = ET.fromstring(response.body).tag
+        assert tag == f"{{http://ec2.amazonaws.com/doc/{version}/}}DescribeVolumesResponse"
+
+    def test_may_be_get_or_post(self, alice: Account) -> None:
+        """Parameters are in the query string or in the form body; another method is refused. [FCU-003/method]"""
+        query = "Version=1&Filter.1.Name=size&Filter.1.Value.1=4&Action=DescribeVolumes"
+        for request in (
+            sign(alice, query, method="GET"),
+            sign(alice, query),
+            sign(alice, body=query),
+            sign(alice, "Action=DescribeVolumes", "Version=1"),
+        ):
+            assert send(alice, request).status == 200
+        assert error_of(send(alice, sign(alice, query, method="PUT"))) == (400, "InvalidAction")
+
+    def test_write_booleans_in_any_case(self, alice: Account) -> None:
+        """True, TRUE and true are true. [FCU-006/type]"""
+        given = {"Action": "CreateVolume", "AvailabilityZone": "eu-west-2a", "Size": "1"}
+        for text in ("true", "True", "TRUE"):
+            assert error_of(ask(alice, {**given, "DryRun": text})) == (400, "DryRunOperation")
+        assert ask(alice, {**given, "DryRun": "False"}).status == 200
+        assert error_of(ask(alice, {**given, "DryRun": "yes"})) == (400, "InvalidParameterValue")
+
+    def test_number_lists_in_any_order_and_with_gaps(self, alice: Account) -> None:
+        """Lists are numbered; a single value needs no number. [FCU-006]"""
+        ids = [alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id for _ in range(3)]
+        found = ask(alice, {"Action": "DescribeVolumes", "VolumeId.99": ids[0], "VolumeId.3": ids[2]})
+        assert texts_of(found, "volumeId") == [ids[0], ids[2]]
+        assert texts_of(ask(alice, {"Action": "DescribeVolumes", "VolumeId": ids[1]}), "volumeId") == [ids[1]]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Filter.x.Name", "Filter", "Filter.1", "Filter.1.Value.x", "Filter.1.Other", "Filter.1.Name.1",
+            "VolumeId.x", "VolumeId.1.2", "VolumeId.-1", "Filter.99999999999.Name", "Filter..Name", ".", "...",
+            "MaxResults.1", "VolumeId.1" + ".1" * 5000, "Filter.१.Name", "Nonsense", "Action.1",
+        ],
+    )  # fmt: skip
+    def test_with_names_of_another_form_are_refused(self, alice: Account, name: str) -> None:
+        """A malformed list, a structure where there is none, and an unknown name. [FCU-005, FCU-006]"""
+        response = ask(alice, {"Action": "DescribeVolumes", name: "vol-12345678"})
+        assert error_of(response) == (400, "InvalidParameterValue")
+
+    def test_with_contradictory_names_are_refused(self, alice: Account) -> None:
+        """A name is a value or a structure, not both. [FCU-006]"""
+        for body in ("Filter=1&Filter.1.Name=x", "Filter.1.Name=x&Filter=1"):
+            response = send(alice, sign(alice, body=f"Action=DescribeVolumes&{body}"))
+            assert error_of(response) == (400, "InvalidParameterValue")
+
+    def test_for_unknown_actions_are_refused(self, alice: Account) -> None:
+        """An unknown action, and a request without one. [FCU-003/unknown]"""
+        for action in ("Nonsense", "", "CreateVms", "__init__"):
+            assert error_of(ask(alice, {"Action": action})) == (400, "InvalidAction")
+
+    def test_of_a_megabyte_are_answered(self, alice: Account) -> None:
+        """A long query string is like any other."""
+        assert error_of(send(alice, sign(alice, "Action=DescribeVolumes&X=" + "y" * 1_000_000)))[0] == 400
+        many = "&".join(f"VolumeId.{number}=vol-{number:08x}" for number in range(30_000))
+        assert error_of(send(alice, sign(alice, f"Action=DescribeVolumes&{many}"))) == (400, "InvalidVolume.NotFound")
+
+    def test_without_a_signature_are_refused_but_for_open_actions(self, alice: Account) -> None:
+        """DescribeRegions needs no authentication. [AUTH-005, AUTH-011]"""
+        for action, status in (("DescribeRegions", 200), ("DescribeVolumes", 401), ("Nonsense", 401)):
+            request = HttpRequest("POST", HOST, "/", FORM, f"Action={action}&Version=1".encode())
+            assert send(alice, request).status == status
+
+
+class TestSignatures:
+    @pytest.mark.parametrize(("service", "status"), [("ec2", 200), ("fcu", 200), ("api", 401), ("lbu", 401)])
+    def test_are_of_this_service(self, alice: Account, service: str, status: int) -> None:
+        """The scope names ec2 or fcu. [FCU-014]"""
+        assert ask(alice, {"Action": "DescribeVolumes"}, service=service).status == status
+
+    def test_cover_the_request(self, alice: Account) -> None:
+        """A changed body or query string is refused. [AUTH-006]"""
+        for part, value in (("body", b"Action=DescribeVolumes&Version=2"), ("query", "Version=2")):
+            request = sign(alice, body="Action=DescribeVolumes&Version=1")
+            setattr(request, part, value)
+            assert error_of(send(alice, request)) == (401, "AuthFailure")
+
+    def test_of_version_2_are_refused(self, alice: Account) -> None:
+        """Signature Version 2, and a login and password, are refused. [AUTH-004]"""
+        query = f"Action=DescribeVolumes&AWSAccessKeyId={alice.access_key}&SignatureVersion=2&Signature=x"
+        assert error_of(send(alice, HttpRequest("GET", HOST, "/", {}, b"", query))) == (401, "AuthFailure")
+        basic = HttpRequest("GET", HOST, "/", {"authorization": "Basic YTpi"}, b"", "Action=DescribeVolumes")
+        assert error_of(send(alice, basic)) == (401, "AuthFailure")
+
+    def test_may_be_in_the_query_string(self, alice: Account, cloud: Cloud) -> None:
+        """A pre-signed request is valid for its seconds by the cloud's clock. [FCU-017]"""
+        url = alice.client("fcu").generate_presigned_url("describe_volumes", ExpiresIn=60, HttpMethod="GET")
+        query = url.partition("?")[2]
+
+        def get(text: str, **headers: str) -> HttpResponse:
+            return send(alice, HttpRequest("GET", HOST, "/", headers, b"", text))
+
+        assert get(query).status == 200
+        assert error_of(get(query.replace("Version=2016", "Version=2017"))) == (401, "AuthFailure")
+        assert error_of(get(query.replace("Expires=60", "Expires=600"))) == (401, "AuthFailure")
+        assert error_of(get(query.replace("Date=2026", "Date=9999"))) == (401, "AuthFailure")
+        for broken in ("Expires=x", "Expires=", "Expires=-1", "Expires=9999999"):
+            assert error_of(get(query.replace("Expires=60", broken))) == (401, "AuthFailure")
+        assert error_of(get(query.replace("%2Fec2%2F", "%2Fs3%2F"))) == (401, "AuthFailure")
+        signed = sign(alice, body="Action=DescribeVolumes").headers["authorization"]
+        assert error_of(get(query, authorization=signed)) == (401, "AuthFailure")
+        cloud.advance(seconds=61)
+        assert error_of(get(query)) == (401, "RequestExpired")
+
+
+class TestRegions:
+    def test_come_from_the_host_the_path_or_the_key(self, alice: Account, cloud: Cloud) -> None:
+        """A named Region must be that of the key; an unknown one is refused. [REG-007, AUTH-006]"""
+        carol = cloud.account("carol", region="us-east-2")
+        for host, path, status in (
+            ("fcu.us-east-2.outscale.com", "/", 200),
+            ("localhost:8333", "/", 200),
+            ("localhost", "/fcu", 200),
+            ("localhost", "/us-east-2/fcu/", 200),
+            (HOST, "/", 401),
+            ("localhost", "/eu-west-2/fcu", 401),
+            ("fcu.mars-1.outscale.com", "/", 401),
+        ):
+            cloud.engine.settings.auth = "lenient"
+            request = sign(carol, body="Action=DescribeVolumes", host=host)
+            request.path = path
+            assert send(alice, request).status == status, (host, path)
+
+
+class TestAnswers:
+    def test_to_refused_requests_name_the_rule(self, alice: Account) -> None:
+        """A refusal has the code, the message and the request id, and the rule in a header. [FCU-010]"""
+        response = ask(alice, {"Action": "DeleteVolume", "VolumeId": "vol-12345678"})
+        root = ET.fromstring(response.body)
+        assert [element.tag for element in root] == ["Errors", "RequestID"]
+        assert root.findtext("RequestID") == alice.cloud.calls()[-1].request_id
+        assert response.headers["X-Omisim-Rule"] == "VOL-020"
+        assert response.headers["Content-Type"].startswith("text/xml")
+
+    def test_without_a_shape_say_true(self, alice: Account) -> None:
+        """An action without a result answers `return`."""
+        volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        assert texts_of(ask(alice, {"Action": "DeleteVolume", "VolumeId": volume_id}), "return") == ["true"]
+
+    @given(text=st.text(max_size=20))
+    def test_hold_any_text(self, text: str) -> None:
+        """Any text that a door accepts is shown, without what XML cannot represent."""
+        alice = Cloud().account("alice")
+        volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        alice.create_tags(resource_ids=[volume_id], tags=[{"key": "k", "value": text}])
+        shown = texts_of(ask(alice, {"Action": "DescribeTags"}), "value")[0] or ""
+        assert len(shown) == len(text)
+        assert all(a in (b, "\ufffd") for a, b in zip(shown, text, strict=True))
+
+
+NAMES = st.sampled_from(
+    ["Filter", "VolumeId", "ImageId", "InstanceId", "Name", "Value", "DryRun", "MaxResults", "NextToken", "Attribute",
+     "LaunchPermission", "Add", "Remove", "UserId", "Group", "BlockDeviceMapping", "Ebs", "Tag", "Key", "ResourceId",
+     "1", "2", "0", "x", "", "SnapshotId", "Owner", "OperationType", "UserGroup", "ProductCode", "Description", "Size"]
+)  # fmt: skip
+TEXTS = st.text(max_size=8) | st.sampled_from(
+    ["true", "1", "-1", "1e9", "vol-12345678", "ami-12345678", "i-", "self", "all"]
+)
+PARAMETERS = st.dictionaries(st.lists(NAMES, min_size=1, max_size=4).map(".".join), TEXTS, max_size=5)
+
+
+@settings(max_examples=200)
+@given(
+    action=st.sampled_from(sorted(load_rows())) | st.text(max_size=5), parameters=PARAMETERS, extra=st.text(max_size=9)
+)
+def test_no_input_ends_in_a_server_error(action: str, parameters: dict[str, str], extra: str) -> None:
+    """Whatever the parameters, the answer is XML of EC2's form, below 500."""
+    alice = ACCOUNT.cloud.fork().account("alice")
+    response = ask(alice, {"Action": action, **parameters, **({extra: extra} if extra else {})})
+    assert response.status in (200, 400, 401), response.body
+    root = ET.fromstring(response.body)
+    assert root.tag == "Response" or root.tag.endswith(f"{action}Response")
+
+
+@settings(max_examples=100)
+@given(body=st.binary(max_size=60), query=st.text(max_size=30), path=st.sampled_from(["/", "//", "/fcu", "/x", ""]))
+def test_no_bytes_end_in_a_server_error(body: bytes, query: str, path: str) -> None:
+    """Whatever the bytes, signed or not, the answer is XML, below 500."""
+    encoded = quote(query, safe="&=%+.;")
+    request = HttpRequest("POST", HOST, path, {**FORM, "authorization": query[:10]}, body, encoded)
+    response = send(ACCOUNT, request)
+    assert response.status in (200, 400, 401), response.body
+    ET.fromstring(response.body)
+
+
+ACCOUNT = Cloud().account("alice")

@@ -1,0 +1,51 @@
+"""An overridden `omi_base`, and the mistakes in it."""
+
+from __future__ import annotations
+
+import pytest
+from support.plugged import run_plugin
+
+pytest_plugins = ["pytester"]
+
+
+class TestOverriddenBase:
+    def test_that_forgets_to_return_fails_with_the_remedy(self, pytester: pytest.Pytester) -> None:
+        """Each test that uses its cloud fails in one line, through any fixture."""
+        source = """
+            import pytest
+            from omisim import Cloud
+
+            @pytest.fixture(scope="session")
+            def omi_base():
+                cloud = Cloud()
+                cloud.account("alice")
+
+            def test_cloud(omi_cloud):
+                pass
+
+            def test_account(omi_account):
+                pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(errors=2)
+        expected = "omisim: omi_base must return a Cloud, not None; *return cloud*"
+        result.stdout.fnmatch_lines([expected])
+        result.stdout.no_fnmatch_line("*AttributeError*")
+
+    @pytest.mark.parametrize("value", ["Cloud", "Cloud().account('alice')", "5"])
+    def test_that_returns_something_else_is_refused(self, pytester: pytest.Pytester, value: str) -> None:
+        """The class, an account and other objects are no clouds."""
+        source = f"""
+            import pytest
+            from omisim import Cloud
+
+            @pytest.fixture(scope="session")
+            def omi_base():
+                return {value}
+
+            def test_cloud(omi_cloud):
+                pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["omisim: omi_base must return a Cloud, not *"])

@@ -1,0 +1,142 @@
+"""`@given` together with the fixtures of the plugin."""
+
+from __future__ import annotations
+
+import pytest
+from support.plugged import run_plugin
+
+from omisim.testing.forks import fork_each_example
+
+pytest_plugins = ["pytester"]
+HYPOTHESIS = ("-p", "_hypothesis_pytestplugin", "-p", "no:cacheprovider")
+
+
+class TestGivenWithAFixture:
+    def test_fails_with_the_remedies(self, pytester: pytest.Pytester) -> None:
+        """Hypothesis's health check refuses such a test, and the report says what to do."""
+        source = """
+            from hypothesis import given, strategies as st
+
+            @given(size=st.integers(1, 5))
+            def test_size(omi_cloud, size):
+                pass
+        """
+        result = run_plugin(pytester, source, *HYPOTHESIS)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*function-scoped fixture 'omi_cloud'*", "*@fork_each_example", "*clouds()*"])
+
+
+class TestForkEachExample:
+    def test_gives_each_example_its_own_cloud(self, pytester: pytest.Pytester) -> None:
+        """No example sees what another has done, through any fixture; the marker applies to all."""
+        source = """
+            import os
+            import time
+
+            import pytest
+            from hypothesis import given, settings, strategies as st
+            from omisim.testing.forks import fork_each_example
+
+            @pytest.mark.omisim(timing="clock", accounts="dora@us-east-2")
+            @settings(max_examples=3, deadline=None)
+            @given(size=st.integers(1, 5))
+            @fork_each_example
+            def test_size(omi_cloud, omi_account, omi_accounts, omi_gateway, omi_env, size):
+                assert omi_account.cloud is omi_cloud and omi_account.name == "dora"
+                assert omi_cloud.timing == "clock"
+                assert os.environ["OSC_ACCESS_KEY"] == omi_account.access_key
+                omi_gateway.CreateVolume(Size=size, SubregionName="us-east-2a")
+                from osc_sdk_python import Gateway
+                with Gateway() as own:
+                    (volume,) = own.ReadVolumes()["Volumes"]
+                assert volume["Size"] == size
+                bob = omi_accounts("bob", region="eu-west-2")
+                assert bob.cloud is omi_cloud
+                assert len(omi_cloud.calls("CreateVolume")) == 1
+
+            @settings(max_examples=3, deadline=None)
+            @given(seconds=st.integers(1, 50))
+            @fork_each_example
+            def test_sleep(omi_cloud, omi_sleep, seconds):
+                before = omi_cloud.now
+                time.sleep(seconds)
+                assert (omi_cloud.now - before).total_seconds() == seconds
+
+            @settings(max_examples=2, deadline=None)
+            @given(size=st.integers(1, 5))
+            @fork_each_example
+            def test_doors(omi_server, omi_oos, omi_cloud, size):
+                assert omi_server.cloud is omi_cloud
+                omi_oos.create_bucket(Bucket="golden")
+
+            class TestMethod:
+                @settings(max_examples=3, deadline=None)
+                @given(st.integers(1, 5))
+                @fork_each_example
+                def test_method(self, omi_account, request, size):
+                    assert request.node.name == "test_method"
+                    assert omi_account.read_volumes() == ()
+                    omi_account.create_volume(subregion_name="eu-west-2a", size=size)
+        """
+        run_plugin(pytester, source, *HYPOTHESIS).assert_outcomes(passed=4)
+
+    def test_runs_asynchronous_tests(self, pytester: pytest.Pytester) -> None:
+        """A coroutine is awaited inside its fork."""
+        source = """
+            import asyncio
+            from types import SimpleNamespace
+            from omisim import Cloud
+            from omisim.testing.forks import fork_each_example
+
+            def test_coroutine(request):
+                @fork_each_example
+                async def each(omi_account, size):
+                    await asyncio.sleep(0)
+                    assert omi_account.read_volumes() == ()
+                    omi_account.create_volume(subregion_name="eu-west-2a", size=size)
+                    return size
+
+                assert [asyncio.run(each(request, size)) for size in (1, 2)] == [1, 2]
+        """
+        run_plugin(pytester, source, *HYPOTHESIS).assert_outcomes(passed=1)
+
+    def test_reports_requests_that_no_cloud_serves(self, pytester: pytest.Pytester) -> None:
+        """A request to another service of OUTSCALE fails the example, even if the code under test catches its error."""
+        source = """
+            from contextlib import suppress
+
+            import requests
+            from hypothesis import given, settings, strategies as st
+            from omisim.testing.forks import fork_each_example
+
+            @settings(max_examples=1, deadline=None)
+            @given(size=st.integers(1, 5))
+            @fork_each_example
+            def test_stray(omi_env, size):
+                with suppress(Exception):
+                    requests.get("https://eim.eu-west-2.outscale.com/")
+        """
+        result = run_plugin(pytester, source, *HYPOTHESIS)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*requests that omisim does not serve: *eim.eu-west-2.outscale.com*"])
+
+    def test_is_refused_above_given(self) -> None:
+        """The order of the decorators is checked."""
+        from hypothesis import given  # noqa: PLC0415
+        from hypothesis import strategies as st  # noqa: PLC0415
+
+        @given(size=st.integers())
+        def test_size(omi_cloud: object, size: int) -> None:
+            """Do nothing."""
+
+        with pytest.raises(TypeError, match="place @fork_each_example below @given: test_size"):
+            fork_each_example(test_size)
+
+    def test_is_refused_without_a_fixture_of_the_plugin(self) -> None:
+        """A test that uses no cloud has nothing to fork."""
+
+        def test_size(size: int) -> None:
+            """Do nothing."""
+
+        with pytest.raises(TypeError, match="test_size must use at least one of omi_cloud, omi_account"):
+            fork_each_example(test_size)

@@ -1,0 +1,162 @@
+"""How a `CloudMachine` is run: how long it shrinks, and how its failures are printed."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.internal.conjecture import engine
+from hypothesis.reporting import with_reporter
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from omisim.testing.exploration import in_rounds
+from omisim.testing.machine import CloudMachine
+
+FEW = settings(
+    max_examples=20, stateful_step_count=10, database=None, suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate, Phase.shrink],
+)  # fmt: skip
+
+
+class Failing(CloudMachine):
+    """A machine with two bugs to find."""
+
+    accounts: ClassVar = {"alice": "eu-west-2"}
+    actions: ClassVar = frozenset({"CreateVolume", "ReadVolumes", "ReadRegions"})
+    starts_with: ClassVar = {"volume": 1}
+    platform = False
+    shrink_seconds = 1
+
+    @rule(number=st.integers(0, 1000))
+    def first(self, number: int) -> None:
+        """Fail for large numbers."""
+        self.account("alice").read_regions()
+        assert number < 500
+
+    @rule(volume=CloudMachine.volumes)
+    def second(self, volume: str) -> None:
+        """Fail for any volume."""
+        raise LookupError(volume)
+
+
+class TestFailureOfSeveralErrors:
+    def test_is_printed_shortly(self) -> None:
+        """Each error comes with the frames of the code under test and one script."""
+        Failing.TestCase.settings = settings(FEW, max_examples=100)
+        with pytest.raises(ExceptionGroup, match="2 distinct failures") as found:
+            Failing.TestCase("runTest").debug()
+        text = "".join(traceback.format_exception(found.value))
+        assert text.count("# --- reproduction script") == 2
+        assert "Draw 1" not in text
+        frames = [line for error in found.value.exceptions for line in traceback.format_tb(error.__traceback__)]
+        assert len(frames) == 2
+        assert all(__file__ in frame for frame in frames)
+        assert len(text.splitlines()) < 70
+
+    def test_shows_the_rules_of_the_machine_in_the_scripts(self) -> None:
+        """A script contains the rules of the subclass as comments, with their arguments."""
+        with pytest.raises(ExceptionGroup) as found:
+            in_rounds(Failing, settings(FEW, max_examples=100))
+        text = "\n".join(note for error in found.value.exceptions for note in error.__notes__)
+        assert re.search(r"\n# first\(number=\d+\)\ncloud.account\('alice'\).call\('ReadRegions'\)", text)
+        assert "\n# second(volume='vol-" in text
+
+
+class TestInRounds:
+    def test_shrinks_what_it_finds(self) -> None:
+        """The failure is the simplest one, whatever round finds it."""
+
+        class Rarely(Failing):
+            second = None  # type: ignore[assignment]
+            shrink_seconds = 60
+
+        with pytest.raises(AssertionError) as found:
+            in_rounds(Rarely, settings(FEW, max_examples=100))
+        assert "# first(number=500)" in "\n".join(found.value.__notes__)
+
+    def test_ends_soon_after_a_failure(self) -> None:
+        """Shrinking stops after `shrink_seconds`, says so, and Hypothesis's own limit is as before."""
+        usual, said = engine.MAX_SHRINKING_SECONDS, list[object]()
+
+        class Slow(Failing):
+            second = None  # type: ignore[assignment]
+            shrink_seconds = 0
+
+        with with_reporter(said.append), pytest.raises(AssertionError):
+            in_rounds(Slow, settings(FEW, max_examples=100))
+        assert usual == engine.MAX_SHRINKING_SECONDS
+        assert any(str(line).startswith("Shrinking stopped after 0 seconds (shrink_seconds)") for line in said)
+
+    def test_has_no_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A history of many calls may take longer than Hypothesis's default deadline."""
+        seen: list[Any] = []
+        monkeypatch.setattr(
+            "hypothesis.stateful.run_state_machine_as_test",
+            lambda _, settings: seen.append((settings.deadline, settings.max_examples)),
+        )
+        in_rounds(Failing, settings(deadline=200, max_examples=12))
+        assert seen == [(None, 10), (None, 2)]
+
+    def test_runs_any_state_machine(self) -> None:
+        """A machine that is not a CloudMachine runs in rounds too."""
+        seen = []
+
+        class Other(RuleBasedStateMachine):
+            @rule()
+            def step(self) -> None:
+                seen.append(1)
+
+        in_rounds(Other, FEW)
+        assert seen
+
+
+class TestTestCase:
+    def test_is_one_class_with_its_own_settings(self) -> None:
+        """Settings that are assigned to `TestCase` stay, and another machine has its own."""
+
+        class One(Failing):
+            pass
+
+        class Other(One):
+            pass
+
+        One.TestCase.settings = FEW
+        assert One.TestCase is One.TestCase
+        assert One.TestCase.settings is FEW
+        assert Other.TestCase.settings.max_examples != FEW.max_examples
+        assert Other.TestCase.settings.deadline is None
+        assert One.TestCase.__name__ == "One.TestCase"
+
+
+class TestShrinking:
+    def test_removes_steps_that_a_failure_does_not_need(self) -> None:
+        """Of a long history, the steps remain that lead to the failure, and no calls of other rules."""
+
+        class Counting(CloudMachine):
+            accounts: ClassVar = {"alice": "eu-west-2"}
+            platform = False
+
+            @rule()
+            def count(self) -> None:
+                self.counted = getattr(self, "counted", 0) + 1
+
+            @invariant()
+            def look(self) -> None:
+                assert getattr(self, "counted", 0) < 2
+
+        Counting.TestCase.settings = settings(FEW, max_examples=50, stateful_step_count=30)
+        with pytest.raises(AssertionError) as found:
+            Counting.TestCase("runTest").debug()
+        script = next(note for note in found.value.__notes__ if "reproduction script" in note)
+        assert script.count("# count()") == 2
+        assert ".call(" not in script
+
+    @pytest.mark.parametrize("kind", [-1, "20", None])
+    def test_with_a_wrong_limit_is_refused(self, kind: object) -> None:
+        """The limit is a number of seconds."""
+        with pytest.raises(ValueError, match="shrink_seconds must be a number of seconds from 0"):
+            type("Wrong", (CloudMachine,), {"shrink_seconds": kind})
