@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -60,7 +60,17 @@ def only(report: Report) -> World:
 
 def outcomes(report: Report) -> dict[str, str]:
     """Return the outcome of each world by its deviation."""
-    return {world.title: world.outcome for world in report.worlds}
+    return {without_ids(world.title): world.outcome for world in report.worlds}
+
+
+def without_ids(text: str) -> str:
+    """Return a text with the kinds of its ids."""
+    return str(normalize(text))
+
+
+def details(worlds: Iterable[World]) -> set[str]:
+    """Return the details of some worlds."""
+    return {without_ids(line) for world in worlds for line in world.details}
 
 
 class TestDeviations:
@@ -73,7 +83,7 @@ class TestDeviations:
             "call 1, CreateVolume: the answer is lost (503)": "left something behind",
             "call 1, CreateVolume takes 600 seconds": "survived",
             "call 1, the process is killed after CreateVolume, and the code runs again": "left something behind",
-            "volume vol-43989465 fails while creating": "wrong result",
+            "volume vol-<id> fails while creating": "wrong result",
         }
 
     def test_capacity_is_refused_where_the_api_refuses_it(self) -> None:
@@ -142,7 +152,7 @@ class TestDeviations:
 
         report = sweep(setup, start, kinds=["switch"])
         assert report.findings == []
-        (question,) = report.open_questions
+        (question,) = [world for world in report.open_questions if world.switch == "start_running"]
         assert (question.switch, question.outcome) == ("start_running", "left something behind")
         text = str(report)
         assert "rests on an open question: with switch start_running is 'no-op': left something behind" in text
@@ -180,7 +190,7 @@ class TestJudgement:
         """Each resource beyond what the clean run leaves is listed with its id and state."""
         report = sweep(setup, retry, kinds=LOST, limit=1)
         assert only(report).outcome == "left something behind"
-        assert only(report).details == ("left behind: volume vol-5a597780 of alice, available",)
+        assert details(report.findings) == {"left behind: volume vol-<id> of alice, available"}
 
     def test_an_error_of_a_library_is_unexpected(self) -> None:
         """An ApiError that the code lets through is a finding, unless it is expected."""
@@ -234,8 +244,8 @@ class TestJudgement:
                 cloud.account("alice").create_tags(resource_ids=[volume.volume_id], tags=tags)
 
         report = sweep(setup, careless, kinds=["refused"], expected=(Failed, ApiError))
-        assert {world.details for world in report.findings if world.title.startswith("call 3")} == {
-            ("volume vol-43989465 of alice, available: tags is [], not [{'key': 'owner', 'value': 'us'}]",)
+        assert details(world for world in report.findings if world.title.startswith("call 3")) == {
+            "volume vol-<id> of alice, available: tags is [], not [{'key': 'owner', 'value': 'us'}]"
         }
 
     def test_what_existed_before_is_neither_left_nor_to_be_deleted(self) -> None:
@@ -252,7 +262,7 @@ class TestJudgement:
                 alice.delete_volume(volume_id=alice.read_volumes()[0].volume_id)
 
         report = sweep(one, forgiving, kinds=["refused"], expected=ApiError)
-        assert {world.details for world in report.findings} == {("not deleted: volume vol-43989465",)}
+        assert details(report.findings) == {"not deleted: volume vol-<id>"}
 
     def test_a_loop_without_end_is_ended(self) -> None:
         """Code that polls for ever is a finding, whether it sleeps or not."""
@@ -265,7 +275,7 @@ class TestJudgement:
             alice.delete_volume(volume_id=volume.volume_id)
 
         found = outcomes(sweep(clocked, wait, kinds=["failed", "stalled"]))
-        assert found["volume vol-43989465 fails while creating"] == "never ended"
+        assert found["volume vol-<id> fails while creating"] == "never ended"
         assert found["each volume that is creating remains so"] == "never ended"
 
     def test_killed_code_runs_again_until_it_succeeds(self) -> None:
