@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omisim.base.clock import Clock, ManualClock, SystemClock
+    from omisim.clients.mock import mock
     from omisim.cloud.account import Account
     from omisim.cloud.cloud import Cloud
     from omisim.engine.engine import Mark
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"  # the only place: pyproject.toml reads it here
 __all__ = [
     "Account", "ApiError", "Change", "Clock", "Cloud", "Lineage", "ManualClock", "Mark", "Switches", "SystemClock",
+    "mock",
 ]  # fmt: skip
 
 _HOMES = {
@@ -33,6 +35,7 @@ _HOMES = {
     "Mark": "engine.engine",
     "Switches": "state.settings",
     "SystemClock": "base.clock",
+    "mock": "clients.mock",
 }
 
 

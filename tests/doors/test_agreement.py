@@ -1,9 +1,10 @@
-"""All doors agree: a typed call, `Account.call`, the SDK in process and HTTP, under one machine."""
+"""All doors agree: a typed call, `Account.call`, the SDK in process, HTTP and boto3 through FCU, under one machine."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from omisim import Account, Cloud
 from omisim.actions.framework.request import Request
 from omisim.cloud import account
 from omisim.doors import http
+from omisim.doors.fcu.actions import Action as FcuAction
+from omisim.doors.fcu.query import Query
 from omisim.doors.oapi import OapiDoor
 from omisim.engine.dispatch import Answer
 from omisim.engine.engine import Engine
@@ -90,12 +93,24 @@ def plant_ticking_reads(patch: Patch) -> None:
     patch.setattr(Engine, "call", call_and_tick)
 
 
+def plant_other_sizes(patch: Patch) -> None:
+    """FCU makes volumes of another size."""
+    call = FcuAction.call
+
+    def call_with_size(action: FcuAction, context: Any, query: Query, headers: Any) -> Any:
+        pairs = tuple((name, "7" if name == "Size" else text) for name, text in query.pairs)
+        return call(action, context, replace(query, pairs=pairs), headers)
+
+    patch.setattr(FcuAction, "call", call_with_size)
+
+
 class TestBugInOneDoor:
     @pytest.mark.parametrize(
         ("plant", "door", "message"),
         [
             (plant_equal_statuses, "http", "http differs from call: status: 400, not 409: "),
             (plant_dropped_false, "typed", "typed differs from call: |typed records "),
+            (plant_other_sizes, "fcu", "fcu records |the cloud behind fcu differs: "),
             (plant_ticking_reads, "sdk", "the cloud behind sdk differs: in its time or its history"),
         ],
     )

@@ -79,13 +79,19 @@ class TestImages:
         assert code_of(ec2.copy_image, Name="copy2", SourceRegion="us-east-2", **given) == (400, "NotImplemented")
 
     def test_are_shared_by_launch_permissions(self, ec2: Any, alice: Account, bob: Account, golden: Image) -> None:
-        """Launch permissions share an OMI in every door; ExecutableUsers selects by them."""
+        """Launch permissions share an OMI in every door; ExecutableUsers selects by them. [FCU-006/group]"""
         theirs = bob.client("fcu")
         grant = {"ImageId": golden.image_id, "LaunchPermission": {"Add": [{"UserId": bob.account_id}]}}
         assert theirs.describe_images(ExecutableUsers=["self"])["Images"] == []
         ec2.modify_image_attribute(**grant)
         assert [i["ImageId"] for i in theirs.describe_images(ExecutableUsers=["self"])["Images"]] == [golden.image_id]
         assert bob.can("CreateVms", ImageId=golden.image_id)
+        for value, code in (
+            ({"Group": "x"}, "InvalidAMIAttributeItemValue"),
+            ({"UserId": "1"}, "InvalidUserID.Malformed"),
+        ):
+            refused = code_of(ec2.modify_image_attribute, **(grant | {"LaunchPermission": {"Add": [value]}}))
+            assert refused == (400, code)
         attribute = {"ImageId": golden.image_id, "Attribute": "launchPermission"}
         assert ec2.describe_image_attribute(**attribute)["LaunchPermissions"] == [{"UserId": bob.account_id}]
         ec2.modify_image_attribute(**attribute, OperationType="add", UserGroups=["all"])  # the older form
@@ -268,7 +274,7 @@ class TestAccountResources:
         assert [pair.keypair_name for pair in alice.read_keypairs()] == ["imported"]
 
     def test_tags_are_created_found_and_deleted(self, ec2: Any, vm: Vm, golden: Image) -> None:
-        """Tags through every door; a filter takes tags, with wildcards. [FCU-012]"""
+        """Tags through every door; a filter takes tags, with wildcards. [FCU-012, FCU-020]"""
         ec2.create_tags(Resources=[vm.vm_id, golden.image_id], Tags=[{"Key": "Name", "Value": "web-1"}, {"Key": "Env"}])
         assert len(ec2.describe_tags(Filters=[{"Name": "key", "Values": ["Name"]}])["Tags"]) == 2
         for name, value, found in (

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http.client import HTTPConnection
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 from support.sign import sign_request
@@ -96,12 +96,18 @@ def parse_response(status: int, headers: Mapping[str, str], content: bytes) -> O
 class Entrance:
     """`account.call("ReadImages", Filters={…})`."""
 
+    keeps_parameters: ClassVar[bool] = True  # whether the call log has the parameters as they are given
+
     def __call__(self, account: Account, action: str, given: Given) -> Outcome:
         """Make a call."""
         try:
             return describe_answer(account.call(action, **given))
         except (ApiError, Dropped) as error:
             return describe_refusal(error)
+
+    def reduce(self, _outcome: Outcome, expected: Outcome) -> Outcome:
+        """Return the part of an expected outcome that an outcome of this entrance can be compared with: all of it."""
+        return expected
 
     def answer(self, account: Account, action: str, /, **given: Any) -> dict[str, Any]:
         """Make a call that must succeed, and return its answer without the ResponseContext."""

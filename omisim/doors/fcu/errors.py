@@ -24,16 +24,21 @@ def _load() -> Mapping[str, Mapping[str, Any]]:
 def find_code(error: ApiError) -> str:
     """Return the EC2 code of a refusal: that of its rule, of its error for this kind of resource, or of its error."""
     tables = _load()
-    prefixes = error.facts.get("prefixes") or (str(error.facts.get("value", "")).rpartition("-")[0] + "-",)
-    malformed = tables["malformed"].get(prefixes[0])
-    if error.rule.startswith(("ID-015", "ID-016")) and malformed is not None:
-        return str(malformed)
+    if error.rule.startswith(("ID-015", "ID-016")):
+        return _find_malformed(error, tables["malformed"])
     if error.rule == "FCU-004" and error.facts["kind"] in tables["missing"]:
         return str(tables["missing"][error.facts["kind"]])
     if error.rule in tables["rules"]:
         return str(tables["rules"][error.rule])
     by_kind = tables["kinds"].get(error.name, {})
     return str(by_kind.get(_find_kind(error)) or error.fcu or CATCH_ALL)
+
+
+def _find_malformed(error: ApiError, codes: Mapping[str, str]) -> str:
+    """Return the code of a malformed id, by the expected prefix or its own; an id without a prefix is an account's."""
+    value = error.facts["prefixes"][0] if error.facts.get("prefixes") else str(error.facts["value"])
+    prefixes = [prefix for prefix in codes if value.startswith(prefix)]
+    return codes[max(prefixes, key=len, default="")]
 
 
 def _find_kind(error: ApiError) -> str:

@@ -32,7 +32,7 @@ def _to_permissions(values: Sequence[Mapping[str, str]]) -> dict[str, Any]:
 def _make_permissions(accounts: Iterable[str], groups: Iterable[str]) -> dict[str, Any]:
     for group in groups:
         if group != "all":
-            raise refuse("FCU-006/type", parameter="Group", value=group, expected="all")
+            raise refuse("FCU-006/group", group=group)
     return {"account_ids": list(accounts)} | ({"global_permission": True} if groups else {})
 
 

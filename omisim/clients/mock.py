@@ -1,0 +1,112 @@
+"""`omisim.mock`: a cloud for the boto3 clients that a test creates, in the form of moto's `mock_aws`.
+
+Inside, EC2 clients reach FCU and S3 clients reach object storage, with any credentials and any Region of AWS in their
+configuration. A client that was created before keeps its endpoint.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import wraps
+from types import TracebackType
+from typing import Any, TypeVar, overload
+from unittest import TestCase
+
+from omisim.clients.environment import enter_environment
+from omisim.cloud.cloud import Cloud
+
+__all__ = ["Mock", "mock"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+# methods that set up a test, by the style of the class: unittest, pytest
+_SETUPS = ("setUp", "setup_method")
+
+
+class Mock:
+    """A context manager and decorator; `omisim.mock` makes one. Each use has a new cloud, unless one was given."""
+
+    def __init__(self, cloud: Cloud | None, account: str, options: dict[str, Any]) -> None:
+        self._given = cloud
+        self._account = account
+        self._options = options
+        self._stacks: list[ExitStack] = []
+
+    def __enter__(self) -> Cloud:
+        """Enter the environment of the account, and return the cloud."""
+        cloud = self._given or Cloud(**{"auth": "off", **self._options})
+        with ExitStack() as stack:
+            stack.enter_context(enter_environment(cloud, cloud.account(self._account)))
+            self._stacks.append(stack.pop_all())
+        return cloud
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the environment."""
+        self._stacks.pop().close()
+
+    start = __enter__
+
+    def stop(self) -> None:
+        """Leave the environment that `start` has entered."""
+        self._stacks.pop().close()
+
+    def __call__(self, decorated: F) -> F:
+        """Decorate a function, or the test methods of a class. A class with a setup shares its cloud with each test."""
+        if inspect.isclass(decorated):
+            return self._decorate_class(decorated)  # type: ignore[return-value]
+
+        @wraps(decorated)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return decorated(*args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+    def _decorate_class(self, cls: type) -> type:
+        setup = next((name for name in _SETUPS if name in vars(cls)), None)
+        if setup is None and issubclass(cls, TestCase):
+            setup = "setUp"
+        if setup is None:
+            for name, method in list(vars(cls).items()):
+                if name.startswith("test") and inspect.isfunction(method):
+                    setattr(cls, name, self(method))
+            return cls
+        original = getattr(cls, setup)
+        teardown = {"setUp": "tearDown", "setup_method": "teardown_method"}[setup]
+        original_teardown = getattr(cls, teardown, None)
+
+        @wraps(original)
+        def enter(test: Any, *args: Any) -> None:
+            self.start()
+            original(test, *args)
+
+        def leave(test: Any, *args: Any) -> None:
+            try:
+                if original_teardown is not None:
+                    original_teardown(test, *args)
+            finally:
+                self.stop()
+
+        setattr(cls, setup, enter)
+        setattr(cls, teardown, leave)
+        return cls
+
+
+@overload
+def mock(cloud: F, /) -> F: ...
+@overload
+def mock(cloud: Cloud | None = None, /, *, account: str = "alice", **options: Any) -> Mock: ...
+def mock(cloud: Any = None, /, *, account: str = "alice", **options: Any) -> Any:
+    """Replace moto's `mock_aws`: `with omisim.mock() as cloud:`, `@omisim.mock`, or `@omisim.mock()`.
+
+    Args:
+        cloud: The cloud to use; by default a new one each time, with `auth="off"`.
+        account: The name of the account that the clients use.
+        options: Arguments of a new `Cloud`, for example `timing="clock"`.
+    """
+    if cloud is None or isinstance(cloud, Cloud):
+        return Mock(cloud, account, options)
+    return Mock(None, account, options)(cloud)

@@ -1,0 +1,112 @@
+"""`omisim.mock` in the forms of moto's `mock_aws`."""
+
+from __future__ import annotations
+
+import os
+from io import StringIO
+from typing import Any
+from unittest import TestCase, TextTestRunner, defaultTestLoader
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+import omisim
+from omisim import Cloud
+
+
+def add_volume(region: str = "us-east-1") -> str:
+    """The code under test, with a client of its own as for AWS."""
+    client = boto3.client("ec2", region_name=region, aws_access_key_id="testing", aws_secret_access_key="testing")
+    return str(client.create_volume(AvailabilityZone="eu-west-2a", Size=10)["VolumeId"])
+
+
+class TestMock:
+    def test_is_a_context_manager(self) -> None:
+        """Clients with any credentials and Region reach the cloud, and nothing is left afterwards."""
+        before = dict(os.environ)
+        with omisim.mock() as cloud:
+            volume_id = add_volume()
+            assert [volume.volume_id for volume in cloud.account("alice").read_volumes()] == [volume_id]
+            boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="reports")
+            assert [bucket.name for bucket in boto3.resource("s3").buckets.all()] == ["reports"]
+        assert dict(os.environ) == before
+
+    def test_is_a_decorator_with_a_new_cloud_for_each_call(self) -> None:
+        """Both forms of the decorator keep the signature and the result."""
+
+        @omisim.mock
+        def bare(number: int) -> tuple[int, int]:
+            """Count."""
+            add_volume()
+            return number, len(boto3.client("ec2").describe_volumes()["Volumes"])
+
+        @omisim.mock(account="bob")
+        def called() -> str:
+            return str(boto3.client("ec2").describe_images(Owners=["self"])["Images"])
+
+        assert bare.__doc__ == "Count."
+        assert [bare(1), bare(number=2)] == [(1, 1), (2, 1)]
+        assert called() == "[]"
+
+    def test_takes_a_cloud_or_the_options_of_one(self) -> None:
+        """A given cloud is used as it is; its authentication is its own."""
+        cloud = Cloud()
+        with omisim.mock(cloud, account="carol") as entered:
+            assert entered is cloud
+            with pytest.raises(ClientError, match="AuthFailure"):
+                add_volume()
+            boto3.client("ec2").create_volume(AvailabilityZone="eu-west-2a", Size=1)
+        assert len(cloud.account("carol").read_volumes()) == 1
+        with omisim.mock(timing="clock") as slow:
+            add_volume()
+            assert slow.account("alice").read_volumes()[0].state == "creating"
+
+    def test_starts_and_stops(self) -> None:
+        """`start` and `stop` enter and leave, and nest."""
+        outer, inner = omisim.mock(), omisim.mock()
+        first = outer.start()
+        second = inner.start()
+        add_volume()
+        inner.stop()
+        assert (len(first.account("alice").read_volumes()), len(second.account("alice").read_volumes())) == (0, 1)
+        outer.stop()
+
+    def test_decorates_the_tests_of_a_class(self) -> None:
+        """A class without a setup has a new cloud for each test, one with a setup shares it with its test."""
+        seen: list[int] = []
+
+        def count() -> None:
+            seen.append(len(boto3.client("ec2").describe_volumes()["Volumes"]))
+
+        @omisim.mock
+        class Plain:
+            def test_one(self) -> None:
+                add_volume()
+                count()
+
+        @omisim.mock()
+        class Pytest:
+            def setup_method(self, _method: Any) -> None:
+                add_volume()
+
+            def test_two(self) -> None:
+                count()
+
+        @omisim.mock
+        class Unittest(TestCase):
+            def setUp(self) -> None:
+                add_volume()
+
+            def test_three(self) -> None:
+                count()
+
+        for _ in range(2):
+            Plain().test_one()
+        tests = Pytest()
+        tests.setup_method(None)
+        tests.test_two()
+        tests.teardown_method(None)  # type: ignore[attr-defined]
+        TextTestRunner(stream=StringIO()).run(defaultTestLoader.loadTestsFromTestCase(Unittest))
+        assert seen == [1, 1, 1, 1]
+        assert "AWS_ENDPOINT_URL_EC2" not in os.environ
