@@ -21,7 +21,7 @@ from typing import Any
 
 from omisim import Cloud
 from omisim.testing import sweep
-from omisim.testing.sweeps import Options, Report
+from omisim.testing.sweeps import Kind, Options
 from omisim.testing.sweeps.worlds import Sweep
 
 HERE = Path(__file__).parents[1] / "fixtures" / "downstream"
@@ -109,20 +109,18 @@ def compare(base: Cloud, code: Callable[[Cloud], object], module: ModuleType) ->
 def judge(bug: dict[str, Any]) -> str:
     """Return how a sweep alone finds a planted mistake, "" if it does not."""
     module, base = load(bug), setup()
+    parts: list[tuple[tuple[Kind, ...], Any]] = [
+        (("lost", "delayed", "cut"), ()),  # the job has to succeed
+        (("refused", "killed", "failed", "stalled"), module.BuildFailed),
+    ]
+    findings = []
     with base.account("alice").environment():
-        try:
-            report = sweep(lambda: base, make_code(module), expected=module.BuildFailed)
-        except Exception as error:  # noqa: BLE001 - a mistake may raise anything
-            return f"the clean run raises {type(error).__name__}"
-    return describe(report)
-
-
-def describe(report: Report) -> str:
-    """Return the first finding of a report, and the number of all."""
-    if not report.findings:
-        return ""
-    first = report.findings[0]
-    return f"{len(report.findings)} findings: {first.title}: {first.outcome}"
+        for kinds, expected in parts:
+            try:
+                findings += sweep(lambda: base, make_code(module), kinds=kinds, expected=expected).findings
+            except Exception as error:  # noqa: BLE001 - a mistake may raise anything
+                return f"the clean run raises {type(error).__name__}"
+    return f"{len(findings)} findings: {findings[0].title}: {findings[0].outcome}" if findings else ""
 
 
 def main() -> None:

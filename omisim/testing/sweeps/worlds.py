@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from random import Random
 from typing import Any, Final
 
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
+from omisim.model.ids import derive_hex
 from omisim.testing.sweeps.deviations import INTERFERENCES, KINDS, Deviation, Kind, enumerate_deviations
 from omisim.testing.sweeps.inventory import compare, find_extras, find_lost, normalize
 from omisim.testing.sweeps.judge import Holds, check_holds, judge
@@ -250,6 +250,10 @@ def _sample(items: Sequence[Any], limit: int | None, seed: int) -> list[Any]:
     """Return at most `limit` items: one, chosen by the seed, of each of as many equal parts."""
     if limit is None or len(items) <= limit:
         return list(items)
-    random = Random(seed)  # noqa: S311 - a sample, not a secret
     bounds = [len(items) * part // limit for part in range(limit + 1)] if limit else []
-    return [items[random.randrange(start, end)] for start, end in pairwise(bounds)]
+    return [items[start + _draw(seed, start) % (end - start)] for start, end in pairwise(bounds)]
+
+
+def _draw(seed: int, number: int) -> int:
+    """Return a large number that depends on the seed."""
+    return int(derive_hex(str(seed), "sweep", number)[:8], 16)
