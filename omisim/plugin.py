@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 INI = {
     "seed": "the seed of all generated ids",
-    "timing": "eager, clock or manual",
+    "timing": "eager, clock, manual or reads",
     "clock": "the start of the virtual time (default 2026-01-01T00:00:00Z), or system",
     "catalog": "the initial resources of a cloud",
     "auth": "strict, lenient or off",
@@ -28,6 +29,8 @@ INI = {
     "region": "the default Region of accounts",
     "accounts": "the accounts of every cloud, for example: alice bob@us-east-2",
     "limiter": "true keeps the rate limiter of osc-sdk-python",
+    "children": "true lets child processes of omi_env reach the cloud, by a server",
+    "virtual_time": "true lets time.time, time.monotonic and time.perf_counter follow the clock under omi_sleep",
 }
 SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
 SWEEP = "omisim_sweep"
@@ -41,7 +44,8 @@ EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Giv
 
 or let Hypothesis draw a cloud: @given(cloud=omisim.testing.strategies.clouds())."""
 WATCHED = pytest.StashKey[Any]()
-STRAYS = pytest.StashKey[list[str]]()
+STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
+GUARD = pytest.StashKey[ExitStack]()  # of a test: its guard; of the session: what makes guards cheap
 
 
 # --- hooks
@@ -71,7 +75,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, description in INI.items():
         parser.addini(f"omisim_{name}", f"omisim: {description}")
     parser.addini("omisim_switches", "omisim: behaviour switches, one per line: name = value", type="linelist")
-    parser.addini("omisim_guard", "omisim: fail a test that sends a request to OUTSCALE without omi_env", type="bool")
+    parser.addini(
+        "omisim_guard",
+        "omisim: fail a test that sends a request to OUTSCALE without omi_env: true for all tests, false for none "
+        "(default: tests that use a fixture of omisim)",
+        type="bool",
+        default=None,
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -93,7 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from omisim.clients.intercept import guard_hosts  # noqa: PLC0415
 
         guard = ExitStack()
-        config.stash[STRAYS] = guard.enter_context(guard_hosts())
+        config.stash[STRAYS] = [guard.enter_context(guard_hosts())]
         config.add_cleanup(guard.close)
     implying = ("omisim_coverage_json", "omisim_coverage_fail_under")
     has_coverage = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in implying)
@@ -132,6 +142,25 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(item, "runtest", lambda: sweep_test(item, run_test, watched and watched.cloud))
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Guard a test that uses a fixture of omisim before its first fixture is set up, those of its class included."""
+    if any(name.startswith("omi_") for name in getattr(item, "fixturenames", ())):
+        _guard(item)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """End the guard of a test after its last fixture."""
+    try:
+        return (yield)
+    finally:
+        if (guard := item.stash.get(GUARD, None)) is not None:
+            guard.close()
+            del item.stash[GUARD]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -210,10 +239,24 @@ def _check_marker(node: pytest.Item | pytest.Collector) -> str | None:
     return None
 
 
+def _guard(item: pytest.Item) -> None:
+    """Refuse the requests of a test to OUTSCALE outside omi_env, until its teardown has ended."""
+    if GUARD in item.stash or item.config.getini("omisim_guard") is not None:
+        return  # guarded already, or by the whole session, or not at all
+    from omisim.clients.intercept import guard_hosts, keep_patches  # noqa: PLC0415 - loaded on first use
+
+    if GUARD not in item.config.stash:
+        item.config.stash[GUARD] = ExitStack()
+        item.config.stash[GUARD].enter_context(keep_patches())
+        item.config.add_cleanup(item.config.stash[GUARD].close)
+    item.stash[GUARD] = ExitStack()
+    item.stash.setdefault(STRAYS, []).append(item.stash[GUARD].enter_context(guard_hosts()))
+
+
 def _pop_strays(item: pytest.Item) -> list[str]:
     """Remove and return the requests to OUTSCALE that no cloud served during a test."""
     strays: list[str] = []
-    for recorded in (item.stash.get(STRAYS, []), item.config.stash.get(STRAYS, [])):
+    for recorded in (*item.stash.get(STRAYS, []), *item.config.stash.get(STRAYS, [])):
         strays += recorded
         recorded.clear()
     return strays
@@ -242,6 +285,7 @@ def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
     from omisim.pytest_plugin.marker_options import make_test_cloud  # noqa: PLC0415
     from omisim.pytest_plugin.report import WatchedCloud  # noqa: PLC0415
 
+    _guard(request.node)  # a test may request a fixture while it runs
     try:
         cloud = make_test_cloud(request.node, omi_base, sleeping="omi_sleep" in request.fixturenames)
     except ValueError as error:
@@ -307,19 +351,36 @@ def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
 @pytest.fixture
 def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[Environment]:
     """An environment in which the clients that the code under test creates reach omi_cloud as omi_account."""
-    with omi_account.environment(limiter=_options(request).get("limiter", False)) as environment:
-        request.node.stash[STRAYS] = environment.strays
+    options = _options(request)
+    with _fail_without_extra():
+        stack = ExitStack()
+        limiter, server = options.get("limiter", False), options.get("children", False)
+        environment = stack.enter_context(omi_account.environment(limiter=limiter, server=server))
+    with stack:
+        request.node.stash.setdefault(STRAYS, []).append(environment.strays)
         yield environment
+    if environment.threads:
+        names = ", ".join(environment.threads)
+        warnings.warn(
+            pytest.PytestWarning(
+                f"omisim: {request.node.nodeid} ended before threads that it had started: {names}. Their requests to "
+                "OUTSCALE are refused from now on; stop or join them in the test"
+            ),
+            stacklevel=1,
+        )
 
 
 @pytest.fixture
 def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let sleeps advance the clock of omi_cloud and return at once. Timing is `clock` unless the marker sets it."""
+    """Let waiting of any kind advance the clock of omi_cloud and take no time.
+
+    Timing is `clock` unless the marker sets it. With the option `virtual_time`, the clocks of `time` follow.
+    """
     from omisim.pytest_plugin.marker_options import read_marker  # noqa: PLC0415
 
     if "timing" not in read_marker(request.node):
         omi_cloud.engine.settings.timing = "clock"  # the cloud may have been created before this fixture was requested
-    with omi_cloud.sleeping():
+    with omi_cloud.sleeping(virtual_time=_options(request).get("virtual_time", False)):
         yield
 
 

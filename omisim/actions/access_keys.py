@@ -27,16 +27,15 @@ def create_access_key(
     _check_user(call, user_name)
     expires = _parse_date(call, expiration_date, "AK-004")
     call.check(len(_find_own_keys(call)) < MAX_KEYS, "AK-001", most=MAX_KEYS)
-    number = call.tx.next_number("access_key")
-    seed = call.tx.settings.seed
+    access_key, secret_key = ids.make_access_key(call.tx.settings.seed, call.tx.next_number("access_key"))
     key = call.add(
         AccessKey(
-            access_key_id=ids.make_access_key_id(seed, number),
+            access_key_id=access_key,
             account_id=call.account.account_id,
             creation_date=call.now,
             expiration_date=expires,
             last_modification_date=call.now,
-            secret_key=ids.make_secret_key(seed, number),
+            secret_key=secret_key,
             tag=tag,
         )
     )

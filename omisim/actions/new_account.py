@@ -20,7 +20,7 @@ def open_account(
 ) -> AccountRow:
     """Create an account with its first access key and its default security group. Returns the account.
 
-    Its id, password and key derive from the cloud's seed, the name, and the number of earlier keys.
+    Its id, password and key derive from the cloud's seed and the name.
     """
     seed = tx.settings.seed
     number = ids.make_account_id(seed, name)
@@ -35,13 +35,13 @@ def open_account(
         quotas=tuple(sorted(quotas.items())),
         region=region,
     )
-    key_number = tx.next_number("access_key")
+    access_key, secret_key = ids.make_first_access_key(seed, name)
     key = AccessKey(
-        access_key_id=ids.make_access_key_id(seed, key_number),
+        access_key_id=access_key,
         account_id=number,
         creation_date=tx.at,
         last_modification_date=tx.at,
-        secret_key=ids.make_secret_key(seed, key_number),
+        secret_key=secret_key,
     )
     tx.add(row)
     tx.add(key)

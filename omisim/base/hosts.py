@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["DEFAULT_REGION", "DOMAIN", "Host", "endpoint", "host_name", "parse_host"]
+__all__ = ["DEFAULT_REGION", "DOMAIN", "Host", "endpoint", "host_name", "is_aws_host", "parse_host"]
 
 DEFAULT_REGION = "eu-west-2"
 DOMAIN = "outscale.com"
@@ -15,6 +15,8 @@ _HOST = re.compile(
 )
 # a service without a Region before the domain, for example api.eu-west-2.oks.outscale.com
 _OTHER = re.compile(rf"(?P<prefix>.+)\.(?P<service>[^.]+)\.{re.escape(DOMAIN)}\.?(?::\d+)?", re.IGNORECASE)
+
+_AWS_HOST = re.compile(r"(?:.+\.)?amazonaws\.com(?:\.cn)?\.?", re.IGNORECASE)
 
 
 class Host(NamedTuple):
@@ -35,6 +37,11 @@ def parse_host(host: str) -> Host | None:
         return Host(match["service"].lower(), match["region"].lower(), match["prefix"] or "")
     match = _OTHER.fullmatch(host)
     return match and Host(match["service"].lower(), "", match["prefix"])
+
+
+def is_aws_host(host: str) -> bool:
+    """Whether a host name, without a port, belongs to the API of AWS."""
+    return _AWS_HOST.fullmatch(host) is not None
 
 
 def endpoint(service: str, region: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from io import BytesIO
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+import botocore.signers
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
@@ -19,7 +21,7 @@ from botocore.exceptions import ConnectionClosedError
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
 from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
-from omisim.clients.isolated_environ import isolated_environ
+from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["make_client"]
 
-_LOCK = Lock()
+_LOCK = RLock()
+if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 # service of OUTSCALE → boto3's name of its protocol, and its configuration
 _CONFIGS: Mapping[str, tuple[str, Config]] = {
     "fcu": ("ec2", Config()),
@@ -74,7 +78,23 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         return _CloudTimeSigner(original(*args, **kwargs), engine)
 
     signer.get_auth_instance = get_auth_instance
+    if service == "oos":
+        client.generate_presigned_post = _expire_at_cloud_time(client.generate_presigned_post, engine)
     return client
+
+
+def _expire_at_cloud_time(generate: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
+    """Return `generate_presigned_post` with policies that expire by the cloud's time."""
+
+    @wraps(generate)
+    def generate_presigned_post(*args: Any, **kwargs: Any) -> Any:
+        given = inspect.signature(generate).bind(*args, **kwargs)
+        given.apply_defaults()
+        difference = engine.clock.now() - botocore.signers.get_current_datetime(remove_tzinfo=False)
+        given.arguments["ExpiresIn"] += difference.total_seconds()
+        return generate(*given.args, **given.kwargs)
+
+    return generate_presigned_post
 
 
 @cache
@@ -94,5 +114,5 @@ class _CloudTimeSigner:
 
     def add_auth(self, request: Any) -> None:
         """Sign a request at the cloud's time."""
-        with signing_at(self._now, alone=True):
+        with signing_at(self._now):
             self._signer.add_auth(request)

@@ -11,17 +11,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import enumerate as living_threads
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from omisim.base.hosts import endpoint
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import intercept_requests
-from omisim.clients.isolated_environ import isolated_environ
+from omisim.clients.intercept.children import REFUSING, child_variables
+from omisim.clients.replaced_values import isolated_environ, replaced_attribute, replaced_value
+from omisim.clients.threads import disown_threads
 
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
@@ -37,22 +39,28 @@ class Environment:
     """The environment of the code under test.
 
     `variables` are the variables that were set. `home` is a directory with `.osc/config.json`. `strays` lists the
-    requests to OUTSCALE services that omisim does not serve.
+    requests to OUTSCALE services that omisim does not serve. `threads` names, once the environment has ended, the
+    threads that have outlived it.
     """
 
     variables: Mapping[str, str]
     home: Path
     strays: list[str]
+    threads: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def enter_environment(cloud: Cloud, account: Account, *, limiter: bool = False) -> Iterator[Environment]:
+def enter_environment(
+    cloud: Cloud, account: Account, *, limiter: bool = False, server: bool = False
+) -> Iterator[Environment]:
     """Set the environment of this process to an account, and redirect its requests to the cloud.
 
     `OSC_*` and `AWS_*` hold the account's credentials. `~` is a directory with `.osc/config.json`, in which the
     profile "default" is the account, and each existing account of the cloud has a profile with its name. Other
-    variables with these prefixes are hidden, and restored at the end. Child processes are not intercepted: give them a
-    server (`cloud.serve()`).
+    variables with these prefixes are hidden, and restored at the end. Environments may end in any order.
+
+    Child processes are not intercepted. With `server`, their clients reach the cloud by a server; without it, they get
+    an address that refuses by name.
     """
     with ExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
@@ -65,12 +73,21 @@ def enter_environment(cloud: Cloud, account: Account, *, limiter: bool = False) 
             "USERPROFILE": str(home),
         }
         _write_profiles(home, cloud, account)
+        running = stack.enter_context(cloud.serve()) if server else None
         stack.enter_context(isolated_environ(*HIDDEN_PREFIXES, **variables))
+        endpoints = [name for name in variables if name.startswith("AWS_ENDPOINT_URL")]
+        refusing = dict.fromkeys((*endpoints, "AWS_ENDPOINT_URL", "OSC_ENDPOINT_API"), REFUSING)
+        stack.enter_context(child_variables(refusing | (running.env(account) if running else {})))
         if find_spec("osc_sdk_python"):
             stack.enter_context(_patch_sdk_profiles(home))
             stack.enter_context(speed_up_gateways(limiter=limiter))
-        stack.enter_context(_fresh_boto3_session())
-        yield Environment(variables, home, stack.enter_context(intercept_requests(cloud.engine)))
+        stack.enter_context(replaced_value("boto3.DEFAULT_SESSION", _get_session, _set_session, lambda _: None))
+        strays = stack.enter_context(intercept_requests(cloud.engine, running.url if running else None))
+        environment, before = Environment(variables, home, strays), list(living_threads())
+        try:
+            yield environment
+        finally:
+            environment.threads.extend(disown_threads(before, account.name))
 
 
 def credentials(account: Account) -> dict[str, str]:
@@ -113,21 +130,17 @@ def _patch_sdk_profiles(home: Path) -> Iterator[None]:
         return original(path, profile)
 
     with (
-        mock.patch.object(credentials, "STD_PATH", str(home / ".osc" / "config.json")),
-        mock.patch.object(credentials.Profile, "from_standard_configuration", from_standard_configuration),
+        replaced_attribute(credentials, "STD_PATH", str(home / ".osc" / "config.json")),
+        replaced_attribute(
+            credentials.Profile, "from_standard_configuration", staticmethod(from_standard_configuration)
+        ),
     ):
         yield
 
 
-@contextmanager
-def _fresh_boto3_session() -> Iterator[None]:
-    """Replace the default session of `boto3.client`, so that it reads the variables again."""
-    before = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
-    _set_session(None)
-    try:
-        yield
-    finally:
-        _set_session(before)
+def _get_session() -> Any:
+    """Return the default session of `boto3.client`, which has read the variables of its time."""
+    return getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
 
 
 def _set_session(session: Any) -> None:

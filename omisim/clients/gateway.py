@@ -7,14 +7,14 @@ that other code creates.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from threading import Lock
+from contextlib import contextmanager
+from threading import RLock
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from omisim.base.hosts import endpoint
-from omisim.clients.isolated_environ import isolated_environ
+from omisim.clients.replaced_values import isolated_environ, replaced_attribute
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["make_gateway", "speed_up_gateways"]
 
-_LOCK = Lock()
+_LOCK = RLock()
+if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+_real_acquire: Callable[..., Any] | None = None
 _PARSED: dict[str, dict[str, Any]] = {}  # the attributes that the SDK's two parsers set on the first Gateway
 
 
@@ -60,8 +63,11 @@ def speed_up_gateways(*, limiter: bool = False) -> Iterator[None]:
     from osc_sdk_python import Gateway  # noqa: PLC0415 - the caller has checked that it is installed
     from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415
 
-    limiting = nullcontext() if limiter else mock.patch.object(RateLimiter, "acquire", _acquire_immediately)
-    with _reuse_parsed(Gateway), limiting:
+    global _real_acquire  # noqa: PLW0603 - the first context finds the function of the SDK
+    if _real_acquire is None:
+        _real_acquire = RateLimiter.acquire
+    acquire = _real_acquire if limiter else _acquire_immediately
+    with _reuse_parsed(Gateway), replaced_attribute(RateLimiter, "acquire", acquire):
         yield
 
 
@@ -73,7 +79,7 @@ def _acquire_immediately(_limiter: object) -> None:
 def _reuse_parsed(cls: type) -> Iterator[None]:
     """Replace the SDK's parsers by the results of their first run."""
     patches = [
-        mock.patch.object(cls, name, _cache_parser(name, getattr(cls, name))) for name in ("_convert", "_load_errors")
+        replaced_attribute(cls, name, _cache_parser(name, getattr(cls, name))) for name in ("_convert", "_load_errors")
     ]
     with patches[0], patches[1]:
         yield

@@ -239,17 +239,19 @@ class Account:
 
         return make_gateway(self.cloud.engine, self, limiter=limiter)
 
-    def environment(self, *, limiter: bool = False) -> AbstractContextManager[Environment]:
+    def environment(self, *, limiter: bool = False, server: bool = False) -> AbstractContextManager[Environment]:
         """Set up this process so that clients created by the code under test use this account: a context manager.
 
         Inside, environment variables (`OSC_*`, `AWS_*`) and `~/.osc/config.json` hold the account's credentials, the
         machine's own configuration is hidden, and requests reach the cloud as with `Cloud.intercept`. `limiter=True`
-        keeps the SDK's rate limiter. The context yields an `Environment` with the `variables`, the `home` directory and
-        the `strays`: requests to OUTSCALE services that omisim does not serve.
+        keeps the SDK's rate limiter. `server=True` serves the cloud over HTTP for child processes (needs the extra
+        `omisim[server]`); without it, their requests are refused. Contexts may end in any order. The context
+        yields an `Environment` with the `variables`, the `home` directory and the `strays`: requests to OUTSCALE
+        services that omisim does not serve.
         """
         from omisim.clients.environment import enter_environment  # noqa: PLC0415 - imported on first use
 
-        return enter_environment(self.cloud, self, limiter=limiter)
+        return enter_environment(self.cloud, self, limiter=limiter, server=server)
 
     def client(self, service: Literal["fcu", "ec2", "oos", "s3"]) -> Any:
         """Return a real boto3 client that signs in as this account and sends its requests to this cloud.

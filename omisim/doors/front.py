@@ -40,8 +40,10 @@ class FrontDoor:
         Raises Dropped when a fault drops the connection, and ImportError when the service needs a missing extra.
         """
         if service == "oos":
-            from omisim.doors import oos  # noqa: PLC0415 - needs the extra `oos`
-
+            try:
+                from omisim.doors import oos  # noqa: PLC0415 - imported on first use; needs moto
+            except ImportError as error:
+                raise ImportError("object storage needs moto: pip install 'omisim[oos]'") from error
             return oos.handle(self.engine, request, host_time)
         if service == "fcu":
             return self.fcu.handle(request, host_time)

@@ -91,7 +91,7 @@ def _authenticate_signature(
     key: AccessKey | None = engine.state.get("access_key", signature.access_key)
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
-        whose = f"{account.name}'s, in {account.region}" if account else "not known in any Region"
+        whose = f"{account.name}'s, in {account.region}" if account else "of no account of this cloud"
         raise refuse("AUTH-006", access_key=signature.access_key, region=region or "any Region", whose=whose)
     if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= engine.clock.now()):
         raise refuse("AUTH-008", access_key=signature.access_key)

@@ -13,6 +13,7 @@ from weakref import WeakSet
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
+from omisim.base.process import watch_forks
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
 from omisim.engine.faults import Dropped, Fault, Killed
 from omisim.engine.scheduler import Failure, Scheduler
@@ -29,9 +30,20 @@ from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["Engine", "Mark", "Saved"]
+__all__ = ["Engine", "ForkedCloud", "Mark", "Saved"]
 
 _NO_HEADERS: Mapping[str, str] = {}
+
+
+class ForkedCloud(RuntimeError):
+    """A call in a forked process, in which the cloud is a copy that its own process never sees."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this cloud belongs to the process that this one was forked from, which would not see the call. Use "
+            "omisim_children = true, or account.environment(server=True): then clients in child processes reach the "
+            "cloud. To work on a copy, use cloud.fork()"
+        )
 
 
 class Mark:
@@ -87,7 +99,14 @@ class Engine:
         self.history = history
         self.lock: RLock = RLock()
         self._start = start or clock.now()  # the time that `reset` restores
+        self._is_copy = False
         self._begin(initial_state().fork() if state is None else state)
+        watch_forks(self)
+
+    def after_fork(self) -> None:
+        """Note that this process was forked, and that its calls would be lost. A thread of the other held the lock."""
+        self._is_copy = True
+        self.lock = RLock()
 
     def _begin(self, state: State) -> None:
         self.state = state
@@ -147,6 +166,7 @@ class Engine:
                 raise failure
             answer.request_id = number
             if not answer.dry and unserved is None:
+                self._count_read(record, answer)
                 self._observe(record)
             return answer
 
@@ -217,6 +237,11 @@ class Engine:
         record.record_failure(error)
         self._observe(record)
 
+    def _count_read(self, record: CallRecord, answer: Answer) -> None:
+        """Count a client's read with the timing "reads". A call from Python has no headers and does not count."""
+        if self.settings.timing == "reads" and record.headers and record.action.startswith("Read"):
+            self.scheduler.count_reads(answer.value)
+
     def _observe(self, record: CallRecord) -> None:
         if self.observer is not None and not record.by_user:
             self.observer.on_call(record.action, record.error.rule if record.error else None)
@@ -226,8 +251,10 @@ class Engine:
     def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
         """Return a Transaction with this cause, at a time (default: now).
 
-        The caller must undo its writes if it fails; `transaction` does so.
+        The caller must undo its writes if it fails; `transaction` does so. Raises ForkedCloud in a forked process.
         """
+        if self._is_copy:
+            raise ForkedCloud
         return _begin(self.state, self.settings, cause, at or self.clock.now(), observed=observed)
 
     @contextmanager

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "PREFIXES", "Id", "derive_hex", "make_access_key_id", "make_account_id", "make_id", "make_request_id",
-    "make_secret_key",
+    "PREFIXES", "Id", "derive_hex", "make_access_key", "make_account_id", "make_first_access_key", "make_id",
+    "make_request_id",
 ]  # fmt: skip
 
 # kind → the prefixes that the API accepts; it generates the first one (ID-017: images also accept `ari-` and `aki-`)
@@ -84,14 +84,22 @@ def make_account_id(seed: str, name: str) -> str:
     return f"{int(derive_hex(seed, name, 'account'), 16) % 10**12:012d}"
 
 
-def make_access_key_id(seed: str, number: int) -> str:
-    """Return an access key id: 20 capital letters and digits (ID-010)."""
-    return _encode_letters(derive_hex(seed, number, "access_key"), 20)
+def make_access_key(seed: str, number: int) -> tuple[str, str]:
+    """Return an access key id, 20 capital letters and digits, and its secret key, 40 of them (ID-010)."""
+    return _encode_key(seed, number, "")
 
 
-def make_secret_key(seed: str, number: int) -> str:
-    """Return a secret key: 40 capital letters and digits (ID-010)."""
-    return _encode_letters(derive_hex(seed, number, "secret_key"), 40)
+def make_first_access_key(seed: str, account: str) -> tuple[str, str]:
+    """Return the key that an account begins with. It depends on the name alone, as the account id does (ID-010).
+
+    So a client that was made for an account of an earlier cloud never signs in as another account of a later one.
+    """
+    return _encode_key(seed, account, "account_")
+
+
+def _encode_key(seed: str, of: int | str, kind: str) -> tuple[str, str]:
+    access_key = _encode_letters(derive_hex(seed, of, f"{kind}access_key"), 20)
+    return access_key, _encode_letters(derive_hex(seed, of, f"{kind}secret_key"), 40)
 
 
 def make_request_id(seed: str, number: int) -> str:

@@ -60,8 +60,10 @@ def _parse_value(text: str) -> str | int | bool:
 
 
 _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "children": _parse_flag,
     "clock": _parse_clock,
     "history": _parse_number,
     "limiter": _parse_flag,
     "switches": _parse_switches,
+    "virtual_time": _parse_flag,
 }

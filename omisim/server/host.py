@@ -18,6 +18,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
 from omisim.clients.environment import credentials
+from omisim.clients.proxies import bypass_proxy
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.server.app import App
@@ -96,6 +97,7 @@ class Running:
             "AWS_ENDPOINT_URL_S3": f"{self.url}/oos/{account.region}",
             "OSC_ENDPOINT_API": f"{self.url}/api/v1",
         }
+        variables |= bypass_proxy(self.url)
         trust = {"REQUESTS_CA_BUNDLE": self.ca, "AWS_CA_BUNDLE": self.ca, "SSL_CERT_FILE": self.ca} if self.ca else {}
         return variables | trust
 
@@ -148,7 +150,8 @@ def run_server(
         thread.start()
         try:
             reachable_host = host if host not in ("0.0.0.0", "::") else LOOPBACK  # noqa: S104 - a comparison
-            running = Running(app, f"{'https' if tls else 'http'}://{reachable_host}:{server.bind_addr[1]}", token, ca)
+            netloc = f"[{reachable_host}]" if ":" in reachable_host else reachable_host
+            running = Running(app, f"{'https' if tls else 'http'}://{netloc}:{server.bind_addr[1]}", token, ca)
             app.control.env = running.env
             yield running
         finally:
@@ -166,8 +169,10 @@ def _make_tls_adapter(certificate: str, key: str) -> BuiltinSSLAdapter:
 
 def _issue_certificate(stack: ExitStack, host: str) -> tuple[tuple[str, str], str]:
     """Issue a certificate for this machine; return the paths of the certificate and key, and of the CA to trust."""
-    import trustme  # noqa: PLC0415 - only TLS needs it
-
+    try:
+        import trustme  # noqa: PLC0415 - only TLS needs it
+    except ImportError as error:
+        raise ImportError("a generated certificate needs trustme: pip install 'omisim[server]'") from error
     directory = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
     authority = trustme.CA()
     certificate = authority.issue_cert(

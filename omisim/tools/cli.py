@@ -20,7 +20,7 @@ from omisim.spec.rules import GRADES, Rule, families, load_rules
 
 __all__ = ["main", "parsers"]
 
-TIMINGS = ("eager", "clock", "manual")
+TIMINGS = ("eager", "clock", "manual", "reads")
 LAST_PORT = 65535
 INTERRUPTED = 130  # the exit status after Ctrl-C, as in shells
 
@@ -153,7 +153,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _env(options: argparse.Namespace) -> int:
-    from omisim.server.client import Client, render_exports  # noqa: PLC0415 - only this command needs it
+    from omisim.clients.proxies import bypass_proxy  # noqa: PLC0415 - only this command needs them
+    from omisim.server.client import Client, render_exports  # noqa: PLC0415
 
     try:
         accounts = Client(options.url, options.token).get("accounts")
@@ -164,7 +165,7 @@ def _env(options: argparse.Namespace) -> int:
         return _report_error(
             f"omisim env: unknown account {options.account!r}; known: {', '.join(a['name'] for a in accounts)}"
         )
-    print(render_exports(account["env"]))
+    print(render_exports(account["env"] | bypass_proxy(options.url)))  # of this shell, not of the server's
     return 0
 
 
@@ -213,13 +214,15 @@ def _actions(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     try:
-        from omisim.tools.demo import play, show  # noqa: PLC0415 - needs the SDK and rich
-    except ImportError as error:
-        return _report_error(f"omisim demo: {error}; pip install 'omisim[all]'")
-    if options.json:
-        print(json.dumps(play().to_dict(), indent=2))
-    else:
-        show(play())
+        from omisim.tools.demo import play, show  # noqa: PLC0415 - needs rich
+
+        story = play()
+        if options.json:
+            print(json.dumps(story.to_dict(), indent=2))
+        else:
+            show(story)
+    except ImportError as error:  # rich, the SDK, boto3 or moto
+        return _report_error(f"omisim demo: {error}; pip install 'omisim[all]' installs what the demo needs")
     return 0
 
 

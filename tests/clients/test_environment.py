@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
 from pathlib import Path
 from textwrap import dedent
 from unittest import mock
@@ -146,7 +147,7 @@ class TestEnvironment:
     @pytest.mark.parametrize("host", ["api.eu-west-2.outscale.com", "api.eu-west-2.oks.outscale.com"])
     def test_stops_clients_that_omisim_does_not_reach(self, inside: Environment, host: str) -> None:
         """A client that omisim does not reach cannot send a request to OUTSCALE."""
-        with pytest.raises(NotServed, match="use the fixture omi_server for other clients"):
+        with pytest.raises(NotServed, match="use the fixture omi_server for others"):
             urllib.request.urlopen(f"https://{host}/")
         assert len(inside.strays) == 1
 
@@ -193,6 +194,51 @@ class TestLeavingAnEnvironment:
                 boto3.client("s3").create_bucket(Bucket="bobs")
             assert who() == "alice"
             assert boto3.client("s3").list_buckets()["Buckets"] == []
+
+
+class TestLeavingEnvironmentsInAnyOrder:
+    @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+    def test_restores_everything_after_the_last(self, cloud: Cloud, machine: Path, order: tuple[int, ...]) -> None:
+        """In any order of three, the innermost that is open counts, and then nothing is left of any."""
+        os.environ["AWS_PROFILE"] = "default"
+        before = process_state()
+        names = ("alice", "bob", "carol")
+        contexts = [cloud.account(name).environment(limiter=name == "bob") for name in names]
+        for context in contexts:
+            context.__enter__()
+        open_names = list(names)
+        for index in order:
+            assert who() == open_names[-1]
+            assert os.environ["AWS_ACCESS_KEY_ID"] == cloud.account(open_names[-1]).access_key
+            assert json.loads(Path("~/.osc/config.json").expanduser().read_text())["default"]["region"] == "eu-west-2"
+            boto3.client("s3").create_bucket(Bucket=f"of-{open_names[-1]}-{index}")
+            contexts[index].__exit__(None, None, None)
+            open_names.remove(names[index])
+        assert process_state() == before
+        assert Path.home() == machine
+
+    def test_keeps_the_limiter_of_the_innermost(self, alice: Account, bob: Account) -> None:
+        """An inner environment that keeps the SDK's rate limiter has it, and the outer one has none again."""
+        real = osc_sdk_python.limiter.RateLimiter.acquire
+        with alice.environment():
+            assert osc_sdk_python.limiter.RateLimiter.acquire is not real
+            with bob.environment(limiter=True):
+                assert osc_sdk_python.limiter.RateLimiter.acquire is real
+            assert osc_sdk_python.limiter.RateLimiter.acquire is not real
+
+
+def process_state() -> object:
+    """Return what an environment replaces in this process."""
+    parts = (
+        (osc_sdk_python.Gateway, "_convert"),
+        (osc_sdk_python.Gateway, "_load_errors"),
+        (osc_sdk_python.credentials, "STD_PATH"),
+        (osc_sdk_python.credentials.Profile, "from_standard_configuration"),
+        (osc_sdk_python.limiter.RateLimiter, "acquire"),
+        (socket, "getaddrinfo"),
+        (subprocess.Popen, "__init__"),
+    )
+    return dict(os.environ), boto3.DEFAULT_SESSION, [getattr(*part) for part in parts]
 
 
 class TestGatewayInAnEnvironment:

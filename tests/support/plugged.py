@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-import osc_sdk_python as _sdk  # noqa: F401 - imported here, or each in-process run would import it again
+# imported here, or each in-process run would import them again, and patch other classes than those of the first run
+import aiobotocore.session as _aiobotocore  # noqa: F401
+import boto3 as _boto3  # noqa: F401
+import httpx as _httpx  # noqa: F401
+import osc_sdk_python as _sdk  # noqa: F401
 import pytest
 
 import omisim.clients.environment
-import omisim.clients.sleeping  # noqa: F401
+import omisim.clients.intercept.patches
+import omisim.clients.sleeping
 
 __all__ = ["run_plugin", "run_plugin_isolated"]
+
+omisim.clients.intercept.patches.load_patches()
 
 
 def run_plugin(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omisim.clients.intercept.contexts import guard_hosts, intercept_requests
+from omisim.clients.intercept.contexts import guard_hosts, intercept_requests, keep_patches
 from omisim.clients.intercept.stack import NotServed
 
-__all__ = ["NotServed", "guard_hosts", "intercept_requests"]
+__all__ = ["NotServed", "guard_hosts", "intercept_requests", "keep_patches"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - the exception that clients catch
 from requests.adapters import BaseAdapter
 
+from omisim.clients.intercept.http import closed_by_server
 from omisim.clients.intercept.stack import send_to_cloud
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
@@ -30,12 +32,14 @@ class CloudAdapter(BaseAdapter):
         try:
             answer = send_to_cloud(self._door, "api", request.method or "", host, f"/{target}", names, request.body)
         except Dropped as error:
-            raise ConnectionError(error, request=request) from error
+            raise ConnectionError(closed_by_server(), request=request) from error
         response = Response()
+        # requests offers no other way to give a body; consumed, so that it can be streamed again
+        vars(response).update(_content=answer.body, _content_consumed=True)
         response.status_code = answer.status
+        response.reason = HTTPStatus(answer.status).phrase
         for name, value in answer.headers.items():
             response.headers[name] = value
-        response._content = answer.body  # noqa: SLF001 - requests offers no other way to give a body
         response.encoding = "utf-8"
         response.url = request.url or ""
         response.request = request

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from importlib.util import find_spec
-from threading import Lock
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from omisim.clients.intercept.signing import signing_at
+from omisim.clients.intercept.patches import LOCK, apply_patches, are_applied, load_patches, remove_patches
 from omisim.clients.intercept.stack import STACK, Layer
+from omisim.clients.threads import DISOWNED
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
 
-__all__ = ["guard_hosts", "intercept_requests"]
+__all__ = ["guard_hosts", "intercept_requests", "keep_patches"]
 
-_LOCK = Lock()
-_undo: list[Callable[[], None]] = []  # functions that remove the patches
+_keepers: list[object] = []  # the open contexts that keep the patches
 
 
 @contextmanager
-def intercept_requests(engine: Engine) -> Iterator[list[str]]:
-    """Redirect requests to OUTSCALE hosts to this cloud, in every thread; yield the list of refused requests."""
-    signing = signing_at(engine.clock.now) if find_spec("botocore") else nullcontext()
-    with _pushed_layer(Layer(FrontDoor(engine))) as layer, signing:
+def intercept_requests(engine: Engine, server: str | None = None) -> Iterator[list[str]]:
+    """Redirect requests to OUTSCALE hosts to this cloud, in every thread; yield the list of refused requests.
+
+    Forked processes send theirs to the cloud's server at the URL `server`; without one they are refused.
+    """
+    with _pushed_layer(Layer(FrontDoor(engine), server)) as layer:
         yield layer.strays
 
 
@@ -34,30 +34,35 @@ def guard_hosts() -> Iterator[list[str]]:
 
 
 @contextmanager
+def keep_patches() -> Iterator[None]:
+    """Keep the patches between contexts, without effect there: entering one then takes microseconds."""
+    keeper = object()
+    with LOCK:
+        _keepers.append(keeper)
+    try:
+        yield
+    finally:
+        with LOCK:
+            _keepers.remove(keeper)
+            _remove_if_unused()
+
+
+@contextmanager
 def _pushed_layer(layer: Layer) -> Iterator[Layer]:
-    with _LOCK:
-        if not STACK:
-            _undo.extend(patch() for patch in _patches())
+    if not are_applied():
+        load_patches()
+    with LOCK:
         STACK[layer] = None
+        if not are_applied():
+            apply_patches()
     try:
         yield layer
     finally:
-        with _LOCK:
+        with LOCK:
             del STACK[layer]
-            while not STACK and _undo:
-                _undo.pop()()
+            _remove_if_unused()
 
 
-def _patches() -> Iterator[Callable[[], Callable[[], None]]]:
-    """Yield the patch function of each installed library; it returns the function that removes the patch."""
-    from omisim.clients.intercept.sockets import patch_sockets  # noqa: PLC0415 - imported on first use
-
-    yield patch_sockets
-    if find_spec("urllib3"):
-        from omisim.clients.intercept.http import patch_urllib3  # noqa: PLC0415 - requests and botocore use it
-
-        yield patch_urllib3
-    if find_spec("httpx"):
-        from omisim.clients.intercept.httpx import patch_httpx  # noqa: PLC0415
-
-        yield patch_httpx
+def _remove_if_unused() -> None:
+    if not STACK and not DISOWNED and not _keepers:  # a thread that has outlived its context stays refused
+        remove_patches()

@@ -1,65 +1,111 @@
 """The urllib3 patch, which covers requests, osc-sdk-python and botocore.
 
-They all send through `urllib3.HTTPConnectionPool.urlopen`. While any cloud intercepts, the innermost cloud gets each
-request first.
+They all send through `HTTPConnectionPool.urlopen`, which retries and follows redirects. Interception replaces the one
+exchange below it, so that retries, redirects and pools behave as they do over a network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.client import RemoteDisconnected
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
-import urllib3
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ProtocolError
+from urllib3.response import HTTPResponse
 
-from omisim.clients.intercept.stack import answer_request
+from omisim.base.hosts import is_aws_host
+from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.stack import answer_request, find_service
+from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped
 
-__all__ = ["patch_urllib3"]
+__all__ = ["closed_by_server", "patch_urllib3"]
 
-
-_real_urlopen: Callable[..., Any] = urllib3.HTTPConnectionPool.urlopen
+_Send = Callable[..., Any]
+_HTTP_PORTS = (None, 80, 443)
 
 
 def patch_urllib3() -> Callable[[], None]:
     """Patch urllib3 to send requests to the innermost cloud first; return a function that removes the patch."""
-    global _real_urlopen  # noqa: PLW0603 - the process has one patch
-    _real_urlopen = urllib3.HTTPConnectionPool.urlopen
-    urllib3.HTTPConnectionPool.urlopen = _urlopen  # type: ignore[method-assign, assignment]
-    return _unpatch
+    return wrap_attributes(  # urllib3 has no public hook below its retries
+        (HTTPConnectionPool, "_make_request", _wrap_make_request),
+        (HTTPSConnectionPool, "_prepare_proxy", _wrap_prepare_proxy),
+    )
 
 
-def _unpatch() -> None:
-    urllib3.HTTPConnectionPool.urlopen = _real_urlopen  # type: ignore[method-assign]
+def _wrap_make_request(real: _Send) -> _Send:
+    def make_request(
+        pool: HTTPConnectionPool,
+        conn: Any,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        answer = _answer(pool, method, url, body, headers or {})
+        if answer is None:
+            return real(pool, conn, method, url, body, headers, *args, **kwargs)
+        return _make_response(pool, method, url, answer, kwargs)
+
+    return make_request
 
 
-def _urlopen(
-    pool: urllib3.HTTPConnectionPool,
-    method: str,
-    url: str,
-    body: Any = None,
-    headers: Mapping[str, Any] | None = None,
-    *args: Any,
-    **kwargs: Any,
-) -> Any:
-    """Replace `HTTPConnectionPool.urlopen`: answer requests to OUTSCALE hosts, and send all others."""
-    target = urlsplit(url)
-    host = target.hostname or pool.host
-    path = target.path + (f"?{target.query}" if target.query else "")
-    netloc = target.netloc or (host if pool.port in (None, 80, 443) else f"{host}:{pool.port}")
+def _wrap_prepare_proxy(real: _Send) -> _Send:
+    def prepare_proxy(pool: HTTPSConnectionPool, conn: Any) -> None:
+        if find_service(pool.host) is None or is_aws_host(pool.host):
+            real(pool, conn)
+
+    return prepare_proxy
+
+
+def _answer(
+    pool: HTTPConnectionPool, method: str, url: str, body: Any, headers: Mapping[str, str]
+) -> HttpResponse | None:
+    """Return the innermost cloud's answer to a request of a pool, or None if it is to be sent."""
+    if url.startswith("/"):
+        host, target = pool.host, url
+        netloc = host if pool.port in _HTTP_PORTS else f"{host}:{pool.port}"
+    else:  # a request without TLS through a proxy
+        parts = urlsplit(url)
+        host, netloc = parts.hostname or pool.host, parts.netloc or pool.host
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
-        answer = answer_request(method, host, netloc, path, headers or pool.headers, body)
+        return answer_request(method, host, netloc, target, headers, body)
     except Dropped as error:
-        raise urllib3.exceptions.ProtocolError("Connection aborted.", error) from error
-    if answer is None:
-        return _real_urlopen(pool, method, url, body, headers, *args, **kwargs)
-    return urllib3.HTTPResponse(
+        raise closed_by_server() from error
+
+
+def closed_by_server() -> ProtocolError:
+    """Return the exception by which urllib3 reports a connection that its server closed without an answer."""
+    return ProtocolError("Connection aborted.", RemoteDisconnected("Remote end closed connection without response"))
+
+
+def _make_response(
+    pool: HTTPConnectionPool, method: str, url: str, answer: HttpResponse, options: Mapping[str, Any]
+) -> HTTPResponse:
+    """Return an answer as a response of urllib3. It holds no connection: the pool gets its own back at once."""
+    pool.num_requests += 1
+    response = HTTPResponse(
         body=BytesIO(answer.body),
         headers={"content-length": str(len(answer.body)), **answer.headers},
         status=answer.status,
-        preload_content=kwargs.get("preload_content", True),
-        decode_content=kwargs.get("decode_content", True),
+        version=11,
+        version_string="HTTP/1.1",
+        reason=HTTPStatus(answer.status).phrase,
+        preload_content=options.get("preload_content", True),
+        decode_content=options.get("decode_content", True),
+        enforce_content_length=options.get("enforce_content_length", True),
+        retries=options.get("retries"),
+        connection=options.get("response_conn"),
+        pool=pool,
         request_method=method,
         request_url=url,
     )
+    response.release_conn()  # a response from a network does so after its last byte
+    return response

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
-from unittest import mock
+from typing import Any
 
-import httpx
+from httpx import AsyncHTTPTransport, ByteStream, HTTPTransport, RemoteProtocolError, Request, Response
 
-from omisim.clients.intercept.stack import answer_request
+from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.stack import answer_request, find_service
 from omisim.engine.faults import Dropped
 
 __all__ = ["patch_httpx"]
@@ -16,28 +16,42 @@ __all__ = ["patch_httpx"]
 
 def patch_httpx() -> Callable[[], None]:
     """Patch httpx to send requests to the innermost cloud first; return a function that removes the patch."""
-    real_handle, real_handle_async = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
-
-    def handle(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        return _answer(request, request.read()) or real_handle(transport, request)
-
-    async def handle_async(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-        return _answer(request, await request.aread()) or await real_handle_async(transport, request)
-
-    patches = ExitStack()
-    patches.enter_context(mock.patch.object(httpx.HTTPTransport, "handle_request", handle))
-    patches.enter_context(mock.patch.object(httpx.AsyncHTTPTransport, "handle_async_request", handle_async))
-    return patches.close
+    return wrap_attributes(
+        (HTTPTransport, "handle_request", _wrap_handle),
+        (AsyncHTTPTransport, "handle_async_request", _wrap_handle_async),
+    )
 
 
-def _answer(request: httpx.Request, body: bytes) -> httpx.Response | None:
+def _wrap_handle(real: Callable[..., Any]) -> Callable[..., Any]:
+    def handle(transport: HTTPTransport, request: Request) -> Response:
+        answer = _answer(request, request.read()) if find_service(request.url.host) else None
+        return answer or real(transport, request)
+
+    return handle
+
+
+def _wrap_handle_async(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def handle(transport: AsyncHTTPTransport, request: Request) -> Response:
+        answer = _answer(request, await request.aread()) if find_service(request.url.host) else None
+        return answer or await real(transport, request)
+
+    return handle
+
+
+def _answer(request: Request, body: bytes) -> Response | None:
     url = request.url
     try:
         answer = answer_request(
             request.method, url.host, url.netloc.decode(), url.raw_path.decode(), request.headers, body
         )
-    except Dropped as error:
-        raise httpx.RemoteProtocolError(str(error), request=request) from error
+    except Dropped as error:  # as httpx reports a connection that its server closed
+        text = "Server disconnected without sending a response."
+        raise RemoteProtocolError(text, request=request) from error
     if answer is None:
         return None
-    return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body, request=request)
+    return Response(
+        answer.status,
+        headers={"content-length": str(len(answer.body)), **answer.headers},
+        stream=ByteStream(answer.body),  # the client reads it, or the caller streams it
+        extensions={"http_version": b"HTTP/1.1"},
+    )

@@ -1,48 +1,75 @@
-"""Make botocore sign with the time of a cloud."""
+"""Make botocore sign with the time of a cloud: of the innermost context, or of a client of omisim's own."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock, get_ident
+from threading import get_ident
 from typing import Any
 
-__all__ = ["signing_at"]
+from omisim.clients.intercept.patches import LOCK
+from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.stack import STACK
 
-_STACK: dict[
-    object, tuple[Callable[[], dt.datetime], int | None]
-] = {}  # clock and thread (None: every thread), the innermost last
-_LOCK = Lock()
-_real: Callable[..., Any] = dt.datetime.now
+__all__ = ["patch_signing", "signing_at", "wrap_current_datetime"]
+
+_Now = Callable[[], dt.datetime]
+_ALONE: dict[int, list[_Now]] = {}  # thread → the clocks by which it signs, the innermost last
+_users = 0  # of the patch
+_undo: list[Callable[[], None]] = []
+
+
+def patch_signing() -> Callable[[], None]:
+    """Make botocore sign with the time of the innermost cloud; return a function that removes the patch."""
+    from botocore import auth  # noqa: PLC0415 - loaded, or being loaded
+
+    global _users  # noqa: PLW0603 - the process has one patch
+    with LOCK:
+        _users += 1
+        if not _undo:
+            _undo.append(wrap_attributes((auth, "get_current_datetime", wrap_current_datetime)))
+    return _unpatch
+
+
+def _unpatch() -> None:
+    global _users  # noqa: PLW0603
+    with LOCK:
+        _users -= 1
+        if not _users:
+            _undo.pop()()
 
 
 @contextmanager
-def signing_at(now: Callable[[], dt.datetime], *, alone: bool = False) -> Iterator[None]:
-    """Make botocore sign at the time that `now` returns: in every thread, or in this thread only if `alone`."""
-    global _real  # noqa: PLW0603 - the first context patches, the last one restores
-    import botocore.auth  # noqa: PLC0415 - the caller has checked that it is installed
-
-    entry = object()
-    with _LOCK:
-        if not _STACK:
-            _real = botocore.auth.get_current_datetime
-            botocore.auth.get_current_datetime = _current_datetime
-        _STACK[entry] = (now, get_ident() if alone else None)
+def signing_at(now: _Now) -> Iterator[None]:
+    """Make botocore sign at the time that `now` returns, in this thread."""
+    remove = patch_signing()
+    clocks = _ALONE.setdefault(get_ident(), [])
+    clocks.append(now)
     try:
         yield
     finally:
-        with _LOCK:
-            del _STACK[entry]
-            if not _STACK:
-                botocore.auth.get_current_datetime = _real
+        clocks.pop()
+        if not clocks:
+            del _ALONE[get_ident()]
+        remove()
 
 
-def _current_datetime(*args: Any, **kwargs: Any) -> dt.datetime:
-    me = get_ident()
-    for now, thread in reversed([*_STACK.values()]):
-        if thread in (None, me):
-            at = now()
-            return at if kwargs.get("remove_tzinfo", True) is False else at.replace(tzinfo=None)
-    real_time: dt.datetime = _real(*args, **kwargs)
-    return real_time
+def wrap_current_datetime(real: Callable[..., dt.datetime]) -> Callable[..., dt.datetime]:
+    """Return botocore's `get_current_datetime` for the time of the cloud by which this thread signs."""
+
+    def get_current_datetime(*args: Any, **kwargs: Any) -> dt.datetime:
+        now = _find_clock()
+        if now is None:
+            return real(*args, **kwargs)
+        at = now()
+        return at if kwargs.get("remove_tzinfo", True) is False else at.replace(tzinfo=None)
+
+    return get_current_datetime
+
+
+def _find_clock() -> _Now | None:
+    if clocks := _ALONE.get(get_ident()):
+        return clocks[-1]
+    layer = next(reversed(STACK), None)
+    return layer.door.engine.clock.now if layer and layer.door else None

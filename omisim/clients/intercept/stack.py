@@ -9,29 +9,43 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from os import getpid
+from threading import current_thread
 from typing import Any
 
-from omisim.base.hosts import parse_host
+from omisim.base.hosts import endpoint, is_aws_host, parse_host
+from omisim.clients.intercept.forked import send_to_server
+from omisim.clients.threads import find_owner
 from omisim.doors import http
 from omisim.doors.front import SERVICES, FrontDoor
+from omisim.engine.engine import ForkedCloud
 
-__all__ = ["STACK", "Layer", "NotServed", "answer_request", "normalize_headers", "refuse_lookup", "send_to_cloud"]
+__all__ = [
+    "STACK", "Layer", "NotServed", "answer_request", "find_service", "may_leave", "normalize_headers", "refuse_lookup",
+    "send_to_cloud",
+]  # fmt: skip
 
+AWS = "AWS"  # the service of a host of AWS
 _ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # in a form or in a JSON object
 
 
 class NotServed(RuntimeError):
     """A request to an OUTSCALE host that no simulated cloud serves. It was refused, not sent to the real cloud."""
 
+    __module__ = "omisim.intercept"  # its public path, which tracebacks show
+
 
 @dataclass(eq=False, slots=True)
 class Layer:
     """One context of the stack: the front door of a cloud, or None for a guard that refuses every request.
 
-    `strays` lists the refused requests.
+    `server` is the URL of the cloud's server for the forks of its process `pid`. `strays` lists the refused requests.
     """
 
     door: FrontDoor | None
+    server: str | None = None
+    pid: int = field(default_factory=getpid)
     strays: list[str] = field(default_factory=list)
 
     def record_stray(self, request: str, reason: str) -> NotServed:
@@ -48,18 +62,77 @@ STACK: dict[Layer, None] = {}  # the innermost last
 def answer_request(
     method: str, host: str, netloc: str, target: str, headers: Mapping[str, Any], body: Any
 ) -> http.HttpResponse | None:
-    """Return the innermost cloud's answer to a request, or None if the host is not an OUTSCALE host.
+    """Return the innermost cloud's answer to a request, or None if the request may leave this machine.
 
-    Raises NotServed for a service that omisim does not serve, and Dropped when a fault drops the connection.
+    Raises NotServed for a request that omisim cannot answer, and Dropped when a fault drops the connection.
     """
-    service = _find_service(host)
-    if service is None or not STACK:
+    if find_service(host) is None:
         return None
-    layer = next(reversed(STACK))
-    if layer.door is None or service not in SERVICES:
-        call = f"{_name_call(service, target, normalize_headers(headers), body)} ({method} https://{host}{target})"
-        raise layer.record_stray(call, f"omisim does not serve {service} hosts yet")
-    return send_to_cloud(layer.door, service, method, netloc, target, normalize_headers(headers), body)
+    headers = normalize_headers(headers)
+    layer = _find_layer(method, host, target, headers, body)
+    if layer is None:
+        return None
+    assert layer.door is not None
+    service = _parse_service(host) or ""
+    if layer.pid != getpid():
+        return send_to_server(layer.server or "", method, netloc, target, headers, _bytes(body))
+    try:
+        return send_to_cloud(layer.door, service, method, netloc, target, headers, body)
+    except ImportError as error:
+        raise NotServed(f"{service} ({method} https://{host}{target}): {error}") from error
+
+
+def may_leave(method: str, host: str, target: str, headers: Mapping[str, Any]) -> bool:
+    """Whether a request may leave this machine. Raises NotServed if it may not, and no cloud can answer it."""
+    return _find_layer(method, host, target, normalize_headers(headers), None) is None
+
+
+def _find_layer(method: str, host: str, target: str, headers: Mapping[str, str], body: Any) -> Layer | None:
+    """Return the layer that answers a request, or None if it may leave this machine. Raises NotServed for others."""
+    service = find_service(host)
+    if service is None:
+        return None
+    call = partial(_name_request, method, service, host, target, headers, body)
+    if owner := find_owner():
+        raise NotServed(f"{call()}: {_OUTLIVED.format(current_thread().name, owner)}")
+    layer = next(reversed(STACK), None)
+    if layer is None:
+        raise NotServed(f"{call()}: the context in which the request began has ended")
+    reason = _find_reason(layer, service, host, target, headers)
+    if reason:
+        raise layer.record_stray(call(), reason)
+    return layer if reason is None else None
+
+
+def _find_reason(layer: Layer, service: str, host: str, target: str, headers: Mapping[str, str]) -> str | None:
+    """Return why a request cannot be answered: None if it can be, "" if it may leave this machine."""
+    if service == AWS:
+        is_signed = "authorization" in headers or "X-Amz-Signature=" in target
+        return _AWS_REASON if is_signed and layer.door is not None else ""
+    if layer.door is not None and layer.pid != getpid() and layer.server is None:
+        return str(ForkedCloud())
+    if layer.door is not None and service in SERVICES:
+        return None
+    if service in _RENAMED:
+        parsed = parse_host(host)
+        new = endpoint(_RENAMED[service], parsed.region if parsed else "")
+        return f"the service {service} is {_RENAMED[service]} now: use {new}"
+    return f"omisim does not serve {service} hosts yet"
+
+
+_RENAMED = {"osu": "oos"}  # the former name of a service → its name
+_AWS_REASON = (
+    "a signed request to AWS, which no simulated cloud serves. Either its client has no endpoint_url, or it was made "
+    "before the test's environment (at import, in setUpClass, in a cache): make it inside the test"
+)
+
+
+_OUTLIVED = "the thread {} was started in an environment of the account {} and has outlived it: end it in the test"
+
+
+def _name_request(method: str, service: str, host: str, target: str, headers: Mapping[str, str], body: Any) -> str:
+    name = _name_call(host.partition(".")[0] if service == AWS else service, target, headers, body)
+    return f"{name} ({method} https://{host}{target})"
 
 
 def _name_call(service: str, target: str, headers: Mapping[str, str], body: Any) -> str:
@@ -75,15 +148,22 @@ def _name_call(service: str, target: str, headers: Mapping[str, str], body: Any)
 
 def refuse_lookup(host: str) -> None:
     """Raise NotServed for the lookup of an OUTSCALE host, because the request would leave this machine."""
-    if STACK and _find_service(host) is not None:
-        reason = "omisim intercepts only urllib3, requests and httpx: use the fixture omi_server for other clients"
+    if find_service(host) not in (None, AWS):
+        if owner := find_owner():
+            raise NotServed(f"a connection to {host}: {_OUTLIVED.format(current_thread().name, owner)}")
+        reason = "omisim intercepts only urllib3, requests, httpx and aiohttp: use the fixture omi_server for others"
         raise next(reversed(STACK)).record_stray(f"a connection to {host}", reason)
 
 
-def _find_service(host: str) -> str | None:
-    """Return the OUTSCALE service of a host, or None for any other host."""
+def find_service(host: str) -> str | None:
+    """Return the service of a host that an open context intercepts, or None for any other host."""
+    return _parse_service(host) if STACK or find_owner() else None
+
+
+@lru_cache(maxsize=256)
+def _parse_service(host: str) -> str | None:
     parsed = parse_host(host)
-    return parsed and parsed.service
+    return parsed.service if parsed else AWS if is_aws_host(host) else None
 
 
 def send_to_cloud(

@@ -1,0 +1,105 @@
+"""The patches of the HTTP libraries that this process has loaded, or loads while they apply."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.machinery import ModuleSpec, PathFinder
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+__all__ = ["LOCK", "apply_patches", "are_applied", "load_patches", "remove_patches"]
+
+# a module of a library → the module and the function that patch it once it is loaded
+_PATCHES = {
+    "socket": ("sockets", "patch_sockets"),
+    "urllib3.connectionpool": ("http", "patch_urllib3"),
+    "botocore.auth": ("signing", "patch_signing"),
+    "botocore.httpsession": ("botocore", "patch_botocore"),
+    "httpx": ("httpx", "patch_httpx"),
+    "aiohttp.connector": ("aiohttp", "patch_aiohttp"),
+    "aiobotocore.httpsession": ("botocore", "patch_aiobotocore"),
+    "osc_sdk_python.authentication": ("credentials", "patch_sdk"),
+    "multiprocessing.process": ("children", "patch_multiprocessing"),
+    "subprocess": ("children", "patch_subprocess"),
+    "botocore.signers": ("credentials", "patch_botocore_signer"),
+    "aiobotocore.signers": ("credentials", "patch_aiobotocore_signer"),
+}
+LOCK = RLock()  # of the patches, and of the contexts for which they apply
+if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
+    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
+_applied: dict[str, Callable[[], None]] = {}  # the patched modules, and the functions that remove the patches
+_is_applied = False
+_loaded: dict[str, Callable[[], Callable[[], None]]] = {}  # the functions that patch modules
+
+
+def load_patches() -> None:
+    """Import the patches of the loaded libraries.
+
+    Call it without the lock: an import may wait for another thread, which may wait for the lock.
+    """
+    for name in _PATCHES:
+        if name not in _loaded and getattr(sys.modules.get(name), "__spec__", None) is not None:
+            _load(name)
+
+
+def are_applied() -> bool:
+    """Whether the patches apply, so that every library gets its own at its import."""
+    return _is_applied and _finder in sys.meta_path
+
+
+def apply_patches() -> None:
+    """Patch the libraries whose patches are loaded, and from now on every library at its import. Needs the lock."""
+    global _is_applied  # noqa: PLW0603 - the process has one set of patches
+    _is_applied = True
+    sys.meta_path.insert(0, _finder)
+    for name in _loaded:
+        _apply(name)
+
+
+def remove_patches() -> None:
+    """Remove all patches. Needs the lock."""
+    global _is_applied  # noqa: PLW0603
+    _is_applied = False
+    if _finder in sys.meta_path:  # pytester restores the list
+        sys.meta_path.remove(_finder)
+    while _applied:
+        _applied.popitem()[1]()
+
+
+def _load(name: str) -> None:
+    module, function = _PATCHES[name]
+    _loaded[name] = getattr(importlib.import_module(f"omisim.clients.intercept.{module}"), function)
+
+
+def _apply(name: str) -> None:
+    if name not in _applied:
+        _applied[name] = _loaded[name]()
+
+
+class _Finder:
+    """A finder that patches libraries when they are imported."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Return the spec of a library to patch, whose loader patches it, or None for any other module."""
+        spec = PathFinder.find_spec(name, path, target) if name in _PATCHES else None
+        if spec is None or spec.loader is None:
+            return None
+        loader: Any = spec.loader
+        loader.exec_module = partial(_execute, loader.exec_module, name)
+        return spec
+
+
+def _execute(execute: Callable[[ModuleType], None], name: str, module: ModuleType) -> None:
+    execute(module)
+    _load(name)
+    with LOCK:
+        if _is_applied:
+            _apply(name)
+
+
+_finder: Any = _Finder()

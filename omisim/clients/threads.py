@@ -1,0 +1,53 @@
+"""Threads that outlive the environment in which the code under test started them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from threading import Thread, current_thread
+from threading import enumerate as living_threads
+from typing import Final
+from weakref import WeakKeyDictionary
+
+__all__ = ["DISOWNED", "disown_threads", "find_owner"]
+
+GRACE: Final = 0.05  # seconds in which threads that are about to end may do so
+_POOL_FILE: Final = "concurrent/futures/thread.py"
+DISOWNED: WeakKeyDictionary[Thread, str] = WeakKeyDictionary()  # a thread → the account of its environment
+
+
+def disown_threads(before: Iterable[Thread], owner: str) -> list[str]:
+    """Note the threads that were started since `before` and still run; return their names.
+
+    An idle worker of a ThreadPoolExecutor counts as ended: what it runs later belongs to a later caller.
+    """
+    for thread in [thread for thread in DISOWNED if not thread.is_alive()]:
+        del DISOWNED[thread]
+    before = {*before, current_thread()}
+    end = time.monotonic() + GRACE
+    for thread in _running(before):
+        thread.join(max(0.0, end - time.monotonic()))
+    left = list(_running(before))
+    DISOWNED.update(dict.fromkeys(left, owner))
+    return [thread.name for thread in left]
+
+
+def find_owner() -> str | None:
+    """Return the account whose environment this thread has outlived, or None."""
+    return DISOWNED.get(current_thread()) if DISOWNED else None
+
+
+def _running(before: set[Thread]) -> Iterator[Thread]:
+    return (thread for thread in living_threads() if thread not in before and not _is_idle(thread))
+
+
+def _is_idle(thread: Thread) -> bool:
+    """Whether a thread is a worker of a ThreadPoolExecutor that waits for a job."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, in spite of its name
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename.replace("\\", "/").endswith(_POOL_FILE):
+            return code.co_name == "_worker"  # a job runs below _WorkItem.run
+        frame = frame.f_back
+    return False

@@ -1,0 +1,172 @@
+"""The guard: a test that uses omisim sends no request to OUTSCALE, even where it forgets to redirect it."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from support.plugged import run_plugin
+from urllib3 import HTTPConnectionPool
+
+pytest_plugins = ["pytester"]
+
+REFUSED = "*NotServed: {}: no cloud intercepts this request: use the fixture omi_env, or cloud.intercept()"
+
+# a way to leave the machine → what the refusal names
+WAYS = {
+    "sdk().ReadVms()": "ReadVms (POST https://api.eu-west-2.outscale.com/api/v1/ReadVms)",
+    "requests.post(f'https://{HOST}/api/v1/ReadVms')": "ReadVms (POST https://api.eu-west-2.outscale.com/api/v1/ReadVms)",
+    "boto3.client('s3', 'eu-west-2', endpoint_url='https://oos.eu-west-2.outscale.com', aws_access_key_id='A', "
+    "aws_secret_access_key='B').list_buckets()": "oos (GET https://oos.eu-west-2.outscale.com/)",
+    "urllib.request.urlopen(f'https://{HOST}/')": "a connection to api.eu-west-2.outscale.com",
+    "http.client.HTTPSConnection(HOST).request('GET', '/')": "a connection to api.eu-west-2.outscale.com",
+    "socket.socket().connect((HOST, 443))": "a connection to api.eu-west-2.outscale.com",
+    "socket.socket().connect_ex((HOST, 443))": "a connection to api.eu-west-2.outscale.com",
+    "socket.create_connection((HOST, 443))": "a connection to api.eu-west-2.outscale.com",
+    "socket.getaddrinfo(HOST.encode(), 443)": "a connection to api.eu-west-2.outscale.com",
+    "socket.gethostbyname(HOST)": "a connection to api.eu-west-2.outscale.com",
+    "socket.gethostbyname_ex(HOST)": "a connection to api.eu-west-2.outscale.com",
+    "asyncio.run(asyncio.open_connection(HOST, 443))": "a connection to api.eu-west-2.outscale.com",
+    "asyncio.run(resolve())": "a connection to api.eu-west-2.outscale.com",
+    "asyncio.run(aiohttp_get())": "ReadVms (GET https://api.eu-west-2.outscale.com/api/v1/ReadVms)",
+}
+IMPORTS = """
+import asyncio, http.client, socket, unittest, urllib.request
+import aiohttp, boto3, pytest, requests
+from osc_sdk_python import Gateway
+from omisim.clients.gateway import speed_up_gateways
+from omisim.clients.intercept.stack import STACK
+
+HOST = "api.eu-west-2.outscale.com"
+
+def sdk():
+    with speed_up_gateways():
+        return Gateway(access_key="A", secret_key="B")
+
+async def resolve():
+    await asyncio.get_running_loop().getaddrinfo(HOST, 443)
+
+async def aiohttp_get():
+    async with aiohttp.ClientSession() as session:
+        await session.get(f"https://{HOST}/api/v1/ReadVms")
+"""
+
+
+class TestGuardByDefault:
+    @pytest.mark.parametrize("way", WAYS)
+    def test_refuses_every_way_to_outscale(self, pytester: pytest.Pytester, way: str) -> None:
+        """A test that uses a cloud, and whose code sends a request outside omi_env, fails and names the request."""
+        result = run_plugin(pytester, f"{IMPORTS}\ndef test_sends(omi_cloud): {way}", "-W", "ignore::ResourceWarning")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines([REFUSED.format(WAYS[way])])
+
+    def test_applies_to_every_fixture_of_omisim_but_omi_env(self, pytester: pytest.Pytester) -> None:
+        """A test is guarded by any fixture, requested by argument, marker or call, and from its first fixture on."""
+        source = f"""{IMPORTS}
+def send():
+    requests.post(f"https://{{HOST}}/api/v1/ReadRegions", json={{}}, timeout=1).raise_for_status()
+
+@pytest.fixture
+def early(): send()
+
+@pytest.mark.parametrize("name", ["omi_base", "omi_account", "omi_gateway", "omi_server", "omi_sleep"])
+def test_by_call(request, name):
+    fixture = request.getfixturevalue(name)
+    assert STACK or name == "omi_base"
+    if STACK:
+        send()
+
+def test_by_argument(omi_base): send()
+
+@pytest.mark.usefixtures("omi_cloud")
+def test_by_marker(): send()
+
+def test_in_an_earlier_fixture(early, omi_env): pass
+
+@pytest.mark.usefixtures("omi_env")
+class TestCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): send()
+    def test_something(self): pass
+
+def test_redirected(omi_env): send()
+
+def test_redirected_by_hand(omi_cloud):
+    with omi_cloud.intercept(): send()
+
+def test_without_omisim(): assert not STACK
+"""
+        run_plugin(pytester, source).assert_outcomes(passed=4, failed=6, errors=2)
+
+    def test_can_be_turned_off(self, pytester: pytest.Pytester) -> None:
+        """With `omisim_guard = false` no test is guarded."""
+        pytester.makeini("[pytest]\nomisim_guard = false\n")
+        run_plugin(pytester, f"{IMPORTS}\ndef test_free(omi_cloud): assert not STACK").assert_outcomes(passed=1)
+
+    def test_ends_with_the_test(self, pytester: pytest.Pytester) -> None:
+        """After a test, failed or not, nothing is refused, and after the session nothing is patched."""
+        before = socket.getaddrinfo, dict(vars(socket.socket)), dict(vars(HTTPConnectionPool))
+        source = f"""{IMPORTS}
+def test_fails(omi_cloud): raise ValueError
+def test_ends(omi_cloud): pass
+def test_later():
+    assert not STACK
+    with pytest.raises(OSError):
+        socket.create_connection(("localhost", 9))
+"""
+        run_plugin(pytester, source).assert_outcomes(passed=2, failed=1)
+        assert (socket.getaddrinfo, dict(vars(socket.socket)), dict(vars(HTTPConnectionPool))) == before
+
+
+class TestThreadThatOutlivesItsTest:
+    SOURCE = """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+        import pytest
+        import requests
+
+        URL = "https://api.eu-west-2.outscale.com/api/v1/ReadRegions"
+        POOL = ThreadPoolExecutor(1)
+        go, done, errors = threading.Event(), threading.Event(), []
+
+        def poll():
+            go.wait(5)
+            try:
+                requests.post(URL, json={}, timeout=1)
+            except Exception as error:
+                errors.append(error)
+            done.set()
+
+        def test_starts_a_thread(omi_env):
+            threading.Thread(target=poll, name="poller").start()
+
+        @pytest.mark.parametrize("fixtures", [[], ["omi_cloud"], ["omi_env"]])
+        def test_later(request, fixtures):
+            for name in fixtures:
+                request.getfixturevalue(name)
+            go.set()
+            assert done.wait(5)
+            assert "the thread poller was started in an environment of the account alice" in str(errors[0])
+
+        def test_leaves_an_idle_pool(omi_env):
+            assert POOL.submit(requests.post, URL, json={}, timeout=1).result().ok
+
+        def test_uses_the_pool_again(omi_env, omi_cloud):
+            assert POOL.submit(requests.post, URL, json={}, timeout=1).result().ok
+            assert len(omi_cloud.calls("ReadRegions")) == 1
+    """
+
+    @pytest.mark.parametrize("later", ["fixtures0", "fixtures1", "fixtures2"])
+    def test_is_reported_by_name_and_refused(self, pytester: pytest.Pytester, later: str) -> None:
+        """A warning names the thread, and its requests are refused during any later test, without leaving."""
+        result = run_plugin(pytester, self.SOURCE, "-W", "default", "-k", f"starts_a_thread or {later}")
+        result.assert_outcomes(passed=2, warnings=1)
+        result.stdout.fnmatch_lines(["*test_starts_a_thread ended before threads that it had started: poller. Their *"])
+
+    def test_fails_the_test_where_warnings_are_errors(self, pytester: pytest.Pytester) -> None:
+        """Under `-W error` the report is an error of the test that started the thread."""
+        run_plugin(pytester, self.SOURCE, "-k", "starts_a_thread or fixtures0").assert_outcomes(passed=2, errors=1)
+
+    def test_may_be_an_idle_worker_of_a_pool(self, pytester: pytest.Pytester) -> None:
+        """A ThreadPoolExecutor of a module serves one test after the other."""
+        run_plugin(pytester, self.SOURCE, "-k", "idle_pool or pool_again").assert_outcomes(passed=2)
