@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INI = {
     "seed": "the seed of all generated ids",
-    "timing": "eager, clock or manual",
+    "timing": "eager, clock, manual or reads",
     "clock": "the start of the virtual time (default 2026-01-01T00:00:00Z), or system",
     "catalog": "the initial resources of a cloud",
     "auth": "strict, lenient or off",
@@ -30,6 +30,7 @@ INI = {
     "accounts": "the accounts of every cloud, for example: alice bob@us-east-2",
     "limiter": "true keeps the rate limiter of osc-sdk-python",
     "children": "true lets child processes of omi_env reach the cloud, by a server",
+    "virtual_time": "true lets time.time, time.monotonic and time.perf_counter follow the clock under omi_sleep",
 }
 SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
 EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Give each example a fork of the cloud:
@@ -312,12 +313,15 @@ def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[En
 
 @pytest.fixture
 def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let sleeps advance the clock of omi_cloud and return at once. Timing is `clock` unless the marker sets it."""
+    """Let waiting of any kind advance the clock of omi_cloud and take no time.
+
+    Timing is `clock` unless the marker sets it. With the option `virtual_time`, the clocks of `time` follow.
+    """
     from omisim.pytest_plugin.marker_options import read_marker  # noqa: PLC0415
 
     if "timing" not in read_marker(request.node):
         omi_cloud.engine.settings.timing = "clock"  # the cloud may have been created before this fixture was requested
-    with omi_cloud.sleeping():
+    with omi_cloud.sleeping(virtual_time=_options(request).get("virtual_time", False)):
         yield
 
 

@@ -52,7 +52,8 @@ class Cloud:
     Args:
         seed: The seed of all generated ids. The same seed and the same calls give the same ids.
         timing: When transitions of transient states happen. "eager": all of them, as soon as a call is answered.
-            "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`.
+            "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`. "reads": at the
+            start of the next call, when clients have read the resource often enough, by default once.
         clock: The source of time. The default is a `ManualClock` that starts at 2026-01-01T00:00:00Z.
         switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`).
         catalog: The initial resources: "default".
@@ -255,7 +256,7 @@ class Cloud:
 
     @property
     def timing(self) -> str:
-        """When transitions happen: "eager", "clock" or "manual". Fixed by the constructor."""
+        """When transitions happen: "eager", "clock", "manual" or "reads". Fixed by the constructor."""
         return self.engine.settings.timing
 
     @property
@@ -267,9 +268,11 @@ class Cloud:
     def durations(self) -> Durations:
         """Overrides of the seconds spent in a transient state, by "<kind>.<state>".
 
-        For example `cloud.durations["snapshot.pending"] = 600`.
+        For example `cloud.durations["snapshot.pending"] = 600`. With the timing "reads", they are numbers of reads.
         """
-        return self.engine.settings.durations
+        durations = self.engine.settings.durations
+        durations.counts_reads = self.timing == "reads"
+        return durations
 
     def advance(self, seconds: float) -> None:
         """Advance the clock by a number of seconds, and apply each due transition and timer at its own time.
@@ -568,16 +571,25 @@ class Cloud:
 
         return intercept_requests(self.engine)
 
-    def sleeping(self) -> AbstractContextManager[None]:
-        """Make sleeps of this thread advance the clock instead of waiting: a context manager.
+    def sleeping(self, *, virtual_time: bool = False, patience: float = 10.0) -> AbstractContextManager[None]:
+        """Make waiting advance the clock instead of taking time: a context manager.
 
-        `time.sleep` and `asyncio.sleep` advance the cloud's clock, apply due transitions, and return at once. Use
-        `Cloud(timing="clock")`: with "eager", no transition is left to wait for. Other threads and the standard library
-        itself really sleep. A polling loop that can never finish raises RuntimeError.
+        It covers this thread, and the threads, executor jobs and event loops that start inside: sleeps, time limits of
+        events, conditions, queues, locks and `select`, and asyncio's timers. The clock jumps to the earliest wake-up
+        when all of them wait, and stands still while one of them works. Use `Cloud(timing="clock")`: with "eager", no
+        transition is left to wait for.
+
+        Args:
+            virtual_time: Whether `time.time`, `time.monotonic` and `time.perf_counter` follow the clock, too.
+            patience: The number of real seconds after which a deadlock of all threads is reported.
+
+        Raises:
+            RuntimeError: From the wait itself: a polling loop can never finish, or all threads wait for each other.
+            ValueError: `patience` is not a positive number.
         """
         from omisim.clients.sleeping import virtual_sleep  # noqa: PLC0415 - imported on first use
 
-        return virtual_sleep(self)
+        return virtual_sleep(self, virtual_time=virtual_time, patience=patience)
 
     def serve(
         self, port: int = 0, host: str = "127.0.0.1", *, tls: bool | tuple[str, str] = False, token: str | None = None

@@ -166,6 +166,7 @@ class Engine:
                 raise failure
             answer.request_id = number
             if not answer.dry and unserved is None:
+                self._count_read(record, answer)
                 self._observe(record)
             return answer
 
@@ -235,6 +236,11 @@ class Engine:
     def _record_failure(self, record: CallRecord, error: ApiError | Dropped | Killed) -> None:
         record.record_failure(error)
         self._observe(record)
+
+    def _count_read(self, record: CallRecord, answer: Answer) -> None:
+        """Count a client's read with the timing "reads". A call from Python has no headers and does not count."""
+        if self.settings.timing == "reads" and record.headers and record.action.startswith("Read"):
+            self.scheduler.count_reads(answer.value)
 
     def _observe(self, record: CallRecord) -> None:
         if self.observer is not None and not record.by_user:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omisim.base.clock import Clock
 from omisim.base.suggest import suggest
-from omisim.model import Due, Image, ImageState, SnapshotState
+from omisim.model import Due, Entity, Image, ImageState, SnapshotState, Vm, VmStates, Volume
 from omisim.model.ids import PREFIXES, Id
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.settings import Settings
@@ -52,7 +52,17 @@ class Scheduler:
     # --- by the clock
 
     def apply_due(self) -> dt.datetime:
-        """Apply every transition that is due by now, in order of due time, then of scheduling. Returns the time."""
+        """Apply every transition that is due by now, in order of due time, then of scheduling. Returns the time.
+
+        Transitions whose reads have been counted follow.
+        """
+        now = self._apply_timed()
+        if self._settings.timing == "reads":
+            while due := self._find_counted(lambda reads: reads <= 0):
+                self._apply(due, now)
+        return now
+
+    def _apply_timed(self) -> dt.datetime:
         now = self._clock.now()
         while due := self._state.next_due(timers=True, until=now):
             self._apply(due, due.at or now)
@@ -67,14 +77,55 @@ class Scheduler:
     def advance(self, seconds: float) -> None:
         """Move the clock forward and apply each transition that becomes due, at its own time."""
         self._clock.advance(seconds)
-        self.apply_due()
+        self._apply_timed()
 
     def settle(self) -> None:
-        """Jump from one due transient to the next until none is left. Timers that are passed fire too."""
+        """Jump from one due transient to the next until none is left. Timers that are passed fire too.
+
+        Transitions that count reads happen now, in the order in which they were scheduled.
+        """
         while due := self._state.next_due(timers=False, until=None):
             if due.at is not None and due.at > self._clock.now():
                 self._clock.advance((due.at - self._clock.now()).total_seconds())
-            self.apply_due()
+            self._apply_timed()
+        while due := self._find_counted(lambda _: True):
+            self._apply(due, self._clock.now())
+
+    # --- by reads
+
+    def count_reads(self, answer: object) -> None:
+        """Count one read of each resource in the answer of a client's read (timing "reads").
+
+        A volume and a VM show the states of links, a volume its update task, and a pending OMI waits for its snapshots:
+        they are counted too.
+        """
+        rows = answer if isinstance(answer, tuple) else ()
+        found = dict.fromkeys(key for row in rows for key in self._list_shown(row))
+        counted: list[Due] = [due for key in found if (due := self._state.get("due", key)) is not None and due.reads]
+        tx = self._begin(self._state, self._settings, "read", self._clock.now())
+        for due in counted:
+            tx.write("due", f"{due.kind}:{due.id}", replace(due, reads=(due.reads or 1) - 1))
+
+    def _list_shown(self, row: Any) -> Iterator[str]:
+        """Yield the keys of the due transitions of the resources whose states a row of an answer shows."""
+        match row:
+            case VmStates():
+                yield f"vm:{row.vm_id}"
+            case Vm():
+                yield f"vm:{row.vm_id}"
+                for link in self._state.find_by("volume_link", "vm", row.vm_id):
+                    yield f"volume_link:{link.volume_id}"
+            case Volume():
+                yield from (f"volume:{row.volume_id}", f"volume_link:{row.volume_id}", f"volume_update:{row.task_id}")
+            case Image(state=ImageState.PENDING):
+                yield from (f"snapshot:{snapshot_id}" for snapshot_id in self._find_unfinished_snapshots(row))
+            case Entity():
+                yield f"{row.kind}:{row.id}"
+
+    def _find_counted(self, matches: Callable[[int], bool]) -> Due | None:
+        """Return the first scheduled of the transitions that count reads and match, or None."""
+        rows: list[Due] = [due for due in self._state.rows("due").values() if due.reads is not None]
+        return min((due for due in rows if matches(due.reads or 0)), key=lambda due: due.order, default=None)
 
     def _apply(self, due: Due, at: dt.datetime) -> None:
         failure = self._find_failure(due)

@@ -39,7 +39,7 @@ class ClientToken:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A scheduled transition. It happens at a time, or only on request (`at` None)."""
+    """A scheduled transition. It happens at a time, after `reads` more counted reads, or only on request."""
 
     kind: str
     id: str
@@ -47,3 +47,4 @@ class Due:
     at: dt.datetime | None
     timer: bool
     order: int
+    reads: int | None = None

@@ -65,4 +65,5 @@ _PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "history": _parse_number,
     "limiter": _parse_flag,
     "switches": _parse_switches,
+    "virtual_time": _parse_flag,
 }

@@ -16,13 +16,8 @@ from omisim.state.settings import Settings
 
 __all__ = ["check", "first_account", "make_base", "make_test_cloud", "merge_options", "read_marker"]
 
-EXTRA_OPTIONS: Final = (
-    "scenario",
-    "region",
-    "accounts",
-    "limiter",
-    "children",
-)  # in addition to the parameters of Cloud
+# beside the parameters of Cloud
+EXTRA_OPTIONS: Final = ("scenario", "region", "accounts", "limiter", "children", "virtual_time")
 KNOWN: Final = (*signature(Cloud).parameters, *EXTRA_OPTIONS)
 FIXED_OPTIONS: Final = ("seed", "clock", "catalog", "scenario")  # fixed when a cloud is created
 DEFAULT_ACCOUNT: Final = "alice"
@@ -32,6 +27,7 @@ _TYPES: Final[Mapping[str, tuple[Any, str]]] = {
     "accounts": (str | list | tuple | Mapping, 'names, for example ["alice", "bob@us-east-2"]'),
     "limiter": (bool, "True or False"),
     "children": (bool, "True or False"),
+    "virtual_time": (bool, "True or False"),
 }
 _CHECKED = pytest.StashKey[set[str]]()
 

@@ -15,7 +15,7 @@ from omisim.spec.rules import load_rules
 
 __all__ = ["SWITCHES", "Auth", "Durations", "Settings", "Switch", "Switches", "Timing"]
 
-Timing = Literal["eager", "clock", "manual"]
+Timing = Literal["eager", "clock", "manual", "reads"]
 Auth = Literal["strict", "lenient", "off"]
 TIMINGS: Final[tuple[Timing, ...]] = get_args(Timing)
 AUTH_MODES: Final[tuple[Auth, ...]] = get_args(Auth)
@@ -122,18 +122,24 @@ class Settings:
 
 
 class Durations(MutableMapping[str, float]):
-    """Seconds spent in transient states, by "<kind>.<state>", where they override the lifecycle's."""
+    """Durations of transient states, by "<kind>.<state>", where they override the lifecycle's.
+
+    They are seconds; with the timing "reads" (`counts_reads`), they are numbers of reads, by default one.
+    """
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
+        self.counts_reads: bool = False
 
     def __getitem__(self, key: str) -> float:
-        """Return the duration of a state in seconds: the override, or the lifecycle's.
+        """Return the duration of a state: the override, or the lifecycle's seconds, or one read.
 
         Raises KeyError for a state that is not transient, and for one without an override that depends on the size.
         """
         if key in self._seconds or key not in _list_transients():
             return self._seconds[key]
+        if self.counts_reads:
+            return 1
         kind, _, state = key.partition(".")
         lifecycle = LIFECYCLES[kind]
         after = lifecycle.moves[state][lifecycle.get_automatic_event(state) or ""].after
@@ -146,7 +152,10 @@ class Durations(MutableMapping[str, float]):
         return key in self._seconds
 
     def __setitem__(self, key: str, seconds: float) -> None:
-        """Override a duration. Raises ValueError for an unknown state, and for a negative or infinite duration."""
+        """Override a duration. Raises ValueError for an unknown state and an invalid duration.
+
+        A number of seconds is finite and not negative; a number of reads is an int of at least 0.
+        """
         known = _list_transients()
         if key not in known:
             raise ValueError(
@@ -154,6 +163,8 @@ class Durations(MutableMapping[str, float]):
             )
         if not isinstance(seconds, float | int) or not 0 <= seconds < float("inf"):
             raise ValueError(f"duration must be a finite, non-negative number of seconds, not {seconds!r}")
+        if self.counts_reads and seconds != int(seconds):
+            raise ValueError(f"duration must be a number of reads with the timing 'reads', not {seconds!r}")
         self._seconds[key] = float(seconds)
 
     def __delitem__(self, key: str) -> None:
@@ -167,6 +178,10 @@ class Durations(MutableMapping[str, float]):
     def __len__(self) -> int:
         """Return the number of overrides."""
         return len(self._seconds)
+
+    def reads_for(self, entity: Entity, state: str) -> int:
+        """Return the number of counted reads for which this entity stays in this state (timing "reads")."""
+        return int(self._seconds.get(f"{entity.kind}.{state}", 1))
 
     def seconds_for(self, entity: Entity, state: str, event: str) -> float:
         """Return the seconds that this entity spends in this state."""

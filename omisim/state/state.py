@@ -36,7 +36,8 @@ ROWS: Mapping[str, type] = {
 class Change:
     """One write: the row before and after (None if it does not exist), the time and the cause.
 
-    `cause` is "<Action>#<number of the committed call>", or one of due, complete, fail, fault, write, account.
+    `cause` is "<Action>#<number of the committed call>", or one of due, complete, fail, fault, read, write,
+    account.
     """
 
     seq: int

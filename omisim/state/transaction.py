@@ -114,11 +114,15 @@ class Transaction:
         return moved
 
     def schedule(self, entity: Entity, event: str, seconds: float) -> None:
-        """Schedule an event in `seconds` from now, in place of the state's own one."""
-        to = LIFECYCLES[entity.kind].moves[entity.state][event]  # type: ignore[attr-defined]
-        waits = not to.timer and self.settings.timing == "manual"
-        at = None if waits else self.at + dt.timedelta(seconds=seconds)
-        due = Due(entity.kind, entity.id, event, at, to.timer, self.next_number("due"))
+        """Schedule an event in `seconds` from now, in place of the state's own one.
+
+        With the timing "reads", a transient state lasts for a number of reads instead; with "manual", until a request.
+        """
+        state = entity.state  # type: ignore[attr-defined]
+        timer, timing = LIFECYCLES[entity.kind].moves[state][event].timer, self.settings.timing
+        at = self.at + dt.timedelta(seconds=seconds) if timer or timing in ("eager", "clock") else None
+        reads = self.settings.durations.reads_for(entity, state) if timing == "reads" and not timer else None
+        due = Due(entity.kind, entity.id, event, at, timer, self.next_number("due"), reads)
         self.write("due", f"{entity.kind}:{entity.id}", due)
 
     def _schedule(self, entity: Entity | None, then: str | None, kind: str = "", row_id: str = "") -> None:

@@ -20,7 +20,7 @@ from omisim.spec.rules import GRADES, Rule, families, load_rules
 
 __all__ = ["main", "parsers"]
 
-TIMINGS = ("eager", "clock", "manual")
+TIMINGS = ("eager", "clock", "manual", "reads")
 LAST_PORT = 65535
 INTERRUPTED = 130  # the exit status after Ctrl-C, as in shells
 

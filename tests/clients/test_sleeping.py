@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from textwrap import dedent
-from threading import Thread
+from threading import Event, Thread
 from time import sleep as bound_as_something_else
 from types import ModuleType
 from typing import Any
@@ -104,19 +104,34 @@ class TestSleeping:
             assert seconds(cloud, lambda: code.poll(10)) == 10
         assert seconds(cloud, lambda: code.poll(0.001)) == 0
 
-    def test_does_not_reach_sleep_under_another_name(self, cloud: Cloud) -> None:
-        """A function bound under another name before the context sleeps really: the documented limit."""
+    def test_reaches_sleep_under_another_name(self, cloud: Cloud) -> None:
+        """A module that imported sleep under another name before the context is reached."""
         with cloud.sleeping():
-            assert seconds(cloud, lambda: bound_as_something_else(0.001)) == 0
+            assert seconds(cloud, lambda: bound_as_something_else(10)) == 10
 
-    def test_affects_its_own_thread_only(self, cloud: Cloud) -> None:
-        """Other threads sleep really."""
+    def test_does_not_reach_a_default_argument(self, cloud: Cloud, module: Callable[[str], Any]) -> None:
+        """A function that a default argument holds sleeps really: the documented limit."""
+        code = module("import time\ndef poll(seconds, sleep=time.sleep): sleep(seconds)")
         with cloud.sleeping():
-            thread = Thread(target=time.sleep, args=(0.001,))
+            assert seconds(cloud, lambda: code.poll(0.001)) == 0
+
+    def test_does_not_affect_threads_that_run_already(self, cloud: Cloud) -> None:
+        """A thread that was started before the context sleeps really."""
+        started, slept = Event(), Event()
+
+        def nap() -> None:
+            started.wait()
+            time.sleep(0.001)
+            slept.set()
+
+        thread = Thread(target=nap)
+        thread.start()
+        with cloud.sleeping():
             before = cloud.now
-            thread.start()
-            thread.join()
+            started.set()
+            slept.wait()
             assert cloud.now == before
+        thread.join()
 
     def test_does_not_affect_the_standard_library(self, cloud: Cloud) -> None:
         """Waiting for a process takes real time."""

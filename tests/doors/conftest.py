@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.doors import DOORS, Door
 
@@ -10,3 +12,36 @@ from support.doors import DOORS, Door
 def _door(request: pytest.FixtureRequest) -> Door:
     """Each of the two doors that take requests over HTTP."""
     return DOORS[request.param]
+
+
+@pytest.fixture(name="ec2")
+def _ec2(omi_fcu: Any) -> Any:
+    """A boto3 client of alice's."""
+    return omi_fcu
+
+
+@pytest.fixture(name="vpc_id")
+def _vpc_id(ec2: Any) -> str:
+    """A VPC with the range 10.0.0.0/16."""
+    return str(ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
+
+
+@pytest.fixture(name="subnet_id")
+def _subnet_id(ec2: Any, vpc_id: str) -> str:
+    """A subnet of the VPC with the range 10.0.1.0/24, in the first zone."""
+    given = {"VpcId": vpc_id, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "eu-west-2a"}
+    return str(ec2.create_subnet(**given)["Subnet"]["SubnetId"])
+
+
+@pytest.fixture(name="gateway_id")
+def _gateway_id(ec2: Any, vpc_id: str) -> str:
+    """An internet gateway that is attached to the VPC."""
+    gateway_id = str(ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"])
+    ec2.attach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc_id)
+    return gateway_id
+
+
+@pytest.fixture(name="interface_id")
+def _interface_id(ec2: Any, subnet_id: str) -> str:
+    """An available network interface in the subnet."""
+    return str(ec2.create_network_interface(SubnetId=subnet_id)["NetworkInterface"]["NetworkInterfaceId"])

@@ -230,12 +230,46 @@ class TestAnswers:
 NAMES = st.sampled_from(
     ["Filter", "VolumeId", "ImageId", "InstanceId", "Name", "Value", "DryRun", "MaxResults", "NextToken", "Attribute",
      "LaunchPermission", "Add", "Remove", "UserId", "Group", "BlockDeviceMapping", "Ebs", "Tag", "Key", "ResourceId",
+     "IpPermissions", "IpProtocol", "IpRanges", "Groups", "GroupId", "PublicIp", "VpcId", "PrivateIpAddresses",
      "1", "2", "0", "x", "", "SnapshotId", "Owner", "OperationType", "UserGroup", "ProductCode", "Description", "Size"]
 )  # fmt: skip
 TEXTS = st.text(max_size=8) | st.sampled_from(
     ["true", "1", "-1", "1e9", "vol-12345678", "ami-12345678", "i-", "self", "all"]
 )
 PARAMETERS = st.dictionaries(st.lists(NAMES, min_size=1, max_size=4).map(".".join), TEXTS, max_size=5)
+
+
+FORMS: dict[str, list[str]] = {  # parameters, each in a form that it does not have
+    "AllocateAddress": ["Domain.1=vpc", "Domain="],
+    "AuthorizeSecurityGroupIngress": [
+        "GroupId.1=sg-12345678", "GroupName.1=x", "GroupName=default&IpPermissions=x",
+        "GroupName=default&IpPermissions.x=1", "GroupName=default&IpPermissions.1=x",
+        "GroupName=default&IpPermissions.1.Groups=x",
+        "GroupName=default&IpPermissions.1.IpRanges.1=x", "GroupName=default&IpPermissions.1.IpProtocol.1=tcp",
+        "GroupName=default&IpPermissions.1.Ipv6Ranges=", "GroupName=default&IpProtocol.1=tcp&CidrIp.1=x",
+        "GroupName=default&IpProtocol=tcp&FromPort=x&ToPort=1&CidrIp=0.0.0.0/0",
+        "GroupName=default&SourceSecurityGroupName.1=x", "GroupName=default&IpPermissions=",
+        "GroupName=default&IpPermissions.1.IpProtocol=icmp&IpPermissions.1.FromPort=-1&IpPermissions.1.ToPort.1=x",
+    ],
+    "CreateNetworkInterface": [
+        "PrivateIpAddress.1=x", "SubnetId=subnet-12345678&PrivateIpAddress=10.0.0.4&PrivateIpAddresses=x",
+        "SubnetId=subnet-12345678&PrivateIpAddress=10.0.0.4&PrivateIpAddresses.1.Primary=x",
+    ],
+    "DescribeSecurityGroups": ["GroupName.1.x=1", "GroupId=x", "Filter.1.Name=tag:&Filter.1.Value.1=x&GroupName.1="],
+    "ModifyImageAttribute": ["ImageId.1=x", "ImageId.1=x&ProductCode.1=0001"],
+    "ModifySubnetAttribute": ["SubnetId.1=x", "SubnetId=subnet-12345678&MapPublicIpOnLaunch=x", "SubnetId="],
+    "ReleaseAddress": ["AllocationId.1=x", "PublicIp.1=x", "PublicIp=x&AllocationId=x"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("action", FORMS)
+def test_parameters_of_a_wrong_form_are_refused(alice: Account, action: str) -> None:
+    """A text in place of a list or a structure, a structure in place of a text, and other types. [FCU-006]"""
+    before = alice.cloud.fork()
+    for form in FORMS[action]:
+        status, _ = error_of(send(alice, sign(alice, body=f"Action={action}&{form}")))
+        assert status == 400, form
+    assert alice.cloud == before
 
 
 @settings(max_examples=200)

@@ -252,10 +252,10 @@ class TestMarker:
         [
             (
                 "regoin='eu-west-2'",
-                "has no argument 'regoin'; known: seed, timing, clock, switches, *, accounts, limiter, children",
+                "has no argument 'regoin'; known: seed, timing, clock, switches, *, limiter, children, virtual_time",
             ),
             ("'clock'", "takes keyword arguments only, not 'clock'; known: seed, *"),
-            ("timing='slow'", "timing must be one of eager, clock, manual, not 'slow'"),
+            ("timing='slow'", "timing must be one of eager, clock, manual, reads, not 'slow'"),
             ("region='eu-west-9'", "region must be one of eu-west-2, *, not 'eu-west-9'; did you mean *"),
             ("accounts=['bob@mars']", "region must be one of eu-west-2, *, not 'mars'"),
             ("accounts=3", "accounts must be names, for example *, not 3"),
@@ -332,7 +332,7 @@ class TestIniOptions:
     @pytest.mark.parametrize(
         ("option", "line"),
         [
-            ("timing = slow", "timing must be one of eager, clock, manual, not 'slow'"),
+            ("timing = slow", "timing must be one of eager, clock, manual, reads, not 'slow'"),
             ("clock = noon", "omisim_clock must be system or a date with its time zone, not 'noon'"),
             ("history = many", "omisim_history must be a number, not 'many'"),
             ("limiter = perhaps", "omisim_limiter must be true or false, not 'perhaps'"),

@@ -44,7 +44,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"accounts": {"": "eu-west-2"}}, "name must be a non-empty str"),
     ({"quotas": {"dora": {"vm_limit": 1}}}, "each key of quotas must be 'alice', 'bob' or 'carol', not 'dora'"),
     ({"quotas": {"alice": {"vms": 1}}}, "quota must be one of vm_limit, .*, not 'vms'"),
-    ({"timings": ("fast",)}, "timing must be one of eager, clock, manual, not 'fast'"),
+    ({"timings": ("fast",)}, "timing must be one of eager, clock, manual, reads, not 'fast'"),
     ({"timings": ("clock")}, "timings must be a tuple of at least one timing, not 'clock'"),
     ({"switches": {"default_page_sise": 3}}, "unknown switch 'default_page_sise'; did you mean default_page_size\\?"),
     ({"time_travel": "no"}, "time_travel must be True or False, not 'no'"),

@@ -268,7 +268,11 @@ class TestScenarioMistakes:
     @pytest.mark.parametrize(
         ("text", "line", "message"),
         [
-            ("[cloud]\nseed = 1\ntiming = 'slow'\n", 3, "timing must be one of eager, clock, manual, not 'slow'"),
+            (
+                "[cloud]\nseed = 1\ntiming = 'slow'\n",
+                3,
+                "timing must be one of eager, clock, manual, reads, not 'slow'",
+            ),
             ("[cloud]\ntimings = 'clock'\n", 2, "unknown entry of cloud 'timings'; did you mean timing?"),
             (
                 "[cloud]\n[cloud.switches]\nsnapshot_cut = 'request'\nstart_runing = 1\n",

@@ -85,7 +85,7 @@ class Action:
             parsed = self._parse_cached(query)
         if parsed.unknown and engine.settings.switch("fcu_unknown_parameters") == "refuse":
             raise refuse("FCU-005", parameter=parsed.unknown[0], action=row.name)
-        context.given = parsed.given
+        context.given, context.dry_run = parsed.given, parsed.dry_run
         with engine.lock:
             if row.before:
                 context.before = BEFORE[row.before](context, parsed.given)
@@ -175,16 +175,18 @@ def _make_speller(row: Row) -> Callable[[str], str]:
     """Return the function that spells omisim's parameters as the EC2 action does, for the texts of refusals."""
     names = {
         (entry if isinstance(entry, str) else entry["to"]).rpartition(".")[2]: path
-        for spec in (row.parameters, *_list_nested(row))
+        for spec in (row.parameters, *_list_nested(row.parameters))
         for path, entry in spec.items()
     }
     return lambda name: names.get(name) or api_name(name)
 
 
-def _list_nested(row: Row) -> Iterator[Mapping[str, Any]]:
-    for entry in row.parameters.values():
+def _list_nested(parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for entry in parameters.values():
         if isinstance(entry, dict) and "each" in entry:
-            yield load_section("inputs")[entry["each"]]
+            inner = load_section("inputs")[entry["each"]]
+            yield inner
+            yield from _list_nested(inner)
 
 
 def _compile_answers(answers: str | Mapping[str, Any], group: str = "") -> Make:

@@ -22,6 +22,7 @@ class Context:
     region: str
     at: dt.datetime
     given: dict[str, Any] = field(default_factory=dict)  # the parameters that the row reads, by their EC2 names
+    dry_run: bool = False
     before: Any = None
     result: Any = None
 

@@ -51,4 +51,5 @@ def find_status(error: ApiError, code: str) -> int:
     """Return the HTTP status of a refusal with this EC2 code (FCU-010)."""
     if error.status in _SERVER_ERRORS:
         return _SERVER_ERRORS[error.status]
-    return 401 if code == "AuthFailure" or error.status in (401, 403) else 400
+    status = _load()["statuses"].get(error.rule)
+    return status or (401 if code == "AuthFailure" or error.status in (401, 403) else 400)

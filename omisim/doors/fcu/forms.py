@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
 from typing import Any
 
 from omisim.base.hosts import host_name
 from omisim.doors.fcu.context import Context
-from omisim.model import Image, PermissionsOnResource, PrivateIpLightForVm, Snapshot, VmState
+from omisim.model import (
+    Image,
+    InternetService,
+    PermissionsOnResource,
+    PrivateIpLightForVm,
+    SecurityGroupRule,
+    SecurityGroupsMember,
+    Snapshot,
+    VmState,
+)
 from omisim.model.filters.vms import VM_STATE_CODES
 from omisim.model.serialize import format_date
 from omisim.spec.rules import refuse
@@ -36,7 +46,30 @@ def _make_permissions(accounts: Iterable[str], groups: Iterable[str]) -> dict[st
     return {"account_ids": list(accounts)} | ({"global_permission": True} if groups else {})
 
 
-GIVEN: Mapping[str, Callable[[Any], Any]] = {"permissions": _to_permissions, "single": lambda value: [value]}
+def _check_address(value: str) -> str:
+    """Return an IPv4 address as it is, or refuse it (FCU-042). An empty one counts as absent."""
+    try:
+        IPv4Address(value or "0.0.0.0")  # noqa: S104 -- no socket
+    except ValueError:
+        raise refuse("FCU-042", address=value) from None
+    return value
+
+
+def _check_destination(value: str) -> str:
+    """Return the destination of a route as it is, or refuse one with host bits (FCU-045)."""
+    try:
+        IPv4Network(value or "0.0.0.0/0")
+    except ValueError:
+        raise refuse("FCU-045", destination=value) from None
+    return value
+
+
+GIVEN: Mapping[str, Callable[[Any], Any]] = {
+    "address": _check_address,
+    "destination": _check_destination,
+    "permissions": _to_permissions,
+    "single": lambda value: [value],
+}
 
 
 # --- values of answers: `form` in views
@@ -55,15 +88,38 @@ def _find_primary_ip(addresses: Iterable[PrivateIpLightForVm]) -> str | None:
     return next((address.private_ip for address in addresses if address.is_primary), None)
 
 
+def _show_attachments(service: InternetService) -> list[dict[str, str | None]]:
+    return [] if service.net_id is None else [{"State": service.state, "VpcId": service.net_id}]
+
+
+def _show_group_pairs(members: Iterable[SecurityGroupsMember] | None) -> list[dict[str, str | None]]:
+    return [
+        {"GroupId": member.security_group_id, "GroupName": member.security_group_name, "UserId": member.account_id}
+        for member in members or ()
+    ]
+
+
+def _show_port(field: str) -> Callable[[SecurityGroupRule], int | None]:
+    """Show a port of a rule, unless it is for all protocols (FCU-043)."""
+    return lambda rule: None if rule.ip_protocol == "-1" else getattr(rule, field)
+
+
 SHOWN: Mapping[str, Callable[[Any], Any]] = {
+    "address_domain": lambda address: "standard" if address.nic_id is None else "vpc",
     "bytes": lambda gib: None if gib is None else int(gib * 2**30),
     "date": format_date,
     "endpoint": lambda region: host_name("fcu", region),
+    "first_port": _show_port("from_port_range"),
+    "gateway_attachments": _show_attachments,
+    "group_pairs": _show_group_pairs,
     "health": lambda state: "ok" if state is VmState.RUNNING else "not-applicable",
+    "ip_ranges": lambda ranges: [{"CidrIp": text} for text in ranges or ()],
     "key_type": lambda kind: kind.removeprefix("ssh-"),
+    "last_port": _show_port("to_port_range"),
     "percent": lambda progress: f"{progress}%",
     "permissions": _show_permissions,
     "platform": lambda family: family if family == "windows" else None,  # EC2 shows no other platform
+    "prefix_lists": lambda ids: [{"PrefixListId": list_id} for list_id in ids or ()],
     "primary_ip": _find_primary_ip,
     "product_codes": _show_product_codes,
     "image_platform": lambda codes: "windows" if "0002" in codes else None,

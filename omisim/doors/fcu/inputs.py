@@ -87,6 +87,7 @@ def _compile_entry(entry: Any, shape: Any) -> Read:
 
 def _compile_list(to: str, spec: Mapping[str, Any], shape: Any) -> Read:
     read_item = _compile_level(spec, shape.member)
+    is_value = "." in spec.values()
 
     def read(node: Any, path: str, reading: Reading, target: dict[str, Any]) -> None:
         if node.__class__ is not dict:
@@ -95,13 +96,13 @@ def _compile_list(to: str, spec: Mapping[str, Any], shape: Any) -> Read:
         for index in sort_indexes(node, path):
             items.append({})
             read_item(node[index], f"{path}.{index}", reading, items[-1])
-        _put(target, to, items)
+        _put(target, to, [item["."] for item in items if "." in item] if is_value else items)
 
     return read
 
 
 def _put(target: dict[str, Any], path: str, value: Any) -> None:
-    *parents, name = path.split(".")
+    *parents, name = path.split(".") if path != "." else [path]
     for parent in parents:
         target = target.setdefault(parent, {})
     target[name] = value

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from omisim.actions.framework.paging import paginate
@@ -28,16 +29,26 @@ __all__ = ["Criteria", "Selection", "check_ids", "find_by_ids", "make_not_found"
 
 CACHED_ITEMS = 4096
 Look = Callable[[Any, Mapping[str, Any]], list[str]]  # entity and item → the texts of a filter
+TAGS = ("Tags", "TagSet")  # the names that EC2 has for the tags of an item
 # kind of an id → the error for one that does not exist
 _MISSING: Mapping[str, str] = {
+    "address": "no-such-ip",
     "image": "no-such-image",
     "image export task": "no-such-task",
+    "internet_service": "gateway-does-not-exist",
     "keypair": "no-such-keypair",
     "keypair_name": "no-such-keypair",
+    "net": "no-such-vpc",
+    "nic": "no-such-nic",
+    "public_ip": "no-such-public-ip",
     "quota": "no-such-quota",
     "region": "no-such-region",
+    "route_table": "no-such-route-table",
+    "security_group": "no-such-group",
+    "security_group_name": "no-such-group",
     "snapshot": "no-such-snapshot",
     "snapshot export task": "no-such-task",
+    "subnet": "no-such-subnet",
     "subregion": "no-such-az",
     "vm": "no-such-vm",
     "volume": "no-such-volume",
@@ -63,7 +74,7 @@ def check_ids(row: Row, ids: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         for value in values if of["kind"] in PREFIXES else ():
             problem = find_id_problem(Id(of["kind"]), value, parameter)
             if problem is not None:
-                raise problem
+                raise make_not_found(of["kind"], value) if "malformed" in of else problem
         if values and "filter" in of:
             filters[of["filter"]] = list(values)
     return filters
@@ -73,12 +84,14 @@ def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any])
     """Return the results of a read that have the ids. Refuses ids that they lack (FCU-004)."""
     for parameter, values in ids.items():
         of = row.ids[parameter]
-        found = {getattr(entity, of["attribute"]) for entity in rows}
+        get = attrgetter(of["attribute"])
+        candidates = [row for row in rows if getattr(row, of["without"]) is None] if "without" in of else rows
+        found = set(map(get, candidates))
         for value in values:
             if value not in found:
                 raise make_not_found(of["kind"], value)
         if values and "filter" not in of:
-            rows = [entity for entity in rows if getattr(entity, of["attribute"]) in values]
+            rows = [entity for entity in candidates if get(entity) in values]
     return rows
 
 
@@ -94,7 +107,7 @@ class Selection:
         self._row = row
         ((member, view_name),) = row.lists.items()
         self._view = lru_cache(maxsize=CACHED_ITEMS)(get_view(view_name))  # entities are frozen
-        self._has_tags = "Tags" in load_section("views")[view_name]
+        self._tags = next((name for name in TAGS if name in load_section("views")[view_name]), None)
         shape = output.members[member]
         self._name = shape.serialization.get("name", member)
         self._token_name = row.pages[0].lower() + row.pages[1:]
@@ -124,11 +137,12 @@ class Selection:
         path = self._row.filters.get(name)
         if path is not None:
             return _make_look(path)
-        if self._has_tags and name.startswith("tag:"):
+        tags = self._tags
+        if tags and name.startswith("tag:"):
             key = name.removeprefix("tag:")
-            return lambda _, item: [tag["Value"] for tag in item["Tags"] if tag["Key"] == key]
-        if self._has_tags and name in ("tag-key", "tag-value"):
-            return _make_look(f"Tags.{name.removeprefix('tag-').capitalize()}")
+            return lambda _, item: [tag["Value"] for tag in item[tags] if tag["Key"] == key]
+        if tags and name in ("tag-key", "tag-value"):
+            return _make_look(f"{tags}.{name.removeprefix('tag-').capitalize()}")
         raise refuse("FCU-013", filter=name)
 
     def _matches(self, row: Any, look: Look, wanted: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from omisim.actions.framework.schema import find_id_problem
 from omisim.doors.fcu.context import Context
+from omisim.doors.fcu.network_steps import NETWORK_BEFORE, NETWORK_PREPARE
 from omisim.doors.fcu.query import Tree
 from omisim.doors.fcu.selection import make_not_found
 from omisim.model import Image
@@ -51,7 +52,7 @@ def _prepare_image_change(context: Context, tree: Tree) -> Tree:
     if "Value" in tree and attribute == "description":
         tree["Description"] = {"Value": tree.pop("Value")}
     codes = _list_texts(tree.get("ProductCode", {}))
-    image: Image | None = context.engine.state.get("image", tree.get("ImageId", ""))
+    image: Image | None = context.engine.state.get("image", str(tree.get("ImageId", "")))
     if codes and image is not None:
         tree["ProductCode"] = _number(dict.fromkeys((*image.product_codes, *codes)))
     return _prepare_permissions("LaunchPermission")(context, tree)
@@ -111,6 +112,7 @@ def _prepare_instance_change(_: Context, tree: Tree) -> Tree:
 
 
 PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
+    **NETWORK_PREPARE,
     "image_change": _prepare_image_change,
     "image_reset": _prepare_reset("image", "launchPermission", "LaunchPermission", "permissions_to_launch"),
     "instance_change": _prepare_instance_change,
@@ -136,4 +138,7 @@ def _find_volume_link(context: Context, given: Mapping[str, Any]) -> Any:
     return link
 
 
-BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {"volume_link": _find_volume_link}
+BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {
+    **NETWORK_BEFORE,
+    "volume_link": _find_volume_link,
+}

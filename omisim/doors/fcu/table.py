@@ -17,7 +17,8 @@ A file has up to three kinds of tables.
   MaxResults and NextToken apply to it. `group` names a function that makes the items of the answer from those. With
   `items`, the entities are in this field of the results. With `pages`, it is the parameter in place of NextToken.
 - `ids`: parameter with an id, or a list of ids → `{ kind, attribute, filter }`: their kind, the field of the entity,
-  and the filter of `calls` that takes them, if it has one. An id that is not found is refused (FCU-004).
+  and the filter of `calls` that takes them, if it has one. An id that is not found is refused (FCU-004). With
+  `malformed = "missing"`, so is a malformed one (FCU-041). Entities that have the field `without` are not found.
 - `scopes`: parameter → a function of `forms.py` that selects among the results.
 - `filters`: name of a filter → path in an item of the answer. With a leading colon, it is a path of the entity; with a
   leading `=`, the text that all items have. A list whose items have Tags takes `tag:<key>`, `tag-key`, `tag-value` too.
@@ -31,7 +32,8 @@ may be `["path", "View"]` for a part or a list of parts, `{ value = … }`, or `
 is the value itself. In `answers` only, `@given.X` is a parameter of the request, `@at` the time of the call, and
 `@before` the result of `before`.
 
-`[inputs.X]` is a structure in a request, in the form of `parameters`.
+`[inputs.X]` is a structure in a request, in the form of `parameters`. The target "." is for a structure of one value,
+which omisim takes without the structure.
 """
 
 from __future__ import annotations
@@ -45,7 +47,10 @@ from omisim.base.data_files import load_toml
 
 __all__ = ["FAMILIES", "Row", "load_rows", "load_section"]
 
-FAMILIES = ("accounts", "exports", "images", "instances", "platform", "snapshots", "volumes")
+FAMILIES = (
+    "accounts", "exports", "images", "instances", "interfaces", "networks", "platform", "security_groups", "snapshots",
+    "volumes",
+)  # fmt: skip
 
 Spec = Mapping[str, Any]
 

@@ -65,7 +65,7 @@ def references_exist(engine: Engine, row: Any) -> str | None:
 
 @law("", *LIFECYCLES)
 def transient_states_have_a_due_transition(engine: Engine, row: Any) -> str | None:
-    """A transient state has exactly one due transition, with a time unless the timing is manual."""
+    """A transient state has exactly one due transition, with a time unless the timing is manual or reads."""
     event = LIFECYCLES[row.kind].get_automatic_event(row.state)
     due: Due | None = engine.state.get("due", f"{row.kind}:{row.id}")
     if due is None:
@@ -73,8 +73,10 @@ def transient_states_have_a_due_transition(engine: Engine, row: Any) -> str | No
     to = LIFECYCLES[row.kind].moves[row.state].get(due.event)
     if to is None or due.timer != to.timer or (due.kind, due.id) != (row.kind, row.id):
         return f"{row.kind} {row.id} is {row.state}, but its due transition is {due}"
-    has_no_time = engine.settings.timing == "manual" and not due.timer
-    return f"{row.kind} {row.id} has a due transition at {due.at}" if (due.at is None) != has_no_time else None
+    has_no_time = engine.settings.timing in ("manual", "reads") and not due.timer
+    counts = engine.settings.timing == "reads" and not due.timer
+    is_right = (due.at is None) == has_no_time and (due.reads is not None) == counts
+    return None if is_right else f"{row.kind} {row.id} has the due transition {due}"
 
 
 @on_change("", "due")

@@ -66,7 +66,8 @@ class CheckedCall:
 def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> CheckedCall:
     """Make a call and record it for the laws about calls. Due transitions are applied before, as separate changes."""
     cloud = account.cloud
-    cloud.advance(0)
+    with cloud.engine.lock:
+        cloud.engine.scheduler.apply_due()
     call = CheckedCall(account, action, parameters, account.why_not(action, **parameters))
     before, fault_count = (cloud.engine.state.position, cloud.now), len(cloud.faults)
     target = _get_shared_row(call)

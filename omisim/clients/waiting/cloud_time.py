@@ -1,0 +1,122 @@
+"""The virtual time of one context: a monotonic clock that moves with the cloud's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Mapping
+from math import inf, nextafter, ulp
+from typing import TYPE_CHECKING, Any, Final
+
+from omisim.clients.waiting.heart import MUTEX, read_monotonic
+
+if TYPE_CHECKING:
+    from omisim.cloud.cloud import Cloud
+
+__all__ = ["CloudTime", "is_frozen"]
+
+MAX_IDLE: Final = 1_000  # consecutive waits between calls without a change or a transition in progress
+MAX_QUIET: Final = 100_000  # consecutive waits without a call
+FOREVER: Final = 1e8  # seconds; a longer wait counts as one without a time limit
+
+
+class CloudTime:
+    """A monotonic clock in seconds. It begins at `started`, and moves by as much as the cloud's clock.
+
+    `clocks` holds what each clock that follows it showed at the start; it is empty if none follows.
+    """
+
+    def __init__(self, cloud: Cloud, clocks: Mapping[str, Any]) -> None:
+        self._cloud = cloud
+        self.clocks = clocks
+        self.started = self._time = read_monotonic()
+        self._tick = max(1e-9, 4 * ulp(self.started))  # seconds by which a wait is longer than its time limit, if read
+        self._reading, self._overshoot = -inf, 0.0
+        self._cloud_time = cloud.now
+        self._seen = (-1, -1)  # the numbers of changes and of calls at the last wait
+        self._idle = self._quiet = 0
+
+    def now(self) -> float:
+        """Return the time. It never runs backwards: a rollback of the cloud only stops it."""
+        with MUTEX:
+            at = self._cloud.now
+            if at != self._cloud_time:
+                self._time += max(0.0, (at - self._cloud_time).total_seconds())
+                self._cloud_time = at
+            return self._time
+
+    def read(self) -> float:
+        """Return the time for the code under test. As on a real clock, a wait takes a little longer."""
+        with MUTEX:
+            self._reading = max(self.now() + self._overshoot, nextafter(self._reading, inf))
+            return self._reading
+
+    def deadline(self, timeout: float | None) -> float | None:
+        """Return the time in `timeout` seconds, or None for a wait without a time limit."""
+        return None if timeout is None or timeout >= FOREVER else self.now() + timeout
+
+    def left(self, deadline: float | None) -> float | None:
+        """Return the seconds until a deadline, at least 0, or None without one."""
+        return None if deadline is None else max(0.0, deadline - self.now())
+
+    def move_to(self, deadline: float) -> None:
+        """Move the cloud's clock to a time, in the thread that has waited for it.
+
+        Raises RuntimeError if the code waits for something that can never happen.
+        """
+        seconds = deadline - self.now()
+        if seconds > 0:
+            before = self._cloud.now
+            _move_frozen(seconds)
+            moved = (self._cloud.now - before).total_seconds()  # a SystemClock follows the frozen time
+            self._cloud.advance(max(0.0, seconds - moved))
+            with MUTEX:
+                self._time, self._cloud_time = max(self.now(), deadline), self._cloud.now
+        self._overshoot += self._tick
+        self._check_progress()
+
+    def _check_progress(self) -> None:
+        state, session = self._cloud.engine.state, self._cloud.engine.session
+        changes, calls = self._seen
+        self._seen = state.position, session.call_position
+        self._quiet = 0 if session.call_position != calls else self._quiet + 1
+        if state.position != changes or state.next_due(timers=False, until=None) is not None:
+            self._idle = 0
+        elif session.call_position != calls:
+            self._idle += 1
+        if self._idle < MAX_IDLE and self._quiet < MAX_QUIET:
+            return
+        found = (
+            f"{MAX_IDLE} sleeps between calls without a change, and no transition in progress "
+            f"(last call: {session.calls[-1].action})"
+            if self._idle >= MAX_IDLE
+            else f"{MAX_QUIET} waits without a call"
+        )
+        self._idle = self._quiet = 0
+        hint = "" if self.clocks else "; code with a deadline by time.monotonic() needs virtual_time=True"
+        raise RuntimeError(f"a polling loop that can never finish: {found}{hint}")
+
+
+def _active_freezer() -> Any:
+    """Return what moves the frozen time of freezegun or time-machine, or None if neither is active."""
+    freezegun, machine = sys.modules.get("freezegun.api"), sys.modules.get("time_machine")
+    stack: Any = (
+        getattr(freezegun, "freeze_factories", None)
+        or getattr(machine, "traveller_stack", None)
+        or getattr(machine, "coordinates_stack", None)  # time-machine 2
+    )
+    return stack[-1] if stack else None
+
+
+def is_frozen(clock: str) -> bool:
+    """Whether freezegun or time-machine controls a clock of `time`. time-machine controls only the time of day."""
+    freezer = _active_freezer()
+    return freezer is not None and (hasattr(freezer, "tick") or clock in ("time", "time_ns"))
+
+
+def _move_frozen(seconds: float) -> None:
+    freezer = _active_freezer()
+    if hasattr(freezer, "shift"):
+        freezer.shift(seconds)
+    elif freezer is not None:
+        freezer.tick(dt.timedelta(seconds=seconds))

@@ -1,0 +1,300 @@
+"""The kernel: which threads take part in virtual time, what each waits for, and when the clock jumps.
+
+A thread that takes part is a `Member`, and either runs or waits. Time stands still while one of them runs, and while
+work outside them is outstanding. When all members wait, the one with the earliest deadline wakes: it moves the cloud's
+clock to its deadline and goes on alone. Members with the same deadline wake one after the other, in the order in which
+their threads were started. The start of a thread counts as a wake-up too, so that a test repeats itself exactly.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import allocate_lock, get_ident
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from threading import Thread, current_thread
+from typing import TYPE_CHECKING, Any, Literal
+
+from omisim.clients.waiting.cloud_time import CloudTime
+from omisim.clients.waiting.heart import MUTEX, hurry
+
+if TYPE_CHECKING:
+    from omisim.cloud.cloud import Cloud
+
+__all__ = ["ContextEnded", "Kernel", "Member", "Wait", "current_kernel", "current_member"]
+
+Outcome = Literal["", "ready", "time", "closed"]
+
+_members: dict[int, list[Member]] = {}  # by thread, the innermost kernel's last
+
+
+class ContextEnded(SystemExit):
+    """Ends a thread, silently, that still sleeps when its context ends."""
+
+
+class Wait:
+    """One wait of one member.
+
+    Attributes:
+        deadline: the virtual time at which it ends, or None.
+        is_ready: whether it can end now for another reason. Other threads call it, so it must not block.
+        is_busy: whether work that does not take part in virtual time will end it, so that time must not jump.
+        target: the thread whose end it waits for, or None.
+        starts: whether it is a new thread's wait for its turn.
+        outcome: why it ended: "ready", "time" (the deadline), or "closed" (the context has ended); "" until then.
+        error: the exception to raise instead.
+    """
+
+    def __init__(
+        self,
+        deadline: float | None = None,
+        is_ready: Callable[[], bool] | None = None,
+        *,
+        is_busy: bool = False,
+        target: Thread | None = None,
+        starts: bool = False,
+    ) -> None:
+        self.deadline = deadline
+        self.is_ready = is_ready
+        self.is_busy = is_busy
+        self.target = target
+        self.starts = starts
+        self.outcome: Outcome = ""
+        self.error: BaseException | None = None
+        self.member: Member | None = None
+        self._baton = allocate_lock()
+        self._baton.acquire()
+
+    def block(self) -> None:
+        """Wait really until `end` is called."""
+        self._baton.acquire()
+
+    def can_end(self) -> bool:
+        """Whether the wait can end before its deadline."""
+        try:
+            return self.is_ready is not None and self.is_ready()
+        except (OSError, ValueError):  # a closed file: the thread itself shall see the error
+            return True
+
+    def end(self, outcome: Outcome) -> None:
+        """Let the thread go on. The caller holds MUTEX."""
+        if not self.outcome:
+            self.outcome = outcome
+            self._baton.release()
+
+
+class Member:
+    """A thread that takes part in a kernel, or an executor job for as long as it runs.
+
+    `number` orders members with the same deadline. `wait` is what it waits for, None while it runs.
+    """
+
+    def __init__(self, kernel: Kernel, number: int, *, is_thread: bool) -> None:
+        self.kernel = kernel
+        self.number = number
+        self.is_thread = is_thread
+        self.thread: Thread | None = None
+        self.wait: Wait | None = None
+        self.has_ended = False
+
+
+class Kernel:
+    """The virtual time of one `cloud.sleeping()` context."""
+
+    def __init__(self, cloud: Cloud, clocks: Mapping[str, Any]) -> None:
+        """Start at the time of the cloud. `clocks` are the readings that clocks which follow start from."""
+        self.time = CloudTime(cloud, clocks)
+        self.numbers = count()
+        self.members: list[Member] = []
+        self.adopted: list[Member] = []
+        self.closed = False
+        self.moves = 0  # starts and ends of waits and members: the watch sees that something happens
+        self.outside: list[Callable[[], bool]] = []  # each returns whether work outside the members is outstanding
+        self.owner: Member
+
+    # --- members
+
+    def add(self, number: int | None = None) -> Member:
+        """Return a new member, which runs: from now on, time stands still for it. A `number` is that of a job."""
+        with MUTEX:
+            member = Member(self, next(self.numbers) if number is None else number, is_thread=number is None)
+            self.members.append(member)
+            self.moves += 1
+            return member
+
+    @contextmanager
+    def entered(self, member: Member) -> Iterator[None]:
+        """Let this thread be the member inside the block."""
+        ident = get_ident()
+        with MUTEX:
+            member.thread = current_thread()
+            _members.setdefault(ident, []).append(member)
+        try:
+            yield
+        finally:
+            self.remove(member)
+            self._pop(member, ident)
+
+    def _pop(self, member: Member, ident: int) -> None:
+        with MUTEX:
+            stack = _members.get(ident, [])
+            if member in stack:
+                stack.remove(member)
+            if not stack:
+                _members.pop(ident, None)
+
+    def adopt(self, thread: Thread) -> Member:
+        """Make a member of a thread that already runs, for example the thread of an event loop."""
+        with MUTEX:
+            member = self.add()
+            member.thread = thread
+            self.adopted.append(member)
+            _members.setdefault(thread.ident or 0, []).append(member)
+            return member
+
+    def remove(self, member: Member) -> None:
+        """End a member, and wake the threads that join it."""
+        with MUTEX:
+            if member not in self.members:
+                return
+            self.members.remove(member)
+            member.has_ended = True
+            self.moves += 1
+            for wait in self.waits():
+                if member.is_thread and wait.target is not None and wait.target is member.thread:
+                    self.wake(wait, "ready")
+            self.settle()
+
+    def take_turn(self) -> None:
+        """Let a new member wait until all others wait, so that threads start in a fixed order."""
+        self.wait(Wait(self.time.now(), starts=True))
+
+    def let_start(self) -> None:
+        """Let the threads that have not had their first turn run until they wait."""
+        with MUTEX:
+            if not any(wait.starts for wait in self.waits()):
+                return
+        self.owner.number = sys.maxsize  # after all others
+        self.wait(Wait(self.time.now(), starts=True))
+
+    # --- waiting
+
+    def waits(self) -> list[Wait]:
+        """Return what the waiting members wait for, the first started first. The caller holds MUTEX."""
+        return [member.wait for member in self.members if member.wait is not None]
+
+    def wait(self, wait: Wait, block: Callable[[], None] | None = None) -> Outcome:
+        """Let this thread wait; at its deadline it moves the clock there. Returns why the wait ended.
+
+        `block` waits really, and returns when the wait has ended or is ready; by default it waits for the end alone.
+        """
+        member = current_member()
+        with MUTEX:
+            if self.closed or member is None:
+                return "closed"
+            member.wait, wait.member = wait, member
+            self.moves += 1
+            self.settle()
+            if not wait.outcome:
+                hurry()
+        try:
+            if not wait.outcome:
+                (block or wait.block)()
+        finally:
+            with MUTEX:
+                self.moves += 1
+                member.wait = None
+        if wait.error is not None:
+            raise wait.error
+        if wait.outcome == "time" and not wait.starts:
+            self.time.move_to(wait.deadline or 0.0)
+        return wait.outcome or "ready"
+
+    def wake(self, wait: Wait, outcome: Outcome) -> None:
+        """End a wait, if it still lasts. The caller holds MUTEX."""
+        if wait.member is not None and wait.member.wait is wait and not wait.outcome:
+            wait.member.wait = None
+            self.moves += 1
+            wait.end(outcome)
+
+    def settle(self, *, jump: bool = False) -> None:
+        """End the waits that are ready; if every member waits, end the one with the earliest deadline.
+
+        `jump` ends the latter in any case. The caller holds MUTEX.
+        """
+        if self.closed:
+            return
+        waits = self.waits()
+        ready = [wait for wait in waits if wait.can_end()]
+        for wait in ready:
+            self.wake(wait, "ready")
+        if ready or not waits or (not jump and (len(waits) < len(self.members) or self.is_busy())):
+            return
+        earliest = self.earliest()
+        if earliest is not None:
+            self.wake(earliest, "time")
+
+    def earliest(self) -> Wait | None:
+        """Return the wait with the earliest deadline, or None. The caller holds MUTEX."""
+        timed = [
+            (member.wait.deadline, member.number, member.wait)
+            for member in self.members
+            if member.wait is not None and member.wait.deadline is not None
+        ]
+        return min(timed, key=lambda row: row[:2])[2] if timed else None
+
+    def is_busy(self) -> bool:
+        """Whether work outside the members is outstanding. The caller holds MUTEX."""
+        threads = {member.thread for member in self.members}
+        return any(
+            wait.is_busy or (wait.target is not None and wait.target not in threads and wait.target.is_alive())
+            for wait in self.waits()
+        ) or any(is_outstanding() for is_outstanding in self.outside)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Let time stand still inside the block, although this thread waits in it."""
+        with MUTEX:
+            self.outside.append(_always)
+        try:
+            yield
+        finally:
+            with MUTEX:
+                self.outside.remove(_always)
+
+    def close(self) -> None:
+        """End the context: every member that still waits goes on in real time, and ends at its next sleep."""
+        with MUTEX:
+            self.closed = True
+            for wait in self.waits():
+                self.wake(wait, "closed")
+            for member in self.adopted:
+                self._pop(member, (member.thread and member.thread.ident) or 0)
+            self.members.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_members.clear)
+
+
+def _always() -> bool:
+    return True
+
+
+def current_member() -> Member | None:
+    """Return the member that this thread is, in its innermost context that has not ended, or None."""
+    stack = _members.get(get_ident())
+    return next((member for member in reversed(stack) if not member.kernel.closed), None) if stack else None
+
+
+def current_kernel() -> Kernel | None:
+    """Return the innermost kernel that this thread takes part in, or None."""
+    member = current_member()
+    return None if member is None else member.kernel
+
+
+def has_outlived_context() -> bool:
+    """Whether this thread takes part in ended contexts only."""
+    return get_ident() in _members and current_member() is None

@@ -1,0 +1,77 @@
+"""Replace functions while any context is active, in their modules and wherever another module holds them by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import ModuleType
+from typing import Any, Final
+
+__all__ = ["Patches"]
+
+_NOT_SCANNED: Final = ("omisim.clients.waiting", "freezegun", "time_machine", "_thread", "time", "threading")
+
+_MISSING: Final = object()
+
+
+class Patches:
+    """The replacements of one activation, undone by `undo`."""
+
+    def __init__(self) -> None:
+        self._undo = ExitStack()
+
+    def undo(self) -> None:
+        """Restore everything, the last replacement first."""
+        self._undo.close()
+
+    def set(self, owner: Any, name: str, replacement: Any) -> Any:
+        """Replace an attribute, and return the function or class that it was. A missing attribute stays missing."""
+        real = getattr(owner, name, None)
+        if real is None:
+            return None
+        inherited = isinstance(owner, type) and name not in vars(owner)
+        setattr(owner, name, replacement)
+        self._undo.callback(_restore, owner, name, replacement, _MISSING if inherited else real)
+        return real
+
+    def replace_everywhere(self, replacements: Mapping[Any, Any]) -> None:
+        """Replace functions under any name in any module outside the standard library."""
+        by_id = {id(real): (real, replacement) for real, replacement in replacements.items()}
+        for module, names in _find_holders(by_id):
+            for name in names:
+                real, replacement = by_id.get(id(vars(module).get(name)), (None, None))
+                if real is not None:
+                    setattr(module, name, replacement)
+                    self._undo.callback(_restore, module, name, replacement, real)
+
+
+def _restore(owner: Any, name: str, replacement: Any, real: Any) -> None:
+    if getattr(owner, name, None) is not replacement:
+        return  # freezegun has replaced it since
+    if real is _MISSING:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, real)
+
+
+_scanned: dict[str, tuple[int, int, frozenset[int], tuple[str, ...]]] = {}  # module → identity, size, wanted, names
+
+
+def _find_holders(wanted: Mapping[int, Any]) -> list[tuple[ModuleType, tuple[str, ...]]]:
+    """Return the modules that hold one of the objects, with the names. A module that has not changed is read once."""
+    ids = frozenset(wanted)
+    holders = []
+    for key, module in list(sys.modules.items()):
+        if type(module) is not ModuleType:
+            continue  # reading an attribute of a lazy module would load it
+        values = vars(module)
+        seen = _scanned.get(key)
+        if seen is None or seen[:3] != (id(module), len(values), ids):
+            root = key.partition(".")[0]
+            skipped = root in sys.stdlib_module_names or key.startswith(_NOT_SCANNED)
+            names = () if skipped else tuple(name for name, value in list(values.items()) if id(value) in ids)
+            seen = _scanned[key] = (id(module), len(values), ids, names)
+        if seen[3]:
+            holders.append((module, seen[3]))
+    return holders

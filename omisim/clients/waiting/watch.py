@@ -1,0 +1,139 @@
+"""The watch over the threads of a kernel: it ends waits that nothing else can end.
+
+It looks after threads that are blocked where the kernel cannot see it, mostly in a
+lock that a waiting thread holds; it lets time pass at its real speed beside outstanding work; and where every thread
+waits for another, it raises an error in the thread of the test.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from omisim.clients.waiting.private import current_frames
+
+if TYPE_CHECKING:
+    from omisim.clients.waiting.kernel import Kernel, Member
+
+__all__ = ["Watch"]
+
+LOCKED_LOOKS: Final = 10  # looks at one line with a lock, of 2 ms each, after which a thread counts as blocked by it
+STALLED_LOOKS: Final = 25  # looks at any one line after which new threads begin although the thread still runs
+MIN_REAL: Final = 1.0  # seconds for which outstanding work holds up even the shortest wait
+ALARM: Final = getattr(signal, "SIGURG", None)  # ignored by default, and used by hardly any program
+_LOCKING = re.compile(r"^\s*(async\s+)?with\b|\.(acquire|get|put|join|wait|result)\(")  # lines that wait for a thread
+
+
+class Watch:
+    """The watch of one kernel. `patience` is the number of real seconds after which it reports a deadlock."""
+
+    def __init__(self, kernel: Kernel, patience: float) -> None:
+        self._kernel = kernel
+        self._patience = patience
+        self._moves = -1
+        self._lull = 0.0  # real seconds since something last happened
+        self._same_looks = 0  # looks for which the running threads have been at the same instructions
+        self._places: list[tuple[int, int]] = []
+        self._error: BaseException | None = None
+
+    def look(self, seconds: float) -> bool:
+        """End what nothing else can end; return whether a member waits. The caller holds MUTEX."""
+        self._end_waits(self._kernel, seconds)
+        return bool(self._kernel.waits())
+
+    def _end_waits(self, kernel: Kernel, seconds: float) -> None:
+        if kernel.moves != self._moves:
+            self._lull, self._same_looks = 0.0, 0
+        self._lull += seconds
+        self._moves = kernel.moves
+        kernel.settle()
+        if kernel.moves != self._moves:
+            return
+        earliest = kernel.earliest()
+        running = [member for member in kernel.members if member.wait is None]
+        frames = self._note_places(running)
+        is_locked = self._same_looks >= (LOCKED_LOOKS if earliest else 1) and all(map(_is_locking, frames))
+        is_stuck = (not running or is_locked) and not kernel.is_busy()
+        if earliest is None:
+            if is_stuck and self._lull >= self._patience:
+                self._lull = 0.0
+                self._raise(RuntimeError(self._describe()))
+        elif is_stuck or self._lull >= max(MIN_REAL, (earliest.deadline or 0.0) - kernel.time.now()):
+            kernel.settle(jump=True)
+        elif earliest.starts and running and self._same_looks >= STALLED_LOOKS and not kernel.is_busy():
+            kernel.wake(earliest, "time")
+
+    def _note_places(self, running: list[Member]) -> list[FrameType]:
+        """Return what each of these threads executes, and count the looks for which none of them has moved."""
+        all_frames = current_frames()
+        frames = [frame for member in running if (frame := all_frames.get(_ident(member))) is not None]
+        places = [(id(frame), frame.f_lasti) for frame in frames]
+        self._same_looks = self._same_looks + 1 if places == self._places else 0
+        self._places = places
+        return frames
+
+    def _describe(self) -> str:
+        """Return the error of a deadlock: each thread, and the line at which it waits."""
+        frames = current_frames()
+        lines = [f"every thread of the test waits for another one, for {self._patience:g} real seconds by now:"]
+        for member in self._kernel.members:
+            name = member.thread.name if member.thread else "a thread that has not started"
+            lines.append(f"  {name}: {_find_line(frames.get(_ident(member)))}")
+        lines.append("If one waits for something outside the test, raise the limit: cloud.sleeping(patience=…)")
+        return "\n".join(lines)
+
+    def _raise(self, error: BaseException) -> None:
+        """Raise an error in the thread that entered the context."""
+        owner = self._kernel.owner
+        if owner.wait is not None:
+            owner.wait.error = error
+            self._kernel.wake(owner.wait, "ready")
+        elif owner.thread is main_thread() and ALARM is not None:
+            self._error = error
+            signal.pthread_kill(_ident(owner), ALARM)  # interrupts a lock that is not ours
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """Let the watch interrupt the main thread inside the block, where the platform has signals for it."""
+        if ALARM is None or current_thread() is not main_thread():
+            yield
+            return
+        previous = signal.signal(ALARM, self._on_alarm)
+        try:
+            yield
+        finally:
+            signal.signal(ALARM, previous)
+
+    def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+
+def _ident(member: Member) -> int:
+    return (member.thread.ident if member.thread else None) or 0
+
+
+def _is_locking(frame: FrameType) -> bool:
+    return _LOCKING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno)) is not None
+
+
+def _find_line(frame: FrameType | None) -> str:
+    """Return the innermost line outside the standard library and this package."""
+    ours = ("omisim.clients.waiting", *sys.stdlib_module_names)
+    while frame is not None and frame.f_back is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if not module.startswith("omisim.clients.waiting") and module.partition(".")[0] not in ours:
+            break
+        frame = frame.f_back
+    if frame is None:
+        return "not started"
+    name, line = frame.f_code.co_filename, frame.f_lineno
+    return f"{name}:{line}: {linecache.getline(name, line).strip()}"

@@ -1,0 +1,152 @@
+"""The functions that the table of networks runs before a call: `prepare` and `before`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from omisim.actions.framework.request import PYTHON, Request
+from omisim.doors.fcu.context import Context
+from omisim.doors.fcu.query import Tree
+from omisim.doors.fcu.selection import make_not_found
+from omisim.model import PublicIp, SecurityGroup
+from omisim.model.ids import Id
+from omisim.spec.rules import refuse
+
+__all__ = ["NETWORK_BEFORE", "NETWORK_PREPARE"]
+
+DOMAINS = ("standard", "vpc")
+SOURCE = "SourceSecurityGroupName"
+RANGE = ("CidrIp", "FromPort", "IpProtocol", "ToPort")  # the flat form of one permission
+ALL_TRAFFIC = (("icmp", "-1", "-1"), ("tcp", "0", "65535"), ("udp", "0", "65535"))
+
+
+# --- permissions of security groups
+
+
+def _prepare_permissions(context: Context, tree: Tree) -> Tree:
+    """Find the group by its id or its name, and rewrite a flat permission to IpPermissions."""
+    group_id = _find_group_id(context, tree)
+    permissions = _list_permissions(context, tree, group_id)
+    return {**tree, "GroupId": group_id, "IpPermissions": permissions}
+
+
+def _find_group_id(context: Context, tree: Tree) -> str:
+    """Take the group from the parameters. A name is that of a group of the public Cloud (FCU-030)."""
+    name, group_id = tree.pop("GroupName", ""), tree.pop("GroupId", "")
+    if group_id:
+        kind = Id("security_group")
+        if not isinstance(group_id, str) or not kind.has_prefix(group_id):
+            raise refuse("FCU-031", group_id=group_id)
+        if not kind.is_well_formed(group_id):
+            raise make_not_found("security_group", group_id)
+        return group_id
+    if not name:
+        raise refuse("FCU-030")
+    groups: list[SecurityGroup] = context.engine.state.find_by(
+        "security_group", "name", (context.account_id, None, str(name))
+    )
+    if not groups:
+        raise make_not_found("security_group_name", str(name))
+    return groups[0].security_group_id
+
+
+def _list_permissions(context: Context, tree: Tree, group_id: str) -> Any:
+    """Take the permissions from the parameters: those of IpPermissions, or the one of the flat form (FCU-032)."""
+    flat = {name: tree.pop(name) for name in (*RANGE, SOURCE, "SourceSecurityGroupOwnerId") if name in tree}
+    permissions = tree.pop("IpPermissions", None)
+    if permissions is not None:
+        if flat:
+            raise refuse("FCU-032", parameters=[*flat], other="IpPermissions")
+    elif SOURCE in flat:
+        permissions = _make_source_permissions(context, flat, group_id)
+    elif "IpProtocol" in flat:
+        ports = {name: flat[name] for name in RANGE if name in flat and name != "CidrIp"}
+        ranges = {"IpRanges": {"1": {"CidrIp": flat["CidrIp"]}}} if "CidrIp" in flat else {}
+        permissions = {"1": {**ports, **ranges}}
+    else:
+        raise refuse("FCU-033")
+    for permission in permissions.values() if isinstance(permissions, dict) else ():
+        if isinstance(permission, dict):
+            _complete_permission(permission)
+    return permissions
+
+
+def _make_source_permissions(context: Context, flat: Mapping[str, Any], group_id: str) -> Tree:
+    """Return the permissions for all traffic of a source group: by protocol in the public Cloud (FCU-034)."""
+    excluded = [name for name in RANGE if name in flat]
+    if excluded:
+        raise refuse("FCU-032", parameters=excluded, other=SOURCE)
+    member = {"GroupName": flat[SOURCE]}
+    if "SourceSecurityGroupOwnerId" in flat:
+        member["UserId"] = flat["SourceSecurityGroupOwnerId"]
+    group: SecurityGroup | None = context.engine.state.get("security_group", group_id)
+    if group is not None and group.net_id is not None:
+        return {"1": {"IpProtocol": "-1", "Groups": {"1": member}}}
+    return {
+        str(number): {"IpProtocol": protocol, "FromPort": first, "ToPort": last, "Groups": {"1": member}}
+        for number, (protocol, first, last) in enumerate(ALL_TRAFFIC, 1)
+    }
+
+
+def _complete_permission(permission: Tree) -> None:
+    """Refuse IPv6 (FCU-035) and a partial ICMP wildcard (FCU-036). Absent ports are -1 (FCU-037)."""
+    if permission.pop("Ipv6Ranges", None):
+        raise refuse("FCU-035")
+    protocol = permission.get("IpProtocol")
+    if protocol in ("tcp", "udp", "6", "17"):
+        permission.setdefault("FromPort", "-1")
+        permission.setdefault("ToPort", "-1")
+    elif protocol == "icmp" and permission.get("FromPort") == "-1" and permission.get("ToPort", "-1") != "-1":
+        raise refuse("FCU-036", code=permission["ToPort"])
+
+
+# --- interfaces, subnets and addresses
+
+
+def _prepare_interface(_: Context, tree: Tree) -> Tree:
+    """Rewrite PrivateIpAddress, the primary address, to the first of PrivateIpAddresses."""
+    primary, others = tree.pop("PrivateIpAddress", None), tree.get("PrivateIpAddresses", {})
+    if primary is None or not isinstance(others, dict):
+        return tree
+    return {**tree, "PrivateIpAddresses": {"0": {"Primary": "true", "PrivateIpAddress": primary}, **others}}
+
+
+def _prepare_subnet_change(context: Context, tree: Tree) -> Tree:
+    """Let a change without an attribute keep what there is (FCU-038)."""
+    subnet: Any = context.engine.state.get("subnet", str(tree.get("SubnetId", "")))
+    current = subnet is not None and subnet.map_public_ip_on_launch
+    tree.setdefault("MapPublicIpOnLaunch", {"Value": str(current)})
+    return tree
+
+
+def _prepare_allocation(_: Context, tree: Tree) -> Tree:
+    """Give an allocation its default domain (FCU-039)."""
+    domain = tree.setdefault("Domain", DOMAINS[0])
+    if domain not in DOMAINS:
+        raise refuse("FCU-006/type", parameter="Domain", value=domain, expected=" or ".join(DOMAINS))
+    return tree
+
+
+def _unlink_released_address(context: Context, given: Mapping[str, Any]) -> None:
+    """Unlink a public IP that is about to be released from its instance of the public Cloud (FCU-040)."""
+    state = context.engine.state
+    ip: PublicIp | None = state.get("public_ip", given.get("AllocationId", ""))
+    if "AllocationId" not in given:
+        ip = next(iter(state.find_by("public_ip", "address", given.get("PublicIp", ""))), None)
+    if ip is not None and ip.account_id == context.account_id and ip.vm_id is not None:
+        if context.dry_run:
+            raise refuse("FCU-002", action="ReleaseAddress")
+        unlink = Request("UnlinkPublicIp", {"link_public_ip_id": ip.link_public_ip_id}, PYTHON)
+        context.engine.call(unlink, context.account_id, context.region)
+
+
+NETWORK_PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
+    "allocation": _prepare_allocation,
+    "interface": _prepare_interface,
+    "permissions": _prepare_permissions,
+    "subnet_change": _prepare_subnet_change,
+}
+NETWORK_BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {
+    "released_address": _unlink_released_address,
+}

@@ -1,0 +1,279 @@
+"""Event loops, `select` and real input in a cloud's time."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import selectors
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from subprocess import PIPE
+from typing import Any
+
+import anyio
+import pytest
+import trio
+import trio.testing
+from freezegun import freeze_time
+from support.catalogue import SUBREGION
+
+from omisim import Account, Cloud
+
+LOOP = asyncio.new_event_loop()  # of a thread that is older than any context, as of a module under test
+
+
+@pytest.fixture(name="cloud")
+def _cloud(slow: Cloud) -> Cloud:
+    return slow
+
+
+@pytest.fixture(name="alice")
+def _alice(cloud: Cloud) -> Account:
+    return cloud.account("alice")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loop() -> Iterator[None]:
+    """The thread of the module's loop."""
+    thread = threading.Thread(target=LOOP.run_forever)
+    thread.start()
+    yield
+    LOOP.call_soon_threadsafe(LOOP.stop)
+    thread.join()
+    LOOP.close()
+
+
+def bake(account: Account) -> str:
+    """Create a volume, and poll until it is available: code under test."""
+    volume = account.create_volume(subregion_name=SUBREGION, size=1)
+    while account.read_volumes(filters={"volume_ids": [volume.volume_id]})[0].state != "available":
+        time.sleep(10)
+    return volume.volume_id
+
+
+def took(cloud: Cloud, act: Callable[[], object], **options: Any) -> float:
+    """Return how long something took in the cloud's time, to the second."""
+    before = cloud.now
+    with cloud.sleeping(**options):
+        act()
+    return round((cloud.now - before).total_seconds())
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a loop, and close what it leaves."""
+    return asyncio.run(main)
+
+
+class TestAsyncio:
+    def test_runs_a_polling_loop_in_a_thread(self, cloud: Cloud, alice: Account) -> None:
+        """`asyncio.to_thread` moves the clock."""
+        assert took(cloud, lambda: run(asyncio.to_thread(bake, alice))) == 10
+
+    def test_wakes_threads_and_tasks_in_the_order_of_their_times(self, cloud: Cloud) -> None:
+        """Threads of an executor and tasks of a loop share one time."""
+        woken: list[tuple[str, int]] = []
+
+        async def nap(span: int) -> None:
+            await asyncio.sleep(span)
+            woken.append(("task", cloud.now.second))
+
+        def thread_nap(span: int) -> None:
+            time.sleep(span)
+            woken.append(("thread", cloud.now.second))
+
+        async def main() -> None:
+            await asyncio.gather(nap(20), asyncio.to_thread(thread_nap, 10), nap(5), asyncio.to_thread(thread_nap, 30))
+
+        assert took(cloud, lambda: run(main())) == 30
+        assert woken == [("task", 5), ("thread", 10), ("task", 20), ("thread", 30)]
+
+    def test_times_out(self, cloud: Cloud) -> None:
+        """`asyncio.timeout`, `wait_for` and `call_later` count virtual time, in order."""
+        fired: list[int] = []
+
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(50, fired.append, 50)
+            loop.call_later(20, fired.append, 20)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(30):
+                    await asyncio.sleep(100)
+            fired.append(30)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 30)
+
+        assert took(cloud, lambda: run(main())) == 60
+        assert fired == [20, 30, 50]
+
+    def test_of_a_thread_that_runs_already_takes_part(self, cloud: Cloud) -> None:
+        """A loop in a thread of a module takes part from the first coroutine that a test gives it; in every test."""
+        for _ in range(3):
+            nap = asyncio.sleep(30, "done")
+            assert took(cloud, partial(lambda nap: asyncio.run_coroutine_threadsafe(nap, LOOP).result(60), nap)) == 30
+
+    def test_waits_for_a_child_process(self, cloud: Cloud) -> None:
+        """While a child runs, a time limit does not pass."""
+
+        async def main() -> None:
+            command = (sys.executable, "-S", "-c", "print(1)")
+            child = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+            async with asyncio.timeout(5):
+                assert (await child.communicate())[0] == b"1\n"
+
+        assert took(cloud, lambda: run(main())) == 0
+
+    def test_stays_real_where_freezegun_says_so(self, cloud: Cloud) -> None:
+        """With freezegun's `real_asyncio`, loops wait really."""
+
+        def act() -> None:
+            with freeze_time("2030-01-01", real_asyncio=True):
+                run(asyncio.sleep(0.01))
+
+        assert took(cloud, act) == 0
+
+    def test_raises_an_error_in_an_endless_polling_loop(self, cloud: Cloud, alice: Account) -> None:
+        """A polling task that can never finish ends the loop with an error."""
+
+        async def main() -> None:
+            while not alice.read_volumes():  # noqa: ASYNC110 - the code under test polls
+                await asyncio.sleep(10)
+
+        with pytest.raises(RuntimeError, match="never finish"):
+            took(cloud, lambda: run(main()))
+
+
+async def in_task_group() -> None:
+    """Sleep in a task and in a thread of anyio, and run into a time limit."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep, 10)
+        group.start_soon(anyio.to_thread.run_sync, time.sleep, 30)
+    with anyio.move_on_after(5) as scope:
+        await anyio.sleep(10)
+    assert scope.cancelled_caught
+
+
+class TestAnyioAndTrio:
+    @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+    def test_tasks_threads_and_time_limits_move_the_clock(self, cloud: Cloud, backend: str) -> None:
+        """Anyio works on both of its backends."""
+        assert took(cloud, lambda: anyio.run(in_task_group, backend=backend)) == 35
+
+    def test_trio_shares_the_time_of_threads(self, cloud: Cloud) -> None:
+        """Trio's run loop wakes in order with threads."""
+        woken: list[str] = []
+
+        def nap(span: int) -> None:
+            time.sleep(span)
+            woken.append("thread")
+
+        async def main() -> None:
+            await trio.sleep(20)
+            woken.append("trio")
+
+        def act() -> None:
+            threads = [threading.Thread(target=nap, args=(span,)) for span in (10, 30)]
+            for thread in threads:
+                thread.start()
+            trio.run(main)
+            for thread in threads:
+                thread.join()
+
+        assert took(cloud, act) == 30
+        assert woken == ["thread", "trio", "thread"]
+
+    def test_trio_with_a_clock_of_its_own_is_left_alone(self, cloud: Cloud) -> None:
+        """Trio's MockClock moves its own time only."""
+        clock = trio.testing.MockClock(autojump_threshold=0)
+        assert took(cloud, lambda: trio.run(trio.sleep, 60, clock=clock)) == 0
+
+
+class TestSelect:
+    @pytest.mark.parametrize("cls", [selectors.DefaultSelector, selectors.SelectSelector, selectors.PollSelector])
+    def test_with_a_time_limit_moves_the_clock(self, cloud: Cloud, cls: Any) -> None:
+        """Every selector jumps to its time limit where nothing arrives, and returns what has arrived."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs, cls() as selector:
+            selector.register(ours, selectors.EVENT_READ)
+            assert took(cloud, lambda: selector.select(10)) == 10
+            theirs.send(b"x")
+            assert took(cloud, lambda: selector.select(10)) == 0
+
+    def test_of_the_module_select_moves_the_clock(self, cloud: Cloud) -> None:
+        """`select.select` with and without files."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            assert took(cloud, lambda: select.select([ours], [], [], 10)) == 10
+            assert took(cloud, lambda: select.select([], [], [], 10)) == 10
+            theirs.send(b"x")
+            with cloud.sleeping():
+                assert select.select([ours], [], [], 10) == ([ours], [], [])
+
+    def test_sees_input_of_another_thread(self, cloud: Cloud) -> None:
+        """Input ends a wait at the time at which it is sent."""
+        ours, theirs = socket.socketpair()
+
+        def send() -> None:
+            time.sleep(3)
+            theirs.send(b"x")
+
+        def act() -> None:
+            threading.Thread(target=send).start()
+            assert select.select([ours], [], [], 10)[0]
+
+        with ours, theirs:
+            assert took(cloud, act) == 3
+
+
+def answer_slowly(listener: socket.socket) -> None:
+    """Answer one request after a while, in two parts."""
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(100)
+        end = time.perf_counter() + 0.05
+        while time.perf_counter() < end:
+            pass
+        connection.send(b"first\n")
+        connection.send(b"second\n")
+
+
+class TestOutstandingInput:
+    def test_lets_time_stand_still(self, cloud: Cloud) -> None:
+        """While a server outside the cloud answers, a time limit does not pass; on a connection at rest it does."""
+
+        async def main(port: int) -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"ask")
+            async with asyncio.timeout(5):
+                assert await reader.readline() == b"first\n"
+                assert await reader.readline() == b"second\n"
+            before = cloud.now
+            await asyncio.sleep(60)
+            assert (cloud.now - before).total_seconds() == 60
+            writer.close()
+            await writer.wait_closed()
+
+        with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+            pool.submit(answer_slowly, listener)
+            assert took(cloud, lambda: run(main(listener.getsockname()[1]))) == 60
+
+    def test_includes_requests_to_the_clouds_own_server(self, cloud: Cloud, alice: Account) -> None:
+        """A client of `cloud.serve()` with a time limit gets its answer, and its sleeps move the clock."""
+
+        async def main(url: str) -> None:
+            port = int(url.rpartition(":")[2])
+            for _ in range(2):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET /api/v1/ReadRegions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                async with asyncio.timeout(5):
+                    assert (await reader.read()).startswith(b"HTTP/1.1 ")
+                writer.close()
+                await writer.wait_closed()
+                await asyncio.sleep(60)
+
+        with cloud.serve() as running:
+            assert took(cloud, lambda: run(main(running.url))) == 120

@@ -1,0 +1,395 @@
+"""Threads, executors and locks in a cloud's time: whoever waits, the clock moves, and it takes no time."""
+
+from __future__ import annotations
+
+import queue
+import sched
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+from contextlib import suppress
+from multiprocessing.pool import ThreadPool
+from typing import Any
+
+import pytest
+from support.catalogue import SUBREGION
+
+from omisim import Account, Cloud
+
+AN_HOUR = 3600
+LOCK = threading.Lock()  # made before any context, as by a module under test
+EXECUTOR = ThreadPoolExecutor(2)
+
+
+@pytest.fixture(name="cloud")
+def _cloud(slow: Cloud) -> Cloud:
+    return slow
+
+
+@pytest.fixture(name="alice")
+def _alice(cloud: Cloud) -> Account:
+    return cloud.account("alice")
+
+
+@pytest.fixture(autouse=True)
+def _quick() -> Any:
+    """No test waits really for long."""
+    start = time.perf_counter()
+    yield
+    assert time.perf_counter() - start < 5  # far above what they take, for a busy machine
+
+
+def bake(account: Account) -> str:
+    """Create a volume, and poll until it is available: code under test."""
+    volume = account.create_volume(subregion_name=SUBREGION, size=1)
+    while account.read_volumes(filters={"volume_ids": [volume.volume_id]})[0].state != "available":
+        time.sleep(10)
+    return volume.volume_id
+
+
+def took(cloud: Cloud, act: Callable[[], object]) -> float:
+    """Return how long something took in the cloud's time, to the second."""
+    before = cloud.now
+    with cloud.sleeping():
+        act()
+    return round((cloud.now - before).total_seconds())
+
+
+class TestExecutor:
+    def test_of_the_test_moves_the_clock(self, cloud: Cloud, alice: Account) -> None:
+        """A polling loop in a ThreadPoolExecutor ends."""
+
+        def run() -> None:
+            with ThreadPoolExecutor() as pool:
+                assert pool.submit(bake, alice).result(timeout=60).startswith("vol-")
+
+        assert took(cloud, run) == 10
+
+    def test_of_a_module_works_in_every_test(self, cloud: Cloud, alice: Account) -> None:
+        """An executor whose threads are older than the context takes part with its jobs, time after time."""
+        for _ in range(3):
+            assert took(cloud, lambda: EXECUTOR.submit(bake, alice).result(timeout=60)) == 10
+
+    def test_runs_more_jobs_than_it_has_threads(self, cloud: Cloud, alice: Account) -> None:
+        """Jobs that wait for a thread do not hold up the time."""
+        assert took(cloud, lambda: list(EXECUTOR.map(bake, [alice] * 5))) == 30
+
+    def test_repeats_itself_exactly(self) -> None:
+        """Jobs begin in the order in which they were submitted, and wake in the order of their times."""
+        clouds = [Cloud(timing="clock") for _ in range(5)]
+        for cloud in clouds:
+            alice = cloud.account("alice")
+            with cloud.sleeping(), ThreadPoolExecutor(4) as pool:
+                list(pool.map(bake, [alice] * 8))
+        assert all(cloud == clouds[0] for cloud in clouds)
+
+    def test_times_out(self, cloud: Cloud) -> None:
+        """The time limits of futures are virtual."""
+
+        def run() -> None:
+            with ThreadPoolExecutor() as pool:
+                nap = pool.submit(time.sleep, AN_HOUR)
+                with pytest.raises(TimeoutError):
+                    nap.result(timeout=10)
+                with pytest.raises(TimeoutError):
+                    list(as_completed([nap], timeout=10))
+                assert wait([nap], timeout=10).not_done
+                assert wait([nap]).done
+
+        assert took(cloud, run) == AN_HOUR
+
+    def test_of_threads_of_multiprocessing_moves_the_clock(self, cloud: Cloud) -> None:
+        """Multiprocessing's ThreadPool, where the test makes it, takes part."""
+
+        def run() -> None:
+            with ThreadPool(2) as pool:
+                pool.map(time.sleep, [10, 20, 30])
+
+        assert took(cloud, run) == 40
+
+    def test_of_processes_lets_time_stand_still(self, cloud: Cloud) -> None:
+        """While a job in another process runs, a time limit does not pass."""
+        job: Future[str] = Future()
+        asked = threading.Event()  # by a thread that takes no part
+
+        def finish() -> None:
+            asked.wait()
+            real_sleep(0.05)
+            job.set_result("done")
+
+        threading.Thread(target=finish).start()
+
+        def run() -> None:
+            assert ProcessPoolExecutor.submit(None, bake) is job  # type: ignore[arg-type, call-arg]
+            asked.set()
+            assert job.result(timeout=10) == "done"
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ProcessPoolExecutor, "submit", lambda *_: job)  # no test needs a real process for it
+            assert took(cloud, run) == 0
+
+    def test_is_left_without_jobs_that_have_not_begun(self, cloud: Cloud) -> None:
+        """At the end of the context, sleeping jobs end and queued ones are cancelled, so that nothing is left over."""
+        with cloud.sleeping():
+            jobs = [EXECUTOR.submit(time.sleep, AN_HOUR) for _ in range(3)]
+        assert all(job.cancelled() or isinstance(job.exception(timeout=5), SystemExit) for job in jobs)
+
+
+def real_sleep(seconds: float) -> None:
+    """Work for a while, really."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+class TestThreads:
+    def test_wake_in_the_order_of_their_times(self, cloud: Cloud) -> None:
+        """The earliest wakes first; at the same moment, the thread that was started first."""
+        woken: list[tuple[str, int]] = []
+
+        def nap(name: str, span: int) -> None:
+            for _ in range(3):
+                time.sleep(span)
+                woken.append((name, cloud.now.second))
+
+        with cloud.sleeping():
+            threads = [threading.Thread(target=nap, args=row) for row in (("a", 3), ("b", 2), ("c", 6))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert woken == [
+            ("b", 2), ("a", 3), ("b", 4), ("a", 6), ("b", 6), ("c", 6), ("a", 9), ("c", 12), ("c", 18),
+        ]  # fmt: skip
+
+    def test_are_joined_in_virtual_time(self, cloud: Cloud) -> None:
+        """`join` with a time limit returns when it is over; without one, when the thread ends."""
+
+        def run() -> None:
+            thread = threading.Thread(target=time.sleep, args=(100,))
+            thread.start()
+            thread.join(10)
+            assert thread.is_alive()
+            thread.join()
+
+        assert took(cloud, run) == 100
+
+    def test_of_a_timer_fire_at_its_time(self, cloud: Cloud) -> None:
+        """`threading.Timer` counts virtual time."""
+
+        def run() -> None:
+            fired = threading.Event()
+            threading.Timer(30, fired.set).start()
+            assert fired.wait(60)
+
+        assert took(cloud, run) == 30
+
+    def test_that_work_let_time_stand_still(self, cloud: Cloud) -> None:
+        """Time does not pass for a sleeping thread while another one works, or asks the cloud."""
+        seen: list[float] = []
+
+        def work() -> None:
+            real_sleep(0.1)
+            seen.append((cloud.now - before).total_seconds())
+
+        with cloud.sleeping():
+            before = cloud.now
+            thread = threading.Thread(target=work)
+            thread.start()
+            time.sleep(10)
+            seen.append((cloud.now - before).total_seconds())
+            thread.join()
+        assert seen == [0, 10]
+
+    def test_that_outlive_the_context_end(self, cloud: Cloud) -> None:
+        """A thread that still sleeps when the context ends does not go on, or wait for real."""
+        reached: list[bool] = []
+
+        def nap() -> None:
+            time.sleep(AN_HOUR)
+            reached.append(True)
+
+        with cloud.sleeping():
+            thread = threading.Thread(target=nap)
+            thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
+        assert reached == []
+
+    def test_of_two_contexts_move_their_own_clocks(self) -> None:
+        """A thread moves the clock of the context in which it was started."""
+        outer, inner = Cloud(), Cloud()
+        before = outer.now
+        with outer.sleeping():
+            thread = threading.Thread(target=time.sleep, args=(20,))
+            thread.start()
+            with inner.sleeping():
+                time.sleep(5)
+            thread.join()
+        assert ((outer.now - before).total_seconds(), (inner.now - before).total_seconds()) == (20, 5)
+
+
+def acquire(lock: Any) -> bool:
+    """Acquire a lock of another thread within ten seconds."""
+    lock.acquire()
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(lock.acquire(timeout=10)))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def put_into_full_queue() -> None:
+    """Put a second item into a queue for one."""
+    full: queue.Queue[int] = queue.Queue(1)
+    full.put(1)
+    full.put(2, timeout=10)
+
+
+def wait_in_condition() -> bool:
+    """Wait until a predicate is true, which it never is."""
+    condition = threading.Condition()
+    with condition:
+        return condition.wait_for(lambda: False, 10)
+
+
+def run_scheduler() -> None:
+    """Run an event of `sched` in ten seconds."""
+    scheduler = sched.scheduler()
+    scheduler.enter(10, 1, lambda: None)
+    scheduler.run()
+
+
+SHARED: queue.Queue[int] = queue.Queue()
+
+
+class TestInterruptibleWait:
+    @pytest.mark.parametrize(
+        "act",
+        [
+            lambda: threading.Event().wait(10),
+            wait_in_condition,
+            lambda: threading.Semaphore(0).acquire(timeout=10),
+            lambda: threading.Barrier(2).wait(10),
+            lambda: queue.Queue().get(timeout=10),
+            lambda: SHARED.get(timeout=10),
+            lambda: queue.SimpleQueue().get(timeout=10),
+            put_into_full_queue,
+            lambda: acquire(threading.Lock()),
+            lambda: acquire(threading.RLock()),
+            run_scheduler,
+        ],
+        ids=lambda act: getattr(act, "__name__", "").replace("<lambda>", "wait"),
+    )
+    def test_lasts_as_long_as_its_time_limit(self, cloud: Cloud, act: Callable[[], object]) -> None:
+        """Every wait with a time limit of ten seconds moves the clock by ten seconds."""
+
+        def run() -> None:
+            with suppress(queue.Empty, queue.Full, threading.BrokenBarrierError):
+                assert not act()
+
+        assert took(cloud, run) == 10
+
+    def test_ends_when_it_is_notified(self, cloud: Cloud) -> None:
+        """An event that another thread sets ends the wait at that moment."""
+
+        def run() -> None:
+            event = threading.Event()
+            threading.Timer(3, event.set).start()
+            assert event.wait(10)
+
+        assert took(cloud, run) == 3
+
+    def test_for_a_lock_of_a_module_does_not_hold_up_its_holder(self, cloud: Cloud) -> None:
+        """Threads that poll one after the other, under a lock that is older than the context, all come to an end."""
+
+        def poll() -> None:
+            with LOCK:
+                time.sleep(10)
+
+        def run() -> None:
+            threads = [threading.Thread(target=poll) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        assert took(cloud, run) == 30
+
+    def test_works_after_the_context(self, cloud: Cloud) -> None:
+        """Locks and queues that were made inside are ordinary ones afterwards."""
+        with cloud.sleeping():
+            lock, items = threading.Lock(), queue.SimpleQueue[int]()
+        assert lock.acquire()
+        assert not lock.acquire(timeout=0.001)
+        assert not lock.acquire(blocking=False)
+        assert "locked" in repr(lock)
+        lock.release()
+        with lock, pytest.raises(queue.Empty):
+            items.get(timeout=0.001)
+        with pytest.raises(RuntimeError):
+            lock.release()
+
+
+class TestChildProcess:
+    def test_lets_time_stand_still(self, cloud: Cloud) -> None:
+        """While a child that the code asks about runs, sleeping takes as long as the child."""
+
+        def run() -> None:
+            with subprocess.Popen([sys.executable, "-S", "-c", "pass"]) as child:
+                while child.poll() is None:
+                    time.sleep(AN_HOUR)
+
+        assert took(cloud, run) <= AN_HOUR
+
+    def test_that_is_waited_for_takes_real_time(self, cloud: Cloud) -> None:
+        """`subprocess.run` with a time limit waits really, and time stands still for other threads."""
+
+        def run() -> None:
+            thread = threading.Thread(target=time.sleep, args=(10,))
+            thread.start()
+            before = cloud.now
+            subprocess.run([sys.executable, "-S", "-c", "pass"], timeout=60, check=True)
+            assert cloud.now == before
+            thread.join()
+
+        assert took(cloud, run) == 10
+
+
+class TestClocks:
+    def test_follow_where_they_are_asked_to(self, cloud: Cloud) -> None:
+        """With virtual_time, the clocks of `time` move with the cloud's clock, in every thread."""
+        spans: list[float] = []
+
+        def nap() -> None:
+            start = time.time(), time.monotonic(), time.perf_counter(), time.time_ns() / 1e9
+            time.sleep(60)
+            end = time.time(), time.monotonic(), time.perf_counter(), time.time_ns() / 1e9
+            spans.extend(after - before for before, after in zip(start, end, strict=True))
+
+        with cloud.sleeping(virtual_time=True):
+            nap()
+            thread = threading.Thread(target=nap)
+            thread.start()
+            thread.join()
+        assert [round(span) for span in spans] == [60, 60, 60, 60] * 2
+
+    def test_end_a_loop_at_its_deadline(self, cloud: Cloud, alice: Account) -> None:
+        """Code that gives up by time.monotonic() does so."""
+        cloud.durations["volume.creating"] = AN_HOUR
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+        with cloud.sleeping(virtual_time=True):
+            deadline = time.monotonic() + 600
+            while alice.read_volumes()[0].state != "available" and time.monotonic() < deadline:
+                time.sleep(10)
+        assert len(cloud.calls("ReadVolumes")) == 61
+
+    def test_stay_real_without_it(self, cloud: Cloud) -> None:
+        """By default, the clocks of `time` do not move."""
+        with cloud.sleeping():
+            start = time.monotonic()
+            time.sleep(AN_HOUR)
+            assert time.monotonic() - start < 60

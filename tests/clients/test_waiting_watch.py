@@ -1,0 +1,121 @@
+"""Nothing hangs: waits that nothing can end raise an error, and time passes beside work that does not end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable
+
+import pytest
+
+from omisim import Cloud
+from omisim.clients.waiting import cloud_time, watch
+
+HELD = threading.Lock()  # made before any context, as by a module under test
+
+
+@pytest.fixture(name="cloud")
+def _cloud(slow: Cloud) -> Cloud:
+    return slow
+
+
+@pytest.fixture(autouse=True)
+def _held() -> None:
+    HELD.acquire(blocking=False)
+
+
+async def wait_forever() -> None:
+    """Wait for what never comes."""
+    await asyncio.get_running_loop().create_future()
+
+
+def join_a_waiting_thread() -> None:
+    """Wait for a thread that waits for ever."""
+    thread = threading.Thread(target=threading.Event().wait, daemon=True)
+    thread.start()
+    thread.join()
+
+
+class TestDeadlock:
+    @pytest.mark.parametrize(
+        ("act", "line"),
+        [
+            (lambda: threading.Event().wait(), r"threading\.Event\(\)\.wait\(\)"),
+            (lambda: asyncio.run(wait_forever()), r"asyncio\.run\(wait_forever"),
+            (lambda: HELD.acquire(timeout=-1), r"HELD\.acquire\(timeout=-1\)"),
+            (join_a_waiting_thread, r"thread\.join\(\)"),
+        ],
+        ids=["event", "loop", "lock-of-a-module", "thread"],
+    )
+    def test_raises_an_error_that_names_the_lines(self, cloud: Cloud, act: Callable[[], object], line: str) -> None:
+        """Where every thread waits without a time limit, the test's thread gets an error with each thread's line."""
+        found = pytest.raises(RuntimeError, match=rf"(?s)every thread of the test waits.*MainThread: .*{line}")
+        with found, cloud.sleeping(patience=0.05):
+            act()
+
+    def test_of_a_thread_that_is_not_the_main_one(self, cloud: Cloud) -> None:
+        """A context in another thread reports there."""
+        found: list[BaseException] = []
+
+        def act() -> None:
+            try:
+                with cloud.sleeping(patience=0.05):
+                    threading.Event().wait()
+            except RuntimeError as error:
+                found.append(error)
+
+        thread = threading.Thread(target=act)
+        thread.start()
+        thread.join()
+        assert "every thread of the test waits" in str(found[0])
+
+    @pytest.mark.parametrize("patience", [0, -1, "1", float("nan"), float("inf")])
+    def test_refuses_an_invalid_limit(self, cloud: Cloud, patience: float) -> None:
+        """The limit is a positive number of seconds."""
+        message = "patience must be a positive number of seconds, not"
+        with pytest.raises(ValueError, match=message), cloud.sleeping(patience=patience):
+            pass
+
+
+class TestEndlessLoop:
+    def test_without_a_call_raises_an_error(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A loop that sleeps until something happens that never does is ended, with the remedy."""
+        monkeypatch.setattr(cloud_time, "MAX_QUIET", 100)
+
+        def poll() -> None:
+            deadline = time.monotonic() + 600
+            while time.monotonic() < deadline:
+                time.sleep(10)
+
+        with cloud.sleeping(), pytest.raises(RuntimeError, match=r"never finish.*time\.monotonic\(\).*virtual_time"):
+            poll()
+        with cloud.sleeping(virtual_time=True):
+            poll()
+
+
+class TestRealTime:
+    def test_passes_beside_work_that_goes_on(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A thread that only looks whether another is done does not hold it up for longer than in reality."""
+        monkeypatch.setattr(watch, "MIN_REAL", 0.05)
+        before = cloud.now
+        with cloud.sleeping():
+            thread = threading.Thread(target=time.sleep, args=(0.05,))
+            thread.start()
+            while thread.is_alive():
+                pass
+        assert (cloud.now - before).total_seconds() == 0.05
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    def test_is_the_time_of_a_forked_child(self, cloud: Cloud) -> None:
+        """A forked child has no virtual time: it waits really, and does not hang."""
+        with cloud.sleeping():
+            threading.Thread(target=time.sleep, args=(10,)).start()
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # from Python 3.12
+                child = os.fork()
+            if child == 0:
+                time.sleep(0.001)
+                os._exit(0 if not threading.Event().wait(0.001) else 1)
+            assert os.waitpid(child, 0)[1] == 0

@@ -1,0 +1,155 @@
+"""Public addresses of FCU, by boto3, and boto3's resources for interfaces and addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from support.ec2 import by, code_of, launch, read_instance
+
+from omisim import Account, Cloud
+from omisim.model import Image
+
+ZONE = "eu-west-2a"
+
+
+class TestAddresses:
+    def test_are_allocated_with_a_domain(self, ec2: Any, alice: Account) -> None:
+        """AllocateAddress repeats its domain, which is standard by default. [FCU-039]"""
+        for given, domain in (({}, "standard"), ({"Domain": "standard"}, "standard"), ({"Domain": "vpc"}, "vpc")):
+            made = ec2.allocate_address(**given)
+            public_ip = alice.read_public_ips()[-1]
+            assert (made["PublicIp"], made["AllocationId"]) == (public_ip.public_ip, public_ip.public_ip_id)
+            assert made["Domain"] == domain
+        assert code_of(ec2.allocate_address, Domain="toto") == "InvalidParameterValue"
+
+    def test_are_associated_with_instances_and_interfaces(
+        self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str, interface_id: str, gateway_id: str
+    ) -> None:
+        """An address of the public Cloud and one of a VPC, as shown, and every filter. [FCU-039]"""
+        vm = launch(ec2, ubuntu)
+        public, private = ec2.allocate_address(), ec2.allocate_address(Domain="vpc")
+        ec2.associate_address(PublicIp=public["PublicIp"], InstanceId=vm["InstanceId"])
+        link = ec2.associate_address(AllocationId=private["AllocationId"], NetworkInterfaceId=interface_id)
+        (interface,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
+        assert read_instance(ec2, vm)["PublicIpAddress"] == public["PublicIp"]
+        first, second = ec2.describe_addresses()["Addresses"]
+        assert first == {
+            "AllocationId": public["AllocationId"],
+            "AssociationId": first["AssociationId"],
+            "Domain": "standard",
+            "InstanceId": vm["InstanceId"],
+            "PublicIp": public["PublicIp"],
+            "Tags": [],
+        }
+        assert second == {
+            "AllocationId": private["AllocationId"],
+            "AssociationId": link["AssociationId"],
+            "Domain": "vpc",
+            "NetworkInterfaceId": interface_id,
+            "NetworkInterfaceOwnerId": alice.account_id,
+            "PrivateIpAddress": interface["PrivateIpAddress"],
+            "PublicIp": private["PublicIp"],
+            "Tags": [],
+        }
+        for filters in (
+            {"allocation_id": private["AllocationId"]},
+            {"association_id": link["AssociationId"]},
+            {"domain": "vpc"},
+            {"network_interface_id": interface_id},
+            {"network_interface_owner_id": alice.account_id},
+            {"private_ip_address": interface["PrivateIpAddress"]},
+            {"public_ip": private["PublicIp"]},
+        ):
+            assert ec2.describe_addresses(Filters=by(**filters))["Addresses"] == [second]
+        assert ec2.describe_addresses(Filters=by(instance_id=vm["InstanceId"]))["Addresses"] == [first]
+        assert ec2.describe_addresses(AllocationIds=[public["AllocationId"]])["Addresses"] == [first]
+        assert ec2.describe_addresses(PublicIps=[private["PublicIp"]])["Addresses"] == [second]
+        ec2.disassociate_address(PublicIp=public["PublicIp"])
+        ec2.disassociate_address(AssociationId=link["AssociationId"])
+        assert all("AssociationId" not in address for address in ec2.describe_addresses()["Addresses"])
+        for address in (public, private):
+            ec2.release_address(AllocationId=address["AllocationId"])
+        assert alice.read_public_ips() == ()
+
+    def test_in_use_are_moved_if_the_request_allows_it(
+        self, ec2: Any, ubuntu: Image, subnet_id: str, gateway_id: str
+    ) -> None:
+        """Reassociation is the default in the public Cloud, and not in a VPC. [PIP-008]"""
+        first, second = launch(ec2, ubuntu)["InstanceId"], launch(ec2, ubuntu)["InstanceId"]
+        given = {"PublicIp": ec2.allocate_address()["PublicIp"]}
+        associate = ec2.associate_address
+        associate(**given, InstanceId=first)
+        refused = code_of(associate, **given, InstanceId=second, AllowReassociation=False)
+        assert refused == "InvalidIPAddress.InUse"
+        associate(**given, InstanceId=second)
+        first, second = (launch(ec2, ubuntu, SubnetId=subnet_id)["InstanceId"] for _ in range(2))
+        given = {"AllocationId": ec2.allocate_address(Domain="vpc")["AllocationId"]}
+        associate(**given, InstanceId=first)
+        assert code_of(associate, **given, InstanceId=second) == "InvalidIPAddress.InUse"
+        associate(**given, InstanceId=second, AllowReassociation=True)
+
+    def test_of_instances_of_the_public_cloud_are_released(
+        self, ec2: Any, cloud: Cloud, ubuntu: Image, interface_id: str, gateway_id: str
+    ) -> None:
+        """ReleaseAddress disassociates an address from such an instance; an interface's is in use. [FCU-040]"""
+        vm = launch(ec2, ubuntu)
+        for name in ("PublicIp", "AllocationId"):
+            address = ec2.allocate_address()
+            ec2.associate_address(PublicIp=address["PublicIp"], InstanceId=vm["InstanceId"])
+            before = cloud.fork()
+            assert code_of(ec2.release_address, **{name: address[name]}, DryRun=True) == "DryRunOperation"
+            assert cloud == before
+            ec2.release_address(**{name: address[name]})
+            assert read_instance(ec2, vm)["PublicIpAddress"] != address["PublicIp"]
+        address = ec2.allocate_address(Domain="vpc")
+        ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=interface_id)
+        assert code_of(ec2.release_address, AllocationId=address["AllocationId"]) == "InvalidIPAddress.InUse"
+        assert len(ec2.describe_addresses()["Addresses"]) == 1
+
+    def test_of_others_are_refused(self, ec2: Any, bob: Account) -> None:
+        """An address of another account, one that does not exist, and one that is malformed. [FCU-042, FCU-044]"""
+        others = bob.create_public_ip()
+        for call in (ec2.release_address, ec2.disassociate_address):
+            assert code_of(call, PublicIp=others.public_ip) == "AuthFailure"
+            assert code_of(call, PublicIp="127.0.0.1") == "AuthFailure"
+            for text in ("toto", "256.1.1.1", "300.400"):
+                assert code_of(call, PublicIp=text) == "InvalidParameterValue"
+            for given in ({}, {"PublicIp": ""}):
+                assert code_of(call, **given) == "MissingParameter"
+        release, disassociate = ec2.release_address, ec2.disassociate_address
+        assert code_of(release, AllocationId=others.public_ip_id) == "InvalidAllocationID.NotFound"
+        assert code_of(disassociate, AssociationId="eipassoc-12345678") == "InvalidAssociationID.NotFound"
+        assert code_of(disassociate, AssociationId="eipasso-12345678") == "InvalidIpAssociationID.Malformed"
+        assert code_of(ec2.describe_addresses, PublicIps=[others.public_ip]) == "InvalidAddress.NotFound"
+        assert code_of(ec2.describe_addresses, AllocationIds=["eipalloc-12345678"]) == "InvalidAllocationID.NotFound"
+        assert ec2.describe_addresses(Filters=by(public_ip=others.public_ip))["Addresses"] == []
+
+
+@pytest.mark.usefixtures("omi_env")
+def test_resources_manage_interfaces_and_addresses(omi_account: Account, ubuntu: Image) -> None:
+    """boto3's NetworkInterface and VpcAddress."""
+    ec2 = boto3.resource("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")
+    subnet = vpc.create_subnet(CidrBlock="10.0.1.0/24", AvailabilityZone=ZONE)
+    gateway = ec2.create_internet_gateway()
+    gateway.attach_to_vpc(VpcId=vpc.id)
+    (vm,) = subnet.create_instances(ImageId=ubuntu.image_id, MinCount=1, MaxCount=1)
+    vm.wait_until_running()
+    interface = ec2.create_network_interface(SubnetId=subnet.id)
+    interface.attach(InstanceId=vm.id, DeviceIndex=1)
+    interface.reload()
+    assert (interface.status, interface.attachment["InstanceId"]) == ("in-use", vm.id)
+    address = ec2.VpcAddress(ec2.meta.client.allocate_address(Domain="vpc")["AllocationId"])
+    address.associate(NetworkInterfaceId=interface.id)
+    address.reload()
+    assert (address.network_interface_id, address.instance_id) == (interface.id, vm.id)
+    interface.reload()
+    assert interface.association.address.allocation_id == address.allocation_id
+    address.association.delete()
+    address.release()
+    interface.detach()
+    interface.delete()
+    assert omi_account.read_public_ips() == ()
+    assert {nic.link_nic and nic.link_nic.vm_id for nic in omi_account.read_nics()} == {vm.id}

@@ -1,0 +1,193 @@
+"""VPCs and subnets of FCU, by boto3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.ec2 import by, code_of
+
+from omisim import Account, Cloud
+
+
+class TestVpcs:
+    def test_are_the_nets_of_oapi(self, ec2: Any, alice: Account) -> None:
+        """A VPC has the fields of its Net, and is deleted through either API."""
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", InstanceTenancy="default")["Vpc"]
+        (net,) = alice.read_nets()
+        assert vpc == {
+            "CidrBlock": "10.0.0.0/16",
+            "DhcpOptionsId": net.dhcp_options_set_id,
+            "InstanceTenancy": "default",
+            "IsDefault": False,
+            "State": "available",
+            "Tags": [],
+            "VpcId": net.net_id,
+        }
+        for waiter in ("vpc_exists", "vpc_available"):
+            ec2.get_waiter(waiter).wait(VpcIds=[net.net_id])
+        ec2.associate_dhcp_options(VpcId=net.net_id, DhcpOptionsId="default")
+        ec2.delete_vpc(VpcId=net.net_id)
+        assert alice.read_nets() == ()
+
+    def test_are_found_by_filters(self, ec2: Any) -> None:
+        """Every filter of DescribeVpcs, with the spellings that OUTSCALE's own tests use."""
+        made = {
+            name: ec2.create_vpc(CidrBlock=cidr, InstanceTenancy=tenancy)["Vpc"]["VpcId"]
+            for name, cidr, tenancy in (
+                ("a", "10.0.0.0/16", "default"),
+                ("b", "10.0.0.0/16", "default"),
+                ("c", "10.1.0.0/16", "dedicated"),
+            )
+        }
+        ec2.create_tags(Resources=[made["b"]], Tags=[{"Key": "Name", "Value": "b"}])
+        for filters, found in (
+            ({"cidr": "10.0.0.0/16"}, "ab"),
+            ({"cidr_block": "10.0.0.0/16 10.1.0.0/16"}, "abc"),
+            ({"cidrBlock": "10.1.*"}, "c"),
+            ({"dhcp_options_id": "dopt-*"}, "abc"),
+            ({"dhcp_options_id": "dopt-12345678"}, ""),
+            ({"instance_tenancy": "dedicated"}, "c"),
+            ({"is_default": "false"}, "abc"),
+            ({"isDefault": "True"}, ""),
+            ({"state": "available", "cidr": "10.1.0.0/16"}, "c"),
+            ({"tag:Name": "b"}, "b"),
+            ({"tag_key": "Name"}, "b"),
+            ({"tag_value": "b"}, "b"),
+            ({"owner_id": "*"}, "abc"),
+        ):
+            shown = [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=by(**filters))["Vpcs"]]
+            assert shown == [made[name] for name in found], filters
+
+    def test_are_paged(self, ec2: Any) -> None:
+        """MaxResults and NextToken page VPCs."""
+        ids = [ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(6)]
+        pages = ec2.get_paginator("describe_vpcs").paginate(PaginationConfig={"PageSize": 5})
+        assert [[vpc["VpcId"] for vpc in page["Vpcs"]] for page in pages] == [ids[:5], ids[5:]]
+
+    def test_have_ranges_of_their_own_errors(self, ec2: Any) -> None:
+        """The code tells a text that is not a range from a range that is not allowed. [NET-001, NET-003, NET-004]"""
+        for cidr, code in (
+            ("toto", "InvalidParameterValue"),
+            ("10.0.0.0/42", "InvalidParameterValue"),
+            ("255.255.0.256/16", "InvalidParameterValue"),
+            ("10.0.0.0/15", "InvalidVpc.Range"),
+            ("158.8.4.0/24", "InvalidVpc.Range"),
+        ):
+            assert code_of(ec2.create_vpc, CidrBlock=cidr) == code, cidr
+        assert code_of(ec2.create_vpc, CidrBlock="10.0.0.0/16", InstanceTenancy="toto") == "InvalidParameterValue"
+
+    def test_that_do_not_exist_are_refused(self, ec2: Any, bob: Account) -> None:
+        """A read refuses a malformed id as a missing one; other actions tell them apart. [FCU-004, FCU-041]"""
+        others = bob.create_net(ip_range="10.0.0.0/16").net_id
+        for vpc_id in ("vpc-12345678", "toto", "vpc-1", others):
+            assert code_of(ec2.describe_vpcs, VpcIds=[vpc_id]) == "InvalidVpcID.NotFound"
+        assert code_of(ec2.delete_vpc, VpcId=others) == "InvalidVpcID.NotFound"
+        assert code_of(ec2.delete_vpc, VpcId="toto") == "InvalidVpcID.Malformed"
+        assert ec2.describe_vpcs(Filters=by(vpc_id=others))["Vpcs"] == []
+
+    def test_in_use_are_kept(self, ec2: Any, vpc_id: str, subnet_id: str) -> None:
+        """A VPC with a subnet is not deleted."""
+        assert code_of(ec2.delete_vpc, VpcId=vpc_id) == "DependencyViolation"
+        ec2.delete_subnet(SubnetId=subnet_id)
+        ec2.delete_vpc(VpcId=vpc_id)
+
+
+class TestSubnets:
+    def test_are_created_described_and_deleted(self, ec2: Any, alice: Account, vpc_id: str) -> None:
+        """The life of a subnet, and its waiter."""
+        made = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.1.0/24", AvailabilityZone="eu-west-2b")["Subnet"]
+        assert made == {
+            "AvailabilityZone": "eu-west-2b",
+            "AvailableIpAddressCount": 251,
+            "CidrBlock": "10.0.1.0/24",
+            "MapPublicIpOnLaunch": False,
+            "State": "available",
+            "SubnetId": made["SubnetId"],
+            "Tags": [],
+            "VpcId": vpc_id,
+        }
+        ec2.get_waiter("subnet_available").wait(SubnetIds=[made["SubnetId"]])
+        assert ec2.describe_subnets(SubnetIds=[made["SubnetId"]])["Subnets"] == [made]
+        ec2.delete_subnet(SubnetId=made["SubnetId"])
+        assert alice.read_subnets() == ()
+
+    def test_are_found_by_filters(self, ec2: Any, vpc_id: str) -> None:
+        """Every filter of DescribeSubnets."""
+        made = {
+            name: ec2.create_subnet(VpcId=vpc_id, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+            for name, cidr, zone in (("a", "10.0.1.0/24", "eu-west-2a"), ("b", "10.0.2.0/25", "eu-west-2b"))
+        }
+        ec2.create_tags(Resources=[made["a"]], Tags=[{"Key": "Name", "Value": "a"}])
+        ec2.modify_subnet_attribute(SubnetId=made["b"], MapPublicIpOnLaunch={"Value": True})
+        for filters, found in (
+            ({"availability_zone": "eu-west-2b"}, "b"),
+            ({"availabilityZone": "eu-west-2a"}, "a"),
+            ({"available_ip_address_count": "123"}, "b"),
+            ({"cidr": "10.0.1.0/24"}, "a"),
+            ({"cidr_block": "10.0.*"}, "ab"),
+            ({"cidrBlock": "10.0.2.0/25"}, "b"),
+            ({"map_public_ip_on_launch": "true"}, "b"),
+            ({"owner_id": "123456789012"}, ""),
+            ({"state": "available", "tag:Name": "a"}, "a"),
+            ({"vpc_id": vpc_id, "subnet_id": " ".join(made.values())}, "ab"),
+        ):
+            shown = [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=by(**filters))["Subnets"]]
+            assert shown == [made[name] for name in found], filters
+
+    def test_map_public_addresses(self, ec2: Any, subnet_id: str) -> None:
+        """ModifySubnetAttribute changes MapPublicIpOnLaunch; without an attribute it changes nothing. [FCU-038]"""
+
+        def is_mapped() -> bool:
+            (subnet,) = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+            return bool(subnet["MapPublicIpOnLaunch"])
+
+        ec2.modify_subnet_attribute(SubnetId=subnet_id)
+        assert not is_mapped()
+        ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": True})
+        assert is_mapped()
+        ec2.modify_subnet_attribute(SubnetId=subnet_id)
+        assert is_mapped()
+        assert code_of(ec2.modify_subnet_attribute, SubnetId="foo") == "InvalidSubnetID.Malformed"
+        assert code_of(ec2.modify_subnet_attribute, SubnetId="subnet-12345678") == "InvalidSubnetID.NotFound"
+        ipv6 = {"AssignIpv6AddressOnCreation": {"Value": True}}
+        assert code_of(ec2.modify_subnet_attribute, SubnetId=subnet_id, **ipv6) == "InvalidParameterValue"
+
+    def test_have_errors_of_ec2(self, ec2: Any, bob: Account, vpc_id: str, subnet_id: str) -> None:
+        """The codes are those that OUTSCALE's own tests expect. [NET-010, NET-011, NET-012]"""
+        for given, code in (
+            ({"VpcId": "xxx-12345678"}, "InvalidVpcID.Malformed"),
+            ({"VpcId": "vpc-12345678"}, "InvalidVpcID.NotFound"),
+            ({"CidrBlock": "foo"}, "InvalidParameterValue"),
+            ({"CidrBlock": "10.0.2.0/30"}, "InvalidSubnet.Range"),
+            ({"CidrBlock": "10.1.0.0/24"}, "InvalidSubnet.Range"),
+            ({"CidrBlock": "10.0.1.0/25"}, "InvalidSubnet.Conflict"),
+            ({"AvailabilityZone": "toto"}, "InvalidParameterValue"),
+        ):
+            assert code_of(ec2.create_subnet, **{"VpcId": vpc_id, "CidrBlock": "10.0.2.0/24", **given}) == code, given
+        assert code_of(bob.client("fcu").delete_subnet, SubnetId=subnet_id) == "InvalidSubnetID.NotFound"
+        assert code_of(ec2.describe_subnets, SubnetIds=["subnet-12345678"]) == "InvalidSubnetID.NotFound"
+
+    def test_are_limited_by_a_quota(self) -> None:
+        """The error has a name of its own, which OAPI lacks. [QTA-015/subnet]"""
+        ec2 = Cloud().account("alice", quotas={"subnet_limit": 1}).client("fcu")
+        vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.1.0/24")
+        assert code_of(ec2.create_subnet, VpcId=vpc_id, CidrBlock="10.0.2.0/24") == "SubnetLimitExceeded"
+
+
+def test_dry_runs_change_nothing(ec2: Any, cloud: Cloud, vpc_id: str, subnet_id: str) -> None:
+    """A dry run of an action on networks is refused as DryRunOperation, if nothing else refuses it. [FCU-002]"""
+    igw_id = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    table_id = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
+    before = cloud.fork()
+    for call, given in (
+        (ec2.create_vpc, {"CidrBlock": "10.0.0.0/16"}),
+        (ec2.create_subnet, {"VpcId": vpc_id, "CidrBlock": "10.0.2.0/24"}),
+        (ec2.delete_subnet, {"SubnetId": subnet_id}),
+        (ec2.attach_internet_gateway, {"InternetGatewayId": igw_id, "VpcId": vpc_id}),
+        (ec2.associate_route_table, {"RouteTableId": table_id, "SubnetId": subnet_id}),
+        (ec2.describe_vpcs, {"VpcIds": [vpc_id]}),
+    ):
+        assert code_of(call, DryRun=True, **given) == "DryRunOperation"
+    assert code_of(ec2.delete_vpc, DryRun=True, VpcId="vpc-12345678") == "InvalidVpcID.NotFound"
+    assert cloud == before
