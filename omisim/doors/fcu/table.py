@@ -25,6 +25,7 @@ A file has up to three kinds of tables.
   items have tags takes `tag:<key>`, `tag-key` and `tag-value` too.
 - `prepare`: a function that rewrites the parameters of the request first, to those of X, or to those of the EC2 action
   in `like`. `before`: a function whose result `answers` sees.
+- A list with the view `Nothing` is always empty, and takes any filter: omisim does not serve its family.
 - `open`: whether X needs no authentication.
 - `forgives`: ids of the rules whose refusals count as success.
 
@@ -49,8 +50,8 @@ from omisim.base.data_files import load_toml
 __all__ = ["FAMILIES", "Row", "load_rows", "load_section"]
 
 FAMILIES = (
-    "accounts", "exports", "images", "instances", "interfaces", "networks", "platform", "security_groups", "snapshots",
-    "volumes",
+    "accounts", "empty", "exports", "images", "instances", "interfaces", "networks", "platform", "security_groups",
+    "snapshots", "volumes",
 )  # fmt: skip
 
 Spec = Mapping[str, Any]
