@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from io import BytesIO
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+import botocore.signers
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
@@ -18,7 +20,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
-from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
+from omisim.clients.intercept.stack import send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
 from omisim.doors.front import FrontDoor
@@ -59,7 +61,9 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
 
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
-        headers = normalize_headers(request.headers)
+        headers = {
+            name.lower(): value if value.__class__ is str else value.decode() for name, value in request.headers.items()
+        }
         try:
             response = send_to_cloud(door, service, request.method, host, f"/{target}", headers, request.body)
         except Dropped as error:
@@ -76,7 +80,23 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         return _CloudTimeSigner(original(*args, **kwargs), engine)
 
     signer.get_auth_instance = get_auth_instance
+    if service == "oos":
+        client.generate_presigned_post = _expire_at_cloud_time(client.generate_presigned_post, engine)
     return client
+
+
+def _expire_at_cloud_time(generate: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
+    """Return `generate_presigned_post` with policies that expire by the cloud's time."""
+
+    @wraps(generate)
+    def generate_presigned_post(*args: Any, **kwargs: Any) -> Any:
+        given = inspect.signature(generate).bind(*args, **kwargs)
+        given.apply_defaults()
+        difference = engine.clock.now() - botocore.signers.get_current_datetime(remove_tzinfo=False)
+        given.arguments["ExpiresIn"] += difference.total_seconds()
+        return generate(*given.args, **given.kwargs)
+
+    return generate_presigned_post
 
 
 @cache

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
-__all__ = ["DATE", "DIALECTS", "canonical_query", "sign"]
+__all__ = ["DATE", "DIALECTS", "canonical_query", "derive_signing_key", "sign"]
 
 DATE = "%Y%m%dT%H%M%SZ"
 # algorithm → the prefix of the secret key, and the end of the scope
@@ -22,13 +22,14 @@ def sign(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], cano
     """Return the signature of a canonical request. `scope` is its date, Region and service."""
     word, end = DIALECTS[algorithm]
     text = f"{algorithm}\n{at}\n{'/'.join(scope)}/{end}\n{hashlib.sha256(canonical).hexdigest()}"
-    keyed = _derive_signing_key(word + secret, *scope, end).copy()
+    keyed = derive_signing_key(word + secret, *scope, end).copy()
     keyed.update(text.encode())
     return keyed.hexdigest()
 
 
 @lru_cache(maxsize=256)
-def _derive_signing_key(secret: str, *scope: str) -> hmac.HMAC:
+def derive_signing_key(secret: str, *scope: str) -> hmac.HMAC:
+    """Return a keyed hash for a secret, with its prefix, and a scope. Copy it before an update: it is cached."""
     key = secret.encode()
     for part in scope:
         key = hmac.digest(key, part.encode(), "sha256")

@@ -21,7 +21,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = [
     "MAX_URL_SECONDS", "Place", "StorageError", "authenticate", "find_active_key", "is_allowed", "make_object_url",
-    "parse_location", "presign", "read_url", "store_object",
+    "parse_credential", "parse_date", "parse_location", "presign", "read_url", "store_object",
 ]  # fmt: skip
 
 MAX_URL_SECONDS = 604_800  # validity of a pre-signed URL in seconds, at most: one week (OOS-003)
@@ -37,8 +37,13 @@ ERRORS: Mapping[str, int] = {
     "AuthorizationQueryParametersError": 400,
     "BucketAlreadyExists": 409,
     "BucketAlreadyOwnedByYou": 409,
+    "EntityTooLarge": 400,
+    "EntityTooSmall": 400,
     "InvalidAccessKeyId": 403,
+    "InvalidArgument": 400,
     "InvalidBucketName": 400,
+    "InvalidPolicyDocument": 400,
+    "MalformedPOSTRequest": 400,
     "NoSuchBucket": 404,
     "NoSuchKey": 404,
     "NoSuchUpload": 404,
@@ -235,8 +240,8 @@ def _get_header(headers: Mapping[str, str], name: str, host: str) -> str:
 
 def _read_url_signature(place: Place, given: Mapping[str, str], now: dt.datetime) -> _Signature:
     """Parse the signature of a pre-signed URL, and refuse one that has expired by the cloud's clock (OOS-003)."""
-    access_key, scope = _parse_credential(given.get("X-Amz-Credential", ""), place)
-    at, seconds = _parse_date(given.get("X-Amz-Date", "")), given.get("X-Amz-Expires", "")
+    access_key, scope = parse_credential(given.get("X-Amz-Credential", ""), place)
+    at, seconds = parse_date(given.get("X-Amz-Date", "")), given.get("X-Amz-Expires", "")
     if at is None or not seconds.isdigit() or given.get("X-Amz-Algorithm") != ALGORITHM:
         raise StorageError(
             "AuthorizationQueryParametersError", "X-Amz-Date, X-Amz-Expires or X-Amz-Algorithm is invalid"
@@ -267,8 +272,8 @@ def _read_header_signature(
     match = _AUTHORIZATION.fullmatch(headers["authorization"])
     if match is None:
         raise StorageError("AccessDenied", "the Authorization header is malformed")
-    access_key, scope = _parse_credential(match["credential"], place)
-    at = _parse_date(headers.get("x-amz-date", ""))
+    access_key, scope = parse_credential(match["credential"], place)
+    at = parse_date(headers.get("x-amz-date", ""))
     if at is None or not any(-_WINDOW <= at - now <= _WINDOW for now in clocks):
         raise StorageError("RequestTimeTooSkewed", "X-Amz-Date is more than 15 minutes from the current time")
     payload = headers.get("x-amz-content-sha256", UNSIGNED)
@@ -277,7 +282,7 @@ def _read_header_signature(
     return _Signature(access_key, scope, headers["x-amz-date"], match["headers"], payload, match["signature"])
 
 
-def _parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
+def parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
     """Parse a credential into the key and its scope, which must name the Region and s3 (OOS-001)."""
     parts = text.split("/")
     if len(parts) != 5 or parts[3:] != ["s3", "aws4_request"]:  # noqa: PLR2004 - key, date, Region, service, end
@@ -291,7 +296,8 @@ def _parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str
     return parts[0], (parts[1], parts[2], parts[3])
 
 
-def _parse_date(text: str) -> dt.datetime | None:
+def parse_date(text: str) -> dt.datetime | None:
+    """Parse the date of a signature; None if it is malformed."""
     try:
         return dt.datetime.strptime(text, DATE).replace(tzinfo=dt.UTC)
     except ValueError:

@@ -18,10 +18,18 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
+try:
+    from hypothesis import currently_in_test_context
+    from hypothesis.control import current_build_context
+except ImportError as _error:
+    raise ImportError("omisim.testing.forks needs Hypothesis: pip install 'omisim[hypothesis]'") from _error
+
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 
 __all__ = ["fork_each_example"]
+
+MAX_CALLS = 20  # calls to list for a failed example
 
 
 def fork_each_example(test: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,7 +86,18 @@ def _fork(request: Any, fixtures: list[str]) -> Iterator[dict[str, Any]]:
     fork.engine.copy_faults(original.engine)
     with ExitStack() as stack:
         example = _Example(request, fork, name, stack)
-        yield {name: _FIXTURES[name](example) for name in fixtures}
+        try:
+            yield {name: _FIXTURES[name](example) for name in fixtures}
+        except Exception as failure:
+            if currently_in_test_context() and current_build_context().is_final:
+                failure.add_note(_list_calls(fork))
+            raise
+
+
+def _list_calls(cloud: Cloud) -> str:
+    """Return the calls of a failed example; the report of the plugin shows those of the test's own cloud."""
+    calls = cloud.calls()[-MAX_CALLS:]
+    return "\n".join(["Calls in the fork of this example:", *(f"  {call}" for call in calls or ["none"])])
 
 
 class _Example:

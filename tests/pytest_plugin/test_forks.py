@@ -120,6 +120,25 @@ class TestForkEachExample:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*requests that omisim does not serve: *eim.eu-west-2.outscale.com*"])
 
+    def test_lists_the_calls_of_a_failed_example(self, pytester: pytest.Pytester) -> None:
+        """The report of a failure contains the calls that the shrunk example has made in its fork."""
+        source = """
+            from hypothesis import given, settings, strategies as st
+            from omisim.testing.forks import fork_each_example
+
+            @settings(deadline=None)
+            @given(size=st.integers(1, 50))
+            @fork_each_example
+            def test_size(omi_account, size):
+                omi_account.create_volume(subregion_name="eu-west-2a", size=size)
+                assert size < 5
+        """
+        result = run_plugin(pytester, source, *HYPOTHESIS)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            ["*Calls in the fork of this example:", "*CreateVolume by alice SubregionName='eu-west-2a' Size=5"]
+        )
+
     def test_is_refused_above_given(self) -> None:
         """The order of the decorators is checked."""
         from hypothesis import given  # noqa: PLC0415

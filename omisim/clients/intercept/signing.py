@@ -12,25 +12,23 @@ from omisim.clients.intercept.patches import LOCK
 from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import STACK
 
-__all__ = ["patch_signing", "signing_at"]
+__all__ = ["patch_signing", "signing_at", "wrap_current_datetime"]
 
 _Now = Callable[[], dt.datetime]
 _ALONE: dict[int, list[_Now]] = {}  # thread → the clocks by which it signs, the innermost last
 _users = 0  # of the patch
 _undo: list[Callable[[], None]] = []
-_real: Callable[..., Any] = dt.datetime.now
 
 
 def patch_signing() -> Callable[[], None]:
     """Make botocore sign with the time of the innermost cloud; return a function that removes the patch."""
     from botocore import auth  # noqa: PLC0415 - loaded, or being loaded
 
-    global _real, _users  # noqa: PLW0603 - the process has one patch
+    global _users  # noqa: PLW0603 - the process has one patch
     with LOCK:
         _users += 1
         if not _undo:
-            _real = auth.get_current_datetime
-            _undo.append(wrap_attributes((auth, "get_current_datetime", lambda _: _current_datetime)))
+            _undo.append(wrap_attributes((auth, "get_current_datetime", wrap_current_datetime)))
     return _unpatch
 
 
@@ -57,13 +55,17 @@ def signing_at(now: _Now) -> Iterator[None]:
         remove()
 
 
-def _current_datetime(*args: Any, **kwargs: Any) -> dt.datetime:
-    now = _find_clock()
-    if now is None:
-        real_time: dt.datetime = _real(*args, **kwargs)
-        return real_time
-    at = now()
-    return at if kwargs.get("remove_tzinfo", True) is False else at.replace(tzinfo=None)
+def wrap_current_datetime(real: Callable[..., dt.datetime]) -> Callable[..., dt.datetime]:
+    """Return botocore's `get_current_datetime` for the time of the cloud by which this thread signs."""
+
+    def get_current_datetime(*args: Any, **kwargs: Any) -> dt.datetime:
+        now = _find_clock()
+        if now is None:
+            return real(*args, **kwargs)
+        at = now()
+        return at if kwargs.get("remove_tzinfo", True) is False else at.replace(tzinfo=None)
+
+    return get_current_datetime
 
 
 def _find_clock() -> _Now | None:

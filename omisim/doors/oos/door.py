@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from email.utils import format_datetime
+from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
@@ -13,6 +14,7 @@ from omisim.actions.exports import is_bucket_name
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
+from omisim.doors.oos.post import authenticate_form, is_form, make_headers, read_form, render_uploaded
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Bucket, StoredObject, Upload
 from omisim.spec.catalog import load_catalog
@@ -51,6 +53,8 @@ def _answer(engine: Engine, tx: Transaction, request: HttpRequest, host_time: dt
     place = parse_location(request.host, request.path)
     if place is None or place.region not in load_catalog().regions:
         raise StorageError("NoSuchBucket", f"{request.host} is not an object storage host", "OOS-001")
+    if is_form(request, place):
+        return _answer_form(engine, tx, request, place)
     caller = _identify_caller(engine, request, place, host_time)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     operation = find_operation(request.method, place, query)
@@ -67,6 +71,30 @@ def _answer(engine: Engine, tx: Transaction, request: HttpRequest, host_time: dt
     return MotoBridge(tx, storage_request).send(request.method, url, headers, body)
 
 
+def _answer_form(engine: Engine, tx: Transaction, request: HttpRequest, bucket: Place) -> HttpResponse:
+    """Upload the file of a form, like a PUT of the account that has signed its policy."""
+    form, mode = read_form(request), engine.settings.auth
+    place = bucket._replace(key=form.key)
+    try:
+        caller = authenticate_form(tx.state, place, form, engine.clock.now(), strict=mode == "strict")
+    except StorageError:
+        if mode != "off":
+            raise
+        caller = None
+    caller = _find_any_caller(engine, place) if caller is None and mode == "off" else caller
+    operation = find_operation("PUT", place, {})
+    _check_permission(tx.state, operation, place, caller, None, "")
+    headers = {**make_headers(form), **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
+    headers["content-length"] = str(len(form.body))
+    storage_request = StorageRequest(operation.name, place, caller.account_id if caller else "", None, "")
+    url = f"https://s3.amazonaws.com/{place.bucket}/{quote(place.key)}"
+    stored = MotoBridge(tx, storage_request).send("PUT", url, headers, form.body)
+    if stored.status != HTTPStatus.OK:
+        return stored
+    etag = next(value for name, value in stored.headers.items() if name.lower() == "etag")
+    return render_uploaded(form, place, etag)
+
+
 def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.datetime) -> AccountRow | None:
     mode = engine.settings.auth
     clocks = (engine.clock.now(), host_time)
@@ -77,8 +105,11 @@ def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_ti
         if mode != "off":
             raise
         caller = None
-    if caller is not None or mode != "off":
-        return caller
+    return _find_any_caller(engine, place) if caller is None and mode == "off" else caller
+
+
+def _find_any_caller(engine: Engine, place: Place) -> AccountRow | None:
+    """Return the first account of a Region, as the caller of a request without authentication."""
     owners = (engine.state.get("account", key.account_id) for key in engine.state.rows("access_key").values())
     return next((account for account in owners if account.region == place.region), None)
 
