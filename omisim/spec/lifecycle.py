@@ -276,23 +276,13 @@ ACCESS_KEY = Lifecycle(
     {"UpdateAccessKey": {}, "DeleteAccessKey": {}},
 )
 
-_DELETING = {"deleting": No("no-such-vpc")}
-
 NET = Lifecycle(
     "net",
     {
         "available": {"delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},
     },
-    {
-        "CreateRouteTable": _DELETING,
-        "CreateSecurityGroup": _DELETING,
-        "CreateSubnet": _DELETING,
-        "DeleteNet": _DELETING,
-        "LinkInternetService": _DELETING,
-        "UnlinkInternetService": _DELETING,
-        "UpdateNet": _DELETING,
-    },
+    {},  # a Net that is being deleted is unknown to all actions (NET-018)
 )
 
 GROUP_HOLD = Lifecycle("group_hold", {"releasing": {"release": To(None, after=90)}}, {})
