@@ -121,7 +121,7 @@ class TestRow:
             check_view(find_item(row, shape), view)
             item = load_section("views")[view]
             for path in row.filters.values():
-                if not path.startswith((":", "=")):
+                if path and not path.startswith((":", "=")):
                     find_member(find_item(row, shape), path)
                     assert any(name == path or path.startswith(f"{name}.") or name.startswith(path) for name in item)
 

@@ -163,6 +163,8 @@ class Selection:
 @lru_cache(maxsize=1024)
 def _make_look(path: str) -> Look:
     """Return the function that gets the texts at a path of an item, or of an entity after a colon."""
+    if not path:
+        return lambda _, __: []
     if path.startswith("="):
         return lambda _, __: [path[1:]]
     if path.startswith(":"):
