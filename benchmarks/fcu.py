@@ -77,7 +77,7 @@ def make_calls(client: Any, zone: str, image_id: str) -> dict[str, Callable[[], 
     return {
         "DescribeVolumes by id": lambda: client.describe_volumes(VolumeIds=[volume]),
         "CreateVolume": lambda: client.create_volume(AvailabilityZone=zone, Size=10),
-        "CreateImage": lambda: client.create_image(InstanceId=vm, Name=f"golden-{next(names)}"),
+        "CreateImage": lambda: client.create_image(InstanceId=vm, Name=f"golden-{next(names)}", NoReboot=True),
         "RunInstances": lambda: client.run_instances(ImageId=image_id, MinCount=1, MaxCount=1),
         "DescribeImages of 1,000": lambda: client.describe_images(Owners=["self"]),
     }
@@ -141,7 +141,7 @@ def make_calls_like(calls: Mapping[str, Callable[[], Any]], client: Any) -> dict
     given: dict[str, tuple[str, dict[str, Any]]] = {
         "DescribeVolumes by id": ("describe_volumes", {"VolumeIds": ["vol-12345678"]}),
         "CreateVolume": ("create_volume", {"AvailabilityZone": "eu-west-2a", "Size": 10}),
-        "CreateImage": ("create_image", {"InstanceId": "i-12345678", "Name": "golden-1"}),
+        "CreateImage": ("create_image", {"InstanceId": "i-12345678", "Name": "golden-1", "NoReboot": True}),
         "RunInstances": ("run_instances", {"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1}),
         "DescribeImages of 1,000": ("describe_images", {"Owners": ["self"]}),
     }

@@ -33,6 +33,8 @@ INI = {
     "virtual_time": "true lets time.time, time.monotonic and time.perf_counter follow the clock under omi_sleep",
 }
 SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
+SWEEP = "omisim_sweep"
+SWEPT = "omisim_sweep_report"
 EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Give each example a fork of the cloud:
 
     from omisim.testing.forks import fork_each_example
@@ -69,6 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         help="fail when the coverage of the model is below this percentage (implies --omisim-coverage)",
     )
+    group.addoption("--omisim-sweep-json", metavar="FILE", help="write the reports of omisim_sweep to a file as JSON")
     for name, description in INI.items():
         parser.addini(f"omisim_{name}", f"omisim: {description}")
     parser.addini("omisim_switches", "omisim: behaviour switches, one per line: name = value", type="linelist")
@@ -85,6 +88,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, validate the ini options, and start the guard and the coverage report."""
     config.addinivalue_line(
         "markers", "omisim(timing=, accounts=, scenario=, ...): configure the test's cloud; see omisim.Cloud"
+    )
+    config.addinivalue_line(
+        "markers", "omisim_sweep(limit=, expected=, ...): run the test in every way its cloud could have answered"
     )
     if any(config.getini(f"omisim_{name}") for name in (*INI, "switches")):
         from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415 - loaded on first use
@@ -115,6 +121,27 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     if errors:
         report.outcome, report.longrepr, report.result = "failed", "\n".join(dict.fromkeys(errors)), []
     return report
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Split the worlds of a swept test over the workers of pytest-xdist."""
+    if metafunc.definition.get_closest_marker(SWEEP) is not None:
+        from omisim.pytest_plugin.sweeping import parametrize  # noqa: PLC0415 - loaded on first use
+
+        parametrize(metafunc)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a swept test once per way in which its cloud could have answered."""
+    if item.get_closest_marker(SWEEP) is None:
+        return (yield)
+    from omisim.pytest_plugin.sweeping import sweep_test  # noqa: PLC0415
+
+    run_test, watched = item.runtest, item.stash.get(WATCHED, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(item, "runtest", lambda: sweep_test(item, run_test, watched and watched.cloud))
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -151,17 +178,37 @@ def pytest_runtest_makereport(
         from omisim.pytest_plugin.report import explain  # noqa: PLC0415
 
         explain(report, watched, strays, always=item.config.getoption("omisim_timeline"))
+    if report.when == "call" and item.get_closest_marker(SWEEP) is not None:
+        from omisim.pytest_plugin.sweeping import describe  # noqa: PLC0415
+
+        report.__dict__[SWEPT] = describe(item)  # crosses from a worker of pytest-xdist to its controller
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the timelines of passing tests under --omisim-timeline."""
+    """Show the outcomes of sweeps, and the timelines of passing tests under --omisim-timeline."""
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    _show_sweeps(terminalreporter, [report for report in reports if getattr(report, SWEPT, None)])
     if terminalreporter.config.getoption("omisim_timeline"):
         for report in terminalreporter.getreports("passed"):
             for title, text in report.sections:
                 if title == "omisim" and report.when == "call":
                     terminalreporter.write_sep("_", f"omisim: {report.nodeid}")
                     terminalreporter.write_line(text)
+
+
+def _show_sweeps(terminalreporter: pytest.TerminalReporter, reports: list[Any]) -> None:
+    file = terminalreporter.config.getoption("omisim_sweep_json")
+    if not reports and not file:
+        return
+    from omisim.pytest_plugin.sweeping import summarize, write_json  # noqa: PLC0415
+
+    if file:
+        write_json(file, reports)
+    if reports:
+        terminalreporter.write_sep("=", "omisim sweeps")
+        for line in summarize(reports):
+            terminalreporter.write_line(line)
 
 
 def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | None:
@@ -174,15 +221,21 @@ def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | Non
 
 
 def _check_marker(node: pytest.Item | pytest.Collector) -> str | None:
-    """Return the error of a test's marker as one line, or None if the marker is valid or missing."""
-    if not isinstance(node, pytest.Item) or node.get_closest_marker("omisim") is None:
+    """Return the error of a test's markers as one line, or None if they are valid or missing."""
+    if not isinstance(node, pytest.Item):
         return None
-    from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415
-
+    name = ""
     try:
-        check(node.config, node)
+        if node.get_closest_marker(name := "omisim") is not None:
+            from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415
+
+            check(node.config, node)
+        if node.get_closest_marker(name := SWEEP) is not None:
+            from omisim.pytest_plugin.sweeping import read_options  # noqa: PLC0415
+
+            read_options(node)
     except ValueError as error:
-        return f"{node.nodeid}: @pytest.mark.omisim: {error}"
+        return f"{node.nodeid}: @pytest.mark.{name}: {error}"
     return None
 
 
@@ -210,6 +263,12 @@ def _pop_strays(item: pytest.Item) -> list[str]:
 
 
 # --- fixtures
+
+
+@pytest.fixture
+def _omisim_sweep_shard(request: pytest.FixtureRequest) -> Any:
+    """The part of the worlds of a swept test that this worker runs."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def read_internet_services(
 def link_internet_service(call: Call, *, internet_service_id: InternetServiceId, net_id: NetId) -> None:
     """Attach an internet service to a Net. Each can have only one of the other."""
     service = call.get_owned(InternetService, internet_service_id, "IGW-001")
-    call.check_state(call.get_owned(Net, net_id, "NET-002"))
+    call.get_owned(Net, net_id, "NET-002")
     call.check(service.net_id is None, "IGW-002", internet_service_id=internet_service_id, net_id=service.net_id)
     other = find_attached_service(call.state, net_id)
     taken = other is not None and other is not service
@@ -58,7 +58,7 @@ def link_internet_service(call: Call, *, internet_service_id: InternetServiceId,
 def unlink_internet_service(call: Call, *, internet_service_id: InternetServiceId, net_id: NetId) -> None:
     """Detach an internet service from its Net, in which no NIC may have a public IP."""
     service = call.get_owned(InternetService, internet_service_id, "IGW-001")
-    call.check_state(call.get_owned(Net, net_id, "NET-002"))
+    call.get_owned(Net, net_id, "NET-002")
     call.check(service.net_id == net_id, "IGW-004", internet_service_id=internet_service_id, net_id=net_id)
     nics = [nic for nic in call.rows(Nic) if nic.net_id == net_id]
     public = [ip.public_ip for nic in nics for ip in call.state.find_by("public_ip", "holder", nic.nic_id)]

@@ -69,7 +69,6 @@ def read_nets(call: Call, *, filters: FiltersNet | FiltersNetDict | None = None)
 def update_net(call: Call, *, dhcp_options_set_id: str, net_id: NetId) -> Net:
     """Assign a set of DHCP options to a Net. Only the default set exists. Returns the Net."""
     net = call.get_owned(Net, net_id, "NET-002")
-    call.check_state(net)
     is_known = dhcp_options_set_id in ("default", net.dhcp_options_set_id)
     call.check(is_known, "NET-007", dhcp_options_set_id=dhcp_options_set_id)
     return net
@@ -82,8 +81,6 @@ def delete_net(call: Call, *, net_id: NetId) -> None:
     ReadNets shows it as deleting for some seconds (NET-018).
     """
     net = call.get_owned(Net, net_id, "NET-002")
-    call.check_state(net)
-    call.stop_if_refused()
     own = get_default_group(call.state, net.account_id, net_id)
     tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
     groups = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]

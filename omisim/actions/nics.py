@@ -141,6 +141,8 @@ def update_nic(
     change = as_parsed(link_nic)
     if change is not None:
         link = nic.link_nic
+        if change.link_nic_id is None:
+            raise refuse("NIC-009/id")
         if link is None or link.link_nic_id != change.link_nic_id:
             raise refuse("NIC-009", nic_id=nic_id, link_nic_id=change.link_nic_id)
         if change.delete_on_vm_deletion is not None:

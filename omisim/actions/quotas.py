@@ -14,7 +14,6 @@ from omisim.model import (
     ImageExportTask,
     InternetService,
     Net,
-    NetState,
     ProductType,
     PublicIp,
     Quota,
@@ -73,7 +72,7 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "image_export_limit": ("QTA-010", lambda call: len(_find_running_exports(call, ImageExportTask))),
     "snapshot_export_limit": ("QTA-011", lambda call: len(_find_running_exports(call, SnapshotExportTask))),
     "sg_limit": ("QTA-014", lambda call: sum(group.net_id is None for group in call.own_rows(SecurityGroup))),
-    "vpc_limit": ("QTA-015", lambda call: sum(net.state is NetState.AVAILABLE for net in call.own_rows(Net))),
+    "vpc_limit": ("QTA-015", lambda call: sum(not net.is_gone for net in call.own_rows(Net))),
     "igw_limit": ("QTA-015/igw", lambda call: len(call.own_rows(InternetService))),
     "ip_limit": ("QTA-016", lambda call: len(call.own_rows(PublicIp))),
 }

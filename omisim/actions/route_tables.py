@@ -46,7 +46,6 @@ def add_main_table(call: Call, net: Net) -> None:
 def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
     """Create a route table in a Net. Returns it with its local route."""
     net = call.get_owned(Net, net_id, "NET-002")
-    call.check_state(net)
     tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
     check_each(call, "rtb_limit", len(tables), 1)
     return call.add(_make_table(call, net))

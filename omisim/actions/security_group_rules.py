@@ -152,7 +152,7 @@ def _normalize_ports(call: Call, protocol: str, first: int | None, last: int | N
     if protocol == "icmp":
         kind, code = (-1 if number is None else number for number in (first, last))
         ok = -1 <= kind <= LAST_NUMBER and -1 <= code <= LAST_NUMBER
-        call.check(ok, "SG-023", first=first, last=last)
+        call.check(ok, "SG-023", first=kind, last=code)
         return kind, code
     return -1, -1
 
@@ -169,6 +169,8 @@ def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMemb
     """Return the group that a rule refers to by id, or by name in the same Net or in the public Cloud, or refuse it."""
     owner = member.account_id or call.account.account_id
     given = member.security_group_id or member.security_group_name
+    if given is None:
+        raise refuse("SG-026/name")
     target: SecurityGroup | None
     if member.security_group_id is not None:
         target = call.state.get("security_group", member.security_group_id)

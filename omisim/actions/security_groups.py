@@ -100,7 +100,7 @@ def create_security_group(
     call.check(is_valid_name, "SG-001", security_group_name=security_group_name)
     call.check(_DESCRIPTION.fullmatch(description), "SG-002", description=description)
     if net_id is not None:
-        call.check_state(call.get_owned(Net, net_id, "NET-002"))
+        call.get_owned(Net, net_id, "NET-002")
     call.check(security_group_name != DEFAULT, "SG-004", security_group_name=security_group_name)
     me = call.account.account_id
     taken = security_group_name != DEFAULT and call.state.find_by(

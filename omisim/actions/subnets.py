@@ -33,7 +33,6 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
     if network is not None:
         call.check(MAX_SIZE <= network.prefixlen <= MIN_SIZE, "NET-010", ip_range=ip_range)
     net = call.get_owned(Net, net_id, "NET-002")
-    call.check_state(net)
     subregion = subregion_name or f"{call.region}a"
     check_subregion(call, subregion)
     others = [subnet for subnet in call.rows(Subnet) if subnet.net_id == net_id]

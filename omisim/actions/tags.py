@@ -56,7 +56,8 @@ def _get_type(resource_id: str) -> tuple[str, str]:
 def _get_taggable(call: Call, resource_id: str, kind: str, resource_type: str) -> Any:
     """Return a resource of the caller, or refuse (TAG-005, TAG-007, TAG-008)."""
     row = call.state.get(kind, resource_id)
-    if row is None or not (call.owns(row) or (isinstance(row, Image | Snapshot) and is_visible(call, row))):
+    is_shared = isinstance(row, Image | Snapshot) and is_visible(call, row)
+    if row is None or row.is_gone or not (call.owns(row) or is_shared):
         raise refuse(f"TAG-005/{'vm' if kind == 'vm' else resource_type}", resource_id=resource_id)
     if not call.owns(row):
         raise refuse("TAG-007", resource_id=resource_id)

@@ -77,7 +77,7 @@ def read_vms_state(
 def _check_prefixes(call: Call, ids: Sequence[str] | None) -> None:
     """Refuse ids without the prefix of VM ids. Only the two reads of VMs do so (VM-055)."""
     for vm_id in ids or ():
-        call.check(vm_id.startswith("i-"), "VM-055", vm_id=vm_id)
+        call.check(not vm_id or vm_id.startswith("i-"), "VM-055", vm_id=vm_id)
 
 
 def _get_all_owned(call: Call, ids: Sequence[str]) -> list[Vm]:
@@ -239,7 +239,9 @@ def _update_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpd
         ]
         if (mapping.device_name is None and volume_id is None) or not matching_links:
             rule = "VM-076" if volume_id is None else "VM-076/volume"
-            call.report(refuse(rule, vm_id=vm.vm_id, device_name=mapping.device_name, volume_id=volume_id))
+            named = {"device_name": mapping.device_name, "volume_id": volume_id}
+            texts = [f"{call.spell(name)} {value}" for name, value in named.items() if value is not None]
+            call.report(refuse(rule, vm_id=vm.vm_id, mapping=" and ".join(texts) or "a mapping without names", **named))
         elif mapping.bsu and mapping.bsu.delete_on_vm_deletion is not None:
             updated_links.append(replace(matching_links[0], delete_on_vm_deletion=mapping.bsu.delete_on_vm_deletion))
     return updated_links

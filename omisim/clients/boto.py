@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import signing_at
-from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
+from omisim.clients.intercept.stack import send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
 from omisim.doors.front import FrontDoor
@@ -61,7 +61,9 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
 
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
-        headers = normalize_headers(request.headers)
+        headers = {
+            name.lower(): value if value.__class__ is str else value.decode() for name, value in request.headers.items()
+        }
         try:
             response = send_to_cloud(door, service, request.method, host, f"/{target}", headers, request.body)
         except Dropped as error:

@@ -125,6 +125,11 @@ class Entity:
     key: ClassVar[str]
 
     @property
+    def is_gone(self) -> bool:
+        """Whether reads still show the resource although it counts as absent (NET-018)."""
+        return False
+
+    @property
     def id(self) -> str:
         """The id of the entity, from the field that its class names in `key`."""
         own_id: str = getattr(self, self.key)

@@ -23,6 +23,11 @@ class Net(Entity):
     tenancy: str = "default"
     account_id: str = internal("")
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the Net is being deleted."""
+        return self.state is NetState.DELETING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subnet(Entity):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from omisim.model import AccountRow, Image
@@ -21,9 +22,9 @@ def find_origin(state: State, image: Image, account_id: str | None = None) -> tu
     "imported" if it was created from a manifest, else "own".
     """
     owner: AccountRow = state.get("account", image.account_id)
-    if owner.name == f"{OUTSCALE.lower()}@{owner.region}":
+    if owner.alias == OUTSCALE and owner.name == f"{OUTSCALE.lower()}@{owner.region}":
         return "official", "OUTSCALE"
-    if owner.name == f"{MARKETPLACE.lower()}@{owner.region}":
+    if owner.alias == MARKETPLACE and owner.name == f"{MARKETPLACE.lower()}@{owner.region}":
         return "Marketplace", f"vendor {image.image_name.partition('-pty-')[0]}"
     support = f"account {image.account_id}"
     if account_id not in (None, image.account_id):
@@ -38,11 +39,30 @@ def explain_origin(state: State, image: Image, account_id: str) -> str:
     return f"{image.image_id} is {origin}, supported by {support}{guarantee}"
 
 
+class _Row:
+    """A row as a key of a cache: equal to itself only, which is faster than comparing all fields."""
+
+    __slots__ = ("image",)
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+
+    def __hash__(self) -> int:
+        return id(self.image)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Row) and self.image is other.image
+
+
+@lru_cache(maxsize=1024)  # a read returns the same rows again and again
+def _fill_in(row: _Row, origin: str, supported_by: str) -> Image:
+    return replace(row.image, origin=origin, supported_by=supported_by)
+
+
 def add_origin(state: State, value: V, account_id: str | None = None) -> V:
     """Return a result with the origin of each OMI filled in. Any other result is returned unchanged."""
     if isinstance(value, Image):
-        origin, support = find_origin(state, value, account_id)
-        return cast("V", replace(value, origin=origin, supported_by=support))
+        return cast("V", _fill_in(_Row(value), *find_origin(state, value, account_id)))
     if isinstance(value, tuple) and value and isinstance(value[0], Image):
-        return cast("V", tuple(add_origin(state, image, account_id) for image in value))
+        return cast("V", tuple([add_origin(state, image, account_id) for image in value]))
     return value

@@ -14,10 +14,12 @@ from support.world import get_world
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.schema import Field, Shape
+from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Placement
+from omisim.model.filters import FiltersVolume
 from omisim.model.serialize import api_name
 
 EMPTY: tuple[Any, ...] = ("", [], {})
-NAMELESS = re.compile(r"''|\"\"|  |^ | [.:,;]")  # in a message: where a name is empty
+NAMELESS = re.compile(r"\bNone\b|''|\"\"|  |^ | [.:,;]")  # in a message: where a name is empty
 NET = {"SubnetId": "{subnet}", "DeviceNumber": 0}
 CHANGE = {"AccountIds": ["123456789012"]}
 
@@ -258,3 +260,68 @@ class TestValueThatIsEmpty:
 
         assert found() == found(FileLocations="") > found(Descriptions=[""]) > 0
         assert found(ImageIds=[]) == found(ImageIds=[], Descriptions=[""]) == 0
+
+    def test_of_a_vm_filter_is_no_malformed_id(self, entrance: Entrance, alice: Account) -> None:
+        """An empty text in VmIds matches no VM; another id without the prefix is refused. [VM-055, FLT-006]"""
+        assert entrance.answer(alice, "ReadVms", Filters={"VmIds": [""]})["Vms"] == []
+        assert entrance.refusal(alice, "ReadVms", Filters={"VmIds": ["vm-1"]})[1:] == ("4104", "VM-055")
+
+
+class TestMessage:
+    @pytest.mark.parametrize(
+        ("action", "given", "rule"),
+        [
+            (
+                "CreateSecurityGroupRule",
+                {
+                    "Flow": "Inbound",
+                    "SecurityGroupId": "{group}",
+                    "Rules": [{"IpProtocol": "tcp", "SecurityGroupsMembers": [{"AccountId": "123456789012"}]}],
+                },
+                "SG-026/name",
+            ),
+            ("UpdateNic", {"NicId": "{nic}", "LinkNic": {"DeleteOnVmDeletion": True, "LinkNicId": ""}}, "NIC-009/id"),
+            ("UpdateVm", {"VmId": "{vm}", "BlockDeviceMappings": [{"NoDevice": ""}]}, "VM-076"),
+            ("UpdateVm", {"VmId": "{vm}", "BlockDeviceMappings": [{"DeviceName": "/dev/sdz"}]}, "VM-076"),
+            (
+                "UpdateVm",
+                {"VmId": "{vm}", "BlockDeviceMappings": [{"DeviceName": "", "Bsu": {"VolumeId": "{free}"}}]},
+                "VM-076/volume",
+            ),
+            (
+                "CreateSecurityGroupRule",
+                {
+                    "Flow": "Inbound",
+                    "SecurityGroupId": "{group}",
+                    "IpProtocol": "icmp",
+                    "FromPortRange": 555,
+                    "IpRange": "10.0.0.0/8",
+                },
+                "SG-023",
+            ),
+        ],
+    )
+    def test_never_names_what_is_absent(self, action: str, given: Parameters, rule: str) -> None:
+        """A refusal names values that were sent, and no others.
+
+        [REQ-018, SG-023, SG-026/name, NIC-009/id, VM-076, VM-076/volume]
+        """
+        alice = get_world().cloud.fork().account("alice")
+        with pytest.raises(ApiError) as refused:
+            alice.call(action, **get_world().fill(given))
+        assert refused.value.rule == rule
+        assert not NAMELESS.search(refused.value.details), refused.value.details
+
+
+class TestDataclass:
+    def test_with_empty_values_is_read_like_an_object(self, alice: Account, ubuntu: Image) -> None:
+        """A typed call reads the fields of a dataclass like the keys of a dict. [REQ-009, REQ-018]"""
+        mapping = BlockDeviceMappingVmCreation(
+            device_name="/dev/sdb", virtual_device_name="", bsu=BsuToCreate(snapshot_id="", volume_size=1)
+        )
+        (vm,) = alice.create_vms(image_id=ubuntu.image_id, placement=Placement(), block_device_mappings=[mapping])
+        assert [disk.device_name for disk in vm.block_device_mappings] == ["/dev/sda1", "/dev/sdb"]
+        wrong = Placement(tenancy=5)  # type: ignore[arg-type]
+        with pytest.raises(ApiError, match=r"4110 .* placement.tenancy must be a string, not an integer"):
+            alice.create_vms(image_id=ubuntu.image_id, placement=wrong)
+        assert alice.read_volumes(filters=FiltersVolume(volume_ids=())) == ()

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from support.cases import Parameters
+from support.cases import Parameters, load_cases
 from support.official import index_by_api_name
 from support.surface import list_core_actions
 from support.world import World, get_world
@@ -26,6 +26,9 @@ FOREVER = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
 
 # what each action of the model needs, over the names of the world
 VALID: dict[str, Parameters] = {
+    **{case.action: case.kept for case in load_cases() if case.kept and case.by == "alice" and not case.switches},
+    "DeleteNet": {"NetId": "{empty_net}"},
+    "UnlinkInternetService": {"InternetServiceId": "{idle_gateway}", "NetId": "{idle_net}"},
     "CreateImage": {"VmId": "{vm}", "ImageName": "dry"},
     "CreateImageExportTask": {"ImageId": "{golden}", "OsuExport": TARGET},
     "CreateSnapshot": {"VolumeId": "{free}"},
@@ -67,6 +70,10 @@ def _busy() -> World:
         alice.create_tags(resource_ids=[busy.ids["vm"]], tags=[{"key": key, "value": "v"}])
     for name in ("data", "root"):
         alice.update_volume(volume_id=busy.ids[name], size=50)
+    for name in ("empty_net", "idle_net"):
+        busy.ids[name] = alice.create_net(ip_range="10.9.0.0/16").net_id
+    busy.ids["idle_gateway"] = alice.create_internet_service().internet_service_id
+    alice.link_internet_service(internet_service_id=busy.ids["idle_gateway"], net_id=busy.ids["idle_net"])
     return busy
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 import pytest
+import yaml
 from support.entrances import Entrance
 from support.world import get_world
 
@@ -57,6 +59,15 @@ class TestErrors:
             thousands = int(error.code) // 1000
             if thousands in ranges and error.code != "10001":
                 assert (error.type, error.status) == ranges[thousands], error
+
+    def test_have_the_names_of_the_sdks_list(self) -> None:
+        """The list of errors in the official SDK has the same names and Types for the same codes. [REQ-007]"""
+        text = files("osc_sdk_python").joinpath("resources/gateway_errors.yaml").read_text(encoding="utf-8")
+        listed = {str(code): row for code, row in yaml.safe_load(text).items()}
+        for error in ERRORS.values():
+            if error.code in listed:
+                name = listed[error.code]["Name"].partition(" ")[0]
+                assert (error.name, error.type) == (name, listed[error.code]["Type"])
 
     def test_of_throttling_have_another_name_in_ec2(self) -> None:
         """FCU and ICU call all of them RequestLimitExceeded. [THR-001]"""
@@ -243,3 +254,23 @@ class TestCodes:
         link = {"VmId": vm.vm_id, "VolumeId": free, "DeviceName": "/dev/sdb"}
         assert entrance.refusal(alice, "LinkVolume", **link)[:2] == (409, "6006")
         assert entrance.refusal(alice, "CreateImage", VmId=vm.vm_id, ImageName="golden")[:2] == (409, "6006")
+
+
+class TestPendingImage:
+    def test_can_be_updated(self, entrance: Entrance, slow: Cloud) -> None:
+        """An OMI can be updated while it is pending. [OMI-101/state]"""
+        alice = slow.account("alice")
+        vm_id = alice.create_vms(image_id=slow.images.official("debian").image_id)[0].vm_id
+        slow.settle()
+        image = entrance.answer(alice, "CreateImage", VmId=vm_id, ImageName="golden", NoReboot=True)["Image"]
+        changed = entrance.answer(alice, "UpdateImage", ImageId=image["ImageId"], Description="base")["Image"]
+        assert (image["State"], changed["State"], changed["Description"]) == ("pending", "pending", "base")
+
+
+class TestImportOfASnapshot:
+    def test_reads_any_bucket(self, entrance: Entrance) -> None:
+        """A file in a bucket outside this cloud is read by `fetch`, and refused without it. [SNP-013, IMP-002]"""
+        given = {"FileLocation": "https://s3.example.com/bucket/disk.raw", "SnapshotSize": 2**30}
+        reached = Cloud(fetch=lambda _url: bytes(512)).account("alice")
+        assert entrance.answer(reached, "CreateSnapshot", **given)["Snapshot"]["VolumeSize"] == 1
+        assert entrance.refusal(Cloud().account("alice"), "CreateSnapshot", **given)[2] == "IMP-002"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.catalogue import find_official
 from support.entrances import Entrance
+from support.networks import add_networks
 
 from omisim import Account, Cloud
 
@@ -206,6 +207,47 @@ class TestRoutes:
         assert same["LinkRouteTableId"] == link != new["LinkRouteTableId"]
 
 
+class TestParameters:
+    def test_of_routes_name_a_vm_or_a_nic(self, entrance: Entrance, alice: Account, net: str) -> None:
+        """The target of a route is a VM or a NIC of the Net, and another one after UpdateRoute. [RTB-016]"""
+        subnet = entrance.answer(alice, "CreateSubnet", NetId=net, IpRange="10.0.1.0/24")["Subnet"]["SubnetId"]
+        own = group(entrance, alice, "web", net)
+        nic = entrance.answer(alice, "CreateNic", SubnetId=subnet, Description="a test", SecurityGroupIds=[own])["Nic"]
+        assert (nic["Description"], nic["SecurityGroups"][0]["SecurityGroupId"]) == ("a test", own)
+        image = find_official(alice, "Ubuntu*").image_id
+        vm = entrance.answer(alice, "CreateVms", ImageId=image, SubnetId=subnet)["Vms"][0]["VmId"]
+        table = entrance.answer(alice, "CreateRouteTable", NetId=net)["RouteTable"]["RouteTableId"]
+        route = {"RouteTableId": table, "DestinationIpRange": "192.0.2.0/24"}
+        made = entrance.answer(alice, "CreateRoute", VmId=vm, **route)["RouteTable"]["Routes"][1]
+        assert (made["VmId"], made["VmAccountId"]) == (vm, alice.account_id)
+        changed = entrance.answer(alice, "UpdateRoute", NicId=nic["NicId"], **route)["RouteTable"]["Routes"][1]
+        assert (changed["NicId"], "VmId" in changed) == (nic["NicId"], False)
+
+    def test_of_rules_name_groups_in_three_ways(self, entrance: Entrance, alice: Account) -> None:
+        """A rule names a group by its name with an account, or among Rules by id or name. [SG-026, SG-028]"""
+        one, other = group(entrance, alice, "one"), group(entrance, alice, "other")
+        given = {"SecurityGroupId": one, "Flow": "Inbound"}
+        flat = {"SecurityGroupNameToLink": "other", "SecurityGroupAccountIdToLink": alice.account_id, **SSH}
+        member = {"SecurityGroupName": "other", "AccountId": alice.account_id}
+        listed = {"Rules": [{"SecurityGroupsMembers": [member], **SSH}]}
+        undo = {"SecurityGroupNameToUnlink": "other", "SecurityGroupAccountIdToUnlink": alice.account_id, **SSH}
+        for added in (flat, listed):
+            made = entrance.answer(alice, "CreateSecurityGroupRule", **given, **added)["SecurityGroup"]
+            assert made["InboundRules"][0]["SecurityGroupsMembers"][0]["SecurityGroupId"] == other
+            left = entrance.answer(alice, "DeleteSecurityGroupRule", **given, **undo)["SecurityGroup"]
+            assert left["InboundRules"] == []
+
+    @pytest.mark.parametrize("allow", [True, False])
+    def test_of_a_public_ip_allow_to_link_it_elsewhere(self, alice: Account, *, allow: bool) -> None:
+        """A linked public IP is linked to another NIC only with AllowRelink. [PIP-012]"""
+        ids: dict[str, str] = {}
+        add_networks(alice, find_official(alice, "Ubuntu*").image_id, ids)
+        given = {"PublicIpId": ids["nic_ip"], "NicId": ids["nic"], "AllowRelink": allow}
+        assert alice.can("LinkPublicIp", **given) == allow
+        if allow:
+            assert alice.call("LinkPublicIp", **given)["LinkPublicIpId"] != ids["nic_ip_link"]
+
+
 class TestDeletedNet:
     def test_is_deleting_for_some_seconds(self, entrance: Entrance) -> None:
         """ReadNets shows a deleted Net as deleting; filters find it so; its resources are gone at once. [NET-018]"""
@@ -222,7 +264,7 @@ class TestDeletedNet:
         assert entrance.answer(alice, "ReadNets")["Nets"] == []
 
     def test_counts_as_absent(self, entrance: Entrance) -> None:
-        """Other actions refuse a deleting Net as an unknown one, and it counts towards no quota. [NET-018]"""
+        """Other actions refuse a deleting Net as an unknown one, and it counts towards no quota. [NET-018, NET-002]"""
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice", quotas={"vpc_limit": 1})
         net = entrance.answer(alice, "CreateNet", IpRange="10.0.0.0/16")["Net"]["NetId"]
@@ -238,8 +280,9 @@ class TestDeletedNet:
             "UpdateNet": {"DhcpOptionsSetId": "default"},
         }
         for action, given in calls.items():
-            refused = entrance.refusal(alice, action, NetId=net, **given)
-            assert refused == (400, "5065", f"net/{action}/deleting")
+            assert entrance.refusal(alice, action, NetId=net, **given) == (400, "5065", "NET-002")
+        tags = [{"Key": "a", "Value": "b"}]
+        assert entrance.refusal(alice, "CreateTags", ResourceIds=[net], Tags=tags)[:2] == (400, "5065")
         assert entrance.answer(alice, "CreateNet", IpRange="10.0.0.0/16")["Net"]["State"] == "available"
 
     def test_is_gone_before_the_next_call_in_eager_timing(self, entrance: Entrance, cloud: Cloud) -> None:

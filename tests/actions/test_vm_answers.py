@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.entrances import Entrance
+from support.official import get_schema
 
 from omisim import Account, Cloud
 from omisim.factories import vm as make_vm
@@ -166,6 +167,50 @@ class TestValuesOfAVm:
         entrance.answer(alice, "StartVms", VmIds=[vm["VmId"]])
         (starting,) = entrance.answer(alice, "ReadVms", Filters={"VmIds": [vm["VmId"]]})["Vms"]
         assert (starting["State"], starting["StateReason"]) == ("pending", "")
+
+
+class TestDefaults:
+    def test_apply_to_every_parameter_of_a_launch(self, entrance: Entrance, alice: Account) -> None:
+        """A VM launched from an OMI alone shows the default of each parameter of CreateVms.
+
+        [VM-004, VM-009, VM-016, VM-020/default, VM-023, VM-025/old, VM-028, VMT-006, FLD-011]
+        """
+        made = launch(entrance, alice)
+        shown = read(entrance, alice, made)
+        values = {
+            "ActionsOnNextBoot": {"SecureBoot": "none"},
+            "BootMode": "uefi",
+            "BsuOptimized": False,
+            "DeletionProtection": False,
+            "ImageId": official(alice, BOTH),
+            "NestedVirtualization": False,
+            "Performance": "medium",  # that of the family t2
+            "Placement": {"SubregionName": "eu-west-2a", "Tenancy": "default"},
+            "ShutdownBehaviorConfiguration": {"GuestAction": "stop", "HostAction": "stop"},
+            "TpmEnabled": False,
+            "UserData": "",
+            "VmInitiatedShutdownBehavior": "stop",
+            "VmType": "t2.small",
+        }
+        assert {name: shown[name] for name in values} == values
+        absent = {"ClientToken", "KeypairName", "Nics", "SubnetId"}
+        assert not absent & set(shown)
+        others = {
+            "BlockDeviceMappings": [mapping["DeviceName"] for mapping in shown["BlockDeviceMappings"]] == ["/dev/sda1"],
+            "BootOnCreation": shown["State"] == "running",
+            "MaxVmsCount": len(alice.read_vms()) == 1,
+            "MinVmsCount": shown["LaunchNumber"] == 0,
+            "PrivateIps": shown["PrivateIp"] == made["PrivateIp"],
+            "SecurityGroupIds": len(shown["SecurityGroups"]) == 1,
+            "SecurityGroups": shown["SecurityGroups"][0]["SecurityGroupName"] == "default",
+        }
+        assert all(others.values())
+        assert values.keys() | absent | others.keys() | {"DryRun"} == set(get_schema("CreateVmsRequest")["properties"])
+
+    def test_have_the_performance_high_for_a_tina_type(self, entrance: Entrance, alice: Account) -> None:
+        """A TINA type without a flag has the performance high. [VM-027, VMT-003]"""
+        vm = launch(entrance, alice, VmType="tinav5.c2r4")
+        assert (vm["VmType"], vm["Performance"]) == ("tinav5.c2r4p2", "high")
 
 
 class TestBootMode:

@@ -165,7 +165,12 @@ class TestWaits:
         assert list(read_table("wait"))[1:] == list(WAITS)
 
     @pytest.mark.parametrize(
-        ("row", "act"), [(row, act) for row, acts in WAITS.items() for act in acts], ids=lambda value: str(value)[:40]
+        ("row", "act"),
+        [
+            pytest.param(row, act, id=f"row{number}-{index}")
+            for number, (row, acts) in enumerate(WAITS.items())
+            for index, act in enumerate(acts)
+        ],
     )
     def test_move_the_clock_as_the_table_says(self, slow: Cloud, row: str, act: Callable[[], object]) -> None:
         """A wait of ten seconds moves the clock by ten seconds where the table says so, else not at all."""

@@ -351,6 +351,15 @@ class TestReads:
         assert code_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
 
 
+class TestFamiliesThatAreNotServed:
+    def test_read_as_empty_as_in_oapi(self, ec2: Any) -> None:
+        """A read answers the empty set, with any filter; with unserved="refuse" it is refused by name."""
+        assert ec2.describe_nat_gateways(Filters=[{"Name": "vpc-id", "Values": ["vpc-12345678"]}])["NatGateways"] == []
+        assert ec2.describe_vpn_connections()["VpnConnections"] == []
+        strict = Cloud(unserved="refuse").account("alice").client("fcu")
+        assert code_of(strict.describe_nat_gateways) == (400, "UnsupportedOperation")
+
+
 class TestRequests:
     def test_with_dry_run_are_refused_and_change_nothing(self, ec2: Any, cloud: Cloud, vm: Vm) -> None:
         """A dry run that would succeed is an error; one that would fail is that error. [FCU-002]"""

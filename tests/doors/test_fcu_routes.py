@@ -114,9 +114,11 @@ class TestRouteTables:
             {"route__origin": "CreateRoute"},
             {"route_table_id": table_id, "route__state": "active", "route__gateway_id": "local"},
             {"association__main": "true", "route_table_id": table_id},
+            {"route__destination_prefix_list_id": "*"},
         ):
             found = [table["RouteTableId"] for table in ec2.describe_route_tables(Filters=by(**filters))["RouteTables"]]
-            assert found == ([] if "association__main" in filters else [table_id]), filters
+            is_wrong = not {"association__main", "route__destination_prefix_list_id"}.isdisjoint(filters)
+            assert found == ([] if is_wrong else [table_id]), filters
         ec2.delete_route(**route)
         assert code_of(ec2.delete_route, **route) == "InvalidRoute.NotFound"
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
-from support.ec2 import by, code_of
+from support.ec2 import by, code_of, launch
 
 from omisim import Account, Cloud
+from omisim.model import Image
 
 ANY = "0.0.0.0/0"
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
@@ -105,6 +106,17 @@ class TestGroups:
             GroupId=default["GroupId"], IpPermissions=[{**SSH, "UserIdGroupPairs": users}]
         )
         assert code_of(ec2.delete_security_group, GroupId=private_id) == "DependencyViolation"
+
+    def test_in_use_are_kept(self, ec2: Any, ubuntu: Image, subnet_id: str, private_id: str) -> None:
+        """A group of an instance or of an interface. [SG-008]"""
+        vm = launch(ec2, ubuntu, SubnetId=subnet_id, SecurityGroupIds=[private_id])
+        assert code_of(ec2.delete_security_group, GroupId=private_id) == "InvalidGroup.InUse"
+        ec2.terminate_instances(InstanceIds=[vm["InstanceId"]])
+        interface = {"SubnetId": subnet_id, "Groups": [private_id]}
+        interface_id = ec2.create_network_interface(**interface)["NetworkInterface"]["NetworkInterfaceId"]
+        assert code_of(ec2.delete_security_group, GroupId=private_id) == "InvalidGroup.InUse"
+        ec2.delete_network_interface(NetworkInterfaceId=interface_id)
+        ec2.delete_security_group(GroupId=private_id)
 
     def test_are_found_by_filters(self, ec2: Any, alice: Account, bob: Account, vpc_id: str, private_id: str) -> None:
         """Every filter of DescribeSecurityGroups finds one group, for inbound and outbound permissions."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from moto.core.model import ServiceModel
 from moto.core.serialize import EC2Serializer, SerializationContext
 
-from omisim.actions.framework.registry import ACTIONS
+from omisim.actions.framework.registry import ACTIONS, empty_lists
 from omisim.actions.framework.schema import Shape
 from omisim.base.data_files import load_toml
 from omisim.doors.fcu import forms
@@ -99,6 +99,9 @@ class TestRow:
         """Each parameter is one of EC2's and goes to one of omisim's, of the same type."""
         operation = find_operation(row.like or row.name)
         assert operation is not None
+        if row.calls not in ACTIONS:
+            assert row.calls in empty_lists()
+            return
         assert list(list_targets(row.parameters, operation.input_shape, ACTIONS[row.calls].shape)) == []
         given = {query_name(member, key) for key, member in operation.input_shape.members.items()}
         assert {*row.ids, *row.scopes, *row.ignored} - {"PresignedUrl"} <= given
@@ -118,7 +121,7 @@ class TestRow:
             check_view(find_item(row, shape), view)
             item = load_section("views")[view]
             for path in row.filters.values():
-                if not path.startswith((":", "=")):
+                if path and not path.startswith((":", "=")):
                     find_member(find_item(row, shape), path)
                     assert any(name == path or path.startswith(f"{name}.") or name.startswith(path) for name in item)
 

@@ -20,8 +20,8 @@ WAYS = {
     "aws_secret_access_key='B').list_buckets()": "oos (GET https://oos.eu-west-2.outscale.com/)",
     "urllib.request.urlopen(f'https://{HOST}/')": "a connection to api.eu-west-2.outscale.com",
     "http.client.HTTPSConnection(HOST).request('GET', '/')": "a connection to api.eu-west-2.outscale.com",
-    "socket.socket().connect((HOST, 443))": "a connection to api.eu-west-2.outscale.com",
-    "socket.socket().connect_ex((HOST, 443))": "a connection to api.eu-west-2.outscale.com",
+    "connect('connect')": "a connection to api.eu-west-2.outscale.com",
+    "connect('connect_ex')": "a connection to api.eu-west-2.outscale.com",
     "socket.create_connection((HOST, 443))": "a connection to api.eu-west-2.outscale.com",
     "socket.getaddrinfo(HOST.encode(), 443)": "a connection to api.eu-west-2.outscale.com",
     "socket.gethostbyname(HOST)": "a connection to api.eu-west-2.outscale.com",
@@ -42,6 +42,10 @@ HOST = "api.eu-west-2.outscale.com"
 def sdk():
     with speed_up_gateways():
         return Gateway(access_key="A", secret_key="B")
+
+def connect(method):
+    with socket.socket() as sock:
+        getattr(sock, method)((HOST, 443))
 
 async def resolve():
     await asyncio.get_running_loop().getaddrinfo(HOST, 443)

@@ -96,7 +96,7 @@ def _read(call: Call, kind: str) -> list[Row]:
     filters = call["Filters"] or {}
     if kind == "Vm":  # the only reads that check the prefixes of ids [VM-055]
         for one in filters.get("VmIds", []):
-            call.check(one.startswith("i-"), "4104")
+            call.check(not one or one.startswith("i-"), "4104")
     call.raise_if_refused()
     rows = [call.world.view(kind, call.account, row) for row in call.world.list_seen(kind, call.account)]
     return [row for row in rows if all(_matches(kind, row, *item) for item in filters.items())]

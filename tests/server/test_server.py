@@ -343,6 +343,26 @@ class TestControlPlane:
         assert [account["name"] for account in control.get("accounts")] == ["alice", "carol"]
         assert control.post("accounts", name="alice")["name"] == "alice"
 
+    def test_sets_licences(self, cloud: Cloud, control: Client) -> None:
+        """What a licence authorises is set, listed and taken back. [EXP-018]"""
+        control.post("licences", code="0002", export=False)
+        assert control.get("licences") == cloud.licences.all() == {"0002": False}
+        control.post("licences", code="0002", export=None)
+        assert control.get("licences") == {}
+        with pytest.raises(ValueError, match="code must be one of 0002"):
+            control.post("licences", code="2", export=False)
+
+    def test_renews_official_omis(self, cloud: Cloud, control: Client) -> None:
+        """A family of official OMIs is renewed, and the earlier one retired on request. [SHR-017/renewed]"""
+        old = cloud.images.official("debian").image_id
+        assert control.post("renew", family="debian", retire=True) == {
+            "image_id": (new := cloud.images.official("debian")).image_id,
+            "image_name": new.image_name,
+        }
+        assert old not in [image.image_id for image in cloud.images.all()]
+        with pytest.raises(ValueError, match="family must match"):
+            control.post("renew", family="beos")
+
     def test_reads_and_writes_files(self, alice: Account, control: Client) -> None:
         """The files of a volume are read and written."""
         volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id

@@ -134,20 +134,6 @@ class Bench:
         self.alice.update_access_key(access_key_id=key_id, state=state)
         return key_id
 
-    def net(self, state: str) -> str:
-        """Return a Net in a state."""
-        net_id = self.alice.create_net(ip_range="10.1.0.0/16").net_id
-        if state == "deleting":
-            self.alice.delete_net(net_id=net_id)
-        return net_id
-
-    def service(self, net_id: str | None = None) -> str:
-        """Return an internet service, linked to a Net if it is given and can be linked."""
-        service_id = self.alice.create_internet_service().internet_service_id
-        if net_id and self.alice.can("LinkInternetService", InternetServiceId=service_id, NetId=net_id):
-            self.alice.link_internet_service(internet_service_id=service_id, net_id=net_id)
-        return service_id
-
 
 CALLS: dict[tuple[str, str], Callable[[Bench, str], dict[str, Any]]] = {
     ("vm", "StartVms"): lambda _, vm: {"VmIds": [vm]},
@@ -185,13 +171,6 @@ CALLS: dict[tuple[str, str], Callable[[Bench, str], dict[str, Any]]] = {
     ("access_key", "DeleteAccessKey"): lambda _, key: {"AccessKeyId": key},
     ("image", "CreateVms"): lambda _, image: {"ImageId": image},
     ("image", "CreateImage"): lambda _, image: {"SourceImageId": image, "SourceRegionName": "eu-west-2"},
-    ("net", "CreateRouteTable"): lambda _, net: {"NetId": net},
-    ("net", "CreateSecurityGroup"): lambda _, net: {"Description": "new", "NetId": net, "SecurityGroupName": "new"},
-    ("net", "CreateSubnet"): lambda _, net: {"IpRange": "10.1.0.0/24", "NetId": net},
-    ("net", "DeleteNet"): lambda _, net: {"NetId": net},
-    ("net", "LinkInternetService"): lambda b, net: {"InternetServiceId": b.service(), "NetId": net},
-    ("net", "UnlinkInternetService"): lambda b, net: {"InternetServiceId": b.service(net), "NetId": net},
-    ("net", "UpdateNet"): lambda _, net: {"DhcpOptionsSetId": "default", "NetId": net},
     # what the tables refuse in no state
     ("vm", "DeleteVms"): lambda _, vm: {"VmIds": [vm]},
     ("image", "DeleteImage"): lambda _, image: {"ImageId": image},

@@ -20,6 +20,7 @@ from botocore.handlers import generate_idempotent_uuid
 from support.entrances import NO_ANSWER, Entrance, Given, Outcome
 
 from omisim import Account
+from omisim.actions.framework.registry import ACTIONS
 from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
 from omisim.doors.fcu.query import query_name
 from omisim.doors.fcu.shapes import find_operation, is_outscales
@@ -114,7 +115,7 @@ def to_ec2_call(action: str, given: Given) -> tuple[Row, dict[str, Any]] | None:
 @cache
 def _list_rows(action: str) -> list[Row]:
     """Return the rows of an action that do nothing else."""
-    rows = [row for row in load_rows().values() if row.calls == action and row.name not in APART]
+    rows = [row for row in load_rows().values() if row.calls == action in ACTIONS and row.name not in APART]
     return [row for row in rows if not (row.attributes or row.defaults or is_outscales(row.name))]
 
 
@@ -153,7 +154,9 @@ def _invert_value(entry: Any, to: str, value: Any, shape: Any) -> Any:
         return None if None in items or not items else items
     if isinstance(entry, dict) and "form" in entry:
         return _invert_permissions(value) if entry["form"] == "permissions" else None
-    if to == "product_codes" or value in ([], "") or not _is_expressible(value, shape):  # FCU-009
+    if to in ("product_codes", "user_data"):  # FCU-009; boto3 encodes the user data
+        return None
+    if value in ([], "") or not _is_expressible(value, shape):
         return None
     return value
 

@@ -104,7 +104,7 @@ class Call:
     def get_owned(self, cls: type[E], row_id: str, rule: str, /) -> E:
         """Return an entity of the caller. Refuses an unknown entity and one of another account alike (ID-018)."""
         entity: E | None = self.state.get(cls.kind, row_id)
-        if entity is None or not self.owns(entity):
+        if entity is None or not self.owns(entity) or entity.is_gone:
             raise refuse(rule, **{cls.key: row_id})
         return entity
 

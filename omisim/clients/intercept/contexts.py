@@ -11,7 +11,7 @@ from omisim.clients.threads import DISOWNED
 from omisim.doors.front import FrontDoor
 from omisim.engine.engine import Engine
 
-__all__ = ["guard_hosts", "intercept_requests", "keep_patches"]
+__all__ = ["are_patches_idle", "guard_hosts", "intercept_requests", "keep_patches"]
 
 _keepers: list[object] = []  # the open contexts that keep the patches
 
@@ -45,6 +45,11 @@ def keep_patches() -> Iterator[None]:
         with LOCK:
             _keepers.remove(keeper)
             _remove_if_unused()
+
+
+def are_patches_idle() -> bool:
+    """Whether the patches are kept, and no context is open for which they have an effect."""
+    return bool(_keepers) and not STACK
 
 
 @contextmanager

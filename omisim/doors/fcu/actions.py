@@ -98,7 +98,7 @@ class Action:
             try:
                 if parsed.dry_run:
                     raise refuse("FCU-002", action=row.name)
-                context.result = answer.value
+                context.result = () if row.calls not in ACTIONS else answer.value  # a family that is not served
                 return Outcome(self._render(context, parsed), answer.request_id, answer.warnings)
             except ApiError as error:
                 engine.session.calls[-1].record_failure(error)
@@ -127,7 +127,7 @@ class Action:
             for name in row.ids:
                 if name not in values:
                     raise refuse("REQ-010", parameter=name)
-        if dry_run and ACTIONS[row.calls].dry_run:
+        if dry_run and row.calls in ACTIONS and ACTIONS[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self._dialect)
         return Parsed(request, reading.given, criteria, unknown, dry_run)

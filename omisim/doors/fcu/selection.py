@@ -107,6 +107,7 @@ class Selection:
         self._row = row
         ((member, view_name),) = row.lists.items()
         self._view = lru_cache(maxsize=CACHED_ITEMS)(get_view(view_name))  # entities are frozen
+        self._is_empty = view_name == "Nothing"
         self._tags = next((name for name in TAGS if name in load_section("views")[view_name]), None)
         shape = output.members[member]
         self._name = shape.serialization.get("name", member)
@@ -122,7 +123,7 @@ class Selection:
             if value not in (None, []) or scope == "running":
                 chosen = SCOPES[scope](context, value)
                 rows = [row for row in rows if chosen(row)]
-        if criteria.filters:
+        if criteria.filters and not self._is_empty:
             tests = [(self._find_look(name), values) for name, values in criteria.filters]
             rows = [row for row in rows if all(self._matches(row, *test) for test in tests)]
         page, token = paginate(
@@ -162,6 +163,8 @@ class Selection:
 @lru_cache(maxsize=1024)
 def _make_look(path: str) -> Look:
     """Return the function that gets the texts at a path of an item, or of an entity after a colon."""
+    if not path:
+        return lambda _, __: []
     if path.startswith("="):
         return lambda _, __: [path[1:]]
     if path.startswith(":"):

@@ -21,9 +21,11 @@ A file has up to three kinds of tables.
   `malformed = "missing"`, so is a malformed one (FCU-041). Entities that have the field `without` are not found.
 - `scopes`: parameter → a function of `forms.py` that selects among the results.
 - `filters`: name of a filter → path in an item of the answer. With a leading colon, it is a path of the entity; with a
-  leading `=`, the text that all items have. A list whose items have Tags takes `tag:<key>`, `tag-key`, `tag-value` too.
+  leading `=`, the text that all items have; an empty one is for what no item has. A list whose
+  items have tags takes `tag:<key>`, `tag-key` and `tag-value` too.
 - `prepare`: a function that rewrites the parameters of the request first, to those of X, or to those of the EC2 action
   in `like`. `before`: a function whose result `answers` sees.
+- A list with the view `Nothing` is always empty, and takes any filter: omisim does not serve its family.
 - `open`: whether X needs no authentication.
 - `forgives`: ids of the rules whose refusals count as success.
 
@@ -48,8 +50,8 @@ from omisim.base.data_files import load_toml
 __all__ = ["FAMILIES", "Row", "load_rows", "load_section"]
 
 FAMILIES = (
-    "accounts", "exports", "images", "instances", "interfaces", "networks", "platform", "security_groups", "snapshots",
-    "volumes",
+    "accounts", "empty", "exports", "images", "instances", "interfaces", "networks", "platform", "security_groups",
+    "snapshots", "volumes",
 )  # fmt: skip
 
 Spec = Mapping[str, Any]

@@ -34,8 +34,17 @@ Edges = list[list[tuple[int, int]]]  # for each node: the hashes of the position
 
 # fields that do not affect behaviour: values drawn from a counter, values derived from a name, and content
 _IGNORED_FIELDS = frozenset(
-    {"body", "checksum", "etag", "file_location", "image_name", "launch_number", "metadata", "object_id"}
-    | {"private_dns_name", "private_ip", "public_dns_name", "public_ip", "reservation_id", "security_groups", "stops"}
+    {"body", "checksum", "etag", "file_location", "image_name", "launch_group_ids", "launch_number", "metadata"}
+    | {
+        "object_id",
+        "private_dns_name",
+        "private_ip",
+        "public_dns_name",
+        "public_ip",
+        "reservation_id",
+        "security_groups",
+        "stops",
+    }
 )
 _DELETED, _CATALOGUE = 1, 2  # the colours of ids whose rows are not nodes
 _INDIVIDUALIZED = 1  # hashed into the colour of a node that is distinguished from others of its colour

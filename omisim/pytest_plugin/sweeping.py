@@ -1,0 +1,133 @@
+"""The marker `omisim_sweep`: run a test once per way in which its cloud could have answered."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from omisim import Cloud
+from omisim.engine.engine import Saved
+from omisim.testing.sweeps import OUTCOMES, Options, Report, sweep_worlds
+
+__all__ = ["MARKER", "describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
+
+MARKER: Final = "omisim_sweep"
+REPORT: Final = pytest.StashKey[Report]()
+SHARD: Final = "_omisim_sweep_shard"
+KNOWN: Final = tuple(field.name for field in fields(Options))
+
+
+def read_options(node: pytest.Item) -> Options:
+    """Return the options of a test's markers; a closer marker overrides a farther one. Raises ValueError."""
+    given: dict[str, Any] = {}
+    for marker in node.iter_markers(MARKER):
+        if marker.args:
+            raise ValueError(f"takes its arguments by name, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
+        if unknown := [name for name in marker.kwargs if name not in KNOWN]:
+            raise ValueError(f"has no argument {unknown[0]!r}; known: {', '.join(KNOWN)}")
+        given = {**marker.kwargs, **given}
+    return Options(**given)
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Split the worlds of a test into one part per worker of pytest-xdist."""
+    count = getattr(metafunc.config, "workerinput", {}).get("workercount", 1)
+    if count > 1:
+        metafunc.fixturenames.append(SHARD)
+        shards = [(number, count) for number in range(count)]
+        metafunc.parametrize(SHARD, shards, indirect=True, ids=[f"sweep{number + 1}of{count}" for number, _ in shards])
+
+
+def sweep_test(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud | None) -> None:
+    """Run a test cleanly, then once per deviation, and fail it with the report if there are findings.
+
+    Its fixtures are set up once: the cloud returns to its state before the test for each run, and afterwards to that
+    after the clean run.
+    """
+    if cloud is None:
+        pytest.fail(f"{MARKER} needs a cloud: request omi_cloud, or a fixture that uses it", pytrace=False)
+    if hasattr(item, "_testcase") or type(item).__name__ == "TestCaseFunction":
+        pytest.fail(f"{MARKER} needs a test function or a method of a plain class, not of a TestCase", pytrace=False)
+    engine = cloud.engine
+    start = engine.save()
+    after: list[Saved] = []
+
+    @contextmanager
+    def open_world() -> Iterator[Cloud]:
+        engine.restore(start)
+        yield cloud
+        if not after:
+            after.append(engine.save())
+
+    shard = item.callspec.params.get(SHARD, (0, 1)) if hasattr(item, "callspec") else (0, 1)
+    try:
+        report = sweep_worlds(open_world, lambda _: run_test(), read_options(item), shard)
+    finally:
+        if after:
+            engine.restore(after[0])
+    item.stash[REPORT] = report
+    if report.findings or report.unstable:
+        pytest.fail(str(report), pytrace=False)
+
+
+def merge(reports: list[Any]) -> dict[str, dict[str, Any]]:
+    """Return the reports as JSON data, by test. The parts of one test are added up."""
+    merged: dict[str, dict[str, Any]] = {}
+    for report in reports:
+        name, data = report.omisim_sweep_report["test"], report.omisim_sweep_report["report"]
+        merged[name] = _add(merged[name], data) if name in merged else data
+    return merged
+
+
+def _add(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    counts = Counter(first["outcomes"]) + Counter(second["outcomes"])
+    lists = ("findings", "open_questions", "worlds")
+    return {
+        "calls": first["calls"],
+        "outcomes": {outcome: counts[outcome] for outcome in OUTCOMES if outcome in counts},
+        "left_out": max(first["left_out"], second["left_out"]),
+        "unstable": first["unstable"] or second["unstable"],
+        **{name: [*first[name], *second[name]] for name in lists},
+    }
+
+
+def name_test(item: pytest.Item) -> str:
+    """Return the node id of a test, without the number of its part."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or SHARD not in callspec.params:
+        return item.nodeid
+    number, count = callspec.params[SHARD]
+    part = f"sweep{number + 1}of{count}"
+    return item.nodeid.replace(f"-{part}", "").replace(f"{part}-", "").replace(f"[{part}]", "")
+
+
+def describe(item: pytest.Item) -> dict[str, Any] | None:
+    """Return the report of a test for `TestReport`, which crosses to another process as JSON."""
+    report = item.stash.get(REPORT, None)
+    if report is None:
+        return None
+    return {"test": name_test(item), "report": report.to_dict(), "text": str(report)}
+
+
+def summarize(reports: list[Any]) -> Iterator[str]:
+    """Yield the lines of the terminal's summary: the outcomes of each test, and the open questions it rests on."""
+    for name, data in merge(reports).items():
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in data["outcomes"].items())
+        yield f"{name}: {len(data['worlds'])} worlds: {outcomes}"
+        for question in data["open_questions"]:
+            says = question["deviations"][-1]["says"]
+            yield f"  rests on an open question: with {says}: {question['outcome']}"
+            yield f"    {question['question']}"
+            yield f"    evidence: {question['evidence']}"
+
+
+def write_json(path: str, reports: list[Any]) -> None:
+    """Write the reports of a test session to a file."""
+    Path(path).write_text(json.dumps({"tests": merge(reports)}, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,80 @@
+"""The resources that are left in a cloud, and their descriptions in reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from omisim.base.suggest import suggest
+from omisim.cloud.cloud import Cloud
+from omisim.engine.engine import Mark
+from omisim.model import AccountRow, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
+from omisim.state.initial_state import initial_state
+from omisim.testing.vocabulary import DELETIONS, NOUNS
+
+__all__ = ["ENDING", "describe", "get_state", "iter_remnants", "iter_rows"]
+
+ENDING: Final = ("terminated", "shutting-down", "deleting")
+_FINISHED: Final = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
+
+
+def iter_remnants(cloud: Cloud, account: str | None, since: Mark | None) -> Iterator[Any]:
+    """Yield the resources that are left to delete, in an order in which they can be deleted."""
+    first_keys = {cloud.account(row.name).access_key for row in iter_accounts(cloud, account)}
+    rows = (row for kind in DELETIONS for row in iter_rows(cloud, kind, account, since))
+    return (row for row in rows if row.id not in first_keys and not _is_exempt(row))
+
+
+def iter_accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
+    """Yield the accounts that tests have created, or only the one with this name."""
+    rows = [
+        row
+        for row in cloud.engine.state.rows("account").values()
+        if initial_state().get("account", row.account_id) is None
+    ]
+    names = [row.name for row in rows]
+    if name is not None and name not in names:
+        raise ValueError(
+            f"unknown account {name!r}{suggest(name, names)}; known accounts: {', '.join(names) or 'none'}"
+        )
+    return (row for row in rows if name in (None, row.name))
+
+
+def iter_rows(cloud: Cloud, kind: str, account: str | None, since: Mark | None) -> Iterator[Any]:
+    """Yield the rows of a kind that are not being deleted."""
+    if since is not None:
+        cloud.engine.check_mark(since)
+    owners = {row.account_id for row in iter_accounts(cloud, account)}
+    for row_id, row in cloud.engine.state.rows(kind).items():
+        is_new = since is None or cloud.engine.state.order(kind, row_id) >= since.position
+        if is_new and row.account_id in owners and get_state(row) not in ENDING:
+            yield row
+
+
+def get_state(row: Any) -> str | None:
+    """Return the state of a resource, None if it no longer exists, "" if its kind has no states."""
+    return None if row is None else getattr(row, "state", "")
+
+
+def _is_exempt(row: Any) -> bool:
+    """Whether a resource is a finished export, or is created and deleted together with a Net."""
+    if isinstance(row, ImageExportTask | SnapshotExportTask):
+        return row.state in _FINISHED
+    if isinstance(row, RouteTable):
+        return any(link.main for link in row.link_route_tables)
+    return isinstance(row, SecurityGroup) and row.security_group_name == "default"
+
+
+def describe(cloud: Cloud, row: Entity) -> str:
+    """Return one resource as a phrase: its kind, name, id, owner and state."""
+    owner: AccountRow = cloud.engine.state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has this field
+    name = next(
+        (
+            f" {value}"
+            for field in ("image_name", "keypair_name", "security_group_name")
+            if (value := getattr(row, field, ""))
+        ),
+        "",
+    )
+    state = f", {row.state}" if hasattr(row, "state") else ""
+    return f"{NOUNS[row.kind]}{name} {row.id} of {owner.name}{state}"

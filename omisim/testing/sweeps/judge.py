@@ -1,0 +1,71 @@
+"""Judge a run: what it did worse than the clean run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from omisim.cloud.cloud import Cloud
+from omisim.testing import laws
+from omisim.testing.sweeps.inventory import ID, Item, compare, find_extras, find_lost
+from omisim.testing.sweeps.report import Outcome
+from omisim.testing.sweeps.runs import Run
+
+__all__ = ["Holds", "check_holds", "judge"]
+
+Holds = Callable[[Cloud], object]
+
+
+def judge(run: Run, clean: Run, cloud: Cloud, holds: Holds | None, call: int | None) -> tuple[Outcome, tuple[str, ...]]:
+    """Return the outcome of a run that met a deviation at a call, and what went wrong, one line each.
+
+    `holds` replaces the default conditions: the laws hold, nothing is left beyond what the clean run leaves, and a run
+    that succeeds has the result of the clean run. A run that fails may leave only what the clean run had finished by
+    then: what no later call uses.
+    """
+    failure = run.failure
+    text = [failure.text] if failure else []
+    if failure and failure.kind == "endless":
+        return "never ended", tuple(text)
+    allowed = list_finished(clean, call or 0) if failure else clean.inventory.created
+    left = [] if holds else [f"left behind: {item}" for item in find_extras(run.inventory, allowed)]
+    wrong = list(check_holds(cloud, holds) if holds else _find_mistakes(run, clean, cloud))
+    if left:
+        return "left something behind", (*text, *left, *wrong)
+    if wrong or (failure and failure.kind != "own"):
+        return "wrong result", (*text, *wrong)
+    return "failed cleanly" if failure else "survived", tuple(text)
+
+
+def list_finished(run: Run, call: int) -> dict[str, Item]:
+    """Return the resources that a run creates and that neither this call nor a later one uses.
+
+    Resources that one call creates together are finished together.
+    """
+    causes = {change.id: change.cause for change in run.changes if change.before is None}
+    positions = {change.cause: change.seq for change in reversed(run.changes)}
+    in_use = set()
+    for number, record in enumerate(run.calls, 1):
+        if number >= call:
+            in_use |= {causes.get(row_id) for row_id in ID.findall(repr(record.given))}
+            in_use |= {cause for cause, seq in positions.items() if seq >= record.position}
+    return {row_id: item for row_id, item in run.inventory.created.items() if causes.get(row_id) not in in_use}
+
+
+def check_holds(cloud: Cloud, holds: Holds) -> Iterator[str]:
+    """Yield what a condition of the user's says against a cloud."""
+    try:
+        result = holds(cloud)
+    except AssertionError as error:
+        yield f"holds: {str(error).splitlines()[0] if str(error) else 'an assertion fails'}"
+    else:
+        if result is False:
+            yield f"holds: {getattr(holds, '__name__', 'the condition')} returns False"
+
+
+def _find_mistakes(run: Run, clean: Run, cloud: Cloud) -> Iterator[str]:
+    yield from (f"broken law: {broken}" for broken in laws.broken(cloud, whole=False))
+    yield from find_lost(run.inventory, clean.inventory)
+    if run.failure is None:
+        yield from compare(run.inventory, clean.inventory)
+        if run.value != clean.value:
+            yield f"returns {run.value!r}, not {clean.value!r}"

@@ -1,0 +1,164 @@
+"""The report of a sweep: its worlds by outcome, the findings, and the open questions that the code rests on."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from omisim.spec.rules import load_rules
+from omisim.state.settings import SWITCHES
+from omisim.testing.sweeps.deviations import Deviation
+
+__all__ = ["OUTCOMES", "Outcome", "Report", "World"]
+
+Outcome = Literal["survived", "failed cleanly", "left something behind", "wrong result", "never ended"]
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+_HARMLESS: Final = ("survived", "failed cleanly")
+_MAX_DETAILS: Final = 8  # lines of one finding
+_RULE: Final = re.compile(r"\(([A-Z]{2,4}-\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One run that met a deviation, or two: its outcome, and what went wrong, a line each."""
+
+    deviations: tuple[Deviation, ...]
+    outcome: Outcome
+    details: tuple[str, ...] = ()
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether the code coped badly. A world with another behaviour switch is an open question instead."""
+        return self.outcome not in _HARMLESS and self.switch is None
+
+    @property
+    def switch(self) -> str | None:
+        """The switch that this world decides otherwise, or None."""
+        names = (deviation.line.split("'")[1] for deviation in self.deviations if deviation.kind == "switch")
+        return next(names, None)
+
+    @property
+    def title(self) -> str:
+        """The deviations as a phrase."""
+        return ", then ".join(map(str, self.deviations))
+
+    @property
+    def place(self) -> str:
+        """The call of the deviation, or the deviation itself if it concerns the run as a whole."""
+        return ", then ".join(f"call {d.call}" if d.call else d.says for d in self.deviations)
+
+    @property
+    def script(self) -> str:
+        """Lines of Python that reproduce the world alone, with `cloud` and `code` as in the sweep."""
+        # a later deviation counts the calls from the start, so its fault is added first
+        lines = [deviation.line for deviation in reversed(self.deviations)]
+        if any(deviation.kind == "killed" for deviation in self.deviations):
+            lines += ["with suppress(Killed):", "    code(cloud)", "cloud.faults.clear()", "code(cloud)"]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        """Return the deviations, the outcome, the details and the script as lines."""
+        more = len(self.details) - _MAX_DETAILS
+        details = [*self.details[:_MAX_DETAILS], *([f"… and {more} more"] if more > 0 else [])]
+        script = self.script.splitlines()
+        return "\n".join([f"{self.title}: {self.outcome}", *(f"  {line}" for line in details),
+                          "  reproduce:", *(f"    {line}" for line in script)])  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the world as JSON data."""
+        deviations = [{"kind": d.kind, "call": d.call, "says": d.says, "line": d.line} for d in self.deviations]
+        return {
+            "deviations": deviations,
+            "outcome": self.outcome,
+            "details": list(self.details),
+            "script": self.script,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a sweep.
+
+    Attributes:
+        calls: the number of calls of the clean run.
+        worlds: the worlds that were run.
+        left_out: the number of worlds that `limit` has left out.
+        unstable: how the second clean run differs from the first, one line each. No world is run in that case.
+    """
+
+    calls: int
+    worlds: Sequence[World] = ()
+    left_out: int = 0
+    unstable: Sequence[str] = field(default=())
+
+    @property
+    def findings(self) -> list[World]:
+        """The worlds in which the code left something behind, had a wrong result, or never ended."""
+        return [world for world in self.worlds if world.is_finding]
+
+    @property
+    def open_questions(self) -> list[World]:
+        """The worlds in which the code fails only because a behaviour switch is decided otherwise."""
+        return [world for world in self.worlds if world.switch and world.outcome != "survived"]
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """The number of worlds by outcome, open questions left out."""
+        counts = Counter(world.outcome for world in self.worlds if world not in self.open_questions)
+        return {outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]}
+
+    def __str__(self) -> str:
+        """Return the report as text."""
+        total = f"sweep over {self.calls} calls: {len(self.worlds)} worlds"
+        lines = [f"{total} ({self.left_out} left out by limit)" if self.left_out else total]
+        lines += [f"  {count} {outcome}" for outcome, count in self.counts.items()]
+        if self.unstable:
+            lines.append("The code keeps state between two runs: the second clean run differs from the first.")
+            lines += [f"  {line}" for line in self.unstable]
+        for first, *others in self._group_findings():
+            lines += ["", *str(first).splitlines()]
+            if others:
+                lines += [f"  the same: {'; '.join(world.place for world in others)}"]
+        for world in self.open_questions:
+            lines += ["", *self._describe_question(world)]
+        return "\n".join(lines)
+
+    def _group_findings(self) -> list[list[World]]:
+        """Return the findings by outcome; those that differ only in their call are one group."""
+        groups: dict[object, list[World]] = {}
+        for world in sorted(self.findings, key=lambda world: OUTCOMES.index(world.outcome)):
+            kinds = [deviation.kind for deviation in world.deviations]
+            groups.setdefault((world.outcome, world.details, *kinds), []).append(world)
+        return list(groups.values())
+
+    def _describe_question(self, world: World) -> list[str]:
+        name = world.switch or ""
+        switch = SWITCHES[name]
+        match = _RULE.search(switch.says)
+        rule = load_rules().get(match[1]) if match else None
+        return [
+            f"rests on an open question: with {world.deviations[-1].says}: {world.outcome}",
+            *(f"  {line}" for line in world.details[:_MAX_DETAILS]),
+            f"  question: {switch.says}",
+            *([f"  rule: {rule.id}: {rule.says}"] if rule else []),
+            f"  evidence: {switch.evidence}",
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON data."""
+        return {
+            "calls": self.calls,
+            "outcomes": dict(self.counts),
+            "left_out": self.left_out,
+            "unstable": list(self.unstable),
+            "findings": [world.to_dict() for world in self.findings],
+            "open_questions": [
+                world.to_dict() | {"question": switch.says, "evidence": switch.evidence}
+                for world in self.open_questions
+                for switch in (SWITCHES[world.switch or ""],)
+            ],
+            "worlds": [world.to_dict() for world in self.worlds],
+        }

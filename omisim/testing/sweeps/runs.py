@@ -1,0 +1,113 @@
+"""One run of the code under test on a cloud of its own, and the record of what it did and left."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from omisim.cloud.cloud import Cloud
+from omisim.engine.faults import ANY_ACTION, Fault, Killed
+from omisim.engine.session import CallRecord
+from omisim.state.state import Change, State
+from omisim.testing.sweeps.inventory import Inventory, normalize, take_inventory
+
+__all__ = ["Code", "Expected", "Failure", "Run", "perform"]
+
+Code = Callable[[Cloud], object]
+Expected = type[BaseException] | tuple[type[BaseException], ...]
+
+# packages whose exceptions are not errors of the code under test's own
+_LIBRARIES: Final = frozenset(
+    {"aiohttp", "anyio", "boto3", "botocore", "httpcore", "httpx", "omisim", "osc_sdk_python", "pytest", "requests"}
+    | {"s3transfer", "tenacity", "urllib3", "_pytest"}
+)
+_MAX_TEXT: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a run ended other than by returning: `kind` is "own", "unexpected", "killed" or "endless"."""
+
+    kind: str
+    text: str
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The record of one run.
+
+    Attributes:
+        calls: the calls that it made.
+        changes: the changes of the cloud during the run.
+        failure: how it ended, or None if it returned.
+        value: what it returned, in a form that does not depend on ids and dates.
+        inventory: what it left, changed and deleted, compared with the cloud before the run.
+        switches: the behaviour switches that it touched.
+    """
+
+    calls: Sequence[CallRecord]
+    changes: Sequence[Change]
+    failure: Failure | None
+    value: object
+    inventory: Inventory
+    switches: frozenset[str]
+
+
+def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expected | None) -> Run:
+    """Run the code on a cloud, and return the record.
+
+    `before` is the state to compare with. A run that makes more calls than `budget` never ends. Afterwards the cloud
+    has no faults.
+    """
+    engine = cloud.engine
+    mark = cloud.mark()
+    engine.settings.read_switches.clear()
+    limit = cloud.faults.add(ANY_ACTION, every=budget, times=1, kill=True)
+    value, failure = _execute(cloud, code, limit, expected)
+    switches = frozenset(engine.settings.read_switches)
+    changes = engine.state.journal[mark.position - (engine.state.position - len(engine.state.journal)) :]
+    calls = tuple(cloud.calls(since=mark))
+    cloud.faults.clear()
+    return Run(calls, changes, failure, value, take_inventory(cloud, before), switches)
+
+
+def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) -> tuple[object, Failure | None]:
+    try:
+        value = code(cloud)
+        if inspect.isawaitable(value):
+            value = asyncio.run(_wait_for(value))
+        return normalize(value), None
+    except KeyboardInterrupt:
+        raise
+    except Killed:
+        made = f"it has made more than {limit.every} calls"
+        return None, Failure("killed", "killed") if limit.times else Failure("endless", made)
+    except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
+        return None, _classify(error, expected)
+
+
+async def _wait_for(value: Awaitable[object]) -> object:
+    return await value
+
+
+def _classify(error: BaseException, expected: Expected | None) -> Failure:
+    name = type(error).__qualname__
+    module = type(error).__module__
+    lines = str(error).splitlines() or [""]
+    text = f"raises {name if module == 'builtins' else f'{module}.{name}'}: {lines[0][:_MAX_TEXT]}"
+    if isinstance(error, RuntimeError) and "polling loop that can never finish" in str(error):
+        return Failure("endless", f"it polls for something that can never happen ({lines[0][:_MAX_TEXT]})", error)
+    return Failure("own" if _is_expected(error, expected) else "unexpected", text, error)
+
+
+def _is_expected(error: BaseException, expected: Expected | None) -> bool:
+    """Whether an exception is an error of the code's own: by default, of no client library and not of Python."""
+    if expected is not None:
+        return isinstance(error, expected)
+    package = type(error).__module__.partition(".")[0]
+    return isinstance(error, SystemExit) or package not in _LIBRARIES | sys.stdlib_module_names

@@ -1,0 +1,259 @@
+"""Run code once, then once per deviation, and judge each run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+from omisim.base.suggest import suggest
+from omisim.cloud.cloud import Cloud
+from omisim.model.ids import derive_hex
+from omisim.testing.sweeps.deviations import INTERFERENCES, KINDS, Deviation, Kind, enumerate_deviations
+from omisim.testing.sweeps.inventory import compare, find_extras, find_lost, normalize
+from omisim.testing.sweeps.judge import Holds, check_holds, judge
+from omisim.testing.sweeps.report import Report, World
+from omisim.testing.sweeps.runs import Code, Expected, Run, perform
+
+__all__ = ["Options", "sweep", "sweep_worlds"]
+
+Open = Callable[[], AbstractContextManager[Cloud]]
+_MAX_DEPTH: Final = 2
+_RERUNS: Final = 2  # how often killed code may run again until it succeeds
+_PAIRABLE: Final = frozenset({"refused", "lost", "delayed", "cut", "failed", "stalled", "interfered"})
+_SECOND: Final = frozenset({"refused", "lost", "killed", "cut"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a sweep; see `sweep`."""
+
+    holds: Holds | None = None
+    limit: int | None = None
+    depth: int = 1
+    expected: Expected | None = None
+    kinds: Iterable[Kind] | None = None
+    interfere: Iterable[str] | bool = ()
+    delay: float = 600.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an invalid option."""
+        if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
+            raise ValueError(f"limit must be a positive integer or None, not {self.limit!r}")
+        if type(self.depth) is not int or not 1 <= self.depth <= _MAX_DEPTH:
+            raise ValueError(f"depth must be 1 or 2, not {self.depth!r}")
+        if self.holds is not None and not callable(self.holds):
+            raise ValueError(f"holds must be a function of a cloud, not {self.holds!r}")
+        if type(self.seed) is not int:
+            raise ValueError(f"seed must be an int, not {self.seed!r}")
+        if isinstance(self.delay, bool) or not isinstance(self.delay, int | float) or not 0 < self.delay < 1e9:  # noqa: PLR2004
+            raise ValueError(f"delay must be a positive number of seconds, not {self.delay!r}")
+        types = self.expected if isinstance(self.expected, tuple) else (self.expected or Exception,)
+        if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in types):
+            raise ValueError(f"expected must be an exception class or a tuple of them, not {self.expected!r}")
+        _check_names("kinds", self.kinds or (), KINDS)
+        if not isinstance(self.interfere, bool):
+            _check_names("interfere", self.interfere, INTERFERENCES)
+
+    @property
+    def interference(self) -> tuple[str, ...]:
+        """What a second client does."""
+        if isinstance(self.interfere, bool):
+            return INTERFERENCES if self.interfere else ()
+        return tuple(self.interfere)
+
+
+def _check_names(option: str, names: Iterable[str], known: Sequence[str]) -> None:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ValueError(f"{option} must be a list of names, for example [{known[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{option} must be among {', '.join(known)}, not {name!r}{suggest(name, known)}")
+
+
+def sweep(
+    setup: Callable[[], Cloud],
+    code: Code,
+    holds: Holds | None = None,
+    limit: int | None = None,
+    depth: int = 1,
+    *,
+    expected: Expected | None = None,
+    kinds: Iterable[Kind] | None = None,
+    interfere: Iterable[str] | bool = (),
+    delay: float = 600.0,
+    seed: int = 0,
+) -> Report:
+    """Run code once to record its calls, then once per way in which the cloud could have answered otherwise.
+
+    Every run has a fork of the cloud. During a run, requests of this process to OUTSCALE reach that fork, and sleeps
+    move its clock.
+
+    Args:
+        setup: returns the cloud in which the code starts. It is called once.
+        code: the code under test, a function of the cloud. It may be a coroutine function.
+        holds: a condition that is true after every run: a function of the cloud that raises AssertionError or returns
+            False otherwise. By default, the laws hold, nothing is left beyond what the clean run leaves, and a run that
+            succeeds has the result of the clean run.
+        limit: the maximum number of worlds, sampled evenly.
+        depth: 2 to combine each deviation with a second one, in the calls that the first one has caused.
+        expected: the exceptions with which the code reports a failure. By default, every exception that neither
+            Python nor a client library defines.
+        kinds: the kinds of deviations, by default all of `KINDS`.
+        interfere: what a second client does between two calls: "delete", "stop", "share", or True for all.
+        delay: the seconds of a delayed answer.
+        seed: the seed of the sample.
+
+    Returns:
+        The report; `str(report)` is its text, and `report.findings` lists the worlds in which the code coped badly.
+
+    Raises:
+        ValueError: An option is invalid, or `setup` does not return a Cloud.
+        AssertionError: `holds` does not hold after the clean run.
+        Exception: Whatever the code raises in the clean run.
+    """
+    options = Options(holds, limit, depth, expected, kinds, interfere, delay, seed)
+    base = setup()
+    if not isinstance(base, Cloud):
+        raise ValueError(f"setup must return a Cloud, not {base!r}")  # noqa: TRY004 - like every invalid argument
+
+    with base.intercept(), base.sleeping():  # the patches of the libraries stay for all worlds
+        return Sweep.over_forks(base, code, options).run()
+
+
+def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> Report:
+    """Sweep code over the clouds of `open_world`, a context manager that provides the same cloud each time.
+
+    `shard` is the number of this part of the worlds, and the number of parts.
+    """
+    return Sweep(open_world, code, options).run(shard)
+
+
+class Sweep:
+    """A sweep in progress: the clean run, and the means to make another.
+
+    `deviations` are the single deviations of the clean run.
+    """
+
+    def __init__(self, open_world: Open, code: Code, options: Options) -> None:
+        self._open = open_world
+        self._code = code
+        self._options = options
+        self._budget = 10_000
+        self._clean, self.deviations = self._record()
+        self._budget = 1_000 + 20 * len(self._clean.calls)
+
+    @classmethod
+    def over_forks(cls, base: Cloud, code: Code, options: Options) -> Sweep:
+        """Return a sweep whose runs have forks of a cloud."""
+
+        @contextmanager
+        def open_fork() -> Iterator[Cloud]:
+            cloud = base.fork()
+            cloud.engine.copy_faults(base.engine)
+            with cloud.intercept(), cloud.sleeping():
+                yield cloud
+
+        return cls(open_fork, code, options)
+
+    def run(self, shard: tuple[int, int] = (0, 1)) -> Report:
+        """Run the worlds of one shard."""
+        calls = len(self._clean.calls)
+        if unstable := list(_find_instability(self._clean, self._record()[0])):
+            return Report(calls, unstable=unstable)
+        number, count = shard
+        limit = self._options.limit
+        singles = _sample(self.deviations, limit and -(-limit // self._options.depth), self._options.seed)
+        left_out = len(self.deviations) - len(singles)
+        worlds, pairs = [], []
+        for deviation in singles[number::count]:
+            world, run = self.try_deviations((deviation,))
+            worlds.append(world)
+            if self._options.depth > 1 and deviation.kind in _PAIRABLE:
+                pairs += [(deviation, second) for second in self._follow(deviation, run)]
+        room = None if limit is None else max(0, limit - len(singles)) // count
+        sampled = _sample(pairs, room, self._options.seed)
+        worlds += [self.try_deviations(pair)[0] for pair in sampled]
+        return Report(calls, worlds, left_out + len(pairs) - len(sampled))
+
+    def _record(self) -> tuple[Run, list[Deviation]]:
+        """Make a clean run, and enumerate its deviations. Raises what the code raises."""
+        with self._open() as cloud:
+            before = cloud.engine.state.fork()
+            run = perform(cloud, self._code, before, self._budget, self._options.expected)
+            if run.failure is not None:
+                if run.failure.error is not None:
+                    raise run.failure.error
+                raise RuntimeError(f"the code does not end without a deviation: {run.failure.text}")
+            for finding in check_holds(cloud, self._options.holds) if self._options.holds else ():
+                raise AssertionError(f"after a clean run, {finding}")
+            kinds = self._options.kinds or KINDS
+            interference = self._options.interference
+            return run, enumerate_deviations(run, cloud, kinds, delay=self._options.delay, interfere=interference)
+
+    def try_deviations(self, deviations: tuple[Deviation, ...]) -> tuple[World, Run]:
+        """Run the code with deviations; after a kill, until it succeeds."""
+        options = self._options
+        with self._open() as cloud:
+            before = cloud.engine.state.fork()
+            for deviation in reversed(deviations):  # see World.script
+                deviation.apply(cloud)
+            first = run = perform(cloud, self._code, before, self._budget, options.expected)
+            reruns = 0
+            while run.failure and (
+                run.failure.kind == "killed" or (0 < reruns < _RERUNS and run.failure.kind == "own")
+            ):
+                reruns += 1
+                run = perform(cloud, self._code, before, self._budget, options.expected)
+            call = min((deviation.call or 0 for deviation in deviations), default=0)
+            outcome, details = judge(run, self._clean, cloud, options.holds, call)
+        if reruns and run.failure:
+            outcome = "wrong result" if outcome == "failed cleanly" else outcome
+            details = ("it fails each time it runs again", *details)
+        return World(deviations, outcome, details), first
+
+    def _follow(self, deviation: Deviation, run: Run) -> list[Deviation]:
+        """Return the second deviations of a run that met a first one.
+
+        A call that the clean run makes too is left out: the first deviation has changed nothing for it.
+        """
+        known = Counter((call.action, repr(call.given)) for call in self._clean.calls)
+        new = set()
+        for number, call in enumerate(run.calls, 1):
+            key = call.action, repr(call.given)
+            known[key] -= 1
+            if known[key] < 0:
+                new.add(number)
+        with self._open() as cloud:
+            kinds: Any = _SECOND & set(self._options.kinds or KINDS)
+            found = enumerate_deviations(run, cloud, kinds)
+        return [second for second in found if second.call in new and second.call > (deviation.call or 0)]
+
+
+def _find_instability(first: Run, second: Run) -> Iterator[str]:
+    """Yield the differences between two clean runs."""
+    made = [Counter(f"{call.action} {normalize(call.parameters)}" for call in run.calls) for run in (first, second)]
+    yield from (f"only the first run calls {call}" for call in made[0] - made[1])
+    yield from (f"only the second run calls {call}" for call in made[1] - made[0])
+    yield from find_extras(second.inventory, first.inventory.created)
+    yield from find_lost(second.inventory, first.inventory)
+    yield from compare(second.inventory, first.inventory)
+    if first.value != second.value:
+        yield f"the second run returns {second.value!r}, not {first.value!r}"
+
+
+def _sample(items: Sequence[Any], limit: int | None, seed: int) -> list[Any]:
+    """Return at most `limit` items: one, chosen by the seed, of each of as many equal parts."""
+    if limit is None or len(items) <= limit:
+        return list(items)
+    bounds = [len(items) * part // limit for part in range(limit + 1)] if limit else []
+    return [items[start + _draw(seed, start) % (end - start)] for start, end in pairwise(bounds)]
+
+
+def _draw(seed: int, number: int) -> int:
+    """Return a large number that depends on the seed."""
+    return int(derive_hex(str(seed), "sweep", number)[:8], 16)

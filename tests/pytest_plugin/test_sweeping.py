@@ -1,0 +1,193 @@
+"""The marker `omisim_sweep`: a test runs once per way in which its cloud could have answered."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from support.plugged import run_plugin
+
+pytest_plugins = ["pytester"]
+
+ASYNCIO = ("-o", "asyncio_default_fixture_loop_scope=function")
+LEAKY = """
+    import pytest
+
+    @pytest.mark.omisim_sweep(kinds=["lost", "killed"])
+    def test_makes_a_volume(omi_cloud, omi_gateway):
+        omi_gateway.CreateVolume(SubregionName="eu-west-2a", Size=1)
+        assert len(omi_cloud.calls("CreateVolume")) <= 2
+"""
+
+
+def said(result: pytest.RunResult) -> str:
+    """Return the output of a run."""
+    return result.stdout.str()
+
+
+class TestSweep:
+    def test_fails_a_test_with_the_report(self, pytester: pytest.Pytester) -> None:
+        """The findings are the failure, each with what reproduces it; the timeline is that of the clean run."""
+        result = run_plugin(pytester, LEAKY)
+        result.assert_outcomes(failed=1)
+        assert "sweep over 1 calls: 3 worlds" in said(result)
+        assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in said(result)
+        assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in said(result)
+        assert "→ dropped" not in said(result)
+
+    def test_passes_a_test_that_survives(self, pytester: pytest.Pytester) -> None:
+        """The summary shows the number of worlds by outcome, and the open questions that a test rests on."""
+        source = """
+            import pytest
+            from requests import HTTPError
+
+            @pytest.mark.omisim_sweep(expected=())
+            def test_reads(omi_gateway):
+                omi_gateway.ReadVms()
+
+            @pytest.mark.omisim_sweep(kinds=["switch"])
+            def test_starts(omi_cloud, omi_gateway):
+                source = omi_cloud.images.official("debian").image_id
+                vm_id = omi_gateway.CreateVms(ImageId=source)["Vms"][0]["VmId"]
+                with pytest.raises(HTTPError):
+                    omi_gateway.StartVms(VmIds=[vm_id])
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(passed=2)
+        assert re.search(r"::test_reads: \d worlds: \d survived", said(result))
+        assert "rests on an open question: with switch start_running is 'no-op'" in said(result)
+        assert "evidence: measured in 2026: refused" in said(result)
+
+    def test_sets_the_fixtures_up_once(self, pytester: pytest.Pytester) -> None:
+        """Each run starts in the cloud that the fixtures have made; the test's assertions count in each."""
+        source = """
+            import pytest
+
+            made = []
+
+            @pytest.fixture
+            def volume(omi_cloud, omi_account):
+                made.append(1)
+                yield omi_account.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+                assert [call.action for call in omi_cloud.calls()] == ["CreateVolume", "DeleteVolume"]
+
+            @pytest.mark.omisim_sweep(kinds=["refused", "delayed"], expected=())
+            def test_deletes(omi_cloud, omi_gateway, volume):
+                mark = omi_cloud.mark()
+                omi_gateway.DeleteVolume(VolumeId=volume)
+                assert made == [1]
+                assert omi_cloud.calls("DeleteVolume", since=mark)
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=1)
+
+    def test_reaches_clients_of_the_code_under_test(self, pytester: pytest.Pytester) -> None:
+        """Code that makes its own clients and sleeps; coroutines are swept by their own plugin."""
+        source = """
+            import asyncio
+            import time
+            import pytest
+            from osc_sdk_python import Gateway
+
+            pytestmark = [pytest.mark.usefixtures("omi_env", "omi_sleep"), pytest.mark.omisim_sweep(expected=())]
+
+            def test_sleeps():
+                Gateway().ReadVms()
+                time.sleep(5)
+                Gateway().ReadVolumes()
+
+            @pytest.mark.asyncio
+            async def test_awaits():
+                await asyncio.sleep(5)
+                Gateway().ReadVms()
+        """
+        run_plugin(pytester, source, "-p", "pytest_asyncio.plugin", *ASYNCIO).assert_outcomes(passed=2)
+
+    def test_of_code_with_state_is_told(self, pytester: pytest.Pytester) -> None:
+        """A test whose second clean run differs fails with the difference."""
+        source = """
+            import pytest
+
+            seen = []
+
+            @pytest.mark.omisim_sweep()
+            def test_once(omi_gateway):
+                if not seen:
+                    omi_gateway.ReadVms()
+                seen.append(1)
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=1)
+        assert "only the first run calls ReadVms" in said(result)
+
+
+class TestJson:
+    def test_has_the_report_of_each_test(self, pytester: pytest.Pytester) -> None:
+        """`--omisim-sweep-json` writes every world, by test."""
+        run_plugin(pytester, LEAKY, "--omisim-sweep-json", "sweeps.json")
+        (name, report), *_ = json.loads((pytester.path / "sweeps.json").read_text())["tests"].items()
+        assert name.endswith("::test_makes_a_volume")
+        assert (report["calls"], len(report["worlds"]), len(report["findings"])) == (1, 3, 3)
+        assert report["findings"][0]["script"].startswith("cloud.faults.add(")
+
+    def test_is_written_without_sweeps(self, pytester: pytest.Pytester) -> None:
+        """A run without swept tests writes an empty report."""
+        run_plugin(pytester, "def test_nothing(): pass", "--omisim-sweep-json", "sweeps.json")
+        assert json.loads((pytester.path / "sweeps.json").read_text()) == {"tests": {}}
+
+
+class TestWorkers:
+    def test_share_the_worlds(self, pytester: pytest.Pytester) -> None:
+        """With pytest-xdist, each worker runs a part of the worlds, and the report has all of them."""
+        pytester.makepyfile(LEAKY)
+        arguments = ("-p", "xdist", "-n", "2", "-p", "no:cacheprovider", "-p", "no:asyncio")
+        result = pytester.runpytest_subprocess(*arguments, "--omisim-sweep-json", "sweeps.json")
+        result.assert_outcomes(failed=2)
+        (name, report), *others = json.loads((pytester.path / "sweeps.json").read_text())["tests"].items()
+        assert not others
+        assert name.endswith("::test_makes_a_volume")
+        assert [world["deviations"][0]["call"] for world in report["worlds"]] == [1, 1, 1]
+        assert report["outcomes"] == {"left something behind": 3}
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("marker", "error"),
+        [
+            ("limits=3", "has no argument 'limits'; known: holds, limit, depth"),
+            ("3", "takes its arguments by name, not 3"),
+            ("limit=0", "limit must be a positive integer or None, not 0"),
+            ("kinds=['lots']", "did you mean lost?"),
+        ],
+    )
+    def test_of_a_marker_fail_the_collection(self, pytester: pytest.Pytester, marker: str, error: str) -> None:
+        """A wrong argument is one line at collection."""
+        source = f"""
+            import pytest
+
+            @pytest.mark.omisim_sweep({marker})
+            def test_wrong(omi_cloud): pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(errors=1)
+        assert "@pytest.mark.omisim_sweep: " in said(result)
+        assert error in said(result)
+
+    def test_a_sweep_needs_a_cloud(self, pytester: pytest.Pytester) -> None:
+        """A test without a cloud, and a TestCase, fail with the reason."""
+        source = """
+            import unittest
+            import pytest
+
+            @pytest.mark.omisim_sweep()
+            def test_without(): pass
+
+            @pytest.mark.omisim_sweep()
+            @pytest.mark.usefixtures("omi_cloud")
+            class TestOld(unittest.TestCase):
+                def test_case(self): pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=2)
+        assert "omisim_sweep needs a cloud: request omi_cloud" in said(result)
+        assert "omisim_sweep needs a test function or a method of a plain class" in said(result)
