@@ -55,7 +55,7 @@ class TestSweep:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(passed=2)
-        assert re.search(r"::test_reads: \d worlds: \d survived", said(result))
+        assert re.search(r"::test_reads: \d runs: \d survived", said(result))
         assert "rests on an open question: with switch start_running is 'no-op'" in said(result)
         assert "evidence: measured in 2026: refused" in said(result)
 
