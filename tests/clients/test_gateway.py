@@ -167,7 +167,7 @@ class TestIntercept:
         assert (len(cloud.calls("ReadVms")), len(twin.calls("ReadVms"))) == (0, 1)
 
     def test_restores_urllib3(self) -> None:
-        """After the last context nothing is patched. (A process of its own: in this one, the plugin keeps its patches.)"""
+        """After the last context nothing is patched, unless the plugin keeps its patches for the session."""
         program = """if True:
             import urllib3
             from omisim import Cloud
