@@ -13,6 +13,7 @@ from omisim.spec.rules import refuse
 __all__ = ["paginate"]
 
 MAX_RESULTS = 1000
+UNSIZED = "u."  # begins a token whose page only the platform has limited
 
 
 def paginate(
@@ -33,30 +34,28 @@ def paginate(
         raise refuse("PAG-001", results_per_page=size)
     size = size or default_size
     unsized = not size  # only the platform limits the page, so the next request need not name a size either
+    if unsized and next_token is not None and not next_token.startswith(UNSIZED):
+        raise refuse("PAG-007")
     if max_size is not None:
         size = min(size or max_size, max_size)
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
     mark = derive_hex(action, repr(filters))[:16]
-    start = 0
-    if next_token is not None:
-        start, after_unsized = _decode_token(next_token, mark)
-        if unsized and not after_unsized:
-            raise refuse("PAG-007")
+    start = 0 if next_token is None else _decode_token(next_token.removeprefix(UNSIZED), mark)
     end = start + (size or MAX_RESULTS)
-    more = _encode_token(mark, end, unsized=unsized) if end < len(rows) else None
+    more = (UNSIZED if unsized else "") + _encode_token(mark, end) if end < len(rows) else None
     return rows[start:end], more
 
 
-def _encode_token(mark: str, start: int, *, unsized: bool) -> str:
-    return base64.b64encode(json.dumps([mark, start, unsized]).encode()).decode()
+def _encode_token(mark: str, start: int) -> str:
+    return base64.b64encode(json.dumps([mark, start]).encode()).decode()
 
 
-def _decode_token(next_token: str, mark: str) -> tuple[int, bool]:
+def _decode_token(next_token: str, mark: str) -> int:
     try:
-        token_mark, start, unsized = json.loads(base64.b64decode(next_token, validate=True))
+        token_mark, start = json.loads(base64.b64decode(next_token, validate=True))
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise refuse("PAG-003", reason="no read returned this token") from None
     if token_mark != mark or not isinstance(start, int) or isinstance(start, bool) or start < 0:
         raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
-    return start, unsized is True
+    return start
