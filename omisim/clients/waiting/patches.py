@@ -59,7 +59,8 @@ def _restore(owner: Any, name: str, replacement: Any, real: Any) -> None:
 
 def _drop_copies(owner: type, name: str, replacement: Any) -> None:
     """Remove the replacement from subclasses: freezegun restores what an event loop's class has inherited on it."""
-    for subclass in type.__subclasses__(owner):
+    subclasses: list[type] = type.__subclasses__(owner)
+    for subclass in subclasses:
         if vars(subclass).get(name) is replacement:
             delattr(subclass, name)
         _drop_copies(subclass, name, replacement)
