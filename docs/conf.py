@@ -46,6 +46,7 @@ intersphinx_mapping = {"python": ("https://docs.python.org/3", str(HERE / "inven
 nitpick_ignore_regex = [
     ("py:.*", r"(hypothesis|osc_sdk_python)\..*"),
     ("py:.*", r"omisim\.model\.filters\.dicts\..*"),
+    ("py:.*", r"omisim\.clients\.mock\.F"),  # a type variable
 ]
 
 # Classes that only omisim instantiates: their constructors are not public.
@@ -54,6 +55,7 @@ INSTANTIATED_BY_OMISIM = frozenset(
         "omisim.Account",
         "omisim.ApiError",
         "omisim.Mark",
+        "omisim.clients.mock.Mock",
         "omisim.cloud.calls.Calls",
         "omisim.cloud.images.Images",
         "omisim.cloud.marketplace.Marketplace",

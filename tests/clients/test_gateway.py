@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -165,11 +167,16 @@ class TestIntercept:
         assert (len(cloud.calls("ReadVms")), len(twin.calls("ReadVms"))) == (0, 1)
 
     def test_restores_urllib3(self) -> None:
-        """After the last context nothing is patched."""
-        before = dict(vars(urllib3.HTTPConnectionPool))
-        with Cloud().intercept():
-            assert vars(urllib3.HTTPConnectionPool) != before
-        assert vars(urllib3.HTTPConnectionPool) == before
+        """After the last context nothing is patched, unless the plugin keeps its patches for the session."""
+        program = """if True:
+            import urllib3
+            from omisim import Cloud
+            before = dict(vars(urllib3.HTTPConnectionPool))
+            with Cloud().intercept():
+                assert vars(urllib3.HTTPConnectionPool) != before
+            assert vars(urllib3.HTTPConnectionPool) == before
+        """
+        subprocess.run([sys.executable, "-c", program], check=True)
 
     def test_passes_requests_to_other_hosts(self, cloud: Cloud) -> None:
         """A request to a host outside OUTSCALE is sent as usual."""

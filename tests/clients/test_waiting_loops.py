@@ -127,6 +127,12 @@ class TestAsyncio:
 
         assert took(cloud, lambda: run(main())) == 0
 
+    def test_that_freezegun_made_real_are_restored(self, cloud: Cloud) -> None:
+        """After the context, no class of event loops holds a function of omisim that freezegun has restored."""
+        with cloud.sleeping(), freeze_time("2030-01-01", real_asyncio=True):
+            pass
+        assert not vars(asyncio.SelectorEventLoop).get("time", time.sleep).__module__.startswith("omisim")
+
     def test_stays_real_where_freezegun_says_so(self, cloud: Cloud) -> None:
         """With freezegun's `real_asyncio`, loops wait really."""
 

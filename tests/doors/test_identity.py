@@ -49,7 +49,7 @@ class TestBasicLogin:
 
     def test_is_checked_before_an_unserved_action(self, cloud: Cloud, alice: Account, door: Door) -> None:
         """Authentication comes before the question whether an action is served. [AUTH-012, REQ-014]"""
-        request = basic(alice.email, alice.password, "ReadApiAccessRules")
+        request = basic(alice.email, alice.password, "CreateApiAccessRule")
         assert send_refused(door, cloud, request) == (400, "8010", "REQ-002/not-served")
 
     @pytest.mark.parametrize("login", ["", ":", "{email}", "{email}:", ":{password}"])

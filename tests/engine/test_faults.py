@@ -190,9 +190,18 @@ class TestCutPages:
             create(alice)
         cloud.faults.add("ReadVolumes", page_size=2)
         first = alice.call("ReadVolumes", ResultsPerPage=4)
-        rest = alice.call("ReadVolumes", NextPageToken=first["NextPageToken"])
+        rest = alice.call("ReadVolumes", NextPageToken=first["NextPageToken"], ResultsPerPage=4)
         assert (len(first["Volumes"]), len(rest["Volumes"])) == (2, 3)
         assert "NextPageToken" not in rest
+
+    def test_page_size_cuts_an_answer_of_a_request_without_a_size(self, cloud: Cloud, alice: Account) -> None:
+        """Where the platform alone has cut a page, its token leads to the rest without ResultsPerPage. [PAG-007]"""
+        for _ in range(5):
+            create(alice)
+        cloud.faults.add("ReadVolumes", page_size=2)
+        first = alice.call("ReadVolumes")
+        rest = alice.call("ReadVolumes", NextPageToken=first["NextPageToken"])
+        assert (len(first["Volumes"]), len(rest["Volumes"])) == (2, 3)
 
     def test_results_are_recorded(self, cloud: Cloud, alice: Account) -> None:
         """The record of a read with pages has the number of its results."""

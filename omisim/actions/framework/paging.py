@@ -13,6 +13,7 @@ from omisim.spec.rules import refuse
 __all__ = ["paginate"]
 
 MAX_RESULTS = 1000
+UNSIZED = "u."  # begins a token whose page only the platform has limited
 
 
 def paginate(
@@ -32,16 +33,17 @@ def paginate(
     if size is not None and not 1 <= size <= MAX_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
     size = size or default_size
-    if next_token is not None and not size and max_size is None:
+    unsized = not size  # only the platform limits the page, so the next request need not name a size either
+    if unsized and next_token is not None and not next_token.startswith(UNSIZED):
         raise refuse("PAG-007")
     if max_size is not None:
         size = min(size or max_size, max_size)
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
     mark = derive_hex(action, repr(filters))[:16]
-    start = 0 if next_token is None else _decode_token(next_token, mark)
+    start = 0 if next_token is None else _decode_token(next_token.removeprefix(UNSIZED), mark)
     end = start + (size or MAX_RESULTS)
-    more = _encode_token(mark, end) if end < len(rows) else None
+    more = (UNSIZED if unsized else "") + _encode_token(mark, end) if end < len(rows) else None
     return rows[start:end], more
 
 

@@ -47,12 +47,23 @@ class Patches:
 
 
 def _restore(owner: Any, name: str, replacement: Any, real: Any) -> None:
+    if isinstance(owner, type):
+        _drop_copies(owner, name, replacement)
     if getattr(owner, name, None) is not replacement:
         return  # freezegun has replaced it since
     if real is _MISSING:
         delattr(owner, name)
     else:
         setattr(owner, name, real)
+
+
+def _drop_copies(owner: type, name: str, replacement: Any) -> None:
+    """Remove the replacement from subclasses: freezegun restores what an event loop's class has inherited on it."""
+    subclasses: list[type] = type.__subclasses__(owner)
+    for subclass in subclasses:
+        if vars(subclass).get(name) is replacement:
+            delattr(subclass, name)
+        _drop_copies(subclass, name, replacement)
 
 
 _scanned: dict[str, tuple[int, int, frozenset[int], tuple[str, ...]]] = {}  # module → identity, size, wanted, names
