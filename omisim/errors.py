@@ -1,7 +1,8 @@
-"""Public path of the errors of the API: the table, and the exception that carries a row of it."""
+"""Public path of errors: those of the API, as a table and an exception, and that of an endless polling loop."""
 
 from __future__ import annotations
 
+from omisim.base.endless import EndlessPollingError
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind
 
-__all__ = ["ERRORS", "ApiError", "ErrorKind"]
+__all__ = ["ERRORS", "ApiError", "EndlessPollingError", "ErrorKind"]

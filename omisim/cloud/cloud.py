@@ -584,7 +584,8 @@ class Cloud:
             patience: The number of real seconds after which a deadlock of all threads is reported.
 
         Raises:
-            RuntimeError: From the wait itself: a polling loop can never finish, or all threads wait for each other.
+            EndlessPollingError: From the wait itself: a polling loop can never finish. A RuntimeError.
+            RuntimeError: From the wait itself: all threads wait for each other, or the event loop cannot be followed.
             ValueError: `patience` is not a positive number.
         """
         from omisim.clients.sleeping import virtual_sleep  # noqa: PLC0415 - imported on first use

@@ -24,6 +24,7 @@ from support.plugged import run_plugin
 
 from omisim import Account, Cloud, ManualClock, SystemClock
 from omisim.base.clock import EPOCH
+from omisim.errors import EndlessPollingError
 
 pytest_plugins = ["pytester"]
 AN_HOUR = 3600
@@ -179,7 +180,7 @@ class TestSleeping:
             while not alice.read_volumes():
                 time.sleep(10)
 
-        with cloud.sleeping(), pytest.raises(RuntimeError, match=r"never finish.*\(last call: ReadVolumes\)"):
+        with cloud.sleeping(), pytest.raises(EndlessPollingError, match=r"never finish.*\(last call: ReadVolumes\)"):
             poll()
 
     def test_allows_any_number_of_polls_before_a_due_transition(self, cloud: Cloud, alice: Account) -> None:

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from asyncio import base_events, proactor_events
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from textwrap import dedent
@@ -107,6 +108,39 @@ def receive() -> None:
         ours.recv(1)
 
 
+class ProactorLoop(proactor_events.BaseProactorEventLoop):
+    """The part that every platform has of the loop that Windows has by default."""
+
+    def __init__(self) -> None:
+        base_events.BaseEventLoop.__init__(self)
+
+    def close(self) -> None:
+        """Close the part that `__init__` has opened."""
+        base_events.BaseEventLoop.close(self)
+
+
+def start_on_proactor(wait: Coroutine[Any, Any, object]) -> None:
+    """Take the first step of a coroutine as if the loop of Windows ran it."""
+    loop = ProactorLoop()
+    asyncio._set_running_loop(loop)  # noqa: SLF001 - what a loop does as it runs
+    try:
+        with pytest.raises(RuntimeError, match=r"ProactorLoop: its waits .*SelectorEventLoop"):
+            wait.send(None)
+    finally:
+        asyncio._set_running_loop(None)  # noqa: SLF001
+        loop.close()
+
+
+def run_on_uvloop(wait: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine that is refused on uvloop, where uvloop exists."""
+    uvloop = pytest.importorskip("uvloop")
+    with (
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        pytest.raises(RuntimeError, match=r"uvloop\.Loop: its waits .*SelectorEventLoop"),
+    ):
+        runner.run(wait)
+
+
 def fill() -> None:
     """Put an item into a full queue."""
     items: queue.Queue[int] = queue.Queue(1)
@@ -156,6 +190,12 @@ WAITS: dict[str, list[Callable[[], object]]] = {
         lambda: subprocess.run([*PYTHON, ""], timeout=60, check=True),
     ],
     "a wait in another process": [lambda: subprocess.run([*PYTHON, f"import time; time.sleep({SHORT})"], check=True)],
+    "`asyncio.sleep` and time limits on uvloop, or on the Proactor loop of Windows": [
+        lambda: run_on_uvloop(asyncio.sleep(10)),
+        lambda: run_on_uvloop(expire()),
+        lambda: start_on_proactor(asyncio.sleep(10)),
+        lambda: start_on_proactor(expire()),
+    ],
 }
 
 
@@ -181,7 +221,7 @@ class TestWaits:
             act()
         (cell,) = read_table("wait")[row]
         moved = round((slow.now - before).total_seconds(), 3)
-        assert moved == {"yes": 10, "no, it waits": 0}[cell]
+        assert moved == {"yes": 10, "no, it waits": 0, "no, it raises": 0}[cell]
 
 
 MEASURE = """

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from math import inf, nextafter, ulp
 from typing import TYPE_CHECKING, Any, Final
 
+from omisim.base.endless import EndlessPollingError
 from omisim.clients.waiting.heart import MUTEX, read_monotonic
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class CloudTime:
     def move_to(self, deadline: float) -> None:
         """Move the cloud's clock to a time, in the thread that has waited for it.
 
-        Raises RuntimeError if the code waits for something that can never happen.
+        Raises EndlessPollingError if the code waits for something that can never happen.
         """
         seconds = deadline - self.now()
         if seconds > 0:
@@ -94,7 +95,7 @@ class CloudTime:
         )
         self._idle = self._quiet = 0
         hint = "" if self.clocks else "; code with a deadline by time.monotonic() needs virtual_time=True"
-        raise RuntimeError(f"a polling loop that can never finish: {found}{hint}")
+        raise EndlessPollingError(f"a polling loop that can never finish: {found}{hint}")
 
 
 def _active_freezer() -> Any:

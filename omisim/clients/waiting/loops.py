@@ -13,7 +13,7 @@ import selectors
 import socket
 import stat
 import threading
-from asyncio import base_events
+from asyncio import base_events, events, proactor_events
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, Final
@@ -41,6 +41,7 @@ def patch_loops(patches: Patches) -> None:
     loop = base_events.BaseEventLoop
     _real["time"] = patches.set(loop, "time", _loop_time)
     _real["call_soon_threadsafe"] = patches.set(loop, "call_soon_threadsafe", _call_soon_threadsafe)
+    _real["get_running_loop"] = patches.set(events, "get_running_loop", _get_running_loop)
     _real["select"] = patches.set(select, "select", _select)
     for name in ("send", "sendall", "sendmsg", "sendto", "recv", "recv_into", "recvfrom", "recvmsg"):
         if hasattr(socket.socket, name):
@@ -145,6 +146,20 @@ def _loop_time(loop: asyncio.AbstractEventLoop) -> float:
     """Replace `loop.time` for the loops of the threads that take part."""
     kernel = current_kernel()
     return kernel.time.read() if kernel is not None else float(_real["time"](loop))
+
+
+def _get_running_loop() -> asyncio.AbstractEventLoop:
+    """Replace the function by which asyncio's own waits find their loop: refuse a loop whose waits would be real."""
+    loop: asyncio.AbstractEventLoop = _real["get_running_loop"]()
+    if current_kernel() is not None and (
+        not isinstance(loop, base_events.BaseEventLoop) or isinstance(loop, proactor_events.BaseProactorEventLoop)
+    ):
+        name = f"{type(loop).__module__}.{type(loop).__qualname__}"
+        raise RuntimeError(
+            f"omi_sleep and cloud.sleeping() cannot follow the event loop {name}: its waits would take real time. "
+            "Run the test on asyncio's selector loop: asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)"
+        )
+    return loop
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from omisim.base.endless import EndlessPollingError
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import ANY_ACTION, Fault, Killed
 from omisim.engine.session import CallRecord
@@ -100,7 +101,7 @@ def _classify(error: BaseException, expected: Expected | None) -> Failure:
     module = type(error).__module__
     lines = str(error).splitlines() or [""]
     text = f"raises {name if module == 'builtins' else f'{module}.{name}'}: {lines[0][:_MAX_TEXT]}"
-    if isinstance(error, RuntimeError) and "polling loop that can never finish" in str(error):
+    if isinstance(error, EndlessPollingError):
         return Failure("endless", f"it polls for something that can never happen ({lines[0][:_MAX_TEXT]})", error)
     return Failure("own" if _is_expected(error, expected) else "unexpected", text, error)
 
