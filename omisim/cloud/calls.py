@@ -39,7 +39,7 @@ class Calls(tuple[CallRecord, ...]):  # noqa: SLOT001 - a tuple has no room for 
         if len(self) == 1:
             return self[0]
         lines = map(str, self) if self else self.closest
-        raise AssertionError("\n  ".join([f"{len(self) or 'no'} calls of {self.query}, not one", *lines]))
+        raise AssertionError("\n  ".join([f"expected one call of {self.query}, found {len(self) or 'none'}", *lines]))
 
     def __repr__(self) -> str:
         """Show the calls, or for an empty result the search and the closest call on one line."""

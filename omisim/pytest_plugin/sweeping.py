@@ -120,7 +120,7 @@ def summarize(reports: list[Any]) -> Iterator[str]:
     """Yield the lines of the terminal's summary: the outcomes of each test, and the open questions it rests on."""
     for name, data in merge(reports).items():
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in data["outcomes"].items())
-        yield f"{name}: {len(data['worlds'])} worlds: {outcomes}"
+        yield f"{name}: {len(data['worlds'])} runs: {outcomes}"
         for question in data["open_questions"]:
             says = question["deviations"][-1]["says"]
             yield f"  rests on an open question: with {says}: {question['outcome']}"

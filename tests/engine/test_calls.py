@@ -57,9 +57,8 @@ class TestCallLog:
 
     def test_refuses_one_of_several(self, story: Cloud) -> None:
         """`one` of two calls fails with both."""
-        with pytest.raises(
-            AssertionError, match=r"^2 calls of CreateImage, not one\n  Create.* by alice .*\n  Create.* by bob"
-        ):
+        message = r"^expected one call of CreateImage, found 2\n  Create.* by alice .*\n  Create.* by bob"
+        with pytest.raises(AssertionError, match=message):
             story.calls("CreateImage").one()
 
     @pytest.mark.parametrize("since", [Cloud().mark(), 3])
@@ -78,7 +77,8 @@ class TestNearMisses:
         with pytest.raises(AssertionError) as missed:
             story.calls("CreateImage", account="alice", ImageName="goldn", NoReboot=True, Description="new").one()
         lines = str(missed.value).splitlines()
-        assert lines[0] == "no calls of CreateImage by alice ImageName='goldn' NoReboot=True Description='new', not one"
+        query = "CreateImage by alice ImageName='goldn' NoReboot=True Description='new'"
+        assert lines[0] == f"expected one call of {query}, found none"
         assert lines[1].startswith("  closest: by alice at 2026-01-01T00:00:00.")
         assert lines[1].endswith(": ImageName is 'golden', not 'goldn'; Description='new' is not given")
         assert "closest: by bob at " in lines[2]

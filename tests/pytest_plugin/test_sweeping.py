@@ -31,7 +31,7 @@ class TestSweep:
         """The findings are the failure, each with what reproduces it; the timeline is that of the clean run."""
         result = run_plugin(pytester, LEAKY)
         result.assert_outcomes(failed=1)
-        assert "sweep over 1 calls: 3 worlds" in said(result)
+        assert "sweep over 1 calls: 3 runs" in said(result)
         assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in said(result)
         assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in said(result)
         assert "→ dropped" not in said(result)
@@ -55,7 +55,7 @@ class TestSweep:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(passed=2)
-        assert re.search(r"::test_reads: \d worlds: \d survived", said(result))
+        assert re.search(r"::test_reads: \d runs: \d survived", said(result))
         assert "rests on an open question: with switch start_running is 'no-op'" in said(result)
         assert "evidence: measured in 2026: refused" in said(result)
 

@@ -112,7 +112,7 @@ class Report:
 
     def __str__(self) -> str:
         """Return the report as text."""
-        total = f"sweep over {self.calls} calls: {len(self.worlds)} worlds"
+        total = f"sweep over {self.calls} calls: {len(self.worlds)} runs"
         lines = [f"{total} ({self.left_out} left out by limit)" if self.left_out else total]
         lines += [f"  {count} {outcome}" for outcome, count in self.counts.items()]
         if self.unstable:
