@@ -95,7 +95,7 @@ class Watch:
         if owner.wait is not None:
             owner.wait.error = error
             self._kernel.wake(owner.wait, "ready")
-        elif owner.thread is main_thread() and ALARM is not None:
+        elif owner.thread is main_thread() and ALARM is not None and sys.platform != "win32":
             self._error = error
             signal.pthread_kill(_ident(owner), ALARM)  # interrupts a lock that is not ours
 
