@@ -12,13 +12,14 @@ import subprocess
 import sys
 import threading
 import time
-from asyncio import base_events, proactor_events
+from asyncio import proactor_events
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from textwrap import dedent
 from time import sleep as nap
 from typing import Any
+from unittest import mock
 
 import anyio
 import pytest
@@ -108,37 +109,23 @@ def receive() -> None:
         ours.recv(1)
 
 
-class ProactorLoop(proactor_events.BaseProactorEventLoop):
-    """The part that every platform has of the loop that Windows has by default."""
-
-    def __init__(self) -> None:
-        base_events.BaseEventLoop.__init__(self)
-
-    def close(self) -> None:
-        """Close the part that `__init__` has opened."""
-        base_events.BaseEventLoop.close(self)
+class ProactorLoop(asyncio.SelectorEventLoop):
+    """Stands for the loop that Windows has by default, which other platforms cannot run."""
 
 
-def start_on_proactor(wait: Coroutine[Any, Any, object]) -> None:
-    """Take the first step of a coroutine as if the loop of Windows ran it."""
-    loop = ProactorLoop()
-    asyncio._set_running_loop(loop)  # noqa: SLF001 - what a loop does as it runs
-    try:
-        with pytest.raises(RuntimeError, match=r"ProactorLoop: its waits .*SelectorEventLoop"):
-            wait.send(None)
-    finally:
-        asyncio._set_running_loop(None)  # noqa: SLF001
-        loop.close()
-
-
-def run_on_uvloop(wait: Coroutine[Any, Any, object]) -> None:
-    """Run a coroutine that is refused on uvloop, where uvloop exists."""
-    uvloop = pytest.importorskip("uvloop")
+def refuse(make_loop: Callable[[], Any], wait: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine on a loop on which its waits are refused."""
     with (
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        pytest.raises(RuntimeError, match=r"uvloop\.Loop: its waits .*SelectorEventLoop"),
+        mock.patch.object(proactor_events, "BaseProactorEventLoop", ProactorLoop),
+        asyncio.Runner(loop_factory=make_loop) as runner,
+        pytest.raises(RuntimeError, match=r"(uvloop|Proactor)\S*Loop: its waits .*SelectorEventLoop"),
     ):
         runner.run(wait)
+
+
+def make_uvloop() -> Any:
+    """Return a loop of uvloop, where it exists."""
+    return pytest.importorskip("uvloop").new_event_loop()
 
 
 def fill() -> None:
@@ -191,10 +178,10 @@ WAITS: dict[str, list[Callable[[], object]]] = {
     ],
     "a wait in another process": [lambda: subprocess.run([*PYTHON, f"import time; time.sleep({SHORT})"], check=True)],
     "`asyncio.sleep` and time limits on uvloop, or on the Proactor loop of Windows": [
-        lambda: run_on_uvloop(asyncio.sleep(10)),
-        lambda: run_on_uvloop(expire()),
-        lambda: start_on_proactor(asyncio.sleep(10)),
-        lambda: start_on_proactor(expire()),
+        lambda: refuse(make_uvloop, asyncio.sleep(10)),
+        lambda: refuse(make_uvloop, expire()),
+        lambda: refuse(ProactorLoop, asyncio.sleep(10)),
+        lambda: refuse(ProactorLoop, expire()),
     ],
 }
 
