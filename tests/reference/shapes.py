@@ -183,10 +183,16 @@ def drop_absent(shape: str, value: dict[str, Any]) -> dict[str, Any]:
             continue
         kind, is_filter = fields.get(name), shape.startswith("Filters")
         inner = member if kind is None or is_filter else _drop_absent_parts(kind, member)
-        may_be_empty = name in MAY_BE_EMPTY.get(shape, ()) or kind is None or (is_filter and inner == [])
+        has_meaning = name in MAY_BE_EMPTY.get(shape, ()) and kind is not None and inner == _make_empty(kind)
+        may_be_empty = has_meaning or kind is None or (is_filter and inner == [])
         if may_be_empty or inner not in ("", [], {}):
             members[name] = [item for item in inner if item is not None] if isinstance(inner, list) else inner
     return members
+
+
+def _make_empty(kind: str) -> Any:
+    """Return the empty value of a type: an empty value of another type means absent."""
+    return [] if kind.startswith("[") else "" if kind == "str" else {}
 
 
 def _drop_absent_parts(kind: str, value: Any) -> Any:
