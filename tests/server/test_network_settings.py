@@ -126,7 +126,7 @@ class TestProxyOfTheServer:
         """`omisim env` keeps the hosts of the shell that it runs in, and reaches the server past its proxy."""
         with cloud.serve() as server:
             monkeypatch.setenv("NO_PROXY", "shell.example")
-            assert main(["env", alice.name, "--url", server.url, "--token", server.token]) == 0
+            assert main(["env", alice.name, "--url", server.url, f"--token={server.token}"]) == 0
         assert "export NO_PROXY=shell.example,127.0.0.1,localhost,::1" in capsys.readouterr().out.splitlines()
 
 
