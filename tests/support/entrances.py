@@ -55,7 +55,7 @@ DETOURS: Mapping[str, Mapping[str, str]] = {
     },
     "http": {},
 }
-SPELT = frozenset({"parameter", "parameters", "given"})  # facts that name parameters
+SPELT = frozenset({"parameter", "parameters", "given", "mapping"})  # facts that name parameters
 
 
 class Disagreement(AssertionError):
