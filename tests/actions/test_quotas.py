@@ -181,7 +181,7 @@ class TestQuotas:
         assert dave.can("CreateVms", **launch(dave))
 
     def test_of_zero_are_no_limit(self) -> None:
-        """A quota of 0 means that there is no limit."""
+        """A quota of 0 means no limit."""
         assert limited(vm_limit=0).can("CreateVms", **launch(limited()))
 
     def test_do_not_apply_unless_set(self, alice: Account) -> None:

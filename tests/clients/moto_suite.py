@@ -10,12 +10,13 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 from collections import Counter
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from clients.released import unpack_source
 
 FILES = ("test_amis.py", "test_elastic_block_store.py")
 # the text of a failure → its reason
@@ -44,13 +45,7 @@ REASONS: Mapping[str, str] = {
 def main() -> int:
     """Download, run, classify; return the exit status."""
     with TemporaryDirectory() as place:
-        wanted = f"moto=={version('moto')}"
-        source = ("--no-deps", "--no-binary", "moto", wanted)
-        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "-d", place, *source], check=True)
-        with tarfile.open(next(Path(place).glob("*.tar.gz"))) as archive:
-            archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.2 of Debian 12 has none
-            archive.extractall(place)
-        (root,) = (path.parent for path in Path(place).glob("*/tests"))
+        root = unpack_source("moto", Path(place)).parent
         failures = Path(place, "failures.txt")
         failures.touch()
         paths = os.pathsep.join((str(Path(__file__).parents[2]), str(Path(__file__).parent), str(root)))

@@ -71,7 +71,7 @@ class TestOscCli:
 
 @pytest.mark.skipif(CURL is None, reason="curl is not installed")
 class TestCurl:
-    """curl --aws-sigv4: the scope comes from the host name, or from what it is told."""
+    """curl --aws-sigv4: the scope comes from the host name, or from its argument."""
 
     @pytest.mark.parametrize("provider", ["osc", "aws:amz:eu-west-2:api"])
     def test_signs_its_requests_in_both_dialects(self, alice: Account, server: Running, provider: str) -> None:

@@ -141,7 +141,7 @@ class TestCachedByAnEarlierTest:
     """Keys derive from the seed and the name of the account."""
 
     def test_keeps_working_for_the_same_name_and_seed(self, alice: Account) -> None:
-        """A client of alice signs in as alice in a later cloud of the same seed, whoever was created before her."""
+        """A client of alice signs in as alice in a later cloud of the same seed, regardless of earlier accounts."""
         gateway = early_gateway(access_key=alice.access_key, secret_key=alice.secret_key)
         later = Cloud()
         later.account("carol")

@@ -1,4 +1,4 @@
-"""Threads, executors and locks in a cloud's time: whoever waits, the clock moves, and it takes no time."""
+"""Threads, executors and locks in a cloud's time: a wait in any thread moves the clock, and takes no real time."""
 
 from __future__ import annotations
 

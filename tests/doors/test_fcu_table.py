@@ -75,7 +75,7 @@ def list_targets(spec: Mapping[str, Any], shape: Any, fields: Shape) -> Iterator
             assert nested is not None
             inner = nested
         if to and last not in inner.fields:
-            yield path, f"{to} is no parameter"
+            yield path, f"{to} is not a parameter"
         elif to and isinstance(entry, dict) and "each" in entry:
             nested = inner.fields[last].shape
             structure = load_section("inputs")[entry["each"]]

@@ -167,7 +167,7 @@ class TestPolicy:
 
     @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=x"])
     def test_is_not_reached_by_a_malformed_form(self, cloud: Cloud, oos: Any, content_type: str) -> None:
-        """A body that is no form is refused."""
+        """A body that is not a form is refused."""
         headers = {"content-type": content_type}
         request = HttpRequest("POST", "oos.eu-west-2.outscale.com", f"/{BUCKET}", headers, b"nonsense")
         response = FrontDoor(cloud.engine).handle("oos", request, cloud.now)

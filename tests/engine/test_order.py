@@ -1,4 +1,4 @@
-"""The order of checks [REQ-014]: of two things that are wrong, the one of the earlier class is told."""
+"""The order of checks [REQ-014]: of two errors in a request, the one of the earlier class is reported."""
 
 from __future__ import annotations
 

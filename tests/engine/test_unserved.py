@@ -86,7 +86,7 @@ class TestUnservedReads:
         assert refused.value.rule == "REQ-002/not-served"
 
     def test_count_as_no_coverage(self, alice: Account) -> None:
-        """What omisim does not serve is no part of the model."""
+        """Actions that omisim does not serve do not belong to the model."""
         with recording() as seen:
             alice.call("ReadLoadBalancers")
         assert not seen.actions

@@ -20,7 +20,7 @@ JSON = st.recursive(
 class TestNames:
     @given(name=st.text() | st.from_regex("[A-Za-z_=]{1,12}", fullmatch=True))
     def test_come_back_from_our_spelling(self, name: str) -> None:
-        """Every name of a request, right or wrong, is told to the caller as the caller wrote it."""
+        """Errors spell every name of a request as the caller did."""
         assert api_name(snake_name(name)) == name
 
     @pytest.mark.parametrize("name", ["vm_id", "vmId", "vmid", "VM_ID", "", "=VmId", "_VmId", "vm-id", "VmÍd "])

@@ -50,7 +50,7 @@ def call_httpx(url: str) -> int:
 
 
 def call_aiohttp(url: str, proxy: str | None = None) -> int:
-    """Call by aiohttp, which reads them only if it is told to."""
+    """Call by aiohttp, which reads them only with `trust_env=True`."""
 
     async def call() -> int:
         async with (

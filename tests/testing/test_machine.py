@@ -1,4 +1,4 @@
-"""`CloudMachine`: the model keeps its laws, a subclass proves its own code, a failing run is told as a script."""
+"""`CloudMachine`: the model keeps its laws, a subclass tests its own code, a failing run is printed as a script."""
 
 from __future__ import annotations
 

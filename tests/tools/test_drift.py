@@ -1,4 +1,4 @@
-"""A newer description of the API than the one that omisim was held against is told from it, by name."""
+"""A description of the API that is newer than the one omisim was compared with is reported, by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay: what was recorded is asked of a fresh cloud, and what differs is told."""
+"""Replay: send recorded requests to a fresh cloud, and report the differences."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class TestReplay:
                 cloud.advance(data.draw(st.sampled_from([0, 7, 600])))
                 account, action = data.draw(st.sampled_from(accounts)), data.draw(st.sampled_from(CORE))
                 given = data.draw(strategies.requests(action, cloud, account))
-                if "FileLocation" not in given:  # a signed URL is no id
+                if "FileLocation" not in given:  # a signed URL is not an id
                     yield account, action, given
             for account in accounts:
                 for action in ("ReadImages", "ReadSnapshots", "ReadVms", "ReadVolumes", "ReadTags"):

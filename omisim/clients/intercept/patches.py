@@ -63,7 +63,7 @@ def apply_patches() -> None:
 
 def remove_patches() -> None:
     """Remove all patches. Needs the lock."""
-    global _is_applied  # noqa: PLW0603
+    global _is_applied  # noqa: PLW0603 - the process has one set of patches
     _is_applied = False
     if _finder in sys.meta_path:  # pytester restores the list
         sys.meta_path.remove(_finder)

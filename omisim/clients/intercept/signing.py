@@ -33,7 +33,7 @@ def patch_signing() -> Callable[[], None]:
 
 
 def _unpatch() -> None:
-    global _users  # noqa: PLW0603
+    global _users  # noqa: PLW0603 - the process has one patch
     with LOCK:
         _users -= 1
         if not _users:
