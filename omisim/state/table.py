@@ -93,19 +93,41 @@ class Table:
             del self.by_id[row_id], self.creation[row_id]
             return
         if before is None:
-            self.sorted = self.sorted and (not self.creation or order > self.creation[next(reversed(self.by_id))])
-            self.creation[row_id] = order
+            self._add(row_id, order)
         self.by_id[row_id] = after
+
+    def revert(self, row_id: str, before: Any, after: Any, order: int) -> None:
+        """Undo a put of `after` over `before`. The put, or an earlier `revert`, may have been interrupted anywhere."""
+        for keys, found in self.indexes.values():
+            old = keys(after) if after is not None else ()
+            new = keys(before) if before is not None else ()
+            if old != new:
+                _reindex(found, row_id, old, new)
+        if before is None:
+            self.by_id.pop(row_id, None)
+            self.creation.pop(row_id, None)
+            return
+        if row_id not in self.by_id:
+            self._add(row_id, order)
+        self.by_id[row_id] = before
+
+    def _add(self, row_id: str, order: int) -> None:
+        """Note the creation number of a new row, and whether the rows are still sorted with it."""
+        self.sorted = self.sorted and (not self.by_id or order > self.creation[next(reversed(self.by_id))])
+        self.creation[row_id] = order
 
 
 def _reindex(
     found: dict[object, tuple[str, ...]], row_id: str, old: tuple[object, ...], new: tuple[object, ...]
 ) -> None:
+    """Move a row from its old keys to its new ones; where it has moved already, nothing changes."""
     for key in dict.fromkeys(old):
-        rest = tuple(other for other in found[key] if other != row_id)
+        rest = tuple(other for other in found.get(key, ()) if other != row_id)
         if rest:
             found[key] = rest
         else:
-            del found[key]
+            found.pop(key, None)
     for key in dict.fromkeys(new):
-        found[key] = (*found.get(key, ()), row_id)
+        ids = found.get(key, ())
+        if row_id not in ids:
+            found[key] = (*ids, row_id)
