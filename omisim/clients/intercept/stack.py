@@ -176,6 +176,9 @@ def send_to_cloud(
 ) -> http.HttpResponse:
     """Return a service's response to a request. The names in `headers` are lower case."""
     path, _, query = target.partition("?")
+    headers = headers or {
+        "host": host
+    }  # urllib3 adds it below the interception; only a call from Python has no headers
     request = http.HttpRequest(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
     return door.handle(service, request, dt.datetime.now(dt.UTC))
 
