@@ -166,8 +166,7 @@ class Engine:
                 raise failure
             answer.request_id = number
             if not answer.dry and unserved is None:
-                if request.dialect.pages:
-                    self.count_read(record, answer.value)
+                self.count_read(record, answer.value if request.dialect.pages else ())
                 self._observe(record)
             return answer
 
@@ -239,9 +238,10 @@ class Engine:
         self._observe(record)
 
     def count_read(self, record: CallRecord, value: object) -> None:
-        """Count a client's read of what it returned (timing "reads"). A call from Python has no headers: it never counts.
+        """Count a client's read of the resources in `value` (timing "reads").
 
-        A door that selects among the results of a call (`Dialect.pages`) calls it with those that it returns.
+        A call from Python has no headers and never counts. A door that selects among the results of a call, and pages
+        them itself (`Dialect.pages`), calls this with those that it returns.
         """
         if self.settings.timing == "reads" and record.headers and record.action.startswith("Read"):
             self.scheduler.count_reads(value)
