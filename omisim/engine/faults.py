@@ -191,12 +191,12 @@ class Faults:
         if times is None and every == 1 and probability == 1:
             times = 1
         kind = None if silent else _choose_error(status, error)
-        self.added += 1
+        number = self.added + 1
         fault = Fault(
             action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size, kill,
-            meanwhile, self.added,
+            meanwhile, number,
         )  # fmt: skip
-        self._faults.append(fault)
+        self._faults, self.added = [*self._faults, fault], number
         return fault
 
     def clear(self) -> None:

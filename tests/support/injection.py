@@ -59,12 +59,6 @@ def _complete(cloud: Cloud, *resource_ids: str) -> None:
 def _roll_back(cloud: Cloud, ids: dict[str, str]) -> None:
     with cloud.savepoint():
         cloud.account("alice").delete_volume(volume_id=ids["volume"])
-        cloud.account("alice").create_volume(subregion_name=SUBREGION, size=3)
-
-
-def _fail_by_fault(cloud: Cloud, ids: dict[str, str], **fault: Any) -> None:
-    cloud.faults.add("CreateSnapshot", times=2, **fault)
-    cloud.account("alice").create_snapshot(volume_id=ids["volume"])
 
 
 def _send(cloud: Cloud, host: str, method: str, path: str, body: bytes = b"", query: str = "") -> object:
@@ -74,6 +68,16 @@ def _send(cloud: Cloud, host: str, method: str, path: str, body: bytes = b"", qu
     return FrontDoor(engine).handle(host.partition(".")[0], request, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 
 
+def _create_snapshot(cloud: Cloud, ids: dict[str, str]) -> object:
+    return cloud.account("alice").create_snapshot(volume_id=ids["volume"])
+
+
+# the fault that waits for an operation
+FAULTS: dict[str, dict[str, Any]] = {
+    "CreateSnapshot with a fault": {"status": 503},
+    "CreateSnapshot with a late fault": {"status": 503, "after_effect": True},
+    "CreateSnapshot with a delay": {"delay": 100.0},
+}
 # each changes state and session in another way; the first word is the action or the method
 OPERATIONS: dict[str, Operation] = {
     "CreateVolume": lambda cloud, _: cloud.account("alice").create_volume(subregion_name=SUBREGION, size=3),
@@ -81,7 +85,7 @@ OPERATIONS: dict[str, Operation] = {
     "CreateImage of a running VM": lambda cloud, ids: cloud.account("alice").create_image(
         vm_id=ids["vm"], image_name="second"
     ),
-    "CreateSnapshot": lambda cloud, ids: cloud.account("alice").create_snapshot(volume_id=ids["volume"]),
+    "CreateSnapshot": _create_snapshot,
     "LinkVolume": lambda cloud, ids: cloud.account("alice").link_volume(
         vm_id=ids["vm"], volume_id=ids["volume"], device_name="/dev/xvdb"
     ),
@@ -96,9 +100,10 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "CreateVolume, refused": lambda cloud, _: cloud.account("alice").create_volume(subregion_name=SUBREGION, size=-3),
     "DeleteSnapshot, refused": lambda cloud, ids: cloud.account("bob").delete_snapshot(snapshot_id=ids["snapshot"]),
-    "CreateSnapshot with a fault": lambda cloud, ids: _fail_by_fault(cloud, ids, status=503),
-    "CreateSnapshot with a late fault": lambda cloud, ids: _fail_by_fault(cloud, ids, status=503, after_effect=True),
-    "CreateSnapshot with a delay": lambda cloud, ids: _fail_by_fault(cloud, ids, delay=100.0),
+    "CreateSnapshot with a fault": _create_snapshot,
+    "CreateSnapshot with a late fault": _create_snapshot,
+    "CreateSnapshot with a delay": _create_snapshot,
+    "faults.add": lambda cloud, _: cloud.faults.add("CreateVms", times=3, status=503),
     "ReadVolumes": lambda cloud, _: cloud.account("alice").read_volumes(),
     "savepoint": _roll_back,
     "advance": lambda cloud, _: cloud.advance(1000),
@@ -125,7 +130,6 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "OOS PUT of a bucket": lambda cloud, _: _send(cloud, "oos.eu-west-2.outscale.com", "PUT", "/bucket"),
 }
-OPERATIONS = {f"{name}": operation for name, operation in OPERATIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,9 @@ class Injection:
             with suppress(ApiError):
                 self.cloud.account("alice").create_snapshot(volume_id=self.ids["root"])
                 self.cloud.account("alice").create_vms(image_id=self.ids["image"])
+        if case.name in FAULTS:
+            with self.cloud.engine.atomic():  # a method of `faults` alone is kept by the next commit
+                self.cloud.faults.add("CreateSnapshot", times=2, **FAULTS[case.name])
         self.saved = self.cloud.engine.save()
         self.before = self._snapshot()
         self.lines = self._run(None)
@@ -163,7 +170,9 @@ class Injection:
         place = self._run((number, error))
         left = self._snapshot()
         if left not in (self.before, self.after):
-            return f"{self.case.name} ({self.case.timing}), {place}: {_describe_difference(left, self.before, self.after)}"
+            return (
+                f"{self.case.name} ({self.case.timing}), {place}: {_describe_difference(left, self.before, self.after)}"
+            )
         if vars(self.cloud.engine)["_depth"] != 0:
             return f"{self.case.name} ({self.case.timing}), {place}: the engine stays inside a unit"
         if left == self.before and number % 7 == 0:
@@ -209,7 +218,16 @@ class Injection:
             **described,
             "indexes": _list_indexes(engine),
             "calls": [
-                (call.action, call.account, call.request_id, call.status, call.size, call.results, call.position, str(call))
+                (
+                    call.action,
+                    call.account,
+                    call.request_id,
+                    call.status,
+                    call.size,
+                    call.results,
+                    call.position,
+                    str(call),
+                )
                 for call in engine.session.calls
             ],
             "warnings": list(engine.session.warnings),
