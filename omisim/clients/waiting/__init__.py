@@ -1,6 +1,6 @@
 """Virtual time for every thread of a test: waits move a cloud's clock instead of waiting.
 
-`kernel.py` decides which thread runs and when time moves; `waits.py` has what it knows of each thread. The other modules
+`kernel.py` decides which thread runs and when time moves; `waits.py` has what it knows of each thread. The others
 replace functions that wait: `locks.py` those of `threading` and `queue`, `threads.py` the start and the end of threads
 and executor jobs, `processes.py` those of child processes, `polls.py` and `sockets.py` those that wait for input
 (`input.py`), `loops.py` those of `selectors` and `asyncio`, `trio_loop.py` those of trio, `signals.py` alarms, and
