@@ -1,7 +1,8 @@
-"""Runs the tests of the plugin and of clients under other interpreters and other versions of pytest: `python tests/tools/versions.py`.
+"""Runs the tests of the plugin and of clients under other versions: `python tests/tools/versions.py`.
 
-Each pair gets a new environment, and runs the tests in random order on two cores, with warnings as errors. Interpreters are searched on PATH and in pyenv; those that are not installed are
-reported and skipped. Arguments select pairs: `python tests/tools/versions.py 3.13/8 3.12/9`.
+Each pair gets a new environment, and runs the tests in random order on two cores, with warnings as errors. Interpreters
+are searched on PATH and in pyenv; those that are not installed are reported and skipped. Arguments select pairs:
+`python tests/tools/versions.py 3.13/8 3.12/9`.
 """
 
 from __future__ import annotations
