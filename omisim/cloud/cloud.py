@@ -348,7 +348,8 @@ class Cloud:
 
         Raises ValueError for an unknown volume, and FileNotFoundError that lists the files for an unknown path.
         """
-        files = dict(self._find_content(volume_id).files)
+        with self.engine.lock:
+            files = dict(self._find_content(volume_id).files)
         if path not in files:
             raise FileNotFoundError(f"{volume_id} has no file {path}; its files: {', '.join(files) or 'none'}")
         return files[path]
@@ -376,7 +377,9 @@ class Cloud:
     def accounts(self) -> tuple[str, ...]:
         """The names of the accounts in order of creation, without the platform's own accounts."""
         platform = initial_state().rows("account")
-        return tuple(row.name for row_id, row in self.engine.state.rows("account").items() if row_id not in platform)
+        with self.engine.lock:
+            rows = self.engine.state.rows("account")
+            return tuple(row.name for row_id, row in rows.items() if row_id not in platform)
 
     def answer(self, action: str, answer: OwnAnswer) -> None:
         """Answer an action that omisim does not serve with your own answer, for example CreateLoadBalancer.
@@ -420,12 +423,14 @@ class Cloud:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about calls that succeeded but were probably a mistake, oldest first (see the rules for each)."""
-        return tuple(self.engine.session.warnings)
+        with self.engine.lock:
+            return tuple(self.engine.session.warnings)
 
     @property
     def events(self) -> tuple[Change, ...]:
         """The changes of resources, oldest first, as far back as `history` reaches."""
-        journal = self.engine.state.journal[-self.engine.kept_changes() :]
+        with self.engine.lock:
+            journal = self.engine.state.journal[-self.engine.kept_changes() :]
         return tuple(change for change in journal if change.kind in _LISTED)
 
     def timeline(self, resource_id: str | None = None, *, account: str | None = None) -> Timeline:
@@ -468,7 +473,7 @@ class Cloud:
         """
         if not isinstance(other, Cloud):
             raise ValueError(f"other must be a Cloud, for example cloud.fork(), not {other!r}")  # noqa: TRY004 - like every invalid argument
-        with self.engine.lock:
+        with self._lock_both(other):
             return tuple(diff_states(self.engine.state, other.engine.state))
 
     def who_can(self, image_id: str) -> Access:
@@ -488,9 +493,10 @@ class Cloud:
         "golden/dev/sda1" is the volume or snapshot of a device of "golden". Raises ValueError that lists the names for
         an unknown name.
         """
-        resource_id: str | None = self.engine.state.get("name", name)
+        with self.engine.lock:
+            known = dict(self.engine.state.rows("name"))
+        resource_id: str | None = known.get(name)
         if resource_id is None:
-            known = self.engine.state.rows("name")
             raise ValueError(f"unknown name {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}")
         return resource_id
 
@@ -517,7 +523,11 @@ class Cloud:
         try:
             yield
         finally:
-            self.rollback(mark)
+            try:
+                self.rollback(mark)
+            except KeyboardInterrupt:
+                self.rollback(mark)  # the interruption may have come before it began
+                raise
 
     def fork(self) -> Cloud:
         """Return an independent cloud with the same state, its own clock and an empty session."""
@@ -556,7 +566,15 @@ class Cloud:
         """Whether two clouds have the same state, time and history of changes."""
         if not isinstance(other, Cloud):
             return NotImplemented
-        return self.engine.state == other.engine.state and self.now == other.now
+        with self._lock_both(other):
+            return self.engine.state == other.engine.state and self.now == other.now
+
+    @contextmanager
+    def _lock_both(self, other: Cloud) -> Iterator[None]:
+        """Hold the locks of both clouds, which every thread takes in the same order."""
+        first, second = sorted((self.engine, other.engine), key=id)
+        with first.lock, second.lock:
+            yield
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a Cloud is mutable
 

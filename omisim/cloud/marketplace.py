@@ -7,9 +7,10 @@ apply to them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from omisim.engine.engine import Engine
 from omisim.model import (
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OFFERS", "Marketplace", "Product"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 # offer → the accounts that may launch the copy, and from when
 OFFERS: Mapping[str, str] = {
     "hourly": "buyers, once they subscribe (MKT-002)",
@@ -60,12 +63,24 @@ class Product:
     images: Mapping[str, str]
 
 
+def _locked(method: Callable[Concatenate[Marketplace, P], R]) -> Callable[Concatenate[Marketplace, P], R]:
+    """Make a method one unit of its engine: what it has checked still holds when it writes."""
+
+    @wraps(method)
+    def run(marketplace: Marketplace, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        engine = marketplace._engine  # noqa: SLF001 - of the class below
+        return engine.run_atomic(lambda: method(marketplace, *args, **kwargs))
+
+    return run
+
+
 class Marketplace:
     """The operations of sellers, buyers and the platform outside the API. Invalid arguments raise ValueError."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @_locked
     def publish(
         self, seller: Caller, image_id: str, offer: str = "hourly", regions: Sequence[str] = DEFAULT_REGIONS
     ) -> Product:
@@ -95,6 +110,7 @@ class Marketplace:
             )
             return _to_product(_publish(tx, tx.add(row), source))
 
+    @_locked
     def new_version(self, product: Product, image_id: str) -> Product:
         """Publish another OMI of the seller as the next version.
 
@@ -106,6 +122,7 @@ class Marketplace:
         with self._engine.transaction("marketplace") as tx:
             return _to_product(_publish(tx, row, source))
 
+    @_locked
     def subscribe(self, product: Product, buyer: Caller) -> Product:
         """Subscribe a buyer to an hourly or subscription offer (MKT-002, MKT-005).
 
@@ -126,6 +143,7 @@ class Marketplace:
                 _grant(tx, tx.put(replace(row, subscribers=subscribers, active=tuple(dict.fromkeys(active)))))
             )
 
+    @_locked
     def activate(self, product: Product, buyer: Caller) -> Product:
         """Activate a buyer's subscription, which grants the buyer access (MKT-003).
 
@@ -141,6 +159,7 @@ class Marketplace:
                 _grant(tx, tx.put(replace(row, active=tuple(dict.fromkeys((*row.active, buyer.account_id))))))
             )
 
+    @_locked
     def unpublish(self, product: Product, version: int | None = None) -> Product:
         """Withdraw one version, or by default the whole product (MKT-007).
 

@@ -117,12 +117,17 @@ class Engine:
         """Note that this process was forked, and that its calls would be lost. A thread of the other held the lock."""
         self._is_copy = True
         self.lock = RLock()
+        self._take_session(self.session)
 
     def _begin(self, state: State) -> None:
         self.state = state
-        self.session: Session = Session()
+        self._take_session(Session())
         self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
         self.marks: WeakSet[Mark] = WeakSet()
+
+    def _take_session(self, session: Session) -> None:
+        self.session: Session = session
+        session.faults.lock = self.lock
 
     # --- one call
 
@@ -377,7 +382,8 @@ class Engine:
         """
         with self.atomic():
             self.settings, self.clock, self.history = other.settings, other.clock, other.history
-            self.state, self.session, self.scheduler = other.state, other.session, other.scheduler
+            self.state, self.scheduler = other.state, other.scheduler
+            self._take_session(other.session)
             self.marks = WeakSet()
 
     # --- undoing, forking, saving
@@ -439,7 +445,7 @@ class Engine:
         with self.atomic():
             self.settings = saved.settings.copy()
             self._begin(saved.state.fork())
-            self.session = saved.session.copy()
+            self._take_session(saved.session.copy())
             self.scheduler.failures = list(saved.failures)
             self.clock.restore(saved.at)
             self.marks = WeakSet(saved.marks)
@@ -447,6 +453,7 @@ class Engine:
     def copy_faults(self, other: Engine) -> None:
         """Copy the faults and ordered failures of another Engine."""
         self.session.faults = other.session.faults.copy()
+        self._take_session(self.session)
         self.scheduler.failures = list(other.scheduler.failures)
 
     def reset(self) -> None:
@@ -475,7 +482,8 @@ class Engine:
         loaded = from_dict(data, initial_state().fork())
         engine = cls(loaded.settings, loaded.clock, loaded.state, loaded.history)
         if loaded.session is not None:
-            engine.session, engine.scheduler.failures = read_session(loaded.session)
+            session, engine.scheduler.failures = read_session(loaded.session)
+            engine._take_session(session)
         return engine
 
     # --- how much is kept

@@ -40,7 +40,8 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
             request_id, response = _handle(engine, request, host_time)
             at = engine.clock.now()
     except StoreError as error:
-        request_id, at = engine.next_request_id(), engine.clock.now()
+        with engine.lock:
+            request_id, at = engine.next_request_id(), engine.clock.now()
         reason = f"the request changed nothing, because it could not be kept: {error}"
         response = _render_error(request, StorageError("ServiceUnavailable", reason, "THR-004"), request_id)
     common = {"Date": format_datetime(at, usegmt=True), "x-amz-request-id": request_id}
