@@ -264,6 +264,21 @@ class TestJudgement:
         report = sweep(one, forgiving, kinds=["refused"], expected=ApiError)
         assert details(report.findings) == {"not deleted: volume vol-<id>"}
 
+    def test_one_of_two_transient_states_that_are_alike_stalls(self) -> None:
+        """The API refuses the same while a snapshot is in-queue and while it is pending: pending alone is tried."""
+
+        def snapshot(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            volume = alice.create_volume(subregion_name=SUBREGION, size=1)
+            cloud.settle()
+            alice.create_snapshot(volume_id=volume.volume_id)
+            cloud.settle()
+
+        assert list(outcomes(sweep(clocked, snapshot, kinds=["stalled"]))) == [
+            "each volume that is creating remains so",
+            "each snapshot that is pending remains so",
+        ]
+
     def test_a_loop_without_end_is_ended(self) -> None:
         """Code that polls for ever is a finding, whether it sleeps or not."""
 
@@ -425,6 +440,72 @@ class TestSamples:
             "cloud.faults.add('CreateVolume', every=2, times=1, status=429)",
             "cloud.faults.add('CreateVolume', status=429)",
         ]
+
+    def test_depth_2_starts_from_a_killed_process(self) -> None:
+        """The next run of killed code meets the second deviation, in what the kill has caused."""
+
+        def ensure(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            for leftover in alice.read_volumes():
+                alice.delete_volume(volume_id=leftover.volume_id)
+            create_volume(cloud)
+
+        report = sweep(setup, ensure, depth=2, kinds=["killed", "refused"], expected=(Failed, ApiError))
+        pairs = {without_ids(world.title): world for world in report.worlds if len(world.deviations) > 1}
+        killed = "call 2, the process is killed after CreateVolume, and the code runs again"
+        pair = pairs[f"{killed}, then in the next run, call 2, DeleteVolume is throttled (429)"]
+        assert pair.outcome == "survived"
+        assert pair.script.splitlines() == [
+            "cloud.faults.add('CreateVolume', kill=True, after_effect=True)",
+            "with suppress(Killed):",
+            "    code(cloud)",
+            "cloud.faults.clear()",
+            "cloud.faults.add('DeleteVolume', status=429)",
+            "code(cloud)",
+        ]
+        assert f"{killed}, then in the next run, call 3, CreateVolume is throttled (429)" not in pairs
+
+    def test_depth_2_finds_code_that_a_second_kill_stops_for_good(self) -> None:
+        """Code that cleans up after one kill, in an order that a second kill makes impossible, is found."""
+
+        def careless(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            keypairs, volumes = alice.read_keypairs(), alice.read_volumes()
+            if volumes and not keypairs:
+                raise Failed("a volume without its keypair")
+            for keypair in keypairs:
+                alice.delete_keypair(keypair_name=keypair.keypair_name)
+            for volume in volumes:
+                alice.delete_volume(volume_id=volume.volume_id)
+            alice.create_keypair(keypair_name="ours")
+            create_volume(cloud)
+
+        assert sweep(setup, careless, kinds=["killed"], holds=lambda _: True).findings == []
+        report = sweep(setup, careless, kinds=["killed"], holds=lambda _: True, depth=2)
+        kill = "the process is killed after {}, and the code runs again"
+        assert {without_ids(world.title) for world in report.findings} == {
+            f"call 4, {kill.format('CreateVolume')}, then in the next run, call 3, {kill.format('DeleteKeypair')}"
+        }
+
+    def test_depth_2_starts_from_a_switch(self) -> None:
+        """Calls that the code makes only under another switch deviate too; they remain an open question."""
+
+        def start(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            (vm,) = alice.create_vms(image_id=cloud.images.official("debian").image_id)
+            with suppress(ApiError):
+                alice.start_vms(vm_ids=[vm.vm_id])
+                alice.create_volume(subregion_name=SUBREGION, size=1)
+
+        report = sweep(setup, start, depth=2, kinds=["switch", "lost"])
+        titles = [world.title for world in report.open_questions if len(world.deviations) > 1]
+        lost = "call 3, CreateVolume: the answer is lost (503)"
+        assert f"switch start_running is 'no-op', then {lost}" in titles
+
+    def test_depth_2_counts_its_pairs_in_the_limit(self) -> None:
+        """A half of the worlds are single deviations, the others pairs."""
+        report = sweep(setup, retry, depth=2, kinds=["refused", "lost"], limit=6)
+        assert [len(world.deviations) for world in report.worlds] == [1, 1, 1, 2, 2, 2]
 
 
 class TestReport:

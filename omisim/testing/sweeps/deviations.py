@@ -7,11 +7,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal, get_args
 
 from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
-from omisim.spec.lifecycle import LIFECYCLES
+from omisim.spec.lifecycle import LIFECYCLES, To
 from omisim.spec.rules import load_rules
 from omisim.state.settings import SWITCHES
 from omisim.state.state import Change
@@ -123,6 +124,7 @@ def _deviate_call(target: Target, delay: float) -> Iterator[Deviation]:
         yield Deviation("cut", number, says, add(f"page_size={size}"))
 
 
+@cache
 def _find_capacity_actions() -> set[str]:
     """Return the actions that the API refuses for a lack of capacity, in lower case."""
     rules = (rule for rule in load_rules().values() if rule.error == "insufficient-capacity")
@@ -173,27 +175,33 @@ def _find_call_between(run: Run, start: int, end: int) -> Target | None:
 
 
 def _stall(run: Run) -> Iterator[Deviation]:
-    """Yield, for each transient state of the run, that resources remain in it for days."""
-    states = (
-        f"{change.kind}.{change.before.state}"
+    """Yield, for each transient state of the run, that resources remain in it for days.
+
+    Of two such states in a row in which the API refuses the same actions, only the later one is tried.
+    """
+    states = dict.fromkeys(
+        (change.kind, str(change.before.state))
         for change in run.changes
-        if change.cause == "due" and change.kind in LIFECYCLES and change.before is not None and _is_transient(change)
+        if change.cause == "due" and change.kind in LIFECYCLES and change.before is not None
     )
-    for state in dict.fromkeys(states):
-        kind, _, name = state.partition(".")
-        says = f"each {kind} that is {name} remains so"
-        yield Deviation("stalled", None, says, f"cloud.durations[{state!r}] = {STALL}")
+    transient = {place: end for place in states if (end := _find_automatic_end(*place)) is not None}
+    for (kind, state), end in transient.items():
+        if (kind, end.state) in transient and _list_refused(kind, state) == _list_refused(kind, end.state):
+            continue
+        says = f"each {kind} that is {state} remains so"
+        yield Deviation("stalled", None, says, f"cloud.durations[{f'{kind}.{state}'!r}] = {STALL}")
 
 
-def _is_transient(change: Change) -> bool:
-    lifecycle = LIFECYCLES[change.kind]
-    state = change.before.state
-    event = lifecycle.get_automatic_event(state)
-    return (
-        event is not None
-        and not lifecycle.moves[state][event].timer
-        and lifecycle.moves[state][event].after is not None
-    )
+def _find_automatic_end(kind: str, state: str) -> To | None:
+    """Return how a transient state ends by itself, or None for another state."""
+    lifecycle = LIFECYCLES[kind]
+    end = lifecycle.moves[state].get(lifecycle.get_automatic_event(state) or "")
+    return None if end is None or end.timer else end
+
+
+def _list_refused(kind: str, state: str | None) -> list[str]:
+    """Return the actions that the API refuses in a state."""
+    return [action for action, cells in LIFECYCLES[kind].refused.items() if state in cells]
 
 
 def _switch(run: Run, cloud: Cloud) -> Iterator[Deviation]:
