@@ -68,13 +68,15 @@ def sweep_test(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud |
 
 def _run_method(testcase: Any, method: Callable[[], object]) -> None:
     """Run a method of a TestCase and the clean-ups that it adds. A failing subtest fails it at once."""
+    cleanups: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(testcase, "_cleanups", [])
+        patch.setattr(testcase, "_cleanups", cleanups)  # doCleanups would record errors, and raise none
         patch.setattr(testcase, "subTest", lambda *_args, **_kwargs: nullcontext())
         try:
             method()
         finally:
-            for function, args, kwargs in reversed(testcase._cleanups):  # noqa: SLF001 - doCleanups records errors
+            while cleanups:
+                function, args, kwargs = cleanups.pop()
                 function(*args, **kwargs)
 
 

@@ -122,7 +122,12 @@ def _ident(member: Member) -> int:
 
 
 def _is_locking(frame: FrameType) -> bool:
-    return _LOCKING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno)) is not None
+    return _LOCKING.search(_read_line(frame)) is not None
+
+
+def _read_line(frame: FrameType) -> str:
+    """Return the line that a frame is at, "" where the interpreter has none for an instruction."""
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0).strip()
 
 
 def _find_line(frame: FrameType | None) -> str:
@@ -135,5 +140,4 @@ def _find_line(frame: FrameType | None) -> str:
         frame = frame.f_back
     if frame is None:
         return "not started"
-    name, line = frame.f_code.co_filename, frame.f_lineno
-    return f"{name}:{line}: {linecache.getline(name, line).strip()}"
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}: {_read_line(frame)}"
