@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from weakref import WeakSet
 
 from omisim.actions.effects import EFFECTS
@@ -32,6 +32,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["Engine", "ForkedCloud", "Mark", "Saved"]
 
+T = TypeVar("T")
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -131,6 +132,7 @@ class Engine:
             record = CallRecord(
                 request.action, account.name if account else "", request.parameters, now, number, headers
             )
+            record.serial = self.session.requests
             self.session.calls.append(record)
             position = record.position = self.state.position
             try:
@@ -170,6 +172,31 @@ class Engine:
                 self._observe(record)
             return answer
 
+    def call_storage(self, record: CallRecord, answer: Callable[[Transaction, Fault | None], T]) -> T:
+        """Run a request to object storage, and record it.
+
+        Faults are injected as into a call. Raises ApiError for an injected error, Dropped, Killed, and what `answer`
+        raises; nothing is changed then, unless a fault comes after the effect.
+        """
+        with self.lock:
+            record.serial, record.position = self.session.requests, self.state.position
+            self.session.storage_calls.append(record)
+            try:
+                fault = self._take_fault(record) if len(self.session.faults) else None
+                if fault is not None:
+                    fault.raise_before_effect(record.action)
+                with self.transaction("oos") as tx:
+                    before = tx.state.position
+                    value = answer(tx, fault)
+                    if tx.state.position != before:
+                        self.clock.tick()
+                if fault is not None and fault.after_effect and (failure := fault.make_error(record.action)):
+                    raise failure
+            except (ApiError, Dropped, Killed) as error:
+                record.record_failure(error)
+                raise
+            return value
+
     def why_not(self, request: Request, account_id: str, region: str) -> list[ApiError]:
         """Return the refusals that a call would get, in check order, without making it.
 
@@ -196,7 +223,7 @@ class Engine:
         with self.lock:
             account = self._get_account(account_id)
             name, number = account.name if account else "", self.next_request_id()
-            record = CallRecord(action, name, {}, self.clock.now(), number, headers)
+            record = CallRecord(action, name, {}, self.clock.now(), number, headers, serial=self.session.requests)
             self.session.calls.append(record)
             self._record_failure(record, error)
 
@@ -370,6 +397,7 @@ class Engine:
     def _trim(self) -> None:
         self.state.trim(self.state.position - self.kept_changes())
         self.session.trim_calls(self.session.call_position - self.kept_calls())
+        del self.session.storage_calls[: -self.history]
         del self.session.warnings[: -self.history]
 
 

@@ -18,6 +18,7 @@ from _pytest.unittest import TestCaseFunction
 from omisim import Cloud
 from omisim.engine.engine import Saved
 from omisim.testing.sweeps import OUTCOMES, Options, Report, sweep_worlds
+from omisim.testing.sweeps.worlds import PATIENCE
 
 __all__ = ["MARKER", "describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
 
@@ -96,7 +97,7 @@ def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud) -> N
     shard = item.callspec.params.get(SHARD, (0, 1)) if hasattr(item, "callspec") else (0, 1)
     has_virtual_sleep = "omi_sleep" in getattr(item, "fixturenames", ())
     try:
-        with nullcontext() if has_virtual_sleep else cloud.sleeping():
+        with nullcontext() if has_virtual_sleep else cloud.sleeping(patience=PATIENCE):
             report = sweep_worlds(open_world, lambda _: run_test(), read_options(item), shard)
     finally:
         if after:

@@ -29,6 +29,16 @@ def setup() -> Cloud:
     return cloud
 
 
+def stored() -> Cloud:
+    """Return a cloud with an account that has a bucket with two objects."""
+    cloud = setup()
+    oos = cloud.account("alice").client("oos")
+    oos.create_bucket(Bucket="images")
+    for key in ("a", "b"):
+        oos.put_object(Bucket="images", Key=key, Body=b"")
+    return cloud
+
+
 def clocked() -> Cloud:
     """Return a cloud with an account whose transitions take time."""
     cloud = Cloud(timing="clock")
@@ -311,7 +321,7 @@ class TestJudgement:
         assert finding.details[0] == "it fails each time it runs again"
         assert finding.script.splitlines() == [
             "cloud.faults.add('CreateVolume', kill=True, after_effect=True)",
-            "with suppress(Killed):", "    code(cloud)", "cloud.faults.clear()", "code(cloud)",
+            "with suppress(BaseException):", "    code(cloud)", "cloud.faults.clear()", "code(cloud)",
         ]  # fmt: skip
 
 
@@ -367,16 +377,78 @@ class TestRuns:
         assert [world.title for world in report.worlds] == ["call 1, ReadVms takes 600 seconds"]
 
     def test_object_storage_is_part_of_the_run(self) -> None:
-        """boto3 reaches the buckets of the run, which are forked with it."""
+        """Requests to the run's own buckets deviate, in one order with the calls of the API."""
 
         def code(cloud: Cloud) -> list[str]:
             alice = cloud.account("alice")
-            alice.client("oos").create_bucket(Bucket="images")
+            oos = alice.client("oos")
+            oos.put_object(Bucket="images", Key="new", Body=b"hello")
             alice.read_vms()
-            return [bucket["Name"] for bucket in alice.client("oos").list_buckets()["Buckets"]]
+            return [item["Key"] for item in oos.list_objects_v2(Bucket="images")["Contents"]]
 
-        report = sweep(setup, code, expected=(ApiError, ConnectionError), kinds=["refused", "lost"])
-        assert report.counts == {"failed cleanly": 3}
+        report = sweep(stored, code, expected=ApiError, kinds=["refused", "lost", "killed", "cut"])
+        listed = "call 3, ListObjectsV2 returns 2 of its 3 results at first"
+        assert outcomes(report) == {
+            "call 1, PutObject is throttled (503 SlowDown)": "survived",  # boto3 repeats it
+            "call 1, PutObject is refused (500)": "survived",
+            "call 1, PutObject: the answer is lost (dropped connection)": "survived",
+            "call 1, PutObject: the answer is lost (503)": "survived",
+            "call 1, the process is killed after PutObject, and the code runs again": "survived",
+            "call 2, ReadVms is throttled (429)": "failed cleanly",
+            "call 2, ReadVms is refused (503)": "failed cleanly",
+            "call 2, ReadVms: the answer is lost (dropped connection)": "wrong result",
+            "call 2, the process is killed after ReadVms, and the code runs again": "survived",
+            "call 3, ListObjectsV2 is throttled (503 SlowDown)": "survived",
+            "call 3, ListObjectsV2 is refused (500)": "survived",
+            "call 3, ListObjectsV2: the answer is lost (dropped connection)": "survived",
+            listed: "wrong result",
+        }
+
+    def test_repeated_polls_of_object_storage_count_once(self) -> None:
+        """Ten looks at an unchanged bucket are one request to deviate from; another key is another request."""
+
+        def poll(cloud: Cloud) -> None:
+            oos = cloud.account("alice").client("oos")
+            for key in ("a", "b", *["a"] * 9):
+                oos.head_object(Bucket="images", Key=key)
+
+        report = sweep(stored, poll, kinds=["delayed"])
+        assert (report.calls, [world.deviations[0].call for world in report.worlds]) == (11, [1, 2])
+
+    def test_what_object_storage_keeps_is_judged(self) -> None:
+        """An upload that a lost answer leaves, an object with another content: both are findings."""
+
+        def upload(cloud: Cloud) -> None:
+            oos = cloud.account("alice").client("oos")
+            target: dict[str, Any] = {"Bucket": "images", "Key": "new"}
+            target["UploadId"] = oos.create_multipart_upload(**target)["UploadId"]
+            parts = [{"PartNumber": 1, "ETag": oos.upload_part(**target, PartNumber=1, Body=b"x")["ETag"]}]
+            oos.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
+
+        finding = next(iter(sweep(stored, upload, kinds=LOST).findings))
+        assert finding.title == "call 1, CreateMultipartUpload: the answer is lost (dropped connection)"
+        assert finding.details[0].startswith("left behind: multipart upload ")
+
+        def count(cloud: Cloud) -> None:
+            oos = cloud.account("alice").client("oos")
+            body = oos.get_object(Bucket="images", Key="counter")["Body"].read() if has_counter(oos) else b""
+            oos.put_object(Bucket="images", Key="counter", Body=body + b"x")
+
+        def has_counter(oos: Any) -> bool:
+            return "counter" in str(oos.list_objects_v2(Bucket="images"))
+
+        (finding,) = sweep(stored, count, kinds=["killed"]).findings
+        assert "body is '2 bytes with digest 5dde896', not '1 bytes with digest 2d71164'" in str(finding)
+
+    def test_a_process_is_dead_even_if_a_thread_takes_the_exception(self) -> None:
+        """Code whose library swallows the end of its process runs again all the same."""
+
+        def careless(cloud: Cloud) -> None:
+            with suppress(BaseException):
+                create_volume(cloud)
+
+        report = sweep(setup, careless, kinds=["killed"])
+        assert details(report.findings) == {"left behind: volume vol-<id> of alice, available"}
 
     def test_coroutines_are_awaited(self) -> None:
         """Code under test may be a coroutine function."""
@@ -457,7 +529,7 @@ class TestSamples:
         assert pair.outcome == "survived"
         assert pair.script.splitlines() == [
             "cloud.faults.add('CreateVolume', kill=True, after_effect=True)",
-            "with suppress(Killed):",
+            "with suppress(BaseException):",
             "    code(cloud)",
             "cloud.faults.clear()",
             "cloud.faults.add('DeleteVolume', status=429)",

@@ -14,6 +14,7 @@ from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
 from omisim.spec.lifecycle import LIFECYCLES, To
 from omisim.spec.rules import load_rules
+from omisim.spec.storage_operations import STORAGE_OPERATIONS
 from omisim.state.settings import SWITCHES
 from omisim.state.state import Change
 from omisim.testing.sweeps.inventory import ID, STALL
@@ -70,13 +71,13 @@ class Target:
 def find_targets(run: Run) -> list[Target]:
     """Return the calls of a run to which deviations apply.
 
-    Where the code uses clients, calls by methods of `Account` are those of the test itself. Repeated polls of one
-    state count once.
+    Where the code uses clients of the API, calls by methods of `Account` are those of the test itself. Repeated polls
+    of one state count once.
     """
-    has_client = any(call.headers for call in run.calls)
+    has_client = any(call.headers for call in run.calls if call.action not in STORAGE_OPERATIONS)
     served = [(number, call) for number, call in enumerate(run.calls, 1) if call.position >= 0]
     ends = [*(call.position for _, call in served[1:]), sys.maxsize]
-    written = [change.seq for change in run.changes if "#" in change.cause]
+    written = [change.seq for change in run.changes if "#" in change.cause or change.cause == "oos"]
     turns: Counter[str] = Counter()
     seen: set[tuple[str, str, int]] = set()
     targets = []
@@ -108,8 +109,12 @@ def enumerate_deviations(
 
 def _deviate_call(target: Target, delay: float) -> Iterator[Deviation]:
     action, number, add = target.record.action, target.number, target.make_fault
-    yield Deviation("refused", number, f"{action} is throttled (429)", add("status=429"))
-    yield Deviation("refused", number, f"{action} is refused (503)", add("status=503"))
+    if action in STORAGE_OPERATIONS:
+        yield Deviation("refused", number, f"{action} is throttled (503 SlowDown)", add("status=503"))
+        yield Deviation("refused", number, f"{action} is refused (500)", add("status=500"))
+    else:
+        yield Deviation("refused", number, f"{action} is throttled (429)", add("status=429"))
+        yield Deviation("refused", number, f"{action} is refused (503)", add("status=503"))
     if action.lower() in _find_capacity_actions():
         yield Deviation("refused", number, f"{action} finds no capacity", add('error="insufficient-capacity"'))
     yield Deviation(

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from omisim.cloud.cloud import Cloud
@@ -128,7 +129,17 @@ def _make_label(cloud: Cloud, row: Any) -> tuple[str, str, str]:
 
 def _normalize_fields(row: Any) -> dict[str, object]:
     values = ((field.name, getattr(row, field.name)) for field in fields(row))
-    return {name: normalize(value) for name, value in values if not isinstance(value, dt.datetime | bytes)}
+    return {
+        name: _digest(value) if isinstance(value, bytes) else normalize(value)
+        for name, value in values
+        if not isinstance(value, dt.datetime)
+    }
+
+
+def _digest(content: bytes) -> str:
+    """Return the size of a content, and a digest of it without ids, dates, addresses and keys."""
+    text = normalize_text(content.decode(errors="surrogateescape"))
+    return f"{len(content)} bytes with digest {sha256(text.encode(errors='surrogateescape')).hexdigest()[:7]}"
 
 
 def find_extras(run: Inventory, allowed: Mapping[str, Item]) -> list[str]:

@@ -66,7 +66,7 @@ class World:
             # a later deviation counts the calls from the start, so its fault is added first
             lines += [deviation.line for deviation in reversed(stage)]
             if any(deviation.kind == "killed" for deviation in stage):
-                lines += ["with suppress(Killed):", "    code(cloud)", "cloud.faults.clear()"]
+                lines += ["with suppress(BaseException):", "    code(cloud)", "cloud.faults.clear()"]
         is_killed = any(deviation.kind == "killed" for deviation in self.deviations)
         return "\n".join([*lines, "code(cloud)"] if is_killed else lines)
 

@@ -19,9 +19,10 @@ from omisim.testing.sweeps.judge import Holds, check_holds, judge
 from omisim.testing.sweeps.report import Report, World, split_at_kill
 from omisim.testing.sweeps.runs import Code, Expected, Run, perform
 
-__all__ = ["Options", "sweep", "sweep_worlds"]
+__all__ = ["PATIENCE", "Options", "sweep", "sweep_worlds"]
 
 Open = Callable[[], AbstractContextManager[Cloud]]
+PATIENCE: Final = 2.0  # real seconds until threads that wait for a killed one are given up
 _MAX_DEPTH: Final = 2
 _RERUNS: Final = 2  # how often killed code may run again until it succeeds
 _SECOND: Final = frozenset({"refused", "lost", "killed", "cut"})
@@ -121,7 +122,7 @@ def sweep(
     if not isinstance(base, Cloud):
         raise ValueError(f"setup must return a Cloud, not {base!r}")  # noqa: TRY004 - like every invalid argument
 
-    with base.intercept(), base.sleeping():  # the patches of the libraries stay for all worlds
+    with base.intercept(), base.sleeping(patience=PATIENCE):  # the patches of the libraries stay for all worlds
         return Sweep.over_forks(base, code, options).run()
 
 
@@ -155,7 +156,7 @@ class Sweep:
         def open_fork() -> Iterator[Cloud]:
             cloud = base.fork()
             cloud.engine.copy_faults(base.engine)
-            with cloud.intercept(), cloud.sleeping():
+            with cloud.intercept(), cloud.sleeping(patience=PATIENCE):
                 yield cloud
 
         return cls(open_fork, code, options)
