@@ -122,7 +122,7 @@ def _add(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "calls": first["calls"],
         "outcomes": {outcome: counts[outcome] for outcome in OUTCOMES if outcome in counts},
-        "left_out": max(first["left_out"], second["left_out"]),
+        "left_out": first["left_out"] + second["left_out"],
         "unstable": first["unstable"] or second["unstable"],
         **{name: [*first[name], *second[name]] for name in lists},
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from support.catalogue import SUBREGION
 
 from omisim import ApiError, Cloud
 from omisim.testing import sweep
-from omisim.testing.sweeps import KINDS, OUTCOMES, Kind, Options, Report, World
+from omisim.testing.sweeps import KINDS, OUTCOMES, Kind, Options, Report, World, sweep_worlds
 from omisim.testing.sweeps.inventory import normalize
 
 LOST: list[Kind] = ["lost"]
@@ -492,6 +492,29 @@ class TestSamples:
         assert len(titles[0]) == 5
         assert reports[0].left_out > 10
         assert f"{reports[0].left_out} left out by limit" in str(reports[0])
+
+    def test_each_world_of_a_sample_is_one_of_as_many_equal_parts(self) -> None:
+        """Ten calls refused in two ways, sampled five times: one world of each two calls."""
+
+        def read(cloud: Cloud) -> None:
+            for number in range(10):
+                cloud.account("alice").read_volumes(filters={"volume_ids": [f"vol-0000000{number}"]})
+
+        for seed in range(3):
+            report = sweep(setup, read, kinds=["refused"], limit=5, seed=seed, expected=ApiError)
+            assert [((world.deviations[0].call or 0) + 1) // 2 for world in report.worlds] == [1, 2, 3, 4, 5]
+
+    def test_parts_of_a_sweep_have_its_worlds(self) -> None:
+        """Two parts run the worlds of the whole, as many as the limit allows, and count the others once."""
+
+        @contextmanager
+        def open_world() -> Iterator[Cloud]:
+            yield setup()
+
+        options = Options(limit=7, depth=2, kinds=["refused", "lost"])
+        whole, *parts = [sweep_worlds(open_world, retry, options, shard) for shard in ((0, 1), (0, 2), (1, 2))]
+        assert len(whole.worlds) == sum(len(part.worlds) for part in parts) == 7
+        assert whole.left_out == sum(part.left_out for part in parts)
 
     def test_depth_2_combines_deviations_where_the_first_had_an_effect(self) -> None:
         """The retry that the first deviation causes fails too; a call that it does not concern is not tried again."""

@@ -169,14 +169,14 @@ class Sweep:
         number, count = shard
         limit = self._options.limit
         singles = _sample(self.deviations, limit and -(-limit // self._options.depth), self._options.seed)
-        left_out = len(self.deviations) - len(singles)
+        left_out = len(self.deviations) - len(singles) if number == 0 else 0  # the parts are added up
         worlds, pairs = [], []
         for deviation in singles[number::count]:
             world, runs = self.try_deviations((deviation,))
             worlds.append(world)
             if self._options.depth > 1:
                 pairs += [(deviation, second) for second in self._follow(deviation, runs)]
-        room = None if limit is None else max(0, limit - len(singles)) // count
+        room = None if limit is None else (limit - len(singles) + number) // count
         sampled = _sample(pairs, room, self._options.seed)
         worlds += [self.try_deviations(pair)[0] for pair in sampled]
         return Report(calls, worlds, left_out + len(pairs) - len(sampled))
