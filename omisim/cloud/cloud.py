@@ -472,8 +472,10 @@ class Cloud:
         """
         resource_id: str | None = self.engine.state.get("name", name)
         if resource_id is None:
-            known = self.engine.state.rows("name")
-            raise ValueError(f"unknown name {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}")
+            ids_by_name = self.engine.state.rows("name")
+            raise ValueError(
+                f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {', '.join(ids_by_name) or 'none'}"
+            )
         return resource_id
 
     # --- rollback and forks
@@ -618,9 +620,11 @@ class Cloud:
         return run_server(self, port, host, tls=tls, token=token)
 
 
-def _check_known(parameter: str, value: str, known: Mapping[str, object]) -> None:
-    if value not in known:
-        raise ValueError(f"{parameter} must be one of {', '.join(known)}, not {value!r}{suggest(value, known)}")
+def _check_known(parameter: str, value: str, known_values: Mapping[str, object]) -> None:
+    if value not in known_values:
+        raise ValueError(
+            f"{parameter} must be one of {', '.join(known_values)}, not {value!r}{suggest(value, known_values)}"
+        )
 
 
 def _check_unchanged(name: str, parameter: str, value: object, existing: object) -> None:

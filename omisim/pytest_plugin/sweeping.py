@@ -26,14 +26,14 @@ KNOWN: Final = tuple(field.name for field in fields(Options))
 
 def read_options(node: pytest.Item) -> Options:
     """Return the options of a test's markers; a closer marker overrides a farther one. Raises ValueError."""
-    given: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for marker in node.iter_markers(MARKER):
         if marker.args:
             raise ValueError(f"takes its arguments by name, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
         if unknown := [name for name in marker.kwargs if name not in KNOWN]:
             raise ValueError(f"has no argument {unknown[0]!r}; known: {', '.join(KNOWN)}")
-        given = {**marker.kwargs, **given}
-    return Options(**given)
+        options = {**marker.kwargs, **options}
+    return Options(**options)
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:

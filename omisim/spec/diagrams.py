@@ -35,13 +35,13 @@ def _format_matrix(lifecycle: Lifecycle) -> Iterator[str]:
     widths = [max(len(state), 5) + 2 for state in states]
     pairs = list(zip(states, widths, strict=True))
     yield f"  {'':<{first}}" + "".join(f"{state:<{width}}" for state, width in pairs).rstrip()
-    for action, refused in lifecycle.refused.items():
-        answers = (f"{_format_answer(refused, state):<{width}}" for state, width in pairs)
+    for action, refusals in lifecycle.refused.items():
+        answers = (f"{_format_answer(refusals, state):<{width}}" for state, width in pairs)
         yield f"  {action:<{first}}" + "".join(answers).rstrip()
 
 
-def _format_answer(refused: Mapping[str, No], state: str) -> str:
-    return ERRORS[refused[state].error].code if state in refused else "yes"
+def _format_answer(refusals: Mapping[str, No], state: str) -> str:
+    return ERRORS[refusals[state].error].code if state in refusals else "yes"
 
 
 def render_mermaid(lifecycle: Lifecycle) -> str:

@@ -54,8 +54,8 @@ class Lineage:
         label = f" {self.label}" if self.label else ""
         how = f"{self.how}: " if self.how else ""
         state = f", {self.state}" if self.state else ""
-        lost = f", licence {', '.join(self.dropped)} dropped here" if self.dropped else ""
-        return f"{how}{self.kind} {self.id}{label} ({self.account}{state}{lost})"
+        suffix = f", licence {', '.join(self.dropped)} dropped here" if self.dropped else ""
+        return f"{how}{self.kind} {self.id}{label} ({self.account}{state}{suffix})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain JSON data."""

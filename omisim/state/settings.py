@@ -91,8 +91,8 @@ class Settings:
         if auth not in AUTH_MODES:
             raise ValueError(f"auth must be one of {', '.join(AUTH_MODES)}, not {auth!r}{suggest(auth, AUTH_MODES)}")
         if unserved not in UNSERVED_MODES:
-            known = " or ".join(map(repr, UNSERVED_MODES))
-            raise ValueError(f"unserved must be {known}, not {unserved!r}{suggest(unserved, UNSERVED_MODES)}")
+            modes = " or ".join(map(repr, UNSERVED_MODES))
+            raise ValueError(f"unserved must be {modes}, not {unserved!r}{suggest(unserved, UNSERVED_MODES)}")
         if not isinstance(seed, int | str):
             raise ValueError(f"seed must be int or str, not {seed!r}")  # noqa: TRY004 - as every wrong argument
         if not isinstance(switches, Mapping | None):
@@ -156,10 +156,10 @@ class Durations(MutableMapping[str, float]):
 
         A number of seconds is finite and not negative; a number of reads is an int of at least 0.
         """
-        known = _list_transients()
-        if key not in known:
+        transients = _list_transients()
+        if key not in transients:
             raise ValueError(
-                f"key must be a transient state, not {key!r}{suggest(key, known)}; known: {', '.join(known)}"
+                f"key must be a transient state, not {key!r}{suggest(key, transients)}; known: {', '.join(transients)}"
             )
         if not isinstance(seconds, float | int) or not 0 <= seconds < float("inf"):
             raise ValueError(f"duration must be a finite, non-negative number of seconds, not {seconds!r}")

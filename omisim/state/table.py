@@ -58,7 +58,7 @@ class Table:
         """Return an independent table with the same rows."""
         twin = Table()
         twin.by_id, twin.creation, twin.sorted = self.by_id.copy(), self.creation.copy(), self.sorted
-        twin.indexes = {name: (keys, found.copy()) for name, (keys, found) in self.indexes.items()}
+        twin.indexes = {name: (keys, index.copy()) for name, (keys, index) in self.indexes.items()}
         return twin
 
     def rows(self) -> dict[str, Any]:
@@ -84,11 +84,11 @@ class Table:
     def put(self, row_id: str, after: Any, order: int) -> None:
         """Set a row (None: remove it). `order` is the creation number of a new row."""
         before = self.by_id.get(row_id)
-        for keys, found in self.indexes.values():
+        for keys, index in self.indexes.values():
             old = keys(before) if before is not None else ()
             new = keys(after) if after is not None else ()
             if old != new:
-                _reindex(found, row_id, old, new)
+                _reindex(index, row_id, old, new)
         if after is None:
             del self.by_id[row_id], self.creation[row_id]
             return
@@ -99,13 +99,13 @@ class Table:
 
 
 def _reindex(
-    found: dict[object, tuple[str, ...]], row_id: str, old: tuple[object, ...], new: tuple[object, ...]
+    index: dict[object, tuple[str, ...]], row_id: str, old: tuple[object, ...], new: tuple[object, ...]
 ) -> None:
     for key in dict.fromkeys(old):
-        rest = tuple(other for other in found[key] if other != row_id)
+        rest = tuple(other for other in index[key] if other != row_id)
         if rest:
-            found[key] = rest
+            index[key] = rest
         else:
-            del found[key]
+            del index[key]
     for key in dict.fromkeys(new):
-        found[key] = (*found.get(key, ()), row_id)
+        index[key] = (*index.get(key, ()), row_id)

@@ -92,12 +92,12 @@ def _is_counted(function: Any) -> bool:
 
 def _count(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def counted(self: Any, **arguments: Any) -> Any:
+    def count_call(self: Any, **arguments: Any) -> Any:
         counts = getattr(self, "empty_accounts", None)
         if counts is None or not hasattr(self, "cloud"):  # a rule of a mixin, in another machine
             return function(self, **arguments)
         self.comment(f"{function.__name__}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})")
         return counts.run(self, function.__name__, lambda: function(self, **arguments))
 
-    counted.omisim_counted = True  # type: ignore[attr-defined]
-    return counted
+    count_call.omisim_counted = True  # type: ignore[attr-defined]
+    return count_call

@@ -36,14 +36,14 @@ class Recorder:
         buckets: bool = True,
     ) -> None:
         """Create a cloud, empty or of a scenario, with these accounts, each with a bucket of its name."""
-        given: dict[str, Any] = {"timing": timing} | ({"switches": dict(switches)} if switches else {})
-        arguments = [f"{name}={value!r}" for name, value in given.items()]
+        settings: dict[str, Any] = {"timing": timing} | ({"switches": dict(switches)} if switches else {})
+        arguments = [f"{name}={value!r}" for name, value in settings.items()]
         maker = f"Cloud.from_scenario({', '.join([repr(scenario), *arguments])})"
         text = maker if scenario else f"Cloud({', '.join(arguments)})"
         self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = {text}")]
         self._forked: list[tuple[int, Cloud, dict[str, Any]]] = []  # step, cloud that was forked there, and its dump
         self._recorded_calls = 0  # position in the call log up to which the steps cover it
-        self.cloud: Cloud = Cloud.from_scenario(scenario, **given) if scenario else Cloud(**given)
+        self.cloud: Cloud = Cloud.from_scenario(scenario, **settings) if scenario else Cloud(**settings)
         for name, region in accounts.items():
             limits = dict((quotas or {}).get(name) or {})
             quotas_argument = f", quotas={limits!r}" if limits else ""

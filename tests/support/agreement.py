@@ -141,5 +141,5 @@ class OtherDoors(Doors):
 
 def _get_record(record: Any, keeps_parameters: bool) -> Any:
     """Return the parts of a recorded call that do not depend on the door."""
-    rule, given = record.error.rule if record.error else "", record.given if keeps_parameters else None
+    rule, given = record.error.rule if record.error else "", record.arguments if keeps_parameters else None
     return record.action, record.account, record.at, given, record.status, rule, record.warnings, record.took

@@ -16,7 +16,7 @@ from tools import exploration
 
 from omisim import Account, ApiError, Cloud
 from omisim.spec.lifecycle import LIFECYCLES
-from omisim.testing.coverage import GROUPS, Coverage, everything, needs, recording
+from omisim.testing.coverage import GROUPS, Coverage, list_all_items, needs, recording
 from omisim.testing.coverage_report import describe_gaps, report
 from omisim.testing.exploration import in_rounds, reach, run_round
 from omisim.testing.machine import CORE
@@ -122,14 +122,14 @@ class TestNeeds:
 
     def test_are_known_for_every_item(self) -> None:
         """Each item of the coverage has an answer, even if it is empty."""
-        assert all(isinstance(needs(name, item), str) for name in GROUPS for item in getattr(everything(), name))
+        assert all(isinstance(needs(name, item), str) for name in GROUPS for item in getattr(list_all_items(), name))
 
 
 class TestCoverage:
     def test_of_every_item_is_100_percent(self) -> None:
         """Nothing is missing when everything was exercised, and everything is when nothing was."""
-        assert (everything().percent, items(everything().missing)) == (100, set())
-        assert (Coverage().percent, Coverage().missing) == (0, everything())
+        assert (list_all_items().percent, items(list_all_items().missing)) == (100, set())
+        assert (Coverage().percent, Coverage().missing) == (0, list_all_items())
 
     def test_of_two_processes_is_merged(self) -> None:
         """Two processes together have exercised what either has."""
@@ -147,7 +147,7 @@ class TestCoverage:
         seen = Coverage(actions={"ReadVms"}, rules={"OMI-022"}, cells={"image/CreateVms/pending"})
         data = json.loads(json.dumps(seen.to_json()))
         assert Coverage.from_json(data) == seen
-        assert data["counts"]["rules"] == {"seen": 1, "of": len(everything().rules)}
+        assert data["counts"]["rules"] == {"seen": 1, "of": len(list_all_items().rules)}
         assert data["missing"]["rules"]["QTA-001"] == "quotas"
 
     @pytest.mark.parametrize("data", [{}, {"seen": {}}, {"seen": []}, {"seen": {"actions": 1}}])
@@ -160,7 +160,7 @@ class TestCoverage:
 class TestReport:
     def test_describes_each_missing_item_in_a_sentence(self) -> None:
         """A missing cell, transition or rule is a sentence about the model."""
-        said = list(describe_gaps(everything()))
+        said = list(describe_gaps(list_all_items()))
         assert "no test launches from a pending OMI [timing clock or manual]" in said
         assert "no test sees a pending OMI become failed (fail) [cloud.fail or cloud.fail_next]" in said
         assert "no test makes a volume from a completed snapshot" in said
@@ -182,7 +182,7 @@ class TestReport:
 
     def test_lists_everything_without_a_limit(self) -> None:
         """Without a limit each missing item is listed, whether its action was called or not."""
-        assert len(report(Coverage(), limit=None).splitlines()) > len(list(describe_gaps(everything())))
+        assert len(report(Coverage(), limit=None).splitlines()) > len(list(describe_gaps(list_all_items())))
 
 
 class Volumes(RuleBasedStateMachine):
@@ -283,7 +283,11 @@ class TestPytestOption:
         result = ran(pytester, "-p", "no:xdist", "--omisim-coverage")
         result.assert_outcomes(passed=2)
         result.stdout.fnmatch_lines(
-            ["*omisim coverage*", f"*3 of {len(everything().actions)} *actions*", "*no test deletes an in-use volume"]
+            [
+                "*omisim coverage*",
+                f"*3 of {len(list_all_items().actions)} *actions*",
+                "*no test deletes an in-use volume",
+            ]
         )
 
     def test_merges_the_coverage_of_xdist_workers(self, pytester: pytest.Pytester) -> None:

@@ -85,8 +85,8 @@ def _select(
         return nothing
 
     def real(seconds: float | None) -> list[tuple[list[Any], list[Any], list[Any]]]:
-        found = _real["select"](reads, writes, errors, seconds)
-        return [found] if any(found) else []
+        ready = _real["select"](reads, writes, errors, seconds)
+        return [ready] if any(ready) else []
 
     def is_busy() -> bool:
         return bool(writes) or any(is_outstanding(_fd(file), writes=False) for file in reads)
@@ -101,28 +101,28 @@ def wait_for_input(
 
     While `is_busy`, it waits for real input, and time stands still.
     """
-    found = real(0)
-    if found:
-        return found
+    ready = real(0)
+    if ready:
+        return ready
     deadline = kernel.time.deadline(timeout)
     wait = Wait(deadline, lambda: bool(real(0)))
     if is_busy():
         wait.is_busy, wait.is_ready = True, None  # a poll object cannot be used by two threads
 
     def block() -> None:
-        while wait.is_busy and not wait.outcome and not found:
-            found.extend(real(SLICE))
-            if not found and not is_busy():
+        while wait.is_busy and not wait.outcome and not ready:
+            ready.extend(real(SLICE))
+            if not ready and not is_busy():
                 with MUTEX:
                     wait.is_busy = False
                     kernel.settle()
-        if not found:
+        if not ready:
             wait.block()
 
     outcome = kernel.wait(wait, block)
     if outcome == "closed":
-        return real(kernel.time.left(deadline))
-    return found or real(0)
+        return real(kernel.time.get_remaining(deadline))
+    return ready or real(0)
 
 
 def is_outstanding(fd: int, *, writes: bool) -> bool:

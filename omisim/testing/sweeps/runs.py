@@ -86,8 +86,8 @@ def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) 
     except KeyboardInterrupt:
         raise
     except Killed:
-        made = f"it has made more than {limit.every} calls"
-        return None, Failure("killed", "killed") if limit.times else Failure("endless", made)
+        reason = f"it has made more than {limit.every} calls"
+        return None, Failure("killed", "killed") if limit.times else Failure("endless", reason)
     except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
         return None, _classify(error, expected)
 

@@ -67,12 +67,12 @@ class Options:
         return tuple(self.interfere)
 
 
-def _check_names(option: str, names: Iterable[str], known: Sequence[str]) -> None:
+def _check_names(option: str, names: Iterable[str], choices: Sequence[str]) -> None:
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ValueError(f"{option} must be a list of names, for example [{known[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
+        raise ValueError(f"{option} must be a list of names, for example [{choices[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
     for name in names:
-        if name not in known:
-            raise ValueError(f"{option} must be among {', '.join(known)}, not {name!r}{suggest(name, known)}")
+        if name not in choices:
+            raise ValueError(f"{option} must be among {', '.join(choices)}, not {name!r}{suggest(name, choices)}")
 
 
 def sweep(
@@ -221,24 +221,26 @@ class Sweep:
 
         A call that the clean run makes too is left out: the first deviation has changed nothing for it.
         """
-        known = Counter((call.action, repr(call.given)) for call in self._clean.calls)
+        clean_calls = Counter((call.action, repr(call.arguments)) for call in self._clean.calls)
         new = set()
         for number, call in enumerate(run.calls, 1):
-            key = call.action, repr(call.given)
-            known[key] -= 1
-            if known[key] < 0:
+            key = call.action, repr(call.arguments)
+            clean_calls[key] -= 1
+            if clean_calls[key] < 0:
                 new.add(number)
         with self._open() as cloud:
             kinds: Any = _SECOND & set(self._options.kinds or KINDS)
-            found = enumerate_deviations(run, cloud, kinds)
-        return [second for second in found if second.call in new and second.call > (deviation.call or 0)]
+            deviations = enumerate_deviations(run, cloud, kinds)
+        return [second for second in deviations if second.call in new and second.call > (deviation.call or 0)]
 
 
 def _find_instability(first: Run, second: Run) -> Iterator[str]:
     """Yield the differences between two clean runs."""
-    made = [Counter(f"{call.action} {normalize(call.parameters)}" for call in run.calls) for run in (first, second)]
-    yield from (f"only the first run calls {call}" for call in made[0] - made[1])
-    yield from (f"only the second run calls {call}" for call in made[1] - made[0])
+    call_counts = [
+        Counter(f"{call.action} {normalize(call.parameters)}" for call in run.calls) for run in (first, second)
+    ]
+    yield from (f"only the first run calls {call}" for call in call_counts[0] - call_counts[1])
+    yield from (f"only the second run calls {call}" for call in call_counts[1] - call_counts[0])
     yield from find_extras(second.inventory, first.inventory.created)
     yield from find_lost(second.inventory, first.inventory)
     yield from compare(second.inventory, first.inventory)
