@@ -89,8 +89,8 @@ def evidence() -> str:
     return table(["Grade", "Meaning", "Rules"], ([g, escape(says), str(counts[g])] for g, says in GRADES.items()))
 
 
-def _links(found: Iterable[Rule]) -> str:
-    return ", ".join(f"[{escape(rule.id)}]({_address(rule)})" for rule in found)
+def _links(rules: Iterable[Rule]) -> str:
+    return ", ".join(f"[{escape(rule.id)}]({_address(rule)})" for rule in rules)
 
 
 def _address(rule: Rule) -> str:

@@ -259,7 +259,7 @@ class TestClocks:
         code = dedent(MEASURE).format(freeze=freeze, options=options)
         run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
         assert run.stderr == ""
-        found = ["yes" if 59 < span < 61 else "no" for span in json.loads(run.stdout)]
-        assert dict(zip(read_table("context")["header"], found, strict=True)) == dict(
+        answers = ["yes" if 59 < span < 61 else "no" for span in json.loads(run.stdout)]
+        assert dict(zip(read_table("context")["header"], answers, strict=True)) == dict(
             zip(read_table("context")["header"], read_table("context")[context], strict=True)
         )

@@ -77,7 +77,9 @@ def plant_equal_statuses(patch: Patch) -> None:
 
 def plant_dropped_false(patch: Patch) -> None:
     """A typed call leaves out what is false."""
-    patch.setattr(account, "copy_containers", lambda given: {name: value for name, value in given.items() if value})
+    patch.setattr(
+        account, "copy_containers", lambda parameters: {name: value for name, value in parameters.items() if value}
+    )
 
 
 def plant_ticking_reads(patch: Patch) -> None:

@@ -171,11 +171,11 @@ class TestLifecycleCommand:
         assert main(["lifecycle", "snapshot", "--json"]) == 0
         tables = json.loads(capsys.readouterr().out)
         assert list(tables) == ["snapshot"]
-        moves, refused = tables["snapshot"]["moves"], tables["snapshot"]["refused"]
+        moves, refusals = tables["snapshot"]["moves"], tables["snapshot"]["refused"]
         assert moves["in-queue"]["start"] == {"to": "pending", "after": 5, "timer": False}
         assert moves["pending"]["finish"]["after"] == "by size"
         assert moves["deleting"]["vanish"]["to"] is None
-        assert refused["DeleteSnapshot"]["pending"] == "6003"
+        assert refusals["DeleteSnapshot"]["pending"] == "6003"
 
     def test_refuses_an_unknown_kind_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown kind is refused with the known ones."""
