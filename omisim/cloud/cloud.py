@@ -31,11 +31,12 @@ from omisim.state.initial_state import initial_state
 from omisim.state.licences import parse_licences
 from omisim.state.lineage import Lineage, trace_lineage
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Switches, Timing, Unserved, Value
+from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Timing, Unserved
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
     from omisim.server import Running
+    from omisim.state.switch_types import Switches
 
 __all__ = ["Cloud"]
 
@@ -78,7 +79,7 @@ class Cloud:
         seed: int | str = 0,
         timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Switches | Mapping[str, Value] | None = None,
+        switches: Switches | None = None,
         catalog: str = "default",
         auth: Auth = "strict",
         history: int = 10_000,

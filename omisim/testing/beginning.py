@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -12,12 +12,15 @@ from hypothesis.errors import HypothesisException
 from hypothesis.stateful import Bundle, initialize
 
 from omisim.spec.catalog import QuotaName
-from omisim.state.settings import Switches, Timing
+from omisim.state.settings import Timing
 from omisim.testing.empty_accounts import EmptyAccounts
 from omisim.testing.events import Events
 from omisim.testing.initial_resources import create, initial_resources
 from omisim.testing.running import TestCaseProperty
 from omisim.testing.strategies.request_builder import list_rows
+
+if TYPE_CHECKING:
+    from omisim.state.switch_types import Switches
 
 __all__ = ["BUNDLES", "Beginning"]
 
@@ -46,7 +49,7 @@ class Beginning(Events):
     quotas: ClassVar[Mapping[str, Mapping[QuotaName, int]]]
     actions: ClassVar[Collection[str]]
     timings: ClassVar[tuple[Timing, ...]]
-    switches: ClassVar[Switches | Mapping[str, str | int | bool]]
+    switches: ClassVar[Switches]
     starts_with: ClassVar[str | Mapping[str, int]]
 
     TestCase: ClassVar[Any] = TestCaseProperty()  # type: ignore[misc]  # Hypothesis's property returns its own class

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
@@ -12,9 +12,12 @@ from omisim.engine.faults import Dropped
 from omisim.spec.catalog import QuotaName
 from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import LIFECYCLES
-from omisim.state.settings import Switches, Timing
+from omisim.state.settings import Timing
 from omisim.testing import laws
 from omisim.testing.script import ScriptCall, ScriptLine, bucket
+
+if TYPE_CHECKING:
+    from omisim.state.switch_types import Switches
 
 __all__ = ["Recorder"]
 
@@ -30,7 +33,7 @@ class Recorder:
         timing: Timing,
         accounts: Mapping[str, str],
         *,
-        switches: Switches | Mapping[str, str | int | bool] | None = None,
+        switches: Switches | None = None,
         quotas: Mapping[str, Mapping[QuotaName, int]] | None = None,
         scenario: str = "",
         buckets: bool = True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -77,7 +77,9 @@ class TestSnapshots:
         assert cloud.read(restored.volume_id, "/etc/motd") == "then"
 
     @pytest.mark.parametrize(("cut", "content"), [("request", "then"), ("completion", "now")])
-    def test_have_the_content_at_the_time_a_switch_selects(self, cut: str, content: str) -> None:
+    def test_have_the_content_at_the_time_a_switch_selects(
+        self, cut: Literal["request", "completion"], content: str
+    ) -> None:
         """The switch snapshot_cut selects the content at the request or at the completion. [SNP-008]"""
         cloud = Cloud(timing="manual", switches={"snapshot_cut": cut})
         alice = cloud.account("alice")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from support.catalogue import find_official
@@ -364,7 +364,9 @@ class TestSnapshotExport:
             ("1.40", ["pending", "active", "completed"]),
         ],
     )
-    def test_goes_through_the_states_of_the_api_version(self, version: str, states: list[str]) -> None:
+    def test_goes_through_the_states_of_the_api_version(
+        self, version: Literal["1.42", "1.40"], states: list[str]
+    ) -> None:
         """The switch spec_version selects the states. [EXP-044]"""
         cloud = Cloud(timing="manual", switches={"spec_version": version})
         alice = cloud.account("alice")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -216,7 +216,7 @@ class TestVm:
         assert (vm["VmType"], vm["Performance"]) == ("tinav5.c2r2p3", "medium")
 
     @pytest.mark.parametrize("kind", ["instance", "vm"])
-    def test_has_a_resource_type_in_its_tags(self, entrance: Entrance, kind: str) -> None:
+    def test_has_a_resource_type_in_its_tags(self, entrance: Entrance, kind: Literal["instance", "vm"]) -> None:
         """A switch names the type of VMs in ReadTags; the filter accepts both names. [TAG-012]"""
         cloud = Cloud(switches={"vm_tag_type": kind})
         alice = cloud.account("alice")

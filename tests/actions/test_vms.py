@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -330,7 +330,7 @@ class TestLifeOfAVm:
         assert second.block_device_mappings == first.block_device_mappings
 
     @pytest.mark.parametrize("switch", ["refuse", "no-op"])
-    def test_refuses_or_ignores_a_second_start_by_a_switch(self, switch: str) -> None:
+    def test_refuses_or_ignores_a_second_start_by_a_switch(self, switch: Literal["refuse", "no-op"]) -> None:
         """StartVms on a running VM is refused, or does nothing, by the switch start_running. [UNK-06]"""
         alice = Cloud(switches={"start_running": switch}).account("alice")
         vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
