@@ -46,7 +46,7 @@ def rules(kind: str) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    text = escape(rule.says) if rule.says else f"Not modelled. {escape(rule.out)}"
+    text = escape(rule.says) if rule.says else f"No rule of its own. {escape(rule.out)}"
     fields = "".join(f"- **{name}:** {value}\n" for name, value in _fields(rule))
     return f"{heading(2, rule.id, rule.anchor)}\n{text}\n\n{fields}"
 

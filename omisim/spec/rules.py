@@ -27,7 +27,7 @@ GRADES: Mapping[str, str] = {
     "measured": "seen in recorded answers of the real cloud",
     "tested": "asserted against the real cloud by functional tests in 2021",
     "client": "coded into the official clients, which depend on it",
-    "inferred": "by analogy; a switch can change it",
+    "inferred": "by analogy, without a source",
 }
 DOCUMENTATION = "https://docs.outscale.com/api.html"
 MAX_FACT_LENGTH = 200
@@ -38,9 +38,9 @@ class Rule:
     """One rule of the model.
 
     `error` is a name in `errors.ERRORS`, or "" for a rule that refuses nothing. `details` and `fix` are templates over
-    the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` is the reason why a rule is not
-    modelled. `switch` is the name of the switch that decides its open question. `known` says where the rule was seen,
-    and what other sources say instead.
+    the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` replaces `says`: the reason why
+    omisim has no rule of its own for the subject. `switch` is the name of the switch that decides its open question.
+    `known` says where the rule was seen, and what other sources say instead.
     """
 
     id: str
@@ -88,9 +88,7 @@ class Rule:
     def explain(self, facts: Mapping[str, Any] | None = None, kind: ErrorKind | None = None) -> str:
         """Return an explanation of the rule in lines, with the facts of a call if they are given."""
         kind = kind or (ERRORS[self.error] if self.error else None)
-        lines = [f"{self.id}: {self.says or 'not modelled'}"]
-        if self.out:
-            lines.append(f"  Not modelled: {self.out}")
+        lines = [f"{self.id}: {self.says or f'no rule of its own. {self.out}'}"]
         if facts is not None:
             lines.append(f"  Refused: {self.render_details(facts)}")
             lines += [f"  {name} = {_shorten(value)}" for name, value in facts.items() if value is not None]

@@ -142,7 +142,7 @@ class TestRulesCommand:
     def test_gives_the_reason_for_a_rule_not_modelled(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A rule that is not modelled is listed with the reason."""
         assert main(["explain", "SHR-024"]) == 0
-        assert "Not modelled: EIM" in capsys.readouterr().out
+        assert "SHR-024: no rule of its own. EIM" in capsys.readouterr().out
 
     def test_names_the_proofs_and_the_switch_of_a_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`explain` names the tests that prove a rule, and the switch that decides it."""
