@@ -55,6 +55,11 @@ class Beginning(Events):
     TestCase: ClassVar[Any] = TestCaseProperty()  # type: ignore[misc]  # Hypothesis's property returns its own class
     empty_accounts: ClassVar[EmptyAccounts] = EmptyAccounts()
 
+    def __init_subclass__(cls) -> None:
+        """Give the subclass counts of its own."""
+        super().__init_subclass__()
+        cls.empty_accounts = EmptyAccounts()
+
     @initialize(data=st.data())
     def begin(self, data: Any) -> None:
         """Create the cloud and its accounts, and call `prepare`."""

@@ -22,7 +22,7 @@ MIN_RUNS: Final = 10  # fewer runs of a rule say little
 MOSTLY: Final = 0.9  # the share of runs from which a rule was hardly tested
 # the action that reads a kind → the kind
 READS: Final[Mapping[str, str]] = {
-    action: kind for kind in NOUNS if (action := f"Read{api_name(kind)}s") in ACTIONS
+    f"Read{api_name(kind)}s": kind for kind in NOUNS if f"Read{api_name(kind)}s" in ACTIONS
 } | {"ReadImageExportTasks": "image_export", "ReadSnapshotExportTasks": "snapshot_export"}
 
 

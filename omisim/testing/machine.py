@@ -43,7 +43,7 @@ from omisim.state.settings import Timing
 from omisim.testing.beginning import BUNDLES, Beginning
 from omisim.testing.choices import check_choices
 from omisim.testing.core_actions import CORE
-from omisim.testing.empty_accounts import EmptyAccounts, count_rules
+from omisim.testing.empty_accounts import count_rules
 from omisim.testing.strategies.api_requests import kinds, requests
 from omisim.testing.strategies.request_builder import list_rows
 
@@ -146,7 +146,6 @@ class CloudMachine(Beginning):
         cls._resolve_travels()
         cls._resolve_scenario()
         check_choices(cls)
-        cls.empty_accounts = EmptyAccounts()
         count_rules(cls)
         calls = {snake_name(action): action for action in ACTIONS if not action.startswith("Read")}
         selected = {name: action in cls.actions for name, action in calls.items()}

@@ -144,6 +144,7 @@ class Sweep:
         self._code = code
         self._options = options
         self._budget = 10_000
+        self.deviations: list[Deviation]
         self._clean, self.deviations = self._record()
         self._budget = 1_000 + 20 * len(self._clean.calls)
 
