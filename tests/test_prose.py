@@ -18,9 +18,6 @@ FILES = sorted(
     for path in ROOT.glob(pattern)
 )
 
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("docs/**/*.md"))]
-MAX_WIDTH = 100
-
 # Regular expressions for whole words, matched in any case unless (?-i:) says otherwise, and the words to use instead.
 PHRASES = {
     r"(?<!there )(?:is|are) no (?!longer\b|more\b)\w+": "is not a, there is no",
@@ -88,20 +85,6 @@ def find_phrases(file: str) -> list[str]:
 def test_has_no_forbidden_phrase(file: str) -> None:
     """No docstring, comment, string or page contains a phrase that reads like a translation."""
     assert find_phrases(file) == []
-
-
-def list_long_lines(page: Path) -> list[str]:
-    """Return the lines of prose with more than 100 characters: not those of code, tables, images and comments."""
-    prose = re.sub(r"(?ms)^\s*(```+).*?^\s*\1$", "", page.read_text())
-    return [
-        line for line in prose.splitlines() if len(line) > MAX_WIDTH and not line.lstrip().startswith(("|", "!", "<"))
-    ]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_has_short_lines(page: Path) -> None:
-    """Prose in Markdown has at most 100 characters a line."""
-    assert list_long_lines(page) == []
 
 
 def test_allows_only_phrases_that_occur() -> None:
