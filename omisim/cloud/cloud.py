@@ -567,15 +567,15 @@ class Cloud:
     # --- scenarios
 
     @classmethod
-    def from_scenario(cls, scenario: str | Path, **given: Any) -> Cloud:
+    def from_scenario(cls, scenario: str | Path, **settings: Any) -> Cloud:
         """Return a cloud set up by a scenario, a TOML file given by its path or a shipped one by its bare name.
 
-        `given` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
+        `settings` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
         Raises ValueError that names the line of a mistake in the file.
         """
         from omisim.tools.scenario import load_scenario  # noqa: PLC0415 - imported on first use
 
-        return load_scenario(scenario, given)
+        return load_scenario(scenario, settings)
 
     # --- doors
 

@@ -14,12 +14,12 @@ import pytest
 
 from omisim import Cloud
 from omisim.engine.engine import Saved
-from omisim.testing.sweeps import OUTCOMES, Options, Report, sweep_worlds
+from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 
 __all__ = ["MARKER", "describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
 
 MARKER: Final = "omisim_sweep"
-REPORT: Final = pytest.StashKey[Report]()
+REPORT: Final = pytest.StashKey[SweepReport]()
 SHARD: Final = "_omisim_sweep_shard"
 KNOWN: Final = tuple(field.name for field in fields(Options))
 

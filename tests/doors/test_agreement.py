@@ -17,7 +17,7 @@ from omisim import Account, Cloud
 from omisim.actions.framework.request import Request
 from omisim.cloud import account
 from omisim.doors import http
-from omisim.doors.fcu.actions import Action as FcuAction
+from omisim.doors.fcu.actions import FcuAction
 from omisim.doors.fcu.query import Query
 from omisim.doors.oapi import OapiDoor
 from omisim.engine.dispatch import Answer

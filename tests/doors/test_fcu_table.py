@@ -18,7 +18,7 @@ from omisim.actions.framework.registry import ACTIONS, empty_lists
 from omisim.actions.framework.schema import Shape
 from omisim.base.data_files import load_toml
 from omisim.doors.fcu import forms
-from omisim.doors.fcu.actions import Action
+from omisim.doors.fcu.actions import FcuAction
 from omisim.doors.fcu.query import query_name
 from omisim.doors.fcu.render import make_renderer, render_answer
 from omisim.doors.fcu.shapes import LOADER, find_operation, is_outscales
@@ -128,7 +128,7 @@ class TestRow:
     @pytest.mark.parametrize("row", ROWS)
     def test_names_functions_and_rules_that_exist(self, row: Row) -> None:
         """Functions of forms.py, and rules that are forgiven."""
-        Action(row)
+        FcuAction(row)
         assert set(row.scopes.values()) <= set(forms.SCOPES)
         assert {row.group} - {""} <= set(forms.GROUPS)
         assert set(row.forgives) <= set(load_rules())

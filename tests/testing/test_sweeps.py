@@ -12,7 +12,7 @@ from support.catalogue import SUBREGION
 
 from omisim import ApiError, Cloud
 from omisim.testing import sweep
-from omisim.testing.sweeps import KINDS, OUTCOMES, Kind, Options, Report, World
+from omisim.testing.sweeps import KINDS, OUTCOMES, Kind, Options, SweepReport, World
 from omisim.testing.sweeps.inventory import normalize
 
 LOST: list[Kind] = ["lost"]
@@ -52,13 +52,13 @@ def retry(cloud: Cloud) -> None:
         create_volume(cloud)
 
 
-def get_only_world(report: Report) -> World:
+def get_only_world(report: SweepReport) -> World:
     """Return the only finding of a report."""
     (finding,) = report.findings
     return finding
 
 
-def outcomes(report: Report) -> dict[str, str]:
+def outcomes(report: SweepReport) -> dict[str, str]:
     """Return the outcome of each world by its deviation."""
     return {without_ids(world.title): world.outcome for world in report.worlds}
 

@@ -23,7 +23,7 @@ from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["Action", "find_action"]
+__all__ = ["FcuAction", "find_action"]
 
 DONE = make_element("return", "true")  # the answer of an action without an output shape
 Make = Callable[[Context], dict[str, Any]]
@@ -50,15 +50,15 @@ class Parsed:
 
 
 @cache
-def find_action(name: str) -> Action:
+def find_action(name: str) -> FcuAction:
     """Return the action of this name. Refuses one that omisim does not serve, and an unknown one (FCU-003)."""
     row = load_rows().get(name)
     if row is not None:
-        return Action(row)
+        return FcuAction(row)
     raise refuse("FCU-003" if find_operation(name) is not None else "FCU-003/unknown", action=name)
 
 
-class Action:
+class FcuAction:
     """One action of the table; `row` is its row."""
 
     def __init__(self, row: Row) -> None:

@@ -15,7 +15,7 @@ from omisim.model.ids import derive_hex
 from omisim.testing.sweeps.deviations import INTERFERENCES, KINDS, Deviation, Kind, enumerate_deviations
 from omisim.testing.sweeps.inventory import compare, find_extras, find_lost, normalize
 from omisim.testing.sweeps.judge import Holds, check_holds, judge
-from omisim.testing.sweeps.report import Report, World
+from omisim.testing.sweeps.report import SweepReport, World
 from omisim.testing.sweeps.runs import Code, Expected, Run, perform
 
 __all__ = ["Options", "sweep", "sweep_worlds"]
@@ -87,7 +87,7 @@ def sweep(
     interfere: Iterable[str] | bool = (),
     delay: float = 600.0,
     seed: int = 0,
-) -> Report:
+) -> SweepReport:
     """Run code once to record its calls, then once per way in which the cloud could have answered otherwise.
 
     Every run has a fork of the cloud. During a run, requests of this process to OUTSCALE reach that fork, and sleeps
@@ -125,7 +125,7 @@ def sweep(
         return Sweep.over_forks(base, code, options).run()
 
 
-def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> Report:
+def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> SweepReport:
     """Sweep code over the clouds of `open_world`, a context manager that provides the same cloud each time.
 
     `shard` is the number of this part of the worlds, and the number of parts.
@@ -161,11 +161,11 @@ class Sweep:
 
         return cls(open_fork, code, options)
 
-    def run(self, shard: tuple[int, int] = (0, 1)) -> Report:
+    def run(self, shard: tuple[int, int] = (0, 1)) -> SweepReport:
         """Run the worlds of one shard."""
         calls = len(self._clean.calls)
         if unstable := list(_find_instability(self._clean, self._record()[0])):
-            return Report(calls, unstable=unstable)
+            return SweepReport(calls, unstable=unstable)
         number, count = shard
         limit = self._options.limit
         singles = _sample(self.deviations, limit and -(-limit // self._options.depth), self._options.seed)
@@ -179,7 +179,7 @@ class Sweep:
         room = None if limit is None else max(0, limit - len(singles)) // count
         sampled = _sample(pairs, room, self._options.seed)
         worlds += [self.try_deviations(pair)[0] for pair in sampled]
-        return Report(calls, worlds, left_out + len(pairs) - len(sampled))
+        return SweepReport(calls, worlds, left_out + len(pairs) - len(sampled))
 
     def _record(self) -> tuple[Run, list[Deviation]]:
         """Make a clean run, and enumerate its deviations. Raises what the code raises."""
