@@ -58,7 +58,7 @@ def _fields(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "Error", f"{answer} ([{kind.name}](../errors.md#{kind.name}))"
         yield "Details", code(rule.details or rule.says)
     if rule.fix:
-        yield "Fix", code(rule.fix) if "{" in rule.fix else escape(rule.fix)
+        yield "Fix", code(rule.general_fix) if "{" in rule.fix else escape(rule.fix)
     if rule.says:
         yield "Evidence", escape(rule.evidence_text)
     if rule.known:

@@ -81,6 +81,11 @@ class Rule:
         """The anchor of the rule on its page."""
         return re.sub(r"[^a-z0-9]+", "-", self.id.lower())
 
+    @property
+    def general_fix(self) -> str:
+        """The fix with placeholders instead of the facts of a call: `Delete <used by> first`."""
+        return self.fix.format(**{name: f"<{name.replace('_', ' ')}>" for name in _find_fact_names(self.fix)})
+
     def render_details(self, facts: Mapping[str, Any]) -> str:
         """Return the Details of a refusal: the template filled with the facts of the call."""
         return _fill_template(self.details or self.says, facts)
@@ -93,7 +98,7 @@ class Rule:
             lines.append(f"  Refused: {self.render_details(facts)}")
             lines += [f"  {name} = {_shorten(value)}" for name, value in facts.items() if value is not None]
         if self.fix:
-            lines.append(f"  Fix: {self.fix if facts is None else _fill_template(self.fix, facts)}")
+            lines.append(f"  Fix: {self.general_fix if facts is None else _fill_template(self.fix, facts)}")
         if kind:
             lines.append(f"  Error: HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})")
         if self.says:
