@@ -81,11 +81,6 @@ class Rule:
         """The anchor of the rule on its page."""
         return re.sub(r"[^a-z0-9]+", "-", self.id.lower())
 
-    @property
-    def general_fix(self) -> str:
-        """The fix with placeholders instead of the facts of a call: `Delete <used by> first`."""
-        return self.fix.format(**{name: f"<{name.replace('_', ' ')}>" for name in _find_fact_names(self.fix)})
-
     def render_details(self, facts: Mapping[str, Any]) -> str:
         """Return the Details of a refusal: the template filled with the facts of the call."""
         return _fill_template(self.details or self.says, facts)
@@ -93,25 +88,33 @@ class Rule:
     def explain(self, facts: Mapping[str, Any] | None = None, kind: ErrorKind | None = None) -> str:
         """Return an explanation of the rule in lines, with the facts of a call if they are given."""
         kind = kind or (ERRORS[self.error] if self.error else None)
-        lines = [f"{self.id}: {self.says or f'no rule of its own. {self.out}'}"]
-        if facts is not None:
-            lines.append(f"  Refused: {self.render_details(facts)}")
-            lines += [f"  {name} = {_shorten(value)}" for name, value in facts.items() if value is not None]
-        if self.fix:
-            lines.append(f"  Fix: {self.general_fix if facts is None else _fill_template(self.fix, facts)}")
-        if kind:
-            lines.append(f"  Error: HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})")
-        if self.says:
-            lines.append(f"  Evidence: {self.evidence_text}")
-        if self.known:
-            lines.append(f"  Known: {self.known}")
-        if self.switch:
-            lines.append(f"  Switch: Cloud(switches={{{self.switch!r}: ...}})")
-        if self.ec2:
-            lines.append(f"  EC2: {self.ec2}")
-        if self.source:
-            lines.append(f"  Documentation: {self.source}")
-        return "\n".join(lines)
+        lines = [
+            *self._explain_facts(facts),
+            ("Error", f"HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})" if kind else ""),
+            ("Evidence", self.evidence_text if self.says else ""),
+            ("Known", self.known),
+            ("Switch", f"Cloud(switches={{{self.switch!r}: ...}})" if self.switch else ""),
+            ("EC2", self.ec2),
+            ("Documentation", self.source),
+        ]
+        return "\n".join(
+            [
+                f"{self.id}: {self.says or f'no rule of its own. {self.out}'}",
+                *(f"  {name}: {text}" if name else text for name, text in lines if text),
+            ]
+        )
+
+    def _explain_facts(self, facts: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+        """Return the lines about the facts of a call; without them, the templates with the names of the facts."""
+        if facts is None:
+            return [("Details", self.show(self.details)), ("Fix", self.show(self.fix))]
+        fact_lines = [("", f"  {name} = {_shorten(value)}") for name, value in facts.items() if value is not None]
+        return [("Refused", self.render_details(facts)), *fact_lines, ("Fix", _fill_template(self.fix, facts))]
+
+    @staticmethod
+    def show(template: str) -> str:
+        """Return a template for people: each fact as its name in angle brackets, such as <taken_by>."""
+        return template.format(**{name: f"<{name}>" for name in _find_fact_names(template)})
 
     @property
     def evidence_text(self) -> str:
