@@ -35,7 +35,7 @@ def iter_commands(text: str) -> Iterator[str]:
     prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
     for line in prompted or filter(_PROGRAM.match, lines):
         inner = re.findall(r"\$\(([^)]*)\)", line)  # eval "$(omisim env)"
-        for part in [*_SEPARATOR.split(re.sub(r"\s#\s.*|^#.*", "", line)), *inner]:
+        for part in [*_SEPARATOR.split(re.sub(r"\s#\s.*|^#.*|\s>\s\S+", "", line)), *inner]:
             if part.strip():
                 yield part.strip()
 
