@@ -20,6 +20,7 @@ from omisim.engine.engine import Mark
 from omisim.engine.faults import Fault
 from omisim.model.serialize import serialize
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
+from omisim.state.journal_store import StoreError
 from omisim.state.state import Change
 
 __all__ = ["Control", "account_names"]
@@ -98,11 +99,15 @@ class Control:
             parameters = _parse_parameters(request, ENDPOINTS[method, name])
             if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
                 return self._stream(self._open_feed())
-            answer = self.endpoints[method, name](parameters)
+            answer = (
+                self._change(method, name, parameters) if method != "GET" else self.endpoints[method, name](parameters)
+            )
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
+        except StoreError as error:
+            return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
         return _json(200, {} if answer is None else answer)
 
     def _method(self, request: HttpRequest, name: str) -> str:
@@ -119,6 +124,11 @@ class Control:
             raise ControlError(401, "the control plane requires its token in Authorization: Bearer or X-Omisim-Token")
         return method
 
+    def _change(self, method: str, name: str, parameters: dict[str, Any]) -> Answer:
+        """Run an endpoint that may change the cloud: everything that it does is kept, or nothing."""
+        with self.cloud.engine.atomic():
+            return self.endpoints[method, name](parameters)
+
     # --- endpoints
 
     def _health(self, _given: dict[str, Any]) -> Answer:
@@ -128,7 +138,7 @@ class Control:
         if self._fresh is None:
             self.cloud.reset()
         else:
-            self.cloud = self._fresh()
+            self.cloud.become(self._fresh())
         self._forget_history()
 
     def _forget_history(self) -> None:
@@ -156,7 +166,7 @@ class Control:
         return _fault(self.cloud.faults.add(**_without_nulls(parameters)))
 
     def _load(self, parameters: dict[str, Any]) -> None:
-        self.cloud = Cloud.load(parameters)
+        self.cloud.become(Cloud.load(parameters))
         self._forget_history()
 
     def _calls(self, parameters: dict[str, Any]) -> Answer:
