@@ -21,7 +21,7 @@ LEAKY = """
 """
 
 
-def said(result: pytest.RunResult) -> str:
+def join_output(result: pytest.RunResult) -> str:
     """Return the output of a run."""
     return result.stdout.str()
 
@@ -31,10 +31,12 @@ class TestSweep:
         """The findings are the failure, each with what reproduces it; the timeline is that of the clean run."""
         result = run_plugin(pytester, LEAKY)
         result.assert_outcomes(failed=1)
-        assert "sweep over 1 calls: 3 runs" in said(result)
-        assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in said(result)
-        assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in said(result)
-        assert "→ dropped" not in said(result)
+        assert "sweep over 1 calls: 3 runs" in join_output(result)
+        assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in join_output(
+            result
+        )
+        assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in join_output(result)
+        assert "→ dropped" not in join_output(result)
 
     def test_passes_a_test_that_survives(self, pytester: pytest.Pytester) -> None:
         """The summary shows the number of worlds by outcome, and the open questions that a test rests on."""
@@ -55,9 +57,9 @@ class TestSweep:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(passed=2)
-        assert re.search(r"::test_reads: \d runs: \d survived", said(result))
-        assert "rests on an open question: with switch start_running is 'no-op'" in said(result)
-        assert "evidence: measured in 2026: refused" in said(result)
+        assert re.search(r"::test_reads: \d runs: \d survived", join_output(result))
+        assert "rests on an open question: with switch start_running is 'no-op'" in join_output(result)
+        assert "evidence: measured in 2026: refused" in join_output(result)
 
     def test_sets_the_fixtures_up_once(self, pytester: pytest.Pytester) -> None:
         """Each run starts in the cloud that the fixtures have made; the test's assertions count in each."""
@@ -125,7 +127,7 @@ class TestSweep:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
-        assert "only the first run calls ReadVms" in said(result)
+        assert "only the first run calls ReadVms" in join_output(result)
 
 
 class TestTestCase:
@@ -187,8 +189,8 @@ class TestTestCase:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
-        assert "call 1, ReadVolumes returns 1 of its 2 results at first: wrong result" in said(result)
-        assert "raises AssertionError: 1 != 2" in said(result)
+        assert "call 1, ReadVolumes returns 1 of its 2 results at first: wrong result" in join_output(result)
+        assert "raises AssertionError: 1 != 2" in join_output(result)
 
 
 class TestJson:
@@ -240,8 +242,8 @@ class TestMistakes:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
-        assert "@pytest.mark.omisim_sweep: " in said(result)
-        assert error in said(result)
+        assert "@pytest.mark.omisim_sweep: " in join_output(result)
+        assert error in join_output(result)
 
     def test_a_sweep_needs_a_cloud(self, pytester: pytest.Pytester) -> None:
         """A test without a cloud fails with the reason."""
@@ -253,7 +255,7 @@ class TestMistakes:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
-        assert "omisim_sweep needs a cloud: request omi_cloud" in said(result)
+        assert "omisim_sweep needs a cloud: request omi_cloud" in join_output(result)
 
     def test_a_coroutine_of_a_test_case_is_refused(self, pytester: pytest.Pytester) -> None:
         """Each coroutine of a TestCase runs in a loop that unittest keeps for it."""
@@ -268,4 +270,4 @@ class TestMistakes:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
-        assert "omisim_sweep cannot run a coroutine of a TestCase: use a test function" in said(result)
+        assert "omisim_sweep cannot run a coroutine of a TestCase: use a test function" in join_output(result)

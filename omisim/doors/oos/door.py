@@ -17,7 +17,7 @@ from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.post import Form, authenticate_form, is_form, make_headers, read_form, render_uploaded
 from omisim.engine.engine import Engine
-from omisim.engine.faults import Fault
+from omisim.engine.faults import Dropped, Fault, Killed
 from omisim.engine.session import CallRecord
 from omisim.model import AccountRow, Bucket, StoredObject, Upload
 from omisim.model.serialize import api_name
@@ -25,6 +25,7 @@ from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_PAGES, STORAGE_PARAMETERS
 from omisim.state.buckets import ALGORITHM, Place, StorageError, authenticate, is_allowed, parse_location
+from omisim.state.journal_store import StoreError
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -55,25 +56,42 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
     `host_time` is the host's UTC time: the date of a signed header may match it instead of the cloud's clock.
     Raises Dropped when a fault drops the connection.
     """
-    with engine.lock:
-        request_id = engine.next_request_id()
-        try:
-            now = engine.scheduler.apply_due()
-            task = _parse(engine, request, host_time)
-            account = task.caller.name if task.caller else ""
-            record = CallRecord(task.name, account, _list_parameters(task), now, request_id, request.headers)
-            response = engine.call_storage(record, lambda tx, fault: _answer(tx, request, task, fault))
-            record.status = response.status
-            if task.name in STORAGE_PAGES and response.status == HTTPStatus.OK:
-                record.results = _count_results(task.name, response)
-        except ApiError as error:  # of a fault
-            refusal = StorageError(STORAGE_ERRORS[error.status], error.details, error.rule)
-            response = _render_error(request, refusal, request_id)
-        except StorageError as error:
-            response = _render_error(request, error, request_id)
-        common = {"Date": format_datetime(engine.clock.now(), usegmt=True), "x-amz-request-id": request_id}
-    body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), response.body)
-    return HttpResponse(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **common})
+    try:
+        with engine.atomic():
+            request_id, outcome = _handle(engine, request, host_time)
+            at = engine.clock.now()
+    except StoreError as error:
+        request_id, at = engine.next_request_id(), engine.clock.now()
+        reason = f"the request changed nothing, because it could not be kept: {error}"
+        outcome = _render_error(request, StorageError("ServiceUnavailable", reason, "THR-004"), request_id)
+    if not isinstance(outcome, HttpResponse):
+        raise outcome
+    common = {"Date": format_datetime(at, usegmt=True), "x-amz-request-id": request_id}
+    body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), outcome.body)
+    return HttpResponse(outcome.status, b"" if request.method == "HEAD" else body, {**outcome.headers, **common})
+
+
+def _handle(
+    engine: Engine, request: HttpRequest, host_time: dt.datetime
+) -> tuple[str, HttpResponse | Dropped | Killed]:
+    """Return the id of a request and, after everything that it changes, its answer or the fault that ends it."""
+    request_id = engine.next_request_id()
+    try:
+        now = engine.scheduler.apply_due()
+        task = _parse(engine, request, host_time)
+        account = task.caller.name if task.caller else ""
+        record = CallRecord(task.name, account, _list_parameters(task), now, request_id, request.headers)
+        outcome = engine.call_storage(record, lambda tx, fault: _answer(tx, request, task, fault))
+    except StorageError as error:
+        return request_id, _render_error(request, error, request_id)
+    if isinstance(outcome, ApiError):
+        refusal = StorageError(STORAGE_ERRORS[outcome.status], outcome.details, outcome.rule)
+        return request_id, _render_error(request, refusal, request_id)
+    if isinstance(outcome, HttpResponse):
+        record.status = outcome.status
+        if task.name in STORAGE_PAGES and outcome.status == HTTPStatus.OK:
+            record.results = _count_results(task.name, outcome)
+    return request_id, outcome
 
 
 def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Task:

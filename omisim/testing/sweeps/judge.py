@@ -30,10 +30,10 @@ def judge(run: Run, clean: Run, cloud: Cloud, holds: Holds | None, call: int | N
     if failure and failure.kind == "endless":
         return "never ended", tuple(text)
     allowed = list_finished(clean, call or 0) if failure else clean.inventory.created
-    left = [] if holds else [f"left behind: {item}" for item in find_extras(run.inventory, allowed)]
+    leftovers = [] if holds else [f"left behind: {item}" for item in find_extras(run.inventory, allowed)]
     wrong = list(check_holds(cloud, holds) if holds else _find_mistakes(run, clean, cloud))
-    if left:
-        return "left something behind", (*text, *left, *wrong)
+    if leftovers:
+        return "left something behind", (*text, *leftovers, *wrong)
     if wrong or (failure and failure.kind != "own"):
         return "wrong result", (*text, *wrong)
     return "failed cleanly" if failure else "survived", tuple(text)
@@ -61,9 +61,9 @@ def list_finished(run: Run, call: int) -> dict[str, Item]:
 
 def _list_used(record: CallRecord, row_ids: Iterable[str]) -> Iterator[str]:
     """Yield the ids of the resources that a call uses: of object storage, those of these ids that it names."""
-    yield from ID.findall(repr(record.given))
-    if bucket := record.given.get("bucket"):
-        place, upload_id = f"{bucket}/{record.given.get('key', '')}".rstrip("/"), record.given.get("upload_id")
+    yield from ID.findall(repr(record.arguments))
+    if bucket := record.arguments.get("bucket"):
+        place, upload_id = f"{bucket}/{record.arguments.get('key', '')}".rstrip("/"), record.arguments.get("upload_id")
         yield from (row_id for row_id in row_ids if row_id == upload_id or row_id.partition("/")[2] in (bucket, place))
 
 
