@@ -665,4 +665,6 @@ def test_normalize_hides_what_differs_between_runs() -> None:
     value = {"id": "ami-12345678", "at": "2026-01-01T00:00:00.001Z", "ip": ("10.0.0.4", 3, None, True)}
     assert normalize(value) == {"id": "ami-<id>", "at": "<date>", "ip": ["<ip>", 3, None, True]}
     assert normalize({"b", "a"}) == ["a", "b"]
+    answer = {"ResponseMetadata": {"RetryAttempts": 1}, "Expiration": "Thu, 01 Jan 2026 00:10:00 GMT"}
+    assert normalize(answer) == {"Expiration": "<date>"}
     assert normalize(object()) is None

@@ -20,6 +20,7 @@ __all__ = ["ID", "STALL", "Inventory", "Item", "compare", "find_extras", "find_l
 
 ID: Final = re.compile(r"\b[a-z]+(?:-[a-z]+)*-[0-9a-f]{8}\b")
 STALL: Final = 1_000_000  # seconds for which a stalled state lasts, about twelve days
+_TRANSPORT: Final = "ResponseMetadata"  # how boto3 got an answer: its attempts, the headers
 # text that differs between two runs that do the same, and what stands for it
 _VARYING: Final = tuple(
     (re.compile(pattern), name)
@@ -27,6 +28,7 @@ _VARYING: Final = tuple(
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
         (r"\b([a-z]+(?:-[a-z]+)*)-[0-9a-f]{8,32}\b", r"\1-<id>"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d:?\d\d)?", "<date>"),
+        (r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\b", "<date>"),
         (r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<mac>"),
         (r"\bip-\d+-\d+-\d+-\d+\b|\b\d{1,3}(?:\.\d{1,3}){3}\b", "<ip>"),
         (r"\b(?=[A-Z0-9]*\d)[A-Z0-9]{20,40}\b", "<key>"),
@@ -40,7 +42,7 @@ def normalize(value: object) -> object:
     if isinstance(value, str):
         return normalize_text(value)
     if isinstance(value, Mapping):
-        return {normalize_text(str(key)): normalize(item) for key, item in value.items()}
+        return {normalize_text(str(key)): normalize(item) for key, item in value.items() if key != _TRANSPORT}
     if isinstance(value, list | tuple | set | frozenset):
         items = [normalize(item) for item in value]
         return sorted(items, key=repr) if isinstance(value, set | frozenset) else items
