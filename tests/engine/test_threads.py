@@ -32,6 +32,6 @@ def test_threads_see_one_order_of_all_changes() -> None:
         ([*ROLLED_BACK, Operation("read", "a", 6, 7)], False),  # a rollback without effect
     ],
 )
-def test_checker_tells_a_possible_history(history: list[Operation], expected: bool) -> None:  # noqa: FBT001 - a parameter
+def test_checker_tells_a_possible_history(history: list[Operation], expected: bool) -> None:
     """The checker accepts a history exactly if some order of its operations explains it."""
     assert is_linearizable(history, "-") is expected
