@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
 
@@ -21,6 +22,7 @@ from omisim.cloud.diff import Difference, diff_states
 from omisim.cloud.images import Images
 from omisim.cloud.licences import Licences
 from omisim.cloud.marketplace import Marketplace
+from omisim.cloud.switch_file import load_switches
 from omisim.engine.engine import Engine, Mark
 from omisim.engine.faults import Faults
 from omisim.engine.unserved import check_answer
@@ -55,7 +57,8 @@ class Cloud:
             "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`. "reads": at the
             start of the next call, when clients have read the resource often enough, by default once.
         clock: The source of time. The default is a `ManualClock` that starts at 2026-01-01T00:00:00Z.
-        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`).
+        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`), or
+            the path of a TOML file with them, as `omisim probe --calibrate` writes it.
         catalog: The initial resources: "default".
         auth: How requests over HTTP are authenticated. "strict": signatures and passwords are verified. "lenient": the
             access key or login must exist. "off": every request is accepted.
@@ -78,7 +81,7 @@ class Cloud:
         seed: int | str = 0,
         timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Switches | Mapping[str, Value] | None = None,
+        switches: Switches | Mapping[str, Value] | str | PathLike[str] | None = None,
         catalog: str = "default",
         auth: Auth = "strict",
         history: int = 10_000,
@@ -95,7 +98,7 @@ class Cloud:
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
         if not isinstance(answers, Mapping | None):
             raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")  # noqa: TRY004 - as every wrong argument
-        settings = Settings.checked(seed, timing, auth, switches, unserved)
+        settings = Settings.checked(seed, timing, auth, load_switches(switches), unserved)
         settings.answers = {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
         settings.fetch = fetch
         settings.licences = parse_licences(licences, initial_state())

@@ -17,6 +17,7 @@ from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, Rule, families, load_rules
+from omisim.tools.probe.options import add_options
 
 __all__ = ["main", "parsers"]
 
@@ -79,6 +80,9 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     replay.add_argument("--json", action="store_true", help="print JSON")
     replay.set_defaults(run=_replay)
     _add_check(commands)
+    probe = commands.add_parser("probe", help="measure an endpoint: whether it behaves as each rule of the model says")
+    add_options(probe)
+    probe.set_defaults(run=_probe)
     actions = commands.add_parser("actions", help="list the actions of the official API: served, or the reason why not")
     actions.add_argument("--json", action="store_true", help="print JSON")
     actions.set_defaults(run=_actions)
@@ -110,6 +114,12 @@ def _check(options: argparse.Namespace) -> int:
         return _report_error(f"omisim check: {error}", 2)  # 1: a law is broken
 
 
+def _probe(options: argparse.Namespace) -> int:
+    from omisim.tools.probe.command import run  # noqa: PLC0415 - only this command needs it
+
+    return run(options)
+
+
 def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="run a server for clients in any language")
     serve.add_argument("--port", type=_parse_port, default=8333, help="0 picks a free one (default 8333)")
@@ -121,6 +131,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--seed", help="the seed of generated ids (default 0, or the scenario's)")
     serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
     serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
+    serve.add_argument("--switches", metavar="FILE", help="the switches of the cloud, for example of `omisim probe`")
     serve.add_argument("--state", metavar="FILE", help="a dump to load if it exists, and to save on a clean stop")
     serve.add_argument("--tls", action="store_true", help="use HTTPS with a generated certificate")
     serve.add_argument("--tls-cert", metavar="FILE", help="use HTTPS with this certificate")

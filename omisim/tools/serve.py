@@ -74,7 +74,7 @@ def _create_cloud(options: argparse.Namespace) -> Cloud:
     elif state is not None and not state.absolute().parent.is_dir():
         raise ValueError(f"{state}: the directory does not exist")
     else:
-        settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth}
+        settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth, "switches": options.switches}
         given = {name: value for name, value in settings.items() if value is not None}
         make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
         cloud = make(clock=SystemClock(), **given)
