@@ -70,11 +70,17 @@ class Ledger:
             self._sleep(self._pause)
         return left
 
+    def find(self, row_id: str) -> Mapping[str, Any] | None:
+        """Return a recorded resource, or None if it is gone, or cannot and need not be deleted."""
+        kind = KINDS[find_kind(row_id)]
+        row, _ = read_resource(self._send, self.owners[row_id], row_id)
+        return None if row is None or row.get("State") in kind.get("ends", ()) or "delete" not in kind else row
+
     def _delete(self, row_id: str, *, marked: bool = True) -> str:
         """Delete a resource if it is ours; return why it still exists, or ""."""
         by, kind = self.owners[row_id], KINDS[find_kind(row_id)]
-        row, _ = read_resource(self._send, by, row_id)
-        if row is None or row.get("State") in kind.get("ends", ()) or "delete" not in kind:
+        row = self.find(row_id)
+        if row is None:
             return ""
         if marked and not self._is_ours(row_id, row):
             return f"it does not have the mark {TAG}={self.run}"

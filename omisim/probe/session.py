@@ -40,7 +40,7 @@ class Session:
         given = identify(self.endpoints, self.report.run)
         self.runner = Runner(self._send, frozenset(self.endpoints), given, self.sleep, self.limits, self.switches)
 
-    def run(self, experiments: Sequence[Experiment], progress: Progress, save: Callable[[], None]) -> None:
+    def run(self, experiments: Sequence[Experiment], progress: Progress, save: Callable[..., None]) -> None:
         """Run the experiments that the report lacks, save the report after each, and clean up in any case.
 
         Raises Stopped if the endpoint cannot be used any more, and Interrupted.
@@ -55,11 +55,11 @@ class Session:
                 report.findings += findings
                 if any(one.verdict != CANNOT_TELL for one in findings):
                     report.done.append(experiment.name)
-                save()
+                save(final=False)
             progress(len(experiments), len(experiments), "clean-up")
         finally:
             self._clean()
-            save()
+            save(final=True)
 
     def delete_leftovers(self) -> None:
         """Delete what earlier runs have left behind, and note it."""
@@ -67,9 +67,11 @@ class Session:
         for run in dict.fromkeys(run for _, run, _ in found):
             owners = {row_id: by for by, other, row_id in found if other == run}
             ledger = self.runner.adopt(run, owners)
-            left = ledger.clean()
+            existing = list(filter(ledger.find, owners))
+            left = ledger.clean(existing)
             self.report.left |= left
-            self.report.notes.append(f"{len(owners) - len(left)} left-overs of run {run} were deleted")
+            if existing:
+                self.report.notes.append(f"{len(existing) - len(left)} left-overs of run {run} were deleted")
 
     def _clean(self) -> None:
         self._cleaning = True

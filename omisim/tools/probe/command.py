@@ -11,7 +11,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -27,7 +27,7 @@ from omisim.probe.plan import estimate, select
 from omisim.probe.report import Report, read_report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
-from omisim.tools.probe.output import print_coverage, print_plan, save, show_progress, write_outputs
+from omisim.tools.probe.output import Saver, print_coverage, print_plan, show_progress, write_outputs
 
 __all__ = ["run"]
 
@@ -97,11 +97,14 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
     report.region = endpoints["alice"].region
     switches = read_switches(options.switches) if options.switches else {}
     status = AGREES
-    with _stop_on_interrupt() as stop:
+    with ExitStack() as stack:
+        for endpoint in endpoints.values():
+            stack.callback(endpoint.close)
+        stop = stack.enter_context(_stop_on_interrupt())
         session = Session(endpoints, report, time.sleep, limits, switches, stop.is_set)
         try:
             session.delete_leftovers()
-            session.run(experiments, show_progress, lambda: save(options, report))
+            session.run(experiments, show_progress, Saver(options.report, report, time.monotonic))
         except Interrupted:
             status = INTERRUPTED
         except Stopped as error:

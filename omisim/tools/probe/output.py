@@ -5,25 +5,33 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omisim.probe.experiments import Experiment
 from omisim.probe.page import render_page
-from omisim.probe.plan import estimate, list_coverage
+from omisim.probe.plan import estimate, list_coverage, list_rules
 from omisim.probe.report import Report, list_not_calibrated, write_switches
 from omisim.probe.runner import Limits
 
-__all__ = ["print_coverage", "print_plan", "save", "show_progress", "write_outputs"]
+__all__ = ["Saver", "print_coverage", "print_plan", "show_progress", "write_outputs"]
 
 
-def save(options: argparse.Namespace, report: Report) -> None:
-    """Write the report of --report, by a rename, so that an interruption loses nothing."""
-    if options.report:
-        path = Path(options.report)
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_text(json.dumps(report.to_dict(), indent=2), "utf-8")
-        fresh.replace(path)
+class Saver:
+    """Writes the report of --report, at most once a second until the end."""
+
+    def __init__(self, path: str | None, report: Report, clock: Callable[[], float]) -> None:
+        self._path = Path(path) if path else None
+        self._report, self._clock, self._last = report, clock, clock()
+
+    def __call__(self, *, final: bool) -> None:
+        """Write the report, by a rename, so that an interruption loses nothing."""
+        if self._path is None or not (final or self._clock() - self._last >= 1):
+            return
+        fresh = self._path.with_name(self._path.name + ".new")
+        fresh.write_text(json.dumps(self._report.to_dict(), indent=2), "utf-8")
+        fresh.replace(self._path)
+        self._last = self._clock()
 
 
 def write_outputs(options: argparse.Namespace, report: Report) -> None:
@@ -51,7 +59,9 @@ def _print_table(report: Report) -> None:
         for rule in finding.rules:
             expected = f"expected {finding.expected}; " if finding.expected else ""
             shown.setdefault(rule, []).append(f"{finding.verdict}: {expected}{finding.measured}")
-    for rule, verdict in report.rules.items():
+    verdicts = report.rules
+    for rule in filter(verdicts.__contains__, list_rules()):
+        verdict = verdicts[rule]
         print(f"{rule:<16} {verdict:<15} {' | '.join(dict.fromkeys(shown.get(rule, ())))}".rstrip())
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.summary.items()))
     print(f"{counts or 'no rules'}; {report.calls} calls, {report.created} resources created", file=sys.stderr)

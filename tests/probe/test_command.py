@@ -1,0 +1,196 @@
+"""`omisim probe`: what it prints and writes, its exit statuses, and endpoints that do not behave."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omisim import Cloud
+from omisim.server import run_server
+from omisim.tools.cli import main
+
+CALLERS = {"": ("alice", "eu-west-2"), "_2": ("bob", "eu-west-2"), "_3": ("carol", "us-east-2")}
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(name="url")
+def _url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """The URL of a server with the accounts of the experiments, whose keys are in the environment."""
+    cloud = Cloud()
+    monkeypatch.chdir(tmp_path)
+    for ending, (name, region) in CALLERS.items():
+        account = cloud.account(name, region=region)
+        monkeypatch.setenv(f"OSC_ACCESS_KEY{ending}", account.access_key)
+        monkeypatch.setenv(f"OSC_SECRET_KEY{ending}", account.secret_key)
+        monkeypatch.setenv(f"OSC_REGION{ending}", region)
+    with run_server(cloud) as server:
+        yield server.url
+
+
+@pytest.fixture(name="run")
+def _run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """A function that runs `omisim probe`, and returns its exit status, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(["probe", *arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@contextmanager
+def serve(status: int, body: bytes) -> Iterator[str]:
+    """Serve one answer for every request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Retry-After", "0")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class TestRuns:
+    def test_print_a_line_per_rule_and_end_with_0_if_nothing_differs(self, run: Run, url: str) -> None:
+        """The default output is a table."""
+        status, out, err = run(url, "--rule", "OMI-022", "--rule", "VOL-004")
+        assert (status, out.split()) == (0, ["OMI-022", "agrees", "VOL-004", "agrees"])
+        assert err.endswith("2 agrees; 37 calls, 3 resources created\n")
+
+    def test_write_json_html_and_switches(self, run: Run, url: str, tmp_path: Path) -> None:
+        """With --json, stdout is one JSON document; the other files are written beside it."""
+        options = ("--rule", "VOL-046", "--json", "--html", "page.html", "--calibrate", "switches.toml")
+        status, out, _ = run(f"{url}/api/v1", *options)
+        report = json.loads(out)
+        assert (status, report["rules"], report["left"]) == (0, {"VOL-046": "agrees"}, {})
+        assert "VOL-046" in (tmp_path / "page.html").read_text()
+        assert (tmp_path / "switches.toml").read_text().count("\n") == 1
+
+    def test_end_with_1_if_a_rule_differs(self, run: Run, url: str, tmp_path: Path) -> None:
+        """Expect the behaviour of a switch that the server does not have."""
+        (tmp_path / "other.toml").write_text("hot_volume_update = false\n")
+        status, out, _ = run(url, "--rule", "VOL-046", "--switches", "other.toml")
+        assert status == 1
+        assert "differs" in out
+
+    def test_are_resumed_from_their_report(self, run: Run, url: str) -> None:
+        """What a report has decided is not measured again."""
+        run(url, "--rule", "VOL-004", "--report", "run.json")
+        status, out, err = run(url, "--rule", "VOL-004", "--rule", "VOL-005", "--report", "run.json")
+        assert (status, out.split()) == (0, ["VOL-004", "agrees", "VOL-005", "agrees"])
+        assert "0 resources" not in err
+
+    def test_create_at_most_what_they_may(self, run: Run, url: str) -> None:
+        """Beyond the bound, experiments could not tell."""
+        status, out, err = run(url, "--rule", "OMI-022", "--max-resources", "1")
+        assert (status, "the bound of 1 resources is reached" in out) == (0, True)
+        assert "1 resources created" in err
+
+
+class TestPlans:
+    def test_are_printed_without_an_endpoint(self, run: Run) -> None:
+        """--dry prints the experiments, with an upper bound of their cost."""
+        status, out, err = run("--dry", "--rule", "OMI-022")
+        assert status == 0
+        assert out.startswith("OMI-022 CreateImage")
+        assert err.startswith("at most 2 resources and ")
+
+    def test_that_are_cheap_create_nothing(self, run: Run) -> None:
+        """--cheap selects experiments that need no resource."""
+        _, out, _ = run("--dry", "--cheap", "--json")
+        plan = json.loads(out)
+        assert plan["at_most"]["resources"] == 0
+        assert len(plan["experiments"]) > 100
+
+    def test_list_each_rule(self, run: Run) -> None:
+        """--list shows the experiments of each rule and their share."""
+        status, out, err = run("--list")
+        assert status == 0
+        assert "OMI-022                                  OMI-022 CreateImage\n" in out
+        assert "rules have an experiment" in err
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            (("--max-resources", "0"), "--max-resources must be at least 1, not 0"),
+            (("--wait", "0"), "--wait and --timeout must be positive"),
+            (("--rule", "OMI-999"), "no experiment decides such a rule"),
+            (("--switches", "nowhere.toml"), "nowhere.toml: No such file"),
+            (("--profile", "work"), "config.json: No such file"),
+        ],
+    )
+    def test_of_options_are_reported_in_one_line(
+        self, run: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], text: str
+    ) -> None:
+        """An invalid option ends the run with status 2."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        status, out, err = run(url, *options)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert text in err
+
+    def test_of_keys_are_reported_in_one_line(self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Wrong keys end the run before anything is created."""
+        monkeypatch.setenv("OSC_SECRET_KEY", "wrong")
+        status, _, err = run(url)
+        assert (status, "refuses the keys of alice" in err, err.count("\n")) == (2, True, 1)
+
+    def test_of_missing_keys_are_reported(self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Without keys, the probe says how to give them."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for ending in CALLERS:
+            monkeypatch.delenv(f"OSC_ACCESS_KEY{ending}", raising=False)
+            monkeypatch.delenv(f"OSC_SECRET_KEY{ending}", raising=False)
+        assert run("http://127.0.0.1:1")[2].startswith("omisim probe: no keys: set OSC_ACCESS_KEY")
+
+    @pytest.mark.parametrize(
+        ("status", "body", "text"),
+        [
+            (200, b"<html>hello</html>", "ReadAccounts: the answer (200) is HTML, not JSON"),
+            (200, b"[]", "ReadAccounts: the answer (200) is a JSON list, not an object"),
+            (200, b"{}", "ReadAccounts of alice shows no account"),
+            (404, b"{}", "ReadAccounts: 404, code none"),
+            (500, b"", "ReadAccounts: 500, code none"),
+        ],
+    )
+    def test_of_an_endpoint_are_reported_in_one_line(
+        self, run: Run, url: str, status: int, body: bytes, text: str
+    ) -> None:
+        """An endpoint that is none of the API ends the run with status 2."""
+        assert url
+        with serve(status, body) as other:
+            exit_status, out, err = run(other)
+        assert (exit_status, out, err.count("\n")) == (2, "", 1)
+        assert text in err
+
+    def test_of_a_host_that_is_not_loopback_are_asked_about(
+        self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is created on another host without a yes."""
+        assert url
+        monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+        status, _, err = run("https://api.eu-west-2.outscale.com")
+        assert (status, err) == (2, "omisim probe: nothing was done: answer yes, or give --yes\n")
