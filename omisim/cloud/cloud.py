@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
 
@@ -81,7 +80,7 @@ class Cloud:
         seed: int | str = 0,
         timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Switches | Mapping[str, Value] | str | PathLike[str] | None = None,
+        switches: Switches | Mapping[str, Value] | str | Path | None = None,
         catalog: str = "default",
         auth: Auth = "strict",
         history: int = 10_000,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ __all__ = ["load_switches", "read_switches"]
 
 def load_switches(switches: Any) -> Any:
     """Return switches from the path of a file; anything else is returned as it is. Raises ValueError."""
-    return read_switches(switches) if isinstance(switches, str | PathLike) else switches
+    return read_switches(switches) if isinstance(switches, str | Path) else switches
 
 
-def read_switches(path: str | PathLike[str]) -> Mapping[str, Any]:
+def read_switches(path: str | Path) -> Mapping[str, Any]:
     """Return the switches of a file. Raises ValueError if it cannot be read or is not TOML."""
     try:
         return tomllib.loads(Path(path).read_text("utf-8"))

@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from omisim.base.hosts import DEFAULT_REGION, parse_host
-from omisim.formats.sigv4 import DATE, sign
+from omisim.formats.sigv4 import DATE, DIALECTS, sign
 
 __all__ = ["Answer", "Endpoint", "Keys", "Unreachable", "is_loopback"]
 
-ALGORITHM = "OSC4-HMAC-SHA256"
+OSC4, AWS4 = "OSC4-HMAC-SHA256", "AWS4-HMAC-SHA256"
 THROTTLED = (429, 503)
 MAX_TRIES = 6  # of a throttled call: the waits add up to 31 seconds
 OK, REFUSED = 200, 400
@@ -100,7 +100,7 @@ class Endpoint:
         """Make a call, repeated with growing pauses while the endpoint throttles it.
 
         `options` change the request of an experiment about requests: `body`, `path`, `method`, `type` (of the content),
-        `key`, `secret`, `hours` (by which the date is off) and `sign` ("no", "bad" or another scheme).
+        `key`, `secret`, `algorithm`, `hours` (by which the date is off) and `sign` ("no", "bad" or an Authorization).
         Raises Unreachable if no JSON object comes back.
         """
         for attempt in range(MAX_TRIES):
@@ -162,18 +162,19 @@ class Endpoint:
         at = (self._now() + dt.timedelta(hours=float(options.get("hours", "0")))).strftime(DATE)
         if scheme not in ("", "bad"):
             return {"X-Osc-Date": at, "Authorization": scheme}
-        scope = (at[:8], options.get("region", self.region), "api")
-        lines = f"content-type:{sent['Content-Type']}\nhost:{self.host}\nx-osc-date:{at}\n"
-        names = "content-type;host;x-osc-date"
+        algorithm = options.get("algorithm", OSC4)
+        date = "x-amz-date" if algorithm == AWS4 else "x-osc-date"
+        scope = (at[:8], self.region, "api")
+        lines = f"content-type:{sent['Content-Type']}\nhost:{self.host}\n{date}:{at}\n"
+        names = f"content-type;host;{date}"
         digest = hashlib.sha256(body).hexdigest()
         canonical = f"{method}\n{path}\n\n{lines}\n{names}\n{digest}".encode()
-        secret = options.get("secret", self.keys.secret_key)
-        signature = sign(secret, ALGORITHM, at, scope, canonical)
-        credential = f"{options.get('key', self.keys.access_key)}/{'/'.join(scope)}/osc4_request"
+        signature = sign(options.get("secret", self.keys.secret_key), algorithm, at, scope, canonical)
+        credential = f"{options.get('key', self.keys.access_key)}/{'/'.join(scope)}/{DIALECTS[algorithm][1]}"
         if scheme == "bad":
             credential = self.keys.access_key
-        text = f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
-        return {"X-Osc-Date": at, "Authorization": text}
+        text = f"{algorithm} Credential={credential}, SignedHeaders={names}, Signature={signature}"
+        return {date: at, "Authorization": text}
 
 
 def is_loopback(hostname: str) -> bool:

@@ -11,7 +11,7 @@ __all__ = ["Call", "Experiment", "Outcome", "Parameters", "fill", "names_in"]
 
 Parameters = dict[str, Any]
 _REPEATED = re.compile(r"\{(.)\*(\d+)\}", re.DOTALL)
-_NAME = re.compile(r"\{(\w+)\}")
+_NAME = re.compile(r"\{([a-z]\w*)\}")
 _CREATES = re.compile(r"Create(?!Tags|Route\b|SecurityGroupRule)\w+")
 
 
@@ -68,10 +68,13 @@ class Call:
 
     @property
     def resources(self) -> int:
-        """The number of resources that the call creates if it succeeds."""
-        if not _CREATES.fullmatch(self.do) or self.code:
-            return 0
-        return int(self.give.get("MaxVmsCount", 1))
+        """The number of resources that the call creates on an endpoint that agrees with the model."""
+        return 0 if self.code else self.requested
+
+    @property
+    def requested(self) -> int:
+        """The number of resources that the call creates if the endpoint accepts it."""
+        return int(self.give.get("MaxVmsCount", 1)) if _CREATES.fullmatch(self.do) else 0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ __all__ = ["AGREES", "CANNOT_TELL", "DEFAULTS", "DIFFERS", "Finding", "judge"]
 AGREES, DIFFERS, CANNOT_TELL = "agrees", "differs", "could not tell"
 # switch → its default value
 DEFAULTS: Mapping[str, Any] = {name: row["default"] for name, row in load_toml("omisim.spec", "switches.toml").items()}
+UNKNOWN = "unknown"  # the value of an outcome that decides nothing
 _NO_PERMISSION = (401, 403)
 _FIRST_QUOTA, _LAST_QUOTA = 10_000, 10_999
 
@@ -50,6 +51,8 @@ def judge(
         value = _value(matching[0], call.switch) if matching else None
         verdict = AGREES if matching and value == _wanted(call.switch, switches) else DIFFERS
         measured = f"{call.switch} = {value!r}" if matching else f"{measured}: none of the known answers"
+        if value == UNKNOWN:
+            verdict, value, measured = CANNOT_TELL, None, "the answer is the same for every value"
     else:
         differences = _differences(expected, answer, names)
         verdict = DIFFERS if differences else AGREES

@@ -5,6 +5,7 @@ A resource is deleted only if a read shows the mark of the run on it, or a name 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ TAG = "omisim-probe"  # the key of the tag; its value is the run
 KINDS: Mapping[str, Mapping[str, Any]] = load_toml("omisim.probe", "kinds.toml")
 # lists in the answer of a creation: the resources that it made besides the main one
 _PARTS = {"Vms": ("Bsu", "VolumeId"), "Image": ("Bsu", "SnapshotId")}
+_ACCESS_KEY = re.compile("[A-Z0-9]{20}")
 _MAX_ROUNDS = 60  # of the clean-up, with a pause after each
 
 
@@ -39,7 +41,7 @@ class Ledger:
         new = [one for one in _created_ids(answer) if one not in given_ids and one not in self.owners]
         self.created += sum(1 for one in _created_ids(answer, parts=False) if one in new)
         self.owners |= dict.fromkeys(new, by)
-        markable = [one for one in new if "export" not in one]
+        markable = [one for one in new if "untagged" not in KINDS[find_kind(one)]]
         if not markable:
             return ""
         tags = {"ResourceIds": markable, "Tags": [{"Key": TAG, "Value": self.run}]}
@@ -94,7 +96,7 @@ class Ledger:
         return "" if answer.accepted and find_kind(row_id) != "i-" else str(answer)
 
     def _is_ours(self, row_id: str, row: Mapping[str, Any]) -> bool:
-        if "export" in row_id:  # a task has no tags of its own: it was created in this run
+        if "untagged" in KINDS[find_kind(row_id)]:
             return True
         marks = [tag.get("Value") for tag in row.get("Tags", ()) if tag.get("Key") == TAG]
         names = [value for name, value in row.items() if name.endswith("Name") and isinstance(value, str)]
@@ -102,8 +104,10 @@ class Ledger:
 
 
 def find_kind(row_id: str) -> str:
-    """Return the prefix under which `KINDS` has an id."""
-    return next(prefix for prefix in KINDS if row_id.startswith(prefix))
+    """Return the prefix under which `KINDS` has an id, or "" for another kind of id."""
+    if _ACCESS_KEY.fullmatch(row_id):
+        return "access-key"
+    return next((prefix for prefix in KINDS if row_id.startswith(prefix)), "")
 
 
 def is_brief(row_id: str, state: str) -> bool:
@@ -125,7 +129,7 @@ def find_leftovers(send: Send, callers: Iterable[str]) -> Iterator[tuple[str, st
     for by in callers:
         answer = send(by, "ReadTags", {"Filters": {"Keys": [TAG]}})
         for tag in answer.body.get("Tags") or []:
-            if str(tag.get("ResourceId", "")).startswith(tuple(KINDS)):
+            if find_kind(str(tag.get("ResourceId", ""))):
                 yield by, str(tag.get("Value")), str(tag["ResourceId"])
 
 
@@ -142,7 +146,7 @@ def _created_ids(answer: Mapping[str, Any], *, parts: bool = True) -> list[str]:
                 outer, inner = _PARTS[name]
                 mappings = row.get("BlockDeviceMappings") or []
                 found += [(mapping.get(outer) or {}).get(inner, "") for mapping in mappings]
-    return [one for one in found if isinstance(one, str) and one.startswith(tuple(KINDS))]
+    return [one for one in found if isinstance(one, str) and find_kind(one)]
 
 
 def _fill(template: Any, values: Mapping[str, str], row: Mapping[str, Any]) -> Any:

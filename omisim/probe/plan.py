@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from omisim.base.data_files import load_toml
@@ -14,7 +14,7 @@ from omisim.probe.world import list_needed
 from omisim.spec.lifecycle import list_cell_rules
 from omisim.spec.rules import Rule, load_rules
 
-__all__ = ["Cost", "Coverage", "estimate", "list_coverage", "list_rules", "select"]
+__all__ = ["Cost", "Coverage", "estimate", "find_rules", "list_coverage", "list_rules", "select"]
 
 _SECONDS_PER_CALL = 1
 
@@ -44,18 +44,28 @@ def list_rules() -> Mapping[str, Rule]:
     return rules | {rule.id: rule for rule in list_cell_rules()}
 
 
-def select(
-    *, rules: Iterable[str] = (), kind: str = "", evidence: str = "", cheap: bool = False,
-    experiments: Sequence[Experiment] = (),
-) -> list[Experiment]:  # fmt: skip
-    """Return the experiments that decide a selected rule; `cheap` excludes those that create anything."""
-    wanted = {
+def find_rules(rules: Iterable[str] = (), kind: str = "", evidence: str = "") -> frozenset[str]:
+    """Return the ids of the rules that are named, of a kind of resource and with a grade of evidence; "" means any."""
+    named = frozenset(rules)
+    return frozenset(
         rule.id
         for rule in list_rules().values()
-        if (rule.id in rules if rules else True) and kind in ("", rule.kind) and evidence in ("", rule.evidence)
-    }
-    chosen = experiments or load_experiments()
-    return [one for one in chosen if wanted.intersection(one.rules) and not (cheap and _creates(one))]
+        if (not named or rule.id in named) and kind in ("", rule.kind) and evidence in ("", rule.evidence)
+    )
+
+
+def select(rules: frozenset[str], experiments: Iterable[Experiment] = (), *, cheap: bool = False) -> list[Experiment]:
+    """Return the experiments that decide one of the rules, up to the last call that does.
+
+    `experiments` are those of the package by default; `cheap` excludes those that create anything.
+    """
+    cut = (_cut(one, rules) for one in experiments or load_experiments())
+    return [one for one in cut if one.calls and not (cheap and _creates(one))]
+
+
+def _cut(experiment: Experiment, rules: frozenset[str]) -> Experiment:
+    deciding = [number for number, call in enumerate(experiment.calls, 1) if rules.intersection(call.rules)]
+    return replace(experiment, calls=experiment.calls[: deciding[-1] if deciding else 0])
 
 
 def estimate(experiments: Sequence[Experiment], limits: Limits) -> Cost:

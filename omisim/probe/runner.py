@@ -160,7 +160,7 @@ class Runner:
             pause = min(pause * 2, self.limits.pause)
 
     def _check_bound(self, call: Call) -> None:
-        if call.resources and self.ledger.created + call.resources > self.limits.resources:
+        if call.requested and self.ledger.created + call.requested > self.limits.resources:
             raise CannotTell(f"the bound of {self.limits.resources} resources is reached")
 
     def _prepare(self, call: Call) -> None:

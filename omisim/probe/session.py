@@ -32,16 +32,20 @@ class Session:
     sleep: Callable[[float], None]
     limits: Limits
     switches: Mapping[str, Any]
+    bucket: str = ""
     stop: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         """Ask the endpoint who the callers are. Raises Stopped."""
         self._cleaning = False
         given = identify(self.endpoints, self.report.run)
+        given |= {"bucket": self.bucket} if self.bucket else {}
         self.runner = Runner(self._send, frozenset(self.endpoints), given, self.sleep, self.limits, self.switches)
 
-    def run(self, experiments: Sequence[Experiment], progress: Progress, save: Callable[..., None]) -> None:
-        """Run the experiments that the report lacks, save the report after each, and clean up in any case.
+    def run(
+        self, experiments: Sequence[Experiment], rules: frozenset[str], progress: Progress, save: Callable[..., None]
+    ) -> None:
+        """Run the experiments that the report lacks, for these rules; save the report after each; clean up in any case.
 
         Raises Stopped if the endpoint cannot be used any more, and Interrupted.
         """
@@ -51,7 +55,7 @@ class Session:
                 progress(number, len(experiments), experiment.name)
                 if experiment.name in report.done:
                     continue
-                findings = self.runner.run(experiment)
+                findings = [one for one in self.runner.run(experiment) if rules.intersection(one.rules)]
                 report.findings += findings
                 if any(one.verdict != CANNOT_TELL for one in findings):
                     report.done.append(experiment.name)

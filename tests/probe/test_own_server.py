@@ -7,9 +7,9 @@ from support.probing import Probed, serve_probed
 
 from omisim import Cloud
 from omisim.probe.experiments import Experiment
-from omisim.probe.judge import AGREES
+from omisim.probe.judge import AGREES, DEFAULTS
 from omisim.probe.loading import load_experiments
-from omisim.probe.plan import estimate, list_rules
+from omisim.probe.plan import estimate, list_coverage, list_rules
 from omisim.probe.runner import Limits
 
 KEPT_STATES = ("terminated", "deleting", "completed")  # of resources that stay readable after their deletion
@@ -43,6 +43,12 @@ class TestAllExperiments:
         assert {rule for one in experiments for rule in one.rules} - set(list_rules()) == set()
         assert len({one.name for one in experiments}) == len(experiments)
         assert estimate(experiments, Limits()).resources <= Limits().resources
+
+    def test_exist_for_every_rule_that_has_no_reason_against_it(self) -> None:
+        """A rule has an experiment or a reason why none can decide it; so has a switch."""
+        assert [row.rule.id for row in list_coverage() if not row.experiments and not row.reason] == []
+        decided = {switch for one in load_experiments() for switch in one.switches}
+        assert set(DEFAULTS) - decided == {"fcu_unknown_parameters", "snapshot_cut"}
 
 
 @pytest.mark.parametrize("timing", ["eager", "reads"])

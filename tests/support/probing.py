@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from support.storing import BUCKET, create_bucket
+
 from omisim import Cloud
 from omisim.probe.accounts import identify
 from omisim.probe.endpoint import Endpoint, Keys
@@ -34,7 +36,7 @@ class Probed:
 
     def start(self, limits: Limits | None = None, switches: Mapping[str, Any] | None = None) -> Runner:
         """Return a new run."""
-        given = identify(self.endpoints, "omisim-probe-0")
+        given = identify(self.endpoints, "omisim-probe-0") | {"bucket": BUCKET}
 
         def send(by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Any:
             return self.endpoints[by].call(action, parameters, options)
@@ -54,6 +56,7 @@ class Probed:
 def serve_probed(cloud: Cloud, callers: Mapping[str, str] = REGIONS) -> Iterator[Probed]:
     """Serve a cloud with the accounts of the experiments."""
     accounts = {name: cloud.account(name, region=region) for name, region in callers.items()}
+    create_bucket(cloud.account("alice"))
     with run_server(cloud) as server:
         endpoints = {
             name: Endpoint(

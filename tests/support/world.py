@@ -23,7 +23,7 @@ class World:
         accounts = {name: self.cloud.account(name, region=region) for name, region in _REGIONS.items()}
         given = {name: account.account_id for name, account in accounts.items()}
         given |= {"prefix": "", "region": "eu-west-2", "other_region": "us-east-2"}
-        given |= {"subregion_a": "eu-west-2a", "subregion_b": "eu-west-2b"}
+        given |= {"subregion_a": "eu-west-2a", "subregion_b": "eu-west-2b", "bucket": "exports"}
 
         def send(by: str, action: str, parameters: Mapping[str, Any], _options: Mapping[str, str]) -> Answer:
             if action == "CreateTags":  # the marks, which tests would see

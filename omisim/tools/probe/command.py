@@ -23,7 +23,7 @@ from omisim.probe.endpoint import Endpoint, Keys, is_loopback
 from omisim.probe.experiments import Experiment
 from omisim.probe.ledger import TAG
 from omisim.probe.loading import read_story
-from omisim.probe.plan import estimate, select
+from omisim.probe.plan import estimate, find_rules, select
 from omisim.probe.report import Report, read_report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
@@ -53,16 +53,22 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _select(options: argparse.Namespace) -> list[Experiment]:
-    own: list[Experiment] = []
-    if options.experiments:
-        table = tomllib.loads(Path(options.experiments).read_text("utf-8"))
-        own = [read_story(name, row, options.experiments) for name, row in table.items()]
-    chosen = select(
-        rules=options.rule, kind=options.kind, evidence=options.evidence, cheap=options.cheap, experiments=own
-    )
+    chosen = select(_find_rules(options), _read_own(options), cheap=options.cheap)
     if not chosen:
         raise ValueError("no experiment decides such a rule; `omisim probe --list` lists the rules")
     return chosen
+
+
+def _read_own(options: argparse.Namespace) -> list[Experiment]:
+    if not options.experiments:
+        return []
+    table = tomllib.loads(Path(options.experiments).read_text("utf-8"))
+    return [read_story(name, row, options.experiments) for name, row in table.items()]
+
+
+def _find_rules(options: argparse.Namespace) -> frozenset[str]:
+    own = {rule for one in _read_own(options) for rule in one.rules}  # may have rules that omisim does not know
+    return find_rules(options.rule, options.kind, options.evidence) | (own if not options.rule else set())
 
 
 def _read_limits(options: argparse.Namespace) -> Limits:
@@ -101,10 +107,10 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
         for endpoint in endpoints.values():
             stack.callback(endpoint.close)
         stop = stack.enter_context(_stop_on_interrupt())
-        session = Session(endpoints, report, time.sleep, limits, switches, stop.is_set)
+        session = Session(endpoints, report, time.sleep, limits, switches, options.bucket or "", stop.is_set)
         try:
             session.delete_leftovers()
-            session.run(experiments, show_progress, Saver(options.report, report, time.monotonic))
+            session.run(experiments, _find_rules(options), show_progress, Saver(options.report, report, time.monotonic))
         except Interrupted:
             status = INTERRUPTED
         except Stopped as error:
@@ -145,7 +151,7 @@ def _now() -> dt.datetime:
 
 @contextmanager
 def _stop_on_interrupt() -> Iterator[Event]:
-    """Make the first Ctrl-C set an event, so that no call is cut off; the next one interrupts the clean-up."""
+    """Make the first Ctrl-C set an event, so that the call in progress ends; the next one interrupts the clean-up."""
     stop = Event()
 
     def note(*_: Any) -> None:

@@ -32,6 +32,7 @@ def add_options(probe: argparse.ArgumentParser) -> None:
     probe.add_argument("--second-profile", default="", metavar="NAME", help="another account, for sharing")
     probe.add_argument("--third-profile", default="", metavar="NAME", help="an account in another Region")
     probe.add_argument("--region", default="", help="the Region of the account (default: OSC_REGION, or the host's)")
+    probe.add_argument("--bucket", help="a bucket of the account, for experiments about exports; objects stay in it")
     probe.add_argument("--max-resources", type=int, default=200, metavar="N", help="create at most N (default 200)")
     probe.add_argument("--wait", type=float, default=300, metavar="SECONDS", help="for one state (default 300)")
     probe.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for one answer (default 60)")
