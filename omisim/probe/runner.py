@@ -107,6 +107,8 @@ class Runner:
         """Make a call of an experiment and judge it."""
         self._prepare(call)
         known = self._names | names
+        if missing := [name for name in call.uses if name not in known]:
+            raise CannotTell(f"an earlier call did not return {missing[0]}")
         given = fill(call.give, known)
         if call.of and self._has_ended(call, known):
             return Finding(experiment.name, call.rules, CANNOT_TELL, "", f"the state {call.state} had ended", call.do)
@@ -130,14 +132,11 @@ class Runner:
 
     def _make(self, call: Call, names: Mapping[str, str]) -> tuple[Answer, dict[str, str]]:
         """Make a call, or wait for a state; return the answer, and the saved names."""
-        try:
-            if call.wait:
-                answer = self._wait(call, fill(call.wait, names))
-            else:
-                self._check_bound(call)
-                answer = self._request(call.by, call.do, fill(call.give, names), fill(dict(call.http), names))
-        except KeyError as error:
-            raise CannotTell(f"an earlier call did not return {error}") from None
+        if call.wait:
+            answer = self._wait(call, fill(call.wait, names))
+        else:
+            self._check_bound(call)
+            answer = self._request(call.by, call.do, fill(call.give, names), fill(dict(call.http), names))
         saved = {}
         for name, path in call.save.items() if answer.accepted else ():
             try:

@@ -75,6 +75,8 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     replay = commands.add_parser("replay", help="replay a recording against a new cloud, and report the differences")
     replay.add_argument("file", metavar="FILE", help="a recording of `serve --record`, one JSON object per line")
     replay.add_argument("--accept", metavar="FILE", help="a TOML file of accepted divergences with their reasons")
+    replay.add_argument("--fill", metavar="FILE", help="a TOML file of values for redactions")
+    replay.add_argument("--values", action="store_true", help="compare enums, booleans, numbers and texts, too")
     replay.add_argument("--region", help=f"the Region of exchanges that name none (default {DEFAULT_REGION})")
     replay.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
     replay.add_argument("--json", action="store_true", help="print JSON")
@@ -181,31 +183,9 @@ def _env(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from omisim.formats.recording import exchanges  # noqa: PLC0415 - `demo` needs none of this
-    from omisim.tools.replay import acceptances, replay  # noqa: PLC0415
+    from omisim.tools.replay.command import run  # noqa: PLC0415 - only this command needs it
 
-    path = options.file
-    try:
-        recorded = tuple(exchanges(Path(path).read_text().splitlines()))
-        path = options.accept or path
-        accepted = acceptances(Path(path).read_text()) if options.accept else ()
-        path = options.file
-        report = replay(recorded, accepted, region=options.region, timing=options.timing)
-    except (OSError, ValueError) as error:
-        return _report_error(f"omisim replay: {path}: {error}", 2)
-    if options.json:
-        print(json.dumps(asdict(report), indent=2))
-        return int(bool(report.failed))
-    for divergence in report.divergences:
-        acceptance = f" [accepted: {divergence.accepted}]" if divergence.accepted else ""
-        print(f"{options.file}:{divergence.line}: {divergence.action}: {divergence.says}{acceptance}")
-    for line, reason in report.skipped.items():
-        print(f"{options.file}:{line}: not replayed: {reason}", file=sys.stderr)
-    for unused in report.idle:
-        print(f"{options.accept}: unused acceptance: {unused.reason}", file=sys.stderr)
-    accepted_count = len(report.divergences) - len(report.failed)
-    print(f"{report.exchanges} exchanges, {len(report.failed)} divergences, {accepted_count} accepted", file=sys.stderr)
-    return int(bool(report.failed))
+    return run(options)
 
 
 def _actions(options: argparse.Namespace) -> int:
