@@ -20,7 +20,8 @@ __all__ = ["Answer", "Endpoint", "Keys", "Unreachable", "is_loopback"]
 OSC4, AWS4 = "OSC4-HMAC-SHA256", "AWS4-HMAC-SHA256"
 THROTTLED = (429, 503)
 MAX_TRIES = 6  # of a throttled call: the waits add up to 31 seconds
-OK, REFUSED = 200, 400
+REFUSED = 400
+IDLE = dt.timedelta(seconds=5)  # servers close silent connections
 
 
 class Unreachable(Exception):
@@ -93,8 +94,9 @@ class Endpoint:
         self.keys = keys
         self.calls = 0
         self._tls = parts.scheme == "https"
-        self._now, self._sleep, self._timeout = now, sleep, timeout
+        self.now, self._sleep, self._timeout = now, sleep, timeout
         self._connection: http.client.HTTPConnection | None = None
+        self._used = now()  # when the connection was used last
 
     def call(self, action: str, parameters: Mapping[str, Any], options: Mapping[str, str] | None = None) -> Answer:
         """Make a call, repeated with growing pauses while the endpoint throttles it.
@@ -124,7 +126,7 @@ class Endpoint:
         headers |= self._sign(method, path, body, headers, options)
         self.calls += 1
         try:
-            response, content = self._exchange(method, path, body, headers)
+            response, content = self._exchange(method, path, body, headers, repeat=action.startswith("Read"))
         except TimeoutError:
             self.close()
             raise Unreachable(f"{action}: no answer within {self._timeout:g} seconds") from None
@@ -135,23 +137,29 @@ class Endpoint:
         return Answer(response.status, _decode(action, response.status, content), found)
 
     def _exchange(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], *, repeat: bool
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        """Send a request on the open connection, or on a new one if the server has closed it."""
-        for fresh in (self._connection is None, True):
-            if self._connection is None:
-                kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
-                self._connection = kind(self.host, timeout=self._timeout)
-            try:
-                self._connection.request(method, path, body, dict(headers))
-                response = self._connection.getresponse()
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
-                self.close()
-                if fresh:
-                    raise
-                continue
+        """Send a request on the open connection, or on a new one if that has been silent for long.
+
+        A read is repeated once if the server has closed the connection; another call may have had its effect.
+        """
+        now = self.now()
+        if now - self._used > IDLE:
+            self.close()
+        self._used = now
+        if self._connection is None:
+            repeat = False
+            kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
+            self._connection = kind(self.host, timeout=self._timeout)
+        try:
+            self._connection.request(method, path, body, dict(headers))
+            response = self._connection.getresponse()
             return response, response.read()
-        raise AssertionError
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            self.close()
+            if not repeat:
+                raise
+            return self._exchange(method, path, body, headers, repeat=False)
 
     def _sign(
         self, method: str, path: str, body: bytes, sent: Mapping[str, str], options: Mapping[str, str]
@@ -159,7 +167,7 @@ class Endpoint:
         scheme = options.get("sign", "")
         if scheme == "no":
             return {}
-        at = (self._now() + dt.timedelta(hours=float(options.get("hours", "0")))).strftime(DATE)
+        at = (self.now() + dt.timedelta(hours=float(options.get("hours", "0")))).strftime(DATE)
         if scheme not in ("", "bad"):
             return {"X-Osc-Date": at, "Authorization": scheme}
         algorithm = options.get("algorithm", OSC4)

@@ -38,7 +38,7 @@ class Call:
         shows: A pattern of the expected answer (see `find_differences`).
         lacks: Paths that the answer must not have.
         save: The names to save: name → path in the answer.
-        wait: Instead of `do`: read the resource with this id until it has the `state`, or, for "", is gone.
+        wait: Instead of `do`: read the resource with this id until it has the `state` ("a|b": one of them; "": gone).
         switch, outcomes: The switch that the answer shows, and the answer for each of its values.
         needs: Names of the world that must exist although the call does not use them.
         of, state: The answer decides nothing if the resource `of` has left this transient state.

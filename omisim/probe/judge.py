@@ -58,7 +58,7 @@ def judge(
         verdict = DIFFERS if differences else AGREES
         measured = "; ".join(differences) if differences and answer.code == expected.code else measured
     text = f"{call.switch} = {_wanted(call.switch, switches)!r}" if call.switch else _describe(expected)
-    if verdict == DIFFERS and (reason := _find_obstacle(answer)):
+    if verdict == DIFFERS and value is None and (reason := _find_obstacle(answer)):
         verdict, measured = CANNOT_TELL, f"{reason}: {answer}"
     return Finding(
         experiment, call.rules, verdict, text, measured, call.do, code=answer.code, switch=call.switch, value=value

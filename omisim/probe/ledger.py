@@ -19,8 +19,8 @@ __all__ = ["KINDS", "TAG", "Ledger", "Send", "find_kind", "find_leftovers", "is_
 Send = Callable[[str, str, Mapping[str, Any]], Answer]  # caller, action, parameters
 TAG = "omisim-probe"  # the key of the tag; its value is the run
 KINDS: Mapping[str, Mapping[str, Any]] = load_toml("omisim.probe", "kinds.toml")
-# lists in the answer of a creation: the resources that it made besides the main one
-_PARTS = {"Vms": ("Bsu", "VolumeId"), "Image": ("Bsu", "SnapshotId")}
+# what the block device mappings in the answer to a creation name
+_PARTS = {"Vms": "VolumeId", "Image": "SnapshotId"}
 _ACCESS_KEY = re.compile("[A-Z0-9]{20}")
 _MAX_ROUNDS = 60  # of the clean-up, with a pause after each
 
@@ -37,20 +37,26 @@ class Ledger:
         """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
         if not action.startswith("Create"):
             return ""
-        given_ids = set(_strings(given))
-        new = [one for one in _created_ids(answer) if one not in given_ids and one not in self.owners]
-        self.created += sum(1 for one in _created_ids(answer, parts=False) if one in new)
-        self.owners |= dict.fromkeys(new, by)
-        markable = [one for one in new if "untagged" not in KINDS[find_kind(one)]]
+        known = {*_strings(given), *self.owners}
+        created = [one for one in _created_ids(answer) if one not in known]
+        self.created += len(created)
+        self.owners |= dict.fromkeys(created, by)
+        parts = [one for one in _part_ids(answer) if one not in known]
+        if self._mark(by, parts) == "":  # otherwise they are not what they seem, and not ours
+            self.owners |= dict.fromkeys(parts, by)
+        problem = self._mark(by, created)
+        for one in created if problem else ():  # the answer to our own creation has just named it
+            self._delete(one, marked=False)
+        return problem
+
+    def _mark(self, by: str, ids: list[str]) -> str:
+        """Tag resources with the run; return why that failed, or ""."""
+        markable = [one for one in ids if "untagged" not in KINDS[find_kind(one)]]
         if not markable:
             return ""
         tags = {"ResourceIds": markable, "Tags": [{"Key": TAG, "Value": self.run}]}
-        marked = self._send(by, "CreateTags", tags)
-        if marked.accepted:
-            return ""
-        for one in new:  # the answer to our own creation has just named it
-            self._delete(one, marked=False)
-        return f"what it creates cannot be marked: CreateTags answered {marked}"
+        answer = self._send(by, "CreateTags", tags)
+        return "" if answer.accepted else f"what it creates cannot be marked: CreateTags answered {answer}"
 
     def clean(self, ids: Iterable[str] | None = None, *, patient: bool = True) -> dict[str, str]:
         """Delete recorded resources, all by default; return what remains, with the reason.
@@ -133,20 +139,23 @@ def find_leftovers(send: Send, callers: Iterable[str]) -> Iterator[tuple[str, st
                 yield by, str(tag.get("Value")), str(tag["ResourceId"])
 
 
-def _created_ids(answer: Mapping[str, Any], *, parts: bool = True) -> list[str]:
-    """Return the ids of the resources that the answer to a creation names as new."""
-    found: list[str] = []
+def _created_ids(answer: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the resources that the answer to a creation is about."""
+    owns = [(row, "TaskId" if name.endswith("Task") else f"{name.removesuffix('s')}Id") for name, row in _rows(answer)]
+    return [str(row[own]) for row, own in owns if find_kind(str(row.get(own)))]
+
+
+def _part_ids(answer: Mapping[str, Any]) -> list[str]:
+    """Return the ids of what a creation made besides: the volumes of VMs, and the snapshots of an OMI."""
+    named = ((name, row.get("BlockDeviceMappings") or ()) for name, row in _rows(answer) if name in _PARTS)
+    parts = (str((mapping.get("Bsu") or {}).get(_PARTS[name])) for name, mappings in named for mapping in mappings)
+    return [one for one in parts if find_kind(one)]
+
+
+def _rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the resources of an answer with the names under which they stand."""
     for name, value in answer.items():
-        for row in value if isinstance(value, list) else [value]:
-            if not isinstance(row, dict):
-                continue
-            own = "TaskId" if name.endswith("Task") else f"{name.removesuffix('s')}Id"
-            found.append(row.get(own, ""))
-            if parts and name in _PARTS:
-                outer, inner = _PARTS[name]
-                mappings = row.get("BlockDeviceMappings") or []
-                found += [(mapping.get(outer) or {}).get(inner, "") for mapping in mappings]
-    return [one for one in found if isinstance(one, str) and find_kind(one)]
+        yield from ((name, row) for row in (value if isinstance(value, list) else [value]) if isinstance(row, dict))
 
 
 def _fill(template: Any, values: Mapping[str, str], row: Mapping[str, Any]) -> Any:

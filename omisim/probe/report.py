@@ -54,17 +54,24 @@ class Report:
         A switch that its findings contradict is left out.
         """
         values: dict[str, set[Any]] = {}
-        for finding in self.findings:
-            if finding.switch and finding.value is not None:
-                values.setdefault(finding.switch, set()).add(finding.value)
-            elif not finding.switch and finding.code and (finding.expected or "").startswith("code "):
-                for rule in finding.rules:
-                    values.setdefault(rule, set()).add(finding.code)
-        found = {name: next(iter(seen)) for name, seen in values.items() if len(seen) == 1}
-        behavior = {name: value for name, value in found.items() if name in DEFAULTS and value != DEFAULTS[name]}
-        differing = {rule for one in self.findings if one.verdict == DIFFERS for rule in one.rules}
-        errors = {rule: _error_name(code) for rule, code in found.items() if rule in differing and rule not in DEFAULTS}
-        return behavior | {rule: name for rule, name in errors.items() if name}
+        for one in self.findings:
+            if one.switch and one.value is not None:
+                values.setdefault(one.switch, set()).add(one.value)
+        behavior = {name: next(iter(found)) for name, found in values.items() if len(found) == 1}
+        return {name: value for name, value in behavior.items() if value != DEFAULTS[name]} | self._errors
+
+    @property
+    def _errors(self) -> dict[str, str]:
+        """The names of the measured errors by rule, where all refusals of a rule have the same error."""
+        codes: dict[str, set[str]] = {}
+        differing: set[str] = set()
+        for one in self.findings:
+            if not one.switch and one.code and one.expected.startswith("code "):
+                for rule in one.rules:
+                    codes.setdefault(rule, set()).add(one.code)
+                differing.update(one.rules if one.verdict == DIFFERS else ())
+        measured = {rule: _error_name(next(iter(found))) for rule, found in codes.items() if len(found) == 1}
+        return {rule: name for rule, name in measured.items() if rule in differing and name}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a JSON object."""

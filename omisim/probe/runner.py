@@ -14,7 +14,7 @@ from omisim.probe.ledger import KINDS, Ledger, find_kind, is_brief, read_resourc
 from omisim.probe.matching import read_path
 from omisim.probe.world import Recipe, list_needed
 
-__all__ = ["Limits", "Runner", "Stopped"]
+__all__ = ["CannotTell", "Limits", "Runner", "Stopped"]
 
 MOST_SILENCE = 3  # calls without an answer in a row
 # names of the world that a run may lack → what it needs
@@ -98,6 +98,21 @@ class Runner:
         ledger.owners |= owners
         return ledger
 
+    def perform(self, call: Call, names: Mapping[str, str]) -> tuple[Answer, dict[str, str]]:
+        """Make one call, and wait until what it creates has left its transient states. Raises CannotTell."""
+        self._prepare(call)
+        answer, saved = self._make(call, {**self._names, **names})
+        for row_id in saved.values():
+            waited, pause = 0.0, 0.01
+            while waited < self.limits.wait and is_brief(row_id, self._read_state(call.by, row_id)):
+                self.sleep(pause)
+                waited, pause = waited + pause, min(pause * 2, self.limits.pause)
+        return answer, saved
+
+    def _read_state(self, by: str, row_id: str) -> str:
+        row, _ = read_resource(self._send, by, row_id)
+        return "" if row is None else str(row.get("State", ""))
+
     def clean(self) -> dict[str, str]:
         """Delete everything that the run has created; return what remains, with the reason."""
         self._names = dict(self.given)
@@ -121,7 +136,11 @@ class Runner:
         if answer.accepted and (call.code or call.switch):
             self._forget(set(call.uses))
         decides = finding.rules or finding.switch
-        if finding.verdict != AGREES and not decides and not is_brief(fill(call.wait, known), call.state):
+        if (
+            finding.verdict != AGREES
+            and not decides
+            and not is_brief(fill(call.wait, known), call.state.partition("|")[0])
+        ):
             raise CannotTell(f"{call.do or 'waiting'}: {finding.measured}")
         return finding
 
@@ -152,7 +171,8 @@ class Runner:
             row, answer = read_resource(self._send, call.by, row_id)
             state = "" if row is None else str(row.get("State", ""))
             ended = state in ("error", "failed", "terminated") or waited >= self.limits.wait
-            if state == call.state or ended or (is_brief(row_id, call.state) and not is_brief(row_id, state)):
+            expected = call.state.split("|")
+            if state in expected or ended or (is_brief(row_id, expected[0]) and not is_brief(row_id, state)):
                 return answer
             self.sleep(pause)
             waited += pause
@@ -236,4 +256,5 @@ def _with_state(call: Call, names: Mapping[str, str]) -> Call:
     if not call.wait:
         return call
     items = KINDS[find_kind(fill(call.wait, names))]["items"]
-    return replace(call, shows={items: [{"State": call.state}] if call.state else [], **call.shows})
+    state = f"~{call.state}" if "|" in call.state else call.state
+    return replace(call, shows={items: [{"State": state}] if state else [], **call.shows})

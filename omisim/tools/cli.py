@@ -56,6 +56,7 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     rules.add_argument("--kind", choices=kinds, help="only rules of this kind of resource")
     rules.add_argument("--action", help="only rules of this action, for example CreateImage")
     rules.add_argument("--evidence", choices=list(GRADES), help="only rules with this grade of evidence")
+    rules.add_argument("--measured", metavar="REPORT", help="show what a report of `omisim probe` says of each rule")
     rules.add_argument("--json", action="store_true", help="print JSON")
     rules.set_defaults(run=_rules)
     explain = commands.add_parser("explain", help="explain a rule: its statement, error, evidence and tests")
@@ -231,15 +232,28 @@ def _rules(options: argparse.Namespace) -> int:
         and (options.action is None or options.action.lower() in rule.actions)
         and options.evidence in (None, rule.evidence)
     ]
+    try:
+        measured = _read_measured(options.measured)
+    except (OSError, ValueError) as error:
+        return _report_error(f"omisim rules: {options.measured}: {error}", 2)
     if options.json:
-        print(json.dumps([asdict(rule) for rule in rules], indent=2))
+        extra = [{"measured": measured.get(rule.id)} if options.measured else {} for rule in rules]
+        print(json.dumps([asdict(rule) | more for rule, more in zip(rules, extra, strict=True)], indent=2))
         return 0
     for rule in rules:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
-        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {rule.says or rule.out}")
+        verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
+        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}{rule.says or rule.out}")
     suggestion = "" if rules or options.action is None else _similar_actions(options.action)
     print(f"{len(rules)} rules{suggestion}", file=sys.stderr)
     return 0 if rules else 1
+
+
+def _read_measured(path: str | None) -> Mapping[str, str]:
+    """Return the verdict of each rule in a report of `omisim probe`."""
+    from omisim.probe.report import read_report  # noqa: PLC0415 - only --measured needs it
+
+    return read_report(Path(path).read_text("utf-8")).rules if path else {}
 
 
 def _similar_actions(action: str) -> str:

@@ -20,10 +20,15 @@ CALLERS = {"": ("alice", "eu-west-2"), "_2": ("bob", "eu-west-2"), "_3": ("carol
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(name="cloud")
+def _cloud() -> Cloud:
+    """The probed cloud."""
+    return Cloud()
+
+
 @pytest.fixture(name="url")
-def _url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+def _url(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """The URL of a server with the accounts of the experiments, whose keys are in the environment."""
-    cloud = Cloud()
     monkeypatch.chdir(tmp_path)
     for ending, (name, region) in CALLERS.items():
         account = cloud.account(name, region=region)
@@ -77,7 +82,7 @@ class TestRuns:
         """The default output is a table."""
         status, out, err = run(url, "--rule", "OMI-022", "--rule", "VOL-004")
         assert (status, out.split()) == (0, ["OMI-022", "agrees", "VOL-004", "agrees"])
-        assert err.endswith("2 agrees; 37 calls, 3 resources created\n")
+        assert err.endswith("2 agrees; 39 calls, 3 resources created\n")
 
     def test_write_json_html_and_switches(self, run: Run, url: str, tmp_path: Path) -> None:
         """With --json, stdout is one JSON document; the other files are written beside it."""
@@ -107,6 +112,47 @@ class TestRuns:
         status, out, err = run(url, "--rule", "OMI-022", "--max-resources", "1")
         assert (status, "the bound of 1 resources is reached" in out) == (0, True)
         assert "1 resources created" in err
+
+
+class TestMeasured:
+    def test_rules_show_their_verdicts(self, run: Run, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """`omisim rules --measured` shows what a report says of each rule."""
+        run(url, "--rule", "VOL-004", "--report", "run.json")
+        assert main(["rules", "--kind", "volume", "--measured", "run.json"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert next(line for line in lines if line.startswith("VOL-004 ")).split()[4] == "agrees"
+        assert "not measured" in next(line for line in lines if line.startswith("VOL-005 "))
+        assert main(["rules", "--measured", "run.json", "--json"]) == 0
+        rows = {row["id"]: row["measured"] for row in json.loads(capsys.readouterr().out)}
+        assert (rows["VOL-004"], rows["VOL-005"]) == ("agrees", None)
+
+    def test_refuse_another_file(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A file that is not a report is one line."""
+        (tmp_path / "x.json").write_text("{}")
+        assert main(["rules", "--measured", str(tmp_path / "x.json")]) == 2
+        assert "not a report of omisim probe" in capsys.readouterr().err
+
+
+class TestExploring:
+    def test_finds_no_difference_to_the_same_model(self, run: Run, url: str) -> None:
+        """Random histories on two servers of omisim have the same answers."""
+        status, out, err = run(url, "--explore", "3")
+        assert (status, out) == (0, "")
+        assert err == "3 histories, no difference (seed 0)\n"
+
+    def test_prints_the_shrunk_difference_as_an_experiment(
+        self, run: Run, url: str, cloud: Cloud, tmp_path: Path
+    ) -> None:
+        """A server with another error is told from omisim by one call, which can be probed again."""
+        cloud.engine.settings.switches["VOL-020"] = "busy"
+        status, out, _ = run(url, "--explore", "50")
+        assert (status, out.count("{ do =")) == (1, 1)
+        (tmp_path / "found.toml").write_text(out)
+        assert run(url, "--experiments", "found.toml")[0] == 1
+
+    def test_is_refused_without_histories(self, run: Run, url: str) -> None:
+        """A number below one is invalid."""
+        assert run(url, "--explore", "0") == (2, "", "omisim probe: --explore must be at least 1, not 0\n")
 
 
 class TestPlans:

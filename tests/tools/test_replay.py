@@ -355,7 +355,9 @@ class TestRedactions:
 
     def test_are_filled_by_the_given_values(self) -> None:
         """A redaction of the request has a value from outside."""
-        line = refused("LinkVolume", {"VmId": "i-00000001", "VolumeId": "vol-00000001", "DeviceName": "redacted-2"}, "5063")
+        line = refused(
+            "LinkVolume", {"VmId": "i-00000001", "VolumeId": "vol-00000001", "DeviceName": "redacted-2"}, "5063"
+        )
         assert len(played(line).failed) == 1
         assert played(line, fill={"redacted-2": "/dev/sdb"}).failed == ()
 

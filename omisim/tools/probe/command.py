@@ -27,6 +27,7 @@ from omisim.probe.plan import estimate, find_rules, select
 from omisim.probe.report import Report, read_report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
+from omisim.tools.probe.exploring import explore
 from omisim.tools.probe.output import Saver, print_coverage, print_plan, show_progress, write_outputs
 
 __all__ = ["run"]
@@ -40,8 +41,10 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         return print_coverage(json_output=options.json)
     try:
-        experiments = _select(options)
         limits = _read_limits(options)
+        if options.explore is not None:
+            return _explore(options, limits)
+        experiments = _select(options)
         if options.dry:
             return print_plan(experiments, limits, json_output=options.json)
         return _probe(options, experiments, limits)
@@ -81,31 +84,13 @@ def _read_limits(options: argparse.Namespace) -> Limits:
 
 
 def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limits: Limits) -> int:
-    if not options.endpoint:
-        raise ValueError("ENDPOINT is missing; --list and --dry need none")
-    cost = estimate(experiments, limits)
-    if (
-        cost.resources
-        and not options.yes
-        and not _is_local(options.endpoint)
-        and not _ask(options.endpoint, cost.resources)
-    ):
-        raise ValueError("nothing was done: answer yes, or give --yes")
+    _ask_before(options, estimate(experiments, limits).resources)
     report = _open_report(options)
-    named = {"alice": options.profile, "bob": options.second_profile, "carol": options.third_profile}
-    endpoints = {
-        caller: Endpoint(
-            options.endpoint, profile.keys, (options.region if caller == "alice" else "") or profile.region,
-            now=_now, sleep=time.sleep, timeout=options.timeout,
-        )
-        for caller, profile in find_profiles(os.environ, Path.home(), named).items()
-    }  # fmt: skip
-    report.region = endpoints["alice"].region
     switches = read_switches(options.switches) if options.switches else {}
     status = AGREES
     with ExitStack() as stack:
-        for endpoint in endpoints.values():
-            stack.callback(endpoint.close)
+        endpoints = _connect(options, stack)
+        report.region = endpoints["alice"].region
         stop = stack.enter_context(_stop_on_interrupt())
         session = Session(endpoints, report, time.sleep, limits, switches, options.bucket or "", stop.is_set)
         try:
@@ -118,6 +103,34 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
             status = FAILED
     write_outputs(options, report)
     return status or (DIFFERS if "differs" in report.summary else AGREES)
+
+
+def _explore(options: argparse.Namespace, limits: Limits) -> int:
+    if options.explore < 1:
+        raise ValueError(f"--explore must be at least 1, not {options.explore}")
+    _ask_before(options, limits.resources)
+    with ExitStack() as stack:
+        return explore(_connect(options, stack)["alice"], options.explore, options.seed, limits)
+
+
+def _ask_before(options: argparse.Namespace, resources: int) -> None:
+    """Raise ValueError unless resources may be created on the endpoint: it is this machine, or the user agrees."""
+    if not options.endpoint:
+        raise ValueError("ENDPOINT is missing; --list and --dry need none")
+    if resources and not options.yes and not _is_local(options.endpoint) and not _ask(options.endpoint, resources):
+        raise ValueError("nothing was done: answer yes, or give --yes")
+
+
+def _connect(options: argparse.Namespace, stack: ExitStack) -> dict[str, Endpoint]:
+    """Return the endpoint as each caller that has keys; the stack closes them."""
+    named = {"alice": options.profile, "bob": options.second_profile, "carol": options.third_profile}
+    endpoints = {}
+    for caller, profile in find_profiles(os.environ, Path.home(), named).items():
+        region = (options.region if caller == "alice" else "") or profile.region
+        endpoint = Endpoint(options.endpoint, profile.keys, region, now=_now, sleep=time.sleep, timeout=options.timeout)
+        stack.callback(endpoint.close)
+        endpoints[caller] = endpoint
+    return endpoints
 
 
 def _open_report(options: argparse.Namespace) -> Report:

@@ -19,6 +19,8 @@ def add_options(probe: argparse.ArgumentParser) -> None:
     probe.add_argument("--experiments", metavar="FILE", help="run the experiments of a TOML file instead of omisim's")
     probe.add_argument("--list", action="store_true", help="list the rules with their experiments, and stop")
     probe.add_argument("--dry", action="store_true", help="print the plan with the bounds of its cost, and stop")
+    probe.add_argument("--explore", type=int, metavar="N", help="compare N random histories with omisim, and stop")
+    probe.add_argument("--seed", default="0", help="the seed of --explore (default 0)")
     probe.add_argument("--json", action="store_true", help="print one JSON document; progress goes to stderr")
     probe.add_argument("--html", metavar="FILE", help="write the report as an HTML page")
     probe.add_argument("--report", metavar="FILE", help="write the report as JSON; an interrupted one is resumed")
