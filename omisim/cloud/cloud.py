@@ -14,14 +14,18 @@ from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
-from omisim.cloud.access_matrix import Access, who_can
+from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
 from omisim.cloud.calls import Calls, search_calls
+from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
 from omisim.cloud.images import Images
 from omisim.cloud.licences import Licences
+from omisim.cloud.lineage import Lineage
 from omisim.cloud.marketplace import Marketplace
 from omisim.cloud.switch_file import load_switches
+from omisim.cloud.timeline import Timeline
+from omisim.cloud.trace import find_row, trace_lineage
 from omisim.engine.engine import Engine, Mark
 from omisim.engine.faults import Faults
 from omisim.engine.unserved import check_answer
@@ -30,7 +34,6 @@ from omisim.model.serialize import format_date
 from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
 from omisim.state.initial_state import initial_state
 from omisim.state.licences import parse_licences
-from omisim.state.lineage import Lineage, trace_lineage
 from omisim.state.official_images import adopt, retire
 from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Switches, Timing, Unserved, Value
 from omisim.state.state import Change
@@ -134,7 +137,7 @@ class Cloud:
         Raises:
             ValueError: An argument is invalid, or differs from the existing account.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             rows = self.engine.state.find_by("account", "name", name)
             if not rows:
                 row = self._create_account(name, region or DEFAULT_REGION, alias, quotas or {})
@@ -228,7 +231,8 @@ class Cloud:
 
         `allow=False` ends it. Forks and dumps keep the setting.
         """
-        self.engine.settings.unknown_images = allow
+        with self.engine.atomic():
+            self.engine.settings.unknown_images = allow
 
     def set_capacity(self, subregion: str, vms: int | None) -> None:
         """Limit the number of VMs in a Subregion, over all accounts; None removes the limit (VM-005, VMT-012).
@@ -241,7 +245,7 @@ class Cloud:
         )
         if vms is not None and (type(vms) is not int or vms < 0):
             raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.settings.capacity.pop(subregion, None)
             if vms is not None:
                 self.engine.settings.capacity[subregion] = vms
@@ -281,7 +285,7 @@ class Cloud:
 
         Raises ValueError for a negative or non-finite number.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.advance(seconds)
 
     def settle(self) -> None:
@@ -289,7 +293,7 @@ class Cloud:
 
         Timers that fall due on the way fire; later timers do not count.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.settle()
 
     def complete(self, resource_id: str) -> None:
@@ -298,7 +302,7 @@ class Cloud:
         The id of a volume link is its volume's. For a pending OMI, this completes the snapshots that it waits for, and
         so the OMI. Raises ValueError if the resource is not in a transient state.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.complete(resource_id)
 
     def fail(self, resource_id: str, comment: str = "") -> None:
@@ -307,7 +311,7 @@ class Cloud:
         For a pending OMI, this fails one of its snapshots; `comment` becomes its `StateComment.StateMessage`. Raises
         ValueError if the current state has no failure transition.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.fail(resource_id, comment)
 
     @property
@@ -321,7 +325,7 @@ class Cloud:
         Use it before the call that starts the transition. `kind` is for example "snapshot"; `comment` is the reason
         that the API reports. Raises ValueError for a kind without a failure state, and for an id of another kind.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.fail_next(kind, id, comment)
 
     # --- disk contents and consoles
@@ -336,7 +340,7 @@ class Cloud:
             raise TypeError(f"text must be a str, not {text!r}")
         if not isinstance(path, str) or not path:
             raise ValueError(f"path must be a non-empty str, for example '/etc/motd', not {path!r}")
-        with self.engine.lock:
+        with self.engine.atomic():
             content = self._find_content(volume_id)
             files = tuple(sorted((dict(content.files) | {path: text}).items()))
             self.engine.begin("write").write("content", volume_id, Content(content.version + 1, files))
@@ -356,7 +360,7 @@ class Cloud:
 
         ReadConsoleOutput returns the last 64 KiB of the console (VM-056). Raises ValueError for an unknown VM.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             if self.engine.state.get("vm", vm_id) is None:
                 raise ValueError(f"{vm_id!r} is not a VM of this cloud")
             console = self.engine.state.get("console", vm_id) or ""
@@ -426,25 +430,38 @@ class Cloud:
         journal = self.engine.state.journal[-self.engine.kept_changes() :]
         return tuple(change for change in journal if change.kind in _LISTED)
 
-    def timeline(self, resource_id: str) -> tuple[Change, ...]:
+    def timeline(self, resource_id: str | None = None, *, account: str | None = None) -> Timeline:
         """Return the changes of one resource, oldest first; those of a volume include its links.
 
-        The result is empty for an unchanged resource of the catalogue, and for changes older than the history. Raises
-        ValueError for an id that has never existed in this cloud.
+        `account` selects the changes of the resources of the account with this name; without both, all changes are
+        returned. `str` shows a line for each, with the call that caused it. The result is empty for an unchanged
+        resource of the catalogue, and for changes older than the history. Raises ValueError for an id that has never
+        existed in this cloud, and for an unknown account.
         """
         with self.engine.lock:
-            changes = tuple(change for change in self.events if change.id == resource_id)
-            if not changes and all(self.engine.state.get(kind, resource_id) is None for kind in (*_LISTED, "origin")):
-                raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
-            return changes
+            changes: tuple[Change, ...] = self.events
+            if account is not None:
+                rows: list[AccountRow] = self.engine.state.find_by("account", "name", account)
+                if not rows:
+                    raise ValueError(f"account {account!r} does not exist; known: {', '.join(self.accounts) or 'none'}")
+                owner = rows[0].account_id
+                changes = tuple(c for c in changes if getattr(c.before or c.after, "account_id", None) == owner)
+            if resource_id is not None:
+                known = any(self.engine.state.get(kind, resource_id) is not None for kind in (*_LISTED, "origin"))
+                if not known and not any(change.id == resource_id for change in self.events):
+                    raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
+                changes = tuple(change for change in changes if change.id == resource_id)
+            return Timeline(changes, self.engine.session.calls)
 
-    def lineage(self, resource_id: str) -> Lineage:
+    def lineage(self, resource_id: str, most: int = 500) -> Lineage:
         """Return the tree of a resource's parents and descendants, deleted ones included.
 
+        `str` shows it as text, `mermaid()` and `svg()` as a picture. It has at most `most` ancestors and descendants.
         Raises ValueError for an id that has never existed in this cloud.
         """
         with self.engine.lock:
-            return trace_lineage(self.engine.state, resource_id)
+            tree = trace_lineage(self.engine.state, resource_id, most)
+            return replace(tree, deletion=describe_deletion(self.engine, find_row(self.engine.state, resource_id)))
 
     def diff(self, other: Cloud) -> tuple[Difference, ...]:
         """Return the rows that differ between this cloud and another; () for an unchanged fork.
@@ -460,11 +477,12 @@ class Cloud:
         """Return the rights of each account on an OMI, by account name.
 
         The rights are "read", "launch", "copy", "export", "modify" and "delete". Accounts without rights are left out.
-        `origins` of the result is the OMI's origin as each account sees it, `supported_by` who supports it.
+        `origins` of the result is the OMI's origin as each account sees it, `supported_by` who supports it. `cells`
+        has the rule behind each right, `str` shows them as a table, and `before.diff(after)` compares two results.
         Raises ValueError for an unknown OMI.
         """
         with self.engine.lock:
-            return who_can(self.engine, image_id)
+            return explain_access(self.engine, image_id, self.accounts)
 
     def named(self, name: str) -> str:
         """Return the id of the resource that a scenario created under a name.
@@ -521,6 +539,15 @@ class Cloud:
         """Return to the initial state: no accounts, no calls, no faults, the clock at its start."""
         with self.engine.lock:
             self.engine.reset()
+            self._accounts.clear()
+
+    def become(self, other: Cloud) -> None:
+        """Take the place of another cloud, which must not be used any more: its state, time, settings and session.
+
+        Accounts, clients and servers of this cloud reach the new state.
+        """
+        with self.engine.lock:
+            self.engine.become(other.engine)
             self._accounts.clear()
 
     def __repr__(self) -> str:

@@ -1,11 +1,10 @@
-"""Event loops, `select` and real input in a cloud's time."""
+"""Event loops and real input in a cloud's time."""
 
 from __future__ import annotations
 
 import asyncio
-import select
-import selectors
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from subprocess import PIPE
+from textwrap import dedent
 from typing import Any
 
 import anyio
@@ -24,6 +24,7 @@ from support.catalogue import SUBREGION
 
 from omisim import Account, Cloud
 
+AN_HOUR = 3600
 LOOP = asyncio.new_event_loop()  # of a thread that is older than any context, as of a module under test
 
 
@@ -198,41 +199,55 @@ class TestAnyioAndTrio:
         assert took(cloud, lambda: trio.run(trio.sleep, 60, clock=clock)) == 0
 
 
-class TestSelect:
-    @pytest.mark.parametrize("cls", [selectors.DefaultSelector, selectors.SelectSelector, selectors.PollSelector])
-    def test_with_a_time_limit_moves_the_clock(self, cloud: Cloud, cls: Any) -> None:
-        """Every selector jumps to its time limit where nothing arrives, and returns what has arrived."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs, cls() as selector:
-            selector.register(ours, selectors.EVENT_READ)
-            assert took(cloud, lambda: selector.select(10)) == 10
-            theirs.send(b"x")
-            assert took(cloud, lambda: selector.select(10)) == 0
+LATE = """
+    from omisim import Cloud
 
-    def test_of_the_module_select_moves_the_clock(self, cloud: Cloud) -> None:
-        """`select.select` with and without files."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            assert took(cloud, lambda: select.select([ours], [], [], 10)) == 10
-            assert took(cloud, lambda: select.select([], [], [], 10)) == 10
-            theirs.send(b"x")
-            with cloud.sleeping():
-                assert select.select([ours], [], [], 10) == ([ours], [], [])
+    cloud = Cloud()
+    before = cloud.now
+    with cloud.sleeping():
+        import trio, uvloop
+        trio.run(trio.sleep, 10)
+        loop = uvloop.new_event_loop()
+        try:
+            loop.call_later(10, print)
+        except RuntimeError as error:
+            assert "uvloop" in str(error), error
+        loop.close()
+    assert round((cloud.now - before).total_seconds()) == 10
+"""
 
-    def test_sees_input_of_another_thread(self, cloud: Cloud) -> None:
-        """Input ends a wait at the time at which it is sent."""
-        ours, theirs = socket.socketpair()
 
-        def send() -> None:
-            time.sleep(3)
-            theirs.send(b"x")
+class TestLoopThatIsImportedLate:
+    def test_is_followed_or_refused(self) -> None:
+        """A library that is imported inside the context is treated as if it had been imported before."""
+        pytest.importorskip("uvloop")
+        run = subprocess.run([sys.executable, "-c", dedent(LATE)], capture_output=True, text=True, check=False)
+        assert (run.stderr, run.returncode) == ("", 0)
+
+
+class TestUvloop:
+    def test_waits_for_a_job_that_sleeps(self, cloud: Cloud) -> None:
+        """A loop that cannot be followed itself waits for a job of an executor in virtual time."""
+        uvloop = pytest.importorskip("uvloop")
+
+        async def main(loop: Any) -> None:
+            await loop.run_in_executor(None, time.sleep, AN_HOUR)
 
         def act() -> None:
-            threading.Thread(target=send).start()
-            assert select.select([ours], [], [], 10)[0]
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(main(runner.get_loop()))
 
-        with ours, theirs:
-            assert took(cloud, act) == 3
+        assert took(cloud, act) == AN_HOUR
+
+    def test_may_call_at_once(self, cloud: Cloud) -> None:
+        """A callback without a delay is not a wait."""
+        loop = pytest.importorskip("uvloop").new_event_loop()
+        with cloud.sleeping():
+            loop.call_later(0, loop.stop)
+            loop.run_forever()
+        loop.call_later(0.001, loop.stop)
+        loop.run_forever()
+        loop.close()
 
 
 def answer_slowly(listener: socket.socket) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import queue
 import sched
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from multiprocessing.pool import ThreadPool
 from typing import Any
@@ -109,27 +107,6 @@ class TestExecutor:
                 pool.map(time.sleep, [10, 20, 30])
 
         assert took(cloud, run) == 40
-
-    def test_of_processes_lets_time_stand_still(self, cloud: Cloud) -> None:
-        """While a job in another process runs, a time limit does not pass."""
-        job: Future[str] = Future()
-        asked = threading.Event()  # by a thread that takes no part
-
-        def finish() -> None:
-            asked.wait()
-            real_sleep(0.05)
-            job.set_result("done")
-
-        threading.Thread(target=finish).start()
-
-        def run() -> None:
-            assert ProcessPoolExecutor.submit(None, bake) is job  # type: ignore[arg-type, call-arg]
-            asked.set()
-            assert job.result(timeout=10) == "done"
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ProcessPoolExecutor, "submit", lambda *_: job)  # no test needs a real process for it
-            assert took(cloud, run) == 0
 
     def test_is_left_without_jobs_that_have_not_begun(self, cloud: Cloud) -> None:
         """At the end of the context, sleeping jobs end and queued ones are cancelled, so that nothing is left over."""
@@ -332,31 +309,6 @@ class TestInterruptibleWait:
             items.get(timeout=0.001)
         with pytest.raises(RuntimeError):
             lock.release()
-
-
-class TestChildProcess:
-    def test_lets_time_stand_still(self, cloud: Cloud) -> None:
-        """While a child that the code asks about runs, sleeping takes as long as the child."""
-
-        def run() -> None:
-            with subprocess.Popen([sys.executable, "-S", "-c", "pass"]) as child:
-                while child.poll() is None:
-                    time.sleep(AN_HOUR)
-
-        assert took(cloud, run) <= AN_HOUR
-
-    def test_that_is_waited_for_takes_real_time(self, cloud: Cloud) -> None:
-        """`subprocess.run` with a time limit waits really, and time stands still for other threads."""
-
-        def run() -> None:
-            thread = threading.Thread(target=time.sleep, args=(10,))
-            thread.start()
-            before = cloud.now
-            subprocess.run([sys.executable, "-S", "-c", "pass"], timeout=60, check=True)
-            assert cloud.now == before
-            thread.join()
-
-        assert took(cloud, run) == 10
 
 
 class TestClocks:

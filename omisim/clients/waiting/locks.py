@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any, Final
 
 from omisim.clients.waiting.heart import MUTEX
-from omisim.clients.waiting.kernel import Kernel, Member, Wait, current_kernel, current_member
+from omisim.clients.waiting.kernel import Kernel, current_kernel, current_member
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import ReentrantLock, SimpleQueue, get_caller
+from omisim.clients.waiting.waits import Member, Wait
 
 __all__ = ["VirtualLock", "patch_locks"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, Final
@@ -24,6 +24,10 @@ class Patches:
     def undo(self) -> None:
         """Restore everything, the last replacement first."""
         self._undo.close()
+
+    def on_undo(self, callback: Callable[[], object]) -> None:
+        """Call a function when everything is restored."""
+        self._undo.callback(callback)
 
     def set(self, owner: Any, name: str, replacement: Any) -> Any:
         """Replace an attribute, and return the function or class that it was. A missing attribute stays missing."""
