@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support.probing import serve_probed
 
-from omisim import Cloud
+from omisim import Cloud, Switches
 from omisim.cloud.switch_file import read_switches
 from omisim.probe.judge import DEFAULTS, DIFFERS, Finding
 from omisim.probe.loading import load_experiments
@@ -24,7 +24,7 @@ DELAYS = {"vm.pending": 90, "volume.creating": 45, "snapshot.pending": 120, "vm.
 
 def probe_switches(switches: dict[str, Any], expected: dict[str, Any] | None = None) -> list[Finding]:
     """Probe a slow server with these switches, by the experiments that show a switch or an error of these rules."""
-    cloud = Cloud(timing="clock", switches=switches)
+    cloud = Cloud(timing="clock", switches=cast("Switches", switches))
     for state, seconds in DELAYS.items():
         cloud.durations[state] = seconds
     chosen = [one for one in load_experiments() if one.switches or set(one.rules) & set(switches)]

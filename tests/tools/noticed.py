@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from multiprocessing import Pool
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.probing import serve_probed
 from tools.planted import EVIDENCE, PLANTED
 
-from omisim import Cloud
+from omisim import Cloud, Switches
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import DIFFERS, Finding
 from omisim.probe.ledger import KINDS
@@ -33,7 +33,7 @@ MOST_SHOWN = 3  # experiments in a row of the table
 
 
 def find_differences(
-    experiments: Iterable[Experiment], bug: str = "", switches: Mapping[str, Any] | None = None
+    experiments: Iterable[Experiment], bug: str = "", switches: Switches | None = None
 ) -> list[Finding]:
     """Probe a server with a planted bug or with other switches, and return the findings that differ."""
     chosen = tuple(experiments)  # read before the bug is planted: the probe has the tables in the same process
@@ -61,7 +61,7 @@ def notice_bug(name: str) -> list[Finding]:
 
 def notice_switch(name: str) -> list[Finding]:
     """Return what the whole set finds on a server with the first other value of a switch."""
-    return find_differences(load_experiments(), switches={name: SWITCHES[name].others[0]})
+    return find_differences(load_experiments(), switches=cast("Switches", {name: SWITCHES[name].others[0]}))
 
 
 def render(title: str, noticed: Mapping[str, list[Finding]]) -> str:
