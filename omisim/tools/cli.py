@@ -53,11 +53,7 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     parser = argparse.ArgumentParser(prog="omisim", description="A simulator of OUTSCALE machine images (OMIs).")
     parser.add_argument("--version", action="version", version=f"omisim {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
-    demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
-    demo.add_argument("--step", action="store_true", help="wait for Enter before each step")
-    demo.add_argument("--svg", metavar="FILE", help="write a picture of an excerpt, the one that README shows")
-    demo.set_defaults(run=_demo)
+    _add_demo(commands)
     _add_tour(commands)
     rules = commands.add_parser("rules", help="list the rules of the model")
     kinds = sorted({family["kind"] for family in families().values()})
@@ -102,6 +98,14 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=_doctor)
     return {"omisim": parser, **commands.choices}
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
+    demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
+    demo.add_argument("--step", action="store_true", help="wait for Enter before each step")
+    demo.add_argument("--svg", metavar="FILE", help="write a picture of an excerpt, the one that README shows")
+    demo.set_defaults(run=_demo)
 
 
 def _add_tour(commands: Any) -> None:
