@@ -135,7 +135,7 @@ class Cloud:
         Raises:
             ValueError: An argument is invalid, or differs from the existing account.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             rows = self.engine.state.find_by("account", "name", name)
             if not rows:
                 row = self._create_account(name, region or DEFAULT_REGION, alias, quotas or {})
@@ -229,7 +229,8 @@ class Cloud:
 
         `allow=False` ends it. Forks and dumps keep the setting.
         """
-        self.engine.settings.unknown_images = allow
+        with self.engine.atomic():
+            self.engine.settings.unknown_images = allow
 
     def set_capacity(self, subregion: str, vms: int | None) -> None:
         """Limit the number of VMs in a Subregion, over all accounts; None removes the limit (VM-005, VMT-012).
@@ -242,7 +243,7 @@ class Cloud:
         )
         if vms is not None and (type(vms) is not int or vms < 0):
             raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.settings.capacity.pop(subregion, None)
             if vms is not None:
                 self.engine.settings.capacity[subregion] = vms
@@ -282,7 +283,7 @@ class Cloud:
 
         Raises ValueError for a negative or non-finite number.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.advance(seconds)
 
     def settle(self) -> None:
@@ -290,7 +291,7 @@ class Cloud:
 
         Timers that fall due on the way fire; later timers do not count.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.settle()
 
     def complete(self, resource_id: str) -> None:
@@ -299,7 +300,7 @@ class Cloud:
         The id of a volume link is its volume's. For a pending OMI, this completes the snapshots that it waits for, and
         so the OMI. Raises ValueError if the resource is not in a transient state.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.complete(resource_id)
 
     def fail(self, resource_id: str, comment: str = "") -> None:
@@ -308,7 +309,7 @@ class Cloud:
         For a pending OMI, this fails one of its snapshots; `comment` becomes its `StateComment.StateMessage`. Raises
         ValueError if the current state has no failure transition.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.fail(resource_id, comment)
 
     @property
@@ -322,7 +323,7 @@ class Cloud:
         Use it before the call that starts the transition. `kind` is for example "snapshot"; `comment` is the reason
         that the API reports. Raises ValueError for a kind without a failure state, and for an id of another kind.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.fail_next(kind, id, comment)
 
     # --- disk contents and consoles
@@ -337,7 +338,7 @@ class Cloud:
             raise TypeError(f"text must be a str, not {text!r}")
         if not isinstance(path, str) or not path:
             raise ValueError(f"path must be a non-empty str, for example '/etc/motd', not {path!r}")
-        with self.engine.lock:
+        with self.engine.atomic():
             content = self._find_content(volume_id)
             files = tuple(sorted((dict(content.files) | {path: text}).items()))
             self.engine.begin("write").write("content", volume_id, Content(content.version + 1, files))
@@ -357,7 +358,7 @@ class Cloud:
 
         ReadConsoleOutput returns the last 64 KiB of the console (VM-056). Raises ValueError for an unknown VM.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             if self.engine.state.get("vm", vm_id) is None:
                 raise ValueError(f"{vm_id!r} is not a VM of this cloud")
             console = self.engine.state.get("console", vm_id) or ""
@@ -536,6 +537,15 @@ class Cloud:
         """Return to the initial state: no accounts, no calls, no faults, the clock at its start."""
         with self.engine.lock:
             self.engine.reset()
+            self._accounts.clear()
+
+    def become(self, other: Cloud) -> None:
+        """Take the place of another cloud, which must not be used any more: its state, time, settings and session.
+
+        Accounts, clients and servers of this cloud reach the new state.
+        """
+        with self.engine.lock:
+            self.engine.become(other.engine)
             self._accounts.clear()
 
     def __repr__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,18 @@ class Lockouts:
         twin = Lockouts()
         twin._failures = dict(self._failures)
         return twin
+
+    def __len__(self) -> int:
+        """Return the number of accounts with failed authentications."""
+        return len(self._failures)
+
+    def items(self) -> Iterable[tuple[str, tuple[int, dt.datetime]]]:
+        """Return the accounts with failed authentications: their number in a row, and the end of the lock."""
+        return self._failures.items()
+
+    def load(self, account_id: str, count: int, until: dt.datetime) -> None:
+        """Set the failed authentications of an account, as `items` returned them."""
+        self._failures[account_id] = count, until
 
     def locked_until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
         """Return the end of an account's lock, or None if it is not locked."""

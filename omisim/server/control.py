@@ -20,6 +20,7 @@ from omisim.engine.engine import Mark
 from omisim.engine.faults import Fault
 from omisim.model.serialize import serialize
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
+from omisim.state.journal_store import StoreError
 from omisim.state.state import Change
 
 __all__ = ["Control", "account_names"]
@@ -92,11 +93,13 @@ class Control:
             given = _parse_parameters(request, ENDPOINTS[method, name])
             if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
                 return self._stream(self._open_feed())
-            answer = self.endpoints[method, name](given)
+            answer = self._change(method, name, given) if method != "GET" else self.endpoints[method, name](given)
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
+        except StoreError as error:
+            return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
         return _json(200, {} if answer is None else answer)
 
     def _method(self, request: HttpRequest, name: str) -> str:
@@ -113,6 +116,11 @@ class Control:
             raise ControlError(401, "the control plane requires its token in Authorization: Bearer or X-Omisim-Token")
         return method
 
+    def _change(self, method: str, name: str, given: dict[str, Any]) -> Answer:
+        """Run an endpoint that may change the cloud: everything that it does is kept, or nothing."""
+        with self.cloud.engine.atomic():
+            return self.endpoints[method, name](given)
+
     # --- endpoints
 
     def _health(self, _given: dict[str, Any]) -> Answer:
@@ -122,7 +130,7 @@ class Control:
         if self._fresh is None:
             self.cloud.reset()
         else:
-            self.cloud = self._fresh()
+            self.cloud.become(self._fresh())
         self._forget_history()
 
     def _forget_history(self) -> None:
@@ -150,7 +158,7 @@ class Control:
         return _fault(self.cloud.faults.add(**_without_nulls(given)))
 
     def _load(self, given: dict[str, Any]) -> None:
-        self.cloud = Cloud.load(given)
+        self.cloud.become(Cloud.load(given))
         self._forget_history()
 
     def _calls(self, given: dict[str, Any]) -> Answer:

@@ -49,6 +49,7 @@ ERRORS: Mapping[str, int] = {
     "NoSuchUpload": 404,
     "NotImplemented": 501,
     "RequestTimeTooSkewed": 403,
+    "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
     "XAmzContentSHA256Mismatch": 400,
 }

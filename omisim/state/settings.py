@@ -179,6 +179,10 @@ class Durations(MutableMapping[str, float]):
         """Return the number of overrides."""
         return len(self._seconds)
 
+    def copy(self) -> dict[str, float]:
+        """Return the overrides."""
+        return self._seconds.copy()
+
     def reads_for(self, entity: Entity, state: str) -> int:
         """Return the number of counted reads for which this entity stays in this state (timing "reads")."""
         return int(self._seconds.get(f"{entity.kind}.{state}", 1))

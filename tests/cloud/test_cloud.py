@@ -134,7 +134,7 @@ class TestCloudMethods:
             (lambda _: Cloud.load({}), "data must be a dump made by cloud.dump(), not {}"),
             (
                 lambda cloud: Cloud.load(cloud.dump() | {"omisim": 99}),
-                "unsupported dump version 99; only version 1 is supported",
+                "unsupported dump version 99; omisim reads the versions 1 and 2",
             ),
             (lambda _: ManualClock("2026-01-01"), "time zone, for example UTC, not '2026-01-01'"),  # type: ignore[arg-type]  # the mistake
         ],
