@@ -34,11 +34,12 @@ from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
 from omisim.state.initial_state import initial_state
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Switches, Timing, Unserved, Value
+from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Timing, Unserved
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
     from omisim.server import Running
+    from omisim.state.switch_types import Switches
 
 __all__ = ["Cloud"]
 
@@ -81,7 +82,7 @@ class Cloud:
         seed: int | str = 0,
         timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Switches | Mapping[str, Value] | None = None,
+        switches: Switches | None = None,
         catalog: str = "default",
         auth: Auth = "strict",
         history: int = 10_000,
@@ -490,8 +491,10 @@ class Cloud:
         """
         resource_id: str | None = self.engine.state.get("name", name)
         if resource_id is None:
-            known = self.engine.state.rows("name")
-            raise ValueError(f"unknown name {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}")
+            ids_by_name = self.engine.state.rows("name")
+            raise ValueError(
+                f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {', '.join(ids_by_name) or 'none'}"
+            )
         return resource_id
 
     # --- rollback and forks
@@ -574,15 +577,15 @@ class Cloud:
     # --- scenarios
 
     @classmethod
-    def from_scenario(cls, scenario: str | Path, **given: Any) -> Cloud:
+    def from_scenario(cls, scenario: str | Path, **settings: Any) -> Cloud:
         """Return a cloud set up by a scenario, a TOML file given by its path or a shipped one by its bare name.
 
-        `given` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
+        `settings` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
         Raises ValueError that names the line of a mistake in the file.
         """
         from omisim.tools.scenario import load_scenario  # noqa: PLC0415 - imported on first use
 
-        return load_scenario(scenario, given)
+        return load_scenario(scenario, settings)
 
     # --- doors
 
@@ -645,9 +648,11 @@ class Cloud:
         return run_server(self, port, host, tls=tls, token=token)
 
 
-def _check_known(parameter: str, value: str, known: Mapping[str, object]) -> None:
-    if value not in known:
-        raise ValueError(f"{parameter} must be one of {', '.join(known)}, not {value!r}{suggest(value, known)}")
+def _check_known(parameter: str, value: str, known_values: Mapping[str, object]) -> None:
+    if value not in known_values:
+        raise ValueError(
+            f"{parameter} must be one of {', '.join(known_values)}, not {value!r}{suggest(value, known_values)}"
+        )
 
 
 def _check_unchanged(name: str, parameter: str, value: object, existing: object) -> None:

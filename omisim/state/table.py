@@ -63,7 +63,7 @@ class Table:
         """Return an independent table with the same rows."""
         twin = Table()
         twin.by_id, twin.creation, twin.sorted = self.by_id.copy(), self.creation.copy(), self.sorted
-        twin.indexes = {name: (keys, found.copy()) for name, (keys, found) in self.indexes.items()}
+        twin.indexes = {name: (keys, index.copy()) for name, (keys, index) in self.indexes.items()}
         return twin
 
     def rows(self) -> dict[str, Any]:
@@ -97,13 +97,13 @@ class Table:
     def put(self, row_id: str, after: Any, order: int) -> None:
         """Set a row (None: remove it). `order` is the creation number of a new row."""
         before = self.by_id.get(row_id)
-        for keys, found in self.indexes.values():
+        for keys, index in self.indexes.values():
             old = keys(before) if before is not None else ()
             new = keys(after) if after is not None else ()
             if old != new:
-                _remove_keys(found, row_id, old)
+                _remove_keys(index, row_id, old)
                 for key in dict.fromkeys(new):
-                    _add_key(found, row_id, key)
+                    _add_key(index, row_id, key)
         if after is None:
             del self.by_id[row_id], self.creation[row_id]
             return
@@ -113,14 +113,14 @@ class Table:
 
     def revert(self, row_id: str, before: Any, after: Any, order: int) -> None:
         """Undo a put of `after` over `before`. The put, or an earlier `revert`, may have been interrupted anywhere."""
-        for keys, found in self.indexes.values():
+        for keys, index in self.indexes.values():
             old = keys(after) if after is not None else ()
             new = keys(before) if before is not None else ()
             if old != new:
-                _remove_keys(found, row_id, old)
+                _remove_keys(index, row_id, old)
                 for key in dict.fromkeys(new):
-                    if row_id not in _flatten(found.get(key, ())):
-                        _add_key(found, row_id, key)
+                    if row_id not in _flatten(index.get(key, ())):
+                        _add_key(index, row_id, key)
         if before is None:
             self.by_id.pop(row_id, None)
             self.creation.pop(row_id, None)
@@ -135,19 +135,19 @@ class Table:
         self.creation[row_id] = order
 
 
-def _remove_keys(found: dict[object, Ids], row_id: str, old: tuple[object, ...]) -> None:
+def _remove_keys(index: dict[object, Ids], row_id: str, old: tuple[object, ...]) -> None:
     """Remove a row from its keys; a key that does not have it stays as it is."""
     for key in dict.fromkeys(old):
-        rest = _remove(found.get(key, ()), row_id)
+        rest = _remove(index.get(key, ()), row_id)
         if rest:
-            found[key] = rest
+            index[key] = rest
         else:
-            found.pop(key, None)
+            index.pop(key, None)
 
 
-def _add_key(found: dict[object, Ids], row_id: str, key: object) -> None:
-    ids = found.get(key, ())
-    found[key] = (*ids, row_id) if len(ids) < CHUNK else (ids, row_id)
+def _add_key(index: dict[object, Ids], row_id: str, key: object) -> None:
+    ids = index.get(key, ())
+    index[key] = (*ids, row_id) if len(ids) < CHUNK else (ids, row_id)
 
 
 def _remove(ids: Ids, row_id: str) -> Ids:

@@ -51,24 +51,24 @@ def fork_each_example(test: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.Signature([*others[:position], request, *others[position:]])
 
     @contextmanager
-    def fork(positional: tuple[Any, ...], named: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def fork(positional: tuple[Any, ...], keywords: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the arguments of the test for one example."""
-        given = signature.bind(*positional, **named).arguments
-        with _fork(given["request"], fixtures) as values:
-            yield {name: value for name, value in given.items() if name in parameters} | values
+        arguments = signature.bind(*positional, **keywords).arguments
+        with _fork(arguments["request"], fixtures) as values:
+            yield {name: value for name, value in arguments.items() if name in parameters} | values
 
     if inspect.iscoroutinefunction(test):
 
         @wraps(test)
-        async def forked(*positional: Any, **named: Any) -> Any:
-            with fork(positional, named) as arguments:
+        async def forked(*positional: Any, **keywords: Any) -> Any:
+            with fork(positional, keywords) as arguments:
                 return await test(**arguments)
 
     else:
 
         @wraps(test)
-        def forked(*positional: Any, **named: Any) -> Any:
-            with fork(positional, named) as arguments:
+        def forked(*positional: Any, **keywords: Any) -> Any:
+            with fork(positional, keywords) as arguments:
                 return test(**arguments)
 
     forked.__signature__ = signature  # type: ignore[attr-defined]  # what pytest and Hypothesis read

@@ -74,9 +74,9 @@ def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
 def _create_cloud(options: argparse.Namespace) -> Cloud:
     """Return a new cloud, or that of the scenario."""
     settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth}
-    given = {name: value for name, value in settings.items() if value is not None}
+    chosen_settings = {name: value for name, value in settings.items() if value is not None}
     make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
-    cloud: Cloud = make(clock=SystemClock(), **given)
+    cloud: Cloud = make(clock=SystemClock(), **chosen_settings)
     return cloud
 
 
@@ -101,8 +101,8 @@ def _check_record(record: Path, state: str | None) -> None:
 
 def _add_account(cloud: Cloud, argument: str) -> None:
     """Create the account of NAME[@REGION][:AK:SK], with this access key if one is given."""
-    named, *key = argument.split(":")
-    name, _, region = named.partition("@")
+    full_name, *key = argument.split(":")
+    name, _, region = full_name.partition("@")
     if not name or len(key) not in (0, 2) or not all(key) or not _KEY.fullmatch("".join(key[:1])):
         raise ValueError(f"--account must be NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {argument!r}")
     account = cloud.account(name, region=region or None)

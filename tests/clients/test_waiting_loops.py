@@ -57,7 +57,7 @@ def bake(account: Account) -> str:
     return volume.volume_id
 
 
-def took(cloud: Cloud, act: Callable[[], object], **options: Any) -> float:
+def measure(cloud: Cloud, act: Callable[[], object], **options: Any) -> float:
     """Return how long something took in the cloud's time, to the second."""
     before = cloud.now
     with cloud.sleeping(**options):
@@ -73,7 +73,7 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
 class TestAsyncio:
     def test_runs_a_polling_loop_in_a_thread(self, cloud: Cloud, alice: Account) -> None:
         """`asyncio.to_thread` moves the clock."""
-        assert took(cloud, lambda: run(asyncio.to_thread(bake, alice))) == 10
+        assert measure(cloud, lambda: run(asyncio.to_thread(bake, alice))) == 10
 
     def test_wakes_threads_and_tasks_in_the_order_of_their_times(self, cloud: Cloud) -> None:
         """Threads of an executor and tasks of a loop share one time."""
@@ -90,7 +90,7 @@ class TestAsyncio:
         async def main() -> None:
             await asyncio.gather(nap(20), asyncio.to_thread(thread_nap, 10), nap(5), asyncio.to_thread(thread_nap, 30))
 
-        assert took(cloud, lambda: run(main())) == 30
+        assert measure(cloud, lambda: run(main())) == 30
         assert woken == [("task", 5), ("thread", 10), ("task", 20), ("thread", 30)]
 
     def test_times_out(self, cloud: Cloud) -> None:
@@ -108,14 +108,16 @@ class TestAsyncio:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(asyncio.Event().wait(), 30)
 
-        assert took(cloud, lambda: run(main())) == 60
+        assert measure(cloud, lambda: run(main())) == 60
         assert fired == [20, 30, 50]
 
     def test_of_a_thread_that_runs_already_takes_part(self, cloud: Cloud) -> None:
         """A loop in a thread of a module takes part from the first coroutine that a test gives it; in every test."""
         for _ in range(3):
             nap = asyncio.sleep(30, "done")
-            assert took(cloud, partial(lambda nap: asyncio.run_coroutine_threadsafe(nap, LOOP).result(60), nap)) == 30
+            assert (
+                measure(cloud, partial(lambda nap: asyncio.run_coroutine_threadsafe(nap, LOOP).result(60), nap)) == 30
+            )
 
     def test_waits_for_a_child_process(self, cloud: Cloud) -> None:
         """While a child runs, a time limit does not pass."""
@@ -126,7 +128,7 @@ class TestAsyncio:
             async with asyncio.timeout(5):
                 assert (await child.communicate())[0] == b"1\n"
 
-        assert took(cloud, lambda: run(main())) == 0
+        assert measure(cloud, lambda: run(main())) == 0
 
     def test_that_freezegun_made_real_are_restored(self, cloud: Cloud) -> None:
         """After the context, no class of event loops holds a function of omisim that freezegun has restored."""
@@ -141,7 +143,7 @@ class TestAsyncio:
             with freeze_time("2030-01-01", real_asyncio=True):
                 run(asyncio.sleep(0.01))
 
-        assert took(cloud, act) == 0
+        assert measure(cloud, act) == 0
 
     def test_raises_an_error_in_an_endless_polling_loop(self, cloud: Cloud, alice: Account) -> None:
         """A polling task that can never finish ends the loop with an error."""
@@ -151,7 +153,7 @@ class TestAsyncio:
                 await asyncio.sleep(10)
 
         with pytest.raises(RuntimeError, match="never finish"):
-            took(cloud, lambda: run(main()))
+            measure(cloud, lambda: run(main()))
 
 
 async def in_task_group() -> None:
@@ -168,7 +170,7 @@ class TestAnyioAndTrio:
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     def test_tasks_threads_and_time_limits_move_the_clock(self, cloud: Cloud, backend: str) -> None:
         """Anyio works on both of its backends."""
-        assert took(cloud, lambda: anyio.run(in_task_group, backend=backend)) == 35
+        assert measure(cloud, lambda: anyio.run(in_task_group, backend=backend)) == 35
 
     def test_trio_shares_the_time_of_threads(self, cloud: Cloud) -> None:
         """Trio's run loop wakes in order with threads."""
@@ -190,13 +192,13 @@ class TestAnyioAndTrio:
             for thread in threads:
                 thread.join()
 
-        assert took(cloud, act) == 30
+        assert measure(cloud, act) == 30
         assert woken == ["thread", "trio", "thread"]
 
     def test_trio_with_a_clock_of_its_own_is_left_alone(self, cloud: Cloud) -> None:
         """Trio's MockClock moves its own time only."""
         clock = trio.testing.MockClock(autojump_threshold=0)
-        assert took(cloud, lambda: trio.run(trio.sleep, 60, clock=clock)) == 0
+        assert measure(cloud, lambda: trio.run(trio.sleep, 60, clock=clock)) == 0
 
 
 LATE = """
@@ -237,7 +239,7 @@ class TestUvloop:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(main(runner.get_loop()))
 
-        assert took(cloud, act) == AN_HOUR
+        assert measure(cloud, act) == AN_HOUR
 
     def test_may_call_at_once(self, cloud: Cloud) -> None:
         """A callback without a delay is not a wait."""
@@ -280,7 +282,7 @@ class TestOutstandingInput:
 
         with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
             pool.submit(answer_slowly, listener)
-            assert took(cloud, lambda: run(main(listener.getsockname()[1]))) == 60
+            assert measure(cloud, lambda: run(main(listener.getsockname()[1]))) == 60
 
     def test_includes_requests_to_the_clouds_own_server(self, cloud: Cloud, alice: Account) -> None:
         """A client of `cloud.serve()` with a time limit gets its answer, and its sleeps move the clock."""
@@ -297,4 +299,4 @@ class TestOutstandingInput:
                 await asyncio.sleep(60)
 
         with cloud.serve() as running:
-            assert took(cloud, lambda: run(main(running.url))) == 120
+            assert measure(cloud, lambda: run(main(running.url))) == 120

@@ -40,7 +40,7 @@ def bake(account: Account) -> str:
     return volume.volume_id
 
 
-def took(cloud: Cloud, act: Callable[[], object]) -> float:
+def measure(cloud: Cloud, act: Callable[[], object]) -> float:
     """Return how long something took in the cloud's time, to the second."""
     before = cloud.now
     with cloud.sleeping():
@@ -56,16 +56,16 @@ class TestExecutor:
             with ThreadPoolExecutor() as pool:
                 assert pool.submit(bake, alice).result(timeout=60).startswith("vol-")
 
-        assert took(cloud, run) == 10
+        assert measure(cloud, run) == 10
 
     def test_of_a_module_works_in_every_test(self, cloud: Cloud, alice: Account) -> None:
         """An executor whose threads are older than the context takes part with its jobs, time after time."""
         for _ in range(3):
-            assert took(cloud, lambda: EXECUTOR.submit(bake, alice).result(timeout=60)) == 10
+            assert measure(cloud, lambda: EXECUTOR.submit(bake, alice).result(timeout=60)) == 10
 
     def test_runs_more_jobs_than_it_has_threads(self, cloud: Cloud, alice: Account) -> None:
         """Jobs that wait for a thread do not hold up the time."""
-        assert took(cloud, lambda: list(EXECUTOR.map(bake, [alice] * 5))) == 30
+        assert measure(cloud, lambda: list(EXECUTOR.map(bake, [alice] * 5))) == 30
 
     def test_repeats_itself_exactly(self) -> None:
         """Jobs begin in the order in which they were submitted, and wake in the order of their times."""
@@ -89,7 +89,7 @@ class TestExecutor:
                 assert wait([nap], timeout=10).not_done
                 assert wait([nap]).done
 
-        assert took(cloud, run) == AN_HOUR
+        assert measure(cloud, run) == AN_HOUR
 
     def test_of_threads_of_multiprocessing_moves_the_clock(self, cloud: Cloud) -> None:
         """Multiprocessing's ThreadPool, where the test makes it, takes part."""
@@ -98,7 +98,7 @@ class TestExecutor:
             with ThreadPool(2) as pool:
                 pool.map(time.sleep, [10, 20, 30])
 
-        assert took(cloud, run) == 40
+        assert measure(cloud, run) == 40
 
     def test_is_left_without_jobs_that_have_not_begun(self, cloud: Cloud) -> None:
         """At the end of the context, sleeping jobs end and queued ones are cancelled, so that nothing is left over."""
@@ -144,7 +144,7 @@ class TestThreads:
             assert thread.is_alive()
             thread.join()
 
-        assert took(cloud, run) == 100
+        assert measure(cloud, run) == 100
 
     def test_of_a_timer_fire_at_its_time(self, cloud: Cloud) -> None:
         """`threading.Timer` counts virtual time."""
@@ -154,24 +154,24 @@ class TestThreads:
             threading.Timer(30, fired.set).start()
             assert fired.wait(60)
 
-        assert took(cloud, run) == 30
+        assert measure(cloud, run) == 30
 
     def test_that_work_let_time_stand_still(self, cloud: Cloud) -> None:
         """Time does not pass for a sleeping thread while another one works, or asks the cloud."""
-        seen: list[float] = []
+        times: list[float] = []
 
         def work() -> None:
             real_sleep(0.1)
-            seen.append((cloud.now - before).total_seconds())
+            times.append((cloud.now - before).total_seconds())
 
         with cloud.sleeping():
             before = cloud.now
             thread = threading.Thread(target=work)
             thread.start()
             time.sleep(10)
-            seen.append((cloud.now - before).total_seconds())
+            times.append((cloud.now - before).total_seconds())
             thread.join()
-        assert seen == [0, 10]
+        assert times == [0, 10]
 
     def test_that_outlive_the_context_end(self, cloud: Cloud) -> None:
         """A thread that still sleeps when the context ends does not go on, or wait for real."""
@@ -204,11 +204,11 @@ class TestThreads:
 def acquire(lock: Any) -> bool:
     """Acquire a lock of another thread within ten seconds."""
     lock.acquire()
-    found: list[bool] = []
-    thread = threading.Thread(target=lambda: found.append(lock.acquire(timeout=10)))
+    results: list[bool] = []
+    thread = threading.Thread(target=lambda: results.append(lock.acquire(timeout=10)))
     thread.start()
     thread.join()
-    return found[0]
+    return results[0]
 
 
 def put_into_full_queue() -> None:
@@ -260,7 +260,7 @@ class TestInterruptibleWait:
             with suppress(queue.Empty, queue.Full, threading.BrokenBarrierError):
                 assert not act()
 
-        assert took(cloud, run) == 10
+        assert measure(cloud, run) == 10
 
     def test_ends_when_it_is_notified(self, cloud: Cloud) -> None:
         """An event that another thread sets ends the wait at that moment."""
@@ -270,7 +270,7 @@ class TestInterruptibleWait:
             threading.Timer(3, event.set).start()
             assert event.wait(10)
 
-        assert took(cloud, run) == 3
+        assert measure(cloud, run) == 3
 
     def test_for_a_lock_of_a_module_does_not_hold_up_its_holder(self, cloud: Cloud) -> None:
         """Threads that poll one after the other, under a lock that is older than the context, all come to an end."""
@@ -286,7 +286,7 @@ class TestInterruptibleWait:
             for thread in threads:
                 thread.join()
 
-        assert took(cloud, run) == 30
+        assert measure(cloud, run) == 30
 
     def test_works_after_the_context(self, cloud: Cloud) -> None:
         """Locks and queues that were made inside are ordinary ones afterwards."""

@@ -62,7 +62,7 @@ def wait_for_input(
 
     outcome = kernel.wait(wait, block)
     if outcome == "closed":
-        return real(kernel.time.left(deadline))
+        return real(kernel.time.get_remaining(deadline))
     return found or real(0)
 
 

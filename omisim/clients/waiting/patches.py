@@ -73,9 +73,9 @@ def _drop_copies(owner: type, name: str, replacement: Any) -> None:
 _scanned: dict[str, tuple[int, int, frozenset[int], tuple[str, ...]]] = {}  # module → identity, size, wanted, names
 
 
-def _find_holders(wanted: Mapping[int, Any]) -> list[tuple[ModuleType, tuple[str, ...]]]:
+def _find_holders(replaced_values: Mapping[int, Any]) -> list[tuple[ModuleType, tuple[str, ...]]]:
     """Return the modules that hold one of the objects, with the names. A module that has not changed is read once."""
-    ids = frozenset(wanted)
+    ids = frozenset(replaced_values)
     holders = []
     for key, module in list(sys.modules.items()):
         if type(module) is not ModuleType:

@@ -115,4 +115,4 @@ def _wait(signals: set[int], timeout: float | None) -> float | None:
         return timeout
     deadline = kernel.time.deadline(timeout)
     outcome = kernel.wait(Wait(deadline, lambda: not signals.isdisjoint(signal.sigpending())))
-    return kernel.time.left(deadline) if outcome == "closed" else 0.0
+    return kernel.time.get_remaining(deadline) if outcome == "closed" else 0.0

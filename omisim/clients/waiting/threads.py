@@ -95,8 +95,8 @@ def _join(thread: Thread, timeout: float | None = None) -> None:
         return
     deadline = kernel.time.deadline(timeout)
     outcome = kernel.wait(Wait(deadline, lambda: not thread.is_alive(), target=thread))
-    left = {"time": 0.0, "closed": kernel.time.left(deadline)}.get(outcome)
-    _real["Thread.join"](thread, left)
+    seconds_left = {"time": 0.0, "closed": kernel.time.get_remaining(deadline)}.get(outcome)
+    _real["Thread.join"](thread, seconds_left)
 
 
 # --- executors

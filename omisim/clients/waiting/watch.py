@@ -143,6 +143,7 @@ def _ident(member: Member) -> int:
 
 
 def _is_locking(frame: FrameType) -> bool:
+    # an instruction that the compiler has added has no line
     return _LOCKING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)) is not None
 
 
@@ -162,5 +163,5 @@ def _find_line(frame: FrameType | None) -> str:
         frame = frame.f_back
     if frame is None:
         return "not started"
-    name, line = frame.f_code.co_filename, frame.f_lineno
+    name, line = frame.f_code.co_filename, frame.f_lineno or 0
     return f"{name}:{line}: {linecache.getline(name, line).strip()}"
