@@ -46,6 +46,7 @@ class CallRecord:
     position: int = -1
     results: int | None = None
     by_user: bool = False  # `Cloud.answer` has answered it
+    serial: int = 0  # the number of the request among all of its cloud
     given: ClassVar[Renamed] = Renamed("arguments")
 
     def record_failure(self, error: ApiError | Dropped | Killed) -> None:
@@ -129,6 +130,7 @@ class Session:
         self.requests = 0
         self.calls: list[CallRecord] = []
         self.calls_trimmed: int = 0
+        self.storage_calls: list[CallRecord] = []  # requests to object storage
         self.warnings: list[str] = []
         self.faults: Faults = Faults()
         self.lockouts: Lockouts = Lockouts()
@@ -138,6 +140,7 @@ class Session:
         twin = Session()
         twin.requests, twin.calls_trimmed = self.requests, self.calls_trimmed
         twin.calls, twin.warnings = list(self.calls), list(self.warnings)
+        twin.storage_calls = list(self.storage_calls)
         twin.faults, twin.lockouts = self.faults.copy(), self.lockouts.copy()
         return twin
 
