@@ -128,15 +128,18 @@ class Engine:
             number = self.next_request_id()
             now = self.scheduler.apply_due()
             account = self._get_account(account_id)
+            dialect = request.dialect
             record = CallRecord(
                 request.action, account.name if account else "", request.parameters, now, number, headers
             )
+            record.api = dialect.api
             self.session.calls.append(record)
             position = record.position = self.state.position
             try:
                 unserved = find_unserved(self.settings, request.action)
                 record.by_user = unserved is not None and unserved.own is not None
-                action = unserved.action if unserved else find_action(request.action)
+                own = dialect.own.get(request.action)
+                action = own or (unserved.action if unserved else find_action(request.action))
                 fault = self._take_fault(record) if len(self.session.faults) else None
                 position = self.state.position
                 if fault is not None:
@@ -191,12 +194,14 @@ class Engine:
             finally:
                 self.state.undo_to(position)
 
-    def note_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
-        """Record a call that a door refused before it parsed the parameters."""
+    def note_refused(
+        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
+    ) -> None:
+        """Record a call that the door of an API refused before it parsed the parameters."""
         with self.lock:
             account = self._get_account(account_id)
             name, number = account.name if account else "", self.next_request_id()
-            record = CallRecord(action, name, {}, self.clock.now(), number, headers)
+            record = CallRecord(action, name, {}, self.clock.now(), number, headers, api=api)
             self.session.calls.append(record)
             self._record_failure(record, error)
 

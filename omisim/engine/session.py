@@ -27,7 +27,7 @@ class CallRecord:
     is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP status of the
     answer, 0 until there is one. `position` is the number of changes before the call, -1 for a call that a door
     refused; `results` is the number of results of a read with pages. `by_user` marks a call that
-    `Cloud.answer` has answered.
+    `Cloud.answer` has answered. `api` is the API that the client used.
     """
 
     action: str
@@ -45,6 +45,7 @@ class CallRecord:
     position: int = -1
     results: int | None = None
     by_user: bool = False  # `Cloud.answer` has answered it
+    api: str = "oapi"
 
     def record_failure(self, error: ApiError | Dropped | Killed) -> None:
         """Store the failure in the record, and the request id in the refusal."""

@@ -32,7 +32,7 @@ class Switches(TypedDict, total=False):
 
     copy_keeps_public: bool
     default_page_size: Literal[0, 100]
-    fcu_unknown_parameters: Literal["refuse", "ignore"]
+    fcu_unknown_parameters: Literal["ignore", "refuse"]
     host_action: Literal["stop", "restart"]
     hot_volume_update: bool
     linux_password: Literal["empty", "refuse"]

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from moto.core.model import ServiceModel
 from moto.core.serialize import EC2Serializer, SerializationContext
 
-from omisim.actions.framework.registry import ACTIONS, empty_lists
+from omisim.actions.framework.registry import empty_lists
 from omisim.actions.framework.schema import Shape
 from omisim.base.data_files import load_toml
 from omisim.doors.fcu import forms
-from omisim.doors.fcu.actions import Action
+from omisim.doors.fcu.actions import SERVED, Action
 from omisim.doors.fcu.query import query_name
 from omisim.doors.fcu.render import make_renderer, render_answer
 from omisim.doors.fcu.shapes import LOADER, find_operation, is_outscales
@@ -99,13 +99,13 @@ class TestRow:
         """Each parameter is one of EC2's and goes to one of omisim's, of the same type."""
         operation = find_operation(row.like or row.name)
         assert operation is not None
-        if row.calls not in ACTIONS:
+        if row.calls not in SERVED:
             assert row.calls in empty_lists()
             return
-        assert list(list_targets(row.parameters, operation.input_shape, ACTIONS[row.calls].shape)) == []
+        assert list(list_targets(row.parameters, operation.input_shape, SERVED[row.calls].shape)) == []
         given = {query_name(member, key) for key, member in operation.input_shape.members.items()}
         assert {*row.ids, *row.scopes, *row.ignored} - {"PresignedUrl"} <= given
-        assert set(row.defaults) <= set(ACTIONS[row.calls].shape.fields)
+        assert set(row.defaults) <= set(SERVED[row.calls].shape.fields)
 
     @pytest.mark.parametrize("row", ROWS)
     def test_answers_members_that_exist(self, row: Row) -> None:

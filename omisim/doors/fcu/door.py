@@ -60,7 +60,7 @@ class FcuDoor:
         except ApiError as error:
             if not error.request_id:
                 row = load_rows().get(query.action)
-                engine.note_refused(row.calls if row else query.action, account_id, error, headers)
+                engine.note_refused(row.calls if row else query.action, account_id, error, headers, "fcu")
             code = find_code(error)
             text = render_error(code, error.details, error.request_id)
             return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
