@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.frozen import replace
 from omisim.model import Log, OrDict, With
 from omisim.model.filters import FiltersApiLog, select_matching
 from omisim.model.filters.dicts import FiltersApiLogDict

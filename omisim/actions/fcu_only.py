@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import Action
 from omisim.actions.nics import check_one_change, update_nic
+from omisim.base.frozen import replace
 from omisim.model import LinkNicToUpdate, MayBeEmpty, Net, Nic, NicId, OrDict, SecurityGroupId, TextOrEmpty
 from omisim.spec.rules import refuse
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.addresses import check_address, find_free_addresses, find_taken_addresses, make_private_dns
@@ -12,6 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import view_nic
 from omisim.actions.public_ips import unlink_public_ips
 from omisim.actions.security_groups import resolve_groups
+from omisim.base.frozen import replace
 from omisim.model import (
     LinkNic,
     LinkNicToUpdate,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar
 
+from omisim.base.frozen import make_constructor
 from omisim.model import ENTITIES, ClientToken, Content, Due, Origin
 from omisim.state.table import Table
 
@@ -60,6 +61,9 @@ class Change:
             what = f"{old} → {new}" if old != new else "changed"
         at = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return f"{at} {self.kind} {self.id} {what} ({self.cause})"
+
+
+_make_change = make_constructor(Change)
 
 
 class State:
@@ -125,12 +129,13 @@ class State:
 
     def write(self, kind: str, row_id: str, after: Any, at: dt.datetime, cause: str) -> None:
         """Set a row (None: remove it) and record the change in the journal."""
-        table = self.writable(kind)
-        before = table.get(row_id)
-        seq = self.position
-        order = seq if before is None else table.order(row_id)
+        table = self.tables[kind] if kind in self._owned else self.writable(kind)
+        journal = self._journal if self._journal_owned else self._own_journal()
+        before = table.by_id.get(row_id)
+        seq = self._trimmed + len(journal)
+        order = seq if before is None else table.creation[row_id]
         table.put(row_id, after, order)
-        self._own_journal().append(Change(seq, at, kind, row_id, before, after, cause, order))
+        journal.append(_make_change(seq, at, kind, row_id, before, after, cause, order))
         if kind == "due" and self.queue is not None and after is not None and after.at is not None:
             heappush(self.queue, (after.at, after.order, row_id))
 
