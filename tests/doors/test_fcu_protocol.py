@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
-import hmac
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fcu_requests import FORM, HOST, ask, error_of, send, sign, texts_of
 
 from omisim import Account, Cloud
+from omisim.doors.fcu.query import parse_pairs
 from omisim.doors.fcu.table import load_rows
-from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
-
-HOST = "fcu.eu-west-2.outscale.com"
-START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-FORM = {"content-type": "application/x-www-form-urlencoded"}
-
-
-def sign(account: Account, query: str = "", body: str = "", service: str = "ec2", **more: Any) -> HttpRequest:
-    """Return a signed request. `more`: `method`, `host`, `headers` (those to send in addition), `at`, `version`."""
-    method, host = more.get("method", "POST"), more.get("host", HOST)
-    stamp = more.get("at", START).strftime("%Y%m%dT%H%M%SZ")
-    headers = {"host": host, "x-amz-date": stamp}
-    names = ";".join(sorted(headers))
-    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
-    pairs = sorted(pair.partition("=")[::2] for pair in query.split("&") if pair)
-    canonical_query = "&".join(map("=".join, pairs))
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    canonical = f"{method}\n/\n{canonical_query}\n{lines}\n{names}\n{digest}"
-    scope = f"{stamp[:8]}/{account.region}/{service}/aws4_request"
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = b"AWS4" + account.secret_key.encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.new(key, text.encode(), "sha256").hexdigest()
-    credential = f"Credential={account.access_key}/{scope}"
-    headers["authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signature}"
-    return HttpRequest(method, host, "/", {**FORM, **headers, **more.get("headers", {})}, body.encode(), query)
-
-
-def send(account: Account, request: HttpRequest) -> HttpResponse:
-    """Return the answer of the account's cloud."""
-    return FrontDoor(account.cloud.engine).handle("fcu", request, START)
-
-
-def ask(account: Account, parameters: Mapping[str, Any], **more: Any) -> HttpResponse:
-    """Send parameters as a signed form."""
-    return send(account, sign(account, body=urlencode(parameters), **more))
-
-
-def error_of(response: HttpResponse) -> tuple[int, str]:
-    """Return the status and the code of a refusal."""
-    code = ET.fromstring(response.body).findtext("Errors/Error/Code")
-    assert code is not None, response.body
-    return response.status, code
-
-
-def texts_of(response: HttpResponse, name: str) -> list[str | None]:
-    """Return the texts of all elements of this name, in any namespace."""
-    assert response.status == 200, response.body
-    return [element.text for element in ET.fromstring(response.body).iter() if element.tag.rpartition("}")[2] == name]
 
 
 class TestRequests:
@@ -137,6 +84,38 @@ class TestRequests:
         """An unknown action, and a request without one. [FCU-003/unknown]"""
         for action in ("Nonsense", "", "CreateVms", "__init__"):
             assert error_of(ask(alice, {"Action": action})) == (400, "InvalidAction")
+
+    @pytest.mark.parametrize(
+        "text", ["<a>&\"'", "]]>", "\x00\x0b", "\ud800".encode("utf-8", "surrogatepass"), "\ufffe\r\n"]
+    )
+    def test_with_unsafe_characters_are_answered_in_xml(self, alice: Account, text: str | bytes) -> None:
+        """Characters that XML reserves or does not have, in names and values: the answer is XML, never a 500."""
+        volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        tags = {"Action": "CreateTags", "ResourceId": volume_id, "Tag.1.Key": text, "Tag.1.Value": text}
+        for parameters in (
+            tags,
+            {"Action": "DescribeVolumes"},
+            {"Action": text},
+            {"Action": "DescribeVolumes", text: text},
+            {"Action": "DescribeVolumes", "Version": text},
+            {"Action": "DescribeVolumes", "VolumeId.1": text},
+            {"Action": "DescribeVolumes", "Filter.1.Name": text, "Filter.1.Value.1": text},
+            {"Action": "CreateVolume", "AvailabilityZone": text, "Size": "1"},
+            {"Action": "CreateSecurityGroup", "GroupName": text, "GroupDescription": text},
+            {"Action": "CreateKeyPair", "KeyName": text},
+        ):
+            response = ask(alice, parameters)  # type: ignore[arg-type]  # names may be bytes
+            assert response.status in (200, 400), (parameters, response.body)
+            ET.fromstring(response.body)
+
+    def test_with_huge_indexes_are_answered(self, alice: Account) -> None:
+        """An index of nine digits takes no memory for those before it; a longer one is refused. [FCU-006]"""
+        volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        for name in ("VolumeId.999999999", "VolumeId.000000000"):
+            assert texts_of(ask(alice, {"Action": "DescribeVolumes", name: volume_id}), "volumeId") == [volume_id]
+        for name in ("VolumeId.9999999999", "VolumeId." + "9" * 5000, "Filter.9999999999.Name"):
+            response = ask(alice, {"Action": "DescribeVolumes", name: volume_id})
+            assert error_of(response) == (400, "InvalidParameterValue")
 
     def test_of_a_megabyte_are_answered(self, alice: Account) -> None:
         """A long query string is like any other."""
@@ -302,6 +281,12 @@ def test_no_input_ends_in_a_server_error(action: str, parameters: dict[str, str]
     assert response.status in (200, 400, 401), response.body
     root = ET.fromstring(response.body)
     assert root.tag == "Response" or root.tag.endswith(f"{action}Response")
+
+
+@given(text=st.text(st.sampled_from("ab=&+%;2F6é .")))
+def test_forms_are_parsed_as_the_standard_library_does(text: str) -> None:
+    """The faster parser of forms returns what `urllib.parse.parse_qsl` returns."""
+    assert parse_pairs(text) == parse_qsl(text, keep_blank_values=True)
 
 
 @settings(max_examples=100)
