@@ -329,10 +329,12 @@ class TestWaiters:
 
     @pytest.mark.usefixtures("omi_sleep")
     def test_end_in_virtual_time(self, omi_fcu: Any, omi_account: Account) -> None:
-        """Each waiter ends when its resource is ready."""
+        """Each waiter ends when its resource is ready, and only the cloud's clock has moved."""
+        started = omi_account.cloud.now
         for name, (parameter, make) in WAITED.items():
             value = make(omi_fcu, omi_account)
             get_waiter(omi_fcu, name).wait(**{parameter: [value] if parameter.endswith("s") else value})
+        assert (omi_account.cloud.now - started).total_seconds() > 60
 
     @pytest.mark.usefixtures("omi_sleep")
     def test_of_empty_families_end_too(self, omi_fcu: Any) -> None:
