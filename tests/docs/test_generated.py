@@ -50,7 +50,15 @@ class TestGeneratedPages:
         """An entry has the statement, the error, the fix, the evidence, the difference from EC2 and the source."""
         entry = expand("<!-- generated: rules image -->").partition("(omi-022)=")[2].partition("(omi-023)=")[0]
         rule = every_rule()["OMI-022"]
-        for part in (rule.says, "HTTP 409, code 9015", rule.details, rule.fix, rule.ec2, "documented", rule.source):
+        for part in (
+            rule.says,
+            "HTTP 409, code 9015",
+            rule.show(rule.details),
+            rule.show(rule.fix),
+            rule.ec2,
+            "documented",
+            rule.source,
+        ):
             assert part in entry
 
     def test_refuse_an_unknown_name(self) -> None:
