@@ -39,10 +39,11 @@ REASONS: Mapping[str, str] = {
     "OMI-001, OMI-101: a request without content is refused": r"requires a source|MissingParameter' == 'DryRun",
     "OMI-121: an account deregisters its own OMIs only": r"AuthFailure\) when calling the DeregisterImage",
     "FCU-004: a deregistered OMI is not found": r"InvalidAMIID.NotFound\) when calling the DescribeImages",
+    "volume/UnlinkVolume/available: the volume is in no state to be detached": r"== 'InvalidAttachment.NotFound'",
     "FCU-006: codes of unknown values": r"'InvalidParameterValue' == 'Invalid(Request|AMIAttribute)|InvalidUserID",
     "FCU-013: EC2 has more filters than FCU": r"source-instance-id",
     "ExecutableUsers selects by explicit permissions": r"test_ami_describe_images_executable_user_public",
-    "texts are not EC2's": r"test_delete_snapshot_from_create_image|'(Size is required|The volume v)",
+    "texts are not EC2's": r"test_delete_snapshot_from_create_image|'(Size is requ|The volume v)",
     "an empty set of tags is in the answer": r"\[\] is None",
 }  # fmt: skip
 

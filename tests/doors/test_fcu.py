@@ -182,6 +182,7 @@ class TestVolumes:
         detached = ec2.detach_volume(VolumeId=volume_id)
         assert {name: detached[name] for name in link} == link
         assert detached["State"] == "detaching"
+        assert code_of(ec2.detach_volume, VolumeId=volume_id) == (400, "InvalidVolumeState")
         ec2.delete_volume(VolumeId=volume_id)
         assert volume_id not in [volume.volume_id for volume in alice.read_volumes()]
 
