@@ -24,6 +24,12 @@ class TestRequests:
         tag = ET.fromstring(response.body).tag
         assert tag == f"{{http://ec2.amazonaws.com/doc/{version}/}}DescribeVolumesResponse"
 
+    def test_for_outscales_own_actions_have_another_namespace(self, alice: Account) -> None:
+        """The answers in OUTSCALE's shapes have OUTSCALE's namespace. [FCU-001]"""
+        for action in ("DescribeQuotas", "DescribeProductTypes", "DescribeInstanceTypes", "ReadPublicIpRanges"):
+            tag = ET.fromstring(ask(alice, {"Action": action, "Version": "2016-11-15"}).body).tag
+            assert tag == f"{{http://api.outscale.com/wsdl/fcuext/2014-04-15/}}{action}Response"
+
     def test_may_be_get_or_post(self, alice: Account) -> None:
         """Parameters are in the query string or in the form body; another method is refused. [FCU-003/method]"""
         query = "Version=1&Filter.1.Name=size&Filter.1.Value.1=4&Action=DescribeVolumes"

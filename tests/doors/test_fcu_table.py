@@ -20,7 +20,7 @@ from omisim.base.data_files import load_toml
 from omisim.doors.fcu import forms
 from omisim.doors.fcu.actions import SERVED, Action
 from omisim.doors.fcu.query import query_name
-from omisim.doors.fcu.render import make_renderer, render_answer
+from omisim.doors.fcu.render import make_namespace, make_renderer, render_answer
 from omisim.doors.fcu.shapes import LOADER, find_operation, is_outscales
 from omisim.doors.fcu.table import FAMILIES, Row, load_rows, load_section
 from omisim.spec.errors import ERRORS
@@ -223,7 +223,7 @@ def test_renderer_writes_what_motos_serializer_writes(data: st.DataObject, name:
     assert operation is not None
     shape = operation.output_shape
     value = data.draw(values_of(shape))
-    ours = render_answer(name, "2016-11-15", make_renderer(shape)(value), "the-id")
+    ours = render_answer(name, make_namespace("2016-11-15"), make_renderer(shape)(value), "the-id")
     context = SerializationContext("the-id")
     model = motos_service().operation_model(name)
     theirs = EC2Serializer(operation_model=model, context=context).serialize(value)["body"]

@@ -15,7 +15,7 @@ from omisim.doors.fcu.actions import Action, find_action
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
 from omisim.doors.fcu.query import Query, parse_pairs, parse_query
-from omisim.doors.fcu.render import render_answer, render_error
+from omisim.doors.fcu.render import make_namespace, render_answer, render_error
 from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
@@ -63,7 +63,8 @@ class FcuDoor:
             code = find_code(error)
             text = render_error(code, error.details, error.request_id)
             return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
-        text = render_answer(action.row.name, query.version, outcome.content, outcome.request_id)
+        namespace = action.namespace or make_namespace(query.version)
+        text = render_answer(action.row.name, namespace, outcome.content, outcome.request_id)
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
         return self._respond(200, text, outcome.request_id, warnings)
 
