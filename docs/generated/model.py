@@ -50,7 +50,7 @@ def rules(kind: str) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    text = escape(rule.says) if rule.says else f"Not modelled. {escape(rule.out)}"
+    text = escape(rule.says) if rule.says else f"No rule of its own. {escape(rule.out)}"
     fields = "".join(f"- **{name}:** {value}\n" for name, value in _fields(rule))
     return f"{heading(2, rule.id, rule.anchor)}\n{text}\n\n{fields}"
 
@@ -93,8 +93,8 @@ def evidence() -> str:
     return table(["Grade", "Meaning", "Rules"], ([g, escape(says), str(counts[g])] for g, says in GRADES.items()))
 
 
-def _links(found: Iterable[Rule]) -> str:
-    return ", ".join(f"[{escape(rule.id)}]({_address(rule)})" for rule in found)
+def _links(rules: Iterable[Rule]) -> str:
+    return ", ".join(f"[{escape(rule.id)}]({_address(rule)})" for rule in rules)
 
 
 def _address(rule: Rule) -> str:

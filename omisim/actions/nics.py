@@ -119,12 +119,12 @@ def read_nics(call: Call, *, filters: FiltersNic | FiltersNicDict | None = None)
     return select_matching((view_nic(call.state, nic) for nic in call.own_rows(Nic)), as_parsed(filters))
 
 
-def check_one_change(call: Call, given: Mapping[str, Any]) -> None:
+def check_one_change(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse an update without a change (NIC-006), and one with several changes (NIC-007)."""
-    changes = [call.spell(name) for name in given if name != "nic_id"]
+    changes = [call.spell(name) for name in parameters if name != "nic_id"]
     call.check(changes, "NIC-006")
     call.check(len(changes) <= 1, "NIC-007", parameters=changes)
-    call.check(given.get("security_group_ids") != (), "NIC-008")
+    call.check(parameters.get("security_group_ids") != (), "NIC-008")
 
 
 @action("UpdateNic", "Nic", combinations=check_one_change)

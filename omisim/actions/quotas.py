@@ -114,8 +114,10 @@ def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     """Refuse additions, given as amounts by quota, that would exceed a quota of the caller."""
     for name, more in adding.items():
         limit = _get_limit(call, name)
-        left = _subtract_used(call, name, limit)
-        call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)
+        remaining = _subtract_used(call, name, limit)
+        call.check(
+            remaining is None or more <= max(remaining, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more
+        )
 
 
 def check_each(call: Call, name: str, used: int, more: int) -> None:

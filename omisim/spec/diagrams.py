@@ -50,25 +50,25 @@ def _format_matrix(lifecycle: Lifecycle, width: int) -> Iterator[str]:
     widths = [max(len(state), 5) + 2 for state in states]
     pairs = list(zip(states, widths, strict=True))
     if 2 + first + sum(widths) > width + 2:
-        for action, refused in lifecycle.refused.items():
-            yield from _list_answers(action, refused, states, first, width)
+        for action, refusals in lifecycle.refused.items():
+            yield from _list_answers(action, refusals, states, first, width)
         return
     yield f"  {'':<{first}}" + "".join(f"{state:<{w}}" for state, w in pairs).rstrip()
-    for action, refused in lifecycle.refused.items():
-        answers = (f"{_format_answer(refused, state):<{w}}" for state, w in pairs)
+    for action, refusals in lifecycle.refused.items():
+        answers = (f"{_format_answer(refusals, state):<{w}}" for state, w in pairs)
         yield f"  {action:<{first}}" + "".join(answers).rstrip()
 
 
-def _list_answers(action: str, refused: Mapping[str, No], states: list[str], first: int, width: int) -> Iterator[str]:
+def _list_answers(action: str, refusals: Mapping[str, No], states: list[str], first: int, width: int) -> Iterator[str]:
     by_answer: dict[str, list[str]] = {}
     for state in states:
-        by_answer.setdefault(_format_answer(refused, state), []).append(state)
+        by_answer.setdefault(_format_answer(refusals, state), []).append(state)
     text = "; ".join(f"{answer}: {', '.join(group)}" for answer, group in sorted(by_answer.items(), reverse=True))
     yield from _wrap(text, width, f"  {action:<{first}}", " " * (first + 2))
 
 
-def _format_answer(refused: Mapping[str, No], state: str) -> str:
-    return ERRORS[refused[state].error].code if state in refused else "yes"
+def _format_answer(refusals: Mapping[str, No], state: str) -> str:
+    return ERRORS[refusals[state].error].code if state in refusals else "yes"
 
 
 def _format_legend(lifecycle: Lifecycle, width: int) -> Iterator[str]:

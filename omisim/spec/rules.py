@@ -27,7 +27,7 @@ GRADES: Mapping[str, str] = {
     "measured": "seen in recorded answers of the real cloud",
     "tested": "asserted against the real cloud by functional tests in 2021",
     "client": "coded into the official clients, which depend on it",
-    "inferred": "by analogy; a switch can change it",
+    "inferred": "by analogy, without a source",
 }
 DOCUMENTATION = "https://docs.outscale.com/api.html"
 MAX_FACT_LENGTH = 200
@@ -38,9 +38,9 @@ class Rule:
     """One rule of the model.
 
     `error` is a name in `errors.ERRORS`, or "" for a rule that refuses nothing. `details` and `fix` are templates over
-    the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` is the reason why a rule is not
-    modelled. `switch` is the name of the switch that decides its open question. `known` says where the rule was seen,
-    and what other sources say instead.
+    the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` replaces `says`: the reason why
+    omisim has no rule of its own for the subject. `switch` is the name of the switch that decides its open question.
+    `known` says where the rule was seen, and what other sources say instead.
     """
 
     id: str
@@ -89,7 +89,6 @@ class Rule:
         """Return an explanation of the rule in lines, with the facts of a call if they are given."""
         kind = kind or (ERRORS[self.error] if self.error else None)
         lines = [
-            ("Not modelled", self.out),
             *self._explain_facts(facts),
             ("Error", f"HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})" if kind else ""),
             ("Evidence", self.evidence_text if self.says else ""),
@@ -100,7 +99,7 @@ class Rule:
         ]
         return "\n".join(
             [
-                f"{self.id}: {self.says or 'not modelled'}",
+                f"{self.id}: {self.says or f'no rule of its own. {self.out}'}",
                 *(f"  {name}: {text}" if name else text for name, text in lines if text),
             ]
         )
@@ -109,8 +108,8 @@ class Rule:
         """Return the lines about the facts of a call; without them, the templates with the names of the facts."""
         if facts is None:
             return [("Details", self.show(self.details)), ("Fix", self.show(self.fix))]
-        shown = [("", f"  {name} = {_shorten(value)}") for name, value in facts.items() if value is not None]
-        return [("Refused", self.render_details(facts)), *shown, ("Fix", _fill_template(self.fix, facts))]
+        fact_lines = [("", f"  {name} = {_shorten(value)}") for name, value in facts.items() if value is not None]
+        return [("Refused", self.render_details(facts)), *fact_lines, ("Fix", _fill_template(self.fix, facts))]
 
     @staticmethod
     def show(template: str) -> str:

@@ -127,7 +127,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--seed", help="the seed of generated ids (default 0, or the scenario's)")
     serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
     serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
-    serve.add_argument("--state", metavar="FILE", help="a dump to load if it exists, and to save on a clean stop")
+    serve.add_argument("--state", metavar="FILE", help="keep the cloud in this file, which survives kill -9")
     serve.add_argument("--tls", action="store_true", help="use HTTPS with a generated certificate")
     serve.add_argument("--tls-cert", metavar="FILE", help="use HTTPS with this certificate")
     serve.add_argument("--tls-key", metavar="FILE", help="the key of the certificate")

@@ -117,9 +117,9 @@ def _rules(word: str, _key: str) -> Iterator[Explanation]:
 
 
 def _list_rules(rules: list[Rule]) -> tuple[tuple[str, str], ...]:
-    shown = [(rule.id, rule.says or f"not modelled: {rule.out}") for rule in rules[:MOST_RULES]]
-    more = len(rules) - len(shown)
-    return (*shown, ("And", f"{more} more rules; `omisim rules` lists all")) if more else tuple(shown)
+    rows = [(rule.id, rule.says or f"no rule of its own. {rule.out}") for rule in rules[:MOST_RULES]]
+    more = len(rules) - len(rows)
+    return (*rows, ("And", f"{more} more rules; `omisim rules` lists all")) if more else tuple(rows)
 
 
 # --- errors
@@ -156,12 +156,12 @@ def _actions(word: str, _key: str) -> Iterator[Explanation]:
 @cache
 def _list_actions() -> Mapping[str, str]:
     """Return the file of each action, found without importing it."""
-    found = {}
+    rows = {}
     for file in _ACTIONS.iterdir():
         if file.name.endswith(".py"):
             for part in file.read_text("utf-8").split('\n@action("')[1:]:
-                found[part.partition('"')[0]] = file.name
-    return dict(sorted(found.items()))
+                rows[part.partition('"')[0]] = file.name
+    return dict(sorted(rows.items()))
 
 
 def _read_action(name: str) -> tuple[str, list[str]]:
@@ -195,9 +195,9 @@ def _not_served() -> Mapping[str, str]:
 def _list_states(action: str) -> Iterator[str]:
     """Yield in which states of a resource an action is refused."""
     for kind, lifecycle in LIFECYCLES.items():
-        for name, refused in lifecycle.refused.items():
-            if name.partition(" ")[0] == action and refused:
-                states = ", ".join(f"{state} ({ERRORS[no.error].code})" for state, no in refused.items())
+        for name, refusals in lifecycle.refused.items():
+            if name.partition(" ")[0] == action and refusals:
+                states = ", ".join(f"{state} ({ERRORS[no.error].code})" for state, no in refusals.items())
                 yield f"{name} is refused while the {kind.replace('_', ' ')} is {states}"
 
 

@@ -21,8 +21,8 @@ HOUR = 3600
 
 def logs(account: Account, **parameters: Any) -> list[dict[str, Any]]:
     """Read the log by API names."""
-    found: list[dict[str, Any]] = account.call("ReadApiLogs", **parameters)["Logs"]
-    return found
+    entries: list[dict[str, Any]] = account.call("ReadApiLogs", **parameters)["Logs"]
+    return entries
 
 
 class TestLogEntries:
@@ -55,8 +55,8 @@ class TestLogEntries:
         with pytest.raises(HTTPError):
             alice.gateway().DeleteVolume(VolumeId="vol-00000000")
         OapiDoor(cloud.engine).handle(sign_request(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
-        found = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
-        assert found == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
+        entries = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
+        assert entries == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
 
     def test_leave_out_other_apis_and_unknown_callers_and_actions(self, cloud: Cloud, alice: Account) -> None:
         """Calls of FCU are not logged, nor what is refused with the status 401 or 404. [CAT-010/scope]"""
@@ -126,8 +126,8 @@ class TestDefaultLogWindow:
             ({"query_date_after": start, "query_date_before": start + dt.timedelta(hours=60)}, 3),
         ]
         for filters, count in windows:
-            found = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
-            assert len(found) == count, filters
+            entries = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
+            assert len(entries) == count, filters
 
     def test_ends_after_32_days(self, cloud: Cloud, alice: Account, start: dt.datetime) -> None:
         """Older calls are no longer in the log. [CAT-010]"""

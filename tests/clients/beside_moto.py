@@ -70,20 +70,20 @@ def holds(check: Callable[[Side], bool], side: Side) -> str:
 
 def main() -> int:
     """Print or write the table; return 1 if omisim does not keep a rule."""
-    lines, lost = [f"| rule | moto {version('moto')} | omisim |", "|---|---|---|"], 0
+    lines, failures = [f"| rule | moto {version('moto')} | omisim |", "|---|---|---|"], 0
     with moto_side() as moto, omisim_side() as ours, omisim_side(wait=False) as slow:
         for text, check in RULES.items():
             side = slow if "for a while" in text else ours
-            kept = holds(check, moto), holds(check, side)
-            lost += kept[1] != "yes"
-            lines.append(f"| {text} | {kept[0]} | {kept[1]} |")
+            results = holds(check, moto), holds(check, side)
+            failures += results[1] != "yes"
+            lines.append(f"| {text} | {results[0]} | {results[1]} |")
     table = "\n".join(lines)
     print(table)
     if "--write" in sys.argv:
         start, end = map(re.escape, MARKS)
         page = re.sub(rf"(?<={start}\n).*?(?={end})", lambda _: f"\n{table}\n\n", PAGE.read_text(), flags=re.DOTALL)
         PAGE.write_text(page)
-    return int(lost > 0)
+    return int(failures > 0)
 
 
 if __name__ == "__main__":

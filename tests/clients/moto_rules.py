@@ -42,10 +42,10 @@ class Side:
         """Return the id of a new snapshot."""
         return str(self.ec2.create_snapshot(VolumeId=self.volume(size))["SnapshotId"])
 
-    def message(self, call: Callable[..., Any], **given: Any) -> str:
+    def message(self, call: Callable[..., Any], **parameters: Any) -> str:
         """Return the text of a refusal, or "" if the call is not refused."""
         try:
-            call(**given)
+            call(**parameters)
         except ClientError as error:
             return str(error.response["Error"].get("Message"))
         return ""
@@ -79,10 +79,10 @@ def rule(text: str) -> Callable[[Callable[[Side], bool]], Callable[[Side], bool]
     return register
 
 
-def refused(call: Callable[..., Any], *args: Any, **given: Any) -> bool:
+def refused(call: Callable[..., Any], *args: Any, **parameters: Any) -> bool:
     """Whether a call is refused."""
     try:
-        call(*args, **given)
+        call(*args, **parameters)
     except ClientError:
         return True
     return False
@@ -142,9 +142,9 @@ def _(side: Side) -> bool:
 
 @rule("a new instance is pending for a while, not for one request")
 def _(side: Side) -> bool:
-    given = {"InstanceIds": [side.launch()]}
+    parameters = {"InstanceIds": [side.launch()]}
     for _ in range(2):
-        (reservation,) = side.ec2.describe_instances(**given)["Reservations"]
+        (reservation,) = side.ec2.describe_instances(**parameters)["Reservations"]
     return bool(reservation["Instances"][0]["State"]["Name"] == "pending")
 
 
@@ -155,7 +155,7 @@ def _(side: Side) -> bool:
     return len(devices) == 2 and devices.get("/dev/xvdb", {}).get("VolumeSize") == 33
 
 
-@rule("RegisterImage keeps the given devices")
+@rule("RegisterImage keeps the parameters devices")
 def _(side: Side) -> bool:
     disks = [{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": side.snapshot(9), "VolumeSize": 12}}]
     image = side.ec2.register_image(Name="registered", RootDeviceName="/dev/sda1", BlockDeviceMappings=disks)
@@ -165,8 +165,8 @@ def _(side: Side) -> bool:
 @rule("RegisterImage keeps the architecture and the root device")
 def _(side: Side) -> bool:
     disks = [{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": side.snapshot()}}]
-    given = {"Architecture": "i386", "RootDeviceName": "/dev/sda1", "BlockDeviceMappings": disks}
-    shown = side.read(side.ec2.register_image(Name="for i386", **given)["ImageId"])
+    parameters = {"Architecture": "i386", "RootDeviceName": "/dev/sda1", "BlockDeviceMappings": disks}
+    shown = side.read(side.ec2.register_image(Name="for i386", **parameters)["ImageId"])
     return (shown.get("Architecture"), shown.get("RootDeviceName")) == ("i386", "/dev/sda1")
 
 
@@ -365,9 +365,9 @@ def _(side: Side) -> bool:
 
 @rule("DryRun is an error, and changes nothing")
 def _(side: Side) -> bool:
-    given = {"AvailabilityZone": side.zone, "Size": 1, "DryRun": True}
+    parameters = {"AvailabilityZone": side.zone, "Size": 1, "DryRun": True}
     before = len(side.ec2.describe_volumes()["Volumes"])
-    return refused(side.ec2.create_volume, **given) and len(side.ec2.describe_volumes()["Volumes"]) == before
+    return refused(side.ec2.create_volume, **parameters) and len(side.ec2.describe_volumes()["Volumes"]) == before
 
 
 @rule("a refusal names the resource as the request does")

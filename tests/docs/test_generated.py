@@ -28,8 +28,8 @@ class TestGeneratedPages:
 
     def test_give_each_rule_an_anchor_of_its_own(self) -> None:
         """Anchors are unique across all pages, as Sphinx requires of targets."""
-        found = [rule.anchor for rule in every_rule().values()]
-        assert len(set(found)) == len(found)
+        anchors = [rule.anchor for rule in every_rule().values()]
+        assert len(set(anchors)) == len(anchors)
 
     def test_have_an_entry_for_every_error_switch_lifecycle_command_and_scenario(self) -> None:
         """The other generated pages leave nothing out."""

@@ -111,9 +111,9 @@ def test_every_filter_selects_or_finds_nothing(world: Account, name: str) -> Non
     for number, filter_name in enumerate((*ROWS[name].filters, "tag:x", "tag-key", "tag-value")):
         if not has_tags(ROWS[name]) and filter_name.startswith("tag"):
             continue
-        given = {"Action": name, **ALL.get(name, {}), "Filter.1.Name": filter_name}
-        assert texts_of(ask(world, {**given, "Filter.1.Value.1": f"none-{number}"}), "item") == [], filter_name
-        found = texts_of(ask(world, {**given, "Filter.1.Value.1": "*"}), "item")
+        parameters = {"Action": name, **ALL.get(name, {}), "Filter.1.Name": filter_name}
+        assert texts_of(ask(world, {**parameters, "Filter.1.Value.1": f"none-{number}"}), "item") == [], filter_name
+        found = texts_of(ask(world, {**parameters, "Filter.1.Value.1": "*"}), "item")
         assert len(found) <= len(every), filter_name
 
 
@@ -151,8 +151,8 @@ def _world() -> Account:
         resources.append(ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"])
         resources.append(ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"])
         resources.append(ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"])
-        given = {"InstanceId": launched[0]["InstanceId"], "NoReboot": True}
-        resources.append(ec2.create_image(Name=f"image-{number}", **given)["ImageId"])
+        parameters = {"InstanceId": launched[0]["InstanceId"], "NoReboot": True}
+        resources.append(ec2.create_image(Name=f"image-{number}", **parameters)["ImageId"])
         ec2.create_key_pair(KeyName=f"key-{number}")
         ec2.allocate_address()
     ec2.create_tags(Resources=resources, Tags=[{"Key": "Name", "Value": "x"}])
@@ -167,11 +167,12 @@ class TestPaginators:
         assert (paginator["input_token"], paginator["output_token"]) == ("NextToken", "NextToken")
         client, key = world.client("fcu"), paginator["result_key"]
         operation = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-        given = {"Owners": ["self"]} if name == "DescribeImages" else {}
-        whole = getattr(client, operation)(**given)[key]
+        parameters = {"Owners": ["self"]} if name == "DescribeImages" else {}
+        whole = getattr(client, operation)(**parameters)[key]
         size = load_service().operation_model(name).input_shape.members["MaxResults"].metadata.get("min", 2)
         pages = [
-            page[key] for page in client.get_paginator(operation).paginate(PaginationConfig={"PageSize": size}, **given)
+            page[key]
+            for page in client.get_paginator(operation).paginate(PaginationConfig={"PageSize": size}, **parameters)
         ]
         assert flatten([item for page in pages for item in page]) == flatten(whole)
         if name in EMPTY:
@@ -189,10 +190,10 @@ def flatten(items: list[Any]) -> list[Any]:
 # --- waiters
 
 
-def launch(ec2: Any, account: Account, image: str = "ubuntu", **given: Any) -> str:
+def launch(ec2: Any, account: Account, image: str = "ubuntu", **parameters: Any) -> str:
     """Return the id of a new instance."""
     image_id = account.cloud.images.official(image).image_id
-    return str(ec2.run_instances(ImageId=image_id, MinCount=1, MaxCount=1, **given)["Instances"][0]["InstanceId"])
+    return str(ec2.run_instances(ImageId=image_id, MinCount=1, MaxCount=1, **parameters)["Instances"][0]["InstanceId"])
 
 
 def make_image(ec2: Any, account: Account) -> str:
@@ -354,5 +355,5 @@ class TestWaiters:
             ec2 = boto3.client("ec2", alice.region, endpoint_url=server.url, **keys)
             for name, (parameter, make) in WAITED.items():
                 value = make(ec2, alice)
-                given = {parameter: [value] if parameter.endswith("s") else value}
-                get_waiter(ec2, name).wait(**given, WaiterConfig={"MaxAttempts": 1})
+                parameters = {parameter: [value] if parameter.endswith("s") else value}
+                get_waiter(ec2, name).wait(**parameters, WaiterConfig={"MaxAttempts": 1})

@@ -142,7 +142,7 @@ class TestRulesCommand:
     def test_gives_the_reason_for_a_rule_not_modelled(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A rule that is not modelled is listed with the reason."""
         assert main(["explain", "SHR-024"]) == 0
-        assert "Not modelled: EIM" in capsys.readouterr().out
+        assert "SHR-024: no rule of its own. EIM" in capsys.readouterr().out
 
     def test_names_the_proofs_and_the_switch_of_a_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`explain` names the tests that prove a rule, and the switch that decides it."""
@@ -172,7 +172,7 @@ class TestLifecycleCommand:
         assert main(["lifecycle", "snapshot", "--json"]) == 0
         tables = json.loads(capsys.readouterr().out)
         assert list(tables) == ["snapshot"]
-        moves, refused = tables["snapshot"]["moves"], tables["snapshot"]["refused"]
+        moves, refusals = tables["snapshot"]["moves"], tables["snapshot"]["refused"]
         cause = "its turn has come"
         assert moves["in-queue"]["start"] == {
             "to": "pending", "after": 5, "per_gib": None, "cause": cause, "timer": False,
@@ -180,7 +180,7 @@ class TestLifecycleCommand:
         assert moves["pending"]["finish"]["per_gib"] == 2
         assert moves["pending"]["finish"]["after"] == "by size"
         assert moves["deleting"]["vanish"]["to"] is None
-        assert refused["DeleteSnapshot"]["pending"] == "6003"
+        assert refusals["DeleteSnapshot"]["pending"] == "6003"
 
     def test_refuses_an_unknown_kind_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown kind is refused with the known ones."""

@@ -38,8 +38,8 @@ def test_shows_no_raw_template() -> None:
     """A fact of a template is shown as <name>."""
     for rule in load_every_rule().values():
         (explanation,) = explain(rule.id)
-        shown = dict(explanation.facts)
-        assert "{" not in shown.get("Fix", "") + shown.get("Details", ""), rule.id
+        texts = dict(explanation.facts)
+        assert "{" not in texts.get("Fix", "") + texts.get("Details", ""), rule.id
     assert dict(explain("OMI-022")[0].facts)["Fix"] == "Choose another name, or delete <taken_by> first."
 
 

@@ -25,7 +25,7 @@ from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["Action", "find_action"]
+__all__ = ["FcuAction", "find_action"]
 
 OUTSCALES = "http://api.outscale.com/wsdl/fcuext/2014-04-15/"  # the namespace of OUTSCALE's own shapes
 SERVED = {**ACTIONS, **FCU_ONLY}
@@ -48,22 +48,22 @@ class Parsed:
     """A request that has been read. `unknown` are the parameters that the action does not take."""
 
     request: Request
-    given: dict[str, Any]
+    ec2_parameters: dict[str, Any]
     criteria: Criteria
     unknown: list[str]
     dry_run: bool
 
 
 @cache
-def find_action(name: str) -> Action:
+def find_action(name: str) -> FcuAction:
     """Return the action of this name. Refuses one that omisim does not serve, and an unknown one (FCU-003)."""
     row = load_rows().get(name)
     if row is not None:
-        return Action(row)
+        return FcuAction(row)
     raise refuse("FCU-003" if find_operation(name) is not None else "FCU-003/unknown", action=name)
 
 
-class Action:
+class FcuAction:
     """One action of the table; `row` is its row, `namespace` that of its answer, if it is not EC2's."""
 
     def __init__(self, row: Row) -> None:
@@ -90,10 +90,10 @@ class Action:
         else:
             parsed = self._parse_cached(query)
         ignored = self._check_unknown(engine, parsed.unknown) if parsed.unknown else ()
-        context.given, context.dry_run = parsed.given, parsed.dry_run
+        context.ec2_parameters, context.dry_run = parsed.ec2_parameters, parsed.dry_run
         with engine.lock:
             if row.before:
-                context.before = BEFORE[row.before](context, parsed.given)
+                context.before = BEFORE[row.before](context, parsed.ec2_parameters)
             try:
                 answer = engine.call(parsed.request, context.account_id, context.region, headers)
             except ApiError as error:
@@ -147,7 +147,7 @@ class Action:
         if dry_run and row.calls in SERVED and SERVED[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self._dialect)
-        return Parsed(request, reading.given, criteria, unknown, dry_run)
+        return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)
 
     def _render(self, context: Context, parsed: Parsed) -> str:
         if self.row.items:
@@ -160,7 +160,7 @@ class Action:
             context.result = context.result[0]
         make = self._make_answer
         if self.row.attributes is not None:
-            attribute = context.given.get("Attribute")
+            attribute = context.ec2_parameters.get("Attribute")
             if attribute is None:
                 raise refuse("REQ-010", parameter="Attribute")
             make = self._attributes.get(attribute)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 
 from omisim.base.hosts import DEFAULT_REGION, parse_host
-from omisim.doors.fcu.actions import Action, find_action
+from omisim.doors.fcu.actions import FcuAction, find_action
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
 from omisim.doors.fcu.query import Query, parse_pairs, parse_query
@@ -68,7 +68,9 @@ class FcuDoor:
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
         return self._respond(200, text, outcome.request_id, warnings)
 
-    def _identify(self, request: HttpRequest, query: Query, host_time: dt.datetime) -> tuple[str | None, str, Action]:
+    def _identify(
+        self, request: HttpRequest, query: Query, host_time: dt.datetime
+    ) -> tuple[str | None, str, FcuAction]:
         """Return the caller, its Region and the action. An unknown action is refused after an unknown caller."""
         region = _find_region(request.host, request.path)
         if region is not None and region not in load_catalog().regions:
