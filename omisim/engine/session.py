@@ -46,6 +46,7 @@ class CallRecord:
     position: int = -1
     results: int | None = None
     by_user: bool = False  # `Cloud.answer` has answered it
+    serial: int = 0  # the number of the request among all of its cloud
     api: str = "oapi"
     given: ClassVar[Renamed] = Renamed("arguments")
 
@@ -130,6 +131,7 @@ class Session:
         self.requests = 0
         self.calls: list[CallRecord] = []
         self.calls_trimmed: int = 0
+        self.storage_calls: list[CallRecord] = []  # requests to object storage
         self.warnings: list[str] = []
         self.faults: Faults = Faults()
         self.lockouts: Lockouts = Lockouts()
@@ -139,6 +141,7 @@ class Session:
         twin = Session()
         twin.requests, twin.calls_trimmed = self.requests, self.calls_trimmed
         twin.calls, twin.warnings = list(self.calls), list(self.warnings)
+        twin.storage_calls = list(self.storage_calls)
         twin.faults, twin.lockouts = self.faults.copy(), self.lockouts.copy()
         return twin
 
