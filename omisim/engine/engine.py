@@ -251,12 +251,17 @@ class Engine:
                 self._log_refused(action, account_id, error, headers, api)
 
     def refuse_unsaved(
-        self, error: StoreError, action: str, account_id: str | None = None, headers: Mapping[str, str] = _NO_HEADERS
+        self,
+        error: StoreError,
+        action: str,
+        account_id: str | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        api: str = "oapi",
     ) -> ApiError:
         """Return the refusal of a call that the store could not keep, after recording it for as long as possible."""
         refusal = refuse("THR-004", reason=str(error))
         with self.lock:
-            self._log_refused(action, account_id, refusal, headers)
+            self._log_refused(action, account_id, refusal, headers, api)
         return refusal
 
     def _log_refused(
@@ -359,7 +364,8 @@ class Engine:
             except BaseException:
                 self._revert(before)  # an interruption may have cut the first one short
                 raise
-            self._trim()
+            if not before.depth:
+                self._trim()
 
     def run_atomic(self, work: Callable[[], Result]) -> Result:
         """Run a function as `atomic` runs a block, at less cost, and return its result."""
@@ -376,7 +382,8 @@ class Engine:
             except BaseException:
                 self._revert(before)
                 raise
-            self._trim()
+            if not before.depth:
+                self._trim()
             return result
 
     def _commit(self, before: Checkpoint) -> None:

@@ -51,7 +51,7 @@ class FcuDoor:
         try:
             outcome = self.engine.run_atomic(partial(self._answer, request, host_time))
         except StoreError as error:
-            return self._refuse(self.engine.refuse_unsaved(error, "", headers=request.headers))
+            return self._refuse(self.engine.refuse_unsaved(error, "", headers=request.headers, api="fcu"))
         if isinstance(outcome, HttpResponse):
             return outcome
         raise outcome
