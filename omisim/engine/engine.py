@@ -153,13 +153,14 @@ class Engine:
         now = self.scheduler.apply_due()
         account = self._get_account(account_id)
         record = CallRecord(request.action, account.name if account else "", request.parameters, now, number, headers)
-        record.serial = self.session.requests
+        record.api, record.serial = request.dialect.api, self.session.requests
         self.session.calls.append(record)
         position = record.position = self.state.position
         try:
             unserved = find_unserved(self.settings, request.action)
             record.by_user = unserved is not None and unserved.own is not None
-            action = unserved.action if unserved else find_action(request.action)
+            own = request.dialect.own.get(request.action)
+            action = own or (unserved.action if unserved else find_action(request.action))
             fault = self._take_fault(record) if len(self.session.faults) else None
             position = self.state.position
             if fault is not None:
@@ -233,14 +234,16 @@ class Engine:
             finally:
                 self.state.undo_to(position)
 
-    def note_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
-        """Record a call that a door refused before it parsed the parameters."""
+    def note_refused(
+        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
+    ) -> None:
+        """Record a call that the door of an API refused before it parsed the parameters."""
         try:
             with self.atomic():
-                self._log_refused(action, account_id, error, headers)
+                self._log_refused(action, account_id, error, headers, api)
         except StoreError:  # it is refused in any case, and has changed nothing but its request id
             with self.lock:
-                self._log_refused(action, account_id, error, headers)
+                self._log_refused(action, account_id, error, headers, api)
 
     def refuse_unsaved(
         self, error: StoreError, action: str, account_id: str | None = None, headers: Mapping[str, str] = _NO_HEADERS
@@ -251,10 +254,12 @@ class Engine:
             self._log_refused(action, account_id, refusal, headers)
         return refusal
 
-    def _log_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
+    def _log_refused(
+        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
+    ) -> None:
         account = self._get_account(account_id)
         name, number = account.name if account else "", self.next_request_id()
-        record = CallRecord(action, name, {}, self.clock.now(), number, headers, serial=self.session.requests)
+        record = CallRecord(action, name, {}, self.clock.now(), number, headers, serial=self.session.requests, api=api)
         self.session.calls.append(record)
         self._record_failure(record, error)
 

@@ -28,7 +28,7 @@ class CallRecord:
     `account` is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP
     status of the answer, 0 until there is one. `position` is the number of changes before the call, -1 for a call
     that a door refused; `results` is the number of results of a read with pages. `by_user` marks a call that
-    `Cloud.answer` has answered.
+    `Cloud.answer` has answered. `api` is the API that the client used.
     """
 
     action: str
@@ -47,6 +47,7 @@ class CallRecord:
     results: int | None = None
     by_user: bool = False  # `Cloud.answer` has answered it
     serial: int = 0  # the number of the request among all of its cloud
+    api: str = "oapi"
     given: ClassVar[Renamed] = Renamed("arguments")
 
     def record_failure(self, error: ApiError | Dropped | Killed) -> None:
