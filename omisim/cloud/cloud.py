@@ -19,10 +19,12 @@ from omisim.cloud.account import Account
 from omisim.cloud.calls import Calls, search_calls
 from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
+from omisim.cloud.html import render_cloud
 from omisim.cloud.images import Images
 from omisim.cloud.licences import Licences
 from omisim.cloud.lineage import Lineage
 from omisim.cloud.marketplace import Marketplace
+from omisim.cloud.switch_file import load_switches
 from omisim.cloud.timeline import Timeline
 from omisim.cloud.trace import find_row, trace_lineage
 from omisim.engine.engine import Engine, Mark
@@ -59,7 +61,8 @@ class Cloud:
             "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`. "reads": at the
             start of the next call, when clients have read the resource often enough, by default once.
         clock: The source of time. The default is a `ManualClock` that starts at 2026-01-01T00:00:00Z.
-        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`).
+        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`), or
+            the path of a TOML file with them, as `omisim probe --calibrate` writes it.
         catalog: The initial resources: "default".
         auth: How requests over HTTP are authenticated. "strict": signatures and passwords are verified. "lenient": the
             access key or login must exist. "off": every request is accepted.
@@ -82,7 +85,7 @@ class Cloud:
         seed: int | str = 0,
         timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Switches | None = None,
+        switches: Switches | str | Path | None = None,
         catalog: str = "default",
         auth: Auth = "strict",
         history: int = 10_000,
@@ -99,7 +102,7 @@ class Cloud:
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
         if not isinstance(answers, Mapping | None):
             raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")  # noqa: TRY004 - as every wrong argument
-        settings = Settings.checked(seed, timing, auth, switches, unserved)
+        settings = Settings.checked(seed, timing, auth, load_switches(switches), unserved)
         settings.answers = {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
         settings.fetch = fetch
         settings.licences = parse_licences(licences, initial_state())
@@ -554,6 +557,10 @@ class Cloud:
     def __repr__(self) -> str:
         """Show the time, the timing and the accounts."""
         return f"<cloud at {format_date(self.now)}, {self.timing}: {', '.join(self.accounts) or 'no accounts yet'}>"
+
+    def _repr_html_(self) -> str:
+        """Show the accounts and the number of their resources in a notebook."""
+        return render_cloud(self.engine.state, repr(self), self.accounts)
 
     def __eq__(self, other: object) -> bool:
         """Whether two clouds have the same state, time and history of changes."""

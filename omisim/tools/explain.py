@@ -139,6 +139,8 @@ def _errors(word: str, key: str) -> Iterator[Explanation]:
 
 
 def _actions(word: str, _key: str) -> Iterator[Explanation]:
+    if not word.isalnum() or word.isdigit():  # reading the files of all actions takes a moment
+        return
     for name in _list_actions():
         if name.lower() == word.lower():
             summary, parameters = _read_action(name)
