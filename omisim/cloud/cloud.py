@@ -192,10 +192,15 @@ class Cloud:
             existing: AccessKey | None = self.engine.state.get("access_key", access_key)
             if existing is not None and existing.account_id != account.account_id:
                 raise ValueError(f"the access key {access_key} belongs to another account")
-            first: AccessKey = self.engine.state.get("access_key", account.access_key)
+            first: AccessKey | None = self.engine.state.get("access_key", account.access_key)
             if existing is None:
-                tx.add(replace(first, access_key_id=access_key, secret_key=secret_key))
-                tx.move(first, "delete")
+                owner, at = account.account_id, tx.at
+                key = first or AccessKey(
+                    access_key_id="", account_id=owner, creation_date=at, last_modification_date=at
+                )
+                tx.add(replace(key, access_key_id=access_key, secret_key=secret_key))
+                if first is not None:  # every key may have been deleted
+                    tx.move(first, "delete")
             del self._accounts[name]
             return self.account(name)
 
