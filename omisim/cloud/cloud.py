@@ -535,8 +535,10 @@ class Cloud:
         finally:
             try:
                 self.rollback(mark)
-            except KeyboardInterrupt:
-                self.rollback(mark)  # the interruption may have come before it began
+            except ValueError:  # another rollback has undone the mark
+                raise
+            except BaseException:
+                self.rollback(mark)  # an interruption may have come before it began
                 raise
 
     def fork(self) -> Cloud:

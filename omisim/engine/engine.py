@@ -120,13 +120,8 @@ class Engine:
         self._take_session(self.session)
 
     def _begin(self, state: State) -> None:
-<<<<<<< HEAD
-        self.state = state
-        self._take_session(Session())
-=======
         self.state: State = state
-        self.session: Session = Session()
->>>>>>> main
+        self._take_session(Session())
         self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
         self.marks: WeakSet[Mark] = WeakSet()
 
