@@ -54,8 +54,11 @@ class CloudMixin:
 
     cloud: ClassVar[Cloud]
     account: ClassVar[Account]
-    gateway: ClassVar = _Gateway()
     _omisim_gateway: ClassVar[Any]
+    if TYPE_CHECKING:
+        gateway: ClassVar[Gateway]
+    else:
+        gateway = _Gateway()
 
     @classmethod
     def setUpClass(cls) -> None:

@@ -103,8 +103,8 @@ class Engine:
         start: dt.datetime | None = None,
     ) -> None:
         self.settings: Settings = settings
-        self.clock = clock
-        self.history = history
+        self.clock: Clock = clock
+        self.history: int = history
         self.lock: RLock = RLock()
         self._start = start or clock.now()  # the time that `reset` restores
         self._is_copy = False
@@ -119,7 +119,7 @@ class Engine:
         self.lock = RLock()
 
     def _begin(self, state: State) -> None:
-        self.state = state
+        self.state: State = state
         self.session: Session = Session()
         self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
         self.marks: WeakSet[Mark] = WeakSet()

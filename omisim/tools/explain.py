@@ -58,6 +58,8 @@ def _wrap(text: str, width: int, indent: str) -> str:
 def explain(word: str) -> tuple[Explanation, ...]:
     """Return every explanation of a word, the most specific kind first; () for an unknown word."""
     key = _simplify(word)
+    if not key:
+        return ()
     return tuple(
         explanation
         for table in (_rules, _errors, _actions, _words, _resources, _states)
