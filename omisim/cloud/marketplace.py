@@ -68,8 +68,7 @@ def _locked(method: Callable[Concatenate[Marketplace, P], R]) -> Callable[Concat
 
     @wraps(method)
     def run(marketplace: Marketplace, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        engine = marketplace._engine  # noqa: SLF001 - of the class below
-        return engine.run_atomic(lambda: method(marketplace, *args, **kwargs))
+        return marketplace.engine.run_atomic(lambda: method(marketplace, *args, **kwargs))
 
     return run
 
@@ -78,7 +77,7 @@ class Marketplace:
     """The operations of sellers, buyers and the platform outside the API. Invalid arguments raise ValueError."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine: Engine = engine
 
     @_locked
     def publish(
@@ -100,7 +99,7 @@ class Marketplace:
             if region not in load_catalog().regions:
                 raise ValueError(f"region must be one of {', '.join(load_catalog().regions)}, not {region!r}")
         source = self._find_source(_check_account(seller).account_id, image_id)
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             row = MarketplaceProduct(
                 account_id=seller.account_id,
                 offer=offer,
@@ -119,7 +118,7 @@ class Marketplace:
         """
         row = self._find_published(product)
         source = self._find_source(row.account_id, image_id)
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             return _to_product(_publish(tx, row, source))
 
     @_locked
@@ -136,7 +135,7 @@ class Marketplace:
             raise ValueError(
                 f"{row.product_code} is published in {', '.join(row.regions)}; {buyer.name} is in {buyer.region}"
             )
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             subscribers = tuple(dict.fromkeys((*row.subscribers, buyer.account_id)))
             active = (*row.active, buyer.account_id) if row.offer == "hourly" else row.active
             return _to_product(
@@ -154,7 +153,7 @@ class Marketplace:
             raise ValueError(f"{row.product_code} is {row.offer}: only a subscription has an activation date")
         if _check_account(buyer).account_id not in row.subscribers:
             raise ValueError(f"{buyer.name} has no subscription to {row.product_code}")
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             return _to_product(
                 _grant(tx, tx.put(replace(row, active=tuple(dict.fromkeys((*row.active, buyer.account_id))))))
             )
@@ -169,7 +168,7 @@ class Marketplace:
         withdrawn = tuple(v for v in row.versions if version in (None, v.number))
         if not withdrawn:
             raise ValueError(f"{row.product_code} has no published version {version}")
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             for published in withdrawn:
                 image: Image | None = tx.state.get("image", published.image_id)
                 if image is not None:
@@ -177,7 +176,7 @@ class Marketplace:
             return _to_product(tx.put(replace(row, versions=tuple(v for v in row.versions if v not in withdrawn))))
 
     def _find_source(self, account_id: str, image_id: str) -> Image:
-        image: Image | None = self._engine.state.get("image", image_id)
+        image: Image | None = self.engine.state.get("image", image_id)
         if image is None or image.account_id != account_id:
             raise ValueError(f"image_id must be an OMI of the seller, not {image_id!r}")
         if image.state is not ImageState.AVAILABLE:
@@ -187,7 +186,7 @@ class Marketplace:
     def _find_published(self, product: Product) -> MarketplaceProduct:
         if not isinstance(product, Product):
             raise ValueError(f"product must be a Product of cloud.marketplace.publish(), not {product!r}")  # noqa: TRY004 - like every invalid argument
-        row: MarketplaceProduct | None = self._engine.state.get("product", product.product_code)
+        row: MarketplaceProduct | None = self.engine.state.get("product", product.product_code)
         if row is None:
             raise ValueError(f"{product.product_code} is not a product of this cloud")
         if not row.versions:
