@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
+from omisim.actions.imports import decode_ahead
 from omisim.base.clock import Clock
 from omisim.base.process import watch_forks
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
@@ -32,6 +33,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["Engine", "ForkedCloud", "Mark", "Saved"]
 
+IMPORTS = frozenset({"CreateImage", "CreateSnapshot"})  # the actions that may read a disk image
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -124,6 +126,7 @@ class Engine:
         `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
         connection, Killed if it kills the client, and ValueError for an account that does not exist.
         """
+        self._decode_ahead(request)
         with self.lock:
             number = self.next_request_id()
             now = self.scheduler.apply_due()
@@ -204,6 +207,11 @@ class Engine:
         """Raise ApiError for an action that this cloud does not answer."""
         if find_unserved(self.settings, name) is None:
             find_action(name)
+
+    def _decode_ahead(self, request: Request) -> None:
+        """Decode the disk images of an import before the call takes the lock."""
+        if request.action in IMPORTS and (location := request.parameters.get("file_location")):
+            request.decoded = decode_ahead(self.state, self.clock.now(), self.lock, location)
 
     def next_request_id(self) -> str:
         """Count a request and return its id."""

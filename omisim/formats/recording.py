@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from omisim.base.foreign import parse_date, parse_json
 from omisim.base.hosts import parse_host
 
 __all__ = ["Exchange", "exchanges", "write"]
@@ -45,7 +46,7 @@ def exchanges(lines: Iterable[str]) -> Iterator[Exchange]:
         if not line.strip():
             continue
         try:
-            yield _read_exchange(number, json.loads(line))
+            yield _read_exchange(number, parse_json(line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             reason = f"it has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"line {number} is not a recorded exchange: {reason}") from None
@@ -65,7 +66,7 @@ def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
         line["req"].get("body"),
         status,
         line["res"].get("body"),
-        dt.datetime.fromisoformat(line["t"]) if "t" in line else None,
+        parse_date(line["t"]) if "t" in line else None,
         account or None,
         region or (host.region if host and host.service == "api" else None),
     )
@@ -94,6 +95,6 @@ def _redact_secrets(value: Any) -> Any:
 
 def _decode_body(text: bytes) -> Any:
     try:
-        return json.loads(text) if text else None
-    except (ValueError, RecursionError):
+        return parse_json(text) if text else None
+    except ValueError:
         return text.decode(errors="replace")

@@ -17,7 +17,7 @@ from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
 from omisim.doors.fcu.query import is_query
 from omisim.doors.front import SERVICES, FrontDoor
-from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.doors.http import HttpRequest, HttpResponse, clean_header
 from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
@@ -27,6 +27,7 @@ __all__ = ["App"]
 
 _OOS_PATH = re.compile(r"/+oos(?:/|$)")
 _FCU_PATH = re.compile(r"/+(?:[a-z]+(?:-[a-z0-9]+)+/+)?fcu/*")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
 
@@ -72,7 +73,8 @@ class App:
         else:
             response = self._call_service(_service(request), request)
         if isinstance(response, HttpResponse):
-            headers, status = list(response.headers.items()), response.status
+            headers = [(name, clean_header(value)) for name, value in response.headers.items()]
+            status = response.status
             if not any(name.lower() == "content-length" for name in response.headers):
                 headers.append(("Content-Length", str(len(response.body))))
             body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
@@ -159,7 +161,7 @@ def _read_body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
     if "chunked" in headers.get("transfer-encoding", "").lower():
         return b"".join(_read_chunks(stream))
     length = headers.get("content-length", "0")
-    return bytes(stream.read(int(length))) if length.isdigit() else b""
+    return bytes(stream.read(int(length))) if _LENGTH.fullmatch(length) else b""
 
 
 def _read_chunks(stream: Any) -> Iterator[bytes]:

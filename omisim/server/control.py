@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from weakref import WeakSet
 
+from omisim.base.foreign import parse_json
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
@@ -250,8 +251,8 @@ def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any
         given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
     else:
         try:
-            body = json.loads(request.body)
-        except (ValueError, RecursionError) as error:
+            body = parse_json(request.body)
+        except ValueError as error:
             raise ControlError(400, f"the body must be JSON: {error}") from None
         if not isinstance(body, dict):
             raise ControlError(400, "the body must be a JSON object")

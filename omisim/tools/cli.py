@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from omisim import __version__
+from omisim.base.foreign import parse_count
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
@@ -137,9 +138,10 @@ def _add_serve(commands: Any) -> None:
 
 
 def _parse_port(text: str) -> int:
-    if not text.isdecimal() or int(text) > LAST_PORT:
-        raise argparse.ArgumentTypeError(f"port must be a number from 0 to {LAST_PORT}, not {text}")
-    return int(text)
+    try:
+        return parse_count(text, LAST_PORT)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"port must be a number from 0 to {LAST_PORT}, not {text}") from None
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from omisim.actions.framework.request import Request
+from omisim.base.foreign import parse_date
 from omisim.base.suggest import suggest
 from omisim.model.base import MayBeEmpty
 from omisim.model.filters import Filters
@@ -279,13 +280,12 @@ def _read_date(value: Any, path: str, problems: Problems) -> Any:
     if isinstance(value, dt.datetime):
         return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     try:
-        at = dt.datetime.fromisoformat(value)
+        return parse_date(value)
     except TypeError:
         return report_wrong_type(value, path, "an ISO 8601 date", problems)
     except ValueError:  # a string that is not a date
         problems.append(_make_type_problem(path, "an ISO 8601 date", repr(value)))
         return WRONG
-    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
 def report_wrong_type(value: Any, path: str, expected: str, problems: Problems) -> object:

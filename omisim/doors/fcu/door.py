@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from urllib.parse import parse_qsl
 
+from omisim.base.foreign import encode_text
 from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.doors.fcu.actions import Action, find_action
 from omisim.doors.fcu.context import Context
@@ -86,7 +87,7 @@ class FcuDoor:
         return account_id, region or DEFAULT_REGION, action
 
     def _respond(self, status: int, text: str, request_id: str, headers: Mapping[str, str]) -> HttpResponse:
-        content = text.encode()
+        content = encode_text(text)
         self.engine.session.record_size(request_id, len(content))
         return HttpResponse(status, content, {**_HEADERS, **headers})
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
 from omisim.actions.exports import is_bucket_name
-from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.post import authenticate_form, is_form, make_headers, read_form, render_uploaded
@@ -45,7 +45,9 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
         except StorageError as error:
             response = _render_error(request, error, request_id)
         common = {"Date": format_datetime(engine.clock.now(), usegmt=True), "x-amz-request-id": request_id}
-    body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), response.body)
+    body = response.body
+    if response.status >= HTTPStatus.BAD_REQUEST:  # an object is never altered
+        body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), body)
     return HttpResponse(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **common})
 
 
@@ -58,6 +60,9 @@ def _answer(engine: Engine, tx: Transaction, request: HttpRequest, host_time: dt
     caller = _identify_caller(engine, request, place, host_time)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     operation = find_operation(request.method, place, query)
+    for name, value in query.items():
+        if name.startswith("response-") and not is_header_value(value):
+            raise StorageError("InvalidArgument", f"{name} must not contain control characters", "OOS-003")
     source = _parse_copy_source(request, place)
     upload_id = query.get("uploadId", "")
     _check_permission(tx.state, operation, place, caller, source, upload_id)
