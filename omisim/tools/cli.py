@@ -129,6 +129,13 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--token", help="the token of the control plane (default: random)")
     serve.add_argument("--log", metavar="FILE", help="write a line of JSON per request; - is standard error")
     serve.add_argument("--record", metavar="FILE", help="record the exchanges of the API, for `omisim replay`")
+    serve.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="what a client may use (docs: Limits); repeatable",
+    )
     serve.set_defaults(run=_serve)
     env = commands.add_parser("env", help="print the `export` lines for clients of a running server")
     env.add_argument("account", nargs="?", default="alice")

@@ -9,19 +9,23 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TextIO
+from typing import Any, TextIO
 
 from omisim.base.clock import SystemClock
+from omisim.base.foreign import parse_count
 from omisim.cloud.cloud import Cloud
 from omisim.server.client import render_exports
 from omisim.server.control import account_names
+from omisim.server.framing import Limits
 from omisim.server.host import Running, run_server
 
 __all__ = ["serve"]
 
+MAX_LIMIT = 2**40
 _KEY = re.compile(r"[^/,\s]*")  # the characters allowed in a signature
 
 
@@ -55,8 +59,24 @@ def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractCont
             record.truncate(0)  # a recording covers one cloud from its start
         return _create_cloud(options)
 
-    settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh}
+    limits = _parse_limits(options.limit)
+    settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh, "limits": limits}
     return run_server(cloud, options.port, options.host, **settings)
+
+
+def _parse_limits(arguments: list[str]) -> Limits:
+    """Return the limits of NAME=NUMBER arguments. Raises ValueError for an unknown name and a number out of range."""
+    known = [field.name for field in fields(Limits)]
+    given: dict[str, Any] = {}
+    for argument in arguments:
+        name, _, text = argument.partition("=")
+        if name not in known:
+            raise ValueError(f"--limit must be NAME=NUMBER with a name of {', '.join(known)}, not {argument!r}")
+        try:
+            given[name] = parse_count(text, MAX_LIMIT)
+        except ValueError as error:
+            raise ValueError(f"--limit {name}: {error}") from None
+    return Limits(**given)
 
 
 def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
