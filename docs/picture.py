@@ -1,4 +1,4 @@
-"""Draws the picture of the demo in README: `python docs/picture.py` writes docs/demo.svg."""
+"""Draws the pictures of the documentation: `python docs/picture.py` writes docs/demo.svg and docs/lineage.svg."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from omisim import Cloud
 from omisim.tools.demo import StoryStep, play, show
 
-__all__ = ["PICTURE", "draw"]
+__all__ = ["LINEAGE", "PICTURE", "draw", "draw_lineage"]
 
 PICTURE = Path(__file__).with_name("demo.svg")
+LINEAGE = Path(__file__).with_name("lineage.svg")
 COLUMNS = 126
 CALLS = {("alice", "CreateImage"), ("alice", "UpdateImage"), ("bob", "CreateVms")}  # shown, beside the refusals
 
@@ -31,5 +33,15 @@ def _is_shown(step: StoryStep) -> bool:
     return (step.who, step.action) in CALLS or (step.who == "alice" and step.refusal is not None)
 
 
+def draw_lineage() -> str:
+    """Return the lineage of an OMI that alice shares with bob, who copies it and launches a VM from the copy."""
+    cloud = Cloud.from_scenario("shared-image")
+    bob, golden = cloud.account("bob"), cloud.named("golden")
+    copy = bob.create_image(source_image_id=golden, source_region_name=bob.region)
+    bob.create_vms(image_id=copy.image_id)
+    return cloud.lineage(golden).svg()
+
+
 if __name__ == "__main__":
     PICTURE.write_text(draw(), "utf-8")
+    LINEAGE.write_text(draw_lineage(), "utf-8")

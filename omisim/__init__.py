@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from omisim.clients.mock import mock
     from omisim.cloud.account import Account
     from omisim.cloud.cloud import Cloud
+    from omisim.cloud.lineage import Lineage
     from omisim.engine.engine import Mark
     from omisim.spec.errors import ApiError
-    from omisim.state.lineage import Lineage
     from omisim.state.settings import Switches
     from omisim.state.state import Change
 
@@ -30,7 +30,7 @@ _HOMES = {
     "Change": "state.state",
     "Clock": "base.clock",
     "Cloud": "cloud.cloud",
-    "Lineage": "state.lineage",
+    "Lineage": "cloud.lineage",
     "ManualClock": "base.clock",
     "Mark": "engine.engine",
     "Switches": "state.settings",

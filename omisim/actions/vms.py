@@ -201,7 +201,7 @@ def _launch(call: Call, vm: Vm, disks: Sequence[PlannedDisk], nics: Sequence[Pla
         bsu = disk.bsu
         volume = add_volume(
             call, disk.size, bsu.volume_type or "standard", bsu.iops, vm.placement.subregion_name or "",
-            bsu.snapshot_id, state=VolumeState.IN_USE, vm_id=vm.vm_id,
+            bsu.snapshot_id, state=VolumeState.IN_USE, vm_id=vm.vm_id, values=disk.values,
         )  # fmt: skip
         keep = bsu.delete_on_vm_deletion is False
         add_link(call, volume.volume_id, vm.vm_id, disk.device_name, delete_on_vm_deletion=not keep)

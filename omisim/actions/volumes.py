@@ -129,8 +129,12 @@ def add_volume(
     *,
     state: VolumeState = VolumeState.CREATING,
     vm_id: str | None = None,
+    values: tuple[tuple[str, str, str], ...] = (),
 ) -> Volume:
-    """Create a volume with the content of its snapshot. `size` is in GiB. `vm_id` is the VM that it is made for."""
+    """Create a volume with the content of its snapshot. `size` is in GiB.
+
+    `vm_id` is the VM that it is made for, `values` tell where that VM's values come from (`Origin`).
+    """
     volume = call.add(
         Volume(
             account_id=call.account.account_id,
@@ -149,7 +153,8 @@ def add_volume(
     if content is not None:
         call.tx.write("content", volume.volume_id, content)
     parents = [("restored from", snapshot_id)] if snapshot_id else []
-    call.record_origin(volume, f"{size} GiB {volume_type}", *([("made with", vm_id)] if vm_id else []), *parents)
+    parents = [("made with", vm_id), *parents] if vm_id else parents
+    call.record_origin(volume, f"{size} GiB {volume_type}", *parents, values=values)
     return volume
 
 

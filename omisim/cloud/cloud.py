@@ -14,13 +14,17 @@ from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
-from omisim.cloud.access_matrix import Access, who_can
+from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
 from omisim.cloud.calls import Calls, search_calls
+from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
 from omisim.cloud.images import Images
 from omisim.cloud.licences import Licences
+from omisim.cloud.lineage import Lineage
 from omisim.cloud.marketplace import Marketplace
+from omisim.cloud.timeline import Timeline
+from omisim.cloud.trace import find_row, trace_lineage
 from omisim.engine.engine import Engine, Mark
 from omisim.engine.faults import Faults
 from omisim.engine.unserved import check_answer
@@ -29,7 +33,6 @@ from omisim.model.serialize import format_date
 from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
 from omisim.state.initial_state import initial_state
 from omisim.state.licences import parse_licences
-from omisim.state.lineage import Lineage, trace_lineage
 from omisim.state.official_images import adopt, retire
 from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Switches, Timing, Unserved, Value
 from omisim.state.state import Change
@@ -424,25 +427,38 @@ class Cloud:
         journal = self.engine.state.journal[-self.engine.kept_changes() :]
         return tuple(change for change in journal if change.kind in _LISTED)
 
-    def timeline(self, resource_id: str) -> tuple[Change, ...]:
+    def timeline(self, resource_id: str | None = None, *, account: str | None = None) -> Timeline:
         """Return the changes of one resource, oldest first; those of a volume include its links.
 
-        The result is empty for an unchanged resource of the catalogue, and for changes older than the history. Raises
-        ValueError for an id that has never existed in this cloud.
+        `account` selects the changes of the resources of the account with this name; without both, all changes are
+        returned. `str` shows a line for each, with the call that caused it. The result is empty for an unchanged
+        resource of the catalogue, and for changes older than the history. Raises ValueError for an id that has never
+        existed in this cloud, and for an unknown account.
         """
         with self.engine.lock:
-            changes = tuple(change for change in self.events if change.id == resource_id)
-            if not changes and all(self.engine.state.get(kind, resource_id) is None for kind in (*_LISTED, "origin")):
-                raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
-            return changes
+            changes: tuple[Change, ...] = self.events
+            if account is not None:
+                rows: list[AccountRow] = self.engine.state.find_by("account", "name", account)
+                if not rows:
+                    raise ValueError(f"account {account!r} does not exist; known: {', '.join(self.accounts) or 'none'}")
+                owner = rows[0].account_id
+                changes = tuple(c for c in changes if getattr(c.before or c.after, "account_id", None) == owner)
+            if resource_id is not None:
+                known = any(self.engine.state.get(kind, resource_id) is not None for kind in (*_LISTED, "origin"))
+                if not known and not any(change.id == resource_id for change in self.events):
+                    raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
+                changes = tuple(change for change in changes if change.id == resource_id)
+            return Timeline(changes, self.engine.session.calls)
 
-    def lineage(self, resource_id: str) -> Lineage:
+    def lineage(self, resource_id: str, most: int = 500) -> Lineage:
         """Return the tree of a resource's parents and descendants, deleted ones included.
 
+        `str` shows it as text, `mermaid()` and `svg()` as a picture. It has at most `most` ancestors and descendants.
         Raises ValueError for an id that has never existed in this cloud.
         """
         with self.engine.lock:
-            return trace_lineage(self.engine.state, resource_id)
+            tree = trace_lineage(self.engine.state, resource_id, most)
+            return replace(tree, deletion=describe_deletion(self.engine, find_row(self.engine.state, resource_id)))
 
     def diff(self, other: Cloud) -> tuple[Difference, ...]:
         """Return the rows that differ between this cloud and another; () for an unchanged fork.
@@ -458,11 +474,12 @@ class Cloud:
         """Return the rights of each account on an OMI, by account name.
 
         The rights are "read", "launch", "copy", "export", "modify" and "delete". Accounts without rights are left out.
-        `origins` of the result is the OMI's origin as each account sees it, `supported_by` who supports it.
+        `origins` of the result is the OMI's origin as each account sees it, `supported_by` who supports it. `cells`
+        has the rule behind each right, `str` shows them as a table, and `before.diff(after)` compares two results.
         Raises ValueError for an unknown OMI.
         """
         with self.engine.lock:
-            return who_can(self.engine, image_id)
+            return explain_access(self.engine, image_id, self.accounts)
 
     def named(self, name: str) -> str:
         """Return the id of the resource that a scenario created under a name.

@@ -169,7 +169,7 @@ class Engine:
                 raise failure
             answer.request_id = number
             if not answer.dry and unserved is None:
-                self._count_read(record, answer)
+                self.count_read(record, answer.value if request.dialect.pages else ())
                 self._observe(record)
             return answer
 
@@ -245,10 +245,14 @@ class Engine:
         record.record_failure(error)
         self._observe(record)
 
-    def _count_read(self, record: CallRecord, answer: Answer) -> None:
-        """Count a client's read with the timing "reads". A call from Python has no headers and does not count."""
+    def count_read(self, record: CallRecord, value: object) -> None:
+        """Count a client's read of the resources in `value` (timing "reads").
+
+        A call from Python has no headers and never counts. A door that selects among the results of a call, and pages
+        them itself (`Dialect.pages`), calls this with those that it returns.
+        """
         if self.settings.timing == "reads" and record.headers and record.action.startswith("Read"):
-            self.scheduler.count_reads(answer.value)
+            self.scheduler.count_reads(value)
 
     def _observe(self, record: CallRecord) -> None:
         if self.observer is not None and not record.by_user:

@@ -99,7 +99,7 @@ class Scheduler:
         A volume and a VM show the states of links, a volume its update task, and a pending OMI waits for its snapshots:
         they are counted too.
         """
-        rows = answer if isinstance(answer, tuple) else ()
+        rows = answer if isinstance(answer, tuple) else (answer,)
         found = dict.fromkeys(key for row in rows for key in self._list_shown(row))
         counted: list[Due] = [due for key in found if (due := self._state.get("due", key)) is not None and due.reads]
         tx = self._begin(self._state, self._settings, "read", self._clock.now())

@@ -18,7 +18,8 @@ class Content:
 class Origin:
     """The origin of a resource, which outlives it. `parents` are (relation, id) pairs, the main one first.
 
-    `codes` are its own or inherited product codes. The API does not show them on disks (LIC-012).
+    `codes` are its own or inherited product codes. The API does not show them on disks (LIC-012). `values` are those of
+    a VM's new volume, as (name, value, source): the source is "request", "OMI", "snapshot" or "default" (BDM-001).
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Origin:
     label: str
     parents: tuple[tuple[str, str], ...] = ()
     codes: tuple[str, ...] = ()
+    values: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,15 +51,17 @@ class Change:
 
     def __str__(self) -> str:
         """Format the change as one line: time, resource, old and new state, cause."""
+        at = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return f"{at} {self.kind} {self.id} {self.describe()} ({self.cause})"
+
+    def describe(self) -> str:
+        """Return what happened to the resource: its old and new state."""
         old, new = (getattr(row, "state", None) for row in (self.before, self.after))
         if self.before is None:
-            what = f"created{f', {new}' if new else ''}"
-        elif self.after is None:
-            what = "gone"
-        else:
-            what = f"{old} → {new}" if old != new else "changed"
-        at = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return f"{at} {self.kind} {self.id} {what} ({self.cause})"
+            return f"created{f', {new}' if new else ''}"
+        if self.after is None:
+            return "gone"
+        return f"{old} → {new}" if old != new else "changed"
 
 
 class State:

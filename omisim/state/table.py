@@ -12,6 +12,10 @@ from typing import Any
 __all__ = ["INDEXES", "Table"]
 
 Keys = Callable[[Any], tuple[object, ...]]
+# The ids under a key, the newest last. After CHUNK ids, the older ones move into a tuple of their own, the first
+# element: adding to a key with many ids stays cheap, and forks can still share the tuples.
+Ids = tuple[Any, ...]
+CHUNK = 64
 
 # kind → index → the keys under which a row is found
 INDEXES: Mapping[str, Mapping[str, Keys]] = {
@@ -33,6 +37,7 @@ INDEXES: Mapping[str, Mapping[str, Keys]] = {
         "holder": lambda row: (row.nic_id or row.vm_id,) if row.link_public_ip_id else (),
     },
     "keypair": {"name": lambda row: ((row.account_id, row.keypair_name),)},
+    "origin": {"parent": lambda row: tuple([parent for _, parent in row.parents])},
     "volume_link": {"vm": lambda row: (row.vm_id,)},
 }
 
@@ -50,7 +55,7 @@ class Table:
         self.by_id: dict[str, Any] = {}
         self.creation: dict[str, int] = {}
         self.sorted: bool = True
-        self.indexes: dict[str, tuple[Keys, dict[object, tuple[str, ...]]]] = {
+        self.indexes: dict[str, tuple[Keys, dict[object, Ids]]] = {
             name: (keys, {}) for name, keys in INDEXES.get(kind, {}).items()
         }
 
@@ -79,7 +84,15 @@ class Table:
     def find_ids(self, index: str, key: object) -> tuple[str, ...]:
         """Return the ids under a key of an index, in creation order."""
         ids = self.indexes[index][1].get(key, ())
-        return ids if len(ids) <= 1 else tuple(sorted(ids, key=self.creation.__getitem__))
+        return ids if len(ids) <= 1 else tuple(sorted(_flatten(ids), key=self.creation.__getitem__))
+
+    def first_ids(self, index: str, key: object, most: int) -> tuple[tuple[str, ...], int]:
+        """Return at most `most` ids under a key, in the order in which they were added, and the number of all.
+
+        Unlike `find_ids`, it does not sort: it is for rows that are never removed, and for keys with very many.
+        """
+        ids = _flatten(self.indexes[index][1].get(key, ()))
+        return ids[:most], len(ids)
 
     def put(self, row_id: str, after: Any, order: int) -> None:
         """Set a row (None: remove it). `order` is the creation number of a new row."""
@@ -98,14 +111,29 @@ class Table:
         self.by_id[row_id] = after
 
 
-def _reindex(
-    found: dict[object, tuple[str, ...]], row_id: str, old: tuple[object, ...], new: tuple[object, ...]
-) -> None:
+def _reindex(found: dict[object, Ids], row_id: str, old: tuple[object, ...], new: tuple[object, ...]) -> None:
     for key in dict.fromkeys(old):
-        rest = tuple(other for other in found[key] if other != row_id)
+        rest = _remove(found[key], row_id)
         if rest:
             found[key] = rest
         else:
             del found[key]
     for key in dict.fromkeys(new):
-        found[key] = (*found.get(key, ()), row_id)
+        ids = found.get(key, ())
+        found[key] = (*ids, row_id) if len(ids) < CHUNK else (ids, row_id)
+
+
+def _remove(ids: Ids, row_id: str) -> Ids:
+    if ids[-1] == row_id:  # an undone creation
+        rest = ids[:-1]
+        return rest[0] if len(rest) == 1 and isinstance(rest[0], tuple) else rest
+    return tuple([other for other in _flatten(ids) if other != row_id])
+
+
+def _flatten(ids: Ids) -> Ids:
+    chunks = [ids]
+    while chunks[-1] and isinstance(chunks[-1][0], tuple):
+        chunks.append(chunks[-1][0])
+    if len(chunks) == 1:
+        return ids
+    return tuple([row_id for chunk in reversed(chunks) for row_id in chunk if not isinstance(row_id, tuple)])

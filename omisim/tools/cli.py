@@ -18,6 +18,7 @@ from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, Rule, families, load_rules
+from omisim.tools.look import add_views
 
 __all__ = ["main", "parsers"]
 
@@ -80,6 +81,7 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     replay.add_argument("--json", action="store_true", help="print JSON")
     replay.set_defaults(run=_replay)
     _add_check(commands)
+    add_views(commands)
     actions = commands.add_parser("actions", help="list the actions of the official API: served, or the reason why not")
     actions.add_argument("--json", action="store_true", help="print JSON")
     actions.set_defaults(run=_actions)

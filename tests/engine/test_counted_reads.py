@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
+import urllib3
 from botocore.exceptions import ClientError
 from osc_sdk_python import Gateway
 from requests import HTTPError
@@ -104,6 +106,40 @@ class TestCount:
             api.ReadVolumes(Filters={"VolumeStates": ["error"]})
         found = {row.volume_id: str(row.state) for row in alice.read_volumes()}
         assert found == {volume_id: "creating", other: "available"}
+
+    def test_is_of_each_resource_that_fcu_returns(self, alice: Account, volume_id: str) -> None:
+        """Filters and pages of FCU leave resources out too, and a read that FCU refuses counts for none."""
+        other = alice.create_volume(subregion_name=SUBREGION, size=1).volume_id
+        fcu = alice.client("fcu")
+        for _ in range(3):
+            fcu.describe_volumes(Filters=[{"Name": "volume-id", "Values": [other]}])
+            fcu.describe_volumes(Filters=[{"Name": "status", "Values": ["error"]}])
+            with pytest.raises(ClientError):
+                fcu.describe_volumes(Filters=[{"Name": "nothing", "Values": ["x"]}])
+        with suppress(ClientError):
+            fcu.describe_volumes(VolumeIds=[volume_id, "vol-00000000"])
+        rows = {row.volume_id: str(row.state) for row in alice.read_volumes()}
+        assert rows == {volume_id: "creating", other: "available"}
+
+    def test_includes_a_read_of_one_attribute(self, cloud: Cloud, alice: Account) -> None:
+        """A read of FCU that returns a part of one resource counts for it."""
+        fcu = alice.client("fcu")
+        vm_id = fcu.run_instances(ImageId=cloud.images.official("debian").image_id, MinCount=1, MaxCount=1)[
+            "Instances"
+        ][0]["InstanceId"]
+        fcu.describe_instance_attribute(InstanceId=vm_id, Attribute="instanceType")
+        alice.read_volumes()
+        assert str(alice.read_vms()[0].state) == "running"
+
+    def test_includes_a_request_without_headers(self) -> None:
+        """An unsigned request of a client that sends no headers counts, where the cloud accepts it."""
+        cloud = Cloud(timing="reads", auth="off")
+        alice = cloud.account("alice")
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+        with cloud.intercept(), urllib3.PoolManager() as manager:
+            manager.request("POST", "https://api.eu-west-2.outscale.com/api/v1/ReadVolumes", headers={})
+        alice.read_snapshots()
+        assert str(alice.read_volumes()[0].state) == "available"
 
     def test_does_not_include_reads_from_python(self, cloud: Cloud, alice: Account, volume_id: str) -> None:
         """Typed reads, `call`, `why_not`, the console and the laws never count."""

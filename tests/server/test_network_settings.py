@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import requests
 import trustme
 import urllib3
+from botocore.utils import should_bypass_proxies
 from osc_sdk_python import Gateway
 
 from omisim import Account, Cloud
@@ -94,6 +96,31 @@ class TestProxyInTheProcess:
             assert Gateway().ReadVms()["Vms"] == []
             assert boto3.client("s3").list_buckets()["Buckets"] == []
 
+    def test_is_not_searched_for(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Requests does not read every environment variable for a call that does not leave the process."""
+        searched: list[str] = []
+
+        def should_bypass(url: str, **_: Any) -> bool:
+            searched.append(url)
+            return True
+
+        monkeypatch.setattr(requests.utils, "should_bypass_proxies", should_bypass)
+        with cloud.intercept():
+            assert call_requests(REGIONS) == 200
+            assert searched == []
+            with pytest.raises(requests.exceptions.ConnectionError):
+                call_requests("http://127.0.0.1:9/")
+        assert searched == ["http://127.0.0.1:9/"]
+
+    @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "not a URL"])
+    def test_may_be_one_that_requests_cannot_use(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, proxy: str
+    ) -> None:
+        """A proxy that needs another package, or is invalid, does not disturb a call that stays in the process."""
+        monkeypatch.setenv("https_proxy", proxy)
+        with cloud.intercept():
+            assert call_requests(REGIONS) == 200
+
     def test_is_used_for_other_hosts(self, cloud: Cloud) -> None:
         """A request to another host goes through the proxy as before."""
         with cloud.intercept(), pytest.raises(requests.exceptions.ProxyError):
@@ -166,10 +193,22 @@ class TestIpv6:
                     assert (
                         call(f"{server.url}/api/v1/ReadRegions") == 200
                     )  # aiohttp has its authorities since its import
-                with isolated_environ("HTTP", "http"):  # botocore would want [::1] in NO_PROXY, which breaks httpx
+                with isolated_environ("HTTP", "http"):  # see the next test
                     assert boto3.client("s3").list_buckets()["Buckets"] == []
         finally:
             context.__exit__(None, None, None)
+
+    @pytest.mark.parametrize(("spelling", "works"), [("::1", ["httpx"]), ("::1,[::1]", ["botocore"])])
+    def test_no_spelling_of_ipv6_localhost_suits_every_client(
+        self, monkeypatch: pytest.MonkeyPatch, spelling: str, works: list[str]
+    ) -> None:
+        """Botocore wants [::1] in NO_PROXY, with which httpx cannot start: the documented limit."""
+        monkeypatch.setenv("no_proxy", spelling)
+        suited = ["botocore"] if should_bypass_proxies("http://[::1]:8000/") else []
+        with suppress(httpx.InvalidURL):
+            httpx.Client().close()
+            suited.append("httpx")
+        assert suited == works
 
     def test_localhost_is_answered_where_it_means_ipv6(self, cloud: Cloud) -> None:
         """A client that resolves localhost to ::1 first falls back to 127.0.0.1, on which a server listens."""

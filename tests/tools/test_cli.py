@@ -56,15 +56,15 @@ class TestDemo:
     def test_ends_with_the_resources_of_bob_intact(self, story: Story) -> None:
         """Resources that bob made from the OMI remain after its deletion."""
         text = str(story.lineage)
-        assert "golden (alice, deleted)" in text
-        assert "golden-copy1 (bob, available)" in text
-        assert "t2.small (bob, running)" in text
+        assert "golden (alice in eu-west-2, deleted" in text
+        assert "golden-copy1 (bob in eu-west-2, available" in text
+        assert "t2.small (bob in eu-west-2, running" in text
 
     def test_keeps_the_licence_across_regions_for_the_omi_only(self, story: Story) -> None:
         """Carol's import keeps the licence; her OMI from a snapshot has lost it, and lineage says where."""
         text = str(story.lineage)
-        assert "golden-import (carol, available)" in text
-        assert "from-a-snapshot (carol, available, licence 0006 dropped here)" in text
+        assert "golden-import (carol in us-east-2, available, licences 0001 0006)" in text
+        assert "from-a-snapshot (carol in us-east-2, available, licences 0001, licence 0006 dropped here)" in text
 
 
 class TestExplain:

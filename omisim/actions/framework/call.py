@@ -159,12 +159,17 @@ class Call:
         self.stop_if_refused()
         return self.tx.new_id(kind)
 
-    def record_origin(self, entity: Entity, label: str, *parents: tuple[str, str]) -> None:
-        """Record the origin of an entity for lineage: (relation, parent id) pairs, the main parent first."""
+    def record_origin(
+        self, entity: Entity, label: str, *parents: tuple[str, str], values: tuple[tuple[str, str, str], ...] = ()
+    ) -> None:
+        """Record the origin of an entity for lineage: (relation, parent id) pairs, the main parent first.
+
+        `values` are those of `Origin`.
+        """
         owner = self.account.account_id
         inherited_codes = (codes for _, parent in parents if (codes := self.get_product_codes(parent)))
         codes = getattr(entity, "product_codes", None) or next(inherited_codes, ())
-        self.tx.write("origin", entity.id, Origin(entity.kind, entity.id, owner, label, parents, codes))
+        self.tx.write("origin", entity.id, Origin(entity.kind, entity.id, owner, label, parents, codes, values))
 
     def get_product_codes(self, row_id: str) -> tuple[str, ...]:
         """Return the product codes of a resource, or those it inherited. The API does not show them on disks."""

@@ -17,9 +17,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
-from omisim.base.hosts import is_aws_host
 from omisim.clients.intercept.replaced import wrap_attributes
-from omisim.clients.intercept.stack import answer_request, find_service
+from omisim.clients.intercept.stack import answer_request, is_kept_in_process
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped
 
@@ -58,7 +57,7 @@ def _wrap_make_request(real: _Send) -> _Send:
 
 def _wrap_prepare_proxy(real: _Send) -> _Send:
     def prepare_proxy(pool: HTTPSConnectionPool, conn: Any) -> None:
-        if find_service(pool.host) is None or is_aws_host(pool.host):
+        if not is_kept_in_process(pool.host):
             real(pool, conn)
 
     return prepare_proxy

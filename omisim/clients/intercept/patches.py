@@ -18,6 +18,7 @@ __all__ = ["LOCK", "apply_patches", "are_applied", "load_patches", "remove_patch
 _PATCHES = {
     "socket": ("sockets", "patch_sockets"),
     "urllib3.connectionpool": ("http", "patch_urllib3"),
+    "requests.sessions": ("requests", "patch_requests"),
     "botocore.auth": ("signing", "patch_signing"),
     "botocore.httpsession": ("botocore", "patch_botocore"),
     "httpx": ("httpx", "patch_httpx"),

@@ -22,8 +22,8 @@ from omisim.doors.front import SERVICES, FrontDoor
 from omisim.engine.engine import ForkedCloud
 
 __all__ = [
-    "STACK", "Layer", "NotServed", "answer_request", "find_service", "may_leave", "normalize_headers", "refuse_lookup",
-    "send_to_cloud",
+    "STACK", "Layer", "NotServed", "answer_request", "find_service", "is_kept_in_process", "may_leave",
+    "normalize_headers", "refuse_lookup", "send_to_cloud",
 ]  # fmt: skip
 
 AWS = "AWS"  # the service of a host of AWS
@@ -148,7 +148,7 @@ def _name_call(service: str, target: str, headers: Mapping[str, str], body: Any)
 
 def refuse_lookup(host: str) -> None:
     """Raise NotServed for the lookup of an OUTSCALE host, because the request would leave this machine."""
-    if find_service(host) not in (None, AWS):
+    if is_kept_in_process(host):
         if owner := find_owner():
             raise NotServed(f"a connection to {host}: {_OUTLIVED.format(current_thread().name, owner)}")
         reason = "omisim intercepts only urllib3, requests, httpx and aiohttp: use the fixture omi_server for others"
@@ -158,6 +158,11 @@ def refuse_lookup(host: str) -> None:
 def find_service(host: str) -> str | None:
     """Return the service of a host that an open context intercepts, or None for any other host."""
     return _parse_service(host) if STACK or find_owner() else None
+
+
+def is_kept_in_process(host: str) -> bool:
+    """Whether every request to a host is answered or refused in this process, so that none leaves it."""
+    return find_service(host) not in (None, AWS)
 
 
 @lru_cache(maxsize=256)
@@ -171,6 +176,9 @@ def send_to_cloud(
 ) -> http.HttpResponse:
     """Return a service's response to a request. The names in `headers` are lower case."""
     path, _, query = target.partition("?")
+    headers = headers or {
+        "host": host
+    }  # urllib3 adds it below the interception; only a call from Python has no headers
     request = http.HttpRequest(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
     return door.handle(service, request, dt.datetime.now(dt.UTC))
 

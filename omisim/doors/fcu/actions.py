@@ -95,14 +95,17 @@ class Action:
                 if error.rule in row.forgives:
                     return Outcome(DONE, error.request_id)
                 raise
+            record = engine.session.calls[-1]
             try:
                 if parsed.dry_run:
                     raise refuse("FCU-002", action=row.name)
                 context.result = () if row.calls not in ACTIONS else answer.value  # a family that is not served
-                return Outcome(self._render(context, parsed), answer.request_id, answer.warnings)
+                content = self._render(context, parsed)
             except ApiError as error:
-                engine.session.calls[-1].record_failure(error)
+                record.record_failure(error)
                 raise
+            engine.count_read(record, context.result)
+            return Outcome(content, answer.request_id, answer.warnings)
 
     def _parse(self, query: Query) -> Parsed:
         return self._parse_tree(query.make_tree())

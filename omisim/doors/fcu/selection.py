@@ -117,7 +117,7 @@ class Selection:
         self._render_cached = lru_cache(maxsize=CACHED_ITEMS)(self._render_entity)
 
     def select(self, context: Context, criteria: Criteria, rows: Sequence[Any]) -> str:
-        """Return one page of the list as XML, with the token of the next page."""
+        """Return one page of the list as XML, with the token of the next page. The page becomes `context.result`."""
         for parameter, scope in self._row.scopes.items():
             value = criteria.scopes.get(parameter)
             if value not in (None, []) or scope == "running":
@@ -129,6 +129,7 @@ class Selection:
         page, token = paginate(
             self._row.name, tuple(rows), (criteria.filters, criteria.scopes), criteria.size, criteria.token, 0
         )
+        context.result = page
         content = make_element(self._name, self._render_page(page))
         if self._row.pages == "Marker":
             content += make_element("isTruncated", "false" if token is None else "true")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
-from omisim.state.lineage import Lineage
+from omisim.cloud.lineage import Lineage
 from omisim.tools.demo.story import Story
 
 __all__ = ["show"]

@@ -10,8 +10,8 @@ from requests import HTTPError
 
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
+from omisim.cloud.lineage import Lineage
 from omisim.spec.rules import get_rule
-from omisim.state.lineage import Lineage
 
 __all__ = ["Actor", "Story", "StoryStep"]
 

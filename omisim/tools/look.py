@@ -1,0 +1,114 @@
+"""`omisim lineage`, `timeline` and `who-can`: views of a scenario, of a dump, or of a running server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omisim.cloud.cloud import Cloud
+
+__all__ = ["add_views"]
+
+
+def add_views(commands: Any) -> None:
+    """Add the parsers of the commands."""
+    lineage = _add(commands, "lineage", _lineage, "show what a resource was made from, and what was made from it")
+    lineage.add_argument("id", metavar="ID", help="the id of a resource, or its name in the scenario")
+    lineage.add_argument("--format", choices=("text", "mermaid", "svg", "json"), default="text")
+    lineage.add_argument("--most", type=int, default=500, metavar="N", help="at most N descendants (default 500)")
+    timeline = _add(commands, "timeline", _timeline, "show the changes of resources, with their causes")
+    timeline.add_argument("id", metavar="ID", nargs="?", help="the id or name of a resource; default: all")
+    timeline.add_argument("--account", metavar="NAME", help="only resources of this account")
+    timeline.add_argument("--json", action="store_true", help="print JSON")
+    who_can = _add(commands, "who-can", _who_can, "show which account may do what with an OMI, and the rules")
+    who_can.add_argument("id", metavar="ID", help="the id of an OMI, or its name in the scenario")
+    who_can.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    sources = parser.add_mutually_exclusive_group()
+    sources.add_argument("--scenario", metavar="NAME|FILE", help="a new cloud, set up by a scenario")
+    sources.add_argument("--state", metavar="FILE", help="a dump: the JSON of `cloud.dump()` or `serve --state`")
+    sources.add_argument("--url", default=os.environ.get("OMISIM_URL"), help="a running server (default OMISIM_URL)")
+    parser.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""), help="the token of the server")
+    parser.set_defaults(run=lambda options: _report(name, run, options))
+    return parser
+
+
+def _report(name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    try:
+        return run(options)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"omisim {name}: {error}\n")
+        return 1
+
+
+def _open_cloud(options: argparse.Namespace) -> Cloud:
+    from omisim.cloud.cloud import Cloud  # noqa: PLC0415 - `omisim explain` does not need it
+
+    if options.scenario:
+        return Cloud.from_scenario(options.scenario)
+    if options.state:
+        try:
+            return Cloud.load(json.loads(Path(options.state).read_text("utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{options.state} is not a dump: {error}") from error
+    if options.url:
+        from omisim.server.client import Client  # noqa: PLC0415 - only a running server needs it
+
+        return Cloud.load(Client(options.url, options.token).get("dump"))
+    raise ValueError("choose a cloud with --scenario NAME, --state FILE or --url URL")
+
+
+def _find_id(cloud: Cloud, name: str) -> str:
+    named: str | None = cloud.engine.state.get("name", name)
+    return named or name
+
+
+def _lineage(options: argparse.Namespace) -> int:
+    cloud = _open_cloud(options)
+    lineage = cloud.lineage(_find_id(cloud, options.id), options.most)
+    views: dict[str, Callable[[], str]] = {
+        "text": lambda: lineage.text(_width()),
+        "mermaid": lineage.mermaid,
+        "svg": lineage.svg,
+        "json": lambda: json.dumps(lineage.to_dict(), indent=2),
+    }
+    return _print(views[options.format]())
+
+
+def _timeline(options: argparse.Namespace) -> int:
+    cloud = _open_cloud(options)
+    changes = cloud.timeline(_find_id(cloud, options.id) if options.id else None, account=options.account)
+    if options.json:
+        rows = [{"at": str(c.at), "kind": c.kind, "id": c.id, "what": c.describe(), "cause": c.cause} for c in changes]
+        return _print(json.dumps(rows, indent=2))
+    return _print(changes.text(_width()))
+
+
+def _who_can(options: argparse.Namespace) -> int:
+    cloud = _open_cloud(options)
+    access = cloud.who_can(_find_id(cloud, options.id))
+    if options.json:
+        cells = {name: {right: asdict(cell) for right, cell in row.items()} for name, row in access.cells.items()}
+        return _print(json.dumps(cells, indent=2))
+    return _print(access.text(_width()))
+
+
+def _width() -> int:
+    """Return the columns of the terminal; COLUMNS overrides them."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def _print(text: str) -> int:
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    return 0

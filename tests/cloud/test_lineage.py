@@ -1,0 +1,237 @@
+"""Lineage: ancestors, descendants, licences and content along the way, and what deleting a resource would free."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from support.catalogue import SUBREGION
+from support.snapshots import WIDTHS, check_snapshot, check_width
+
+from omisim import Account, Cloud, Lineage
+from omisim.model import Image, Vm
+from omisim.state.table import CHUNK
+
+
+@pytest.fixture(name="story", scope="module")
+def _story() -> dict[str, Any]:
+    """A volume and what became of it: an OMI, a shared copy, a VM with overridden disks, an export and an import."""
+    cloud = Cloud()
+    alice, bob = cloud.account("alice"), cloud.account("bob")
+    carol = cloud.account("carol", region="us-east-2")
+    (builder,) = alice.create_vms(image_id=cloud.images.official("rhel").image_id)
+    volume_id = builder.block_device_mappings[0].bsu.volume_id
+    cloud.write(volume_id, "/etc/motd", "golden")
+    golden = alice.create_image(vm_id=builder.vm_id, image_name="golden")
+    alice.update_image(image_id=golden.image_id, permissions_to_launch={"additions": {"account_ids": [bob.account_id]}})
+    copy = bob.create_image(source_image_id=golden.image_id, source_region_name=bob.region)
+    disks = [
+        {"device_name": "/dev/sda1", "bsu": {"volume_size": 60, "delete_on_vm_deletion": False}},
+        {"device_name": "/dev/sdb", "bsu": {"volume_size": 5, "volume_type": "gp2"}},
+    ]
+    (vm,) = bob.create_vms(image_id=copy.image_id, block_device_mappings=disks)
+    oos = alice.client("oos")
+    oos.create_bucket(Bucket="exports")
+    export = {"disk_image_format": "qcow2", "osu_bucket": "exports"}
+    alice.create_image_export_task(image_id=golden.image_id, osu_export=export)
+    key = f"{golden.image_id}/manifest.json"
+    url = oos.generate_presigned_url("get_object", Params={"Bucket": "exports", "Key": key})
+    imported = carol.create_image(file_location=url, image_name="golden")
+    return {
+        "cloud": cloud, "builder": builder, "volume_id": volume_id, "golden": golden, "copy": copy, "vm": vm,
+        "imported": imported,
+    }  # fmt: skip
+
+
+def list_ids(tree: Lineage) -> set[str]:
+    """Return the ids of a tree, ancestors included."""
+    return {tree.id, *(i for side in (tree.parents, tree.children) for other in side for i in list_ids(other))}
+
+
+class TestTree:
+    @pytest.mark.parametrize("width", WIDTHS)
+    @pytest.mark.parametrize("name", ["golden", "vm"])
+    def test_reads_well_at_two_widths(self, story: dict[str, Any], name: str, width: int) -> None:
+        """The text has the whole way from volume to import, wrapped between words."""
+        entity = story[name]
+        text = story["cloud"].lineage(entity.image_id if name == "golden" else entity.vm_id).text(width)
+        check_width(text, width)
+        check_snapshot(f"lineage-{name}-{width}.txt", text)
+
+    def test_leads_from_the_volume_to_the_import(self, story: dict[str, Any]) -> None:
+        """The tree of the OMI has its volume above, and its copy, VM, export, objects and import below."""
+        ids = list_ids(story["cloud"].lineage(story["golden"].image_id))
+        assert {story["volume_id"], story["builder"].vm_id, story["copy"].image_id, story["vm"].vm_id} <= ids
+        assert story["imported"].image_id in ids
+        assert any(i.endswith("manifest.json") for i in ids)
+
+    def test_names_regions_licences_and_files(self, story: dict[str, Any]) -> None:
+        """The import is carol's, in another Region, with the licence of RHEL and the file of the volume."""
+        tree = story["cloud"].lineage(story["imported"].image_id)
+        assert (tree.account, tree.region, tree.licences) == ("carol", "us-east-2", ("0001", "0006"))
+        assert tree.children[0].files == ("/etc/motd",)
+
+    def test_keeps_deleted_resources(self, cloud: Cloud, alice: Account, golden: Image, vm: Vm) -> None:
+        """A deleted OMI remains between its VM and its copy."""
+        copy = alice.create_image(source_image_id=golden.image_id, source_region_name=alice.region)
+        alice.delete_image(image_id=golden.image_id)
+        tree = cloud.lineage(copy.image_id)
+        assert (tree.parents[0].id, tree.parents[0].state) == (golden.image_id, "deleted")
+        assert tree.parents[0].parents[0].id == vm.vm_id
+        assert tree.parents[0].deletion is None
+
+    def test_lists_each_ancestor_once(self, cloud: Cloud, alice: Account) -> None:
+        """Generations of OMIs, each with two ways to the one before, do not multiply."""
+        image_id = cloud.images.official("debian").image_id
+        for generation in range(12):
+            (vm,) = alice.create_vms(image_id=image_id)
+            image_id = alice.create_image(vm_id=vm.vm_id, image_name=f"generation-{generation}").image_id
+        tree = cloud.lineage(image_id)
+        assert len(json.dumps(tree.to_dict())) < 60_000
+        assert tree.text().count("↑") == len(list_ids(tree) - {child.id for child in tree.children}) - 1
+
+    def test_is_limited(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """`most` limits the descendants, and the text counts the others."""
+        alice.create_vms(image_id=ubuntu.image_id, min_vms_count=10, max_vms_count=10)
+        tree = cloud.lineage(ubuntu.image_id, most=4)
+        assert (len(tree.children), tree.omitted) == (4, 6)
+        assert "… and 6 more" in str(tree)
+        with pytest.raises(ValueError, match="most must be a positive int, not 0"):
+            cloud.lineage(ubuntu.image_id, most=0)
+
+    def test_refuses_what_is_not_an_id(self, cloud: Cloud) -> None:
+        """Another value than an id is refused like an unknown id."""
+        for value in ("", "ami-00000000", None, 5, ["ami-00000000"]):
+            with pytest.raises(ValueError, match="has ever existed in this cloud"):
+                cloud.lineage(value)  # type: ignore[arg-type]  # the point
+
+
+class TestDeviceValues:
+    def test_have_their_sources(self, story: dict[str, Any]) -> None:
+        """The request overrides the OMI's root; other values are the OMI's, the snapshot's or defaults. [BDM-001]"""
+        root, data = (child.values for child in story["cloud"].lineage(story["vm"].vm_id).children)
+        assert [(name, source) for name, _, source in root] == [
+            ("DeviceName", "OMI"), ("SnapshotId", "OMI"), ("VolumeSize", "request"), ("VolumeType", "OMI"),
+            ("DeleteOnVmDeletion", "request"),
+        ]  # fmt: skip
+        assert data == (
+            ("DeviceName", "/dev/sdb", "request"),
+            ("SnapshotId", "none", "default"),
+            ("VolumeSize", "5 GiB", "request"),
+            ("VolumeType", "gp2", "request"),
+            ("DeleteOnVmDeletion", "True", "default"),
+        )
+
+    def test_come_from_the_snapshot_without_a_size(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """A disk from a snapshot, without a size, is as large as the snapshot. [BDM-004]"""
+        snapshot_id = golden.block_device_mappings[0].bsu.snapshot_id  # type: ignore[union-attr]  # a disk
+        disk = {"device_name": "/dev/sdb", "bsu": {"snapshot_id": snapshot_id}}
+        (vm,) = alice.create_vms(image_id=golden.image_id, block_device_mappings=[disk])
+        values = {name: source for name, _, source in cloud.lineage(vm.vm_id).children[1].values}
+        assert values["VolumeSize"] == "snapshot"
+        assert values["SnapshotId"] == "request"
+
+    def test_survive_a_dump(self, story: dict[str, Any]) -> None:
+        """A loaded cloud has the same lineage."""
+        cloud, vm_id = story["cloud"], story["vm"].vm_id
+        assert str(Cloud.load(json.loads(json.dumps(cloud.dump()))).lineage(vm_id)) == str(cloud.lineage(vm_id))
+
+
+class TestDeletion:
+    def test_of_an_omi_releases_its_snapshots(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """A snapshot that only this OMI maps can be deleted afterwards; one that another maps cannot. [SNP-016]"""
+        mapping = golden.block_device_mappings[0]
+        assert mapping.bsu is not None
+        snapshot_id = mapping.bsu.snapshot_id
+        deletion = cloud.lineage(golden.image_id).deletion
+        assert deletion is not None
+        assert (deletion.refused, deletion.frees) == ("", (snapshot_id,))
+        disk = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot_id}}
+        alice.create_image(image_name="second", root_device_name="/dev/sda1", block_device_mappings=[disk])
+        assert replace(deletion, frees=()) == cloud.lineage(golden.image_id).deletion
+
+    def test_of_a_mapped_snapshot_is_refused(self, cloud: Cloud, golden: Image) -> None:
+        """The deletion names the OMI and the rule that refuses it. [SNP-016]"""
+        mapping = golden.block_device_mappings[0]
+        assert mapping.bsu is not None
+        deletion = cloud.lineage(mapping.bsu.snapshot_id or "").deletion
+        assert deletion is not None
+        assert deletion.refused.endswith("(SNP-016)")
+        assert deletion.used_by == (f"OMI {golden.image_id} golden maps it",)
+        assert deletion.gib == 10
+
+    def test_of_a_vm_removes_some_volumes(self, story: dict[str, Any]) -> None:
+        """A volume without DeleteOnVmDeletion is kept, the other is deleted with the VM."""
+        tree = story["cloud"].lineage(story["vm"].vm_id)
+        root, data = (child.id for child in tree.children)
+        assert tree.deletion is not None
+        assert (tree.deletion.removes, tree.deletion.frees, tree.deletion.gib) == ((data,), (root,), 5)
+
+    def test_of_a_linked_volume_is_refused(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A linked volume names its VM; an unlinked one is free."""
+        linked = cloud.lineage(vm.block_device_mappings[0].bsu.volume_id).deletion
+        assert linked is not None
+        assert linked.used_by == (f"VM {vm.vm_id} has it as /dev/sda1",)
+        assert linked.refused
+        free = cloud.lineage(alice.create_volume(subregion_name=SUBREGION, size=3).volume_id).deletion
+        assert free is not None
+        assert next(iter(free.lines())) == "DeleteVolume frees 3 GiB of storage"
+
+
+class TestPictures:
+    def test_are_snapshots(self, story: dict[str, Any]) -> None:
+        """The mermaid and the SVG of the story."""
+        tree = story["cloud"].lineage(story["golden"].image_id)
+        check_snapshot("lineage.mmd", tree.mermaid())
+        check_snapshot("lineage.svg", tree.svg())
+
+    def test_load_nothing_from_other_hosts(self, story: dict[str, Any]) -> None:
+        """The SVG is well-formed, and its only address is the namespace."""
+        svg = story["cloud"].lineage(story["golden"].image_id).svg()
+        assert ET.fromstring(svg).tag.endswith("svg")
+        assert svg.count("http") == svg.count("http://www.w3.org/2000/svg") == 1
+
+    def test_escape_names(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """Text of users cannot leave its place in either picture."""
+        tree = replace(cloud.lineage(vm.vm_id), label='<b>"&')
+        assert ET.fromstring(tree.svg()) is not None
+        assert '<b>"&' not in tree.mermaid()
+        assert alice
+
+
+class TestIndex:
+    def test_returns_all_children_of_a_busy_parent(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """More children than a chunk are found in order of creation, also after an undone creation."""
+        vms = [vm.vm_id for _ in range(CHUNK // 20) for vm in alice.create_vms(
+            image_id=ubuntu.image_id, min_vms_count=20, max_vms_count=20)]  # fmt: skip
+        with cloud.savepoint():
+            alice.create_vms(image_id=ubuntu.image_id, min_vms_count=20, max_vms_count=20)
+            assert len(cloud.lineage(ubuntu.image_id).children) == len(vms) + 20
+        assert [child.id for child in cloud.lineage(ubuntu.image_id).children] == vms
+        more = [vm.vm_id for vm in alice.create_vms(image_id=ubuntu.image_id, min_vms_count=20, max_vms_count=20)]
+        assert [child.id for child in cloud.lineage(ubuntu.image_id).children] == [*vms, *more]
+
+    def test_makes_a_lineage_visit_its_relatives_only(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
+        """The number of rows that a lineage reads does not grow with the cloud."""
+        vm_id = alice.create_vms(image_id=ubuntu.image_id)[0].vm_id
+        few = count_reads(cloud, vm_id)
+        alice.create_vms(image_id=ubuntu.image_id, min_vms_count=20, max_vms_count=20)
+        assert count_reads(cloud, vm_id) == few
+
+
+def count_reads(cloud: Cloud, resource_id: str) -> int:
+    """Return how many rows `lineage` gets."""
+    count, get = 0, cloud.engine.state.get
+
+    def counted(kind: str, row_id: str) -> Any:
+        nonlocal count
+        count += 1
+        return get(kind, row_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cloud.engine.state, "get", counted)
+        cloud.lineage(resource_id)
+    return count

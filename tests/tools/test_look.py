@@ -1,0 +1,76 @@
+"""`omisim lineage`, `timeline` and `who-can`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from omisim import Cloud
+from omisim.tools.cli import main
+
+SHARED = ("golden", "--scenario", "shared-image")
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (("lineage", *SHARED), "image ami-"),
+        (("lineage", *SHARED, "--format", "mermaid"), "flowchart LR\n"),
+        (("lineage", *SHARED, "--format", "svg"), "<svg xmlns="),
+        (("timeline", *SHARED), "2026-01-01T00:00:00"),
+        (("who-can", *SHARED), "account  see "),
+    ],
+    ids=" ".join,
+)
+def test_shows_a_scenario(capsys: pytest.CaptureFixture[str], command: tuple[str, ...], text: str) -> None:
+    """A resource is found by its name in the scenario."""
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith(text)
+
+
+def test_shows_a_dump_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each command reads a dump, and has a form for programs."""
+    cloud = Cloud.from_scenario("shared-image")
+    dump = tmp_path / "cloud.json"
+    dump.write_text(json.dumps(cloud.dump()), "utf-8")
+    assert main(["lineage", cloud.named("golden"), "--state", str(dump), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == cloud.named("golden")
+    assert main(["who-can", "golden", "--state", str(dump), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bob"]["launch"] == {"allowed": True, "rule": "SHR-005"}
+    assert main(["timeline", "golden", "--state", str(dump), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["what"] == "created, pending"
+
+
+def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
+    """A server gives its state through the control plane."""
+    with Cloud.from_scenario("shared-image").serve() as server:
+        assert main(["lineage", "golden", "--url", server.url, "--token", server.token]) == 0
+    assert "golden (alice in eu-west-2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (("lineage", "ami-00000000", *SHARED[1:]), "no resource ami-00000000 has ever existed"),
+        (("lineage", "golden"), "choose a cloud with --scenario NAME, --state FILE or --url URL"),
+        (("lineage", "golden", "--state", "README.md"), "README.md is not a dump"),
+        (("lineage", "golden", "--state", "missing.json"), "missing.json"),
+        (("lineage", *SHARED, "--most", "0"), "most must be a positive int"),
+        (("who-can", "golden/dev/sda1", *SHARED[1:]), "is not an OMI of this cloud"),
+        (("timeline", "--account", "zoe", *SHARED[1:]), "account 'zoe' does not exist; known: alice, bob"),
+        (("timeline", "--url", "http://127.0.0.1:9"), "omisim timeline: "),
+    ],
+    ids=" ".join,
+)
+def test_reports_a_problem_on_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], problem: str
+) -> None:
+    """A mistake ends with status 1 and a line on standard error."""
+    monkeypatch.delenv("OMISIM_URL", raising=False)
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert problem in error
+    assert len(error.splitlines()) == 1
