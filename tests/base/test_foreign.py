@@ -34,14 +34,13 @@ OWN_TEXT = {
     "base/clock.py": "no text",
     "server/client.py": "answers of omisim",
     "engine/unserved.py": "a copy of the user's own dict",
-    "tools/replay.py": "answers of omisim",
     "testing/": "values of the user's own test",
     "pytest_plugin/ini.py": "the user's own settings, each with a named error",
     "clients/": "requests of the process itself",
     "state/buckets.py": "splits URLs that it has made",
     "model/serialize.py": "dumps, whose reader names the errors",
     "state/dump.py": "dumps, whose reader names the errors",
-    "tools/serve.py": "the state file, whose reader names the errors",
+    "tools/": "files that the user names, whose readers name the errors",
     "doors/oos/post.py": "an expiration that must have a time zone",
 }
 PARSERS = {"fromisoformat", "isdecimal", "isdigit", "isnumeric", "loads", "strptime", "urlsplit", "urlparse"}
