@@ -212,7 +212,7 @@ def _check_numbers(*, times: Any, every: Any, probability: Any, delay: Any) -> N
     if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 < probability <= 1:
         raise ValueError(f"probability must be a number above 0 and at most 1, not {probability!r}")
     if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= MAX_DURATION:
-        raise ValueError(f"delay must be 0 to {MAX_DURATION} seconds, not {delay!r}")
+        raise ValueError(f"delay must be a finite, non-negative number of seconds up to {MAX_DURATION}, not {delay!r}")
 
 
 def _check_page_size(action: str, page_size: Any) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.base.clock import Clock
+from omisim.base.redact import REDACTED, redact
 from omisim.base.subset import shorten
 from omisim.engine.faults import Dropped, Faults, Killed
 from omisim.model.serialize import to_api_names
@@ -46,6 +47,11 @@ class CallRecord:
     results: int | None = None
     by_user: bool = False  # `Cloud.answer` has answered it
 
+    def __post_init__(self) -> None:
+        """Drop the password of a login from the headers. A signature names its access key only."""
+        if self.headers and self.headers.get("authorization", "")[:6].lower() == "basic ":
+            self.headers = {**self.headers, "authorization": f"Basic {REDACTED}"}
+
     def record_failure(self, error: ApiError | Dropped | Killed) -> None:
         """Store the failure in the record, and the request id in the refusal."""
         if isinstance(error, ApiError):
@@ -63,8 +69,8 @@ class CallRecord:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """A new dict of the request's parameters by API names."""
-        parameters: dict[str, Any] = to_api_names(self.given)
+        """A new dict of the request's parameters by API names, without secret keys, passwords and signatures."""
+        parameters: dict[str, Any] = redact(to_api_names(self.given))
         return parameters
 
 

@@ -1,8 +1,8 @@
 """Recordings of exchanges with the API, one JSON object a line, from a proxy or from `omisim serve --record`.
 
 Required keys are `path`, `req.body`, `status` and `res.body`. Optional keys are `t` (the time), `host` (which names a
-Region) and omisim's own `account` (`name@region` of the caller). Headers are neither read nor written. Secret keys in
-answers are redacted.
+Region) and omisim's own `account` (`name@region` of the caller). Headers are neither read nor written. Secret keys,
+passwords and the signatures of URLs are redacted, in requests and in answers.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any, TextIO
 
 from omisim.base.foreign import parse_date, parse_json
 from omisim.base.hosts import parse_host
+from omisim.base.redact import redact
 
 __all__ = ["Exchange", "exchanges", "write"]
-
-_SECRETS = ("PrivateKey", "SecretKey")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +78,11 @@ def write(stream: TextIO, at: dt.datetime, account: str, path: str, given: bytes
         "account": account,
         "path": path,
         "status": status,
-        "req": {"body": _decode_body(given)},
-        "res": {"body": _redact_secrets(_decode_body(answer))},
+        "req": {"body": redact(_decode_body(given))},
+        "res": {"body": redact(_decode_body(answer))},
     }
-    stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+    stream.write(json.dumps(line) + "\n")
     stream.flush()
-
-
-def _redact_secrets(value: Any) -> Any:
-    """Return an answer with its secret keys replaced. A replay does not compare values."""
-    if isinstance(value, dict):
-        return {n: "redacted" if n in _SECRETS else _redact_secrets(inner) for n, inner in value.items()}
-    return [_redact_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _decode_body(text: bytes) -> Any:

@@ -1,11 +1,12 @@
 """The control plane under /_omisim/: the methods of `Cloud` for tests in other languages.
 
-Requests and answers are JSON. The token goes into `Authorization: Bearer` or `X-Omisim-Token`.
+Requests and answers are JSON. The token goes into `Authorization: Bearer` or `X-Omisim-Token`; a page of the server
+exchanges it for a cookie (`access`). Answers hold no secrets, but those that are asked for: accounts, and a dump with
+`secrets`.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
 from threading import Event
@@ -14,12 +15,14 @@ from urllib.parse import parse_qsl
 from weakref import WeakSet
 
 from omisim.base.foreign import parse_json
+from omisim.base.redact import redact
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.engine.engine import Mark
 from omisim.engine.faults import Fault
 from omisim.model.serialize import serialize
+from omisim.server.access import Access, Forbidden
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
 from omisim.state.state import Change
 
@@ -43,16 +46,18 @@ class ControlError(Exception):
 class Control:
     """The endpoints and the cloud that they act on. `fresh` creates the cloud that a reset returns to."""
 
-    def __init__(self, cloud: Cloud, token: str, fresh: Callable[[], Cloud] | None = None) -> None:
+    def __init__(
+        self, cloud: Cloud, token: str, fresh: Callable[[], Cloud] | None = None, access: Access | None = None
+    ) -> None:
         self.cloud: Cloud = cloud
+        self.access: Access = access or Access(token)
         self.env: Callable[[Account], dict[str, str]] = lambda _: {}  # set by the server
         self.stopping: Event = Event()
-        self._token = token
         self._fresh = fresh
         self._marks: dict[str, Mark] = {}
         self._feeds: WeakSet[_Feed] = WeakSet()
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
-            ("GET", "health"): self._health,
+            ("GET", "health"): lambda _: {"status": "ok"} | self._describe_cloud(),
             ("GET", "openapi.json"): lambda _: describe(),
             ("POST", "reset"): self._reset,
             ("POST", "savepoint"): self._savepoint,
@@ -68,7 +73,7 @@ class Control:
             ("POST", "faults"): self._add_fault,
             ("GET", "faults"): lambda _: [_fault(fault) for fault in self.cloud.faults],
             ("DELETE", "faults"): lambda _: self.cloud.faults.clear(),
-            ("GET", "dump"): lambda _: self.cloud.dump(),
+            ("GET", "dump"): self._dump,
             ("POST", "load"): self._load,
             ("GET", "timeline"): lambda given: [_change(change) for change in self.cloud.timeline(given["id"])],
             ("GET", "events"): lambda _: [_change(change) for change in self.cloud.events],
@@ -87,37 +92,55 @@ class Control:
 
     def handle(self, request: HttpRequest) -> HttpResponse | Iterator[bytes]:
         """Answer one request, or stream events."""
-        name = request.path.strip("/").removeprefix(PREFIX).strip("/")
         try:
-            method = self._method(request, name)
-            given = _parse_parameters(request, ENDPOINTS[method, name])
-            if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
-                return self._stream(self._open_feed())
-            answer = self.endpoints[method, name](given)
+            answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"))
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
+        except Forbidden as reason:
+            return _json(reason.status, {"error": str(reason)})
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
-        return _json(200, {} if answer is None else answer)
+        return answer if isinstance(answer, HttpResponse | Iterator) else _json(200, {} if answer is None else answer)
+
+    def _answer(self, request: HttpRequest, name: str) -> Answer:
+        """Return the answer of an endpoint: JSON data, or a whole response."""
+        if name == "health" and request.method in ("GET", "HEAD") and not self.access.has_token(request):
+            return {"status": "ok"}
+        self.access.check_site(request)
+        self.access.check_token(request)
+        if name == "session":
+            return self._answer_session(request)
+        method = self._method(request, name)
+        given = _parse_parameters(request, ENDPOINTS[method, name])
+        if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
+            return self._stream(self._open_feed())
+        return self.endpoints[method, name](given)
 
     def _method(self, request: HttpRequest, name: str) -> str:
-        """Return the requested method. Raises ControlError for an unknown path and for a wrong token."""
+        """Return the requested method. Raises ControlError for an unknown path or method."""
         method = "GET" if request.method == "HEAD" else request.method
         known = [known for known, other in self.endpoints if other == name]
         if not known:
             raise ControlError(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
         if method not in known:
             raise ControlError(405, f"/{PREFIX}/{name} takes {' and '.join(known)}", {"Allow": ", ".join(known)})
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        given = request.headers.get("x-omisim-token", given)
-        if name != "health" and not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise ControlError(401, "the control plane requires its token in Authorization: Bearer or X-Omisim-Token")
         return method
+
+    def _answer_session(self, request: HttpRequest) -> HttpResponse:
+        """Begin or end the session of a page of this server."""
+        changes = {"POST": self.access.open_session, "DELETE": self.access.close_session}
+        if request.method not in changes:
+            raise ControlError(405, f"/{PREFIX}/session takes POST and DELETE", {"Allow": "POST, DELETE"})
+        return _json(200, {}, {"Set-Cookie": changes[request.method](request)})
 
     # --- endpoints
 
-    def _health(self, _given: dict[str, Any]) -> Answer:
-        return {"status": "ok", "now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
+    def _describe_cloud(self) -> dict[str, Any]:
+        return {"now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
+
+    def _dump(self, given: dict[str, Any]) -> Answer:
+        data = self.cloud.dump()
+        return data if given.get("secrets") else redact(data)
 
     def _reset(self, _given: dict[str, Any]) -> None:
         if self._fresh is None:
@@ -240,8 +263,8 @@ def _change(change: Change) -> dict[str, Any]:
         "at": change.at.isoformat(),
         "kind": change.kind,
         "id": change.id,
-        "before": serialize(change.before),
-        "after": serialize(change.after),
+        "before": redact(serialize(change.before)),
+        "after": redact(serialize(change.after)),
         "cause": change.cause,
     }
 
@@ -249,6 +272,9 @@ def _change(change: Change) -> dict[str, Any]:
 def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     if request.method in ("GET", "HEAD") or not request.body:
         given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+        for name, kind in (endpoint.parameters or {}).items():
+            if kind == "boolean?" and given.get(name) in ("true", "false"):
+                given[name] = given[name] == "true"
     else:
         try:
             body = parse_json(request.body)

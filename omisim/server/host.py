@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socket import AF_INET, AF_INET6, create_server
@@ -16,6 +16,7 @@ from omisim.clients.environment import credentials
 from omisim.clients.proxies import bypass_proxy
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
+from omisim.server.access import Access, is_loopback
 from omisim.server.app import App
 from omisim.server.connection import LimitedServer, TlsAdapter
 from omisim.server.framing import Limits
@@ -71,6 +72,7 @@ def run_server(
     record: TextIO | None = None,
     fresh: Callable[[], Cloud] | None = None,
     limits: Limits | None = None,
+    hosts: Collection[str] = (),
 ) -> Iterator[Running]:
     """Serve a cloud until the context exits.
 
@@ -84,13 +86,18 @@ def run_server(
         record: A file that gets the exchanges of the API, for `omisim replay`.
         fresh: Creates the cloud that a reset returns to; by default the cloud itself is reset.
         limits: What a client may use; see `Limits` for the defaults.
+        hosts: Names of the server, besides addresses, localhost, OUTSCALE's names and `host`.
 
-    Raises OSError if the port is in use, and ValueError for an invalid port or certificate.
+    Raises OSError if the port is in use, and ValueError for an invalid port or certificate, and for an address that
+    other machines reach without a token of the caller's choice and `auth="strict"`.
     """
     if type(port) is not int or not 0 <= port <= LAST_PORT:
         raise ValueError(f"port must be an int from 0 to {LAST_PORT}, not {port!r}")
-    token = token or secrets.token_urlsafe(16)
-    app = App(cloud, token, log, record, fresh)
+    if not is_loopback(host):
+        _check_exposure(cloud, host, token)
+    token = token or secrets.token_urlsafe(32)
+    access = Access(token, "https" if tls else "http", {host, *hosts})
+    app = App(cloud, token, log, record, fresh, access)
     with ExitStack() as stack:
         server = LimitedServer((host, port), app, THREADS, limits or Limits())
         server.shutdown_timeout = 1
@@ -114,6 +121,14 @@ def run_server(
             app.control.stopping.set()
             server.stop()
             thread.join()
+
+
+def _check_exposure(cloud: Cloud, host: str, token: str | None) -> None:
+    """Refuse to let other machines in without a signature and a token."""
+    if cloud.engine.settings.auth != "strict":
+        raise ValueError(f"host {host} lets other machines in, which needs auth='strict'")
+    if not token:
+        raise ValueError(f"host {host} lets other machines in, which needs a token of your choice")
 
 
 def _make_tls_adapter(certificate: str, key: str) -> TlsAdapter:

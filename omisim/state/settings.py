@@ -163,7 +163,9 @@ class Durations(MutableMapping[str, float]):
                 f"key must be a transient state, not {key!r}{suggest(key, known)}; known: {', '.join(known)}"
             )
         if not isinstance(seconds, float | int) or not 0 <= seconds <= MAX_DURATION:
-            raise ValueError(f"duration must be 0 to {MAX_DURATION} seconds, not {seconds!r}")
+            raise ValueError(
+                f"duration must be a finite, non-negative number of seconds up to {MAX_DURATION}, not {seconds!r}"
+            )
         if self.counts_reads and seconds != int(seconds):
             raise ValueError(f"duration must be a number of reads with the timing 'reads', not {seconds!r}")
         self._seconds[key] = float(seconds)

@@ -121,7 +121,9 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument(
         "--scenario", metavar="NAME|FILE", help="set up the cloud by a scenario: a shipped one, or a TOML file"
     )
-    serve.add_argument("--seed", help="the seed of generated ids (default 0, or the scenario's)")
+    serve.add_argument("--seed", help="the seed of generated ids and keys (default: random)")
+    names = "a name by which other machines reach the server; repeatable"
+    serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help=names)
     serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
     serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
     serve.add_argument("--state", metavar="FILE", help="a dump to load if it exists, and to save on a clean stop")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import secrets
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import fields
 from functools import partial
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 from threading import Event
 from typing import Any, TextIO
@@ -18,6 +21,7 @@ from typing import Any, TextIO
 from omisim.base.clock import SystemClock
 from omisim.base.foreign import parse_count
 from omisim.cloud.cloud import Cloud
+from omisim.server.access import is_loopback
 from omisim.server.client import render_exports
 from omisim.server.control import account_names
 from omisim.server.framing import Limits
@@ -49,6 +53,10 @@ def serve(options: argparse.Namespace) -> int:
 def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
     if options.record:
         _check_record(Path(options.record), options.state)
+    if options.seed is None:  # keys derive from the seed, and those of one server must not work on another
+        options.seed = secrets.token_hex(16)
+    elif not is_loopback(options.host):
+        raise ValueError(f"--host {options.host} lets other machines in, which know the keys of --seed {options.seed}")
     cloud = _create_cloud(options)
     tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
     log = sys.stderr if options.log == "-" else _open_for_append(stack, options.log)
@@ -56,12 +64,15 @@ def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractCont
 
     def fresh() -> Cloud:
         if record is not None:
-            record.truncate(0)  # a recording covers one cloud from its start
+            with suppress(OSError):  # as /dev/full refuses it
+                record.truncate(0)  # a recording covers one cloud from its start
         return _create_cloud(options)
 
     limits = _parse_limits(options.limit)
     settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh, "limits": limits}
-    return run_server(cloud, options.port, options.host, **settings)
+    if not is_loopback(options.host):
+        print(f"omisim serve: --host {options.host} lets other machines in", file=sys.stderr)
+    return run_server(cloud, options.port, options.host, hosts=options.allow_host, **settings)
 
 
 def _parse_limits(arguments: list[str]) -> Limits:
@@ -80,7 +91,13 @@ def _parse_limits(arguments: list[str]) -> Limits:
 
 
 def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
-    return stack.enter_context(Path(place).open("a", encoding="utf-8")) if place else None
+    """Open a file that its owner alone may read. It keeps nothing back, so that a full disk costs single lines."""
+    if not place:
+        return None
+    file = FileIO(os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a")
+    if Path(place).is_file():
+        Path(place).chmod(0o600)
+    return stack.enter_context(TextIOWrapper(file, "utf-8", write_through=True))
 
 
 def _create_cloud(options: argparse.Namespace) -> Cloud:
@@ -126,7 +143,8 @@ def _add_account(cloud: Cloud, argument: str) -> None:
 
 def _announce(server: Running) -> None:
     for account in map(server.cloud.account, account_names(server.cloud)):
-        print(f"# {account.name}, {account.account_id}, {account.region}")
+        name = account.name if account.name.isprintable() else ascii(account.name)  # a line feed would end the comment
+        print(f"# {name}, {account.account_id}, {account.region}")
         print(render_exports(server.env(account)))
     print(render_exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))
     print(f"# omisim is ready at {server.url}", flush=True)

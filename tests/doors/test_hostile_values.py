@@ -138,7 +138,7 @@ def test_durations_and_delays_are_bounded(cloud: Cloud) -> None:
     """Durations and delays of 31 years at most keep every due time within the calendar."""
     given: Any
     for given in (1e300, float("inf"), float("nan"), 10**9 + 1, 10**400):
-        with pytest.raises(ValueError, match="must be 0 to 1000000000"):
+        with pytest.raises(ValueError, match="number of seconds up to 1000000000"):
             cloud.durations["snapshot.pending"] = given
         with pytest.raises(ValueError, match="delay must be"):
             cloud.faults.add("ReadVms", delay=given)

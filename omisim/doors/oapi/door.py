@@ -38,7 +38,8 @@ _CORS = {
     "Access-Control-Max-Age": "86400",
 }
 _JSON_TYPES = frozenset({"application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0"})
-_HEADERS = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
+_HEADERS = {"Content-Type": "application/json"}
+_READ_HEADERS = _HEADERS | {"Access-Control-Allow-Origin": "*"}
 
 
 class OapiDoor:
@@ -57,10 +58,11 @@ class OapiDoor:
         `host_time` is the host's UTC time: a signature may be dated by it or by the cloud's clock (AUTH-007).
         Raises Dropped when a fault drops the connection.
         """
-        if request.method == "OPTIONS":
-            return HttpResponse(204, headers=_CORS)
         engine = self.engine
         name, region = _route(request.host, request.path)
+        if request.method == "OPTIONS":
+            return HttpResponse(204, headers=_CORS if name.startswith("Read") else {})
+        basic_headers = _READ_HEADERS if name.startswith("Read") else _HEADERS  # a foreign page may read, never write
         account_id: str | None = None
         try:
             if region is not None and region not in load_catalog().regions:
@@ -76,11 +78,13 @@ class OapiDoor:
             if not error.request_id:
                 engine.note_refused(name, account_id, error, request.headers)
             response = HttpResponse(
-                error.status, render_refusal(error).encode(), _HEADERS | {"X-Omisim-Rule": error.rule}
+                error.status, render_refusal(error).encode(), basic_headers | {"X-Omisim-Rule": error.rule}
             )
             engine.session.record_size(error.request_id, len(response.body))
             return response
-        headers = _HEADERS | {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else _HEADERS
+        headers: Mapping[str, str] = basic_headers
+        if answer.warnings:
+            headers = basic_headers | {"X-Omisim-Warning": "; ".join(answer.warnings)}
         content = render_text(answer).encode()
         engine.session.record_size(answer.request_id, len(content))
         return HttpResponse(200, content, headers)
