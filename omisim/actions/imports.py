@@ -21,7 +21,7 @@ from omisim.spec.rules import refuse
 from omisim.state.buckets import StorageError, parse_location, read_url
 from omisim.state.state import State
 
-__all__ = ["Decoded", "decode_ahead", "find_source", "import_disk", "import_snapshot", "read_manifest"]
+__all__ = ["Decoded", "decode_ahead", "find_source", "import_disk", "import_snapshot", "read_manifest", "strip_query"]
 
 # a file and its format → its virtual size, content and error
 Decoded = Mapping[tuple[bytes, str | None], tuple[int, Content, str]]
@@ -99,10 +99,10 @@ def _check_url(call: Call, location: str) -> None:
     except ValueError:  # an unclosed bracket
         ok = False
     if not ok:
-        raise refuse("IMP-001", file_location=_strip_query(location))
+        raise refuse("IMP-001", file_location=strip_query(location))
 
 
-def _strip_query(location: str) -> str:
+def strip_query(location: str) -> str:
     """Return a URL without its query, which may contain a signature."""
     return location.partition("?")[0]
 
@@ -114,7 +114,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
         text = _fetch(call, location).body
     except StorageError as error:
         missing = error.code in ("NoSuchKey", "NoSuchBucket")
-        facts = {"file_location": _strip_query(location), "reason": error.message}
+        facts = {"file_location": strip_query(location), "reason": error.message}
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parse_manifest(text)
     for code in manifest.product_types:
@@ -146,7 +146,7 @@ def import_snapshot(call: Call, location: str, size: int, description: str, clie
     try:
         _fetch(call, location)
     except StorageError as error:
-        raise refuse("IMP-002", file_location=_strip_query(location), reason=error.message) from None
+        raise refuse("IMP-002", file_location=strip_query(location), reason=error.message) from None
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
     return _add_imported_snapshot(call, location, size, description, parse_url(location).path, None, client_token)
 
@@ -173,11 +173,11 @@ def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content
     try:
         file = _fetch(call, location)
     except StorageError as error:
-        return Content(), f"{_strip_query(location)}: {error.code}: {error.message}"
+        return Content(), f"{strip_query(location)}: {error.code}: {error.message}"
     key = (file.body, _get_form(name))
     image_size, content, problem = call.decoded.get(key) or _decode(*key)
     if problem:
-        return Content(), f"{name or _strip_query(location)}: {problem}"
+        return Content(), f"{name or strip_query(location)}: {problem}"
     virtual = max(image_size, file.virtual_size or 0)
     if virtual > size:
         return Content(), f"{name}: the disk size of {virtual} bytes exceeds the declared {size} bytes"

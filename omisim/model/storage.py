@@ -130,7 +130,7 @@ class StoredObject(Entity):
     kind: ClassVar[str] = "object"
     key: ClassVar[str] = "object_id"
     account_id: str
-    body: bytes
+    body: bytes = field(repr=False)
     bucket_id: str
     checksum: tuple[str, ...] = ()  # algorithm, value, type, number of parts
     etag: str
@@ -146,7 +146,7 @@ class UploadPart:
     """One part of a multipart upload."""
 
     number: int
-    body: bytes
+    body: bytes = field(repr=False)
     etag: str
 
 

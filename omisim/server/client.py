@@ -14,7 +14,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 __all__ = ["Client", "render_exports"]
 
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TIMEOUT = 60  # seconds to wait for an answer; the stream of events has no timeout
 
 

@@ -53,10 +53,7 @@ def serve(options: argparse.Namespace) -> int:
 def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
     if options.record:
         _check_record(Path(options.record), options.state)
-    if options.seed is None:  # keys derive from the seed, and those of one server must not work on another
-        options.seed = secrets.token_hex(16)
-    elif not is_loopback(options.host):
-        raise ValueError(f"--host {options.host} lets other machines in, which know the keys of --seed {options.seed}")
+    _choose_seed(options)
     cloud = _create_cloud(options)
     tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
     log = sys.stderr if options.log == "-" else _open_for_append(stack, options.log)
@@ -73,6 +70,14 @@ def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractCont
     if not is_loopback(options.host):
         print(f"omisim serve: --host {options.host} lets other machines in", file=sys.stderr)
     return run_server(cloud, options.port, options.host, hosts=options.allow_host, **settings)
+
+
+def _choose_seed(options: argparse.Namespace) -> None:
+    """Choose a random seed unless one is given: keys derive from it, and must not work on another server."""
+    if options.seed is None:
+        options.seed = secrets.token_hex(16)
+    elif not is_loopback(options.host):
+        raise ValueError(f"--host {options.host} lets other machines in, which know the keys of --seed {options.seed}")
 
 
 def _parse_limits(arguments: list[str]) -> Limits:

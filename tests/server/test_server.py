@@ -404,7 +404,8 @@ class TestControlDescription:
 
     def test_answers_405_with_the_methods_of_a_path(self, server: Running) -> None:
         """Another method is 405 with the allowed ones; HEAD is GET without a body."""
-        answer = requests.put(f"{server.url}/_omisim/faults", timeout=10)
+        headers = {"X-Omisim-Token": server.token}
+        answer = requests.put(f"{server.url}/_omisim/faults", headers=headers, timeout=10)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET, DELETE")
         assert requests.head(f"{server.url}/_omisim/health", timeout=10).status_code == 200
 
@@ -518,7 +519,13 @@ class TestServeCommand:
             (["--tls-cert", __file__, "--tls-key", __file__], "must be a PEM certificate"),
             (["--scenario", "nothing"], "shipped are"),
             (["--account", "alice:A/K:SK"], "ACCESS_KEY"),
-            (["--host", "nowhere.invalid"], "not known"),
+            (["--host", "nowhere.invalid", "--token", "t"], "not known"),
+            (["--host", "0.0.0.0"], "needs a token of your choice"),
+            (["--host", "0.0.0.0", "--token", "t", "--auth", "off"], "needs auth='strict'"),
+            (["--host", "0.0.0.0", "--token", "t", "--seed", "7"], "know the keys of --seed 7"),
+            (["--limit", "size=1"], "with a name of body, head"),
+            (["--limit", "body=²"], "must be a number from 0"),
+            (["--limit", "body"], "must be a number from 0"),
         ],
     )
     def test_reports_a_wrong_option_in_one_line(
