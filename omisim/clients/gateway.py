@@ -1,8 +1,8 @@
 """A real osc-sdk-python Gateway whose requests reach a cloud in this process through a transport adapter.
 
-The SDK itself checks parameters, signs and decodes. Its API description (two seconds to parse) is parsed once per
-process, and its rate limiter (five calls per second) is off by default. `speed_up_gateways` does the same for Gateways
-that other code creates.
+The SDK itself checks parameters, signs and decodes. Its API description takes it two seconds to parse, so
+`sdk_description` keeps it parsed, and its rate limiter (five calls per second) is off by default. `speed_up_gateways`
+does the same for Gateways that other code creates.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from omisim.base.hosts import endpoint
 from omisim.clients.replaced_values import isolated_environ, replaced_attribute
+from omisim.clients.sdk_description import kept_description
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
@@ -28,7 +29,6 @@ _LOCK = RLock()
 if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 _real_acquire: Callable[..., Any] | None = None
-_PARSED: dict[str, dict[str, Any]] = {}  # the attributes that the SDK's two parsers set on the first Gateway
 
 
 def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> Gateway:
@@ -40,7 +40,7 @@ def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> 
         from omisim.clients.intercept.adapter import CloudAdapter  # noqa: PLC0415 - needs requests, like the SDK
     except ImportError as error:
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
-    with _LOCK, _reuse_parsed(Gateway), isolated_environ("OSC_"):
+    with _LOCK, kept_description(Gateway), isolated_environ("OSC_"):
         gateway = Gateway()
     url = f"{endpoint('api', account.region)}/api/v1"
     gateway.call.profile = Profile(
@@ -59,7 +59,7 @@ def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> 
 
 @contextmanager
 def speed_up_gateways(*, limiter: bool = False) -> Iterator[None]:
-    """Reuse the parsed API description for every new Gateway, and turn off its rate limiter unless `limiter`."""
+    """Keep the parsed API description for every new Gateway, and turn off its rate limiter unless `limiter`."""
     from osc_sdk_python import Gateway  # noqa: PLC0415 - the caller has checked that it is installed
     from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415
 
@@ -67,31 +67,9 @@ def speed_up_gateways(*, limiter: bool = False) -> Iterator[None]:
     if _real_acquire is None:
         _real_acquire = RateLimiter.acquire
     acquire = _real_acquire if limiter else _acquire_immediately
-    with _reuse_parsed(Gateway), replaced_attribute(RateLimiter, "acquire", acquire):
+    with kept_description(Gateway), replaced_attribute(RateLimiter, "acquire", acquire):
         yield
 
 
 def _acquire_immediately(_limiter: object) -> None:
     """Replace `RateLimiter.acquire`, which would wait."""
-
-
-@contextmanager
-def _reuse_parsed(cls: type) -> Iterator[None]:
-    """Replace the SDK's parsers by the results of their first run."""
-    patches = [
-        replaced_attribute(cls, name, _cache_parser(name, getattr(cls, name))) for name in ("_convert", "_load_errors")
-    ]
-    with patches[0], patches[1]:
-        yield
-
-
-def _cache_parser(name: str, parse: Callable[..., Any]) -> Callable[..., Any]:
-    def parsed(self: Any, *args: Any) -> Any:
-        if name not in _PARSED:
-            before = set(vars(self))
-            result = parse(self, *args)
-            _PARSED[name] = {key: value for key, value in vars(self).items() if key not in before} | {"": result}
-        vars(self).update({key: value for key, value in _PARSED[name].items() if key})
-        return _PARSED[name][""]
-
-    return parsed

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
-__all__ = ["isolated_environ", "replaced_attribute", "replaced_value"]
+__all__ = ["isolated_environ", "original_environ", "replaced_attribute", "replaced_value"]
 
 _LOCK = RLock()
 _INHERITED = object()  # the value of an attribute that its owner does not have itself
@@ -65,6 +65,13 @@ def isolated_environ(*prefixes: str, **variables: str) -> Iterator[None]:
 
     with replaced_value(os.environ.__class__, lambda: dict(os.environ), _write_environ, change):
         yield
+
+
+def original_environ() -> dict[str, str]:
+    """Return the environment variables as they were before the first open context."""
+    with _LOCK:
+        stack = _STACKS.get(os.environ.__class__)
+        return dict(stack[0][0] if stack else os.environ)
 
 
 def _write_environ(variables: dict[str, str]) -> None:

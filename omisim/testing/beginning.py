@@ -49,7 +49,7 @@ class Beginning(Events):
     switches: ClassVar[Switches | Mapping[str, str | int | bool]]
     starts_with: ClassVar[str | Mapping[str, int]]
 
-    TestCase = TestCaseProperty()  # type: ignore[assignment]  # Hypothesis's property returns its own class
+    TestCase: ClassVar[Any] = TestCaseProperty()  # type: ignore[misc]  # Hypothesis's property returns its own class
     empty_accounts: ClassVar[EmptyAccounts] = EmptyAccounts()
 
     @initialize(data=st.data())

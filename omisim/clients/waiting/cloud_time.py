@@ -30,7 +30,8 @@ class CloudTime:
     def __init__(self, cloud: Cloud, clocks: Mapping[str, Any]) -> None:
         self._cloud = cloud
         self.clocks = clocks
-        self.started = self._time = read_monotonic()
+        self.started: float = read_monotonic()
+        self._time = self.started
         self._tick = max(1e-9, 4 * ulp(self.started))  # seconds by which a wait is longer than its time limit, if read
         self._reading, self._overshoot = -inf, 0.0
         self._cloud_time = cloud.now

@@ -105,12 +105,12 @@ class Kernel:
 
     def __init__(self, cloud: Cloud, clocks: Mapping[str, Any]) -> None:
         """Start at the time of the cloud. `clocks` are the readings that clocks which follow start from."""
-        self.time = CloudTime(cloud, clocks)
-        self.numbers = count()
+        self.time: CloudTime = CloudTime(cloud, clocks)
+        self.numbers: count[int] = count()
         self.members: list[Member] = []
         self.adopted: list[Member] = []
-        self.closed = False
-        self.moves = 0  # starts and ends of waits and members: the watch sees that something happens
+        self.closed: bool = False
+        self.moves: int = 0  # starts and ends of waits and members: the watch sees that something happens
         self.outside: list[Callable[[], bool]] = []  # each returns whether work outside the members is outstanding
         self.owner: Member
 

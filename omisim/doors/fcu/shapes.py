@@ -13,7 +13,7 @@ from omisim.base.data_files import load_toml
 
 __all__ = ["LOADER", "find_operation", "is_outscales", "load_service"]
 
-LOADER = Loader()  # caches the description, which clients of omisim share
+LOADER: Any = Loader()  # caches the description, which clients of omisim share
 
 
 @cache
