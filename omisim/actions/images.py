@@ -237,7 +237,7 @@ def _create_from_manifest(
         "architecture": manifest.architecture,
         "boot_modes": manifest.boot_modes,
         "description": manifest.description,
-        "file_location": strip_query(location),  # whoever sees the OMI sees it
+        "file_location": strip_query(location),  # every account that sees the OMI sees it
         "product_codes": _merge_codes(manifest.product_types, codes),
         "tpm_mandatory": manifest.tpm_mandatory,
     }

@@ -39,6 +39,8 @@ def serve(options: argparse.Namespace) -> int:
         with ExitStack() as stack:
             stop = stack.enter_context(_stop_on_signal())
             with _start_server(options, stack) as server:
+                if not is_loopback(options.host):
+                    print(f"omisim serve: warning: --host {options.host} lets other machines in", file=sys.stderr)
                 _announce(server)
                 while not stop.wait(3600):
                     pass
@@ -67,8 +69,6 @@ def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractCont
 
     limits = _parse_limits(options.limit)
     settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh, "limits": limits}
-    if not is_loopback(options.host):
-        print(f"omisim serve: --host {options.host} lets other machines in", file=sys.stderr)
     return run_server(cloud, options.port, options.host, hosts=options.allow_host, **settings)
 
 
