@@ -1,8 +1,8 @@
 """The control plane under /_omisim/: the methods of `Cloud` for tests in other languages.
 
 Requests and answers are JSON. The token goes into `Authorization: Bearer` or `X-Omisim-Token`; a page of the server
-exchanges it for a cookie (`access`). Answers hold no secrets, except those that an endpoint is for: accounts, and a dump
-with `secrets`.
+exchanges it for a cookie (`access`). Answers hold no secrets, except those of endpoints that are for them: accounts,
+and a dump with `secrets`.
 """
 
 from __future__ import annotations
