@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from threading import RLock
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -33,6 +34,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["Engine", "ForkedCloud", "Mark", "Saved"]
 
+MAX_ADOPTED = 1000  # unknown OMIs in one request
 IMPORTS = frozenset({"CreateImage", "CreateSnapshot"})  # the actions that may read a disk image
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -238,7 +240,7 @@ class Engine:
 
     def _adopt_unknown(self, request: Request, region: str) -> None:
         if self.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
-            for image_id in tuple(find_unknown_images(self.state, request.parameters)):
+            for image_id in tuple(islice(find_unknown_images(self.state, request.parameters), MAX_ADOPTED)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
     def _record_failure(self, record: CallRecord, error: ApiError | Dropped | Killed) -> None:
