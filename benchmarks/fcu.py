@@ -138,14 +138,14 @@ def main() -> int:
 
 def make_calls_like(calls: Mapping[str, Callable[[], Any]], client: Any) -> dict[str, Callable[[], Any]]:
     """Return the same calls of the client with the null hook."""
-    given: dict[str, tuple[str, dict[str, Any]]] = {
+    calls_by_name: dict[str, tuple[str, dict[str, Any]]] = {
         "DescribeVolumes by id": ("describe_volumes", {"VolumeIds": ["vol-12345678"]}),
         "CreateVolume": ("create_volume", {"AvailabilityZone": "eu-west-2a", "Size": 10}),
         "CreateImage": ("create_image", {"InstanceId": "i-12345678", "Name": "golden-1", "NoReboot": True}),
         "RunInstances": ("run_instances", {"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1}),
         "DescribeImages of 1,000": ("describe_images", {"Owners": ["self"]}),
     }
-    return {name: partial(getattr(client, given[name][0]), **given[name][1]) for name in calls}
+    return {name: partial(getattr(client, calls_by_name[name][0]), **calls_by_name[name][1]) for name in calls}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws the pictures of the documentation: `python docs/picture.py` writes docs/demo.svg and docs/lineage.svg."""
+"""Draws the pictures of the documentation: `python docs/picture.py` writes demo.svg, lineage.svg and lifecycles/."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pathlib import Path
 from rich.console import Console
 
 from omisim import Cloud
+from omisim.spec.diagrams import render_svg
+from omisim.spec.lifecycle import LIFECYCLES
 from omisim.tools.demo import StoryStep, play, show
 
-__all__ = ["LINEAGE", "PICTURE", "draw", "draw_lineage"]
+__all__ = ["LIFECYCLE_PICTURES", "LINEAGE", "PICTURE", "draw", "draw_lineage"]
 
 PICTURE = Path(__file__).with_name("demo.svg")
 LINEAGE = Path(__file__).with_name("lineage.svg")
+LIFECYCLE_PICTURES = {kind: Path(__file__).parent / "lifecycles" / f"{kind}.svg" for kind in LIFECYCLES}
 COLUMNS = 126
 CALLS = {("alice", "CreateImage"), ("alice", "UpdateImage"), ("bob", "CreateVms")}  # shown, beside the refusals
 
@@ -45,3 +48,5 @@ def draw_lineage() -> str:
 if __name__ == "__main__":
     PICTURE.write_text(draw(), "utf-8")
     LINEAGE.write_text(draw_lineage(), "utf-8")
+    for kind, path in LIFECYCLE_PICTURES.items():
+        path.write_text(render_svg(LIFECYCLES[kind]), "utf-8")

@@ -319,6 +319,12 @@ def omi_account(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Account:
 
 
 @pytest.fixture
+def _omi_options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The options of a test, for `omisim.testing.forks.fork_each_example`."""
+    return _options(request)
+
+
+@pytest.fixture
 def omi_gateway(omi_account: Account, request: pytest.FixtureRequest) -> Gateway:
     """A real osc-sdk-python Gateway signed in as omi_account (needs the extra `omisim[osc]`)."""
     with _fail_without_extra():

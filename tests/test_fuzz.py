@@ -64,11 +64,13 @@ def bounded(*errors: type[BaseException]) -> Iterator[None]:
 
 
 def send(auth: str, service: str, request: HttpRequest) -> None:
-    """Send a request to a service and check its answer."""
+    """Send a request to a service; check its answer, and that the history stays bounded."""
     front = make_front(auth)
     with bounded():
         response = front.handle(service, request, NOW)
         assert response.status < 500 or (service == "oos" and response.status == 501)
+    assert len(front.engine.session.calls) <= 2 * HISTORY  # of refused calls, too
+    assert len(front.engine.state.journal) <= 2 * HISTORY
 
 
 @given(names, st.binary(max_size=300) | values.map(lambda value: json.dumps(value, default=str).encode()))

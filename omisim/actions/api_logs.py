@@ -28,23 +28,23 @@ def read_api_logs(
     Calls without an answer are not listed: this one, and those whose connection was dropped. A rollback does not undo
     the log, and a fork starts a new one. `with_` selects the fields to return.
     """
-    wanted = _complete_window(as_parsed(filters) or FiltersApiLog(), call.now)
-    call.check_range(wanted.query_date_after, wanted.query_date_before)
+    window = _complete_window(as_parsed(filters) or FiltersApiLog(), call.now)
+    call.check_range(window.query_date_after, window.query_date_before)
     oldest = call.now - RETENTION
     own = (r for r in call.log if r.account == call.account.name and r.status and r.at >= oldest)
-    logs = select_matching((_make_log(call, record) for record in own), wanted)
+    logs = select_matching((_make_log(call, record) for record in own), window)
     selection = as_parsed(with_)
     hidden = {} if selection is None else {f.name: None for f in fields(selection) if not getattr(selection, f.name)}
     return tuple(replace(log, **hidden) for log in logs) if hidden else logs
 
 
-def _complete_window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
+def _complete_window(filters: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
     """Fill in the missing ends of the period."""
-    after, before = wanted.query_date_after, wanted.query_date_before
+    after, before = filters.query_date_after, filters.query_date_before
     if before is None:
         before = now if after is None else _shift(after, WINDOW)
     after = _shift(before, -WINDOW) if after is None else after
-    return replace(wanted, query_date_after=after, query_date_before=before)
+    return replace(filters, query_date_after=after, query_date_before=before)
 
 
 def _shift(at: dt.datetime, span: dt.timedelta) -> dt.datetime:

@@ -83,8 +83,8 @@ def create_image_export_task(
 def _check_target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
     target = as_parsed(osu_export)
     assert target is not None
-    known = target.disk_image_format in FORMATS
-    call.check(known, "EXP-002", disk_image_format=target.disk_image_format, known=FORMATS)
+    is_known_format = target.disk_image_format in FORMATS
+    call.check(is_known_format, "EXP-002", disk_image_format=target.disk_image_format, known=FORMATS)
     call.check(is_bucket_name(target.osu_bucket), "EXP-007", osu_bucket=target.osu_bucket)
     return target
 

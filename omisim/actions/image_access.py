@@ -29,11 +29,11 @@ from omisim.spec.rules import refuse
 @action("ReadImages", "Images", paged=True)
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
-    wanted = _resolve_code_names(as_parsed(filters) or FiltersImage())
+    parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
     visible_images = (
-        _view_image(call, image) for image in call.rows(Image, wanted.image_ids) if is_visible(call, image)
+        _view_image(call, image) for image in call.rows(Image, parsed_filters.image_ids) if is_visible(call, image)
     )
-    return select_matching(visible_images, wanted)
+    return select_matching(visible_images, parsed_filters)
 
 
 def _view_image(call: Call, image: Image) -> Image:
@@ -54,10 +54,10 @@ def _resolve_code_names(filters: FiltersImage) -> FiltersImage:
     return replace(filters, product_code_names=None, product_codes=codes)
 
 
-def _check_has_changes(call: Call, given: Mapping[str, Any]) -> None:
+def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
     attributes = ("permissions_to_launch", "description", "product_codes")
-    call.check(any(name in given for name in attributes), "OMI-101")
-    check_permission_change(call, "permissions_to_launch", given)
+    call.check(any(name in parameters for name in attributes), "OMI-101")
+    check_permission_change(call, "permissions_to_launch", parameters)
 
 
 @action("UpdateImage", "Image", combinations=_check_has_changes)

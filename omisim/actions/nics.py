@@ -119,12 +119,12 @@ def read_nics(call: Call, *, filters: FiltersNic | FiltersNicDict | None = None)
     return select_matching((view_nic(call.state, nic) for nic in call.own_rows(Nic)), as_parsed(filters))
 
 
-def _check_one_change(call: Call, given: Mapping[str, Any]) -> None:
+def _check_one_change(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse an update without a change (NIC-006), and one with several changes (NIC-007)."""
-    changes = [call.spell(name) for name in ("description", "link_nic", "security_group_ids") if name in given]
+    changes = [call.spell(name) for name in ("description", "link_nic", "security_group_ids") if name in parameters]
     call.check(changes, "NIC-006")
     call.check(len(changes) <= 1, "NIC-007", parameters=changes)
-    call.check(given.get("security_group_ids") != (), "NIC-008")
+    call.check(parameters.get("security_group_ids") != (), "NIC-008")
 
 
 @action("UpdateNic", "Nic", combinations=_check_one_change)

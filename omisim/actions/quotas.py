@@ -109,9 +109,11 @@ def _get_limit(call: Call, name: str) -> int:
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     """Refuse additions, given as amounts by quota, that would exceed a quota of the caller."""
     for name, more in adding.items():
-        left = get_remaining(call, name)
+        remaining = get_remaining(call, name)
         limit = _get_limit(call, name)
-        call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)
+        call.check(
+            remaining is None or more <= max(remaining, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more
+        )
 
 
 def check_each(call: Call, name: str, used: int, more: int) -> None:

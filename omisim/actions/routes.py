@@ -21,9 +21,9 @@ TARGETS = ("gateway_id", "nat_service_id", "net_peering_id", "nic_id", "vm_id")
 NOT_SERVED = {"nat_service_id": "RTB-015/nat", "net_peering_id": "RTB-015/peering"}
 
 
-def _check_one_target(call: Call, given: Mapping[str, Any]) -> None:
+def _check_one_target(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse a route without a target (RTB-010) and one with several (RTB-011)."""
-    targets = [call.spell(name) for name in TARGETS if name in given]
+    targets = [call.spell(name) for name in TARGETS if name in parameters]
     call.check(targets, "RTB-010")
     call.check(len(targets) <= 1, "RTB-011", parameters=targets)
 

@@ -82,11 +82,11 @@ def _retag(
 
 def _check_lengths(call: Call, tags: Sequence[OrDict[ResourceTag]]) -> Sequence[ResourceTag]:
     """Check the lengths of requested keys and values (TAG-003), and return the tags."""
-    given = as_parsed_list(tags)
-    for tag in given:
+    parsed_tags = as_parsed_list(tags)
+    for tag in parsed_tags:
         call.check(0 < len(tag.key) <= MAX_KEY_LENGTH, "TAG-003", key=tag.key, length=len(tag.key))
         call.check(len(tag.value) <= MAX_VALUE_LENGTH, "TAG-003/value", key=tag.key, length=len(tag.value))
-    return given
+    return parsed_tags
 
 
 @action("CreateTags")

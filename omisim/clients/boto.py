@@ -90,11 +90,11 @@ def _expire_at_cloud_time(generate: Callable[..., Any], engine: Engine) -> Calla
 
     @wraps(generate)
     def generate_presigned_post(*args: Any, **kwargs: Any) -> Any:
-        given = inspect.signature(generate).bind(*args, **kwargs)
-        given.apply_defaults()
+        bound = inspect.signature(generate).bind(*args, **kwargs)
+        bound.apply_defaults()
         difference = engine.clock.now() - botocore.signers.get_current_datetime(remove_tzinfo=False)
-        given.arguments["ExpiresIn"] += difference.total_seconds()
-        return generate(*given.args, **given.kwargs)
+        bound.arguments["ExpiresIn"] += difference.total_seconds()
+        return generate(*bound.args, **bound.kwargs)
 
     return generate_presigned_post
 

@@ -34,11 +34,12 @@ from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
 from omisim.state.initial_state import initial_state
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Switches, Timing, Unserved, Value
+from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Timing, Unserved
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
     from omisim.server import Limits, Running
+    from omisim.state.switch_types import Switches
 
 __all__ = ["Cloud"]
 
@@ -81,7 +82,7 @@ class Cloud:
         seed: int | str = 0,
         timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Switches | Mapping[str, Value] | None = None,
+        switches: Switches | None = None,
         catalog: str = "default",
         auth: Auth = "strict",
         history: int = 10_000,
@@ -135,7 +136,7 @@ class Cloud:
         Raises:
             ValueError: An argument is invalid, or differs from the existing account.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             rows = self.engine.state.find_by("account", "name", name)
             if not rows:
                 row = self._create_account(name, region or DEFAULT_REGION, alias, quotas or {})
@@ -229,7 +230,8 @@ class Cloud:
 
         `allow=False` ends it. Forks and dumps keep the setting.
         """
-        self.engine.settings.unknown_images = allow
+        with self.engine.atomic():
+            self.engine.settings.unknown_images = allow
 
     def set_capacity(self, subregion: str, vms: int | None) -> None:
         """Limit the number of VMs in a Subregion, over all accounts; None removes the limit (VM-005, VMT-012).
@@ -242,7 +244,7 @@ class Cloud:
         )
         if vms is not None and (type(vms) is not int or vms < 0):
             raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.settings.capacity.pop(subregion, None)
             if vms is not None:
                 self.engine.settings.capacity[subregion] = vms
@@ -282,7 +284,7 @@ class Cloud:
 
         Raises ValueError for a negative or non-finite number.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.advance(seconds)
 
     def settle(self) -> None:
@@ -290,7 +292,7 @@ class Cloud:
 
         Timers that fall due on the way fire; later timers do not count.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.settle()
 
     def complete(self, resource_id: str) -> None:
@@ -299,7 +301,7 @@ class Cloud:
         The id of a volume link is its volume's. For a pending OMI, this completes the snapshots that it waits for, and
         so the OMI. Raises ValueError if the resource is not in a transient state.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.complete(resource_id)
 
     def fail(self, resource_id: str, comment: str = "") -> None:
@@ -308,7 +310,7 @@ class Cloud:
         For a pending OMI, this fails one of its snapshots; `comment` becomes its `StateComment.StateMessage`. Raises
         ValueError if the current state has no failure transition.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.fail(resource_id, comment)
 
     @property
@@ -322,7 +324,7 @@ class Cloud:
         Use it before the call that starts the transition. `kind` is for example "snapshot"; `comment` is the reason
         that the API reports. Raises ValueError for a kind without a failure state, and for an id of another kind.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.fail_next(kind, id, comment)
 
     # --- disk contents and consoles
@@ -337,7 +339,7 @@ class Cloud:
             raise TypeError(f"text must be a str, not {text!r}")
         if not isinstance(path, str) or not path:
             raise ValueError(f"path must be a non-empty str, for example '/etc/motd', not {path!r}")
-        with self.engine.lock:
+        with self.engine.atomic():
             content = self._find_content(volume_id)
             files = tuple(sorted((dict(content.files) | {path: text}).items()))
             self.engine.begin("write").write("content", volume_id, Content(content.version + 1, files))
@@ -357,7 +359,7 @@ class Cloud:
 
         ReadConsoleOutput returns the last 64 KiB of the console (VM-056). Raises ValueError for an unknown VM.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             if self.engine.state.get("vm", vm_id) is None:
                 raise ValueError(f"{vm_id!r} is not a VM of this cloud")
             console = self.engine.state.get("console", vm_id) or ""
@@ -489,8 +491,10 @@ class Cloud:
         """
         resource_id: str | None = self.engine.state.get("name", name)
         if resource_id is None:
-            known = self.engine.state.rows("name")
-            raise ValueError(f"unknown name {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}")
+            ids_by_name = self.engine.state.rows("name")
+            raise ValueError(
+                f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {', '.join(ids_by_name) or 'none'}"
+            )
         return resource_id
 
     # --- rollback and forks
@@ -538,6 +542,15 @@ class Cloud:
             self.engine.reset()
             self._accounts.clear()
 
+    def become(self, other: Cloud) -> None:
+        """Take the place of another cloud, which must not be used any more: its state, time, settings and session.
+
+        Accounts, clients and servers of this cloud reach the new state.
+        """
+        with self.engine.lock:
+            self.engine.become(other.engine)
+            self._accounts.clear()
+
     def __repr__(self) -> str:
         """Show the time, the timing and the accounts."""
         return f"<cloud at {format_date(self.now)}, {self.timing}: {', '.join(self.accounts) or 'no accounts yet'}>"
@@ -564,15 +577,15 @@ class Cloud:
     # --- scenarios
 
     @classmethod
-    def from_scenario(cls, scenario: str | Path, **given: Any) -> Cloud:
+    def from_scenario(cls, scenario: str | Path, **settings: Any) -> Cloud:
         """Return a cloud set up by a scenario, a TOML file given by its path or a shipped one by its bare name.
 
-        `given` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
+        `settings` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
         Raises ValueError that names the line of a mistake in the file.
         """
         from omisim.tools.scenario import load_scenario  # noqa: PLC0415 - imported on first use
 
-        return load_scenario(scenario, given)
+        return load_scenario(scenario, settings)
 
     # --- doors
 
@@ -642,9 +655,11 @@ class Cloud:
         return run_server(self, port, host, tls=tls, token=token, limits=limits)
 
 
-def _check_known(parameter: str, value: str, known: Mapping[str, object]) -> None:
-    if value not in known:
-        raise ValueError(f"{parameter} must be one of {', '.join(known)}, not {value!r}{suggest(value, known)}")
+def _check_known(parameter: str, value: str, known_values: Mapping[str, object]) -> None:
+    if value not in known_values:
+        raise ValueError(
+            f"{parameter} must be one of {', '.join(known_values)}, not {value!r}{suggest(value, known_values)}"
+        )
 
 
 def _check_unchanged(name: str, parameter: str, value: object, existing: object) -> None:

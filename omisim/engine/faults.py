@@ -103,12 +103,26 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
-        self._added = 0
+        self.added: int = 0
+
+    def save(self) -> list[tuple[Fault, int | None, int]]:
+        """Return the pending faults with their counts, for `restore`."""
+        return [(fault, fault.times, fault.hits) for fault in self._faults]
+
+    def restore(self, saved: list[tuple[Fault, int | None, int]]) -> None:
+        """Return to what `save` returned. The faults keep their identity."""
+        for fault, times, hits in saved:
+            fault.times, fault.hits = times, hits
+        self._faults = [fault for fault, _, _ in saved]
+
+    def load(self, faults: list[Fault], added: int) -> None:
+        """Set the pending faults, and the number of faults that were ever added."""
+        self._faults, self.added = faults, added
 
     def copy(self) -> Faults:
         """Return an independent copy."""
         twin = Faults()
-        twin._faults, twin._added = [replace(fault) for fault in self._faults], self._added
+        twin._faults, twin.added = [replace(fault) for fault in self._faults], self.added
         return twin
 
     def __iter__(self) -> Iterator[Fault]:
@@ -177,10 +191,10 @@ class Faults:
         if times is None and every == 1 and probability == 1:
             times = 1
         kind = None if silent else _choose_error(status, error)
-        self._added += 1
+        self.added += 1
         fault = Fault(
             action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size, kill,
-            meanwhile, self._added,
+            meanwhile, self.added,
         )  # fmt: skip
         self._faults.append(fault)
         return fault

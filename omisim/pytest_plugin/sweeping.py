@@ -14,26 +14,26 @@ import pytest
 
 from omisim import Cloud
 from omisim.engine.engine import Saved
-from omisim.testing.sweeps import OUTCOMES, Options, Report, sweep_worlds
+from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 
 __all__ = ["MARKER", "describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
 
 MARKER: Final = "omisim_sweep"
-REPORT: Final = pytest.StashKey[Report]()
+REPORT: Final = pytest.StashKey[SweepReport]()
 SHARD: Final = "_omisim_sweep_shard"
 KNOWN: Final = tuple(field.name for field in fields(Options))
 
 
 def read_options(node: pytest.Item) -> Options:
     """Return the options of a test's markers; a closer marker overrides a farther one. Raises ValueError."""
-    given: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for marker in node.iter_markers(MARKER):
         if marker.args:
             raise ValueError(f"takes its arguments by name, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
         if unknown := [name for name in marker.kwargs if name not in KNOWN]:
             raise ValueError(f"has no argument {unknown[0]!r}; known: {', '.join(KNOWN)}")
-        given = {**marker.kwargs, **given}
-    return Options(**given)
+        options = {**marker.kwargs, **options}
+    return Options(**options)
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:

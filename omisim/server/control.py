@@ -24,6 +24,7 @@ from omisim.engine.faults import Fault
 from omisim.model.serialize import serialize
 from omisim.server.access import Access, Forbidden
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
+from omisim.state.journal_store import StoreError
 from omisim.state.state import Change
 
 __all__ = ["Control", "account_names"]
@@ -63,31 +64,37 @@ class Control:
             ("POST", "savepoint"): self._savepoint,
             ("DELETE", "savepoint"): lambda _: self._marks.clear(),
             ("POST", "rollback"): self._rollback,
-            ("POST", "advance"): lambda given: self.cloud.advance(given["seconds"]),
+            ("POST", "advance"): lambda parameters: self.cloud.advance(parameters["seconds"]),
             ("POST", "settle"): lambda _: self.cloud.settle(),
-            ("POST", "complete"): lambda given: self.cloud.complete(given["id"]),
-            ("POST", "fail"): lambda given: self.cloud.fail(given["id"], given.get("comment") or ""),
-            ("POST", "fail_next"): lambda given: self.cloud.fail_next(
-                given["kind"], given.get("id"), given.get("comment") or ""
+            ("POST", "complete"): lambda parameters: self.cloud.complete(parameters["id"]),
+            ("POST", "fail"): lambda parameters: self.cloud.fail(parameters["id"], parameters.get("comment") or ""),
+            ("POST", "fail_next"): lambda parameters: self.cloud.fail_next(
+                parameters["kind"], parameters.get("id"), parameters.get("comment") or ""
             ),
             ("POST", "faults"): self._add_fault,
             ("GET", "faults"): lambda _: [_fault(fault) for fault in self.cloud.faults],
             ("DELETE", "faults"): lambda _: self.cloud.faults.clear(),
             ("GET", "dump"): self._dump,
             ("POST", "load"): self._load,
-            ("GET", "timeline"): lambda given: [_change(change) for change in self.cloud.timeline(given["id"])],
+            ("GET", "timeline"): lambda parameters: [
+                _change(change) for change in self.cloud.timeline(parameters["id"])
+            ],
             ("GET", "events"): lambda _: [_change(change) for change in self.cloud.events],
             ("GET", "calls"): self._calls,
             ("GET", "accounts"): lambda _: [
                 self._account(self.cloud.account(name)) for name in account_names(self.cloud)
             ],
             ("POST", "accounts"): self._create_account,
-            ("GET", "read"): lambda given: {"text": self.cloud.read(given["volume_id"], given["path"])},
-            ("POST", "console"): lambda given: self.cloud.write_console(given["vm_id"], given["text"]),
+            ("GET", "read"): lambda parameters: {"text": self.cloud.read(parameters["volume_id"], parameters["path"])},
+            ("POST", "console"): lambda parameters: self.cloud.write_console(parameters["vm_id"], parameters["text"]),
             ("GET", "licences"): lambda _given: self.cloud.licences.all(),
-            ("POST", "licences"): lambda given: self.cloud.licences.set(given["code"], export=given.get("export")),
+            ("POST", "licences"): lambda parameters: self.cloud.licences.set(
+                parameters["code"], export=parameters.get("export")
+            ),
             ("POST", "renew"): self._renew,
-            ("POST", "write"): lambda given: self.cloud.write(given["volume_id"], given["path"], given["text"]),
+            ("POST", "write"): lambda parameters: self.cloud.write(
+                parameters["volume_id"], parameters["path"], parameters["text"]
+            ),
         }
 
     def handle(self, request: HttpRequest) -> HttpResponse | Iterator[bytes]:
@@ -100,6 +107,8 @@ class Control:
             return _json(reason.status, {"error": str(reason)})
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
+        except StoreError as error:
+            return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
         return answer if isinstance(answer, HttpResponse | Iterator) else _json(200, {} if answer is None else answer)
 
     def _answer(self, request: HttpRequest, name: str) -> Answer:
@@ -111,19 +120,19 @@ class Control:
         if name == "session":
             return self._answer_session(request)
         method = self._method(request, name)
-        given = _parse_parameters(request, ENDPOINTS[method, name])
+        parameters = _parse_parameters(request, ENDPOINTS[method, name])
         if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
             return self._stream(self._open_feed())
-        return self.endpoints[method, name](given)
+        return self.endpoints[method, name](parameters) if method == "GET" else self._change(method, name, parameters)
 
     def _method(self, request: HttpRequest, name: str) -> str:
         """Return the requested method. Raises ControlError for an unknown path or method."""
         method = "GET" if request.method == "HEAD" else request.method
-        known = [known for known, other in self.endpoints if other == name]
-        if not known:
+        methods = [method_name for method_name, other in self.endpoints if other == name]
+        if not methods:
             raise ControlError(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
-        if method not in known:
-            raise ControlError(405, f"/{PREFIX}/{name} takes {' and '.join(known)}", {"Allow": ", ".join(known)})
+        if method not in methods:
+            raise ControlError(405, f"/{PREFIX}/{name} takes {' and '.join(methods)}", {"Allow": ", ".join(methods)})
         return method
 
     def _answer_session(self, request: HttpRequest) -> HttpResponse:
@@ -132,6 +141,11 @@ class Control:
         if request.method not in changes:
             raise ControlError(405, f"/{PREFIX}/session takes POST and DELETE", {"Allow": "POST, DELETE"})
         return _json(200, {}, {"Set-Cookie": changes[request.method](request)})
+
+    def _change(self, method: str, name: str, parameters: dict[str, Any]) -> Answer:
+        """Run an endpoint that may change the cloud: everything that it does is kept, or nothing."""
+        with self.cloud.engine.atomic():
+            return self.endpoints[method, name](parameters)
 
     # --- endpoints
 
@@ -146,7 +160,7 @@ class Control:
         if self._fresh is None:
             self.cloud.reset()
         else:
-            self.cloud = self._fresh()
+            self.cloud.become(self._fresh())
         self._forget_history()
 
     def _forget_history(self) -> None:
@@ -163,21 +177,21 @@ class Control:
         self._marks[name] = self.cloud.mark()
         return {"mark": name}
 
-    def _rollback(self, given: dict[str, Any]) -> None:
-        mark = self._marks.get(given["mark"])
+    def _rollback(self, parameters: dict[str, Any]) -> None:
+        mark = self._marks.get(parameters["mark"])
         if mark is None:
-            raise ControlError(400, f"unknown mark {given['mark']!r}: POST /{PREFIX}/savepoint creates one")
+            raise ControlError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
         self._notify_undone(mark.position)
 
-    def _add_fault(self, given: dict[str, Any]) -> Answer:
-        return _fault(self.cloud.faults.add(**_without_nulls(given)))
+    def _add_fault(self, parameters: dict[str, Any]) -> Answer:
+        return _fault(self.cloud.faults.add(**_without_nulls(parameters)))
 
-    def _load(self, given: dict[str, Any]) -> None:
-        self.cloud = Cloud.load(given)
+    def _load(self, parameters: dict[str, Any]) -> None:
+        self.cloud.become(Cloud.load(parameters))
         self._forget_history()
 
-    def _calls(self, given: dict[str, Any]) -> Answer:
+    def _calls(self, parameters: dict[str, Any]) -> Answer:
         return [
             {
                 "action": call.action,
@@ -190,18 +204,18 @@ class Control:
                 "dropped": call.dropped,
                 "warnings": list(call.warnings),
             }
-            for call in self.cloud.calls(given.get("action"))
+            for call in self.cloud.calls(parameters.get("action"))
         ]
 
-    def _create_account(self, given: dict[str, Any]) -> Answer:
-        return self._account(self.cloud.account(**_without_nulls(given)))
+    def _create_account(self, parameters: dict[str, Any]) -> Answer:
+        return self._account(self.cloud.account(**_without_nulls(parameters)))
 
     def _account(self, account: Account) -> Answer:
         attributes = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
         return {**{attribute: getattr(account, attribute) for attribute in attributes}, "env": self.env(account)}
 
-    def _renew(self, given: dict[str, Any]) -> Answer:
-        image = self.cloud.images.renew(**_without_nulls(given))
+    def _renew(self, parameters: dict[str, Any]) -> Answer:
+        image = self.cloud.images.renew(**_without_nulls(parameters))
         return {"image_id": image.image_id, "image_name": image.image_name}
 
     def _open_feed(self) -> _Feed:
@@ -245,8 +259,8 @@ def account_names(cloud: Cloud) -> list[str]:
     return [cloud.engine.state.get("account", owner).name for owner in owners]
 
 
-def _without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None}
+def _without_nulls(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
@@ -271,10 +285,10 @@ def _change(change: Change) -> dict[str, Any]:
 
 def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     if request.method in ("GET", "HEAD") or not request.body:
-        given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+        parameters: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
         for name, kind in (endpoint.parameters or {}).items():
-            if kind == "boolean?" and given.get(name) in ("true", "false"):
-                given[name] = given[name] == "true"
+            if kind == "boolean?" and parameters.get(name) in ("true", "false"):
+                parameters[name] = parameters[name] == "true"
     else:
         try:
             body = parse_json(request.body)
@@ -282,10 +296,10 @@ def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any
             raise ControlError(400, f"the body must be JSON: {error}") from None
         if not isinstance(body, dict):
             raise ControlError(400, "the body must be a JSON object")
-        given = body
-    if error_text := endpoint.find_error(given):
+        parameters = body
+    if error_text := endpoint.find_error(parameters):
         raise ControlError(400, error_text)
-    return given
+    return parameters
 
 
 def _json(status: int, answer: Answer, headers: Mapping[str, str] | None = None) -> HttpResponse:

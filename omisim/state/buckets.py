@@ -61,6 +61,7 @@ ERRORS: Mapping[str, int] = {
     "NoSuchUpload": 404,
     "NotImplemented": 501,
     "RequestTimeTooSkewed": 403,
+    "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
     "XAmzContentSHA256Mismatch": 400,
 }
@@ -100,11 +101,11 @@ def parse_location(host: str, path: str) -> Place | None:
 
     Returns None for a request to another host.
     """
-    named = parse_host(host)
-    if named is None or named.service != "oos" or not named.region:
+    host_parts = parse_host(host)
+    if host_parts is None or host_parts.service != "oos" or not host_parts.region:
         match = _PATH.fullmatch(path)
         return match and _parse_path(match["region"], match["rest"] or "/")
-    return _parse_path(named.region, f"/{named.prefix}{path}" if named.prefix else path)
+    return _parse_path(host_parts.region, f"/{host_parts.prefix}{path}" if host_parts.prefix else path)
 
 
 def _parse_path(region: str, path: str) -> Place:
@@ -211,13 +212,13 @@ def authenticate(
     may be dated after every clock. Raises StorageError.
     """
     pairs = parse_qsl(query, keep_blank_values=True)
-    given = dict(pairs)
-    if "X-Amz-Signature" in given or "X-Amz-Algorithm" in given:
-        signature = _read_url_signature(place, given, clocks, ahead)
+    parameters = dict(pairs)
+    if "X-Amz-Signature" in parameters or "X-Amz-Algorithm" in parameters:
+        signature = _read_url_signature(place, parameters, clocks, ahead)
         pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     elif headers.get("authorization", "").startswith(ALGORITHM):
         signature = _read_header_signature(place, headers, body, clocks)
-    elif "authorization" in headers or "AWSAccessKeyId" in given:
+    elif "authorization" in headers or "AWSAccessKeyId" in parameters:
         raise StorageError("AccessDenied", f"only {ALGORITHM} is supported", "OOS-001")
     else:
         return None
@@ -254,12 +255,12 @@ def _get_header(headers: Mapping[str, str], name: str, host: str) -> str:
 
 
 def _read_url_signature(
-    place: Place, given: Mapping[str, str], clocks: tuple[dt.datetime, ...], ahead: dt.timedelta
+    place: Place, parameters: Mapping[str, str], clocks: tuple[dt.datetime, ...], ahead: dt.timedelta
 ) -> _Signature:
     """Parse the signature of a pre-signed URL, and refuse one that has expired by the cloud's clock (OOS-003)."""
-    access_key, scope = parse_credential(given.get("X-Amz-Credential", ""), place)
-    at, seconds = parse_stamp(given.get("X-Amz-Date", "")), given.get("X-Amz-Expires", "")
-    if at is None or given.get("X-Amz-Algorithm") != ALGORITHM:
+    access_key, scope = parse_credential(parameters.get("X-Amz-Credential", ""), place)
+    at, seconds = parse_stamp(parameters.get("X-Amz-Date", "")), parameters.get("X-Amz-Expires", "")
+    if at is None or parameters.get("X-Amz-Algorithm") != ALGORITHM:
         raise StorageError("AuthorizationQueryParametersError", "X-Amz-Date or X-Amz-Algorithm is invalid")
     if not (_SECONDS.fullmatch(seconds) and 0 < int(seconds) <= MAX_URL_SECONDS):
         raise StorageError(
@@ -271,10 +272,12 @@ def _read_url_signature(
         raise StorageError("AccessDenied", "Request has expired", "OOS-003")
     if at - max(clocks) > ahead:
         raise StorageError("AccessDenied", "Request is not valid yet", "OOS-003")
-    payload = given.get("X-Amz-Content-Sha256", UNSIGNED)
-    signed = given.get("X-Amz-SignedHeaders", "")
-    _check_parts(scope, given["X-Amz-Date"], signed)
-    return _Signature(access_key, scope, given["X-Amz-Date"], signed, payload, given.get("X-Amz-Signature", ""))
+    payload = parameters.get("X-Amz-Content-Sha256", UNSIGNED)
+    signed = parameters.get("X-Amz-SignedHeaders", "")
+    _check_parts(scope, parameters["X-Amz-Date"], signed)
+    return _Signature(
+        access_key, scope, parameters["X-Amz-Date"], signed, payload, parameters.get("X-Amz-Signature", "")
+    )
 
 
 _AUTHORIZATION = re.compile(

@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omisim import __version__
 from omisim.base.foreign import parse_count
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
-from omisim.spec.rules import GRADES, Rule, families, load_rules
+from omisim.spec.rules import GRADES, families
 from omisim.tools.look import add_views
+
+if TYPE_CHECKING:
+    from omisim.spec.lifecycle import Lifecycle
 
 __all__ = ["main", "parsers"]
 
@@ -59,13 +63,13 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     rules.add_argument("--evidence", choices=list(GRADES), help="only rules with this grade of evidence")
     rules.add_argument("--json", action="store_true", help="print JSON")
     rules.set_defaults(run=_rules)
-    explain = commands.add_parser("explain", help="explain a rule: its statement, error, evidence and tests")
-    explain.add_argument("rule", metavar="RULE", help="the id of a rule as a refusal shows it, for example OMI-022")
+    explain = commands.add_parser("explain", help="explain any word: a rule, an error, an action, a state, a concept")
+    explain.add_argument("word", metavar="WORD", nargs="+", help="for example OMI-022, 9029, CreateImage, product code")
     explain.add_argument("--json", action="store_true", help="print JSON")
     explain.set_defaults(run=_explain)
     lifecycle = commands.add_parser("lifecycle", help="show the states of a kind, and the actions allowed in each")
-    lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="vm, volume, snapshot, image…; default: all")
-    lifecycle.add_argument("--format", choices=("text", "mermaid"), default="text")
+    lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="omi, vm, volume, snapshot, export…; default: all")
+    lifecycle.add_argument("--format", choices=("text", "mermaid", "svg"), default="text", help="svg needs a KIND")
     lifecycle.add_argument("--json", action="store_true", help="print JSON")
     lifecycle.set_defaults(run=_lifecycle)
     images = commands.add_parser("images", help="list the official OMIs of a new cloud")
@@ -126,7 +130,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help=names)
     serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
     serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
-    serve.add_argument("--state", metavar="FILE", help="a dump to load if it exists, and to save on a clean stop")
+    serve.add_argument("--state", metavar="FILE", help="keep the cloud in this file, which survives kill -9")
     serve.add_argument("--tls", action="store_true", help="use HTTPS with a generated certificate")
     serve.add_argument("--tls-cert", metavar="FILE", help="use HTTPS with this certificate")
     serve.add_argument("--tls-key", metavar="FILE", help="the key of the certificate")
@@ -239,16 +243,12 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def _load_every_rule() -> Mapping[str, Rule]:
-    from omisim.spec.lifecycle import list_cell_rules  # noqa: PLC0415 - `demo` does not need it
-
-    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
-
-
 def _rules(options: argparse.Namespace) -> int:
+    from omisim.tools.explain import load_every_rule  # noqa: PLC0415 - `demo` does not need it
+
     rules = [
         rule
-        for rule in _load_every_rule().values()
+        for rule in load_every_rule().values()
         if options.kind in (None, rule.kind)
         and (options.action is None or options.action.lower() in rule.actions)
         and options.evidence in (None, rule.evidence)
@@ -286,35 +286,43 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    rules = _load_every_rule()
-    rule = rules.get(options.rule) or rules.get(options.rule.upper())
-    if rule is None:
-        similar = suggest(options.rule, rules, "; similar rules: {}", count=3) or "; `omisim rules` lists them"
-        return _report_error(f"omisim explain: unknown rule {options.rule!r}{similar}")
-    tests = _load_proofs().get(rule.id, ())
-    reference = f"docs/reference/rules/{rule.page}.html#{rule.anchor}"  # no public address exists yet
+    from omisim.tools import explain  # noqa: PLC0415 - only this command needs it
+
+    word = " ".join(options.word)
+    explanations = explain.explain(word)
+    if not explanations:
+        return _report_error(f"omisim explain: unknown word {word!r}{explain.suggest_words(word)}")
+    proofs = _load_proofs() if any(explanation.kind == "rule" for explanation in explanations) else {}
     if options.json:
-        print(json.dumps({**asdict(rule), "reference": reference, "proofs": tests}, indent=2))
+        print(explain.to_json(explanations, proofs))
         return 0
-    print(rule.explain())
-    print(f"  Reference: {reference}")
-    for test in tests:
-        print(f"  Proof: {test}")
+    for explanation in explanations:
+        print(explanation.format(shutil.get_terminal_size((100, 24)).columns))
+        for test in proofs.get(explanation.title, ()):
+            print(f"  Proof: {test}")
     return 0
 
 
 def _lifecycle(options: argparse.Namespace) -> int:
-    from omisim.spec.diagrams import render_mermaid, render_text, to_data  # noqa: PLC0415 - `demo` does not need it
+    from omisim.spec.diagrams import render_mermaid, render_svg, render_text, to_data  # noqa: PLC0415 - `demo` needs none
+    from omisim.spec.legend import find_kind  # noqa: PLC0415
     from omisim.spec.lifecycle import LIFECYCLES  # noqa: PLC0415
 
-    if options.kind not in (None, *LIFECYCLES):
-        return _report_error(f"omisim lifecycle: KIND must be one of {', '.join(LIFECYCLES)}, not {options.kind!r}")
-    draw = render_mermaid if options.format == "mermaid" else render_text
-    kinds = LIFECYCLES if options.kind is None else (options.kind,)
+    kind = find_kind(options.kind or "", LIFECYCLES)
+    if options.kind is not None and kind is None:
+        similar = suggest(options.kind, LIFECYCLES)
+        known = ", ".join(LIFECYCLES)
+        return _report_error(f"omisim lifecycle: KIND must be one of {known}, not {options.kind!r}{similar}")
+    kinds = list(LIFECYCLES) if kind is None else [kind]
     if options.json:
-        print(json.dumps({kind: to_data(LIFECYCLES[kind]) for kind in kinds}, indent=2))
+        print(json.dumps({each: to_data(LIFECYCLES[each]) for each in kinds}, indent=2))
         return 0
-    print("\n\n".join(draw(LIFECYCLES[kind]) for kind in kinds))
+    if options.format == "svg" and kind is None:
+        return _report_error(f"omisim lifecycle: --format svg draws one KIND: {', '.join(LIFECYCLES)}")
+    width = shutil.get_terminal_size((100, 24)).columns
+    text: Callable[[Lifecycle], str] = lambda lifecycle: render_text(lifecycle, width)  # noqa: E731
+    draw = {"text": text, "mermaid": render_mermaid, "svg": render_svg}[options.format]
+    print("\n\n".join(draw(LIFECYCLES[each]) for each in kinds))
     return 0
 
 

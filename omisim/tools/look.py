@@ -70,8 +70,8 @@ def _open_cloud(options: argparse.Namespace) -> Cloud:
 
 
 def _find_id(cloud: Cloud, name: str) -> str:
-    named: str | None = cloud.engine.state.get("name", name)
-    return named or name
+    resource_id: str | None = cloud.engine.state.get("name", name)
+    return resource_id or name
 
 
 def _lineage(options: argparse.Namespace) -> int:

@@ -163,8 +163,8 @@ class _Replayer:
         """Send the request of an exchange, and yield the differences between the answers."""
         self._advance_to(exchange.at)
         account = self._accounts[exchange.account, exchange.region]
-        given = self._translate(exchange.given)
-        body = given if isinstance(given, str) else "" if given is None else json.dumps(given)
+        parameters = self._translate(exchange.parameters)
+        body = parameters if isinstance(parameters, str) else "" if parameters is None else json.dumps(parameters)
         headers = {"content-type": "application/json", "authorization": f"Credential={account.access_key}/"}
         response = self._door.handle(HttpRequest("POST", "", exchange.path, headers, body.encode()), self._cloud.now)
         answer = json.loads(response.body)
@@ -216,13 +216,13 @@ class _Replayer:
             if expected != now and _sorted(expected) == _sorted(now):
                 yield f"{path}: the same items, in another order"
                 return
-            for number, (one, other) in enumerate(zip(then, now, strict=False)):
-                yield from self._map_ids(one, other, f"{path}[{number}]", fits=fits and len(then) == len(now))
+            for number, (first, other) in enumerate(zip(then, now, strict=False)):
+                yield from self._map_ids(first, other, f"{path}[{number}]", fits=fits and len(then) == len(now))
         elif isinstance(then, str) and isinstance(now, str) and (_ID.fullmatch(then) or path == "NextPageToken"):
-            known = self._ids.setdefault(then, now)
-            self._taken.add(known)
-            if fits and known != now:
-                yield f"{path}: the recording has {then} there, which is {known} here, but here it is {now}"
+            known_id = self._ids.setdefault(then, now)
+            self._taken.add(known_id)
+            if fits and known_id != now:
+                yield f"{path}: the recording has {then} there, which is {known_id} here, but here it is {now}"
 
 
 def _code(answer: Any) -> str:

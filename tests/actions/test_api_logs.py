@@ -20,8 +20,8 @@ HOUR = 3600
 
 def logs(account: Account, **parameters: Any) -> list[dict[str, Any]]:
     """Read the log by API names."""
-    found: list[dict[str, Any]] = account.call("ReadApiLogs", **parameters)["Logs"]
-    return found
+    entries: list[dict[str, Any]] = account.call("ReadApiLogs", **parameters)["Logs"]
+    return entries
 
 
 class TestLogEntries:
@@ -54,8 +54,8 @@ class TestLogEntries:
         with pytest.raises(HTTPError):
             alice.gateway().DeleteVolume(VolumeId="vol-00000000")
         OapiDoor(cloud.engine).handle(sign_request(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
-        found = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
-        assert found == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
+        entries = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
+        assert entries == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
 
     def test_include_calls_from_python(self, alice: Account) -> None:
         """A call without headers is logged, without an access key. [CAT-010]"""
@@ -115,8 +115,8 @@ class TestDefaultLogWindow:
             ({"query_date_after": start, "query_date_before": start + dt.timedelta(hours=60)}, 3),
         ]
         for filters, count in windows:
-            found = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
-            assert len(found) == count, filters
+            entries = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
+            assert len(entries) == count, filters
 
     def test_ends_after_32_days(self, cloud: Cloud, alice: Account, start: dt.datetime) -> None:
         """Older calls are no longer in the log. [CAT-010]"""

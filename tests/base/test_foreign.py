@@ -40,6 +40,7 @@ OWN_TEXT = {
     "state/buckets.py": "splits URLs that it has made",
     "model/serialize.py": "dumps, whose reader names the errors",
     "state/dump.py": "dumps, whose reader names the errors",
+    "state/sqlite_store.py": "rows of the state file, whose reader names the errors",
     "tools/": "files that the user names, whose readers name the errors",
     "doors/oos/post.py": "an expiration that must have a time zone",
 }

@@ -56,8 +56,8 @@ class Side:
 
     def devices(self, image: str, client: Any = None) -> dict[str, dict[str, Any]]:
         """Return the devices of an image."""
-        (found,) = (client or self.ec2).describe_images(ImageIds=[image])["Images"]
-        return {mapping["DeviceName"]: mapping["Ebs"] for mapping in found["BlockDeviceMappings"]}
+        (row,) = (client or self.ec2).describe_images(ImageIds=[image])["Images"]
+        return {mapping["DeviceName"]: mapping["Ebs"] for mapping in row["BlockDeviceMappings"]}
 
     def share(self, image: str) -> None:
         """Share an image with the other account."""
@@ -78,37 +78,37 @@ def rule(text: str) -> Callable[[Callable[[Side], bool]], Callable[[Side], bool]
     return register
 
 
-def refused(call: Callable[..., Any], *args: Any, **given: Any) -> bool:
+def is_refused(call: Callable[..., Any], *args: Any, **parameters: Any) -> bool:
     """Whether a call is refused."""
     try:
-        call(*args, **given)
+        call(*args, **parameters)
     except ClientError:
         return True
     return False
 
 
-rule("RunInstances needs an existing image")(lambda side: refused(side.launch, "ami-0bad0bad"))
+rule("RunInstances needs an existing image")(lambda side: is_refused(side.launch, "ami-0bad0bad"))
 rule("CreateImage needs an existing instance")(
-    lambda side: refused(side.ec2.create_image, InstanceId="i-12345678", Name="none")
+    lambda side: is_refused(side.ec2.create_image, InstanceId="i-12345678", Name="none")
 )
 rule("a volume that does not exist is refused")(
-    lambda side: refused(side.ec2.describe_volumes, VolumeIds=["vol-12345678"])
+    lambda side: is_refused(side.ec2.describe_volumes, VolumeIds=["vol-12345678"])
 )
-rule("a volume has a maximum size")(lambda side: refused(side.volume, 99_999_999))
+rule("a volume has a maximum size")(lambda side: is_refused(side.volume, 99_999_999))
 
 
 @rule("RunInstances of a deregistered image is refused")
 def _(side: Side) -> bool:
     image = side.image()
     side.ec2.deregister_image(ImageId=image)
-    return refused(side.launch, image)
+    return is_refused(side.launch, image)
 
 
 @rule("the name of an image is unique in its account")
 def _(side: Side) -> bool:
     vm = side.launch()
     side.ec2.create_image(InstanceId=vm, Name="twice")
-    return refused(side.ec2.create_image, InstanceId=vm, Name="twice")
+    return is_refused(side.ec2.create_image, InstanceId=vm, Name="twice")
 
 
 @rule("a new image, snapshot and volume are not ready at once")
@@ -161,7 +161,7 @@ def _(side: Side) -> bool:
     snapshot = side.snapshot()
     disks = [{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snapshot}}]
     side.ec2.register_image(Name="uses it", RootDeviceName="/dev/sda1", BlockDeviceMappings=disks)
-    return refused(side.ec2.delete_snapshot, SnapshotId=snapshot)
+    return is_refused(side.ec2.delete_snapshot, SnapshotId=snapshot)
 
 
 @rule("a snapshot outlives its image")
@@ -169,30 +169,30 @@ def _(side: Side) -> bool:
     image = side.image()
     (device,) = side.devices(image).values()
     side.ec2.deregister_image(ImageId=image)
-    return not refused(side.ec2.describe_snapshots, SnapshotIds=[device["SnapshotId"]])
+    return not is_refused(side.ec2.describe_snapshots, SnapshotIds=[device["SnapshotId"]])
 
 
 @rule("a launch permission shows the image to the other account")
 def _(side: Side) -> bool:
     image = side.image()
-    hidden = refused(side.other.describe_images, ImageIds=[image])
+    hidden = is_refused(side.other.describe_images, ImageIds=[image])
     side.share(image)
-    return hidden and not refused(side.other.describe_images, ImageIds=[image])
+    return hidden and not is_refused(side.other.describe_images, ImageIds=[image])
 
 
 @rule("the other account needs a launch permission to launch")
 def _(side: Side) -> bool:
     image = side.image()
-    before = refused(side.launch, image, side.other)
+    before = is_refused(side.launch, image, side.other)
     side.share(image)
-    return before and not refused(side.launch, image, side.other)
+    return before and not is_refused(side.launch, image, side.other)
 
 
 @rule("the other account can copy a shared image")
 def _(side: Side) -> bool:
     image = side.image()
     side.share(image)
-    return not refused(side.other.copy_image, SourceImageId=image, SourceRegion=side.region, Name="theirs")
+    return not is_refused(side.other.copy_image, SourceImageId=image, SourceRegion=side.region, Name="theirs")
 
 
 @rule("the other account can use a shared snapshot")
@@ -200,12 +200,12 @@ def _(side: Side) -> bool:
     snapshot = side.snapshot()
     grant = {"Add": [{"UserId": side.other_id}]}
     side.ec2.modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission=grant)
-    return not refused(side.other.create_volume, AvailabilityZone=side.zone, SnapshotId=snapshot)
+    return not is_refused(side.other.create_volume, AvailabilityZone=side.zone, SnapshotId=snapshot)
 
 
 @rule("a volume is not smaller than its snapshot")
 def _(side: Side) -> bool:
-    return refused(side.volume, 1, SnapshotId=side.snapshot(9))
+    return is_refused(side.volume, 1, SnapshotId=side.snapshot(9))
 
 
 @rule("an attached volume cannot be attached again, nor its device used twice")
@@ -213,15 +213,15 @@ def _(side: Side) -> bool:
     vm, first, second = side.launch(), side.volume(), side.volume()
     link = {"InstanceId": vm, "Device": "/dev/xvdb"}
     side.ec2.attach_volume(VolumeId=first, **link)
-    again = refused(side.ec2.attach_volume, VolumeId=first, InstanceId=vm, Device="/dev/xvdc")
-    return again and refused(side.ec2.attach_volume, VolumeId=second, **link)
+    second_is_refused = is_refused(side.ec2.attach_volume, VolumeId=first, InstanceId=vm, Device="/dev/xvdc")
+    return second_is_refused and is_refused(side.ec2.attach_volume, VolumeId=second, **link)
 
 
 @rule("an attached volume cannot be deleted")
 def _(side: Side) -> bool:
     volume = side.volume()
     side.ec2.attach_volume(VolumeId=volume, InstanceId=side.launch(), Device="/dev/xvdb")
-    return refused(side.ec2.delete_volume, VolumeId=volume)
+    return is_refused(side.ec2.delete_volume, VolumeId=volume)
 
 
 @rule("an image carries product codes")
@@ -244,21 +244,21 @@ def _(side: Side) -> bool:
 @rule("a protected instance cannot be terminated")
 def _(side: Side) -> bool:
     vm = side.launch(DisableApiTermination=True)
-    return refused(side.ec2.terminate_instances, InstanceIds=[vm])
+    return is_refused(side.ec2.terminate_instances, InstanceIds=[vm])
 
 
 @rule("a terminated instance cannot be started")
 def _(side: Side) -> bool:
     vm = side.launch()
     side.ec2.terminate_instances(InstanceIds=[vm])
-    return refused(side.ec2.start_instances, InstanceIds=[vm])
+    return is_refused(side.ec2.start_instances, InstanceIds=[vm])
 
 
 @rule("DryRun is an error, and changes nothing")
 def _(side: Side) -> bool:
-    given = {"AvailabilityZone": side.zone, "Size": 1, "DryRun": True}
+    parameters = {"AvailabilityZone": side.zone, "Size": 1, "DryRun": True}
     before = len(side.ec2.describe_volumes()["Volumes"])
-    return refused(side.ec2.create_volume, **given) and len(side.ec2.describe_volumes()["Volumes"]) == before
+    return is_refused(side.ec2.create_volume, **parameters) and len(side.ec2.describe_volumes()["Volumes"]) == before
 
 
 @contextmanager
@@ -293,20 +293,20 @@ def holds(check: Callable[[Side], bool], side: Side) -> str:
 
 def main() -> int:
     """Print or write the table; return 1 if omisim does not keep a rule."""
-    lines, lost = ["| rule | moto | omisim |", "|---|---|---|"], 0
+    lines, failures = ["| rule | moto | omisim |", "|---|---|---|"], 0
     with moto_side() as moto, omisim_side() as ours, omisim_side(wait=False) as slow:
         for text, check in RULES.items():
             side = slow if "at once" in text else ours
-            kept = holds(check, moto), holds(check, side)
-            lost += kept[1] != "yes"
-            lines.append(f"| {text} | {kept[0]} | {kept[1]} |")
+            results = holds(check, moto), holds(check, side)
+            failures += results[1] != "yes"
+            lines.append(f"| {text} | {results[0]} | {results[1]} |")
     table = "\n".join(lines)
     print(table)
     if "--write" in sys.argv:
         start, end = map(re.escape, MARKS)
         page = re.sub(rf"(?<={start}\n).*?(?={end})", lambda _: f"\n{table}\n\n", PAGE.read_text(), flags=re.DOTALL)
         PAGE.write_text(page)
-    return int(lost > 0)
+    return int(failures > 0)
 
 
 if __name__ == "__main__":

@@ -65,18 +65,18 @@ class TestOscCli:
         """Export tasks are made, read and cancelled in OUTSCALE's shapes. [EXP-001, EXP-040]"""
         alice.client("oos").create_bucket(Bucket="exports")
         target = {"DiskImageFormat": "qcow2", "OsuBucket": "exports", "OsuPrefix": "p"}
-        made = call("CreateImageExportTask", ImageId=golden.image_id, ExportToOsu=target)["imageExportTask"]
-        assert (made["imageExport"], made["state"]) == ({"imageId": golden.image_id}, "pending/queued")
-        given = {"ImageExportTaskId": [made["imageExportTaskId"]]}
-        shown = call("DescribeImageExportTasks", **given)["imageExportTaskSet"]["item"]
-        assert (shown["state"], shown["completion"]) == ("completed", "100")
-        assert alice.read_image_export_tasks()[0].task_id == made["imageExportTaskId"]
+        task = call("CreateImageExportTask", ImageId=golden.image_id, ExportToOsu=target)["imageExportTask"]
+        assert (task["imageExport"], task["state"]) == ({"imageId": golden.image_id}, "pending/queued")
+        parameters = {"ImageExportTaskId": [task["imageExportTaskId"]]}
+        item = call("DescribeImageExportTasks", **parameters)["imageExportTaskSet"]["item"]
+        assert (item["state"], item["completion"]) == ("completed", "100")
+        assert alice.read_image_export_tasks()[0].task_id == task["imageExportTaskId"]
         snapshot_id = golden.block_device_mappings[0].bsu.snapshot_id
         keys = {"AccessKey": alice.access_key, "SecretKey": alice.secret_key}
         export = {"SnapshotId": snapshot_id, "ExportToOsu": {**target, "aksk": keys}}
-        made = call("CreateSnapshotExportTask", **export)["snapshotExportTask"]
-        assert made["snapshotExport"] == {"snapshotId": snapshot_id}
-        assert made["exportToOsu"] == {"diskImageFormat": "qcow2", "osuBucket": "exports", "osuPrefix": "p"}
+        task = call("CreateSnapshotExportTask", **export)["snapshotExportTask"]
+        assert task["snapshotExport"] == {"snapshotId": snapshot_id}
+        assert task["exportToOsu"] == {"diskImageFormat": "qcow2", "osuBucket": "exports", "osuPrefix": "p"}
 
     def test_imports_a_snapshot_by_url(self, call: Any, alice: Account, golden: Any) -> None:
         """ImportSnapshot reads the file of an export, whose size is in bytes. [SNP-012]"""
@@ -87,8 +87,8 @@ class TestOscCli:
         call("CreateSnapshotExportTask", SnapshotId=snapshot_id, ExportToOsu=target)
         (item,) = oos.list_objects_v2(Bucket="exports")["Contents"]
         url = oos.generate_presigned_url("get_object", Params={"Bucket": "exports", "Key": item["Key"]})
-        made = call("ImportSnapshot", snapshotLocation=url, snapshotSize=10 * 2**30, description="again")
-        (snapshot,) = alice.read_snapshots(filters={"snapshot_ids": [made["snapshotId"]]})
+        answer = call("ImportSnapshot", snapshotLocation=url, snapshotSize=10 * 2**30, description="again")
+        (snapshot,) = alice.read_snapshots(filters={"snapshot_ids": [answer["snapshotId"]]})
         assert (snapshot.volume_size, snapshot.description, snapshot.state) == (10, "again", "completed")
 
     def test_finds_product_types(self, call: Any, alice: Account, golden: Any) -> None:
@@ -99,14 +99,14 @@ class TestOscCli:
         snapshot_id = golden.block_device_mappings[0].bsu.snapshot_id
         assert call("GetProductType", SnapshotId=snapshot_id)["productTypeId"] == "0001"
         assert len(call("DescribeProductTypes")["productTypeSet"]["item"]) >= 5
-        for given, code in (
+        for parameters, code in (
             ({}, "InvalidParameterCombination"),
             ({"ImageId": golden.image_id, "SnapshotId": snapshot_id}, "InvalidParameterCombination"),
             ({"ImageId": "ami-12345678"}, "InvalidAMIID.NotFound"),
             ({"ImageId": "foo"}, "InvalidAMIID.Malformed"),
         ):
             with pytest.raises(OscApiException) as caught:
-                call("GetProductTypes", **given)
+                call("GetProductTypes", **parameters)
             assert (caught.value.status_code, caught.value.error_code) == (400, code)
 
     def test_reads_a_refusal(self, call: Any) -> None:
@@ -195,7 +195,9 @@ class TestResources:
         image = vm.create_image(Name="golden")
         image.wait_until_exists()
         assert ec2.Image(image.id).name == "golden"
-        assert [found.id for found in ec2.instances.filter(Filters=[{"Name": "tag:Name", "Values": ["w*"]}])] == [vm.id]
+        assert [instance.id for instance in ec2.instances.filter(Filters=[{"Name": "tag:Name", "Values": ["w*"]}])] == [
+            vm.id
+        ]
         vm.terminate()
         assert alice.read_vms()[0].state == "terminated"
 

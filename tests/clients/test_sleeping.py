@@ -43,12 +43,12 @@ def _alice(cloud: Cloud) -> Account:
 @pytest.fixture(name="module")
 def _module() -> Iterator[Callable[[str], Any]]:
     """Makes a module of code under test, as if it had been imported before."""
-    made = ModuleType("code_under_test")
-    sys.modules["code_under_test"] = made
+    module = ModuleType("code_under_test")
+    sys.modules["code_under_test"] = module
 
     def run(source: str) -> Any:
-        exec(dedent(source), made.__dict__)
-        return made
+        exec(dedent(source), module.__dict__)
+        return module
 
     yield run
     del sys.modules["code_under_test"]
@@ -79,15 +79,15 @@ class TestSleeping:
         cloud.durations["image_export.pending"] = 40 * 60
         export = {"disk_image_format": "qcow2", "osu_bucket": "exports"}
         task = alice.create_image_export_task(image_id=image.image_id, osu_export=export)
-        seen = [str(task.state)]
+        states = [str(task.state)]
         start, polls = time.perf_counter(), 0
         with cloud.sleeping():
-            while seen[-1] != "completed":
+            while states[-1] != "completed":
                 time.sleep(10)
                 polls += 1
                 state = str(alice.read_image_export_tasks(filters={"task_ids": [task.task_id]})[0].state)
-                seen += [state] if state != seen[-1] else []
-        assert seen == ["pending/queued", "pending", "completed"]
+                states += [state] if state != states[-1] else []
+        assert states == ["pending/queued", "pending", "completed"]
         assert polls >= 240
         assert time.perf_counter() - start < 2
 

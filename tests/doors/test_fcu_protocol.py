@@ -91,17 +91,17 @@ class TestRequests:
 
     def test_write_booleans_in_any_case(self, alice: Account) -> None:
         """True, TRUE and true are true. [FCU-006/type]"""
-        given = {"Action": "CreateVolume", "AvailabilityZone": "eu-west-2a", "Size": "1"}
+        parameters = {"Action": "CreateVolume", "AvailabilityZone": "eu-west-2a", "Size": "1"}
         for text in ("true", "True", "TRUE"):
-            assert error_of(ask(alice, {**given, "DryRun": text})) == (400, "DryRunOperation")
-        assert ask(alice, {**given, "DryRun": "False"}).status == 200
-        assert error_of(ask(alice, {**given, "DryRun": "yes"})) == (400, "InvalidParameterValue")
+            assert error_of(ask(alice, {**parameters, "DryRun": text})) == (400, "DryRunOperation")
+        assert ask(alice, {**parameters, "DryRun": "False"}).status == 200
+        assert error_of(ask(alice, {**parameters, "DryRun": "yes"})) == (400, "InvalidParameterValue")
 
     def test_number_lists_in_any_order_and_with_gaps(self, alice: Account) -> None:
         """Lists are numbered; a single value needs no number. [FCU-006]"""
         ids = [alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id for _ in range(3)]
-        found = ask(alice, {"Action": "DescribeVolumes", "VolumeId.99": ids[0], "VolumeId.3": ids[2]})
-        assert texts_of(found, "volumeId") == [ids[0], ids[2]]
+        answer = ask(alice, {"Action": "DescribeVolumes", "VolumeId.99": ids[0], "VolumeId.3": ids[2]})
+        assert texts_of(answer, "volumeId") == [ids[0], ids[2]]
         assert texts_of(ask(alice, {"Action": "DescribeVolumes", "VolumeId": ids[1]}), "volumeId") == [ids[1]]
 
     @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ class TestAnswers:
         alice = Cloud().account("alice")
         volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
         alice.create_tags(resource_ids=[volume_id], tags=[{"key": "k", "value": text}])
-        shown = texts_of(ask(alice, {"Action": "DescribeTags"}), "value")[0] or ""
-        assert len(shown) == len(text)
-        assert all(a in (b, "\ufffd") for a, b in zip(shown, text, strict=True))
+        text_in_answer = texts_of(ask(alice, {"Action": "DescribeTags"}), "value")[0] or ""
+        assert len(text_in_answer) == len(text)
+        assert all(a in (b, "\ufffd") for a, b in zip(text_in_answer, text, strict=True))
 
 
 NAMES = st.sampled_from(

@@ -21,7 +21,7 @@ LEAKY = """
 """
 
 
-def said(result: pytest.RunResult) -> str:
+def join_output(result: pytest.RunResult) -> str:
     """Return the output of a run."""
     return result.stdout.str()
 
@@ -31,10 +31,12 @@ class TestSweep:
         """The findings are the failure, each with what reproduces it; the timeline is that of the clean run."""
         result = run_plugin(pytester, LEAKY)
         result.assert_outcomes(failed=1)
-        assert "sweep over 1 calls: 3 runs" in said(result)
-        assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in said(result)
-        assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in said(result)
-        assert "→ dropped" not in said(result)
+        assert "sweep over 1 calls: 3 runs" in join_output(result)
+        assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in join_output(
+            result
+        )
+        assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in join_output(result)
+        assert "→ dropped" not in join_output(result)
 
     def test_passes_a_test_that_survives(self, pytester: pytest.Pytester) -> None:
         """The summary shows the number of worlds by outcome, and the open questions that a test rests on."""
@@ -55,9 +57,9 @@ class TestSweep:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(passed=2)
-        assert re.search(r"::test_reads: \d runs: \d survived", said(result))
-        assert "rests on an open question: with switch start_running is 'no-op'" in said(result)
-        assert "evidence: measured in 2026: refused" in said(result)
+        assert re.search(r"::test_reads: \d runs: \d survived", join_output(result))
+        assert "rests on an open question: with switch start_running is 'no-op'" in join_output(result)
+        assert "evidence: measured in 2026: refused" in join_output(result)
 
     def test_sets_the_fixtures_up_once(self, pytester: pytest.Pytester) -> None:
         """Each run starts in the cloud that the fixtures have made; the test's assertions count in each."""
@@ -118,7 +120,7 @@ class TestSweep:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
-        assert "only the first run calls ReadVms" in said(result)
+        assert "only the first run calls ReadVms" in join_output(result)
 
 
 class TestJson:
@@ -170,8 +172,8 @@ class TestMistakes:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
-        assert "@pytest.mark.omisim_sweep: " in said(result)
-        assert error in said(result)
+        assert "@pytest.mark.omisim_sweep: " in join_output(result)
+        assert error in join_output(result)
 
     def test_a_sweep_needs_a_cloud(self, pytester: pytest.Pytester) -> None:
         """A test without a cloud, and a TestCase, fail with the reason."""
@@ -189,5 +191,5 @@ class TestMistakes:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=2)
-        assert "omisim_sweep needs a cloud: request omi_cloud" in said(result)
-        assert "omisim_sweep needs a test function or a method of a plain class" in said(result)
+        assert "omisim_sweep needs a cloud: request omi_cloud" in join_output(result)
+        assert "omisim_sweep needs a test function or a method of a plain class" in join_output(result)

@@ -12,7 +12,7 @@ from support.catalogue import SUBREGION
 
 from omisim import ApiError, Cloud
 from omisim.testing import sweep
-from omisim.testing.sweeps import KINDS, OUTCOMES, Kind, Options, Report, World
+from omisim.testing.sweeps import KINDS, OUTCOMES, Kind, Options, SweepReport, World
 from omisim.testing.sweeps.inventory import normalize
 
 LOST: list[Kind] = ["lost"]
@@ -29,7 +29,7 @@ def setup() -> Cloud:
     return cloud
 
 
-def clocked() -> Cloud:
+def make_clock_cloud() -> Cloud:
     """Return a cloud with an account whose transitions take time."""
     cloud = Cloud(timing="clock")
     cloud.account("alice")
@@ -52,13 +52,13 @@ def retry(cloud: Cloud) -> None:
         create_volume(cloud)
 
 
-def only(report: Report) -> World:
+def get_only_world(report: SweepReport) -> World:
     """Return the only finding of a report."""
     (finding,) = report.findings
     return finding
 
 
-def outcomes(report: Report) -> dict[str, str]:
+def outcomes(report: SweepReport) -> dict[str, str]:
     """Return the outcome of each world by its deviation."""
     return {without_ids(world.title): world.outcome for world in report.worlds}
 
@@ -113,8 +113,10 @@ class TestDeviations:
             return cloud
 
         report = sweep(three, read, kinds=["cut"])
-        assert only(report).title == "call 1, ReadVolumes returns 2 of its 3 results at first"
-        assert only(report).details == ("returns ['vol-<id>', 'vol-<id>'], not ['vol-<id>', 'vol-<id>', 'vol-<id>']",)
+        assert get_only_world(report).title == "call 1, ReadVolumes returns 2 of its 3 results at first"
+        assert get_only_world(report).details == (
+            "returns ['vol-<id>', 'vol-<id>'], not ['vol-<id>', 'vol-<id>', 'vol-<id>']",
+        )
         assert sweep(setup, read, kinds=["cut"]).worlds == []
 
     def test_each_transition_that_can_fail_does(self) -> None:
@@ -177,7 +179,7 @@ class TestDeviations:
 
     def test_lines_are_what_was_run(self) -> None:
         """The script of a finding reproduces it alone."""
-        script = only(sweep(setup, create_volume, kinds=LOST, limit=1)).script
+        script = get_only_world(sweep(setup, create_volume, kinds=LOST, limit=1)).script
         cloud = setup()
         exec(script, {"cloud": cloud})
         with pytest.raises(Failed):
@@ -189,7 +191,7 @@ class TestJudgement:
     def test_names_what_is_left(self) -> None:
         """Each resource beyond what the clean run leaves is listed with its id and state."""
         report = sweep(setup, retry, kinds=LOST, limit=1)
-        assert only(report).outcome == "left something behind"
+        assert get_only_world(report).outcome == "left something behind"
         assert details(report.findings) == {"left behind: volume vol-<id> of alice, available"}
 
     def test_an_error_of_a_library_is_unexpected(self) -> None:
@@ -198,9 +200,9 @@ class TestJudgement:
         def read(cloud: Cloud) -> None:
             cloud.account("alice").read_vms()
 
-        refused = sweep(setup, read, kinds=["refused"])
-        assert {world.outcome for world in refused.findings} == {"wrong result"}
-        assert "raises omisim.spec.errors.ApiError: 429 25" in refused.findings[0].details[0]
+        report = sweep(setup, read, kinds=["refused"])
+        assert {world.outcome for world in report.findings} == {"wrong result"}
+        assert "raises omisim.spec.errors.ApiError: 429 25" in report.findings[0].details[0]
         assert sweep(setup, read, kinds=["refused"], expected=ApiError).findings == []
 
     def test_what_a_failing_run_had_finished_may_remain(self) -> None:
@@ -213,9 +215,9 @@ class TestJudgement:
             except (ApiError, ConnectionError) as error:
                 raise Failed from error
 
-        found = outcomes(sweep(setup, two, kinds=["refused", "lost"]))
-        assert found["call 2, CreateKeypair is throttled (429)"] == "failed cleanly"
-        assert found["call 2, CreateKeypair: the answer is lost (503)"] == "left something behind"
+        found_outcomes = outcomes(sweep(setup, two, kinds=["refused", "lost"]))
+        assert found_outcomes["call 2, CreateKeypair is throttled (429)"] == "failed cleanly"
+        assert found_outcomes["call 2, CreateKeypair: the answer is lost (503)"] == "left something behind"
 
     def test_holds_replaces_the_conditions(self) -> None:
         """A condition of the test's own: an assertion, or a function that returns False."""
@@ -229,9 +231,9 @@ class TestJudgement:
         def asserting(cloud: Cloud) -> None:
             assert len(cloud.account("alice").read_volumes()) <= 1, "two volumes"
 
-        assert only(sweep(setup, retry, asserting, limit=1, kinds=LOST)).details == ("holds: two volumes",)
+        assert get_only_world(sweep(setup, retry, asserting, limit=1, kinds=LOST)).details == ("holds: two volumes",)
         with pytest.raises(AssertionError, match="after a clean run, holds: nothing returns False"):
-            sweep(setup, retry, holds=nothing)
+            sweep(setup, retry, holds=never_holds)
 
     def test_a_result_that_differs_is_wrong(self) -> None:
         """A run that succeeds leaves what the clean run leaves, with the same fields."""
@@ -274,9 +276,9 @@ class TestJudgement:
                 time.sleep(5)
             alice.delete_volume(volume_id=volume.volume_id)
 
-        found = outcomes(sweep(clocked, wait, kinds=["failed", "stalled"]))
-        assert found["volume vol-<id> fails while creating"] == "never ended"
-        assert found["each volume that is creating remains so"] == "never ended"
+        found_outcomes = outcomes(sweep(make_clock_cloud, wait, kinds=["failed", "stalled"]))
+        assert found_outcomes["volume vol-<id> fails while creating"] == "never ended"
+        assert found_outcomes["each volume that is creating remains so"] == "never ended"
 
     def test_killed_code_runs_again_until_it_succeeds(self) -> None:
         """Code that can continue after a kill survives it; code that cannot is found."""
@@ -287,12 +289,12 @@ class TestJudgement:
 
         assert sweep(setup, ensure, kinds=["killed"]).findings == []
 
-        def once(cloud: Cloud) -> None:
+        def run_once(cloud: Cloud) -> None:
             if cloud.account("alice").read_volumes():
                 raise Failed("there is a volume already")
             create_volume(cloud)
 
-        finding = sweep(setup, once, kinds=["killed"]).findings[-1]
+        finding = sweep(setup, run_once, kinds=["killed"]).findings[-1]
         assert finding.details[0] == "it fails each time it runs again"
         assert finding.script.splitlines() == [
             "cloud.faults.add('CreateVolume', kill=True, after_effect=True)",
@@ -300,7 +302,7 @@ class TestJudgement:
         ]  # fmt: skip
 
 
-def nothing(_: Cloud) -> bool:
+def never_holds(_: Cloud) -> bool:
     """Return False, whatever the cloud is."""
     return False
 
@@ -310,15 +312,15 @@ class TestRuns:
         """Each run has a fork; the cloud of `setup` does not change."""
         base = setup()
         before = base.fork()
-        seen = []
+        states = []
 
         def code(cloud: Cloud) -> None:
-            seen.append(cloud)
+            states.append(cloud)
             create_volume(cloud)
 
         sweep(lambda: base, code)
         assert base == before
-        assert all(cloud is not base for cloud in seen)
+        assert all(cloud is not base for cloud in states)
         assert len(base.calls()) == 0
 
     def test_keep_the_faults_of_the_base(self) -> None:
@@ -453,7 +455,7 @@ class TestReport:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("options", "message"),
     [
         ({"limit": 0}, "limit must be a positive integer or None, not 0"),
         ({"depth": 3}, "depth must be 1 or 2, not 3"),
@@ -469,10 +471,10 @@ class TestReport:
         ({"seed": "x"}, "seed must be an int, not 'x'"),
     ],
 )
-def test_wrong_options_are_refused(given: dict[str, Any], said: str) -> None:
+def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
     """A wrong option is a ValueError that says what was expected."""
-    with pytest.raises(ValueError, match=said):
-        Options(**given)
+    with pytest.raises(ValueError, match=message):
+        Options(**options)
 
 
 @pytest.mark.parametrize("make", [lambda: None, dict])

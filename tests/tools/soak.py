@@ -2,8 +2,8 @@
 
 `--minutes N` (default 60) is the time. Clients send signed and malformed requests, open slow and silent connections,
 and set faults and resets through the control plane. A sample of the process is taken every second. The first tenth is
-warm-up. The run fails if the median of the last third exceeds that of the first by more than 5 % of memory, or by more
-than two threads or files. It reads /proc, so it needs Linux.
+warm-up: a server keeps 10,000 calls and changes, which takes a few minutes. The run fails if the median of the last
+third exceeds that of the first by more than 5 % of memory, or by more than two threads or files. It needs Linux.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ def main() -> int:
     """Run the load; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=60)
-    seconds = parser.parse_args().minutes * 60
+    parser.add_argument("--no-judgement", action="store_true", help="for runs too short to fill the history")
+    options = parser.parse_args()
+    seconds = options.minutes * 60
     server, variables = start_server()
     stop, counts = Event(), [0]
     threads = [Thread(target=send_requests, args=(variables, stop, counts)) for _ in range(CLIENTS)]
@@ -145,7 +147,7 @@ def main() -> int:
     ok, figures = judge(samples)
     ended = server.wait(timeout=30)
     print(f"{counts[0]:,} requests in {seconds / 60:g} minutes: {figures}; the server ended with {ended}")
-    return int(not ok or ended != 0)
+    return int((not ok and not options.no_judgement) or ended != 0)
 
 
 if __name__ == "__main__":

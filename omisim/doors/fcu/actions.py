@@ -23,7 +23,7 @@ from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["Action", "find_action"]
+__all__ = ["FcuAction", "find_action"]
 
 DONE = make_element("return", "true")  # the answer of an action without an output shape
 Make = Callable[[Context], dict[str, Any]]
@@ -43,22 +43,22 @@ class Parsed:
     """A request that has been read. `unknown` are the parameters that the action does not take."""
 
     request: Request
-    given: dict[str, Any]
+    ec2_parameters: dict[str, Any]
     criteria: Criteria
     unknown: list[str]
     dry_run: bool
 
 
 @cache
-def find_action(name: str) -> Action:
+def find_action(name: str) -> FcuAction:
     """Return the action of this name. Refuses one that omisim does not serve, and an unknown one (FCU-003)."""
     row = load_rows().get(name)
     if row is not None:
-        return Action(row)
+        return FcuAction(row)
     raise refuse("FCU-003" if find_operation(name) is not None else "FCU-003/unknown", action=name)
 
 
-class Action:
+class FcuAction:
     """One action of the table; `row` is its row."""
 
     def __init__(self, row: Row) -> None:
@@ -85,10 +85,10 @@ class Action:
             parsed = self._parse_cached(query)
         if parsed.unknown and engine.settings.switch("fcu_unknown_parameters") == "refuse":
             raise refuse("FCU-005", parameter=parsed.unknown[0], action=row.name)
-        context.given, context.dry_run = parsed.given, parsed.dry_run
+        context.ec2_parameters, context.dry_run = parsed.ec2_parameters, parsed.dry_run
         with engine.lock:
             if row.before:
-                context.before = BEFORE[row.before](context, parsed.given)
+                context.before = BEFORE[row.before](context, parsed.ec2_parameters)
             try:
                 answer = engine.call(parsed.request, context.account_id, context.region, headers)
             except ApiError as error:
@@ -133,7 +133,7 @@ class Action:
         if dry_run and row.calls in ACTIONS and ACTIONS[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self._dialect)
-        return Parsed(request, reading.given, criteria, unknown, dry_run)
+        return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)
 
     def _render(self, context: Context, parsed: Parsed) -> str:
         if self.row.items:
@@ -146,7 +146,7 @@ class Action:
             context.result = context.result[0]
         make = self._make_answer
         if self.row.attributes is not None:
-            attribute = context.given.get("Attribute")
+            attribute = context.ec2_parameters.get("Attribute")
             if attribute is None:
                 raise refuse("REQ-010", parameter="Attribute")
             make = self._attributes.get(attribute)

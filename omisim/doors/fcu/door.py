@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from omisim.base.foreign import encode_text
 from omisim.base.hosts import DEFAULT_REGION, parse_host
-from omisim.doors.fcu.actions import Action, find_action
+from omisim.doors.fcu.actions import FcuAction, find_action
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
 from omisim.doors.fcu.query import Query, parse_query
@@ -69,7 +69,9 @@ class FcuDoor:
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
         return self._respond(200, text, outcome.request_id, warnings)
 
-    def _identify(self, request: HttpRequest, query: Query, host_time: dt.datetime) -> tuple[str | None, str, Action]:
+    def _identify(
+        self, request: HttpRequest, query: Query, host_time: dt.datetime
+    ) -> tuple[str | None, str, FcuAction]:
         """Return the caller, its Region and the action. An unknown action is refused after an unknown caller."""
         region = _find_region(request.host, request.path)
         if region is not None and region not in load_catalog().regions:

@@ -106,10 +106,10 @@ def _complete_permission(permission: Tree) -> None:
 
 def _prepare_interface(_: Context, tree: Tree) -> Tree:
     """Rewrite PrivateIpAddress, the primary address, to the first of PrivateIpAddresses."""
-    primary, others = tree.pop("PrivateIpAddress", None), tree.get("PrivateIpAddresses", {})
-    if primary is None or not isinstance(others, dict):
+    primary, addresses = tree.pop("PrivateIpAddress", None), tree.get("PrivateIpAddresses", {})
+    if primary is None or not isinstance(addresses, dict):
         return tree
-    return {**tree, "PrivateIpAddresses": {"0": {"Primary": "true", "PrivateIpAddress": primary}, **others}}
+    return {**tree, "PrivateIpAddresses": {"0": {"Primary": "true", "PrivateIpAddress": primary}, **addresses}}
 
 
 def _prepare_subnet_change(context: Context, tree: Tree) -> Tree:
@@ -128,12 +128,12 @@ def _prepare_allocation(_: Context, tree: Tree) -> Tree:
     return tree
 
 
-def _unlink_released_address(context: Context, given: Mapping[str, Any]) -> None:
+def _unlink_released_address(context: Context, parameters: Mapping[str, Any]) -> None:
     """Unlink a public IP that is about to be released from its instance of the public Cloud (FCU-040)."""
     state = context.engine.state
-    ip: PublicIp | None = state.get("public_ip", given.get("AllocationId", ""))
-    if "AllocationId" not in given:
-        ip = next(iter(state.find_by("public_ip", "address", given.get("PublicIp", ""))), None)
+    ip: PublicIp | None = state.get("public_ip", parameters.get("AllocationId", ""))
+    if "AllocationId" not in parameters:
+        ip = next(iter(state.find_by("public_ip", "address", parameters.get("PublicIp", ""))), None)
     if ip is not None and ip.account_id == context.account_id and ip.vm_id is not None:
         if context.dry_run:
             raise refuse("FCU-002", action="ReleaseAddress")

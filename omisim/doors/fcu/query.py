@@ -55,9 +55,11 @@ def parse_query(query: str, body: bytes) -> Query:
     pairs = parse_qsl(query, keep_blank_values=True)
     if body:
         pairs += parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-    given = dict(pairs)
-    kept = tuple([(name, text) for name, text in pairs if name not in _PROTOCOL and not name.startswith("X-Amz-")])
-    return Query(given.get("Action", ""), given.get("Version", ""), kept, given.get("SignatureVersion", ""))
+    texts = dict(pairs)
+    parameters = tuple(
+        [(name, text) for name, text in pairs if name not in _PROTOCOL and not name.startswith("X-Amz-")]
+    )
+    return Query(texts.get("Action", ""), texts.get("Version", ""), parameters, texts.get("SignatureVersion", ""))
 
 
 def is_query(request: HttpRequest) -> bool:

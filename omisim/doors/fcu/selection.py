@@ -86,9 +86,9 @@ def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any])
         of = row.ids[parameter]
         get = attrgetter(of["attribute"])
         candidates = [row for row in rows if getattr(row, of["without"]) is None] if "without" in of else rows
-        found = set(map(get, candidates))
+        found_ids = set(map(get, candidates))
         for value in values:
-            if value not in found:
+            if value not in found_ids:
                 raise make_not_found(of["kind"], value)
         if values and "filter" not in of:
             rows = [entity for entity in candidates if get(entity) in values]
@@ -147,9 +147,9 @@ class Selection:
             return _make_look(f"{tags}.{name.removeprefix('tag-').capitalize()}")
         raise refuse("FCU-013", filter=name)
 
-    def _matches(self, row: Any, look: Look, wanted: Sequence[str]) -> bool:
-        matches = compile_patterns(tuple(wanted))
-        return any(matches(text) or _is_boolean(text, wanted) for text in look(row, self._view(row)))
+    def _matches(self, row: Any, look: Look, patterns: Sequence[str]) -> bool:
+        matches = compile_patterns(tuple(patterns))
+        return any(matches(text) or _is_boolean(text, patterns) for text in look(row, self._view(row)))
 
     def _render_page(self, page: Sequence[Any]) -> str:
         if self._row.group:
@@ -174,10 +174,10 @@ def _make_look(path: str) -> Look:
     names = path.split(".")
 
     def look(_: Any, item: Mapping[str, Any]) -> list[str]:
-        found: list[Any] = [item]
+        values: list[Any] = [item]
         for name in names:
-            found = [part[name] for value in found for part in _as_list(value) if name in part]
-        return [text for value in found for text in _list_texts(value)]
+            values = [part[name] for value in values for part in _as_list(value) if name in part]
+        return [text for value in values for text in _list_texts(value)]
 
     return look
 
@@ -191,9 +191,9 @@ def _check_patterns(name: str, values: Sequence[str]) -> Sequence[str]:
     return values
 
 
-def _is_boolean(text: str, wanted: Sequence[str]) -> bool:
+def _is_boolean(text: str, patterns: Sequence[str]) -> bool:
     """Whether a text is a boolean that a filter writes in any case (FCU-006/type)."""
-    return text in ("true", "false") and any(value.lower() == text for value in wanted)
+    return text in ("true", "false") and any(value.lower() == text for value in patterns)
 
 
 def _as_list(value: Any) -> Sequence[Any]:

@@ -19,6 +19,7 @@ from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Bucket, StoredObject, Upload
 from omisim.spec.catalog import load_catalog
 from omisim.state.buckets import ALGORITHM, Place, StorageError, authenticate, is_allowed, parse_location
+from omisim.state.journal_store import StoreError
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -34,21 +35,33 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
 
     `host_time` is the host's UTC time: the date of a signed header may match it instead of the cloud's clock.
     """
-    with engine.lock:
-        request_id = engine.next_request_id()
-        try:
-            with engine.transaction("oos") as tx:
-                before = tx.state.position
-                response = _answer(engine, tx, request, host_time)
-                if tx.state.position != before:
-                    engine.clock.tick()
-        except StorageError as error:
-            response = _render_error(request, error, request_id)
-        common = {"Date": format_datetime(engine.clock.now(), usegmt=True), "x-amz-request-id": request_id}
+    try:
+        with engine.atomic():
+            request_id, response = _handle(engine, request, host_time)
+            at = engine.clock.now()
+    except StoreError as error:
+        request_id, at = engine.next_request_id(), engine.clock.now()
+        reason = f"the request changed nothing, because it could not be kept: {error}"
+        response = _render_error(request, StorageError("ServiceUnavailable", reason, "THR-004"), request_id)
+    common = {"Date": format_datetime(at, usegmt=True), "x-amz-request-id": request_id}
     body = response.body
     if response.status >= HTTPStatus.BAD_REQUEST:  # an object is never altered
         body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), body)
     return HttpResponse(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **common})
+
+
+def _handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> tuple[str, HttpResponse]:
+    """Return the id of a request and its answer, after everything that it changes."""
+    request_id = engine.next_request_id()
+    try:
+        with engine.transaction("oos") as tx:
+            before = tx.state.position
+            response = _answer(engine, tx, request, host_time)
+            if tx.state.position != before:
+                engine.clock.tick()
+    except StorageError as error:
+        response = _render_error(request, error, request_id)
+    return request_id, response
 
 
 def _answer(engine: Engine, tx: Transaction, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:

@@ -79,16 +79,16 @@ def read_form(request: HttpRequest) -> Form:
         _, fields, files = parser.parse(BytesIO(request.body), kind, len(request.body), options)
     except ValueError as error:
         raise StorageError("MalformedPOSTRequest", f"the form is malformed: {error}", "OOS-003") from None
-    given = {name.lower(): value for name, value in fields.items()}
-    for name, value in given.items():
+    lower_fields = {name.lower(): value for name, value in fields.items()}
+    for name, value in lower_fields.items():
         if (name in (*_HEADERS, *_REDIRECTS) or name.startswith("x-amz-")) and not is_header_value(value):
             raise StorageError("InvalidArgument", f"the field {name} must not contain control characters", "OOS-003")
-    if "key" not in given:
+    if "key" not in lower_fields:
         raise StorageError("InvalidArgument", "the form must contain a field named 'key'", "OOS-003")
     if "file" in files:
-        return Form(given, files["file"].filename or "", files["file"].read())
-    if "file" in given:
-        return Form(given, "", given.pop("file").encode())
+        return Form(lower_fields, files["file"].filename or "", files["file"].read())
+    if "file" in lower_fields:
+        return Form(lower_fields, "", lower_fields.pop("file").encode())
     raise StorageError("InvalidArgument", "the form must contain one file, in a field named 'file'", "OOS-003")
 
 

@@ -31,7 +31,7 @@ class Filters(Generic[E]):
         except AttributeError:
             cls: Any = type(self)
             get, makers = _compile(cls)
-            tests = [make(wanted) for make, wanted in zip(makers, get(self), strict=True) if wanted is not None]
+            tests = [make(value) for make, value in zip(makers, get(self), strict=True) if value is not None]
             object.__setattr__(self, "_tests", tests)  # the values themselves are frozen
             return tests
 
@@ -74,20 +74,20 @@ def _get_test_maker(entity: Any, field: Field[Any]) -> Callable[[Any], Test]:
     return partial(_make_glob_test if "glob" in field.metadata else _make_equality_test, get)
 
 
-def _make_bound_test(holds: Callable[[Any, Any], bool], wanted: Any) -> Test:
-    return lambda entity: bool(holds(entity, wanted))
+def _make_bound_test(holds: Callable[[Any, Any], bool], bound: Any) -> Test:
+    return lambda entity: bool(holds(entity, bound))
 
 
-def _make_glob_test(look: Callable[[Any], Any], wanted: Any) -> Test:
-    matches = compile_patterns(tuple(wanted))
+def _make_glob_test(look: Callable[[Any], Any], texts: Any) -> Test:
+    matches = compile_patterns(tuple(texts))
     return lambda entity: matches(look(entity))
 
 
 @lru_cache(maxsize=64)
-def compile_patterns(wanted: tuple[str, ...]) -> Test:
+def compile_patterns(texts: tuple[str, ...]) -> Test:
     """Return the test whether a text equals one of these or matches one with wildcards. Only the latter take time."""
-    exact = frozenset(value for value in wanted if not is_pattern(value))
-    patterns = [value for value in dict.fromkeys(wanted) if value not in exact]
+    exact = frozenset(value for value in texts if not is_pattern(value))
+    patterns = [value for value in dict.fromkeys(texts) if value not in exact]
     return lambda text: text in exact or any(map(matches_glob, patterns, repeat(text)))
 
 
@@ -96,12 +96,12 @@ def is_pattern(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def _make_equality_test(look: Callable[[Any], Any], wanted: Any) -> Test:
-    values = frozenset(wanted if isinstance(wanted, tuple) else (wanted,))
+def _make_equality_test(look: Callable[[Any], Any], expected: Any) -> Test:
+    values = frozenset(expected if isinstance(expected, tuple) else (expected,))
 
     def test(entity: Any) -> bool:
-        found = look(entity)
-        return not values.isdisjoint(found) if type(found) is tuple else found in values
+        actual = look(entity)
+        return not values.isdisjoint(actual) if type(actual) is tuple else actual in values
 
     return test
 

@@ -82,7 +82,7 @@ def find_targets(run: Run) -> list[Target]:
     for (number, call), end in zip(served, ends, strict=False):
         turns[call.action] += 1
         changes = bisect_left(written, call.position) < bisect_left(written, end)
-        key = call.action, repr(call.given), call.position
+        key = call.action, repr(call.arguments), call.position
         if (call.headers or not has_client) and (changes or key not in seen):
             targets.append(Target(call, number, turns[call.action], changes))
         seen.add(key)
@@ -101,8 +101,8 @@ def enumerate_deviations(
     deviations += _fail(run)
     deviations += _stall(run) if cloud.timing == "clock" else ()
     deviations += _switch(run, cloud)
-    wanted = set(kinds)
-    return [deviation for deviation in deviations if deviation.kind in wanted]
+    chosen_kinds = set(kinds)
+    return [deviation for deviation in deviations if deviation.kind in chosen_kinds]
 
 
 def _deviate_call(target: Target, delay: float) -> Iterator[Deviation]:
@@ -228,7 +228,7 @@ INTERFERENCES: Final = tuple(_INTERFERENCES)
 
 def _interfere(target: Target, cloud: Cloud, ways: Sequence[str]) -> Iterator[Deviation]:
     """Yield the calls by which a second client changes a resource just before the code uses it."""
-    ids = dict.fromkeys(ID.findall(repr(target.record.given))) if ways else {}
+    ids = dict.fromkeys(ID.findall(repr(target.record.arguments))) if ways else {}
     for row in (row for row_id in ids if (row := _find_row(cloud, row_id)) is not None):
         for way in ways:
             action, arguments = _INTERFERENCES[way].get(row.kind, ("", ""))

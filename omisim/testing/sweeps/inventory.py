@@ -146,10 +146,12 @@ def find_extras(run: Inventory, allowed: Mapping[str, Item]) -> list[str]:
 
 def compare(run: Inventory, clean: Inventory) -> Iterator[str]:
     """Yield what a successful run left undone or did otherwise than the clean run."""
-    wanted = Counter(item.label for item in clean.created.values())
-    wanted.subtract(item.label for item in run.created.values())
-    yield from (f"missing: {' '.join(filter(None, label[:2]))} of {label[2]}" for label in wanted if wanted[label] > 0)
-    for label in wanted:
+    expected = Counter(item.label for item in clean.created.values())
+    expected.subtract(item.label for item in run.created.values())
+    yield from (
+        f"missing: {' '.join(filter(None, label[:2]))} of {label[2]}" for label in expected if expected[label] > 0
+    )
+    for label in expected:
         pairs = [
             sorted((item for item in side.created.values() if item.label == label), key=lambda item: repr(item.fields))
             for side in (run, clean)

@@ -27,10 +27,10 @@ def judge(run: Run, clean: Run, cloud: Cloud, holds: Holds | None, call: int | N
     if failure and failure.kind == "endless":
         return "never ended", tuple(text)
     allowed = list_finished(clean, call or 0) if failure else clean.inventory.created
-    left = [] if holds else [f"left behind: {item}" for item in find_extras(run.inventory, allowed)]
+    leftovers = [] if holds else [f"left behind: {item}" for item in find_extras(run.inventory, allowed)]
     wrong = list(check_holds(cloud, holds) if holds else _find_mistakes(run, clean, cloud))
-    if left:
-        return "left something behind", (*text, *left, *wrong)
+    if leftovers:
+        return "left something behind", (*text, *leftovers, *wrong)
     if wrong or (failure and failure.kind != "own"):
         return "wrong result", (*text, *wrong)
     return "failed cleanly" if failure else "survived", tuple(text)
@@ -46,7 +46,7 @@ def list_finished(run: Run, call: int) -> dict[str, Item]:
     in_use = set()
     for number, record in enumerate(run.calls, 1):
         if number >= call:
-            in_use |= {causes.get(row_id) for row_id in ID.findall(repr(record.given))}
+            in_use |= {causes.get(row_id) for row_id in ID.findall(repr(record.arguments))}
             in_use |= {cause for cause, seq in positions.items() if seq >= record.position}
     return {row_id: item for row_id, item in run.inventory.created.items() if causes.get(row_id) not in in_use}
 

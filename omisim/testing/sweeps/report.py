@@ -12,7 +12,7 @@ from omisim.spec.rules import load_rules
 from omisim.state.settings import SWITCHES
 from omisim.testing.sweeps.deviations import Deviation
 
-__all__ = ["OUTCOMES", "Outcome", "Report", "World"]
+__all__ = ["OUTCOMES", "Outcome", "SweepReport", "World"]
 
 Outcome = Literal["survived", "failed cleanly", "left something behind", "wrong result", "never ended"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
@@ -79,7 +79,7 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SweepReport:
     """The result of a sweep.
 
     Attributes:

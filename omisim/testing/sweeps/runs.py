@@ -16,7 +16,7 @@ from omisim.engine.session import CallRecord
 from omisim.state.state import Change, State
 from omisim.testing.sweeps.inventory import Inventory, normalize, take_inventory
 
-__all__ = ["Code", "Expected", "Failure", "Run", "perform"]
+__all__ = ["Code", "Expected", "Run", "RunFailure", "perform"]
 
 Code = Callable[[Cloud], object]
 Expected = type[BaseException] | tuple[type[BaseException], ...]
@@ -30,7 +30,7 @@ _MAX_TEXT: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RunFailure:
     """How a run ended other than by returning: `kind` is "own", "unexpected", "killed" or "endless"."""
 
     kind: str
@@ -53,7 +53,7 @@ class Run:
 
     calls: Sequence[CallRecord]
     changes: Sequence[Change]
-    failure: Failure | None
+    failure: RunFailure | None
     value: object
     inventory: Inventory
     switches: frozenset[str]
@@ -77,7 +77,7 @@ def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expe
     return Run(calls, changes, failure, value, take_inventory(cloud, before), switches)
 
 
-def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) -> tuple[object, Failure | None]:
+def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) -> tuple[object, RunFailure | None]:
     try:
         value = code(cloud)
         if inspect.isawaitable(value):
@@ -86,8 +86,8 @@ def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) 
     except KeyboardInterrupt:
         raise
     except Killed:
-        made = f"it has made more than {limit.every} calls"
-        return None, Failure("killed", "killed") if limit.times else Failure("endless", made)
+        reason = f"it has made more than {limit.every} calls"
+        return None, RunFailure("killed", "killed") if limit.times else RunFailure("endless", reason)
     except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
         return None, _classify(error, expected)
 
@@ -96,14 +96,14 @@ async def _wait_for(value: Awaitable[object]) -> object:
     return await value
 
 
-def _classify(error: BaseException, expected: Expected | None) -> Failure:
+def _classify(error: BaseException, expected: Expected | None) -> RunFailure:
     name = type(error).__qualname__
     module = type(error).__module__
     lines = str(error).splitlines() or [""]
     text = f"raises {name if module == 'builtins' else f'{module}.{name}'}: {lines[0][:_MAX_TEXT]}"
     if isinstance(error, EndlessPollingError):
-        return Failure("endless", f"it polls for something that can never happen ({lines[0][:_MAX_TEXT]})", error)
-    return Failure("own" if _is_expected(error, expected) else "unexpected", text, error)
+        return RunFailure("endless", f"it polls for something that can never happen ({lines[0][:_MAX_TEXT]})", error)
+    return RunFailure("own" if _is_expected(error, expected) else "unexpected", text, error)
 
 
 def _is_expected(error: BaseException, expected: Expected | None) -> bool:

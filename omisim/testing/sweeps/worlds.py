@@ -15,7 +15,7 @@ from omisim.model.ids import derive_hex
 from omisim.testing.sweeps.deviations import INTERFERENCES, KINDS, Deviation, Kind, enumerate_deviations
 from omisim.testing.sweeps.inventory import compare, find_extras, find_lost, normalize
 from omisim.testing.sweeps.judge import Holds, check_holds, judge
-from omisim.testing.sweeps.report import Report, World
+from omisim.testing.sweeps.report import SweepReport, World
 from omisim.testing.sweeps.runs import Code, Expected, Run, perform
 
 __all__ = ["Options", "sweep", "sweep_worlds"]
@@ -67,12 +67,12 @@ class Options:
         return tuple(self.interfere)
 
 
-def _check_names(option: str, names: Iterable[str], known: Sequence[str]) -> None:
+def _check_names(option: str, names: Iterable[str], choices: Sequence[str]) -> None:
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ValueError(f"{option} must be a list of names, for example [{known[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
+        raise ValueError(f"{option} must be a list of names, for example [{choices[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
     for name in names:
-        if name not in known:
-            raise ValueError(f"{option} must be among {', '.join(known)}, not {name!r}{suggest(name, known)}")
+        if name not in choices:
+            raise ValueError(f"{option} must be among {', '.join(choices)}, not {name!r}{suggest(name, choices)}")
 
 
 def sweep(
@@ -87,7 +87,7 @@ def sweep(
     interfere: Iterable[str] | bool = (),
     delay: float = 600.0,
     seed: int = 0,
-) -> Report:
+) -> SweepReport:
     """Run code once to record its calls, then once per way in which the cloud could have answered otherwise.
 
     Every run has a fork of the cloud. During a run, requests of this process to OUTSCALE reach that fork, and sleeps
@@ -125,7 +125,7 @@ def sweep(
         return Sweep.over_forks(base, code, options).run()
 
 
-def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> Report:
+def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> SweepReport:
     """Sweep code over the clouds of `open_world`, a context manager that provides the same cloud each time.
 
     `shard` is the number of this part of the worlds, and the number of parts.
@@ -144,6 +144,7 @@ class Sweep:
         self._code = code
         self._options = options
         self._budget = 10_000
+        self.deviations: list[Deviation]
         self._clean, self.deviations = self._record()
         self._budget = 1_000 + 20 * len(self._clean.calls)
 
@@ -160,11 +161,11 @@ class Sweep:
 
         return cls(open_fork, code, options)
 
-    def run(self, shard: tuple[int, int] = (0, 1)) -> Report:
+    def run(self, shard: tuple[int, int] = (0, 1)) -> SweepReport:
         """Run the worlds of one shard."""
         calls = len(self._clean.calls)
         if unstable := list(_find_instability(self._clean, self._record()[0])):
-            return Report(calls, unstable=unstable)
+            return SweepReport(calls, unstable=unstable)
         number, count = shard
         limit = self._options.limit
         singles = _sample(self.deviations, limit and -(-limit // self._options.depth), self._options.seed)
@@ -178,7 +179,7 @@ class Sweep:
         room = None if limit is None else max(0, limit - len(singles)) // count
         sampled = _sample(pairs, room, self._options.seed)
         worlds += [self.try_deviations(pair)[0] for pair in sampled]
-        return Report(calls, worlds, left_out + len(pairs) - len(sampled))
+        return SweepReport(calls, worlds, left_out + len(pairs) - len(sampled))
 
     def _record(self) -> tuple[Run, list[Deviation]]:
         """Make a clean run, and enumerate its deviations. Raises what the code raises."""
@@ -221,24 +222,26 @@ class Sweep:
 
         A call that the clean run makes too is left out: the first deviation has changed nothing for it.
         """
-        known = Counter((call.action, repr(call.given)) for call in self._clean.calls)
+        clean_calls = Counter((call.action, repr(call.arguments)) for call in self._clean.calls)
         new = set()
         for number, call in enumerate(run.calls, 1):
-            key = call.action, repr(call.given)
-            known[key] -= 1
-            if known[key] < 0:
+            key = call.action, repr(call.arguments)
+            clean_calls[key] -= 1
+            if clean_calls[key] < 0:
                 new.add(number)
         with self._open() as cloud:
             kinds: Any = _SECOND & set(self._options.kinds or KINDS)
-            found = enumerate_deviations(run, cloud, kinds)
-        return [second for second in found if second.call in new and second.call > (deviation.call or 0)]
+            deviations = enumerate_deviations(run, cloud, kinds)
+        return [second for second in deviations if second.call in new and second.call > (deviation.call or 0)]
 
 
 def _find_instability(first: Run, second: Run) -> Iterator[str]:
     """Yield the differences between two clean runs."""
-    made = [Counter(f"{call.action} {normalize(call.parameters)}" for call in run.calls) for run in (first, second)]
-    yield from (f"only the first run calls {call}" for call in made[0] - made[1])
-    yield from (f"only the second run calls {call}" for call in made[1] - made[0])
+    call_counts = [
+        Counter(f"{call.action} {normalize(call.parameters)}" for call in run.calls) for run in (first, second)
+    ]
+    yield from (f"only the first run calls {call}" for call in call_counts[0] - call_counts[1])
+    yield from (f"only the second run calls {call}" for call in call_counts[1] - call_counts[0])
     yield from find_extras(second.inventory, first.inventory.created)
     yield from find_lost(second.inventory, first.inventory)
     yield from compare(second.inventory, first.inventory)
