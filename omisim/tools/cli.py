@@ -150,6 +150,11 @@ def _add_serve(commands: Any) -> None:
     env.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
     env.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
     env.set_defaults(run=_env)
+    dump = commands.add_parser("dump", help="print the cloud of a running server as JSON, without its secrets")
+    dump.add_argument("--secrets", action="store_true", help="with the keys and passwords that a load restores")
+    dump.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
+    dump.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
+    dump.set_defaults(run=_dump)
 
 
 def _parse_port(text: str) -> int:
@@ -183,6 +188,17 @@ def _env(options: argparse.Namespace) -> int:
             f"omisim env: unknown account {options.account!r}; known: {', '.join(a['name'] for a in accounts)}"
         )
     print(render_exports(account["env"] | bypass_proxy(options.url)))  # of this shell, not of the server's
+    return 0
+
+
+def _dump(options: argparse.Namespace) -> int:
+    from omisim.server.client import Client  # noqa: PLC0415 - only this command needs it
+
+    try:
+        data = Client(options.url, options.token).get("dump", **({"secrets": "true"} if options.secrets else {}))
+    except (OSError, ValueError) as error:
+        return _report_error(f"omisim dump: {options.url}: {error}")
+    print(json.dumps(data))
     return 0
 
 

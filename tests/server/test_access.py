@@ -299,6 +299,17 @@ class TestSecrets:
         }  # fmt: skip
         assert redact(given) == expected
 
+    @pytest.mark.parametrize("words", [[], ["--secrets"]])
+    def test_are_in_a_dump_of_the_command_on_request(
+        self, cloud: Cloud, alice: Account, capsys: pytest.CaptureFixture[str], words: list[str]
+    ) -> None:
+        """`omisim dump` prints secrets with --secrets alone, and reports a wrong token in one line."""
+        with cloud.serve() as server:
+            assert cli.main(["dump", "--url", server.url, f"--token={server.token}", *words]) == 0
+            assert (alice.secret_key in capsys.readouterr().out) is bool(words)
+            assert cli.main(["dump", "--url", server.url, "--token=wrong", *words]) == 1
+        assert "requires its token" in capsys.readouterr().err
+
 
 class TestFiles:
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
