@@ -18,7 +18,7 @@ settings.register_profile("ci", max_examples=100, deadline=None, derandomize=Tru
 settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
-pytest_plugins = ["support.recorder"]
+pytest_plugins = ["support.real_sleeps", "support.recorder"]
 
 
 @pytest.fixture(name="cloud")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -13,6 +12,7 @@ from omisim.actions.licences import check_export
 from omisim.actions.progress import compute_progress
 from omisim.actions.quotas import check_quotas
 from omisim.actions.sharing import get_usable
+from omisim.base.frozen import replace
 from omisim.formats.disk_image import FORMATS
 from omisim.model import (
     ExportState,

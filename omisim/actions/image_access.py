@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
 from omisim.actions.sharing import apply_change, check_permission_change, get_usable, is_visible, visible_permissions
+from omisim.base.frozen import replace
 from omisim.model import (
     ExportState,
     Image,

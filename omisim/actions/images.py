@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -17,6 +16,7 @@ from omisim.actions.registrations import check_disk_sources, register_image
 from omisim.actions.sharing import get_usable
 from omisim.actions.snapshots import clone, cut
 from omisim.actions.volumes import find_links
+from omisim.base.frozen import replace
 from omisim.model import (
     BlockDeviceMappingImage,
     BsuToCreate,

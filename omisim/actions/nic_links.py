@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.addresses import check_address, find_free_addresses
@@ -12,6 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import find_nics
 from omisim.actions.nics import check_unlinked, make_nic_address
 from omisim.actions.public_ips import unlink_public_ips
+from omisim.base.frozen import replace
 from omisim.model import LinkNic, LinkNicId, Nic, NicId, Subnet, Vm, VmId
 from omisim.spec.rules import refuse
 

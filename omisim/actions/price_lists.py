@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.frozen import replace
 from omisim.model import Catalog, Catalogs, UnitPriceEntry
 from omisim.model.filters import FiltersCatalogs, select_matching
 from omisim.model.filters.dicts import FiltersCatalogsDict

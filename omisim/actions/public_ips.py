@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.addresses import make_public_dns, make_public_ip
@@ -12,6 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import find_attached_service
 from omisim.actions.nic_views import find_nics, view_public_ip
 from omisim.actions.quotas import check_quotas
+from omisim.base.frozen import replace
 from omisim.model import Nic, NicId, PublicIp, Vm, VmId, VmState
 from omisim.model.filters import FiltersPublicIp, select_matching
 from omisim.model.filters.dicts import FiltersPublicIpDict

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.addresses import parse_range
@@ -12,6 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import find_attached_service
 from omisim.actions.quotas import check_each
 from omisim.actions.route_tables import LOCAL, RouteTableId
+from omisim.base.frozen import replace
 from omisim.model import InternetService, Nic, NicId, Route, RouteTable, Vm, VmId
 from omisim.spec.rules import refuse
 

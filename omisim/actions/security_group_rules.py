@@ -6,7 +6,6 @@ Rules with the same protocol and ports are stored as one rule with all their IP 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -15,6 +14,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import view_group
 from omisim.base.foreign import parse_count
+from omisim.base.frozen import replace
 from omisim.model import AccountId, OrDict, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupsMember
 from omisim.spec.rules import refuse
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_account import DEFAULT, make_open_rule
 from omisim.actions.quotas import check_each, check_quotas
+from omisim.base.frozen import replace
 from omisim.model import (
     GroupHold,
     Net,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -21,6 +20,7 @@ from omisim.actions.sharing import (
     visible_permissions,
 )
 from omisim.actions.uploads import find_running_exports
+from omisim.base.frozen import replace
 from omisim.model import (
     MayBeEmpty,
     OrDict,

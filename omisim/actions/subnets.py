@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Network
 
 from omisim.actions.addresses import RESERVED, find_taken_addresses, parse_range
@@ -10,6 +9,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.actions.volumes import check_subregion
+from omisim.base.frozen import replace
 from omisim.model import Net, NetId, RouteTable, Subnet, SubnetId
 from omisim.model.filters import FiltersSubnet, select_matching
 from omisim.model.filters.dicts import FiltersSubnetDict

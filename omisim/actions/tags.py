@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.framework.schema import find_id_problem
 from omisim.actions.sharing import is_visible
+from omisim.base.frozen import replace
 from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
 from omisim.model.filters import FiltersTag, select_matching
 from omisim.model.filters.dicts import FiltersTagDict

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-from dataclasses import replace
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.frozen import replace
 from omisim.formats import ssh_keys
 from omisim.model import AdminPassword, ConsoleOutput, Keypair, Vm, VmId, VmsStopHistory, VmState
 from omisim.model.filters import FiltersVmsStopHistory, select_matching

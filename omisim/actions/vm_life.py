@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
@@ -23,6 +22,7 @@ from omisim.actions.vm_diagnostics import end_first_boot
 from omisim.actions.vm_types import find_vm_shape, get_vm_shape, strip_flag
 from omisim.actions.vms import view_vm
 from omisim.actions.volumes import find_links
+from omisim.base.frozen import replace
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -14,6 +14,7 @@ from omisim.actions.nic_links import LAST_DEVICE, make_nic_link
 from omisim.actions.nics import add_nic, check_unlinked, choose_addresses
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import resolve_groups
+from omisim.base.frozen import replace
 from omisim.model import Nic, NicForVmCreation, OrDict, PrivateIpLight, SecurityGroupLight, Subnet, Vm
 from omisim.spec.rules import refuse
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.devices import VM_DEVICE, check_device_names, check_duplicates, check_shapes
@@ -30,6 +29,7 @@ from omisim.actions.vm_disks import PlannedDisk, plan_disks
 from omisim.actions.vm_networks import PlannedNic, add_nics, check_nics_alone, limit_by_addresses, plan_networks
 from omisim.actions.vm_types import VmShape, find_vm_shape
 from omisim.actions.volumes import add_link, add_volume, check_subregion
+from omisim.base.frozen import replace
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingCreated,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.devices import (
@@ -19,6 +18,7 @@ from omisim.actions.framework.call import Call, Stop, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas, disk_costs
 from omisim.actions.sharing import get_usable
+from omisim.base.frozen import replace
 from omisim.model import (
     Content,
     LinkedVolume,

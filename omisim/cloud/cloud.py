@@ -23,6 +23,7 @@ from omisim.cloud.images import Images
 from omisim.cloud.licences import Licences
 from omisim.cloud.lineage import Lineage
 from omisim.cloud.marketplace import Marketplace
+from omisim.cloud.switch_file import load_switches
 from omisim.cloud.timeline import Timeline
 from omisim.cloud.trace import find_row, trace_lineage
 from omisim.engine.engine import Engine, Mark
@@ -59,7 +60,8 @@ class Cloud:
             "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`. "reads": at the
             start of the next call, when clients have read the resource often enough, by default once.
         clock: The source of time. The default is a `ManualClock` that starts at 2026-01-01T00:00:00Z.
-        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`).
+        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`), or
+            the path of a TOML file with them, as `omisim probe --calibrate` writes it.
         catalog: The initial resources: "default".
         auth: How requests over HTTP are authenticated. "strict": signatures and passwords are verified. "lenient": the
             access key or login must exist. "off": every request is accepted.
@@ -82,7 +84,7 @@ class Cloud:
         seed: int | str = 0,
         timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Switches | None = None,
+        switches: Switches | str | Path | None = None,
         catalog: str = "default",
         auth: Auth = "strict",
         history: int = 10_000,
@@ -99,7 +101,7 @@ class Cloud:
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
         if not isinstance(answers, Mapping | None):
             raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")  # noqa: TRY004 - as every wrong argument
-        settings = Settings.checked(seed, timing, auth, switches, unserved)
+        settings = Settings.checked(seed, timing, auth, load_switches(switches), unserved)
         settings.answers = {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
         settings.fetch = fetch
         settings.licences = parse_licences(licences, initial_state())

@@ -51,6 +51,8 @@ class Checkpoint:
         session = self._session
         session.requests = self._requests
         del session.calls[self._call_position - session.calls_trimmed :]
+        while session.storage_calls and session.storage_calls[-1].serial > self._requests:
+            session.storage_calls.pop()
         del session.warnings[self._warnings :]
         session.faults.restore(self._faults)
         session.lockouts = self._lockouts

@@ -158,12 +158,14 @@ class Engine:
         now = self.scheduler.apply_due()
         account = self._get_account(account_id)
         record = CallRecord(request.action, account.name if account else "", request.parameters, now, number, headers)
+        record.api, record.serial = request.dialect.api, self.session.requests
         self.session.calls.append(record)
         position = record.position = self.state.position
         try:
             unserved = find_unserved(self.settings, request.action)
             record.by_user = unserved is not None and unserved.own is not None
-            action = unserved.action if unserved else find_action(request.action)
+            own = request.dialect.own.get(request.action)
+            action = own or (unserved.action if unserved else find_action(request.action))
             fault = self._take_fault(record) if len(self.session.faults) else None
             position = self.state.position
             if fault is not None:
@@ -193,6 +195,29 @@ class Engine:
             self._observe(record)
         return answer
 
+    def call_storage(
+        self, record: CallRecord, answer: Callable[[Transaction, Fault | None], Result]
+    ) -> Result | ApiError | Dropped | Killed:
+        """Run a request to object storage inside the caller's atomic block, and record it.
+
+        Faults are injected as into a call. Returns the result of `answer`, or the exception of a fault: the caller
+        raises it after the block, which keeps the record. Raises what `answer` raises, after undoing its changes.
+        """
+        record.serial, record.position = self.session.requests, self.state.position
+        self.session.storage_calls.append(record)
+        fault = self._take_fault(record) if len(self.session.faults) else None
+        failure = fault.make_error(record.action) if fault is not None else None
+        if fault is None or failure is None or fault.after_effect:
+            with self.transaction("oos") as tx:
+                before = tx.state.position
+                result = answer(tx, fault)
+                if tx.state.position != before:
+                    self.clock.tick()
+            if failure is None:
+                return result
+        record.record_failure(failure)
+        return failure
+
     def why_not(self, request: Request, account_id: str, region: str) -> list[ApiError]:
         """Return the refusals that a call would get, in check order, without making it.
 
@@ -214,14 +239,16 @@ class Engine:
             finally:
                 self.state.undo_to(position)
 
-    def note_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
-        """Record a call that a door refused before it parsed the parameters."""
+    def note_refused(
+        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
+    ) -> None:
+        """Record a call that the door of an API refused before it parsed the parameters."""
         try:
             with self.atomic():
-                self._log_refused(action, account_id, error, headers)
+                self._log_refused(action, account_id, error, headers, api)
         except StoreError:  # it is refused in any case, and has changed nothing but its request id
             with self.lock:
-                self._log_refused(action, account_id, error, headers)
+                self._log_refused(action, account_id, error, headers, api)
 
     def refuse_unsaved(
         self, error: StoreError, action: str, account_id: str | None = None, headers: Mapping[str, str] = _NO_HEADERS
@@ -232,10 +259,12 @@ class Engine:
             self._log_refused(action, account_id, refusal, headers)
         return refusal
 
-    def _log_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
+    def _log_refused(
+        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
+    ) -> None:
         account = self._get_account(account_id)
         name, number = account.name if account else "", self.next_request_id()
-        record = CallRecord(action, name, {}, self.clock.now(), number, headers)
+        record = CallRecord(action, name, {}, self.clock.now(), number, headers, serial=self.session.requests, api=api)
         self.session.calls.append(record)
         self._record_failure(record, error)
 
@@ -504,11 +533,14 @@ class Engine:
 
     def _trim(self) -> None:
         """Drop what is not listed any more, when it has grown to as much as what is."""
-        longest = max(len(self.state.journal), len(self.session.calls), len(self.session.warnings))
+        session = self.session
+        calls = max(len(session.calls), len(session.storage_calls))
+        longest = max(len(self.state.journal), calls, len(session.warnings))
         if longest < 2 * self.history:
             return
         self.state.trim(self.state.position - self.kept_changes())
         self.session.trim_calls(self.session.call_position - self.kept_calls())
+        del self.session.storage_calls[: -self.history]
         del self.session.warnings[: -self.history]
 
 

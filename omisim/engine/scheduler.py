@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from omisim.base.clock import Clock
+from omisim.base.frozen import replace
 from omisim.base.suggest import suggest
 from omisim.model import Due, Entity, Image, ImageState, SnapshotState, Vm, VmStates, Volume
 from omisim.model.ids import PREFIXES, Id

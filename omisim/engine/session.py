@@ -29,7 +29,7 @@ class CallRecord:
     `account` is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP
     status of the answer, 0 until there is one. `position` is the number of changes before the call, -1 for a call
     that a door refused; `results` is the number of results of a read with pages. `by_user` marks a call that
-    `Cloud.answer` has answered.
+    `Cloud.answer` has answered. `api` is the API that the client used.
     """
 
     action: str
@@ -47,6 +47,8 @@ class CallRecord:
     position: int = -1
     results: int | None = None
     by_user: bool = False  # `Cloud.answer` has answered it
+    serial: int = 0  # the number of the request among all of its cloud
+    api: str = "oapi"
     given: ClassVar[Renamed] = Renamed("arguments")
 
     def __post_init__(self) -> None:
@@ -135,6 +137,7 @@ class Session:
         self.requests = 0
         self.calls: list[CallRecord] = []
         self.calls_trimmed: int = 0
+        self.storage_calls: list[CallRecord] = []  # requests to object storage
         self.warnings: list[str] = []
         self.faults: Faults = Faults()
         self.lockouts: Lockouts = Lockouts()
@@ -144,6 +147,7 @@ class Session:
         twin = Session()
         twin.requests, twin.calls_trimmed = self.requests, self.calls_trimmed
         twin.calls, twin.warnings = list(self.calls), list(self.warnings)
+        twin.storage_calls = list(self.storage_calls)
         twin.faults, twin.lockouts = self.faults.copy(), self.lockouts.copy()
         return twin
 

@@ -44,6 +44,7 @@ _CAUSES: Mapping[str, Mapping[str, str]] = {
         "unlink": "its link is gone, by UnlinkVolume or by DeleteVms",
         "delete": "DeleteVolume",
         "delete@in-use": "DeleteVms of its VM, where DeleteOnVmDeletion is true (DeleteVolume is refused)",
+        "delete@creating": "DeleteVolume, once UpdateVolume has started a task (before, DeleteVolume is refused)",
         "vanish": "it is deleted",
     },
     "volume_link": {

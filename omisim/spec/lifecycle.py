@@ -139,7 +139,11 @@ VM = Lifecycle(
 VOLUME = Lifecycle(
     "volume",
     {
-        "creating": {"ready": To("available", after=5), "fail": To("error")},
+        "creating": {
+            "ready": To("available", after=5),
+            "fail": To("error"),
+            "delete": To("deleting"),
+        },  # VOL-021/updated
         "available": {"link": To("in-use"), "delete": To("deleting")},
         "in-use": {"unlink": To("available"), "delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from omisim.base.frozen import replace
 from omisim.model import AccountRow, BlockDeviceMappingImage, Image, Origin, PermissionsOnResource, Snapshot
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog

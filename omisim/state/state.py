@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar
 
+from omisim.base.frozen import make_constructor
 from omisim.model import ENTITIES, ClientToken, Content, Due, Origin
 from omisim.state.table import Table
 
@@ -62,6 +63,9 @@ class Change:
         if self.after is None:
             return "gone"
         return f"{old} → {new}" if old != new else "changed"
+
+
+_make_change = make_constructor(Change)
 
 
 class State:
@@ -140,11 +144,12 @@ class State:
 
         The change is recorded first, so that `undo_to` also undoes a write that an exception has interrupted.
         """
-        table = self.writable(kind)
-        before = table.get(row_id)
-        seq = self.position
-        order = seq if before is None else table.order(row_id)
-        self._own_journal().append(Change(seq, at, kind, row_id, before, after, cause, order))
+        table = self.tables[kind] if kind in self._owned else self.writable(kind)
+        journal = self._journal if self._journal_owned else self._own_journal()
+        before = table.by_id.get(row_id)
+        seq = self._trimmed + len(journal)
+        order = seq if before is None else table.creation[row_id]
+        journal.append(_make_change(seq, at, kind, row_id, before, after, cause, order))
         table.put(row_id, after, order)
         if kind == "due" and self.queue is not None and after is not None and after.at is not None:
             heappush(self.queue, (after.at, after.order, row_id))

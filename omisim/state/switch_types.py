@@ -124,12 +124,13 @@ RuleErrors = TypedDict("RuleErrors", {
     "FCU-005": ErrorName, "FCU-006": ErrorName, "FCU-006/type": ErrorName, "FCU-006/group": ErrorName,
     "FCU-011": ErrorName, "FCU-013": ErrorName, "FCU-014": ErrorName, "FCU-017": ErrorName, "FCU-018": ErrorName,
     "FCU-030": ErrorName, "FCU-031": ErrorName, "FCU-032": ErrorName, "FCU-033": ErrorName, "FCU-035": ErrorName,
-    "FCU-036": ErrorName, "FCU-042": ErrorName, "FCU-045": ErrorName, "vm/StartVms/pending": ErrorName,
-    "vm/StartVms/restarting": ErrorName, "vm/StartVms/running": ErrorName, "vm/StartVms/stopping": ErrorName,
-    "vm/StartVms/shutting-down": ErrorName, "vm/StartVms/terminated": ErrorName, "vm/StopVms/pending": ErrorName,
-    "vm/StopVms/restarting": ErrorName, "vm/StopVms/shutting-down": ErrorName, "vm/StopVms/terminated": ErrorName,
-    "vm/RebootVms/pending": ErrorName, "vm/RebootVms/restarting": ErrorName, "vm/RebootVms/stopping": ErrorName,
-    "vm/RebootVms/stopped": ErrorName, "vm/RebootVms/shutting-down": ErrorName, "vm/RebootVms/terminated": ErrorName,
+    "FCU-036": ErrorName, "FCU-042": ErrorName, "FCU-045": ErrorName, "FCU-046": ErrorName, "FCU-047": ErrorName,
+    "FCU-048": ErrorName, "vm/StartVms/pending": ErrorName, "vm/StartVms/restarting": ErrorName,
+    "vm/StartVms/running": ErrorName, "vm/StartVms/stopping": ErrorName, "vm/StartVms/shutting-down": ErrorName,
+    "vm/StartVms/terminated": ErrorName, "vm/StopVms/pending": ErrorName, "vm/StopVms/restarting": ErrorName,
+    "vm/StopVms/shutting-down": ErrorName, "vm/StopVms/terminated": ErrorName, "vm/RebootVms/pending": ErrorName,
+    "vm/RebootVms/restarting": ErrorName, "vm/RebootVms/stopping": ErrorName, "vm/RebootVms/stopped": ErrorName,
+    "vm/RebootVms/shutting-down": ErrorName, "vm/RebootVms/terminated": ErrorName,
     "vm/UpdateVm/shutting-down": ErrorName, "vm/UpdateVm/terminated": ErrorName,
     "vm/UpdateVm (stopped only)/pending": ErrorName, "vm/UpdateVm (stopped only)/restarting": ErrorName,
     "vm/UpdateVm (stopped only)/stopping": ErrorName, "vm/UpdateVm (stopped only)/shutting-down": ErrorName,
@@ -174,7 +175,7 @@ class Switches(RuleErrors, total=False):
 
     copy_keeps_public: bool
     default_page_size: int
-    fcu_unknown_parameters: Literal["refuse", "ignore"]
+    fcu_unknown_parameters: Literal["ignore", "refuse"]
     host_action: Literal["stop", "restart"]
     hot_volume_update: bool
     linux_password: Literal["empty", "refuse"]

@@ -20,6 +20,7 @@ from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, families
 from omisim.tools.look import add_views
+from omisim.tools.probe.options import add_options
 
 if TYPE_CHECKING:
     from omisim.spec.lifecycle import Lifecycle
@@ -61,6 +62,7 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     rules.add_argument("--kind", choices=kinds, help="only rules of this kind of resource")
     rules.add_argument("--action", help="only rules of this action, for example CreateImage")
     rules.add_argument("--evidence", choices=list(GRADES), help="only rules with this grade of evidence")
+    rules.add_argument("--measured", metavar="REPORT", help="show what a report of `omisim probe` says of each rule")
     rules.add_argument("--json", action="store_true", help="print JSON")
     rules.set_defaults(run=_rules)
     explain = commands.add_parser("explain", help="explain any word: a rule, an error, an action, a state, a concept")
@@ -80,11 +82,16 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     replay = commands.add_parser("replay", help="replay a recording against a new cloud, and report the differences")
     replay.add_argument("file", metavar="FILE", help="a recording of `serve --record`, one JSON object per line")
     replay.add_argument("--accept", metavar="FILE", help="a TOML file of accepted divergences with their reasons")
+    replay.add_argument("--fill", metavar="FILE", help="a TOML file of values for redactions")
+    replay.add_argument("--values", action="store_true", help="compare enums, booleans, numbers and texts, too")
     replay.add_argument("--region", help=f"the Region of exchanges that name none (default {DEFAULT_REGION})")
     replay.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
     replay.add_argument("--json", action="store_true", help="print JSON")
     replay.set_defaults(run=_replay)
     _add_check(commands)
+    probe = commands.add_parser("probe", help="measure an endpoint: whether it behaves as each rule of the model says")
+    add_options(probe)
+    probe.set_defaults(run=_probe)
     add_views(commands)
     actions = commands.add_parser("actions", help="list the actions of the official API: served, or the reason why not")
     actions.add_argument("--json", action="store_true", help="print JSON")
@@ -117,6 +124,12 @@ def _check(options: argparse.Namespace) -> int:
         return _report_error(f"omisim check: {error}", 2)  # 1: a law is broken
 
 
+def _probe(options: argparse.Namespace) -> int:
+    from omisim.tools.probe.command import run  # noqa: PLC0415 - only this command needs it
+
+    return run(options)
+
+
 def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="run a server for clients in any language")
     serve.add_argument("--port", type=_parse_port, default=8333, help="0 picks a free one (default 8333)")
@@ -130,6 +143,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help=names)
     serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
     serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
+    serve.add_argument("--switches", metavar="FILE", help="the switches of the cloud, for example of `omisim probe`")
     serve.add_argument("--state", metavar="FILE", help="keep the cloud in this file, which survives kill -9")
     serve.add_argument("--tls", action="store_true", help="use HTTPS with a generated certificate")
     serve.add_argument("--tls-cert", metavar="FILE", help="use HTTPS with this certificate")
@@ -203,31 +217,9 @@ def _dump(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from omisim.formats.recording import exchanges  # noqa: PLC0415 - `demo` needs none of this
-    from omisim.tools.replay import acceptances, replay  # noqa: PLC0415
+    from omisim.tools.replay.command import run  # noqa: PLC0415 - only this command needs it
 
-    path = options.file
-    try:
-        recorded = tuple(exchanges(Path(path).read_text().splitlines()))
-        path = options.accept or path
-        accepted = acceptances(Path(path).read_text()) if options.accept else ()
-        path = options.file
-        report = replay(recorded, accepted, region=options.region, timing=options.timing)
-    except (OSError, ValueError) as error:
-        return _report_error(f"omisim replay: {path}: {error}", 2)
-    if options.json:
-        print(json.dumps(asdict(report), indent=2))
-        return int(bool(report.failed))
-    for divergence in report.divergences:
-        acceptance = f" [accepted: {divergence.accepted}]" if divergence.accepted else ""
-        print(f"{options.file}:{divergence.line}: {divergence.action}: {divergence.says}{acceptance}")
-    for line, reason in report.skipped.items():
-        print(f"{options.file}:{line}: not replayed: {reason}", file=sys.stderr)
-    for unused in report.idle:
-        print(f"{options.accept}: unused acceptance: {unused.reason}", file=sys.stderr)
-    accepted_count = len(report.divergences) - len(report.failed)
-    print(f"{report.exchanges} exchanges, {len(report.failed)} divergences, {accepted_count} accepted", file=sys.stderr)
-    return int(bool(report.failed))
+    return run(options)
 
 
 def _actions(options: argparse.Namespace) -> int:
@@ -269,15 +261,28 @@ def _rules(options: argparse.Namespace) -> int:
         and (options.action is None or options.action.lower() in rule.actions)
         and options.evidence in (None, rule.evidence)
     ]
+    try:
+        measured = _read_measured(options.measured)
+    except (OSError, ValueError) as error:
+        return _report_error(f"omisim rules: {options.measured}: {error}", 2)
     if options.json:
-        print(json.dumps([asdict(rule) for rule in rules], indent=2))
+        extra = [{"measured": measured.get(rule.id)} if options.measured else {} for rule in rules]
+        print(json.dumps([asdict(rule) | more for rule, more in zip(rules, extra, strict=True)], indent=2))
         return 0
     for rule in rules:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
-        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {rule.says or rule.out}")
+        verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
+        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}{rule.says or rule.out}")
     suggestion = "" if rules or options.action is None else _similar_actions(options.action)
     print(f"{len(rules)} rules{suggestion}", file=sys.stderr)
     return 0 if rules else 1
+
+
+def _read_measured(path: str | None) -> Mapping[str, str]:
+    """Return the verdict of each rule in a report of `omisim probe`."""
+    from omisim.probe.report import read_report  # noqa: PLC0415 - only --measured needs it
+
+    return read_report(Path(path).read_text("utf-8")).rules if path else {}
 
 
 def _similar_actions(action: str) -> str:

@@ -115,7 +115,7 @@ def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
 
 def _create_cloud(options: argparse.Namespace) -> Cloud:
     """Return a new cloud, or that of the scenario."""
-    settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth}
+    settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth, "switches": options.switches}
     chosen_settings = {name: value for name, value in settings.items() if value is not None}
     make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
     cloud: Cloud = make(clock=SystemClock(), **chosen_settings)

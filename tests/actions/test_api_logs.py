@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from requests import HTTPError
 from support.expect import expect_refusal
 from support.sign import sign_request
@@ -56,6 +57,16 @@ class TestLogEntries:
         OapiDoor(cloud.engine).handle(sign_request(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
         entries = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
         assert entries == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
+
+    def test_leave_out_other_apis_and_unknown_callers_and_actions(self, cloud: Cloud, alice: Account) -> None:
+        """Calls of FCU are not logged, nor what is refused with the status 401 or 404. [CAT-010/scope]"""
+        ec2 = alice.client("fcu")
+        ec2.create_volume(AvailabilityZone="eu-west-2a", Size=1)
+        with pytest.raises(ClientError):
+            ec2.describe_hosts()
+        OapiDoor(cloud.engine).handle(sign_request(alice, "/api/v1/Nonsense"), cloud.now)
+        assert [call.status for call in cloud.calls()] == [200, 400, 404]
+        assert logs(alice) == []
 
     def test_include_calls_from_python(self, alice: Account) -> None:
         """A call without headers is logged, without an access key. [CAT-010]"""

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from support.cases import Parameters, load_cases
 from support.entrances import Entrance, describe_answer, describe_refusal
 from support.world import get_world
 
@@ -17,6 +16,8 @@ from omisim.actions.framework.schema import Field, Shape
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Placement
 from omisim.model.filters import FiltersVolume
 from omisim.model.serialize import api_name
+from omisim.probe.experiments import Parameters
+from omisim.probe.loading import load_cases
 
 EMPTY: tuple[Any, ...] = ("", [], {})
 NAMELESS = re.compile(r"\bNone\b|''|\"\"|  |^ | [.:,;]")  # in a message: where a name is empty

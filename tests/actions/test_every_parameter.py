@@ -8,7 +8,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-from support.cases import Parameters, load_cases
 from support.official import index_by_api_name
 from support.surface import list_core_actions
 from support.world import World, get_world
@@ -18,6 +17,8 @@ from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.actions.framework.schema import Field
 from omisim.model import Image, Vm
 from omisim.model.serialize import to_api
+from omisim.probe.experiments import Parameters
+from omisim.probe.loading import load_cases
 
 READS = [action for action in ACTIONS.values() if action.name in list_core_actions() and action.name.startswith("Read")]
 TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}

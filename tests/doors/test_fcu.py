@@ -123,6 +123,14 @@ class TestImages:
         assert [code["ProductCodeId"] for code in codes] == ["0001"]
         assert code_of(ec2.describe_image_attribute, **parameters, Attribute="kernel") == (400, "InvalidParameterValue")
 
+    def test_have_attributes_that_cannot_be_modified(self, ec2: Any, golden: Image) -> None:
+        """Others than the description, the launch permissions and the product codes are refused. [FCU-046]"""
+        modify, image = ec2.modify_image_attribute, {"ImageId": golden.image_id}
+        for other in ({"Attribute": "kernel", "Value": "aki-1"}, {"ImdsSupport": {"Value": "v2.0"}}):
+            assert code_of(modify, **image, **other) == (400, "NotImplemented")
+        modify(**image, Attribute="description", Value="by its older form")
+        assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Description"] == "by its older form"
+
 
 class TestSnapshots:
     def test_are_made_copied_shared_and_deleted(self, ec2: Any, alice: Account, bob: Account) -> None:
@@ -174,6 +182,7 @@ class TestVolumes:
         detached = ec2.detach_volume(VolumeId=volume_id)
         assert {name: detached[name] for name in link} == link
         assert detached["State"] == "detaching"
+        assert code_of(ec2.detach_volume, VolumeId=volume_id) == (400, "InvalidVolumeState")
         ec2.delete_volume(VolumeId=volume_id)
         assert volume_id not in [volume.volume_id for volume in alice.read_volumes()]
 
@@ -381,12 +390,15 @@ class TestRequests:
         with pytest.raises(ClientError, match=r"UnsupportedOperation.*DescribeHosts is an action"):
             ec2.describe_hosts()
 
-    def test_with_parameters_that_fcu_lacks_are_refused(self, ec2: Any, cloud: Cloud) -> None:
-        """A parameter of EC2 that FCU does not have is refused, or ignored by the switch. [FCU-005]"""
+    def test_with_parameters_that_fcu_lacks_are_answered_with_a_warning(self, ec2: Any, cloud: Cloud) -> None:
+        """A parameter of EC2 that FCU does not have is ignored, or refused by the switch. [FCU-005]"""
         parameters = {"AvailabilityZone": ZONE, "Size": 1, "Encrypted": True}
-        assert code_of(ec2.create_volume, **parameters) == (400, "InvalidParameterValue")
-        lenient = Cloud(switches={"fcu_unknown_parameters": "ignore"}).account("alice").client("fcu")
-        assert lenient.create_volume(**parameters)["Size"] == 1
+        volume = ec2.create_volume(**parameters)
+        warning = "FCU ignores the parameter 'Encrypted' of CreateVolume (FCU-005)"
+        assert (volume["Size"], volume["Encrypted"], cloud.warnings) == (1, False, (warning,))
+        assert volume["ResponseMetadata"]["HTTPHeaders"]["x-omisim-warning"] == warning
+        strict = Cloud(switches={"fcu_unknown_parameters": "refuse"}).account("alice").client("fcu")
+        assert code_of(strict.create_volume, **parameters) == (400, "InvalidParameterValue")
 
     def test_may_have_parameters_that_boto3_adds(self, ec2: Any, alice: Account, golden: Image) -> None:
         """boto3 sends a ClientToken with CopyImage and RunInstances. [FCU-007]"""

@@ -93,6 +93,8 @@ class TestInterfaces:
         modify(**parameters, Groups=[group])
         assert describe(**parameters, Attribute="groupSet")["Groups"] == [{"GroupId": group, "GroupName": "db"}]
         assert describe(**parameters, Attribute="sourceDestCheck")["SourceDestCheck"] == {"Value": True}
+        modify(**parameters, SourceDestCheck={"Value": False})
+        assert describe(**parameters, Attribute="sourceDestCheck")["SourceDestCheck"] == {"Value": False}
         attribute = describe(**parameters, Attribute="attachment")
         assert (attribute["NetworkInterfaceId"], "Attachment" in attribute) == (interface_id, False)
         assert code_of(describe, **parameters) == "MissingParameter"
@@ -102,6 +104,22 @@ class TestInterfaces:
         assert code_of(modify, **parameters, Groups=["xxx-12345678"]) == "InvalidSecurityGroupID.Malformed"
         public = ec2.create_security_group(GroupName="public", Description="public")["GroupId"]
         assert code_of(modify, **parameters, Groups=[public]) == "InvalidGroup.NotFound"
+
+    def test_check_sources_and_destinations(self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str) -> None:
+        """The check of an instance is that of its primary interface; each can be set. [FCU-050]"""
+        vm = launch(ec2, ubuntu, SubnetId=subnet_id)
+        interface_id = vm["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        modify = ec2.modify_network_interface_attribute
+        modify(NetworkInterfaceId=interface_id, SourceDestCheck={"Value": False})
+        assert read_instance(ec2, vm)["SourceDestCheck"] is False
+        assert alice.read_vms()[0].is_source_dest_checked is False
+        ec2.modify_instance_attribute(InstanceId=vm["InstanceId"], SourceDestCheck={"Value": True})
+        (shown,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
+        assert shown["SourceDestCheck"] is True
+        check = {"SourceDestCheck": {"Value": False}}
+        both = {"NetworkInterfaceId": interface_id, "Description": {"Value": "new"}, **check}
+        assert code_of(modify, **both) == "InvalidParameterCombination"
+        assert code_of(modify, NetworkInterfaceId="eni-12345678", **check) == "InvalidNetworkInterfaceID.NotFound"
 
     def test_are_found_by_filters(
         self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str, vpc_id: str, gateway_id: str

@@ -29,6 +29,32 @@ class TestVpcs:
         ec2.delete_vpc(VpcId=net.net_id)
         assert alice.read_nets() == ()
 
+    def test_have_dns_attributes(self, ec2: Any, cloud: Cloud) -> None:
+        """DNS support is always on; DNS hostnames can be set, and a dump keeps them. [FCU-047, FCU-048, FCU-049]"""
+        parameters = {"VpcId": ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]}
+        modify, describe = ec2.modify_vpc_attribute, ec2.describe_vpc_attribute
+        support, names = {"EnableDnsSupport": {"Value": True}}, {"EnableDnsHostnames": {"Value": True}}
+        assert describe(**parameters, Attribute="enableDnsSupport")["EnableDnsSupport"] == {"Value": True}
+        assert describe(**parameters, Attribute="enableDnsHostnames")["EnableDnsHostnames"] == {"Value": False}
+        modify(**parameters, **support)
+        modify(**parameters, **support, **names)
+        twin = Cloud.load(cloud.dump()).account("alice").client("fcu")
+        for client in (ec2, twin):
+            shown = client.describe_vpc_attribute(**parameters, Attribute="enableDnsHostnames")
+            assert shown["EnableDnsHostnames"] == {"Value": True}
+        assert code_of(modify, **parameters) == "OWS.Error"
+        assert code_of(modify, **parameters, EnableDnsSupport={"Value": False}) == "UnsupportedOperation"
+        assert code_of(describe, **parameters, Attribute="enableNetworkAddressUsageMetrics") == "InvalidParameterValue"
+
+    def test_of_others_have_no_attributes(self, ec2: Any, bob: Account) -> None:
+        """An unknown, malformed or foreign id of an action on attributes is not found. [FCU-041]"""
+        theirs = bob.create_net(ip_range="10.0.0.0/16").net_id
+        for vpc_id in (theirs, "vpc-12345678", "nonsense"):
+            parameters = {"VpcId": vpc_id}
+            described = code_of(ec2.describe_vpc_attribute, **parameters, Attribute="enableDnsSupport")
+            modified = code_of(ec2.modify_vpc_attribute, **parameters, EnableDnsSupport={"Value": True})
+            assert described == modified == "InvalidVpcID.NotFound"
+
     def test_are_found_by_filters(self, ec2: Any) -> None:
         """Every filter of DescribeVpcs, with the spellings that OUTSCALE's own tests use."""
         vpc_ids = {
@@ -150,7 +176,8 @@ class TestSubnets:
         assert code_of(ec2.modify_subnet_attribute, SubnetId="foo") == "InvalidSubnetID.Malformed"
         assert code_of(ec2.modify_subnet_attribute, SubnetId="subnet-12345678") == "InvalidSubnetID.NotFound"
         ipv6 = {"AssignIpv6AddressOnCreation": {"Value": True}}
-        assert code_of(ec2.modify_subnet_attribute, SubnetId=subnet_id, **ipv6) == "InvalidParameterValue"
+        ec2.modify_subnet_attribute(SubnetId=subnet_id, **ipv6)  # FCU does not have it
+        assert is_mapped()
 
     def test_have_errors_of_ec2(self, ec2: Any, bob: Account, vpc_id: str, subnet_id: str) -> None:
         """The codes are those that OUTSCALE's own tests expect. [NET-010, NET-011, NET-012]"""

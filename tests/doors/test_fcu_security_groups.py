@@ -269,7 +269,6 @@ class TestPermissions:
             ({"Ipv6Ranges": [{"CidrIpv6": "::/0"}]}, "NotImplemented"),
             ({"PrefixListIds": [{"PrefixListId": "pl-12345678"}]}, "InvalidPrefixListId.NotFound"),
             ({"UserIdGroupPairs": [{"GroupId": "sg-12345678"}]}, "InvalidGroup.NotFound"),
-            ({"IpRanges": [{"CidrIp": ANY, "Description": "x"}]}, "InvalidParameterValue"),
         ):
             permission = {**SSH, "IpRanges": cidr(ANY), **wrong}
             parameters = {name: value for name, value in permission.items() if value is not None}
@@ -277,6 +276,13 @@ class TestPermissions:
             authorize = ec2.authorize_security_group_ingress
             assert code_of(authorize, GroupId=public_id, IpPermissions=[valid, parameters]) == code, wrong
         assert cloud == before
+
+    def test_have_no_descriptions(self, ec2: Any, cloud: Cloud, public_id: str) -> None:
+        """The description of a range, which Terraform and much boto3 code send, is ignored with a warning. [FCU-005]"""
+        permission = {**SSH, "IpRanges": [{"CidrIp": ANY, "Description": "ssh"}]}
+        ec2.authorize_security_group_ingress(GroupId=public_id, IpPermissions=[permission])
+        assert read_permissions(ec2, public_id) == [{**SSH, "IpRanges": cidr(ANY)}]
+        assert "'IpPermissions.1.IpRanges.1.Description'" in cloud.warnings[-1]
 
     def test_without_a_protocol_are_for_all(self, ec2: Any, public_id: str) -> None:
         """In IpPermissions the protocol may be absent: it is -1."""

@@ -41,6 +41,8 @@ def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
 
     def record_call(engine: Engine, request: Request, *args: Any, **options: Any) -> Answer:
         answer = call(engine, request, *args, **options)
+        if request.action in request.dialect.own:  # the description is that of OAPI
+            return answer
         name, body, parameters = request.action, render.render_body(answer), to_api_names(request.parameters)
         body.pop("ResponseContext")
         text = json.dumps([parameters, body], default=str)

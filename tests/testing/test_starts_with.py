@@ -52,7 +52,7 @@ class Cleaning(CloudMachine):
 
     starts_with: ClassVar = {"image": 3}
     platform = False
-    shrink_seconds = 60  # more than the default, for a busy machine
+    shrink_seconds = 600  # more than the default, for a busy machine
 
     @rule(name=st.sampled_from(sorted(CloudMachine.accounts)), keep=st.integers(1, 2))
     def clean_up(self, name: str, keep: int) -> None:

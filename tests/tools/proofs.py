@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from support.cases import list_also_proved, load_cases
+
+from omisim.probe.loading import list_also_proved, load_cases
 
 TESTS = Path(__file__).parents[1]
 TABLE = TESTS / "proofs.toml"
@@ -23,10 +24,10 @@ def proofs() -> dict[str, list[str]]:
     """Return the tests and cases that prove each rule, in the order of rule ids."""
     proofs_by_rule: dict[str, dict[str, None]] = {}
     for case in load_cases():
-        proofs_by_rule.setdefault(case.rule, {})[f"tests/cases/{case.family}.toml, case {case.rule}"] = None
+        proofs_by_rule.setdefault(case.rule, {})[f"omisim/probe/refusals/{case.family}.toml, case {case.rule}"] = None
     for family, rule_ids in list_also_proved().items():
         for rule_id in rule_ids:
-            proofs_by_rule.setdefault(rule_id, {})[f"tests/cases/{family}.toml"] = None
+            proofs_by_rule.setdefault(rule_id, {})[f"omisim/probe/refusals/{family}.toml"] = None
     for name, docstring in _docstrings():
         for rule_id in ids_of(docstring):
             proofs_by_rule.setdefault(rule_id, {})[name] = None

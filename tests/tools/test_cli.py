@@ -136,7 +136,7 @@ class TestRulesCommand:
         assert main(["explain", "OMI-022", "--json"]) == 0
         data = json.loads(capsys.readouterr().out)
         assert (data["id"], data["error"]) == ("OMI-022", "duplicate-name")
-        assert all(test.startswith("tests/") for test in data["proofs"])
+        assert all(test.startswith(("tests/", "omisim/probe/")) for test in data["proofs"])
         assert data["proofs"]
 
     def test_gives_the_reason_for_a_rule_not_modelled(self, capsys: pytest.CaptureFixture[str]) -> None:

@@ -250,7 +250,7 @@ class TestReplayCommand:
         assert main(["replay", place]) == 1
         out, err = capsys.readouterr()
         assert out.startswith(f"{place}:1: DeleteVms: status 400, code 5064 was recorded")
-        assert err == "1 exchanges, 1 divergences, 0 accepted\n"
+        assert err == "    1 DeleteVms VM-041\n1 exchanges, 1 divergences, 0 accepted\n"
         assert main(["replay", place, "--json"]) == 1
         assert json.loads(capsys.readouterr().out)["divergences"][0]["line"] == 1
 
@@ -330,3 +330,88 @@ def test_replay_refuses_arguments_of_another_type(arguments: list[Any], expected
     """The error names the function that reads what `replay` takes."""
     with pytest.raises(ValueError, match=re.escape(expected)):
         replay(*arguments)
+
+
+class TestValues:
+    def test_are_compared_if_requested(self, cloud: Cloud, alice: Account) -> None:
+        """Enums, booleans and numbers are compared; ids and dates are not."""
+        calls = [(alice, "CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a"})]
+        line = json.loads(record_calls(cloud, calls)[0])
+        line["res"]["body"]["Volume"] |= {"Size": 2, "CreationDate": "2020-01-01T00:00:00.000Z"}
+        assert format_divergences(play(line)) == []
+        assert format_divergences(play(line, values=True, seed=7)) == [
+            "1 CreateVolume: Volume.Size: 2 was recorded, here it is 1"
+        ]
+
+    @pytest.mark.parametrize("place", RECORDINGS, ids=lambda place: place.stem)
+    def test_of_each_kept_recording_do_not_differ(self, place: Path) -> None:
+        """The values of our own recordings are still those of the day when they were made."""
+        assert format_divergences(replay(exchanges(place.read_text().splitlines()), values=True)) == []
+
+
+class TestRedactions:
+    def test_with_a_number_stand_for_the_value_in_their_place(self) -> None:
+        """A recording whose ids are redacted can be followed."""
+        volume = {"Volume": {"VolumeId": "redacted-1"}}
+        lines = [
+            make_exchange("CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a"}, volume),
+            make_exchange("DeleteVolume", {"VolumeId": "redacted-1"}, {}),
+        ]
+        assert [one.says for one in play(*lines).divergences if one.severity == "answer"] == []
+
+    def test_are_filled_by_the_given_values(self) -> None:
+        """A redaction of the request has a value from outside."""
+        line = make_refusal(
+            "LinkVolume", {"VmId": "i-00000001", "VolumeId": "vol-00000001", "DeviceName": "redacted-2"}, "5063"
+        )
+        assert len(play(line).failed) == 1
+        assert play(line, fill={"redacted-2": "/dev/sdb"}).failed == ()
+
+
+class TestFolding:
+    LINES = (
+        make_exchange(
+            "CreateVolume", {"Size": 0, "SubregionName": "eu-west-2a"}, {"Volume": {"VolumeId": "vol-00000001"}}
+        ),
+        make_exchange("CreateSnapshot", {"VolumeId": "vol-00000001"}, {"Snapshot": {"SnapshotId": "snap-00000001"}}),
+        make_exchange("DeleteSnapshot", {"SnapshotId": "snap-00000001"}, {}),
+        make_refusal("DeleteVolume", {"VolumeId": "vol-00000002"}, "9999"),
+    )
+
+    def test_puts_what_follows_below_its_cause(self) -> None:
+        """A call that needs what was not created, at any distance, follows from the first divergence."""
+        report = play(*self.LINES)
+        assert [one.follows for one in report.divergences] == [None, 1, 1, None]
+        assert [one.line for one in report.failed] == [1, 4]
+        assert dict(report.summary) == {("CreateVolume", "VOL-004"): 1, ("DeleteVolume", "VOL-020"): 1}
+
+    def test_is_shown_by_the_command(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The command indents what follows, and prints the summary last."""
+        place = tmp_path / "r.jsonl"
+        place.write_text("\n".join(map(json.dumps, self.LINES)))
+        assert main(["replay", str(place)]) == 1
+        out, err = capsys.readouterr()
+        assert out.splitlines()[1:3] == [
+            f"    follows: {place}:2: CreateSnapshot",
+            f"    follows: {place}:3: DeleteSnapshot",
+        ]
+        assert err.endswith("4 exchanges, 2 divergences, 0 accepted, 2 that follow from others\n")
+
+
+def test_ids_are_learned_from_lists_of_another_length(cloud: Cloud, alice: Account) -> None:
+    """An item of a list with another length is found by an id inside it, and its other ids are learned."""
+    vm = {"ImageId": cloud.images.official("debian").image_id}
+    lines = [json.loads(line) for line in record_calls(cloud, [(alice, "CreateVms", vm), (alice, "ReadVms", {})])]
+    rows = lines[1]["res"]["body"]["Vms"]
+    rows.insert(0, json.loads(json.dumps(rows[0]).replace(rows[0]["VmId"], "i-00000001")))
+    volume = rows[1]["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
+    rows[0]["BlockDeviceMappings"] = []
+    snapshot = make_exchange("CreateSnapshot", {"VolumeId": volume}, {})
+    assert [one.line for one in play(*lines, snapshot, seed=7).failed if one.severity == "answer"] == []
+
+
+def test_status_is_3_if_only_the_content_differs(tmp_path: Path) -> None:
+    """A missing field is less severe than another status."""
+    place = tmp_path / "r.jsonl"
+    place.write_text(json.dumps(make_exchange("ReadKeypairs", {}, {"Keypairs": [], "Colour": "blue"})))
+    assert main(["replay", str(place)]) == 3

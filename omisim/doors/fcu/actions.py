@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from omisim.actions.fcu_only import FCU_ONLY
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import Dialect, Request
 from omisim.doors.fcu.context import Context
@@ -15,17 +16,21 @@ from omisim.doors.fcu.inputs import Reading, compile_inputs
 from omisim.doors.fcu.query import Query, Tree, make_reader, query_name
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.selection import Criteria, Selection, check_ids, find_by_ids
-from omisim.doors.fcu.shapes import find_operation
+from omisim.doors.fcu.shapes import find_operation, is_outscales
 from omisim.doors.fcu.steps import BEFORE, PREPARE
 from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.fcu.views import compile_view, get_view
+from omisim.engine.engine import Engine
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
 __all__ = ["FcuAction", "find_action"]
 
+OUTSCALES = "http://api.outscale.com/wsdl/fcuext/2014-04-15/"  # the namespace of OUTSCALE's own shapes
+SERVED = {**ACTIONS, **FCU_ONLY}
 DONE = make_element("return", "true")  # the answer of an action without an output shape
+MAX_WARNINGS, MAX_NAME = 10, 60  # unknown parameters in the warnings about one request, and characters of each
 Make = Callable[[Context], dict[str, Any]]
 
 
@@ -59,7 +64,7 @@ def find_action(name: str) -> FcuAction:
 
 
 class FcuAction:
-    """One action of the table; `row` is its row."""
+    """One action of the table; `row` is its row, `namespace` that of its answer, if it is not EC2's."""
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -68,7 +73,8 @@ class FcuAction:
         assert like is not None, row.like
         input_shape, self._output = like.input_shape, operation.output_shape
         members = {query_name(member, key): member for key, member in input_shape.members.items()}
-        self._dialect = Dialect(spell=_make_speller(row), pages=False)
+        self.namespace = OUTSCALES if is_outscales(row.name) else ""
+        self._dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
         self._read_inputs = compile_inputs(row.parameters, input_shape)
         self._readers = {name: make_reader(members[name]) for name in _list_controls(row) if name in members}
         self._selection = Selection(row, self._output) if row.lists else None
@@ -83,8 +89,7 @@ class FcuAction:
             parsed = self._parse_tree(PREPARE[row.prepare](context, query.make_tree()))
         else:
             parsed = self._parse_cached(query)
-        if parsed.unknown and engine.settings.switch("fcu_unknown_parameters") == "refuse":
-            raise refuse("FCU-005", parameter=parsed.unknown[0], action=row.name)
+        ignored = self._check_unknown(engine, parsed.unknown) if parsed.unknown else ()
         context.ec2_parameters, context.dry_run = parsed.ec2_parameters, parsed.dry_run
         with engine.lock:
             if row.before:
@@ -99,13 +104,22 @@ class FcuAction:
             try:
                 if parsed.dry_run:
                     raise refuse("FCU-002", action=row.name)
-                context.result = () if row.calls not in ACTIONS else answer.value  # a family that is not served
+                context.result = () if row.calls not in SERVED else answer.value  # a family that is not served
                 content = self._render(context, parsed)
             except ApiError as error:
                 record.record_failure(error)
                 raise
             engine.count_read(record, context.result)
-            return Outcome(content, answer.request_id, answer.warnings)
+            return Outcome(content, answer.request_id, (*answer.warnings, *ignored))
+
+    def _check_unknown(self, engine: Engine, names: list[str]) -> tuple[str, ...]:
+        """Refuse parameters that the action does not have, or return the warnings about them (FCU-005)."""
+        if engine.settings.switch("fcu_unknown_parameters") == "refuse":
+            raise refuse("FCU-005", parameter=names[0], action=self.row.name)
+        shown = dict.fromkeys(ascii(name[:MAX_NAME]) for name in names[:MAX_WARNINGS])  # a part of a header
+        warnings = tuple(f"FCU ignores the parameter {name} of {self.row.name} (FCU-005)" for name in shown)
+        engine.session.warnings.extend(warnings)
+        return warnings
 
     def _parse(self, query: Query) -> Parsed:
         return self._parse_tree(query.make_tree())
@@ -130,7 +144,7 @@ class FcuAction:
             for name in row.ids:
                 if name not in values:
                     raise refuse("REQ-010", parameter=name)
-        if dry_run and row.calls in ACTIONS and ACTIONS[row.calls].dry_run:
+        if dry_run and row.calls in SERVED and SERVED[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self._dialect)
         return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)

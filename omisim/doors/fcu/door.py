@@ -9,15 +9,14 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from urllib.parse import parse_qsl
 
 from omisim.base.foreign import encode_text
 from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.doors.fcu.actions import FcuAction, find_action
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
-from omisim.doors.fcu.query import Query, parse_query
-from omisim.doors.fcu.render import render_answer, render_error
+from omisim.doors.fcu.query import Query, parse_pairs, parse_query
+from omisim.doors.fcu.render import make_namespace, render_answer, render_error
 from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
@@ -61,11 +60,12 @@ class FcuDoor:
         except ApiError as error:
             if not error.request_id:
                 row = load_rows().get(query.action)
-                engine.note_refused(row.calls if row else query.action, account_id, error, headers)
+                engine.note_refused(row.calls if row else query.action, account_id, error, headers, "fcu")
             code = find_code(error)
             text = render_error(code, error.details, error.request_id)
             return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
-        text = render_answer(action.row.name, query.version, outcome.content, outcome.request_id)
+        namespace = action.namespace or make_namespace(query.version)
+        text = render_answer(action.row.name, namespace, outcome.content, outcome.request_id)
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
         return self._respond(200, text, outcome.request_id, warnings)
 
@@ -106,7 +106,7 @@ def _find_region(host: str, path: str) -> str | None:
 
 def _parse_signature(query: Query, request: HttpRequest) -> Signature:
     """Return the signature in the header or in the query string, whose scope must be this service's (FCU-014)."""
-    parameters = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
+    parameters = dict(parse_pairs(request.query)) if request.query else {}
     if query.signature_version and "X-Amz-Algorithm" not in parameters and "authorization" not in request.headers:
         raise refuse("AUTH-004/method", scheme=f"Signature Version {query.signature_version}")
     in_query = "X-Amz-Algorithm" in parameters or "X-Amz-Signature" in parameters

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from omisim.actions.framework.request import PYTHON, Request
-from omisim.doors.fcu.context import Context
+from omisim.actions.framework.request import Request
+from omisim.doors.fcu.context import INNER, Context
 from omisim.doors.fcu.query import Tree
 from omisim.doors.fcu.selection import make_not_found
 from omisim.model import PublicIp, SecurityGroup
@@ -137,7 +137,7 @@ def _unlink_released_address(context: Context, parameters: Mapping[str, Any]) ->
     if ip is not None and ip.account_id == context.account_id and ip.vm_id is not None:
         if context.dry_run:
             raise refuse("FCU-002", action="ReleaseAddress")
-        unlink = Request("UnlinkPublicIp", {"link_public_ip_id": ip.link_public_ip_id}, PYTHON)
+        unlink = Request("UnlinkPublicIp", {"link_public_ip_id": ip.link_public_ip_id}, INNER)
         context.engine.call(unlink, context.account_id, context.region)
 
 

@@ -30,7 +30,7 @@ __all__ = ["Criteria", "Selection", "check_ids", "find_by_ids", "make_not_found"
 CACHED_ITEMS = 4096
 Look = Callable[[Any, Mapping[str, Any]], list[str]]  # entity and item → the texts of a filter
 TAGS = ("Tags", "TagSet")  # the names that EC2 has for the tags of an item
-# kind of an id → the error for one that does not exist
+# kind of an id → the error for one that does not exist; the others are of families that omisim does not serve
 _MISSING: Mapping[str, str] = {
     "address": "no-such-ip",
     "image": "no-such-image",
@@ -97,7 +97,7 @@ def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any])
 
 def make_not_found(kind: str, row_id: str) -> ApiError:
     """Return the refusal of an id of a kind that the caller cannot see (FCU-004)."""
-    return ApiError(get_rule("FCU-004"), {"id": row_id, "kind": kind}, ERRORS[_MISSING[kind]])
+    return ApiError(get_rule("FCU-004"), {"id": row_id, "kind": kind}, ERRORS[_MISSING.get(kind, "no-such-resource")])
 
 
 class Selection:

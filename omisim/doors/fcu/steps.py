@@ -18,6 +18,8 @@ from omisim.state.lineage import get_product_codes
 
 __all__ = ["BEFORE", "PREPARE"]
 
+IMAGE_ATTRIBUTES = ("description", "launchPermission", "productCodes")  # those that can be modified
+
 # --- rewriting the parameters of a request: `prepare`
 
 
@@ -48,7 +50,9 @@ def _number(items: Iterable[Any]) -> Tree:
 
 def _prepare_image_change(context: Context, tree: Tree) -> Tree:
     """Prepare ModifyImageAttribute, whose product codes are added to those of the OMI (FCU-009)."""
-    attribute = tree.pop("Attribute", None)
+    attribute = "imdsSupport" if "ImdsSupport" in tree else tree.pop("Attribute", None)
+    if attribute not in (None, *IMAGE_ATTRIBUTES):
+        raise refuse("FCU-046", attribute=attribute)
     if "Value" in tree and attribute == "description":
         tree["Description"] = {"Value": tree.pop("Value")}
     codes = _list_texts(tree.get("ProductCode", {}))

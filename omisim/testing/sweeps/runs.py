@@ -11,7 +11,7 @@ from typing import Final
 
 from omisim.base.endless import EndlessPollingError
 from omisim.cloud.cloud import Cloud
-from omisim.engine.faults import ANY_ACTION, Fault, Killed
+from omisim.engine.faults import ANY_ACTION, Fault
 from omisim.engine.session import CallRecord
 from omisim.state.state import Change, State
 from omisim.testing.sweeps.inventory import Inventory, normalize, take_inventory
@@ -43,7 +43,7 @@ class Run:
     """The record of one run.
 
     Attributes:
-        calls: the calls that it made.
+        calls: the calls that it made, requests to object storage included.
         changes: the changes of the cloud during the run.
         failure: how it ended, or None if it returned.
         value: what it returned, in a form that does not depend on ids and dates.
@@ -66,30 +66,36 @@ def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expe
     has no faults.
     """
     engine = cloud.engine
-    mark = cloud.mark()
+    mark, first = cloud.mark(), engine.session.requests
     engine.settings.read_switches.clear()
     limit = cloud.faults.add(ANY_ACTION, every=budget, times=1, kill=True)
     value, failure = _execute(cloud, code, limit, expected)
     switches = frozenset(engine.settings.read_switches)
     changes = engine.state.journal[mark.position - (engine.state.position - len(engine.state.journal)) :]
-    calls = tuple(cloud.calls(since=mark))
+    storage_calls = (call for call in engine.session.storage_calls if call.serial > first)
+    calls = tuple(sorted((*cloud.calls(since=mark), *storage_calls), key=lambda call: call.serial))
     cloud.faults.clear()
     return Run(calls, changes, failure, value, take_inventory(cloud, before), switches)
 
 
 def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) -> tuple[object, RunFailure | None]:
+    value, failure = None, None
     try:
         value = code(cloud)
         if inspect.isawaitable(value):
             value = asyncio.run(_wait_for(value))
-        return normalize(value), None
     except KeyboardInterrupt:
         raise
-    except Killed:
-        reason = f"it has made more than {limit.every} calls"
-        return None, RunFailure("killed", "killed") if limit.times else RunFailure("endless", reason)
     except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
-        return None, _classify(error, expected)
+        failure = _classify(error, expected)
+    if any(fault.is_dead for fault in cloud.faults):  # however the code, or a thread of it, took the exception
+        return None, _describe_kill(limit)
+    return normalize(value), failure
+
+
+def _describe_kill(limit: Fault) -> RunFailure:
+    reason = f"it has made more than {limit.every} calls"
+    return RunFailure("killed", "killed") if limit.times else RunFailure("endless", reason)
 
 
 async def _wait_for(value: Awaitable[object]) -> object:

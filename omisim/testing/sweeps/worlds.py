@@ -11,19 +11,20 @@ from typing import Any, Final
 
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
+from omisim.engine.session import CallRecord
 from omisim.model.ids import derive_hex
 from omisim.testing.sweeps.deviations import INTERFERENCES, KINDS, Deviation, Kind, enumerate_deviations
 from omisim.testing.sweeps.inventory import compare, find_extras, find_lost, normalize
 from omisim.testing.sweeps.judge import Holds, check_holds, judge
-from omisim.testing.sweeps.report import SweepReport, World
+from omisim.testing.sweeps.report import SweepReport, World, split_at_kill
 from omisim.testing.sweeps.runs import Code, Expected, Run, perform
 
-__all__ = ["Options", "sweep", "sweep_worlds"]
+__all__ = ["PATIENCE", "Options", "sweep", "sweep_worlds"]
 
 Open = Callable[[], AbstractContextManager[Cloud]]
+PATIENCE: Final = 2.0  # real seconds until threads that wait for a killed one are given up
 _MAX_DEPTH: Final = 2
 _RERUNS: Final = 2  # how often killed code may run again until it succeeds
-_PAIRABLE: Final = frozenset({"refused", "lost", "delayed", "cut", "failed", "stalled", "interfered"})
 _SECOND: Final = frozenset({"refused", "lost", "killed", "cut"})
 
 
@@ -121,7 +122,7 @@ def sweep(
     if not isinstance(base, Cloud):
         raise ValueError(f"setup must return a Cloud, not {base!r}")  # noqa: TRY004 - like every invalid argument
 
-    with base.intercept(), base.sleeping():  # the patches of the libraries stay for all worlds
+    with base.intercept(), base.sleeping(patience=PATIENCE):  # the patches of the libraries stay for all worlds
         return Sweep.over_forks(base, code, options).run()
 
 
@@ -156,7 +157,7 @@ class Sweep:
         def open_fork() -> Iterator[Cloud]:
             cloud = base.fork()
             cloud.engine.copy_faults(base.engine)
-            with cloud.intercept(), cloud.sleeping():
+            with cloud.intercept(), cloud.sleeping(patience=PATIENCE):
                 yield cloud
 
         return cls(open_fork, code, options)
@@ -169,14 +170,14 @@ class Sweep:
         number, count = shard
         limit = self._options.limit
         singles = _sample(self.deviations, limit and -(-limit // self._options.depth), self._options.seed)
-        left_out = len(self.deviations) - len(singles)
+        left_out = len(self.deviations) - len(singles) if number == 0 else 0  # the parts are added up
         worlds, pairs = [], []
         for deviation in singles[number::count]:
-            world, run = self.try_deviations((deviation,))
+            world, runs = self.try_deviations((deviation,))
             worlds.append(world)
-            if self._options.depth > 1 and deviation.kind in _PAIRABLE:
-                pairs += [(deviation, second) for second in self._follow(deviation, run)]
-        room = None if limit is None else max(0, limit - len(singles)) // count
+            if self._options.depth > 1:
+                pairs += [(deviation, second) for second in self._follow(deviation, runs)]
+        room = None if limit is None else (limit - len(singles) + number) // count
         sampled = _sample(pairs, room, self._options.seed)
         worlds += [self.try_deviations(pair)[0] for pair in sampled]
         return SweepReport(calls, worlds, left_out + len(pairs) - len(sampled))
@@ -196,43 +197,54 @@ class Sweep:
             interference = self._options.interference
             return run, enumerate_deviations(run, cloud, kinds, delay=self._options.delay, interfere=interference)
 
-    def try_deviations(self, deviations: tuple[Deviation, ...]) -> tuple[World, Run]:
-        """Run the code with deviations; after a kill, until it succeeds."""
-        options = self._options
+    def try_deviations(self, deviations: tuple[Deviation, ...]) -> tuple[World, list[Run]]:
+        """Run the code with deviations; after a kill, until it succeeds. Return the world and its runs."""
+        options, stages = self._options, split_at_kill(deviations)
         with self._open() as cloud:
             before = cloud.engine.state.fork()
-            for deviation in reversed(deviations):  # see World.script
-                deviation.apply(cloud)
-            first = run = perform(cloud, self._code, before, self._budget, options.expected)
-            reruns = 0
-            while run.failure and (
-                run.failure.kind == "killed" or (0 < reruns < _RERUNS and run.failure.kind == "own")
-            ):
-                reruns += 1
-                run = perform(cloud, self._code, before, self._budget, options.expected)
+            runs: list[Run] = []
+            while not runs or _must_run_again(runs, max_runs=len(stages) + _RERUNS):
+                for deviation in reversed(stages[len(runs)] if len(runs) < len(stages) else ()):  # see World.script
+                    deviation.apply(cloud)
+                runs.append(perform(cloud, self._code, before, self._budget, options.expected))
             call = min((deviation.call or 0 for deviation in deviations), default=0)
-            outcome, details = judge(run, self._clean, cloud, options.holds, call)
-        if reruns and run.failure:
+            outcome, details = judge(runs[-1], self._clean, cloud, options.holds, call)
+        if len(runs) > 1 and runs[-1].failure:
             outcome = "wrong result" if outcome == "failed cleanly" else outcome
             details = ("it fails each time it runs again", *details)
-        return World(deviations, outcome, details), first
+        return World(deviations, outcome, details), runs
 
-    def _follow(self, deviation: Deviation, run: Run) -> list[Deviation]:
-        """Return the second deviations of a run that met a first one.
+    def _follow(self, deviation: Deviation, runs: Sequence[Run]) -> list[Deviation]:
+        """Return the second deviations of the run that a first one has affected: after a kill, of the next run.
 
-        A call that the clean run makes too is left out: the first deviation has changed nothing for it.
+        A call that the clean run makes too, with as many results, is left out: the first deviation has changed nothing
+        for it.
         """
-        clean_calls = Counter((call.action, repr(call.arguments)) for call in self._clean.calls)
+        run = runs[-1 if deviation.kind != "killed" else min(1, len(runs) - 1)]
+        clean_calls = Counter(map(_summarize, self._clean.calls))
         new = set()
         for number, call in enumerate(run.calls, 1):
-            key = call.action, repr(call.arguments)
-            clean_calls[key] -= 1
-            if clean_calls[key] < 0:
+            clean_calls[_summarize(call)] -= 1
+            if clean_calls[_summarize(call)] < 0:
                 new.add(number)
         with self._open() as cloud:
             kinds: Any = _SECOND & set(self._options.kinds or KINDS)
             deviations = enumerate_deviations(run, cloud, kinds)
-        return [second for second in deviations if second.call in new and second.call > (deviation.call or 0)]
+        earliest = 0 if deviation.kind == "killed" else deviation.call or 0
+        return [second for second in deviations if second.call in new and second.call > earliest]
+
+
+def _must_run_again(runs: Sequence[Run], max_runs: int) -> bool:
+    """Whether the code has to run once more: it was killed, or it has failed after a kill and may still succeed."""
+    failure = runs[-1].failure
+    if failure is None or len(runs) == max_runs:
+        return False
+    return failure.kind == "killed" or (len(runs) > 1 and failure.kind == "own")
+
+
+def _summarize(call: CallRecord) -> tuple[str, str, int | None]:
+    """Return what a call and its answer have in common with those of another run that do the same."""
+    return call.action, repr(normalize(call.parameters)), call.results
 
 
 def _find_instability(first: Run, second: Run) -> Iterator[str]:
