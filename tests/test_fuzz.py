@@ -233,16 +233,16 @@ def test_command_line(words: list[str]) -> None:
         except SystemExit as error:
             assert error.code in (0, 2)  # noqa: PT017 - argparse exits
             return
-        serve._parse_limits(options.limit)  # noqa: SLF001
+        serve.parse_limits(options.limit)
         for account in options.account or ():
-            serve._add_account(Cloud(), account)  # noqa: SLF001
+            serve.add_account(Cloud(), account)
 
 
-@given(st.sampled_from(sorted(ini._PARSERS)), texts)  # noqa: SLF001
+@given(st.sampled_from(sorted(ini.PARSERS)), texts)
 def test_ini_option(name: str, text: str) -> None:
     """The text of an ini option is read, or refused by a ValueError."""
     with bounded(ValueError):
-        ini._PARSERS[name]([text] if name == "switches" else text)  # noqa: SLF001
+        ini.PARSERS[name]([text] if name == "switches" else text)
 
 
 MARKER = st.sampled_from(["seed", "timing", "clock", "switches", "catalog", "auth", "history", "unserved", "licences"])

@@ -27,7 +27,7 @@ def read(config: pytest.Config, name: str) -> Any:
     if not text:
         return None
     try:
-        return _PARSERS.get(name, str)(text)
+        return PARSERS.get(name, str)(text)
     except ValueError as error:
         raise ValueError(f"omisim_{name} must be {error}, not {text!r}") from None
 
@@ -65,7 +65,7 @@ def _parse_value(text: str) -> str | int | bool:
     return int(text) if _NUMBER.fullmatch(text) else text
 
 
-_PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "children": _parse_flag,
     "clock": _parse_clock,
     "history": _parse_number,

@@ -44,7 +44,7 @@ def serve(options: argparse.Namespace) -> int:
             with _start_server(options, stack) as server:
                 if not is_loopback(options.host):
                     print(f"omisim serve: warning: --host {options.host} lets other machines in", file=sys.stderr)
-                _announce(server)
+                announce(server)
                 while not stop.wait(3600):
                     pass
     except (ImportError, OSError, ValueError) as error:
@@ -56,18 +56,18 @@ def serve(options: argparse.Namespace) -> int:
 def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
     if options.record:
         _check_record(Path(options.record), options.state)
-    _choose_seed(options)
+    choose_seed(options)
     add_accounts = partial(_add_accounts, options.account)
     if options.state:
-        cloud = stack.enter_context(open_state_file(options.state, partial(_create_cloud, options), add_accounts))
+        cloud = stack.enter_context(open_state_file(options.state, partial(create_cloud, options), add_accounts))
         fresh = cloud.fork().fork  # a reset returns to the start of the server, which the file does not have any more
     else:
-        cloud = _create_cloud(options)
+        cloud = create_cloud(options)
         add_accounts(cloud)
         fresh = partial(_start_again, options)
     tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
-    log = sys.stderr if options.log == "-" else _open_for_append(stack, options.log)
-    record = _open_for_append(stack, options.record)
+    log = sys.stderr if options.log == "-" else open_for_append(stack, options.log)
+    record = open_for_append(stack, options.record)
 
     def reset() -> Cloud:
         if record is not None:
@@ -75,12 +75,12 @@ def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractCont
                 record.truncate(0)  # a recording covers one cloud from its start
         return fresh()
 
-    limits = _parse_limits(options.limit)
+    limits = parse_limits(options.limit)
     settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": reset, "limits": limits}
     return run_server(cloud, options.port, options.host, hosts=options.allow_host, **settings)
 
 
-def _choose_seed(options: argparse.Namespace) -> None:
+def choose_seed(options: argparse.Namespace) -> None:
     """Choose a random seed unless one is given: keys derive from it, and must not work on another server."""
     if options.seed is None:
         options.seed = secrets.token_hex(16)
@@ -88,7 +88,7 @@ def _choose_seed(options: argparse.Namespace) -> None:
         raise ValueError(f"--host {options.host} lets other machines in, which know the keys of --seed {options.seed}")
 
 
-def _parse_limits(arguments: list[str]) -> Limits:
+def parse_limits(arguments: list[str]) -> Limits:
     """Return the limits of NAME=NUMBER arguments. Raises ValueError for an unknown name and a number out of range."""
     known = [field.name for field in fields(Limits)]
     chosen: dict[str, Any] = {}
@@ -103,7 +103,7 @@ def _parse_limits(arguments: list[str]) -> Limits:
     return Limits(**chosen)
 
 
-def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
+def open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
     """Open a file that its owner alone may read. It keeps nothing back, so that a full disk costs single lines."""
     if not place:
         return None
@@ -113,7 +113,7 @@ def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
     return stack.enter_context(TextIOWrapper(file, "utf-8", write_through=True))
 
 
-def _create_cloud(options: argparse.Namespace) -> Cloud:
+def create_cloud(options: argparse.Namespace) -> Cloud:
     """Return a new cloud, or that of the scenario."""
     settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth, "switches": options.switches}
     chosen_settings = {name: value for name, value in settings.items() if value is not None}
@@ -123,7 +123,7 @@ def _create_cloud(options: argparse.Namespace) -> Cloud:
 
 
 def _start_again(options: argparse.Namespace) -> Cloud:
-    cloud = _create_cloud(options)
+    cloud = create_cloud(options)
     _add_accounts(options.account, cloud)
     return cloud
 
@@ -131,7 +131,7 @@ def _start_again(options: argparse.Namespace) -> Cloud:
 def _add_accounts(arguments: Sequence[str] | None, cloud: Cloud) -> None:
     """Create the accounts of the command line, or alice if there are none at all."""
     for argument in arguments or (() if account_names(cloud) else ("alice",)):
-        _add_account(cloud, argument)
+        add_account(cloud, argument)
 
 
 def _check_record(record: Path, state: str | None) -> None:
@@ -141,7 +141,7 @@ def _check_record(record: Path, state: str | None) -> None:
         raise ValueError(f"--record needs a new cloud, because a replay starts with one: {state} already exists")
 
 
-def _add_account(cloud: Cloud, argument: str) -> None:
+def add_account(cloud: Cloud, argument: str) -> None:
     """Create the account of NAME[@REGION][:AK:SK], with this access key if one is given."""
     full_name, *key = argument.split(":")
     name, _, region = full_name.partition("@")
@@ -164,7 +164,7 @@ def _set_access_key(cloud: Cloud, account: Account, access_key: str, secret_key:
         raise ValueError(f"the access key {access_key} already has another secret key")
 
 
-def _announce(server: Running) -> None:
+def announce(server: Running) -> None:
     for account in map(server.cloud.account, account_names(server.cloud)):
         name = account.name if account.name.isprintable() else ascii(account.name)  # a line feed would end the comment
         print(f"# {name}, {account.account_id}, {account.region}")

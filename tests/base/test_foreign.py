@@ -34,6 +34,7 @@ OWN_TEXT = {
     "base/clock.py": "no text",
     "server/client.py": "answers of omisim",
     "engine/unserved.py": "a copy of the user's own dict",
+    "probe/": "answers of an endpoint that the user names, and files of the user",
     "testing/": "values of the user's own test",
     "pytest_plugin/ini.py": "the user's own settings, each with a named error",
     "clients/": "requests of the process itself",

@@ -318,7 +318,7 @@ class TestFiles:
     ) -> None:
         """With a full disk, requests are answered as before; the loss is reported once for each file."""
         with ExitStack() as stack:
-            full, closed = serve._open_for_append(stack, "/dev/full"), StringIO()  # noqa: SLF001 - as the option does
+            full, closed = serve.open_for_append(stack, "/dev/full"), StringIO()
             closed.close()
             for log, record in ((full, None), (None, full), (closed, closed)):
                 app = App(cloud, "t", log, record)
@@ -332,7 +332,7 @@ class TestFiles:
         (tmp_path / "old").touch(0o644)
         with ExitStack() as stack:
             for name in ("new", "old"):
-                file = serve._open_for_append(stack, str(tmp_path / name))  # noqa: SLF001 - what the option opens
+                file = serve.open_for_append(stack, str(tmp_path / name))
                 assert file is not None
                 file.write("ä\n")
                 assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
@@ -345,7 +345,7 @@ class TestOutputOfServe:
         for name in ("a\ntouch owned", "b'; touch owned; '", "$(touch owned)", "`touch owned`", "c\r touch owned"):
             cloud.account(name)
         with cloud.serve() as server:
-            serve._announce(server)  # noqa: SLF001 - what the command prints
+            serve.announce(server)
         text = capsys.readouterr().out
         script = f"touch() {{ echo owned; }}\neval {shlex.quote(text)}\n"
         run = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
@@ -362,8 +362,8 @@ def test_keys_of_one_server_do_not_work_on_another(monkeypatch: pytest.MonkeyPat
     keys = []
     for words in ([], [], ["--seed", "7"], ["--seed", "7"]):
         options = cli.parsers()["serve"].parse_args(words)
-        serve._choose_seed(options)  # noqa: SLF001
-        first, again = serve._create_cloud(options), serve._create_cloud(options)  # noqa: SLF001
+        serve.choose_seed(options)
+        first, again = serve.create_cloud(options), serve.create_cloud(options)
         assert first.account("alice").secret_key == again.account("alice").secret_key
         keys.append(first.account("alice").secret_key)
     assert keys[0] != keys[1] != keys[2] == keys[3]

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
 from omisim.actions.exports import is_bucket_name
+from omisim.base.foreign import parse_count
 from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
@@ -137,7 +138,15 @@ def _list_parameters(task: _Task) -> dict[str, Any]:
     if task.source is not None:
         named["copy-source"] = f"{task.source.bucket}/{task.source.key}"
     given = {STORAGE_PARAMETERS[name]: value for name, value in named.items() if value and name in STORAGE_PARAMETERS}
-    return {name: int(value) if name in _NUMBERS and value.isdecimal() else value for name, value in given.items()}
+    return {name: _parse_number(value) if name in _NUMBERS else value for name, value in given.items()}
+
+
+def _parse_number(text: str) -> int | str:
+    """Return the number that a text writes, or the text itself, which moto refuses."""
+    try:
+        return parse_count(text, 2**63)
+    except ValueError:
+        return text
 
 
 def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | None) -> HttpResponse:
