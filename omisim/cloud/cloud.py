@@ -19,6 +19,7 @@ from omisim.cloud.account import Account
 from omisim.cloud.calls import Calls, search_calls
 from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
+from omisim.cloud.html import render_cloud
 from omisim.cloud.images import Images
 from omisim.cloud.licences import Licences
 from omisim.cloud.lineage import Lineage
@@ -556,6 +557,10 @@ class Cloud:
     def __repr__(self) -> str:
         """Show the time, the timing and the accounts."""
         return f"<cloud at {format_date(self.now)}, {self.timing}: {', '.join(self.accounts) or 'no accounts yet'}>"
+
+    def _repr_html_(self) -> str:
+        """Show the accounts and the number of their resources in a notebook."""
+        return render_cloud(self.engine.state, repr(self), self.accounts)
 
     def __eq__(self, other: object) -> bool:
         """Whether two clouds have the same state, time and history of changes."""

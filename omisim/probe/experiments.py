@@ -42,6 +42,7 @@ class Call:
         switch, outcomes: The switch that the answer shows, and the answer for each of its values.
         needs: Names of the world that must exist although the call does not use them.
         of, state: The answer decides nothing if the resource `of` has left this transient state.
+        fleeting: The refusal ends by itself, and no state shows it: a success decides nothing.
         http: Changes of the request, as `Endpoint.call` takes them.
     """
 
@@ -59,6 +60,7 @@ class Call:
     needs: tuple[str, ...] = ()
     of: str = ""
     state: str = ""
+    fleeting: bool = False
     http: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -133,6 +133,8 @@ class Runner:
         finding = replace(judge(experiment.name, expected, answer, known | where, self.switches), given=given)
         if call.of and finding.verdict == DIFFERS and self._has_ended(call, known):
             finding = replace(finding, verdict=CANNOT_TELL, measured=f"the state {call.state} had ended: {answer}")
+        if call.fleeting and answer.accepted:
+            finding = replace(finding, verdict=CANNOT_TELL, measured="the refusal had ended")
         if answer.accepted and (call.code or call.switch):
             self._forget(set(call.uses))
         decides = finding.rules or finding.switch

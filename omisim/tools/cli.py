@@ -19,7 +19,7 @@ from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, families
-from omisim.tools.look import add_views
+from omisim.tools.look import add_source, add_views
 from omisim.tools.probe.options import add_options
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     parser = argparse.ArgumentParser(prog="omisim", description="A simulator of OUTSCALE machine images (OMIs).")
     parser.add_argument("--version", action="version", version=f"omisim {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
-    demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
-    demo.set_defaults(run=_demo)
+    _add_demo(commands)
+    _add_tour(commands)
     rules = commands.add_parser("rules", help="list the rules of the model")
     kinds = sorted({family["kind"] for family in families().values()})
     rules.add_argument("--kind", choices=kinds, help="only rules of this kind of resource")
@@ -100,6 +99,44 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=_doctor)
     return {"omisim": parser, **commands.choices}
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
+    demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
+    demo.add_argument("--step", action="store_true", help="wait for Enter before each step")
+    demo.add_argument("--svg", metavar="FILE", help="write a picture of an excerpt, the one that README shows")
+    demo.set_defaults(run=_demo)
+
+
+def _add_tour(commands: Any) -> None:
+    tour = commands.add_parser("tour", help="learn the OMI model in ten short lessons")
+    tour.add_argument("--lesson", type=int, metavar="N", help="only this lesson (default: those not read yet)")
+    tour.add_argument("--yes", action="store_true", help="run without pauses")
+    tour.add_argument("--list", action="store_true", help="list the lessons and the progress")
+    tour.add_argument("--restart", action="store_true", help="forget the progress")
+    tour.add_argument(
+        "--check",
+        nargs="?",
+        const="",
+        metavar="SCRIPT",
+        help="judge the goal, of a script or of a cloud",
+    )
+    add_source(tour)
+    tour.set_defaults(run=_tour)
+
+
+def _tour(options: argparse.Namespace) -> int:
+    try:
+        from omisim.tools.tour.command import run  # noqa: PLC0415 - needs rich
+
+        return run(options)
+    except (OSError, ValueError) as error:
+        return _report_error(f"omisim tour: {error}")
+    except EOFError:  # the student has closed standard input
+        return _report_error("omisim tour: stopped")
+    except ImportError as error:
+        return _report_error(f"omisim tour: {error}; pip install 'omisim[all]' installs what the tour needs")
 
 
 def _add_check(commands: Any) -> None:
@@ -240,12 +277,18 @@ def _actions(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     try:
         from omisim.tools.demo import play, show  # noqa: PLC0415 - needs rich
+        from omisim.tools.demo.picture import draw  # noqa: PLC0415
 
         story = play()
-        if options.json:
+        if options.svg:
+            Path(options.svg).write_text(draw(story), "utf-8")
+        elif options.json:
             print(json.dumps(story.to_dict(), indent=2))
         else:
-            show(story)
+            waits = options.step and sys.stdin.isatty()
+            show(story, pause=input if waits else lambda: None)
+    except (OSError, EOFError) as error:
+        return _report_error(f"omisim demo: {error or 'stopped'}")
     except ImportError as error:  # rich, the SDK, boto3 or moto
         return _report_error(f"omisim demo: {error}; pip install 'omisim[all]' installs what the demo needs")
     return 0

@@ -58,6 +58,8 @@ def _wrap(text: str, width: int, indent: str) -> str:
 def explain(word: str) -> tuple[Explanation, ...]:
     """Return every explanation of a word, the most specific kind first; () for an unknown word."""
     key = _simplify(word)
+    if not key:
+        return ()
     return tuple(
         explanation
         for table in (_rules, _errors, _actions, _words, _resources, _states)
@@ -139,6 +141,8 @@ def _errors(word: str, key: str) -> Iterator[Explanation]:
 
 
 def _actions(word: str, _key: str) -> Iterator[Explanation]:
+    if not word.isalnum() or word.isdigit():  # reading the files of all actions takes a moment
+        return
     for name in _list_actions():
         if name.lower() == word.lower():
             summary, parameters = _read_action(name)

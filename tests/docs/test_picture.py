@@ -6,10 +6,12 @@ import html
 import re
 
 import pytest
-from picture import LIFECYCLE_PICTURES, LINEAGE, PICTURE, draw, draw_lineage
+from picture import LIFECYCLE_PICTURES, LINEAGE, PICTURE, draw_lineage
 
 from omisim.spec.diagrams import render_svg
 from omisim.spec.lifecycle import LIFECYCLES
+from omisim.tools.demo import play
+from omisim.tools.demo.picture import draw
 
 
 def words(svg: str) -> list[str]:
@@ -19,7 +21,7 @@ def words(svg: str) -> list[str]:
 
 def test_shows_what_the_demo_prints() -> None:
     """The committed picture is current: `python docs/picture.py` draws it anew."""
-    assert words(PICTURE.read_text("utf-8")) == words(draw())
+    assert words(PICTURE.read_text("utf-8")) == words(draw(play()))
 
 
 def test_of_the_lineage_is_current() -> None:

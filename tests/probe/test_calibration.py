@@ -54,12 +54,6 @@ class TestCalibration:
         """Defaults are left out."""
         assert make_report(probe_switches({})).switches == {}
 
-    @pytest.mark.parametrize("name", ["start_running", "most_tags"])
-    def test_tells_each_flipped_switch_by_its_experiments(self, name: str) -> None:
-        """Only the findings of the flipped switch differ; `tests/tools/noticed.py` flips each of them."""
-        findings = probe_switches({name: FLIPPED[name]})
-        assert {one.switch for one in findings if one.verdict == DIFFERS} == {name}
-
 
 class TestReports:
     def test_can_be_read_again(self) -> None:

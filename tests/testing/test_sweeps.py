@@ -442,6 +442,17 @@ class TestRuns:
         (finding,) = sweep(stored, count, kinds=["killed"]).findings
         assert "body is '2 bytes with digest 5dde896', not '1 bytes with digest 2d71164'" in str(finding)
 
+    def test_objects_are_compared_without_ids_and_dates(self) -> None:
+        """An object that holds the id of a resource of its run has the same content in each run."""
+
+        def write(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            volume = alice.gateway().CreateVolume(SubregionName=SUBREGION, Size=1)["Volume"]["VolumeId"]
+            alice.client("oos").put_object(Bucket="images", Key="volume", Body=volume.encode())
+
+        lost = sweep(stored, write, kinds=LOST)
+        assert details(lost.findings) == {"left behind: volume vol-<id> of alice, available"}
+
     def test_a_process_is_dead_even_if_a_thread_takes_the_exception(self) -> None:
         """Code whose library swallows the end of its process runs again all the same."""
 

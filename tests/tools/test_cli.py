@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from omisim import Cloud, __version__
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 from omisim.spec.rules import load_rules
 from omisim.tools.cli import main
-from omisim.tools.demo import Story, play
+from omisim.tools.demo import Story, play, show
 
 
 @pytest.fixture(name="story", scope="module")
@@ -52,6 +55,23 @@ class TestDemo:
             ("alice", 409, "SNP-016"),
             ("carol", 400, "IMP-002"),
         ]
+
+    def test_waits_before_each_step_on_request(self, story: Story) -> None:
+        """`--step` waits as often as there are steps."""
+        pauses: list[None] = []
+        show(story, Console(file=io.StringIO(), width=80), lambda: pauses.append(None))
+        assert len(pauses) == len(story.steps)
+
+    def test_writes_the_picture_of_readme(
+        self, story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """`--svg FILE` writes a picture and prints nothing; a file that cannot be written is reported in one line."""
+        monkeypatch.setattr("omisim.tools.demo.play", lambda: story)
+        assert main(["demo", "--svg", str(tmp_path / "demo.svg")]) == 0
+        assert (tmp_path / "demo.svg").read_text("utf-8").startswith("<svg ")
+        assert main(["demo", "--svg", str(tmp_path / "missing" / "demo.svg")]) == 1
+        out, error = capsys.readouterr()
+        assert (out, len(error.splitlines())) == ("", 1)
 
     def test_ends_with_the_resources_of_bob_intact(self, story: Story) -> None:
         """Resources that bob made from the OMI remain after its deletion."""

@@ -82,6 +82,8 @@ def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:
     assert "unknown word 'CreatImage'; similar: CreateImage" in capsys.readouterr().err
     assert main(["explain", "prodct", "code"]) == 1
     assert "product code" in capsys.readouterr().err
+    assert main(["explain", ""]) == main(["explain", " ", "_"]) == main(["explain", "x" * 10_000]) == 1
+    capsys.readouterr()
     assert main(["explain", "☃"]) == 1
     assert "list what is known" in capsys.readouterr().err
 
