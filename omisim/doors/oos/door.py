@@ -165,8 +165,9 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
     limit, _ = STORAGE_PAGES.get(task.name, ("", ()))
     asked = parameters.get(limit, "1000")
-    if limit and fault is not None and fault.page_size is not None and asked.isdecimal():
-        parameters[limit] = str(min(fault.page_size, int(asked)))
+    requested = _parse_number(asked)
+    if limit and fault is not None and fault.page_size is not None and isinstance(requested, int):
+        parameters[limit] = str(min(fault.page_size, requested))
     url += f"?{urlencode(parameters)}" if parameters else ""
     headers = {**request.headers, **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)
