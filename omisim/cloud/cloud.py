@@ -192,10 +192,15 @@ class Cloud:
             existing: AccessKey | None = self.engine.state.get("access_key", access_key)
             if existing is not None and existing.account_id != account.account_id:
                 raise ValueError(f"the access key {access_key} belongs to another account")
-            first: AccessKey = self.engine.state.get("access_key", account.access_key)
+            first: AccessKey | None = self.engine.state.get("access_key", account.access_key)
             if existing is None:
-                tx.add(replace(first, access_key_id=access_key, secret_key=secret_key))
-                tx.move(first, "delete")
+                owner, at = account.account_id, tx.at
+                key = first or AccessKey(
+                    access_key_id="", account_id=owner, creation_date=at, last_modification_date=at
+                )
+                tx.add(replace(key, access_key_id=access_key, secret_key=secret_key))
+                if first is not None:  # every key may have been deleted
+                    tx.move(first, "delete")
             del self._accounts[name]
             return self.account(name)
 
@@ -352,7 +357,8 @@ class Cloud:
 
         Raises ValueError for an unknown volume, and FileNotFoundError that lists the files for an unknown path.
         """
-        files = dict(self._find_content(volume_id).files)
+        with self.engine.lock:
+            files = dict(self._find_content(volume_id).files)
         if path not in files:
             raise FileNotFoundError(f"{volume_id} has no file {path}; its files: {', '.join(files) or 'none'}")
         return files[path]
@@ -380,7 +386,9 @@ class Cloud:
     def accounts(self) -> tuple[str, ...]:
         """The names of the accounts in order of creation, without the platform's own accounts."""
         platform = initial_state().rows("account")
-        return tuple(row.name for row_id, row in self.engine.state.rows("account").items() if row_id not in platform)
+        with self.engine.lock:
+            rows = self.engine.state.rows("account")
+            return tuple(row.name for row_id, row in rows.items() if row_id not in platform)
 
     def answer(self, action: str, answer: OwnAnswer) -> None:
         """Answer an action that omisim does not serve with your own answer, for example CreateLoadBalancer.
@@ -424,12 +432,14 @@ class Cloud:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about calls that succeeded but were probably a mistake, oldest first (see the rules for each)."""
-        return tuple(self.engine.session.warnings)
+        with self.engine.lock:
+            return tuple(self.engine.session.warnings)
 
     @property
     def events(self) -> tuple[Change, ...]:
         """The changes of resources, oldest first, as far back as `history` reaches."""
-        journal = self.engine.state.journal[-self.engine.kept_changes() :]
+        with self.engine.lock:
+            journal = self.engine.state.journal[-self.engine.kept_changes() :]
         return tuple(change for change in journal if change.kind in _LISTED)
 
     def timeline(self, resource_id: str | None = None, *, account: str | None = None) -> Timeline:
@@ -472,7 +482,7 @@ class Cloud:
         """
         if not isinstance(other, Cloud):
             raise ValueError(f"other must be a Cloud, for example cloud.fork(), not {other!r}")  # noqa: TRY004 - like every invalid argument
-        with self.engine.lock:
+        with self._lock_both(other):
             return tuple(diff_states(self.engine.state, other.engine.state))
 
     def who_can(self, image_id: str) -> Access:
@@ -492,12 +502,12 @@ class Cloud:
         "golden/dev/sda1" is the volume or snapshot of a device of "golden". Raises ValueError that lists the names for
         an unknown name.
         """
-        resource_id: str | None = self.engine.state.get("name", name)
+        with self.engine.lock:
+            ids_by_name = dict(self.engine.state.rows("name"))
+        resource_id: str | None = ids_by_name.get(name)
         if resource_id is None:
-            ids_by_name = self.engine.state.rows("name")
-            raise ValueError(
-                f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {', '.join(ids_by_name) or 'none'}"
-            )
+            known = ", ".join(ids_by_name) or "none"
+            raise ValueError(f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {known}")
         return resource_id
 
     # --- rollback and forks
@@ -523,7 +533,13 @@ class Cloud:
         try:
             yield
         finally:
-            self.rollback(mark)
+            try:
+                self.rollback(mark)
+            except ValueError:  # another rollback has undone the mark
+                raise
+            except BaseException:
+                self.rollback(mark)  # an interruption may have come before it began
+                raise
 
     def fork(self) -> Cloud:
         """Return an independent cloud with the same state, its own clock and an empty session."""
@@ -566,7 +582,15 @@ class Cloud:
         """Whether two clouds have the same state, time and history of changes."""
         if not isinstance(other, Cloud):
             return NotImplemented
-        return self.engine.state == other.engine.state and self.now == other.now
+        with self._lock_both(other):
+            return self.engine.state == other.engine.state and self.now == other.now
+
+    @contextmanager
+    def _lock_both(self, other: Cloud) -> Iterator[None]:
+        """Hold the locks of both clouds, which every thread takes in the same order."""
+        first, second = sorted((self.engine, other.engine), key=id)
+        with first.lock, second.lock:
+            yield
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a Cloud is mutable
 

@@ -107,8 +107,8 @@ class Engine:
         start: dt.datetime | None = None,
     ) -> None:
         self.settings: Settings = settings
-        self.clock = clock
-        self.history = history
+        self.clock: Clock = clock
+        self.history: int = history
         self.lock: RLock = RLock()
         self._start = start or clock.now()  # the time that `reset` restores
         self._is_copy = False
@@ -121,12 +121,17 @@ class Engine:
         """Note that this process was forked, and that its calls would be lost. A thread of the other held the lock."""
         self._is_copy = True
         self.lock = RLock()
+        self._take_session(self.session)
 
     def _begin(self, state: State) -> None:
-        self.state = state
-        self.session: Session = Session()
+        self.state: State = state
+        self._take_session(Session())
         self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
         self.marks: WeakSet[Mark] = WeakSet()
+
+    def _take_session(self, session: Session) -> None:
+        self.session: Session = session
+        session.faults.lock = self.lock
 
     # --- one call
 
@@ -251,12 +256,17 @@ class Engine:
                 self._log_refused(action, account_id, error, headers, api)
 
     def refuse_unsaved(
-        self, error: StoreError, action: str, account_id: str | None = None, headers: Mapping[str, str] = _NO_HEADERS
+        self,
+        error: StoreError,
+        action: str,
+        account_id: str | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        api: str = "oapi",
     ) -> ApiError:
         """Return the refusal of a call that the store could not keep, after recording it for as long as possible."""
         refusal = refuse("THR-004", reason=str(error))
         with self.lock:
-            self._log_refused(action, account_id, refusal, headers)
+            self._log_refused(action, account_id, refusal, headers, api)
         return refusal
 
     def _log_refused(
@@ -364,7 +374,8 @@ class Engine:
             except BaseException:
                 self._revert(before)  # an interruption may have cut the first one short
                 raise
-            self._trim()
+            if not before.depth:
+                self._trim()
 
     def run_atomic(self, work: Callable[[], Result]) -> Result:
         """Run a function as `atomic` runs a block, at less cost, and return its result."""
@@ -381,7 +392,8 @@ class Engine:
             except BaseException:
                 self._revert(before)
                 raise
-            self._trim()
+            if not before.depth:
+                self._trim()
             return result
 
     def _commit(self, before: Checkpoint) -> None:
@@ -416,7 +428,8 @@ class Engine:
         """
         with self.atomic():
             self.settings, self.clock, self.history = other.settings, other.clock, other.history
-            self.state, self.session, self.scheduler = other.state, other.session, other.scheduler
+            self.state, self.scheduler = other.state, other.scheduler
+            self._take_session(other.session)
             self.marks = WeakSet()
 
     # --- undoing, forking, saving
@@ -478,7 +491,7 @@ class Engine:
         with self.atomic():
             self.settings = saved.settings.copy()
             self._begin(saved.state.fork())
-            self.session = saved.session.copy()
+            self._take_session(saved.session.copy())
             self.scheduler.failures = list(saved.failures)
             self.clock.restore(saved.at)
             self.marks = WeakSet(saved.marks)
@@ -486,6 +499,7 @@ class Engine:
     def copy_faults(self, other: Engine) -> None:
         """Copy the faults and ordered failures of another Engine."""
         self.session.faults = other.session.faults.copy()
+        self._take_session(self.session)
         self.scheduler.failures = list(other.scheduler.failures)
 
     def reset(self) -> None:
@@ -514,7 +528,8 @@ class Engine:
         loaded = from_dict(data, initial_state().fork())
         engine = cls(loaded.settings, loaded.clock, loaded.state, loaded.history)
         if loaded.session is not None:
-            engine.session, engine.scheduler.failures = read_session(loaded.session)
+            session, engine.scheduler.failures = read_session(loaded.session)
+            engine._take_session(session)
         return engine
 
     # --- how much is kept

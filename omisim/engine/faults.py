@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from threading import RLock
 from typing import Any, ClassVar, Literal, Protocol
 
 from omisim.actions.framework.registry import ACTIONS, not_served
@@ -117,6 +118,7 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self.added: int = 0
+        self.lock: RLock = RLock()  # of the engine that they belong to
 
     def save(self) -> list[tuple[Fault, int | None, int]]:
         """Return the pending faults with their counts, for `restore`."""
@@ -204,17 +206,19 @@ class Faults:
         if times is None and every == 1 and probability == 1:
             times = 1
         kind = None if silent else _choose_error(status, error)
-        self.added += 1
-        fault = Fault(
-            action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size, kill,
-            meanwhile, self.added,
-        )  # fmt: skip
-        self._faults.append(fault)
+        with self.lock:
+            number = self.added + 1
+            fault = Fault(
+                action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size,
+                kill, meanwhile, number,
+            )  # fmt: skip
+            self._faults, self.added = [*self._faults, fault], number
         return fault
 
     def clear(self) -> None:
         """Remove every fault."""
-        self._faults.clear()
+        with self.lock:
+            self._faults = []
 
     def take(self, call: LoggedCall, seed: str) -> Fault | None:
         """Return the first fault that hits this call, if any, and count it down."""

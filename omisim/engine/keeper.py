@@ -66,10 +66,12 @@ class Keeper:
         self._state = state
 
     def resolve(self, engine: Engine) -> None:
-        """Write the store anew if an interruption has left it in doubt, and the disk allows it."""
-        if self._state is None:
-            with suppress(StoreError):
-                self.save(engine)
+        """Write what was undone after an interruption, which may have come when the store had it already.
+
+        If the disk does not allow it, the next commit writes it.
+        """
+        with suppress(StoreError):
+            self.save(engine)
 
 
 def _describe_head(engine: Engine) -> str:
@@ -94,4 +96,5 @@ def _list_settings(engine: Engine) -> tuple[object, ...]:
         settings.capacity.copy(),
         settings.seed,
         settings.timing,
+        settings.auth,
     )

@@ -98,6 +98,10 @@ class Lockouts:
         """Return the accounts with failed authentications: their number in a row, and the end of the lock."""
         return self._failures.items()
 
+    def clear(self) -> None:
+        """Forget every failed authentication."""
+        self._failures.clear()
+
     def load(self, account_id: str, count: int, until: dt.datetime) -> None:
         """Set the failed authentications of an account, as `items` returned them."""
         self._failures[account_id] = count, until

@@ -86,15 +86,16 @@ class Endpoint:
         parts = urlsplit(url if "://" in url else f"https://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"ENDPOINT must be a URL such as https://api.eu-west-2.outscale.com, not {url!r}")
-        self.host = parts.netloc.rpartition("@")[2]
-        self.hostname = parts.hostname
-        self.base = parts.path.rstrip("/").removesuffix("/api/v1").rstrip("/") + "/api/v1"
+        self.host: str = parts.netloc.rpartition("@")[2]
+        self.hostname: str = parts.hostname
+        self.base: str = parts.path.rstrip("/").removesuffix("/api/v1").rstrip("/") + "/api/v1"
         parsed = parse_host(self.host)
-        self.region = region or (parsed.region if parsed else "") or DEFAULT_REGION
+        self.region: str = region or (parsed.region if parsed else "") or DEFAULT_REGION
         self.keys = keys
-        self.calls = 0
+        self.calls: int = 0
         self._tls = parts.scheme == "https"
-        self.now, self._sleep, self._timeout = now, sleep, timeout
+        self.now: Callable[[], dt.datetime] = now
+        self._sleep, self._timeout = sleep, timeout
         self._connection: http.client.HTTPConnection | None = None
         self._used = now()  # when the connection was used last
 

@@ -29,9 +29,10 @@ class Ledger:
     """The resources that one run has created, by id, with their owners."""
 
     def __init__(self, send: Send, run: str, sleep: Callable[[float], None], pause: float) -> None:
-        self._send, self.run, self._sleep, self._pause = send, run, sleep, pause
+        self.run: str = run
+        self._send, self._sleep, self._pause = send, sleep, pause
         self.owners: dict[str, str] = {}  # id → caller
-        self.created = 0
+        self.created: int = 0
 
     def record(self, by: str, action: str, given: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
         """Record and mark what a successful call has created. Returns why the mark failed, or ""."""

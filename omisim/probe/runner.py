@@ -58,7 +58,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         """Start with nothing but the given names."""
-        self.ledger = Ledger(self._send, self.given["prefix"].rstrip("-"), self.sleep, self.limits.pause)
+        self.ledger: Ledger = Ledger(self._send, self.given["prefix"].rstrip("-"), self.sleep, self.limits.pause)
         self._names: dict[str, str] = dict(self.given)
         self._stale: set[str] = set()  # ids of the world that a call may have changed
         self._failed: dict[str, str] = {}  # recipe → why it cannot be made

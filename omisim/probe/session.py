@@ -40,7 +40,9 @@ class Session:
         self._cleaning = False
         given = identify(self.endpoints, self.report.run)
         given |= {"bucket": self.bucket} if self.bucket else {}
-        self.runner = Runner(self._send, frozenset(self.endpoints), given, self.sleep, self.limits, self.switches)
+        self.runner: Runner = Runner(
+            self._send, frozenset(self.endpoints), given, self.sleep, self.limits, self.switches
+        )
 
     def run(
         self, experiments: Sequence[Experiment], rules: frozenset[str], progress: Progress, save: Callable[..., None]

@@ -117,7 +117,8 @@ class App:
             text = missing if service == "oos" else f"<Response><Errors>{missing}</Errors></Response>"
             return HttpResponse(501, text.encode(), {"Content-Type": "application/xml"})
         if self._record is not None and service == "api" and request.method == "POST":
-            caller = find_claimed_account(self.cloud.engine, request)
+            with self.cloud.engine.lock:
+                caller = find_claimed_account(self.cloud.engine, request)
             account = f"{caller.name}@{caller.region}" if caller else ""
             exchange = (at, account, request.path, request.body, response.status, response.body)
             self._write("--record", lambda record: recording.write(record, *exchange), self._record)

@@ -219,11 +219,12 @@ class Control:
         return {"image_id": image.image_id, "image_name": image.image_name}
 
     def _open_feed(self) -> _Feed:
-        if len(self._feeds) >= MAX_STREAMS:
-            raise ControlError(503, f"the server already has {MAX_STREAMS} event streams, which is the maximum")
-        feed = _Feed(self.cloud.engine.state.position)
-        self._feeds.add(feed)
-        return feed
+        with self.cloud.engine.lock:
+            if len(self._feeds) >= MAX_STREAMS:
+                raise ControlError(503, f"the server already has {MAX_STREAMS} event streams, which is the maximum")
+            feed = _Feed(self.cloud.engine.state.position)
+            self._feeds.add(feed)
+            return feed
 
     def _stream(self, feed: _Feed) -> Iterator[bytes]:
         """Yield each change as a server-sent event, until the server stops or the client disconnects."""
@@ -255,8 +256,9 @@ class _Feed:
 
 def account_names(cloud: Cloud) -> list[str]:
     """Return the names of the accounts that users created, oldest first."""
-    owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
-    return [cloud.engine.state.get("account", owner).name for owner in owners]
+    with cloud.engine.lock:
+        owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
+        return [cloud.engine.state.get("account", owner).name for owner in owners]
 
 
 def _without_nulls(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,9 @@ __all__ = [
 
 VERSION = 2
 READABLE = (1, VERSION)  # version 1 is that of omisim 0.1
+# kind → the fields that version 1 calls otherwise, or that have gone since (None)
+_RENAMED: Mapping[str, Mapping[str, str | None]] = {"snapshot": {"flaw": "import_error"}, "vm": {"boot_modes": None}}
+_KIND = 2  # its place in a change of the journal
 _SECOND = dt.timedelta(seconds=1)
 
 
@@ -104,6 +107,8 @@ def from_dict(data: Mapping[str, Any], state: State) -> Loaded:
     version = data["omisim"]
     if type(version) is not int or version not in READABLE:
         raise ValueError(f"unsupported dump version {version!r}; omisim reads the versions 1 and {VERSION}")
+    if version == 1:
+        data = _upgrade(data)
     try:
         check_object(data, "omisim settings clock rows trimmed journal", "session")
         settings, history = _read_settings(data["settings"], version)
@@ -112,6 +117,35 @@ def from_dict(data: Mapping[str, Any], state: State) -> Loaded:
     except InvalidData as error:
         raise ValueError(f"the dump is damaged: {error}") from None
     return Loaded(settings, clock, state, history, data.get("session"))
+
+
+def _upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dump of version 1 with the field names of this version. What is damaged stays as it is."""
+    dump = dict(data)
+    if isinstance(data.get("rows"), Mapping):
+        dump["rows"] = dict(data["rows"])
+        for kind in _RENAMED:
+            saved = data["rows"].get(kind)
+            if isinstance(saved, Mapping):
+                dump["rows"][kind] = {
+                    row_id: [_rename(kind, part) for part in entry] if isinstance(entry, list) else entry
+                    for row_id, entry in saved.items()
+                }
+    if isinstance(data.get("journal"), list):
+        dump["journal"] = [_upgrade_change(entry) for entry in data["journal"]]
+    return dump
+
+
+def _upgrade_change(entry: Any) -> Any:
+    kind = entry[_KIND] if isinstance(entry, list) and len(entry) > _KIND else None
+    return [_rename(kind, part) for part in entry] if isinstance(kind, str) and kind in _RENAMED else entry
+
+
+def _rename(kind: str, row: Any) -> Any:
+    if not isinstance(row, Mapping):
+        return row
+    names = _RENAMED[kind]
+    return {names.get(name, name): value for name, value in row.items() if names.get(name, name) is not None}
 
 
 def check_object(value: Any, required: str, optional: str = "", path: str = "") -> None:

@@ -83,16 +83,20 @@ class SqliteStore:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
+            self._roll_back()  # an interruption may have left a transaction open
             self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # an error may have rolled back already
-                    self._database.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._name} cannot be written: {error}") from error
+            yield
+            self._database.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"{self._name} cannot be written: {error}") from error
+            raise
+
+    def _roll_back(self) -> None:
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
 
 
 def create_tables(database: sqlite3.Connection, dump: Mapping[str, Any]) -> None:

@@ -192,11 +192,8 @@ class TestSite:
         """The API lets pages of any site read answers of Read actions, as the real one does, and of no other."""
         door = FrontDoor(cloud.engine)
         for action, expected in (("ReadVms", "*"), ("CreateVolume", None), ("Nothing", None)):
-            for method in ("POST", "OPTIONS"):
-                signed = sign_request(alice, f"/api/v1/{action}")
-                request = HttpRequest(method, signed.host, signed.path, signed.headers, signed.body)
-                response = door.handle("api", request, cloud.now)
-                assert response.headers.get("Access-Control-Allow-Origin") == expected
+            response = door.handle("api", sign_request(alice, f"/api/v1/{action}"), cloud.now)
+            assert response.headers.get("Access-Control-Allow-Origin") == expected
 
 
 class TestOtherMachines:

@@ -255,8 +255,17 @@ class TestFile:
     def test_takes_over_a_dump_of_the_first_version(self, tmp_path: Path) -> None:
         """A JSON dump becomes a database with the same cloud, and is kept as FILE.bak."""
         first = Cloud()
-        first.account("alice").create_volume(subregion_name=SUBREGION, size=4)
-        dump = first.dump() | {"omisim": 1}
+        alice = first.account("alice")
+        alice.create_snapshot(volume_id=alice.create_volume(subregion_name=SUBREGION, size=4).volume_id)
+        alice.create_vms(image_id=first.images.official("debian").image_id)
+        dump = json.loads(json.dumps(first.dump() | {"omisim": 1}))
+        rows = [row for _, _, before, after in (entry[2:6] for entry in dump["journal"]) for row in (before, after)]
+        rows += [row for kind in ("snapshot", "vm") for _, row in dump["rows"][kind].values()]
+        for row in rows:  # as omisim 0.1 named its fields
+            if isinstance(row, dict) and "volume_size" in row:
+                row["flaw"] = row.pop("import_error", None)
+            elif isinstance(row, dict) and "vm_type" in row:
+                row["boot_modes"] = ["legacy"]
         del dump["settings"]["licences"], dump["settings"]["unserved"]
         (tmp_path / "cloud.json").write_text(json.dumps(dump))
         for _ in range(2):

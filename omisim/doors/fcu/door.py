@@ -22,9 +22,11 @@ from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.signature import Signature, parse_query_signature, parse_signature
 from omisim.engine.engine import Engine
+from omisim.engine.faults import Dropped, Killed
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
+from omisim.state.journal_store import StoreError
 
 __all__ = ["FcuDoor"]
 
@@ -47,6 +49,16 @@ class FcuDoor:
         `host_time` is the host's UTC time: a signature may be dated by it or by the cloud's clock (AUTH-007).
         Raises Dropped when a fault drops the connection.
         """
+        try:
+            outcome = self.engine.run_atomic(partial(self._answer, request, host_time))
+        except StoreError as error:
+            return self._refuse(self.engine.refuse_unsaved(error, "", headers=request.headers, api="fcu"))
+        if isinstance(outcome, HttpResponse):
+            return outcome
+        raise outcome
+
+    def _answer(self, request: HttpRequest, host_time: dt.datetime) -> HttpResponse | Dropped | Killed:
+        """Answer one request, or return the exception that ends its connection."""
         engine, headers = self.engine, request.headers
         is_short = len(request.body) + len(request.query) <= LONGEST_KEPT
         query = (self._parse_cached if is_short else parse_query)(request.query, request.body)
@@ -61,9 +73,9 @@ class FcuDoor:
             if not error.request_id:
                 row = load_rows().get(query.action)
                 engine.note_refused(row.calls if row else query.action, account_id, error, headers, "fcu")
-            code = find_code(error)
-            text = render_error(code, error.details, error.request_id)
-            return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
+            return self._refuse(error)
+        except (Dropped, Killed) as failure:
+            return failure
         namespace = action.namespace or make_namespace(query.version)
         text = render_answer(action.row.name, namespace, outcome.content, outcome.request_id)
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
@@ -87,6 +99,11 @@ class FcuDoor:
             assert problem is not None
             raise problem
         return account_id, region or DEFAULT_REGION, action
+
+    def _refuse(self, error: ApiError) -> HttpResponse:
+        code = find_code(error)
+        text = render_error(code, error.details, error.request_id)
+        return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
 
     def _respond(self, status: int, text: str, request_id: str, headers: Mapping[str, str]) -> HttpResponse:
         content = encode_text(text)

@@ -62,7 +62,8 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
             request_id, outcome = _handle(engine, request, host_time)
             at = engine.clock.now()
     except StoreError as error:
-        request_id, at = engine.next_request_id(), engine.clock.now()
+        with engine.lock:
+            request_id, at = engine.next_request_id(), engine.clock.now()
         reason = f"the request changed nothing, because it could not be kept: {error}"
         outcome = _render_error(request, StorageError("ServiceUnavailable", reason, "THR-004"), request_id)
     if not isinstance(outcome, HttpResponse):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from omisim.tools.replay.report import Divergence, Report, acceptances, fillings
 
 __all__ = ["run"]
 
-STATUSES = {None: 0, "answer": 1, "content": 3}  # 2: the command could not run
+STATUSES: Mapping[str | None, int] = {None: 0, "answer": 1, "content": 3}  # 2: the command could not run
 
 
 def run(options: argparse.Namespace) -> int:
