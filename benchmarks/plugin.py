@@ -1,18 +1,21 @@
 """Measure the cost of the pytest plugin, per start and test, and of moto's `mock_aws`: `python benchmarks/plugin.py`.
 
-Each figure is a median over interleaved tests or starts, so that a busy machine affects all of them alike.
-Starts are measured in CPU time. The extra `omisim[oos]` installs all that moto's EC2 needs.
+Each figure is a median over interleaved tests or starts in CPU time, so that a busy machine affects all of them alike.
+With a commit as its argument, the plugin of that commit is measured too, in turn with this one. The extra `omisim[oos]`
+installs all that moto's EC2 needs.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from contextlib import redirect_stdout
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from statistics import median
@@ -21,7 +24,9 @@ from typing import Any
 
 import pytest
 
-STARTS, TESTS, PEERS = 25, 1000, 15
+ROOT = Path(__file__).parents[1]
+STARTS, ROUNDS, TESTS, PEERS = 25, 3, 400, 5
+KINDS = ("cloud", "gateway", "environment", "mock_aws")
 START_LIMIT = 5.0  # ms per start, when the plugin is installed but not used
 CLOUD_LIMIT, GATEWAY_LIMIT = 0.2, 1.0  # ms of the set-up and tear-down of a test
 FASTER_LIMIT = 300  # how many times faster than a test with mock_aws and a client
@@ -60,72 +65,128 @@ def test_mock_aws(mocked, turn): pass
 
 
 class Stopwatch:
-    """Times the setup, call and teardown of each test, and interleaves the tests."""
+    """Measures the CPU time of each test with its fixtures, and interleaves the tests."""
 
     def __init__(self) -> None:
-        self.spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self._spent: dict[str, list[float]] = defaultdict(list)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         """Interleave the tests of each kind."""
         items.sort(key=lambda item: item.callspec.params["turn"])
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: Any) -> Generator[None, object, object]:
+        """Measure one test."""
+        start = time.process_time()
+        result = yield
+        self._spent[item.originalname.removeprefix("test_")].append(time.process_time() - start)
+        return result
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add up the durations of a test's phases."""
+        """Accept no failure."""
         assert report.passed, report.longreprtext
-        name, _, turn = report.nodeid.partition("::")[2].partition("[")
-        self.spent[name][turn] += report.duration
 
-    def get_milliseconds(self, name: str) -> float:
-        """Return the median duration of a test of this name, without its first run, in milliseconds."""
-        return median(list(self.spent[name].values())[1:]) * 1e3
+    def get_milliseconds(self) -> dict[str, float]:
+        """Return the median CPU milliseconds of a test of each kind, without its first run."""
+        return {name: median(values[1:]) * 1e3 for name, values in self._spent.items()}
 
 
-def measure_start(directory: Path, *arguments: str) -> float:
-    """Return the CPU milliseconds of a run of pytest with one empty test."""
+def run_tests(directory: Path) -> dict[str, float]:
+    """Return the CPU milliseconds of a test of each kind above one with an empty fixture, which is "nothing"."""
+    stopwatch = Stopwatch()
+    options = ["-p", "no:cacheprovider", "-p", "omisim.plugin"]
+    with redirect_stdout(StringIO()):
+        pytest.main([*options, str(directory / "test_suite.py")], plugins=[stopwatch])
+    spent = stopwatch.get_milliseconds()
+    return {"nothing": spent["nothing"]} | {name: spent[name] - spent["nothing"] for name in KINDS}
+
+
+def measure_start(directory: Path, tree: Path, *arguments: str) -> float:
+    """Return the CPU milliseconds of a run of pytest with one empty test, and the omisim of a tree."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "test_empty.py"]
+    environment = _make_environment(tree) | {"PYTHONDONTWRITEBYTECODE": ""}
     subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e3
 
 
-def main() -> int:
-    """Print the figures; return 1 if one exceeds its limit."""
+def measure_tests(directory: Path, tree: Path) -> dict[str, float]:
+    """Return what `run_tests` returns in another process, with the omisim of a tree."""
+    command = [sys.executable, __file__, "--tests", str(directory)]
+    run = subprocess.run(
+        command, cwd=directory, env=_make_environment(tree), check=True, capture_output=True, text=True
+    )
+    figures: dict[str, float] = json.loads(run.stdout)
+    return figures
+
+
+def measure(directory: Path, trees: list[Path]) -> list[dict[str, float]]:
+    """Return the figures of each tree: those of `run_tests`, of a "start" of pytest, and what the plugin adds to it."""
+    (directory / "test_empty.py").write_text("def test_nothing(): pass\n")
+    (directory / "test_suite.py").write_text(SUITE)
+    starts: list[list[float]] = [[] for _ in (None, *trees)]  # the first without the plugin
+    for _ in range(STARTS):
+        starts[0].append(measure_start(directory, trees[0]))
+        for tree, values in zip(trees, starts[1:], strict=True):
+            values.append(measure_start(directory, tree, "-p", "omisim.plugin"))
+    rounds = [[measure_tests(directory, tree) for tree in trees] for _ in range(ROUNDS)]
+    start = median(starts[0])
+    return [
+        {name: median(figures[number][name] for figures in rounds) for name in rounds[0][0]}
+        | {"start": start, "plugin": median(starts[number + 1]) - start}
+        for number in range(len(trees))
+    ]
+
+
+@contextmanager
+def check_out(commit: str) -> Iterator[Path]:
+    """Yield a directory with the tree of a commit."""
     with TemporaryDirectory() as directory:
-        directory_path = Path(directory)
-        (directory_path / "test_empty.py").write_text("def test_nothing(): pass\n")
-        pairs = [
-            (measure_start(directory_path), measure_start(directory_path, "-p", "omisim.plugin")) for _ in range(STARTS)
-        ]
-        overhead = median(with_it for _, with_it in pairs) - median(without for without, _ in pairs)
-        (directory_path / "test_suite.py").write_text(SUITE)
-        stopwatch = Stopwatch()
-        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        started_at = time.perf_counter()
-        options = ["-p", "no:cacheprovider", "-p", "omisim.plugin"]
-        with redirect_stdout(StringIO()):
-            pytest.main([*options, str(directory_path / "test_suite.py")], plugins=[stopwatch])
-        total = time.perf_counter() - started_at
-    nothing = stopwatch.get_milliseconds("test_nothing")
-    cloud, gateway, environment = (
-        stopwatch.get_milliseconds(f"test_{name}") - nothing for name in ("cloud", "gateway", "environment")
+        archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], check=True, capture_output=True).stdout
+        subprocess.run(["tar", "-x", "-C", directory], input=archive, check=True)
+        yield Path(directory)
+
+
+def report(label: str, figures: dict[str, float]) -> bool:
+    """Print the figures of a tree; return whether one exceeds its limit."""
+    faster = figures["mock_aws"] / figures["gateway"]
+    print(f"{label}: CPU time")
+    print(f"pytest start                       {figures['start']:8.1f} ms")
+    print(f"  the plugin installed, not used   {figures['plugin']:+8.1f} ms  (limit {START_LIMIT:.0f})")
+    print(f"a test with an empty fixture       {figures['nothing']:8.3f} ms")
+    print(f"  omi_cloud                        {figures['cloud']:+8.3f} ms  (limit {CLOUD_LIMIT})")
+    print(f"  omi_gateway                      {figures['gateway']:+8.3f} ms  (limit {GATEWAY_LIMIT:.0f})")
+    print(f"  omi_env                          {figures['environment']:+8.3f} ms")
+    print(f"  mock_aws and a client of EC2     {figures['mock_aws']:+8.1f} ms")
+    print(f"mock_aws and its client : omi_gateway  {faster:.0f}x  (limit {FASTER_LIMIT}x)")
+    return (
+        figures["plugin"] > START_LIMIT
+        or figures["cloud"] > CLOUD_LIMIT
+        or figures["gateway"] > GATEWAY_LIMIT
+        or faster < FASTER_LIMIT
     )
-    peer = stopwatch.get_milliseconds("test_mock_aws") - nothing
-    print(f"pytest start, CPU                  {median(without for without, _ in pairs):8.1f} ms")
-    print(f"  the plugin installed, not used   {overhead:+8.1f} ms  (limit {START_LIMIT:.0f})")
-    print(f"a test with an empty fixture       {nothing:8.3f} ms")
-    print(f"  omi_cloud                        {cloud:+8.3f} ms  (limit {CLOUD_LIMIT})")
-    print(f"  omi_gateway                      {gateway:+8.3f} ms  (limit {GATEWAY_LIMIT:.0f})")
-    print(f"  omi_env                          {environment:+8.3f} ms")
-    print(f"  mock_aws and a client of EC2     {peer:+8.1f} ms")
-    print(
-        f"mock_aws and its client : omi_gateway  {peer / gateway:.0f}x  (limit {FASTER_LIMIT}x); {total:.0f} s in all"
-    )
-    over = overhead > START_LIMIT or cloud > CLOUD_LIMIT or gateway > GATEWAY_LIMIT or peer / gateway < FASTER_LIMIT
-    return int(over)
+
+
+def main(arguments: list[str]) -> int:
+    """Print the figures; return 1 if one of this tree exceeds its limit."""
+    if arguments[:1] == ["--tests"]:
+        print(json.dumps(run_tests(Path(arguments[1]))))
+        return 0
+    with TemporaryDirectory() as name:
+        if not arguments:
+            (figures,) = measure(Path(name), [ROOT])
+            return int(report("this tree", figures))
+        with check_out(arguments[0]) as earlier:
+            figures, before = measure(Path(name), [ROOT, earlier])
+    report(arguments[0], before)
+    return int(report("this tree", figures))
+
+
+def _make_environment(tree: Path) -> dict[str, str]:
+    return {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(tree)}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

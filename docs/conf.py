@@ -46,7 +46,7 @@ intersphinx_mapping = {"python": ("https://docs.python.org/3", str(HERE / "inven
 nitpick_ignore_regex = [
     ("py:.*", r"(hypothesis|osc_sdk_python)\..*"),
     ("py:.*", r"omisim\.model\.filters\.dicts\..*"),
-    ("py:.*", r"omisim\.clients\.mock\.F"),  # a type variable
+    ("py:.*", r"omisim\.clients\.(mock|unit)\.F"),  # a type variable
 ]
 
 # Classes that only omisim instantiates: their constructors are not public.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from omisim.cloud.lineage import Lineage
     from omisim.engine.engine import Mark
     from omisim.spec.errors import ApiError
-    from omisim.state.settings import Switches
     from omisim.state.state import Change
+    from omisim.state.switch_types import Switches
 
 __version__ = "0.2.0"  # the only place: pyproject.toml reads it here
 __all__ = [
@@ -33,7 +33,7 @@ _HOMES = {
     "Lineage": "cloud.lineage",
     "ManualClock": "base.clock",
     "Mark": "engine.engine",
-    "Switches": "state.settings",
+    "Switches": "state.switch_types",
     "SystemClock": "base.clock",
     "mock": "clients.mock",
 }

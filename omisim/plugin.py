@@ -75,6 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, description in INI.items():
         parser.addini(f"omisim_{name}", f"omisim: {description}")
     parser.addini("omisim_switches", "omisim: behaviour switches, one per line: name = value", type="linelist")
+    parser.addini("omisim_switches_file", "omisim: a TOML file of switches, relative to the rootdir (omisim probe)")
     parser.addini(
         "omisim_guard",
         "omisim: fail a test that sends a request to OUTSCALE without omi_env: true for all tests, false for none "
@@ -92,7 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "omisim_sweep(limit=, expected=, ...): run the test in every way its cloud could have answered"
     )
-    if any(config.getini(f"omisim_{name}") for name in (*INI, "switches")):
+    if any(config.getini(f"omisim_{name}") for name in (*INI, "switches", "switches_file")):
         from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415 - loaded on first use
 
         try:
@@ -316,6 +317,12 @@ def omi_account(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Account:
 
     watched = request.node.stash.get(WATCHED, None)
     return first_account(omi_cloud, _options(request), watched.accounts if watched else ())
+
+
+@pytest.fixture
+def _omi_options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The options of a test, for `omisim.testing.forks.fork_each_example`."""
+    return _options(request)
 
 
 @pytest.fixture

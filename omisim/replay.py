@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from omisim.tools.replay import Acceptance, Divergence, Report, acceptances, replay
+from omisim.tools.replay import Acceptance, Divergence, Report, acceptances, fillings, replay
 
-__all__ = ["Acceptance", "Divergence", "Report", "acceptances", "replay"]
+__all__ = ["Acceptance", "Divergence", "Report", "acceptances", "fillings", "replay"]

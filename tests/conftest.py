@@ -23,7 +23,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.en
 if folder := get_cache_folder():
     os.environ["OMISIM_CACHE_DIR"] = str(folder)
 
-pytest_plugins = ["support.recorder"]
+pytest_plugins = ["support.real_sleeps", "support.recorder"]
 
 
 @pytest.fixture(name="cloud")

@@ -42,8 +42,8 @@ class TestTheTree:
     def test_has_the_same_layers_for_contributors_as_in_the_contract(self) -> None:
         """CONTRIBUTING's table lists the packages of the layers contract, lowest first."""
         text = (ROOT / "CONTRIBUTING.md").read_text()
-        listed = re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE)
-        assert [f"omisim.{name}" for name in reversed(listed)] == LAYERS["layers"]
+        packages = re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE)
+        assert [f"omisim.{name}" for name in reversed(packages)] == LAYERS["layers"]
 
     def test_has_a_layer_for_each_package(self) -> None:
         """Every package below omisim is a row of the contract."""
@@ -60,8 +60,8 @@ class TestTheTree:
         thin = {
             name for name in MODULES if name.count(".") == 1 and MODULES[name].name not in ("__init__.py", "plugin.py")
         }
-        used = {(module, name) for module in MODULES for name in imports(module) if name in thin}
-        assert used == set()
+        used_names = {(module, name) for module in MODULES for name in imports(module) if name in thin}
+        assert used_names == set()
 
 
 class TestImports:

@@ -28,7 +28,7 @@ class TestVerdict:
         self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: str
     ) -> None:
         """The notes of all workers count together."""
-        monkeypatch.setattr(surface, "find_gaps", lambda seen: sorted(SHOWN - set(seen)))
+        monkeypatch.setattr(surface, "find_gaps", lambda names: sorted(SHOWN - set(names)))
         result = run(pytester, workers, "-v")
         result.assert_outcomes(passed=3)
         assert result.ret == pytest.ExitCode.OK
@@ -37,7 +37,7 @@ class TestVerdict:
         self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: str
     ) -> None:
         """The suite fails by a test of the summary, whose report lists what no test shows."""
-        monkeypatch.setattr(surface, "find_gaps", lambda seen: sorted({"answered Vm.Missing"} - set(seen)))
+        monkeypatch.setattr(surface, "find_gaps", lambda names: sorted({"answered Vm.Missing"} - set(names)))
         result = run(pytester, workers)
         result.assert_outcomes(passed=2, failed=1)
         result.stdout.fnmatch_lines(["The official description is not shown as a whole:", "answered Vm.Missing"])

@@ -23,7 +23,7 @@ def to_rest(lines: Sequence[str]) -> list[str]:
 
 
 def _link(text: str) -> str:
-    return _RULE.sub(lambda found: _reference(found[0]) if found[0] in every_rule() else found[0], text)
+    return _RULE.sub(lambda match: _reference(match[0]) if match[0] in every_rule() else match[0], text)
 
 
 def _reference(rule_id: str) -> str:

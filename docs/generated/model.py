@@ -6,6 +6,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from generated.markdown import code, escape, heading, table
 from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
@@ -13,9 +14,11 @@ from omisim.doors.fcu.table import load_rows, load_section
 from omisim.model.serialize import snake_name
 from omisim.spec.diagrams import render_mermaid, to_data
 from omisim.spec.errors import ERRORS, ErrorKind
+from omisim.spec.legend import NOTES
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, list_cell_rules
 from omisim.spec.rules import GRADES, Rule, load_rules
 from omisim.state.settings import SWITCHES, Switch
+from omisim.tools.explain import load_glossary
 
 __all__ = [
     "actions_not_served",
@@ -24,6 +27,7 @@ __all__ = [
     "every_rule",
     "evidence",
     "fcu_actions",
+    "glossary",
     "lifecycles",
     "rule_kinds",
     "rules",
@@ -46,7 +50,7 @@ def rules(kind: str) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    text = escape(rule.says) if rule.says else f"Not modelled. {escape(rule.out)}"
+    text = escape(rule.says) if rule.says else f"No rule of its own. {escape(rule.out)}"
     fields = "".join(f"- **{name}:** {value}\n" for name, value in _fields(rule))
     return f"{heading(2, rule.id, rule.anchor)}\n{text}\n\n{fields}"
 
@@ -56,9 +60,9 @@ def _fields(rule: Rule) -> Iterator[tuple[str, str]]:
         kind = ERRORS[rule.error]
         answer = f"HTTP {kind.status}, code {kind.code}, type {escape(kind.type)}"
         yield "Error", f"{answer} ([{kind.name}](../errors.md#{kind.name}))"
-        yield "Details", code(rule.details or rule.says)
+        yield "Details", code(rule.show(rule.details) or rule.says)
     if rule.fix:
-        yield "Fix", code(rule.fix) if "{" in rule.fix else escape(rule.fix)
+        yield "Fix", code(rule.show(rule.fix)) if "{" in rule.fix else escape(rule.fix)
     if rule.says:
         yield "Evidence", escape(rule.evidence_text)
     if rule.known:
@@ -89,8 +93,8 @@ def evidence() -> str:
     return table(["Grade", "Meaning", "Rules"], ([g, escape(says), str(counts[g])] for g, says in GRADES.items()))
 
 
-def _links(found: Iterable[Rule]) -> str:
-    return ", ".join(f"[{escape(rule.id)}]({_address(rule)})" for rule in found)
+def _links(rules: Iterable[Rule]) -> str:
+    return ", ".join(f"[{escape(rule.id)}]({_address(rule)})" for rule in rules)
 
 
 def _address(rule: Rule) -> str:
@@ -182,6 +186,19 @@ def actions_not_served() -> str:
     return table(["Reason", "Actions"], rows)
 
 
+# --- words
+
+
+def glossary() -> str:
+    """Return the table of the words that `omisim explain` knows besides rules, errors and actions."""
+    rows = []
+    for term, row in load_glossary().items():
+        links = _links(every_rule()[rule] for rule in row.get("rules", ()))
+        also = ", ".join([*row.get("also", ()), *([f"AWS: {row['ec2']}"] if "ec2" in row else [])])
+        rows.append([escape(term), escape(row["says"]), escape(also), links])
+    return table(["Word", "Meaning", "Also", "Rules"], rows)
+
+
 # --- lifecycles
 
 
@@ -192,11 +209,13 @@ def lifecycles() -> str:
 
 def _lifecycle(lifecycle: Lifecycle) -> str:
     kind = lifecycle.kind
-    parts = [heading(2, kind.replace("_", " "), f"lifecycle-{kind.replace('_', '-')}"), _transitions(lifecycle)]
+    parts = [heading(2, kind.replace("_", " "), f"lifecycle-{kind.replace('_', '-')}")]
+    parts += [f"{escape(NOTES[kind])}\n"] if kind in NOTES else []
+    parts += [f"![The lifecycle of a {kind.replace('_', ' ')}](../lifecycles/{kind}.svg)\n", _transitions(lifecycle)]
     if lifecycle.refused:
         parts += ["The error code of each action in each state; *yes* means that the state allows the action.\n"]
         parts += [_refusals(lifecycle)]
-    parts.append(f"Mermaid source:\n\n```text\n{render_mermaid(lifecycle)}\n```\n")
+    parts.append(f"The same as mermaid source:\n\n```text\n{render_mermaid(lifecycle)}\n```\n")
     return "\n".join(parts)
 
 
@@ -204,16 +223,16 @@ def _transitions(lifecycle: Lifecycle) -> str:
     rows = []
     for state, events in to_data(lifecycle)["moves"].items():
         for event, to in events.items():
-            rows.append([code(state), event, code(to["to"]) if to["to"] else "*(gone)*", _when(to)])
+            rows.append([code(state), event, code(to["to"]) if to["to"] else "*(gone)*", to["cause"], _when(to)])
         if not events:
-            rows.append([code(state), "", "", "final state"])
-    return table(["State", "Event", "Next state", "When"], rows)
+            rows.append([code(state), "", "", "final state", ""])
+    return table(["State", "Event", "Next state", "Cause", "By itself"], rows)
 
 
-def _when(to: Mapping[str, object]) -> str:
+def _when(to: Mapping[str, Any]) -> str:
     if to["after"] is None:
-        return "on an action or another transition"
-    seconds = "after a time that depends on the size" if to["after"] == "by size" else f"after {to['after']:g} s"
+        return ""
+    seconds = f"{to['per_gib']:g} s per GiB" if to["per_gib"] else f"after {to['after']:g} s"
     return f"{seconds} (timer)" if to["timer"] else seconds
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.frozen import replace
 from omisim.model import AccessKey, AccessKeySecretKey, TextOrEmpty, ids, view_as
 from omisim.model.filters import FiltersAccessKeys, select_matching
 from omisim.model.filters.dicts import FiltersAccessKeysDict

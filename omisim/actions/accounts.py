@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated
 
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import action
 from omisim.actions.new_account import open_account
+from omisim.base.frozen import replace
 from omisim.model import AccountRow, MayBeEmpty, TextOrEmpty
 
 _EMAIL = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.frozen import replace
 from omisim.model import Log, OrDict, With
 from omisim.model.filters import FiltersApiLog, select_matching
 from omisim.model.filters.dicts import FiltersApiLogDict
 
 WINDOW, RETENTION = dt.timedelta(hours=48), dt.timedelta(days=32)
 HERE = "127.0.0.1"
+NOT_LOGGED = (0, 401, 404)  # statuses; 0 is a call without an answer
 _KEY = re.compile(r"Credential=([^/,\s]+)/")
 
 
@@ -25,25 +27,26 @@ def read_api_logs(
 ) -> tuple[Log, ...]:
     """List the caller's calls of the last 48 hours, or of another period within 32 days, the oldest first (CAT-010).
 
-    Calls without an answer are not listed: this one, and those whose connection was dropped. A rollback does not undo
-    the log, and a fork starts a new one. `with_` selects the fields to return.
+    Not listed are calls of other APIs, calls that are refused with the status 401 or 404 (CAT-010/scope), and calls
+    without an answer: this one, and those whose connection was dropped. A rollback does not undo the log, and a fork
+    starts a new one. `with_` selects the fields to return.
     """
-    wanted = _complete_window(as_parsed(filters) or FiltersApiLog(), call.now)
-    call.check_range(wanted.query_date_after, wanted.query_date_before)
+    window = _complete_window(as_parsed(filters) or FiltersApiLog(), call.now)
+    call.check_range(window.query_date_after, window.query_date_before)
     oldest = call.now - RETENTION
-    own = (r for r in call.log if r.account == call.account.name and r.status and r.at >= oldest)
-    logs = select_matching((_make_log(call, record) for record in own), wanted)
+    own = (r for r in call.log if r.account == call.account.name and r.api == "oapi" and r.at >= oldest)
+    logs = select_matching((_make_log(call, r) for r in own if r.status not in NOT_LOGGED), window)
     selection = as_parsed(with_)
     hidden = {} if selection is None else {f.name: None for f in fields(selection) if not getattr(selection, f.name)}
     return tuple(replace(log, **hidden) for log in logs) if hidden else logs
 
 
-def _complete_window(wanted: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
+def _complete_window(filters: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
     """Fill in the missing ends of the period."""
-    after, before = wanted.query_date_after, wanted.query_date_before
+    after, before = filters.query_date_after, filters.query_date_before
     if before is None:
         before = now if after is None else after + WINDOW
-    return replace(wanted, query_date_after=before - WINDOW if after is None else after, query_date_before=before)
+    return replace(filters, query_date_after=before - WINDOW if after is None else after, query_date_before=before)
 
 
 def _make_log(call: Call, record: Any) -> Log:

@@ -42,8 +42,8 @@ def check_disk(call: Call, rules: SizeRules, volume_type: str, size: int | None,
 
 def check_values(call: Call, rules: SizeRules, volume_type: str | None, size: int | None, iops: int | None) -> None:
     """Check the range of each value separately. The size is in GiB."""
-    known = limits.VOLUME_TYPES
-    call.check(volume_type in (None, *known), rules.type, volume_type=volume_type, known=known)
+    volume_types = limits.VOLUME_TYPES
+    call.check(volume_type in (None, *volume_types), rules.type, volume_type=volume_type, known=volume_types)
     call.check(size is None or limits.MIN_SIZE <= size <= limits.MAX_SIZE, rules.size, size=size)
     call.check(iops is None or limits.MIN_IOPS <= iops <= limits.MAX_IOPS, rules.iops_range, iops=iops)
 

@@ -6,8 +6,6 @@ transition.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.new_account import DEFAULT
 from omisim.actions.nic_links import detach_nic
@@ -16,6 +14,7 @@ from omisim.actions.public_ips import assign_public_address, unlink_public_ips, 
 from omisim.actions.uploads import fail_export, find_upload_error, upload_image, upload_snapshot
 from omisim.actions.vm_attributes import show_boot_actions
 from omisim.actions.vm_diagnostics import end_first_boot, make_boot_password, make_stop_entry
+from omisim.base.frozen import replace
 from omisim.model import (
     ActionsOnNextBoot,
     GroupHold,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -13,6 +12,7 @@ from omisim.actions.licences import check_export
 from omisim.actions.progress import compute_progress
 from omisim.actions.quotas import check_quotas
 from omisim.actions.sharing import get_usable
+from omisim.base.frozen import replace
 from omisim.formats.disk_image import FORMATS
 from omisim.model import (
     ExportState,
@@ -83,8 +83,8 @@ def create_image_export_task(
 def _check_target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
     target = as_parsed(osu_export)
     assert target is not None
-    known = target.disk_image_format in FORMATS
-    call.check(known, "EXP-002", disk_image_format=target.disk_image_format, known=FORMATS)
+    is_known_format = target.disk_image_format in FORMATS
+    call.check(is_known_format, "EXP-002", disk_image_format=target.disk_image_format, known=FORMATS)
     call.check(is_bucket_name(target.osu_bucket), "EXP-007", osu_bucket=target.osu_bucket)
     return target
 

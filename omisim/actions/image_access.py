@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
 from omisim.actions.sharing import apply_change, check_permission_change, get_usable, is_visible, visible_permissions
+from omisim.base.frozen import replace
 from omisim.model import (
     ExportState,
     Image,
@@ -29,11 +30,11 @@ from omisim.spec.rules import refuse
 @action("ReadImages", "Images", paged=True)
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
-    wanted = _resolve_code_names(as_parsed(filters) or FiltersImage())
+    parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
     visible_images = (
-        _view_image(call, image) for image in call.rows(Image, wanted.image_ids) if is_visible(call, image)
+        _view_image(call, image) for image in call.rows(Image, parsed_filters.image_ids) if is_visible(call, image)
     )
-    return select_matching(visible_images, wanted)
+    return select_matching(visible_images, parsed_filters)
 
 
 def _view_image(call: Call, image: Image) -> Image:
@@ -51,13 +52,13 @@ def _resolve_code_names(filters: FiltersImage) -> FiltersImage:
     codes = tuple(t.product_type_id for t in types if t.description in filters.product_code_names)
     if filters.product_codes is not None:
         codes = tuple(code for code in codes if code in filters.product_codes)
-    return replace(filters, product_code_names=None, product_codes=codes)
+    return dataclasses.replace(filters, product_code_names=None, product_codes=codes)
 
 
-def _check_has_changes(call: Call, given: Mapping[str, Any]) -> None:
+def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
     attributes = ("permissions_to_launch", "description", "product_codes")
-    call.check(any(name in given for name in attributes), "OMI-101")
-    check_permission_change(call, "permissions_to_launch", given)
+    call.check(any(name in parameters for name in attributes), "OMI-101")
+    check_permission_change(call, "permissions_to_launch", parameters)
 
 
 @action("UpdateImage", "Image", combinations=_check_has_changes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -17,6 +16,7 @@ from omisim.actions.registrations import check_disk_sources, register_image
 from omisim.actions.sharing import get_usable
 from omisim.actions.snapshots import clone, cut
 from omisim.actions.volumes import find_links
+from omisim.base.frozen import replace
 from omisim.model import (
     BlockDeviceMappingImage,
     BsuToCreate,
@@ -55,31 +55,33 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _check_one_source(call: Call, given: Mapping[str, Any]) -> None:
+def _check_one_source(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse a request with no source, with several, with an incomplete one, or with parameters that it excludes."""
-    modes = [mode for mode, names in MODES.items() if any(name in given for name in names)]
+    modes = [mode for mode, names in MODES.items() if any(name in parameters for name in names)]
     if not modes:
-        raise refuse("OMI-001", given=_spell_names(call, given))
+        raise refuse("OMI-001", given=_spell_names(call, parameters))
     mode = modes[0]
-    excluded = [name for other in modes[1:] for name in MODES[other] if name in given]
-    excluded += [name for name in FORBIDDEN[mode] if name in given and name not in excluded]
+    excluded = [name for other in modes[1:] for name in MODES[other] if name in parameters]
+    excluded += [name for name in FORBIDDEN[mode] if name in parameters and name not in excluded]
     if len(modes) == 1:  # with several sources, the missing parameters are ambiguous
-        _check_complete(call, mode, given)
+        _check_complete(call, mode, parameters)
     call.check(not excluded, "OMI-003", mode=mode, parameters=_spell_names(call, excluded))
-    call.check(mode != "vm" or "image_name" in given, "OMI-002", parameter=call.spell("image_name"), mode=mode)
+    call.check(mode != "vm" or "image_name" in parameters, "OMI-002", parameter=call.spell("image_name"), mode=mode)
     if mode == "snapshots":
-        check_disk_sources(call, as_parsed_list(given.get("block_device_mappings")), given.get("root_device_name", ""))
+        check_disk_sources(
+            call, as_parsed_list(parameters.get("block_device_mappings")), parameters.get("root_device_name", "")
+        )
 
 
-def _check_complete(call: Call, mode: str, given: Mapping[str, Any]) -> None:
+def _check_complete(call: Call, mode: str, parameters: Mapping[str, Any]) -> None:
     """Refuse an incomplete source, and a registration or an import without a name (OMI-004, OMI-006, IMP-007)."""
     for name in MODES[mode]:
         call.check(
-            name in given, "OMI-006" if mode == "snapshots" else "OMI-004", parameter=call.spell(name), mode=mode
+            name in parameters, "OMI-006" if mode == "snapshots" else "OMI-004", parameter=call.spell(name), mode=mode
         )
     if mode in ("snapshots", "manifest"):
         rule = "OMI-006" if mode == "snapshots" else "IMP-007"
-        call.check("image_name" in given, rule, parameter=call.spell("image_name"), mode=mode)
+        call.check("image_name" in parameters, rule, parameter=call.spell("image_name"), mode=mode)
 
 
 def _spell_names(call: Call, names: Iterable[str]) -> list[str]:

@@ -66,8 +66,8 @@ def read_manifest(call: Call, location: str) -> Manifest:
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parse_manifest(text)
     for code in manifest.product_types:
-        known = is_code(call, code, any_owner=True)
-        call.check(known, "IMP-004", reason=f"the product type {code} does not exist")
+        is_known_code = is_code(call, code, any_owner=True)
+        call.check(is_known_code, "IMP-004", reason=f"the product type {code} does not exist")
     return manifest
 
 
@@ -135,5 +135,5 @@ def find_source(call: Call, location: str) -> list[tuple[str, str]]:
     """Return the origin of a file in this cloud's object storage as (relation, parent id) pairs, for lineage."""
     parts = urlsplit(location)
     place = parse_location(parts.netloc.rpartition("@")[2], parts.path)
-    known: Mapping[str, Origin] = call.state.rows("origin")
-    return [("imported from", place.object_id)] if place is not None and place.object_id in known else []
+    origins: Mapping[str, Origin] = call.state.rows("origin")
+    return [("imported from", place.object_id)] if place is not None and place.object_id in origins else []

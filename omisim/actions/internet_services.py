@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
+from omisim.base.frozen import replace
 from omisim.model import InternetService, Net, NetId, Nic
 from omisim.model.filters import FiltersInternetService, select_matching
 from omisim.model.filters.dicts import FiltersInternetServiceDict

@@ -67,8 +67,8 @@ def read_keypairs(call: Call, *, filters: FiltersKeypair | FiltersKeypairDict | 
     return select_matching(call.own_rows(Keypair), as_parsed(filters))
 
 
-def _check_name_or_id(call: Call, given: Mapping[str, Any]) -> None:
-    call.check(given.get("keypair_name") or given.get("keypair_id"), "KEY-005")
+def _check_name_or_id(call: Call, parameters: Mapping[str, Any]) -> None:
+    call.check(parameters.get("keypair_name") or parameters.get("keypair_id"), "KEY-005")
 
 
 @action("DeleteKeypair", combinations=_check_name_or_id)

@@ -89,9 +89,9 @@ def delete_net(call: Call, *, net_id: NetId) -> None:
     if others:
         raise refuse("NET-006", net_id=net_id, left=[row.id for row in others])
     custom = [table for table in tables if not any(link.main for link in table.link_route_tables)]
-    left = [row.id for row in (*custom, *groups) if row is not own]
-    if left:
-        raise refuse("NET-006/own", net_id=net_id, left=left)
+    remaining_ids = [row.id for row in (*custom, *groups) if row is not own]
+    if remaining_ids:
+        raise refuse("NET-006/own", net_id=net_id, left=remaining_ids)
     call.move(net, "delete")
     call.drop(own)
     for table in tables:

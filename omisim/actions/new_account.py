@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from omisim.base.frozen import replace
 from omisim.model import AccessKey, AccountRow, SecurityGroup, SecurityGroupRule, SecurityGroupsMember, ids
 from omisim.spec.catalog import QuotaName
 from omisim.state.transaction import Transaction

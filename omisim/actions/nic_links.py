@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.addresses import check_address, find_free_addresses
@@ -12,6 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import find_nics
 from omisim.actions.nics import check_unlinked, make_nic_address
 from omisim.actions.public_ips import unlink_public_ips
+from omisim.base.frozen import replace
 from omisim.model import LinkNic, LinkNicId, Nic, NicId, Subnet, Vm, VmId
 from omisim.spec.rules import refuse
 
@@ -66,9 +66,9 @@ def unlink_nic(call: Call, *, link_nic_id: LinkNicId) -> None:
     raise refuse("NIC-025", link_nic_id=link_nic_id)
 
 
-def _check_ips_or_count(call: Call, given: Mapping[str, Any]) -> None:
-    call.check(not ("private_ips" in given and "secondary_private_ip_count" in given), "NIC-030")
-    count = given.get("secondary_private_ip_count")
+def _check_ips_or_count(call: Call, parameters: Mapping[str, Any]) -> None:
+    call.check(not ("private_ips" in parameters and "secondary_private_ip_count" in parameters), "NIC-030")
+    count = parameters.get("secondary_private_ip_count")
     call.check(count is None or count > 0, "NIC-031", secondary_private_ip_count=count)
 
 
@@ -95,13 +95,15 @@ def link_private_ips(
         requested_addresses = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
     own_addresses = {ip.private_ip for ip in nic.private_ips}
     new_addresses = [ip for ip in requested_addresses if ip not in own_addresses]
-    others: list[Nic] = [row for row in call.state.find_by("nic", "subnet", subnet.subnet_id) if row.nic_id != nic_id]
+    other_nics: list[Nic] = [
+        row for row in call.state.find_by("nic", "subnet", subnet.subnet_id) if row.nic_id != nic_id
+    ]
     for address in new_addresses:
-        for other in others:
+        for other in other_nics:
             for ip in other.private_ips:
                 may_link = ip.private_ip != address or (allow_relink and not ip.is_primary)
                 call.check(may_link, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
-    for other in others:
+    for other in other_nics:
         call.put(_remove_addresses(other, new_addresses))
         unlink_public_ips(call.tx, other.nic_id, new_addresses)
     call.put(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from omisim.actions.addresses import make_public_dns
+from omisim.base.frozen import replace
 from omisim.model import (
     LinkNicLight,
     LinkPublicIp,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.addresses import check_address, find_free_addresses, find_taken_addresses, make_private_dns
@@ -12,6 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import view_nic
 from omisim.actions.public_ips import unlink_public_ips
 from omisim.actions.security_groups import resolve_groups
+from omisim.base.frozen import replace
 from omisim.model import (
     LinkNic,
     LinkNicToUpdate,
@@ -119,15 +119,15 @@ def read_nics(call: Call, *, filters: FiltersNic | FiltersNicDict | None = None)
     return select_matching((view_nic(call.state, nic) for nic in call.own_rows(Nic)), as_parsed(filters))
 
 
-def _check_one_change(call: Call, given: Mapping[str, Any]) -> None:
+def check_one_change(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse an update without a change (NIC-006), and one with several changes (NIC-007)."""
-    changes = [call.spell(name) for name in ("description", "link_nic", "security_group_ids") if name in given]
+    changes = [call.spell(name) for name in parameters if name != "nic_id"]
     call.check(changes, "NIC-006")
     call.check(len(changes) <= 1, "NIC-007", parameters=changes)
-    call.check(given.get("security_group_ids") != (), "NIC-008")
+    call.check(parameters.get("security_group_ids") != (), "NIC-008")
 
 
-@action("UpdateNic", "Nic", combinations=_check_one_change)
+@action("UpdateNic", "Nic", combinations=check_one_change)
 def update_nic(
     call: Call,
     *,

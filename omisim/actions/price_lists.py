@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.frozen import replace
 from omisim.model import Catalog, Catalogs, UnitPriceEntry
 from omisim.model.filters import FiltersCatalogs, select_matching
 from omisim.model.filters.dicts import FiltersCatalogsDict
@@ -30,21 +30,21 @@ def read_public_catalog(call: Call) -> Catalog:
     return load_prices().catalog(call.region)
 
 
-def _check_both_dates(call: Call, given: Mapping[str, Any]) -> None:
-    wanted: FiltersCatalogs = given.get("filters") or FiltersCatalogs()
-    call.check((wanted.from_date is None) == (wanted.to_date is None), "CAT-004/dates")
+def _check_both_dates(call: Call, parameters: Mapping[str, Any]) -> None:
+    filters: FiltersCatalogs = parameters.get("filters") or FiltersCatalogs()
+    call.check((filters.from_date is None) == (filters.to_date is None), "CAT-004/dates")
 
 
 @action("ReadCatalogs", "Catalogs", combinations=_check_both_dates)
 def read_catalogs(call: Call, *, filters: FiltersCatalogs | FiltersCatalogsDict | None = None) -> tuple[Catalogs, ...]:
     """List the current price list of the caller's Region, or all those of a period (CAT-004)."""
-    wanted = as_parsed(filters) or FiltersCatalogs()
-    call.check_range(wanted.from_date, wanted.to_date)
-    recent = wanted.from_date is None or call.now - wanted.from_date <= OLDEST
-    call.check(recent, "CAT-004/old", from_date=wanted.from_date)
-    if wanted.current_catalog_only is None:
-        wanted = replace(wanted, current_catalog_only=True)
-    return select_matching(load_prices().catalogs(call.region), wanted)
+    parsed_filters = as_parsed(filters) or FiltersCatalogs()
+    call.check_range(parsed_filters.from_date, parsed_filters.to_date)
+    recent = parsed_filters.from_date is None or call.now - parsed_filters.from_date <= OLDEST
+    call.check(recent, "CAT-004/old", from_date=parsed_filters.from_date)
+    if parsed_filters.current_catalog_only is None:
+        parsed_filters = replace(parsed_filters, current_catalog_only=True)
+    return select_matching(load_prices().catalogs(call.region), parsed_filters)
 
 
 @action("ReadUnitPrice", "UnitPriceEntry", dry_run=False)

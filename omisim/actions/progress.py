@@ -22,5 +22,5 @@ def compute_progress(call: Call, entity: Snapshot | ImageExportTask | SnapshotEx
     if due is None or due.at is None:
         return 50
     whole = call.tx.settings.durations.seconds_for(entity, entity.state, due.event)
-    left = (due.at - call.now).total_seconds()
-    return min(99, max(1, round(100 * (1 - left / whole)))) if whole else 99
+    seconds_left = (due.at - call.now).total_seconds()
+    return min(99, max(1, round(100 * (1 - seconds_left / whole)))) if whole else 99

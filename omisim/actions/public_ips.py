@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.addresses import make_public_dns, make_public_ip
@@ -12,6 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import find_attached_service
 from omisim.actions.nic_views import find_nics, view_public_ip
 from omisim.actions.quotas import check_quotas
+from omisim.base.frozen import replace
 from omisim.model import Nic, NicId, PublicIp, Vm, VmId, VmState
 from omisim.model.filters import FiltersPublicIp, select_matching
 from omisim.model.filters.dicts import FiltersPublicIpDict
@@ -105,10 +105,10 @@ def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> Public
     return matching_ips[0]
 
 
-def _check_ip_and_target(call: Call, given: Mapping[str, Any]) -> None:
-    _check_id_or_ip(call, given)
-    call.check("vm_id" in given or "nic_id" in given, "PIP-004")
-    call.check(not ("vm_id" in given and "nic_id" in given), "PIP-005")
+def _check_ip_and_target(call: Call, parameters: Mapping[str, Any]) -> None:
+    _check_id_or_ip(call, parameters)
+    call.check("vm_id" in parameters or "nic_id" in parameters, "PIP-004")
+    call.check(not ("vm_id" in parameters and "nic_id" in parameters), "PIP-005")
 
 
 @action("LinkPublicIp", "LinkPublicIpId", combinations=_check_ip_and_target)
@@ -141,8 +141,8 @@ def link_public_ip(
     ]
     elsewhere = ip.link_public_ip_id is not None and ip not in linked_before
     call.check(relink or not elsewhere, "PIP-008", public_ip=ip.public_ip)
-    others = [row.public_ip for row in linked_before if row is not ip]
-    call.check(relink or not others, "PIP-008/address", public_ip=ip.public_ip, others=others)
+    other_ips = [row.public_ip for row in linked_before if row is not ip]
+    call.check(relink or not other_ips, "PIP-008/address", public_ip=ip.public_ip, others=other_ips)
     link_id = call.new_id("link_public_ip")
     for row in {row.public_ip_id: row for row in (*linked_before, ip)}.values():
         _unlink(call.tx, row)
@@ -175,8 +175,8 @@ def _unlink(tx: Transaction, ip: PublicIp) -> None:
         tx.put(assign_public_address(tx, vm) if running else replace(vm, public_dns_name=None, public_ip=None))
 
 
-def _check_link_or_ip(call: Call, given: Mapping[str, Any]) -> None:
-    call.check("link_public_ip_id" in given or "public_ip" in given, "PIP-012")
+def _check_link_or_ip(call: Call, parameters: Mapping[str, Any]) -> None:
+    call.check("link_public_ip_id" in parameters or "public_ip" in parameters, "PIP-012")
 
 
 @action("UnlinkPublicIp", combinations=_check_link_or_ip)
@@ -196,8 +196,8 @@ def unlink_public_ip(
     _unlink(call.tx, ip)
 
 
-def _check_id_or_ip(call: Call, given: Mapping[str, Any]) -> None:
-    call.check("public_ip" in given or "public_ip_id" in given, "PIP-003")
+def _check_id_or_ip(call: Call, parameters: Mapping[str, Any]) -> None:
+    call.check("public_ip" in parameters or "public_ip_id" in parameters, "PIP-003")
 
 
 @action("DeletePublicIp", combinations=_check_id_or_ip)

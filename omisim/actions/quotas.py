@@ -98,6 +98,10 @@ def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
 def get_remaining(call: Call, name: str) -> int | None:
     """Return the rest of a quota of the caller, or None if it is unlimited (a limit of 0)."""
     limit = _get_limit(call, name)
+    return _subtract_used(call, name, limit)
+
+
+def _subtract_used(call: Call, name: str, limit: int) -> int | None:
     return None if limit == 0 else limit - QUOTAS[name][1](call)
 
 
@@ -109,9 +113,11 @@ def _get_limit(call: Call, name: str) -> int:
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     """Refuse additions, given as amounts by quota, that would exceed a quota of the caller."""
     for name, more in adding.items():
-        left = get_remaining(call, name)
         limit = _get_limit(call, name)
-        call.check(left is None or more <= max(left, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more)
+        remaining = _subtract_used(call, name, limit)
+        call.check(
+            remaining is None or more <= max(remaining, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more
+        )
 
 
 def check_each(call: Call, name: str, used: int, more: int) -> None:

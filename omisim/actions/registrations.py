@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.devices import (
@@ -18,6 +17,7 @@ from omisim.actions.devices import (
 from omisim.actions.framework.call import Call
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.sharing import get_usable
+from omisim.base.frozen import replace
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState, Snapshot
 from omisim.spec.catalog import LINUX
 from omisim.spec.limits import ROOT

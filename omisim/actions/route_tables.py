@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Annotated
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
+from omisim.base.frozen import replace
 from omisim.model import LinkRouteTable, Net, NetId, Route, RouteTable, Subnet, SubnetId
 from omisim.model.filters import FiltersRouteTable, select_matching
 from omisim.model.filters.dicts import FiltersRouteTableDict

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.addresses import parse_range
@@ -12,6 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import find_attached_service
 from omisim.actions.quotas import check_each
 from omisim.actions.route_tables import LOCAL, RouteTableId
+from omisim.base.frozen import replace
 from omisim.model import InternetService, Nic, NicId, Route, RouteTable, Vm, VmId
 from omisim.spec.rules import refuse
 
@@ -21,9 +21,9 @@ TARGETS = ("gateway_id", "nat_service_id", "net_peering_id", "nic_id", "vm_id")
 NOT_SERVED = {"nat_service_id": "RTB-015/nat", "net_peering_id": "RTB-015/peering"}
 
 
-def _check_one_target(call: Call, given: Mapping[str, Any]) -> None:
+def _check_one_target(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse a route without a target (RTB-010) and one with several (RTB-011)."""
-    targets = [call.spell(name) for name in TARGETS if name in given]
+    targets = [call.spell(name) for name in TARGETS if name in parameters]
     call.check(targets, "RTB-010")
     call.check(len(targets) <= 1, "RTB-011", parameters=targets)
 

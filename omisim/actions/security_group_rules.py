@@ -6,7 +6,6 @@ Rules with the same protocol and ports are stored as one rule with all their IP 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -14,6 +13,7 @@ from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import view_group
+from omisim.base.frozen import replace
 from omisim.model import AccountId, OrDict, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupsMember
 from omisim.spec.rules import refuse
 
@@ -25,10 +25,10 @@ LAST_PORT, LAST_NUMBER = 65535, 255
 Rules = tuple[SecurityGroupRule, ...]
 
 
-def _check_rules_alone(call: Call, given: Mapping[str, Any]) -> None:
+def _check_rules_alone(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse Rules together with the parameters of a single rule (SG-020)."""
-    excluded = [call.spell(name) for name in FLAT if name in given]
-    call.check("rules" not in given or not excluded, "SG-020", parameters=excluded)
+    excluded = [call.spell(name) for name in FLAT if name in parameters]
+    call.check("rules" not in parameters or not excluded, "SG-020", parameters=excluded)
 
 
 @action("CreateSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
@@ -89,20 +89,20 @@ def _parse_rules(call: Call, group: SecurityGroup, suffix: str) -> list[Security
 
     `suffix` is "to_link" or "to_unlink". The parameter `security_group_name_<suffix>` of a single rule may hold an id.
     """
-    given = call.values
+    parameters = call.values
     members = None
-    if (name := given.get(f"security_group_name_{suffix}")) is not None:
+    if (name := parameters.get(f"security_group_name_{suffix}")) is not None:
         field = "security_group_id" if name.startswith("sg-") else "security_group_name"
-        owner = given.get(f"security_group_account_id_{suffix}")
+        owner = parameters.get(f"security_group_account_id_{suffix}")
         members = (SecurityGroupsMember(account_id=owner, **{field: name}),)
     single_rule = SecurityGroupRule(
-        from_port_range=given.get("from_port_range"),
-        ip_protocol=given.get("ip_protocol"),
-        ip_ranges=(given["ip_range"],) if "ip_range" in given else None,
+        from_port_range=parameters.get("from_port_range"),
+        ip_protocol=parameters.get("ip_protocol"),
+        ip_ranges=(parameters["ip_range"],) if "ip_range" in parameters else None,
         security_groups_members=members,
-        to_port_range=given.get("to_port_range"),
+        to_port_range=parameters.get("to_port_range"),
     )
-    return [_normalize_rule(call, group, rule) for rule in as_parsed_list(given.get("rules")) or (single_rule,)]
+    return [_normalize_rule(call, group, rule) for rule in as_parsed_list(parameters.get("rules")) or (single_rule,)]
 
 
 def _get_group(call: Call, group_id: str, flow: str) -> SecurityGroup:
@@ -122,10 +122,10 @@ def _replace_rules(group: SecurityGroup, flow: str, rules: Rules) -> SecurityGro
 
 def _normalize_rule(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> SecurityGroupRule:
     """Return a rule with protocol, ports and ranges in their stored form, or refuse it."""
-    given = rule.ip_protocol or "-1"
-    protocol = NUMBERED.get(given, given) if group.net_id else given
+    requested_protocol = rule.ip_protocol or "-1"
+    protocol = NUMBERED.get(requested_protocol, requested_protocol) if group.net_id else requested_protocol
     numbered = group.net_id and protocol.isdecimal() and int(protocol) <= LAST_NUMBER
-    call.check(protocol in ("tcp", "udp", "icmp", "-1") or numbered, "SG-022", ip_protocol=given)
+    call.check(protocol in ("tcp", "udp", "icmp", "-1") or numbered, "SG-022", ip_protocol=requested_protocol)
     first, last = _normalize_ports(call, protocol, rule.from_port_range, rule.to_port_range)
     call.check(not rule.service_ids, "SG-029", service_ids=rule.service_ids)
     call.check(rule.ip_ranges or rule.security_groups_members or rule.service_ids, "SG-025")
@@ -168,8 +168,8 @@ def _normalize_range(call: Call, text: str) -> str:
 def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> SecurityGroupsMember:
     """Return the group that a rule refers to by id, or by name in the same Net or in the public Cloud, or refuse it."""
     owner = member.account_id or call.account.account_id
-    given = member.security_group_id or member.security_group_name
-    if given is None:
+    group_reference = member.security_group_id or member.security_group_name
+    if group_reference is None:
         raise refuse("SG-026/name")
     target: SecurityGroup | None
     if member.security_group_id is not None:
@@ -178,9 +178,9 @@ def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMemb
         key = (owner, group.net_id, member.security_group_name)
         target = next(iter(call.state.find_by("security_group", "name", key)), None)
     if target is None or target.account_id != owner:
-        raise refuse("SG-026", security_group=given)
+        raise refuse("SG-026", security_group=group_reference)
     rule_id = "SG-026/net" if group.net_id else "SG-026/public"
-    call.check(target.net_id == group.net_id, rule_id, security_group=given, net_id=group.net_id)
+    call.check(target.net_id == group.net_id, rule_id, security_group=group_reference, net_id=group.net_id)
     return SecurityGroupsMember(
         account_id=owner, security_group_id=target.security_group_id, security_group_name=target.security_group_name
     )
@@ -220,7 +220,7 @@ def _add_rule(call: Call, rules: Rules, requested: SecurityGroupRule) -> Rules:
 
 
 def _remove_rule(rules: Rules, requested: SecurityGroupRule) -> Rules:
-    kept = []
+    remaining_rules = []
     for rule in rules:
         rest = rule
         if _get_key(rule) == _get_key(requested):
@@ -229,5 +229,5 @@ def _remove_rule(rules: Rules, requested: SecurityGroupRule) -> Rules:
             members = tuple(member for member in rule.security_groups_members or () if member not in removed_members)
             rest = replace(rule, ip_ranges=ranges or None, security_groups_members=members or None)
         if _list_targets(rest):
-            kept.append(rest)
-    return tuple(kept)
+            remaining_rules.append(rest)
+    return tuple(remaining_rules)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_account import DEFAULT, make_open_rule
 from omisim.actions.quotas import check_each, check_quotas
+from omisim.base.frozen import replace
 from omisim.model import (
     GroupHold,
     Net,
@@ -133,8 +133,8 @@ def read_security_groups(
     return tuple(view_group(group) for group in select_matching(call.own_rows(SecurityGroup), as_parsed(filters)))
 
 
-def _check_id_or_name(call: Call, given: Mapping[str, Any]) -> None:
-    call.check("security_group_id" in given or "security_group_name" in given, "SG-007")
+def _check_id_or_name(call: Call, parameters: Mapping[str, Any]) -> None:
+    call.check("security_group_id" in parameters or "security_group_name" in parameters, "SG-007")
 
 
 @action("DeleteSecurityGroup", combinations=_check_id_or_name)

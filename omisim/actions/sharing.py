@@ -47,18 +47,18 @@ def visible_permissions(call: Call, granted: PermissionsOnResource, *, owner: bo
     return PermissionsOnResource(account_ids=own, global_permission=granted.global_permission)
 
 
-def check_permission_change(call: Call, parameter: str, given: Mapping[str, Any]) -> None:
+def check_permission_change(call: Call, parameter: str, parameters: Mapping[str, Any]) -> None:
     """Refuse a change that is empty (OMI-103), and one with both additions and removals (OMI-102, SHR-020).
 
     Beside another change, an empty one means absent, like any other empty value (REQ-018).
     """
-    change = as_parsed(given.get(parameter))
+    change = as_parsed(parameters.get(parameter))
     if change is None:
         return
     assert isinstance(change, PermissionsOnResourceCreation)
     branches = [branch for branch in (change.additions, change.removals) if branch is not None]
-    others = given.keys() - {parameter, "image_id", "snapshot_id"}
-    call.check(branches or others, "OMI-103", parameter=call.spell(parameter))
+    other_parameters = parameters.keys() - {parameter, "image_id", "snapshot_id"}
+    call.check(branches or other_parameters, "OMI-103", parameter=call.spell(parameter))
     call.check(
         len(branches) <= 1, "OMI-102" if call.action == "UpdateImage" else "SHR-020", parameter=call.spell(parameter)
     )

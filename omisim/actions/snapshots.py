@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -21,6 +20,7 @@ from omisim.actions.sharing import (
     visible_permissions,
 )
 from omisim.actions.uploads import find_running_exports
+from omisim.base.frozen import replace
 from omisim.model import (
     MayBeEmpty,
     OrDict,
@@ -39,15 +39,15 @@ from omisim.spec.rules import refuse
 MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_location", "snapshot_size"))
 
 
-def _check_one_source(call: Call, given: Mapping[str, Any]) -> None:
+def _check_one_source(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse a request with no source, with several, or with an incomplete one (SNP-001, SNP-005)."""
-    modes = [mode for mode in MODES if any(name in given for name in mode)]
+    modes = [mode for mode in MODES if any(name in parameters for name in mode)]
     if not modes:
         raise refuse("SNP-001")
     if len(modes) > 1:
-        raise refuse("SNP-001/mixed", parameters=[call.spell(n) for mode in modes for n in mode if n in given])
+        raise refuse("SNP-001/mixed", parameters=[call.spell(n) for mode in modes for n in mode if n in parameters])
     for name in modes[0]:
-        call.check(name in given, "SNP-005", parameter=call.spell(name))
+        call.check(name in parameters, "SNP-005", parameter=call.spell(name))
 
 
 @action("CreateSnapshot", "Snapshot", combinations=_check_one_source)
@@ -130,15 +130,15 @@ def _view_snapshot(call: Call, snapshot: Snapshot) -> Snapshot:
 @action("ReadSnapshots", "Snapshots", paged=True)
 def read_snapshots(call: Call, *, filters: FiltersSnapshot | FiltersSnapshotDict | None = None) -> tuple[Snapshot, ...]:
     """List the caller's, shared and public snapshots in creation order (SNP-021)."""
-    wanted = as_parsed(filters) or FiltersSnapshot()
-    start, end = wanted.from_creation_date, wanted.to_creation_date
+    parsed_filters = as_parsed(filters) or FiltersSnapshot()
+    start, end = parsed_filters.from_creation_date, parsed_filters.to_creation_date
     call.check_range(start, end)
-    visible = (snapshot for snapshot in call.rows(Snapshot, wanted.snapshot_ids) if is_visible(call, snapshot))
-    return select_matching((_view_snapshot(call, snapshot) for snapshot in visible), wanted)
+    visible = (snapshot for snapshot in call.rows(Snapshot, parsed_filters.snapshot_ids) if is_visible(call, snapshot))
+    return select_matching((_view_snapshot(call, snapshot) for snapshot in visible), parsed_filters)
 
 
-def _check_change(call: Call, given: Mapping[str, Any]) -> None:
-    check_permission_change(call, "permissions_to_create_volume", given)
+def _check_change(call: Call, parameters: Mapping[str, Any]) -> None:
+    check_permission_change(call, "permissions_to_create_volume", parameters)
 
 
 @action("UpdateSnapshot", "Snapshot", combinations=_check_change)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Network
 
 from omisim.actions.addresses import RESERVED, find_taken_addresses, parse_range
@@ -10,6 +9,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.actions.volumes import check_subregion
+from omisim.base.frozen import replace
 from omisim.model import Net, NetId, RouteTable, Subnet, SubnetId
 from omisim.model.filters import FiltersSubnet, select_matching
 from omisim.model.filters.dicts import FiltersSubnetDict
@@ -35,13 +35,13 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
     net = call.get_owned(Net, net_id, "NET-002")
     subregion = subregion_name or f"{call.region}a"
     check_subregion(call, subregion)
-    others = [subnet for subnet in call.rows(Subnet) if subnet.net_id == net_id]
+    other_subnets = [subnet for subnet in call.rows(Subnet) if subnet.net_id == net_id]
     if network is not None:
         inside = network.subnet_of(IPv4Network(net.ip_range))
         call.check(inside, "NET-011", ip_range=ip_range, net_range=net.ip_range)
-        overlapping = [row.subnet_id for row in others if network.overlaps(IPv4Network(row.ip_range))]
+        overlapping = [row.subnet_id for row in other_subnets if network.overlaps(IPv4Network(row.ip_range))]
         call.check(not overlapping, "NET-012", ip_range=ip_range, overlapping=overlapping)
-    check_each(call, "subnet_limit", len(others), 1)
+    check_each(call, "subnet_limit", len(other_subnets), 1)
     subnet = call.add(
         Subnet(
             account_id=call.account.account_id,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.framework.schema import find_id_problem
 from omisim.actions.sharing import is_visible
+from omisim.base.frozen import replace
 from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
 from omisim.model.filters import FiltersTag, select_matching
 from omisim.model.filters.dicts import FiltersTagDict
@@ -82,11 +82,11 @@ def _retag(
 
 def _check_lengths(call: Call, tags: Sequence[OrDict[ResourceTag]]) -> Sequence[ResourceTag]:
     """Check the lengths of requested keys and values (TAG-003), and return the tags."""
-    given = as_parsed_list(tags)
-    for tag in given:
+    parsed_tags = as_parsed_list(tags)
+    for tag in parsed_tags:
         call.check(0 < len(tag.key) <= MAX_KEY_LENGTH, "TAG-003", key=tag.key, length=len(tag.key))
         call.check(len(tag.value) <= MAX_VALUE_LENGTH, "TAG-003/value", key=tag.key, length=len(tag.value))
-    return given
+    return parsed_tags
 
 
 @action("CreateTags")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from omisim.base.frozen import replace
 from omisim.formats.disk_image import GIB, encode
 from omisim.formats.manifest import Manifest, ManifestDisk, write_manifest
 from omisim.model import (

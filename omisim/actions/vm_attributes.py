@@ -28,8 +28,8 @@ def check_attributes(
 ) -> None:
     """Check the values that CreateVms and UpdateVm share (VM-019, VM-024, VM-025, VM-027)."""
     call.check(performance is None or performance in PERFORMANCES, "VM-027", performance=performance)
-    known = behavior is None or behavior in ("stop", "restart", "terminate")
-    call.check(known, "VM-024", behavior=behavior)
+    is_valid = behavior is None or behavior in ("stop", "restart", "terminate")
+    call.check(is_valid, "VM-024", behavior=behavior)
     if configuration is not None:
         guest, host = configuration.guest_action, configuration.host_action
         call.check(guest in (None, "stop", "terminate"), "VM-025", parameter=call.spell("guest_action"), value=guest)
@@ -50,8 +50,8 @@ def _is_base64(text: str) -> bool:
 
 def check_tenancy(call: Call, tenancy: str | None, *, nested_virtualization: bool) -> None:
     """Check the tenancy of a VM, which must be dedicated for nested virtualization (VM-017, VM-018)."""
-    known = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
-    call.check(known, "VM-017", tenancy=tenancy)
+    is_valid = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
+    call.check(is_valid, "VM-017", tenancy=tenancy)
     dedicated = tenancy is not None and tenancy != "default"
     call.check(dedicated or not nested_virtualization, "VM-018", tenancy=tenancy or "default")
 
@@ -84,8 +84,8 @@ def show_boot_actions(mode: str, actions: ActionsOnNextBoot | None = None) -> Ac
 
 def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:
     """Check the action on a VM's Secure Boot keys (VM-022)."""
-    known = secure_boot is None or secure_boot in SECURE_BOOT_ACTIONS
-    if call.check(known, "VM-022", secure_boot=secure_boot) and secure_boot not in (None, "none"):
+    is_valid = secure_boot is None or secure_boot in SECURE_BOOT_ACTIONS
+    if call.check(is_valid, "VM-022", secure_boot=secure_boot) and secure_boot not in (None, "none"):
         call.check(mode == "uefi", "VM-022/legacy", secure_boot=secure_boot)
 
 

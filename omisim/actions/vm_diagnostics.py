@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-from dataclasses import replace
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.frozen import replace
 from omisim.formats import ssh_keys
 from omisim.model import AdminPassword, ConsoleOutput, Keypair, Vm, VmId, VmsStopHistory, VmState
 from omisim.model.filters import FiltersVmsStopHistory, select_matching
@@ -28,8 +28,8 @@ def read_console_output(call: Call, *, vm_id: VmId) -> ConsoleOutput:
     vm = call.get_owned(Vm, vm_id, "VM-056/vm")
     banner = f"omisim: {vm.vm_id} has booted from {vm.image_id}\n" if vm.started else ""
     text = banner + (call.state.get("console", vm_id) or "")
-    shown = b"" if vm.is_windows and not vm.first_boot else text.encode(errors="replace")[-CONSOLE_BYTES:]
-    return ConsoleOutput(console_output=base64.b64encode(shown).decode(), vm_id=vm_id)
+    output = b"" if vm.is_windows and not vm.first_boot else text.encode(errors="replace")[-CONSOLE_BYTES:]
+    return ConsoleOutput(console_output=base64.b64encode(output).decode(), vm_id=vm_id)
 
 
 @action("ReadAdminPassword", AdminPassword)
@@ -59,10 +59,10 @@ def read_vms_stop_history(
     """
     if call.switch("spec_version") == "1.40":
         raise refuse("REQ-002", action=call.action, hint="")
-    wanted = as_parsed(filters) or FiltersVmsStopHistory()
-    call.check_range(wanted.stop_date_after, wanted.stop_date_before)
+    parsed_filters = as_parsed(filters) or FiltersVmsStopHistory()
+    call.check_range(parsed_filters.stop_date_after, parsed_filters.stop_date_before)
     stops = (stop for vm in call.own_rows(Vm) for stop in vm.stops)
-    return select_matching(sorted(stops, key=lambda stop: stop.stop_date), wanted)
+    return select_matching(sorted(stops, key=lambda stop: stop.stop_date), parsed_filters)
 
 
 def make_boot_password(tx: Transaction, vm: Vm) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
@@ -23,6 +22,7 @@ from omisim.actions.vm_diagnostics import end_first_boot
 from omisim.actions.vm_types import find_vm_shape, get_vm_shape, strip_flag
 from omisim.actions.vms import view_vm
 from omisim.actions.volumes import find_links
+from omisim.base.frozen import replace
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
@@ -53,10 +53,10 @@ ANY_STATE = (
 @action("ReadVms", "Vms", paged=True)
 def read_vms(call: Call, *, filters: FiltersVm | FiltersVmDict | None = None) -> tuple[Vm, ...]:
     """List the caller's VMs in creation order, including terminated ones while they are retained (VM-053)."""
-    wanted = as_parsed(filters) or FiltersVm()
-    _check_prefixes(call, wanted.vm_ids)
-    own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, wanted.vm_ids))
-    return select_matching(own, wanted)
+    parsed_filters = as_parsed(filters) or FiltersVm()
+    _check_prefixes(call, parsed_filters.vm_ids)
+    own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, parsed_filters.vm_ids))
+    return select_matching(own, parsed_filters)
 
 
 @action("ReadVmsState", "VmStates", paged=True)
@@ -64,14 +64,14 @@ def read_vms_state(
     call: Call, *, all_vms: bool = False, filters: FiltersVmsState | FiltersVmsStateDict | None = None
 ) -> tuple[VmStates, ...]:
     """List the states of the caller's running VMs, or with `all_vms` of all of them (VM-054)."""
-    wanted = as_parsed(filters) or FiltersVmsState()
-    _check_prefixes(call, wanted.vm_ids)
+    parsed_filters = as_parsed(filters) or FiltersVmsState()
+    _check_prefixes(call, parsed_filters.vm_ids)
     states = (
         VmStates(subregion_name=vm.placement.subregion_name or "", vm_id=vm.vm_id, vm_state=vm.state)
-        for vm in call.own_rows(Vm, wanted.vm_ids)
+        for vm in call.own_rows(Vm, parsed_filters.vm_ids)
         if all_vms or vm.state is VmState.RUNNING
     )
-    return select_matching(states, wanted)
+    return select_matching(states, parsed_filters)
 
 
 def _check_prefixes(call: Call, ids: Sequence[str] | None) -> None:
@@ -148,8 +148,8 @@ def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ..
     return _move_all(call, vms, lambda vm: vm if vm.state in ended else call.move(vm, "delete", restarts=False))
 
 
-def _check_has_changes(call: Call, given: Mapping[str, Any]) -> None:
-    call.check(any(name in given for name in (*STOP_ONLY, *ANY_STATE)), "VM-071")
+def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
+    call.check(any(name in parameters for name in (*STOP_ONLY, *ANY_STATE)), "VM-071")
 
 
 @action("UpdateVm", "Vm", combinations=_check_has_changes)
@@ -200,7 +200,7 @@ def update_vm(
     now = vm.shutdown_behavior_configuration
     was = (now.guest_action or "stop", now.host_action or "restart", vm.vm_initiated_shutdown_behavior)
     guest, host, legacy = merge_shutdown_behavior(call, was, vm_initiated_shutdown_behavior, behavior)
-    given = {
+    requested = {
         "actions_on_next_boot": boot and show_boot_actions(vm.boot_mode, boot),
         "deletion_protection": deletion_protection,
         "keypair_name": keypair_name,
@@ -208,7 +208,7 @@ def update_vm(
         "security_groups": groups if vm.net_id is None else None,
         "user_data": user_data,
     }
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    changes: dict[str, Any] = {name: value for name, value in requested.items() if value is not None}
     if vm_type is not None or (performance is not None and not vm.has_flagged_type):
         changes |= _change_type(vm_type or strip_flag(vm.vm_type), performance or vm.performance)
     changes["shutdown_behavior_configuration"] = ShutdownBehaviorConfiguration(guest_action=guest, host_action=host)
@@ -239,9 +239,9 @@ def _update_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpd
         ]
         if (mapping.device_name is None and volume_id is None) or not matching_links:
             rule = "VM-076" if volume_id is None else "VM-076/volume"
-            named = {"device_name": mapping.device_name, "volume_id": volume_id}
-            texts = [f"{call.spell(name)} {value}" for name, value in named.items() if value is not None]
-            call.report(refuse(rule, vm_id=vm.vm_id, mapping=" and ".join(texts) or "a mapping without names", **named))
+            facts = {"device_name": mapping.device_name, "volume_id": volume_id}
+            texts = [f"{call.spell(name)} {value}" for name, value in facts.items() if value is not None]
+            call.report(refuse(rule, vm_id=vm.vm_id, mapping=" and ".join(texts) or "a mapping without names", **facts))
         elif mapping.bsu and mapping.bsu.delete_on_vm_deletion is not None:
             updated_links.append(replace(matching_links[0], delete_on_vm_deletion=mapping.bsu.delete_on_vm_deletion))
     return updated_links

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -14,6 +14,7 @@ from omisim.actions.nic_links import LAST_DEVICE, make_nic_link
 from omisim.actions.nics import add_nic, check_unlinked, choose_addresses
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import resolve_groups
+from omisim.base.frozen import replace
 from omisim.model import Nic, NicForVmCreation, OrDict, PrivateIpLight, SecurityGroupLight, Subnet, Vm
 from omisim.spec.rules import refuse
 
@@ -67,13 +68,13 @@ class Networks:
         return self.nics[0].subnet if self.nics else None
 
 
-def check_nics_alone(call: Call, given: Mapping[str, Any]) -> None:
+def check_nics_alone(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse parameters that Nics excludes (VM-010), and a fixed address for several VMs (VM-013/several)."""
     names = ("subnet_id", "security_group_ids", "security_groups", "private_ips")
-    excluded = [call.spell(name) for name in names if given.get("nics") and given.get(name)]
+    excluded = [call.spell(name) for name in names if parameters.get("nics") and parameters.get(name)]
     call.check(not excluded, "VM-010", parameters=excluded)
-    is_fixed = given.get("private_ips") or any(nic.nic_id or nic.private_ips for nic in given.get("nics", ()))
-    max_count = given.get("max_vms_count", 1)
+    is_fixed = parameters.get("private_ips") or any(nic.nic_id or nic.private_ips for nic in parameters.get("nics", ()))
+    max_count = parameters.get("max_vms_count", 1)
     call.check(not is_fixed or max_count <= 1, "VM-013/several", max_vms_count=max_count)
 
 
@@ -147,7 +148,7 @@ def _plan_nic(call: Call, request: NicForVmCreation) -> PlannedNic:
     return PlannedNic(subnet, None, number, ips, more, groups, description, not keep)
 
 
-def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, wanted: int) -> int:
+def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, requested_count: int) -> int:
     """Return how many of the wanted VMs the Subnets have addresses for. Refuses fewer than `least` (NIC-005)."""
     needs: Counter[str] = Counter()
     for plan in plans:
@@ -161,8 +162,8 @@ def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, want
         )
         call.check(least * needs[subnet_id] <= free, "NIC-005", subnet_id=subnet_id)
         if needs[subnet_id]:
-            wanted = min(wanted, free // needs[subnet_id])
-    return wanted
+            requested_count = min(requested_count, free // needs[subnet_id])
+    return requested_count
 
 
 def add_nics(call: Call, vm: Vm, plans: Sequence[PlannedNic]) -> None:

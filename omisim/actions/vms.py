@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.devices import VM_DEVICE, check_device_names, check_duplicates, check_shapes
@@ -30,6 +29,7 @@ from omisim.actions.vm_disks import PlannedDisk, plan_disks
 from omisim.actions.vm_networks import PlannedNic, add_nics, check_nics_alone, limit_by_addresses, plan_networks
 from omisim.actions.vm_types import VmShape, find_vm_shape
 from omisim.actions.volumes import add_link, add_volume, check_subregion
+from omisim.base.frozen import replace
 from omisim.model import (
     ActionsOnNextBoot,
     BlockDeviceMappingCreated,
@@ -68,8 +68,8 @@ def view_vm(state: State, vm: Vm) -> Vm:
         )
         for link in links
     )
-    shown = replace(vm, block_device_mappings=disks)
-    return shown if vm.net_id is None else view_vm_in_net(state, shown)
+    view = replace(vm, block_device_mappings=disks)
+    return view if vm.net_id is None else view_vm_in_net(state, view)
 
 
 @action("CreateVms", "Vms", combinations=check_nics_alone)
@@ -182,10 +182,10 @@ def create_vms(
     return vms
 
 
-def _choose_tenancy(call: Call, asked: str | None, subnet: Subnet | None) -> str:
+def _choose_tenancy(call: Call, requested_tenancy: str | None, subnet: Subnet | None) -> str:
     """Return where a VM runs: what its Net says comes first (NET-005/vm)."""
     net: Net | None = call.state.get("net", subnet.net_id) if subnet else None
-    return net.tenancy if net is not None and net.tenancy != "default" else asked or "default"
+    return net.tenancy if net is not None and net.tenancy != "default" else requested_tenancy or "default"
 
 
 def _launch(call: Call, vm: Vm, disks: Sequence[PlannedDisk], nics: Sequence[PlannedNic], *, boot: bool) -> Vm:
@@ -223,21 +223,21 @@ def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], l
         costs.update(disk_costs(disk.bsu.volume_type or "standard", disk.size, disk.bsu.iops))
     count = most
     for name, cost in costs.items():
-        left = get_remaining(call, name)
-        if left is not None and cost:
-            count = min(count, max(left, 0) // cost)
+        remaining = get_remaining(call, name)
+        if remaining is not None and cost:
+            count = min(count, max(remaining, 0) // cost)
             if count < least:
                 check_quotas(call, {name: cost * least})
     return count
 
 
-def _limit_by_capacity(call: Call, subregion: str, least: int, wanted: int) -> int:
+def _limit_by_capacity(call: Call, subregion: str, least: int, requested_count: int) -> int:
     """Return how many of the wanted VMs the Subregion has capacity for. Refuses fewer than `least` (VM-005)."""
     capacity = call.tx.settings.capacity.get(subregion)
     if capacity is None:
-        return wanted
+        return requested_count
     ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
     living = sum(vm.placement.subregion_name == subregion and vm.state not in ended for vm in call.rows(Vm))
-    left = max(capacity - living, 0)
-    call.check(least <= left, "VM-005", subregion_name=subregion, least=least, left=left)
-    return left
+    free_places = max(capacity - living, 0)
+    call.check(least <= free_places, "VM-005", subregion_name=subregion, least=least, left=free_places)
+    return free_places

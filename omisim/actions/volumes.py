@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from omisim.actions.devices import (
@@ -19,6 +18,7 @@ from omisim.actions.framework.call import Call, Stop, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas, disk_costs
 from omisim.actions.sharing import get_usable
+from omisim.base.frozen import replace
 from omisim.model import (
     Content,
     LinkedVolume,
@@ -67,8 +67,8 @@ def view_volume(state: State, volume: Volume) -> Volume:
     return replace(volume, linked_volumes=(linked,))
 
 
-def _check_size_or_snapshot(call: Call, given: Mapping[str, Any]) -> None:
-    call.check("size" in given or "snapshot_id" in given, "VOL-003")
+def _check_size_or_snapshot(call: Call, parameters: Mapping[str, Any]) -> None:
+    call.check("size" in parameters or "snapshot_id" in parameters, "VOL-003")
 
 
 @action("CreateVolume", "Volume", combinations=_check_size_or_snapshot)
@@ -103,8 +103,8 @@ def create_volume(
 
 def check_subregion(call: Call, name: str) -> None:
     """Refuse a Subregion outside the caller's Region (VOL-002)."""
-    known = load_catalog().regions[call.region].subregions
-    call.check(name in known, "VOL-002", subregion_name=name, known=tuple(known))
+    subregions = load_catalog().regions[call.region].subregions
+    call.check(name in subregions, "VOL-002", subregion_name=name, known=tuple(subregions))
 
 
 def _choose_size(call: Call, snapshot_id: str, size: int | None, volume_type: str, iops: int | None) -> int:
@@ -161,13 +161,13 @@ def add_volume(
 @action("ReadVolumes", "Volumes", paged=True)
 def read_volumes(call: Call, *, filters: FiltersVolume | FiltersVolumeDict | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
-    wanted = as_parsed(filters) or FiltersVolume()
-    own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, wanted.volume_ids))
-    return select_matching(own, wanted)
+    parsed_filters = as_parsed(filters) or FiltersVolume()
+    own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, parsed_filters.volume_ids))
+    return select_matching(own, parsed_filters)
 
 
-def _check_has_changes(call: Call, given: Mapping[str, Any]) -> None:
-    call.check(any(name in given for name in ("size", "volume_type", "iops")), "VOL-040")
+def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
+    call.check(any(name in parameters for name in ("size", "volume_type", "iops")), "VOL-040")
 
 
 @action("UpdateVolume", "Volume", combinations=_check_has_changes)

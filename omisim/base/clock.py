@@ -68,32 +68,37 @@ class ManualClock:
 
 
 class SystemClock:
-    """Wall time in UTC plus the seconds advanced so far. It never runs backwards, and a rollback does not turn it."""
+    """Wall time in UTC plus the seconds advanced so far. It never runs backwards, and a rollback does not turn it.
 
-    def __init__(self) -> None:
-        self._offset = dt.timedelta()
-        self._latest = dt.datetime.min.replace(tzinfo=dt.UTC)
+    `offset` is the time advanced so far, `latest` the latest time that the clock has shown.
+    """
+
+    def __init__(self, offset: dt.timedelta = dt.timedelta(), latest: dt.datetime | None = None) -> None:
+        self.offset: dt.timedelta = offset
+        self._latest = latest or dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def now(self) -> dt.datetime:
         """Return the wall time plus the offset, or the latest time returned so far if that is later."""
-        self._latest = max(self._latest, dt.datetime.now(dt.UTC) + self._offset)
+        self._latest = max(self._latest, dt.datetime.now(dt.UTC) + self.offset)
         return self._latest
 
     def advance(self, seconds: float) -> None:
         """Grow the offset by so many seconds. Raises ValueError when they are negative or not finite."""
-        self._offset += _parse_seconds(seconds)
+        self.offset += _parse_seconds(seconds)
 
     def tick(self) -> None:
         """Do nothing: wall time moves by itself."""
 
     def copy(self) -> SystemClock:
         """Return an independent clock with the same offset."""
-        clock = SystemClock()
-        clock._offset, clock._latest = self._offset, self._latest
-        return clock
+        return SystemClock(self.offset, self._latest)
 
     def restore(self, at: dt.datetime) -> None:
         """Do nothing: wall time cannot be turned back."""
+
+    def undo_to(self, earlier: SystemClock) -> None:
+        """Take back an `advance` that was not committed. `earlier` is a copy of this clock from before."""
+        self.offset, self._latest = earlier.offset, earlier._latest
 
 
 def check_clock(clock: Clock) -> Clock:

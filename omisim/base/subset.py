@@ -12,24 +12,24 @@ _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
 
-def find_mismatches(wanted: Any, given: Any, path: str = "") -> Iterator[str]:
-    """Yield a message for each mismatch between `wanted` and `given`.
+def find_mismatches(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
+    """Yield a message for each mismatch between `expected` and `actual`.
 
-    Mappings match by the wanted keys and lists by the wanted items. Additional keys and items are ignored.
+    Mappings match by the expected keys and lists by the expected items. Additional keys and items are ignored.
     """
-    if isinstance(wanted, Mapping) and isinstance(given, Mapping):
-        for name, value in wanted.items():
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        for name, value in expected.items():
             below = f"{path}.{name}" if path else name
-            if name in given:
-                yield from find_mismatches(value, given[name], below)
+            if name in actual:
+                yield from find_mismatches(value, actual[name], below)
             else:
                 yield f"{below}={shorten(value)} is not given"
-    elif isinstance(wanted, list | tuple) and isinstance(given, list | tuple):
-        for item in wanted:
-            if not any(next(find_mismatches(item, other), None) is None for other in given):
-                yield f"{path} has no {shorten(item)}, but {shorten(list(given))}"
-    elif wanted != given:
-        yield f"{path} is {shorten(given)}, not {shorten(wanted)}"
+    elif isinstance(expected, list | tuple) and isinstance(actual, list | tuple):
+        for item in expected:
+            if not any(next(find_mismatches(item, other), None) is None for other in actual):
+                yield f"{path} has no {shorten(item)}, but {shorten(list(actual))}"
+    elif expected != actual:
+        yield f"{path} is {shorten(actual)}, not {shorten(expected)}"
 
 
 def shorten(value: Any) -> str:

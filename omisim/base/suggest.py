@@ -8,16 +8,16 @@ from difflib import get_close_matches
 __all__ = ["suggest"]
 
 
-def suggest(name: object, known: Iterable[str], text: str = "; did you mean {}?", count: int = 1) -> str:
+def suggest(name: object, known_names: Iterable[str], text: str = "; did you mean {}?", count: int = 1) -> str:
     """Return `text` with the known names most similar to an unknown one, `count` at most; "" if none is similar.
 
     Names that differ in case and underscores alone are similar, as `image_name` and `ImageName` are.
     """
-    given, names = str(name)[:100], list(known)
-    similar = get_close_matches(given, names, n=count)
+    unknown_name, names = str(name)[:100], list(known_names)
+    similar = get_close_matches(unknown_name, names, n=count)
     if not similar:
         plain = {_simplify(each): each for each in names}
-        similar = [plain[each] for each in get_close_matches(_simplify(given), plain, n=count)]
+        similar = [plain[each] for each in get_close_matches(_simplify(unknown_name), plain, n=count)]
     return text.format(", ".join(similar)) if similar else ""
 
 

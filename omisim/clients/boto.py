@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 
 from omisim.base.hosts import endpoint
-from omisim.clients.intercept.signing import signing_at
+from omisim.clients.intercept.signing import sign_at
 from omisim.clients.intercept.stack import send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
@@ -61,10 +61,8 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
 
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
-        headers = {
-            name.lower(): value if value.__class__ is str else value.decode() for name, value in request.headers.items()
-        }
         try:
+            headers = _lower_names(request.headers)
             response = send_to_cloud(door, service, request.method, host, f"/{target}", headers, request.body)
         except Dropped as error:
             raise ConnectionClosedError(endpoint_url=request.url, error=error) from error
@@ -85,16 +83,22 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
     return client
 
 
+def _lower_names(headers: Any) -> dict[str, str]:
+    """Return botocore's headers under their lower-case names. Its own `items` looks up every name once more."""
+    items = getattr(headers, "_dict", headers).items()
+    return {str(name).lower(): value if value.__class__ is str else value.decode() for name, value in items}
+
+
 def _expire_at_cloud_time(generate: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
     """Return `generate_presigned_post` with policies that expire by the cloud's time."""
 
     @wraps(generate)
     def generate_presigned_post(*args: Any, **kwargs: Any) -> Any:
-        given = inspect.signature(generate).bind(*args, **kwargs)
-        given.apply_defaults()
+        bound = inspect.signature(generate).bind(*args, **kwargs)
+        bound.apply_defaults()
         difference = engine.clock.now() - botocore.signers.get_current_datetime(remove_tzinfo=False)
-        given.arguments["ExpiresIn"] += difference.total_seconds()
-        return generate(*given.args, **given.kwargs)
+        bound.arguments["ExpiresIn"] += difference.total_seconds()
+        return generate(*bound.args, **bound.kwargs)
 
     return generate_presigned_post
 
@@ -116,5 +120,4 @@ class _CloudTimeSigner:
 
     def add_auth(self, request: Any) -> None:
         """Sign a request at the cloud's time."""
-        with signing_at(self._now):
-            self._signer.add_auth(request)
+        sign_at(self._now, self._signer.add_auth, request)

@@ -13,6 +13,9 @@ from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.locks import patch_locks
 from omisim.clients.waiting.loops import patch_loops
 from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.polls import patch_polls
+from omisim.clients.waiting.signals import patch_signals
+from omisim.clients.waiting.sockets import patch_sockets
 from omisim.clients.waiting.threads import cancel_jobs, patch_threads
 from omisim.clients.waiting.trio_loop import patch_trio
 from omisim.clients.waiting.watch import Watch
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["virtual_sleep"]
 
+_PATCHES = (patch_sleep, patch_threads, patch_locks, patch_polls, patch_sockets, patch_loops, patch_trio, patch_signals)
 _kernels: list[Kernel] = []
 _patches, _clock_patches = Patches(), Patches()
 
@@ -54,7 +58,7 @@ def _activate(kernel: Kernel, watch: Watch) -> None:
     """Patch what the first context needs, and the clocks for the first one that lets them follow."""
     with MUTEX:
         if not _kernels:
-            for patch in (patch_sleep, patch_threads, patch_locks, patch_loops, patch_trio):
+            for patch in _PATCHES:
                 patch(_patches)
         if kernel.time.clocks and not any(other.time.clocks for other in _kernels):
             patch_clocks(_clock_patches)

@@ -28,9 +28,9 @@ def disown_threads(before: Iterable[Thread], owner: str) -> list[str]:
     end = time.monotonic() + GRACE
     for thread in _running(before):
         thread.join(max(0.0, end - time.monotonic()))
-    left = list(_running(before))
-    DISOWNED.update(dict.fromkeys(left, owner))
-    return [thread.name for thread in left]
+    running_threads = list(_running(before))
+    DISOWNED.update(dict.fromkeys(running_threads, owner))
+    return [thread.name for thread in running_threads]
 
 
 def find_owner() -> str | None:

@@ -195,7 +195,8 @@ class Account:
     @property
     def email(self) -> str:
         """The e-mail address, which is also the login. UpdateAccount can change it."""
-        row: AccountRow = self.cloud.engine.state.get("account", self.account_id)
+        with self.cloud.engine.lock:
+            row: AccountRow = self.cloud.engine.state.get("account", self.account_id)
         return row.email
 
     def __repr__(self) -> str:

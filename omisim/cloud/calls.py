@@ -60,8 +60,8 @@ def search_calls(
     _check_query(records, action, parameters)
     names = {*accounts, *(record.account for record in records if record.account)}
     if account is not None and account not in names:
-        known = ", ".join(sorted(names)) or "none"
-        raise ValueError(f"unknown account {account!r}{suggest(account, names)}; known: {known}")
+        known_parameters = ", ".join(sorted(names)) or "none"
+        raise ValueError(f"unknown account {account!r}{suggest(account, names)}; known: {known_parameters}")
     candidates = [record for record in records if action in (None, record.action)]
     mismatches = [tuple(_find_mismatches(record, account, parameters)) for record in candidates]
     calls = Calls(record for record, reasons in zip(candidates, mismatches, strict=True) if not reasons)
@@ -92,9 +92,9 @@ def _check_query(records: Sequence[CallRecord], action: str | None, parameters: 
         if parameters:
             raise ValueError(f"action is required with the parameters {', '.join(parameters)}")
         return
-    known = {*ACTIONS, *not_served(), *(record.action for record in records)}
-    if action not in known:
-        raise ValueError(f"unknown action {action!r}{suggest(action, known)}")
+    known_actions = {*ACTIONS, *not_served(), *(record.action for record in records)}
+    if action not in known_actions:
+        raise ValueError(f"unknown action {action!r}{suggest(action, known_actions)}")
     names = [api_name(name) for name in ACTIONS[action].shape.all_fields] if action in ACTIONS else parameters
     for name in parameters:
         if name not in names:

@@ -19,10 +19,12 @@ from omisim.cloud.account import Account
 from omisim.cloud.calls import Calls, search_calls
 from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
+from omisim.cloud.html import render_cloud
 from omisim.cloud.images import Images
 from omisim.cloud.licences import Licences
 from omisim.cloud.lineage import Lineage
 from omisim.cloud.marketplace import Marketplace
+from omisim.cloud.switch_file import load_switches
 from omisim.cloud.timeline import Timeline
 from omisim.cloud.trace import find_row, trace_lineage
 from omisim.engine.engine import Engine, Mark
@@ -34,11 +36,12 @@ from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
 from omisim.state.initial_state import initial_state
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Switches, Timing, Unserved, Value
+from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Timing, Unserved
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
     from omisim.server import Running
+    from omisim.state.switch_types import Switches
 
 __all__ = ["Cloud"]
 
@@ -58,7 +61,8 @@ class Cloud:
             "clock": each when the clock reaches its due time. "manual": only by `complete` and `fail`. "reads": at the
             start of the next call, when clients have read the resource often enough, by default once.
         clock: The source of time. The default is a `ManualClock` that starts at 2026-01-01T00:00:00Z.
-        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`).
+        switches: Behaviour switches by name, and replacement errors by rule id (`{"OMI-022": "already-exist"}`), or
+            the path of a TOML file with them, as `omisim probe --calibrate` writes it.
         catalog: The initial resources: "default".
         auth: How requests over HTTP are authenticated. "strict": signatures and passwords are verified. "lenient": the
             access key or login must exist. "off": every request is accepted.
@@ -81,7 +85,7 @@ class Cloud:
         seed: int | str = 0,
         timing: Timing = "eager",
         clock: Clock | None = None,
-        switches: Switches | Mapping[str, Value] | None = None,
+        switches: Switches | str | Path | None = None,
         catalog: str = "default",
         auth: Auth = "strict",
         history: int = 10_000,
@@ -98,7 +102,7 @@ class Cloud:
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
         if not isinstance(answers, Mapping | None):
             raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")  # noqa: TRY004 - as every wrong argument
-        settings = Settings.checked(seed, timing, auth, switches, unserved)
+        settings = Settings.checked(seed, timing, auth, load_switches(switches), unserved)
         settings.answers = {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
         settings.fetch = fetch
         settings.licences = parse_licences(licences, initial_state())
@@ -135,7 +139,7 @@ class Cloud:
         Raises:
             ValueError: An argument is invalid, or differs from the existing account.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             rows = self.engine.state.find_by("account", "name", name)
             if not rows:
                 row = self._create_account(name, region or DEFAULT_REGION, alias, quotas or {})
@@ -188,10 +192,15 @@ class Cloud:
             existing: AccessKey | None = self.engine.state.get("access_key", access_key)
             if existing is not None and existing.account_id != account.account_id:
                 raise ValueError(f"the access key {access_key} belongs to another account")
-            first: AccessKey = self.engine.state.get("access_key", account.access_key)
+            first: AccessKey | None = self.engine.state.get("access_key", account.access_key)
             if existing is None:
-                tx.add(replace(first, access_key_id=access_key, secret_key=secret_key))
-                tx.move(first, "delete")
+                owner, at = account.account_id, tx.at
+                key = first or AccessKey(
+                    access_key_id="", account_id=owner, creation_date=at, last_modification_date=at
+                )
+                tx.add(replace(key, access_key_id=access_key, secret_key=secret_key))
+                if first is not None:  # every key may have been deleted
+                    tx.move(first, "delete")
             del self._accounts[name]
             return self.account(name)
 
@@ -229,7 +238,8 @@ class Cloud:
 
         `allow=False` ends it. Forks and dumps keep the setting.
         """
-        self.engine.settings.unknown_images = allow
+        with self.engine.atomic():
+            self.engine.settings.unknown_images = allow
 
     def set_capacity(self, subregion: str, vms: int | None) -> None:
         """Limit the number of VMs in a Subregion, over all accounts; None removes the limit (VM-005, VMT-012).
@@ -242,7 +252,7 @@ class Cloud:
         )
         if vms is not None and (type(vms) is not int or vms < 0):
             raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.settings.capacity.pop(subregion, None)
             if vms is not None:
                 self.engine.settings.capacity[subregion] = vms
@@ -282,7 +292,7 @@ class Cloud:
 
         Raises ValueError for a negative or non-finite number.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.advance(seconds)
 
     def settle(self) -> None:
@@ -290,7 +300,7 @@ class Cloud:
 
         Timers that fall due on the way fire; later timers do not count.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.settle()
 
     def complete(self, resource_id: str) -> None:
@@ -299,7 +309,7 @@ class Cloud:
         The id of a volume link is its volume's. For a pending OMI, this completes the snapshots that it waits for, and
         so the OMI. Raises ValueError if the resource is not in a transient state.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.complete(resource_id)
 
     def fail(self, resource_id: str, comment: str = "") -> None:
@@ -308,7 +318,7 @@ class Cloud:
         For a pending OMI, this fails one of its snapshots; `comment` becomes its `StateComment.StateMessage`. Raises
         ValueError if the current state has no failure transition.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.fail(resource_id, comment)
 
     @property
@@ -322,7 +332,7 @@ class Cloud:
         Use it before the call that starts the transition. `kind` is for example "snapshot"; `comment` is the reason
         that the API reports. Raises ValueError for a kind without a failure state, and for an id of another kind.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             self.engine.scheduler.fail_next(kind, id, comment)
 
     # --- disk contents and consoles
@@ -337,7 +347,7 @@ class Cloud:
             raise TypeError(f"text must be a str, not {text!r}")
         if not isinstance(path, str) or not path:
             raise ValueError(f"path must be a non-empty str, for example '/etc/motd', not {path!r}")
-        with self.engine.lock:
+        with self.engine.atomic():
             content = self._find_content(volume_id)
             files = tuple(sorted((dict(content.files) | {path: text}).items()))
             self.engine.begin("write").write("content", volume_id, Content(content.version + 1, files))
@@ -347,7 +357,8 @@ class Cloud:
 
         Raises ValueError for an unknown volume, and FileNotFoundError that lists the files for an unknown path.
         """
-        files = dict(self._find_content(volume_id).files)
+        with self.engine.lock:
+            files = dict(self._find_content(volume_id).files)
         if path not in files:
             raise FileNotFoundError(f"{volume_id} has no file {path}; its files: {', '.join(files) or 'none'}")
         return files[path]
@@ -357,7 +368,7 @@ class Cloud:
 
         ReadConsoleOutput returns the last 64 KiB of the console (VM-056). Raises ValueError for an unknown VM.
         """
-        with self.engine.lock:
+        with self.engine.atomic():
             if self.engine.state.get("vm", vm_id) is None:
                 raise ValueError(f"{vm_id!r} is not a VM of this cloud")
             console = self.engine.state.get("console", vm_id) or ""
@@ -375,7 +386,9 @@ class Cloud:
     def accounts(self) -> tuple[str, ...]:
         """The names of the accounts in order of creation, without the platform's own accounts."""
         platform = initial_state().rows("account")
-        return tuple(row.name for row_id, row in self.engine.state.rows("account").items() if row_id not in platform)
+        with self.engine.lock:
+            rows = self.engine.state.rows("account")
+            return tuple(row.name for row_id, row in rows.items() if row_id not in platform)
 
     def answer(self, action: str, answer: OwnAnswer) -> None:
         """Answer an action that omisim does not serve with your own answer, for example CreateLoadBalancer.
@@ -419,12 +432,14 @@ class Cloud:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about calls that succeeded but were probably a mistake, oldest first (see the rules for each)."""
-        return tuple(self.engine.session.warnings)
+        with self.engine.lock:
+            return tuple(self.engine.session.warnings)
 
     @property
     def events(self) -> tuple[Change, ...]:
         """The changes of resources, oldest first, as far back as `history` reaches."""
-        journal = self.engine.state.journal[-self.engine.kept_changes() :]
+        with self.engine.lock:
+            journal = self.engine.state.journal[-self.engine.kept_changes() :]
         return tuple(change for change in journal if change.kind in _LISTED)
 
     def timeline(self, resource_id: str | None = None, *, account: str | None = None) -> Timeline:
@@ -467,7 +482,7 @@ class Cloud:
         """
         if not isinstance(other, Cloud):
             raise ValueError(f"other must be a Cloud, for example cloud.fork(), not {other!r}")  # noqa: TRY004 - like every invalid argument
-        with self.engine.lock:
+        with self._lock_both(other):
             return tuple(diff_states(self.engine.state, other.engine.state))
 
     def who_can(self, image_id: str) -> Access:
@@ -487,10 +502,12 @@ class Cloud:
         "golden/dev/sda1" is the volume or snapshot of a device of "golden". Raises ValueError that lists the names for
         an unknown name.
         """
-        resource_id: str | None = self.engine.state.get("name", name)
+        with self.engine.lock:
+            ids_by_name = dict(self.engine.state.rows("name"))
+        resource_id: str | None = ids_by_name.get(name)
         if resource_id is None:
-            known = self.engine.state.rows("name")
-            raise ValueError(f"unknown name {name!r}{suggest(name, known)}; known: {', '.join(known) or 'none'}")
+            known = ", ".join(ids_by_name) or "none"
+            raise ValueError(f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {known}")
         return resource_id
 
     # --- rollback and forks
@@ -516,7 +533,13 @@ class Cloud:
         try:
             yield
         finally:
-            self.rollback(mark)
+            try:
+                self.rollback(mark)
+            except ValueError:  # another rollback has undone the mark
+                raise
+            except BaseException:
+                self.rollback(mark)  # an interruption may have come before it began
+                raise
 
     def fork(self) -> Cloud:
         """Return an independent cloud with the same state, its own clock and an empty session."""
@@ -538,15 +561,36 @@ class Cloud:
             self.engine.reset()
             self._accounts.clear()
 
+    def become(self, other: Cloud) -> None:
+        """Take the place of another cloud, which must not be used any more: its state, time, settings and session.
+
+        Accounts, clients and servers of this cloud reach the new state.
+        """
+        with self.engine.lock:
+            self.engine.become(other.engine)
+            self._accounts.clear()
+
     def __repr__(self) -> str:
         """Show the time, the timing and the accounts."""
         return f"<cloud at {format_date(self.now)}, {self.timing}: {', '.join(self.accounts) or 'no accounts yet'}>"
+
+    def _repr_html_(self) -> str:
+        """Show the accounts and the number of their resources in a notebook."""
+        return render_cloud(self.engine.state, repr(self), self.accounts)
 
     def __eq__(self, other: object) -> bool:
         """Whether two clouds have the same state, time and history of changes."""
         if not isinstance(other, Cloud):
             return NotImplemented
-        return self.engine.state == other.engine.state and self.now == other.now
+        with self._lock_both(other):
+            return self.engine.state == other.engine.state and self.now == other.now
+
+    @contextmanager
+    def _lock_both(self, other: Cloud) -> Iterator[None]:
+        """Hold the locks of both clouds, which every thread takes in the same order."""
+        first, second = sorted((self.engine, other.engine), key=id)
+        with first.lock, second.lock:
+            yield
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a Cloud is mutable
 
@@ -564,15 +608,15 @@ class Cloud:
     # --- scenarios
 
     @classmethod
-    def from_scenario(cls, scenario: str | Path, **given: Any) -> Cloud:
+    def from_scenario(cls, scenario: str | Path, **settings: Any) -> Cloud:
         """Return a cloud set up by a scenario, a TOML file given by its path or a shipped one by its bare name.
 
-        `given` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
+        `settings` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.
         Raises ValueError that names the line of a mistake in the file.
         """
         from omisim.tools.scenario import load_scenario  # noqa: PLC0415 - imported on first use
 
-        return load_scenario(scenario, given)
+        return load_scenario(scenario, settings)
 
     # --- doors
 
@@ -635,9 +679,11 @@ class Cloud:
         return run_server(self, port, host, tls=tls, token=token)
 
 
-def _check_known(parameter: str, value: str, known: Mapping[str, object]) -> None:
-    if value not in known:
-        raise ValueError(f"{parameter} must be one of {', '.join(known)}, not {value!r}{suggest(value, known)}")
+def _check_known(parameter: str, value: str, known_values: Mapping[str, object]) -> None:
+    if value not in known_values:
+        raise ValueError(
+            f"{parameter} must be one of {', '.join(known_values)}, not {value!r}{suggest(value, known_values)}"
+        )
 
 
 def _check_unchanged(name: str, parameter: str, value: object, existing: object) -> None:

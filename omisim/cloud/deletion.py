@@ -96,11 +96,11 @@ def _delete_vm(engine: Engine, vm: Vm) -> Deletion:
     state = engine.state
     links: list[VolumeLink] = state.find_by("volume_link", "vm", vm.vm_id)
     removed = [link.volume_id for link in links if link.delete_on_vm_deletion]
-    kept = [link.volume_id for link in links if not link.delete_on_vm_deletion]
+    kept_volume_ids = [link.volume_id for link in links if not link.delete_on_vm_deletion]
     gib = sum(state.get("volume", volume_id).size for volume_id in removed)
     refused = _ask(engine, vm, "DeleteVms", VmIds=[vm.vm_id])
     keeps = "OMIs and snapshots that were created from it remain"
-    return Deletion("DeleteVms", refused, tuple(removed), tuple(kept), gib, keeps=keeps)
+    return Deletion("DeleteVms", refused, tuple(removed), tuple(kept_volume_ids), gib, keeps=keeps)
 
 
 def _ask(engine: Engine, row: Any, action: str, **parameters: Any) -> str:

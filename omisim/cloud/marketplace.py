@@ -7,9 +7,10 @@ apply to them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from omisim.engine.engine import Engine
 from omisim.model import (
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OFFERS", "Marketplace", "Product"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 # offer → the accounts that may launch the copy, and from when
 OFFERS: Mapping[str, str] = {
     "hourly": "buyers, once they subscribe (MKT-002)",
@@ -60,12 +63,23 @@ class Product:
     images: Mapping[str, str]
 
 
+def _locked(method: Callable[Concatenate[Marketplace, P], R]) -> Callable[Concatenate[Marketplace, P], R]:
+    """Make a method one unit of its engine: what it has checked still holds when it writes."""
+
+    @wraps(method)
+    def run(marketplace: Marketplace, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return marketplace.engine.run_atomic(lambda: method(marketplace, *args, **kwargs))
+
+    return run
+
+
 class Marketplace:
     """The operations of sellers, buyers and the platform outside the API. Invalid arguments raise ValueError."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine: Engine = engine
 
+    @_locked
     def publish(
         self, seller: Caller, image_id: str, offer: str = "hourly", regions: Sequence[str] = DEFAULT_REGIONS
     ) -> Product:
@@ -85,7 +99,7 @@ class Marketplace:
             if region not in load_catalog().regions:
                 raise ValueError(f"region must be one of {', '.join(load_catalog().regions)}, not {region!r}")
         source = self._find_source(_check_account(seller).account_id, image_id)
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             row = MarketplaceProduct(
                 account_id=seller.account_id,
                 offer=offer,
@@ -95,6 +109,7 @@ class Marketplace:
             )
             return _to_product(_publish(tx, tx.add(row), source))
 
+    @_locked
     def new_version(self, product: Product, image_id: str) -> Product:
         """Publish another OMI of the seller as the next version.
 
@@ -103,9 +118,10 @@ class Marketplace:
         """
         row = self._find_published(product)
         source = self._find_source(row.account_id, image_id)
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             return _to_product(_publish(tx, row, source))
 
+    @_locked
     def subscribe(self, product: Product, buyer: Caller) -> Product:
         """Subscribe a buyer to an hourly or subscription offer (MKT-002, MKT-005).
 
@@ -119,13 +135,14 @@ class Marketplace:
             raise ValueError(
                 f"{row.product_code} is published in {', '.join(row.regions)}; {buyer.name} is in {buyer.region}"
             )
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             subscribers = tuple(dict.fromkeys((*row.subscribers, buyer.account_id)))
             active = (*row.active, buyer.account_id) if row.offer == "hourly" else row.active
             return _to_product(
                 _grant(tx, tx.put(replace(row, subscribers=subscribers, active=tuple(dict.fromkeys(active)))))
             )
 
+    @_locked
     def activate(self, product: Product, buyer: Caller) -> Product:
         """Activate a buyer's subscription, which grants the buyer access (MKT-003).
 
@@ -136,11 +153,12 @@ class Marketplace:
             raise ValueError(f"{row.product_code} is {row.offer}: only a subscription has an activation date")
         if _check_account(buyer).account_id not in row.subscribers:
             raise ValueError(f"{buyer.name} has no subscription to {row.product_code}")
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             return _to_product(
                 _grant(tx, tx.put(replace(row, active=tuple(dict.fromkeys((*row.active, buyer.account_id))))))
             )
 
+    @_locked
     def unpublish(self, product: Product, version: int | None = None) -> Product:
         """Withdraw one version, or by default the whole product (MKT-007).
 
@@ -150,7 +168,7 @@ class Marketplace:
         withdrawn = tuple(v for v in row.versions if version in (None, v.number))
         if not withdrawn:
             raise ValueError(f"{row.product_code} has no published version {version}")
-        with self._engine.transaction("marketplace") as tx:
+        with self.engine.transaction("marketplace") as tx:
             for published in withdrawn:
                 image: Image | None = tx.state.get("image", published.image_id)
                 if image is not None:
@@ -158,7 +176,7 @@ class Marketplace:
             return _to_product(tx.put(replace(row, versions=tuple(v for v in row.versions if v not in withdrawn))))
 
     def _find_source(self, account_id: str, image_id: str) -> Image:
-        image: Image | None = self._engine.state.get("image", image_id)
+        image: Image | None = self.engine.state.get("image", image_id)
         if image is None or image.account_id != account_id:
             raise ValueError(f"image_id must be an OMI of the seller, not {image_id!r}")
         if image.state is not ImageState.AVAILABLE:
@@ -168,7 +186,7 @@ class Marketplace:
     def _find_published(self, product: Product) -> MarketplaceProduct:
         if not isinstance(product, Product):
             raise ValueError(f"product must be a Product of cloud.marketplace.publish(), not {product!r}")  # noqa: TRY004 - like every invalid argument
-        row: MarketplaceProduct | None = self._engine.state.get("product", product.product_code)
+        row: MarketplaceProduct | None = self.engine.state.get("product", product.product_code)
         if row is None:
             raise ValueError(f"{product.product_code} is not a product of this cloud")
         if not row.versions:

@@ -138,8 +138,8 @@ def _parse_login(header: str) -> tuple[str, str]:
 
 
 def _find_account(engine: Engine, login: str, region: str | None) -> AccountRow | None:
-    account_failures: list[AccountRow] = list(engine.state.rows("account").values())
-    return next((row for row in account_failures if row.email == login and region in (None, row.region)), None)
+    accounts: list[AccountRow] = list(engine.state.rows("account").values())
+    return next((row for row in accounts if row.email == login and region in (None, row.region)), None)
 
 
 def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> tuple[str, str]:

@@ -86,9 +86,6 @@ def dispatch(
     except ApiError as error:
         state.undo_to(position)
         raise _complete_refusal(call, error) from None
-    except BaseException:
-        state.undo_to(position)
-        raise
     if answer.dry:
         state.undo_to(position)
     elif state.position != position:

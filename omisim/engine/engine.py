@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import RLock
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from weakref import WeakSet
 
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
 from omisim.base.clock import Clock
 from omisim.base.process import watch_forks
+from omisim.engine.checkpoint import Checkpoint
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
 from omisim.engine.faults import Dropped, Fault, Killed
+from omisim.engine.keeper import Keeper
 from omisim.engine.scheduler import Failure, Scheduler
 from omisim.engine.session import CallRecord, Session
+from omisim.engine.session_data import describe_session, read_session
 from omisim.engine.unserved import find_unserved
 from omisim.model import AccountRow
 from omisim.model.ids import make_request_id
 from omisim.spec.errors import ApiError
+from omisim.spec.rules import refuse
 from omisim.state.dump import from_dict, to_dict
 from omisim.state.initial_state import initial_state
+from omisim.state.journal_store import JournalStore, StoreError
 from omisim.state.observer import Observer
 from omisim.state.official_images import adopt, find_unknown_images
 from omisim.state.settings import Settings
@@ -32,6 +38,8 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["Engine", "ForkedCloud", "Mark", "Saved"]
 
+Result = TypeVar("Result")
+Failed = TypeVar("Failed", bound=ApiError | Dropped | Killed)
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -95,11 +103,13 @@ class Engine:
         start: dt.datetime | None = None,
     ) -> None:
         self.settings: Settings = settings
-        self.clock = clock
-        self.history = history
+        self.clock: Clock = clock
+        self.history: int = history
         self.lock: RLock = RLock()
         self._start = start or clock.now()  # the time that `reset` restores
         self._is_copy = False
+        self._depth = 0  # of nested units
+        self._keeper: Keeper | None = None
         self._begin(initial_state().fork() if state is None else state)
         watch_forks(self)
 
@@ -107,12 +117,17 @@ class Engine:
         """Note that this process was forked, and that its calls would be lost. A thread of the other held the lock."""
         self._is_copy = True
         self.lock = RLock()
+        self._take_session(self.session)
 
     def _begin(self, state: State) -> None:
-        self.state = state
-        self.session: Session = Session()
+        self.state: State = state
+        self._take_session(Session())
         self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
-        self._marks: WeakSet[Mark] = WeakSet()
+        self.marks: WeakSet[Mark] = WeakSet()
+
+    def _take_session(self, session: Session) -> None:
+        self.session: Session = session
+        session.faults.lock = self.lock
 
     # --- one call
 
@@ -124,51 +139,84 @@ class Engine:
         `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
         connection, Killed if it kills the client, and ValueError for an account that does not exist.
         """
-        with self.lock:
-            number = self.next_request_id()
-            now = self.scheduler.apply_due()
-            account = self._get_account(account_id)
-            record = CallRecord(
-                request.action, account.name if account else "", request.parameters, now, number, headers
-            )
-            self.session.calls.append(record)
-            position = record.position = self.state.position
-            try:
-                unserved = find_unserved(self.settings, request.action)
-                record.by_user = unserved is not None and unserved.own is not None
-                action = unserved.action if unserved else find_action(request.action)
-                fault = self._take_fault(record) if len(self.session.faults) else None
-                position = self.state.position
-                if fault is not None:
-                    fault.raise_before_effect(request.action)
-                self._adopt_unknown(request, region)
-                page_size = fault.page_size if fault else None
-                tx, log = self.begin(action.name), self.session.calls
-                if unserved is None:
-                    answer = dispatch(tx, self.clock, action, request, account, region, log, page_size)
-                else:
-                    answer = unserved.answer(request, record)
-            except (ApiError, Dropped, Killed) as error:
-                self.state.undo_to(position)
-                self._record_failure(record, error)
-                raise
-            record.warnings, record.status = answer.warnings, 200
-            if action.paged:
-                record.results = len(answer.value)
-            if answer.warnings:
-                self.session.warnings.extend(answer.warnings)
-            if self.state.position != position and self.settings.timing == "eager":
-                self.scheduler.run_transients()
-            if self.session.requests % self.history == 0:
-                self._trim()
-            if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
-                self._record_failure(record, failure)
-                raise failure
-            answer.request_id = number
-            if not answer.dry and unserved is None:
-                self.count_read(record, answer.value if request.dialect.pages else ())
-                self._observe(record)
-            return answer
+        try:
+            outcome = self.run_atomic(partial(self._answer, request, account_id, region, headers))
+        except StoreError as error:
+            raise self.refuse_unsaved(error, request.action, account_id, headers) from error
+        if isinstance(outcome, Answer):
+            return outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # its traceback holds this frame
+
+    def _answer(
+        self, request: Request, account_id: str | None, region: str, headers: Mapping[str, str]
+    ) -> Answer | ApiError | Dropped | Killed:
+        """Run a call and record it. Return its answer, or the exception that ends it."""
+        number = self.next_request_id()
+        now = self.scheduler.apply_due()
+        account = self._get_account(account_id)
+        record = CallRecord(request.action, account.name if account else "", request.parameters, now, number, headers)
+        record.api, record.serial = request.dialect.api, self.session.requests
+        self.session.calls.append(record)
+        position = record.position = self.state.position
+        try:
+            unserved = find_unserved(self.settings, request.action)
+            record.by_user = unserved is not None and unserved.own is not None
+            own = request.dialect.own.get(request.action)
+            action = own or (unserved.action if unserved else find_action(request.action))
+            fault = self._take_fault(record) if len(self.session.faults) else None
+            position = self.state.position
+            if fault is not None:
+                fault.raise_before_effect(request.action)
+            self._adopt_unknown(request, region)
+            page_size = fault.page_size if fault else None
+            tx, log = self.begin(action.name), self.session.calls
+            if unserved is None:
+                answer = dispatch(tx, self.clock, action, request, account, region, log, page_size)
+            else:
+                answer = unserved.answer(request, record)
+        except (ApiError, Dropped, Killed) as error:
+            self.state.undo_to(position)
+            return self._record_failure(record, error)
+        record.warnings, record.status = answer.warnings, 200
+        if action.paged:
+            record.results = len(answer.value)
+        if answer.warnings:
+            self.session.warnings.extend(answer.warnings)
+        if self.state.position != position and self.settings.timing == "eager":
+            self.scheduler.run_transients()
+        if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
+            return self._record_failure(record, failure)
+        answer.request_id = number
+        if not answer.dry and unserved is None:
+            self.count_read(record, answer.value if request.dialect.pages else ())
+            self._observe(record)
+        return answer
+
+    def call_storage(
+        self, record: CallRecord, answer: Callable[[Transaction, Fault | None], Result]
+    ) -> Result | ApiError | Dropped | Killed:
+        """Run a request to object storage inside the caller's atomic block, and record it.
+
+        Faults are injected as into a call. Returns the result of `answer`, or the exception of a fault: the caller
+        raises it after the block, which keeps the record. Raises what `answer` raises, after undoing its changes.
+        """
+        record.serial, record.position = self.session.requests, self.state.position
+        self.session.storage_calls.append(record)
+        fault = self._take_fault(record) if len(self.session.faults) else None
+        failure = fault.make_error(record.action) if fault is not None else None
+        if fault is None or failure is None or fault.after_effect:
+            with self.transaction("oos") as tx:
+                before = tx.state.position
+                result = answer(tx, fault)
+                if tx.state.position != before:
+                    self.clock.tick()
+            if failure is None:
+                return result
+        record.record_failure(failure)
+        return failure
 
     def why_not(self, request: Request, account_id: str, region: str) -> list[ApiError]:
         """Return the refusals that a call would get, in check order, without making it.
@@ -191,14 +239,39 @@ class Engine:
             finally:
                 self.state.undo_to(position)
 
-    def note_refused(self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str]) -> None:
-        """Record a call that a door refused before it parsed the parameters."""
+    def note_refused(
+        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
+    ) -> None:
+        """Record a call that the door of an API refused before it parsed the parameters."""
+        try:
+            with self.atomic():
+                self._log_refused(action, account_id, error, headers, api)
+        except StoreError:  # it is refused in any case, and has changed nothing but its request id
+            with self.lock:
+                self._log_refused(action, account_id, error, headers, api)
+
+    def refuse_unsaved(
+        self,
+        error: StoreError,
+        action: str,
+        account_id: str | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        api: str = "oapi",
+    ) -> ApiError:
+        """Return the refusal of a call that the store could not keep, after recording it for as long as possible."""
+        refusal = refuse("THR-004", reason=str(error))
         with self.lock:
-            account = self._get_account(account_id)
-            name, number = account.name if account else "", self.next_request_id()
-            record = CallRecord(action, name, {}, self.clock.now(), number, headers)
-            self.session.calls.append(record)
-            self._record_failure(record, error)
+            self._log_refused(action, account_id, refusal, headers, api)
+        return refusal
+
+    def _log_refused(
+        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
+    ) -> None:
+        account = self._get_account(account_id)
+        name, number = account.name if account else "", self.next_request_id()
+        record = CallRecord(action, name, {}, self.clock.now(), number, headers, serial=self.session.requests, api=api)
+        self.session.calls.append(record)
+        self._record_failure(record, error)
 
     def check_action(self, name: str) -> None:
         """Raise ApiError for an action that this cloud does not answer."""
@@ -233,9 +306,10 @@ class Engine:
             for image_id in tuple(find_unknown_images(self.state, request.parameters)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
-    def _record_failure(self, record: CallRecord, error: ApiError | Dropped | Killed) -> None:
+    def _record_failure(self, record: CallRecord, error: Failed) -> Failed:
         record.record_failure(error)
         self._observe(record)
+        return error
 
     def count_read(self, record: CallRecord, value: object) -> None:
         """Count a client's read of the resources in `value` (timing "reads").
@@ -263,17 +337,90 @@ class Engine:
 
     @contextmanager
     def transaction(self, cause: str) -> Iterator[Transaction]:
-        """Write from Python as a call would: the block commits everything, or nothing if it raises."""
-        with self.lock:
+        """Write from Python as a call would: an atomic block that begins with what is due."""
+        with self.atomic():
             self.scheduler.apply_due()
-            position = self.state.position
-            try:
-                yield self.begin(cause)
-            except BaseException:
-                self.state.undo_to(position)
-                raise
+            yield self.begin(cause)
             if self.settings.timing == "eager":
                 self.scheduler.run_transients()
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Run the block as one unit, under the lock: if it raises, nothing in state and session has changed.
+
+        Its changes are in the store, if there is one, when the outermost unit ends. Raises StoreError if the store
+        cannot keep them; then nothing has changed either.
+        """
+        with self.lock:
+            before = Checkpoint(self, self._depth)
+            try:
+                try:
+                    self._depth = before.depth + 1
+                    yield
+                    self._commit(before)
+                except BaseException:
+                    self._revert(before)
+                    raise
+            except BaseException:
+                self._revert(before)  # an interruption may have cut the first one short
+                raise
+            if not before.depth:
+                self._trim()
+
+    def run_atomic(self, work: Callable[[], Result]) -> Result:
+        """Run a function as `atomic` runs a block, at less cost, and return its result."""
+        with self.lock:
+            before = Checkpoint(self, self._depth)
+            try:
+                try:
+                    self._depth = before.depth + 1
+                    result = work()
+                    self._commit(before)
+                except BaseException:
+                    self._revert(before)
+                    raise
+            except BaseException:
+                self._revert(before)
+                raise
+            if not before.depth:
+                self._trim()
+            return result
+
+    def _commit(self, before: Checkpoint) -> None:
+        if before.depth == 0 and self._keeper is not None:
+            self._keeper.save(self)
+        self._depth = before.depth
+
+    def _revert(self, before: Checkpoint) -> None:
+        before.revert(self)
+        self._depth = before.depth
+        if before.depth == 0 and self._keeper is not None:
+            self._keeper.resolve(self)
+
+    # --- durability
+
+    def keep_in(self, store: JournalStore, *, loaded: bool = False) -> None:
+        """Keep everything that this engine commits from now on in a store.
+
+        `loaded` is whether the engine was loaded from it just now; otherwise, the store is written anew. Raises
+        StoreError if that fails.
+        """
+        with self.lock:
+            keeper = Keeper(store, self.state if loaded else None)
+            if not loaded:
+                keeper.save(self)
+            self._keeper = keeper
+
+    def become(self, other: Engine) -> None:
+        """Take the state, the clock, the settings and the session of another Engine, which must not be used any more.
+
+        Accounts, clients, doors and the store of this one stay with it.
+        """
+        with self.atomic():
+            self.settings, self.clock, self.history = other.settings, other.clock, other.history
+            self.state, self.scheduler = other.state, other.scheduler
+            self._take_session(other.session)
+            self.marks = WeakSet()
 
     # --- undoing, forking, saving
 
@@ -281,22 +428,32 @@ class Engine:
         """Return a point to roll back to. Later changes and calls are kept for as long as it is referenced."""
         with self.lock:
             mark = Mark(self.state.position, self.clock.now(), self.session.call_position)
-            self._marks.add(mark)
+            self.marks.add(mark)
             return mark
 
     def rollback(self, mark: Mark) -> None:
         """Undo every change since a mark. Raises ValueError as `check_mark` does."""
         with self.lock:
             self.check_mark(mark)
-            self.state.undo_to(mark.position)
-            self.clock.restore(mark.at)
-            for other in list(self._marks):
-                if other.position > mark.position:
-                    self._marks.discard(other)
+            try:
+                self._roll_back(mark)
+            except BaseException:
+                self._roll_back(mark)  # an interruption completes it
+                raise
+
+    def _roll_back(self, mark: Mark) -> None:
+        self.state.queue = None
+        self.state.undo_to(mark.position)
+        self.clock.restore(mark.at)
+        for other in list(self.marks):
+            if other.position > mark.position:
+                self.marks.discard(other)
+        if self._depth == 0 and self._keeper is not None:
+            self._keeper.save(self)
 
     def check_mark(self, mark: Mark) -> None:
         """Raise ValueError for a mark of another cloud and for one that an earlier rollback has undone."""
-        if mark not in self._marks:
+        if mark not in self.marks:
             raise ValueError("mark must be a live mark of this cloud, not one of another cloud or one already undone")
 
     def fork(self) -> Engine:
@@ -313,7 +470,7 @@ class Engine:
                 self.settings.copy(),
                 self.session.copy(),
                 tuple(self.scheduler.failures),
-                WeakSet(self._marks),
+                WeakSet(self.marks),
             )
 
     def restore(self, saved: Saved) -> None:
@@ -321,23 +478,25 @@ class Engine:
 
         Accounts, clients, doors and contexts of this cloud keep working. A `SystemClock` is not turned back.
         """
-        with self.lock:
+        with self.atomic():
             self.settings = saved.settings.copy()
             self._begin(saved.state.fork())
-            self.session = saved.session.copy()
+            self._take_session(saved.session.copy())
             self.scheduler.failures = list(saved.failures)
             self.clock.restore(saved.at)
-            self._marks = WeakSet(saved.marks)
+            self.marks = WeakSet(saved.marks)
 
     def copy_faults(self, other: Engine) -> None:
         """Copy the faults and ordered failures of another Engine."""
         self.session.faults = other.session.faults.copy()
+        self._take_session(self.session)
         self.scheduler.failures = list(other.scheduler.failures)
 
     def reset(self) -> None:
         """Restore the initial state: no accounts, no calls, the clock at its start."""
-        with self.lock:
+        with self.atomic():
             self.clock.restore(self._start)
+            self.settings = self.settings.copy()
             self.settings.durations.clear()
             self.settings.capacity.clear()
             self._begin(initial_state().fork())
@@ -347,11 +506,21 @@ class Engine:
         with self.lock:
             return to_dict(self.state, self.settings, self.clock, self.history, initial_state())
 
+    def describe(self) -> dict[str, Any]:
+        """Return `dump` with the part of the session that a store keeps, for `Engine.load`."""
+        with self.lock:
+            session = describe_session(self.session, self.scheduler.failures)
+            return self.dump() | {"session": session}
+
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Engine:
-        """Return the Engine that `dump` serialized. Raises ValueError for other data."""
-        settings, clock, state, history = from_dict(data, initial_state().fork())
-        return cls(settings, clock, state, history)
+        """Return the Engine that `dump` or `describe` serialized. Raises ValueError for other data."""
+        loaded = from_dict(data, initial_state().fork())
+        engine = cls(loaded.settings, loaded.clock, loaded.state, loaded.history)
+        if loaded.session is not None:
+            session, engine.scheduler.failures = read_session(loaded.session)
+            engine._take_session(session)
+        return engine
 
     # --- how much is kept
 
@@ -364,12 +533,19 @@ class Engine:
         return self._count_kept(self.session.call_position, "call_position")
 
     def _count_kept(self, position: int, attribute: str) -> int:
-        oldest: int = min((getattr(mark, attribute) for mark in self._marks), default=position)
+        oldest: int = min((getattr(mark, attribute) for mark in self.marks), default=position)
         return max(self.history, position - oldest)
 
     def _trim(self) -> None:
+        """Drop what is not listed any more, when it has grown to as much as what is."""
+        session = self.session
+        calls = max(len(session.calls), len(session.storage_calls))
+        longest = max(len(self.state.journal), calls, len(session.warnings))
+        if longest < 2 * self.history:
+            return
         self.state.trim(self.state.position - self.kept_changes())
         self.session.trim_calls(self.session.call_position - self.kept_calls())
+        del self.session.storage_calls[: -self.history]
         del self.session.warnings[: -self.history]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from threading import RLock
 from typing import Any, ClassVar, Literal, Protocol
 
 from omisim.actions.framework.registry import ACTIONS, not_served
@@ -20,6 +21,7 @@ from omisim.model.ids import derive_hex
 from omisim.model.serialize import api_name, to_snake_names
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind
 from omisim.spec.rules import get_rule
+from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_OPERATIONS, STORAGE_PAGES, STORAGE_PARAMETERS
 
 __all__ = ["ANY_ACTION", "Dropped", "Fault", "Faults", "Killed"]
 
@@ -82,10 +84,22 @@ class Fault:
             return None
         return ApiError(get_rule("THR-002"), {"action": action, "error": self.error.name}, self.error)
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process of the code under test has ended: every call raises `Killed`."""
+        is_certain = self.times is None and self.every == 1 and self.probability == 1
+        return self.kill and self.action == ANY_ACTION and is_certain and not self.after_effect
+
     def raise_before_effect(self, action: str) -> None:
         """Raise the exception of a fault that prevents the effect of a call."""
         if not self.after_effect and (failure := self.make_error(action)):
             raise failure
+
+    def concerns(self, action: str) -> bool:
+        """Whether the fault may hit a call of this action. Object storage has only the errors 500 and 503."""
+        if self.action != ANY_ACTION:
+            return self.action == action
+        return action not in STORAGE_OPERATIONS or self.error is None or self.error.status in STORAGE_ERRORS
 
     def matches(self, seed: str, call: LoggedCall) -> bool:
         """Whether the fault hits this call of its action. Counts the calls with its parameters."""
@@ -103,12 +117,27 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
-        self._added = 0
+        self.added: int = 0
+        self.lock: RLock = RLock()  # of the engine that they belong to
+
+    def save(self) -> list[tuple[Fault, int | None, int]]:
+        """Return the pending faults with their counts, for `restore`."""
+        return [(fault, fault.times, fault.hits) for fault in self._faults]
+
+    def restore(self, saved: list[tuple[Fault, int | None, int]]) -> None:
+        """Return to what `save` returned. The faults keep their identity."""
+        for fault, times, hits in saved:
+            fault.times, fault.hits = times, hits
+        self._faults = [fault for fault, _, _ in saved]
+
+    def load(self, faults: list[Fault], added: int) -> None:
+        """Set the pending faults, and the number of faults that were ever added."""
+        self._faults, self.added = faults, added
 
     def copy(self) -> Faults:
         """Return an independent copy."""
         twin = Faults()
-        twin._faults, twin._added = [replace(fault) for fault in self._faults], self._added
+        twin._faults, twin.added = [replace(fault) for fault in self._faults], self.added
         return twin
 
     def __iter__(self) -> Iterator[Fault]:
@@ -139,9 +168,11 @@ class Faults:
         """Make calls of an action fail, and return the fault.
 
         Args:
-            action: API name of a served action, or "*" for every action.
+            action: API name of a served action, S3's name of an operation of object storage, for example "PutObject",
+                or "*" for all of them.
             times: number of calls to hit. Default 1, or unlimited with `every` or `probability`.
-            status: HTTP status of the error: 429 (throttled), 503 (platform throttled, the default) or 500.
+            status: HTTP status of the error: 429 (throttled), 503 (platform throttled, the default) or 500. Object
+                storage has 503 (`SlowDown`) and 500 (`InternalError`).
             error: name of an API error, for example "insufficient-capacity", in place of `status`.
             after_effect: commit the call, then fail, as if the answer were lost.
             every: hit only each n-th call.
@@ -157,9 +188,7 @@ class Faults:
 
         Raises ValueError for an unknown value and for a fault that could never trigger.
         """
-        if action not in ACTIONS and action != ANY_ACTION:
-            reason = f": {not_served()[action]}" if action in not_served() else suggest(action, ACTIONS)
-            raise ValueError(f"action must be a served action, not {action!r}{reason}")
+        _check_action(action, status, error)
         _check_numbers(times=times, every=every, probability=probability, delay=delay)
         _check_page_size(action, page_size)
         if meanwhile is not None and not callable(meanwhile):
@@ -177,22 +206,24 @@ class Faults:
         if times is None and every == 1 and probability == 1:
             times = 1
         kind = None if silent else _choose_error(status, error)
-        self._added += 1
-        fault = Fault(
-            action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size, kill,
-            meanwhile, self._added,
-        )  # fmt: skip
-        self._faults.append(fault)
+        with self.lock:
+            number = self.added + 1
+            fault = Fault(
+                action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size,
+                kill, meanwhile, number,
+            )  # fmt: skip
+            self._faults, self.added = [*self._faults, fault], number
         return fault
 
     def clear(self) -> None:
         """Remove every fault."""
-        self._faults.clear()
+        with self.lock:
+            self._faults = []
 
     def take(self, call: LoggedCall, seed: str) -> Fault | None:
         """Return the first fault that hits this call, if any, and count it down."""
         for fault in self._faults:
-            if fault.action in (call.action, ANY_ACTION) and fault.matches(seed, call):
+            if fault.concerns(call.action) and fault.matches(seed, call):
                 if fault.times is not None:
                     fault.times -= 1
                     if not fault.times:
@@ -202,6 +233,21 @@ class Faults:
                     self._faults.insert(0, replace(dead, after_effect=False, delay=0.0, meanwhile=None))
                 return fault
         return None
+
+
+def _check_action(action: str, status: Any, error: Any) -> None:
+    """Raise ValueError for an action that is not served, and for an error that object storage does not have."""
+    if action in STORAGE_OPERATIONS:
+        if error is not None:
+            raise ValueError(
+                f"error must be left out for {action}, not {error!r}: object storage has status 500 and 503"
+            )
+        if status == 429:  # noqa: PLR2004 - an HTTP status
+            raise ValueError(f"status must be 500 or 503 for {action}, not 429: object storage throttles with 503")
+    elif action not in ACTIONS and action != ANY_ACTION:
+        known = {*ACTIONS, *STORAGE_OPERATIONS}
+        reason = f": {not_served()[action]}" if action in not_served() else suggest(action, known)
+        raise ValueError(f"action must be a served action, not {action!r}{reason}")
 
 
 def _check_numbers(*, times: Any, every: Any, probability: Any, delay: Any) -> None:
@@ -221,7 +267,10 @@ def _check_page_size(action: str, page_size: Any) -> None:
         return
     if type(page_size) is not int or page_size < 1:
         raise ValueError(f"page_size must be a positive integer, not {page_size!r}")
-    if action != ANY_ACTION and not ACTIONS[action].paged:
+    has_pages = action == ANY_ACTION or (
+        action in STORAGE_PAGES if action in STORAGE_OPERATIONS else ACTIONS[action].paged
+    )
+    if not has_pages:
         raise ValueError(f"page_size needs an action with pages, and {action} has none")
 
 
@@ -230,6 +279,14 @@ def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
     if action == ANY_ACTION:
         if when:
             raise ValueError("when cannot be combined with action '*': each action has parameters of its own")
+        return
+    if action in STORAGE_OPERATIONS:
+        known = [api_name(name) for name in STORAGE_PARAMETERS.values()]
+        for name in when:
+            if name not in known:
+                raise ValueError(
+                    f"when could never match a {action} request: unknown {name!r}{suggest(str(name), known)}"
+                )
         return
     problems: Problems = []
     shape = ACTIONS[action].shape

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from omisim.base.clock import Clock
+from omisim.base.frozen import replace
 from omisim.base.suggest import suggest
 from omisim.model import Due, Entity, Image, ImageState, SnapshotState, Vm, VmStates, Volume
 from omisim.model.ids import PREFIXES, Id
@@ -100,10 +101,12 @@ class Scheduler:
         they are counted too.
         """
         rows = answer if isinstance(answer, tuple) else (answer,)
-        found = dict.fromkeys(key for row in rows for key in self._list_shown(row))
-        counted: list[Due] = [due for key in found if (due := self._state.get("due", key)) is not None and due.reads]
+        due_keys = dict.fromkeys(key for row in rows for key in self._list_shown(row))
+        transitions: list[Due] = [
+            due for key in due_keys if (due := self._state.get("due", key)) is not None and due.reads
+        ]
         tx = self._begin(self._state, self._settings, "read", self._clock.now())
-        for due in counted:
+        for due in transitions:
             tx.write("due", f"{due.kind}:{due.id}", replace(due, reads=(due.reads or 1) - 1))
 
     def _list_shown(self, row: Any) -> Iterator[str]:
@@ -170,9 +173,9 @@ class Scheduler:
 
         Raises ValueError for a kind that cannot fail and for an id of another kind.
         """
-        known = [name for name, lifecycle in LIFECYCLES.items() if lifecycle.failures]
-        if kind not in known:
-            raise ValueError(f"kind must be one that can fail ({', '.join(known)}), not {kind!r}{suggest(kind, known)}")
+        kinds = [name for name, lifecycle in LIFECYCLES.items() if lifecycle.failures]
+        if kind not in kinds:
+            raise ValueError(f"kind must be one that can fail ({', '.join(kinds)}), not {kind!r}{suggest(kind, kinds)}")
         prefix = PREFIXES[kind][0]
         if row_id is not None and not (str(row_id).startswith(prefix) and Id(kind).is_well_formed(row_id)):
             raise ValueError(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from omisim.base.clock import Clock
+from omisim.base.renamed import Renamed
 from omisim.base.subset import shorten
 from omisim.engine.faults import Dropped, Faults, Killed
 from omisim.model.serialize import to_api_names
@@ -23,16 +24,16 @@ FAILURES_PER_LOCK, MAX_MINUTES = 4, 10
 class CallRecord:
     """One recorded call.
 
-    `given` holds the parameters by snake_case names, `parameters` by API names, independent of the protocol. `account`
-    is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP status of the
-    answer, 0 until there is one. `position` is the number of changes before the call, -1 for a call that a door
-    refused; `results` is the number of results of a read with pages. `by_user` marks a call that
-    `Cloud.answer` has answered.
+    `arguments` holds the parameters by snake_case names, `parameters` by API names, independent of the protocol.
+    `account` is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP
+    status of the answer, 0 until there is one. `position` is the number of changes before the call, -1 for a call
+    that a door refused; `results` is the number of results of a read with pages. `by_user` marks a call that
+    `Cloud.answer` has answered. `api` is the API that the client used.
     """
 
     action: str
     account: str
-    given: Mapping[str, Any] = field(repr=False)
+    arguments: Mapping[str, Any] = field(repr=False)
     at: dt.datetime
     request_id: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # empty for a call from Python
@@ -45,6 +46,9 @@ class CallRecord:
     position: int = -1
     results: int | None = None
     by_user: bool = False  # `Cloud.answer` has answered it
+    serial: int = 0  # the number of the request among all of its cloud
+    api: str = "oapi"
+    given: ClassVar[Renamed] = Renamed("arguments")
 
     def record_failure(self, error: ApiError | Dropped | Killed) -> None:
         """Store the failure in the record, and the request id in the refusal."""
@@ -56,15 +60,15 @@ class CallRecord:
 
     def __str__(self) -> str:
         """Format the call as one line: action, caller, parameters and failure."""
-        given = "".join(f" {name}={shorten(value)}" for name, value in self.parameters.items())
+        parameters = "".join(f" {name}={shorten(value)}" for name, value in self.parameters.items())
         failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
         failure = failure or (" → answered by Cloud.answer" if self.by_user else "")
-        return f"{self.action} by {self.account or 'no account'}{given}{failure}"
+        return f"{self.action} by {self.account or 'no account'}{parameters}{failure}"
 
     @property
     def parameters(self) -> dict[str, Any]:
         """A new dict of the request's parameters by API names."""
-        parameters: dict[str, Any] = to_api_names(self.given)
+        parameters: dict[str, Any] = to_api_names(self.arguments)
         return parameters
 
 
@@ -79,6 +83,22 @@ class Lockouts:
         twin = Lockouts()
         twin._failures = dict(self._failures)
         return twin
+
+    def __len__(self) -> int:
+        """Return the number of accounts with failed authentications."""
+        return len(self._failures)
+
+    def items(self) -> Iterable[tuple[str, tuple[int, dt.datetime]]]:
+        """Return the accounts with failed authentications: their number in a row, and the end of the lock."""
+        return self._failures.items()
+
+    def clear(self) -> None:
+        """Forget every failed authentication."""
+        self._failures.clear()
+
+    def load(self, account_id: str, count: int, until: dt.datetime) -> None:
+        """Set the failed authentications of an account, as `items` returned them."""
+        self._failures[account_id] = count, until
 
     def locked_until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
         """Return the end of an account's lock, or None if it is not locked."""
@@ -115,6 +135,7 @@ class Session:
         self.requests = 0
         self.calls: list[CallRecord] = []
         self.calls_trimmed: int = 0
+        self.storage_calls: list[CallRecord] = []  # requests to object storage
         self.warnings: list[str] = []
         self.faults: Faults = Faults()
         self.lockouts: Lockouts = Lockouts()
@@ -124,6 +145,7 @@ class Session:
         twin = Session()
         twin.requests, twin.calls_trimmed = self.requests, self.calls_trimmed
         twin.calls, twin.warnings = list(self.calls), list(self.warnings)
+        twin.storage_calls = list(self.storage_calls)
         twin.faults, twin.lockouts = self.faults.copy(), self.lockouts.copy()
         return twin
 

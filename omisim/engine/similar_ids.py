@@ -37,12 +37,12 @@ def find_similar_ids(call: Call, error: ApiError) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16)  # a polling client repeats a request with an unknown id
-def _rank_similar(unknown_id: str, known: tuple[str, ...]) -> list[str]:
+def _rank_similar(unknown_id: str, known_ids: tuple[str, ...]) -> list[str]:
     """Return the known ids with few differences from an unknown one, the most similar first."""
     a, b, c = _split_digits(unknown_id)  # with two wrong characters, one of three parts is still correct
-    candidates = (row_id for row_id in known if a in row_id or b in row_id or c in row_id)
-    counted = sorted((_count_differences(unknown_id, row_id), row_id) for row_id in candidates)
-    return [row_id for count, row_id in counted if count]
+    candidates = (row_id for row_id in known_ids if a in row_id or b in row_id or c in row_id)
+    differences = sorted((_count_differences(unknown_id, row_id), row_id) for row_id in candidates)
+    return [row_id for count, row_id in differences if count]
 
 
 def _split_digits(row_id: str) -> tuple[str, str, str]:
@@ -51,9 +51,9 @@ def _split_digits(row_id: str) -> tuple[str, str, str]:
     return digits[:third], digits[third : 2 * third], digits[2 * third :]
 
 
-def _count_differences(unknown_id: str, known: str) -> int:
+def _count_differences(unknown_id: str, known_id: str) -> int:
     """Return the number of characters in which two ids differ, 0 for none or for too many."""
-    count = sum(map(ne, unknown_id, known)) if len(unknown_id) == len(known) else 0
+    count = sum(map(ne, unknown_id, known_id)) if len(unknown_id) == len(known_id) else 0
     return count if count <= MAX_DIFFERENCES else 0
 
 

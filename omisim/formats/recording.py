@@ -26,7 +26,7 @@ class Exchange:
 
     line: int
     path: str
-    given: Any
+    parameters: Any
     status: int
     answer: Any
     at: dt.datetime | None
@@ -71,14 +71,16 @@ def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
     )
 
 
-def write(stream: TextIO, at: dt.datetime, account: str, path: str, given: bytes, status: int, answer: bytes) -> None:
+def write(
+    stream: TextIO, at: dt.datetime, account: str, path: str, request_body: bytes, status: int, answer: bytes
+) -> None:
     """Write one exchange of an omisim server, with the cloud's time."""
     line = {
         "t": at.isoformat(timespec="milliseconds"),
         "account": account,
         "path": path,
         "status": status,
-        "req": {"body": _decode_body(given)},
+        "req": {"body": _decode_body(request_body)},
         "res": {"body": _redact_secrets(_decode_body(answer))},
     }
     stream.write(json.dumps(line, ensure_ascii=False) + "\n")

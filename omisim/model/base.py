@@ -134,3 +134,15 @@ class Entity:
         """The id of the entity, from the field that its class names in `key`."""
         own_id: str = getattr(self, self.key)
         return own_id
+
+    def _repr_html_(self) -> str:
+        """Show the fields that have a value as a table in a notebook."""
+        from html import escape  # noqa: PLC0415 - only a notebook needs it
+
+        shown = {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
+        rows = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in shown.items()
+            if value not in (None, "", ())
+        )
+        return f"<table><caption>{escape(self.kind)} {escape(self.id)}</caption>{rows}</table>"

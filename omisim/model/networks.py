@@ -22,6 +22,7 @@ class Net(Entity):
     tags: tuple[ResourceTag, ...] = ()
     tenancy: str = "default"
     account_id: str = internal("")
+    has_dns_hostnames: bool = internal(False)  # FCU alone shows it (FCU-049)
 
     @property
     def is_gone(self) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from omisim import Account, Cloud
 from omisim.base.clock import check_clock
+from omisim.cloud.switch_file import load_switches, read_switches
 from omisim.pytest_plugin import ini
 from omisim.state.licences import parse_licences
 from omisim.state.settings import Settings
@@ -43,14 +44,18 @@ def read_marker(node: pytest.Item) -> dict[str, Any]:
             raise ValueError(f"takes keyword arguments only, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
         if unknown := [name for name in marker.kwargs if name not in KNOWN]:
             raise ValueError(f"has no argument {unknown[0]!r}; known: {', '.join(KNOWN)}")
-        options = _merge(marker.kwargs, options)
+        switches = {"switches": load_switches(marker.kwargs["switches"])} if "switches" in marker.kwargs else {}
+        options = _merge({**marker.kwargs, **switches}, options)
     return options
 
 
 def read_ini(config: pytest.Config) -> dict[str, Any]:
     """Return the values of the ini options that are set. Raises ValueError that names an invalid option."""
     options = [name for name in KNOWN if name not in ("fetch", "licences", "answers")]  # not written in an ini file
-    return {name: value for name in options if (value := ini.read(config, name)) is not None}
+    values = {name: value for name in options if (value := ini.read(config, name)) is not None}
+    if path := config.getini("omisim_switches_file"):
+        values["switches"] = {**read_switches(config.rootpath / path), **values.get("switches", {})}
+    return values
 
 
 def merge_options(node: pytest.Item) -> dict[str, Any]:

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from _pytest.unittest import TestCaseFunction
 
 from omisim import Cloud
 from omisim.engine.engine import Saved
-from omisim.testing.sweeps import OUTCOMES, Options, Report, sweep_worlds
+from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
+from omisim.testing.sweeps.worlds import PATIENCE
 
 __all__ = ["MARKER", "describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
 
 MARKER: Final = "omisim_sweep"
-REPORT: Final = pytest.StashKey[Report]()
+REPORT: Final = pytest.StashKey[SweepReport]()
 SHARD: Final = "_omisim_sweep_shard"
 KNOWN: Final = tuple(field.name for field in fields(Options))
 
 
 def read_options(node: pytest.Item) -> Options:
     """Return the options of a test's markers; a closer marker overrides a farther one. Raises ValueError."""
-    given: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for marker in node.iter_markers(MARKER):
         if marker.args:
             raise ValueError(f"takes its arguments by name, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
         if unknown := [name for name in marker.kwargs if name not in KNOWN]:
             raise ValueError(f"has no argument {unknown[0]!r}; known: {', '.join(KNOWN)}")
-        given = {**marker.kwargs, **given}
-    return Options(**given)
+        options = {**marker.kwargs, **options}
+    return Options(**options)
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
@@ -48,13 +52,37 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 def sweep_test(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud | None) -> None:
     """Run a test cleanly, then once per deviation, and fail it with the report if there are findings.
 
-    Its fixtures are set up once: the cloud returns to its state before the test for each run, and afterwards to that
-    after the clean run.
+    Its fixtures are set up once, and so is a TestCase: its test method alone is swept, between setUp and tearDown.
     """
     if cloud is None:
         pytest.fail(f"{MARKER} needs a cloud: request omi_cloud, or a fixture that uses it", pytrace=False)
-    if hasattr(item, "_testcase") or type(item).__name__ == "TestCaseFunction":
-        pytest.fail(f"{MARKER} needs a test function or a method of a plain class, not of a TestCase", pytrace=False)
+    if not isinstance(item, TestCaseFunction):
+        _sweep(item, run_test, cloud)
+        return
+    method = item.obj
+    if inspect.iscoroutinefunction(method):
+        text = "cannot run a coroutine of a TestCase: use a test function, or asyncio.run in the method"
+        pytest.fail(f"{MARKER} {text}", pytrace=False)
+    item.obj = lambda: _sweep(item, partial(_run_method, item.instance, method), cloud)
+    run_test()
+
+
+def _run_method(testcase: Any, method: Callable[[], object]) -> None:
+    """Run a method of a TestCase and the clean-ups that it adds. A failing subtest fails it at once."""
+    cleanups: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(testcase, "_cleanups", cleanups)  # doCleanups would record errors, and raise none
+        patch.setattr(testcase, "subTest", lambda *_args, **_kwargs: nullcontext())
+        try:
+            method()
+        finally:
+            while cleanups:
+                function, args, kwargs = cleanups.pop()
+                function(*args, **kwargs)
+
+
+def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud) -> None:
+    """Sweep a test. Its cloud returns to its state before the test for each run, and in the end to the clean run's."""
     engine = cloud.engine
     start = engine.save()
     after: list[Saved] = []
@@ -67,8 +95,10 @@ def sweep_test(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud |
             after.append(engine.save())
 
     shard = item.callspec.params.get(SHARD, (0, 1)) if hasattr(item, "callspec") else (0, 1)
+    has_virtual_sleep = "omi_sleep" in getattr(item, "fixturenames", ())
     try:
-        report = sweep_worlds(open_world, lambda _: run_test(), read_options(item), shard)
+        with nullcontext() if has_virtual_sleep else cloud.sleeping(patience=PATIENCE):
+            report = sweep_worlds(open_world, lambda _: run_test(), read_options(item), shard)
     finally:
         if after:
             engine.restore(after[0])
@@ -92,7 +122,7 @@ def _add(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "calls": first["calls"],
         "outcomes": {outcome: counts[outcome] for outcome in OUTCOMES if outcome in counts},
-        "left_out": max(first["left_out"], second["left_out"]),
+        "left_out": first["left_out"] + second["left_out"],
         "unstable": first["unstable"] or second["unstable"],
         **{name: [*first[name], *second[name]] for name in lists},
     }
@@ -122,7 +152,7 @@ def summarize(reports: list[Any]) -> Iterator[str]:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in data["outcomes"].items())
         yield f"{name}: {len(data['worlds'])} runs: {outcomes}"
         for question in data["open_questions"]:
-            says = question["deviations"][-1]["says"]
+            says = ", then ".join(deviation["says"] for deviation in question["deviations"])
             yield f"  rests on an open question: with {says}: {question['outcome']}"
             yield f"    {question['question']}"
             yield f"    evidence: {question['evidence']}"

@@ -99,7 +99,8 @@ class App:
             return HttpResponse(501, text.encode(), {"Content-Type": "application/xml"})
         if self._record is not None and service == "api" and request.method == "POST":
             with self._writing:
-                caller = find_claimed_account(self.cloud.engine, request)
+                with self.cloud.engine.lock:
+                    caller = find_claimed_account(self.cloud.engine, request)
                 account = f"{caller.name}@{caller.region}" if caller else ""
                 recording.write(self._record, at, account, request.path, request.body, response.status, response.body)
         return response

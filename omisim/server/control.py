@@ -20,6 +20,7 @@ from omisim.engine.engine import Mark
 from omisim.engine.faults import Fault
 from omisim.model.serialize import serialize
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
+from omisim.state.journal_store import StoreError
 from omisim.state.state import Change
 
 __all__ = ["Control", "account_names"]
@@ -57,31 +58,37 @@ class Control:
             ("POST", "savepoint"): self._savepoint,
             ("DELETE", "savepoint"): lambda _: self._marks.clear(),
             ("POST", "rollback"): self._rollback,
-            ("POST", "advance"): lambda given: self.cloud.advance(given["seconds"]),
+            ("POST", "advance"): lambda parameters: self.cloud.advance(parameters["seconds"]),
             ("POST", "settle"): lambda _: self.cloud.settle(),
-            ("POST", "complete"): lambda given: self.cloud.complete(given["id"]),
-            ("POST", "fail"): lambda given: self.cloud.fail(given["id"], given.get("comment") or ""),
-            ("POST", "fail_next"): lambda given: self.cloud.fail_next(
-                given["kind"], given.get("id"), given.get("comment") or ""
+            ("POST", "complete"): lambda parameters: self.cloud.complete(parameters["id"]),
+            ("POST", "fail"): lambda parameters: self.cloud.fail(parameters["id"], parameters.get("comment") or ""),
+            ("POST", "fail_next"): lambda parameters: self.cloud.fail_next(
+                parameters["kind"], parameters.get("id"), parameters.get("comment") or ""
             ),
             ("POST", "faults"): self._add_fault,
             ("GET", "faults"): lambda _: [_fault(fault) for fault in self.cloud.faults],
             ("DELETE", "faults"): lambda _: self.cloud.faults.clear(),
             ("GET", "dump"): lambda _: self.cloud.dump(),
             ("POST", "load"): self._load,
-            ("GET", "timeline"): lambda given: [_change(change) for change in self.cloud.timeline(given["id"])],
+            ("GET", "timeline"): lambda parameters: [
+                _change(change) for change in self.cloud.timeline(parameters["id"])
+            ],
             ("GET", "events"): lambda _: [_change(change) for change in self.cloud.events],
             ("GET", "calls"): self._calls,
             ("GET", "accounts"): lambda _: [
                 self._account(self.cloud.account(name)) for name in account_names(self.cloud)
             ],
             ("POST", "accounts"): self._create_account,
-            ("GET", "read"): lambda given: {"text": self.cloud.read(given["volume_id"], given["path"])},
-            ("POST", "console"): lambda given: self.cloud.write_console(given["vm_id"], given["text"]),
+            ("GET", "read"): lambda parameters: {"text": self.cloud.read(parameters["volume_id"], parameters["path"])},
+            ("POST", "console"): lambda parameters: self.cloud.write_console(parameters["vm_id"], parameters["text"]),
             ("GET", "licences"): lambda _given: self.cloud.licences.all(),
-            ("POST", "licences"): lambda given: self.cloud.licences.set(given["code"], export=given.get("export")),
+            ("POST", "licences"): lambda parameters: self.cloud.licences.set(
+                parameters["code"], export=parameters.get("export")
+            ),
             ("POST", "renew"): self._renew,
-            ("POST", "write"): lambda given: self.cloud.write(given["volume_id"], given["path"], given["text"]),
+            ("POST", "write"): lambda parameters: self.cloud.write(
+                parameters["volume_id"], parameters["path"], parameters["text"]
+            ),
         }
 
     def handle(self, request: HttpRequest) -> HttpResponse | Iterator[bytes]:
@@ -89,29 +96,38 @@ class Control:
         name = request.path.strip("/").removeprefix(PREFIX).strip("/")
         try:
             method = self._method(request, name)
-            given = _parse_parameters(request, ENDPOINTS[method, name])
+            parameters = _parse_parameters(request, ENDPOINTS[method, name])
             if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
                 return self._stream(self._open_feed())
-            answer = self.endpoints[method, name](given)
+            answer = (
+                self._change(method, name, parameters) if method != "GET" else self.endpoints[method, name](parameters)
+            )
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
+        except StoreError as error:
+            return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
         return _json(200, {} if answer is None else answer)
 
     def _method(self, request: HttpRequest, name: str) -> str:
         """Return the requested method. Raises ControlError for an unknown path and for a wrong token."""
         method = "GET" if request.method == "HEAD" else request.method
-        known = [known for known, other in self.endpoints if other == name]
-        if not known:
+        methods = [method_name for method_name, other in self.endpoints if other == name]
+        if not methods:
             raise ControlError(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
-        if method not in known:
-            raise ControlError(405, f"/{PREFIX}/{name} takes {' and '.join(known)}", {"Allow": ", ".join(known)})
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        given = request.headers.get("x-omisim-token", given)
-        if name != "health" and not hmac.compare_digest(given.encode(), self._token.encode()):
+        if method not in methods:
+            raise ControlError(405, f"/{PREFIX}/{name} takes {' and '.join(methods)}", {"Allow": ", ".join(methods)})
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        token = request.headers.get("x-omisim-token", token)
+        if name != "health" and not hmac.compare_digest(token.encode(), self._token.encode()):
             raise ControlError(401, "the control plane requires its token in Authorization: Bearer or X-Omisim-Token")
         return method
+
+    def _change(self, method: str, name: str, parameters: dict[str, Any]) -> Answer:
+        """Run an endpoint that may change the cloud: everything that it does is kept, or nothing."""
+        with self.cloud.engine.atomic():
+            return self.endpoints[method, name](parameters)
 
     # --- endpoints
 
@@ -122,7 +138,7 @@ class Control:
         if self._fresh is None:
             self.cloud.reset()
         else:
-            self.cloud = self._fresh()
+            self.cloud.become(self._fresh())
         self._forget_history()
 
     def _forget_history(self) -> None:
@@ -139,21 +155,21 @@ class Control:
         self._marks[name] = self.cloud.mark()
         return {"mark": name}
 
-    def _rollback(self, given: dict[str, Any]) -> None:
-        mark = self._marks.get(given["mark"])
+    def _rollback(self, parameters: dict[str, Any]) -> None:
+        mark = self._marks.get(parameters["mark"])
         if mark is None:
-            raise ControlError(400, f"unknown mark {given['mark']!r}: POST /{PREFIX}/savepoint creates one")
+            raise ControlError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
         self._notify_undone(mark.position)
 
-    def _add_fault(self, given: dict[str, Any]) -> Answer:
-        return _fault(self.cloud.faults.add(**_without_nulls(given)))
+    def _add_fault(self, parameters: dict[str, Any]) -> Answer:
+        return _fault(self.cloud.faults.add(**_without_nulls(parameters)))
 
-    def _load(self, given: dict[str, Any]) -> None:
-        self.cloud = Cloud.load(given)
+    def _load(self, parameters: dict[str, Any]) -> None:
+        self.cloud.become(Cloud.load(parameters))
         self._forget_history()
 
-    def _calls(self, given: dict[str, Any]) -> Answer:
+    def _calls(self, parameters: dict[str, Any]) -> Answer:
         return [
             {
                 "action": call.action,
@@ -166,26 +182,27 @@ class Control:
                 "dropped": call.dropped,
                 "warnings": list(call.warnings),
             }
-            for call in self.cloud.calls(given.get("action"))
+            for call in self.cloud.calls(parameters.get("action"))
         ]
 
-    def _create_account(self, given: dict[str, Any]) -> Answer:
-        return self._account(self.cloud.account(**_without_nulls(given)))
+    def _create_account(self, parameters: dict[str, Any]) -> Answer:
+        return self._account(self.cloud.account(**_without_nulls(parameters)))
 
     def _account(self, account: Account) -> Answer:
         attributes = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
         return {**{attribute: getattr(account, attribute) for attribute in attributes}, "env": self.env(account)}
 
-    def _renew(self, given: dict[str, Any]) -> Answer:
-        image = self.cloud.images.renew(**_without_nulls(given))
+    def _renew(self, parameters: dict[str, Any]) -> Answer:
+        image = self.cloud.images.renew(**_without_nulls(parameters))
         return {"image_id": image.image_id, "image_name": image.image_name}
 
     def _open_feed(self) -> _Feed:
-        if len(self._feeds) >= MAX_STREAMS:
-            raise ControlError(503, f"the server already has {MAX_STREAMS} event streams, which is the maximum")
-        feed = _Feed(self.cloud.engine.state.position)
-        self._feeds.add(feed)
-        return feed
+        with self.cloud.engine.lock:
+            if len(self._feeds) >= MAX_STREAMS:
+                raise ControlError(503, f"the server already has {MAX_STREAMS} event streams, which is the maximum")
+            feed = _Feed(self.cloud.engine.state.position)
+            self._feeds.add(feed)
+            return feed
 
     def _stream(self, feed: _Feed) -> Iterator[bytes]:
         """Yield each change as a server-sent event, until the server stops or the client disconnects."""
@@ -217,12 +234,13 @@ class _Feed:
 
 def account_names(cloud: Cloud) -> list[str]:
     """Return the names of the accounts that users created, oldest first."""
-    owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
-    return [cloud.engine.state.get("account", owner).name for owner in owners]
+    with cloud.engine.lock:
+        owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
+        return [cloud.engine.state.get("account", owner).name for owner in owners]
 
 
-def _without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None}
+def _without_nulls(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
@@ -247,7 +265,7 @@ def _change(change: Change) -> dict[str, Any]:
 
 def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     if request.method in ("GET", "HEAD") or not request.body:
-        given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+        parameters: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
     else:
         try:
             body = json.loads(request.body)
@@ -255,10 +273,10 @@ def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any
             raise ControlError(400, f"the body must be JSON: {error}") from None
         if not isinstance(body, dict):
             raise ControlError(400, "the body must be a JSON object")
-        given = body
-    if error_text := endpoint.find_error(given):
+        parameters = body
+    if error_text := endpoint.find_error(parameters):
         raise ControlError(400, error_text)
-    return given
+    return parameters
 
 
 def _json(status: int, answer: Answer, headers: Mapping[str, str] | None = None) -> HttpResponse:

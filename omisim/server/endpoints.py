@@ -92,16 +92,16 @@ class Endpoint:
     listed: bool = False  # the answer is a list
     free: bool = False  # the body may be any JSON object
 
-    def find_error(self, given: Mapping[str, Any]) -> str:
+    def find_error(self, parameters: Mapping[str, Any]) -> str:
         """Return the error of a request's parameters, or "" if they are valid."""
-        known = self.parameters or {}
-        for name in () if self.free else given:
-            if name not in known:
-                return f"unknown parameter {name!r}; known: {', '.join(known) or 'none'}"
-        for name, kind in known.items():
-            if name not in given and not kind.endswith("?"):
+        known_parameters = self.parameters or {}
+        for name in () if self.free else parameters:
+            if name not in known_parameters:
+                return f"unknown parameter {name!r}; known: {', '.join(known_parameters) or 'none'}"
+        for name, kind in known_parameters.items():
+            if name not in parameters and not kind.endswith("?"):
                 return f"{name} is required"
-            value = given.get(name)
+            value = parameters.get(name)
             types = _TYPES[kind.rstrip("?")]
             if value is not None and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
                 return f"{name} must be of type {kind.rstrip('?')}, not {value!r}"

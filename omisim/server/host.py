@@ -89,7 +89,7 @@ class Running:
 
         Raises ValueError for an account of another cloud.
         """
-        is_known = isinstance(account, Account) and self.cloud.engine.state.find_by("account", "name", account.name)
+        is_known = isinstance(account, Account) and account.name in self.cloud.accounts
         if not is_known or self.cloud.account(account.name).access_key != account.access_key:
             raise ValueError(f"account must be one of the served cloud (server.cloud.account(name)), not {account!r}")
         variables = credentials(account) | {

@@ -13,15 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from omisim.model import Entity, Vm, VmState
 from omisim.spec.rules import Rule, action_page
 
-__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "To", "get_cell_rule", "get_phase", "list_cell_rules"]
+if TYPE_CHECKING:
+    from omisim.model import Entity
+
+__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_cell_rule", "get_phase", "list_cell_rules"]
 
 HOUR = 3600.0
-Seconds = float | Callable[[Any], float]
+
+
+@dataclass(frozen=True, slots=True)
+class PerGib:
+    """A duration that grows with the size of what is copied: so many seconds per GiB of an entity's size."""
+
+    seconds: float
+    size: Callable[[Any], int]
+
+    def __call__(self, entity: Any) -> float:
+        """Return the duration for an entity, in seconds."""
+        return float(self.seconds * self.size(entity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +42,7 @@ class To:
     """The result of an event: the next state, None if the entity is gone. `after` is the automatic delay in seconds."""
 
     state: str | None
-    after: Seconds | None = None
+    after: float | PerGib | None = None
     timer: bool = False
 
 
@@ -61,11 +74,6 @@ class Lifecycle:
 
 class IllegalMove(Exception):
     """An event that the table of its kind does not have in this state: a defect of omisim, never of a request."""
-
-
-def per_gib(seconds: float, size: Callable[[Any], int]) -> Callable[[Any], float]:
-    """Return a duration that grows with the size of what is copied."""
-    return lambda entity: float(seconds * size(entity))
 
 
 _GONE = {"shutting-down": No("invalid-vm-state"), "terminated": No("invalid-vm-state")}
@@ -131,7 +139,11 @@ VM = Lifecycle(
 VOLUME = Lifecycle(
     "volume",
     {
-        "creating": {"ready": To("available", after=5), "fail": To("error"), "delete": To("deleting")},
+        "creating": {
+            "ready": To("available", after=5),
+            "fail": To("error"),
+            "delete": To("deleting"),
+        },  # VOL-021/updated
         "available": {"link": To("in-use"), "delete": To("deleting")},
         "in-use": {"unlink": To("available"), "delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},
@@ -179,7 +191,7 @@ VOLUME_UPDATE = Lifecycle(
     {
         "pending": {"start": To("active", after=5), "fail": To("failed")},
         "active": {
-            "finish": To("completed", after=per_gib(1, lambda t: t.volume_update.target.size)),
+            "finish": To("completed", after=PerGib(1, lambda t: t.volume_update.target.size)),
             "fail": To("failed"),
         },
         "completed": {},
@@ -192,7 +204,7 @@ SNAPSHOT = Lifecycle(
     "snapshot",
     {
         "in-queue": {"start": To("pending", after=5), "fail": To("error")},
-        "pending": {"finish": To("completed", after=per_gib(2, lambda s: s.volume_size)), "fail": To("error")},
+        "pending": {"finish": To("completed", after=PerGib(2, lambda s: s.volume_size)), "fail": To("error")},
         "completed": {"delete": To("deleting")},
         "error": {"delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},
@@ -229,7 +241,7 @@ IMAGE = Lifecycle(
 )
 
 _ENDED = {state: No("invalid-state", "documented") for state in ("completed", "cancelled", "failed")}
-_UPLOAD = per_gib(4, lambda t: t.size)
+_UPLOAD = PerGib(4, lambda t: t.size)
 _OFF = {"fail": To("failed"), "cancel": To("cancelled")}
 
 IMAGE_EXPORT = Lifecycle(
@@ -290,9 +302,8 @@ LIFECYCLES: Mapping[str, Lifecycle] = {
 
 def get_phase(entity: Entity) -> str:
     """Return the state of an entity in the cells of `refused`: its own, or "restarting"."""
-    if isinstance(entity, Vm) and entity.state is VmState.PENDING and entity.started:
-        return "restarting"
-    return str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
+    state = str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
+    return "restarting" if entity.kind == "vm" and state == "pending" and getattr(entity, "started") else state  # noqa: B009
 
 
 _NOUNS = {"image": "OMI", "image_export": "export task", "snapshot_export": "export task", "vm": "VM"}

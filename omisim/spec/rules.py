@@ -27,7 +27,7 @@ GRADES: Mapping[str, str] = {
     "measured": "seen in recorded answers of the real cloud",
     "tested": "asserted against the real cloud by functional tests in 2021",
     "client": "coded into the official clients, which depend on it",
-    "inferred": "by analogy; a switch can change it",
+    "inferred": "by analogy, without a source",
 }
 DOCUMENTATION = "https://docs.outscale.com/api.html"
 MAX_FACT_LENGTH = 200
@@ -38,9 +38,9 @@ class Rule:
     """One rule of the model.
 
     `error` is a name in `errors.ERRORS`, or "" for a rule that refuses nothing. `details` and `fix` are templates over
-    the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` is the reason why a rule is not
-    modelled. `switch` is the name of the switch that decides its open question. `known` says where the rule was seen,
-    and what other sources say instead.
+    the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` replaces `says`: the reason why
+    omisim has no rule of its own for the subject. `switch` is the name of the switch that decides its open question.
+    `known` says where the rule was seen, and what other sources say instead.
     """
 
     id: str
@@ -88,27 +88,33 @@ class Rule:
     def explain(self, facts: Mapping[str, Any] | None = None, kind: ErrorKind | None = None) -> str:
         """Return an explanation of the rule in lines, with the facts of a call if they are given."""
         kind = kind or (ERRORS[self.error] if self.error else None)
-        lines = [f"{self.id}: {self.says or 'not modelled'}"]
-        if self.out:
-            lines.append(f"  Not modelled: {self.out}")
-        if facts is not None:
-            lines.append(f"  Refused: {self.render_details(facts)}")
-            lines += [f"  {name} = {_shorten(value)}" for name, value in facts.items() if value is not None]
-        if self.fix:
-            lines.append(f"  Fix: {self.fix if facts is None else _fill_template(self.fix, facts)}")
-        if kind:
-            lines.append(f"  Error: HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})")
-        if self.says:
-            lines.append(f"  Evidence: {self.evidence_text}")
-        if self.known:
-            lines.append(f"  Known: {self.known}")
-        if self.switch:
-            lines.append(f"  Switch: Cloud(switches={{{self.switch!r}: ...}})")
-        if self.ec2:
-            lines.append(f"  EC2: {self.ec2}")
-        if self.source:
-            lines.append(f"  Documentation: {self.source}")
-        return "\n".join(lines)
+        lines = [
+            *self._explain_facts(facts),
+            ("Error", f"HTTP {kind.status}, Code {kind.code}, Type {kind.type} ({kind.name})" if kind else ""),
+            ("Evidence", self.evidence_text if self.says else ""),
+            ("Known", self.known),
+            ("Switch", f"Cloud(switches={{{self.switch!r}: ...}})" if self.switch else ""),
+            ("EC2", self.ec2),
+            ("Documentation", self.source),
+        ]
+        return "\n".join(
+            [
+                f"{self.id}: {self.says or f'no rule of its own. {self.out}'}",
+                *(f"  {name}: {text}" if name else text for name, text in lines if text),
+            ]
+        )
+
+    def _explain_facts(self, facts: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+        """Return the lines about the facts of a call; without them, the templates with the names of the facts."""
+        if facts is None:
+            return [("Details", self.show(self.details)), ("Fix", self.show(self.fix))]
+        fact_lines = [("", f"  {name} = {_shorten(value)}") for name, value in facts.items() if value is not None]
+        return [("Refused", self.render_details(facts)), *fact_lines, ("Fix", _fill_template(self.fix, facts))]
+
+    @staticmethod
+    def show(template: str) -> str:
+        """Return a template for people: each fact as its name in angle brackets, such as <taken_by>."""
+        return template.format(**{name: f"<{name}>" for name in _find_fact_names(template)})
 
     @property
     def evidence_text(self) -> str:

@@ -39,6 +39,7 @@ ERRORS: Mapping[str, int] = {
     "BucketAlreadyOwnedByYou": 409,
     "EntityTooLarge": 400,
     "EntityTooSmall": 400,
+    "InternalError": 500,
     "InvalidAccessKeyId": 403,
     "InvalidArgument": 400,
     "InvalidBucketName": 400,
@@ -49,7 +50,9 @@ ERRORS: Mapping[str, int] = {
     "NoSuchUpload": 404,
     "NotImplemented": 501,
     "RequestTimeTooSkewed": 403,
+    "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
+    "SlowDown": 503,
     "XAmzContentSHA256Mismatch": 400,
 }
 
@@ -88,11 +91,11 @@ def parse_location(host: str, path: str) -> Place | None:
 
     Returns None for a request to another host.
     """
-    named = parse_host(host)
-    if named is None or named.service != "oos" or not named.region:
+    host_parts = parse_host(host)
+    if host_parts is None or host_parts.service != "oos" or not host_parts.region:
         match = _PATH.fullmatch(path)
         return match and _parse_path(match["region"], match["rest"] or "/")
-    return _parse_path(named.region, f"/{named.prefix}{path}" if named.prefix else path)
+    return _parse_path(host_parts.region, f"/{host_parts.prefix}{path}" if host_parts.prefix else path)
 
 
 def _parse_path(region: str, path: str) -> Place:
@@ -196,13 +199,13 @@ def authenticate(
     date of a signed header may match. `strict` is whether signatures are verified (AUTH-013). Raises StorageError.
     """
     pairs = parse_qsl(query, keep_blank_values=True)
-    given = dict(pairs)
-    if "X-Amz-Signature" in given or "X-Amz-Algorithm" in given:
-        signature = _read_url_signature(place, given, clocks[0])
+    parameters = dict(pairs)
+    if "X-Amz-Signature" in parameters or "X-Amz-Algorithm" in parameters:
+        signature = _read_url_signature(place, parameters, clocks[0])
         pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     elif headers.get("authorization", "").startswith(ALGORITHM):
         signature = _read_header_signature(place, headers, body, clocks)
-    elif "authorization" in headers or "AWSAccessKeyId" in given:
+    elif "authorization" in headers or "AWSAccessKeyId" in parameters:
         raise StorageError("AccessDenied", f"only {ALGORITHM} is supported", "OOS-001")
     else:
         return None
@@ -238,11 +241,11 @@ def _get_header(headers: Mapping[str, str], name: str, host: str) -> str:
     return headers.get("host", host) if name == "host" else headers.get(name, "")
 
 
-def _read_url_signature(place: Place, given: Mapping[str, str], now: dt.datetime) -> _Signature:
+def _read_url_signature(place: Place, parameters: Mapping[str, str], now: dt.datetime) -> _Signature:
     """Parse the signature of a pre-signed URL, and refuse one that has expired by the cloud's clock (OOS-003)."""
-    access_key, scope = parse_credential(given.get("X-Amz-Credential", ""), place)
-    at, seconds = parse_date(given.get("X-Amz-Date", "")), given.get("X-Amz-Expires", "")
-    if at is None or not seconds.isdigit() or given.get("X-Amz-Algorithm") != ALGORITHM:
+    access_key, scope = parse_credential(parameters.get("X-Amz-Credential", ""), place)
+    at, seconds = parse_date(parameters.get("X-Amz-Date", "")), parameters.get("X-Amz-Expires", "")
+    if at is None or not seconds.isdigit() or parameters.get("X-Amz-Algorithm") != ALGORITHM:
         raise StorageError(
             "AuthorizationQueryParametersError", "X-Amz-Date, X-Amz-Expires or X-Amz-Algorithm is invalid"
         )
@@ -254,9 +257,11 @@ def _read_url_signature(place: Place, given: Mapping[str, str], now: dt.datetime
         )
     if now > at + dt.timedelta(seconds=int(seconds)):
         raise StorageError("AccessDenied", "Request has expired", "OOS-003")
-    payload = given.get("X-Amz-Content-Sha256", UNSIGNED)
-    signed = given.get("X-Amz-SignedHeaders", "")
-    return _Signature(access_key, scope, given["X-Amz-Date"], signed, payload, given.get("X-Amz-Signature", ""))
+    payload = parameters.get("X-Amz-Content-Sha256", UNSIGNED)
+    signed = parameters.get("X-Amz-SignedHeaders", "")
+    return _Signature(
+        access_key, scope, parameters["X-Amz-Date"], signed, payload, parameters.get("X-Amz-Signature", "")
+    )
 
 
 _AUTHORIZATION = re.compile(

@@ -1,43 +1,86 @@
-"""Dump a cloud to JSON data and load it. A dump contains only the differences from the catalogue."""
+"""Dump a cloud to JSON data and load it. A dump contains only the differences from the catalogue.
+
+The form is canonical: the same cloud gives the same data in the same order. A state file holds the same form, in rows
+of a database (`omisim/state/sqlite_store.py`).
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from omisim.base.clock import Clock, ManualClock, SystemClock
 from omisim.base.subset import shorten
-from omisim.model.serialize import deserialize, serialize
+from omisim.model import Entity
+from omisim.model.serialize import InvalidData, deserialize, serialize
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, Change, State
 
-__all__ = ["VERSION", "from_dict", "to_dict"]
+__all__ = [
+    "VERSION",
+    "Loaded",
+    "check_object",
+    "describe_clock",
+    "describe_settings",
+    "from_dict",
+    "reading",
+    "to_dict",
+]
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)  # version 1 is that of omisim 0.1
+# kind → the fields that version 1 calls otherwise, or that have gone since (None)
+_RENAMED: Mapping[str, Mapping[str, str | None]] = {"snapshot": {"flaw": "import_error"}, "vm": {"boot_modes": None}}
+_KIND = 2  # its place in a change of the journal
+_SECOND = dt.timedelta(seconds=1)
+
+
+class Loaded(NamedTuple):
+    """A loaded dump: the parts of a cloud. `session` is the data of its session, None in a dump."""
+
+    settings: Settings
+    clock: Clock
+    state: State
+    history: int
+    session: Any
 
 
 def to_dict(state: State, settings: Settings, clock: Clock, history: int, first: State) -> dict[str, Any]:
     """Return the state, the settings and the clock of a cloud as JSON data. `first` is the initial State."""
     return {
         "omisim": VERSION,
-        "settings": {
-            "seed": settings.seed,
-            "timing": settings.timing,
-            "auth": settings.auth,
-            "switches": dict(settings.switches),
-            "durations": dict(settings.durations),
-            "unknown_images": settings.unknown_images,
-            "licences": dict(settings.licences),
-            "unserved": settings.unserved,
-            "capacity": dict(settings.capacity),
-            "history": history,
-        },
-        "clock": {"kind": "system" if isinstance(clock, SystemClock) else "manual", "now": clock.now().isoformat()},
+        "settings": describe_settings(settings, history),
+        "clock": describe_clock(clock),
         "rows": {kind: rows for kind in ROWS if (rows := _serialize_rows(state, first, kind))},
-        "trimmed": state.position - len(state.journal),
+        "trimmed": state.trimmed,
         "journal": [_serialize_change(change) for change in state.journal],
     }
+
+
+def describe_settings(settings: Settings, history: int) -> dict[str, Any]:
+    """Return the settings as JSON data."""
+    return {
+        "seed": settings.seed,
+        "timing": settings.timing,
+        "auth": settings.auth,
+        "switches": dict(sorted(settings.switches.items())),
+        "durations": dict(sorted(settings.durations.items())),
+        "unknown_images": settings.unknown_images,
+        "licences": dict(sorted(settings.licences.items())),
+        "unserved": settings.unserved,
+        "capacity": dict(sorted(settings.capacity.items())),
+        "history": history,
+    }
+
+
+def describe_clock(clock: Clock) -> dict[str, Any]:
+    """Return the time of a clock as JSON data, and that of a SystemClock with the seconds advanced so far."""
+    now = clock.now().isoformat()
+    if isinstance(clock, SystemClock):
+        return {"kind": "system", "now": now, "offset": clock.offset / _SECOND}
+    return {"kind": "manual", "now": now}
 
 
 def _serialize_rows(state: State, first: State, kind: str) -> dict[str, Any]:
@@ -51,39 +94,179 @@ def _serialize_change(change: Change) -> list[Any]:
     return [change.seq, change.at.isoformat(), change.kind, change.id, before, after, change.cause, change.order]
 
 
-def from_dict(data: Mapping[str, Any], state: State) -> tuple[Settings, Clock, State, int]:
-    """Return the settings, clock, State and history of a dumped cloud. `state` is an initial State, which is filled.
+# --- loading
 
-    Raises ValueError for data that `to_dict` did not return.
+
+def from_dict(data: Mapping[str, Any], state: State) -> Loaded:
+    """Return the parts of a dumped cloud. `state` is an initial State, which is filled.
+
+    Raises ValueError for data that `to_dict` did not return, with the path of the wrong value.
     """
     if not isinstance(data, Mapping) or "omisim" not in data:
         raise ValueError(f"data must be a dump made by cloud.dump(), not {shorten(data)}")
-    if data["omisim"] != VERSION:
-        raise ValueError(
-            f"unsupported dump version {data['omisim']!r}; only version {VERSION} is supported: dump the cloud again"
-        )
+    version = data["omisim"]
+    if type(version) is not int or version not in READABLE:
+        raise ValueError(f"unsupported dump version {version!r}; omisim reads the versions 1 and {VERSION}")
+    if version == 1:
+        data = _upgrade(data)
     try:
-        values = data["settings"]
-        unserved = values.get("unserved", "empty")  # a dump of an earlier version has none
-        settings = Settings.checked(values["seed"], values["timing"], values["auth"], values["switches"], unserved)
-        settings.durations.update(values["durations"])
-        settings.unknown_images = bool(values["unknown_images"])
-        settings.capacity.update(values["capacity"])
-        settings.licences.update(values.get("licences", {}))
-        rows = {
-            kind: {row_id: (order, deserialize(ROWS[kind], row)) for row_id, (order, row) in saved.items()}
-            for kind, saved in data["rows"].items()
-        }
-        state.restore(rows, [_read_change(entry) for entry in data["journal"]], data["trimmed"])
-        now = dt.datetime.fromisoformat(data["clock"]["now"])
-        clock: Clock = SystemClock() if data["clock"]["kind"] == "system" else ManualClock(now)
-        return settings, clock, state, int(values["history"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"the dump is damaged: {error!r}") from error
+        check_object(data, "omisim settings clock rows trimmed journal", "session")
+        settings, history = _read_settings(data["settings"], version)
+        clock = _read_clock(data["clock"])
+        _fill_state(state, data)
+    except InvalidData as error:
+        raise ValueError(f"the dump is damaged: {error}") from None
+    return Loaded(settings, clock, state, history, data.get("session"))
+
+
+def _upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dump of version 1 with the field names of this version. What is damaged stays as it is."""
+    dump = dict(data)
+    if isinstance(data.get("rows"), Mapping):
+        dump["rows"] = dict(data["rows"])
+        for kind in _RENAMED:
+            saved = data["rows"].get(kind)
+            if isinstance(saved, Mapping):
+                dump["rows"][kind] = {
+                    row_id: [_rename(kind, part) for part in entry] if isinstance(entry, list) else entry
+                    for row_id, entry in saved.items()
+                }
+    if isinstance(data.get("journal"), list):
+        dump["journal"] = [_upgrade_change(entry) for entry in data["journal"]]
+    return dump
+
+
+def _upgrade_change(entry: Any) -> Any:
+    kind = entry[_KIND] if isinstance(entry, list) and len(entry) > _KIND else None
+    return [_rename(kind, part) for part in entry] if isinstance(kind, str) and kind in _RENAMED else entry
+
+
+def _rename(kind: str, row: Any) -> Any:
+    if not isinstance(row, Mapping):
+        return row
+    names = _RENAMED[kind]
+    return {names.get(name, name): value for name, value in row.items() if names.get(name, name) is not None}
+
+
+def check_object(value: Any, required: str, optional: str = "", path: str = "") -> None:
+    """Raise InvalidData unless a value is a JSON object with these keys, each a list of words."""
+    _check_mapping(value, path)
+    names = required.split()
+    for name in names:
+        if name not in value:
+            raise InvalidData("is missing", f"{path}.{name}")
+    for name in value:
+        if name not in names and name not in optional.split():
+            raise InvalidData("unknown key", f"{path}.{name}")
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn the errors of a value that is wrong into InvalidData with its path."""
+    try:
+        yield
+    except InvalidData as error:
+        raise error.below(path) from None
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidData(str(error), path) from None
+
+
+def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
+    later = " licences unserved"  # the first dumps of version 1 have neither
+    names = "seed timing auth switches durations unknown_images capacity history"
+    check_object(values, names + (later if version > 1 else ""), later, ".settings")
+    checked = {"seed": 0, "timing": "eager", "auth": "strict", "switches": {}, "unserved": "empty"}
+    given = {name: values[name] for name in checked if name in values}
+    for name, value in given.items():
+        with reading(f".settings.{name}"):
+            Settings.checked(**{**checked, name: value})
+    settings = Settings.checked(**{**checked, **given})
+    settings.durations.counts_reads = settings.timing == "reads"
+    _read_numbers(values, "durations", float, settings.durations)
+    _read_numbers(values, "capacity", int, settings.capacity)
+    _read_numbers(values, "licences", bool, settings.licences)
+    settings.unknown_images = _read(bool, values, "unknown_images", ".settings")
+    history: int = _read(int, values, "history", ".settings")
+    if history < 1:
+        raise InvalidData(f"must be a positive int, not {history}", ".settings.history")
+    return settings, history
+
+
+def _read_numbers(values: Mapping[str, Any], name: str, kind: Any, target: MutableMapping[str, Any]) -> None:
+    """Read the mapping of a setting into its place."""
+    for key, value in _check_mapping(values.get(name, {}), f".settings.{name}").items():
+        with reading(f".settings.{name}.{key}"):
+            target[key] = deserialize(kind, _check_given(value))
+
+
+def _check_mapping(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidData(f"must be an object, not {shorten(value)}", path)
+    return value
+
+
+def _read(cls: Any, values: Mapping[str, Any], name: str, path: str) -> Any:
+    with reading(f"{path}.{name}"):
+        return deserialize(cls, _check_given(values[name]))
+
+
+def _check_given(value: Any) -> Any:
+    if value is None:
+        raise InvalidData("must not be null")
+    return value
+
+
+def _read_clock(values: Any) -> Clock:
+    check_object(values, "kind now", "offset", ".clock")
+    now = _read(dt.datetime, values, "now", ".clock")
+    if values["kind"] == "manual":
+        return ManualClock(now)
+    if values["kind"] != "system":
+        raise InvalidData(f"must be 'manual' or 'system', not {shorten(values['kind'])}", ".clock.kind")
+    with reading(".clock.offset"):
+        offset = dt.timedelta(seconds=deserialize(float, values.get("offset", 0)))
+    return SystemClock(offset, now)
+
+
+def _fill_state(state: State, data: Mapping[str, Any]) -> None:
+    check_object(data["rows"], "", " ".join(ROWS), ".rows")
+    rows = {kind: _read_rows(kind, saved) for kind, saved in data["rows"].items()}
+    trimmed: int = _read(int, data, "trimmed", "")
+    journal: list[Change] = []
+    if not isinstance(data["journal"], list):
+        raise InvalidData(f"must be a list, not {shorten(data['journal'])}", ".journal")
+    for number, entry in enumerate(data["journal"]):
+        with reading(f".journal[{number}]"):
+            change = _read_change(entry)
+            if change.seq != trimmed + number:
+                raise InvalidData(f"must have the number {trimmed + number}, not {change.seq}")
+        journal.append(change)
+    state.restore(rows, journal, trimmed)
+
+
+def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
+    cls, rows = ROWS[kind], {}
+    is_entity = issubclass(cls, Entity)
+    for row_id, entry in _check_mapping(saved, f".rows.{kind}").items():
+        try:
+            order, value = entry
+            row = deserialize(cls, value)
+        except InvalidData as error:
+            raise error.below(f".rows.{kind}.{row_id}") from None
+        except (TypeError, ValueError):
+            raise InvalidData("must be a creation number and a row", f".rows.{kind}.{row_id}") from None
+        if type(order) is not int or (is_entity and row is not None and row.id != row_id):
+            raise InvalidData("must be a creation number and the row of this id", f".rows.{kind}.{row_id}")
+        rows[row_id] = (order, row)
+    return rows
 
 
 def _read_change(entry: Any) -> Change:
     seq, at, kind, row_id, before, after, cause, order = entry
     cls = ROWS[kind]
-    when = dt.datetime.fromisoformat(at)
+    for number in (seq, order):
+        deserialize(int, number)
+    for text in (row_id, cause):
+        deserialize(str, text)
+    when = deserialize(dt.datetime, at)
     return Change(seq, when, kind, row_id, deserialize(cls, before), deserialize(cls, after), cause, order)

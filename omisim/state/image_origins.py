@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar, cast
 
+from omisim.base.frozen import replace
 from omisim.model import AccountRow, Image
 from omisim.spec.catalog import MARKETPLACE, OUTSCALE
 from omisim.state.state import State

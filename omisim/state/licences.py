@@ -16,8 +16,8 @@ __all__ = ["allows_export", "check_licence", "find_licences", "parse_licences"]
 
 def allows_export(state: State, settings: Settings, code: str) -> bool | None:
     """Return whether a licence authorises exports; None if the user of the cloud has not said."""
-    said: bool | None = state.get("licence", code)
-    return settings.licences.get(code) if said is None else said
+    permission: bool | None = state.get("licence", code)
+    return settings.licences.get(code) if permission is None else permission
 
 
 def find_licences(state: State, row_id: str) -> tuple[str, ...]:
@@ -25,37 +25,37 @@ def find_licences(state: State, row_id: str) -> tuple[str, ...]:
 
     A licence stays with the content of a disk, even where an OMI no longer has the product code (LIC-012).
     """
-    found: dict[str, None] = {}
+    codes: dict[str, None] = {}
     waiting, seen = [row_id], {row_id}
     while waiting:
         current = waiting.pop()
         row: Any = state.get("image", current) or state.get("vm", current)
         origin: Origin | None = state.get("origin", current)
-        found |= dict.fromkeys(row.product_codes if row is not None else ())
-        found |= dict.fromkeys(origin.codes if origin is not None else ())
+        codes |= dict.fromkeys(row.product_codes if row is not None else ())
+        codes |= dict.fromkeys(origin.codes if origin is not None else ())
         related = [parent for _, parent in origin.parents] if origin is not None else []
         if isinstance(row, Image):
             related += [m.bsu.snapshot_id for m in row.block_device_mappings if m.bsu and m.bsu.snapshot_id]
         waiting += [parent for parent in related if parent not in seen]
         seen.update(related)
-    return tuple(code for code in found if code != LINUX)
+    return tuple(code for code in codes if code != LINUX)
 
 
 def check_licence(state: State, code: str) -> None:
     """Raise ValueError for a product code that no product type of the cloud has, and for that of Linux."""
     catalog = load_catalog()
     own = (*state.rows("product_type"), *state.rows("product"))
-    known = [c for c in (*catalog.product_types, *sorted(catalog.marketplace_codes), *own) if c != LINUX]
-    if code not in known:
-        raise ValueError(f"code must be one of {', '.join(known)}, not {code!r}{suggest(code, known)}")
+    known_codes = [c for c in (*catalog.product_types, *sorted(catalog.marketplace_codes), *own) if c != LINUX]
+    if code not in known_codes:
+        raise ValueError(f"code must be one of {', '.join(known_codes)}, not {code!r}{suggest(code, known_codes)}")
 
 
-def parse_licences(given: Mapping[str, Mapping[str, bool]] | None, state: State) -> dict[str, bool]:
+def parse_licences(permissions: Mapping[str, Mapping[str, bool]] | None, state: State) -> dict[str, bool]:
     """Return the argument `licences` of a cloud as codes with their decisions. Raises ValueError for another value."""
-    if not isinstance(given, Mapping | None):
-        raise ValueError(f'licences must be like {{"0002": {{"export": False}}}}, not {given!r}')  # noqa: TRY004 - like every invalid argument
+    if not isinstance(permissions, Mapping | None):
+        raise ValueError(f'licences must be like {{"0002": {{"export": False}}}}, not {permissions!r}')  # noqa: TRY004 - like every invalid argument
     decisions = {}
-    for code, says in (given or {}).items():
+    for code, says in (permissions or {}).items():
         check_licence(state, code)
         if not isinstance(says, Mapping) or set(says) != {"export"} or not isinstance(says["export"], bool):
             raise ValueError(f'the licence {code} must be {{"export": True}} or {{"export": False}}, not {says!r}')

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from omisim.base.frozen import replace
 from omisim.model import AccountRow, BlockDeviceMappingImage, Image, Origin, PermissionsOnResource, Snapshot
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog
@@ -41,8 +41,8 @@ def find_newest_official(state: State, family: str, region: str) -> Image:
     prefix = str(family or "").lower()
     matching_images = [image for image in images if image.image_name.lower().startswith(prefix)]
     if not prefix or not matching_images:
-        known = sorted({word[0] for image in images if (word := _WORD.match(image.image_name))})
-        raise ValueError(f"family must match an official OMI in {region} ({', '.join(known)}), not {family!r}")
+        known_words = sorted({word[0] for image in images if (word := _WORD.match(image.image_name))})
+        raise ValueError(f"family must match an official OMI in {region} ({', '.join(known_words)}), not {family!r}")
     return max(matching_images, key=lambda image: image.creation_date)
 
 
@@ -53,9 +53,9 @@ def adopt(tx: Transaction, image_id: str, region: str, like: str) -> Image:
     """
     if not str(image_id).startswith("ami-") or not _IMAGE.is_well_formed(image_id):
         raise ValueError(f"image_id must be ami- and 8 hex digits, not {image_id!r}")
-    known: Image | None = tx.state.get("image", image_id)
-    if known is not None:
-        return known
+    image: Image | None = tx.state.get("image", image_id)
+    if image is not None:
+        return image
     model = find_newest_official(tx.state, like, region)
     name = f"adopted-{image_id}"
     owner: AccountRow = tx.state.get("account", model.account_id)
@@ -143,12 +143,12 @@ def retire(tx: Transaction, image_id: str) -> None:
     tx.move(image, "delete")
 
 
-def find_unknown_images(state: State, given: Any) -> Iterable[str]:
+def find_unknown_images(state: State, parameters: Any) -> Iterable[str]:
     """Yield the well-formed OMI ids in a request that have never existed in the cloud."""
-    if isinstance(given, str):
-        new = given.startswith("ami-") and _IMAGE.is_well_formed(given)
-        if new and state.get("image", given) is None and state.get("origin", given) is None:
-            yield given
-    elif isinstance(given, Mapping | list | tuple):
-        for item in given.values() if isinstance(given, Mapping) else given:
+    if isinstance(parameters, str):
+        new = parameters.startswith("ami-") and _IMAGE.is_well_formed(parameters)
+        if new and state.get("image", parameters) is None and state.get("origin", parameters) is None:
+            yield parameters
+    elif isinstance(parameters, Mapping | list | tuple):
+        for item in parameters.values() if isinstance(parameters, Mapping) else parameters:
             yield from find_unknown_images(state, item)

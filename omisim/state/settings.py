@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, TypedDict, get_args
+from typing import Any, Final, Literal, get_args
 
 from omisim.base.data_files import load_toml
 from omisim.base.suggest import suggest
@@ -13,7 +13,7 @@ from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 from omisim.spec.rules import load_rules
 
-__all__ = ["SWITCHES", "Auth", "Durations", "Settings", "Switch", "Switches", "Timing"]
+__all__ = ["SWITCHES", "Auth", "Durations", "Settings", "Switch", "Timing"]
 
 Timing = Literal["eager", "clock", "manual", "reads"]
 Auth = Literal["strict", "lenient", "off"]
@@ -25,27 +25,6 @@ UNSERVED_MODES: Final[tuple[Unserved, ...]] = get_args(Unserved)
 OwnAnswer = Mapping[str, Any] | Callable[[Any], Mapping[str, Any]]
 MAX_PAGE_SIZE: Final = 1000
 Value = str | int | bool
-
-
-class Switches(TypedDict, total=False):
-    """The switches of a cloud and their values, for type checkers: the rows of `spec/switches.toml`."""
-
-    copy_keeps_public: bool
-    default_page_size: Literal[0, 100]
-    fcu_unknown_parameters: Literal["refuse", "ignore"]
-    host_action: Literal["stop", "restart"]
-    hot_volume_update: bool
-    linux_password: Literal["empty", "refuse"]
-    most_tags: Literal[0, 50]
-    net_ranges: Literal["172", "rfc1918"]
-    os_family: Literal["absent", "sent"]
-    snapshot_cut: Literal["request", "completion"]
-    spec_version: Literal["1.42", "1.40"]
-    stopped_public_ip: Literal["kept", "released"]
-    strict_licences: bool
-    strict_windows: bool
-    start_running: Literal["refuse", "no-op"]
-    vm_tag_type: Literal["instance", "vm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +70,8 @@ class Settings:
         if auth not in AUTH_MODES:
             raise ValueError(f"auth must be one of {', '.join(AUTH_MODES)}, not {auth!r}{suggest(auth, AUTH_MODES)}")
         if unserved not in UNSERVED_MODES:
-            known = " or ".join(map(repr, UNSERVED_MODES))
-            raise ValueError(f"unserved must be {known}, not {unserved!r}{suggest(unserved, UNSERVED_MODES)}")
+            modes = " or ".join(map(repr, UNSERVED_MODES))
+            raise ValueError(f"unserved must be {modes}, not {unserved!r}{suggest(unserved, UNSERVED_MODES)}")
         if not isinstance(seed, int | str):
             raise ValueError(f"seed must be int or str, not {seed!r}")  # noqa: TRY004 - as every wrong argument
         if not isinstance(switches, Mapping | None):
@@ -156,10 +135,10 @@ class Durations(MutableMapping[str, float]):
 
         A number of seconds is finite and not negative; a number of reads is an int of at least 0.
         """
-        known = _list_transients()
-        if key not in known:
+        transients = _list_transients()
+        if key not in transients:
             raise ValueError(
-                f"key must be a transient state, not {key!r}{suggest(key, known)}; known: {', '.join(known)}"
+                f"key must be a transient state, not {key!r}{suggest(key, transients)}; known: {', '.join(transients)}"
             )
         if not isinstance(seconds, float | int) or not 0 <= seconds < float("inf"):
             raise ValueError(f"duration must be a finite, non-negative number of seconds, not {seconds!r}")
@@ -178,6 +157,10 @@ class Durations(MutableMapping[str, float]):
     def __len__(self) -> int:
         """Return the number of overrides."""
         return len(self._seconds)
+
+    def copy(self) -> dict[str, float]:
+        """Return the overrides."""
+        return self._seconds.copy()
 
     def reads_for(self, entity: Entity, state: str) -> int:
         """Return the number of counted reads for which this entity stays in this state (timing "reads")."""

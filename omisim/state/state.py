@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar
 
+from omisim.base.frozen import make_constructor
 from omisim.model import ENTITIES, ClientToken, Content, Due, Origin
 from omisim.state.table import Table
 
@@ -64,11 +65,17 @@ class Change:
         return f"{old} → {new}" if old != new else "changed"
 
 
+_make_change = make_constructor(Change)
+
+
 class State:
     """The tables and the journal of one cloud.
 
     `tables` maps each kind to its Table. Only `write`, `undo_to` and `restore` may write to them. `queue` is a heap of
     the due transitions as (time, order, key), or None until it is needed. It may contain stale entries.
+
+    `stored` is the position up to which a JournalStore has the changes, and `reverted` the rows of stored changes that
+    were undone since; without a store they stay 0 and empty.
     """
 
     def __init__(
@@ -81,6 +88,8 @@ class State:
         self._journal_owned = journal is None
         self._trimmed = trimmed  # number of changes dropped from the front of the journal
         self.queue: list[tuple[dt.datetime, int, str]] | None = None
+        self.stored: int = 0
+        self.reverted: set[tuple[str, str]] = set()
 
     # --- reading
 
@@ -107,6 +116,11 @@ class State:
         return self._trimmed + len(self._journal)
 
     @property
+    def trimmed(self) -> int:
+        """The number of the oldest kept change."""
+        return self._trimmed
+
+    @property
     def journal(self) -> list[Change]:
         """The kept changes, the oldest first. Do not change the list."""
         return self._journal
@@ -126,34 +140,44 @@ class State:
     # --- writing
 
     def write(self, kind: str, row_id: str, after: Any, at: dt.datetime, cause: str) -> None:
-        """Set a row (None: remove it) and record the change in the journal."""
-        table = self.writable(kind)
-        before = table.get(row_id)
-        seq = self.position
-        order = seq if before is None else table.order(row_id)
+        """Set a row (None: remove it) and record the change in the journal.
+
+        The change is recorded first, so that `undo_to` also undoes a write that an exception has interrupted.
+        """
+        table = self.tables[kind] if kind in self._owned else self.writable(kind)
+        journal = self._journal if self._journal_owned else self._own_journal()
+        before = table.by_id.get(row_id)
+        seq = self._trimmed + len(journal)
+        order = seq if before is None else table.creation[row_id]
+        journal.append(_make_change(seq, at, kind, row_id, before, after, cause, order))
         table.put(row_id, after, order)
-        self._own_journal().append(Change(seq, at, kind, row_id, before, after, cause, order))
         if kind == "due" and self.queue is not None and after is not None and after.at is not None:
             heappush(self.queue, (after.at, after.order, row_id))
 
     def undo_to(self, position: int) -> None:
-        """Undo every change from this position on, the last first. Raises ValueError for a trimmed position."""
+        """Undo every change from this position on, the last first. Raises ValueError for a trimmed position.
+
+        If an exception interrupts it, calling it again completes it.
+        """
         if position < self._trimmed:
             raise ValueError(f"position must be at least {self._trimmed}, the start of the journal, not {position}")
         if self.position == position:
             return
+        self.queue = None
         journal = self._own_journal()
         while self.position > position:
-            change = journal.pop()
-            self.writable(change.kind).put(change.id, change.before, change.order)
-        self.queue = None
+            change = journal[-1]
+            self.writable(change.kind).revert(change.id, change.before, change.after, change.order)
+            if change.seq < self.stored:
+                self.reverted.add((change.kind, change.id))
+                self.stored = change.seq
+            journal.pop()
 
     def trim(self, position: int) -> None:
         """Drop the changes before this position. They can no longer be undone or listed."""
         count = position - self._trimmed
         if count > 0:
-            del self._own_journal()[:count]
-            self._trimmed = position
+            self._journal, self._trimmed, self._journal_owned = self._journal[count:], position, True
 
     def fork(self) -> State:
         """Return an independent State with the same content. Both share each table until one of them writes to it."""

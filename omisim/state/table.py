@@ -63,7 +63,7 @@ class Table:
         """Return an independent table with the same rows."""
         twin = Table()
         twin.by_id, twin.creation, twin.sorted = self.by_id.copy(), self.creation.copy(), self.sorted
-        twin.indexes = {name: (keys, found.copy()) for name, (keys, found) in self.indexes.items()}
+        twin.indexes = {name: (keys, index.copy()) for name, (keys, index) in self.indexes.items()}
         return twin
 
     def rows(self) -> dict[str, Any]:
@@ -97,34 +97,61 @@ class Table:
     def put(self, row_id: str, after: Any, order: int) -> None:
         """Set a row (None: remove it). `order` is the creation number of a new row."""
         before = self.by_id.get(row_id)
-        for keys, found in self.indexes.values():
+        for keys, index in self.indexes.values():
             old = keys(before) if before is not None else ()
             new = keys(after) if after is not None else ()
             if old != new:
-                _reindex(found, row_id, old, new)
+                _remove_keys(index, row_id, old)
+                for key in dict.fromkeys(new):
+                    _add_key(index, row_id, key)
         if after is None:
             del self.by_id[row_id], self.creation[row_id]
             return
         if before is None:
-            self.sorted = self.sorted and (not self.creation or order > self.creation[next(reversed(self.by_id))])
-            self.creation[row_id] = order
+            self._add(row_id, order)
         self.by_id[row_id] = after
 
+    def revert(self, row_id: str, before: Any, after: Any, order: int) -> None:
+        """Undo a put of `after` over `before`. The put, or an earlier `revert`, may have been interrupted anywhere."""
+        for keys, index in self.indexes.values():
+            old = keys(after) if after is not None else ()
+            new = keys(before) if before is not None else ()
+            if old != new:
+                _remove_keys(index, row_id, old)
+                for key in dict.fromkeys(new):
+                    if row_id not in _flatten(index.get(key, ())):
+                        _add_key(index, row_id, key)
+        if before is None:
+            self.by_id.pop(row_id, None)
+            self.creation.pop(row_id, None)
+            return
+        if row_id not in self.by_id:
+            self._add(row_id, order)
+        self.by_id[row_id] = before
 
-def _reindex(found: dict[object, Ids], row_id: str, old: tuple[object, ...], new: tuple[object, ...]) -> None:
+    def _add(self, row_id: str, order: int) -> None:
+        """Note the creation number of a new row, and whether the rows are still sorted with it."""
+        self.sorted = self.sorted and (not self.by_id or order > self.creation[next(reversed(self.by_id))])
+        self.creation[row_id] = order
+
+
+def _remove_keys(index: dict[object, Ids], row_id: str, old: tuple[object, ...]) -> None:
+    """Remove a row from its keys; a key that does not have it stays as it is."""
     for key in dict.fromkeys(old):
-        rest = _remove(found[key], row_id)
+        rest = _remove(index.get(key, ()), row_id)
         if rest:
-            found[key] = rest
+            index[key] = rest
         else:
-            del found[key]
-    for key in dict.fromkeys(new):
-        ids = found.get(key, ())
-        found[key] = (*ids, row_id) if len(ids) < CHUNK else (ids, row_id)
+            index.pop(key, None)
+
+
+def _add_key(index: dict[object, Ids], row_id: str, key: object) -> None:
+    ids = index.get(key, ())
+    index[key] = (*ids, row_id) if len(ids) < CHUNK else (ids, row_id)
 
 
 def _remove(ids: Ids, row_id: str) -> Ids:
-    if ids[-1] == row_id:  # an undone creation
+    if ids and ids[-1] == row_id:  # an undone creation
         rest = ids[:-1]
         return rest[0] if len(rest) == 1 and isinstance(rest[0], tuple) else rest
     return tuple([other for other in _flatten(ids) if other != row_id])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
+from omisim.base.frozen import replace
 from omisim.model import Due, Entity
 from omisim.model.ids import make_id
 from omisim.spec.lifecycle import LIFECYCLES, IllegalMove
@@ -105,7 +105,7 @@ class Transaction:
             moved = entity
             self.write(kind, entity.id, None)
         else:
-            moved = replace(entity, state=type(state)(to.state), **fields)  # type: ignore[type-var]
+            moved = replace(entity, state=type(state)(to.state), **fields)
             self.write(kind, entity.id, moved)
         self._schedule(moved if to.state else None, None, kind, entity.id)
         effect = self._effects.after.get((kind, to.state))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -12,12 +12,15 @@ from hypothesis.errors import HypothesisException
 from hypothesis.stateful import Bundle, initialize
 
 from omisim.spec.catalog import QuotaName
-from omisim.state.settings import Switches, Timing
+from omisim.state.settings import Timing
 from omisim.testing.empty_accounts import EmptyAccounts
 from omisim.testing.events import Events
 from omisim.testing.initial_resources import create, initial_resources
 from omisim.testing.running import TestCaseProperty
 from omisim.testing.strategies.request_builder import list_rows
+
+if TYPE_CHECKING:
+    from omisim.state.switch_types import Switches
 
 __all__ = ["BUNDLES", "Beginning"]
 
@@ -35,8 +38,8 @@ _NEEDED: Final = {"snapshot": ("volume",), "image": ("vm",), "shares": ("vm", "i
 def _some_resources(draw: Callable[[st.SearchStrategy[int]], int]) -> list[str]:
     """Draw which of the usual resources an account begins with; shrinks to none, one resource after the other."""
     # all is drawn whatever is used: a sequence of draws of one shape shrinks fast
-    drawn = {name: bool(draw(st.integers(0, odds))) for name, odds in _ODDS.items()}
-    return [name for name in drawn if drawn[name] and all(map(drawn.get, _NEEDED.get(name, ())))]
+    chosen = {name: bool(draw(st.integers(0, odds))) for name, odds in _ODDS.items()}
+    return [name for name in chosen if chosen[name] and all(map(chosen.get, _NEEDED.get(name, ())))]
 
 
 class Beginning(Events):
@@ -46,11 +49,16 @@ class Beginning(Events):
     quotas: ClassVar[Mapping[str, Mapping[QuotaName, int]]]
     actions: ClassVar[Collection[str]]
     timings: ClassVar[tuple[Timing, ...]]
-    switches: ClassVar[Switches | Mapping[str, str | int | bool]]
+    switches: ClassVar[Switches]
     starts_with: ClassVar[str | Mapping[str, int]]
 
     TestCase: ClassVar[Any] = TestCaseProperty()  # type: ignore[misc]  # Hypothesis's property returns its own class
     empty_accounts: ClassVar[EmptyAccounts] = EmptyAccounts()
+
+    def __init_subclass__(cls) -> None:
+        """Give the subclass counts of its own."""
+        super().__init_subclass__()
+        cls.empty_accounts = EmptyAccounts()
 
     @initialize(data=st.data())
     def begin(self, data: Any) -> None:
@@ -81,11 +89,11 @@ class Beginning(Events):
             else:
                 self._create_some(name, self.draw(_some_resources(), f"resources of {name}"))
 
-    def _create_some(self, name: str, drawn: list[str]) -> None:
-        if "volume" in drawn and "CreateVolume" in self.actions:
-            self._create_disks(name, has_snapshot="snapshot" in drawn)
+    def _create_some(self, name: str, chosen: list[str]) -> None:
+        if "volume" in chosen and "CreateVolume" in self.actions:
+            self._create_disks(name, has_snapshot="snapshot" in chosen)
         if "CreateVms" in self.actions:
-            self._create_vms(name, drawn)
+            self._create_vms(name, chosen)
 
     def _create_disks(self, name: str, *, has_snapshot: bool) -> None:
         volume = self.call(name, "CreateVolume", SubregionName=f"{self.accounts[name]}a", Size=10)
@@ -96,23 +104,23 @@ class Beginning(Events):
             self.do(text, lambda: self.cloud.write(volume_id, "/motd", name))
             self.call(name, "CreateSnapshot", VolumeId=volume_id)
 
-    def _create_vms(self, name: str, drawn: list[str]) -> None:
+    def _create_vms(self, name: str, chosen: list[str]) -> None:
         official = self.cloud.images.official("rhel", self.accounts[name]).image_id
         disk = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 5, "DeleteOnVmDeletion": False}}
         vms = other = None
-        if "vm" in drawn:
+        if "vm" in chosen:
             vms = self.call(name, "CreateVms", ImageId=official, BlockDeviceMappings=[disk])
-        if "other vm" in drawn:
-            other = self.call(name, "CreateVms", ImageId=official, BootOnCreation="other boots" in drawn)
+        if "other vm" in chosen:
+            other = self.call(name, "CreateVms", ImageId=official, BootOnCreation="other boots" in chosen)
         if vms or other:
             self.finish()
-        if other and "other boots" in drawn and "StopVms" in self.actions:  # a stopped VM that has run before
+        if other and "other boots" in chosen and "StopVms" in self.actions:  # a stopped VM that has run before
             self.call(name, "StopVms", VmIds=[other["Vms"][0]["VmId"]])
             self.finish()
-        if vms and "image" in drawn and "CreateImage" in self.actions:
+        if vms and "image" in chosen and "CreateImage" in self.actions:
             request = {"VmId": vms["Vms"][0]["VmId"], "ImageName": "golden", "NoReboot": True}
             image = self.call(name, "CreateImage", **request)
-            if "shares" in drawn:
+            if "shares" in chosen:
                 self._share(name, image)
 
     def _share(self, name: str, answer: dict[str, Any] | None) -> None:

@@ -75,10 +75,10 @@ def tagged(
     Raises ValueError for a kind that cannot have tags.
     """
     findings = []
-    known = {kind for kind, _ in TAGGED.values()}
+    tagged_kinds = {kind for kind, _ in TAGGED.values()}
     for kind in kinds:
-        if kind not in known:
-            raise ValueError(f"kinds must be kinds that can have tags, not {kind!r}{suggest(kind, known)}")
+        if kind not in tagged_kinds:
+            raise ValueError(f"kinds must be kinds that can have tags, not {kind!r}{suggest(kind, tagged_kinds)}")
         for row in iter_rows(cloud, kind, account, since):
             missing = sorted(set(keys) - {tag.key for tag in row.tags})
             if missing:

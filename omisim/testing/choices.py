@@ -28,9 +28,9 @@ SINGULARS = {
 def check_choices(machine: type[CloudMachine]) -> None:
     """Check the attributes of a machine and create its cloud once. Raises ValueError for a misspelt or invalid one."""
     own = vars(machine)
-    for name, meant in SINGULARS.items():
+    for name, plural in SINGULARS.items():
         if name in own and not callable(own[name]):
-            raise ValueError(f"unknown attribute {name!r}; did you mean {meant!r}?")
+            raise ValueError(f"unknown attribute {name!r}; did you mean {plural!r}?")
     for part in machine.__mro__:
         for name, rule in vars(part).items():
             if name != "begin" and hasattr(rule, INITIALIZE_RULE_MARKER):

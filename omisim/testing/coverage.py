@@ -20,7 +20,7 @@ from omisim.engine.engine import Engine
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle
 from omisim.spec.rules import get_rule, load_rules
 
-__all__ = ["GROUPS", "Coverage", "everything", "needs", "recording"]
+__all__ = ["GROUPS", "Coverage", "list_all_items", "needs", "recording"]
 
 
 GROUPS: Mapping[str, str] = {
@@ -76,7 +76,7 @@ class Coverage:
     @property
     def counts(self) -> dict[str, tuple[int, int]]:
         """For each group: the number of exercised items, and the number of all items."""
-        whole = everything()
+        whole = list_all_items()
         return {name: (len(getattr(self, name) & getattr(whole, name)), len(getattr(whole, name))) for name in GROUPS}
 
     @property
@@ -88,7 +88,7 @@ class Coverage:
     @property
     def missing(self) -> Coverage:
         """The items that were not exercised; `refused` holds the actions that were called but never succeeded."""
-        return everything().without(self)
+        return list_all_items().without(self)
 
     def without(self, seen: Coverage) -> Coverage:
         """Return the items not in `seen`; `refused` holds the actions that were called but never succeeded."""
@@ -132,7 +132,7 @@ def recording() -> Iterator[Coverage]:
 
 
 @cache
-def everything() -> Coverage:
+def list_all_items() -> Coverage:
     """Return all items of the model. The value is cached: do not change it."""
     return Coverage(
         actions=set(ACTIONS),

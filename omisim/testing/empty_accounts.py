@@ -22,7 +22,7 @@ MIN_RUNS: Final = 10  # fewer runs of a rule say little
 MOSTLY: Final = 0.9  # the share of runs from which a rule was hardly tested
 # the action that reads a kind → the kind
 READS: Final[Mapping[str, str]] = {
-    action: kind for kind in NOUNS if (action := f"Read{api_name(kind)}s") in ACTIONS
+    f"Read{api_name(kind)}s": kind for kind in NOUNS if f"Read{api_name(kind)}s" in ACTIONS
 } | {"ReadImageExportTasks": "image_export", "ReadSnapshotExportTasks": "snapshot_export"}
 
 
@@ -92,12 +92,12 @@ def _is_counted(function: Any) -> bool:
 
 def _count(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def counted(self: Any, **arguments: Any) -> Any:
+    def count_call(self: Any, **arguments: Any) -> Any:
         counts = getattr(self, "empty_accounts", None)
         if counts is None or not hasattr(self, "cloud"):  # a rule of a mixin, in another machine
             return function(self, **arguments)
         self.comment(f"{function.__name__}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})")
         return counts.run(self, function.__name__, lambda: function(self, **arguments))
 
-    counted.omisim_counted = True  # type: ignore[attr-defined]
-    return counted
+    count_call.omisim_counted = True  # type: ignore[attr-defined]
+    return count_call

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omisim.spec.rules import get_rule
-from omisim.testing.coverage import CLOCK, FAILURE, Coverage, everything, needs, recording
+from omisim.testing.coverage import CLOCK, FAILURE, Coverage, list_all_items, needs, recording
 
 if TYPE_CHECKING:
     from hypothesis import settings as Settings  # noqa: N812 - the class of Hypothesis's settings
@@ -68,12 +68,14 @@ def reach(actions: Iterable[str]) -> Coverage:
 
     Excludes items that need HTTP, a switch or a capacity, and rules that belong to other actions only.
     """
-    whole, called = everything(), set(actions)
-    lower = {action.lower() for action in called}
-    cells = {cell for cell in whole.cells if cell.split("/", 2)[1].partition(" ")[0] in called}
-    kinds = {cell.partition("/")[0] for cell in cells} | ({"volume_update"} if "UpdateVolume" in called else set())
+    whole, reached_actions = list_all_items(), set(actions)
+    lower = {action.lower() for action in reached_actions}
+    cells = {cell for cell in whole.cells if cell.split("/", 2)[1].partition(" ")[0] in reached_actions}
+    kinds = {cell.partition("/")[0] for cell in cells} | (
+        {"volume_update"} if "UpdateVolume" in reached_actions else set()
+    )
     return Coverage(
-        actions=whole.actions & called,
+        actions=whole.actions & reached_actions,
         rules={
             each for each in whole.rules if lower.intersection(get_rule(each).actions) and _is_reachable("rules", each)
         },

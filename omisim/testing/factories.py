@@ -192,11 +192,11 @@ def _build_entity(cls: type[E], number: int, values: Mapping[str, Any], **defaul
 
 def _build(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     hints = get_type_hints(cls)
-    known = {field.name: field for field in fields(cls) if field.metadata.get("wire", True)}  # type: ignore[arg-type]  # a dataclass
+    wire_fields = {field.name: field for field in fields(cls) if field.metadata.get("wire", True)}  # type: ignore[arg-type]  # a dataclass
     for name in values:
-        if name not in known:
-            raise ValueError(f"{path}{name} is not a field of {cls.__name__}{suggest(name, known)}")
-    missing = [name for name, field in known.items() if name not in values and field.default is MISSING]
+        if name not in wire_fields:
+            raise ValueError(f"{path}{name} is not a field of {cls.__name__}{suggest(name, wire_fields)}")
+    missing = [name for name, field in wire_fields.items() if name not in values and field.default is MISSING]
     if missing:
         raise ValueError(f"{path}{missing[0]} is missing; {cls.__name__} requires {', '.join(missing)}")
     return cls(**{name: _convert(hints[name], value, f"{path}{name}") for name, value in values.items()})

@@ -51,24 +51,24 @@ def fork_each_example(test: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.Signature([*others[:position], request, *others[position:]])
 
     @contextmanager
-    def fork(positional: tuple[Any, ...], named: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def fork(positional: tuple[Any, ...], keywords: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the arguments of the test for one example."""
-        given = signature.bind(*positional, **named).arguments
-        with _fork(given["request"], fixtures) as values:
-            yield {name: value for name, value in given.items() if name in parameters} | values
+        arguments = signature.bind(*positional, **keywords).arguments
+        with _fork(arguments["request"], fixtures) as values:
+            yield {name: value for name, value in arguments.items() if name in parameters} | values
 
     if inspect.iscoroutinefunction(test):
 
         @wraps(test)
-        async def forked(*positional: Any, **named: Any) -> Any:
-            with fork(positional, named) as arguments:
+        async def forked(*positional: Any, **keywords: Any) -> Any:
+            with fork(positional, keywords) as arguments:
                 return await test(**arguments)
 
     else:
 
         @wraps(test)
-        def forked(*positional: Any, **named: Any) -> Any:
-            with fork(positional, named) as arguments:
+        def forked(*positional: Any, **keywords: Any) -> Any:
+            with fork(positional, keywords) as arguments:
                 return test(**arguments)
 
     forked.__signature__ = signature  # type: ignore[attr-defined]  # what pytest and Hypothesis read
@@ -105,6 +105,10 @@ class _Example:
 
     def __init__(self, request: Any, cloud: Cloud, account: str, stack: ExitStack) -> None:
         self.request, self.cloud, self._account, self.stack = request, cloud, account, stack
+        options = request.getfixturevalue("_omi_options")
+        self.limiter, self.children, self.virtual_time = (
+            options.get(name, False) for name in ("limiter", "children", "virtual_time")
+        )
 
     @property
     def account(self) -> Account:
@@ -121,10 +125,14 @@ class _Example:
 
     @contextmanager
     def environment(self) -> Iterator[Any]:
-        """Yield the environment, and fail if the code under test has sent requests that no cloud serves."""
-        with self.account.environment() as environment:
+        """Yield the environment, and fail if the code under test has sent requests that no cloud serves.
+
+        It also fails if a thread outlives the example, whose requests would be refused from then on.
+        """
+        with self.account.environment(limiter=self.limiter, server=self.children) as environment:
             yield environment
             assert not environment.strays, f"requests that omisim does not serve: {', '.join(environment.strays)}"
+        assert not environment.threads, f"threads that the example has not ended: {', '.join(environment.threads)}"
 
 
 _CLOUD_ALONE = {"omi_cloud", "omi_accounts", "omi_server", "omi_sleep"}
@@ -132,9 +140,10 @@ _FIXTURES: Mapping[str, Callable[[_Example], Any]] = {
     "omi_cloud": lambda example: example.cloud,
     "omi_account": lambda example: example.account,
     "omi_accounts": lambda example: example.accounts,
-    "omi_gateway": lambda example: example.account.gateway(),
+    "omi_gateway": lambda example: example.account.gateway(limiter=example.limiter),
     "omi_oos": lambda example: example.account.client("oos"),
+    "omi_fcu": lambda example: example.account.client("fcu"),
     "omi_server": lambda example: example.stack.enter_context(example.cloud.serve()),
     "omi_env": lambda example: example.stack.enter_context(example.environment()),
-    "omi_sleep": lambda example: example.stack.enter_context(example.cloud.sleeping()),
+    "omi_sleep": lambda example: example.stack.enter_context(example.cloud.sleeping(virtual_time=example.virtual_time)),
 }

@@ -55,12 +55,12 @@ class History(Recorder, RuleBasedStateMachine):
         last_step = self._steps[-1]
         if isinstance(failure, ApiError | Dropped) and isinstance(last_step, ScriptCall) and last_step.refused:
             self._steps[-1] = replace(last_step, is_uncaught=True)
-        kept = shorten_script(self._steps, failure)
-        title = f"{type(self).__name__}: {explanation}\n" + (OUTSIDE if kept is None else "")
-        if kept is None:
+        kept_steps = shorten_script(self._steps, failure)
+        title = f"{type(self).__name__}: {explanation}\n" + (OUTSIDE if kept_steps is None else "")
+        if kept_steps is None:
             script = render_script(title, self._steps, leave_out_unused(self._steps), checks=False)
         else:
-            script = render_script(title, self._steps, kept)
+            script = render_script(title, self._steps, kept_steps)
         return f"\n{SCRIPT}\n{script}"
 
 

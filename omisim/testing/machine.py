@@ -26,7 +26,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 try:
     from hypothesis import strategies as st
@@ -39,13 +39,16 @@ from omisim.base.hosts import DEFAULT_REGION
 from omisim.cloud.cloud import Cloud
 from omisim.model.serialize import snake_name
 from omisim.spec.catalog import QuotaName
-from omisim.state.settings import Switches, Timing
+from omisim.state.settings import Timing
 from omisim.testing.beginning import BUNDLES, Beginning
 from omisim.testing.choices import check_choices
 from omisim.testing.core_actions import CORE
-from omisim.testing.empty_accounts import EmptyAccounts, count_rules
+from omisim.testing.empty_accounts import count_rules
 from omisim.testing.strategies.api_requests import kinds, requests
 from omisim.testing.strategies.request_builder import list_rows
+
+if TYPE_CHECKING:
+    from omisim.state.switch_types import Switches
 
 __all__ = ["CORE", "CloudMachine"]
 
@@ -115,7 +118,7 @@ class CloudMachine(Beginning):
     }
     actions: ClassVar[Collection[str]] = frozenset(CORE)
     timings: ClassVar[tuple[Timing, ...]] = ("eager", "clock", "manual")
-    switches: ClassVar[Switches | Mapping[str, str | int | bool]] = {}
+    switches: ClassVar[Switches] = {}
     faults: ClassVar[bool] = True
     starts_with: ClassVar[str | Mapping[str, int]] = {}
     platform: ClassVar[bool] = True
@@ -143,7 +146,6 @@ class CloudMachine(Beginning):
         cls._resolve_travels()
         cls._resolve_scenario()
         check_choices(cls)
-        cls.empty_accounts = EmptyAccounts()
         count_rules(cls)
         calls = {snake_name(action): action for action in ACTIONS if not action.startswith("Read")}
         selected = {name: action in cls.actions for name, action in calls.items()}

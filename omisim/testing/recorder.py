@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
@@ -12,9 +12,12 @@ from omisim.engine.faults import Dropped
 from omisim.spec.catalog import QuotaName
 from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import LIFECYCLES
-from omisim.state.settings import Switches, Timing
+from omisim.state.settings import Timing
 from omisim.testing import laws
 from omisim.testing.script import ScriptCall, ScriptLine, bucket
+
+if TYPE_CHECKING:
+    from omisim.state.switch_types import Switches
 
 __all__ = ["Recorder"]
 
@@ -30,20 +33,20 @@ class Recorder:
         timing: Timing,
         accounts: Mapping[str, str],
         *,
-        switches: Switches | Mapping[str, str | int | bool] | None = None,
+        switches: Switches | None = None,
         quotas: Mapping[str, Mapping[QuotaName, int]] | None = None,
         scenario: str = "",
         buckets: bool = True,
     ) -> None:
         """Create a cloud, empty or of a scenario, with these accounts, each with a bucket of its name."""
-        given: dict[str, Any] = {"timing": timing} | ({"switches": dict(switches)} if switches else {})
-        arguments = [f"{name}={value!r}" for name, value in given.items()]
+        settings: dict[str, Any] = {"timing": timing} | ({"switches": dict(switches)} if switches else {})
+        arguments = [f"{name}={value!r}" for name, value in settings.items()]
         maker = f"Cloud.from_scenario({', '.join([repr(scenario), *arguments])})"
         text = maker if scenario else f"Cloud({', '.join(arguments)})"
         self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = {text}")]
         self._forked: list[tuple[int, Cloud, dict[str, Any]]] = []  # step, cloud that was forked there, and its dump
         self._recorded_calls = 0  # position in the call log up to which the steps cover it
-        self.cloud: Cloud = Cloud.from_scenario(scenario, **given) if scenario else Cloud(**given)
+        self.cloud: Cloud = Cloud.from_scenario(scenario, **settings) if scenario else Cloud(**settings)
         for name, region in accounts.items():
             limits = dict((quotas or {}).get(name) or {})
             quotas_argument = f", quotas={limits!r}" if limits else ""

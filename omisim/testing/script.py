@@ -107,13 +107,13 @@ def render_script(
     return _ID.sub(lambda match: new_ids.get(match[0], match[0]), text)
 
 
-def _map_ids(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int]) -> dict[str, str]:
+def _map_ids(steps: Sequence[ScriptCall | ScriptLine], kept_steps: Sequence[int]) -> dict[str, str]:
     """Map the ids that the steps have created to the ids that the kept steps alone create."""
     new_ids: dict[str, str] = {}
     dropped_ids = 0
     counts = [step.id_count for step in steps]
     for index, (before, after) in enumerate(pairwise([*counts, counts[-1] + MAX_IDS])):
-        if index not in kept:
+        if index not in kept_steps:
             dropped_ids += max(after - before, 0)
         elif dropped_ids:
             for number in range(before + 1, after + 1):
@@ -126,15 +126,15 @@ def shorten_script(steps: Sequence[ScriptCall | ScriptLine], failure: Exception)
 
     This complements Hypothesis's shrinking, which cannot leave out parts of `prepare` or unused accounts.
     """
-    kept = list(range(len(steps)))
-    if not _reproduces(steps, kept, failure):
+    kept_steps = list(range(len(steps)))
+    if not _reproduces(steps, kept_steps, failure):
         return None
     for size in (8, 1):  # eight at a time first: most steps of a long history are not needed
-        for start in range(len(kept) - size, -1, -size):
-            fewer = [*kept[:start], *kept[start + size :]]
+        for start in range(len(kept_steps) - size, -1, -size):
+            fewer = [*kept_steps[:start], *kept_steps[start + size :]]
             if _reproduces(steps, fewer, failure):
-                kept = fewer
-    return kept
+                kept_steps = fewer
+    return kept_steps
 
 
 def leave_out_unused(steps: Sequence[ScriptCall | ScriptLine]) -> Sequence[int]:
@@ -155,9 +155,9 @@ def leave_out_unused(steps: Sequence[ScriptCall | ScriptLine]) -> Sequence[int]:
     ]
 
 
-def _reproduces(steps: Sequence[ScriptCall | ScriptLine], kept: Sequence[int], failure: Exception) -> bool:
+def _reproduces(steps: Sequence[ScriptCall | ScriptLine], kept_steps: Sequence[int], failure: Exception) -> bool:
     try:
-        exec(render_script("", steps, kept), {})  # noqa: S102 - the printed script itself is executed
+        exec(render_script("", steps, kept_steps), {})  # noqa: S102 - the printed script itself is executed
     except Exception as error:  # noqa: BLE001 - the model may raise anything
         return _classify(error) == _classify(failure)
     return False

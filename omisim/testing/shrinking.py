@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
 from hypothesis import stateful
-from hypothesis.internal.conjecture import engine, shrinker
 from hypothesis.reporting import current_reporter, with_reporter
 
 __all__ = ["quick_shrinking"]
 
+engine: Any
+shrinker: Any
+try:
+    from hypothesis.internal.conjecture import engine, shrinker
+except ImportError:  # another version
+    engine = shrinker = None
 _SLOW: Final = "WARNING: Hypothesis has spent more than five minutes"
 _STEP: Final = getattr(stateful, "STATE_MACHINE_RUN_LABEL", None)
 
@@ -21,7 +26,7 @@ _STEP: Final = getattr(stateful, "STATE_MACHINE_RUN_LABEL", None)
 def quick_shrinking(seconds: float) -> Iterator[None]:
     """Within the context, let Hypothesis remove steps before all else, and shrink for this time instead of 5 minutes.
 
-    Hypothesis has no setting for either. A version that lacks the patched functions shrinks as usual.
+    Hypothesis has no setting for either. A version whose internals are others shrinks as usual.
     """
     report = current_reporter()
 
@@ -37,18 +42,26 @@ def quick_shrinking(seconds: float) -> Iterator[None]:
         stack.enter_context(with_reporter(report_limit))
         if hasattr(engine, "MAX_SHRINKING_SECONDS"):
             stack.enter_context(patch.object(engine, "MAX_SHRINKING_SECONDS", seconds))
-        if hasattr(shrinker.Shrinker, "initial_coarse_reduction"):
-            usual: Any = shrinker.Shrinker.initial_coarse_reduction
-
-            def reduce(self: Any) -> None:
-                if _list_steps(self):
-                    _choose_rules_directly(self)
-                    _remove_steps(self)
-                else:  # another test, in another thread
-                    usual(self)
-
-            stack.enter_context(patch.object(shrinker.Shrinker, "initial_coarse_reduction", reduce))
+        cls: Any = getattr(shrinker, "Shrinker", None)
+        usual: Any = getattr(cls, "initial_coarse_reduction", None)
+        if usual is not None:
+            stack.enter_context(patch.object(cls, "initial_coarse_reduction", _make_reduction(usual)))
         yield
+
+
+def _make_reduction(usual: Callable[[Any], None]) -> Callable[[Any], None]:
+    def reduce(target: Any) -> None:
+        try:
+            is_history = bool(_list_steps(target))  # not another test, in another thread
+            if is_history:
+                _choose_rules_directly(target)
+                _remove_steps(target)
+        except (AttributeError, TypeError):  # another version: what has been reduced so far stays
+            is_history = False
+        if not is_history:
+            usual(target)
+
+    return reduce
 
 
 def _choose_rules_directly(target: Any) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omisim import __version__
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
-from omisim.spec.rules import GRADES, Rule, families, load_rules
-from omisim.tools.look import add_views
+from omisim.spec.rules import GRADES, families
+from omisim.tools.look import add_source, add_views
+from omisim.tools.probe.options import add_options
+
+if TYPE_CHECKING:
+    from omisim.spec.lifecycle import Lifecycle
 
 __all__ = ["main", "parsers"]
 
@@ -48,23 +53,23 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     parser = argparse.ArgumentParser(prog="omisim", description="A simulator of OUTSCALE machine images (OMIs).")
     parser.add_argument("--version", action="version", version=f"omisim {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
-    demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
-    demo.set_defaults(run=_demo)
+    _add_demo(commands)
+    _add_tour(commands)
     rules = commands.add_parser("rules", help="list the rules of the model")
     kinds = sorted({family["kind"] for family in families().values()})
     rules.add_argument("--kind", choices=kinds, help="only rules of this kind of resource")
     rules.add_argument("--action", help="only rules of this action, for example CreateImage")
     rules.add_argument("--evidence", choices=list(GRADES), help="only rules with this grade of evidence")
+    rules.add_argument("--measured", metavar="REPORT", help="show what a report of `omisim probe` says of each rule")
     rules.add_argument("--json", action="store_true", help="print JSON")
     rules.set_defaults(run=_rules)
-    explain = commands.add_parser("explain", help="explain a rule: its statement, error, evidence and tests")
-    explain.add_argument("rule", metavar="RULE", help="the id of a rule as a refusal shows it, for example OMI-022")
+    explain = commands.add_parser("explain", help="explain any word: a rule, an error, an action, a state, a concept")
+    explain.add_argument("word", metavar="WORD", nargs="+", help="for example OMI-022, 9029, CreateImage, product code")
     explain.add_argument("--json", action="store_true", help="print JSON")
     explain.set_defaults(run=_explain)
     lifecycle = commands.add_parser("lifecycle", help="show the states of a kind, and the actions allowed in each")
-    lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="vm, volume, snapshot, image…; default: all")
-    lifecycle.add_argument("--format", choices=("text", "mermaid"), default="text")
+    lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="omi, vm, volume, snapshot, export…; default: all")
+    lifecycle.add_argument("--format", choices=("text", "mermaid", "svg"), default="text", help="svg needs a KIND")
     lifecycle.add_argument("--json", action="store_true", help="print JSON")
     lifecycle.set_defaults(run=_lifecycle)
     images = commands.add_parser("images", help="list the official OMIs of a new cloud")
@@ -75,11 +80,16 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     replay = commands.add_parser("replay", help="replay a recording against a new cloud, and report the differences")
     replay.add_argument("file", metavar="FILE", help="a recording of `serve --record`, one JSON object per line")
     replay.add_argument("--accept", metavar="FILE", help="a TOML file of accepted divergences with their reasons")
+    replay.add_argument("--fill", metavar="FILE", help="a TOML file of values for redactions")
+    replay.add_argument("--values", action="store_true", help="compare enums, booleans, numbers and texts, too")
     replay.add_argument("--region", help=f"the Region of exchanges that name none (default {DEFAULT_REGION})")
     replay.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
     replay.add_argument("--json", action="store_true", help="print JSON")
     replay.set_defaults(run=_replay)
     _add_check(commands)
+    probe = commands.add_parser("probe", help="measure an endpoint: whether it behaves as each rule of the model says")
+    add_options(probe)
+    probe.set_defaults(run=_probe)
     add_views(commands)
     actions = commands.add_parser("actions", help="list the actions of the official API: served, or the reason why not")
     actions.add_argument("--json", action="store_true", help="print JSON")
@@ -88,6 +98,44 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=_doctor)
     return {"omisim": parser, **commands.choices}
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
+    demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
+    demo.add_argument("--step", action="store_true", help="wait for Enter before each step")
+    demo.add_argument("--svg", metavar="FILE", help="write a picture of an excerpt, the one that README shows")
+    demo.set_defaults(run=_demo)
+
+
+def _add_tour(commands: Any) -> None:
+    tour = commands.add_parser("tour", help="learn the OMI model in ten short lessons")
+    tour.add_argument("--lesson", type=int, metavar="N", help="only this lesson (default: those not read yet)")
+    tour.add_argument("--yes", action="store_true", help="run without pauses")
+    tour.add_argument("--list", action="store_true", help="list the lessons and the progress")
+    tour.add_argument("--restart", action="store_true", help="forget the progress")
+    tour.add_argument(
+        "--check",
+        nargs="?",
+        const="",
+        metavar="SCRIPT",
+        help="judge the goal, of a script or of a cloud",
+    )
+    add_source(tour)
+    tour.set_defaults(run=_tour)
+
+
+def _tour(options: argparse.Namespace) -> int:
+    try:
+        from omisim.tools.tour.command import run  # noqa: PLC0415 - needs rich
+
+        return run(options)
+    except (OSError, ValueError) as error:
+        return _report_error(f"omisim tour: {error}")
+    except EOFError:  # the student has closed standard input
+        return _report_error("omisim tour: stopped")
+    except ImportError as error:
+        return _report_error(f"omisim tour: {error}; pip install 'omisim[all]' installs what the tour needs")
 
 
 def _add_check(commands: Any) -> None:
@@ -112,6 +160,12 @@ def _check(options: argparse.Namespace) -> int:
         return _report_error(f"omisim check: {error}", 2)  # 1: a law is broken
 
 
+def _probe(options: argparse.Namespace) -> int:
+    from omisim.tools.probe.command import run  # noqa: PLC0415 - only this command needs it
+
+    return run(options)
+
+
 def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="run a server for clients in any language")
     serve.add_argument("--port", type=_parse_port, default=8333, help="0 picks a free one (default 8333)")
@@ -123,7 +177,8 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--seed", help="the seed of generated ids (default 0, or the scenario's)")
     serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
     serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
-    serve.add_argument("--state", metavar="FILE", help="a dump to load if it exists, and to save on a clean stop")
+    serve.add_argument("--switches", metavar="FILE", help="the switches of the cloud, for example of `omisim probe`")
+    serve.add_argument("--state", metavar="FILE", help="keep the cloud in this file, which survives kill -9")
     serve.add_argument("--tls", action="store_true", help="use HTTPS with a generated certificate")
     serve.add_argument("--tls-cert", metavar="FILE", help="use HTTPS with this certificate")
     serve.add_argument("--tls-key", metavar="FILE", help="the key of the certificate")
@@ -172,31 +227,9 @@ def _env(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from omisim.formats.recording import exchanges  # noqa: PLC0415 - `demo` needs none of this
-    from omisim.tools.replay import acceptances, replay  # noqa: PLC0415
+    from omisim.tools.replay.command import run  # noqa: PLC0415 - only this command needs it
 
-    path = options.file
-    try:
-        recorded = tuple(exchanges(Path(path).read_text().splitlines()))
-        path = options.accept or path
-        accepted = acceptances(Path(path).read_text()) if options.accept else ()
-        path = options.file
-        report = replay(recorded, accepted, region=options.region, timing=options.timing)
-    except (OSError, ValueError) as error:
-        return _report_error(f"omisim replay: {path}: {error}", 2)
-    if options.json:
-        print(json.dumps(asdict(report), indent=2))
-        return int(bool(report.failed))
-    for divergence in report.divergences:
-        acceptance = f" [accepted: {divergence.accepted}]" if divergence.accepted else ""
-        print(f"{options.file}:{divergence.line}: {divergence.action}: {divergence.says}{acceptance}")
-    for line, reason in report.skipped.items():
-        print(f"{options.file}:{line}: not replayed: {reason}", file=sys.stderr)
-    for unused in report.idle:
-        print(f"{options.accept}: unused acceptance: {unused.reason}", file=sys.stderr)
-    accepted_count = len(report.divergences) - len(report.failed)
-    print(f"{report.exchanges} exchanges, {len(report.failed)} divergences, {accepted_count} accepted", file=sys.stderr)
-    return int(bool(report.failed))
+    return run(options)
 
 
 def _actions(options: argparse.Namespace) -> int:
@@ -217,40 +250,55 @@ def _actions(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     try:
         from omisim.tools.demo import play, show  # noqa: PLC0415 - needs rich
+        from omisim.tools.demo.picture import draw  # noqa: PLC0415
 
         story = play()
-        if options.json:
+        if options.svg:
+            Path(options.svg).write_text(draw(story), "utf-8")
+        elif options.json:
             print(json.dumps(story.to_dict(), indent=2))
         else:
-            show(story)
+            waits = options.step and sys.stdin.isatty()
+            show(story, pause=input if waits else lambda: None)
+    except (OSError, EOFError) as error:
+        return _report_error(f"omisim demo: {error or 'stopped'}")
     except ImportError as error:  # rich, the SDK, boto3 or moto
         return _report_error(f"omisim demo: {error}; pip install 'omisim[all]' installs what the demo needs")
     return 0
 
 
-def _load_every_rule() -> Mapping[str, Rule]:
-    from omisim.spec.lifecycle import list_cell_rules  # noqa: PLC0415 - `demo` does not need it
-
-    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
-
-
 def _rules(options: argparse.Namespace) -> int:
+    from omisim.tools.explain import load_every_rule  # noqa: PLC0415 - `demo` does not need it
+
     rules = [
         rule
-        for rule in _load_every_rule().values()
+        for rule in load_every_rule().values()
         if options.kind in (None, rule.kind)
         and (options.action is None or options.action.lower() in rule.actions)
         and options.evidence in (None, rule.evidence)
     ]
+    try:
+        measured = _read_measured(options.measured)
+    except (OSError, ValueError) as error:
+        return _report_error(f"omisim rules: {options.measured}: {error}", 2)
     if options.json:
-        print(json.dumps([asdict(rule) for rule in rules], indent=2))
+        extra = [{"measured": measured.get(rule.id)} if options.measured else {} for rule in rules]
+        print(json.dumps([asdict(rule) | more for rule, more in zip(rules, extra, strict=True)], indent=2))
         return 0
     for rule in rules:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
-        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {rule.says or rule.out}")
+        verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
+        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}{rule.says or rule.out}")
     suggestion = "" if rules or options.action is None else _similar_actions(options.action)
     print(f"{len(rules)} rules{suggestion}", file=sys.stderr)
     return 0 if rules else 1
+
+
+def _read_measured(path: str | None) -> Mapping[str, str]:
+    """Return the verdict of each rule in a report of `omisim probe`."""
+    from omisim.probe.report import read_report  # noqa: PLC0415 - only --measured needs it
+
+    return read_report(Path(path).read_text("utf-8")).rules if path else {}
 
 
 def _similar_actions(action: str) -> str:
@@ -275,35 +323,43 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    rules = _load_every_rule()
-    rule = rules.get(options.rule) or rules.get(options.rule.upper())
-    if rule is None:
-        similar = suggest(options.rule, rules, "; similar rules: {}", count=3) or "; `omisim rules` lists them"
-        return _report_error(f"omisim explain: unknown rule {options.rule!r}{similar}")
-    tests = _load_proofs().get(rule.id, ())
-    reference = f"docs/reference/rules/{rule.page}.html#{rule.anchor}"  # no public address exists yet
+    from omisim.tools import explain  # noqa: PLC0415 - only this command needs it
+
+    word = " ".join(options.word)
+    explanations = explain.explain(word)
+    if not explanations:
+        return _report_error(f"omisim explain: unknown word {word!r}{explain.suggest_words(word)}")
+    proofs = _load_proofs() if any(explanation.kind == "rule" for explanation in explanations) else {}
     if options.json:
-        print(json.dumps({**asdict(rule), "reference": reference, "proofs": tests}, indent=2))
+        print(explain.to_json(explanations, proofs))
         return 0
-    print(rule.explain())
-    print(f"  Reference: {reference}")
-    for test in tests:
-        print(f"  Proof: {test}")
+    for explanation in explanations:
+        print(explanation.format(shutil.get_terminal_size((100, 24)).columns))
+        for test in proofs.get(explanation.title, ()):
+            print(f"  Proof: {test}")
     return 0
 
 
 def _lifecycle(options: argparse.Namespace) -> int:
-    from omisim.spec.diagrams import render_mermaid, render_text, to_data  # noqa: PLC0415 - `demo` does not need it
+    from omisim.spec.diagrams import render_mermaid, render_svg, render_text, to_data  # noqa: PLC0415 - `demo` needs none
+    from omisim.spec.legend import find_kind  # noqa: PLC0415
     from omisim.spec.lifecycle import LIFECYCLES  # noqa: PLC0415
 
-    if options.kind not in (None, *LIFECYCLES):
-        return _report_error(f"omisim lifecycle: KIND must be one of {', '.join(LIFECYCLES)}, not {options.kind!r}")
-    draw = render_mermaid if options.format == "mermaid" else render_text
-    kinds = LIFECYCLES if options.kind is None else (options.kind,)
+    kind = find_kind(options.kind or "", LIFECYCLES)
+    if options.kind is not None and kind is None:
+        similar = suggest(options.kind, LIFECYCLES)
+        known = ", ".join(LIFECYCLES)
+        return _report_error(f"omisim lifecycle: KIND must be one of {known}, not {options.kind!r}{similar}")
+    kinds = list(LIFECYCLES) if kind is None else [kind]
     if options.json:
-        print(json.dumps({kind: to_data(LIFECYCLES[kind]) for kind in kinds}, indent=2))
+        print(json.dumps({each: to_data(LIFECYCLES[each]) for each in kinds}, indent=2))
         return 0
-    print("\n\n".join(draw(LIFECYCLES[kind]) for kind in kinds))
+    if options.format == "svg" and kind is None:
+        return _report_error(f"omisim lifecycle: --format svg draws one KIND: {', '.join(LIFECYCLES)}")
+    width = shutil.get_terminal_size((100, 24)).columns
+    text: Callable[[Lifecycle], str] = lambda lifecycle: render_text(lifecycle, width)  # noqa: E731
+    draw = {"text": text, "mermaid": render_mermaid, "svg": render_svg}[options.format]
+    print("\n\n".join(draw(LIFECYCLES[each]) for each in kinds))
     return 0
 
 

@@ -86,8 +86,14 @@ def _check_extras() -> Iterator[Finding]:
             extras.setdefault(match[3], []).append((match[1], match[2].strip(" ()")))
     for extra, packages in extras.items():
         missing = [name for name, _ in packages if not _is_installed(name)]
-        installed = [(name, metadata.version(name), wanted) for name, wanted in packages if name not in missing]
-        wrong = [f"{name} {version}, not {wanted}" for name, version, wanted in installed if not fits(version, wanted)]
+        installed = [
+            (name, metadata.version(name), requirement) for name, requirement in packages if name not in missing
+        ]
+        wrong = [
+            f"{name} {version}, not {requirement}"
+            for name, version, requirement in installed
+            if not fits(version, requirement)
+        ]
         command = f"pip install 'omisim[{extra}]'"
         if wrong:
             yield Finding("problem", f"extra {extra}: {'; '.join(wrong)}", f"{command} --upgrade")
@@ -106,9 +112,9 @@ def _is_installed(package: str) -> bool:
     return True
 
 
-def fits(version: str, wanted: str) -> bool:
+def fits(version: str, requirement: str) -> bool:
     """Whether a version meets a requirement such as `>=5.1,<6`; other kinds of requirements count as met."""
-    for part in wanted.split(","):
+    for part in requirement.split(","):
         match = re.fullmatch(r"\s*(>=|<|!=)\s*([\d.]+)\s*", part)
         if match and not _COMPARED[match[1]](_read_numbers(version), _read_numbers(match[2])):
             return False

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["add_views"]
+__all__ = ["add_source", "add_views", "get_width", "open_cloud"]
 
 
 def add_views(commands: Any) -> None:
@@ -35,13 +35,18 @@ def add_views(commands: Any) -> None:
 
 def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    add_source(parser)
+    parser.set_defaults(run=lambda options: _report(name, run, options))
+    return parser
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a cloud for `open_cloud`."""
     sources = parser.add_mutually_exclusive_group()
     sources.add_argument("--scenario", metavar="NAME|FILE", help="a new cloud, set up by a scenario")
     sources.add_argument("--state", metavar="FILE", help="a dump: the JSON of `cloud.dump()` or `serve --state`")
     sources.add_argument("--url", default=os.environ.get("OMISIM_URL"), help="a running server (default OMISIM_URL)")
     parser.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""), help="the token of the server")
-    parser.set_defaults(run=lambda options: _report(name, run, options))
-    return parser
 
 
 def _report(name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
@@ -52,7 +57,8 @@ def _report(name: str, run: Callable[[argparse.Namespace], int], options: argpar
         return 1
 
 
-def _open_cloud(options: argparse.Namespace) -> Cloud:
+def open_cloud(options: argparse.Namespace) -> Cloud:
+    """Return the cloud that the options choose. Raises ValueError without one, and OSError for an unreadable file."""
     from omisim.cloud.cloud import Cloud  # noqa: PLC0415 - `omisim explain` does not need it
 
     if options.scenario:
@@ -70,15 +76,15 @@ def _open_cloud(options: argparse.Namespace) -> Cloud:
 
 
 def _find_id(cloud: Cloud, name: str) -> str:
-    named: str | None = cloud.engine.state.get("name", name)
-    return named or name
+    resource_id: str | None = cloud.engine.state.get("name", name)
+    return resource_id or name
 
 
 def _lineage(options: argparse.Namespace) -> int:
-    cloud = _open_cloud(options)
+    cloud = open_cloud(options)
     lineage = cloud.lineage(_find_id(cloud, options.id), options.most)
     views: dict[str, Callable[[], str]] = {
-        "text": lambda: lineage.text(_width()),
+        "text": lambda: lineage.text(get_width()),
         "mermaid": lineage.mermaid,
         "svg": lineage.svg,
         "json": lambda: json.dumps(lineage.to_dict(), indent=2),
@@ -87,24 +93,24 @@ def _lineage(options: argparse.Namespace) -> int:
 
 
 def _timeline(options: argparse.Namespace) -> int:
-    cloud = _open_cloud(options)
+    cloud = open_cloud(options)
     changes = cloud.timeline(_find_id(cloud, options.id) if options.id else None, account=options.account)
     if options.json:
         rows = [{"at": str(c.at), "kind": c.kind, "id": c.id, "what": c.describe(), "cause": c.cause} for c in changes]
         return _print(json.dumps(rows, indent=2))
-    return _print(changes.text(_width()))
+    return _print(changes.text(get_width()))
 
 
 def _who_can(options: argparse.Namespace) -> int:
-    cloud = _open_cloud(options)
+    cloud = open_cloud(options)
     access = cloud.who_can(_find_id(cloud, options.id))
     if options.json:
         cells = {name: {right: asdict(cell) for right, cell in row.items()} for name, row in access.cells.items()}
         return _print(json.dumps(cells, indent=2))
-    return _print(access.text(_width()))
+    return _print(access.text(get_width()))
 
 
-def _width() -> int:
+def get_width() -> int:
     """Return the columns of the terminal; COLUMNS overrides them."""
     return shutil.get_terminal_size((100, 24)).columns
 

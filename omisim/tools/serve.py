@@ -1,13 +1,12 @@
-"""`omisim serve`: run a server in the foreground until SIGTERM or SIGINT."""
+"""`omisim serve`: run a server in the foreground until SIGTERM, SIGINT or SIGHUP."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,13 +14,17 @@ from threading import Event
 from typing import TextIO
 
 from omisim.base.clock import SystemClock
+from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
+from omisim.model import AccessKey
 from omisim.server.client import render_exports
 from omisim.server.control import account_names
 from omisim.server.host import Running, run_server
+from omisim.server.state_file import open_state_file
 
 __all__ = ["serve"]
 
+STOPS = ("SIGTERM", "SIGINT", "SIGHUP")
 _KEY = re.compile(r"[^/,\s]*")  # the characters allowed in a signature
 
 
@@ -34,8 +37,6 @@ def serve(options: argparse.Namespace) -> int:
                 _announce(server)
                 while not stop.wait(3600):
                     pass
-            if options.state:
-                _save(server.cloud, Path(options.state))
     except (ImportError, OSError, ValueError) as error:
         print(f"omisim serve: {error}", file=sys.stderr)
         return 1
@@ -45,17 +46,24 @@ def serve(options: argparse.Namespace) -> int:
 def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
     if options.record:
         _check_record(Path(options.record), options.state)
-    cloud = _create_cloud(options)
+    add_accounts = partial(_add_accounts, options.account)
+    if options.state:
+        cloud = stack.enter_context(open_state_file(options.state, partial(_create_cloud, options), add_accounts))
+        fresh = cloud.fork().fork  # a reset returns to the start of the server, which the file does not have any more
+    else:
+        cloud = _create_cloud(options)
+        add_accounts(cloud)
+        fresh = partial(_start_again, options)
     tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
     log = sys.stderr if options.log == "-" else _open_for_append(stack, options.log)
     record = _open_for_append(stack, options.record)
 
-    def fresh() -> Cloud:
+    def reset() -> Cloud:
         if record is not None:
             record.truncate(0)  # a recording covers one cloud from its start
-        return _create_cloud(options)
+        return fresh()
 
-    settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": fresh}
+    settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": reset}
     return run_server(cloud, options.port, options.host, **settings)
 
 
@@ -64,23 +72,24 @@ def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
 
 
 def _create_cloud(options: argparse.Namespace) -> Cloud:
-    """Return the cloud to serve, with its accounts: from the state file, from the scenario, or a new one."""
-    state = Path(options.state) if options.state else None
-    if state is not None and state.exists():
-        try:
-            cloud = Cloud.load(json.loads(state.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise ValueError(f"{state}: {error}") from None
-    elif state is not None and not state.absolute().parent.is_dir():
-        raise ValueError(f"{state}: the directory does not exist")
-    else:
-        settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth}
-        given = {name: value for name, value in settings.items() if value is not None}
-        make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
-        cloud = make(clock=SystemClock(), **given)
-    for account in options.account or (() if account_names(cloud) else ("alice",)):
-        _add_account(cloud, account)
+    """Return a new cloud, or that of the scenario."""
+    settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth, "switches": options.switches}
+    chosen_settings = {name: value for name, value in settings.items() if value is not None}
+    make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
+    cloud: Cloud = make(clock=SystemClock(), **chosen_settings)
     return cloud
+
+
+def _start_again(options: argparse.Namespace) -> Cloud:
+    cloud = _create_cloud(options)
+    _add_accounts(options.account, cloud)
+    return cloud
+
+
+def _add_accounts(arguments: Sequence[str] | None, cloud: Cloud) -> None:
+    """Create the accounts of the command line, or alice if there are none at all."""
+    for argument in arguments or (() if account_names(cloud) else ("alice",)):
+        _add_account(cloud, argument)
 
 
 def _check_record(record: Path, state: str | None) -> None:
@@ -92,16 +101,25 @@ def _check_record(record: Path, state: str | None) -> None:
 
 def _add_account(cloud: Cloud, argument: str) -> None:
     """Create the account of NAME[@REGION][:AK:SK], with this access key if one is given."""
-    named, *key = argument.split(":")
-    name, _, region = named.partition("@")
+    full_name, *key = argument.split(":")
+    name, _, region = full_name.partition("@")
     if not name or len(key) not in (0, 2) or not all(key) or not _KEY.fullmatch("".join(key[:1])):
         raise ValueError(f"--account must be NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {argument!r}")
     account = cloud.account(name, region=region or None)
-    if key and account.access_key != key[0]:
+    if key:
         try:
-            cloud.set_access_key(name, *key)
+            _set_access_key(cloud, account, *key)
         except ValueError as error:
             raise ValueError(f"--account {name}: {error}") from None
+
+
+def _set_access_key(cloud: Cloud, account: Account, access_key: str, secret_key: str) -> None:
+    """Give an account an access key, unless it has it already."""
+    existing: AccessKey | None = cloud.engine.state.get("access_key", access_key)
+    if existing is None or existing.account_id != account.account_id:
+        cloud.set_access_key(account.name, access_key, secret_key)
+    elif existing.secret_key != secret_key:
+        raise ValueError(f"the access key {access_key} already has another secret key")
 
 
 def _announce(server: Running) -> None:
@@ -114,18 +132,13 @@ def _announce(server: Running) -> None:
 
 @contextmanager
 def _stop_on_signal() -> Iterator[Event]:
-    """Make SIGTERM and SIGINT set an event instead of ending the process, and yield the event."""
+    """Make SIGTERM, SIGINT and SIGHUP set an event instead of ending the process, and yield the event."""
     stop = Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]  # Windows has no SIGHUP
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores SIGHUP
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _save(cloud: Cloud, place: Path) -> None:
-    """Write the dump to a temporary file and rename it, so that an interruption loses nothing."""
-    fresh = place.with_name(place.name + ".new")
-    fresh.write_text(json.dumps(cloud.dump()))
-    fresh.replace(place)

@@ -15,11 +15,11 @@ from omisim.doors.http import HttpRequest
 from omisim.doors.oapi import OapiDoor
 
 
-def codes(account: Account, made: dict[str, Any]) -> str:
+def codes(account: Account, access_key: dict[str, Any]) -> str:
     """Return the code of a call signed with a key of the account's, "" when it is accepted."""
     gateway = account.gateway()
-    gateway.call.profile.access_key = made["AccessKeyId"]
-    gateway.call.profile.secret_key = made["SecretKey"]
+    gateway.call.profile.access_key = access_key["AccessKeyId"]
+    gateway.call.profile.secret_key = access_key["SecretKey"]
     try:
         gateway.ReadVms()
     except HTTPError as error:
@@ -27,19 +27,19 @@ def codes(account: Account, made: dict[str, Any]) -> str:
     return ""
 
 
-@pytest.fixture(name="made")
-def _made(alice: Account) -> dict[str, Any]:
+@pytest.fixture(name="access_key")
+def _access_key(alice: Account) -> dict[str, Any]:
     key: dict[str, Any] = alice.call("CreateAccessKey", Tag="pipeline")["AccessKey"]
     return key
 
 
 class TestCreateAccessKey:
-    def test_answers_an_active_key_and_its_secret_once(self, alice: Account, made: dict[str, Any]) -> None:
+    def test_answers_an_active_key_and_its_secret_once(self, alice: Account, access_key: dict[str, Any]) -> None:
         """A new key is active and signs; its secret is in this answer only. [AK-002, AK-009]"""
-        assert made["State"] == "ACTIVE"
-        assert codes(alice, made) == ""
-        read = alice.call("ReadAccessKeys", Filters={"AccessKeyIds": [made["AccessKeyId"]]})["AccessKeys"]
-        assert read == [{name: value for name, value in made.items() if name != "SecretKey"}]
+        assert access_key["State"] == "ACTIVE"
+        assert codes(alice, access_key) == ""
+        read = alice.call("ReadAccessKeys", Filters={"AccessKeyIds": [access_key["AccessKeyId"]]})["AccessKeys"]
+        assert read == [{name: value for name, value in access_key.items() if name != "SecretKey"}]
 
     def test_allows_ten_keys_at_most(self, alice: Account) -> None:
         """An account has at most ten keys, its first included. [AK-001, QTA-012]"""
@@ -48,34 +48,36 @@ class TestCreateAccessKey:
         assert expect_refusal(alice, "CreateAccessKey").code == "10005"
 
     @pytest.mark.parametrize("date", ["2025-12-31", "2025-12-31T00:00:00Z", "soon"])
-    def test_refuses_an_expiry_that_is_not_in_the_future(self, alice: Account, made: dict[str, Any], date: str) -> None:
+    def test_refuses_an_expiry_that_is_not_in_the_future(
+        self, alice: Account, access_key: dict[str, Any], date: str
+    ) -> None:
         """An expiry in the past and one that is not a date are refused, each with its own code. [AK-004]"""
         assert expect_refusal(alice, "CreateAccessKey", ExpirationDate=date).code == "4047"
-        call = {"AccessKeyId": made["AccessKeyId"], "ExpirationDate": date}
+        call = {"AccessKeyId": access_key["AccessKeyId"], "ExpirationDate": date}
         assert expect_refusal(alice, "UpdateAccessKey", **call).code == "4123"
 
 
 class TestAccessKeys:
-    def test_that_are_inactive_cannot_sign(self, alice: Account, made: dict[str, Any]) -> None:
+    def test_that_are_inactive_cannot_sign(self, alice: Account, access_key: dict[str, Any]) -> None:
         """An inactive key is refused, and works again once it is active. [AK-010, AUTH-008]"""
-        alice.update_access_key(access_key_id=made["AccessKeyId"], state="INACTIVE")
-        assert codes(alice, made) == "4120"
-        alice.update_access_key(access_key_id=made["AccessKeyId"], state="ACTIVE")
-        assert codes(alice, made) == ""
+        alice.update_access_key(access_key_id=access_key["AccessKeyId"], state="INACTIVE")
+        assert codes(alice, access_key) == "4120"
+        alice.update_access_key(access_key_id=access_key["AccessKeyId"], state="ACTIVE")
+        assert codes(alice, access_key) == ""
 
     def test_that_have_expired_cannot_sign(self, cloud: Cloud, alice: Account) -> None:
         """A key expires when the cloud's clock reaches its date; its state stays. [AK-004, AK-010]"""
         end = (cloud.now + dt.timedelta(days=2)).isoformat()
-        made = alice.call("CreateAccessKey", ExpirationDate=end)["AccessKey"]
-        assert codes(alice, made) == ""
+        access_key = alice.call("CreateAccessKey", ExpirationDate=end)["AccessKey"]
+        assert codes(alice, access_key) == ""
         cloud.advance(seconds=2 * 86_400)
-        assert codes(alice, made) == "4120"
+        assert codes(alice, access_key) == "4120"
         assert {key.state for key in alice.read_access_keys()} == {"ACTIVE"}
 
-    def test_that_were_deleted_are_unknown(self, alice: Account, made: dict[str, Any]) -> None:
+    def test_that_were_deleted_are_unknown(self, alice: Account, access_key: dict[str, Any]) -> None:
         """A deleted key is an unknown one. [AK-007]"""
-        alice.delete_access_key(access_key_id=made["AccessKeyId"])
-        assert codes(alice, made) == "4120"
+        alice.delete_access_key(access_key_id=access_key["AccessKeyId"])
+        assert codes(alice, access_key) == "4120"
 
     def test_are_not_needed_for_typed_methods(self, cloud: Cloud, alice: Account) -> None:
         """Typed methods need no key: an account without any can create one. [AK-003]"""
@@ -86,21 +88,23 @@ class TestAccessKeys:
 class TestUpdateAccessKey:
     def test_of_the_state_removes_the_expiry(self, alice: Account) -> None:
         """A state given without a date removes the expiry. [AK-006]"""
-        made = alice.create_access_key(expiration_date="2030-01-01")
-        kept = alice.update_access_key(access_key_id=made.access_key_id, tag="x")
-        assert kept.expiration_date == dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
-        assert alice.update_access_key(access_key_id=made.access_key_id, state="ACTIVE").expiration_date is None
+        access_key = alice.create_access_key(expiration_date="2030-01-01")
+        updated_key = alice.update_access_key(access_key_id=access_key.access_key_id, tag="x")
+        assert updated_key.expiration_date == dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+        assert alice.update_access_key(access_key_id=access_key.access_key_id, state="ACTIVE").expiration_date is None
 
     def test_can_remove_date_and_tag(self, alice: Account) -> None:
         """The date and the tag can be removed. [AK-005]"""
-        made = alice.create_access_key(expiration_date="2030-01-01", tag="x")
-        cleared = alice.update_access_key(access_key_id=made.access_key_id, clear_expiration_date=True, clear_tag=True)
+        access_key = alice.create_access_key(expiration_date="2030-01-01", tag="x")
+        cleared = alice.update_access_key(
+            access_key_id=access_key.access_key_id, clear_expiration_date=True, clear_tag=True
+        )
         assert (cleared.expiration_date, cleared.tag) == (None, None)
 
-    def test_needs_a_change_to_an_existing_state(self, alice: Account, made: dict[str, Any]) -> None:
+    def test_needs_a_change_to_an_existing_state(self, alice: Account, access_key: dict[str, Any]) -> None:
         """An update without a change, or to an unknown state, is refused. [AK-005]"""
-        assert expect_refusal(alice, "UpdateAccessKey", AccessKeyId=made["AccessKeyId"]).code == "7000"
-        call = {"AccessKeyId": made["AccessKeyId"], "State": "EXPIRED"}
+        assert expect_refusal(alice, "UpdateAccessKey", AccessKeyId=access_key["AccessKeyId"]).code == "7000"
+        call = {"AccessKeyId": access_key["AccessKeyId"], "State": "EXPIRED"}
         assert expect_refusal(alice, "UpdateAccessKey", **call).rule == "AK-005/state"
 
     def test_refuses_unknown_and_foreign_keys(self, alice: Account, bob: Account) -> None:
@@ -114,9 +118,9 @@ class TestUpdateAccessKey:
 
 
 class TestReadAccessKeys:
-    def test_filters_by_id_state_and_tag(self, alice: Account, made: dict[str, Any]) -> None:
+    def test_filters_by_id_state_and_tag(self, alice: Account, access_key: dict[str, Any]) -> None:
         """Keys are found by id, state and tag. [AK-009]"""
-        assert [key.access_key_id for key in alice.read_access_keys(tag="pipeline")] == [made["AccessKeyId"]]
+        assert [key.access_key_id for key in alice.read_access_keys(tag="pipeline")] == [access_key["AccessKeyId"]]
         assert alice.read_access_keys(filters={"states": ["INACTIVE"]}) == ()
 
 

@@ -27,10 +27,16 @@ class TestUpdateAccount:
     def test_changes_the_given_fields_only(self, alice: Account) -> None:
         """UpdateAccount changes the fields given, and answers the account as ReadAccounts does. [ACC-001]"""
         before = alice.call("ReadAccounts")["Accounts"][0]
-        given = {"City": "Lyon", "JobTitle": "Director", "VatNumber": "FR1", "PhoneNumber": "1", "MobileNumber": "2"}
-        given |= {"StateProvince": "Rhône", "CompanyName": "New", "FirstName": "A", "LastName": "B", "ZipCode": "69001"}
-        answer = alice.call("UpdateAccount", **given, Country="Italy")["Account"]
-        assert answer == before | given | {"Country": "Italy"} == alice.call("ReadAccounts")["Accounts"][0]
+        changes = {"City": "Lyon", "JobTitle": "Director", "VatNumber": "FR1", "PhoneNumber": "1", "MobileNumber": "2"}
+        changes |= {
+            "StateProvince": "Rhône",
+            "CompanyName": "New",
+            "FirstName": "A",
+            "LastName": "B",
+            "ZipCode": "69001",
+        }
+        answer = alice.call("UpdateAccount", **changes, Country="Italy")["Account"]
+        assert answer == before | changes | {"Country": "Italy"} == alice.call("ReadAccounts")["Accounts"][0]
 
     def test_replaces_additional_emails(self, alice: Account) -> None:
         """Additional addresses are replaced as a whole; an empty list removes them."""
@@ -48,10 +54,10 @@ class TestUpdateAccount:
         assert ask(cloud, "ReadAccessKeys", new) == (200, "")
         assert ask(cloud, "ReadAccessKeys", old) == (401, "AUTH-012")
 
-    @pytest.mark.parametrize("given", [{"Email": "nobody"}, {"AdditionalEmails": ["a@b"]}, {"Email": "a b@c.d"}])
-    def test_refuses_an_invalid_email_address(self, alice: Account, given: dict[str, Any]) -> None:
+    @pytest.mark.parametrize("changes", [{"Email": "nobody"}, {"AdditionalEmails": ["a@b"]}, {"Email": "a b@c.d"}])
+    def test_refuses_an_invalid_email_address(self, alice: Account, changes: dict[str, Any]) -> None:
         """A text that is not an e-mail address is refused. [ACC-007/email]"""
-        assert expect_refusal(alice, "UpdateAccount", **given).code == "4020"
+        assert expect_refusal(alice, "UpdateAccount", **changes).code == "4020"
 
     def test_refuses_the_email_of_another_account(self, alice: Account, bob: Account) -> None:
         """Two accounts cannot have the same address. [ACC-007/taken]"""
@@ -68,12 +74,12 @@ class TestCreateAccount:
     def test_answers_an_account_that_can_be_used(self, cloud: Cloud, alice: Account) -> None:
         """An account with the right creates one in its Region, with one access key. [ACC-007, AK-003]"""
         cloud.allow_account_creation("alice")
-        made = alice.call("CreateAccount", **NEW, AdditionalEmails=["x@example.org"])["Account"]
-        assert made == made | NEW | {"AdditionalEmails": ["x@example.org"]}
+        account = alice.call("CreateAccount", **NEW, AdditionalEmails=["x@example.org"])["Account"]
+        assert account == account | NEW | {"AdditionalEmails": ["x@example.org"]}
         nora = cloud.account("new@example.org")
-        assert (nora.account_id, nora.email, nora.region) == (made["AccountId"], "new@example.org", "eu-west-2")
+        assert (nora.account_id, nora.email, nora.region) == (account["AccountId"], "new@example.org", "eu-west-2")
         assert [key.access_key_id for key in nora.read_access_keys()] == [nora.access_key]
-        assert nora.gateway().ReadAccounts()["Accounts"] == [made]
+        assert nora.gateway().ReadAccounts()["Accounts"] == [account]
 
     def test_refuses_an_email_that_is_taken(self, cloud: Cloud, alice: Account, bob: Account) -> None:
         """A login that exists already is refused, and why_not agrees. [ACC-007/taken]"""

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from requests import HTTPError
 from support.expect import expect_refusal
 from support.sign import sign_request
@@ -20,8 +21,8 @@ HOUR = 3600
 
 def logs(account: Account, **parameters: Any) -> list[dict[str, Any]]:
     """Read the log by API names."""
-    found: list[dict[str, Any]] = account.call("ReadApiLogs", **parameters)["Logs"]
-    return found
+    entries: list[dict[str, Any]] = account.call("ReadApiLogs", **parameters)["Logs"]
+    return entries
 
 
 class TestLogEntries:
@@ -54,8 +55,18 @@ class TestLogEntries:
         with pytest.raises(HTTPError):
             alice.gateway().DeleteVolume(VolumeId="vol-00000000")
         OapiDoor(cloud.engine).handle(sign_request(alice, "/api/v1/CreateLoadBalancer"), cloud.now)
-        found = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
-        assert found == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
+        entries = [(log["QueryCallName"], log["ResponseStatusCode"], "ResponseSize" in log) for log in logs(alice)]
+        assert entries == [("DeleteVolume", 400, True), ("CreateLoadBalancer", 400, True)]
+
+    def test_leave_out_other_apis_and_unknown_callers_and_actions(self, cloud: Cloud, alice: Account) -> None:
+        """Calls of FCU are not logged, nor what is refused with the status 401 or 404. [CAT-010/scope]"""
+        ec2 = alice.client("fcu")
+        ec2.create_volume(AvailabilityZone="eu-west-2a", Size=1)
+        with pytest.raises(ClientError):
+            ec2.describe_hosts()
+        OapiDoor(cloud.engine).handle(sign_request(alice, "/api/v1/Nonsense"), cloud.now)
+        assert [call.status for call in cloud.calls()] == [200, 400, 404]
+        assert logs(alice) == []
 
     def test_include_calls_from_python(self, alice: Account) -> None:
         """A call without headers is logged, without an access key. [CAT-010]"""
@@ -115,8 +126,8 @@ class TestDefaultLogWindow:
             ({"query_date_after": start, "query_date_before": start + dt.timedelta(hours=60)}, 3),
         ]
         for filters, count in windows:
-            found = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
-            assert len(found) == count, filters
+            entries = alice.read_api_logs(filters={**filters, "query_call_names": ["ReadVms", "ReadVolumes"]})
+            assert len(entries) == count, filters
 
     def test_ends_after_32_days(self, cloud: Cloud, alice: Account, start: dt.datetime) -> None:
         """Older calls are no longer in the log. [CAT-010]"""

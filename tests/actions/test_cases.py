@@ -1,12 +1,13 @@
-"""The cases of `tests/cases`: each rule that refuses a call, broken and kept."""
+"""The cases of `omisim/probe/refusals`: each rule that refuses a call, broken and kept."""
 
 from __future__ import annotations
 
 import pytest
-from support.cases import Case, list_resource_names, load_cases
 from support.expect import expect_refusal
-from support.interpreter import run_python
 from support.world import get_world
+
+from omisim.probe.loading import Case, load_cases
+from omisim.probe.world import explain_names
 
 
 @pytest.mark.parametrize("case", load_cases(), ids=str)
@@ -22,11 +23,5 @@ def test_rule_refuses_the_broken_call_and_lets_the_kept_one_pass(case: Case) -> 
 
 
 def test_cases_document_every_resource_of_the_world() -> None:
-    """The names that `tests/cases/world.toml` explains are those that the world has."""
-    assert list_resource_names() == set(get_world().ids)
-
-
-def test_cases_are_read_without_omisim() -> None:
-    """Reading the cases loads no module of omisim, so that they can run against any endpoint."""
-    code = "import sys; from support.cases import load_cases; assert load_cases(); print('omisim' in sys.modules)"
-    assert run_python(code) == "False\n"
+    """The names that `omisim/probe/world.toml` explains are those that the world has."""
+    assert set(explain_names()) == set(get_world().ids)

@@ -20,17 +20,17 @@ from omisim.model.serialize import api_name
 from omisim.tools.demo import play
 
 
-def official(part: dict[str, Any]) -> str:
+def describe_official(part: dict[str, Any]) -> str:
     """Spell a type of the description."""
     part = resolve_reference(part)
     if "oneOf" in part or part.get("format") in ("date-time", "date"):
         return "datetime"
     if part["type"] == "array":
-        return f"[{official(part['items'])}]"
+        return f"[{describe_official(part['items'])}]"
     return {"string": "str", "integer": "int", "boolean": "bool", "number": "float", "object": "object"}[part["type"]]
 
 
-def ours(field: Field, part: dict[str, Any]) -> str:
+def describe_field(field: Field, part: dict[str, Any]) -> str:
     """Spell the type of a parameter as omisim reads it."""
     base = "object" if field.shape else field.type.__name__
     return f"[{base}]" if resolve_reference(part).get("type") == "array" else base
@@ -39,20 +39,20 @@ def ours(field: Field, part: dict[str, Any]) -> str:
 def compare(shape: Shape, properties: dict[str, Any], path: str) -> list[str]:
     """Return every difference between a shape of ours and an official object."""
     fields = index_by_api_name(shape)
-    found = [f"{path}{name}: not official" for name in fields.keys() - properties.keys()]
-    found += [f"{path}{name}: missing" for name in properties.keys() - fields.keys()]
+    differences = [f"{path}{name}: not official" for name in fields.keys() - properties.keys()]
+    differences += [f"{path}{name}: missing" for name in properties.keys() - fields.keys()]
     for name in fields.keys() & properties.keys():
         field, part = fields[name], properties[name]
-        if ours(field, part) != official(part):
-            found.append(f"{path}{name}: {ours(field, part)}, officially {official(part)}")
+        if describe_field(field, part) != describe_official(part):
+            differences.append(f"{path}{name}: {describe_field(field, part)}, officially {describe_official(part)}")
         elif field.shape:
             part = resolve_reference(part)
             inner = resolve_reference(part["items"]) if part["type"] == "array" else part
-            found += compare(field.shape, inner["properties"], f"{path}{name}.")
-    return found
+            differences += compare(field.shape, inner["properties"], f"{path}{name}.")
+    return differences
 
 
-def answered(action: Action) -> set[str]:
+def list_answer_keys(action: Action) -> set[str]:
     """Return the keys of an action's answer."""
     if isinstance(action.answer, type):
         return {api_name(field.name) for field in fields(action.answer)}
@@ -74,8 +74,8 @@ class TestActionSchemas:
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_have_the_official_parameters(self, action: Action) -> None:
         """A signature has exactly the official parameters and types, at any depth."""
-        found = compare(action.shape, get_schema(f"{action.name}Request")["properties"], "")
-        assert found == TAKEN_AS_TEXT.get(action.name, [])
+        differences = compare(action.shape, get_schema(f"{action.name}Request")["properties"], "")
+        assert differences == TAKEN_AS_TEXT.get(action.name, [])
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
     def test_have_the_official_required_parameters(self, action: Action) -> None:
@@ -87,7 +87,7 @@ class TestActionSchemas:
     def test_have_the_official_key_of_the_answer(self, action: Action) -> None:
         """The key of an answer, and its pages, are the official ones."""
         keys = set(get_schema(f"{action.name}Response")["properties"]) - {"ResponseContext"}
-        mine = answered(action)
+        mine = list_answer_keys(action)
         assert keys == mine | ({"NextPageToken"} if action.paged else set())
 
     @pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
@@ -112,17 +112,17 @@ class TestActionSchemas:
 class TestOfficialAnswerSchemas:
     def test_hold_for_every_answer_of_the_demo(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every answer of the demo validates against its official schema."""
-        seen: list[tuple[str, dict[str, Any]]] = []
+        answers: list[tuple[str, dict[str, Any]]] = []
         text = render.render_text
 
-        def noted(answer: Answer) -> str:
-            seen.append((answer.action.name, render.render_body(answer)))
+        def note_answer(answer: Answer) -> str:
+            answers.append((answer.action.name, render.render_body(answer)))
             return text(answer)
 
-        monkeypatch.setattr(door, "render_text", noted)
+        monkeypatch.setattr(door, "render_text", note_answer)
         play()
-        assert len(seen) > 20
-        assert [f for name, body in seen for f in find_mismatches(body, get_schema(f"{name}Response"), name)] == []
+        assert len(answers) > 20
+        assert [f for name, body in answers for f in find_mismatches(body, get_schema(f"{name}Response"), name)] == []
 
     def test_hold_for_every_read_of_a_full_cloud(self, cloud: Cloud, alice: Account, golden: object) -> None:
         """Every read of a cloud with one resource of each kind validates against its official schema."""
@@ -142,4 +142,4 @@ class TestOfficialAnswerSchemas:
         for name in (name for name in ACTIONS if name.startswith("Read")):
             body = alice.call(name, **needed.get(name, {}))
             assert find_mismatches(body, get_schema(f"{name}Response"), name) == []
-            assert any(body[key] for key in answered(ACTIONS[name])), name
+            assert any(body[key] for key in list_answer_keys(ACTIONS[name])), name

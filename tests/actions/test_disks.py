@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ def volume_of(account: Account, **more: Any) -> Volume:
     return account.create_volume(**{"subregion_name": SUBREGION, "size": 10, **more})
 
 
-def again(account: Account, volume: Volume) -> Volume:
+def reread(account: Account, volume: Volume) -> Volume:
     """Return a volume as a read shows it."""
     return account.read_volumes(filters={"volume_ids": [volume.volume_id]})[0]
 
@@ -36,13 +36,13 @@ class TestSnapshots:
         volume = volume_of(alice)
         cloud.complete(volume.volume_id)
         snapshot = alice.create_snapshot(volume_id=volume.volume_id)
-        seen = [(snapshot.state, snapshot.progress)]
+        states = [(snapshot.state, snapshot.progress)]
         for _ in range(2):
             cloud.complete(snapshot.snapshot_id)
             row = alice.read_snapshots()[-1]
-            seen.append((row.state, row.progress))
-        assert [state for state, _ in seen] == ["in-queue", "pending", "completed"]
-        assert (seen[0][1], 0 < seen[1][1] < 100, seen[2][1]) == (0, True, 100)
+            states.append((row.state, row.progress))
+        assert [state for state, _ in states] == ["in-queue", "pending", "completed"]
+        assert (states[0][1], 0 < states[1][1] < 100, states[2][1]) == (0, True, 100)
 
     def test_that_fail_are_in_error_and_can_be_deleted(self) -> None:
         """A failed snapshot is in error; no volume can be created from it, and it can be deleted.
@@ -76,8 +76,10 @@ class TestSnapshots:
         restored = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id)
         assert cloud.read(restored.volume_id, "/etc/motd") == "then"
 
-    @pytest.mark.parametrize(("cut", "held"), [("request", "then"), ("completion", "now")])
-    def test_have_the_content_at_the_time_a_switch_selects(self, cut: str, held: str) -> None:
+    @pytest.mark.parametrize(("cut", "content"), [("request", "then"), ("completion", "now")])
+    def test_have_the_content_at_the_time_a_switch_selects(
+        self, cut: Literal["request", "completion"], content: str
+    ) -> None:
         """The switch snapshot_cut selects the content at the request or at the completion. [SNP-008]"""
         cloud = Cloud(timing="manual", switches={"snapshot_cut": cut})
         alice = cloud.account("alice")
@@ -89,7 +91,7 @@ class TestSnapshots:
         for _ in range(2):
             cloud.complete(snapshot.snapshot_id)
         restored = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id)
-        assert cloud.read(restored.volume_id, "/f") == held
+        assert cloud.read(restored.volume_id, "/f") == content
 
     def test_are_independent_of_other_snapshots_and_the_volume(self, cloud: Cloud, alice: Account) -> None:
         """Deleting an older snapshot leaves a younger one whole; deleting the volume leaves both. [SNP-009, VOL-022]"""
@@ -143,7 +145,7 @@ class TestSnapshots:
 
     def test_are_refused_while_the_volume_is_updated(self) -> None:
         """No snapshot is taken of a volume that is being updated, and no second update begins. [SNP-024, VOL-048]"""
-        cloud, alice, volume_id = updating()
+        cloud, alice, volume_id = start_update()
         assert expect_refusal(alice, "CreateSnapshot", VolumeId=volume_id).rule == "SNP-024"
         assert expect_refusal(alice, "UpdateVolume", VolumeId=volume_id, Size=40).rule == "VOL-048"
         cloud.settle()
@@ -205,9 +207,9 @@ class TestClientTokens:
 
     def test_are_used_up_once_the_resource_is_gone(self, alice: Account) -> None:
         """After its resource is gone, a token creates nothing, and the refusal says so. [SNP-014/gone]"""
-        made = volume_of(alice, client_token=TOKEN)
-        alice.delete_volume(volume_id=made.volume_id)
-        call = {"SubregionName": SUBREGION, "Size": made.size, "ClientToken": TOKEN}
+        volume = volume_of(alice, client_token=TOKEN)
+        alice.delete_volume(volume_id=volume.volume_id)
+        call = {"SubregionName": SUBREGION, "Size": volume.size, "ClientToken": TOKEN}
         error = expect_refusal(alice, "CreateVolume", **call)
         assert (error.rule, error.code) == ("SNP-014/gone", "4119")
 
@@ -219,7 +221,7 @@ class TestClientTokens:
         call = {"ImageId": vm.image_id, "MinVmsCount": 2, "MaxVmsCount": 2, "ClientToken": TOKEN}
         first, second = alice.call("CreateVms", **call)["Vms"]
         alice.delete_vms(vm_ids=[second["VmId"]])
-        states = [shown["State"] for shown in alice.call("CreateVms", **call)["Vms"]]
+        states = [row["State"] for row in alice.call("CreateVms", **call)["Vms"]]
         assert states == ["running", "terminated"]
         cloud.advance(seconds=3600)
         assert expect_refusal(alice, "CreateVms", **call).rule == "SNP-014/gone"
@@ -234,10 +236,10 @@ class TestClientTokens:
         """A copy of a snapshot shows its token like any other. [SNP-014]"""
         source = alice.create_snapshot(volume_id=volume_of(alice).volume_id).snapshot_id
         copy = {"SourceSnapshotId": source, "SourceRegionName": alice.region, "ClientToken": TOKEN}
-        made = alice.call("CreateSnapshot", **copy)["Snapshot"]
-        assert made["ClientToken"] == TOKEN
+        snapshot = alice.call("CreateSnapshot", **copy)["Snapshot"]
+        assert snapshot["ClientToken"] == TOKEN
         filters = {"ClientTokens": [TOKEN]}
-        assert alice.call("ReadSnapshots", Filters=filters)["Snapshots"][0]["SnapshotId"] == made["SnapshotId"]
+        assert alice.call("ReadSnapshots", Filters=filters)["Snapshots"][0]["SnapshotId"] == snapshot["SnapshotId"]
 
     def test_belong_to_one_account(self, alice: Account, bob: Account) -> None:
         """The same token of another account is another token."""
@@ -256,7 +258,7 @@ class TestVolumes:
         """A volume is creating, then available and, once deleted, gone. [ST-VOL-1, ST-VOL-2, ST-VOL-6]"""
         volume = volume_of(alice)
         assert volume.state == "creating"
-        assert again(alice, volume).state == "available"
+        assert reread(alice, volume).state == "available"
         alice.delete_volume(volume_id=volume.volume_id)
         assert alice.read_volumes() == ()
 
@@ -266,7 +268,7 @@ class TestVolumes:
         alice = cloud.account("alice")
         volume = volume_of(alice)
         cloud.fail(volume.volume_id)
-        assert again(alice, volume).state == "error"
+        assert reread(alice, volume).state == "error"
         assert alice.can("DeleteVolume", VolumeId=volume.volume_id)
 
     @given(size=st.integers(1, 14901))
@@ -277,9 +279,9 @@ class TestVolumes:
 
     def test_of_type_standard_have_no_iops(self, alice: Account) -> None:
         """Standard volumes have no Iops, blank ones no SnapshotId, idle ones no TaskId. [VOL-012, FLD-003]"""
-        shown = alice.call("CreateVolume", SubregionName=SUBREGION, Size=1)["Volume"]
-        assert not {"Iops", "SnapshotId", "TaskId"} & set(shown)
-        assert (shown["LinkedVolumes"], shown["VolumeType"]) == ([], "standard")
+        volume = alice.call("CreateVolume", SubregionName=SUBREGION, Size=1)["Volume"]
+        assert not {"Iops", "SnapshotId", "TaskId"} & set(volume)
+        assert (volume["LinkedVolumes"], volume["VolumeType"]) == ([], "standard")
 
     def test_take_the_size_of_their_snapshot_but_not_the_type(self, alice: Account) -> None:
         """By default the size is that of the snapshot, the type is not; its id stays. [VOL-013, VOL-016, SNP-017]"""
@@ -288,7 +290,7 @@ class TestVolumes:
         volume = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id)
         assert (volume.size, volume.volume_type, volume.snapshot_id) == (12, "standard", snapshot.snapshot_id)
         alice.delete_snapshot(snapshot_id=snapshot.snapshot_id)
-        assert again(alice, volume).snapshot_id == snapshot.snapshot_id
+        assert reread(alice, volume).snapshot_id == snapshot.snapshot_id
 
     def test_need_a_completed_snapshot(self) -> None:
         """No volume is created from a snapshot in progress. [VOL-015, UNK-37]"""
@@ -303,7 +305,7 @@ class TestVolumes:
         )
 
 
-def updating() -> tuple[Cloud, Account, str]:
+def start_update() -> tuple[Cloud, Account, str]:
     """Return a cloud in which the root of a running VM is being updated to 30 GiB."""
     cloud = Cloud(timing="clock")
     alice = cloud.account("alice")
@@ -318,13 +320,13 @@ class TestVolumeUpdates:
     def test_of_a_free_volume_are_immediate(self, alice: Account) -> None:
         """A free volume has its new values at once, and keeps its state. [VOL-049, ST-VOL-9]"""
         volume = volume_of(alice)
-        changed = alice.update_volume(volume_id=volume.volume_id, size=20, volume_type="io1", iops=300)
-        assert (changed.size, changed.volume_type, changed.iops, changed.task_id) == (20, "io1", 300, None)
-        assert changed.state == "available"
+        updated = alice.update_volume(volume_id=volume.volume_id, size=20, volume_type="io1", iops=300)
+        assert (updated.size, updated.volume_type, updated.iops, updated.task_id) == (20, "io1", 300, None)
+        assert updated.state == "available"
 
     def test_of_a_volume_in_use_are_a_task(self) -> None:
         """The answer shows the old values and a TaskId, until the task is done. [VOL-047, ST-VOL-10, UNK-26]"""
-        cloud, alice, volume_id = updating()
+        cloud, alice, volume_id = start_update()
         now = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
         assert (now.size, str(now.task_id)[:11]) == (10, "vol-update-")
         cloud.settle()
@@ -340,7 +342,7 @@ class TestVolumeUpdates:
 
     def test_have_a_task_that_can_be_read(self) -> None:
         """A task shows the old and new values, its progress, and how it ended. [VOL-050, ST-VOL-10, ID-008]"""
-        cloud, alice, volume_id = updating()
+        cloud, alice, volume_id = start_update()
         task = alice.read_volume_update_tasks(filters={"volume_ids": [volume_id]})[0]
         assert (task.volume_update.origin.size, task.volume_update.target.size) == (10, 30)
         assert (task.state, task.progress, task.completion_date) == ("pending", 0, None)
@@ -351,7 +353,7 @@ class TestVolumeUpdates:
 
     def test_that_fail_leave_the_volume_unchanged(self) -> None:
         """A failed task changes nothing but itself. [ST-VOL-10]"""
-        cloud, alice, volume_id = updating()
+        cloud, alice, volume_id = start_update()
         cloud.fail(str(alice.read_volumes(filters={"volume_ids": [volume_id]})[0].task_id))
         still = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
         assert (still.size, still.task_id) == (10, None)
@@ -383,11 +385,11 @@ class TestVolumeLinks:
         """
         volume = volume_of(alice)
         alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
-        linked = again(alice, volume)
+        linked = reread(alice, volume)
         assert (linked.state, linked.linked_volumes[0].state) == ("in-use", "attached")
         assert linked.linked_volumes[0].delete_on_vm_deletion is False
         alice.unlink_volume(volume_id=volume.volume_id)
-        assert (again(alice, volume).state, again(alice, volume).linked_volumes) == ("available", ())
+        assert (reread(alice, volume).state, reread(alice, volume).linked_volumes) == ("available", ())
         states = [
             change.after and change.after.state
             for change in cloud.timeline(volume.volume_id)
@@ -400,7 +402,7 @@ class TestVolumeLinks:
         volume = volume_of(alice)
         alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume.volume_id)
         alice.unlink_volume(volume_id=volume.volume_id, force_unlink=True)
-        assert again(alice, volume).state == "available"
+        assert reread(alice, volume).state == "available"
         assert expect_refusal(alice, "UnlinkVolume", VolumeId=volume.volume_id).code == "9063"
 
     def test_of_the_root_can_be_removed_from_a_stopped_vm(self, alice: Account, vm: Vm) -> None:
@@ -428,9 +430,9 @@ class TestVolumeLinks:
         mapping = {"device_name": "/dev/sdb", "bsu": {"delete_on_vm_deletion": flag}}
         alice.update_vm(vm_id=vm.vm_id, block_device_mappings=[mapping])
         alice.delete_vms(vm_ids=[vm.vm_id])
-        left = {row.volume_id: row.state for row in alice.read_volumes()}
-        assert left.get(volume.volume_id) == (None if flag else "available")
-        assert vm.block_device_mappings[0].bsu.volume_id not in left
+        states = {row.volume_id: row.state for row in alice.read_volumes()}
+        assert states.get(volume.volume_id) == (None if flag else "available")
+        assert vm.block_device_mappings[0].bsu.volume_id not in states
 
     def test_of_a_root_being_unlinked_do_not_let_the_vm_start(self, slow: Cloud) -> None:
         """A VM whose root is being unlinked does not start, like one without a root. [LNK-011, LNK-023]"""
@@ -459,7 +461,7 @@ class TestVolumeLinks:
 
 class TestChangeOfVolumeType:
     @pytest.mark.parametrize(
-        ("had", "wanted", "iops"),
+        ("had", "change", "iops"),
         [
             ({"volume_type": "standard"}, {"volume_type": "gp2"}, 100),
             ({"volume_type": "gp2", "size": 100}, {"size": 200}, 600),
@@ -470,12 +472,12 @@ class TestChangeOfVolumeType:
         ],
     )
     def test_results_in_the_iops_of_the_new_type(
-        self, alice: Account, had: dict[str, Any], wanted: dict[str, Any], iops: int | None
+        self, alice: Account, had: dict[str, Any], change: dict[str, Any], iops: int | None
     ) -> None:
         """gp2 has a baseline by its size, io1 keeps its IOPS by default, other types have none. [VOL-011, VOL-043]"""
         volume = volume_of(alice, **had)
-        alice.update_volume(volume_id=volume.volume_id, **wanted)
-        assert again(alice, volume).iops == iops
+        alice.update_volume(volume_id=volume.volume_id, **change)
+        assert reread(alice, volume).iops == iops
 
 
 class TestUnlinkVolume:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from support.cases import Parameters, load_cases
 from support.entrances import Entrance, describe_answer, describe_refusal
 from support.world import get_world
 
@@ -17,6 +16,8 @@ from omisim.actions.framework.schema import Field, Shape
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Placement
 from omisim.model.filters import FiltersVolume
 from omisim.model.serialize import api_name
+from omisim.probe.experiments import Parameters
+from omisim.probe.loading import load_cases
 
 EMPTY: tuple[Any, ...] = ("", [], {})
 NAMELESS = re.compile(r"\bNone\b|''|\"\"|  |^ | [.:,;]")  # in a message: where a name is empty
@@ -101,10 +102,10 @@ SAYING = {
 }
 
 
-def heard(account: Account, action: str, given: Mapping[str, Any]) -> Any:
+def get_outcome(account: Account, action: str, parameters: Mapping[str, Any]) -> Any:
     """Return the outcome of a call."""
     try:
-        return describe_answer(account.call(action, **given))
+        return describe_answer(account.call(action, **parameters))
     except ApiError as error:
         return describe_refusal(error)
 
@@ -119,19 +120,19 @@ def paths(shape: Shape, path: tuple[Field, ...] = ()) -> Iterator[tuple[Field, .
 
 def says_something(action: str, path: tuple[Field, ...]) -> bool:
     """Whether the value at the end of the way, or one that it is a part of, may be empty."""
-    ways = {spelt(action, path[: number + 1]) for number in range(len(path))}
+    ways = {spell_path(action, path[: number + 1]) for number in range(len(path))}
     return path[0].name == "filters" or not ways.isdisjoint(SAYING)
 
 
-def spelt(action: str, path: tuple[Field, ...]) -> str:
+def spell_path(action: str, path: tuple[Field, ...]) -> str:
     """Return the way as "UpdateImage.PermissionsToLaunch.Additions"."""
     return ".".join([action, *(api_name(field.name) for field in path)])
 
 
-def holding(path: tuple[Field, ...], value: Any) -> dict[str, Any]:
+def make_request(path: tuple[Field, ...], value: Any) -> dict[str, Any]:
     """Return a request with this value at the end of the way."""
     first, *rest = path
-    inner = holding(tuple(rest), value) if rest else value
+    inner = make_request(tuple(rest), value) if rest else value
     return {api_name(first.name): [inner] if rest and first.many else inner}
 
 
@@ -145,7 +146,7 @@ class TestEveryParameter:
         The key of a tag has a refusal of its own for it. [REQ-018, TAG-003]
         """
         every = ((name, path) for name in ACTIONS for path in paths(ACTIONS[name].shape))
-        marked = {spelt(name, path) for name, path in every if path[-1].empty and path[0].name != "filters"}
+        marked = {spell_path(name, path) for name, path in every if path[-1].empty and path[0].name != "filters"}
         assert marked == SAYING
 
     @pytest.mark.parametrize("action", sorted({*ACTIONS} - {"ReadApiLogs"}))  # its answer grows with each call
@@ -156,36 +157,36 @@ class TestEveryParameter:
         for path in (path for path in paths(ACTIONS[action].shape) if not says_something(action, path)):
             rest = get_world().fill(KEPT.get(action, {}))
             rest.pop(api_name(path[0].name), None)
-            without, after = heard(alice, action, rest), cloud.fork()
+            without, after = get_outcome(alice, action, rest), cloud.fork()
             for value in (*EMPTY, *([[""], [{}]] if path[-1].many else [])):
                 cloud.rollback(mark)
-                given = rest | holding(path, value)
-                said = heard(alice, action, given)
-                assert said == without, given
-                assert cloud == after, given
-                assert not NAMELESS.search(said.get("details", "")), said
+                parameters = rest | make_request(path, value)
+                outcome = get_outcome(alice, action, parameters)
+                assert outcome == without, parameters
+                assert cloud == after, parameters
+                assert not NAMELESS.search(outcome.get("details", "")), outcome
             cloud.rollback(mark)
 
 
 class TestSentByClients:
-    @pytest.mark.parametrize(("action", "given"), SENT, ids=lambda part: part if isinstance(part, str) else None)
-    def test_is_accepted_at_every_entrance(self, entrance: Entrance, action: str, given: Parameters) -> None:
+    @pytest.mark.parametrize(("action", "parameters"), SENT, ids=lambda part: part if isinstance(part, str) else None)
+    def test_is_accepted_at_every_entrance(self, entrance: Entrance, action: str, parameters: Parameters) -> None:
         """What released Terraform and Packer plugins send for unset parameters is not read. [REQ-018]"""
         cloud = get_world().cloud.fork()
-        entrance.answer(cloud.account("alice"), action, **get_world().fill(given))
+        entrance.answer(cloud.account("alice"), action, **get_world().fill(parameters))
 
     def test_uses_the_same_token_with_and_without_it(self, entrance: Entrance, timed: Cloud) -> None:
         """A request with empty values is the same request as the one without them. [REQ-018, VOL-017]"""
         alice = timed.account("alice")
-        given = {"SubregionName": "eu-west-2a", "Size": 1, "ClientToken": "once"}
-        made = entrance.answer(alice, "CreateVolume", **given)["Volume"]["VolumeId"]
-        again = entrance.answer(alice, "CreateVolume", **given, SnapshotId="")["Volume"]["VolumeId"]
-        assert again == made
+        parameters = {"SubregionName": "eu-west-2a", "Size": 1, "ClientToken": "once"}
+        first_id = entrance.answer(alice, "CreateVolume", **parameters)["Volume"]["VolumeId"]
+        second_id = entrance.answer(alice, "CreateVolume", **parameters, SnapshotId="")["Volume"]["VolumeId"]
+        assert second_id == first_id
 
 
 class TestRequiredParameter:
     @pytest.mark.parametrize(
-        ("action", "given"),
+        ("action", "parameters"),
         [
             ("CreateKeypair", {"KeypairName": ""}),
             ("LinkVolume", {"VolumeId": "{free}", "VmId": "{vm}", "DeviceName": ""}),
@@ -200,10 +201,10 @@ class TestRequiredParameter:
             ("UpdateNic", {"NicId": "{nic}", "SecurityGroupIds": [""]}),
         ],
     )
-    def test_that_is_empty_is_missing(self, entrance: Entrance, action: str, given: Parameters) -> None:
+    def test_that_is_empty_is_missing(self, entrance: Entrance, action: str, parameters: Parameters) -> None:
         """A required parameter, and an update of nothing, is refused as missing. [REQ-010, OMI-103, VM-079, NIC-008]"""
         cloud = get_world().cloud.fork()
-        assert entrance.refusal(cloud.account("alice"), action, **get_world().fill(given))[:2] == (400, "7000")
+        assert entrance.refusal(cloud.account("alice"), action, **get_world().fill(parameters))[:2] == (400, "7000")
 
     def test_of_an_unknown_name_is_refused(self, entrance: Entrance, alice: Account) -> None:
         """An empty value does not hide a misspelt name. [REQ-008]"""
@@ -216,9 +217,9 @@ class TestValueThatIsEmpty:
         alice = timed.account("alice")
         source = timed.images.official("debian").image_id
         copy = {"SourceImageId": source, "SourceRegionName": alice.region}
-        made = entrance.answer(alice, "CreateImage", **copy, Description="base")["Image"]
-        cleared = entrance.answer(alice, "UpdateImage", ImageId=made["ImageId"], Description="")["Image"]
-        other = {"SourceImageId": made["ImageId"], "SourceRegionName": alice.region, "Description": ""}
+        image = entrance.answer(alice, "CreateImage", **copy, Description="base")["Image"]
+        cleared = entrance.answer(alice, "UpdateImage", ImageId=image["ImageId"], Description="")["Image"]
+        other = {"SourceImageId": image["ImageId"], "SourceRegionName": alice.region, "Description": ""}
         assert (cleared["Description"], entrance.answer(alice, "CreateImage", **other)["Image"]["Description"]) == (
             "",
             "",
@@ -247,19 +248,19 @@ class TestValueThatIsEmpty:
         """NoDevice removes a device whatever its text, by convention an empty one. [BDM-003, REQ-018]"""
         cloud = get_world().cloud.fork()
         without = {"BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "NoDevice": "", "Bsu": {}}]}
-        given = get_world().fill({"ImageId": "{golden}"}) | without
-        made = entrance.answer(cloud.account("alice"), "CreateVms", **given)["Vms"][0]
-        assert [disk["DeviceName"] for disk in made["BlockDeviceMappings"]] == ["/dev/sda1"]
+        parameters = get_world().fill({"ImageId": "{golden}"}) | without
+        vm = entrance.answer(cloud.account("alice"), "CreateVms", **parameters)["Vms"][0]
+        assert [disk["DeviceName"] for disk in vm["BlockDeviceMappings"]] == ["/dev/sda1"]
 
     def test_of_a_filter_finds_nothing(self, entrance: Entrance) -> None:
         """An empty list in Filters matches nothing, a list with an empty text matches that text. [FLT-004, REQ-018]"""
         alice = get_world().cloud.fork().account("alice")
 
-        def found(**filters: Any) -> int:
+        def count_images(**filters: Any) -> int:
             return len(entrance.answer(alice, "ReadImages", Filters=filters)["Images"])
 
-        assert found() == found(FileLocations="") > found(Descriptions=[""]) > 0
-        assert found(ImageIds=[]) == found(ImageIds=[], Descriptions=[""]) == 0
+        assert count_images() == count_images(FileLocations="") > count_images(Descriptions=[""]) > 0
+        assert count_images(ImageIds=[]) == count_images(ImageIds=[], Descriptions=[""]) == 0
 
     def test_of_a_vm_filter_is_no_malformed_id(self, entrance: Entrance, alice: Account) -> None:
         """An empty text in VmIds matches no VM; another id without the prefix is refused. [VM-055, FLT-006]"""
@@ -269,7 +270,7 @@ class TestValueThatIsEmpty:
 
 class TestMessage:
     @pytest.mark.parametrize(
-        ("action", "given", "rule"),
+        ("action", "parameters", "rule"),
         [
             (
                 "CreateSecurityGroupRule",
@@ -301,16 +302,16 @@ class TestMessage:
             ),
         ],
     )
-    def test_never_names_what_is_absent(self, action: str, given: Parameters, rule: str) -> None:
+    def test_never_names_what_is_absent(self, action: str, parameters: Parameters, rule: str) -> None:
         """A refusal names values that were sent, and no others.
 
         [REQ-018, SG-023, SG-026/name, NIC-009/id, VM-076, VM-076/volume]
         """
         alice = get_world().cloud.fork().account("alice")
-        with pytest.raises(ApiError) as refused:
-            alice.call(action, **get_world().fill(given))
-        assert refused.value.rule == rule
-        assert not NAMELESS.search(refused.value.details), refused.value.details
+        with pytest.raises(ApiError) as refusal:
+            alice.call(action, **get_world().fill(parameters))
+        assert refusal.value.rule == rule
+        assert not NAMELESS.search(refusal.value.details), refusal.value.details
 
 
 class TestDataclass:

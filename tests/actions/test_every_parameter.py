@@ -8,7 +8,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-from support.cases import Parameters, load_cases
 from support.official import index_by_api_name
 from support.surface import list_core_actions
 from support.world import World, get_world
@@ -18,6 +17,8 @@ from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.actions.framework.schema import Field
 from omisim.model import Image, Vm
 from omisim.model.serialize import to_api
+from omisim.probe.experiments import Parameters
+from omisim.probe.loading import load_cases
 
 READS = [action for action in ACTIONS.values() if action.name in list_core_actions() and action.name.startswith("Read")]
 TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
@@ -100,12 +101,12 @@ def value_of_nothing(field: Field, *, listed: bool, name: str) -> Any:
 
 def filters() -> list[tuple[Action, str, Field, bool]]:
     """Return each filter of each read: whether it takes a list stands last."""
-    found = []
+    rows = []
     for action in READS:
         declared = action.shape.fields.get("filters")
         for name, field in (index_by_api_name(declared.shape) if declared and declared.shape else {}).items():
-            found.append((action, name, field, field.read([], "", []) == ()))
-    return found
+            rows.append((action, name, field, field.read([], "", []) == ()))
+    return rows
 
 
 class TestEveryReadFilter:
@@ -116,16 +117,16 @@ class TestEveryReadFilter:
         """A value that no resource has finds nothing; true and false divide the resources. [FLT-001, FLT-006]"""
         alice = get_world().cloud.fork().account("alice")
 
-        def found(**given: Any) -> list[Any]:
-            rows: list[Any] = alice.call(action.name, **given)[str(action.answer)]
+        def read_rows(**parameters: Any) -> list[Any]:
+            rows: list[Any] = alice.call(action.name, **parameters)[str(action.answer)]
             return rows
 
         if field.type is bool:
-            shares = [found(Filters={name: value}) for value in (True, False)]
-            assert all(row in found() for share in shares for row in share)
+            shares = [read_rows(Filters={name: value}) for value in (True, False)]
+            assert all(row in read_rows() for share in shares for row in share)
             assert not shares[0] or shares[0] != shares[1]
         else:
-            assert found(Filters={name: value_of_nothing(field, listed=listed, name=name)}) == []
+            assert read_rows(Filters={name: value_of_nothing(field, listed=listed, name=name)}) == []
 
     def test_for_volumes_includes_the_date_of_the_link(self, alice: Account, vm: Vm) -> None:
         """ReadVolumes filters by the date of the link that the VM shows, though the volume does not show it.
@@ -134,9 +135,9 @@ class TestEveryReadFilter:
         """
         disk = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]["BlockDeviceMappings"][0]["Bsu"]
         alice.create_volume(subregion_name="eu-west-2a", size=1)
-        found = alice.call("ReadVolumes", Filters={"LinkVolumeLinkDates": [disk["LinkDate"]]})["Volumes"]
-        assert [volume["VolumeId"] for volume in found] == [disk["VolumeId"]]
-        assert "LinkDate" not in found[0]["LinkedVolumes"][0]
+        volumes = alice.call("ReadVolumes", Filters={"LinkVolumeLinkDates": [disk["LinkDate"]]})["Volumes"]
+        assert [volume["VolumeId"] for volume in volumes] == [disk["VolumeId"]]
+        assert "LinkDate" not in volumes[0]["LinkedVolumes"][0]
 
 
 class TestPagesOfEveryRead:
@@ -167,23 +168,25 @@ class TestVmAttributes:
         self, alice: Account, ubuntu: Image, performance: str
     ) -> None:
         """A VM has the performance of its launch, or the one it was given while stopped. [VM-027, VM-072]"""
-        made = alice.call("CreateVms", ImageId=ubuntu.image_id, VmType="tinav5.c1r1", Performance=performance)["Vms"][0]
-        assert made["Performance"] == performance
+        launched = alice.call("CreateVms", ImageId=ubuntu.image_id, VmType="tinav5.c1r1", Performance=performance)[
+            "Vms"
+        ][0]
+        assert launched["Performance"] == performance
         vm = alice.create_vms(image_id=ubuntu.image_id, vm_type="tinav5.c1r1", boot_on_creation=False)[0]
-        changed = alice.call("UpdateVm", VmId=vm.vm_id, Performance=performance)["Vm"]
-        assert (changed["Performance"], changed["VmType"]) == (performance, made["VmType"])
+        updated = alice.call("UpdateVm", VmId=vm.vm_id, Performance=performance)["Vm"]
+        assert (updated["Performance"], updated["VmType"]) == (performance, launched["VmType"])
 
     @pytest.mark.parametrize(("guest", "host"), [*product(["stop", "terminate"], ["restart", "stop"])])
     def test_shutdown_behaviour_is_set_at_launch_and_by_update(
         self, alice: Account, ubuntu: Image, guest: str, host: str
     ) -> None:
         """The behaviour when the guest or the host stops is what the launch or an update says. [VM-025]"""
-        said = {"GuestAction": guest, "HostAction": host}
-        made = alice.call("CreateVms", ImageId=ubuntu.image_id, ShutdownBehaviorConfiguration=said)["Vms"][0]
-        assert made["ShutdownBehaviorConfiguration"] == said
+        behaviour = {"GuestAction": guest, "HostAction": host}
+        launched = alice.call("CreateVms", ImageId=ubuntu.image_id, ShutdownBehaviorConfiguration=behaviour)["Vms"][0]
+        assert launched["ShutdownBehaviorConfiguration"] == behaviour
         vm = alice.create_vms(image_id=ubuntu.image_id)[0]
-        changed = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=said)["Vm"]
-        assert changed["ShutdownBehaviorConfiguration"] == said
+        updated = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=behaviour)["Vm"]
+        assert updated["ShutdownBehaviorConfiguration"] == behaviour
 
     @pytest.mark.parametrize("part", [{"GuestAction": "stop"}, {"GuestAction": "terminate"}])
     def test_shutdown_behaviour_is_updated_one_part_at_a_time(
@@ -192,8 +195,8 @@ class TestVmAttributes:
         """An update of one part leaves the other one unchanged. [VM-025]"""
         before = {"GuestAction": "terminate", "HostAction": "stop"}
         alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=before)
-        changed = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=part)["Vm"]
-        assert changed["ShutdownBehaviorConfiguration"] == before | part
+        updated = alice.call("UpdateVm", VmId=vm.vm_id, ShutdownBehaviorConfiguration=part)["Vm"]
+        assert updated["ShutdownBehaviorConfiguration"] == before | part
 
     @pytest.mark.parametrize("action", ["enable", "disable", "setup-mode", "none", "restore-factory-keys"])
     def test_secure_boot_action_is_answered_until_the_next_boot(self, action: str) -> None:
@@ -201,36 +204,36 @@ class TestVmAttributes:
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice")
         image = next(image for image in alice.read_images() if "uefi" in image.boot_modes)
-        said = {"SecureBoot": action}
-        vm = alice.call("CreateVms", ImageId=image.image_id, BootMode="uefi", ActionsOnNextBoot=said)["Vms"][0]
-        assert vm["ActionsOnNextBoot"] == said
+        boot_actions = {"SecureBoot": action}
+        vm = alice.call("CreateVms", ImageId=image.image_id, BootMode="uefi", ActionsOnNextBoot=boot_actions)["Vms"][0]
+        assert vm["ActionsOnNextBoot"] == boot_actions
         cloud.settle()
         assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
-        changed = alice.call("UpdateVm", VmId=vm["VmId"], ActionsOnNextBoot=said)["Vm"]
-        assert changed["ActionsOnNextBoot"] == said
+        updated = alice.call("UpdateVm", VmId=vm["VmId"], ActionsOnNextBoot=boot_actions)["Vm"]
+        assert updated["ActionsOnNextBoot"] == boot_actions
         alice.call("RebootVms", VmIds=[vm["VmId"]])
         cloud.settle()
-        assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == said
+        assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == boot_actions
         alice.call("StopVms", VmIds=[vm["VmId"]])
         cloud.settle()
         alice.call("StartVms", VmIds=[vm["VmId"]])
-        assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == said
+        assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == boot_actions
         cloud.settle()
         assert to_api(alice.read_vms()[0])["ActionsOnNextBoot"] == {"SecureBoot": "none"}
 
     def test_boot_actions_stay_unset_or_unchanged_for_an_empty_object(self, alice: Account, uefi: Image) -> None:
         """An empty object sets no action at launch, and changes none in an update. [FLD-011, VM-022, REQ-018]"""
-        made = alice.call("CreateVms", ImageId=uefi.image_id, BootMode="uefi", ActionsOnNextBoot={})["Vms"][0]
-        assert made["ActionsOnNextBoot"] == {"SecureBoot": "none"}
-        alice.call("UpdateVm", VmId=made["VmId"], ActionsOnNextBoot={"SecureBoot": "enable"})
-        same = alice.call("UpdateVm", VmId=made["VmId"], ActionsOnNextBoot={}, DeletionProtection=True)["Vm"]
+        vm = alice.call("CreateVms", ImageId=uefi.image_id, BootMode="uefi", ActionsOnNextBoot={})["Vms"][0]
+        assert vm["ActionsOnNextBoot"] == {"SecureBoot": "none"}
+        alice.call("UpdateVm", VmId=vm["VmId"], ActionsOnNextBoot={"SecureBoot": "enable"})
+        same = alice.call("UpdateVm", VmId=vm["VmId"], ActionsOnNextBoot={}, DeletionProtection=True)["Vm"]
         assert same["ActionsOnNextBoot"] == {"SecureBoot": "enable"}
 
     @pytest.mark.parametrize("mode", ["legacy", "uefi"])
     def test_boot_mode_is_chosen_at_launch(self, alice: Account, uefi: Image, mode: str) -> None:
         """A VM boots in the requested mode if its OMI supports both. [VM-020]"""
-        made = alice.call("CreateVms", ImageId=uefi.image_id, BootMode=mode, TpmEnabled=True)["Vms"][0]
-        assert (made["BootMode"], made["TpmEnabled"]) == (mode, True)
+        vm = alice.call("CreateVms", ImageId=uefi.image_id, BootMode=mode, TpmEnabled=True)["Vms"][0]
+        assert (vm["BootMode"], vm["TpmEnabled"]) == (mode, True)
         copy = alice.call(
             "CreateImage", SourceImageId=uefi.image_id, SourceRegionName="eu-west-2", ImageName=mode, BootModes=[mode]
         )["Image"]
@@ -239,26 +242,26 @@ class TestVmAttributes:
     def test_nested_virtualization_is_allowed_on_dedicated_tenancy(self, alice: Account, ubuntu: Image) -> None:
         """A VM on dedicated tenancy may have nested virtualization. [VM-017, VM-018]"""
         request = {"ImageId": ubuntu.image_id, "Placement": {"Tenancy": "dedicated"}, "NestedVirtualization": True}
-        made = alice.call("CreateVms", **request)["Vms"][0]
-        assert (made["Placement"]["Tenancy"], made["NestedVirtualization"]) == ("dedicated", True)
-        alice.stop_vms(vm_ids=[made["VmId"]])
-        changed = alice.call("UpdateVm", VmId=made["VmId"], NestedVirtualization=False, UserData="aGk=")["Vm"]
-        assert (changed["NestedVirtualization"], changed["UserData"]) == (False, "aGk=")
+        vm = alice.call("CreateVms", **request)["Vms"][0]
+        assert (vm["Placement"]["Tenancy"], vm["NestedVirtualization"]) == ("dedicated", True)
+        alice.stop_vms(vm_ids=[vm["VmId"]])
+        updated = alice.call("UpdateVm", VmId=vm["VmId"], NestedVirtualization=False, UserData="aGk=")["Vm"]
+        assert (updated["NestedVirtualization"], updated["UserData"]) == (False, "aGk=")
 
     def test_security_group_is_given_by_name_or_id(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
         """The default security group can be given by its name and by its id. [VM-009]"""
         groups = [to_api(group) for group in vm.security_groups]
         group_id = groups[0]["SecurityGroupId"]
-        for said in ({"SecurityGroups": ["default"]}, {"SecurityGroupIds": [group_id]}):
-            assert alice.call("CreateVms", ImageId=ubuntu.image_id, **said)["Vms"][0]["SecurityGroups"] == groups
+        for choice in ({"SecurityGroups": ["default"]}, {"SecurityGroupIds": [group_id]}):
+            assert alice.call("CreateVms", ImageId=ubuntu.image_id, **choice)["Vms"][0]["SecurityGroups"] == groups
         assert alice.call("UpdateVm", VmId=vm.vm_id, SecurityGroupIds=[group_id])["Vm"]["SecurityGroups"] == groups
 
     def test_volume_link_is_updated_by_volume_id(self, alice: Account, vm: Vm) -> None:
         """A link is updated by the id of its volume. [VM-076]"""
         volume_id = vm.block_device_mappings[0].bsu.volume_id
         mapping = {"Bsu": {"VolumeId": volume_id, "DeleteOnVmDeletion": False}}
-        changed = alice.call("UpdateVm", VmId=vm.vm_id, BlockDeviceMappings=[mapping])["Vm"]
-        assert changed["BlockDeviceMappings"][0]["Bsu"]["DeleteOnVmDeletion"] is False
+        updated = alice.call("UpdateVm", VmId=vm.vm_id, BlockDeviceMappings=[mapping])["Vm"]
+        assert updated["BlockDeviceMappings"][0]["Bsu"]["DeleteOnVmDeletion"] is False
 
     def test_bsu_optimized_may_be_false(self, alice: Account, vm: Vm) -> None:
         """`BsuOptimized: false`, which Terraform sends, is accepted for a stopped VM. [VM-026]"""
@@ -285,13 +288,13 @@ def test_nics_of_a_launch_have_every_requested_attribute() -> None:
         {"DeviceNumber": 1, "SecondaryPrivateIpCount": 2, "SubnetId": ids["subnet"]},
         {"DeviceNumber": 2, "NicId": ids["nic"]},
     ]
-    made = alice.call("CreateVms", ImageId=ids["ubuntu"], Nics=nics)["Vms"][0]["Nics"]
-    front, counted, known = made
+    new_nics = alice.call("CreateVms", ImageId=ids["ubuntu"], Nics=nics)["Vms"][0]["Nics"]
+    front, with_count, existing = new_nics
     assert (front["Description"], front["LinkNic"]["DeleteOnVmDeletion"]) == ("front", False)
     assert [{name: ip[name] for name in chosen[0]} for ip in front["PrivateIps"]] == chosen
     assert [group["SecurityGroupId"] for group in front["SecurityGroups"]] == [ids["net_group"]]
-    assert [nic["LinkNic"]["DeviceNumber"] for nic in made] == [0, 1, 2]
-    assert (len(counted["PrivateIps"]), known["NicId"]) == (3, ids["nic"])
+    assert [nic["LinkNic"]["DeviceNumber"] for nic in new_nics] == [0, 1, 2]
+    assert (len(with_count["PrivateIps"]), existing["NicId"]) == (3, ids["nic"])
 
 
 def test_alias_of_an_account_is_shown_on_snapshots_and_omis(cloud: Cloud) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from support.catalogue import find_official
@@ -60,17 +60,17 @@ class TestOmiExport:
         alice.create_image_export_task(
             image_id=image.image_id, osu_export={"disk_image_format": "raw", "osu_bucket": BUCKET}
         )
-        seen = []
+        states = []
         for seconds in (0, 5, 20, 20):
             cloud.advance(seconds)
             task = alice.read_image_export_tasks()[0]
-            seen.append(
+            states.append(
                 (task.state, task.progress, len(list_object_keys(cloud)), task.osu_export.osu_manifest_url is not None)
             )
-        assert seen[0] == ("pending/queued", 0, 0, False)
-        assert seen[1] == ("pending", 1, 0, False)
-        assert seen[2] == ("pending", 50, 0, False)
-        assert seen[3] == ("completed", 100, 2, True)
+        assert states[0] == ("pending/queued", 0, 0, False)
+        assert states[1] == ("pending", 1, 0, False)
+        assert states[2] == ("pending", 50, 0, False)
+        assert states[3] == ("completed", 100, 2, True)
 
     def test_writes_a_manifest_and_an_image_of_each_snapshot(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """Every volume of the OMI is in the bucket, and the task has the URL of the manifest. [EXP-013, UNK-19]"""
@@ -93,22 +93,22 @@ class TestOmiExport:
         export_image(alice, image)
         body = oos.get_object(Bucket=BUCKET, Key=f"{image.image_id}/manifest.json")["Body"].read()
         disks = json.loads(body)["Image"]["Snapshots"]
-        found = [(d["Device"], d["VolumeType"], d["Iops"], d["DeleteOnTermination"]) for d in disks]
-        assert found == [("/dev/sda1", "standard", None, True), ("/dev/xvdb", "io1", 200, False)]
+        attributes = [(d["Device"], d["VolumeType"], d["Iops"], d["DeleteOnTermination"]) for d in disks]
+        assert attributes == [("/dev/sda1", "standard", None, True), ("/dev/xvdb", "io1", 200, False)]
 
     @pytest.mark.parametrize("form", ["qcow2", "raw"])
     def test_writes_the_virtual_size_of_each_image(self, alice: Account, golden: Image, oos: Any, form: str) -> None:
         """Each image has the size of its disk in bytes. [EXP-045, MAN-013]"""
         export_image(alice, golden, disk_image_format=form)
-        listed = oos.list_objects_v2(Bucket=BUCKET)["Contents"]
-        key = next(item["Key"] for item in listed if item["Key"].endswith(f".{form}.gz"))
+        objects = oos.list_objects_v2(Bucket=BUCKET)["Contents"]
+        key = next(item["Key"] for item in objects if item["Key"].endswith(f".{form}.gz"))
         head = oos.head_object(Bucket=BUCKET, Key=key)
         assert (head["Metadata"], head["ContentType"]) == ({"virtual-size": str(10 * 2**30)}, "application/gzip")
 
-    @pytest.mark.parametrize("given", ["export", "export/"])
-    def test_separates_prefix_and_id_by_a_slash(self, cloud: Cloud, alice: Account, golden: Image, given: str) -> None:
+    @pytest.mark.parametrize("prefix", ["export", "export/"])
+    def test_separates_prefix_and_id_by_a_slash(self, cloud: Cloud, alice: Account, golden: Image, prefix: str) -> None:
         """Keys begin with the prefix and the OMI id, and the task shows both. [EXP-010]"""
-        task = export_image(alice, golden, osu_prefix=given)
+        task = export_image(alice, golden, osu_prefix=prefix)
         assert task.osu_export.osu_prefix == f"export/{golden.image_id}/"
         assert all(key.startswith(f"export/{golden.image_id}/") for key in list_object_keys(cloud))
 
@@ -199,8 +199,8 @@ class TestOmiExport:
                 account.call(IMAGE, ImageId=image.image_id, OsuExport=TARGET)
             error = expect_refusal(account, IMAGE, ImageId=image.image_id, OsuExport=TARGET)
             assert (error.code, error.type) == ("10008", "TooManyResources (QuotaExceded)")
-            used = account.read_quotas(filters={"quota_names": ["image_export_limit"]})[0].quotas[0]
-            assert (used.used_value, used.max_value) == (most, most)
+            quota = account.read_quotas(filters={"quota_names": ["image_export_limit"]})[0].quotas[0]
+            assert (quota.used_value, quota.max_value) == (most, most)
 
     def test_is_read_by_its_owner_only(self, alice: Account, bob: Account, golden: Image) -> None:
         """An account reads its own tasks, by OMI and by id; unknown ids find nothing. [EXP-015]"""
@@ -278,7 +278,7 @@ class TestOmiExport:
 
 class TestFailedExport:
     @pytest.mark.parametrize(
-        ("target", "said"),
+        ("target", "message"),
         [
             ({"osu_bucket": "nowhere"}, "404 NoSuchBucket"),
             ({"osu_bucket": "of-bob"}, "403 AccessDenied"),
@@ -286,12 +286,12 @@ class TestFailedExport:
         ],
     )
     def test_to_a_missing_bucket_is_shown_by_the_task(
-        self, cloud: Cloud, alice: Account, bob: Account, golden: Image, target: dict[str, Any], said: str
+        self, cloud: Cloud, alice: Account, bob: Account, golden: Image, target: dict[str, Any], message: str
     ) -> None:
         """The call is answered, the task fails and says why, the bucket is empty. [EXP-008, ST-IXT-4]"""
         create_bucket(bob, "of-bob")
         task = export_image(alice, golden, **target)
-        assert (task.state, said in task.comment) == ("failed", True)
+        assert (task.state, message in task.comment) == ("failed", True)
         assert list_object_keys(cloud) == []
 
     def test_with_a_wrong_secret_is_shown_by_the_task(self, alice: Account, bob: Account, golden: Image) -> None:
@@ -364,7 +364,9 @@ class TestSnapshotExport:
             ("1.40", ["pending", "active", "completed"]),
         ],
     )
-    def test_goes_through_the_states_of_the_api_version(self, version: str, states: list[str]) -> None:
+    def test_goes_through_the_states_of_the_api_version(
+        self, version: Literal["1.42", "1.40"], states: list[str]
+    ) -> None:
         """The switch spec_version selects the states. [EXP-044]"""
         cloud = Cloud(timing="manual", switches={"spec_version": version})
         alice = cloud.account("alice")
@@ -375,11 +377,11 @@ class TestSnapshotExport:
         cloud.complete(snapshot_id)
         cloud.complete(snapshot_id)
         task_id = alice.call(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)["SnapshotExportTask"]["TaskId"]
-        seen = [alice.read_snapshot_export_tasks()[0].state]
-        while seen[-1] != "completed":
+        shown_states = [alice.read_snapshot_export_tasks()[0].state]
+        while shown_states[-1] != "completed":
             cloud.complete(task_id)
-            seen.append(alice.read_snapshot_export_tasks()[0].state)
-        assert seen == states
+            shown_states.append(alice.read_snapshot_export_tasks()[0].state)
+        assert shown_states == states
 
     def test_puts_the_prefix_before_the_name_unchanged(self, cloud: Cloud, alice: Account, snapshot: Snapshot) -> None:
         """The prefix is followed directly by the id, the suffix and the format. [EXP-045]"""
@@ -513,8 +515,8 @@ class TestDeleteExportTask:
     )
     def test_checks_the_form_of_the_id(self, alice: Account, task_id: str | None, code: str) -> None:
         """The id is required, has the prefix and the length of a task id, and exists. [EXP-030, EXP-031, EXP-032]"""
-        given = {} if task_id is None else {"ExportTaskId": task_id}
-        assert expect_refusal(alice, "DeleteExportTask", **given).code == code
+        parameters = {} if task_id is None else {"ExportTaskId": task_id}
+        assert expect_refusal(alice, "DeleteExportTask", **parameters).code == code
 
 
 def test_exported_manifest_is_read_by_a_presigned_url(cloud: Cloud, alice: Account, golden: Image) -> None:

@@ -18,12 +18,12 @@ REGION = "eu-west-2"
 LETTERS = "abcXYZ019_ ()/.-"
 
 
-def again(account: Account, image_id: str) -> Image:
+def reread(account: Account, image_id: str) -> Image:
     """Return an OMI as a read shows it."""
     return account.read_images(filters={"image_ids": [image_id]})[0]
 
 
-def copied(account: Account, image: Image, **more: Any) -> Image:
+def copy_image(account: Account, image: Image, **more: Any) -> Image:
     """Return a copy of an OMI."""
     return account.create_image(source_image_id=image.image_id, source_region_name=REGION, **more)
 
@@ -38,7 +38,7 @@ def _snapshot(alice: Account, vm: Vm) -> Snapshot:
     return alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
 
 
-def registered(account: Account, snapshot: Snapshot, **more: Any) -> Image:
+def register_image(account: Account, snapshot: Snapshot, **more: Any) -> Image:
     """Return an OMI made from a snapshot."""
     root = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot.snapshot_id}}
     mappings = [root, *more.pop("data", [])]
@@ -51,7 +51,7 @@ class TestOmiFromVm:
     def test_goes_from_pending_to_available(self, alice: Account, golden: Image) -> None:
         """An OMI of a VM is pending, then available once its snapshots are completed. [ST-OMI-1, ST-OMI-5, OMI-040]"""
         assert golden.state == "pending"
-        assert again(alice, golden.image_id).state == "available"
+        assert reread(alice, golden.image_id).state == "available"
 
     @pytest.mark.parametrize("state", ["running", "stopped"])
     def test_is_created_from_running_and_stopped_vms(self, alice: Account, vm: Vm, state: str) -> None:
@@ -77,9 +77,9 @@ class TestOmiFromVm:
 
     def test_has_ordinary_snapshots_of_the_caller(self, alice: Account, vm: Vm, golden: Image) -> None:
         """Its snapshots belong to the caller, are listed like others, and name their volume. [OMI-062]"""
-        listed = alice.read_snapshots(filters={"snapshot_ids": snapshot_ids(golden)})
-        assert [row.account_id for row in listed] == [alice.account_id]
-        assert [row.volume_id for row in listed] == [vm.block_device_mappings[0].bsu.volume_id]
+        snapshots = alice.read_snapshots(filters={"snapshot_ids": snapshot_ids(golden)})
+        assert [row.account_id for row in snapshots] == [alice.account_id]
+        assert [row.volume_id for row in snapshots] == [vm.block_device_mappings[0].bsu.volume_id]
 
     def test_has_the_licence_architecture_and_modes_of_the_vm(self, alice: Account) -> None:
         """Licence, architecture and boot modes are those of the VM. [OMI-029, OMI-031, OMI-071, LIC-004]"""
@@ -126,11 +126,11 @@ class TestOmiFromVm:
 class TestCopyOfOmi:
     def test_is_available_at_once(self, alice: Account, golden: Image) -> None:
         """The answer shows the copy as available. [ST-OMI-2, OMI-040]"""
-        assert copied(alice, golden).state == "available"
+        assert copy_image(alice, golden).state == "available"
 
     def test_has_its_own_id_and_snapshots(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """A copy shares nothing with its source: each can be deleted without the other. [OMI-063, OMI-126, CPY-001]"""
-        copy = copied(alice, golden)
+        copy = copy_image(alice, golden)
         assert not set(snapshot_ids(copy)) & set(snapshot_ids(golden))
         alice.delete_image(image_id=golden.image_id)
         for snapshot_id in snapshot_ids(golden):
@@ -144,37 +144,37 @@ class TestCopyOfOmi:
 
     def test_is_named_after_its_source_by_default(self, alice: Account, golden: Image) -> None:
         """Without a name a copy is called <source>-copyN, with the smallest free N. [OMI-024]"""
-        names = [copied(alice, golden).image_name for _ in range(3)]
+        names = [copy_image(alice, golden).image_name for _ in range(3)]
         assert names == ["golden-copy1", "golden-copy2", "golden-copy3"]
         second = alice.read_images(filters={"image_names": ["golden-copy2"]})[0]
         alice.delete_image(image_id=second.image_id)
-        assert copied(alice, golden).image_name == "golden-copy2"
+        assert copy_image(alice, golden).image_name == "golden-copy2"
 
     def test_has_a_default_name_of_valid_length(self, alice: Account, vm: Vm) -> None:
         """A source name of maximum length is shortened for the name of the copy. [OMI-020, OMI-024]"""
         longest = alice.create_image(vm_id=vm.vm_id, image_name="n" * 128)
-        names = [copied(alice, longest).image_name for _ in range(2)]
+        names = [copy_image(alice, longest).image_name for _ in range(2)]
         assert names == ["n" * 122 + "-copy1", "n" * 122 + "-copy2"]
 
     def test_may_have_a_name_with_the_characters_of_a_date(self, alice: Account, vm: Vm, golden: Image) -> None:
         """Colons, plus and equals signs are valid in the name of a copy, and of no other OMI. [OMI-021, OMI-025]"""
         name = "at=2026-01-01T00:00:00+00:00"
-        assert copied(alice, golden, image_name=name).image_name == name
+        assert copy_image(alice, golden, image_name=name).image_name == name
         assert expect_refusal(alice, "CreateImage", VmId=vm.vm_id, ImageName=name).rule == "OMI-021"
         source = {"SourceImageId": golden.image_id, "SourceRegionName": "eu-west-2"}
         assert expect_refusal(alice, "CreateImage", ImageName="a*b", **source).rule == "OMI-021"
 
     def test_has_the_boot_modes_of_its_source_by_default(self, alice: Account, golden: Image) -> None:
         """An empty list of boot modes counts as absent, and a repeated mode counts once. [OMI-030, OMI-031]"""
-        assert copied(alice, golden, boot_modes=[]).boot_modes == golden.boot_modes
-        assert copied(alice, golden, boot_modes=["uefi", "uefi"]).boot_modes == ("uefi",)
+        assert copy_image(alice, golden, boot_modes=[]).boot_modes == golden.boot_modes
+        assert copy_image(alice, golden, boot_modes=["uefi", "uefi"]).boot_modes == ("uefi",)
 
     def test_has_each_product_code_once(self, alice: Account, vm: Vm, golden: Image) -> None:
         """A product code that is given twice counts once. [OMI-073, OMI-113]"""
-        made = alice.create_image(vm_id=vm.vm_id, image_name="twice", product_codes=["0006", "0006"])
-        assert made.product_codes == ("0001", "0006")
-        given = alice.update_image(image_id=golden.image_id, product_codes=["0001", "0006", "0001"])
-        assert given.product_codes == ("0001", "0006")
+        image = alice.create_image(vm_id=vm.vm_id, image_name="twice", product_codes=["0006", "0006"])
+        assert image.product_codes == ("0001", "0006")
+        updated = alice.update_image(image_id=golden.image_id, product_codes=["0001", "0006", "0001"])
+        assert updated.product_codes == ("0001", "0006")
 
     def test_keeps_the_product_code_of_linux(self, alice: Account, golden: Image) -> None:
         """An empty list removes every code but the default of an OMI. [OMI-070, OMI-113]"""
@@ -192,7 +192,7 @@ class TestCopyOfOmi:
             permissions_to_launch={"additions": {"account_ids": [bob.account_id]}},
         )
         alice.create_tags(resource_ids=[golden.image_id], tags=[{"key": "team", "value": "blue"}])
-        copy = copied(alice, golden)
+        copy = copy_image(alice, golden)
         assert (copy.description, copy.product_codes, copy.boot_modes) == (
             "the one",
             golden.product_codes,
@@ -204,7 +204,7 @@ class TestCopyOfOmi:
     def test_of_a_public_omi_is_private(self, keeps: bool) -> None:
         """A copy of a public OMI is private; the switch copy_keeps_public says otherwise. [OMI-038, UNK-04]"""
         alice = Cloud(switches={"copy_keeps_public": keeps}).account("alice")
-        assert copied(alice, find_official(alice, "Ubuntu*")).permissions_to_launch.global_permission is keeps
+        assert copy_image(alice, find_official(alice, "Ubuntu*")).permissions_to_launch.global_permission is keeps
 
     def test_of_a_shared_or_public_omi_belongs_to_the_caller(self, alice: Account, bob: Account, golden: Image) -> None:
         """Own, shared and public OMIs can be copied; the copy belongs to the caller.
@@ -214,26 +214,26 @@ class TestCopyOfOmi:
         alice.update_image(
             image_id=golden.image_id, permissions_to_launch={"additions": {"account_ids": [bob.account_id]}}
         )
-        assert copied(bob, golden).account_id == bob.account_id
-        assert copied(bob, find_official(bob, "Debian*")).account_alias is None
+        assert copy_image(bob, golden).account_id == bob.account_id
+        assert copy_image(bob, find_official(bob, "Debian*")).account_alias is None
 
     def test_may_add_product_codes_but_not_remove_any(self, alice: Account) -> None:
         """Codes given to a copy are added to those of its source. [OMI-073]"""
         source = find_official(alice, "RHEL*")
-        assert copied(alice, source, product_codes=["0008"]).product_codes == (*source.product_codes, "0008")
+        assert copy_image(alice, source, product_codes=["0008"]).product_codes == (*source.product_codes, "0008")
 
 
 class TestOmiFromSnapshots:
     def test_is_available_at_once_with_defaults(self, alice: Account, snapshot: Snapshot) -> None:
         """A registered OMI is available, x86_64, legacy, Linux. [ST-OMI-3, OMI-028, OMI-031, OMI-070, OMI-072]"""
-        image = registered(alice, snapshot)
+        image = register_image(alice, snapshot)
         assert (image.state, image.architecture) == ("available", "x86_64")
         assert (image.boot_modes, image.product_codes) == (("legacy",), ("0001",))
         assert (image.secure_boot, image.tpm_mandatory) == (False, False)
 
     def test_refers_to_the_given_snapshot(self, alice: Account, snapshot: Snapshot) -> None:
         """The snapshot itself is mapped, with its size, and cannot be deleted. [OMI-055, OMI-058, OMI-065, SNP-016]"""
-        bsu = registered(alice, snapshot).block_device_mappings[0].bsu
+        bsu = register_image(alice, snapshot).block_device_mappings[0].bsu
         assert bsu
         assert (bsu.snapshot_id, bsu.volume_size, bsu.volume_type) == (
             snapshot.snapshot_id,
@@ -252,14 +252,14 @@ class TestOmiFromSnapshots:
         """
         share = {"account_ids": [bob.account_id]}
         alice.update_snapshot(snapshot_id=snapshot.snapshot_id, permissions_to_create_volume={"additions": share})
-        image = registered(bob, snapshot)
+        image = register_image(bob, snapshot)
         alice.update_snapshot(snapshot_id=snapshot.snapshot_id, permissions_to_create_volume={"removals": share})
         assert expect_refusal(alice, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id).rule == "SNP-016"
         assert bob.can("CreateVms", ImageId=image.image_id)
 
     def test_does_not_store_virtual_devices(self, alice: Account, snapshot: Snapshot) -> None:
         """A virtual device is accepted and not stored. [OMI-052]"""
-        image = registered(alice, snapshot, data=[{"device_name": "/dev/sdb", "virtual_device_name": "ephemeral0"}])
+        image = register_image(alice, snapshot, data=[{"device_name": "/dev/sdb", "virtual_device_name": "ephemeral0"}])
         assert [mapping.device_name for mapping in image.block_device_mappings] == ["/dev/sda1"]
 
     def test_loses_the_licence_with_a_warning(self, cloud: Cloud, alice: Account) -> None:
@@ -270,8 +270,8 @@ class TestOmiFromSnapshots:
         vm = alice.create_vms(image_id=find_official(alice, "RHEL*").image_id)[0]
         snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
         restored = alice.create_volume(subregion_name="eu-west-2a", snapshot_id=snapshot.snapshot_id)
-        again = alice.create_snapshot(volume_id=restored.volume_id)
-        image = registered(alice, again)
+        second = alice.create_snapshot(volume_id=restored.volume_id)
+        image = register_image(alice, second)
         assert "0006" in cloud.warnings[-1]
         assert "licence 0006 dropped here" in str(cloud.lineage(snapshot.snapshot_id))
         assert image.product_codes == ("0001",)
@@ -280,12 +280,12 @@ class TestOmiFromSnapshots:
         """With the product codes given, the OMI has them, and there is no warning. [OMI-072]"""
         vm = alice.create_vms(image_id=find_official(alice, "RHEL*").image_id)[0]
         snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
-        registered(alice, snapshot, product_codes=["0001", "0006"])
+        register_image(alice, snapshot, product_codes=["0001", "0006"])
         assert not cloud.warnings
 
     def test_may_have_a_blank_data_disk(self, alice: Account, snapshot: Snapshot) -> None:
         """A data device without a snapshot is a blank volume of the given size. [OMI-059]"""
-        image = registered(alice, snapshot, data=[{"device_name": "/dev/sdb", "bsu": {"volume_size": 7}}])
+        image = register_image(alice, snapshot, data=[{"device_name": "/dev/sdb", "bsu": {"volume_size": 7}}])
         vm = alice.create_vms(image_id=image.image_id)[0]
         blank = alice.read_volumes(filters={"volume_ids": [vm.block_device_mappings[1].bsu.volume_id]})[0]
         assert (blank.size, blank.snapshot_id) == (7, None)
@@ -307,24 +307,24 @@ class TestEveryNewOmi:
 
         [FLD-001, FLD-006, FLD-007, OMI-033]
         """
-        seen = alice.call("ReadImages", Filters={"ImageIds": [golden.image_id]})["Images"][0]
-        assert "AccountAlias" not in seen
+        image = alice.call("ReadImages", Filters={"ImageIds": [golden.image_id]})["Images"][0]
+        assert "AccountAlias" not in image
         fixed = {"Description": "", "StateComment": {}, "Tags": [], "RootDeviceType": "bsu", "ImageType": "machine"}
-        assert {name: seen[name] for name in fixed} == fixed
-        assert (seen["SecureBoot"], seen["TpmMandatory"]) == (False, False)
+        assert {name: image[name] for name in fixed} == fixed
+        assert (image["SecureBoot"], image["TpmMandatory"]) == (False, False)
 
     def test_shows_iops_for_io1_only(self, alice: Account, snapshot: Snapshot) -> None:
         """A mapping has Iops only if its volume type is io1. [FLD-002]"""
         fast = {"device_name": "/dev/sdb", "bsu": {"volume_size": 5, "volume_type": "io1", "iops": 200}}
-        image = registered(alice, snapshot, data=[fast])
-        shown = alice.call("ReadImages", Filters={"ImageIds": [image.image_id]})["Images"][0]["BlockDeviceMappings"]
-        assert ["Iops" in mapping["Bsu"] for mapping in shown] == [False, True]
+        image = register_image(alice, snapshot, data=[fast])
+        mappings = alice.call("ReadImages", Filters={"ImageIds": [image.image_id]})["Images"][0]["BlockDeviceMappings"]
+        assert ["Iops" in mapping["Bsu"] for mapping in mappings] == [False, True]
 
     def test_has_dates_in_utc_with_milliseconds(self, alice: Account, golden: Image) -> None:
         """Dates are ISO 8601 in UTC, with milliseconds and Z. [FLD-008]"""
-        shown = alice.call("ReadImages", Filters={"ImageIds": [golden.image_id]})["Images"][0]["CreationDate"]
-        assert len(shown) == len("2026-01-01T00:00:00.000Z")
-        assert shown.endswith("Z")
+        date = alice.call("ReadImages", Filters={"ImageIds": [golden.image_id]})["Images"][0]["CreationDate"]
+        assert len(date) == len("2026-01-01T00:00:00.000Z")
+        assert date.endswith("Z")
 
     @given(name=st.text(st.sampled_from(LETTERS + "é!@\n"), max_size=140))
     def test_has_a_name_of_3_to_128_valid_characters(self, name: str) -> None:
@@ -358,7 +358,7 @@ class TestFailedOmi:
         cloud.complete(vm.vm_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
         cloud.fail(image.image_id, comment="disk error")
-        failed = again(alice, image.image_id)
+        failed = reread(alice, image.image_id)
         assert (failed.state, failed.state_comment.state_message) == ("failed", "disk error")
         assert expect_refusal(alice, "CreateVms", ImageId=image.image_id).code == "6001"
 

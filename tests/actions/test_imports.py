@@ -30,7 +30,7 @@ def _carol(cloud: Cloud) -> Account:
     return cloud.account("carol", region="us-east-2")
 
 
-def again(account: Account, image: Image) -> Image:
+def reread(account: Account, image: Image) -> Image:
     """Return an OMI as a read shows it."""
     return account.read_images(filters={"image_ids": [image.image_id]})[0]
 
@@ -80,7 +80,7 @@ class TestOmiImport:
         snapshots = carol.read_snapshots(filters={"account_ids": [carol.account_id]})
         assert (theirs.state, [row.state for row in snapshots]) == ("pending", ["in-queue"])
         cloud.settle()
-        assert again(carol, theirs).state == "available"
+        assert reread(carol, theirs).state == "available"
 
     def test_takes_name_and_description_from_the_call(self, alice: Account, carol: Account, golden: Image) -> None:
         """The name and description of the call take precedence; the location is the URL. [MAN-003, MAN-004, OMI-035]"""
@@ -129,7 +129,7 @@ class TestOmiImport:
         """The required keys are enough, and unknown ones are ignored. [MAN-006, MAN-010, MAN-011, MAN-017, MAN-019]"""
         manifest = by_hand({**disk(alice), "Ordering": 1, "CompressedSize": 5}, User="somebody")
         image = carol.create_image(file_location=put_manifest(alice, manifest), image_name="theirs")
-        assert again(carol, image).state == "available"
+        assert reread(carol, image).state == "available"
         assert carol.can("CreateVms", ImageId=image.image_id)
 
     def test_takes_boot_modes_from_a_manifest(self, alice: Account, carol: Account) -> None:
@@ -147,13 +147,13 @@ class TestOmiImport:
         image = carol.create_image(file_location=url, image_name="theirs")
         for item in oos.list_objects_v2(Bucket=BUCKET)["Contents"]:
             oos.delete_object(Bucket=BUCKET, Key=item["Key"])
-        assert again(carol, image).state == "available"
+        assert reread(carol, image).state == "available"
         assert carol.create_vms(image_id=image.image_id)
 
     def test_works_between_accounts_of_one_region(self, alice: Account, bob: Account, golden: Image) -> None:
         """An export can be imported by another account of the same Region. [IMP-009]"""
         image = bob.create_image(file_location=export_manifest(alice, golden), image_name="bobs")
-        assert again(bob, image).state == "available"
+        assert reread(bob, image).state == "available"
 
     def test_needs_a_free_name(self, alice: Account, carol: Account, golden: Image) -> None:
         """An import without a name is incomplete; a name that is taken is refused. [IMP-007]"""
@@ -247,7 +247,7 @@ class TestRefusedManifest:
         assert (error.code, error.rule, key in error.details) == ("4040", "IMP-004", True)
 
     @pytest.mark.parametrize(
-        ("change", "said"),
+        ("change", "message"),
         [
             ({"Size": 0}, "Size"),
             ({"Size": -1}, "Size"),
@@ -271,12 +271,12 @@ class TestRefusedManifest:
         ],
     )
     def test_has_an_invalid_value_for_a_disk(
-        self, alice: Account, carol: Account, change: dict[str, Any], said: str
+        self, alice: Account, carol: Account, change: dict[str, Any], message: str
     ) -> None:
         """The refusal names the invalid value. [IMP-004, MAN-010, MAN-013 to MAN-016]"""
         url = put_manifest(alice, by_hand({**disk(alice), **change}))
         error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
-        assert (error.code, said in error.details) == ("4040", True)
+        assert (error.code, message in error.details) == ("4040", True)
 
     @pytest.mark.parametrize(
         "more",
@@ -323,7 +323,7 @@ class TestBadDiskImage:
     """A file that cannot be used is found out when it is read: the OMI fails, the snapshot is in error."""
 
     @pytest.mark.parametrize(
-        ("name", "body", "said"),
+        ("name", "body", "message"),
         [
             ("a.qcow2.gz", encode(Content(), 10, "qcow2")[:100], "truncated"),
             (
@@ -337,15 +337,15 @@ class TestBadDiskImage:
         ],
     )
     def test_makes_the_omi_fail_with_a_comment(
-        self, alice: Account, carol: Account, name: str, body: bytes, said: str
+        self, alice: Account, carol: Account, name: str, body: bytes, message: str
     ) -> None:
         """The OMI is pending, then failed, and its comment says why. [IMP-006]"""
         entry = {**disk(alice, name, body), "Filename": name}
         image = carol.create_image(file_location=put_manifest(alice, by_hand(entry)), image_name="theirs")
         assert image.state == "pending"
-        failed = again(carol, image)
+        failed = reread(carol, image)
         comment = str(failed.state_comment.state_message)
-        assert (failed.state, said in comment, comment.startswith(f"{name}: ")) == ("failed", True, True)
+        assert (failed.state, message in comment, comment.startswith(f"{name}: ")) == ("failed", True, True)
 
     def test_with_an_expired_url_makes_the_omi_fail(
         self, cloud: Cloud, alice: Account, carol: Account, golden: Image
@@ -354,7 +354,7 @@ class TestBadDiskImage:
         export_manifest(alice, golden)
         cloud.advance(WEEK + 1)
         url = presign_url(alice, f"{golden.image_id}/manifest.json")
-        image = again(carol, carol.create_image(file_location=url, image_name="theirs"))
+        image = reread(carol, carol.create_image(file_location=url, image_name="theirs"))
         assert (image.state, "expired" in str(image.state_comment.state_message)) == ("failed", True)
 
     def test_ends_the_import_of_a_snapshot_in_error(self, alice: Account, carol: Account) -> None:
@@ -362,8 +362,8 @@ class TestBadDiskImage:
         for name, body, size in (("a.raw.gz", gzip.compress(b"x" * 600), 512), ("a.qcow2", b"x", GIB)):
             url = disk(alice, name, body)["PreSignedUrl"]
             snapshot = carol.create_snapshot(file_location=url, snapshot_size=size)
-            seen = carol.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})[0]
-            assert (snapshot.state, seen.state) == ("in-queue", "error")
+            failed = carol.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})[0]
+            assert (snapshot.state, failed.state) == ("in-queue", "error")
 
 
 class TestSnapshotImport:
@@ -405,7 +405,7 @@ class TestSnapshotImport:
         assert "LIC-012" in cloud.warnings[-1]
 
     @pytest.mark.parametrize(
-        ("given", "code"),
+        ("parameters", "code"),
         [
             ({"FileLocation": "nowhere", "SnapshotSize": GIB}, "4075"),
             ({"FileLocation": "https://example.com/x", "SnapshotSize": GIB}, "4074"),
@@ -415,12 +415,12 @@ class TestSnapshotImport:
             ({"FileLocation": "https://example.com/x", "SnapshotSize": 14_902 * GIB}, "4203"),
         ],
     )
-    def test_refuses_invalid_urls_and_sizes(self, carol: Account, given: dict[str, Any], code: str) -> None:
+    def test_refuses_invalid_urls_and_sizes(self, carol: Account, parameters: dict[str, Any], code: str) -> None:
         """Invalid and unreachable URLs, missing parameters and impossible sizes are refused.
 
         [SNP-012, SNP-013, IMP-001]
         """
-        assert expect_refusal(carol, "CreateSnapshot", **given).code == code
+        assert expect_refusal(carol, "CreateSnapshot", **parameters).code == code
 
     def test_may_be_as_large_as_a_volume(self, alice: Account, carol: Account) -> None:
         """The maximum is exactly 14901 GiB. [SNP-012]"""
@@ -447,7 +447,7 @@ class TestFetchOption:
         cloud = Cloud(fetch=files.__getitem__)
         dave = cloud.account("dave")
         image = dave.create_image(file_location="https://example.com/m.json", image_name="theirs")
-        assert again(dave, image).state == "available"
+        assert reread(dave, image).state == "available"
         error = expect_refusal(dave, "CreateImage", FileLocation="https://example.com/other", ImageName="other")
         assert (error.code, "KeyError" in error.details) == ("4074", True)
 
@@ -469,4 +469,4 @@ def test_import_keeps_a_disk_size_larger_than_the_snapshot(alice: Account, carol
         file_location=presign_url(alice, f"{image.image_id}/manifest.json"), image_name="theirs"
     )
     assert [m.bsu.volume_size for m in theirs.block_device_mappings if m.bsu] == [20, 7]
-    assert again(carol, theirs).state == "available"
+    assert reread(carol, theirs).state == "available"

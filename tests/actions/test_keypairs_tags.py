@@ -20,24 +20,24 @@ class TestKeypairs:
 
         [KEY-002, KEY-004, FLD-009]
         """
-        made = alice.call("CreateKeypair", KeypairName="pair")["Keypair"]
-        assert made["PrivateKey"].startswith("-----BEGIN")
-        assert made["KeypairType"] == "ssh-rsa"
+        keypair = alice.call("CreateKeypair", KeypairName="pair")["Keypair"]
+        assert keypair["PrivateKey"].startswith("-----BEGIN")
+        assert keypair["KeypairType"] == "ssh-rsa"
         read = alice.call("ReadKeypairs")["Keypairs"][0]
-        assert read == {name: value for name, value in made.items() if name != "PrivateKey"}
+        assert read == {name: value for name, value in keypair.items() if name != "PrivateKey"}
 
     def test_can_be_imported(self, alice: Account) -> None:
         """A public key in Base64 is imported, with no private half. [KEY-003, KEY-004]"""
         encoded = base64.b64encode(ED25519.encode()).decode()
-        made = alice.call("CreateKeypair", KeypairName="mine", PublicKey=encoded)["Keypair"]
-        assert (made["KeypairType"], "PrivateKey" in made) == ("ssh-ed25519", False)
-        assert len(made["KeypairFingerprint"].split(":")) == 16
+        keypair = alice.call("CreateKeypair", KeypairName="mine", PublicKey=encoded)["Keypair"]
+        assert (keypair["KeypairType"], "PrivateKey" in keypair) == ("ssh-ed25519", False)
+        assert len(keypair["KeypairFingerprint"].split(":")) == 16
 
     @pytest.mark.parametrize("by", ["KeypairName", "KeypairId"])
     def test_are_deleted_by_name_or_id(self, alice: Account, by: str) -> None:
         """A keypair is deleted by its name or by its id. [KEY-005]"""
-        made = alice.call("CreateKeypair", KeypairName="pair")["Keypair"]
-        alice.call("DeleteKeypair", **{by: made[by]})
+        keypair = alice.call("CreateKeypair", KeypairName="pair")["Keypair"]
+        alice.call("DeleteKeypair", **{by: keypair[by]})
         assert alice.read_keypairs() == ()
 
     def test_have_names_unique_within_one_account(self, alice: Account, bob: Account) -> None:
@@ -47,15 +47,15 @@ class TestKeypairs:
 
     def test_can_be_tagged_and_filtered(self, alice: Account) -> None:
         """A keypair is tagged by its id, and found by name, type or tag. [KEY-007, ID-009]"""
-        made = alice.create_keypair(keypair_name="pair")
-        alice.create_tags(resource_ids=[made.keypair_id], tags=[{"key": "team", "value": "blue"}])
+        keypair = alice.create_keypair(keypair_name="pair")
+        alice.create_tags(resource_ids=[keypair.keypair_id], tags=[{"key": "team", "value": "blue"}])
         searches: list[FiltersKeypairDict] = [
             {"keypair_names": ["pair"]},
             {"keypair_types": ["ssh-rsa"]},
             {"tags": ["team=blue"]},
         ]
         for filters in searches:
-            assert [row.keypair_id for row in alice.read_keypairs(filters=filters)] == [made.keypair_id]
+            assert [row.keypair_id for row in alice.read_keypairs(filters=filters)] == [keypair.keypair_id]
         assert alice.read_tags()[0].resource_type == "keypair"
 
     def test_need_a_name_even_in_a_dry_run(self, alice: Account) -> None:
@@ -77,12 +77,12 @@ class TestTags:
             (vm.vm_id, "instance", "team", "red")
         ]
 
-    @pytest.mark.parametrize(("value", "left"), [("red", 1), ("blue", 0), ("", 0)])
-    def test_are_deleted_by_their_value_or_an_empty_one(self, alice: Account, vm: Vm, value: str, left: int) -> None:
+    @pytest.mark.parametrize(("value", "count"), [("red", 1), ("blue", 0), ("", 0)])
+    def test_are_deleted_by_their_value_or_an_empty_one(self, alice: Account, vm: Vm, value: str, count: int) -> None:
         """A given value must be that of the tag; an empty one matches any. [TAG-010, TAG-011]"""
         alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "team", "value": "blue"}])
         alice.delete_tags(resource_ids=[vm.vm_id], tags=[{"key": "team", "value": value}])
-        assert len(alice.read_tags()) == left
+        assert len(alice.read_tags()) == count
 
     def test_are_set_on_all_resources_or_none(self, alice: Account, vm: Vm) -> None:
         """If one resource is unknown, nothing is tagged. [TAG-015, TAG-005]"""

@@ -106,32 +106,32 @@ class TestExport:
         """As long as nothing is said about a licence, its duty is a warning. [EXP-018, EXP-050]"""
         cloud = Cloud()
         alice = cloud.account("alice")
-        action, given = route(alice)
-        entrance.answer(alice, action, **given)
+        action, parameters = route(alice)
+        entrance.answer(alice, action, **parameters)
         assert any("licences 0002" in warning for warning in cloud.warnings)
 
     def test_is_refused_by_a_licence_that_forbids_it(self, entrance: Entrance, timed: Cloud, route: Route) -> None:
         """A licence without the right to export refuses every route, and is a fact. [EXP-018, EXP-050]"""
         alice = timed.account("alice")
-        action, given = route(alice)
+        action, parameters = route(alice)
         timed.licences.set("0002", export=False)
         rule = "EXP-018" if route in IMAGES else "EXP-050"
-        assert entrance.refusal(alice, action, **given) == (400, "8017", rule)
-        (refusal,) = alice.why_not(action, **given)
+        assert entrance.refusal(alice, action, **parameters) == (400, "8017", rule)
+        (refusal,) = alice.why_not(action, **parameters)
         assert refusal.facts["licence"] == "0002"
         timed.licences.set("0002", export=True)
-        entrance.answer(alice, action, **given)
+        entrance.answer(alice, action, **parameters)
         assert not any("0002, which" in text or "licences 0002" in text for text in timed.warnings)
 
     def test_is_refused_under_strict_licences(self, entrance: Entrance, route: Route) -> None:
         """The switch refuses every route, too, unless the licence authorises it. [LIC-010]"""
         cloud = Cloud()
         alice = cloud.account("alice")
-        action, given = route(alice)  # OMI-114 forbids to strip an OMI under the switch
+        action, parameters = route(alice)  # OMI-114 forbids to strip an OMI under the switch
         cloud.engine.settings.switches["strict_licences"] = True
-        assert entrance.refusal(alice, action, **given) == (400, "8017", "LIC-010")
+        assert entrance.refusal(alice, action, **parameters) == (400, "8017", "LIC-010")
         cloud.licences.set("0002", export=True)
-        entrance.answer(alice, action, **given)
+        entrance.answer(alice, action, **parameters)
 
 
 class TestLicences:
@@ -176,8 +176,8 @@ class TestLicences:
         url = alice.client("oos").generate_presigned_url("get_object", Params={"Bucket": "exports", "Key": name})
         imported = alice.create_snapshot(file_location=url, snapshot_size=100 * 2**30)
         cloud.licences.set("0002", export=False)
-        _, given = _export_snapshot(alice, imported.snapshot_id)
-        assert [error.rule for error in alice.why_not("CreateSnapshotExportTask", **given)] == ["EXP-050"]
+        _, parameters = _export_snapshot(alice, imported.snapshot_id)
+        assert [error.rule for error in alice.why_not("CreateSnapshotExportTask", **parameters)] == ["EXP-050"]
 
     def test_are_part_of_the_cloud(self, cloud: Cloud) -> None:
         """Rollbacks undo a decision, forks and dumps carry it, None takes it back."""
@@ -222,13 +222,13 @@ class TestLicences:
 
     def test_hold_the_law(self, cloud: Cloud, alice: Account) -> None:
         """An export under a licence that forbids it breaks a law; one before the decision does not. [EXP-018]"""
-        action, given = of_a_copy(alice)
+        action, parameters = of_a_copy(alice)
         mark = cloud.mark()
-        alice.call(action, **given)
+        alice.call(action, **parameters)
         cloud.licences.set("0002", export=False)
         laws.check(cloud, since=mark)
         with pytest.raises(ApiError, match="EXP-018"):
-            laws.call(alice, action, **given)
+            laws.call(alice, action, **parameters)
 
 
 def test_licences_are_set_by_a_scenario(tmp_path: Any) -> None:

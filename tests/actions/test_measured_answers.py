@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -40,8 +40,8 @@ class TestErrors:
         """Errors of access have the Type and the status of the official list. [THR-001, AUTH-010, AUTH-009]"""
         name = next(name for name, error in ERRORS.items() if error.code == code)
         cloud.faults.add("ReadVms", error=name, times=1)
-        heard = entrance(alice, "ReadVms", {})
-        assert (heard["code"], heard["type"], heard["status"]) == (code, kind, status)
+        outcome = entrance(alice, "ReadVms", {})
+        assert (outcome["code"], outcome["type"], outcome["status"]) == (code, kind, status)
 
     def test_have_the_type_of_their_range(self) -> None:
         """The thousands of a code give its Type and its status. [REQ-007]"""
@@ -63,11 +63,11 @@ class TestErrors:
     def test_have_the_names_of_the_sdks_list(self) -> None:
         """The list of errors in the official SDK has the same names and Types for the same codes. [REQ-007]"""
         text = files("osc_sdk_python").joinpath("resources/gateway_errors.yaml").read_text(encoding="utf-8")
-        listed = {str(code): row for code, row in yaml.safe_load(text).items()}
+        official_codes = {str(code): row for code, row in yaml.safe_load(text).items()}
         for error in ERRORS.values():
-            if error.code in listed:
-                name = listed[error.code]["Name"].partition(" ")[0]
-                assert (error.name, error.type) == (name, listed[error.code]["Type"])
+            if error.code in official_codes:
+                name = official_codes[error.code]["Name"].partition(" ")[0]
+                assert (error.name, error.type) == (name, official_codes[error.code]["Type"])
 
     def test_of_throttling_have_another_name_in_ec2(self) -> None:
         """FCU and ICU call all of them RequestLimitExceeded. [THR-001]"""
@@ -78,8 +78,8 @@ class TestKeypair:
     @pytest.mark.parametrize("key", [ED25519, f"{ED25519} alice@example.com\n"])
     def test_is_imported_from_a_line(self, entrance: Entrance, alice: Account, key: str) -> None:
         """A line of OpenSSH needs no Base64; a line that is not a key is refused. [KEY-003]"""
-        made = entrance.answer(alice, "CreateKeypair", KeypairName="line", PublicKey=key)["Keypair"]
-        assert (made["KeypairType"], "PrivateKey" in made) == ("ssh-ed25519", False)
+        keypair = entrance.answer(alice, "CreateKeypair", KeypairName="line", PublicKey=key)["Keypair"]
+        assert (keypair["KeypairType"], "PrivateKey" in keypair) == ("ssh-ed25519", False)
         for wrong in ("ssh-ed25519 AAAA", "ssh-dss AAAA", "a line"):
             refusal = entrance.refusal(alice, "CreateKeypair", KeypairName="other", PublicKey=wrong)
             assert refusal == (400, "4032", "KEY-003")
@@ -159,8 +159,8 @@ class TestNet:
         nics = [{"DeviceNumber": number, "SubnetId": subnet_id} for number in (0, 1)]
         entrance.answer(alice, "CreateVms", ImageId=image_id, Nics=nics)
         entrance.answer(alice, "CreateVms", ImageId=image_id, Nics=[nics[0] | {"Description": "front"}])
-        shown = [nic["Description"] for nic in entrance.answer(alice, "ReadNics")["Nics"]]
-        assert shown == ["Primary network interface", "Primary network interface", "", "front"]
+        descriptions = [nic["Description"] for nic in entrance.answer(alice, "ReadNics")["Nics"]]
+        assert descriptions == ["Primary network interface", "Primary network interface", "", "front"]
 
     def test_can_reach_seven_services(self, entrance: Entrance, alice: Account) -> None:
         """ReadNetAccessPointServices lists FCU and ICU, too. [CAT-011]"""
@@ -196,7 +196,7 @@ class TestVm:
         assert vm["BsuOptimized"] is False
 
     @pytest.mark.parametrize(
-        ("requested", "changed"),
+        ("requested", "type_and_performance"),
         [
             ("tinav5.c1r1p2", ("tinav5.c1r1p2", "high")),
             ("tinav5.c1r1", ("tinav5.c1r1p1", "highest")),
@@ -204,19 +204,19 @@ class TestVm:
         ],
     )
     def test_keeps_the_performance_of_its_type(
-        self, entrance: Entrance, alice: Account, ubuntu: Image, requested: str, changed: tuple[str, str]
+        self, entrance: Entrance, alice: Account, ubuntu: Image, requested: str, type_and_performance: tuple[str, str]
     ) -> None:
         """A flag in the requested type fixes the performance, until the type changes. [VMT-004, VM-027]"""
         launch = {"ImageId": ubuntu.image_id, "VmType": requested, "BootOnCreation": False}
         vm_id = entrance.answer(alice, "CreateVms", **launch)["Vms"][0]["VmId"]
         vm = entrance.answer(alice, "UpdateVm", VmId=vm_id, Performance="highest")["Vm"]
-        assert (vm["VmType"], vm["Performance"]) == changed
+        assert (vm["VmType"], vm["Performance"]) == type_and_performance
         entrance.answer(alice, "UpdateVm", VmId=vm_id, VmType="tinav5.c2r2")
         vm = entrance.answer(alice, "UpdateVm", VmId=vm_id, Performance="medium")["Vm"]
         assert (vm["VmType"], vm["Performance"]) == ("tinav5.c2r2p3", "medium")
 
     @pytest.mark.parametrize("kind", ["instance", "vm"])
-    def test_has_a_resource_type_in_its_tags(self, entrance: Entrance, kind: str) -> None:
+    def test_has_a_resource_type_in_its_tags(self, entrance: Entrance, kind: Literal["instance", "vm"]) -> None:
         """A switch names the type of VMs in ReadTags; the filter accepts both names. [TAG-012]"""
         cloud = Cloud(switches={"vm_tag_type": kind})
         alice = cloud.account("alice")
@@ -231,18 +231,18 @@ class TestVm:
 
 class TestCodes:
     @pytest.mark.parametrize(
-        ("action", "given", "code", "rule"),
+        ("action", "parameters", "code", "rule"),
         [
             ("CreateVms", {"ImageId": "{ubuntu}", "MinVmsCount": 3, "MaxVmsCount": 2}, "4018", "VM-004"),
             ("LinkPrivateIps", {"NicId": "{nic}", "SecondaryPrivateIpCount": 0}, "4018", "NIC-031"),
         ],
     )
     def test_name_the_refusal(
-        self, entrance: Entrance, action: str, given: dict[str, Any], code: str, rule: str
+        self, entrance: Entrance, action: str, parameters: dict[str, Any], code: str, rule: str
     ) -> None:
         """Where the official list has a name for a refusal, its code is that one. [VM-004, NIC-031]"""
         alice = get_world().cloud.fork().account("alice")
-        assert entrance.refusal(alice, action, **get_world().fill(given))[1:] == (code, rule)
+        assert entrance.refusal(alice, action, **get_world().fill(parameters))[1:] == (code, rule)
 
     def test_name_the_kind_whose_state_refuses(self, entrance: Entrance, timed: Cloud) -> None:
         """The state of a VM refuses with 6006, unless another code was measured. [VM-072]"""
@@ -263,14 +263,14 @@ class TestPendingImage:
         vm_id = alice.create_vms(image_id=slow.images.official("debian").image_id)[0].vm_id
         slow.settle()
         image = entrance.answer(alice, "CreateImage", VmId=vm_id, ImageName="golden", NoReboot=True)["Image"]
-        changed = entrance.answer(alice, "UpdateImage", ImageId=image["ImageId"], Description="base")["Image"]
-        assert (image["State"], changed["State"], changed["Description"]) == ("pending", "pending", "base")
+        updated = entrance.answer(alice, "UpdateImage", ImageId=image["ImageId"], Description="base")["Image"]
+        assert (image["State"], updated["State"], updated["Description"]) == ("pending", "pending", "base")
 
 
 class TestImportOfASnapshot:
     def test_reads_any_bucket(self, entrance: Entrance) -> None:
         """A file in a bucket outside this cloud is read by `fetch`, and refused without it. [SNP-013, IMP-002]"""
-        given = {"FileLocation": "https://s3.example.com/bucket/disk.raw", "SnapshotSize": 2**30}
+        parameters = {"FileLocation": "https://s3.example.com/bucket/disk.raw", "SnapshotSize": 2**30}
         reached = Cloud(fetch=lambda _url: bytes(512)).account("alice")
-        assert entrance.answer(reached, "CreateSnapshot", **given)["Snapshot"]["VolumeSize"] == 1
-        assert entrance.refusal(Cloud().account("alice"), "CreateSnapshot", **given)[2] == "IMP-002"
+        assert entrance.answer(reached, "CreateSnapshot", **parameters)["Snapshot"]["VolumeSize"] == 1
+        assert entrance.refusal(Cloud().account("alice"), "CreateSnapshot", **parameters)[2] == "IMP-002"

@@ -33,7 +33,7 @@ def launch(account: Account, subnet: Subnet, **more: Any) -> Vm:
     return vm
 
 
-def seen(account: Account, vm: Vm) -> Vm:
+def reread(account: Account, vm: Vm) -> Vm:
     """Return a VM as it is now."""
     return account.read_vms(filters={"vm_ids": [vm.vm_id]})[0]
 
@@ -99,12 +99,12 @@ class TestSubnets:
     def test_give_public_ips_when_map_public_ip_is_set(self, alice: Account, subnet: Subnet) -> None:
         """With MapPublicIpOnLaunch a VM has a public address while it runs. [NET-016, VM-030]"""
         vm = launch(alice, subnet)
-        assert seen(alice, vm).public_ip is None
+        assert reread(alice, vm).public_ip is None
         alice.update_subnet(subnet_id=subnet.subnet_id, map_public_ip_on_launch=True)
         other = launch(alice, subnet)
-        assert seen(alice, other).public_ip
+        assert reread(alice, other).public_ip
         alice.stop_vms(vm_ids=[other.vm_id])
-        assert seen(alice, other).public_ip is None
+        assert reread(alice, other).public_ip is None
 
     def test_release_their_route_table_when_deleted(self, alice: Account, ids: dict[str, str]) -> None:
         """A deleted Subnet is no longer linked to a route table. [RTB-003]"""
@@ -135,33 +135,33 @@ class TestVmsInNets:
 
     def test_differ_from_public_ones_by_fields_of_nets(self, alice: Account, vm: Vm) -> None:
         """NetId, SubnetId and Nics are not answered for a VM of the public Cloud. [FLD-004]"""
-        answered = alice.call("ReadVms")["Vms"][0]
-        assert not {"NetId", "SubnetId", "Nics"} & set(answered)
-        assert {"PrivateIp", "PublicIp", "PublicDnsName"} <= set(answered)
+        vm_in_net = alice.call("ReadVms")["Vms"][0]
+        assert not {"NetId", "SubnetId", "Nics"} & set(vm_in_net)
+        assert {"PrivateIp", "PublicIp", "PublicDnsName"} <= set(vm_in_net)
 
     def test_keep_their_private_ip_after_a_stop(self, alice: Account, subnet: Subnet, vm: Vm) -> None:
         """A VM in a Net keeps its private IP; one of the public Cloud gets a new private and public IP.
 
         [VM-030, VM-050]
         """
-        inside, outside = launch(alice, subnet), seen(alice, vm)
+        inside, outside = launch(alice, subnet), reread(alice, vm)
         alice.stop_vms(vm_ids=[inside.vm_id, outside.vm_id])
-        assert seen(alice, inside).private_ip == inside.private_ip
-        assert (seen(alice, outside).private_ip, seen(alice, outside).public_ip) == (None, None)
+        assert reread(alice, inside).private_ip == inside.private_ip
+        assert (reread(alice, outside).private_ip, reread(alice, outside).public_ip) == (None, None)
         alice.start_vms(vm_ids=[inside.vm_id, outside.vm_id])
-        assert seen(alice, inside).private_ip == inside.private_ip
-        assert seen(alice, outside).private_ip not in (None, outside.private_ip)
-        assert seen(alice, outside).public_ip not in (None, outside.public_ip)
+        assert reread(alice, inside).private_ip == inside.private_ip
+        assert reread(alice, outside).private_ip not in (None, outside.private_ip)
+        assert reread(alice, outside).public_ip not in (None, outside.public_ip)
 
     def test_delete_or_release_their_nics_when_terminated(self, alice: Account, subnet: Subnet) -> None:
         """A terminated VM has no NICs: those created for it are deleted, the others are released. [VM-047, FLD-005]"""
-        kept = alice.create_nic(subnet_id=subnet.subnet_id)
+        kept_nic = alice.create_nic(subnet_id=subnet.subnet_id)
         vm = launch(
             alice,
             subnet,
             nics=[
                 {"device_number": 0, "subnet_id": subnet.subnet_id},
-                {"device_number": 1, "nic_id": kept.nic_id},
+                {"device_number": 1, "nic_id": kept_nic.nic_id},
                 {"device_number": 2, "subnet_id": subnet.subnet_id, "delete_on_vm_deletion": False},
             ],
         )
@@ -170,8 +170,8 @@ class TestVmsInNets:
         alice.delete_vms(vm_ids=[vm.vm_id])
         ended = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]
         assert not {"Nics", "NetId", "SubnetId", "PrivateIp"} & set(ended)
-        left = {nic.nic_id: nic.state for nic in alice.read_nics()}
-        assert left == {kept.nic_id: "available", vm.nics[2].nic_id: "available"}
+        states = {nic.nic_id: nic.state for nic in alice.read_nics()}
+        assert states == {kept_nic.nic_id: "available", vm.nics[2].nic_id: "available"}
 
     def test_of_one_launch_have_different_addresses(self, alice: Account, subnet: Subnet) -> None:
         """As many VMs are launched as there are free addresses, each with its own. [NIC-005, VM-004]"""
@@ -200,7 +200,7 @@ class TestVmsInNets:
 
     def test_are_filtered_by_net_subnet_and_nics(self, alice: Account, ids: dict[str, str]) -> None:
         """ReadVms filters by Net, Subnet and NICs. [FLT-001]"""
-        found = {
+        filters = {
             "NetIds": [ids["net"]],
             "SubnetIds": [ids["subnet"]],
             "NicNicIds": [ids["primary"], ids["secondary"]],
@@ -209,7 +209,7 @@ class TestVmsInNets:
             "NicSecurityGroupNames": ["default"],
             "NicSubregionNames": ["eu-west-2a"],
         }
-        for name, values in found.items():
+        for name, values in filters.items():
             rows = alice.call("ReadVms", Filters={name: values})["Vms"]
             assert [row["VmId"] for row in rows] == [ids["net_vm"], ids["two_nics"]], name
         rows = alice.call("ReadVms", Filters={"NicLinkPublicIpPublicIps": [ids["nic_ip_address"]]})["Vms"]
@@ -228,7 +228,7 @@ class TestNics:
         """A NIC that is linked to a running VM is in-use until it is unlinked. [NIC-010]"""
         vm, nic = launch(alice, subnet), alice.create_nic(subnet_id=subnet.subnet_id)
         link_id = alice.link_nic(device_number=1, nic_id=nic.nic_id, vm_id=vm.vm_id)
-        linked = seen(alice, vm).nics
+        linked = reread(alice, vm).nics
         assert linked
         assert [other.nic_id for other in linked][1:] == [nic.nic_id]
         assert (linked[1].state, linked[1].link_nic.state) == ("in-use", "attached")
@@ -275,15 +275,15 @@ class TestNics:
 
     @given(
         length=st.integers(16, 29),
-        asked=st.lists(st.integers(0, 2**16 - 1), max_size=5),
+        addresses=st.lists(st.integers(0, 2**16 - 1), max_size=5),
         count=st.integers(1, 6),
     )
-    def test_have_unique_addresses_of_their_subnet(self, length: int, asked: list[int], count: int) -> None:
+    def test_have_unique_addresses_of_their_subnet(self, length: int, addresses: list[int], count: int) -> None:
         """Whatever is requested, no two NICs have one address, and none is reserved. [VM-013, NIC-004, NIC-005]"""
         alice = Cloud().account("alice")
         net = alice.create_net(ip_range="10.0.0.0/16")
         subnet = alice.create_subnet(ip_range=f"10.0.0.0/{length}", net_id=net.net_id)
-        for place in asked:
+        for place in addresses:
             ip = {"PrivateIp": str(IPv4Address("10.0.0.0") + place), "IsPrimary": True}
             if alice.can("CreateNic", SubnetId=subnet.subnet_id, PrivateIps=[ip]):
                 alice.call("CreateNic", SubnetId=subnet.subnet_id, PrivateIps=[ip])
@@ -301,12 +301,12 @@ class TestRoutes:
     def test_are_created_updated_and_deleted(self, alice: Account, ids: dict[str, str]) -> None:
         """A route gets another target and is deleted; each call answers the table. [RTB-012, RTB-013]"""
         table = {"route_table_id": ids["table"], "destination_ip_range": "192.0.2.0/24"}
-        made = alice.create_route(**table, nic_id=ids["nic"]).routes[-1]
-        assert (made.nic_id, made.state, made.creation_method) == (ids["nic"], "active", "CreateRoute")
-        changed = alice.update_route(**table, vm_id=ids["net_vm"]).routes[-1]
-        assert (changed.vm_id, changed.vm_account_id, changed.nic_id) == (ids["net_vm"], alice.account_id, None)
-        left = alice.delete_route(**table).routes
-        assert [route.destination_ip_range for route in left] == ["10.0.0.0/16", "0.0.0.0/0"]
+        new_route = alice.create_route(**table, nic_id=ids["nic"]).routes[-1]
+        assert (new_route.nic_id, new_route.state, new_route.creation_method) == (ids["nic"], "active", "CreateRoute")
+        updated = alice.update_route(**table, vm_id=ids["net_vm"]).routes[-1]
+        assert (updated.vm_id, updated.vm_account_id, updated.nic_id) == (ids["net_vm"], alice.account_id, None)
+        routes = alice.delete_route(**table).routes
+        assert [route.destination_ip_range for route in routes] == ["10.0.0.0/16", "0.0.0.0/0"]
 
     def test_apply_to_the_subnets_linked_to_their_table(self, alice: Account, ids: dict[str, str]) -> None:
         """A Subnet is linked to another table under a new link id, and goes back to the main one. [RTB-004, RTB-005]"""

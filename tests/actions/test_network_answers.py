@@ -76,19 +76,19 @@ def read(entrance: Entrance, account: Account, kind: str, /, **filters: Any) -> 
 def group(entrance: Entrance, account: Account, name: str, net: str | None = None) -> str:
     """Create a security group, and return its id."""
     place = {"NetId": net} if net else {}
-    made = entrance.answer(account, "CreateSecurityGroup", SecurityGroupName=name, Description="a test", **place)
-    return str(made["SecurityGroup"]["SecurityGroupId"])
+    answer = entrance.answer(account, "CreateSecurityGroup", SecurityGroupName=name, Description="a test", **place)
+    return str(answer["SecurityGroup"]["SecurityGroupId"])
 
 
 class TestSecurityGroupRuleIds:
     def test_are_on_every_rule(self, entrance: Entrance, alice: Account, net: str) -> None:
         """Each rule has an id of its own: of default groups, of a new group, and created ones. [SG-012, ID-013]"""
         own = group(entrance, alice, "web", net)
-        made = entrance.answer(
+        security_group = entrance.answer(
             alice, "CreateSecurityGroupRule", SecurityGroupId=own, Flow="Inbound", IpRange="10.0.0.0/8", **SSH
         )["SecurityGroup"]
         rows = read(entrance, alice, "SecurityGroups")
-        assert made in rows
+        assert security_group in rows
         ids = [rule["SecurityGroupRuleId"] for row in rows for rule in (*row["InboundRules"], *row["OutboundRules"])]
         assert len(ids) == len(set(ids)) == 5
         assert all(re.fullmatch("sgr-[0-9a-f]{8}", one) for one in ids)
@@ -98,8 +98,8 @@ class TestSecurityGroupRuleIds:
         own = group(entrance, alice, "web", net)
 
         def change(action: str, ip_range: str) -> list[str]:
-            given = {"SecurityGroupId": own, "Flow": "Inbound", "IpRange": ip_range, **SSH}
-            rules = entrance.answer(alice, f"{action}SecurityGroupRule", **given)["SecurityGroup"]["InboundRules"]
+            parameters = {"SecurityGroupId": own, "Flow": "Inbound", "IpRange": ip_range, **SSH}
+            rules = entrance.answer(alice, f"{action}SecurityGroupRule", **parameters)["SecurityGroup"]["InboundRules"]
             return [rule["SecurityGroupRuleId"] for rule in rules]
 
         first = change("Create", "10.0.0.0/8")
@@ -113,31 +113,31 @@ class TestGroupsInRules:
         """In a Net a rule names a group by account and id, outside also by name; filters know its name. [SG-013]"""
         inside, outside = group(entrance, alice, "inside", net), group(entrance, alice, "outside")
         for one, other in ((inside, inside), (outside, outside)):
-            made = entrance.answer(
+            security_group = entrance.answer(
                 alice, "CreateSecurityGroupRule", SecurityGroupId=one, Flow="Inbound",
                 SecurityGroupNameToLink=other, SecurityGroupAccountIdToLink=alice.account_id, **SSH,
             )["SecurityGroup"]  # fmt: skip
-            (rule,) = made["InboundRules"]
-            (shown,) = read(entrance, alice, "SecurityGroups", SecurityGroupIds=[one])
-            assert shown == made
-            named = {} if one == inside else {"SecurityGroupName": "outside"}
-            wanted = {"AccountId": alice.account_id, "SecurityGroupId": one, **named}
-            assert rule["SecurityGroupsMembers"] == [wanted]
+            (rule,) = security_group["InboundRules"]
+            (reread,) = read(entrance, alice, "SecurityGroups", SecurityGroupIds=[one])
+            assert reread == security_group
+            group_name = {} if one == inside else {"SecurityGroupName": "outside"}
+            expected = {"AccountId": alice.account_id, "SecurityGroupId": one, **group_name}
+            assert rule["SecurityGroupsMembers"] == [expected]
         (default,) = read(entrance, alice, "SecurityGroups", NetIds=[net], SecurityGroupNames=["default"])
         (member,) = default["InboundRules"][0]["SecurityGroupsMembers"]
         assert set(member) == {"AccountId", "SecurityGroupId"}
-        (found,) = read(entrance, alice, "SecurityGroups", InboundRuleSecurityGroupNames=["inside"])
-        assert found["SecurityGroupId"] == inside
+        (matching,) = read(entrance, alice, "SecurityGroups", InboundRuleSecurityGroupNames=["inside"])
+        assert matching["SecurityGroupId"] == inside
 
     def test_can_be_removed_again(self, entrance: Entrance, alice: Account, net: str) -> None:
         """The shown form of a rule is one that DeleteSecurityGroupRule takes back. [SG-013, SG-028]"""
         own = group(entrance, alice, "web", net)
-        given = {"SecurityGroupId": own, "Flow": "Inbound", "SecurityGroupNameToLink": own, **SSH}
-        made = entrance.answer(alice, "CreateSecurityGroupRule", **given)["SecurityGroup"]
-        left = entrance.answer(
-            alice, "DeleteSecurityGroupRule", SecurityGroupId=own, Flow="Inbound", Rules=made["InboundRules"]
+        parameters = {"SecurityGroupId": own, "Flow": "Inbound", "SecurityGroupNameToLink": own, **SSH}
+        security_group = entrance.answer(alice, "CreateSecurityGroupRule", **parameters)["SecurityGroup"]
+        answer = entrance.answer(
+            alice, "DeleteSecurityGroupRule", SecurityGroupId=own, Flow="Inbound", Rules=security_group["InboundRules"]
         )
-        assert left["SecurityGroup"]["InboundRules"] == []
+        assert answer["SecurityGroup"]["InboundRules"] == []
 
 
 class TestGroupsOfATerminatedVm:
@@ -147,7 +147,7 @@ class TestGroupsOfATerminatedVm:
         cloud = Cloud(timing="clock")
         alice = cloud.account("alice")
         net = str(entrance.answer(alice, "CreateNet", IpRange="10.0.0.0/16")["Net"]["NetId"]) if in_net else None
-        given, added = group(entrance, alice, "given", net), group(entrance, alice, "added", net)
+        launch_group, added_group = group(entrance, alice, "given", net), group(entrance, alice, "added", net)
         place: Row = {}
         if net:
             place = {
@@ -156,24 +156,26 @@ class TestGroupsOfATerminatedVm:
                 ]
             }
         image = find_official(alice, "Ubuntu*").image_id
-        vm = entrance.answer(alice, "CreateVms", ImageId=image, SecurityGroupIds=[given], **place)["Vms"][0]["VmId"]
+        vm = entrance.answer(alice, "CreateVms", ImageId=image, SecurityGroupIds=[launch_group], **place)["Vms"][0][
+            "VmId"
+        ]
         cloud.settle()
-        entrance.answer(alice, "UpdateVm", VmId=vm, SecurityGroupIds=[given, added])
+        entrance.answer(alice, "UpdateVm", VmId=vm, SecurityGroupIds=[launch_group, added_group])
         entrance.answer(alice, "DeleteVms", VmIds=[vm])
         cloud.advance(seconds=16)
-        assert entrance.refusal(alice, "DeleteSecurityGroup", SecurityGroupId=given) == (409, "9085", "SG-011")
-        assert entrance.answer(alice, "DeleteSecurityGroup", SecurityGroupId=added) == {}
+        assert entrance.refusal(alice, "DeleteSecurityGroup", SecurityGroupId=launch_group) == (409, "9085", "SG-011")
+        assert entrance.answer(alice, "DeleteSecurityGroup", SecurityGroupId=added_group) == {}
         cloud.advance(seconds=90)
-        assert entrance.answer(alice, "DeleteSecurityGroup", SecurityGroupId=given) == {}
+        assert entrance.answer(alice, "DeleteSecurityGroup", SecurityGroupId=launch_group) == {}
 
 
 class TestRoutes:
     def test_of_the_net_itself_have_the_gateway_local(self, entrance: Entrance, alice: Account, net: str) -> None:
         """The local route of a main table and of a new one has the gateway local. [RTB-008]"""
-        made = entrance.answer(alice, "CreateRouteTable", NetId=net)["RouteTable"]
+        route_table = entrance.answer(alice, "CreateRouteTable", NetId=net)["RouteTable"]
         local = {"CreationMethod": "CreateRouteTable", "DestinationIpRange": "10.0.0.0/16", "GatewayId": "local"}
         local |= {"State": "active"}
-        assert made["Routes"] == [local]
+        assert route_table["Routes"] == [local]
         tables = read(entrance, alice, "RouteTables", RouteGatewayIds=["local"])
         assert [table["Routes"] for table in tables] == [[local]] * 2
 
@@ -185,15 +187,21 @@ class TestRoutes:
         added = ["10.0.0.0/16", "192.0.2.0/24", "0.0.0.0/0", "9.0.0.0/8"]
         for ip_range in added[1:]:
             target = {"RouteTableId": table, "DestinationIpRange": ip_range, "GatewayId": gateway}
-            made = entrance.answer(alice, "CreateRoute", **target)["RouteTable"]
+            route_table = entrance.answer(alice, "CreateRoute", **target)["RouteTable"]
         updated = entrance.answer(alice, "UpdateRoute", **target)["RouteTable"]
-        assert [route["DestinationIpRange"] for route in made["Routes"]] == added
-        assert updated == made
-        (shown,) = read(entrance, alice, "RouteTables", RouteTableIds=[table])
-        wanted = ["0.0.0.0/0", "9.0.0.0/8", "10.0.0.0/16", "192.0.2.0/24"]
-        assert [route["DestinationIpRange"] for route in shown["Routes"]] == wanted
-        left = entrance.answer(alice, "DeleteRoute", RouteTableId=table, DestinationIpRange="0.0.0.0/0")["RouteTable"]
-        assert [route["DestinationIpRange"] for route in left["Routes"]] == ["10.0.0.0/16", "192.0.2.0/24", "9.0.0.0/8"]
+        assert [route["DestinationIpRange"] for route in route_table["Routes"]] == added
+        assert updated == route_table
+        (reread,) = read(entrance, alice, "RouteTables", RouteTableIds=[table])
+        expected = ["0.0.0.0/0", "9.0.0.0/8", "10.0.0.0/16", "192.0.2.0/24"]
+        assert [route["DestinationIpRange"] for route in reread["Routes"]] == expected
+        route_table = entrance.answer(alice, "DeleteRoute", RouteTableId=table, DestinationIpRange="0.0.0.0/0")[
+            "RouteTable"
+        ]
+        assert [route["DestinationIpRange"] for route in route_table["Routes"]] == [
+            "10.0.0.0/16",
+            "192.0.2.0/24",
+            "9.0.0.0/8",
+        ]
 
     def test_stay_linked_where_the_table_is_the_same(self, entrance: Entrance, alice: Account, net: str) -> None:
         """UpdateRouteTableLink with the same table returns the same link; with another, a new one. [RTB-009]"""
@@ -218,34 +226,34 @@ class TestParameters:
         vm = entrance.answer(alice, "CreateVms", ImageId=image, SubnetId=subnet)["Vms"][0]["VmId"]
         table = entrance.answer(alice, "CreateRouteTable", NetId=net)["RouteTable"]["RouteTableId"]
         route = {"RouteTableId": table, "DestinationIpRange": "192.0.2.0/24"}
-        made = entrance.answer(alice, "CreateRoute", VmId=vm, **route)["RouteTable"]["Routes"][1]
-        assert (made["VmId"], made["VmAccountId"]) == (vm, alice.account_id)
-        changed = entrance.answer(alice, "UpdateRoute", NicId=nic["NicId"], **route)["RouteTable"]["Routes"][1]
-        assert (changed["NicId"], "VmId" in changed) == (nic["NicId"], False)
+        new_route = entrance.answer(alice, "CreateRoute", VmId=vm, **route)["RouteTable"]["Routes"][1]
+        assert (new_route["VmId"], new_route["VmAccountId"]) == (vm, alice.account_id)
+        updated = entrance.answer(alice, "UpdateRoute", NicId=nic["NicId"], **route)["RouteTable"]["Routes"][1]
+        assert (updated["NicId"], "VmId" in updated) == (nic["NicId"], False)
 
     def test_of_rules_name_groups_in_three_ways(self, entrance: Entrance, alice: Account) -> None:
         """A rule names a group by its name with an account, or among Rules by id or name. [SG-026, SG-028]"""
         one, other = group(entrance, alice, "one"), group(entrance, alice, "other")
-        given = {"SecurityGroupId": one, "Flow": "Inbound"}
+        parameters = {"SecurityGroupId": one, "Flow": "Inbound"}
         flat = {"SecurityGroupNameToLink": "other", "SecurityGroupAccountIdToLink": alice.account_id, **SSH}
         member = {"SecurityGroupName": "other", "AccountId": alice.account_id}
-        listed = {"Rules": [{"SecurityGroupsMembers": [member], **SSH}]}
+        among_rules = {"Rules": [{"SecurityGroupsMembers": [member], **SSH}]}
         undo = {"SecurityGroupNameToUnlink": "other", "SecurityGroupAccountIdToUnlink": alice.account_id, **SSH}
-        for added in (flat, listed):
-            made = entrance.answer(alice, "CreateSecurityGroupRule", **given, **added)["SecurityGroup"]
-            assert made["InboundRules"][0]["SecurityGroupsMembers"][0]["SecurityGroupId"] == other
-            left = entrance.answer(alice, "DeleteSecurityGroupRule", **given, **undo)["SecurityGroup"]
-            assert left["InboundRules"] == []
+        for added in (flat, among_rules):
+            security_group = entrance.answer(alice, "CreateSecurityGroupRule", **parameters, **added)["SecurityGroup"]
+            assert security_group["InboundRules"][0]["SecurityGroupsMembers"][0]["SecurityGroupId"] == other
+            remaining = entrance.answer(alice, "DeleteSecurityGroupRule", **parameters, **undo)["SecurityGroup"]
+            assert remaining["InboundRules"] == []
 
     @pytest.mark.parametrize("allow", [True, False])
     def test_of_a_public_ip_allow_to_link_it_elsewhere(self, alice: Account, *, allow: bool) -> None:
         """A linked public IP is linked to another NIC only with AllowRelink. [PIP-012]"""
         ids: dict[str, str] = {}
         add_networks(alice, find_official(alice, "Ubuntu*").image_id, ids)
-        given = {"PublicIpId": ids["nic_ip"], "NicId": ids["nic"], "AllowRelink": allow}
-        assert alice.can("LinkPublicIp", **given) == allow
+        parameters = {"PublicIpId": ids["nic_ip"], "NicId": ids["nic"], "AllowRelink": allow}
+        assert alice.can("LinkPublicIp", **parameters) == allow
         if allow:
-            assert alice.call("LinkPublicIp", **given)["LinkPublicIpId"] != ids["nic_ip_link"]
+            assert alice.call("LinkPublicIp", **parameters)["LinkPublicIpId"] != ids["nic_ip_link"]
 
 
 class TestDeletedNet:
@@ -279,8 +287,8 @@ class TestDeletedNet:
             "UnlinkInternetService": {"InternetServiceId": gateway},
             "UpdateNet": {"DhcpOptionsSetId": "default"},
         }
-        for action, given in calls.items():
-            assert entrance.refusal(alice, action, NetId=net, **given) == (400, "5065", "NET-002")
+        for action, parameters in calls.items():
+            assert entrance.refusal(alice, action, NetId=net, **parameters) == (400, "5065", "NET-002")
         tags = [{"Key": "a", "Value": "b"}]
         assert entrance.refusal(alice, "CreateTags", ResourceIds=[net], Tags=tags)[:2] == (400, "5065")
         assert entrance.answer(alice, "CreateNet", IpRange="10.0.0.0/16")["Net"]["State"] == "available"
@@ -297,13 +305,13 @@ class TestFields:
     def test_of_networks_depend_on_their_links(self, entrance: Entrance, alice: Account, net: str) -> None:
         """A field of a link is shown only while there is one; lists are shown even if they are empty. [FLD-015]"""
         assert [set(row) for row in read(entrance, alice, "Nets")] == [fields("Net")]
-        made = entrance.answer(alice, "CreateSubnet", NetId=net, IpRange="10.0.1.0/24")["Subnet"]
-        assert set(made) == fields("Subnet")
-        subnet = made["SubnetId"]
+        new_subnet = entrance.answer(alice, "CreateSubnet", NetId=net, IpRange="10.0.1.0/24")["Subnet"]
+        assert set(new_subnet) == fields("Subnet")
+        subnet = new_subnet["SubnetId"]
         own, outside = group(entrance, alice, "web", net), group(entrance, alice, "web")
         for one in (own, outside):
-            given = {"SecurityGroupId": one, "Flow": "Inbound", **SSH}
-            entrance.answer(alice, "CreateSecurityGroupRule", IpRange="10.0.0.0/8", **given)
+            parameters = {"SecurityGroupId": one, "Flow": "Inbound", **SSH}
+            entrance.answer(alice, "CreateSecurityGroupRule", IpRange="10.0.0.0/8", **parameters)
         entrance.answer(
             alice, "CreateSecurityGroupRule", SecurityGroupId=own, Flow="Inbound", IpProtocol="-1",
             SecurityGroupNameToLink=own,
@@ -320,9 +328,9 @@ class TestFields:
         table = entrance.answer(alice, "CreateRouteTable", NetId=net)["RouteTable"]
         assert set(table) == fields("RouteTable")
         entrance.answer(alice, "LinkRouteTable", RouteTableId=table["RouteTableId"], SubnetId=subnet)
-        shown = read(entrance, alice, "RouteTables", LinkSubnetIds=[subnet])[0]
-        assert set(shown["LinkRouteTables"][0]) == fields("LinkRouteTable")
-        assert set(shown["Routes"][0]) == fields("Route")
+        route_table = read(entrance, alice, "RouteTables", LinkSubnetIds=[subnet])[0]
+        assert set(route_table["LinkRouteTables"][0]) == fields("LinkRouteTable")
+        assert set(route_table["Routes"][0]) == fields("Route")
 
     def test_of_nics_and_addresses_depend_on_their_links(self, entrance: Entrance, alice: Account, net: str) -> None:
         """A NIC shows its link, and a public IP what it is linked to. [FLD-015]"""
@@ -337,8 +345,8 @@ class TestFields:
         entrance.answer(alice, "LinkNic", NicId=nic["NicId"], VmId=vm, DeviceNumber=1)
         (linked,) = read(entrance, alice, "Nics", NicIds=[nic["NicId"]])
         assert (set(linked), set(linked["LinkNic"])) == (fields("Nic linked"), fields("LinkNic"))
-        for shown in read(entrance, alice, "Vms")[0]["Nics"]:
-            assert (set(shown), set(shown["LinkNic"])) == (fields("Nic of a VM"), fields("LinkNic of a VM"))
+        for linked_nic in read(entrance, alice, "Vms")[0]["Nics"]:
+            assert (set(linked_nic), set(linked_nic["LinkNic"])) == (fields("Nic of a VM"), fields("LinkNic of a VM"))
         gateway = entrance.answer(alice, "CreateInternetService")["InternetService"]["InternetServiceId"]
         entrance.answer(alice, "LinkInternetService", InternetServiceId=gateway, NetId=net)
         entrance.answer(alice, "LinkPublicIp", PublicIpId=ip["PublicIpId"], NicId=nic["NicId"])
@@ -373,11 +381,11 @@ class TestFields:
         timed.settle()
         mine = entrance.answer(alice, "CreateImage", VmId=vm, ImageName="mine", NoReboot=True)["Image"]
         assert (mine["State"], set(mine)) == ("pending", fields("Image"))
-        changed = entrance.answer(alice, "UpdateImage", ImageId=mine["ImageId"], Description="changed")["Image"]
-        assert set(changed) == fields("Image")
-        (shown,) = read(entrance, alice, "Images", ImageIds=[mine["ImageId"]])
-        assert (shown["State"], shown["Description"], set(shown)) == ("available", "changed", fields("Image"))
-        assert set(shown["BlockDeviceMappings"][0]["Bsu"]) == fields("Bsu")
+        updated = entrance.answer(alice, "UpdateImage", ImageId=mine["ImageId"], Description="changed")["Image"]
+        assert set(updated) == fields("Image")
+        (reread,) = read(entrance, alice, "Images", ImageIds=[mine["ImageId"]])
+        assert (reread["State"], reread["Description"], set(reread)) == ("available", "changed", fields("Image"))
+        assert set(reread["BlockDeviceMappings"][0]["Bsu"]) == fields("Bsu")
         (public,) = read(entrance, alice, "Images", ImageIds=[image])
         assert set(public) == fields("Image of an alias")
 
@@ -389,5 +397,5 @@ class TestFields:
         vm = entrance.answer(alice, "CreateVms", ImageId=image, BootOnCreation=False)["Vms"][0]["VmId"]
         cloud.settle()
         mine = entrance.answer(alice, "CreateImage", VmId=vm, ImageName="mine", NoReboot=True)["Image"]
-        changed = entrance.answer(alice, "UpdateImage", ImageId=mine["ImageId"], Description="changed")["Image"]
-        assert changed == {**mine, "Description": "changed"}
+        updated = entrance.answer(alice, "UpdateImage", ImageId=mine["ImageId"], Description="changed")["Image"]
+        assert updated == {**mine, "Description": "changed"}

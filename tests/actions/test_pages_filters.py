@@ -25,15 +25,15 @@ class TestPages:
     def test_follow_each_other_in_order_of_creation(self, alice: Account) -> None:
         """Pages have the requested size, in order of creation, to the end. [PAG-001, PAG-003, PAG-004, UNK-30]"""
         whole = [row["ImageId"] for row in alice.call("ReadImages")["Images"]]
-        seen: list[str] = []
+        ids: list[str] = []
         token: dict[str, str] = {}
         while True:
             answer = alice.call("ReadImages", ResultsPerPage=7, **token)
-            seen += [row["ImageId"] for row in answer["Images"]]
+            ids += [row["ImageId"] for row in answer["Images"]]
             if "NextPageToken" not in answer:
                 break
             token = {"NextPageToken": answer["NextPageToken"]}
-        assert seen == whole
+        assert ids == whole
 
     def test_need_the_filters_of_their_token(self, alice: Account) -> None:
         """A token is valid with the filters it was given for. [PAG-005]"""
@@ -125,11 +125,11 @@ def filters_of(action: Action) -> st.SearchStrategy[dict[str, Any]]:
         bool: st.booleans(),
         dt.datetime: st.sampled_from(["2025-06-01", "2026-01-01T00:00:00.010Z", "2027-01-01"]),
     }
-    known = {}
+    values_by_name = {}
     for name, field in index_by_api_name(shape).items():
-        listed = field.read([], "", []) == ()
-        known[name] = st.lists(values[field.type], max_size=3) if listed else values[field.type]
-    return st.fixed_dictionaries({}, optional=known)
+        takes_list = field.read([], "", []) == ()
+        values_by_name[name] = st.lists(values[field.type], max_size=3) if takes_list else values[field.type]
+    return st.fixed_dictionaries({}, optional=values_by_name)
 
 
 @cache
@@ -159,7 +159,7 @@ class TestEveryFilter:
         few = data.draw(filters_of(action))
         more = {**data.draw(filters_of(action)), **few}
 
-        def found(filters: dict[str, Any]) -> set[str] | None:
+        def read_rows(filters: dict[str, Any]) -> set[str] | None:
             refusals = alice.why_not(action.name, Filters=filters)
             if refusals:
                 assert {error.rule for error in refusals} <= {"VM-055", "FLT-009"}
@@ -168,6 +168,6 @@ class TestEveryFilter:
 
         if action.name in UNLIKE:
             return
-        all_rows, some, fewer = found({}), found(few), found(more)
+        all_rows, some, fewer = read_rows({}), read_rows(few), read_rows(more)
         assert some is None or all_rows is None or some <= all_rows
         assert some is None or fewer is None or fewer <= some

@@ -28,10 +28,10 @@ class TestPages:
 
     def test_refuse_a_token_that_no_read_returned(self, entrance: Entrance, alice: Account) -> None:
         """An unknown token is 4117, and 4116 where a switch says so. [PAG-003]"""
-        given = {"NextPageToken": "garbage", "ResultsPerPage": 2}
-        assert entrance.refusal(alice, "ReadVms", **given) == (400, "4117", "PAG-003")
+        parameters = {"NextPageToken": "garbage", "ResultsPerPage": 2}
+        assert entrance.refusal(alice, "ReadVms", **parameters) == (400, "4117", "PAG-003")
         alice.cloud.engine.settings.switches["PAG-003"] = "expired-page-token"
-        assert entrance.refusal(alice, "ReadVms", **given) == (400, "4116", "PAG-003")
+        assert entrance.refusal(alice, "ReadVms", **parameters) == (400, "4116", "PAG-003")
 
 
 class TestIops:
@@ -40,21 +40,21 @@ class TestIops:
         fast = {"VolumeType": "io1", "Iops": 3001}
         image = find_official(alice, "Ubuntu*").image_id
         disk = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 10, **fast}}
-        refused = (400, "4202", "VOL-009")
+        refusal = (400, "4202", "VOL-009")
         volume = {"SubregionName": SUBREGION, "Size": 10}
-        assert entrance.refusal(alice, "CreateVolume", **volume, **fast) == refused
-        assert entrance.refusal(alice, "CreateVms", ImageId=image, BlockDeviceMappings=[disk]) == refused
-        made = entrance.answer(alice, "CreateVolume", **volume, VolumeType="io1", Iops=3000)["Volume"]["VolumeId"]
+        assert entrance.refusal(alice, "CreateVolume", **volume, **fast) == refusal
+        assert entrance.refusal(alice, "CreateVms", ImageId=image, BlockDeviceMappings=[disk]) == refusal
+        volume_id = entrance.answer(alice, "CreateVolume", **volume, VolumeType="io1", Iops=3000)["Volume"]["VolumeId"]
         alice.cloud.settle()
-        assert entrance.refusal(alice, "UpdateVolume", VolumeId=made, Iops=3001) == refused
+        assert entrance.refusal(alice, "UpdateVolume", VolumeId=volume_id, Iops=3001) == refusal
         alice.cloud.engine.settings.switches["VOL-009"] = "invalid-parameter-value"
         assert entrance.refusal(alice, "CreateVolume", **volume, **fast) == (400, "4047", "VOL-009")
 
     @pytest.mark.parametrize("size", [-1, 14_902 * GIB])
     def test_of_an_import_have_an_error_of_their_own(self, entrance: Entrance, alice: Account, size: int) -> None:
         """An invalid SnapshotSize is 4203. [SNP-012]"""
-        given = {"FileLocation": "https://example.com/x", "SnapshotSize": size}
-        assert entrance.refusal(alice, "CreateSnapshot", **given) == (400, "4203", "SNP-012")
+        parameters = {"FileLocation": "https://example.com/x", "SnapshotSize": size}
+        assert entrance.refusal(alice, "CreateSnapshot", **parameters) == (400, "4203", "SNP-012")
 
 
 class TestPermissionsOfAPublicOmi:
@@ -69,15 +69,15 @@ class TestPermissionsOfAPublicOmi:
             change = {"Additions": permissions}
             entrance.answer(alice, "UpdateImage", ImageId=image, PermissionsToLaunch=change)
 
-        def shown(account: Account) -> list[str]:
+        def read_permissions(account: Account) -> list[str]:
             (row,) = entrance.answer(account, "ReadImages", Filters={"ImageIds": [image]})["Images"]
-            found: list[str] = row["PermissionsToLaunch"]["AccountIds"]
-            return found
+            account_ids: list[str] = row["PermissionsToLaunch"]["AccountIds"]
+            return account_ids
 
         share(AccountIds=ids)
-        assert [shown(account) for account in (alice, bob, carol)] == [ids, ids[:1], ids[1:]]
+        assert [read_permissions(account) for account in (alice, bob, carol)] == [ids, ids[:1], ids[1:]]
         share(GlobalPermission=True)
         dave = timed.account("dave")
-        assert [shown(account) for account in (alice, bob, carol, dave)] == [ids] * 4
+        assert [read_permissions(account) for account in (alice, bob, carol, dave)] == [ids] * 4
         by_bob = {"PermissionsToLaunchAccountIds": [bob.account_id]}
         assert [row["ImageId"] for row in entrance.answer(dave, "ReadImages", Filters=by_bob)["Images"]] == [image]

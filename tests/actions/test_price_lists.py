@@ -27,11 +27,11 @@ class TestPrices:
     def test_are_found_by_service_type_and_operation(self, cloud: Cloud, alice: Account) -> None:
         """Every entry of the list has a unit price, in the currency of its Region. [CAT-005]"""
         for entry in alice.read_catalog().entries:
-            found = alice.read_unit_price(operation=entry.operation, service=entry.service, type=entry.type)
-            assert (found.unit_price, found.currency) == (entry.unit_price, "EUR")
+            unit_price = alice.read_unit_price(operation=entry.operation, service=entry.service, type=entry.type)
+            assert (unit_price.unit_price, unit_price.currency) == (entry.unit_price, "EUR")
         carol = cloud.account("carol", region="us-east-2")
         assert carol.read_unit_price(operation="CreateVolume", service="TinaOS-FCU", type="BSU:VolumeIOPS:io1") == (
-            type(found)(
+            type(unit_price)(
                 currency="USD",
                 operation="CreateVolume",
                 service="TinaOS-FCU",

@@ -20,7 +20,7 @@ def _ip(alice: Account) -> PublicIp:
     return alice.create_public_ip()
 
 
-def seen(account: Account, vm_id: str) -> Vm:
+def reread(account: Account, vm_id: str) -> Vm:
     """Return a VM as it is now."""
     return account.read_vms(filters={"vm_ids": [vm_id]})[0]
 
@@ -38,7 +38,7 @@ class TestPublicIpOnVm:
         [PIP-015]
         """
         link_id = alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
-        linked = seen(alice, vm.vm_id)
+        linked = reread(alice, vm.vm_id)
         dashed = ip.public_ip.replace(".", "-")
         assert (linked.public_ip, linked.public_dns_name) == (
             ip.public_ip,
@@ -46,7 +46,7 @@ class TestPublicIpOnVm:
         )
         assert holder(alice, ip) == (vm.vm_id, None)
         alice.unlink_public_ip(link_public_ip_id=link_id)
-        assert seen(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
+        assert reread(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
         assert holder(alice, ip) == (None, None)
 
     def test_moves_to_another_vm_without_relink(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
@@ -59,17 +59,17 @@ class TestPublicIpOnVm:
         alice.link_public_ip(public_ip=ip.public_ip, vm_id=vm.vm_id)
         alice.link_public_ip(public_ip=second.public_ip, vm_id=other.vm_id)
         alice.link_public_ip(public_ip=ip.public_ip, vm_id=other.vm_id)
-        assert seen(alice, other.vm_id).public_ip == ip.public_ip
-        assert seen(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
+        assert reread(alice, other.vm_id).public_ip == ip.public_ip
+        assert reread(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
         assert holder(alice, second) == (None, None)
 
     def test_is_kept_by_a_stopped_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
         """A linked public IP stays with a VM that stops and starts. [VM-050]"""
         alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
         alice.stop_vms(vm_ids=[vm.vm_id])
-        assert seen(alice, vm.vm_id).public_ip == ip.public_ip
+        assert reread(alice, vm.vm_id).public_ip == ip.public_ip
         alice.start_vms(vm_ids=[vm.vm_id])
-        assert seen(alice, vm.vm_id).public_ip == ip.public_ip
+        assert reread(alice, vm.vm_id).public_ip == ip.public_ip
 
     @pytest.mark.parametrize("tagged", [True, False])
     def test_is_released_by_a_stopped_vm_under_a_switch(self, tagged: bool) -> None:
@@ -81,9 +81,9 @@ class TestPublicIpOnVm:
         if tagged:
             alice.create_tags(resource_ids=[vm_id], tags=[{"key": AUTO_ATTACH, "value": ip.public_ip}])
         alice.stop_vms(vm_ids=[vm_id])
-        assert seen(alice, vm_id).public_ip == (ip.public_ip if tagged else None)
+        assert reread(alice, vm_id).public_ip == (ip.public_ip if tagged else None)
         alice.start_vms(vm_ids=[vm_id])
-        assert (seen(alice, vm_id).public_ip == ip.public_ip) == tagged
+        assert (reread(alice, vm_id).public_ip == ip.public_ip) == tagged
 
     def test_is_released_by_a_terminated_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
         """A terminated VM has no public IP. [VM-047]"""
@@ -97,9 +97,9 @@ class TestPublicIpOnVm:
         """A stopped VM shows the public IP it is given, and none once that is unlinked."""
         alice.stop_vms(vm_ids=[vm.vm_id])
         alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
-        assert seen(alice, vm.vm_id).public_ip == ip.public_ip
+        assert reread(alice, vm.vm_id).public_ip == ip.public_ip
         alice.unlink_public_ip(public_ip=ip.public_ip)
-        assert seen(alice, vm.vm_id).public_ip is None
+        assert reread(alice, vm.vm_id).public_ip is None
 
 
 class TestPublicIpInNet:
@@ -114,7 +114,7 @@ class TestPublicIpInNet:
         assert nic.link_public_ip == nic.private_ips[0].link_public_ip
         assert nic.link_public_ip
         assert nic.link_public_ip.public_ip == row.public_ip
-        vm = seen(alice, ids["net_vm"])
+        vm = reread(alice, ids["net_vm"])
         assert vm.public_ip == row.public_ip
         assert vm.nics
         assert vm.nics[0].link_public_ip
@@ -144,9 +144,9 @@ class TestPublicIpInNet:
 class TestPublicAddresses:
     def test_are_never_given_twice(self, alice: Account, vm: Vm) -> None:
         """Public IPs of accounts and of VMs come from one pool."""
-        held = {alice.create_public_ip().public_ip for _ in range(5)}
-        running = {seen(alice, alice.create_vms(image_id=vm.image_id)[0].vm_id).public_ip for _ in range(5)}
-        assert len(held | running | {seen(alice, vm.vm_id).public_ip}) == 11
+        addresses = {alice.create_public_ip().public_ip for _ in range(5)}
+        running = {reread(alice, alice.create_vms(image_id=vm.image_id)[0].vm_id).public_ip for _ in range(5)}
+        assert len(addresses | running | {reread(alice, vm.vm_id).public_ip}) == 11
 
 
 def read(account: Account, what: str, **filters: list[str]) -> list[dict[str, Any]]:
@@ -172,11 +172,11 @@ def test_public_ip_and_group_serve_a_build_of_packer(slow: Cloud) -> None:
     slow.advance(seconds=30)
     assert read(alice, "Vms", VmIds=[vm["VmId"]])[0]["State"] == "running"
     alice.call("LinkPublicIp", PublicIpId=ip["PublicIpId"], VmId=vm["VmId"])
-    shown = read(alice, "Vms", VmIds=[vm["VmId"]])[0]
-    assert shown["PublicIp"] == ip["PublicIp"]
-    assert shown["PublicDnsName"]
-    assert shown["PrivateIp"] == vm["PrivateIp"]
-    assert shown["SecurityGroups"] == [{"SecurityGroupId": group_id, "SecurityGroupName": "packer"}]
+    vm_row = read(alice, "Vms", VmIds=[vm["VmId"]])[0]
+    assert vm_row["PublicIp"] == ip["PublicIp"]
+    assert vm_row["PublicDnsName"]
+    assert vm_row["PrivateIp"] == vm["PrivateIp"]
+    assert vm_row["SecurityGroups"] == [{"SecurityGroupId": group_id, "SecurityGroupName": "packer"}]
 
     alice.call("DeleteVms", VmIds=[vm["VmId"]])
     slow.advance(seconds=30)
@@ -188,7 +188,7 @@ def test_public_ip_and_group_serve_a_build_of_packer(slow: Cloud) -> None:
     assert read(alice, "PublicIps") == read(alice, "Keypairs") == []
 
 
-def cleaned(account: Account, kind: str, **but: str) -> None:
+def delete_others(account: Account, kind: str, **but: str) -> None:
     """Delete everything of a kind but what says so, the youngest first."""
     key = f"{kind}Id"
     for row in reversed(read(account, f"{kind}s")):
@@ -200,18 +200,18 @@ def test_every_network_resource_can_be_deleted_in_order(alice: Account) -> None:
     """A program that lists all resources and deletes them in order leaves the default group only."""
     add_networks(alice, alice.read_images()[0].image_id, {})
     alice.call("DeleteVms", VmIds=[vm.vm_id for vm in alice.read_vms()])
-    cleaned(alice, "Nic")
-    cleaned(alice, "PublicIp")
+    delete_others(alice, "Nic")
+    delete_others(alice, "PublicIp")
     for service in read(alice, "InternetServices", LinkStates=["available"]):
-        named = {"InternetServiceId": service["InternetServiceId"], "NetId": service["NetId"]}
-        alice.call("UnlinkInternetService", **named)
-    cleaned(alice, "InternetService")
-    cleaned(alice, "Subnet")
+        link = {"InternetServiceId": service["InternetServiceId"], "NetId": service["NetId"]}
+        alice.call("UnlinkInternetService", **link)
+    delete_others(alice, "InternetService")
+    delete_others(alice, "Subnet")
     mains = alice.call("ReadRouteTables", Filters={"LinkRouteTableMain": True})["RouteTables"]
     for table in read(alice, "RouteTables"):
         if table not in mains:
             alice.call("DeleteRouteTable", RouteTableId=table["RouteTableId"])
-    cleaned(alice, "SecurityGroup", SecurityGroupName="default")
-    cleaned(alice, "Net")
+    delete_others(alice, "SecurityGroup", SecurityGroupName="default")
+    delete_others(alice, "Net")
     assert [group["SecurityGroupName"] for group in read(alice, "SecurityGroups")] == ["default"]
     assert read(alice, "RouteTables") == read(alice, "Nets") == []

@@ -18,7 +18,7 @@ from omisim.spec.catalog import QuotaName, load_catalog
 VOLUME = {"SubregionName": SUBREGION, "Size": 10}
 
 
-def limited(**quotas: int) -> Account:
+def make_limited_account(**quotas: int) -> Account:
     """Return an account with these quotas."""
     return Cloud().account("dave", quotas=quotas)  # type: ignore[arg-type]
 
@@ -46,7 +46,7 @@ class TestEachQuota:
     )
     def test_on_vms_refuses_one_too_many(self, quota: str, limit: int, rule: str, code: str) -> None:
         """A second VM that would exceed a quota is refused. [QTA-001, QTA-002, QTA-003, QTA-005, VM-006]"""
-        dave = limited(**{quota: limit})
+        dave = make_limited_account(**{quota: limit})
         assert dave.call("CreateVms", **launch(dave))
         error = expect_refusal(dave, "CreateVms", **launch(dave))
         assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
@@ -54,7 +54,7 @@ class TestEachQuota:
     @pytest.mark.parametrize("quota", ["volume_size_limit", "standard_volume_size_limit"])
     def test_on_sizes_counts_gib(self, quota: str) -> None:
         """The GiB of all volumes count, and those of each type. [QTA-006, VOL-018]"""
-        dave = limited(**{quota: 25})
+        dave = make_limited_account(**{quota: 25})
         dave.call("CreateVolume", **VOLUME)
         dave.call("CreateVolume", **VOLUME)
         error = expect_refusal(dave, "CreateVolume", **VOLUME)
@@ -63,7 +63,7 @@ class TestEachQuota:
 
     def test_on_iops_counts_io1_volumes(self) -> None:
         """The IOPS of io1 volumes are summed. [QTA-007, VOL-018]"""
-        dave = limited(iops_limit=500)
+        dave = make_limited_account(iops_limit=500)
         fast = {**VOLUME, "VolumeType": "io1"}
         volume = dave.call("CreateVolume", **fast, Iops=400)["Volume"]["VolumeId"]
         assert expect_refusal(dave, "CreateVolume", **fast, Iops=200).rule == "QTA-007"
@@ -72,14 +72,14 @@ class TestEachQuota:
 
     def test_on_sizes_limits_growth(self) -> None:
         """A volume cannot grow beyond the quota. [QTA-006]"""
-        dave = limited(volume_size_limit=25)
+        dave = make_limited_account(volume_size_limit=25)
         volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
         assert expect_refusal(dave, "UpdateVolume", VolumeId=volume, Size=26).rule == "QTA-006"
         assert dave.can("UpdateVolume", VolumeId=volume, Size=25)
 
     def test_on_snapshots_counts_those_of_a_copied_omi(self) -> None:
         """A copy of an OMI has its own snapshots: it is refused if they exceed the quota. [QTA-008, OMI-063]"""
-        dave = limited(snapshot_limit=1)
+        dave = make_limited_account(snapshot_limit=1)
         vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
         golden = dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")["Image"]["ImageId"]
         copy = {"SourceImageId": golden, "SourceRegionName": dave.region, "ImageName": "copy"}
@@ -87,7 +87,7 @@ class TestEachQuota:
 
     def test_on_snapshots_counts_those_of_a_new_omi(self) -> None:
         """The snapshots of an OMI count like others. [QTA-008, OMI-062, SNP-020]"""
-        dave = limited(snapshot_limit=1)
+        dave = make_limited_account(snapshot_limit=1)
         vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
         dave.call("CreateImage", VmId=vm["VmId"], ImageName="golden")
         volume = vm["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
@@ -145,18 +145,18 @@ class TestNetworkQuotas:
         [QTA-014, QTA-014/rule, QTA-014/vm, QTA-015, QTA-015/igw, QTA-015/subnet, QTA-015/rtb, QTA-015/route, QTA-016]
         """
         for allowed in (limit, limit + 1):
-            dave = limited(**{quota: allowed})
+            dave = make_limited_account(**{quota: allowed})
             image_id = dave.read_images()[0].image_id
             ids: dict[str, str] = {}
             add_networks(dave, image_id, ids)
-            named = {f"{{{name}}}": row_id for name, row_id in ids.items()}
-            given = {name: named.get(str(value), value) for name, value in parameters.items()}
-            given |= {"ImageId": image_id} if action == "CreateVms" else {}
+            ids_by_reference = {f"{{{name}}}": row_id for name, row_id in ids.items()}
+            request = {name: ids_by_reference.get(str(value), value) for name, value in parameters.items()}
+            request |= {"ImageId": image_id} if action == "CreateVms" else {}
             if allowed == limit:
-                error = expect_refusal(dave, action, **given)
+                error = expect_refusal(dave, action, **request)
                 assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
             else:
-                assert dave.can(action, **given)
+                assert dave.can(action, **request)
 
 
 class TestQuotas:
@@ -166,7 +166,7 @@ class TestQuotas:
 
         [VM-004, QTA-019]
         """
-        dave = limited(vm_limit=limit)
+        dave = make_limited_account(vm_limit=limit)
         call = launch(dave, MinVmsCount=least, MaxVmsCount=most)
         if not least <= min(limit, most):
             assert expect_refusal(dave, "CreateVms", **call).rule == ("VM-004" if least > most else "QTA-001")
@@ -175,14 +175,14 @@ class TestQuotas:
 
     def test_do_not_count_terminated_vms(self) -> None:
         """A terminated VM does not count, though it is still read. [QTA-020]"""
-        dave = limited(vm_limit=1)
+        dave = make_limited_account(vm_limit=1)
         vm = dave.call("CreateVms", **launch(dave))["Vms"][0]
         dave.call("DeleteVms", VmIds=[vm["VmId"]])
         assert dave.can("CreateVms", **launch(dave))
 
     def test_of_zero_are_no_limit(self) -> None:
         """A quota of 0 means no limit."""
-        assert limited(vm_limit=0).can("CreateVms", **launch(limited()))
+        assert make_limited_account(vm_limit=0).can("CreateVms", **launch(make_limited_account()))
 
     def test_do_not_apply_unless_set(self, alice: Account) -> None:
         """Nothing is limited by default, for the real values are not published."""
@@ -190,7 +190,7 @@ class TestQuotas:
 
     def test_count_one_account_only(self) -> None:
         """Resources of one account do not count for another. [SHR-004]"""
-        dave = limited(vm_limit=1)
+        dave = make_limited_account(vm_limit=1)
         dave.call("CreateVms", **launch(dave))
         eve = dave.cloud.account("eve", quotas={"vm_limit": 1})
         assert eve.can("CreateVms", **launch(eve))
@@ -198,17 +198,17 @@ class TestQuotas:
     def test_with_an_unknown_name_are_refused(self) -> None:
         """An account cannot be created with an unknown quota."""
         with pytest.raises(ValueError, match="vm_limit"):
-            limited(vms=1)
+            make_limited_account(vms=1)
 
 
 class TestReadQuotas:
     def test_shows_limits_and_usage(self) -> None:
         """Each quota has its limit, 0 for none, and the number of resources that count. [CAT-003, QTA-020, QTA-021]"""
-        dave = limited(vm_limit=3)
+        dave = make_limited_account(vm_limit=3)
         dave.call("CreateVms", **launch(dave, MaxVmsCount=2))
         rows = {row.name: row for group in dave.read_quotas() for row in group.quotas}
-        shown = rows["vm_limit"]
-        assert (shown.max_value, shown.used_value, shown.short_description) == (3, 2, "VM Limit")
+        quota = rows["vm_limit"]
+        assert (quota.max_value, quota.used_value, quota.short_description) == (3, 2, "VM Limit")
         assert (rows["core_limit"].max_value, rows["core_limit"].used_value) == (0, 4)
         assert (rows["volume_size_limit"].used_value, rows["image_export_limit"].max_value) == (20, 5)
 

@@ -26,9 +26,9 @@ def test_measured_refusals_are_67_of_which_53_are_served() -> None:
 @pytest.mark.parametrize("case", SERVED, ids=lambda case: case["action"])
 def test_measured_refusal_has_the_same_status_and_code(alice: Account, case: dict[str, Any]) -> None:
     """What the real cloud refuses is refused with the same status and code. [OMI-106] [OMI-120] [VM-041] [SNP-015]"""
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(ApiError) as refusal:
         alice.call(case["action"], **case["given"])
-    assert (refused.value.status, refused.value.code) == (case["status"], case["code"])
+    assert (refusal.value.status, refusal.value.code) == (case["status"], case["code"])
 
 
 def test_measured_refusal_of_an_unserved_action_is_8010(alice: Account) -> None:

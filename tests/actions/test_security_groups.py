@@ -31,8 +31,8 @@ def _inner(alice: Account) -> SecurityGroup:
 def rules(account: Account, group: SecurityGroup) -> list[dict[str, Any]]:
     """Return the inbound rules of a group as they are answered."""
     answer = account.call("ReadSecurityGroups", Filters={"SecurityGroupIds": [group.security_group_id]})
-    found: list[dict[str, Any]] = answer["SecurityGroups"][0]["InboundRules"]
-    return found
+    inbound_rules: list[dict[str, Any]] = answer["SecurityGroups"][0]["InboundRules"]
+    return inbound_rules
 
 
 def without_ids(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -75,8 +75,8 @@ class TestSecurityGroups:
         """A VM is in the groups that its launch gives, by name or id. [VM-009]"""
         ubuntu = alice.read_images()[0].image_id
         by_id, by_name = (
-            alice.create_vms(image_id=ubuntu, **said)[0]  # type: ignore[arg-type]
-            for said in ({"security_group_ids": [web.security_group_id]}, {"security_groups": ["web", "default"]})
+            alice.create_vms(image_id=ubuntu, **groups)[0]  # type: ignore[arg-type]
+            for groups in ({"security_group_ids": [web.security_group_id]}, {"security_groups": ["web", "default"]})
         )
         assert [group.security_group_name for group in by_id.security_groups] == ["web"]
         assert [group.security_group_name for group in by_name.security_groups] == ["web", "default"]
@@ -134,8 +134,8 @@ class TestSecurityGroupRules:
             flow="Inbound", security_group_id=web.security_group_id, ip_range="10.0.0.0/8", **SSH
         )
         assert rules(alice, web) == []
-        listed: Any = [{**SSH, "ip_ranges": ["10.0.0.0/8"]}]
-        alice.create_security_group_rule(flow="Inbound", security_group_id=web.security_group_id, rules=listed)
+        rule_list: Any = [{**SSH, "ip_ranges": ["10.0.0.0/8"]}]
+        alice.create_security_group_rule(flow="Inbound", security_group_id=web.security_group_id, rules=rule_list)
         assert without_ids(rules(alice, web)) == flat
         assert flat == [{"FromPortRange": 22, "IpProtocol": "tcp", "IpRanges": ["10.0.0.0/8"], "ToPortRange": 22}]
 
@@ -154,7 +154,7 @@ class TestSecurityGroupRules:
         assert rule["IpRanges"] == ["192.0.2.0/24"]
 
     @pytest.mark.parametrize(
-        ("said", "kept"),
+        ("parameters", "expected"),
         [
             ({"IpProtocol": "tcp", "IpRange": "10.0.0.9/8"}, ("tcp", 0, 0, "10.0.0.0/8")),
             ({"IpRange": "0.0.0.0/0"}, ("-1", -1, -1, "0.0.0.0/0")),
@@ -164,51 +164,51 @@ class TestSecurityGroupRules:
         ],
     )
     def test_are_normalized(
-        self, alice: Account, inner: SecurityGroup, said: dict[str, Any], kept: tuple[object, ...]
+        self, alice: Account, inner: SecurityGroup, parameters: dict[str, Any], expected: tuple[object, ...]
     ) -> None:
         """An absent port is 0, since Go clients leave zeros out; ranges begin at their first address. [SG-023]"""
-        alice.call("CreateSecurityGroupRule", SecurityGroupId=inner.security_group_id, Flow="Inbound", **said)
+        alice.call("CreateSecurityGroupRule", SecurityGroupId=inner.security_group_id, Flow="Inbound", **parameters)
         (rule,) = rules(alice, inner)
-        assert (rule["IpProtocol"], rule["FromPortRange"], rule["ToPortRange"], *rule["IpRanges"]) == kept
+        assert (rule["IpProtocol"], rule["FromPortRange"], rule["ToPortRange"], *rule["IpRanges"]) == expected
 
     def test_may_refer_to_a_group_of_another_account(self, alice: Account, bob: Account, web: SecurityGroup) -> None:
         """In the public Cloud a rule may allow the group of another account. [SG-026]"""
         theirs = bob.read_security_groups()[0].security_group_id
-        answered = alice.create_security_group_rule(
+        group = alice.create_security_group_rule(
             flow="Inbound",
             security_group_id=web.security_group_id,
             security_group_name_to_link="default",
             security_group_account_id_to_link=bob.account_id,
         )
-        (rule,) = answered.inbound_rules
+        (rule,) = group.inbound_rules
         assert rule.security_groups_members
         assert rule.security_groups_members[0].security_group_id == theirs
 
     def test_for_outbound_traffic_of_a_net_can_be_deleted(self, alice: Account, inner: SecurityGroup) -> None:
         """The default outbound rule of a group in a Net can be deleted. [SG-021, SG-010]"""
-        left = alice.delete_security_group_rule(
+        group = alice.delete_security_group_rule(
             flow="Outbound", security_group_id=inner.security_group_id, ip_range="0.0.0.0/0"
         )
-        assert left.outbound_rules == ()
+        assert group.outbound_rules == ()
 
     ports = st.integers(0, 65535)
 
-    @given(said=st.lists(st.tuples(ports, ports, st.integers(0, 255)), max_size=6, unique=True))
-    def test_that_are_created_and_deleted_leave_nothing(self, said: list[tuple[int, int, int]]) -> None:
+    @given(requests=st.lists(st.tuples(ports, ports, st.integers(0, 255)), max_size=6, unique=True))
+    def test_that_are_created_and_deleted_leave_nothing(self, requests: list[tuple[int, int, int]]) -> None:
         """Rules that are created and deleted, in any order, leave nothing. [SG-027, SG-028]"""
         alice = Cloud().account("alice")
         group = alice.create_security_group(security_group_name="web", description="for a test").security_group_id
-        wanted = [
+        requested_rules = [
             {"FromPortRange": min(a, b), "ToPortRange": max(a, b), "IpRange": f"10.{octet}.0.0/16"}
-            for a, b, octet in said
+            for a, b, octet in requests
         ]
-        made = []
-        for rule in wanted:
+        created_rules = []
+        for rule in requested_rules:
             parameters = {"SecurityGroupId": group, "Flow": "Inbound", "IpProtocol": "udp", **rule}
-            assert alice.can("CreateSecurityGroupRule", **parameters) == (rule not in made)
-            if rule not in made:
+            assert alice.can("CreateSecurityGroupRule", **parameters) == (rule not in created_rules)
+            if rule not in created_rules:
                 alice.call("CreateSecurityGroupRule", **parameters)
-                made.append(rule)
-        for rule in reversed(made):
+                created_rules.append(rule)
+        for rule in reversed(created_rules):
             alice.call("DeleteSecurityGroupRule", SecurityGroupId=group, Flow="Inbound", IpProtocol="udp", **rule)
         assert alice.read_security_groups()[-1].inbound_rules == ()

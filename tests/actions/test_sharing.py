@@ -94,8 +94,8 @@ class TestSharingAnOmi:
         """The owner sees the whole list, a grantee only itself. [OMI-085, UNK-12]"""
         others = [bob.account_id, cloud.account("carol").account_id]
         assert share(alice, golden, account_ids=others).permissions_to_launch.account_ids == tuple(others)
-        seen = bob.read_images(filters={"image_ids": [golden.image_id]})[0]
-        assert seen.permissions_to_launch.account_ids == (bob.account_id,)
+        image = bob.read_images(filters={"image_ids": [golden.image_id]})[0]
+        assert image.permissions_to_launch.account_ids == (bob.account_id,)
 
 
 class TestRevokingAShare:
@@ -129,9 +129,9 @@ class TestUpdateImage:
     def test_adds_an_account_once_and_keeps_the_order(self, alice: Account, bob: Account, golden: Image) -> None:
         """Additions are idempotent, the owner's id included, and keep their order. [OMI-108, SHR-023]"""
         share(alice, golden, account_ids=[bob.account_id, alice.account_id])
-        changed = share(alice, golden, account_ids=["123456789012", bob.account_id], global_permission=True)
-        assert changed.permissions_to_launch.account_ids == (bob.account_id, alice.account_id, "123456789012")
-        assert changed.permissions_to_launch.global_permission is True
+        updated = share(alice, golden, account_ids=["123456789012", bob.account_id], global_permission=True)
+        assert updated.permissions_to_launch.account_ids == (bob.account_id, alice.account_id, "123456789012")
+        assert updated.permissions_to_launch.global_permission is True
 
     def test_removes_an_account_even_if_absent(self, alice: Account, golden: Image) -> None:
         """Removing an absent account is not an error, nor is an account that does not exist. [OMI-109, OMI-112]"""
@@ -153,9 +153,9 @@ class TestUpdateImage:
 
     def test_answers_the_whole_omi(self, alice: Account, golden: Image) -> None:
         """UpdateImage answers the OMI as it is after the update. [OMI-115, OMI-113]"""
-        changed = alice.update_image(image_id=golden.image_id, description="new", product_codes=["0001", "0006"])
-        assert (changed.description, changed.product_codes) == ("new", ("0001", "0006"))
-        assert changed == alice.read_images(filters={"image_ids": [golden.image_id]})[0]
+        updated = alice.update_image(image_id=golden.image_id, description="new", product_codes=["0001", "0006"])
+        assert (updated.description, updated.product_codes) == ("new", ("0001", "0006"))
+        assert updated == alice.read_images(filters={"image_ids": [golden.image_id]})[0]
 
     @pytest.mark.parametrize("strict", [False, True])
     def test_warns_about_removing_a_licence_or_refuses_it(self, strict: bool) -> None:
@@ -199,7 +199,7 @@ class TestReadImages:
         assert bob.read_images(filters={"image_ids": ["nonsense"]}) == ()
 
     @pytest.mark.parametrize(
-        ("filters", "found"),
+        ("filters", "is_match"),
         [
             ({"account_aliases": ["Outscale"]}, False),
             ({"image_names": ["gold*"]}, True),
@@ -221,12 +221,12 @@ class TestReadImages:
         ],
     )
     def test_filters_by_owner_name_device_and_more(
-        self, alice: Account, golden: Image, filters: FiltersImageDict, found: bool
+        self, alice: Account, golden: Image, filters: FiltersImageDict, is_match: bool
     ) -> None:
         """Filters find by owner, name, device and more. [OMI-082, OMI-084, OMI-086, OMI-087, OMI-088, OMI-091]"""
         alice.update_image(image_id=golden.image_id, description="the one")
         images = alice.read_images(filters=filters)
-        assert (golden.image_id in [image.image_id for image in images]) is found
+        assert (golden.image_id in [image.image_id for image in images]) is is_match
 
     def test_filters_by_the_accounts_of_a_share(self, alice: Account, bob: Account, golden: Image) -> None:
         """The filter matches the explicit list of accounts, which does not contain the owner. [OMI-083]"""

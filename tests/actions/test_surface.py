@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from support.surface import find_gaps, iter_answered_names, iter_sent_names, list_expected_names, load_exceptions
 
 
-def shown() -> set[str]:
+def list_shown_names() -> set[str]:
     """Return what a suite shows that is as it should be."""
     return {
         name for name in list_expected_names() if not any(fnmatchcase(name, pattern) for pattern in load_exceptions())
@@ -17,11 +17,13 @@ def shown() -> set[str]:
 class TestSurfaceJudgement:
     def test_passes_when_all_but_the_excused_is_shown(self) -> None:
         """Everything is shown, or has a reason not to be."""
-        assert find_gaps(shown()) == []
+        assert find_gaps(list_shown_names()) == []
 
     def test_names_a_field_that_no_test_shows(self) -> None:
         """A field that the suite no longer shows is named."""
-        assert find_gaps(shown() - {"answered Image.ImageName"}) == ["answered Image.ImageName: no test shows it"]
+        assert find_gaps(list_shown_names() - {"answered Image.ImageName"}) == [
+            "answered Image.ImageName: no test shows it"
+        ]
 
     def test_names_an_excuse_that_is_not_needed(self) -> None:
         """An excuse whose item is shown is named."""

@@ -25,22 +25,22 @@ def names(*parts: str) -> set[str]:
     return set(" ".join(parts).split())
 
 
-def official(account: Account, name: str) -> str:
+def find_official_id(account: Account, name: str) -> str:
     """Return the id of an official OMI."""
     return account.read_images(filters={"image_names": [name]})[0].image_id
 
 
 def launch(entrance: Entrance, account: Account, image: str = BOTH, /, **parameters: Any) -> Vm:
     """Launch a VM, and return it as CreateVms answers it."""
-    vms = entrance.answer(account, "CreateVms", ImageId=official(account, image), **parameters)["Vms"]
+    vms = entrance.answer(account, "CreateVms", ImageId=find_official_id(account, image), **parameters)["Vms"]
     return dict(vms[0])
 
 
 def read(entrance: Entrance, account: Account, vm: Vm) -> Vm:
     """Return a VM as ReadVms answers it, once nothing is in progress."""
     account.cloud.settle()
-    (shown,) = entrance.answer(account, "ReadVms", Filters={"VmIds": [vm["VmId"]]})["Vms"]
-    return dict(shown)
+    (row,) = entrance.answer(account, "ReadVms", Filters={"VmIds": [vm["VmId"]]})["Vms"]
+    return dict(row)
 
 
 @pytest.fixture(name="alice")
@@ -84,10 +84,10 @@ class TestFieldsOfAVm:
         assert "OsFamily" not in read(entrance, alice, windows)
         alice.cloud.engine.settings.switches["os_family"] = "sent"
         linux = launch(entrance, alice)
-        again = launch(entrance, alice, "Windows*", VmType="tinav5.c2r4p2")
-        assert [read(entrance, alice, vm)["OsFamily"] for vm in (linux, again)] == ["linux", "windows"]
-        found = entrance.answer(alice, "ReadVms", Filters={"Platforms": ["windows"]})["Vms"]
-        assert {vm["VmId"] for vm in found} == {windows["VmId"], again["VmId"]}
+        second = launch(entrance, alice, "Windows*", VmType="tinav5.c2r4p2")
+        assert [read(entrance, alice, vm)["OsFamily"] for vm in (linux, second)] == ["linux", "windows"]
+        vms = entrance.answer(alice, "ReadVms", Filters={"Platforms": ["windows"]})["Vms"]
+        assert {vm["VmId"] for vm in vms} == {windows["VmId"], second["VmId"]}
 
 
 class TestValuesOfAVm:
@@ -106,18 +106,18 @@ class TestValuesOfAVm:
 
     def test_say_that_the_source_is_checked_in_a_net_only(self, entrance: Entrance, alice: Account) -> None:
         """A VM outside Nets checks no source; one in a Net does as its primary NIC, to the end. [FLD-012]"""
-        outside, inside, changed = (
+        outside, inside, unchecked = (
             launch(entrance, alice),
             *(launch(entrance, alice, SubnetId=subnet(alice)) for _ in range(2)),
         )
-        entrance.answer(alice, "UpdateVm", VmId=changed["VmId"], IsSourceDestChecked=False)
-        wanted = [False, True, False]
-        vms = (outside, inside, changed)
-        assert [read(entrance, alice, vm)["IsSourceDestChecked"] for vm in vms] == wanted
-        found = entrance.answer(alice, "ReadVms", Filters={"IsSourceDestChecked": True})["Vms"]
-        assert [vm["VmId"] for vm in found] == [inside["VmId"]]
+        entrance.answer(alice, "UpdateVm", VmId=unchecked["VmId"], IsSourceDestChecked=False)
+        expected = [False, True, False]
+        vms = (outside, inside, unchecked)
+        assert [read(entrance, alice, vm)["IsSourceDestChecked"] for vm in vms] == expected
+        matching = entrance.answer(alice, "ReadVms", Filters={"IsSourceDestChecked": True})["Vms"]
+        assert [vm["VmId"] for vm in matching] == [inside["VmId"]]
         entrance.answer(alice, "DeleteVms", VmIds=[vm["VmId"] for vm in vms])
-        assert [read(entrance, alice, vm)["IsSourceDestChecked"] for vm in vms] == wanted
+        assert [read(entrance, alice, vm)["IsSourceDestChecked"] for vm in vms] == expected
 
     @pytest.mark.parametrize(
         ("behavior", "actions"),
@@ -129,14 +129,14 @@ class TestValuesOfAVm:
     ) -> None:
         """A value of VmInitiatedShutdownBehavior stands for two actions, at a launch and in an update. [VM-025/old]"""
         old = {} if behavior is None else {"VmInitiatedShutdownBehavior": behavior}
-        made = launch(entrance, alice, **old)
+        launched = launch(entrance, alice, **old)
         if behavior is not None:
             other = launch(entrance, alice, VmInitiatedShutdownBehavior="terminate")
-            made = entrance.answer(alice, "UpdateVm", VmId=other["VmId"], **old)["Vm"]
-        shown = read(entrance, alice, made)
-        configuration = shown["ShutdownBehaviorConfiguration"]
+            launched = entrance.answer(alice, "UpdateVm", VmId=other["VmId"], **old)["Vm"]
+        reread = read(entrance, alice, launched)
+        configuration = reread["ShutdownBehaviorConfiguration"]
         assert (configuration["GuestAction"], configuration["HostAction"]) == actions
-        assert shown["VmInitiatedShutdownBehavior"] == (behavior or "stop")
+        assert reread["VmInitiatedShutdownBehavior"] == (behavior or "stop")
 
     def test_restart_after_a_failure_of_the_host_under_a_switch(self, entrance: Entrance, alice: Account) -> None:
         """The official description says that HostAction is restart by default: a switch follows it. [VM-025/old]"""
@@ -175,14 +175,14 @@ class TestDefaults:
 
         [VM-004, VM-009, VM-016, VM-020/default, VM-023, VM-025/old, VM-028, VMT-006, FLD-011]
         """
-        made = launch(entrance, alice)
-        shown = read(entrance, alice, made)
+        launched = launch(entrance, alice)
+        reread = read(entrance, alice, launched)
         values = {
             "ActionsOnNextBoot": {"SecureBoot": "none"},
             "BootMode": "uefi",
             "BsuOptimized": False,
             "DeletionProtection": False,
-            "ImageId": official(alice, BOTH),
+            "ImageId": find_official_id(alice, BOTH),
             "NestedVirtualization": False,
             "Performance": "medium",  # that of the family t2
             "Placement": {"SubregionName": "eu-west-2a", "Tenancy": "default"},
@@ -192,17 +192,18 @@ class TestDefaults:
             "VmInitiatedShutdownBehavior": "stop",
             "VmType": "t2.small",
         }
-        assert {name: shown[name] for name in values} == values
+        assert {name: reread[name] for name in values} == values
         absent = {"ClientToken", "KeypairName", "Nics", "SubnetId"}
-        assert not absent & set(shown)
+        assert not absent & set(reread)
         others = {
-            "BlockDeviceMappings": [mapping["DeviceName"] for mapping in shown["BlockDeviceMappings"]] == ["/dev/sda1"],
-            "BootOnCreation": shown["State"] == "running",
+            "BlockDeviceMappings": [mapping["DeviceName"] for mapping in reread["BlockDeviceMappings"]]
+            == ["/dev/sda1"],
+            "BootOnCreation": reread["State"] == "running",
             "MaxVmsCount": len(alice.read_vms()) == 1,
-            "MinVmsCount": shown["LaunchNumber"] == 0,
-            "PrivateIps": shown["PrivateIp"] == made["PrivateIp"],
-            "SecurityGroupIds": len(shown["SecurityGroups"]) == 1,
-            "SecurityGroups": shown["SecurityGroups"][0]["SecurityGroupName"] == "default",
+            "MinVmsCount": reread["LaunchNumber"] == 0,
+            "PrivateIps": reread["PrivateIp"] == launched["PrivateIp"],
+            "SecurityGroupIds": len(reread["SecurityGroups"]) == 1,
+            "SecurityGroups": reread["SecurityGroups"][0]["SecurityGroupName"] == "default",
         }
         assert all(others.values())
         assert values.keys() | absent | others.keys() | {"DryRun"} == set(get_schema("CreateVmsRequest")["properties"])
@@ -221,21 +222,21 @@ class TestBootMode:
         """Without a request, a VM boots with uefi if its OMI offers it. [VM-020/default, OMI-031]"""
         vm = launch(entrance, alice, image)
         assert read(entrance, alice, vm)["BootMode"] == mode
-        made = entrance.answer(alice, "CreateImage", VmId=vm["VmId"], ImageName="mine")["Image"]
-        assert made["BootModes"] == [mode]
+        new_image = entrance.answer(alice, "CreateImage", VmId=vm["VmId"], ImageName="mine")["Image"]
+        assert new_image["BootModes"] == [mode]
 
     def test_can_be_requested(self, entrance: Entrance, alice: Account) -> None:
         """A requested mode must be one that the OMI offers; an OMI inherits it. [VM-020, OMI-031]"""
         vm = launch(entrance, alice, BOTH, BootMode="legacy")
         assert read(entrance, alice, vm)["BootMode"] == "legacy"
-        made = entrance.answer(alice, "CreateImage", VmId=vm["VmId"], ImageName="mine")["Image"]
-        assert made["BootModes"] == ["legacy"]
-        asked = {"ImageId": official(alice, UEFI), "BootMode": "legacy"}
-        assert entrance.refusal(alice, "CreateVms", **asked) == (400, "4045", "VM-020")
+        new_image = entrance.answer(alice, "CreateImage", VmId=vm["VmId"], ImageName="mine")["Image"]
+        assert new_image["BootModes"] == ["legacy"]
+        parameters = {"ImageId": find_official_id(alice, UEFI), "BootMode": "legacy"}
+        assert entrance.refusal(alice, "CreateVms", **parameters) == (400, "4045", "VM-020")
 
     def test_of_a_copy_is_that_of_its_source_unless_requested(self, entrance: Entrance, alice: Account) -> None:
         """A copy has the boot modes of its source, or others that are requested. [OMI-031]"""
-        source = {"SourceImageId": official(alice, BOTH), "SourceRegionName": alice.region}
+        source = {"SourceImageId": find_official_id(alice, BOTH), "SourceRegionName": alice.region}
         same = entrance.answer(alice, "CreateImage", ImageName="same", **source)["Image"]
         other = entrance.answer(alice, "CreateImage", ImageName="other", BootModes=["uefi"], **source)["Image"]
         assert (same["BootModes"], other["BootModes"]) == (["legacy", "uefi"], ["uefi"])

@@ -28,7 +28,7 @@ def windows(account: Account, keypair_name: str | None = None) -> str:
     return account.create_vms(image_id=image_id, vm_type=LARGE, keypair_name=keypair_name)[0].vm_id
 
 
-def decrypted(private_key: str, password: str) -> str:
+def decrypt(private_key: str, password: str) -> str:
     """Decrypt a password as a client does, with a library that is not ours."""
     key = load_pem_private_key(private_key.encode(), password=None)
     assert isinstance(key, rsa.RSAPrivateKey)
@@ -49,22 +49,22 @@ class TestAdminPassword:
         vm_id = windows(alice, keypair_name="pair")
         first = password(alice, vm_id)
         assert private_key
-        assert len(decrypted(private_key, first)) == 16
+        assert len(decrypt(private_key, first)) == 16
         assert password(alice, vm_id) == first
 
     def test_differs_between_vms(self, alice: Account) -> None:
         """Two VMs with one keypair have two passwords. [VM-057]"""
         private_key = alice.create_keypair(keypair_name="pair").private_key or ""
-        found = {decrypted(private_key, password(alice, windows(alice, keypair_name="pair"))) for _ in range(3)}
-        assert len(found) == 3
+        passwords = {decrypt(private_key, password(alice, windows(alice, keypair_name="pair"))) for _ in range(3)}
+        assert len(passwords) == 3
 
     def test_can_be_encrypted_for_an_imported_key_of_4096_bits(self, alice: Account) -> None:
         """An imported RSA key decrypts the password too. [VM-057, KEY-003]"""
         private = rsa.generate_private_key(public_exponent=65537, key_size=4096)
         public = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         alice.create_keypair(keypair_name="mine", public_key=base64.b64encode(public).decode())
-        answered = base64.b64decode(password(alice, windows(alice, keypair_name="mine")))
-        assert len(private.decrypt(answered, PKCS1v15())) == 16
+        encrypted = base64.b64decode(password(alice, windows(alice, keypair_name="mine")))
+        assert len(private.decrypt(encrypted, PKCS1v15())) == 16
 
     def test_is_empty_before_and_after_the_first_boot(self) -> None:
         """Before the first boot and after it the answer is empty. [VM-057]"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -19,18 +19,18 @@ from omisim.model import Image, Vm
 from omisim.model.filters.dicts import FiltersVmDict
 
 
-def again(account: Account, vm: Vm) -> Vm:
+def reread(account: Account, vm: Vm) -> Vm:
     """Return a VM as a read shows it."""
     return account.read_vms(filters={"vm_ids": [vm.vm_id]})[0]
 
 
 def disks(account: Account, vm: Vm) -> dict[str, tuple[int, str]]:
     """Return size and type of a VM's volumes by device name."""
-    found = {}
+    volumes = {}
     for mapping in vm.block_device_mappings:
         volume = account.read_volumes(filters={"volume_ids": [mapping.bsu.volume_id]})[0]
-        found[mapping.device_name] = (volume.size, volume.volume_type)
-    return found
+        volumes[mapping.device_name] = (volume.size, volume.volume_type)
+    return volumes
 
 
 @pytest.fixture(name="two")
@@ -44,12 +44,12 @@ def _two(alice: Account, ubuntu: Image) -> Image:
 class TestLaunch:
     def test_answers_a_pending_vm_that_then_runs(self, alice: Account, vm: Vm) -> None:
         """The answer shows the VM as pending, and then it runs. [ST-VM-1, VM-023, VM-031]"""
-        assert (vm.state, again(alice, vm).state) == ("pending", "running")
+        assert (vm.state, reread(alice, vm).state) == ("pending", "running")
 
     def test_without_boot_ends_stopped(self, alice: Account, ubuntu: Image) -> None:
         """With BootOnCreation false the VM is pending in the answer, and then stopped. [ST-VM-2]"""
         vm = alice.create_vms(image_id=ubuntu.image_id, boot_on_creation=False)[0]
-        assert (vm.state, again(alice, vm).state) == ("pending", "stopped")
+        assert (vm.state, reread(alice, vm).state) == ("pending", "stopped")
 
     def test_takes_codes_and_architecture_from_the_omi(self, alice: Account) -> None:
         """Product codes and architecture are those of the OMI; the family follows. [VM-029, LIC-003, LIC-006]"""
@@ -75,8 +75,8 @@ class TestLaunch:
         """In a Placement an empty string counts as absent: Terraform sends both keys, and sets one. [VM-016, VM-017]"""
         for one, other in (("SubregionName", "Tenancy"), ("Tenancy", "SubregionName")):
             place = {"SubregionName": "eu-west-2a", "Tenancy": "default"}
-            made = alice.call("CreateVms", ImageId=ubuntu.image_id, Placement={one: place[one], other: ""})
-            assert made["Vms"][0]["Placement"] == place
+            launched = alice.call("CreateVms", ImageId=ubuntu.image_id, Placement={one: place[one], other: ""})
+            assert launched["Vms"][0]["Placement"] == place
 
     def test_needs_no_keypair(self, alice: Account, ubuntu: Image) -> None:
         """A keypair is optional; its name stays on the VM when it is deleted. [VM-015, KEY-006]"""
@@ -84,18 +84,18 @@ class TestLaunch:
         alice.create_keypair(keypair_name="pair")
         vm = alice.create_vms(image_id=ubuntu.image_id, keypair_name="pair")[0]
         alice.delete_keypair(keypair_name="pair")
-        assert again(alice, vm).keypair_name == "pair"
+        assert reread(alice, vm).keypair_name == "pair"
 
     def test_answers_empty_fields_but_not_those_of_nets(self, alice: Account, vm: Vm) -> None:
         """Some fields are answered even if empty; those of Nets are not.
 
         [FLD-004, FLD-006, FLD-007, FLD-010]
         """
-        shown = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]
+        row = alice.call("ReadVms", Filters={"VmIds": [vm.vm_id]})["Vms"][0]
         fixed = {"Tags": [], "UserData": "", "StateReason": "", "RootDeviceType": "ebs", "Hypervisor": "xen"}
-        assert {name: shown[name] for name in fixed} == fixed
-        assert not {"NetId", "SubnetId", "Nics"} & set(shown)
-        assert [group["SecurityGroupName"] for group in shown["SecurityGroups"]] == ["default"]
+        assert {name: row[name] for name in fixed} == fixed
+        assert not {"NetId", "SubnetId", "Nics"} & set(row)
+        assert [group["SecurityGroupName"] for group in row["SecurityGroups"]] == ["default"]
 
     def test_warns_about_a_type_too_small_for_windows(self, cloud: Cloud, alice: Account) -> None:
         """Windows on less than generation 3, 2 vCores and 4 GiB is launched with a warning. [LIC-014, VMT-010]"""
@@ -198,7 +198,7 @@ class TestVmTypes:
         assert (vm.vm_type, vm.performance) == (name, ["highest", "high", "medium"][int(flag) - 1])
 
     @pytest.mark.parametrize(
-        ("given_type", "performance", "shown"),
+        ("given_type", "performance", "type_and_performance"),
         [
             ("tinav5.c2r4", None, ("tinav5.c2r4p2", "high")),
             ("tinav5.c2r4", "medium", ("tinav5.c2r4p3", "medium")),
@@ -209,11 +209,16 @@ class TestVmTypes:
         ],
     )
     def test_without_a_flag_get_it_from_the_performance(
-        self, alice: Account, ubuntu: Image, given_type: str, performance: str | None, shown: tuple[str, str]
+        self,
+        alice: Account,
+        ubuntu: Image,
+        given_type: str,
+        performance: str | None,
+        type_and_performance: tuple[str, str],
     ) -> None:
         """A TINA name gets its flag from Performance, an EC2 name is answered as given. [VMT-003, VMT-005]"""
         vm = alice.create_vms(image_id=ubuntu.image_id, vm_type=given_type, performance=performance)[0]
-        assert (vm.vm_type, vm.performance) == shown
+        assert (vm.vm_type, vm.performance) == type_and_performance
 
     @pytest.mark.parametrize("vm_type", ["tinav5.c79r4p1", "tinav5.c2r1040p1", "tinav5.c0r4p1", "tinav5.c2r4p4"])
     def test_beyond_the_grammar_are_refused(self, alice: Account, ubuntu: Image, vm_type: str) -> None:
@@ -226,9 +231,9 @@ class TestVmTypes:
 
     def test_are_listed_without_authentication(self, alice: Account) -> None:
         """ReadVmTypes lists the predefined types, with filters. [VMT-009, CAT-001]"""
-        found = alice.read_vm_types(filters={"vcore_counts": [2], "memory_sizes": [8.0]})
-        assert "m3.large" in [row.vm_type_name for row in found]
-        assert {(row.vcore_count, row.memory_size) for row in found} == {(2, 8.0)}
+        vm_types = alice.read_vm_types(filters={"vcore_counts": [2], "memory_sizes": [8.0]})
+        assert "m3.large" in [row.vm_type_name for row in vm_types]
+        assert {(row.vcore_count, row.memory_size) for row in vm_types} == {(2, 8.0)}
 
 
 class TestNamedVmTypes:
@@ -256,8 +261,8 @@ class TestNamedVmTypes:
         assert {name: set(rows[name]) - always for name in more} == more
         assert all(always <= set(row) and (row.get("Eth"), row.get("Gpu")) != (0, 0) for row in rows.values())
         for filters, name in (({"Gpus": [8]}, "inference7-h200.4xlarge"), ({"Eths": [1], "Gpus": [1]}, "hpc7.xlarge")):
-            (found,) = entrance.answer(alice, "ReadVmTypes", Filters=filters)["VmTypes"]
-            assert found["VmTypeName"] == name
+            (vm_type,) = entrance.answer(alice, "ReadVmTypes", Filters=filters)["VmTypes"]
+            assert vm_type["VmTypeName"] == name
 
     def test_can_all_be_launched(self, alice: Account, ubuntu: Image) -> None:
         """A listed type can be launched, with the performance of its family; so can more of EC2's. [VMT-005]"""
@@ -265,8 +270,13 @@ class TestNamedVmTypes:
         for name in (*names, "m5.8xlarge", "t2.xlarge"):
             assert alice.create_vms(image_id=ubuntu.image_id, vm_type=name)[0].vm_type == name
         launched = {vm.vm_type: vm.performance for vm in alice.read_vms()}
-        wanted = {"c4.large": "highest", "m4.2xlarge": "high", "t2.small": "medium", "inference7-l40.medium": "highest"}
-        assert launched | wanted == launched
+        performances = {
+            "c4.large": "highest",
+            "m4.2xlarge": "high",
+            "t2.small": "medium",
+            "inference7-l40.medium": "highest",
+        }
+        assert launched | performances == launched
 
 
 class TestLifeOfAVm:
@@ -282,7 +292,7 @@ class TestLifeOfAVm:
     def test_includes_reboots_that_keep_it_running(self, alice: Account, vm: Vm) -> None:
         """A reboot keeps the VM running, and answers ResponseContext only. [ST-VM-8, VM-042]"""
         assert set(alice.call("RebootVms", VmIds=[vm.vm_id])) == {"ResponseContext"}
-        assert again(alice, vm).state == "running"
+        assert reread(alice, vm).state == "running"
 
     def test_includes_forced_and_repeated_stops(self, alice: Account, vm: Vm) -> None:
         """ForceStop ends in the same state; stopping a stopped VM does nothing. [VM-043, VM-044]"""
@@ -292,7 +302,7 @@ class TestLifeOfAVm:
     def test_ends_terminated_and_then_gone(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """A deleted VM is read for an hour, without disks. [ST-VM-9, ST-VM-10, FLD-005, VM-048, VM-053, UNK-29]"""
         assert alice.delete_vms(vm_ids=[vm.vm_id])[0].current_state == "shutting-down"
-        ended = again(alice, vm)
+        ended = reread(alice, vm)
         assert (ended.state, ended.block_device_mappings) == ("terminated", ())
         alice.delete_vms(vm_ids=[vm.vm_id])
         cloud.advance(seconds=3600)
@@ -311,16 +321,16 @@ class TestLifeOfAVm:
 
     def test_changes_its_public_ip_with_each_stop(self, alice: Account, vm: Vm) -> None:
         """In the public Cloud the public address lasts as long as the VM runs; its volumes stay. [VM-030, VM-050]"""
-        first = again(alice, vm)
+        first = reread(alice, vm)
         alice.stop_vms(vm_ids=[vm.vm_id])
-        assert again(alice, vm).public_ip is None
+        assert reread(alice, vm).public_ip is None
         alice.start_vms(vm_ids=[vm.vm_id])
-        second = again(alice, vm)
+        second = reread(alice, vm)
         assert second.public_ip not in (None, first.public_ip)
         assert second.block_device_mappings == first.block_device_mappings
 
     @pytest.mark.parametrize("switch", ["refuse", "no-op"])
-    def test_refuses_or_ignores_a_second_start_by_a_switch(self, switch: str) -> None:
+    def test_refuses_or_ignores_a_second_start_by_a_switch(self, switch: Literal["refuse", "no-op"]) -> None:
         """StartVms on a running VM is refused, or does nothing, by the switch start_running. [UNK-06]"""
         alice = Cloud(switches={"start_running": switch}).account("alice")
         vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
@@ -332,7 +342,7 @@ class TestLifeOfAVm:
         alice = cloud.account("alice")
         vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         cloud.fail(vm.vm_id)
-        ended = again(alice, vm)
+        ended = reread(alice, vm)
         assert ended.state == "terminated"
         assert ended.state_reason == "Server.InternalError"
 
@@ -367,9 +377,9 @@ class TestReadsOfVms:
 class TestUpdateVm:
     def test_answers_the_whole_vm(self, alice: Account, vm: Vm) -> None:
         """UpdateVm answers the VM as it is after the update. [VM-073, VM-080]"""
-        changed = alice.update_vm(vm_id=vm.vm_id, vm_initiated_shutdown_behavior="terminate")
-        assert changed == again(alice, vm)
-        assert changed.vm_initiated_shutdown_behavior == "terminate"
+        updated = alice.update_vm(vm_id=vm.vm_id, vm_initiated_shutdown_behavior="terminate")
+        assert updated == reread(alice, vm)
+        assert updated.vm_initiated_shutdown_behavior == "terminate"
 
     def test_of_the_type_needs_a_stopped_vm(self, alice: Account, vm: Vm) -> None:
         """Type, performance and user data change on a stopped VM only. [VM-072, VMT-011]"""
@@ -394,8 +404,8 @@ class TestUpdateVm:
 def test_addresses_of_vms_differ(numbers: set[int]) -> None:
     """No two of 25 000 VMs have one address, and every one is an address. [VM-030]"""
     for address in (make_private_ip, make_public_ip):
-        made = {IPv4Address(address(number)) for number in numbers}
-        assert len(made) == len(numbers)
+        addresses = {IPv4Address(address(number)) for number in numbers}
+        assert len(addresses) == len(numbers)
     assert all(IPv4Address(make_private_ip(number)) in IPv4Network("10.0.0.0/8") for number in numbers)
 
 

@@ -23,9 +23,9 @@ def syntax_nodes() -> Iterator[tuple[str, ast.AST]]:
 class TestSuggestions:
     def test_name_the_most_similar_known_name(self) -> None:
         """A suggestion names the known name most similar to the unknown one, or several where the caller wants more."""
-        known = ("image_id", "image_name", "vm_id")
-        assert suggest("image_nme", known) == "; did you mean image_name?"
-        assert suggest("image_nme", known, " Known: {}", count=2) == " Known: image_name, image_id"
+        known_names = ("image_id", "image_name", "vm_id")
+        assert suggest("image_nme", known_names) == "; did you mean image_name?"
+        assert suggest("image_nme", known_names, " Known: {}", count=2) == " Known: image_name, image_id"
 
     def test_are_empty_where_no_known_name_is_similar(self) -> None:
         """An unknown name that resembles no known one, or is not a string, gets no suggestion."""

@@ -10,7 +10,7 @@ from omisim.base.suggest import suggest
 
 class TestSuggest:
     @pytest.mark.parametrize(
-        ("name", "known", "expected"),
+        ("name", "known_names", "expected"),
         [
             ("CreateImag", ["CreateImage", "CreateVms"], "; did you mean CreateImage?"),
             ("siz", ["Size", "SubregionName"], "; did you mean Size?"),
@@ -20,14 +20,14 @@ class TestSuggest:
             (5, ["Size"], ""),
         ],
     )
-    def test_finds_similar_names_whatever_their_case(self, name: object, known: list[str], expected: str) -> None:
+    def test_finds_similar_names_whatever_their_case(self, name: object, known_names: list[str], expected: str) -> None:
         """Names are similar if they differ little, or in case and underscores."""
-        assert suggest(name, known) == expected
+        assert suggest(name, known_names) == expected
 
 
 class TestCall:
     @pytest.mark.parametrize(
-        ("action", "given", "said"),
+        ("action", "parameters", "message"),
         [
             ("CreateImag", {}, "CreateImag is not an action of the OUTSCALE API. Did you mean CreateImage?"),
             ("create_image", {}, "create_image is not an action of the OUTSCALE API. Did you mean CreateImage?"),
@@ -37,9 +37,11 @@ class TestCall:
             ("ReadImages", {"Filters": {"imageids": []}}, "Did you mean ImageIds?"),
         ],
     )
-    def test_suggests_what_was_meant(self, alice: Account, action: str, given: dict[str, object], said: str) -> None:
+    def test_suggests_what_was_meant(
+        self, alice: Account, action: str, parameters: dict[str, object], message: str
+    ) -> None:
         """A mistyped action or parameter is refused with the name that was probably meant. [REQ-002, REQ-008]"""
-        with pytest.raises(ApiError) as refused:
-            alice.call(action, **given)
-        assert said in refused.value.details
-        assert alice.why_not(action, **given)[0].details == refused.value.details
+        with pytest.raises(ApiError) as refusal:
+            alice.call(action, **parameters)
+        assert message in refusal.value.details
+        assert alice.why_not(action, **parameters)[0].details == refusal.value.details

@@ -51,8 +51,8 @@ def main() -> int:
         aws("modify-image-attribute", "--image-id", image, "--description", "made by packer")
         aws("modify-image-attribute", "--image-id", image, "--launch-permission", "Add=[{Group=all}]")
         aws("create-tags", "--resources", image, "--tags", "Key=os,Value=ubuntu")
-        found = aws("describe-images", "--filters", "Name=tag:os,Values=u*")["Images"]
-        assert [(i["ImageId"], i["Description"], i["Public"]) for i in found] == [(image, "made by packer", True)]
+        images = aws("describe-images", "--filters", "Name=tag:os,Values=u*")["Images"]
+        assert [(i["ImageId"], i["Description"], i["Public"]) for i in images] == [(image, "made by packer", True)]
         aws("terminate-instances", "--instance-ids", vm)
         aws("wait", "instance-terminated", "--instance-ids", vm)
         aws("delete-key-pair", "--key-name", "packer")

@@ -45,9 +45,9 @@ class Go:
         self._server, self._service, self._path = server, service, path
         self._session = requests.Session()
 
-    def call(self, action: str, **given: Any) -> dict[str, Any]:
+    def call(self, action: str, **parameters: Any) -> dict[str, Any]:
         """Ask for an action; return the answer, or raise Refused."""
-        body = json.dumps(given, separators=(",", ":")).encode()
+        body = json.dumps(parameters, separators=(",", ":")).encode()
         request = sign_request(
             self.account,
             f"{self._path}/{action}",

@@ -1,12 +1,14 @@
 """A pytest plugin that gives moto's own tests a cloud of omisim: it replaces `mock_aws` before they are imported.
 
-moto's tests use us-east-1, which OUTSCALE does not have. On the wire, it is eu-west-2.
+What OUTSCALE does not have is translated on the wire: the Region that a test signs for is eu-west-2, moto's account id
+is that of our account, and a dry run has the status 412, without which a dozen tests would end at their first line.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +22,23 @@ from omisim.clients.mock import Mock
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
 
-THEIRS, OURS = b"us-east-1", b"eu-west-2"
+REGION = b"eu-west-2"
+ACCOUNTS = (b"123456789012", Cloud().account("alice").account_id.encode())  # moto's, ours
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([\w-]+)/")
 _handle = FrontDoor.handle
 
 
 def _handle_translated(door: FrontDoor, service: str, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
-    response = _handle(door, service, replace(request, body=request.body.replace(THEIRS, OURS)), host_time)
-    response.body = response.body.replace(OURS, THEIRS)
+    scope = _SCOPE.search(request.headers.get("authorization", ""))
+    translations = (ACCOUNTS, (scope[1].encode() if scope else REGION, REGION))
+    body = request.body
+    for theirs, ours in translations:
+        body = body.replace(theirs, ours)
+    response = _handle(door, service, replace(request, body=body), host_time)
+    for theirs, ours in translations:
+        response.body = response.body.replace(ours, theirs)
+    if b"<Code>DryRunOperation</Code>" in response.body:
+        response.status = 412
     return response
 
 

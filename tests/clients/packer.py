@@ -85,12 +85,12 @@ class Packer:
         """Build by osc-bsuvolume: the volumes of a VM, which outlive it."""
         device = {"DeviceName": "/dev/xvdf", "Bsu": {"DeleteOnVmDeletion": False, "VolumeSize": 7}}
         vm = self._launch([device])
-        made = [m["Bsu"]["VolumeId"] for m in vm["BlockDeviceMappings"] if m["DeviceName"] == "/dev/xvdf"]
-        for volume in made:
+        volume_ids = [m["Bsu"]["VolumeId"] for m in vm["BlockDeviceMappings"] if m["DeviceName"] == "/dev/xvdf"]
+        for volume in volume_ids:
             self.api.call("CreateTags", ResourceIds=[volume], Tags=[{"Key": "name", "Value": self.name}])
         self._stop(vm)
         self._terminate(vm)
-        return made
+        return volume_ids
 
     def chroot(self, vm_id: str) -> str:
         """Build by osc-chroot, on this VM: a volume of the source's root, its snapshot, an OMI of it."""
@@ -133,8 +133,8 @@ class Packer:
         assert self.api.call("ReadVms", DryRun=True)["ResponseContext"]["RequestId"]
         if not force:
             me = self.api.call("ReadAccounts")["Accounts"][0]["AccountId"]
-            named = {"ImageNames": [self.name], "AccountIds": [me]}
-            assert self.api.call("ReadImages", Filters=named)["Images"] == [], "name conflicts with an existing OMI"
+            filters = {"ImageNames": [self.name], "AccountIds": [me]}
+            assert self.api.call("ReadImages", Filters=filters)["Images"] == [], "name conflicts with an existing OMI"
 
     def _source(self) -> Mapping:
         images = self.api.call("ReadImages", Filters=self.owners)["Images"]
@@ -184,8 +184,8 @@ class Packer:
 
     def _security_group(self, name: str) -> str:
         """Make the temporary security group, and open it to SSH."""
-        made = self.api.call("CreateSecurityGroup", SecurityGroupName=name, Description="Temporary group for Packer")
-        group = str(made["SecurityGroup"]["SecurityGroupId"])
+        answer = self.api.call("CreateSecurityGroup", SecurityGroupName=name, Description="Temporary group for Packer")
+        group = str(answer["SecurityGroup"]["SecurityGroupId"])
         ports = {"FromPortRange": self.port, "ToPortRange": self.port} if self.port else {}
         rule = {"IpRanges": ["0.0.0.0/0"], "IpProtocol": "tcp", **ports}
         self.api.call("CreateSecurityGroupRule", SecurityGroupId=group, Flow="Inbound", Rules=[rule])
@@ -203,13 +203,14 @@ class Packer:
         )
 
     def _snapshot(self, volume: str) -> str:
-        made = self.api.call("CreateSnapshot", Description=f"Packer: {GO_TIME}", VolumeId=volume)["Snapshot"]
+        snapshot = self.api.call("CreateSnapshot", Description=f"Packer: {GO_TIME}", VolumeId=volume)["Snapshot"]
         self.api.poll(
             lambda: (
-                self._read_one("ReadSnapshots", "Snapshots", SnapshotIds=[made["SnapshotId"]])["State"] == "completed"
+                self._read_one("ReadSnapshots", "Snapshots", SnapshotIds=[snapshot["SnapshotId"]])["State"]
+                == "completed"
             )
         )
-        return str(made["SnapshotId"])
+        return str(snapshot["SnapshotId"])
 
     def _register(self, request: Mapping) -> Mapping:
         return self._wait_until_available(self.api.call("CreateImage", **request)["Image"]["ImageId"])
@@ -272,5 +273,5 @@ class Packer:
     def _read_one(self, action: str, key: str, **filters: Any) -> Mapping:
         rows = self.api.call(action, Filters=filters)[key]
         assert len(rows) == 1, f"{action} of {filters} found {len(rows)}"
-        found: Mapping = rows[0]
-        return found
+        row: Mapping = rows[0]
+        return row

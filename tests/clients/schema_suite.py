@@ -40,7 +40,7 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 MAX_SIZE = 500
 
 
-def served(known: Mapping[str, Any]) -> dict[str, Any]:
+def make_document(values_by_name: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description of what is served, with refusals and links; what creates narrowed to `known`, if any."""
     whole = load_description()
     refusals = {
@@ -56,24 +56,24 @@ def served(known: Mapping[str, Any]) -> dict[str, Any]:
         if post["operationId"] in ACTIONS:
             answer = post["responses"]["200"] | {"links": dict(links(post))}
             paths[path] = {"post": post | {"responses": {"200": answer} | refusals}}
-            if known and path.startswith("/Create"):
-                content = {"application/json": {"schema": narrowed(path[1:], known)}}
+            if values_by_name and path.startswith("/Create"):
+                content = {"application/json": {"schema": narrow_schema(path[1:], values_by_name)}}
                 paths[path]["post"]["requestBody"] = {"content": content, "required": True}
     return whole | {"paths": paths, "security": [], "servers": []}
 
 
-def narrowed(action: str, known: Mapping[str, Any]) -> dict[str, Any]:
+def narrow_schema(action: str, values_by_name: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of a request with the parameters that are required or known."""
     whole = resolve_reference(
         load_description()["paths"][f"/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     )
     required = whole.get("required", [])
-    kept = {
-        name: part | ({"enum": known[name]} if name in known else {})
+    examples = {
+        name: part | ({"enum": values_by_name[name]} if name in values_by_name else {})
         for name, part in whole["properties"].items()
-        if name in required or name in known
+        if name in required or name in values_by_name
     }
-    return whole | {"properties": kept, "required": sorted({*required, *kept})}
+    return whole | {"properties": examples, "required": sorted({*required, *examples})}
 
 
 def links(post: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -98,37 +98,37 @@ def links(post: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def ids(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the names of the ids right in what an answer gives, and where they are."""
     for key, part in answer["properties"].items():
-        listed = "items" in part
-        row = resolve_reference(part["items"] if listed else part)
-        name = f"{key.removesuffix('s') if listed else key}Id"
+        is_list = "items" in part
+        row = resolve_reference(part["items"] if is_list else part)
+        name = f"{key.removesuffix('s') if is_list else key}Id"
         if key != "ResponseContext" and name in row.get("properties", {}):
-            yield name, f"$response.body#/{key}/{'0/' if listed else ''}{name}"
+            yield name, f"$response.body#/{key}/{'0/' if is_list else ''}{name}"
 
 
 def request(action: str) -> Mapping[str, Any]:
     """Return the parameters of an action."""
     body = load_description()["paths"][f"/{action}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    found: Mapping[str, Any] = resolve_reference(body)["properties"]
-    return found
+    properties: Mapping[str, Any] = resolve_reference(body)["properties"]
+    return properties
 
 
 def main() -> int:
     """Serve, run, report."""
     cloud = Cloud(auth="off")  # who calls is not the question here
     cloud.account("alice")
-    known = {**KNOWN, "ImageId": [cloud.images.official("debian").image_id]}
+    values_by_name = {**KNOWN, "ImageId": [cloud.images.official("debian").image_id]}
     with TemporaryDirectory() as place, cloud.serve() as server:
         singly = run(Path(place), server.url, {}, "examples,coverage,fuzzing", SINGLE)
-        chained = run(Path(place), server.url, known, "stateful", CHAINED)
-    answered = {call.action for call in cloud.calls() if call.error is None}
-    print(f"of the last {len(cloud.calls())} calls {len(answered)} of {len(ACTIONS)} actions were answered")
+        chained = run(Path(place), server.url, values_by_name, "stateful", CHAINED)
+    succeeded = {call.action for call in cloud.calls() if call.error is None}
+    print(f"of the last {len(cloud.calls())} calls {len(succeeded)} of {len(ACTIONS)} actions were answered")
     return singly or chained
 
 
-def run(place: Path, url: str, known: Mapping[str, Any], phases: str, seconds: int) -> int:
+def run(place: Path, url: str, values_by_name: Mapping[str, Any], phases: str, seconds: int) -> int:
     """Run some phases of schemathesis; return its exit status."""
     document = place / "served.json"
-    document.write_text(json.dumps(served(known), default=str))
+    document.write_text(json.dumps(make_document(values_by_name), default=str))
     bounds = ["--max-time", str(seconds), "--max-examples", "25", "--seed", "1", "--workers", "2"]
     quiet = ["--suppress-health-check", "all", "--warnings", "off", "--no-color"]
     command = [sys.executable, "-m", "schemathesis.cli", "run", str(document), "--url", f"{url}/api/v1"]

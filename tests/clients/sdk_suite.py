@@ -45,8 +45,8 @@ def main() -> int:
     failed = set(re.findall(r"^FAILED \S*/(test_\w+\.py)", run.stdout, re.MULTILINE))
     print(run.stdout.strip().splitlines()[-1])
     for name in sorted(failed | set(NOT_SERVED)):
-        known = NOT_SERVED.get(name)
-        print(f"{name}: {'needs ' + known if known and name in failed else 'passes by now' if known else 'FAILS'}")
+        reason = NOT_SERVED.get(name)
+        print(f"{name}: {'needs ' + reason if reason and name in failed else 'passes by now' if reason else 'FAILS'}")
     return int(failed != set(NOT_SERVED))
 
 

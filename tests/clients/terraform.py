@@ -83,8 +83,10 @@ class Terraform:
             "OsuPrefix": "export",
             "OsuApiKey": {"ApiKeyId": self.api.account.access_key, "SecretKey": self.api.account.secret_key},
         }
-        made = self.api.call("CreateImageExportTask", ImageId=image_id, OsuExport=export)["ImageExportTask"]["TaskId"]
-        return self._wait_for_export("ReadImageExportTasks", "ImageExportTasks", made, "completed")
+        task_id = self.api.call("CreateImageExportTask", ImageId=image_id, OsuExport=export)["ImageExportTask"][
+            "TaskId"
+        ]
+        return self._wait_for_export("ReadImageExportTasks", "ImageExportTasks", task_id, "completed")
 
     def snapshot_export(self, snapshot_id: str, bucket: str) -> Row:
         """Export a snapshot; wait until it is under way, by the names of the API's version 1.40."""
@@ -171,14 +173,14 @@ class Terraform:
 
     def vm(self, tags: Mapping[str, str] | None = None, **arguments: Any) -> Row:
         """Create a VM, wait for it, and read it as the provider does."""
-        given = {
+        request = {
             "BootOnCreation": True,
             "BsuOptimized": False,
             "DeletionProtection": False,
             "MaxVmsCount": 1,
             "MinVmsCount": 1,
         }
-        vm_id = self.api.call("CreateVms", **given, **arguments)["Vms"][0]["VmId"]
+        vm_id = self.api.call("CreateVms", **request, **arguments)["Vms"][0]["VmId"]
         if tags:
             self._tag(vm_id, tags)
         self.wait(lambda: self.read_vm(vm_id)["State"], ["pending", "ending/wait"], "running")
@@ -209,14 +211,14 @@ def frieza(api: Go) -> None:
     me = api.call("ReadAccounts")["Accounts"][0]["AccountId"]
 
     def delete_round() -> bool:
-        left = [*_machines(api), *_network(api), *_images(api, me)]
-        running = [given["VmIds"][0] for action, given in left if action == "DeleteVms"]
+        deletions = [*_machines(api), *_network(api), *_images(api, me)]
+        running = [parameters["VmIds"][0] for action, parameters in deletions if action == "DeleteVms"]
         with suppress(Refusal):
             api.call("StopVms", VmIds=running or None, ForceStop=True)
-        for action, given in left:
+        for action, parameters in deletions:
             with suppress(Refusal):
-                api.call(action, **given)
-        return not left
+                api.call(action, **parameters)
+        return not deletions
 
     api.poll(delete_round, seconds=10)
 

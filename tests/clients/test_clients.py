@@ -51,8 +51,8 @@ class TestOscCli:
 
     def test_creates_and_deletes_a_keypair(self, alice: Account, run: Callable[..., Any]) -> None:
         """The shell flow of osc-cli creates, reads and deletes a keypair. [REQ-015]"""
-        made = json.loads(run("CreateKeypair", "--KeypairName", "k").stdout)["Keypair"]
-        assert [pair.keypair_id for pair in alice.read_keypairs()] == [made["KeypairId"]]
+        keypair = json.loads(run("CreateKeypair", "--KeypairName", "k").stdout)["Keypair"]
+        assert [pair.keypair_id for pair in alice.read_keypairs()] == [keypair["KeypairId"]]
         assert run("DeleteKeypair", "--KeypairName", "k").returncode == 0
         assert alice.read_keypairs() == ()
 
@@ -76,14 +76,14 @@ class TestCurl:
     @pytest.mark.parametrize("provider", ["osc", "aws:amz:eu-west-2:api"])
     def test_signs_its_requests_in_both_dialects(self, alice: Account, server: Running, provider: str) -> None:
         """Both dialects are verified, whatever service and Region they name. [AUTH-002, AUTH-003]"""
-        asked = {"Filters": {"ImageNames": ["Ubuntu*"], "AccountAliases": ["Outscale"]}}
+        parameters = {"Filters": {"ImageNames": ["Ubuntu*"], "AccountAliases": ["Outscale"]}}
         for secret, status in ((alice.secret_key, "200"), ("wrong", "401")):
             answer = subprocess.run(
                 [
                     *(str(CURL), "-sS", "-w", "\n%{http_code}", "--aws-sigv4", provider),
                     *("--user", f"{alice.access_key}:{secret}", "-H", "Content-Type: application/json"),
                     *(("--cacert", server.ca) if server.ca else ()),
-                    *("-d", json.dumps(asked), f"{server.url}/api/v1/ReadImages"),
+                    *("-d", json.dumps(parameters), f"{server.url}/api/v1/ReadImages"),
                 ],
                 capture_output=True,
                 text=True,

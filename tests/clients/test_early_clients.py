@@ -62,9 +62,9 @@ class TestWithoutCredentials:
     def test_boto3_says_that_its_client_was_made_too_early(self, alice: Account) -> None:
         """The exception of botocore has a note, which a traceback shows."""
         client = boto3.client("s3", "eu-west-2")
-        with alice.environment(), pytest.raises(NoCredentialsError) as refused:
+        with alice.environment(), pytest.raises(NoCredentialsError) as failure:
             client.list_buckets()
-        assert CAUSE in refused.value.__notes__[0]
+        assert CAUSE in failure.value.__notes__[0]
 
     def test_aiobotocore_says_that_its_client_was_made_too_early(self, alice: Account) -> None:
         """An asynchronous client has the same note."""
@@ -74,9 +74,9 @@ class TestWithoutCredentials:
                 with alice.environment():
                     await client.list_buckets()
 
-        with pytest.raises(NoCredentialsError) as refused:
+        with pytest.raises(NoCredentialsError) as failure:
             asyncio.run(call())
-        assert CAUSE in refused.value.__notes__[0]
+        assert CAUSE in failure.value.__notes__[0]
 
     def test_basic_authentication_is_enough(self, cloud: Cloud, alice: Account) -> None:
         """A Gateway that was made at import for an e-mail address and its password needs no key."""

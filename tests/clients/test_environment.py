@@ -57,16 +57,16 @@ def _inside(alice: Account, bob: Account) -> Iterator[Environment]:
         yield environment
 
 
-def who(**given: str) -> str:
+def get_first_name(**environment: str) -> str:
     """Return the name of the account that a Gateway of the SDK is signed in as."""
-    return str(Gateway(**given).ReadAccounts()["Accounts"][0]["FirstName"])
+    return str(Gateway(**environment).ReadAccounts()["Accounts"][0]["FirstName"])
 
 
 @pytest.mark.usefixtures("inside")
 class TestEnvironment:
     def test_configures_a_gateway_for_the_account(self) -> None:
         """A Gateway that the code creates is signed in as the account, whatever the machine's configuration is."""
-        assert who() == "alice"
+        assert get_first_name() == "alice"
 
     def test_configures_boto3_for_object_storage(self, cloud: Cloud) -> None:
         """A boto3 client that the code creates reaches the account's object storage."""
@@ -80,7 +80,7 @@ class TestEnvironment:
     def test_applies_to_other_threads(self) -> None:
         """Clients created in threads find the same configuration."""
         with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(lambda _: who(), range(8))) == ["alice"] * 8
+            assert list(pool.map(lambda _: get_first_name(), range(8))) == ["alice"] * 8
 
     def test_has_a_configuration_file(self, alice: Account, machine: Path) -> None:
         """Code that reads ~/.osc/config.json itself finds the account there."""
@@ -91,19 +91,19 @@ class TestEnvironment:
 
     def test_has_a_profile_for_each_account(self) -> None:
         """The profile with the name of an account belongs to that account."""
-        assert who(profile="bob") == "bob"
+        assert get_first_name(profile="bob") == "bob"
 
     def test_lets_a_test_switch_the_account_by_variables(self, bob: Account, monkeypatch: pytest.MonkeyPatch) -> None:
         """Variables that a test sets take precedence over our file, which replaces the real one."""
         monkeypatch.setenv("OSC_ACCESS_KEY", bob.access_key)
         monkeypatch.setenv("OSC_SECRET_KEY", bob.secret_key)
-        assert who() == "bob"
+        assert get_first_name() == "bob"
 
     def test_falls_back_to_its_configuration_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without variables the SDK reads the file, as it would elsewhere."""
         for name in [name for name in os.environ if name.startswith("OSC_")]:
             monkeypatch.delenv(name)
-        assert who() == "alice"
+        assert get_first_name() == "alice"
 
     def test_lets_a_test_bring_its_own_configuration_file(
         self, bob: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -112,8 +112,8 @@ class TestEnvironment:
         keys = {"access_key": bob.access_key, "secret_key": bob.secret_key}
         (tmp_path / "own.json").write_text(json.dumps({"default": keys}))
         monkeypatch.setenv("OSC_CONFIG_FILE", str(tmp_path / "own.json"))
-        assert who() == "bob"
-        assert who(path=str(tmp_path / "own.json")) == "bob"
+        assert get_first_name() == "bob"
+        assert get_first_name(path=str(tmp_path / "own.json")) == "bob"
 
     def test_hides_the_variables_of_the_machine(self, inside: Environment) -> None:
         """No variable of the machine's configuration is left."""
@@ -122,10 +122,10 @@ class TestEnvironment:
 
     def test_names_the_region_of_an_account_used_elsewhere(self, cloud: Cloud) -> None:
         """A client for another Region than the account's is refused, and the error names the Region. [AUTH-006]"""
-        with pytest.raises(HTTPError, match="code = 4120") as refused:
-            who(region="us-east-2")
-        assert refused.value.response is not None
-        assert "does not exist in us-east-2" in refused.value.response.text
+        with pytest.raises(HTTPError, match="code = 4120") as refusal:
+            get_first_name(region="us-east-2")
+        assert refusal.value.response is not None
+        assert "does not exist in us-east-2" in refusal.value.response.text
         error = cloud.calls("ReadAccounts")[0].error
         assert error is not None
         assert "This key is alice's, in eu-west-2. Call the Region of the key" in error.explain()
@@ -191,9 +191,9 @@ class TestLeavingAnEnvironment:
         """Environments nest: the innermost counts, and the outer one is restored after it."""
         with alice.environment():
             with bob.environment():
-                assert who() == "bob"
+                assert get_first_name() == "bob"
                 boto3.client("s3").create_bucket(Bucket="bobs")
-            assert who() == "alice"
+            assert get_first_name() == "alice"
             assert boto3.client("s3").list_buckets()["Buckets"] == []
 
 
@@ -209,7 +209,7 @@ class TestLeavingEnvironmentsInAnyOrder:
             context.__enter__()
         open_names = list(names)
         for index in order:
-            assert who() == open_names[-1]
+            assert get_first_name() == open_names[-1]
             assert os.environ["AWS_ACCESS_KEY_ID"] == cloud.account(open_names[-1]).access_key
             assert json.loads(Path("~/.osc/config.json").expanduser().read_text())["default"]["region"] == "eu-west-2"
             boto3.client("s3").create_bucket(Bucket=f"of-{open_names[-1]}-{index}")

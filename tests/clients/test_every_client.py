@@ -79,7 +79,7 @@ def _server() -> Iterator[Running]:
         yield server
 
 
-def inside(cloud: Cloud, client: Client, fault: Mapping[str, Any]) -> Outcome:
+def call_inside(cloud: Cloud, client: Client, fault: Mapping[str, Any]) -> Outcome:
     """Return the outcome of a call in the environment of an account."""
     alice = cloud.account("alice")
     if fault:
@@ -104,11 +104,11 @@ class TestEveryClient:
         self, cloud: Cloud, server: Running, client: Client, fault: dict[str, Any]
     ) -> None:
         """A client gets the same status or the same exception, after as many calls. [THR-001, THR-003]"""
-        assert inside(cloud, client, fault) == over_http(server, client, fault)
+        assert call_inside(cloud, client, fault) == over_http(server, client, fault)
 
     def test_is_retried_by_its_own_means(self, cloud: Cloud, client: Client) -> None:
         """What a client does about two refusals by 503: try again, or return the first one."""
-        outcome = inside(cloud, client, {"times": RETRIES, "status": 503})
+        outcome = call_inside(cloud, client, {"times": RETRIES, "status": 503})
         tries_again = client not in (call_requests, call_httpx, call_httpx_async, call_aiohttp)
         assert outcome == (Outcome(200, (), RETRIES + 1) if tries_again else Outcome(503, (), 1))
 
@@ -117,8 +117,8 @@ class TestRetries:
     def test_end_in_the_exception_of_the_library(self, cloud: Cloud) -> None:
         """Refusals without an end raise what requests and urllib3 raise, with the last reason."""
         busy = {"times": 100, "status": 503}
-        assert inside(cloud, call_urllib3, busy).raised == ("MaxRetryError", "ResponseError")
-        assert inside(cloud, call_requests_with_retries, busy).raised == (
+        assert call_inside(cloud, call_urllib3, busy).raised == ("MaxRetryError", "ResponseError")
+        assert call_inside(cloud, call_requests_with_retries, busy).raised == (
             "RetryError",
             "MaxRetryError",
             "ResponseError",
@@ -126,9 +126,13 @@ class TestRetries:
 
     def test_end_in_the_lost_connection(self, cloud: Cloud) -> None:
         """Connections that are lost without an end raise what a closed connection raises."""
-        lost = {"times": 100, "drop": True}
-        assert inside(cloud, call_urllib3, lost).raised == ("MaxRetryError", "ProtocolError", "RemoteDisconnected")
-        assert inside(cloud, call_sdk, lost).raised == ("ConnectionError", "ProtocolError", "RemoteDisconnected")
+        fault = {"times": 100, "drop": True}
+        assert call_inside(cloud, call_urllib3, fault).raised == (
+            "MaxRetryError",
+            "ProtocolError",
+            "RemoteDisconnected",
+        )
+        assert call_inside(cloud, call_sdk, fault).raised == ("ConnectionError", "ProtocolError", "RemoteDisconnected")
 
     @pytest.mark.parametrize("client", [call_urllib3, call_requests_with_retries])
     def test_wait_as_long_as_retry_after_says(
@@ -138,7 +142,7 @@ class TestRetries:
         handle = OapiDoor.handle
         answers = iter([HttpResponse(503, b"{}", {"Retry-After": "7"}), HttpResponse(429, b"{}", {"Retry-After": "9"})])
         monkeypatch.setattr(OapiDoor, "handle", lambda *request: next(answers, None) or handle(*request))
-        assert inside(cloud, client, {}).status == 200
+        assert call_inside(cloud, client, {}).status == 200
         assert waits == [7, 9]
 
     def test_leave_no_connection_of_the_pool_in_use(self, cloud: Cloud, alice: Account) -> None:

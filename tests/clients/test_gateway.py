@@ -61,10 +61,10 @@ class TestGateway:
 
     def test_raises_the_error_of_the_sdk(self, omi_gateway: Gateway) -> None:
         """A refusal is the SDK's HTTPError, with the API's code and the broken rule."""
-        with pytest.raises(HTTPError, match="code = 5023") as refused:
+        with pytest.raises(HTTPError, match="code = 5023") as refusal:
             omi_gateway.DeleteImage(ImageId="ami-00000000")
-        assert refused.value.response is not None
-        assert refused.value.response.headers["X-Omisim-Rule"] == "OMI-122"
+        assert refusal.value.response is not None
+        assert refusal.value.response.headers["X-Omisim-Rule"] == "OMI-122"
 
     def test_still_checks_parameter_names(self, omi_gateway: Gateway) -> None:
         """The SDK still checks names before it sends a request."""
@@ -107,8 +107,8 @@ class TestIntercept:
     def test_reaches_a_gateway_of_the_user(self, cloud: Cloud, alice: Account) -> None:
         """A Gateway that omisim did not create reaches the cloud inside the context."""
         with cloud.intercept():
-            found = own_gateway(alice).ReadAccounts()["Accounts"]
-        assert found[0]["AccountId"] == alice.account_id
+            accounts = own_gateway(alice).ReadAccounts()["Accounts"]
+        assert accounts[0]["AccountId"] == alice.account_id
 
     def test_refuses_a_wrong_secret_key(self, cloud: Cloud, alice: Account) -> None:
         """The signature is verified as usual. [AUTH-006]"""
@@ -184,7 +184,7 @@ class TestIntercept:
             requests.get("http://127.0.0.1:9/", timeout=1)
 
     @pytest.mark.parametrize(
-        ("host", "sent", "named"),
+        ("host", "sent", "message"),
         [
             ("eim.eu-west-2", {"data": "Version=1&Action=ListUsers"}, "eim ListUsers .*serve eim"),
             ("icu.eu-west-2", {"json": {"Action": "GetAccount"}}, "icu GetAccount .*serve icu"),
@@ -194,9 +194,9 @@ class TestIntercept:
             ("EIM.eu-west-2", {"data": b"Action=GetUser"}, "eim GetUser "),
         ],
     )
-    def test_refuses_unserved_outscale_hosts(self, cloud: Cloud, host: str, sent: dict[str, Any], named: str) -> None:
+    def test_refuses_unserved_outscale_hosts(self, cloud: Cloud, host: str, sent: dict[str, Any], message: str) -> None:
         """A request for another service never reaches the real cloud, and the error names the call in any protocol."""
-        with cloud.intercept(), pytest.raises(NotServed, match=named):
+        with cloud.intercept(), pytest.raises(NotServed, match=message):
             requests.post(f"https://{host}.outscale.com/", timeout=1, **sent)
 
     def test_refuses_a_botocore_client_of_another_service(self, cloud: Cloud) -> None:

@@ -42,12 +42,12 @@ class TestMock:
             return number, len(boto3.client("ec2").describe_volumes()["Volumes"])
 
         @omisim.mock(account="bob")
-        def called() -> str:
+        def get_cloud_name() -> str:
             return str(boto3.client("ec2").describe_images(Owners=["self"])["Images"])
 
         assert bare.__doc__ == "Count."
         assert [bare(1), bare(number=2)] == [(1, 1), (2, 1)]
-        assert called() == "[]"
+        assert get_cloud_name() == "[]"
 
     def test_takes_a_cloud_or_the_options_of_one(self) -> None:
         """A given cloud is used as it is; its authentication is its own."""
@@ -74,10 +74,10 @@ class TestMock:
 
     def test_decorates_the_tests_of_a_class(self) -> None:
         """A class without a setup has a new cloud for each test, one with a setup shares it with its test."""
-        seen: list[int] = []
+        counts: list[int] = []
 
         def count() -> None:
-            seen.append(len(boto3.client("ec2").describe_volumes()["Volumes"]))
+            counts.append(len(boto3.client("ec2").describe_volumes()["Volumes"]))
 
         @omisim.mock
         class Plain:
@@ -108,5 +108,5 @@ class TestMock:
         tests.test_two()
         tests.teardown_method(None)  # type: ignore[attr-defined]
         TextTestRunner(stream=StringIO()).run(defaultTestLoader.loadTestsFromTestCase(Unittest))
-        assert seen == [1, 1, 1, 1]
+        assert counts == [1, 1, 1, 1]
         assert "AWS_ENDPOINT_URL_EC2" not in os.environ

@@ -47,9 +47,9 @@ class TestPackerBsu:
     def test_leaves_its_security_group_behind(self, me: Account, api: Go) -> None:
         """The terminated VM still holds the group: Packer tells its user to delete it by hand."""
         Packer(api, "golden").bsu()
-        (left,) = [group for group in me.read_security_groups() if group.security_group_name != "default"]
+        (remaining,) = [group for group in me.read_security_groups() if group.security_group_name != "default"]
         api.sleep(120)
-        me.delete_security_group(security_group_id=left.security_group_id)
+        me.delete_security_group(security_group_id=remaining.security_group_id)
 
     def test_stops_if_the_name_is_taken(self, api: Go) -> None:
         """Without force a second build ends before it has begun."""
@@ -126,6 +126,6 @@ class TestPackerChroot:
 
 def test_refusal_can_be_decoded_by_packer(api: Go) -> None:
     """Status, Code and Type are strings and numbers where Go expects them."""
-    with pytest.raises(Refusal, match="5063") as refused:
+    with pytest.raises(Refusal, match="5063") as refusal:
         api.call("StopVms", VmIds=["i-00000000"])
-    assert (refused.value.status, refused.value.code) == (400, "5063")
+    assert (refusal.value.status, refusal.value.code) == (400, "5063")

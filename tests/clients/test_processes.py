@@ -151,16 +151,16 @@ class TestForkedChild:
 
     def test_does_not_wait_for_a_lock_that_a_thread_of_the_parent_holds(self, cloud: Cloud, alice: Account) -> None:
         """A thread that was within a call when the process was forked does not run in the child."""
-        held, release = Event(), Event()
+        is_held, release = Event(), Event()
 
         def hold() -> None:
             with cloud.engine.lock:
-                held.set()
+                is_held.set()
                 release.wait(DEADLOCK)
 
         thread = Thread(target=hold)
         thread.start()
-        held.wait(DEADLOCK)
+        is_held.wait(DEADLOCK)
         try:
             assert in_a_fork(alice.read_vms).startswith("ForkedCloud")
             assert in_a_fork(lambda: cloud.fork().now == cloud.now) == "True"

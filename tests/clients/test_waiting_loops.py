@@ -1,11 +1,10 @@
-"""Event loops, `select` and real input in a cloud's time."""
+"""Event loops and real input in a cloud's time."""
 
 from __future__ import annotations
 
 import asyncio
-import select
-import selectors
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from subprocess import PIPE
+from textwrap import dedent
 from typing import Any
 
 import anyio
@@ -24,6 +24,7 @@ from support.catalogue import SUBREGION
 
 from omisim import Account, Cloud
 
+AN_HOUR = 3600
 LOOP = asyncio.new_event_loop()  # of a thread that is older than any context, as of a module under test
 
 
@@ -56,7 +57,7 @@ def bake(account: Account) -> str:
     return volume.volume_id
 
 
-def took(cloud: Cloud, act: Callable[[], object], **options: Any) -> float:
+def measure(cloud: Cloud, act: Callable[[], object], **options: Any) -> float:
     """Return how long something took in the cloud's time, to the second."""
     before = cloud.now
     with cloud.sleeping(**options):
@@ -72,7 +73,7 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
 class TestAsyncio:
     def test_runs_a_polling_loop_in_a_thread(self, cloud: Cloud, alice: Account) -> None:
         """`asyncio.to_thread` moves the clock."""
-        assert took(cloud, lambda: run(asyncio.to_thread(bake, alice))) == 10
+        assert measure(cloud, lambda: run(asyncio.to_thread(bake, alice))) == 10
 
     def test_wakes_threads_and_tasks_in_the_order_of_their_times(self, cloud: Cloud) -> None:
         """Threads of an executor and tasks of a loop share one time."""
@@ -89,7 +90,7 @@ class TestAsyncio:
         async def main() -> None:
             await asyncio.gather(nap(20), asyncio.to_thread(thread_nap, 10), nap(5), asyncio.to_thread(thread_nap, 30))
 
-        assert took(cloud, lambda: run(main())) == 30
+        assert measure(cloud, lambda: run(main())) == 30
         assert woken == [("task", 5), ("thread", 10), ("task", 20), ("thread", 30)]
 
     def test_times_out(self, cloud: Cloud) -> None:
@@ -107,14 +108,16 @@ class TestAsyncio:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(asyncio.Event().wait(), 30)
 
-        assert took(cloud, lambda: run(main())) == 60
+        assert measure(cloud, lambda: run(main())) == 60
         assert fired == [20, 30, 50]
 
     def test_of_a_thread_that_runs_already_takes_part(self, cloud: Cloud) -> None:
         """A loop in a thread of a module takes part from the first coroutine that a test gives it; in every test."""
         for _ in range(3):
             nap = asyncio.sleep(30, "done")
-            assert took(cloud, partial(lambda nap: asyncio.run_coroutine_threadsafe(nap, LOOP).result(60), nap)) == 30
+            assert (
+                measure(cloud, partial(lambda nap: asyncio.run_coroutine_threadsafe(nap, LOOP).result(60), nap)) == 30
+            )
 
     def test_waits_for_a_child_process(self, cloud: Cloud) -> None:
         """While a child runs, a time limit does not pass."""
@@ -125,7 +128,7 @@ class TestAsyncio:
             async with asyncio.timeout(5):
                 assert (await child.communicate())[0] == b"1\n"
 
-        assert took(cloud, lambda: run(main())) == 0
+        assert measure(cloud, lambda: run(main())) == 0
 
     def test_that_freezegun_made_real_are_restored(self, cloud: Cloud) -> None:
         """After the context, no class of event loops holds a function of omisim that freezegun has restored."""
@@ -140,7 +143,7 @@ class TestAsyncio:
             with freeze_time("2030-01-01", real_asyncio=True):
                 run(asyncio.sleep(0.01))
 
-        assert took(cloud, act) == 0
+        assert measure(cloud, act) == 0
 
     def test_raises_an_error_in_an_endless_polling_loop(self, cloud: Cloud, alice: Account) -> None:
         """A polling task that can never finish ends the loop with an error."""
@@ -150,7 +153,7 @@ class TestAsyncio:
                 await asyncio.sleep(10)
 
         with pytest.raises(RuntimeError, match="never finish"):
-            took(cloud, lambda: run(main()))
+            measure(cloud, lambda: run(main()))
 
 
 async def in_task_group() -> None:
@@ -167,7 +170,7 @@ class TestAnyioAndTrio:
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     def test_tasks_threads_and_time_limits_move_the_clock(self, cloud: Cloud, backend: str) -> None:
         """Anyio works on both of its backends."""
-        assert took(cloud, lambda: anyio.run(in_task_group, backend=backend)) == 35
+        assert measure(cloud, lambda: anyio.run(in_task_group, backend=backend)) == 35
 
     def test_trio_shares_the_time_of_threads(self, cloud: Cloud) -> None:
         """Trio's run loop wakes in order with threads."""
@@ -189,50 +192,64 @@ class TestAnyioAndTrio:
             for thread in threads:
                 thread.join()
 
-        assert took(cloud, act) == 30
+        assert measure(cloud, act) == 30
         assert woken == ["thread", "trio", "thread"]
 
     def test_trio_with_a_clock_of_its_own_is_left_alone(self, cloud: Cloud) -> None:
         """Trio's MockClock moves its own time only."""
         clock = trio.testing.MockClock(autojump_threshold=0)
-        assert took(cloud, lambda: trio.run(trio.sleep, 60, clock=clock)) == 0
+        assert measure(cloud, lambda: trio.run(trio.sleep, 60, clock=clock)) == 0
 
 
-class TestSelect:
-    @pytest.mark.parametrize("cls", [selectors.DefaultSelector, selectors.SelectSelector, selectors.PollSelector])
-    def test_with_a_time_limit_moves_the_clock(self, cloud: Cloud, cls: Any) -> None:
-        """Every selector jumps to its time limit where nothing arrives, and returns what has arrived."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs, cls() as selector:
-            selector.register(ours, selectors.EVENT_READ)
-            assert took(cloud, lambda: selector.select(10)) == 10
-            theirs.send(b"x")
-            assert took(cloud, lambda: selector.select(10)) == 0
+LATE = """
+    from omisim import Cloud
 
-    def test_of_the_module_select_moves_the_clock(self, cloud: Cloud) -> None:
-        """`select.select` with and without files."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            assert took(cloud, lambda: select.select([ours], [], [], 10)) == 10
-            assert took(cloud, lambda: select.select([], [], [], 10)) == 10
-            theirs.send(b"x")
-            with cloud.sleeping():
-                assert select.select([ours], [], [], 10) == ([ours], [], [])
+    cloud = Cloud()
+    before = cloud.now
+    with cloud.sleeping():
+        import trio, uvloop
+        trio.run(trio.sleep, 10)
+        loop = uvloop.new_event_loop()
+        try:
+            loop.call_later(10, print)
+        except RuntimeError as error:
+            assert "uvloop" in str(error), error
+        loop.close()
+    assert round((cloud.now - before).total_seconds()) == 10
+"""
 
-    def test_sees_input_of_another_thread(self, cloud: Cloud) -> None:
-        """Input ends a wait at the time at which it is sent."""
-        ours, theirs = socket.socketpair()
 
-        def send() -> None:
-            time.sleep(3)
-            theirs.send(b"x")
+class TestLoopThatIsImportedLate:
+    def test_is_followed_or_refused(self) -> None:
+        """A library that is imported inside the context is treated as if it had been imported before."""
+        pytest.importorskip("uvloop")
+        run = subprocess.run([sys.executable, "-c", dedent(LATE)], capture_output=True, text=True, check=False)
+        assert (run.stderr, run.returncode) == ("", 0)
+
+
+class TestUvloop:
+    def test_waits_for_a_job_that_sleeps(self, cloud: Cloud) -> None:
+        """A loop that cannot be followed itself waits for a job of an executor in virtual time."""
+        uvloop = pytest.importorskip("uvloop")
+
+        async def main(loop: Any) -> None:
+            await loop.run_in_executor(None, time.sleep, AN_HOUR)
 
         def act() -> None:
-            threading.Thread(target=send).start()
-            assert select.select([ours], [], [], 10)[0]
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(main(runner.get_loop()))
 
-        with ours, theirs:
-            assert took(cloud, act) == 3
+        assert measure(cloud, act) == AN_HOUR
+
+    def test_may_call_at_once(self, cloud: Cloud) -> None:
+        """A callback without a delay is not a wait."""
+        loop = pytest.importorskip("uvloop").new_event_loop()
+        with cloud.sleeping():
+            loop.call_later(0, loop.stop)
+            loop.run_forever()
+        loop.call_later(0.001, loop.stop)
+        loop.run_forever()
+        loop.close()
 
 
 def answer_slowly(listener: socket.socket) -> None:
@@ -265,7 +282,7 @@ class TestOutstandingInput:
 
         with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
             pool.submit(answer_slowly, listener)
-            assert took(cloud, lambda: run(main(listener.getsockname()[1]))) == 60
+            assert measure(cloud, lambda: run(main(listener.getsockname()[1]))) == 60
 
     def test_includes_requests_to_the_clouds_own_server(self, cloud: Cloud, alice: Account) -> None:
         """A client of `cloud.serve()` with a time limit gets its answer, and its sleeps move the clock."""
@@ -282,4 +299,4 @@ class TestOutstandingInput:
                 await asyncio.sleep(60)
 
         with cloud.serve() as running:
-            assert took(cloud, lambda: run(main(running.url))) == 120
+            assert measure(cloud, lambda: run(main(running.url))) == 120

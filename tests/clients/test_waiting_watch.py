@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import threading
 import time
 import warnings
@@ -15,6 +16,7 @@ from omisim import Cloud
 from omisim.clients.waiting import cloud_time, watch
 
 HELD = threading.Lock()  # made before any context, as by a module under test
+ITEMS: queue.SimpleQueue[int] = queue.SimpleQueue()
 
 
 @pytest.fixture(name="cloud")
@@ -46,31 +48,33 @@ class TestDeadlock:
             (lambda: threading.Event().wait(), r"threading\.Event\(\)\.wait\(\)"),
             (lambda: asyncio.run(wait_forever()), r"asyncio\.run\(wait_forever"),
             (lambda: HELD.acquire(timeout=-1), r"HELD\.acquire\(timeout=-1\)"),
+            (lambda: HELD.acquire(timeout=60), r"HELD\.acquire\(timeout=60\)"),
+            (lambda: ITEMS.get(timeout=60), r"ITEMS\.get\(timeout=60\)"),
             (join_a_waiting_thread, r"thread\.join\(\)"),
         ],
-        ids=["event", "loop", "lock-of-a-module", "thread"],
+        ids=["event", "loop", "lock-of-a-module", "limited-lock-of-a-module", "queue-of-a-module", "thread"],
     )
     def test_raises_an_error_that_names_the_lines(self, cloud: Cloud, act: Callable[[], object], line: str) -> None:
         """Where every thread waits without a time limit, the test's thread gets an error with each thread's line."""
-        found = pytest.raises(RuntimeError, match=rf"(?s)every thread of the test waits.*MainThread: .*{line}")
-        with found, cloud.sleeping(patience=0.05):
+        failure = pytest.raises(RuntimeError, match=rf"(?s)every thread of the test waits.*MainThread: .*{line}")
+        with failure, cloud.sleeping(patience=0.05):
             act()
 
     def test_of_a_thread_that_is_not_the_main_one(self, cloud: Cloud) -> None:
         """A context in another thread reports there."""
-        found: list[BaseException] = []
+        failures: list[BaseException] = []
 
         def act() -> None:
             try:
                 with cloud.sleeping(patience=0.05):
                     threading.Event().wait()
             except RuntimeError as error:
-                found.append(error)
+                failures.append(error)
 
         thread = threading.Thread(target=act)
         thread.start()
         thread.join()
-        assert "every thread of the test waits" in str(found[0])
+        assert "every thread of the test waits" in str(failures[0])
 
     @pytest.mark.parametrize("patience", [0, -1, "1", float("nan"), float("inf")])
     def test_refuses_an_invalid_limit(self, cloud: Cloud, patience: float) -> None:

@@ -51,3 +51,10 @@ class TestSettingAnAccessKey:
             cloud.set_access_key("alice", bob.access_key, SECRET)
         with pytest.raises(ApiError, match="5063"):
             alice.stop_vms(vm_ids=["i-00000000"])
+
+
+def test_is_added_to_an_account_without_keys(cloud: Cloud, alice: Account) -> None:
+    """An account whose every key was deleted gets the key."""
+    alice.delete_access_key(access_key_id=alice.access_key)
+    account = cloud.set_access_key("alice", KEY, SECRET)
+    assert (account.access_key, account.secret_key) == (KEY, SECRET)

@@ -36,7 +36,7 @@ class TestCloudConstructor:
             Cloud(**arguments)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
-        ("given", "says"),
+        ("arguments", "says"),
         [
             ({"seed": None}, "seed must be int or str, not None"),
             ({"seed": 1.5}, "seed must be int or str, not 1.5"),
@@ -47,10 +47,10 @@ class TestCloudConstructor:
             ({"fetch": "https://"}, "fetch must be a function from a URL to bytes, not 'https://'"),
         ],
     )
-    def test_refuses_arguments_of_another_type(self, given: dict[str, Any], says: str) -> None:
+    def test_refuses_arguments_of_another_type(self, arguments: dict[str, Any], says: str) -> None:
         """An argument of a wrong type is refused with what is expected."""
         with pytest.raises(ValueError, match=re.escape(says)):
-            Cloud(**given)
+            Cloud(**arguments)
 
     def test_takes_a_switch_that_replaces_the_error_of_a_rule(self) -> None:
         """A switch named after a rule replaces its error. [OMI-022]"""
@@ -134,7 +134,7 @@ class TestCloudMethods:
             (lambda _: Cloud.load({}), "data must be a dump made by cloud.dump(), not {}"),
             (
                 lambda cloud: Cloud.load(cloud.dump() | {"omisim": 99}),
-                "unsupported dump version 99; only version 1 is supported",
+                "unsupported dump version 99; omisim reads the versions 1 and 2",
             ),
             (lambda _: ManualClock("2026-01-01"), "time zone, for example UTC, not '2026-01-01'"),  # type: ignore[arg-type]  # the mistake
         ],
@@ -145,9 +145,9 @@ class TestCloudMethods:
         """The error says in one line what is expected, and nothing has changed."""
         assert alice.name == "alice"
         before = cloud.fork()
-        with pytest.raises(ValueError, match=re.escape(says)) as refused:
+        with pytest.raises(ValueError, match=re.escape(says)) as failure:
             wrong(cloud)
-        assert "\n" not in str(refused.value)
+        assert "\n" not in str(failure.value)
         assert cloud == before
 
 
@@ -171,11 +171,13 @@ class TestFilesOfAVolume:
 
 
 class TestCopies:
-    @pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, pickle.dumps])
-    def test_of_a_cloud_need_fork_or_dump(self, cloud: Cloud, alice: Account, made: Callable[[Any], object]) -> None:
+    @pytest.mark.parametrize("copy_value", [copy.copy, copy.deepcopy, pickle.dumps])
+    def test_of_a_cloud_need_fork_or_dump(
+        self, cloud: Cloud, alice: Account, copy_value: Callable[[Any], object]
+    ) -> None:
         """`copy` and `pickle` refuse a cloud, and what contains one, and name `fork` and `dump`."""
-        for what in (cloud, [cloud]) if made is copy.deepcopy else (cloud,):
+        for what in (cloud, [cloud]) if copy_value is copy.deepcopy else (cloud,):
             with pytest.raises(TypeError, match=r"use cloud\.fork\(\), or cloud\.dump\(\)"):
-                made(what)
+                copy_value(what)
         assert cloud.fork() == cloud
         assert alice.name in cloud.accounts

@@ -226,12 +226,12 @@ def count_reads(cloud: Cloud, resource_id: str) -> int:
     """Return how many rows `lineage` gets."""
     count, get = 0, cloud.engine.state.get
 
-    def counted(kind: str, row_id: str) -> Any:
+    def count_read(kind: str, row_id: str) -> Any:
         nonlocal count
         count += 1
         return get(kind, row_id)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cloud.engine.state, "get", counted)
+        patch.setattr(cloud.engine.state, "get", count_read)
         cloud.lineage(resource_id)
     return count

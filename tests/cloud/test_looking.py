@@ -134,16 +134,16 @@ class TestSimilarIds:
     def test_explain_a_mistyped_id(self, alice: Account, golden: Image) -> None:
         """`explain` of an unknown id lists the ids that differ little from it. [ID-018]"""
         slip = golden.image_id[:-1] + ("0" if golden.image_id[-1] != "0" else "1")
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as refusal:
             alice.delete_image(image_id=slip)
-        assert f"Similar ids: {golden.image_id}" in refused.value.explain()
+        assert f"Similar ids: {golden.image_id}" in refusal.value.explain()
 
     def test_exclude_what_the_caller_may_not_see(self, bob: Account, golden: Image) -> None:
         """A private OMI of another account is neither listed nor named in the Details. [ID-018]"""
         slip = golden.image_id[:-1] + ("0" if golden.image_id[-1] != "0" else "1")
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as refusal:
             bob.delete_image(image_id=slip)
-        assert golden.image_id not in refused.value.explain()
+        assert golden.image_id not in refusal.value.explain()
 
     def test_include_vms_and_volumes(self, alice: Account, vm: Vm) -> None:
         """Similar ids are found for every kind of resource."""

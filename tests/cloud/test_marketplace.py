@@ -31,7 +31,7 @@ def _source(cloud: Cloud, seller: Account) -> Image:
     return seller.create_image(vm_id=vm.vm_id, image_name="appliance")
 
 
-def published(cloud: Cloud, seller: Account, source: Image, offer: str = "hourly") -> Product:
+def publish(cloud: Cloud, seller: Account, source: Image, offer: str = "hourly") -> Product:
     """Publish the seller's OMI in its Region."""
     return cloud.marketplace.publish(seller, source.image_id, offer=offer)
 
@@ -46,7 +46,7 @@ class TestPublishing:
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
         """The copy has the alias Marketplace, and the product's name, code and licence. [MKT-001, MKT-008]"""
-        product = published(cloud, seller, source, "free")
+        product = publish(cloud, seller, source, "free")
         image = copy_of(buyer, product)[0]
         assert image.account_alias == "Marketplace"
         assert image.image_name == f"acme-{product.product_code}-v1"
@@ -55,7 +55,7 @@ class TestPublishing:
     def test_leaves_the_omi_of_the_seller_unchanged(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """The seller's OMI stays as it was, and the copy does not depend on it. [MKT-001]"""
         before = seller.read_images(filters={"image_ids": [source.image_id]})
-        product = published(cloud, seller, source, "free")
+        product = publish(cloud, seller, source, "free")
         assert seller.read_images(filters={"image_ids": [source.image_id]}) == before
         seller.delete_image(image_id=source.image_id)
         for mapping in source.block_device_mappings:
@@ -65,14 +65,14 @@ class TestPublishing:
 
     def test_copies_the_content(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
         """A VM of the copy has the content of the seller's OMI, and the product's code. [MKT-008]"""
-        product = published(cloud, seller, source, "free")
+        product = publish(cloud, seller, source, "free")
         vm = buyer.create_vms(image_id=product.images[REGION])[0]
         assert cloud.read(vm.block_device_mappings[0].bsu.volume_id, "/opt/acme") == "product 1"
         assert product.product_code in vm.product_codes
 
     def test_is_in_cloudgouv_by_default(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """A product is published in cloudgouv-eu-west-1 by default, and elsewhere on request. [MKT-009]"""
-        assert set(published(cloud, seller, source).images) == {REGION}
+        assert set(publish(cloud, seller, source).images) == {REGION}
         product = cloud.marketplace.publish(seller, source.image_id, offer="free", regions=(REGION, "eu-west-2"))
         elsewhere = cloud.account("dave").read_images(filters={"image_ids": [product.images["eu-west-2"]]})
         assert [image.account_alias for image in elsewhere] == ["Marketplace"]
@@ -82,7 +82,7 @@ class TestPublishing:
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: str
     ) -> None:
         """The copy of a free product, or of one whose licence the buyer brings, is public. [MKT-004]"""
-        assert copy_of(buyer, published(cloud, seller, source, offer))
+        assert copy_of(buyer, publish(cloud, seller, source, offer))
 
     def test_keeps_a_device_without_a_snapshot(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """A device without a snapshot is copied and published as it is. [MKT-001, CPY-001]"""
@@ -95,8 +95,8 @@ class TestPublishing:
         copy = alice.create_image(source_image_id=image.image_id, source_region_name="eu-west-2")
         assert copy.block_device_mappings[1] == image.block_device_mappings[1]
         product = cloud.marketplace.publish(alice, image.image_id, offer="free", regions=("eu-west-2",))
-        shown = alice.read_images(filters={"image_ids": [product.images["eu-west-2"]]})[0]
-        assert shown.block_device_mappings[1] == image.block_device_mappings[1]
+        copied_image = alice.read_images(filters={"image_ids": [product.images["eu-west-2"]]})[0]
+        assert copied_image.block_device_mappings[1] == image.block_device_mappings[1]
 
 
 class TestSubscribing:
@@ -104,7 +104,7 @@ class TestSubscribing:
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
         """The copy of an hourly product is private, and shared with its subscribers. [MKT-002]"""
-        product = published(cloud, seller, source)
+        product = publish(cloud, seller, source)
         assert expect_refusal(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
         cloud.marketplace.subscribe(product, buyer)
         assert buyer.create_vms(image_id=product.images[REGION])
@@ -113,14 +113,14 @@ class TestSubscribing:
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
         """The copy is shared on the activation date, not before. [MKT-003]"""
-        product = cloud.marketplace.subscribe(published(cloud, seller, source, "subscription"), buyer)
+        product = cloud.marketplace.subscribe(publish(cloud, seller, source, "subscription"), buyer)
         assert expect_refusal(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
         cloud.marketplace.activate(product, buyer)
         assert buyer.create_vms(image_id=product.images[REGION])
 
     def test_gives_access_to_every_version(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
         """A subscriber gets later versions too, and keeps the earlier ones. [MKT-005, MKT-006, MKT-010]"""
-        first = cloud.marketplace.subscribe(published(cloud, seller, source), buyer)
+        first = cloud.marketplace.subscribe(publish(cloud, seller, source), buyer)
         second = cloud.marketplace.new_version(first, source.image_id)
         assert (second.version, second.product_code) == (2, first.product_code)
         assert copy_of(buyer, first)
@@ -130,7 +130,7 @@ class TestSubscribing:
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
         """Any earlier Product value works: the current one is looked up. [MKT-005]"""
-        first = published(cloud, seller, source)
+        first = publish(cloud, seller, source)
         second = cloud.marketplace.new_version(first, source.image_id)
         cloud.marketplace.subscribe(first, buyer)
         assert copy_of(buyer, first)
@@ -140,7 +140,7 @@ class TestSubscribing:
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
         """A distributed OMI has its buyers' accounts in its permissions. [MKT-012]"""
-        product = cloud.marketplace.subscribe(published(cloud, seller, source), buyer)
+        product = cloud.marketplace.subscribe(publish(cloud, seller, source), buyer)
         assert copy_of(buyer, product)[0].permissions_to_launch.account_ids == (buyer.account_id,)
 
 
@@ -149,7 +149,7 @@ class TestUnpublishing:
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
         """An unpublished product cannot be launched; existing VMs go on. [MKT-007]"""
-        product = published(cloud, seller, source, "free")
+        product = publish(cloud, seller, source, "free")
         vm = buyer.create_vms(image_id=product.images[REGION])[0]
         assert not cloud.marketplace.unpublish(product).images
         assert expect_refusal(buyer, "CreateVms", ImageId=product.images[REGION]).code == "5023"
@@ -157,7 +157,7 @@ class TestUnpublishing:
 
     def test_can_be_limited_to_one_version(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """A single version can be withdrawn; the others stay. [MKT-007]"""
-        first = published(cloud, seller, source, "free")
+        first = publish(cloud, seller, source, "free")
         second = cloud.marketplace.new_version(first, source.image_id)
         cloud.marketplace.unpublish(first, version=1)
         assert not copy_of(seller, first)
@@ -165,7 +165,7 @@ class TestUnpublishing:
 
     def test_is_undone_by_a_savepoint(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """Products are State: a savepoint undoes their changes."""
-        product = published(cloud, seller, source, "free")
+        product = publish(cloud, seller, source, "free")
         with cloud.savepoint():
             cloud.marketplace.unpublish(product)
         assert copy_of(seller, product)
@@ -175,7 +175,7 @@ class TestMarketplaceRefuses:
     def test_an_unknown_offer(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """An unknown offer is refused with the known ones."""
         with pytest.raises(ValueError, match="hourly, subscription, byol, free"):
-            published(cloud, seller, source, "rent")
+            publish(cloud, seller, source, "rent")
 
     @pytest.mark.parametrize("regions", [(), ("mars-1",)])
     def test_unknown_or_missing_regions(
@@ -196,25 +196,25 @@ class TestMarketplaceRefuses:
     ) -> None:
         """A product that is public needs no subscription."""
         with pytest.raises(ValueError, match="without a subscription"):
-            cloud.marketplace.subscribe(published(cloud, seller, source, offer), buyer)
+            cloud.marketplace.subscribe(publish(cloud, seller, source, offer), buyer)
 
     def test_a_subscription_from_another_region(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """A buyer whose Region has no publication cannot subscribe. [MKT-005]"""
         with pytest.raises(ValueError, match="is in eu-west-2"):
-            cloud.marketplace.subscribe(published(cloud, seller, source), cloud.account("dave"))
+            cloud.marketplace.subscribe(publish(cloud, seller, source), cloud.account("dave"))
 
     def test_an_activation_without_a_subscription(
         self, cloud: Cloud, seller: Account, buyer: Account, source: Image
     ) -> None:
         """Only a subscription of the buyer has an activation date."""
         with pytest.raises(ValueError, match="has no subscription"):
-            cloud.marketplace.activate(published(cloud, seller, source, "subscription"), buyer)
+            cloud.marketplace.activate(publish(cloud, seller, source, "subscription"), buyer)
         with pytest.raises(ValueError, match="activation date"):
-            cloud.marketplace.activate(published(cloud, seller, source), buyer)
+            cloud.marketplace.activate(publish(cloud, seller, source), buyer)
 
     def test_the_use_of_an_unpublished_product(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """An unpublished product, or an unknown version, cannot be used."""
-        product = published(cloud, seller, source)
+        product = publish(cloud, seller, source)
         with pytest.raises(ValueError, match="no published version 7"):
             cloud.marketplace.unpublish(product, version=7)
         cloud.marketplace.unpublish(product)
@@ -223,7 +223,7 @@ class TestMarketplaceRefuses:
 
     def test_a_product_of_another_cloud(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """A product belongs to its cloud."""
-        product = published(cloud, seller, source)
+        product = publish(cloud, seller, source)
         with pytest.raises(ValueError, match="not a product of this cloud"):
             Cloud().marketplace.unpublish(product)
 

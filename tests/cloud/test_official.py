@@ -32,10 +32,10 @@ class TestAllOfficialImages:
     @pytest.mark.parametrize("region", list(load_catalog().regions))
     def test_are_those_with_the_alias_outscale_in_a_region(self, cloud: Cloud, region: str) -> None:
         """`all` lists the OMIs that a read finds by the alias Outscale, in order of name."""
-        found = cloud.images.all(region)
+        images = cloud.images.all(region)
         account = cloud.account("reader", region=region)
-        assert set(found) == set(account.read_images(filters={"account_aliases": ["Outscale"]}))
-        assert [image.image_name for image in found] == sorted(image.image_name for image in found)
+        assert set(images) == set(account.read_images(filters={"account_aliases": ["Outscale"]}))
+        assert [image.image_name for image in images] == sorted(image.image_name for image in images)
 
 
 class TestAdoptedImage:

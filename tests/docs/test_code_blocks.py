@@ -97,14 +97,14 @@ class TestConfiguration:
 
 def test_every_block_names_its_language() -> None:
     """A block without a language, or with a mistyped one, would escape these tests."""
-    found = [block for block in list_blocks() if block.language not in KNOWN and not block.language.startswith("{")]
-    assert list(map(str, found)) == []
+    unnamed = [block for block in list_blocks() if block.language not in KNOWN and not block.language.startswith("{")]
+    assert list(map(str, unnamed)) == []
 
 
 @pytest.mark.parametrize("block", list_blocks(*SHELL), ids=str)
 def test_commands_exist(block: Block) -> None:
     """Every command of a console block exists, with its subcommand, its options, its files and its extras."""
-    assert [found for command in iter_commands(block.text) if (found := find_problem(command))] == []
+    assert [problem for command in iter_commands(block.text) if (problem := find_problem(command))] == []
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def problem(page: Path, link: str) -> str | None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
     """Every relative link of a page names a file, and its fragment a heading or an anchor of that file."""
-    assert [found for link in iter_links(page) if (found := problem(page, link))] == []
+    assert [message for link in iter_links(page) if (message := problem(page, link))] == []
 
 
 def test_a_dead_link_is_found() -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import html
 import re
 
-from picture import LINEAGE, PICTURE, draw, draw_lineage
+import pytest
+from picture import LIFECYCLE_PICTURES, LINEAGE, PICTURE, draw_lineage
+
+from omisim.spec.diagrams import render_svg
+from omisim.spec.lifecycle import LIFECYCLES
+from omisim.tools.demo import play
+from omisim.tools.demo.picture import draw
 
 
 def words(svg: str) -> list[str]:
@@ -15,7 +21,7 @@ def words(svg: str) -> list[str]:
 
 def test_shows_what_the_demo_prints() -> None:
     """The committed picture is current: `python docs/picture.py` draws it anew."""
-    assert words(PICTURE.read_text("utf-8")) == words(draw())
+    assert words(PICTURE.read_text("utf-8")) == words(draw(play()))
 
 
 def test_of_the_lineage_is_current() -> None:
@@ -23,6 +29,13 @@ def test_of_the_lineage_is_current() -> None:
     assert LINEAGE.read_text("utf-8") == draw_lineage()
 
 
+@pytest.mark.parametrize("kind", LIFECYCLES)
+def test_of_a_lifecycle_is_current(kind: str) -> None:
+    """The committed picture is what its table draws: `python docs/picture.py` draws it anew."""
+    assert LIFECYCLE_PICTURES[kind].read_text("utf-8") == render_svg(LIFECYCLES[kind])
+
+
 def test_loads_nothing() -> None:
-    """The picture names no font of another host."""
-    assert "url(http" not in PICTURE.read_text("utf-8").replace('"', "")
+    """No picture names a font or a picture of another host."""
+    for path in (PICTURE, LINEAGE, *LIFECYCLE_PICTURES.values()):
+        assert not re.search(r"url\(.?http|href|src=", path.read_text("utf-8"))

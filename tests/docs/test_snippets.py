@@ -29,4 +29,4 @@ def test_runs_commands_that_exist() -> None:
     gitlab = yaml.safe_load((SNIPPETS / "gitlab.yml").read_text())["tests"]["script"]
     commands = [*(step["run"] for step in github if "run" in step), *gitlab]
     assert commands
-    assert [found for command in commands if (found := find_problem(command))] == []
+    assert [problem for command in commands if (problem := find_problem(command))] == []

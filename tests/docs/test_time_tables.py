@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import os
 import queue
 import select
 import selectors
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,6 +20,7 @@ from asyncio import proactor_events
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
+from multiprocessing import connection
 from textwrap import dedent
 from time import sleep as nap
 from typing import Any
@@ -27,11 +32,13 @@ import trio
 from support.pages import ROOT
 
 from omisim import Cloud
+from omisim.clients.waiting import watch
 
 PAGE = ROOT / "docs" / "howto" / "time.md"
 SHORT = 0.001  # seconds of a wait that is real
 OLD_LOCK = threading.Lock()
 OLD_LOCK.acquire()
+OLD_QUEUE: queue.SimpleQueue[int] = queue.SimpleQueue()
 EARLY, SLEPT = threading.Event(), threading.Event()
 PYTHON = (sys.executable, "-S", "-c")
 
@@ -94,6 +101,12 @@ async def expire() -> None:
         await asyncio.Event().wait()
 
 
+async def move_on() -> None:
+    """Run into a time limit of trio."""
+    with trio.move_on_after(10):
+        await trio.sleep_forever()
+
+
 async def call_later() -> None:
     """Wait for a callback."""
     fired = asyncio.Event()
@@ -101,12 +114,58 @@ async def call_later() -> None:
     await fired.wait()
 
 
-def receive() -> None:
+def receive(wait: Callable[[socket.socket], object]) -> None:
     """Wait for a socket on which nothing arrives."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        ours.settimeout(SHORT)
-        ours.recv(1)
+        ours.settimeout(10)
+        wait(ours)
+
+
+def accept() -> None:
+    """Wait for a client that does not come."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        listener.accept()
+
+
+def shake_hands(ours: socket.socket) -> None:
+    """Wait for an answer over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    with context.wrap_socket(ours, do_handshake_on_connect=False) as secured:
+        secured.settimeout(SHORT)
+        secured.do_handshake()
+
+
+def ring(set_alarm: Callable[[], object]) -> None:
+    """Wait longer than an alarm, whose handler raises."""
+
+    def time_out(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, time_out)
+    try:
+        set_alarm()
+        time.sleep(60)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def poll_pipe() -> bool:
+    """Poll a pipe of multiprocessing."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    with ours, theirs:
+        return ours.poll(10)
+
+
+def expect_error() -> None:
+    """Sleep by a default argument for long."""
+    with (
+        mock.patch.object(watch, "MAX_SLEEP", 0.02),
+        pytest.raises(RuntimeError, match=r"sleep\(seconds\): this sleep"),
+    ):
+        sleep_by_default(60)
 
 
 class ProactorLoop(asyncio.SelectorEventLoop):
@@ -154,9 +213,27 @@ WAITS: dict[str, list[Callable[[], object]]] = {
         lambda: use_pool(lambda pool: list(as_completed([pool.submit(time.sleep, 10)], 60))),
     ],
     "`Lock.acquire(timeout=…)` of a lock that is made inside": [lambda: hold(threading.Lock()).acquire(timeout=10)],
-    "`select.select` and `selectors` with a time limit": [
+    "`select.select`, `select.poll`, `select.epoll` and `selectors` with a time limit": [
         lambda: select.select([], [], [], 10),
+        lambda: select.poll().poll(10_000),
+        lambda: select.epoll().poll(10),
         lambda: selectors.DefaultSelector().select(10),
+    ],
+    "`recv`, `recvfrom` and `accept` of a blocking socket with a time limit": [
+        lambda: receive(lambda ours: ours.recv(1)),
+        lambda: receive(lambda ours: ours.recvfrom(1)),
+        lambda: receive(lambda ours: ours.makefile("rb").readline()),
+        accept,
+    ],
+    "`signal.alarm`, `signal.setitimer` of real time, `signal.sigtimedwait`": [
+        lambda: ring(lambda: signal.alarm(10)),
+        lambda: ring(lambda: signal.setitimer(signal.ITIMER_REAL, 10)),
+        lambda: signal.sigtimedwait([signal.SIGUSR1], 10),
+    ],
+    "`Connection.poll`, `Queue.get(timeout=…)` and `connection.wait` of multiprocessing": [
+        poll_pipe,
+        lambda: multiprocessing.Queue().get(timeout=10),
+        lambda: connection.wait([], 10),
     ],
     "`asyncio.sleep`, `asyncio.timeout`, `loop.call_later`, `asyncio.to_thread`": [
         lambda: asyncio.run(asyncio.sleep(10)),
@@ -168,11 +245,17 @@ WAITS: dict[str, list[Callable[[], object]]] = {
         lambda: anyio.run(anyio.sleep, 10),
         lambda: anyio.run(anyio.sleep, 10, backend="trio"),
     ],
-    "`trio.sleep`, where trio is imported before the context": [lambda: trio.run(trio.sleep, 10)],
+    "`trio.sleep`, `trio.move_on_after`": [lambda: trio.run(move_on), lambda: trio.run(trio.sleep, 10)],
     "a sleep in a thread that was started before the context": [lambda: (EARLY.set(), SLEPT.wait())],  # type: ignore[func-returns-value]
-    "`time.sleep` as a default argument of a function": [lambda: sleep_by_default(SHORT)],
-    "`Lock.acquire(timeout=…)` of a lock that is older than the context": [lambda: OLD_LOCK.acquire(timeout=SHORT)],
-    "`select.poll`, a blocking socket with a time limit": [lambda: select.poll().poll(1), receive],
+    "`Lock.acquire(timeout=…)` and `SimpleQueue.get(timeout=…)` that are older than the context": [
+        lambda: OLD_LOCK.acquire(timeout=SHORT),
+        lambda: OLD_QUEUE.get(timeout=SHORT),
+    ],
+    "`Event.wait`, `Lock.acquire(timeout=…)` of multiprocessing": [
+        lambda: multiprocessing.Event().wait(SHORT),
+        lambda: hold(multiprocessing.Lock()).acquire(timeout=SHORT),
+    ],
+    "a socket with TLS": [lambda: receive(shake_hands)],
     "`subprocess.run(timeout=…)`, `Popen.wait(timeout)`": [
         lambda: subprocess.run([*PYTHON, ""], timeout=60, check=True),
     ],
@@ -180,9 +263,11 @@ WAITS: dict[str, list[Callable[[], object]]] = {
     "`asyncio.sleep` and time limits on uvloop, or on the Proactor loop of Windows": [
         lambda: refuse(make_uvloop, asyncio.sleep(10)),
         lambda: refuse(make_uvloop, expire()),
+        lambda: refuse(make_uvloop, call_later()),
         lambda: refuse(ProactorLoop, asyncio.sleep(10)),
         lambda: refuse(ProactorLoop, expire()),
     ],
+    "`time.sleep` as a default argument of a function": [expect_error],
 }
 
 
@@ -247,10 +332,60 @@ CONTEXTS = {
 }
 
 
+PLUGINS = """
+    import datetime, json, time
+    from pathlib import Path
+    import anyio, pytest
+
+    def read(cloud):
+        times = [cloud.now.timestamp(), time.time(), time.monotonic(), time.perf_counter()]
+        return [*times, datetime.datetime.now().timestamp(), anyio.current_time()]
+
+    async def measure(cloud, name):
+        before = read(cloud)
+        await anyio.sleep(60)
+        spans = [after - start for after, start in zip(read(cloud), before)]
+        Path(name).write_text(json.dumps(spans))
+
+    @pytest.mark.asyncio
+    async def test_pytest_asyncio(omi_cloud, omi_sleep):
+        await measure(omi_cloud, "pytest-asyncio")
+
+    @pytest.mark.anyio
+    async def test_anyio(omi_cloud, omi_sleep, anyio_backend_name):
+        await measure(omi_cloud, anyio_backend_name)
+"""
+PLUGIN_CONTEXTS = {
+    "`omi_sleep` with pytest-asyncio": "pytest-asyncio",
+    "`omi_sleep` with anyio's plugin, on asyncio": "asyncio",
+    "`omi_sleep` with anyio's plugin, on trio": "trio",
+}
+
+
+@pytest.fixture(name="plugin_spans", scope="module")
+def _plugin_spans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
+    """What each clock of each plugin's context moved by, measured in one run of pytest."""
+    directory = tmp_path_factory.mktemp("plugins")
+    (directory / "test_plugins.py").write_text(dedent(PLUGINS))
+    (directory / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    plugins = ("omisim.plugin", "pytest_asyncio.plugin", "anyio.pytest_plugin", "no:cacheprovider")
+    options = [option for plugin in plugins for option in ("-p", plugin)]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", *options],
+        cwd=directory,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "3 passed" in run.stdout, run.stdout
+    return {name: json.loads((directory / name).read_text()) for name in PLUGIN_CONTEXTS.values()}
+
+
 class TestClocks:
     def test_are_those_that_are_measured(self) -> None:
         """The table has exactly the contexts of this test."""
-        assert list(read_table("context"))[1:] == list(CONTEXTS)
+        assert list(read_table("context"))[1:] == [*CONTEXTS, *PLUGIN_CONTEXTS]
 
     @pytest.mark.parametrize("context", CONTEXTS)
     def test_move_as_the_table_says(self, context: str) -> None:
@@ -259,7 +394,18 @@ class TestClocks:
         code = dedent(MEASURE).format(freeze=freeze, options=options)
         run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
         assert run.stderr == ""
-        found = ["yes" if 59 < span < 61 else "no" for span in json.loads(run.stdout)]
-        assert dict(zip(read_table("context")["header"], found, strict=True)) == dict(
-            zip(read_table("context")["header"], read_table("context")[context], strict=True)
-        )
+        compare_row(context, json.loads(run.stdout))
+
+    @pytest.mark.parametrize("context", PLUGIN_CONTEXTS)
+    def test_of_asynchronous_tests_move_as_the_table_says(
+        self, context: str, plugin_spans: dict[str, list[float]]
+    ) -> None:
+        """The same for an await of a minute in an asynchronous test."""
+        compare_row(context, plugin_spans[PLUGIN_CONTEXTS[context]])
+
+
+def compare_row(context: str, spans: list[float]) -> None:
+    """Compare by how much the clocks have moved with a row of the table."""
+    header, row = read_table("context")["header"], read_table("context")[context]
+    moved = ["yes" if 59 < span < 61 else "no" for span in spans]
+    assert dict(zip(header, moved, strict=True)) == dict(zip(header, row, strict=True))

@@ -29,8 +29,8 @@ def _vpc_id(ec2: Any) -> str:
 @pytest.fixture(name="subnet_id")
 def _subnet_id(ec2: Any, vpc_id: str) -> str:
     """A subnet of the VPC with the range 10.0.1.0/24, in the first zone."""
-    given = {"VpcId": vpc_id, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "eu-west-2a"}
-    return str(ec2.create_subnet(**given)["Subnet"]["SubnetId"])
+    parameters = {"VpcId": vpc_id, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "eu-west-2a"}
+    return str(ec2.create_subnet(**parameters)["Subnet"]["SubnetId"])
 
 
 @pytest.fixture(name="gateway_id")

@@ -17,7 +17,7 @@ from omisim import Account, Cloud
 from omisim.actions.framework.request import Request
 from omisim.cloud import account
 from omisim.doors import http
-from omisim.doors.fcu.actions import Action as FcuAction
+from omisim.doors.fcu.actions import FcuAction
 from omisim.doors.fcu.query import Query
 from omisim.doors.oapi import OapiDoor
 from omisim.engine.dispatch import Answer
@@ -77,7 +77,9 @@ def plant_equal_statuses(patch: Patch) -> None:
 
 def plant_dropped_false(patch: Patch) -> None:
     """A typed call leaves out what is false."""
-    patch.setattr(account, "copy_containers", lambda given: {name: value for name, value in given.items() if value})
+    patch.setattr(
+        account, "copy_containers", lambda parameters: {name: value for name, value in parameters.items() if value}
+    )
 
 
 def plant_ticking_reads(patch: Patch) -> None:

@@ -19,10 +19,10 @@ def _ec2(omi_fcu: Any) -> Any:
     return omi_fcu
 
 
-def code_of(call: Any, **given: Any) -> tuple[int, str]:
+def code_of(call: Any, **parameters: Any) -> tuple[int, str]:
     """Make a call that must be refused; return its HTTP status and EC2 code."""
     with pytest.raises(ClientError) as caught:
-        call(**given)
+        call(**parameters)
     answer = caught.value.response
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
 
@@ -32,10 +32,10 @@ class TestImages:
         """An OMI made through FCU is the OMI that OAPI reads, with the snapshots of the instance's volumes."""
         image_id = ec2.create_image(InstanceId=vm.vm_id, Name="golden", Description="<&>", NoReboot=True)["ImageId"]
         (image,) = alice.read_images(filters={"image_ids": [image_id]})
-        (shown,) = ec2.describe_images(ImageIds=[image_id])["Images"]
+        (row,) = ec2.describe_images(ImageIds=[image_id])["Images"]
         bsu = image.block_device_mappings[0].bsu
         assert bsu is not None
-        assert shown["BlockDeviceMappings"] == [
+        assert row["BlockDeviceMappings"] == [
             {
                 "DeviceName": "/dev/sda1",
                 "Ebs": {
@@ -46,14 +46,14 @@ class TestImages:
                 },
             }
         ]
-        assert (shown["Name"], shown["Description"], shown["State"]) == ("golden", "<&>", "available")
-        assert (shown["OwnerId"], shown["Public"], shown["RootDeviceType"]) == (alice.account_id, False, "ebs")
+        assert (row["Name"], row["Description"], row["State"]) == ("golden", "<&>", "available")
+        assert (row["OwnerId"], row["Public"], row["RootDeviceType"]) == (alice.account_id, False, "ebs")
 
     def test_made_by_oapi_are_those_of_fcu(self, ec2: Any, golden: Image) -> None:
         """An OMI made through OAPI is read, renamed in its description, and deregistered through FCU."""
         ec2.modify_image_attribute(ImageId=golden.image_id, Description={"Value": "new"})
-        (shown,) = ec2.describe_images(Owners=["self"])["Images"]
-        assert (shown["ImageId"], shown["Description"]) == (golden.image_id, "new")
+        (row,) = ec2.describe_images(Owners=["self"])["Images"]
+        assert (row["ImageId"], row["Description"]) == (golden.image_id, "new")
         assert ec2.deregister_image(ImageId=golden.image_id)["Return"] is True
         assert ec2.describe_images(Owners=["self"])["Images"] == []
 
@@ -62,9 +62,9 @@ class TestImages:
         volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
         snapshot_id = ec2.create_snapshot(VolumeId=volume_id)["SnapshotId"]
         device = {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snapshot_id, "VolumeType": "gp2"}}
-        given = {"RootDeviceName": "/dev/sda1", "BlockDeviceMappings": [device]}
-        ec2.register_image(Name="default", **given)
-        ec2.register_image(Name="given", Architecture="x86_64", **given)
+        parameters = {"RootDeviceName": "/dev/sda1", "BlockDeviceMappings": [device]}
+        ec2.register_image(Name="default", **parameters)
+        ec2.register_image(Name="given", Architecture="x86_64", **parameters)
         images = {image.image_name: image for image in alice.read_images(filters={"account_ids": [alice.account_id]})}
         assert {name: image.architecture for name, image in images.items()} == {"default": "i386", "given": "x86_64"}
         bsu = images["default"].block_device_mappings[0].bsu
@@ -73,10 +73,10 @@ class TestImages:
 
     def test_are_copied_within_the_region(self, ec2: Any, alice: Account, golden: Image) -> None:
         """CopyImage copies within the Region, under a default name; another Region is NotImplemented. [OMI-024]"""
-        given = {"SourceImageId": golden.image_id}
-        image_id = ec2.copy_image(Name="copy", SourceRegion=alice.region, **given)["ImageId"]
+        parameters = {"SourceImageId": golden.image_id}
+        image_id = ec2.copy_image(Name="copy", SourceRegion=alice.region, **parameters)["ImageId"]
         assert alice.read_images(filters={"image_ids": [image_id]})[0].image_name == "copy"
-        assert code_of(ec2.copy_image, Name="copy2", SourceRegion="us-east-2", **given) == (400, "NotImplemented")
+        assert code_of(ec2.copy_image, Name="copy2", SourceRegion="us-east-2", **parameters) == (400, "NotImplemented")
 
     def test_are_shared_by_launch_permissions(self, ec2: Any, alice: Account, bob: Account, golden: Image) -> None:
         """Launch permissions share an OMI in every door; ExecutableUsers selects by them. [FCU-006/group]"""
@@ -90,8 +90,8 @@ class TestImages:
             ({"Group": "x"}, "InvalidAMIAttributeItemValue"),
             ({"UserId": "1"}, "InvalidUserID.Malformed"),
         ):
-            refused = code_of(ec2.modify_image_attribute, **(grant | {"LaunchPermission": {"Add": [value]}}))
-            assert refused == (400, code)
+            error = code_of(ec2.modify_image_attribute, **(grant | {"LaunchPermission": {"Add": [value]}}))
+            assert error == (400, code)
         attribute = {"ImageId": golden.image_id, "Attribute": "launchPermission"}
         assert ec2.describe_image_attribute(**attribute)["LaunchPermissions"] == [{"UserId": bob.account_id}]
         ec2.modify_image_attribute(**attribute, OperationType="add", UserGroups=["all"])  # the older form
@@ -117,11 +117,19 @@ class TestImages:
 
     def test_have_attributes(self, ec2: Any, golden: Image) -> None:
         """DescribeImageAttribute answers one attribute; an unknown one is refused with the known ones."""
-        given = {"ImageId": golden.image_id}
-        assert ec2.describe_image_attribute(**given, Attribute="description")["Description"] == {"Value": ""}
-        codes = ec2.describe_image_attribute(**given, Attribute="productCodes")["ProductCodes"]
+        parameters = {"ImageId": golden.image_id}
+        assert ec2.describe_image_attribute(**parameters, Attribute="description")["Description"] == {"Value": ""}
+        codes = ec2.describe_image_attribute(**parameters, Attribute="productCodes")["ProductCodes"]
         assert [code["ProductCodeId"] for code in codes] == ["0001"]
-        assert code_of(ec2.describe_image_attribute, **given, Attribute="kernel") == (400, "InvalidParameterValue")
+        assert code_of(ec2.describe_image_attribute, **parameters, Attribute="kernel") == (400, "InvalidParameterValue")
+
+    def test_have_attributes_that_cannot_be_modified(self, ec2: Any, golden: Image) -> None:
+        """Others than the description, the launch permissions and the product codes are refused. [FCU-046]"""
+        modify, image = ec2.modify_image_attribute, {"ImageId": golden.image_id}
+        for other in ({"Attribute": "kernel", "Value": "aki-1"}, {"ImdsSupport": {"Value": "v2.0"}}):
+            assert code_of(modify, **image, **other) == (400, "NotImplemented")
+        modify(**image, Attribute="description", Value="by its older form")
+        assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Description"] == "by its older form"
 
 
 class TestSnapshots:
@@ -130,24 +138,24 @@ class TestSnapshots:
         volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
         first = ec2.create_snapshot(VolumeId=volume_id, Description="first")
         assert (first["State"], first["Progress"], first["VolumeSize"]) == ("in-queue", "0%", 4)
-        given = {"SnapshotId": first["SnapshotId"]}
-        (shown,) = ec2.describe_snapshots(SnapshotIds=[first["SnapshotId"]])["Snapshots"]
-        assert (shown["State"], shown["Progress"], shown["OwnerId"]) == ("completed", "100%", alice.account_id)
+        parameters = {"SnapshotId": first["SnapshotId"]}
+        (snapshot,) = ec2.describe_snapshots(SnapshotIds=[first["SnapshotId"]])["Snapshots"]
+        assert (snapshot["State"], snapshot["Progress"], snapshot["OwnerId"]) == ("completed", "100%", alice.account_id)
         copy = ec2.copy_snapshot(SourceSnapshotId=first["SnapshotId"], SourceRegion=alice.region)["SnapshotId"]
         assert {s["SnapshotId"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]} == {
             copy,
             first["SnapshotId"],
         }
         grant = {"Add": [{"UserId": bob.account_id}]}
-        ec2.modify_snapshot_attribute(**given, CreateVolumePermission=grant)
+        ec2.modify_snapshot_attribute(**parameters, CreateVolumePermission=grant)
         theirs = bob.client("fcu")
         assert len(theirs.describe_snapshots(RestorableByUserIds=["self"])["Snapshots"]) == 1
-        assert theirs.create_volume(AvailabilityZone=ZONE, **given)["Size"] == 4
-        attribute = {"Attribute": "createVolumePermission", **given}
+        assert theirs.create_volume(AvailabilityZone=ZONE, **parameters)["Size"] == 4
+        attribute = {"Attribute": "createVolumePermission", **parameters}
         assert ec2.describe_snapshot_attribute(**attribute)["CreateVolumePermissions"] == [{"UserId": bob.account_id}]
         ec2.reset_snapshot_attribute(**attribute)
         assert code_of(theirs.describe_snapshots, SnapshotIds=[copy]) == (400, "InvalidSnapshot.NotFound")
-        ec2.delete_snapshot(**given)
+        ec2.delete_snapshot(**parameters)
         assert [s["SnapshotId"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]] == [copy]
 
     def test_of_an_image_cannot_be_deleted(self, ec2: Any, golden: Image) -> None:
@@ -160,20 +168,21 @@ class TestSnapshots:
 class TestVolumes:
     def test_are_created_attached_and_detached(self, ec2: Any, alice: Account, vm: Vm) -> None:
         """The life of a volume; the answers to AttachVolume and DetachVolume show the link."""
-        made = ec2.create_volume(AvailabilityZone=ZONE, Size=4, VolumeType="io1", Iops=200)
-        volume_id = made["VolumeId"]
-        assert (made["State"], made["Iops"], made["Attachments"]) == ("creating", 200, [])
+        new_volume = ec2.create_volume(AvailabilityZone=ZONE, Size=4, VolumeType="io1", Iops=200)
+        volume_id = new_volume["VolumeId"]
+        assert (new_volume["State"], new_volume["Iops"], new_volume["Attachments"]) == ("creating", 200, [])
         link = {"VolumeId": volume_id, "InstanceId": vm.vm_id, "Device": "/dev/xvdb"}
         attached = ec2.attach_volume(**link)
         assert {name: attached[name] for name in link} == link
         assert attached["State"] == "attaching"
-        (shown,) = ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"]
+        (row,) = ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"]
         del attached["ResponseMetadata"]
-        assert shown["Attachments"] == [{**attached, "State": "attached"}]
+        assert row["Attachments"] == [{**attached, "State": "attached"}]
         assert code_of(ec2.delete_volume, VolumeId=volume_id) == (400, "VolumeInUse")
         detached = ec2.detach_volume(VolumeId=volume_id)
         assert {name: detached[name] for name in link} == link
         assert detached["State"] == "detaching"
+        assert code_of(ec2.detach_volume, VolumeId=volume_id) == (400, "InvalidVolumeState")
         ec2.delete_volume(VolumeId=volume_id)
         assert volume_id not in [volume.volume_id for volume in alice.read_volumes()]
 
@@ -181,14 +190,14 @@ class TestVolumes:
         """An instance or a device that is not the link's is refused. [FCU-011]"""
         volume_id = vm.block_device_mappings[0].bsu.volume_id
         for other in ({"InstanceId": "i-12345678"}, {"Device": "/dev/xvdz"}):
-            refused = code_of(ec2.detach_volume, VolumeId=volume_id, **other)
-            assert refused == (400, "InvalidAttachment.NotFound")
+            error = code_of(ec2.detach_volume, VolumeId=volume_id, **other)
+            assert error == (400, "InvalidAttachment.NotFound")
         assert code_of(ec2.detach_volume, VolumeId=volume_id, Device="/dev/sda1") == (400, "OperationNotPermitted")
 
     def test_are_created_once_with_a_client_token(self, ec2: Any) -> None:
         """A repeated ClientToken answers the same volume. [VOL-017]"""
-        given = {"AvailabilityZone": ZONE, "Size": 4, "ClientToken": "once"}
-        assert ec2.create_volume(**given)["VolumeId"] == ec2.create_volume(**given)["VolumeId"]
+        parameters = {"AvailabilityZone": ZONE, "Size": 4, "ClientToken": "once"}
+        assert ec2.create_volume(**parameters)["VolumeId"] == ec2.create_volume(**parameters)["VolumeId"]
 
 
 class TestInstances:
@@ -240,17 +249,17 @@ class TestInstances:
 
     def test_have_attributes(self, ec2: Any, vm: Vm) -> None:
         """ModifyInstanceAttribute changes, in both forms, and DescribeInstanceAttribute shows."""
-        given = {"InstanceId": vm.vm_id}
-        ec2.modify_instance_attribute(**given, DisableApiTermination={"Value": True})
-        shown = ec2.describe_instance_attribute(**given, Attribute="disableApiTermination")
-        assert shown["DisableApiTermination"] == {"Value": True}
+        parameters = {"InstanceId": vm.vm_id}
+        ec2.modify_instance_attribute(**parameters, DisableApiTermination={"Value": True})
+        answer = ec2.describe_instance_attribute(**parameters, Attribute="disableApiTermination")
+        assert answer["DisableApiTermination"] == {"Value": True}
         assert code_of(ec2.terminate_instances, InstanceIds=[vm.vm_id]) == (400, "OperationNotPermitted")
         behavior = "instanceInitiatedShutdownBehavior"
-        ec2.modify_instance_attribute(**given, Attribute=behavior, Value="terminate")
-        shown = ec2.describe_instance_attribute(**given, Attribute=behavior)
-        assert shown["InstanceInitiatedShutdownBehavior"] == {"Value": "terminate"}
+        ec2.modify_instance_attribute(**parameters, Attribute=behavior, Value="terminate")
+        answer = ec2.describe_instance_attribute(**parameters, Attribute=behavior)
+        assert answer["InstanceInitiatedShutdownBehavior"] == {"Value": "terminate"}
         for attribute in ("blockDeviceMapping", "groupSet", "instanceType", "productCodes", "rootDeviceName"):
-            assert ec2.describe_instance_attribute(**given, Attribute=attribute)["InstanceId"] == vm.vm_id
+            assert ec2.describe_instance_attribute(**parameters, Attribute=attribute)["InstanceId"] == vm.vm_id
 
     def test_have_a_console_and_a_password(self, ec2: Any, vm: Vm) -> None:
         """GetConsoleOutput and GetPasswordData answer what OAPI does."""
@@ -261,12 +270,12 @@ class TestInstances:
 class TestAccountResources:
     def test_key_pairs_are_created_imported_and_deleted(self, ec2: Any, alice: Account) -> None:
         """The life of a key pair; deleting one that does not exist succeeds. [FCU-015]"""
-        made = ec2.create_key_pair(KeyName="made")
-        assert made["KeyMaterial"].startswith("-----BEGIN")
+        key_pair = ec2.create_key_pair(KeyName="made")
+        assert key_pair["KeyMaterial"].startswith("-----BEGIN")
         key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJeWO3BRqxOYtYkXvYrNdy7pNlIcIGJAqQPJAhHvQkXK x"
         imported = ec2.import_key_pair(KeyName="imported", PublicKeyMaterial=key.encode())
-        shown = {pair["KeyName"]: pair["KeyPairId"] for pair in ec2.describe_key_pairs()["KeyPairs"]}
-        assert shown == {"made": made["KeyPairId"], "imported": imported["KeyPairId"]}
+        ids_by_name = {pair["KeyName"]: pair["KeyPairId"] for pair in ec2.describe_key_pairs()["KeyPairs"]}
+        assert ids_by_name == {"made": key_pair["KeyPairId"], "imported": imported["KeyPairId"]}
         assert code_of(ec2.create_key_pair, KeyName="made") == (400, "InvalidKeyPair.Duplicate")
         assert code_of(ec2.describe_key_pairs, KeyNames=["other"]) == (400, "InvalidKeyPair.NotFound")
         for name in ("made", "other"):
@@ -277,7 +286,7 @@ class TestAccountResources:
         """Tags through every door; a filter takes tags, with wildcards. [FCU-012, FCU-020]"""
         ec2.create_tags(Resources=[vm.vm_id, golden.image_id], Tags=[{"Key": "Name", "Value": "web-1"}, {"Key": "Env"}])
         assert len(ec2.describe_tags(Filters=[{"Name": "key", "Values": ["Name"]}])["Tags"]) == 2
-        for name, value, found in (
+        for name, value, tag_count in (
             ("tag:Name", "web-*", 1),
             ("tag:Name", "web", 0),
             ("tag:Env", "", 1),
@@ -286,7 +295,7 @@ class TestAccountResources:
             ("tag:Other", "*", 0),
         ):
             filters = [{"Name": name, "Values": [value]}]
-            assert len(ec2.describe_instances(Filters=filters)["Reservations"]) == found, name
+            assert len(ec2.describe_instances(Filters=filters)["Reservations"]) == tag_count, name
         both = [{"Name": "tag:Name", "Values": ["web-1"]}, {"Name": "tag:Env", "Values": ["x"]}]
         assert ec2.describe_instances(Filters=both)["Reservations"] == []
         ec2.delete_tags(Resources=[vm.vm_id], Tags=[{"Key": "Name"}, {"Key": "Env"}])
@@ -323,18 +332,20 @@ class TestReads:
         large = ec2.create_volume(AvailabilityZone="eu-west-2b", Size=20)["VolumeId"]
         root = vm.block_device_mappings[0].bsu.volume_id
 
-        def found(**filters: str) -> set[str]:
-            given = [{"Name": n.replace("_", "-").replace("--", "."), "Values": v.split()} for n, v in filters.items()]
-            return {volume["VolumeId"] for volume in ec2.describe_volumes(Filters=given)["Volumes"]}
+        def find_ids(**filters: str) -> set[str]:
+            ec2_filters = [
+                {"Name": n.replace("_", "-").replace("--", "."), "Values": v.split()} for n, v in filters.items()
+            ]
+            return {volume["VolumeId"] for volume in ec2.describe_volumes(Filters=ec2_filters)["Volumes"]}
 
-        assert found(size="1 20") == {small, large}
-        assert found(size="1 20", availability_zone="*b") == {large}
-        assert found(attachment__delete_on_termination="true") == {root}
-        assert found(attachment__device="/dev/sd?1") == {root}
-        assert found(encrypted="false") == {small, large, root}
-        assert found(create_time="2026-01-01T*") == {small, large, root}
-        assert found(status="available", size="foo") == set()
-        assert found(volume_id="") == set()
+        assert find_ids(size="1 20") == {small, large}
+        assert find_ids(size="1 20", availability_zone="*b") == {large}
+        assert find_ids(attachment__delete_on_termination="true") == {root}
+        assert find_ids(attachment__device="/dev/sd?1") == {root}
+        assert find_ids(encrypted="false") == {small, large, root}
+        assert find_ids(create_time="2026-01-01T*") == {small, large, root}
+        assert find_ids(status="available", size="foo") == set()
+        assert find_ids(volume_id="") == set()
 
     def test_refuse_unknown_filters(self, ec2: Any) -> None:
         """An unknown filter is refused. [FCU-013]"""
@@ -364,13 +375,13 @@ class TestRequests:
     def test_with_dry_run_are_refused_and_change_nothing(self, ec2: Any, cloud: Cloud, vm: Vm) -> None:
         """A dry run that would succeed is an error; one that would fail is that error. [FCU-002]"""
         before = cloud.fork()
-        for call, given in (
+        for call, parameters in (
             (ec2.create_volume, {"AvailabilityZone": ZONE, "Size": 1}),
             (ec2.terminate_instances, {"InstanceIds": [vm.vm_id]}),
             (ec2.describe_regions, {}),
             (ec2.describe_volumes, {}),
         ):
-            assert code_of(call, DryRun=True, **given) == (400, "DryRunOperation")
+            assert code_of(call, DryRun=True, **parameters) == (400, "DryRunOperation")
         assert code_of(ec2.delete_volume, DryRun=True, VolumeId="vol-12345678")[1] == "InvalidVolume.NotFound"
         assert cloud == before
 
@@ -379,12 +390,15 @@ class TestRequests:
         with pytest.raises(ClientError, match=r"UnsupportedOperation.*DescribeHosts is an action"):
             ec2.describe_hosts()
 
-    def test_with_parameters_that_fcu_lacks_are_refused(self, ec2: Any, cloud: Cloud) -> None:
-        """A parameter of EC2 that FCU does not have is refused, or ignored by the switch. [FCU-005]"""
-        given = {"AvailabilityZone": ZONE, "Size": 1, "Encrypted": True}
-        assert code_of(ec2.create_volume, **given) == (400, "InvalidParameterValue")
-        lenient = Cloud(switches={"fcu_unknown_parameters": "ignore"}).account("alice").client("fcu")
-        assert lenient.create_volume(**given)["Size"] == 1
+    def test_with_parameters_that_fcu_lacks_are_answered_with_a_warning(self, ec2: Any, cloud: Cloud) -> None:
+        """A parameter of EC2 that FCU does not have is ignored, or refused by the switch. [FCU-005]"""
+        parameters = {"AvailabilityZone": ZONE, "Size": 1, "Encrypted": True}
+        volume = ec2.create_volume(**parameters)
+        warning = "FCU ignores the parameter 'Encrypted' of CreateVolume (FCU-005)"
+        assert (volume["Size"], volume["Encrypted"], cloud.warnings) == (1, False, (warning,))
+        assert volume["ResponseMetadata"]["HTTPHeaders"]["x-omisim-warning"] == warning
+        strict = Cloud(switches={"fcu_unknown_parameters": "refuse"}).account("alice").client("fcu")
+        assert code_of(strict.create_volume, **parameters) == (400, "InvalidParameterValue")
 
     def test_may_have_parameters_that_boto3_adds(self, ec2: Any, alice: Account, golden: Image) -> None:
         """boto3 sends a ClientToken with CopyImage and RunInstances. [FCU-007]"""

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.ec2 import by, code_of, launch, read_instance
+from support.ec2 import code_of, launch, make_filters, read_instance
 
 from omisim import Account, Cloud
 from omisim.model import Image
@@ -17,11 +17,11 @@ ZONE = "eu-west-2a"
 class TestAddresses:
     def test_are_allocated_with_a_domain(self, ec2: Any, alice: Account) -> None:
         """AllocateAddress repeats its domain, which is standard by default. [FCU-039]"""
-        for given, domain in (({}, "standard"), ({"Domain": "standard"}, "standard"), ({"Domain": "vpc"}, "vpc")):
-            made = ec2.allocate_address(**given)
+        for parameters, domain in (({}, "standard"), ({"Domain": "standard"}, "standard"), ({"Domain": "vpc"}, "vpc")):
+            address = ec2.allocate_address(**parameters)
             public_ip = alice.read_public_ips()[-1]
-            assert (made["PublicIp"], made["AllocationId"]) == (public_ip.public_ip, public_ip.public_ip_id)
-            assert made["Domain"] == domain
+            assert (address["PublicIp"], address["AllocationId"]) == (public_ip.public_ip, public_ip.public_ip_id)
+            assert address["Domain"] == domain
         assert code_of(ec2.allocate_address, Domain="toto") == "InvalidParameterValue"
 
     def test_are_associated_with_instances_and_interfaces(
@@ -62,8 +62,8 @@ class TestAddresses:
             {"private_ip_address": interface["PrivateIpAddress"]},
             {"public_ip": private["PublicIp"]},
         ):
-            assert ec2.describe_addresses(Filters=by(**filters))["Addresses"] == [second]
-        assert ec2.describe_addresses(Filters=by(instance_id=vm["InstanceId"]))["Addresses"] == [first]
+            assert ec2.describe_addresses(Filters=make_filters(**filters))["Addresses"] == [second]
+        assert ec2.describe_addresses(Filters=make_filters(instance_id=vm["InstanceId"]))["Addresses"] == [first]
         assert ec2.describe_addresses(AllocationIds=[public["AllocationId"]])["Addresses"] == [first]
         assert ec2.describe_addresses(PublicIps=[private["PublicIp"]])["Addresses"] == [second]
         ec2.disassociate_address(PublicIp=public["PublicIp"])
@@ -78,17 +78,17 @@ class TestAddresses:
     ) -> None:
         """Reassociation is the default in the public Cloud, and not in a VPC. [PIP-008]"""
         first, second = launch(ec2, ubuntu)["InstanceId"], launch(ec2, ubuntu)["InstanceId"]
-        given = {"PublicIp": ec2.allocate_address()["PublicIp"]}
+        address = {"PublicIp": ec2.allocate_address()["PublicIp"]}
         associate = ec2.associate_address
-        associate(**given, InstanceId=first)
-        refused = code_of(associate, **given, InstanceId=second, AllowReassociation=False)
-        assert refused == "InvalidIPAddress.InUse"
-        associate(**given, InstanceId=second)
+        associate(**address, InstanceId=first)
+        error = code_of(associate, **address, InstanceId=second, AllowReassociation=False)
+        assert error == "InvalidIPAddress.InUse"
+        associate(**address, InstanceId=second)
         first, second = (launch(ec2, ubuntu, SubnetId=subnet_id)["InstanceId"] for _ in range(2))
-        given = {"AllocationId": ec2.allocate_address(Domain="vpc")["AllocationId"]}
-        associate(**given, InstanceId=first)
-        assert code_of(associate, **given, InstanceId=second) == "InvalidIPAddress.InUse"
-        associate(**given, InstanceId=second, AllowReassociation=True)
+        address = {"AllocationId": ec2.allocate_address(Domain="vpc")["AllocationId"]}
+        associate(**address, InstanceId=first)
+        assert code_of(associate, **address, InstanceId=second) == "InvalidIPAddress.InUse"
+        associate(**address, InstanceId=second, AllowReassociation=True)
 
     def test_of_instances_of_the_public_cloud_are_released(
         self, ec2: Any, cloud: Cloud, ubuntu: Image, interface_id: str, gateway_id: str
@@ -116,15 +116,15 @@ class TestAddresses:
             assert code_of(call, PublicIp="127.0.0.1") == "AuthFailure"
             for text in ("toto", "256.1.1.1", "300.400"):
                 assert code_of(call, PublicIp=text) == "InvalidParameterValue"
-            for given in ({}, {"PublicIp": ""}):
-                assert code_of(call, **given) == "MissingParameter"
+            for parameters in ({}, {"PublicIp": ""}):
+                assert code_of(call, **parameters) == "MissingParameter"
         release, disassociate = ec2.release_address, ec2.disassociate_address
         assert code_of(release, AllocationId=others.public_ip_id) == "InvalidAllocationID.NotFound"
         assert code_of(disassociate, AssociationId="eipassoc-12345678") == "InvalidAssociationID.NotFound"
         assert code_of(disassociate, AssociationId="eipasso-12345678") == "InvalidIpAssociationID.Malformed"
         assert code_of(ec2.describe_addresses, PublicIps=[others.public_ip]) == "InvalidAddress.NotFound"
         assert code_of(ec2.describe_addresses, AllocationIds=["eipalloc-12345678"]) == "InvalidAllocationID.NotFound"
-        assert ec2.describe_addresses(Filters=by(public_ip=others.public_ip))["Addresses"] == []
+        assert ec2.describe_addresses(Filters=make_filters(public_ip=others.public_ip))["Addresses"] == []
 
 
 @pytest.mark.usefixtures("omi_env")

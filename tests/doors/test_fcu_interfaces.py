@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.ec2 import by, code_of, launch, read_instance
+from support.ec2 import code_of, launch, make_filters, read_instance
 
 from omisim import Account
 from omisim.model import Image
@@ -15,10 +15,10 @@ ZONE = "eu-west-2a"
 class TestInterfaces:
     def test_are_the_nics_of_oapi(self, ec2: Any, alice: Account, subnet_id: str, vpc_id: str) -> None:
         """A network interface has the fields of its NIC."""
-        made = ec2.create_network_interface(SubnetId=subnet_id, Description="db", PrivateIpAddress="10.0.1.20")
+        answer = ec2.create_network_interface(SubnetId=subnet_id, Description="db", PrivateIpAddress="10.0.1.20")
         (nic,) = alice.read_nics()
         group = nic.security_groups[0]
-        assert made["NetworkInterface"] == {
+        assert answer["NetworkInterface"] == {
             "AvailabilityZone": ZONE,
             "Description": "db",
             "Groups": [{"GroupId": group.security_group_id, "GroupName": "default"}],
@@ -43,25 +43,25 @@ class TestInterfaces:
     def test_have_primary_and_secondary_addresses(self, ec2: Any, subnet_id: str) -> None:
         """PrivateIpAddress is the primary address, beside PrivateIpAddresses; only one can be primary. [NIC-003]"""
         others = [{"PrivateIpAddress": "10.0.1.21"}, {"PrivateIpAddress": "10.0.1.22", "Primary": False}]
-        given = {"SubnetId": subnet_id, "PrivateIpAddress": "10.0.1.20", "PrivateIpAddresses": others}
-        made = ec2.create_network_interface(**given)["NetworkInterface"]
-        assert [(ip["PrivateIpAddress"], ip["Primary"]) for ip in made["PrivateIpAddresses"]] == [
+        parameters = {"SubnetId": subnet_id, "PrivateIpAddress": "10.0.1.20", "PrivateIpAddresses": others}
+        interface = ec2.create_network_interface(**parameters)["NetworkInterface"]
+        assert [(ip["PrivateIpAddress"], ip["Primary"]) for ip in interface["PrivateIpAddresses"]] == [
             ("10.0.1.20", True),
             ("10.0.1.21", False),
             ("10.0.1.22", False),
         ]
-        given["PrivateIpAddresses"] = [{"PrivateIpAddress": "10.0.1.30", "Primary": True}]
-        assert code_of(ec2.create_network_interface, **given) == "InvalidParameterValue"
+        parameters["PrivateIpAddresses"] = [{"PrivateIpAddress": "10.0.1.30", "Primary": True}]
+        assert code_of(ec2.create_network_interface, **parameters) == "InvalidParameterValue"
 
     def test_are_attached_and_detached(self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str) -> None:
         """The life of an attachment, as the interface and the instance show it."""
         vm = launch(ec2, ubuntu, SubnetId=subnet_id)
         interface_id = ec2.create_network_interface(SubnetId=subnet_id)["NetworkInterface"]["NetworkInterfaceId"]
-        given = {"NetworkInterfaceIds": [interface_id]}
+        parameters = {"NetworkInterfaceIds": [interface_id]}
         attach = {"NetworkInterfaceId": interface_id, "InstanceId": vm["InstanceId"], "DeviceIndex": 1}
         link_id = ec2.attach_network_interface(**attach)["AttachmentId"]
-        (shown,) = ec2.describe_network_interfaces(**given)["NetworkInterfaces"]
-        assert shown["Attachment"] == {
+        (interface,) = ec2.describe_network_interfaces(**parameters)["NetworkInterfaces"]
+        assert interface["Attachment"] == {
             "AttachmentId": link_id,
             "DeleteOnTermination": False,
             "DeviceIndex": 1,
@@ -69,7 +69,7 @@ class TestInterfaces:
             "InstanceOwnerId": alice.account_id,
             "Status": "attached",
         }
-        assert shown["Status"] == "in-use"
+        assert interface["Status"] == "in-use"
         assert len(read_instance(ec2, vm)["NetworkInterfaces"]) == 2
         assert code_of(ec2.delete_network_interface, NetworkInterfaceId=interface_id) == "InvalidNetworkInterface.InUse"
         ec2.modify_network_interface_attribute(
@@ -78,30 +78,48 @@ class TestInterfaces:
         attribute = {"NetworkInterfaceId": interface_id, "Attribute": "attachment"}
         assert ec2.describe_network_interface_attribute(**attribute)["Attachment"]["DeleteOnTermination"] is True
         ec2.detach_network_interface(AttachmentId=link_id, Force=True)
-        assert "Attachment" not in ec2.describe_network_interfaces(**given)["NetworkInterfaces"][0]
+        assert "Attachment" not in ec2.describe_network_interfaces(**parameters)["NetworkInterfaces"][0]
         assert code_of(ec2.detach_network_interface, AttachmentId=link_id) == "InvalidAttachmentID.NotFound"
         primary = vm["NetworkInterfaces"][0]["Attachment"]["AttachmentId"]
         assert code_of(ec2.detach_network_interface, AttachmentId=primary) == "OperationNotPermitted"
 
     def test_have_attributes(self, ec2: Any, vpc_id: str, interface_id: str) -> None:
         """ModifyNetworkInterfaceAttribute changes one attribute; DescribeNetworkInterfaceAttribute shows one."""
-        given = {"NetworkInterfaceId": interface_id}
+        parameters = {"NetworkInterfaceId": interface_id}
         modify, describe = ec2.modify_network_interface_attribute, ec2.describe_network_interface_attribute
-        modify(**given, Description={"Value": "new"})
-        assert describe(**given, Attribute="description")["Description"] == {"Value": "new"}
+        modify(**parameters, Description={"Value": "new"})
+        assert describe(**parameters, Attribute="description")["Description"] == {"Value": "new"}
         group = ec2.create_security_group(GroupName="db", Description="db", VpcId=vpc_id)["GroupId"]
-        modify(**given, Groups=[group])
-        assert describe(**given, Attribute="groupSet")["Groups"] == [{"GroupId": group, "GroupName": "db"}]
-        assert describe(**given, Attribute="sourceDestCheck")["SourceDestCheck"] == {"Value": True}
-        shown = describe(**given, Attribute="attachment")
-        assert (shown["NetworkInterfaceId"], "Attachment" in shown) == (interface_id, False)
-        assert code_of(describe, **given) == "MissingParameter"
-        assert code_of(describe, **given, Attribute="foo") == "InvalidParameterValue"
-        assert code_of(modify, **given) == "InvalidParameterCombination"
-        assert code_of(modify, **given, Groups=["sg-12345678"]) == "InvalidGroup.NotFound"
-        assert code_of(modify, **given, Groups=["xxx-12345678"]) == "InvalidSecurityGroupID.Malformed"
+        modify(**parameters, Groups=[group])
+        assert describe(**parameters, Attribute="groupSet")["Groups"] == [{"GroupId": group, "GroupName": "db"}]
+        assert describe(**parameters, Attribute="sourceDestCheck")["SourceDestCheck"] == {"Value": True}
+        modify(**parameters, SourceDestCheck={"Value": False})
+        assert describe(**parameters, Attribute="sourceDestCheck")["SourceDestCheck"] == {"Value": False}
+        attribute = describe(**parameters, Attribute="attachment")
+        assert (attribute["NetworkInterfaceId"], "Attachment" in attribute) == (interface_id, False)
+        assert code_of(describe, **parameters) == "MissingParameter"
+        assert code_of(describe, **parameters, Attribute="foo") == "InvalidParameterValue"
+        assert code_of(modify, **parameters) == "InvalidParameterCombination"
+        assert code_of(modify, **parameters, Groups=["sg-12345678"]) == "InvalidGroup.NotFound"
+        assert code_of(modify, **parameters, Groups=["xxx-12345678"]) == "InvalidSecurityGroupID.Malformed"
         public = ec2.create_security_group(GroupName="public", Description="public")["GroupId"]
-        assert code_of(modify, **given, Groups=[public]) == "InvalidGroup.NotFound"
+        assert code_of(modify, **parameters, Groups=[public]) == "InvalidGroup.NotFound"
+
+    def test_check_sources_and_destinations(self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str) -> None:
+        """The check of an instance is that of its primary interface; each can be set. [FCU-050]"""
+        vm = launch(ec2, ubuntu, SubnetId=subnet_id)
+        interface_id = vm["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        modify = ec2.modify_network_interface_attribute
+        modify(NetworkInterfaceId=interface_id, SourceDestCheck={"Value": False})
+        assert read_instance(ec2, vm)["SourceDestCheck"] is False
+        assert alice.read_vms()[0].is_source_dest_checked is False
+        ec2.modify_instance_attribute(InstanceId=vm["InstanceId"], SourceDestCheck={"Value": True})
+        (shown,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
+        assert shown["SourceDestCheck"] is True
+        check = {"SourceDestCheck": {"Value": False}}
+        both = {"NetworkInterfaceId": interface_id, "Description": {"Value": "new"}, **check}
+        assert code_of(modify, **both) == "InvalidParameterCombination"
+        assert code_of(modify, NetworkInterfaceId="eni-12345678", **check) == "InvalidNetworkInterfaceID.NotFound"
 
     def test_are_found_by_filters(
         self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str, vpc_id: str, gateway_id: str
@@ -113,11 +131,11 @@ class TestInterfaces:
         address = ec2.allocate_address(Domain="vpc")
         link = ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=vm["InstanceId"])
         ec2.create_tags(Resources=[interface_id], Tags=[{"Key": "Name", "Value": "db"}])
-        (shown,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
-        assert shown["TagSet"] == [{"Key": "Name", "Value": "db"}]
+        (row,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
+        assert row["TagSet"] == [{"Key": "Name", "Value": "db"}]
         both = {
             "availability_zone": ZONE,
-            "group_id": shown["Groups"][0]["GroupId"],
+            "group_id": row["Groups"][0]["GroupId"],
             "group_name": "default",
             "owner_id": alice.account_id,
             "source_dest_check": "true",
@@ -132,18 +150,18 @@ class TestInterfaces:
             "association__allocation_id": address["AllocationId"],
             "association__association_id": link["AssociationId"],
             "association__ip_owner_id": alice.account_id,
-            "association__public_dns_name": shown["Association"]["PublicDnsName"],
+            "association__public_dns_name": row["Association"]["PublicDnsName"],
             "association__public_ip": address["PublicIp"],
-            "attachment__attachment_id": shown["Attachment"]["AttachmentId"],
+            "attachment__attachment_id": row["Attachment"]["AttachmentId"],
             "attachment__delete_on_termination": "true",
             "attachment__device_index": "0",
             "attachment__instance_id": vm["InstanceId"],
             "attachment__instance_owner_id": alice.account_id,
             "attachment__status": "attached",
             "description": "Primary*",
-            "mac_address": shown["MacAddress"],
+            "mac_address": row["MacAddress"],
             "network_interface_id": interface_id,
-            "private_dns_name": shown["PrivateDnsName"],
+            "private_dns_name": row["PrivateDnsName"],
             "private_ip_address": "10.0.1.20",
             "status": "in-use",
             "tag:Name": "db",
@@ -152,21 +170,21 @@ class TestInterfaces:
         }
         for filters, count in ((both, 2), (one, 1)):
             for name, value in filters.items():
-                found = ec2.describe_network_interfaces(Filters=by(**{name: value}))["NetworkInterfaces"]
-                assert len(found) == count, name
-                assert interface_id in [interface["NetworkInterfaceId"] for interface in found]
+                interfaces = ec2.describe_network_interfaces(Filters=make_filters(**{name: value}))["NetworkInterfaces"]
+                assert len(interfaces) == count, name
+                assert interface_id in [interface["NetworkInterfaceId"] for interface in interfaces]
 
     def test_have_errors_of_ec2(self, ec2: Any, ubuntu: Image, subnet_id: str, interface_id: str) -> None:
         """The codes are those that OUTSCALE's own tests expect. [NIC-004, NIC-020, VM-013]"""
         create, attach = ec2.create_network_interface, ec2.attach_network_interface
         assert code_of(create, SubnetId=subnet_id, PrivateIpAddress="99.99.99.99") == "InvalidParameterValue"
-        (used,) = ec2.describe_network_interfaces()["NetworkInterfaces"]
-        taken = {"PrivateIpAddress": used["PrivateIpAddress"]}
+        (interface,) = ec2.describe_network_interfaces()["NetworkInterfaces"]
+        taken = {"PrivateIpAddress": interface["PrivateIpAddress"]}
         assert code_of(create, SubnetId=subnet_id, **taken) == "InvalidIPAddress.InUse"
         public = ec2.create_security_group(GroupName="public", Description="public")["GroupId"]
         assert code_of(create, SubnetId=subnet_id, Groups=[public]) == "InvalidGroup.NotFound"
         vm = launch(ec2, ubuntu, SubnetId=subnet_id)
-        given = {"InstanceId": vm["InstanceId"], "NetworkInterfaceId": interface_id, "DeviceIndex": 1}
+        parameters = {"InstanceId": vm["InstanceId"], "NetworkInterfaceId": interface_id, "DeviceIndex": 1}
         for wrong, code in (
             ({"InstanceId": "xxx-12345678"}, "InvalidInstanceID.Malformed"),
             ({"InstanceId": "i-12345678"}, "InvalidInstanceID.NotFound"),
@@ -174,35 +192,35 @@ class TestInterfaces:
             ({"NetworkInterfaceId": "eni-12345678"}, "InvalidNetworkInterfaceID.NotFound"),
             ({"DeviceIndex": 12345678}, "InvalidParameterValue"),
         ):
-            assert code_of(attach, **{**given, **wrong}) == code
+            assert code_of(attach, **{**parameters, **wrong}) == code
         for attachment, code in (
             ("foo", "InvalidNetworkInterfaceAttachmentID.Malformed"),
             ("eni-attach-12345678", "InvalidAttachmentID.NotFound"),
         ):
             assert code_of(ec2.detach_network_interface, AttachmentId=attachment) == code
         elsewhere = launch(ec2, ubuntu)
-        assert code_of(attach, **{**given, "InstanceId": elsewhere["InstanceId"]}) == "InvalidParameterCombination"
+        assert code_of(attach, **{**parameters, "InstanceId": elsewhere["InstanceId"]}) == "InvalidParameterCombination"
 
 
 class TestPrivateAddresses:
     def test_are_assigned_and_unassigned(self, ec2: Any, subnet_id: str, interface_id: str) -> None:
         """Secondary addresses by value or by number; AllowReassignment moves one from another interface."""
-        given = {"NetworkInterfaceId": interface_id}
+        parameters = {"NetworkInterfaceId": interface_id}
 
         def list_secondary(of: str) -> list[str]:
-            (shown,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[of])["NetworkInterfaces"]
-            return [ip["PrivateIpAddress"] for ip in shown["PrivateIpAddresses"] if not ip["Primary"]]
+            (interface,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[of])["NetworkInterfaces"]
+            return [ip["PrivateIpAddress"] for ip in interface["PrivateIpAddresses"] if not ip["Primary"]]
 
-        ec2.assign_private_ip_addresses(**given, PrivateIpAddresses=["10.0.1.50", "10.0.1.51"])
+        ec2.assign_private_ip_addresses(**parameters, PrivateIpAddresses=["10.0.1.50", "10.0.1.51"])
         assert list_secondary(interface_id) == ["10.0.1.50", "10.0.1.51"]
-        ec2.unassign_private_ip_addresses(**given, PrivateIpAddresses=["10.0.1.50"])
-        ec2.assign_private_ip_addresses(**given, SecondaryPrivateIpAddressCount=2)
+        ec2.unassign_private_ip_addresses(**parameters, PrivateIpAddresses=["10.0.1.50"])
+        ec2.assign_private_ip_addresses(**parameters, SecondaryPrivateIpAddressCount=2)
         assert len(list_secondary(interface_id)) == 3
         other = ec2.create_network_interface(SubnetId=subnet_id)["NetworkInterface"]["NetworkInterfaceId"]
         move = {"NetworkInterfaceId": other, "PrivateIpAddresses": ["10.0.1.51"]}
         assert code_of(ec2.assign_private_ip_addresses, **move) == "InvalidIPAddress.InUse"
         ec2.assign_private_ip_addresses(**move, AllowReassignment=True)
         assert (list_secondary(other), len(list_secondary(interface_id))) == (["10.0.1.51"], 2)
-        assert code_of(ec2.unassign_private_ip_addresses, **given, PrivateIpAddresses=["10.0.1.51"]) == (
+        assert code_of(ec2.unassign_private_ip_addresses, **parameters, PrivateIpAddresses=["10.0.1.51"]) == (
             "InvalidParameterValue"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.ec2 import by, code_of
+from support.ec2 import code_of, make_filters
 
 from omisim import Account, Cloud
 
@@ -29,9 +29,35 @@ class TestVpcs:
         ec2.delete_vpc(VpcId=net.net_id)
         assert alice.read_nets() == ()
 
+    def test_have_dns_attributes(self, ec2: Any, cloud: Cloud) -> None:
+        """DNS support is always on; DNS hostnames can be set, and a dump keeps them. [FCU-047, FCU-048, FCU-049]"""
+        parameters = {"VpcId": ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]}
+        modify, describe = ec2.modify_vpc_attribute, ec2.describe_vpc_attribute
+        support, names = {"EnableDnsSupport": {"Value": True}}, {"EnableDnsHostnames": {"Value": True}}
+        assert describe(**parameters, Attribute="enableDnsSupport")["EnableDnsSupport"] == {"Value": True}
+        assert describe(**parameters, Attribute="enableDnsHostnames")["EnableDnsHostnames"] == {"Value": False}
+        modify(**parameters, **support)
+        modify(**parameters, **support, **names)
+        twin = Cloud.load(cloud.dump()).account("alice").client("fcu")
+        for client in (ec2, twin):
+            shown = client.describe_vpc_attribute(**parameters, Attribute="enableDnsHostnames")
+            assert shown["EnableDnsHostnames"] == {"Value": True}
+        assert code_of(modify, **parameters) == "OWS.Error"
+        assert code_of(modify, **parameters, EnableDnsSupport={"Value": False}) == "UnsupportedOperation"
+        assert code_of(describe, **parameters, Attribute="enableNetworkAddressUsageMetrics") == "InvalidParameterValue"
+
+    def test_of_others_have_no_attributes(self, ec2: Any, bob: Account) -> None:
+        """An unknown, malformed or foreign id of an action on attributes is not found. [FCU-041]"""
+        theirs = bob.create_net(ip_range="10.0.0.0/16").net_id
+        for vpc_id in (theirs, "vpc-12345678", "nonsense"):
+            parameters = {"VpcId": vpc_id}
+            described = code_of(ec2.describe_vpc_attribute, **parameters, Attribute="enableDnsSupport")
+            modified = code_of(ec2.modify_vpc_attribute, **parameters, EnableDnsSupport={"Value": True})
+            assert described == modified == "InvalidVpcID.NotFound"
+
     def test_are_found_by_filters(self, ec2: Any) -> None:
         """Every filter of DescribeVpcs, with the spellings that OUTSCALE's own tests use."""
-        made = {
+        vpc_ids = {
             name: ec2.create_vpc(CidrBlock=cidr, InstanceTenancy=tenancy)["Vpc"]["VpcId"]
             for name, cidr, tenancy in (
                 ("a", "10.0.0.0/16", "default"),
@@ -39,8 +65,8 @@ class TestVpcs:
                 ("c", "10.1.0.0/16", "dedicated"),
             )
         }
-        ec2.create_tags(Resources=[made["b"]], Tags=[{"Key": "Name", "Value": "b"}])
-        for filters, found in (
+        ec2.create_tags(Resources=[vpc_ids["b"]], Tags=[{"Key": "Name", "Value": "b"}])
+        for filters, matching in (
             ({"cidr": "10.0.0.0/16"}, "ab"),
             ({"cidr_block": "10.0.0.0/16 10.1.0.0/16"}, "abc"),
             ({"cidrBlock": "10.1.*"}, "c"),
@@ -55,8 +81,8 @@ class TestVpcs:
             ({"tag_value": "b"}, "b"),
             ({"owner_id": "*"}, "abc"),
         ):
-            shown = [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=by(**filters))["Vpcs"]]
-            assert shown == [made[name] for name in found], filters
+            ids = [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=make_filters(**filters))["Vpcs"]]
+            assert ids == [vpc_ids[name] for name in matching], filters
 
     def test_are_paged(self, ec2: Any) -> None:
         """MaxResults and NextToken page VPCs."""
@@ -83,7 +109,7 @@ class TestVpcs:
             assert code_of(ec2.describe_vpcs, VpcIds=[vpc_id]) == "InvalidVpcID.NotFound"
         assert code_of(ec2.delete_vpc, VpcId=others) == "InvalidVpcID.NotFound"
         assert code_of(ec2.delete_vpc, VpcId="toto") == "InvalidVpcID.Malformed"
-        assert ec2.describe_vpcs(Filters=by(vpc_id=others))["Vpcs"] == []
+        assert ec2.describe_vpcs(Filters=make_filters(vpc_id=others))["Vpcs"] == []
 
     def test_in_use_are_kept(self, ec2: Any, vpc_id: str, subnet_id: str) -> None:
         """A VPC with a subnet is not deleted."""
@@ -95,31 +121,31 @@ class TestVpcs:
 class TestSubnets:
     def test_are_created_described_and_deleted(self, ec2: Any, alice: Account, vpc_id: str) -> None:
         """The life of a subnet, and its waiter."""
-        made = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.1.0/24", AvailabilityZone="eu-west-2b")["Subnet"]
-        assert made == {
+        subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.1.0/24", AvailabilityZone="eu-west-2b")["Subnet"]
+        assert subnet == {
             "AvailabilityZone": "eu-west-2b",
             "AvailableIpAddressCount": 251,
             "CidrBlock": "10.0.1.0/24",
             "MapPublicIpOnLaunch": False,
             "State": "available",
-            "SubnetId": made["SubnetId"],
+            "SubnetId": subnet["SubnetId"],
             "Tags": [],
             "VpcId": vpc_id,
         }
-        ec2.get_waiter("subnet_available").wait(SubnetIds=[made["SubnetId"]])
-        assert ec2.describe_subnets(SubnetIds=[made["SubnetId"]])["Subnets"] == [made]
-        ec2.delete_subnet(SubnetId=made["SubnetId"])
+        ec2.get_waiter("subnet_available").wait(SubnetIds=[subnet["SubnetId"]])
+        assert ec2.describe_subnets(SubnetIds=[subnet["SubnetId"]])["Subnets"] == [subnet]
+        ec2.delete_subnet(SubnetId=subnet["SubnetId"])
         assert alice.read_subnets() == ()
 
     def test_are_found_by_filters(self, ec2: Any, vpc_id: str) -> None:
         """Every filter of DescribeSubnets."""
-        made = {
+        subnet_ids = {
             name: ec2.create_subnet(VpcId=vpc_id, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
             for name, cidr, zone in (("a", "10.0.1.0/24", "eu-west-2a"), ("b", "10.0.2.0/25", "eu-west-2b"))
         }
-        ec2.create_tags(Resources=[made["a"]], Tags=[{"Key": "Name", "Value": "a"}])
-        ec2.modify_subnet_attribute(SubnetId=made["b"], MapPublicIpOnLaunch={"Value": True})
-        for filters, found in (
+        ec2.create_tags(Resources=[subnet_ids["a"]], Tags=[{"Key": "Name", "Value": "a"}])
+        ec2.modify_subnet_attribute(SubnetId=subnet_ids["b"], MapPublicIpOnLaunch={"Value": True})
+        for filters, matching in (
             ({"availability_zone": "eu-west-2b"}, "b"),
             ({"availabilityZone": "eu-west-2a"}, "a"),
             ({"available_ip_address_count": "123"}, "b"),
@@ -129,10 +155,10 @@ class TestSubnets:
             ({"map_public_ip_on_launch": "true"}, "b"),
             ({"owner_id": "123456789012"}, ""),
             ({"state": "available", "tag:Name": "a"}, "a"),
-            ({"vpc_id": vpc_id, "subnet_id": " ".join(made.values())}, "ab"),
+            ({"vpc_id": vpc_id, "subnet_id": " ".join(subnet_ids.values())}, "ab"),
         ):
-            shown = [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=by(**filters))["Subnets"]]
-            assert shown == [made[name] for name in found], filters
+            ids = [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=make_filters(**filters))["Subnets"]]
+            assert ids == [subnet_ids[name] for name in matching], filters
 
     def test_map_public_addresses(self, ec2: Any, subnet_id: str) -> None:
         """ModifySubnetAttribute changes MapPublicIpOnLaunch; without an attribute it changes nothing. [FCU-038]"""
@@ -150,11 +176,12 @@ class TestSubnets:
         assert code_of(ec2.modify_subnet_attribute, SubnetId="foo") == "InvalidSubnetID.Malformed"
         assert code_of(ec2.modify_subnet_attribute, SubnetId="subnet-12345678") == "InvalidSubnetID.NotFound"
         ipv6 = {"AssignIpv6AddressOnCreation": {"Value": True}}
-        assert code_of(ec2.modify_subnet_attribute, SubnetId=subnet_id, **ipv6) == "InvalidParameterValue"
+        ec2.modify_subnet_attribute(SubnetId=subnet_id, **ipv6)  # FCU does not have it
+        assert is_mapped()
 
     def test_have_errors_of_ec2(self, ec2: Any, bob: Account, vpc_id: str, subnet_id: str) -> None:
         """The codes are those that OUTSCALE's own tests expect. [NET-010, NET-011, NET-012]"""
-        for given, code in (
+        for parameters, code in (
             ({"VpcId": "xxx-12345678"}, "InvalidVpcID.Malformed"),
             ({"VpcId": "vpc-12345678"}, "InvalidVpcID.NotFound"),
             ({"CidrBlock": "foo"}, "InvalidParameterValue"),
@@ -163,7 +190,9 @@ class TestSubnets:
             ({"CidrBlock": "10.0.1.0/25"}, "InvalidSubnet.Conflict"),
             ({"AvailabilityZone": "toto"}, "InvalidParameterValue"),
         ):
-            assert code_of(ec2.create_subnet, **{"VpcId": vpc_id, "CidrBlock": "10.0.2.0/24", **given}) == code, given
+            assert code_of(ec2.create_subnet, **{"VpcId": vpc_id, "CidrBlock": "10.0.2.0/24", **parameters}) == code, (
+                parameters
+            )
         assert code_of(bob.client("fcu").delete_subnet, SubnetId=subnet_id) == "InvalidSubnetID.NotFound"
         assert code_of(ec2.describe_subnets, SubnetIds=["subnet-12345678"]) == "InvalidSubnetID.NotFound"
 
@@ -180,7 +209,7 @@ def test_dry_runs_change_nothing(ec2: Any, cloud: Cloud, vpc_id: str, subnet_id:
     igw_id = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     table_id = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
     before = cloud.fork()
-    for call, given in (
+    for call, parameters in (
         (ec2.create_vpc, {"CidrBlock": "10.0.0.0/16"}),
         (ec2.create_subnet, {"VpcId": vpc_id, "CidrBlock": "10.0.2.0/24"}),
         (ec2.delete_subnet, {"SubnetId": subnet_id}),
@@ -188,6 +217,6 @@ def test_dry_runs_change_nothing(ec2: Any, cloud: Cloud, vpc_id: str, subnet_id:
         (ec2.associate_route_table, {"RouteTableId": table_id, "SubnetId": subnet_id}),
         (ec2.describe_vpcs, {"VpcIds": [vpc_id]}),
     ):
-        assert code_of(call, DryRun=True, **given) == "DryRunOperation"
+        assert code_of(call, DryRun=True, **parameters) == "DryRunOperation"
     assert code_of(ec2.delete_vpc, DryRun=True, VpcId="vpc-12345678") == "InvalidVpcID.NotFound"
     assert cloud == before

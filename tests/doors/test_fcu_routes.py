@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.ec2 import by, code_of
+from support.ec2 import code_of, make_filters
 
 from omisim import Account
 from omisim.model import Image
@@ -15,56 +15,56 @@ from omisim.model import Image
 class TestInternetGateways:
     def test_are_attached_and_detached(self, ec2: Any, alice: Account, vpc_id: str) -> None:
         """The life of an internet gateway. A detached one has no attachments."""
-        made = ec2.create_internet_gateway()["InternetGateway"]
-        igw_id = made["InternetGatewayId"]
-        assert made == {"Attachments": [], "InternetGatewayId": igw_id, "Tags": []}
+        gateway = ec2.create_internet_gateway()["InternetGateway"]
+        igw_id = gateway["InternetGatewayId"]
+        assert gateway == {"Attachments": [], "InternetGatewayId": igw_id, "Tags": []}
         ec2.get_waiter("internet_gateway_exists").wait(InternetGatewayIds=[igw_id])
         ec2.attach_internet_gateway(InternetGatewayId=igw_id, VpcId=vpc_id)
-        attached = {**made, "Attachments": [{"State": "available", "VpcId": vpc_id}]}
+        attached = {**gateway, "Attachments": [{"State": "available", "VpcId": vpc_id}]}
         for filters in (
             {"attachment__state": "available"},
             {"attachment__vpc_id": vpc_id},
             {"internet_gateway_id": igw_id},
             {"owner_id": alice.account_id},
         ):
-            assert ec2.describe_internet_gateways(Filters=by(**filters))["InternetGateways"] == [attached]
+            assert ec2.describe_internet_gateways(Filters=make_filters(**filters))["InternetGateways"] == [attached]
         assert code_of(ec2.delete_internet_gateway, InternetGatewayId=igw_id) == "DependencyViolation"
         ec2.detach_internet_gateway(InternetGatewayId=igw_id, VpcId=vpc_id)
-        assert ec2.describe_internet_gateways(Filters=by(attachment__state="*"))["InternetGateways"] == []
+        assert ec2.describe_internet_gateways(Filters=make_filters(attachment__state="*"))["InternetGateways"] == []
         ec2.delete_internet_gateway(InternetGatewayId=igw_id)
         assert alice.read_internet_services() == ()
 
     def test_have_errors_of_ec2(self, ec2: Any, bob: Account, vpc_id: str) -> None:
         """Missing and malformed ids, another account's gateway, and a gateway that is attached elsewhere."""
         igw_id = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-        attach, given = ec2.attach_internet_gateway, {"InternetGatewayId": igw_id, "VpcId": vpc_id}
+        attach, parameters = ec2.attach_internet_gateway, {"InternetGatewayId": igw_id, "VpcId": vpc_id}
         for wrong, code in (
             ({"VpcId": "123456789012"}, "InvalidVpcID.Malformed"),
             ({"VpcId": "vpc-12345678"}, "InvalidVpcID.NotFound"),
             ({"InternetGatewayId": "123456789012"}, "InvalidInternetGatewayID.Malformed"),
             ({"InternetGatewayId": "igw-12345678"}, "InvalidInternetGatewayID.NotFound"),
         ):
-            assert code_of(attach, **{**given, **wrong}) == code
-        assert code_of(bob.client("fcu").attach_internet_gateway, **given) == "InvalidInternetGatewayID.NotFound"
+            assert code_of(attach, **{**parameters, **wrong}) == code
+        assert code_of(bob.client("fcu").attach_internet_gateway, **parameters) == "InvalidInternetGatewayID.NotFound"
         ids = {"InternetGatewayIds": ["igw-12345678"]}
         assert code_of(ec2.describe_internet_gateways, **ids) == "InvalidInternetGatewayID.NotFound"
-        assert code_of(ec2.detach_internet_gateway, **given) == "Gateway.NotAttached"
-        attach(**given)
-        assert code_of(attach, **given) == "Resource.AlreadyAssociated"
+        assert code_of(ec2.detach_internet_gateway, **parameters) == "Gateway.NotAttached"
+        attach(**parameters)
+        assert code_of(attach, **parameters) == "Resource.AlreadyAssociated"
 
 
 class TestRouteTables:
     def test_are_associated_with_subnets(self, ec2: Any, vpc_id: str, subnet_id: str) -> None:
         """The life of a route table: created, associated, replaced, disassociated and deleted."""
-        made = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]
-        table_id = made["RouteTableId"]
+        route_table = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]
+        table_id = route_table["RouteTableId"]
         local = {
             "DestinationCidrBlock": "10.0.0.0/16",
             "GatewayId": "local",
             "Origin": "CreateRouteTable",
             "State": "active",
         }
-        assert made == {
+        assert route_table == {
             "Associations": [],
             "PropagatingVgws": [],
             "RouteTableId": table_id,
@@ -73,14 +73,16 @@ class TestRouteTables:
             "VpcId": vpc_id,
         }
         first = ec2.associate_route_table(RouteTableId=table_id, SubnetId=subnet_id)["AssociationId"]
-        (shown,) = ec2.describe_route_tables(RouteTableIds=[table_id])["RouteTables"]
+        (route_table,) = ec2.describe_route_tables(RouteTableIds=[table_id])["RouteTables"]
         link = {"Main": False, "RouteTableId": table_id, "SubnetId": subnet_id}
-        assert shown["Associations"] == [{**link, "RouteTableAssociationId": first}]
+        assert route_table["Associations"] == [{**link, "RouteTableAssociationId": first}]
         assert code_of(ec2.delete_route_table, RouteTableId=table_id) == "DependencyViolation"
         other = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
         second = ec2.replace_route_table_association(AssociationId=first, RouteTableId=other)["NewAssociationId"]
-        (shown,) = ec2.describe_route_tables(Filters=by(association__subnet_id=subnet_id))["RouteTables"]
-        assert shown["Associations"] == [{**link, "RouteTableId": other, "RouteTableAssociationId": second}]
+        (route_table,) = ec2.describe_route_tables(Filters=make_filters(association__subnet_id=subnet_id))[
+            "RouteTables"
+        ]
+        assert route_table["Associations"] == [{**link, "RouteTableId": other, "RouteTableAssociationId": second}]
         assert code_of(ec2.disassociate_route_table, AssociationId=first) == "InvalidAssociationID.NotFound"
         ec2.disassociate_route_table(AssociationId=second)
         for each in (table_id, other):
@@ -116,21 +118,26 @@ class TestRouteTables:
             {"association__main": "true", "route_table_id": table_id},
             {"route__destination_prefix_list_id": "*"},
         ):
-            found = [table["RouteTableId"] for table in ec2.describe_route_tables(Filters=by(**filters))["RouteTables"]]
+            table_ids = [
+                table["RouteTableId"]
+                for table in ec2.describe_route_tables(Filters=make_filters(**filters))["RouteTables"]
+            ]
             is_wrong = not {"association__main", "route__destination_prefix_list_id"}.isdisjoint(filters)
-            assert found == ([] if is_wrong else [table_id]), filters
+            assert table_ids == ([] if is_wrong else [table_id]), filters
         ec2.delete_route(**route)
         assert code_of(ec2.delete_route, **route) == "InvalidRoute.NotFound"
 
     def test_main_ones_are_found_and_kept(self, ec2: Any, vpc_id: str, subnet_id: str) -> None:
         """The main table of a VPC is found by its association, and is neither deleted nor disassociated."""
-        (main,) = ec2.describe_route_tables(Filters=by(association__main="true", vpc_id=vpc_id))["RouteTables"]
+        (main,) = ec2.describe_route_tables(Filters=make_filters(association__main="true", vpc_id=vpc_id))[
+            "RouteTables"
+        ]
         (association,) = main["Associations"]
         assert code_of(ec2.delete_route_table, RouteTableId=main["RouteTableId"]) == "DependencyViolation"
         link_id = association["RouteTableAssociationId"]
         assert code_of(ec2.disassociate_route_table, AssociationId=link_id) == "InvalidParameterValue"
         for filters in ({"association__route_table_association_id": link_id}, {"association__route_table_id": "rtb-*"}):
-            assert ec2.describe_route_tables(Filters=by(**filters))["RouteTables"] == [main]
+            assert ec2.describe_route_tables(Filters=make_filters(**filters))["RouteTables"] == [main]
         other = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
         ec2.replace_route_table_association(AssociationId=link_id, RouteTableId=other)
         ec2.delete_route_table(RouteTableId=main["RouteTableId"])
@@ -148,7 +155,7 @@ class TestRouteTables:
             ({}, "MissingParameter"),
         ):
             assert code_of(ec2.create_route, RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0", **target) == code
-        (main,) = ec2.describe_route_tables(Filters=by(association__main="true"))["RouteTables"]
+        (main,) = ec2.describe_route_tables(Filters=make_filters(association__main="true"))["RouteTables"]
         route = {"RouteTableId": main["RouteTableId"], "GatewayId": "igw-12345678"}
         for destination in ("10.10.10.23/24", "toto"):
             for call in (ec2.create_route, ec2.replace_route):
@@ -163,7 +170,7 @@ class TestRouteTables:
         assert code_of(associate, RouteTableId=foreign, SubnetId=subnet_id) == "InvalidParameterValue"
         theirs = bob.client("fcu")
         assert code_of(theirs.describe_route_tables, RouteTableIds=[table_id]) == "InvalidRouteTableID.NotFound"
-        assert theirs.describe_route_tables(Filters=by(route_table_id=table_id))["RouteTables"] == []
+        assert theirs.describe_route_tables(Filters=make_filters(route_table_id=table_id))["RouteTables"] == []
 
 
 class TestResources:

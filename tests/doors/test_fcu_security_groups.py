@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.ec2 import by, code_of, launch
+from support.ec2 import code_of, launch, make_filters
 
 from omisim import Account, Cloud
 from omisim.model import Image
@@ -81,13 +81,13 @@ class TestGroups:
             (theirs.describe_security_groups, public_id),
         ):
             assert code_of(call, GroupIds=[group_id]) == "InvalidGroup.NotFound"
-        assert theirs.describe_security_groups(Filters=by(group_id=public_id))["SecurityGroups"] == []
+        assert theirs.describe_security_groups(Filters=make_filters(group_id=public_id))["SecurityGroups"] == []
         assert code_of(ec2.delete_security_group, GroupId="sg-12345678") == "InvalidGroup.NotFound"
 
     def test_have_errors_of_ec2(self, ec2: Any, vpc_id: str, public_id: str, private_id: str) -> None:
         """Names, descriptions and VPCs that are not accepted, and groups in use."""
         create = ec2.create_security_group
-        for given, code in (
+        for parameters, code in (
             ({"GroupName": "web"}, "InvalidGroup.Duplicate"),
             ({"GroupName": "web", "VpcId": vpc_id}, "InvalidGroup.Duplicate"),
             ({"GroupName": "default"}, "InvalidGroup.Reserved"),
@@ -97,9 +97,11 @@ class TestGroups:
             ({"VpcId": "foo"}, "InvalidVpcID.Malformed"),
             ({"VpcId": "vpc-12345678"}, "InvalidVpcID.NotFound"),
         ):
-            assert code_of(create, **{"GroupName": "new", "Description": "new", **given}) == code, given
+            assert code_of(create, **{"GroupName": "new", "Description": "new", **parameters}) == code, parameters
         ec2.authorize_security_group_ingress(GroupId=public_id, SourceSecurityGroupName="web")
-        (default,) = ec2.describe_security_groups(Filters=by(group_name="default", vpc_id=vpc_id))["SecurityGroups"]
+        (default,) = ec2.describe_security_groups(Filters=make_filters(group_name="default", vpc_id=vpc_id))[
+            "SecurityGroups"
+        ]
         assert code_of(ec2.delete_security_group, GroupId=default["GroupId"]) == "InvalidGroup.Reserved"
         users = [{"GroupId": private_id}]
         ec2.authorize_security_group_ingress(
@@ -139,8 +141,8 @@ class TestGroups:
             {"tag_key": "Name"},
             {"tag_value": "w?b"},
         ):
-            found = ec2.describe_security_groups(Filters=by(**filters))["SecurityGroups"]
-            assert [group["GroupId"] for group in found] == [private_id], filters
+            groups = ec2.describe_security_groups(Filters=make_filters(**filters))["SecurityGroups"]
+            assert [group["GroupId"] for group in groups] == [private_id], filters
         for name, value, wrong in (
             ("cidr", "11.22.33.44/32", "11.22.33.45/32"),
             ("from-port", "8000", "8001"),
@@ -155,16 +157,16 @@ class TestGroups:
                         {"Name": prefix + name, "Values": [text]},
                         {"Name": "group-name", "Values": ["web", "db"]},
                     ]
-                    found = ec2.describe_security_groups(Filters=criteria)["SecurityGroups"]
-                    assert [group["GroupId"] for group in found] == [private_id] * expected, (prefix, name)
+                    groups = ec2.describe_security_groups(Filters=criteria)["SecurityGroups"]
+                    assert [group["GroupId"] for group in groups] == [private_id] * expected, (prefix, name)
 
     def test_are_found_by_the_name_of_a_source(self, ec2: Any, public_id: str) -> None:
         """The name of a group in a permission is shown in the public Cloud."""
         ec2.authorize_security_group_ingress(GroupId=public_id, SourceSecurityGroupName="default")
-        for name, found in (("default", [public_id]), ("web", [])):
-            filters = by(ip_permission__group_name=name, group_name="web")
+        for name, group_ids in (("default", [public_id]), ("web", [])):
+            filters = make_filters(ip_permission__group_name=name, group_name="web")
             groups = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
-            assert [group["GroupId"] for group in groups] == found
+            assert [group["GroupId"] for group in groups] == group_ids
 
     def test_are_paged(self, ec2: Any) -> None:
         """MaxResults and NextToken page groups."""
@@ -200,15 +202,15 @@ class TestPermissions:
     ) -> None:
         """By name, in the public Cloud also of another account: ICMP, TCP and UDP; in a VPC all protocols. [FCU-034]"""
         source_id = bob.create_security_group(security_group_name="theirs", description="x").security_group_id
-        given = {"SourceSecurityGroupName": "theirs", "SourceSecurityGroupOwnerId": bob.account_id}
-        ec2.authorize_security_group_ingress(GroupId=public_id, **given)
+        parameters = {"SourceSecurityGroupName": "theirs", "SourceSecurityGroupOwnerId": bob.account_id}
+        ec2.authorize_security_group_ingress(GroupId=public_id, **parameters)
         pairs = [{"GroupId": source_id, "GroupName": "theirs", "UserId": bob.account_id}]
         assert sorted(read_permissions(ec2, public_id), key=lambda permission: permission["IpProtocol"]) == [
             {"IpProtocol": "icmp", "FromPort": -1, "ToPort": -1, "UserIdGroupPairs": pairs},
             {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "UserIdGroupPairs": pairs},
             {"IpProtocol": "udp", "FromPort": 0, "ToPort": 65535, "UserIdGroupPairs": pairs},
         ]
-        ec2.revoke_security_group_ingress(GroupId=public_id, **given)
+        ec2.revoke_security_group_ingress(GroupId=public_id, **parameters)
         assert read_permissions(ec2, public_id) == []
         ec2.authorize_security_group_ingress(GroupId=private_id, SourceSecurityGroupName="web")
         pairs = [{"GroupId": private_id, "UserId": alice.account_id}]
@@ -216,24 +218,26 @@ class TestPermissions:
 
     def test_that_were_read_can_be_revoked(self, ec2: Any, vpc_id: str, private_id: str) -> None:
         """What DescribeSecurityGroups shows is accepted by the other actions, inbound and outbound."""
-        (default,) = ec2.describe_security_groups(Filters=by(group_name="default", vpc_id=vpc_id))["SecurityGroups"]
+        (default,) = ec2.describe_security_groups(Filters=make_filters(group_name="default", vpc_id=vpc_id))[
+            "SecurityGroups"
+        ]
         ranges = cidr("10.0.0.0/8", "192.168.0.0/16")
         ec2.authorize_security_group_ingress(GroupId=default["GroupId"], IpPermissions=[{**SSH, "IpRanges": ranges}])
-        shown = read(ec2, default["GroupId"])
-        assert len(shown["IpPermissions"]) == 2
-        ec2.revoke_security_group_ingress(GroupId=default["GroupId"], IpPermissions=shown["IpPermissions"])
-        ec2.revoke_security_group_egress(GroupId=default["GroupId"], IpPermissions=shown["IpPermissionsEgress"])
+        permissions = read(ec2, default["GroupId"])
+        assert len(permissions["IpPermissions"]) == 2
+        ec2.revoke_security_group_ingress(GroupId=default["GroupId"], IpPermissions=permissions["IpPermissions"])
+        ec2.revoke_security_group_egress(GroupId=default["GroupId"], IpPermissions=permissions["IpPermissionsEgress"])
         bare = read(ec2, default["GroupId"])
         assert (bare["IpPermissions"], bare["IpPermissionsEgress"]) == ([], [])
         assert code_of(
-            ec2.revoke_security_group_ingress, GroupId=default["GroupId"], IpPermissions=shown["IpPermissions"]
+            ec2.revoke_security_group_ingress, GroupId=default["GroupId"], IpPermissions=permissions["IpPermissions"]
         ) == ("InvalidPermission.NotFound")
 
     def test_are_refused_where_they_are_not_complete(self, ec2: Any, cloud: Cloud, public_id: str) -> None:
         """The codes are those that OUTSCALE's own tests expect. [FCU-030, FCU-031, FCU-032, FCU-033]"""
         before = cloud.fork()
         group, ports = {"GroupId": public_id}, {"FromPort": 42, "ToPort": 42}
-        for given, code in (
+        for parameters, code in (
             ({}, "MissingParameter"),
             ({"GroupId": "foo", **SSH, "CidrIp": ANY}, "InvalidParameterValue"),
             ({"GroupId": "sg-12345678", **SSH, "CidrIp": ANY}, "InvalidGroup.NotFound"),
@@ -248,7 +252,7 @@ class TestPermissions:
             ({**group, "SourceSecurityGroupName": "other"}, "InvalidGroup.NotFound"),
         ):
             for call in (ec2.authorize_security_group_ingress, ec2.revoke_security_group_ingress):
-                assert code_of(call, **given) == code, given
+                assert code_of(call, **parameters) == code, parameters
         assert cloud == before
 
     def test_are_refused_where_they_are_wrong(self, ec2: Any, cloud: Cloud, public_id: str) -> None:
@@ -265,14 +269,20 @@ class TestPermissions:
             ({"Ipv6Ranges": [{"CidrIpv6": "::/0"}]}, "NotImplemented"),
             ({"PrefixListIds": [{"PrefixListId": "pl-12345678"}]}, "InvalidPrefixListId.NotFound"),
             ({"UserIdGroupPairs": [{"GroupId": "sg-12345678"}]}, "InvalidGroup.NotFound"),
-            ({"IpRanges": [{"CidrIp": ANY, "Description": "x"}]}, "InvalidParameterValue"),
         ):
             permission = {**SSH, "IpRanges": cidr(ANY), **wrong}
-            given = {name: value for name, value in permission.items() if value is not None}
+            parameters = {name: value for name, value in permission.items() if value is not None}
             valid = {**SSH, "IpRanges": cidr("10.0.0.0/8")}
             authorize = ec2.authorize_security_group_ingress
-            assert code_of(authorize, GroupId=public_id, IpPermissions=[valid, given]) == code, wrong
+            assert code_of(authorize, GroupId=public_id, IpPermissions=[valid, parameters]) == code, wrong
         assert cloud == before
+
+    def test_have_no_descriptions(self, ec2: Any, cloud: Cloud, public_id: str) -> None:
+        """The description of a range, which Terraform and much boto3 code send, is ignored with a warning. [FCU-005]"""
+        permission = {**SSH, "IpRanges": [{"CidrIp": ANY, "Description": "ssh"}]}
+        ec2.authorize_security_group_ingress(GroupId=public_id, IpPermissions=[permission])
+        assert read_permissions(ec2, public_id) == [{**SSH, "IpRanges": cidr(ANY)}]
+        assert "'IpPermissions.1.IpRanges.1.Description'" in cloud.warnings[-1]
 
     def test_without_a_protocol_are_for_all(self, ec2: Any, public_id: str) -> None:
         """In IpPermissions the protocol may be absent: it is -1."""
@@ -294,9 +304,11 @@ class TestPermissions:
     def test_of_a_dry_run_change_nothing(self, ec2: Any, cloud: Cloud, public_id: str) -> None:
         """A dry run that would succeed is DryRunOperation. [FCU-002]"""
         before = cloud.fork()
-        given = {"GroupId": public_id, "DryRun": True}
-        assert code_of(ec2.authorize_security_group_ingress, **given, **SSH, CidrIp=ANY) == "DryRunOperation"
-        assert code_of(ec2.revoke_security_group_ingress, **given, **SSH, CidrIp=ANY) == "InvalidPermission.NotFound"
+        parameters = {"GroupId": public_id, "DryRun": True}
+        assert code_of(ec2.authorize_security_group_ingress, **parameters, **SSH, CidrIp=ANY) == "DryRunOperation"
+        assert (
+            code_of(ec2.revoke_security_group_ingress, **parameters, **SSH, CidrIp=ANY) == "InvalidPermission.NotFound"
+        )
         assert cloud == before
 
 
@@ -310,7 +322,7 @@ def test_resources_manage_groups(omi_account: Account) -> None:
     assert group.ip_permissions[0]["IpRanges"] == cidr(ANY)
     group.revoke_ingress(IpPermissions=group.ip_permissions)
     group.create_tags(Tags=[{"Key": "Name", "Value": "web"}])
-    (found,) = ec2.security_groups.filter(Filters=by(**{"tag:Name": "web"}))
-    assert (found.id, found.ip_permissions) == (group.id, [])
+    (web_group,) = ec2.security_groups.filter(Filters=make_filters(**{"tag:Name": "web"}))
+    assert (web_group.id, web_group.ip_permissions) == (group.id, [])
     group.delete()
     assert [group.security_group_name for group in omi_account.read_security_groups()] == ["default"]

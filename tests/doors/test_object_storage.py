@@ -32,18 +32,18 @@ def _oos(alice: Account) -> Any:
     return create_bucket(alice)
 
 
-def code_of(call: Any, **given: Any) -> tuple[int, str]:
+def code_of(call: Any, **parameters: Any) -> tuple[int, str]:
     """Make a call that must be refused; return its HTTP status and S3 code."""
     with pytest.raises(ClientError) as caught:
-        call(**given)
+        call(**parameters)
     answer = caught.value.response
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
 
 
 def body_of(client: Any, key: str, name: str = BUCKET) -> bytes:
     """Return the bytes of an object."""
-    found: bytes = client.get_object(Bucket=name, Key=key)["Body"].read()
-    return found
+    body: bytes = client.get_object(Bucket=name, Key=key)["Body"].read()
+    return body
 
 
 class TestObjects:
@@ -52,19 +52,19 @@ class TestObjects:
         """An object has any key and any bytes, with metadata. [OOS-007]"""
         body = bytes(range(256)) * 10
         oos.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="text/x", Metadata={"made-by": "me"})
-        found = oos.get_object(Bucket=BUCKET, Key=key)
-        assert (found["Body"].read(), found["ContentType"], found["Metadata"]) == (body, "text/x", {"made-by": "me"})
+        answer = oos.get_object(Bucket=BUCKET, Key=key)
+        assert (answer["Body"].read(), answer["ContentType"], answer["Metadata"]) == (body, "text/x", {"made-by": "me"})
         head = oos.head_object(Bucket=BUCKET, Key=key)
-        assert (head["ContentLength"], head["ETag"]) == (len(body), found["ETag"])
+        assert (head["ContentLength"], head["ETag"]) == (len(body), answer["ETag"])
         assert [item["Key"] for item in oos.list_objects_v2(Bucket=BUCKET)["Contents"]] == [key]
 
     def test_are_listed_by_prefix_and_page(self, oos: Any) -> None:
         """Lists are sorted, grouped by prefix and delimiter, and paged. [OOS-007]"""
         for key in ("b/2", "a", "b/1", "c"):
             oos.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
-        listed = oos.list_objects_v2(Bucket=BUCKET, Delimiter="/")
-        assert [item["Key"] for item in listed["Contents"]] == ["a", "c"]
-        assert [group["Prefix"] for group in listed["CommonPrefixes"]] == ["b/"]
+        answer = oos.list_objects_v2(Bucket=BUCKET, Delimiter="/")
+        assert [item["Key"] for item in answer["Contents"]] == ["a", "c"]
+        assert [group["Prefix"] for group in answer["CommonPrefixes"]] == ["b/"]
         pages = oos.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, PaginationConfig={"PageSize": 3})
         assert [[item["Key"] for item in page["Contents"]] for page in pages] == [["a", "b/1", "b/2"], ["c"]]
         assert [item["Size"] for item in oos.list_objects(Bucket=BUCKET, Prefix="b/")["Contents"]] == [3, 3]
@@ -91,8 +91,8 @@ class TestObjects:
         for number, body in ((1, b"a" * 5 * 2**20), (2, b"b")):
             part = oos.upload_part(Bucket=BUCKET, Key="big", UploadId=upload, PartNumber=number, Body=body)
             parts.append({"PartNumber": number, "ETag": part["ETag"]})
-        listed = oos.list_parts(Bucket=BUCKET, Key="big", UploadId=upload)["Parts"]
-        assert [part["Size"] for part in listed] == [5 * 2**20, 1]
+        answer_parts = oos.list_parts(Bucket=BUCKET, Key="big", UploadId=upload)["Parts"]
+        assert [part["Size"] for part in answer_parts] == [5 * 2**20, 1]
         assert oos.list_multipart_uploads(Bucket=BUCKET)["Uploads"][0]["UploadId"] == upload
         assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
         oos.complete_multipart_upload(Bucket=BUCKET, Key="big", UploadId=upload, MultipartUpload={"Parts": parts})
@@ -125,7 +125,7 @@ class TestStorageRefuses:
         assert code_of(bob.client("oos").create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyExists")
         carol = cloud.account("carol", region="us-east-2")
         create_bucket(carol)
-        assert [found["Name"] for found in carol.client("oos").list_buckets()["Buckets"]] == [BUCKET]
+        assert [bucket["Name"] for bucket in carol.client("oos").list_buckets()["Buckets"]] == [BUCKET]
 
     def test_unknown_buckets_keys_and_uploads(self, oos: Any) -> None:
         """Unknown buckets, keys and uploads are not found. [OOS-006]"""
@@ -158,7 +158,7 @@ class TestStorageRefuses:
         assert code_of(other.copy_object, Bucket=BUCKET, Key="b", CopySource=f"{BUCKET}/a") == denied
 
     @pytest.mark.parametrize(
-        ("call", "given"),
+        ("call", "parameters"),
         [
             ("get_bucket_versioning", {}),
             ("put_bucket_policy", {"Policy": "{}"}),
@@ -166,9 +166,9 @@ class TestStorageRefuses:
             ("get_object_tagging", {"Key": "a"}),
         ],
     )
-    def test_operations_that_are_not_served(self, oos: Any, call: str, given: dict[str, Any]) -> None:
+    def test_operations_that_are_not_served(self, oos: Any, call: str, parameters: dict[str, Any]) -> None:
         """An operation that the cloud does not serve is 501. [OOS-007]"""
-        assert code_of(getattr(oos, call), Bucket=BUCKET, **given) == (501, "NotImplemented")
+        assert code_of(getattr(oos, call), Bucket=BUCKET, **parameters) == (501, "NotImplemented")
 
     @pytest.mark.parametrize("body", [b"<", b"<Delete/>", b"\xff", b""])
     def test_a_garbled_body(self, cloud: Cloud, oos: Any, body: bytes) -> None:
@@ -234,8 +234,8 @@ class TestPresignedUrls:
         params = {"Bucket": BUCKET, "Key": "a b/ç"}
         with cloud.intercept():
             put = requests.put(oos.generate_presigned_url("put_object", Params=params), data=b"hello", timeout=5)
-            got = requests.get(oos.generate_presigned_url("get_object", Params=params), timeout=5)
-        assert (put.status_code, got.content) == (200, b"hello")
+            response = requests.get(oos.generate_presigned_url("get_object", Params=params), timeout=5)
+        assert (put.status_code, response.content) == (200, b"hello")
 
     def test_expire_by_the_clock_of_the_cloud(self, cloud: Cloud, oos: Any) -> None:
         """A URL is valid up to its last second, and no longer. [OOS-003]"""
@@ -288,14 +288,14 @@ class TestStorageSignature:
         """A key is valid in its own Region, and signs for it. [OOS-001, OOS-005]"""
         carol = cloud.account("carol", region="us-east-2")
         with cloud.intercept():
-            lost = boto3.client(
+            client = boto3.client(
                 "s3",
                 region_name=REGION,
                 endpoint_url=f"https://oos.{REGION}.outscale.com",
                 aws_access_key_id=carol.access_key,
                 aws_secret_access_key=carol.secret_key,
             )
-            assert code_of(lost.list_buckets) == (403, "InvalidAccessKeyId")
+            assert code_of(client.list_buckets) == (403, "InvalidAccessKeyId")
 
     @pytest.mark.parametrize("style", ["path", "virtual"])
     def test_of_a_client_of_the_user_is_verified(self, cloud: Cloud, alice: Account, style: str) -> None:
@@ -437,8 +437,8 @@ class TestStorageState:
             own.create_bucket(Bucket="mine")
             oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
             own.put_object(Bucket="mine", Key="a", Body=b"y")
-            assert [found["Name"] for found in own.list_buckets()["Buckets"]] == ["mine"]
-            assert [found["Name"] for found in oos.list_buckets()["Buckets"]] == [BUCKET]
+            assert [bucket["Name"] for bucket in own.list_buckets()["Buckets"]] == ["mine"]
+            assert [bucket["Name"] for bucket in oos.list_buckets()["Buckets"]] == [BUCKET]
             assert body_of(own, "a", "mine") == b"y"
         assert body_of(oos, "a") == b"x"
 

@@ -45,8 +45,8 @@ class TestForm:
         form = oos.generate_presigned_post(BUCKET, "in/${filename}", Fields=fields, Conditions=conditions)
         response = post(cloud, form)
         assert (response.status, response.body) == (204, b"")
-        stored = oos.get_object(Bucket=BUCKET, Key="in/a.txt")
-        assert (stored["Body"].read(), stored["ContentType"], stored["Metadata"]) == (
+        answer = oos.get_object(Bucket=BUCKET, Key="in/a.txt")
+        assert (answer["Body"].read(), answer["ContentType"], answer["Metadata"]) == (
             b"hello",
             "text/plain",
             {"by": "me"},

@@ -126,15 +126,15 @@ class TestAnySignature:
     def test_is_refused_when_a_part_is_changed(self, cloud: Cloud, alice: Account, door: Door, header: str) -> None:
         """A digit, a second or a host other than signed is refused. [AUTH-002]"""
         request = sign_request(alice, "/api/v1/ReadVms")
-        changed = {
+        changed_value = {
             "authorization": request.headers["authorization"][:-1]
             + ("0" if request.headers["authorization"][-1] != "0" else "1"),
             "x-osc-date": "20260101T000001Z",
             "host": "api.outscale.example",
         }[header]
-        request = replace(request, headers={**request.headers, header: changed})
+        request = replace(request, headers={**request.headers, header: changed_value})
         if header == "host":
-            request = replace(request, host=changed)
+            request = replace(request, host=changed_value)
         assert send_refused(door, cloud, request) == (401, "1", "AUTH-006/signature")
 
     def test_may_have_the_time_of_the_host_through_the_server(self, cloud: Cloud, alice: Account) -> None:

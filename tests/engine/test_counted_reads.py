@@ -104,8 +104,8 @@ class TestCount:
         for _ in range(3):
             api.ReadVolumes(Filters={"VolumeIds": [other]})
             api.ReadVolumes(Filters={"VolumeStates": ["error"]})
-        found = {row.volume_id: str(row.state) for row in alice.read_volumes()}
-        assert found == {volume_id: "creating", other: "available"}
+        states = {row.volume_id: str(row.state) for row in alice.read_volumes()}
+        assert states == {volume_id: "creating", other: "available"}
 
     def test_is_of_each_resource_that_fcu_returns(self, alice: Account, volume_id: str) -> None:
         """Filters and pages of FCU leave resources out too, and a read that FCU refuses counts for none."""
@@ -173,14 +173,14 @@ class TestChain:
         vm = alice.create_vms(image_id=cloud.images.official("debian").image_id)[0]
         cloud.settle()
         image_id = api.CreateImage(VmId=vm.vm_id, ImageName="golden", NoReboot=True)["Image"]["ImageId"]
-        seen = [api.ReadImages(Filters={"ImageIds": [image_id]})["Images"][0]["State"] for _ in range(3)]
-        assert seen == ["pending", "pending", "available"]  # the snapshot was in-queue, then pending
+        states = [api.ReadImages(Filters={"ImageIds": [image_id]})["Images"][0]["State"] for _ in range(3)]
+        assert states == ["pending", "pending", "available"]  # the snapshot was in-queue, then pending
 
     def test_of_a_vm_is_read_by_its_state(self, cloud: Cloud, api: Gateway) -> None:
         """ReadVmsState counts for VMs."""
         api.CreateVms(ImageId=cloud.images.official("debian").image_id)
-        seen = [api.ReadVmsState(AllVms=True)["VmStates"][0]["VmState"] for _ in range(2)]
-        assert seen == ["pending", "running"]
+        states = [api.ReadVmsState(AllVms=True)["VmStates"][0]["VmState"] for _ in range(2)]
+        assert states == ["pending", "running"]
 
     def test_of_a_link_is_read_by_its_volume_or_its_vm(self, cloud: Cloud, alice: Account, api: Gateway) -> None:
         """A read of a volume, or of its VM, counts for the link."""
@@ -224,8 +224,8 @@ class TestControl:
         alice.delete_vms(vm_ids=[vm.vm_id])
         cloud.complete(vm.vm_id)
         cloud.advance(86_400)
-        found = {row.volume_id: str(row.state) for row in alice.read_volumes()}
-        assert (found.pop(volume_id), *found.values()) == ("creating", "deleting")
+        states = {row.volume_id: str(row.state) for row in alice.read_volumes()}
+        assert (states.pop(volume_id), *states.values()) == ("creating", "deleting")
         assert alice.read_vms() == ()
 
     def test_advance_leaves_a_counted_transition_to_the_next_call(

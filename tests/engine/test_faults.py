@@ -23,9 +23,9 @@ class TestFaults:
         """A fault refuses the next calls of its action, as many as ordered, and is used up. [THR-002]"""
         cloud.faults.add("CreateVolume", times=2, status=503)
         for _ in range(2):
-            with pytest.raises(ApiError) as refused:
+            with pytest.raises(ApiError) as refusal:
                 create(alice)
-            assert (refused.value.status, refused.value.code, refused.value.rule) == (503, "6", "THR-002")
+            assert (refusal.value.status, refusal.value.code, refusal.value.rule) == (503, "6", "THR-002")
         create(alice)
         assert len(cloud.faults) == 0
 
@@ -35,16 +35,16 @@ class TestFaults:
     ) -> None:
         """A status stands for the error that the API answers with it. [THR-001]"""
         cloud.faults.add("ReadVms", status=status)
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as refusal:
             alice.read_vms()
-        assert (refused.value.status, refused.value.code) == (status, code)
+        assert (refusal.value.status, refusal.value.code) == (status, code)
 
     def test_can_be_any_error_by_name(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """Any error of the API can be ordered by its name. [VM-005]"""
         cloud.faults.add("CreateVms", error="insufficient-capacity")
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as refusal:
             alice.create_vms(image_id=vm.image_id)
-        assert (refused.value.status, refused.value.code, refused.value.type) == (400, "10001", "InsufficientCapacity")
+        assert (refusal.value.status, refusal.value.code, refusal.value.type) == (400, "10001", "InsufficientCapacity")
 
     def test_change_nothing(self, cloud: Cloud, alice: Account) -> None:
         """A call that a fault refuses has changed nothing."""
@@ -100,14 +100,14 @@ class TestFaults:
 class TestFaultOptions:
     def outcomes(self, alice: Account, calls: int, **parameters: Any) -> str:
         """Make calls; spell which were refused."""
-        seen = ""
+        outcomes_of_calls = ""
         for _ in range(calls):
             try:
                 alice.call("ReadVms", **parameters)
-                seen += "."
+                outcomes_of_calls += "."
             except ApiError:
-                seen += "x"
-        return seen
+                outcomes_of_calls += "x"
+        return outcomes_of_calls
 
     def test_every_refuses_each_nth_call(self, cloud: Cloud, alice: Account) -> None:
         """`every` refuses each n-th call, without end or a given number of times. [THR-002]"""
@@ -258,9 +258,9 @@ class TestMeanwhile:
     def test_runs_before_the_call(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """Another client's request comes between two calls: the call meets the changed cloud."""
         cloud.faults.add("CreateImage", meanwhile=lambda: alice.delete_vms(vm_ids=[vm.vm_id]))
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as refusal:
             alice.create_image(vm_id=vm.vm_id, image_name="golden")
-        assert refused.value.rule == "vm/CreateImage/terminated"
+        assert refusal.value.rule == "vm/CreateImage/terminated"
         assert alice.read_vms()[0].state == "terminated"  # the refusal undid nothing of it
 
     def test_is_not_undone_by_a_fault(self, cloud: Cloud, alice: Account) -> None:
@@ -273,7 +273,7 @@ class TestMeanwhile:
 
 class TestInvalidFaults:
     @pytest.mark.parametrize(
-        ("order", "said"),
+        ("order", "message"),
         [
             ({"action": "CreateVolum"}, "did you mean CreateVolume"),
             ({"action": "CreateVms", "status": 404}, "429, 500, 503"),
@@ -306,8 +306,8 @@ class TestInvalidFaults:
             ({"action": "*", "when": {"VmIds": []}}, "when cannot be combined with action '\\*'"),
         ],
     )
-    def test_are_refused_with_a_suggestion(self, cloud: Cloud, order: dict[str, object], said: str) -> None:
+    def test_are_refused_with_a_suggestion(self, cloud: Cloud, order: dict[str, object], message: str) -> None:
         """A fault of an unknown action, status or error is refused at once, with what was probably meant."""
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             cloud.faults.add(**order)  # type: ignore[arg-type]
         assert len(cloud.faults) == 0

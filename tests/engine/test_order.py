@@ -10,14 +10,14 @@ from support.world import get_world
 
 from omisim import Cloud
 
-ROOT = {"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": "{snapshot}"}}
+SMALL_ROOT = {"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": "{snapshot}", "VolumeSize": 1}}
 MISSING = {"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": "snap-00000000"}}
 HUGE = {"DeviceName": "/dev/sdb", "Bsu": {"VolumeSize": 20_000}}
 NO_IMAGE = {"ImageId": "ami-00000000"}
 CHANGES: dict[str, Any] = {"Additions": {}, "Removals": {}}
 
 
-def registered(*mappings: dict[str, Any], **parameters: Any) -> dict[str, Any]:
+def make_registration(*mappings: dict[str, Any], **parameters: Any) -> dict[str, Any]:
     """Return a registration of an OMI."""
     return {"RootDeviceName": "/dev/sda1", "BlockDeviceMappings": [*mappings], "ImageName": "order", **parameters}
 
@@ -26,24 +26,24 @@ def registered(*mappings: dict[str, Any], **parameters: Any) -> dict[str, Any]:
 NO_SIZE = {"DeviceName": "/dev/sdb", "Bsu": {"DeleteOnVmDeletion": True}}
 ORDER: list[tuple[str, str, dict[str, Any]]] = [
     ("OMI-004", "CreateImage", {"SourceImageId": "{golden}", "NoReboot": True}),
-    ("OMI-007", "CreateImage", registered({"DeviceName": "/dev/sda1", "Bsu": {"VolumeSize": 5}}, ImageName="x")),
+    ("OMI-007", "CreateImage", make_registration({"DeviceName": "/dev/sda1", "Bsu": {"VolumeSize": 5}}, ImageName="x")),
     ("OMI-051", "CreateVms", {"ImageId": "{golden}", "BlockDeviceMappings": [{"NoDevice": ""}], "MaxVmsCount": 0}),
     (
         "OMI-059",
         "CreateImage",
-        registered(NO_SIZE, Architecture="arm64"),
+        make_registration(NO_SIZE, Architecture="arm64"),
     ),
     ("OMI-103", "UpdateImage", {"ImageId": "{golden}", "PermissionsToLaunch": CHANGES}),
     ("VOL-008", "UpdateVolume", {"VolumeId": "vol-00000000", "Iops": 99_999}),
     ("VOL-010", "CreateVolume", {"SubregionName": "mars-1a", "SnapshotId": "{snapshot}", "Iops": 300}),
     ("VOL-010", "CreateVolume", {"SubregionName": "eu-west-2a", "SnapshotId": "snap-00000000", "Iops": 300}),
-    ("OMI-060", "CreateImage", registered(MISSING, HUGE)),
+    ("OMI-060", "CreateImage", make_registration(MISSING, HUGE)),
     ("OMI-060", "CreateVms", NO_IMAGE | {"BlockDeviceMappings": [HUGE]}),
     ("BDM-003", "CreateVms", NO_IMAGE | {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "NoDevice": ""}]}),
     ("OMI-030", "CreateVms", {"ImageId": "{golden}", "KeypairName": "nobody", "BootMode": "bios"}),
     ("TAG-003", "DeleteTags", {"ResourceIds": ["vol-00000000"], "Tags": [{"Key": "", "Value": ""}]}),
-    ("OMI-008", "CreateImage", registered(HUGE | {"Bsu": {"VolumeSize": 1}}, HUGE | {"Bsu": {"VolumeSize": 1}})),
-    ("OMI-074", "CreateImage", registered({**ROOT, "Bsu": {**ROOT["Bsu"], "VolumeSize": 1}}, ProductCodes=["0042"])),  # type: ignore[dict-item] # its Bsu is a mapping
+    ("OMI-008", "CreateImage", make_registration(HUGE | {"Bsu": {"VolumeSize": 1}}, HUGE | {"Bsu": {"VolumeSize": 1}})),
+    ("OMI-074", "CreateImage", make_registration(SMALL_ROOT, ProductCodes=["0042"])),
     ("VM-076", "UpdateVm", {"VmId": "{vm}", "VmType": "t2.micro", "BlockDeviceMappings": [{"DeviceName": "/dev/sdz"}]}),
 ]
 

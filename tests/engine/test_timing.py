@@ -106,11 +106,11 @@ class TestClockTiming:
         vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         slow.settle()
         alice.create_image(vm_id=vm.vm_id, image_name="golden")
-        seen = [now_of(alice, vm)]
+        states = [now_of(alice, vm)]
         for _ in range(10):
             slow.advance(seconds=5)
-            seen.append(now_of(alice, vm))
-        assert list(dict.fromkeys(seen)) == ["stopping", "pending", "running"]
+            states.append(now_of(alice, vm))
+        assert list(dict.fromkeys(states)) == ["stopping", "pending", "running"]
 
     def test_does_not_restart_a_vm_with_no_reboot(self, slow: Cloud) -> None:
         """With NoReboot the VM stays running. [OMI-017]"""
@@ -140,11 +140,11 @@ class TestManualTiming:
         volume = volume_of(alice)
         cloud.complete(volume.volume_id)
         snapshot = alice.create_snapshot(volume_id=volume.volume_id)
-        seen = [now_of(alice, snapshot)]
+        states = [now_of(alice, snapshot)]
         for _ in range(2):
             cloud.complete(snapshot.snapshot_id)
-            seen.append(now_of(alice, snapshot))
-        assert seen == ["in-queue", "pending", "completed"]
+            states.append(now_of(alice, snapshot))
+        assert states == ["in-queue", "pending", "completed"]
 
     def test_completes_the_snapshots_of_an_omi(self) -> None:
         """`complete` of a pending OMI completes the snapshots it waits for, and so the OMI. [ST-OMI-5]"""

@@ -56,14 +56,15 @@ class TestUnservedReads:
         assert [call.error for call in cloud.calls()] == [None, None]
 
     @pytest.mark.parametrize(
-        ("given", "rule"), [({"Nonsense": 1}, "REQ-008"), ({"Filters": [1]}, "REQ-009"), ({"DryRun": "x"}, "REQ-009")]
+        ("parameters", "rule"),
+        [({"Nonsense": 1}, "REQ-008"), ({"Filters": [1]}, "REQ-009"), ({"DryRun": "x"}, "REQ-009")],
     )
-    def test_refuse_wrong_parameters(self, alice: Account, given: dict[str, Any], rule: str) -> None:
+    def test_refuse_wrong_parameters(self, alice: Account, parameters: dict[str, Any], rule: str) -> None:
         """Unknown parameters and wrong types are refused, as of every read. [REQ-008, REQ-009]"""
-        with pytest.raises(ApiError) as refused:
-            alice.call("ReadLoadBalancers", **given)
-        assert refused.value.rule == rule
-        assert [refusal.rule for refusal in alice.why_not("ReadLoadBalancers", **given)] == [rule]
+        with pytest.raises(ApiError) as raised:
+            alice.call("ReadLoadBalancers", **parameters)
+        assert raised.value.rule == rule
+        assert [refusal.rule for refusal in alice.why_not("ReadLoadBalancers", **parameters)] == [rule]
 
     def test_answer_nothing_in_a_dry_run(self, alice: Account) -> None:
         """A dry run answers the context alone."""
@@ -74,22 +75,22 @@ class TestUnservedReads:
         cloud = Cloud(unserved="refuse")
         cloud.account("alice")
         for each in (cloud, cloud.fork(), Cloud.load(json.loads(json.dumps(cloud.dump())))):
-            with pytest.raises(ApiError) as refused:
+            with pytest.raises(ApiError) as refusal:
                 each.account("alice").call("ReadLoadBalancers")
-            assert refused.value.rule == "REQ-002/not-served"
+            assert refusal.value.rule == "REQ-002/not-served"
 
     @pytest.mark.parametrize("action", ["CreateLoadBalancer", "ReadVmsHealth", "ReadDhcpOptions", "ReadPolicy"])
     def test_do_not_include_other_actions(self, alice: Account, action: str) -> None:
         """Creating stays refused, and so do reads whose empty list would not be true. [REQ-002]"""
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as refusal:
             alice.call(action)
-        assert refused.value.rule == "REQ-002/not-served"
+        assert refusal.value.rule == "REQ-002/not-served"
 
     def test_count_as_no_coverage(self, alice: Account) -> None:
         """Actions that omisim does not serve do not belong to the model."""
-        with recording() as seen:
+        with recording() as coverage:
             alice.call("ReadLoadBalancers")
-        assert not seen.actions
+        assert not coverage.actions
 
     def test_mode_is_checked(self) -> None:
         """A wrong mode is refused with the known ones."""
@@ -130,11 +131,11 @@ class TestOwnAnswers:
     def test_are_logged_as_such_and_count_as_no_coverage(self, cloud: Cloud, alice: Account) -> None:
         """The call log says who answered."""
         cloud.answer("CreateLoadBalancer", {})
-        with recording() as seen:
+        with recording() as coverage:
             alice.call("CreateLoadBalancer", LoadBalancerName="web")
         call = cloud.calls("CreateLoadBalancer").one()
         assert str(call) == "CreateLoadBalancer by alice LoadBalancerName='web' → answered by Cloud.answer"
-        assert not seen.actions
+        assert not coverage.actions
 
     def test_take_precedence_over_an_empty_list(self, cloud: Cloud, alice: Account) -> None:
         """A read of an unserved family may be answered too; a fork keeps the answer, and its own are its own."""
@@ -147,19 +148,19 @@ class TestOwnAnswers:
 
     def test_are_not_asked_by_dry_runs_and_why_not(self, cloud: Cloud, alice: Account) -> None:
         """A function with side effects runs only for real calls."""
-        asked: list[Any] = []
+        requests: list[Any] = []
 
         def create(call: Any) -> dict[str, Any]:
-            asked.append(call)
+            requests.append(call)
             return {}
 
         cloud.answer("CreateLoadBalancer", create)
         assert set(alice.call("CreateLoadBalancer", DryRun=True)) == {"ResponseContext"}
         assert alice.why_not("CreateLoadBalancer") == []
-        assert asked == []
+        assert requests == []
 
     @pytest.mark.parametrize(
-        ("action", "answer", "said"),
+        ("action", "answer", "message"),
         [
             ("CreateImage", {}, "omisim serves CreateImage: answer.. is for other actions; .*faults.add"),
             ("CreateLoadBalancr", {}, "unknown action 'CreateLoadBalancr'; did you mean CreateLoadBalancer"),
@@ -167,11 +168,11 @@ class TestOwnAnswers:
             ("CreateLoadBalancer", {"at": object()}, "the answer to CreateLoadBalancer must be a dict of JSON values"),
         ],
     )
-    def test_that_are_wrong_are_refused(self, cloud: Cloud, action: str, answer: Any, said: str) -> None:
+    def test_that_are_wrong_are_refused(self, cloud: Cloud, action: str, answer: Any, message: str) -> None:
         """A served action is refused, and so is everything that could not be an answer."""
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             cloud.answer(action, answer)
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             Cloud(answers={action: answer})
 
     def test_of_another_type_fail_the_call(self, cloud: Cloud, alice: Account) -> None:

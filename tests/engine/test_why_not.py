@@ -38,8 +38,8 @@ class TestWhyNot:
         self, alice: Account, action: str, parameters: dict[str, Any], codes: list[str]
     ) -> None:
         """Checks that do not depend on each other are all made. [REQ-014]"""
-        found = [error.code for error in alice.why_not(action, **parameters)]
-        assert sorted(found) == sorted(codes)
+        actual_codes = [error.code for error in alice.why_not(action, **parameters)]
+        assert sorted(actual_codes) == sorted(codes)
 
     def test_does_not_use_a_refused_value(self, alice: Account, ubuntu: Image) -> None:
         """A value that is refused is not used for what the call would write. [VM-027]"""

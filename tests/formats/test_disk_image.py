@@ -29,8 +29,8 @@ contents = st.builds(
 @given(contents, st.integers(1, 14_901), st.sampled_from(["qcow2", "raw"]))
 def test_disk_image_survives_a_round_trip(content: Content, size: int, form: str) -> None:
     """Any content on a disk of any size comes back from its image. [EXP-045]"""
-    virtual, found = decode(encode(content, size, form), form)
-    assert found == content
+    virtual, decoded = decode(encode(content, size, form), form)
+    assert decoded == content
     assert virtual == size * GIB if form == "qcow2" else virtual < GIB
 
 
@@ -70,7 +70,7 @@ def test_disk_image_with_any_damage_is_read_or_refused(data: st.DataObject) -> N
         decode(bytes(image[: data.draw(st.integers(0, len(image)))]), "qcow2")
 
 
-def patched(at: int, new: bytes, image: bytes | bytearray = b"") -> bytes:
+def patch(at: int, new: bytes, image: bytes | bytearray = b"") -> bytes:
     """Return an image, or one of ours, with some bytes changed."""
     image = bytearray(image or gzip.decompress(encode(CONTENT, 10, "qcow2")))
     image[at : at + len(new)] = new
@@ -78,28 +78,28 @@ def patched(at: int, new: bytes, image: bytes | bytearray = b"") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("image", "said"),
+    ("image", "message"),
     [
         (b"QFI\xfb" + bytes(10), "within the qcow2 header"),
-        (patched(4, b"\0\0\0\7"), "version 7"),
-        (patched(72, b"\0" * 7 + b"\1"), "features 0x1"),
-        (patched(8, b"\0" * 7 + b"\1"), "backing file"),
-        (patched(32, b"\0\0\0\1"), "encrypted"),
-        (patched(20, b"\0\0\0\xff"), "clusters of 2\\*\\*255"),
-        (patched(36, b"\0\0\0\1"), "L1 table"),
-        (patched(40, b"\x00" * 4 + b"\x7f" * 4), "L1 table"),
-        (patched(3 * 65536, b"\x80\x00\x00\x7f" + bytes(4)), "a table lies beyond"),
-        (patched(4 * 65536, b"\x80\x00\x00\x7f" + bytes(4)), "data lies beyond"),
-        (patched(4 * 65536, b"\x40" + bytes(7)), "compressed cluster"),
-        (patched(5 * 65536 + 16, b"\xff" * 4), "content of the disk"),
-        (patched(5 * 65536 + 20, b"!"), "content of the disk"),
-        (patched(24, struct.pack(">Q", 65536), patched(5 * 65536 + 16, b"\0\1\xff\xff")), "content of the disk"),
+        (patch(4, b"\0\0\0\7"), "version 7"),
+        (patch(72, b"\0" * 7 + b"\1"), "features 0x1"),
+        (patch(8, b"\0" * 7 + b"\1"), "backing file"),
+        (patch(32, b"\0\0\0\1"), "encrypted"),
+        (patch(20, b"\0\0\0\xff"), "clusters of 2\\*\\*255"),
+        (patch(36, b"\0\0\0\1"), "L1 table"),
+        (patch(40, b"\x00" * 4 + b"\x7f" * 4), "L1 table"),
+        (patch(3 * 65536, b"\x80\x00\x00\x7f" + bytes(4)), "a table lies beyond"),
+        (patch(4 * 65536, b"\x80\x00\x00\x7f" + bytes(4)), "data lies beyond"),
+        (patch(4 * 65536, b"\x40" + bytes(7)), "compressed cluster"),
+        (patch(5 * 65536 + 16, b"\xff" * 4), "content of the disk"),
+        (patch(5 * 65536 + 20, b"!"), "content of the disk"),
+        (patch(24, struct.pack(">Q", 65536), patch(5 * 65536 + 16, b"\0\1\xff\xff")), "content of the disk"),
         (b"omisim disk 1\n\0\0\0\0\0\5{]", "content of the disk"),
     ],
 )
-def test_disk_image_damage_is_named_in_one_sentence(image: bytes, said: str) -> None:
+def test_disk_image_damage_is_named_in_one_sentence(image: bytes, message: str) -> None:
     """The reason of a refusal is one sentence. [IMP-006]"""
-    with pytest.raises(BadImage, match=said):
+    with pytest.raises(BadImage, match=message):
         decode(image)
 
 

@@ -628,7 +628,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))  # surrogates, too
 
 
 @st.composite
-def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
+def damaged_keys(draw: st.DrawFn, whole: bytes) -> bytes:
     """Bytes with a piece taken out and another put in."""
     start = draw(st.integers(0, len(whole)))
     end = draw(st.integers(start, min(start + 8, len(whole))))
@@ -658,12 +658,12 @@ class TestKeyOrRefusal:
     @given(st.sampled_from([golden.openssh for golden in GOLDEN.values()]), st.data())
     def test_follows_from_a_damaged_blob(self, line: str, data: st.DataObject) -> None:
         """A damaged blob is a key or is refused. [KEY-003]"""
-        is_key(rfc4716(data.draw(damaged(blob_of(line)))))
+        is_key(rfc4716(data.draw(damaged_keys(blob_of(line)))))
 
     @given(st.sampled_from([golden.pkcs8 for golden in GOLDEN.values()]), st.data())
     def test_follows_from_damaged_der(self, pem: str, data: st.DataObject) -> None:
         """Damaged DER is a key or is refused. [KEY-003]"""
-        is_key(pkcs8(data.draw(damaged(der_of(pem)))))
+        is_key(pkcs8(data.draw(damaged_keys(der_of(pem)))))
 
     @pytest.mark.parametrize("piece", ["A", "\0", "\n", ":\\\n", "-", " ", "\ud800", "ssh-rsa "])
     def test_follows_quickly_from_ten_million_characters(self, piece: str) -> None:

@@ -80,6 +80,66 @@ class TestForkEachExample:
         """
         run_plugin(pytester, source, *HYPOTHESIS).assert_outcomes(passed=4)
 
+    def test_applies_the_options_of_clients_and_time(self, pytester: pytest.Pytester) -> None:
+        """The marker's limiter, children and virtual_time, or the ini options, apply in each fork as in the test."""
+        source = """
+            import os
+            import time
+
+            import pytest
+            from hypothesis import given, settings, strategies as st
+            from omisim.testing.forks import fork_each_example
+
+            @pytest.mark.omisim(limiter=True)
+            @settings(max_examples=1, deadline=None)
+            @given(size=st.integers(1, 5))
+            @fork_each_example
+            def test_limiter(omi_gateway, omi_env, size):
+                from osc_sdk_python.limiter import RateLimiter
+                assert omi_gateway.call.limiter is not None
+                assert RateLimiter.acquire.__module__.startswith("osc_sdk_python")
+
+            @settings(max_examples=1, deadline=None)
+            @given(size=st.integers(1, 5))
+            @fork_each_example
+            def test_clock(omi_fcu, omi_sleep, size):
+                before = time.monotonic()
+                time.sleep(3600)
+                assert 3599 < time.monotonic() - before < 3601
+
+            @pytest.mark.omisim(children=True)
+            @settings(max_examples=1, deadline=None)
+            @given(size=st.integers(1, 5))
+            @fork_each_example
+            def test_children(omi_env, size):
+                from omisim.clients.intercept.stack import STACK
+                assert next(reversed(STACK)).server.startswith("http://127.0.0.1:")
+        """
+        pytester.makeini("[pytest]\nomisim_virtual_time = true\n")
+        run_plugin(pytester, source, *HYPOTHESIS).assert_outcomes(passed=3)
+
+    def test_reports_threads_that_outlive_the_example(self, pytester: pytest.Pytester) -> None:
+        """A thread whose requests would be refused from then on fails the example, by name."""
+        source = """
+            import threading
+            from hypothesis import given, settings, strategies as st
+            from omisim.testing.forks import fork_each_example
+
+            ended = threading.Event()
+
+            @settings(max_examples=1, deadline=None)
+            @given(size=st.integers(1, 5))
+            @fork_each_example
+            def test_stray(omi_env, size):
+                threading.Thread(target=ended.wait, name="stray", daemon=True).start()
+
+            def test_end():
+                ended.set()
+        """
+        result = run_plugin(pytester, source, *HYPOTHESIS)
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(["*threads that the example has not ended: stray*"])
+
     def test_runs_asynchronous_tests(self, pytester: pytest.Pytester) -> None:
         """A coroutine is awaited inside its fork."""
         source = """

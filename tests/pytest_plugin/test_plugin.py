@@ -13,8 +13,8 @@ pytest_plugins = ["pytester"]
 class TestFixtures:
     def test_are_available_without_configuration(self, pytester: pytest.Pytester) -> None:
         """The fixtures are available once the package is installed."""
-        listed = pytester.runpytest_subprocess("--fixtures", "-p", "no:xdist", "-p", "no:asyncio").stdout.str()
-        assert re.findall(r"^(omi_\w+)\b", listed, re.MULTILINE) == [
+        output = pytester.runpytest_subprocess("--fixtures", "-p", "no:xdist", "-p", "no:asyncio").stdout.str()
+        assert re.findall(r"^(omi_\w+)\b", output, re.MULTILINE) == [
             "omi_base",
             "omi_cloud",
             "omi_accounts",

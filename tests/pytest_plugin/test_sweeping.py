@@ -21,7 +21,7 @@ LEAKY = """
 """
 
 
-def said(result: pytest.RunResult) -> str:
+def join_output(result: pytest.RunResult) -> str:
     """Return the output of a run."""
     return result.stdout.str()
 
@@ -31,10 +31,12 @@ class TestSweep:
         """The findings are the failure, each with what reproduces it; the timeline is that of the clean run."""
         result = run_plugin(pytester, LEAKY)
         result.assert_outcomes(failed=1)
-        assert "sweep over 1 calls: 3 runs" in said(result)
-        assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in said(result)
-        assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in said(result)
-        assert "→ dropped" not in said(result)
+        assert "sweep over 1 calls: 3 runs" in join_output(result)
+        assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in join_output(
+            result
+        )
+        assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in join_output(result)
+        assert "→ dropped" not in join_output(result)
 
     def test_passes_a_test_that_survives(self, pytester: pytest.Pytester) -> None:
         """The summary shows the number of worlds by outcome, and the open questions that a test rests on."""
@@ -55,9 +57,9 @@ class TestSweep:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(passed=2)
-        assert re.search(r"::test_reads: \d runs: \d survived", said(result))
-        assert "rests on an open question: with switch start_running is 'no-op'" in said(result)
-        assert "evidence: measured in 2026: refused" in said(result)
+        assert re.search(r"::test_reads: \d runs: \d survived", join_output(result))
+        assert "rests on an open question: with switch start_running is 'no-op'" in join_output(result)
+        assert "evidence: measured in 2026: refused" in join_output(result)
 
     def test_sets_the_fixtures_up_once(self, pytester: pytest.Pytester) -> None:
         """Each run starts in the cloud that the fixtures have made; the test's assertions count in each."""
@@ -89,19 +91,26 @@ class TestSweep:
             import pytest
             from osc_sdk_python import Gateway
 
-            pytestmark = [pytest.mark.usefixtures("omi_env", "omi_sleep"), pytest.mark.omisim_sweep(expected=())]
+            pytestmark = [pytest.mark.usefixtures("omi_env"), pytest.mark.omisim_sweep(expected=())]
 
-            def test_sleeps():
+            @pytest.mark.parametrize("sleep", ["omi_sleep", "omi_env"])
+            def test_sleeps(sleep, request):
                 Gateway().ReadVms()
                 time.sleep(5)
                 Gateway().ReadVolumes()
 
+            @pytest.mark.usefixtures("omi_sleep")
             @pytest.mark.asyncio
             async def test_awaits():
                 await asyncio.sleep(5)
                 Gateway().ReadVms()
+
+            @pytest.mark.asyncio
+            async def test_awaits_without_the_fixture():
+                await asyncio.sleep(5)
+                Gateway().ReadVms()
         """
-        run_plugin(pytester, source, "-p", "pytest_asyncio.plugin", *ASYNCIO).assert_outcomes(passed=2)
+        run_plugin(pytester, source, "-p", "pytest_asyncio.plugin", *ASYNCIO).assert_outcomes(passed=4)
 
     def test_of_code_with_state_is_told(self, pytester: pytest.Pytester) -> None:
         """A test whose second clean run differs fails with the difference."""
@@ -118,7 +127,70 @@ class TestSweep:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
-        assert "only the first run calls ReadVms" in said(result)
+        assert "only the first run calls ReadVms" in join_output(result)
+
+
+class TestTestCase:
+    def test_is_set_up_once(self, pytester: pytest.Pytester) -> None:
+        """The method is swept between setUp and tearDown; its clean-ups are part of each run."""
+        source = """
+            import unittest
+            import pytest
+            from requests import HTTPError
+
+            counts = {"setUp": 0, "method": 0, "cleanup": 0}
+
+            @pytest.mark.omisim_sweep(kinds=["refused"], expected=())
+            class TestVolumes(unittest.TestCase):
+                @pytest.fixture(autouse=True)
+                def gateway(self, omi_gateway, omi_account):
+                    self.gateway, self.account = omi_gateway, omi_account
+
+                def setUp(self):
+                    counts["setUp"] += 1
+                    self.volume = self.account.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+                    self.addCleanup(lambda: self.assertEqual(len(self.account.read_volumes()), 0))
+
+                def tearDown(self):
+                    self.account.delete_volume(volume_id=self.volume)
+
+                def clean(self, snapshot):
+                    counts["cleanup"] += 1
+                    self.account.delete_snapshot(snapshot_id=snapshot)
+
+                def test_snapshot(self):
+                    counts["method"] += 1
+                    snapshot = self.gateway.CreateSnapshot(VolumeId=self.volume)["Snapshot"]["SnapshotId"]
+                    self.addCleanup(self.clean, snapshot)
+
+            def test_counts():
+                assert counts == {"setUp": 1, "method": 4, "cleanup": 4}
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=2)
+
+    def test_fails_with_the_report(self, pytester: pytest.Pytester) -> None:
+        """A finding fails the test, and a failing subtest is a wrong result."""
+        source = """
+            import unittest
+            import pytest
+
+            @pytest.mark.omisim_sweep(kinds=["cut"])
+            class TestVolumes(unittest.TestCase):
+                @pytest.fixture(autouse=True)
+                def gateway(self, omi_gateway, omi_account):
+                    self.gateway = omi_gateway
+                    for _ in range(2):
+                        omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+
+                def test_reads(self):
+                    volumes = self.gateway.ReadVolumes()["Volumes"]
+                    with self.subTest("all of them"):
+                        self.assertEqual(len(volumes), 2)
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=1)
+        assert "call 1, ReadVolumes returns 1 of its 2 results at first: wrong result" in join_output(result)
+        assert "raises AssertionError: 1 != 2" in join_output(result)
 
 
 class TestJson:
@@ -170,24 +242,32 @@ class TestMistakes:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
-        assert "@pytest.mark.omisim_sweep: " in said(result)
-        assert error in said(result)
+        assert "@pytest.mark.omisim_sweep: " in join_output(result)
+        assert error in join_output(result)
 
     def test_a_sweep_needs_a_cloud(self, pytester: pytest.Pytester) -> None:
-        """A test without a cloud, and a TestCase, fail with the reason."""
+        """A test without a cloud fails with the reason."""
+        source = """
+            import pytest
+
+            @pytest.mark.omisim_sweep()
+            def test_without(): pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=1)
+        assert "omisim_sweep needs a cloud: request omi_cloud" in join_output(result)
+
+    def test_a_coroutine_of_a_test_case_is_refused(self, pytester: pytest.Pytester) -> None:
+        """Each coroutine of a TestCase runs in a loop that unittest keeps for it."""
         source = """
             import unittest
             import pytest
 
             @pytest.mark.omisim_sweep()
-            def test_without(): pass
-
-            @pytest.mark.omisim_sweep()
             @pytest.mark.usefixtures("omi_cloud")
-            class TestOld(unittest.TestCase):
-                def test_case(self): pass
+            class TestOld(unittest.IsolatedAsyncioTestCase):
+                async def test_case(self): pass
         """
         result = run_plugin(pytester, source)
-        result.assert_outcomes(failed=2)
-        assert "omisim_sweep needs a cloud: request omi_cloud" in said(result)
-        assert "omisim_sweep needs a test function or a method of a plain class" in said(result)
+        result.assert_outcomes(failed=1)
+        assert "omisim_sweep cannot run a coroutine of a TestCase: use a test function" in join_output(result)

@@ -149,11 +149,11 @@ class Reference:
         """Make a call with the API's parameter names, and return its expected answer."""
         if action not in ACTIONS:
             raise ValueError(f"action must be one of {', '.join(ACTIONS)}, not {action!r}")
-        given = drop_absent(action, parameters)
-        call = Call(self.world, self._get_account(account), given)
+        present = drop_absent(action, parameters)
+        call = Call(self.world, self._get_account(account), present)
         self.world.advance(0)
         try:
-            for code in find_problems(action, given):
+            for code in find_problems(action, present):
                 call.check(holds=False, code=code)
             if call.codes:
                 call.raise_if_refused()

@@ -54,17 +54,17 @@ class DryRun(Exception):
 class Call:
     """A call: its account and parameters, and the codes of the checks that have failed so far."""
 
-    def __init__(self, world: World, account: Row, given: Row) -> None:
-        self.world, self.account, self.given = world, account, given
+    def __init__(self, world: World, account: Row, parameters: Row) -> None:
+        self.world, self.account, self.parameters = world, account, parameters
         self.codes: dict[str, int] = {}  # with the ranks of their checks
 
     def __getitem__(self, name: str) -> Any:
         """Return a parameter, or None."""
-        return self.given.get(name)
+        return self.parameters.get(name)
 
     def get(self, name: str, default: Any) -> Any:
         """Return a parameter, or the default if it is not given."""
-        return self.given.get(name, default)
+        return self.parameters.get(name, default)
 
     def check(self, holds: object, code: str, *, after: int = 0) -> None:
         """Record the code of a condition that does not hold.
@@ -89,19 +89,21 @@ class Call:
         key = (self.account["id"], action, self["ClientToken"])
         if key not in self.world.tokens:
             return []
-        given, made = self.world.tokens[key]
-        self.check(given == self._get_comparable(), "4119")
-        self.check(all(row in self.world.rows[kind].values() for row in made), "4119")  # a resource no longer exists
+        token_parameters, resources = self.world.tokens[key]
+        self.check(token_parameters == self._get_comparable(), "4119")
+        self.check(
+            all(row in self.world.rows[kind].values() for row in resources), "4119"
+        )  # a resource no longer exists
         self.raise_if_refused()
-        return made
+        return resources
 
-    def record_token(self, action: str, made: list[Row]) -> None:
+    def record_token(self, action: str, resources: list[Row]) -> None:
         """Record the resources that a request with a client token made."""
         if self["ClientToken"]:
-            self.world.tokens[self.account["id"], action, self["ClientToken"]] = (self._get_comparable(), made)
+            self.world.tokens[self.account["id"], action, self["ClientToken"]] = (self._get_comparable(), resources)
 
     def _get_comparable(self) -> Row:
-        return {name: value for name, value in self.given.items() if name != "DryRun"}
+        return {name: value for name, value in self.parameters.items() if name != "DryRun"}
 
     # resources
 
@@ -136,10 +138,10 @@ class Call:
 
     # quotas
 
-    def check_quota(self, quota: str, used: float, more: float, code: str) -> None:
+    def check_quota(self, quota: str, used_amount: float, more: float, code: str) -> None:
         """Check that a quota is not exceeded. [QTA-018]"""
         most = self.account["quotas"].get(quota, 0)
-        self.check(not most or not more or used + more <= most, code)
+        self.check(not most or not more or used_amount + more <= most, code)
 
     def check_snapshot_quotas(self, more: int, *, running: int) -> None:
         """Check the quotas of snapshots. [SNP-020, QTA-008, QTA-009]"""
@@ -158,13 +160,13 @@ class Call:
         iops = sum(row["Iops"] for row in rows if row["VolumeType"] == "io1")
         self.check_quota("iops_limit", iops, sum(bsu.get("Iops") or 0 for bsu in bsus), "10025")
 
-    def check_size_quotas(self, used: list[tuple[str, int]], more: list[tuple[str, int]]) -> None:
+    def check_size_quotas(self, usages: list[tuple[str, int]], more: list[tuple[str, int]]) -> None:
         """Check the quotas of sizes, of all volumes and of each type."""
         for kind in ("", "standard", "gp2", "io1"):
             quota = f"{kind}_volume_size_limit".lstrip("_")
             self.check_quota(
                 quota,
-                sum(size for name, size in used if kind in ("", name)),
+                sum(size for name, size in usages if kind in ("", name)),
                 sum(size for name, size in more if kind in ("", name)),
                 "10024",
             )

@@ -36,18 +36,18 @@ SOURCES = {
 
 def create_snapshot(call: Call) -> Row:
     """Create a snapshot from a volume, a snapshot or a file. [SNP-001 to SNP-014]"""
-    sources = [source for source, names in SOURCES.items() if names & set(call.given)]
+    sources = [source for source, names in SOURCES.items() if names & set(call.parameters)]
     call.check(sources, "7000")
     call.check(len(sources) <= 1, "3002")
-    call.check(len(sources) != 1 or set(call.given) >= SOURCES[sources[0]], "7000")
+    call.check(len(sources) != 1 or set(call.parameters) >= SOURCES[sources[0]], "7000")
     if call.codes:
         call.raise_if_refused()
-    again = call.find_repeated("CreateSnapshot", "Snapshot")
-    if again:
-        return {"Snapshot": call.world.view("Snapshot", call.account, again[0])}
+    repeated = call.find_repeated("CreateSnapshot", "Snapshot")
+    if repeated:
+        return {"Snapshot": call.world.view("Snapshot", call.account, repeated[0])}
     fields = {"volume": _from_volume, "copy": _from_copy, "file": _from_file}[sources[0]](call)
     call.raise_if_refused()
-    given = {} if call["Description"] is None else {"Description": call["Description"]}
+    description = {} if call["Description"] is None else {"Description": call["Description"]}
     permissions = {"AccountIds": [], "GlobalPermission": False}
     row = call.world.add(
         "Snapshot",
@@ -59,7 +59,7 @@ def create_snapshot(call: Call) -> Row:
             "Progress": 0,
             "State": "in-queue",
             **fields,
-            **given,
+            **description,
         },
     )
     call.record_token("CreateSnapshot", [row])
@@ -127,9 +127,9 @@ def create_volume(call: Call) -> Row:
     """Create a volume, empty or from a snapshot. [VOL-001 to VOL-018]"""
     size, kind = call["Size"], call["VolumeType"] or "standard"
     call.check(size is not None or call["SnapshotId"] is not None, "7000")
-    again = call.find_repeated("CreateVolume", "Volume")
-    if again:
-        return {"Volume": call.world.view("Volume", call.account, again[0])}
+    repeated = call.find_repeated("CreateVolume", "Volume")
+    if repeated:
+        return {"Volume": call.world.view("Volume", call.account, repeated[0])}
     snapshot = call.find("Snapshot", call["SnapshotId"]) if call["SnapshotId"] is not None else None
     if snapshot:
         size = snapshot["VolumeSize"] if size is None else size
@@ -158,7 +158,7 @@ def create_volume(call: Call) -> Row:
 
 def update_volume(call: Call) -> Row:
     """Change a volume: at once if it is unlinked or its VM is stopped, otherwise by a task. [VOL-040 to VOL-049]"""
-    call.check({"Size", "VolumeType", "Iops"} & set(call.given), "7000")
+    call.check({"Size", "VolumeType", "Iops"} & set(call.parameters), "7000")
     call.check(call["Size"] != 0, "4047")
     call.check(call["Iops"] != 0, "4047")
     check_partial_disk(call, call["VolumeType"], call["Size"] or None, call["Iops"] or None)
@@ -206,8 +206,8 @@ def _check_growth(call: Call, volume: Row, kind: str, size: int, iops: int | Non
     rest = [row for row in call.world.list_own("Volume", call.account) if row is not volume]
     if size > volume["Size"] or kind != volume["VolumeType"]:
         call.check_size_quotas([(row["VolumeType"], row["Size"]) for row in rest], [(kind, size)])
-    used = sum(row["Iops"] for row in rest if row["VolumeType"] == "io1")
-    call.check_quota("iops_limit", used, (iops or 0) if iops != volume["Iops"] else 0, "10025")
+    iops_in_use = sum(row["Iops"] for row in rest if row["VolumeType"] == "io1")
+    call.check_quota("iops_limit", iops_in_use, (iops or 0) if iops != volume["Iops"] else 0, "10025")
 
 
 def delete_volume(call: Call) -> Row:

@@ -40,13 +40,13 @@ PRIVATE = {"AccountIds": [], "GlobalPermission": False}
 
 def create_image(call: Call) -> Row:
     """Create an OMI from a VM, another OMI, snapshots or a manifest."""
-    sources = [source for source, (selects, _, _) in SOURCES.items() if selects & set(call.given)]
+    sources = [source for source, (selects, _, _) in SOURCES.items() if selects & set(call.parameters)]
     call.check(sources, "7000")
     call.check(len(sources) <= 1, "3002")
     if len(sources) == 1:
         _, required, optional = SOURCES[sources[0]]
-        call.check(required <= set(call.given), "7000")
-        call.check(set(call.given) <= required | optional | COMMON, "3002")
+        call.check(required <= set(call.parameters), "7000")
+        call.check(set(call.parameters) <= required | optional | COMMON, "3002")
         call.check(sources != ["vm"] or call["ImageName"] is not None, "3002")
     if call.codes:
         call.raise_if_refused()
@@ -115,10 +115,10 @@ def _add_snapshot(call: Call, size: int, **fields: Any) -> Row:
 
 
 def _make_mapping(device: str, snapshot: Row | None, **bsu: Any) -> Row:
-    kept = {
+    new_mapping = {
         key: value for key, value in bsu.items() if value is not None and (key != "Iops" or bsu["VolumeType"] == "io1")
     }
-    return {"DeviceName": device, "Bsu": kept | ({"SnapshotId": snapshot["SnapshotId"]} if snapshot else {})}
+    return {"DeviceName": device, "Bsu": new_mapping | ({"SnapshotId": snapshot["SnapshotId"]} if snapshot else {})}
 
 
 def _from_vm(call: Call) -> Row:
@@ -142,7 +142,7 @@ def _from_vm(call: Call) -> Row:
         )
     if vm["State"] == "running" and not call["NoReboot"]:
         vm["State"], vm["restarts"] = "stopping", True
-    made = _add(
+    new_image = _add(
         call,
         Architecture=vm["Architecture"],
         BlockDeviceMappings=mappings,
@@ -153,8 +153,8 @@ def _from_vm(call: Call) -> Row:
     )
     for mapping in mappings:
         snapshot = call.world.rows["Snapshot"][mapping["Bsu"]["SnapshotId"]]
-        snapshot["Description"] = f"Created by CreateImage for {made['ImageId']}"
-    return made
+        snapshot["Description"] = f"Created by CreateImage for {new_image['ImageId']}"
+    return new_image
 
 
 INHERITED_FROM_VM = ("DeletionProtection", "VmInitiatedShutdownBehavior")
@@ -199,13 +199,13 @@ def _from_snapshots(call: Call) -> Row:
     call.check(all("SnapshotId" in root.get("Bsu", {}) for root in roots), "7003")
     names = [mapping.get("DeviceName") for mapping in mappings]
     call.check(len(set(names)) == len(names), "9014")
-    stored = [_register_mapping(call, mapping) for mapping in mappings]
+    new_mappings = [_register_mapping(call, mapping) for mapping in mappings]
     _check_tpm(call, ["legacy"], after=0)
     call.raise_if_refused()
     return _add(
         call,
         Architecture=call["Architecture"] or "x86_64",
-        BlockDeviceMappings=[mapping for mapping in stored if mapping],
+        BlockDeviceMappings=[mapping for mapping in new_mappings if mapping],
         ProductCodes=[] if call["ProductCodes"] else ["0001"],
     )
 
@@ -264,14 +264,14 @@ def _from_manifest(call: Call) -> Row:
 
 def update_image(call: Call) -> Row:
     """Change the permissions, description or product codes. [OMI-100 to OMI-115]"""
-    given = call["PermissionsToLaunch"]
-    call.check({"PermissionsToLaunch", "Description", "ProductCodes"} & set(call.given), "7000")
-    check_permission_changes(call, given)
+    change = call["PermissionsToLaunch"]
+    call.check({"PermissionsToLaunch", "Description", "ProductCodes"} & set(call.parameters), "7000")
+    check_permission_changes(call, change)
     check_codes(call, call["ProductCodes"] or [])
     image = call.find("Image", call["ImageId"], own=True)
     call.raise_if_refused()
     assert image
-    image["PermissionsToLaunch"] = apply_permission_changes(image["PermissionsToLaunch"], given)
+    image["PermissionsToLaunch"] = apply_permission_changes(image["PermissionsToLaunch"], change)
     image["Description"] = _get_first(call["Description"], image["Description"])
     if call["ProductCodes"] is not None:
         image["ProductCodes"] = list(dict.fromkeys(call["ProductCodes"])) or ["0001"]  # [OMI-070]

@@ -15,9 +15,9 @@ __all__ = ["create_vms"]
 
 def create_vms(call: Call) -> Row:
     """Launch as many VMs as fit, between the minimum and the maximum. [VM-001 to VM-031]"""
-    made = call.find_repeated("CreateVms", "Vm")
-    if made:
-        return {"Vms": [call.world.view("Vm", call.account, vm) for vm in made]}
+    repeated = call.find_repeated("CreateVms", "Vm")
+    if repeated:
+        return {"Vms": [call.world.view("Vm", call.account, vm) for vm in repeated]}
     image = call.find("Image", call["ImageId"])
     call.check_state("Image", image, "use")
     least, most = call["MinVmsCount"] or 1, call["MaxVmsCount"] or 1
@@ -56,10 +56,10 @@ def _check_boot(call: Call, image: Row) -> None:
 def _build_disks(call: Call, image: Row | None) -> list[Row]:
     """Return the disks of a new VM: those of the OMI with the overrides of the request, and additional ones. [BDM]"""
     disks = {m["DeviceName"]: m["Bsu"] for m in image["BlockDeviceMappings"]} if image else {}
-    given = call["BlockDeviceMappings"] or []
-    names = [mapping.get("DeviceName") for mapping in given]
+    requested = call["BlockDeviceMappings"] or []
+    names = [mapping.get("DeviceName") for mapping in requested]
     call.check(len(set(names)) == len(names), "4011")
-    for mapping in given:
+    for mapping in requested:
         name = mapping.get("DeviceName")
         call.check(name, "7000")
         check_device(call, name or ROOT)
@@ -122,7 +122,7 @@ def _count_fitting(
 ) -> int:
     """Return how many VMs fit into the quotas and the Subregion. [VM-004 to VM-006, QTA-019]"""
     for number in range(most, 0, -1):
-        trial = Call(call.world, call.account, call.given)
+        trial = Call(call.world, call.account, call.parameters)
         vms = [vm for vm in call.world.list_own("Vm", call.account) if vm["State"] != "terminated"]
         trial.check_quota("vm_limit", len(vms), number, "10010")
         trial.check_quota("core_limit", sum(vm["cores"] for vm in vms), number * kind[2], "10029")

@@ -107,7 +107,7 @@ def read_vms_state(call: Call) -> Row:
     filters = {
         ("VmStateNames" if name == "VmStates" else name): value for name, value in (call["Filters"] or {}).items()
     }
-    inner = Call(call.world, call.account, {**call.given, "Filters": filters})
+    inner = Call(call.world, call.account, {**call.parameters, "Filters": filters})
     rows = [row for row in _read(inner, "Vm") if call["AllVms"] or row["State"] == "running"]
     return {
         "VmStates": [
@@ -119,7 +119,7 @@ def read_vms_state(call: Call) -> Row:
 
 def _find_tagged(call: Call) -> list[Row]:
     """Return the resources to tag; one that cannot be tagged refuses all. [TAG-005 to TAG-008, TAG-015]"""
-    found = []
+    rows = []
     for one in call["ResourceIds"]:
         kinds = [kind for kind in TYPES if one.startswith(f"{KINDS[kind][0]}-")]
         if not kinds:
@@ -133,8 +133,8 @@ def _find_tagged(call: Call) -> list[Row]:
         elif not call.is_owner(row):
             call.check(holds=False, code="5044")
         else:
-            found.append(row)
-    return found
+            rows.append(row)
+    return rows
 
 
 def create_tags(call: Call) -> Row:
@@ -154,8 +154,10 @@ def delete_tags(call: Call) -> Row:
     rows = _find_tagged(call)
     call.raise_if_refused()
     for row in rows:
-        gone = [(tag["Key"], tag["Value"]) for tag in call["Tags"]]
-        row["Tags"] = [t for t in row["Tags"] if (t["Key"], t["Value"]) not in gone and (t["Key"], "") not in gone]
+        removed_tags = [(tag["Key"], tag["Value"]) for tag in call["Tags"]]
+        row["Tags"] = [
+            t for t in row["Tags"] if (t["Key"], t["Value"]) not in removed_tags and (t["Key"], "") not in removed_tags
+        ]
     return {}
 
 

@@ -69,28 +69,28 @@ def check_name(call: Call, name: str, *, copy: bool) -> None:
 
 def check_codes(call: Call, codes: list[str]) -> None:
     """Check product codes: the built-in codes, and those of product types. [OMI-074, LIC-001]"""
-    known = {f"000{number}" for number in range(1, 10)}
+    known_codes = {f"000{number}" for number in range(1, 10)}
     for code in codes:
-        call.check(code in known or code.startswith("pty-"), "5059")
+        call.check(code in known_codes or code.startswith("pty-"), "5059")
 
 
 UPDATED = {"PermissionsToLaunch", "PermissionsToCreateVolume", "ImageId", "SnapshotId", "DryRun"}
 
 
-def check_permission_changes(call: Call, given: Row | None) -> None:
+def check_permission_changes(call: Call, change: Row | None) -> None:
     """Check changes of permissions. [OMI-102 to OMI-105, SHR-019 to SHR-021]"""
-    if given is None:
+    if change is None:
         return
-    call.check(given or set(call.given) - UPDATED, "7000")
-    call.check(not ("Additions" in given and "Removals" in given), "3002")
-    for branch in given.values():
+    call.check(change or set(call.parameters) - UPDATED, "7000")
+    call.check(not ("Additions" in change and "Removals" in change), "3002")
+    for branch in change.values():
         for account in branch.get("AccountIds", []):
             call.check(re.fullmatch(r"\d{12}", account), "4105")
 
 
-def apply_permission_changes(permissions: Row, given: Row | None) -> Row:
+def apply_permission_changes(permissions: Row, change: Row | None) -> Row:
     """Return permissions after the changes. [OMI-108 to OMI-111, SHR-023]"""
-    more, less = (given or {}).get("Additions", {}), (given or {}).get("Removals", {})
+    more, less = (change or {}).get("Additions", {}), (change or {}).get("Removals", {})
     ids = list(dict.fromkeys([*permissions["AccountIds"], *more.get("AccountIds", [])]))
     public = permissions["GlobalPermission"] or more.get("GlobalPermission", False)
     return {

@@ -126,13 +126,13 @@ ANY_STATE = ("DeletionProtection", "UserData", "NestedVirtualization")
 
 def update_vm(call: Call) -> Row:
     """Update a VM: some attributes in any state, others only when it is stopped. [VM-070 to VM-080, VMT-011]"""
-    call.check(set(call.given) - {"VmId", "DryRun"}, "7000")
+    call.check(set(call.parameters) - {"VmId", "DryRun"}, "7000")
     check_behaviour(call)
     vm = call.find("Vm", call["VmId"], own=True)
     performance = check_performance(call, vm["Performance"] if vm else "high")
     call.check(call["KeypairName"] is None, "5071")
     if vm:
-        call.check_state("Vm", vm, "UpdateVm stopped" if STOP_ONLY & set(call.given) else "UpdateVm")
+        call.check_state("Vm", vm, "UpdateVm stopped" if STOP_ONLY & set(call.parameters) else "UpdateVm")
         if call["BsuOptimized"] is not None:
             stopped = vm["State"] == "stopped"
             call.check(stopped, "6006")
@@ -159,7 +159,7 @@ def update_vm(call: Call) -> Row:
 
 def _find_link_updates(call: Call, vm: Row | None) -> list[tuple[Row, bool]]:
     """Return the links whose flag changes, with the new flags. [VM-073, VM-076]"""
-    changed = []
+    changed_vms = []
     for mapping in call["BlockDeviceMappings"] or []:
         bsu = mapping.get("Bsu", {})
         if "VolumeId" in bsu:
@@ -173,5 +173,5 @@ def _find_link_updates(call: Call, vm: Row | None) -> list[tuple[Row, bool]]:
         selector = mapping.get("DeviceName") or bsu.get("VolumeId")
         call.check((matches and selector) or not vm, "4003" if "VolumeId" not in bsu else "4077", after=EXISTENCE)
         if matches and "DeleteOnVmDeletion" in bsu:
-            changed.append((matches[0], bsu["DeleteOnVmDeletion"]))
-    return changed
+            changed_vms.append((matches[0], bsu["DeleteOnVmDeletion"]))
+    return changed_vms

@@ -95,16 +95,16 @@ class World:
 
     def view(self, kind: str, account: Row, row: Row) -> Row:
         """Return a row as an account reads it."""
-        seen: Row = {key: value for key, value in row.items() if key[0].isupper() and value is not None}
+        view: Row = {key: value for key, value in row.items() if key[0].isupper() and value is not None}
         if kind == "Volume":
             link = self.rows["Link"].get(row["VolumeId"])
-            seen["LinkedVolumes"] = [_select_public(link)] if link else []
+            view["LinkedVolumes"] = [_select_public(link)] if link else []
         if kind == "Vm":
             boots = row["BootMode"] == "uefi" and row["State"] != "terminated"
-            seen["ActionsOnNextBoot"] = {"SecureBoot": "none"} if boots else {}  # FLD-011
+            view["ActionsOnNextBoot"] = {"SecureBoot": "none"} if boots else {}  # FLD-011
             if row["State"] in ("pending", "running"):
-                seen["StateReason"] = ""  # FLD-013
-            seen["BlockDeviceMappings"] = [
+                view["StateReason"] = ""  # FLD-013
+            view["BlockDeviceMappings"] = [
                 {
                     "DeviceName": link["DeviceName"],
                     "Bsu": {key: link[key] for key in ("DeleteOnVmDeletion", "State", "VolumeId")},
@@ -113,14 +113,14 @@ class World:
             ]
         granted = SHARED_BY.get(kind)
         if granted:
-            seen |= {"AccountId": row["owner"]} | (
+            view |= {"AccountId": row["owner"]} | (
                 {"AccountAlias": alias} if (alias := self.get_alias(row["owner"])) else {}
             )
             is_public = kind == "Image" and row[granted]["GlobalPermission"]
             if row["owner"] != account["id"] and not is_public:  # a grantee sees only its own id [OMI-085]
                 ids = [one for one in row[granted]["AccountIds"] if one == account["id"]]
-                seen[granted] = {**row[granted], "AccountIds": ids}
-        return copy.deepcopy(seen)
+                view[granted] = {**row[granted], "AccountIds": ids}
+        return copy.deepcopy(view)
 
     # transitions
 

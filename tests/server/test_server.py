@@ -114,7 +114,7 @@ class TestClientsOfTheServer:
     def test_may_be_64_at_once(self, cloud: Cloud, alice: Account, server: Running) -> None:
         """64 concurrent connections lose no update and meet no error."""
         session = [requests.Session() for _ in range(64)]
-        gateways = [_signed(alice, server) for _ in range(64)]
+        gateways = [_get_signed(alice, server) for _ in range(64)]
 
         def create(number: int) -> int:
             return post_signed(session[number], gateways[number])
@@ -199,7 +199,7 @@ class TestSilentConnections:
                 assert line.recv(12) == b"HTTP/1.1 200"
 
 
-def _signed(account: Account, server: Running) -> Any:
+def _get_signed(account: Account, server: Running) -> Any:
     return account, server
 
 
@@ -300,17 +300,17 @@ class TestControlPlane:
 
     def test_streams_events(self, alice: Account, control: Client) -> None:
         """A change arrives while it happens."""
-        seen: list[dict[str, Any]] = []
+        answers: list[dict[str, Any]] = []
 
         def listen() -> None:
-            seen.append(next(control.events()))
+            answers.append(next(control.events()))
 
         listener = Thread(target=listen)
         listener.start()
         while listener.is_alive():
             alice.create_volume(subregion_name="eu-west-2a", size=1)
             listener.join(0.05)
-        assert seen[0]["kind"] in {"volume", "volume_link"}
+        assert answers[0]["kind"] in {"volume", "volume_link"}
 
     def test_streams_a_rollback_as_an_event(self, alice: Account, control: Client) -> None:
         """A rollback is an event, and the stream continues from there."""
@@ -337,9 +337,9 @@ class TestControlPlane:
 
     def test_creates_accounts_with_credentials(self, cloud: Cloud, control: Client) -> None:
         """An account is answered with its credentials, and with the environment of clients."""
-        made = control.post("accounts", name="carol", region="us-east-2")
-        assert made["secret_key"] == cloud.account("carol").secret_key
-        assert made["env"]["OSC_REGION"] == "us-east-2"
+        new_account = control.post("accounts", name="carol", region="us-east-2")
+        assert new_account["secret_key"] == cloud.account("carol").secret_key
+        assert new_account["env"]["OSC_REGION"] == "us-east-2"
         assert [account["name"] for account in control.get("accounts")] == ["alice", "carol"]
         assert control.post("accounts", name="alice")["name"] == "alice"
 
@@ -370,7 +370,7 @@ class TestControlPlane:
         assert control.get("read", volume_id=volume_id, path="/a") == {"text": "ü"}
 
     @pytest.mark.parametrize(
-        ("name", "given", "said"),
+        ("name", "parameters", "message"),
         [
             ("advance", {}, "seconds is required"),
             ("advance", {"seconds": "x"}, "seconds must be of type number, not 'x'"),
@@ -387,10 +387,10 @@ class TestControlPlane:
             ("nothing", {}, "openapi.json"),
         ],
     )
-    def test_explains_a_bad_request(self, control: Client, name: str, given: dict[str, Any], said: str) -> None:
+    def test_explains_a_bad_request(self, control: Client, name: str, parameters: dict[str, Any], message: str) -> None:
         """A bad request is answered with one sentence."""
-        with pytest.raises(ValueError, match=said):
-            control.post(name, **given)
+        with pytest.raises(ValueError, match=message):
+            control.post(name, **parameters)
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
     def test_refuses_a_body_that_is_not_an_object(self, server: Running, body: bytes) -> None:
@@ -420,9 +420,13 @@ class TestControlDescription:
         for _ in range(3):
             (method, name), endpoint = data.draw(st.sampled_from(sorted(ENDPOINTS.items(), key=str)))
             parameters = endpoint.parameters or {}
-            given = {n: data.draw(_values(kind, ids)) for n, kind in parameters.items() if data.draw(st.integers(0, 4))}
-            body = b"" if method == "GET" else json.dumps(given).encode()
-            request = HttpRequest(method, "", f"/_omisim/{name}", {"x-omisim-token": "t"}, body, urlencode(given))
+            drawn_parameters = {
+                n: data.draw(_values(kind, ids)) for n, kind in parameters.items() if data.draw(st.integers(0, 4))
+            }
+            body = b"" if method == "GET" else json.dumps(drawn_parameters).encode()
+            request = HttpRequest(
+                method, "", f"/_omisim/{name}", {"x-omisim-token": "t"}, body, urlencode(drawn_parameters)
+            )
             answer = cast("HttpResponse", control.handle(request))
             described = describe()["paths"][f"/_omisim/{name}"][method.lower()]["responses"]
             schema = described[str(answer.status)]["content"]["application/json"]["schema"]
@@ -431,9 +435,9 @@ class TestControlDescription:
 
 def _values(kind: str, ids: list[str]) -> st.SearchStrategy[Any]:
     """Draw values of a type of parameter, and of others."""
-    known = ["alice", "CreateVms", "vm", "volume", "eu-west-2", "us-east-2", "1", "in-use", "/a", *ids]
+    sample_texts = ["alice", "CreateVms", "vm", "volume", "eu-west-2", "us-east-2", "1", "in-use", "/a", *ids]
     values: dict[str, st.SearchStrategy[Any]] = {
-        "string": st.sampled_from(known) | st.text(max_size=5),
+        "string": st.sampled_from(sample_texts) | st.text(max_size=5),
         "integer": st.integers(),
         "number": st.integers(-2, 10**5) | st.floats(),
         "boolean": st.booleans(),
@@ -465,8 +469,8 @@ class Process:
     def stop(self) -> tuple[int, str]:
         """Tell it to stop; return its exit status and what it said."""
         self.run.send_signal(signal.SIGTERM)
-        _, said = self.run.communicate(timeout=20)
-        return self.run.returncode, said
+        _, output = self.run.communicate(timeout=20)
+        return self.run.returncode, output
 
 
 class TestServeCommand:
@@ -508,7 +512,7 @@ class TestServeCommand:
         assert (lines[-1]["path"], lines[-1]["status"], lines[-1]["rule"]) == ("/api/v1/ReadVms", 401, "AUTH-005")
 
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("words", "message"),
         [
             (["--account", ":AK:SK"], "NAME"),
             (["--account", "alice:AK"], "NAME"),
@@ -524,12 +528,12 @@ class TestServeCommand:
         ],
     )
     def test_reports_a_wrong_option_in_one_line(
-        self, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+        self, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """A wrong option is one clear line and exit status 1."""
         assert main(["serve", "--port", "0", *words]) == 1
         error = capsys.readouterr().err
-        assert said in error
+        assert message in error
         assert error.count("\n") == 1
 
     @pytest.mark.parametrize("port", ["65536", "-1", "http"])
@@ -595,8 +599,8 @@ def test_server_releases_its_port(cloud: Cloud) -> None:
     """After its context the port is free again."""
     with cloud.serve() as server:
         port = int(server.url.rpartition(":")[2])
-    with cloud.serve(port=port) as again:
-        assert again.url == server.url
+    with cloud.serve(port=port) as second_server:
+        assert second_server.url == server.url
 
 
 @pytest.mark.parametrize("port", [-1, 65536, "8333"])

@@ -98,7 +98,7 @@ class Bench:
         """Return an export of an OMI in a state."""
         target = {"disk_image_format": "raw", "osu_bucket": self.create_bucket()}
         task_id = self.alice.create_image_export_task(image_id=self.image("available"), osu_export=target).task_id
-        return self.ended(task_id, state, ["pending/queued", "pending", "completed"])
+        return self.end_task(task_id, state, ["pending/queued", "pending", "completed"])
 
     def snapshot_export(self, state: str) -> str:
         """Return an export of a snapshot in a state."""
@@ -107,9 +107,9 @@ class Bench:
         snapshot_id = self.snapshot("completed")
         task_id = self.alice.create_snapshot_export_task(snapshot_id=snapshot_id, osu_export=target).task_id
         path = ["pending", "initializing", "preparing", "uploading", "completed"]
-        return self.ended(task_id, state, ["pending", "active"] if state == "active" else path)
+        return self.end_task(task_id, state, ["pending", "active"] if state == "active" else path)
 
-    def ended(self, task_id: str, state: str, path: list[str]) -> str:
+    def end_task(self, task_id: str, state: str, path: list[str]) -> str:
         """Bring an export into a state: along its path, or off it."""
         for _ in range(path.index(state) if state in path else 0):
             self.cloud.complete(task_id)

@@ -27,16 +27,16 @@ ID = re.compile(r"[A-Z]{2,4}-\d{2,3}(?:/[a-z-]+)?")
 
 def named_in_code() -> dict[str, set[str]]:
     """Return the rule ids that stand as string constants in the code, with the files."""
-    found: dict[str, set[str]] = {}
+    facts_by_rule: dict[str, set[str]] = {}
     for source in PACKAGE.rglob("*.py"):
         if "testing" in source.relative_to(PACKAGE).parts:
             continue  # what tests a rule does not enforce it
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and ID.fullmatch(node.value):
-                found.setdefault(node.value, set()).add(source.name)
+                facts_by_rule.setdefault(node.value, set()).add(source.name)
     for kind, resource_type in TAGGED.values():  # tags.py puts these together
-        found[f"TAG-005/{'vm' if kind == 'vm' else resource_type}"] = {"tags.py"}
-    return found
+        facts_by_rule[f"TAG-005/{'vm' if kind == 'vm' else resource_type}"] = {"tags.py"}
+    return facts_by_rule
 
 
 def call_sites() -> Iterator[tuple[str, str, set[str]]]:
@@ -110,8 +110,8 @@ class TestRuleCatalogue:
     def test_has_cells_of_known_states_only(self) -> None:
         """The state of a cell is one of its kind, or the VM's restarting."""
         for kind, lifecycle in LIFECYCLES.items():
-            known = {*lifecycle.moves, *(["restarting"] if kind == "vm" else [])}
-            assert {state for states in lifecycle.refused.values() for state in states} <= known
+            known_states = {*lifecycle.moves, *(["restarting"] if kind == "vm" else [])}
+            assert {state for states in lifecycle.refused.values() for state in states} <= known_states
 
 
 class TestErrorTable:
@@ -135,9 +135,9 @@ class TestErrorTable:
 class TestApiError:
     def test_has_the_error_of_the_api_and_the_rule(self, alice: Account, golden: Image) -> None:
         """An ApiError has the API's code, status, type and details, and the broken rule with its facts. [OMI-022]"""
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as refusal:
             alice.create_image(source_image_id=golden.image_id, source_region_name="eu-west-2", image_name="golden")
-        error = refused.value
+        error = refusal.value
         assert (error.code, error.status, error.type, error.rule) == ("9015", 409, "ResourceConflict", "OMI-022")
         assert error.facts == {"image_name": "golden", "taken_by": golden.image_id}
         assert str(error) == f"409 9015 ResourceConflict (OMI-022): {error.details}"

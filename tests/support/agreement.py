@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
-from support.entrances import ENTRANCES, NO_ANSWER, Disagreement, Given, Outcome, describe_answer, describe_refusal
+from support.entrances import ENTRANCES, NO_ANSWER, Disagreement, Outcome, Parameters, describe_answer, describe_refusal
 from support.fcu_entrance import Fcu
 
 import omisim
@@ -65,14 +65,14 @@ class Follower:
         """Run a line of the machine's script."""
         exec(text, self.names)  # the machine wrote the text
 
-    def call(self, account: str, action: str, given: Given, expected: Outcome) -> None:
+    def call(self, account: str, action: str, parameters: Parameters, expected: Outcome) -> None:
         """Make a call, whose outcome must be the expected one."""
-        outcome = self.door(self.cloud.account(account), action, given)
+        outcome = self.door(self.cloud.account(account), action, parameters)
         expected = self.door.reduce(outcome, expected)
         expected_outcome = {name: value for name, value in expected.items() if name in outcome or name != "details"}
         if outcome != expected_outcome:
             differences = "; ".join(_find_differences(outcome, expected_outcome))
-            raise Disagreement(f"{self.name} differs from call: {differences}: {action} {given} by {account}")
+            raise Disagreement(f"{self.name} differs from call: {differences}: {action} {parameters} by {account}")
 
 
 class Doors(CloudMachine):
@@ -141,5 +141,5 @@ class OtherDoors(Doors):
 
 def _get_record(record: Any, keeps_parameters: bool) -> Any:
     """Return the parts of a recorded call that do not depend on the door."""
-    rule, given = record.error.rule if record.error else "", record.given if keeps_parameters else None
-    return record.action, record.account, record.at, given, record.status, rule, record.warnings, record.took
+    rule, arguments = record.error.rule if record.error else "", record.arguments if keeps_parameters else None
+    return record.action, record.account, record.at, arguments, record.status, rule, record.warnings, record.took

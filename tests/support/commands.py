@@ -35,7 +35,7 @@ def iter_commands(text: str) -> Iterator[str]:
     prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
     for line in prompted or filter(_PROGRAM.match, lines):
         inner = re.findall(r"\$\(([^)]*)\)", line)  # eval "$(omisim env)"
-        for part in [*_SEPARATOR.split(re.sub(r"\s#\s.*|^#.*", "", line)), *inner]:
+        for part in [*_SEPARATOR.split(re.sub(r"\s#\s.*|^#.*|\s>\s\S+", "", line)), *inner]:
             if part.strip():
                 yield part.strip()
 
@@ -79,18 +79,18 @@ def _check_pip(arguments: list[str]) -> str | None:
     """Look for an unknown extra of omisim."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for argument in arguments:
-        for found in re.findall(r"^(?:omisim|\.)\[([\w,-]+)\]", argument):
-            if unknown := sorted(set(found.split(",")) - set(extras)):
+        for requested_extras in re.findall(r"^(?:omisim|\.)\[([\w,-]+)\]", argument):
+            if unknown := sorted(set(requested_extras.split(",")) - set(extras)):
                 return f"unknown extra: {', '.join(unknown)}"
     return None
 
 
 def _check_pytest(arguments: list[str]) -> str | None:
     """Look for an unknown option of the plugin."""
-    known = (ROOT / "omisim" / "plugin.py").read_text()
+    plugin_source = (ROOT / "omisim" / "plugin.py").read_text()
     for argument in arguments:
         option = argument.partition("=")[0]
-        if option.startswith("--omisim") and f'"{option}"' not in known:
+        if option.startswith("--omisim") and f'"{option}"' not in plugin_source:
             return f"unknown option: {option}"
     return None
 

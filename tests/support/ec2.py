@@ -10,25 +10,27 @@ from botocore.exceptions import ClientError
 from omisim.model import Image
 
 
-def code_of(call: Any, **given: Any) -> str:
+def code_of(call: Any, **parameters: Any) -> str:
     """Make a call that must be refused with the HTTP status 400; return its EC2 code."""
     with pytest.raises(ClientError) as caught:
-        call(**given)
+        call(**parameters)
     answer = caught.value.response
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
     return str(answer["Error"]["Code"])
 
 
-def by(**filters: str) -> list[dict[str, Any]]:
+def make_filters(**filters: str) -> list[dict[str, Any]]:
     """Return filters as boto3 takes them: `_` is a hyphen in a name, `__` a point, values are between spaces."""
     return [
         {"Name": name.replace("_", "-").replace("--", "."), "Values": value.split()} for name, value in filters.items()
     ]
 
 
-def launch(ec2: Any, image: Image, **given: Any) -> dict[str, Any]:
+def launch(ec2: Any, image: Image, **parameters: Any) -> dict[str, Any]:
     """Launch an instance."""
-    ids = [ec2.run_instances(ImageId=image.image_id, MinCount=1, MaxCount=1, **given)["Instances"][0]["InstanceId"]]
+    ids = [
+        ec2.run_instances(ImageId=image.image_id, MinCount=1, MaxCount=1, **parameters)["Instances"][0]["InstanceId"]
+    ]
     return dict(ec2.describe_instances(InstanceIds=ids)["Reservations"][0]["Instances"][0])
 
 

@@ -32,13 +32,13 @@ __all__ = [
     "NO_ANSWER",
     "Disagreement",
     "Entrance",
-    "Given",
     "Outcome",
+    "Parameters",
     "describe_answer",
     "describe_refusal",
 ]
 
-Given = Mapping[str, Any]
+Parameters = Mapping[str, Any]
 Outcome = dict[str, Any]  # a body; or status, code, type, details and rule; or NO_ANSWER
 NO_ANSWER: Outcome = {"dropped": True}
 # calls that an entrance cannot make, with the reason and the entrance that is used instead
@@ -73,7 +73,7 @@ def describe_refusal(error: ApiError | Dropped) -> Outcome:
     return {name: getattr(error, name) for name in names}
 
 
-def describe_answer(body: Given) -> Outcome:
+def describe_answer(body: Parameters) -> Outcome:
     """Return the outcome of an answer, without its RequestId, which differs for each call."""
     assert body["ResponseContext"]["RequestId"]
     return {"body": {name: value for name, value in body.items() if name != "ResponseContext"}}
@@ -98,10 +98,10 @@ class Entrance:
 
     keeps_parameters: ClassVar[bool] = True  # whether the call log has the parameters as they are given
 
-    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
+    def __call__(self, account: Account, action: str, parameters: Parameters) -> Outcome:
         """Make a call."""
         try:
-            return describe_answer(account.call(action, **given))
+            return describe_answer(account.call(action, **parameters))
         except (ApiError, Dropped) as error:
             return describe_refusal(error)
 
@@ -109,17 +109,17 @@ class Entrance:
         """Return the part of an expected outcome that an outcome of this entrance can be compared with: all of it."""
         return expected
 
-    def answer(self, account: Account, action: str, /, **given: Any) -> dict[str, Any]:
+    def answer(self, account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
         """Make a call that must succeed, and return its answer without the ResponseContext."""
-        outcome = self(account, action, given)
+        outcome = self(account, action, parameters)
         assert "body" in outcome, f"{action} is refused: {outcome}"
         body: dict[str, Any] = outcome["body"]
         return body
 
-    def refusal(self, account: Account, action: str, /, **given: Any) -> tuple[int, str, str]:
+    def refusal(self, account: Account, action: str, /, **parameters: Any) -> tuple[int, str, str]:
         """Make a call that must be refused and change nothing. Return its status, code and rule."""
         before = account.cloud.fork()
-        outcome = self(account, action, given)
+        outcome = self(account, action, parameters)
         assert "code" in outcome, f"{action} is not refused: {outcome}"
         assert account.cloud == before, f"{action} is refused, and has changed the cloud"
         return outcome["status"], outcome["code"], outcome["rule"]
@@ -131,12 +131,12 @@ class Entrance:
 class Typed(Entrance):
     """`account.read_images(filters={…})`."""
 
-    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
+    def __call__(self, account: Account, action: str, parameters: Parameters) -> Outcome:
         """Make a call, and convert its value to the form of the API."""
-        if not given.keys().isdisjoint(DETOURS["typed"]):
-            return super().__call__(account, action, given)
+        if not parameters.keys().isdisjoint(DETOURS["typed"]):
+            return super().__call__(account, action, parameters)
         try:
-            value = getattr(account, snake_name(action))(**_snake_names(given))
+            value = getattr(account, snake_name(action))(**_snake_names(parameters))
         except (ApiError, Dropped) as error:
             outcome = describe_refusal(error)
             if isinstance(error, ApiError) and SPELT & error.facts.keys():
@@ -149,24 +149,26 @@ class Typed(Entrance):
 class Sdk(Entrance):
     """`account.gateway().ReadImages(Filters={…})`, without the SDK's own retries."""
 
-    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
+    def __call__(self, account: Account, action: str, parameters: Parameters) -> Outcome:
         """Make a call. If the SDK itself refuses it, send it raw: the cloud must refuse it, too."""
         gateway = account.gateway()
         gateway.call.update_retry(max_retries=0)
         try:
-            return self._send(getattr(gateway, action), given)
+            return self._send(getattr(gateway, action), parameters)
         except NotImplementedError as error:  # how the SDK raises its own refusals
-            outcome = self._send(lambda **given: gateway.raw(action, **given), given)
-            has_empty = any(empty in repr(given) for empty in ("{}", "[]", "''"))  # absent for the cloud, of any type
-            if "body" in outcome and "DryRun" not in given and not has_empty:
+            outcome = self._send(lambda **parameters: gateway.raw(action, **parameters), parameters)
+            has_empty = any(
+                empty in repr(parameters) for empty in ("{}", "[]", "''")
+            )  # absent for the cloud, of any type
+            if "body" in outcome and "DryRun" not in parameters and not has_empty:
                 raise Disagreement(f"{action}: the SDK refuses a call that the cloud accepts: {error}") from error
             return outcome
         finally:
             gateway.call.close()
 
-    def _send(self, send: Callable[..., Any], given: Given) -> Outcome:
+    def _send(self, send: Callable[..., Any], parameters: Parameters) -> Outcome:
         try:
-            return describe_answer(send(**given))
+            return describe_answer(send(**parameters))
         except requests.HTTPError as error:
             return parse_response(error.response.status_code, error.response.headers, error.response.content)
         except requests.ConnectionError:
@@ -180,7 +182,7 @@ class Http(Entrance):
         self._cloud: Cloud | None = None
         self._stack = ExitStack()
 
-    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
+    def __call__(self, account: Account, action: str, parameters: Parameters) -> Outcome:
         """Make a call."""
         cloud, region = account.cloud, account.region
         if cloud is not self._cloud:
@@ -190,7 +192,7 @@ class Http(Entrance):
         request = sign_request(
             account,
             f"/api/v1/{action}",
-            json.dumps(given).encode(),
+            json.dumps(parameters).encode(),
             host=f"api.{region}.outscale.com",
             region=region,
             at=cloud.now,

@@ -17,7 +17,7 @@ from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError
 from botocore.handlers import generate_idempotent_uuid
-from support.entrances import NO_ANSWER, Entrance, Given, Outcome
+from support.entrances import NO_ANSWER, Entrance, Outcome, Parameters
 
 from omisim import Account
 from omisim.actions.framework.registry import ACTIONS
@@ -40,24 +40,24 @@ class Fcu(Entrance):
 
     keeps_parameters = False  # boto3 requires some that OAPI does not
 
-    def __call__(self, account: Account, action: str, given: Given) -> Outcome:
+    def __call__(self, account: Account, action: str, api_parameters: Parameters) -> Outcome:
         """Make a call."""
-        call = to_ec2_call(action, given)
+        call = to_ec2_call(action, api_parameters)
         if call is None:
-            return super().__call__(account, action, given)
+            return super().__call__(account, action, api_parameters)
         row, parameters = call
         client = _make_client(account.access_key, account.secret_key, account.region)
         _DOORS[account.access_key] = FrontDoor(account.cloud.engine)
         try:
             answer = getattr(client, xform_name(row.name))(**parameters)
         except ParamValidationError:
-            return super().__call__(account, action, given)
+            return super().__call__(account, action, api_parameters)
         except ConnectionClosedError:
             return NO_ANSWER
         except ClientError as error:
             return {"rule": error.response["ResponseMetadata"]["HTTPHeaders"]["x-omisim-rule"]}
-        counted = [answer[member] for member in row.lists if not row.group]
-        return {"answered": True, "items": len(counted[0]) if counted else None}
+        lists = [answer[member] for member in row.lists if not row.group]
+        return {"answered": True, "items": len(lists[0]) if lists else None}
 
     def reduce(self, outcome: Outcome, expected: Outcome) -> Outcome:
         """Return what can be compared: whether there is an answer, the number of results, or the rule."""
@@ -98,9 +98,9 @@ def _make_client(access_key: str, secret_key: str, region: str) -> Any:
 # --- the inverse of the table
 
 
-def to_ec2_call(action: str, given: Given) -> tuple[Row, dict[str, Any]] | None:
+def to_ec2_call(action: str, api_parameters: Parameters) -> tuple[Row, dict[str, Any]] | None:
     """Return the EC2 action and boto3's parameters of a call, or None if EC2 cannot express it."""
-    snake = to_snake_names(given)
+    snake = to_snake_names(api_parameters)
     for row in _list_rows(action):
         operation = find_operation(row.name)
         assert operation is not None
@@ -119,20 +119,20 @@ def _list_rows(action: str) -> list[Row]:
     return [row for row in rows if not (row.attributes or row.defaults or is_outscales(row.name))]
 
 
-def _invert(spec: Mapping[str, Any], shape: Any, given: Any) -> dict[str, Any] | None:
+def _invert(spec: Mapping[str, Any], shape: Any, values: Any) -> dict[str, Any] | None:
     """Return the parameters of EC2 that are read as `given`, or None if one cannot be expressed."""
-    if not isinstance(given, Mapping):
+    if not isinstance(values, Mapping):
         return None
     parameters: dict[str, Any] = {}
-    used: set[str] = set()
+    used_paths: set[str] = set()
     for path, entry in spec.items():
         to = entry if isinstance(entry, str) else entry["to"]
-        value = _dig(given, to)
+        value = _dig(values, to)
         if value is None and isinstance(entry, dict) and "default" in entry:  # FCU-020
             return None
         if not to or value is None:
             continue
-        used.add(to)
+        used_paths.add(to)
         members, inner, names = parameters, shape, path.split(".")
         for depth, name in enumerate(names):
             key = next(key for key, member in inner.members.items() if query_name(member, key) == name)
@@ -143,7 +143,7 @@ def _invert(spec: Mapping[str, Any], shape: Any, given: Any) -> dict[str, Any] |
         if value is None:
             return None
         members[key] = value
-    return parameters if set(_list_leaves(given, used)) <= used else None
+    return parameters if set(_list_leaves(values, used_paths)) <= used_paths else None
 
 
 def _invert_value(entry: Any, to: str, value: Any, shape: Any) -> Any:
@@ -177,17 +177,17 @@ def _is_expressible(value: Any, shape: Any) -> bool:
     return type(value) is kind and (not isinstance(value, int) or abs(value) < 10**17)
 
 
-def _dig(given: Any, path: str) -> Any:
+def _dig(values: Any, path: str) -> Any:
     for name in path.split("."):
-        given = given.get(name) if isinstance(given, Mapping) else None
-    return given
+        values = values.get(name) if isinstance(values, Mapping) else None
+    return values
 
 
-def _list_leaves(given: Mapping[str, Any], used: set[str], path: str = "") -> Iterator[str]:
+def _list_leaves(values: Mapping[str, Any], used_paths: set[str], path: str = "") -> Iterator[str]:
     """Yield the paths of all values, not below a path in `used`."""
-    for name, value in given.items():
+    for name, value in values.items():
         here = f"{path}{name}"
-        if isinstance(value, Mapping) and here not in used and value:
-            yield from _list_leaves(value, used, f"{here}.")
+        if isinstance(value, Mapping) and here not in used_paths and value:
+            yield from _list_leaves(value, used_paths, f"{here}.")
         else:
             yield here

@@ -61,10 +61,10 @@ def find_mismatches(value: Any, part: dict[str, Any], path: str) -> list[str]:
     if kind == "array":
         return [fault for item in value for fault in find_mismatches(item, part["items"], f"{path}[]")]
     if kind == "object" and isinstance(value, dict):
-        known = part["properties"]
-        unknown = [f"{path}.{name}: not official" for name in value.keys() - known.keys()]
+        properties = part["properties"]
+        unknown = [f"{path}.{name}: not official" for name in value.keys() - properties.keys()]
         return unknown + [
-            f for n, v in value.items() if n in known for f in find_mismatches(v, known[n], f"{path}.{n}")
+            f for n, v in value.items() if n in properties for f in find_mismatches(v, properties[n], f"{path}.{n}")
         ]
     has_format = _DATES.get(part.get("format", ""), _ANY).fullmatch(str(value))
     if not has_format or value not in part.get("enum", [value]):

@@ -33,8 +33,8 @@ class Block:
     @property
     def file_name(self) -> str | None:
         """The name of the file that the block shows, if its first line is a comment with that name."""
-        found = _FILE_NAME.match(self.text)
-        return found[1] if found else None
+        match = _FILE_NAME.match(self.text)
+        return match[1] if match else None
 
     def __str__(self) -> str:
         """Return the page and the line, which identify a test."""
@@ -54,13 +54,13 @@ def _parse_page(page: Path) -> list[Token]:
 
 def list_blocks(*languages: str) -> list[Block]:
     """Return the code blocks of all pages in one of these languages, or in any language."""
-    found = [
+    blocks = [
         Block(page, token.map[0] + 1 if token.map else 0, _get_language(token.info), token.content)
         for page in PAGES
         for token in _parse_page(page)
         if token.type == "fence"
     ]
-    return [block for block in found if block.language in languages or not languages]
+    return [block for block in blocks if block.language in languages or not languages]
 
 
 def _get_language(info: str) -> str:
@@ -83,7 +83,7 @@ def list_anchors(page: Path) -> frozenset[str]:
     """Return the fragments that a link to this page may have: its explicit targets and the slugs of its headings."""
     tokens = _parse_page(page)
     titles = [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
-    explicit = [found["name"] or found["attribute"] for found in _TARGET.finditer(read_page(page))]
+    explicit = [match["name"] or match["attribute"] for match in _TARGET.finditer(read_page(page))]
     return frozenset([*explicit, *map(_make_slug, titles)])
 
 

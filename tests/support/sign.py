@@ -37,10 +37,10 @@ def sign_request(
     stamp = (at or dt.datetime(2026, 1, 1, tzinfo=dt.UTC)).strftime("%Y%m%dT%H%M%SZ")
     headers = {"content-type": "application/json", f"x-{prefix}-date": stamp, "accept": "*/*", "host": host}
     headers |= more or {}
-    known = headers | {"host": signed_host or host}
-    listed = sorted(names.format(prefix).split(";"))
-    lines = "".join(f"{name}:{known[name]}\n" for name in listed)
-    canonical = "\n".join(("POST", path, "", lines, ";".join(listed), hashlib.sha256(body).hexdigest()))
+    all_headers = headers | {"host": signed_host or host}
+    signed_names = sorted(names.format(prefix).split(";"))
+    lines = "".join(f"{name}:{all_headers[name]}\n" for name in signed_names)
+    canonical = "\n".join(("POST", path, "", lines, ";".join(signed_names), hashlib.sha256(body).hexdigest()))
     scope = f"{stamp[:8]}/{region}/{service}/{end}"
     text = "\n".join((f"{word}-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
     key = (word + (secret_key or account.secret_key)).encode()
@@ -49,6 +49,6 @@ def sign_request(
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
     credential = f"{account.access_key}/{scope}"
     headers["authorization"] = (
-        f"{word}-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(listed)}, Signature={signature}"
+        f"{word}-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(signed_names)}, Signature={signature}"
     )
     return HttpRequest("POST", host, sent_path or path, headers, body)

@@ -55,9 +55,9 @@ def iter_answered_names(action: str, answer: Mapping[str, Any]) -> Iterator[str]
     yield from (f"answered {name}" for name in _iter_names(answer, {"$ref": f"{action}Response"}, ""))
 
 
-def find_gaps(seen: Iterable[str]) -> list[str]:
+def find_gaps(shown_names: Iterable[str]) -> list[str]:
     """Return the names that are neither covered nor excepted, and the exceptions that match nothing."""
-    unseen = list_expected_names() - set(seen)
+    unseen = list_expected_names() - set(shown_names)
     excused = {name for name in unseen if any(fnmatchcase(name, pattern) for pattern in load_exceptions())}
     unused = [pattern for pattern in load_exceptions() if not any(fnmatchcase(name, pattern) for name in unseen)]
     return [

@@ -89,7 +89,7 @@ class World:
 
     def broken(self, *, sweep: bool) -> set[str]:
         """Return the names of the laws that are broken."""
-        return {found.law for found in laws.broken(self.cloud, None if sweep else self.mark)}
+        return {finding.law for finding in laws.broken(self.cloud, None if sweep else self.mark)}
 
 
 def _forget(world: World, table: str) -> World:
@@ -280,7 +280,9 @@ class TestLaws:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
         monkeypatch.setattr("omisim.actions.volumes.select_matching", lambda *_: ())
         (what,) = [
-            found.what for found in laws.broken(world.cloud) if found.law == "unfiltered_reads_are_complete_and_ordered"
+            finding.what
+            for finding in laws.broken(world.cloud)
+            if finding.law == "unfiltered_reads_are_complete_and_ordered"
         ]
         assert re.fullmatch(r"ReadVolumes of alice lacks (vol-\w+, ){3}vol-\w+ and \d+ more", what)
 
@@ -304,8 +306,8 @@ class TestLaws:
         bob.read_regions()
         alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
         assert volume.volume_id
-        found = {broken.law for broken in laws.broken(cloud, None if name in WHOLE else mark)}
-        assert name in found
+        broken_laws = {broken.law for broken in laws.broken(cloud, None if name in WHOLE else mark)}
+        assert name in broken_laws
 
     @pytest.mark.parametrize("name", sorted(CALLS))
     def test_notice_defects_of_calls(self, world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -321,9 +323,9 @@ class TestLaws:
             "why_not_predicts_each_call": (world.alice, "DeleteSnapshot", {"SnapshotId": world.disk}),
         }
         caller, action, parameters = requests.get(name, (world.alice, "CreateVolume", created))
-        with pytest.raises(laws.Broken) as found:
+        with pytest.raises(laws.Broken) as failure:
             laws.call(caller, action, **parameters)
-        assert found.value.law == name
+        assert failure.value.law == name
 
     def test_do_not_change_the_answers_of_calls(self, world: World) -> None:
         """A call that keeps the laws is answered or refused as it would be without them."""
@@ -344,8 +346,8 @@ class TestLaws:
         """Each field that holds the id of a resource names an existing one, or may dangle by a rule."""
         for entity in ENTITIES:
             names = {field.name for field in fields(entity) if field.name.endswith("_id")} - {entity.key}  # type: ignore[arg-type]
-            known = {*REFERENCES.get(entity.kind, ()), *DANGLING.get(entity.kind, ())}
-            assert names - NAMES_NOTHING <= known, entity.kind
+            known_fields = {*REFERENCES.get(entity.kind, ()), *DANGLING.get(entity.kind, ())}
+            assert names - NAMES_NOTHING <= known_fields, entity.kind
         assert {rule for fields_ in DANGLING.values() for rule in fields_.values()} <= set(load_rules())
 
 
@@ -389,11 +391,13 @@ class TestABrokenLaw:
     def test_names_itself_its_rule_and_the_finding(self, world: World) -> None:
         """The error names the resource, the law, its rule and what the rule says."""
         world.put("snapshot", world.disk, None)
-        with pytest.raises(laws.Broken, match=f"{world.image} maps {world.disk}, which is gone") as found:
+        with pytest.raises(laws.Broken, match=f"{world.image} maps {world.disk}, which is gone") as failure:
             laws.check(world.cloud)
-        assert (found.value.law, found.value.rule) == ("snapshots_of_an_omi_exist", "SNP-016")
-        assert "breaks the law snapshots_of_an_omi_exist (SNP-016): Every snapshot that an OMI maps" in str(found.value)
-        assert "Documentation: https://docs.outscale.com" in found.value.explain()
+        assert (failure.value.law, failure.value.rule) == ("snapshots_of_an_omi_exist", "SNP-016")
+        assert "breaks the law snapshots_of_an_omi_exist (SNP-016): Every snapshot that an OMI maps" in str(
+            failure.value
+        )
+        assert "Documentation: https://docs.outscale.com" in failure.value.explain()
 
     def test_is_an_assertion_error(self) -> None:
         """Test runners report a broken law as a failure, not as an error."""

@@ -28,11 +28,11 @@ class TestNothingLeft:
         alice.create_volume(subregion_name="eu-west-2a", size=1)
         with pytest.raises(AssertionError) as failed:
             checks.nothing_left(cloud)
-        said = lines(failed)
-        assert said[0] == "6 left behind, to be deleted in this order:"
-        assert [line.split()[0] for line in said[1:]] == ["VM", "OMI", "snapshot", "volume", "volume", "keypair"]
-        assert said[1] == f"VM {vm.vm_id} of alice, running: DeleteVms"
-        assert said[2] == f"OMI golden {golden.image_id} of alice, available: DeleteImage"
+        output = lines(failed)
+        assert output[0] == "6 left behind, to be deleted in this order:"
+        assert [line.split()[0] for line in output[1:]] == ["VM", "OMI", "snapshot", "volume", "volume", "keypair"]
+        assert output[1] == f"VM {vm.vm_id} of alice, running: DeleteVms"
+        assert output[2] == f"OMI golden {golden.image_id} of alice, available: DeleteImage"
         alice.delete_vms(vm_ids=[vm.vm_id])
         alice.delete_image(image_id=golden.image_id)
         alice.delete_snapshot(
@@ -147,9 +147,9 @@ class TestNothingPublic:
         alice.update_image(image_id=golden.image_id, permissions_to_launch=EVERYBODY)
         with pytest.raises(AssertionError) as failed:
             checks.nothing_public(cloud, since=mark)
-        said = lines(failed)
-        assert said[0] == "1 public in the Region:"
-        assert said[1].startswith(
+        output = lines(failed)
+        assert output[0] == "1 public in the Region:"
+        assert output[1].startswith(
             f"OMI golden {golden.image_id} of alice, available, since UpdateImage#3 at 2026-01-01T"
         )
         checks.nothing_public(cloud, since=cloud.mark())

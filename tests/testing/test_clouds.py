@@ -53,7 +53,7 @@ class TestClouds:
         assert count_images(find(full, lambda _: True), "carol") == 0
 
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
             ({"actions": ["CreateVm"]}, "actions must be names of actions, not 'CreateVm'; did you mean CreateVms"),
             ({"accounts": "alice"}, "accounts must be a list of at least one name, or Regions by name, not 'alice'"),
@@ -64,9 +64,9 @@ class TestClouds:
             ({"timing": "slow"}, "timing must be one of .*, not 'slow'"),
         ],
     )
-    def test_refuse_wrong_arguments_at_once(self, arguments: dict[str, object], said: str) -> None:
+    def test_refuse_wrong_arguments_at_once(self, arguments: dict[str, object], message: str) -> None:
         """A mistake is an error where the strategy is made."""
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             clouds(**arguments)  # type: ignore[arg-type]
 
 
@@ -83,9 +83,9 @@ def test_failing_test_prints_the_calls_that_made_its_cloud() -> None:
     def has_few_images(cloud: Cloud) -> None:
         assert count_images(cloud, "alice") < 2
 
-    with pytest.raises(AssertionError) as found:
+    with pytest.raises(AssertionError) as failure:
         has_few_images()
-    script = found.value.__notes__[0]
+    script = failure.value.__notes__[0]
     assert script.startswith("cloud = Cloud(timing='eager')\ncloud.account('alice', region='eu-west-2')\n")
     names: dict[str, Cloud] = {}
     exec(f"from omisim import Cloud\n{script}", names)

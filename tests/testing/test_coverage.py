@@ -16,7 +16,7 @@ from tools import exploration
 
 from omisim import Account, ApiError, Cloud
 from omisim.spec.lifecycle import LIFECYCLES
-from omisim.testing.coverage import GROUPS, Coverage, everything, needs, recording
+from omisim.testing.coverage import GROUPS, Coverage, list_all_items, needs, recording
 from omisim.testing.coverage_report import describe_gaps, report
 from omisim.testing.exploration import in_rounds, reach, run_round
 from omisim.testing.machine import CORE
@@ -40,41 +40,41 @@ def items(coverage: Coverage) -> set[str]:
 class TestRecording:
     def test_notes_actions_cells_and_transitions(self) -> None:
         """A successful call counts its action, the (state, action) cell and the transitions that it started."""
-        with recording() as seen:
+        with recording() as coverage:
             alice = Cloud().account("alice")
             alice.delete_volume(volume_id=volume(alice))
-        assert seen.actions == {"CreateVolume", "DeleteVolume"}
-        assert seen.cells == {"volume/DeleteVolume/available"}
-        assert seen.transitions == {"volume/ready/creating", "volume/delete/available", "volume/vanish/deleting"}
+        assert coverage.actions == {"CreateVolume", "DeleteVolume"}
+        assert coverage.cells == {"volume/DeleteVolume/available"}
+        assert coverage.transitions == {"volume/ready/creating", "volume/delete/available", "volume/vanish/deleting"}
 
     def test_notes_refused_actions_and_their_rules(self, slow: Cloud) -> None:
         """A refused call counts its action, its rule, and the cell if a state was the reason."""
         alice = slow.account("alice")
-        with recording() as seen:
+        with recording() as coverage:
             for volume_id in ("vol-00000000", volume(alice)):
                 with pytest.raises(ApiError):
                     alice.delete_volume(volume_id=volume_id)
-        assert (seen.refused, seen.rules) == ({"DeleteVolume"}, {"VOL-020", "volume/DeleteVolume/creating"})
-        assert seen.cells == {"volume/DeleteVolume/creating"}
+        assert (coverage.refused, coverage.rules) == ({"DeleteVolume"}, {"VOL-020", "volume/DeleteVolume/creating"})
+        assert coverage.cells == {"volume/DeleteVolume/creating"}
 
     def test_ignores_why_not_and_dry_runs(self, alice: Account) -> None:
         """`why_not`, and a dry run that would succeed, exercise nothing."""
         volume_id = volume(alice)
-        with recording() as seen:
+        with recording() as coverage:
             assert alice.can("DeleteVolume", VolumeId=volume_id)
             alice.call("DeleteVolume", VolumeId=volume_id, DryRun=True)
-        assert seen == Coverage()
+        assert coverage == Coverage()
 
     def test_counts_calls_that_a_savepoint_undoes(self, cloud: Cloud, alice: Account) -> None:
         """Calls in a savepoint count although they are undone."""
-        with recording() as seen, cloud.savepoint():
+        with recording() as coverage, cloud.savepoint():
             volume(alice)
-        assert seen.transitions == {"volume/ready/creating"}
+        assert coverage.transitions == {"volume/ready/creating"}
 
     def test_covers_every_cloud_of_the_process(self, cloud: Cloud, alice: Account) -> None:
         """Forks, loaded and new clouds, other threads and requests over HTTP are recorded."""
         volume_id = volume(alice)
-        with recording() as seen:
+        with recording() as coverage:
             cloud.fork().account("alice").update_volume(volume_id=volume_id, size=2)
             Cloud.load(cloud.dump()).account("alice").create_snapshot(volume_id=volume_id)
             worker = Thread(target=alice.delete_volume, kwargs={"volume_id": volume_id})
@@ -83,7 +83,7 @@ class TestRecording:
             with Cloud(auth="off").serve() as server:
                 server.cloud.account("bob")
                 urlopen(Request(f"{server.url}/api/v1/ReadVms", b""), timeout=10).close()
-        assert seen.actions == {"UpdateVolume", "CreateSnapshot", "DeleteVolume", "ReadVms"}
+        assert coverage.actions == {"UpdateVolume", "CreateSnapshot", "DeleteVolume", "ReadVms"}
 
     def test_stops_at_the_end_of_its_context(self, alice: Account) -> None:
         """After its context nothing is recorded; an outer recording has what an inner one recorded."""
@@ -98,7 +98,7 @@ class TestNeeds:
     @given(st.data())
     def test_are_empty_for_what_an_eager_cloud_does(self, data: Any) -> None:
         """Without durations and failures, only items that need neither are exercised."""
-        with recording() as seen:
+        with recording() as coverage:
             cloud = Cloud()
             accounts = [cloud.account("alice"), cloud.account("bob")]
             volume(accounts[0])
@@ -109,7 +109,7 @@ class TestNeeds:
                 exports = "ExportTask" in action  # there is no bucket, so an export would fail
                 if not exports and account.can(action, **parameters):
                     account.call(action, **parameters)
-        assert {needs(name, item) for name in ("cells", "transitions") for item in getattr(seen, name)} <= {""}
+        assert {needs(name, item) for name in ("cells", "transitions") for item in getattr(coverage, name)} <= {""}
 
     def test_name_what_an_item_takes_to_be_exercised(self) -> None:
         """A lasting state needs a clock, a failure a fault, an open question its switch, HTTP a request."""
@@ -122,14 +122,14 @@ class TestNeeds:
 
     def test_are_known_for_every_item(self) -> None:
         """Each item of the coverage has an answer, even if it is empty."""
-        assert all(isinstance(needs(name, item), str) for name in GROUPS for item in getattr(everything(), name))
+        assert all(isinstance(needs(name, item), str) for name in GROUPS for item in getattr(list_all_items(), name))
 
 
 class TestCoverage:
     def test_of_every_item_is_100_percent(self) -> None:
         """Nothing is missing when everything was exercised, and everything is when nothing was."""
-        assert (everything().percent, items(everything().missing)) == (100, set())
-        assert (Coverage().percent, Coverage().missing) == (0, everything())
+        assert (list_all_items().percent, items(list_all_items().missing)) == (100, set())
+        assert (Coverage().percent, Coverage().missing) == (0, list_all_items())
 
     def test_of_two_processes_is_merged(self) -> None:
         """Two processes together have exercised what either has."""
@@ -139,15 +139,15 @@ class TestCoverage:
 
     def test_ignores_unknown_actions_and_rules(self) -> None:
         """A misspelt action and the rule of a single cell add nothing to the count."""
-        seen = Coverage(actions={"CreateVmz"}, rules={"vm/StartVms/running"})
-        assert seen.percent == 0
+        coverage = Coverage(actions={"CreateVmz"}, rules={"vm/StartVms/running"})
+        assert coverage.percent == 0
 
     def test_survives_a_round_trip_through_json(self) -> None:
         """`to_json` returns plain data, and `from_json` the same coverage again."""
-        seen = Coverage(actions={"ReadVms"}, rules={"OMI-022"}, cells={"image/CreateVms/pending"})
-        data = json.loads(json.dumps(seen.to_json()))
-        assert Coverage.from_json(data) == seen
-        assert data["counts"]["rules"] == {"seen": 1, "of": len(everything().rules)}
+        coverage = Coverage(actions={"ReadVms"}, rules={"OMI-022"}, cells={"image/CreateVms/pending"})
+        data = json.loads(json.dumps(coverage.to_json()))
+        assert Coverage.from_json(data) == coverage
+        assert data["counts"]["rules"] == {"seen": 1, "of": len(list_all_items().rules)}
         assert data["missing"]["rules"]["QTA-001"] == "quotas"
 
     @pytest.mark.parametrize("data", [{}, {"seen": {}}, {"seen": []}, {"seen": {"actions": 1}}])
@@ -160,11 +160,11 @@ class TestCoverage:
 class TestReport:
     def test_describes_each_missing_item_in_a_sentence(self) -> None:
         """A missing cell, transition or rule is a sentence about the model."""
-        said = list(describe_gaps(everything()))
-        assert "no test launches from a pending OMI [timing clock or manual]" in said
-        assert "no test sees a pending OMI become failed (fail) [cloud.fail or cloud.fail_next]" in said
-        assert "no test makes a volume from a completed snapshot" in said
-        assert "no test breaks SNP-016: A snapshot that an OMI uses cannot be deleted." in said
+        sentences = list(describe_gaps(list_all_items()))
+        assert "no test launches from a pending OMI [timing clock or manual]" in sentences
+        assert "no test sees a pending OMI become failed (fail) [cloud.fail or cloud.fail_next]" in sentences
+        assert "no test makes a volume from a completed snapshot" in sentences
+        assert "no test breaks SNP-016: A snapshot that an OMI uses cannot be deleted." in sentences
 
     def test_has_words_for_every_kind_and_action(self) -> None:
         """Each kind has a noun, and each action on it a verb."""
@@ -182,7 +182,7 @@ class TestReport:
 
     def test_lists_everything_without_a_limit(self) -> None:
         """Without a limit each missing item is listed, whether its action was called or not."""
-        assert len(report(Coverage(), limit=None).splitlines()) > len(list(describe_gaps(everything())))
+        assert len(report(Coverage(), limit=None).splitlines()) > len(list(describe_gaps(list_all_items())))
 
 
 class Volumes(RuleBasedStateMachine):
@@ -212,9 +212,9 @@ class TestExploration:
     def test_lists_what_a_machine_reached_and_left_out(self) -> None:
         """The report compares what the histories exercised with what the actions of the machine can reach."""
         quick = settings(max_examples=20, stateful_step_count=6, derandomize=True, database=None)
-        seen = run_round(Volumes, quick)
-        assert {f"volume/DeleteVolume/{state}" for state in ("creating", "available", "deleting")} <= seen.cells
-        left_out = reach({"DeleteVolume"}).without(seen)
+        coverage = run_round(Volumes, quick)
+        assert {f"volume/DeleteVolume/{state}" for state in ("creating", "available", "deleting")} <= coverage.cells
+        left_out = reach({"DeleteVolume"}).without(coverage)
         assert left_out.cells == {"volume/DeleteVolume/in-use", "volume/DeleteVolume/error"}
         assert "no history sees an in-use volume become available (unlink)" in list(
             describe_gaps(left_out, "no history")
@@ -222,18 +222,18 @@ class TestExploration:
 
     def test_repeats_its_histories_for_the_same_seed(self) -> None:
         """The same first seed gives the same number of the same histories, and the machine is not changed."""
-        drawn: list[int] = []
+        numbers: list[int] = []
 
         class Drawing(RuleBasedStateMachine):
             @rule(number=st.integers(0, 10**6))
             def draw(self, number: int) -> None:
-                drawn.append(number)
+                numbers.append(number)
 
         few = settings(max_examples=25, stateful_step_count=1, phases=(Phase.generate,))
         for first in (0, 0, 100):
             in_rounds(Drawing, few, first)
-        assert len(drawn) == 3 * 25
-        assert drawn[:25] == drawn[25:50] != drawn[50:]
+        assert len(numbers) == 3 * 25
+        assert numbers[:25] == numbers[25:50] != numbers[50:]
         assert not [name for name in vars(Drawing) if "seed" in name]
 
     @pytest.mark.parametrize(("profile", "status"), [("ci", 0), ("deep", 1)])
@@ -271,7 +271,7 @@ PLAIN = """
 """
 
 
-def ran(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+def run_tests(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     """Run the file above."""
     pytester.makepyfile(PLAIN)
     return pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", "-p", "no:randomly", *arguments)
@@ -280,36 +280,40 @@ def ran(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 class TestPytestOption:
     def test_reports_the_coverage_of_a_session(self, pytester: pytest.Pytester) -> None:
         """`--omisim-coverage` ends the session with the counts and the items that were never tried."""
-        result = ran(pytester, "-p", "no:xdist", "--omisim-coverage")
+        result = run_tests(pytester, "-p", "no:xdist", "--omisim-coverage")
         result.assert_outcomes(passed=2)
         result.stdout.fnmatch_lines(
-            ["*omisim coverage*", f"*3 of {len(everything().actions)} *actions*", "*no test deletes an in-use volume"]
+            [
+                "*omisim coverage*",
+                f"*3 of {len(list_all_items().actions)} *actions*",
+                "*no test deletes an in-use volume",
+            ]
         )
 
     def test_merges_the_coverage_of_xdist_workers(self, pytester: pytest.Pytester) -> None:
         """Two workers reach the same coverage as one process."""
-        found = []
+        paths = []
         for spread in ("0", "2"):
             enough = ("--omisim-coverage-fail-under", "0.5", "--omisim-coverage-json", "seen.json")
-            result = ran(pytester, "-n", spread, *enough)
+            result = run_tests(pytester, "-n", spread, *enough)
             result.assert_outcomes(passed=2)
             assert result.ret == pytest.ExitCode.OK
-            found.append(json.loads((pytester.path / "seen.json").read_text()))
-        assert found[0] == found[1]
-        seen = Coverage.from_json(found[0])
-        assert seen.actions == {"CreateVolume", "DeleteVolume", "ReadVms"}
-        assert seen.cells == {"volume/DeleteVolume/available", "volume/DeleteVolume/creating"}
+            paths.append(json.loads((pytester.path / "seen.json").read_text()))
+        assert paths[0] == paths[1]
+        coverage = Coverage.from_json(paths[0])
+        assert coverage.actions == {"CreateVolume", "DeleteVolume", "ReadVms"}
+        assert coverage.cells == {"volume/DeleteVolume/available", "volume/DeleteVolume/creating"}
 
     def test_fails_a_session_below_the_threshold(self, pytester: pytest.Pytester) -> None:
         """`--omisim-coverage-fail-under` fails a session whose tests passed and exercised less."""
-        result = ran(pytester, "-p", "no:xdist", "--omisim-coverage-fail-under", "99")
+        result = run_tests(pytester, "-p", "no:xdist", "--omisim-coverage-fail-under", "99")
         result.assert_outcomes(passed=2)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         result.stdout.fnmatch_lines(["FAIL omisim coverage of * % is under 99 %"])
 
     def test_refuses_a_file_that_cannot_be_written(self, pytester: pytest.Pytester) -> None:
         """A file in a missing directory is a usage error at the start of the session."""
-        result = ran(pytester, "-p", "no:xdist", "--omisim-coverage-json", "nowhere/seen.json")
+        result = run_tests(pytester, "-p", "no:xdist", "--omisim-coverage-json", "nowhere/seen.json")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(["*directory *nowhere does not exist*"])
 

@@ -102,7 +102,7 @@ class TestFields:
         assert volume(state="in-use").linked_volumes[0].state is LinkState.ATTACHED
 
     @pytest.mark.parametrize(
-        ("make", "given", "message"),
+        ("make", "values", "message"),
         [
             (image, {"image_nam": "x"}, r"^image_nam is not a field of Image; did you mean image_name\?$"),
             (image, {"vm_initiated_shutdown_behavior": "stop"}, "is not a field of Image"),
@@ -130,10 +130,10 @@ class TestFields:
             (vm, {"creation_date": "2026-01-01T00:00:00"}, "^creation_date must have a time zone"),
         ],
     )
-    def test_that_the_api_never_answers_are_refused(self, make: Maker, given: dict[str, Any], message: str) -> None:
+    def test_that_the_api_never_answers_are_refused(self, make: Maker, values: dict[str, Any], message: str) -> None:
         """A unit test cannot be written against an answer that the API never gives."""
         with pytest.raises(ValueError, match=message):
-            make(**given)
+            make(**values)
 
 
 class TestArguments:

@@ -55,12 +55,12 @@ WRONG: list[tuple[dict[str, object], str]] = [
 
 def rules_of(machine: type[CloudMachine]) -> set[str]:
     """Return the names of the rules of a machine."""
-    return {found.function.__name__ for found in machine().rules}
+    return {rule.function.__name__ for rule in machine().rules}
 
 
-def script_of(found: BaseException) -> str:
+def script_of(failure: BaseException) -> str:
     """Return the script in the note of a failure."""
-    notes = (note.partition("# --- reproduction script\n") for note in found.__notes__)
+    notes = (note.partition("# --- reproduction script\n") for note in failure.__notes__)
     return next(text for _, mark, text in notes if mark)
 
 
@@ -77,7 +77,7 @@ class TestMachineSubclass:
 
     def test_determines_the_accounts_of_its_histories(self) -> None:
         """Its histories have its accounts in their Regions, and no others."""
-        seen = set()
+        worlds = set()
 
         class Lonely(CloudMachine):
             accounts: ClassVar = {"dora": "cloudgouv-eu-west-1"}
@@ -85,17 +85,17 @@ class TestMachineSubclass:
 
             @invariant()
             def look(self) -> None:
-                seen.add((self.account("dora").region, self.cloud.engine.settings.timing))
+                worlds.add((self.account("dora").region, self.cloud.engine.settings.timing))
 
         run_state_machine_as_test(Lonely, settings=FEW)
-        assert seen == {("cloudgouv-eu-west-1", "clock")}
+        assert worlds == {("cloudgouv-eu-west-1", "clock")}
 
-    @pytest.mark.parametrize(("values", "said"), WRONG)
-    def test_with_an_unknown_attribute_is_refused(self, values: dict[str, object], said: str) -> None:
+    @pytest.mark.parametrize(("values", "message"), WRONG)
+    def test_with_an_unknown_attribute_is_refused(self, values: dict[str, object], message: str) -> None:
         """A mistake in a class attribute is a one-line error when the class is created."""
-        with pytest.raises(ValueError, match=said) as refused:
+        with pytest.raises(ValueError, match=message) as failure:
             type("Wrong", (CloudMachine,), values)
-        assert "\n" not in str(refused.value)
+        assert "\n" not in str(failure.value)
 
     def test_with_an_initialize_rule_of_a_mixin_is_refused(self) -> None:
         """An @initialize of another base class is refused too: it may run before there is a cloud."""
@@ -171,11 +171,11 @@ class TestMachineSubclass:
                     self.account("alice").delete_volume(volume_id=volume)
                 assert volume in {v.volume_id for v in self.account("alice").read_volumes()}, "my code has deleted it"
 
-        with pytest.raises(AssertionError, match="my code has deleted it") as found:
+        with pytest.raises(AssertionError, match="my code has deleted it") as failure:
             run_state_machine_as_test(
                 Mine, settings=settings(FEW, max_examples=300, stateful_step_count=25, derandomize=True)
             )
-        text = script_of(found.value)
+        text = script_of(failure.value)
         assert "cloud.account('alice').call('DeleteVolume', VolumeId='vol-" in text
         assert '"""Mine: AssertionError: my code has deleted it' in text
 
@@ -203,10 +203,10 @@ class TestFailingRun:
     def test_prints_a_script_that_breaks_the_same_law(self, tmp_path: Path) -> None:
         """The script of a history breaks the law where the bug is planted, and none without it."""
         name = "a code is lost in a copy"
-        _, found = planted.hunt(name, 0, length=8)
-        assert isinstance(found, laws.Broken)
-        text = script_of(found)
-        assert f"{found.rule}: " in text.split('"""')[1]
+        _, failure = planted.hunt(name, 0, length=8)
+        assert isinstance(failure, laws.Broken)
+        text = script_of(failure)
+        assert f"{failure.rule}: " in text.split('"""')[1]
         path = tmp_path / "found.py"
         path.write_text(text)
         whole = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
@@ -215,13 +215,13 @@ class TestFailingRun:
         plant += f"planted.PLANTED[{name!r}][1](pytest.MonkeyPatch()); exec(open({str(path)!r}).read())"
         bad = subprocess.run([sys.executable, "-c", plant], capture_output=True, text=True, check=False)
         assert bad.returncode == 1
-        assert f"breaks the law {found.law} ({found.rule})" in bad.stderr
+        assert f"breaks the law {failure.law} ({failure.rule})" in bad.stderr
 
     def test_prints_only_the_steps_that_the_failure_needs(self) -> None:
         """Steps and accounts that the failure does not need are left out, and ids are adapted."""
-        _, found = planted.hunt("a code is lost in a copy", 0, length=8)
-        assert found is not None
-        text = script_of(found)
+        _, failure = planted.hunt("a code is lost in a copy", 0, length=8)
+        assert failure is not None
+        text = script_of(failure)
         assert text.count("cloud.account(") <= 3  # it is made, launches, and makes an OMI; or copies an official one
         assert "bucket" not in text
 
@@ -236,9 +236,9 @@ class TestFailingRun:
                 self.account("alice").read_vms()
                 self.account("alice").delete_volume(volume_id="vol-12345678")
 
-        with pytest.raises(ApiError) as found:
+        with pytest.raises(ApiError) as refusal:
             run_state_machine_as_test(Mine, settings=FEW)
-        text = script_of(found.value)
+        text = script_of(refusal.value)
         assert "ReadVms" not in text
         with pytest.raises(ApiError, match="VOL-020"):
             exec(text, {})
@@ -254,9 +254,9 @@ class TestFailingRun:
                 self.do("cloud.account('alice').create_key()", lambda: self.account("alice").create_access_key())
                 raise LookupError("my code\nand more of it")
 
-        with pytest.raises(LookupError) as found:
+        with pytest.raises(LookupError) as failure:
             run_state_machine_as_test(Mine, settings=FEW)
-        text = script_of(found.value)
+        text = script_of(failure.value)
         assert '"""Mine: LookupError: my code\n\nThe calls alone do not fail: ' in text
         assert text.count("create_key") == 1
         assert "CreateAccessKey" not in text  # the line stands for its calls
@@ -264,8 +264,8 @@ class TestFailingRun:
     @pytest.mark.parametrize("name", QUICK)
     def test_finds_typical_planted_bugs(self, name: str) -> None:
         """Typical bugs are found; `python tests/tools/planted.py` plants all of them."""
-        _, found = planted.hunt(name, 1)
-        assert found is not None
+        _, failure = planted.hunt(name, 1)
+        assert failure is not None
 
     def test_has_at_least_25_planted_bugs_to_find(self) -> None:
         """There are at least 25 planted bugs, those of moto and ricochet among them."""

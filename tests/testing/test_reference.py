@@ -144,11 +144,11 @@ class TestReferenceModel:
         model = Reference(timing="clock")
         model.add_account("alice")
         model.call("alice", "CreateVolume", SubregionName="eu-west-2a", Size=1)
-        seen = []
+        states = []
         for seconds in (0, 4, 1):
             model.advance(seconds)
-            seen.append(model.call("alice", "ReadVolumes").body["Volumes"][0]["State"])
-        assert seen == ["creating", "creating", "available"]
+            states.append(model.call("alice", "ReadVolumes").body["Volumes"][0]["State"])
+        assert states == ["creating", "creating", "available"]
 
     def test_distinguishes_the_ids_of_exports_and_snapshots(self) -> None:
         """The id of a snapshot export begins like that of a snapshot, and is not one. [TAG-005/task, ID-016]"""

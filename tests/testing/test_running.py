@@ -47,21 +47,21 @@ class TestFailureOfSeveralErrors:
     def test_is_printed_shortly(self) -> None:
         """Each error comes with the frames of the code under test and one script."""
         Failing.TestCase.settings = settings(FEW, max_examples=100)
-        with pytest.raises(ExceptionGroup, match="2 distinct failures") as found:
+        with pytest.raises(ExceptionGroup, match="2 distinct failures") as failure:
             Failing.TestCase("runTest").debug()
-        text = "".join(traceback.format_exception(found.value))
+        text = "".join(traceback.format_exception(failure.value))
         assert text.count("# --- reproduction script") == 2
         assert "Draw 1" not in text
-        frames = [line for error in found.value.exceptions for line in traceback.format_tb(error.__traceback__)]
+        frames = [line for error in failure.value.exceptions for line in traceback.format_tb(error.__traceback__)]
         assert len(frames) == 2
         assert all(__file__ in frame for frame in frames)
         assert len(text.splitlines()) < 70
 
     def test_shows_the_rules_of_the_machine_in_the_scripts(self) -> None:
         """A script contains the rules of the subclass as comments, with their arguments."""
-        with pytest.raises(ExceptionGroup) as found:
+        with pytest.raises(ExceptionGroup) as failure:
             in_rounds(Failing, settings(FEW, max_examples=100))
-        text = "\n".join(note for error in found.value.exceptions for note in error.__notes__)
+        text = "\n".join(note for error in failure.value.exceptions for note in error.__notes__)
         assert re.search(r"\n# first\(number=\d+\)\ncloud.account\('alice'\).call\('ReadRegions'\)", text)
         assert "\n# second(volume='vol-" in text
 
@@ -74,44 +74,44 @@ class TestInRounds:
             second = None  # type: ignore[assignment]
             shrink_seconds = 60
 
-        with pytest.raises(AssertionError) as found:
+        with pytest.raises(AssertionError) as failure:
             in_rounds(Rarely, settings(FEW, max_examples=100))
-        assert "# first(number=500)" in "\n".join(found.value.__notes__)
+        assert "# first(number=500)" in "\n".join(failure.value.__notes__)
 
     def test_ends_soon_after_a_failure(self) -> None:
         """Shrinking stops after `shrink_seconds`, says so, and Hypothesis's own limit is as before."""
-        usual, said = engine.MAX_SHRINKING_SECONDS, list[object]()
+        usual, failures = engine.MAX_SHRINKING_SECONDS, list[object]()
 
         class Slow(Failing):
             second = None  # type: ignore[assignment]
             shrink_seconds = 0
 
-        with with_reporter(said.append), pytest.raises(AssertionError):
+        with with_reporter(failures.append), pytest.raises(AssertionError):
             in_rounds(Slow, settings(FEW, max_examples=100))
         assert usual == engine.MAX_SHRINKING_SECONDS
-        assert any(str(line).startswith("Shrinking stopped after 0 seconds (shrink_seconds)") for line in said)
+        assert any(str(line).startswith("Shrinking stopped after 0 seconds (shrink_seconds)") for line in failures)
 
     def test_has_no_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A history of many calls may take longer than Hypothesis's default deadline."""
-        seen: list[Any] = []
+        runs: list[Any] = []
         monkeypatch.setattr(
             "hypothesis.stateful.run_state_machine_as_test",
-            lambda _, settings: seen.append((settings.deadline, settings.max_examples)),
+            lambda _, settings: runs.append((settings.deadline, settings.max_examples)),
         )
         in_rounds(Failing, settings(deadline=200, max_examples=12))
-        assert seen == [(None, 10), (None, 2)]
+        assert runs == [(None, 10), (None, 2)]
 
     def test_runs_any_state_machine(self) -> None:
         """A machine that is not a CloudMachine runs in rounds too."""
-        seen = []
+        runs = []
 
         class Other(RuleBasedStateMachine):
             @rule()
             def step(self) -> None:
-                seen.append(1)
+                runs.append(1)
 
         in_rounds(Other, FEW)
-        assert seen
+        assert runs
 
 
 class TestTestCase:
@@ -149,9 +149,9 @@ class TestShrinking:
                 assert getattr(self, "counted", 0) < 2
 
         Counting.TestCase.settings = settings(FEW, max_examples=50, stateful_step_count=30)
-        with pytest.raises(AssertionError) as found:
+        with pytest.raises(AssertionError) as failure:
             Counting.TestCase("runTest").debug()
-        script = next(note for note in found.value.__notes__ if "reproduction script" in note)
+        script = next(note for note in failure.value.__notes__ if "reproduction script" in note)
         assert script.count("# count()") == 2
         assert ".call(" not in script
 

@@ -41,11 +41,11 @@ except LookupError:
 def test_shared_database_replays_a_failure_of_another_process_first(tmp_path: Path) -> None:
     """A failure that one process has found is the first history of another, which draws no new one."""
     (tmp_path / "mine.py").write_text(RUN)
-    found = [
+    lengths = [
         subprocess.run(
             [sys.executable, "mine.py", "shared", phase], cwd=tmp_path, capture_output=True, text=True, check=True
         ).stdout
         for phase in ("generate", "reuse")
     ]
-    assert int(found[0]) >= 2
-    assert int(found[1]) == 2  # the history, and again to tell it
+    assert int(lengths[0]) >= 2
+    assert int(lengths[1]) == 2  # the history, and again to tell it

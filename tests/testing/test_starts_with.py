@@ -29,7 +29,7 @@ def own_images(account: Account) -> tuple[Image, ...]:
     return account.read_images(filters={"account_ids": [account.account_id]})
 
 
-def newest(images: tuple[Image, ...], keep: int) -> set[str]:
+def select_newest(images: tuple[Image, ...], keep: int) -> set[str]:
     """Return the ids of the newest OMIs."""
     by_date = sorted(images, key=lambda image: str(image.creation_date))
     return {image.image_id for image in by_date[len(images) - min(keep, len(images)) :]}
@@ -52,13 +52,13 @@ class Cleaning(CloudMachine):
 
     starts_with: ClassVar = {"image": 3}
     platform = False
-    shrink_seconds = 60  # more than the default, for a busy machine
+    shrink_seconds = 600  # more than the default, for a busy machine
 
     @rule(name=st.sampled_from(sorted(CloudMachine.accounts)), keep=st.integers(1, 2))
     def clean_up(self, name: str, keep: int) -> None:
         """The newest OMIs are left."""
         account = self.account(name)
-        expected = newest(own_images(account), keep)
+        expected = select_newest(own_images(account), keep)
         clean_up_by_name(account, keep)
         assert {image.image_id for image in own_images(account)} == expected
 
@@ -68,9 +68,9 @@ class TestCleanUpThatSortsByNameInsteadOfDate:
         """Two OMIs whose names and dates are in different order remain, and the calls of the clean-up."""
         default = settings.get_profile("default")
         Cleaning.TestCase.settings = settings(default, deadline=None, database=None)
-        with pytest.raises(AssertionError) as found:
+        with pytest.raises(AssertionError) as failure:
             Cleaning.TestCase("runTest").debug()
-        script = next(note for note in found.value.__notes__ if "# --- reproduction script" in note)
+        script = next(note for note in failure.value.__notes__ if "# --- reproduction script" in note)
         calls = calls_of(script)
         assert len(calls) <= 6, script
         assert sorted(calls) == ["CreateImage", "CreateImage", "DeleteImage", *["ReadImages"] * 3]
@@ -97,10 +97,10 @@ class TestStartsWith:
 
     def test_draws_names_and_dates_independently(self) -> None:
         """Some lists are in the order of their names, and some are not."""
-        names = [planned.name for planned in find(initial_resources({"image": 3}), lambda drawn: len(drawn) == 3)]
+        names = [planned.name for planned in find(initial_resources({"image": 3}), lambda plans: len(plans) == 3)]
         assert names == ["amber-1", "amber-2", "amber-3"]
         unsorted = find(
-            initial_resources({"image": 3}), lambda drawn: [p.name for p in drawn] != sorted(p.name for p in drawn)
+            initial_resources({"image": 3}), lambda plans: [p.name for p in plans] != sorted(p.name for p in plans)
         )
         assert len(unsorted) == 2  # shrunk
 
@@ -111,7 +111,7 @@ class TestStartsWith:
     @pytest.mark.parametrize("timing", ["eager", "clock", "manual"])
     def test_creates_usable_resources_of_every_kind(self, timing: Timing) -> None:
         """Each kind can be created in any timing; its resources are finished when the rules begin."""
-        seen: set[tuple[str, str]] = set()
+        states: set[tuple[str, str]] = set()
 
         class Everything(CloudMachine):
             accounts: ClassVar = {"alice": "eu-west-2"}
@@ -124,12 +124,17 @@ class TestStartsWith:
                 alice = self.account("alice").account_id
                 for kind in KINDS:
                     rows = [row for row in state.rows(kind).values() if row.account_id == alice]
-                    seen.update((kind, getattr(row, "state", "")) for row in rows)
+                    states.update((kind, getattr(row, "state", "")) for row in rows)
 
         run_state_machine_as_test(Everything, settings=settings(FEW, max_examples=3, stateful_step_count=1))
-        assert seen >= {("image", "available"), ("keypair", ""), ("snapshot", "completed"), ("vm", "running")}
-        assert ("volume", "available") in seen
-        assert not seen & {("volume", "creating"), ("vm", "pending"), ("snapshot", "in-queue"), ("snapshot", "pending")}
+        assert states >= {("image", "available"), ("keypair", ""), ("snapshot", "completed"), ("vm", "running")}
+        assert ("volume", "available") in states
+        assert not states & {
+            ("volume", "creating"),
+            ("vm", "pending"),
+            ("snapshot", "in-queue"),
+            ("snapshot", "pending"),
+        }
 
     def test_may_be_a_scenario(self) -> None:
         """The name of a scenario gives its cloud and its accounts; the script begins with it."""
@@ -144,9 +149,9 @@ class TestStartsWith:
 
         assert Sharing.accounts.items() >= {"alice": "eu-west-2", "carol": "us-east-2"}.items()
         assert set(Sharing.accounts) == set(Cloud.from_scenario("shared-image").accounts)
-        with pytest.raises(LookupError) as found:
+        with pytest.raises(LookupError) as failure:
             run_state_machine_as_test(Sharing, settings=settings(FEW, max_examples=100))
-        assert "cloud = Cloud.from_scenario('shared-image', timing='clock')" in "\n".join(found.value.__notes__)
+        assert "cloud = Cloud.from_scenario('shared-image', timing='clock')" in "\n".join(failure.value.__notes__)
 
     def test_fills_the_bundles(self) -> None:
         """A rule can draw the ids of the resources that a history begins with, with no call before it."""
@@ -161,12 +166,12 @@ class TestStartsWith:
                 assert any(image == own.image_id for name in self.accounts for own in own_images(self.account(name)))
                 raise LookupError(image)
 
-        with pytest.raises(LookupError) as found:
+        with pytest.raises(LookupError) as failure:
             run_state_machine_as_test(Drawing, settings=FEW)
-        assert re.search(r"images_0.* = ami-\w+ of alice", "\n".join(found.value.__notes__))
+        assert re.search(r"images_0.* = ami-\w+ of alice", "\n".join(failure.value.__notes__))
 
     @pytest.mark.parametrize(
-        ("value", "said"),
+        ("value", "message"),
         [
             ({"images": 3}, "each key of starts_with must be 'image', 'keypair', .*, not 'images'"),
             ({"image": "3"}, r"starts_with\['image'\] must be an int from 0, not '3'"),
@@ -176,9 +181,9 @@ class TestStartsWith:
             ("shared-imag", "unknown scenario 'shared-imag'; did you mean shared-image"),
         ],
     )
-    def test_with_a_wrong_value_is_refused(self, value: object, said: str) -> None:
+    def test_with_a_wrong_value_is_refused(self, value: object, message: str) -> None:
         """A mistake is a one-line error when the class is created."""
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             type("Wrong", (CloudMachine,), {"starts_with": value})
 
     def test_does_not_change_a_prepare_of_the_subclass(self) -> None:
@@ -208,7 +213,7 @@ class TestPlatform:
             actions: ClassVar = frozenset({"CreateVolume"})
             platform = False
 
-        names = {found.function.__name__ for found in Calm().rules}
+        names = {rule.function.__name__ for rule in Calm().rules}
         assert names == {"create_volume", "write", "wait", "settle", "complete"}
 
     def test_may_be_switched_on_again(self) -> None:
@@ -221,7 +226,7 @@ class TestPlatform:
             platform = True
 
         assert {"save", "roll_back", "fork", "dump_and_load", "order_a_fault", "order_a_failure", "fail"} <= {
-            found.function.__name__ for found in Rough().rules
+            rule.function.__name__ for rule in Rough().rules
         }
 
 
@@ -249,12 +254,12 @@ class TestEmptyAccounts:
         Reading.TestCase.settings = settings(FEW, max_examples=30)
         with pytest.warns(EmptyAccountWarning, match=r"hardly tested: set starts_with = \{'image': 3\}"):
             Reading.TestCase("runTest").debug()
-        found = re.fullmatch(
+        match = re.fullmatch(
             r"omisim: Reading\.look ran (\d+) times, (\d+) of them for an account without OMI\n",
             capsys.readouterr().out,
         )
-        assert found
-        assert found[1] == found[2]
+        assert match
+        assert match[1] == match[2]
 
     def test_are_reported_by_in_rounds(self) -> None:
         """Rounds count together."""
@@ -269,9 +274,9 @@ class TestEmptyAccounts:
             prepare = CloudMachine.prepare
 
         in_rounds(Meeting, settings(FEW, max_examples=40))
-        found = re.match(r"omisim: Meeting\.look ran (\d+) times(, (\d+) of)?", capsys.readouterr().out)
-        assert found
-        assert int(found[3] or 0) < int(found[1])
+        match = re.match(r"omisim: Meeting\.look ran (\d+) times(, (\d+) of)?", capsys.readouterr().out)
+        assert match
+        assert int(match[3] or 0) < int(match[1])
 
     def test_do_not_matter_to_a_rule_of_a_mixin_in_another_machine(self) -> None:
         """A rule that a CloudMachine shares with another state machine still runs there."""

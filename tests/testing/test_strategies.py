@@ -53,7 +53,7 @@ class TestRequests:
             alice.create_snapshot(volume_id=alice.read_volumes()[0].volume_id)
         find(
             requests(action, cloud, alice),
-            lambda drawn: alice.can(action, **drawn) is fine,
+            lambda request: alice.can(action, **request) is fine,
             settings=settings(max_examples=2000, database=None),
         )
 
@@ -61,15 +61,15 @@ class TestRequests:
         """Ids of the caller, of other accounts, and of nothing at all are drawn."""
         cloud, alice = world()
         own, other = (row.volume_id for row in (alice.read_volumes()[-1], cloud.account("bob").read_volumes()[-1]))
-        for wanted in (own, other, "vol-00000000"):
-            find(requests("DeleteVolume", cloud, alice), partial(_names, wanted), settings=MANY)
+        for row_id in (own, other, "vol-00000000"):
+            find(requests("DeleteVolume", cloud, alice), partial(_names, row_id), settings=MANY)
 
     @given(data=st.data(), action=st.sampled_from(["ReadImages", "ReadVms", "ReadSnapshots", "ReadTags"]))
     def test_have_filters_that_the_read_knows(self, data: st.DataObject, action: str) -> None:
         """Drawn filters exist for the read, though their values may be in a wrong order. [REQ-008, FLT-009]"""
         cloud, alice = world()
-        drawn = data.draw(strategies.filters(action, cloud, alice))
-        assert all(error.rule in ("VM-055", "FLT-009") for error in alice.why_not(action, Filters=drawn))
+        filters = data.draw(strategies.filters(action, cloud, alice))
+        assert all(error.rule in ("VM-055", "FLT-009") for error in alice.why_not(action, Filters=filters))
 
 
 class TestValues:
@@ -99,9 +99,9 @@ class TestValues:
         """Mappings for a launch and for a registration are accepted. [OMI-054, BDM-014]"""
         cloud, alice = world()
         snapshot = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0]
-        drawn = strategies.device_mappings([snapshot.snapshot_id], root=True, smallest=snapshot.volume_size)
-        named = {"RootDeviceName": "/dev/sda1", "ImageName": "registered"}
-        assert alice.why_not("CreateImage", BlockDeviceMappings=data.draw(drawn), **named) == []
+        lists_of_mappings = strategies.device_mappings([snapshot.snapshot_id], root=True, smallest=snapshot.volume_size)
+        registration = {"RootDeviceName": "/dev/sda1", "ImageName": "registered"}
+        assert alice.why_not("CreateImage", BlockDeviceMappings=data.draw(lists_of_mappings), **registration) == []
         debian = cloud.images.official("debian").image_id
         mappings = data.draw(strategies.device_mappings())
         assert alice.why_not("CreateVms", ImageId=debian, BlockDeviceMappings=mappings) == []
@@ -115,9 +115,9 @@ class TestValues:
     def test_of_permission_changes_are_accepted(self, data: st.DataObject) -> None:
         """A drawn change of permissions is accepted. [OMI-108]"""
         cloud, alice = world()
-        drawn = data.draw(strategies.permissions([cloud.account("bob").account_id, "000000000000"]))
+        permissions = data.draw(strategies.permissions([cloud.account("bob").account_id, "000000000000"]))
         image = alice.read_images(filters={"account_ids": [alice.account_id]})[0]
-        assert alice.why_not("UpdateImage", ImageId=image.image_id, PermissionsToLaunch=drawn) == []
+        assert alice.why_not("UpdateImage", ImageId=image.image_id, PermissionsToLaunch=permissions) == []
 
 
 class TestFiles:
@@ -125,8 +125,8 @@ class TestFiles:
     def test_of_valid_disk_images_can_be_decoded(self, data: st.DataObject, form: str) -> None:
         """A valid disk image has its size and its content. [EXP-045]"""
         body, size = data.draw(strategies.disk_images(form))
-        found, _ = decode(body, form)
-        assert found <= size if form == "raw" else found == size
+        decoded, _ = decode(body, form)
+        assert decoded <= size if form == "raw" else decoded == size
 
     @given(data=st.data(), form=st.sampled_from(["qcow2", "raw"]))
     def test_of_broken_disk_images_are_refused(self, data: st.DataObject, form: str) -> None:
@@ -183,16 +183,16 @@ BAD: list[tuple[Callable[[], Any], str]] = [
 
 
 class TestStrategyArguments:
-    @pytest.mark.parametrize(("make", "said"), BAD)
-    def test_that_are_unknown_are_refused_with_the_known(self, make: Callable[[], Any], said: str) -> None:
+    @pytest.mark.parametrize(("make", "message"), BAD)
+    def test_that_are_unknown_are_refused_with_the_known(self, make: Callable[[], Any], message: str) -> None:
         """A one-line error lists the known values."""
-        with pytest.raises(ValueError, match=said) as found:
+        with pytest.raises(ValueError, match=message) as failure:
             make()
-        assert "\n" not in str(found.value)
+        assert "\n" not in str(failure.value)
 
 
-def _names(wanted: str, request: dict[str, Any]) -> bool:
-    return request.get("VolumeId") == wanted
+def _names(row_id: str, request: dict[str, Any]) -> bool:
+    return request.get("VolumeId") == row_id
 
 
 def _refused_name(name: str) -> bool:

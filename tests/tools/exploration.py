@@ -64,19 +64,19 @@ def rounds(name: str) -> Iterator[Coverage | str]:
 
 def main(name: str = CLOUD_MACHINE) -> int:
     """Run a machine, print what it reached and what it left out, and return the exit status."""
-    seen, failures = Coverage(), 0
+    coverage, failures = Coverage(), 0
     for result in rounds(name):
         if isinstance(result, str):
             failures += 1
             print(result, flush=True)
         else:
-            seen.merge(result)
+            coverage.merge(result)
     module, _, machine_name = name.partition(":")
     whole = reach(getattr(import_module(module), machine_name).actions)
     for why, rules in BEYOND.items() if name == CLOUD_MACHINE else ():
         whole.rules.difference_update(rules)
         print(f"Not required: {', '.join(rules)}: {why}")
-    missed = whole.without(seen)
+    missed = whole.without(coverage)
     for group, what in GROUPS.items():
         total = len(getattr(whole, group))
         print(f"{total - len(getattr(missed, group)):>5} of {total:<5} {group} {what}")

@@ -65,8 +65,8 @@ class Mutant:
 
     def __str__(self) -> str:
         """Name it: file, line, operator, and the line as it became."""
-        changed = self.source.splitlines()[self.line - 1].strip()
-        return f"{self.path.relative_to(ROOT)}:{self.line} {self.operator.rpartition('/')[2]}: {changed}"
+        source_line = self.source.splitlines()[self.line - 1].strip()
+        return f"{self.path.relative_to(ROOT)}:{self.line} {self.operator.rpartition('/')[2]}: {source_line}"
 
 
 def mutants() -> Iterator[tuple[Path, str, int]]:
@@ -79,18 +79,18 @@ def mutants() -> Iterator[tuple[Path, str, int]]:
             yield from ((path, name, number) for number in range(count))
 
 
-def made(path: Path, name: str, occurrence: int) -> Mutant | None:
+def make_mutant(path: Path, name: str, occurrence: int) -> Mutant | None:
     """Return a mutant, or None when it changes nothing that runs."""
     before = path.read_text()
     after = mutate_code(before, get_operator(name)(), occurrence)
-    if after is None or _running(after) == _running(before):
+    if after is None or _find_running_code(after) == _find_running_code(before):
         return None
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
     line = next((n for n, (old, new) in enumerate(pairs, 1) if old != new), 1)
     return Mutant(path, name, occurrence, line, after)
 
 
-def _running(source: str) -> str | None:
+def _find_running_code(source: str) -> str | None:
     """Return the code of a module without annotations and docstrings; None when it is no Python."""
     try:
         tree = ast.parse(source)
@@ -149,9 +149,9 @@ def survives(mutant: Mutant, copy: Path, tests: list[str]) -> bool:
         for some in (chosen, tests if len(tests) > FIRST else []) if tests else (["tests"],):
             if not some:
                 continue
-            listed = copy / "chosen.txt"
-            listed.write_text("\n".join(some))
-            words = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"@{listed}"]
+            chosen_file = copy / "chosen.txt"
+            chosen_file.write_text("\n".join(some))
+            words = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"@{chosen_file}"]
             if _pytest(copy, words, LONGEST):
                 return False
         return True
@@ -164,7 +164,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         copies: Queue[Path] = Queue()
@@ -175,8 +175,8 @@ def main() -> int:
         lines = {path: _contexts(data, first / path.relative_to(ROOT)) for path in CORE}
         copies.put(first)
         every = list(mutants())
-        random.Random(given.seed).shuffle(every)
-        chosen = list(islice((mutant for found in every if (mutant := made(*found))), given.sample))
+        random.Random(arguments.seed).shuffle(every)
+        chosen = list(islice((mutant for mutation in every if (mutant := make_mutant(*mutation))), arguments.sample))
         print(f"{len(chosen)} of {len(every)} mutants, ready at {time.monotonic() - start:.0f} s", flush=True)
 
         def meet(mutant: Mutant) -> tuple[Mutant, bool]:
@@ -187,13 +187,13 @@ def main() -> int:
                 copies.put(copy)
 
         with ThreadPoolExecutor(copies.qsize()) as pool:
-            left = []
+            survivors = []
             for mutant, survived in pool.map(meet, chosen):
                 if survived:
-                    left.append(mutant)
+                    survivors.append(mutant)
                     print("survived:", mutant, flush=True)
-    killed = 1 - len(left) / len(chosen)
-    print(f"killed {killed:.1%} of {len(chosen)} (seed {given.seed}) in {time.monotonic() - start:.0f} s")
+    killed = 1 - len(survivors) / len(chosen)
+    print(f"killed {killed:.1%} of {len(chosen)} (seed {arguments.seed}) in {time.monotonic() - start:.0f} s")
     return int(killed < ENOUGH)
 
 
@@ -207,9 +207,11 @@ def _copied(copy: Path) -> Path:
 
 def _contexts(data: coverage.CoverageData, path: Path) -> dict[int, list[str]]:
     """Return the tests that run each line of a file; lines that run at import are left out."""
-    found = data.contexts_by_lineno(str(path.resolve()))
+    tests_by_line = data.contexts_by_lineno(str(path.resolve()))
     return {
-        line: [c.rpartition("|")[0] for c in contexts if c] for line, contexts in found.items() if "" not in contexts
+        line: [c.rpartition("|")[0] for c in contexts if c]
+        for line, contexts in tests_by_line.items()
+        if "" not in contexts
     }
 
 

@@ -46,21 +46,21 @@ LENGTH = 50  # steps of a history, its preparation not counted
 # --- ways to plant
 
 
-def unchecked(*rules: str) -> Plant:
+def skip_checks(*rules: str) -> Plant:
     """Forget to check some rules."""
 
     def plant(patch: Patch) -> None:
         check = Call.check
 
-        def forgetful(call: Call, ok: object, rule: str, /, **facts: Any) -> bool:
+        def check_others(call: Call, ok: object, rule: str, /, **facts: Any) -> bool:
             return True if rule in rules else check(call, ok, rule, **facts)
 
-        patch.setattr(Call, "check", forgetful)
+        patch.setattr(Call, "check", check_others)
 
     return plant
 
 
-def allowed(kind: str, action: str, *states: str) -> Plant:
+def allow_states(kind: str, action: str, *states: str) -> Plant:
     """Allow an action in states that forbid it."""
 
     def plant(patch: Patch) -> None:
@@ -70,12 +70,12 @@ def allowed(kind: str, action: str, *states: str) -> Plant:
     return plant
 
 
-def replaced(where: str, what: Any) -> Plant:
+def replace_value(where: str, what: Any) -> Plant:
     """Put another function in the place of one."""
     return lambda patch: patch.setattr(where, what)
 
 
-def added(kind: type, change: Callable[[Any], Any]) -> Plant:
+def change_on_add(kind: type, change: Callable[[Any], Any]) -> Plant:
     """Create a kind of entity otherwise than asked."""
 
     def plant(patch: Patch) -> None:
@@ -102,10 +102,10 @@ def remembered_sight(patch: Patch) -> None:
     visible = sharing.is_visible
 
     def cached(call: Call, row: Any) -> bool:
-        seen = vars(call.state).setdefault("_seen", set())
+        visible_ids = vars(call.state).setdefault("_seen", set())
         if visible(call, row):
-            seen.add((call.account.account_id, row.id))
-        return (call.account.account_id, row.id) in seen
+            visible_ids.add((call.account.account_id, row.id))
+        return (call.account.account_id, row.id) in visible_ids
 
     for module in ("image_access", "sharing", "vms"):
         patch.setattr(f"omisim.actions.{module}.is_visible", cached)
@@ -139,10 +139,10 @@ def forgotten_index(patch: Patch) -> None:
     undo = State.undo_to
 
     def wrong(state: State, position: int) -> None:
-        keys, found = state.writable("image").indexes["name"]
-        kept = found.copy()
+        keys, index = state.writable("image").indexes["name"]
+        old_index = index.copy()
         undo(state, position)
-        state.writable("image").indexes["name"] = keys, kept
+        state.writable("image").indexes["name"] = keys, old_index
 
     patch.setattr(State, "undo_to", wrong)
 
@@ -164,9 +164,11 @@ def kept_name(patch: Patch) -> None:
     put = Table.put
 
     def wrong(table: Table, row_id: str, after: Any, order: int) -> None:
-        kept = {name: (keys, found.copy()) for name, (keys, found) in table.indexes.items()} if after is None else {}
+        old_indexes = (
+            {name: (keys, index.copy()) for name, (keys, index) in table.indexes.items()} if after is None else {}
+        )
         put(table, row_id, after, order)
-        table.indexes |= kept
+        table.indexes |= old_indexes
 
     patch.setattr(Table, "put", wrong)
 
@@ -241,12 +243,12 @@ def everybody_owns(patch: Patch) -> None:
 
 def started_from_the_dead(patch: Patch) -> None:
     """A terminated VM can be started."""
-    allowed("vm", "StartVms", "terminated")(patch)
+    allow_states("vm", "StartVms", "terminated")(patch)
     patch.setitem(LIFECYCLES["vm"].moves["terminated"], "start", To("pending"))
-    patch.setattr("omisim.actions.vm_life._move_all", _started)
+    patch.setattr("omisim.actions.vm_life._move_all", _start_any)
 
 
-def _started(call: Call, rows: Any, move: Callable[[Vm], Vm]) -> tuple[Any, ...]:
+def _start_any(call: Call, rows: Any, move: Callable[[Vm], Vm]) -> tuple[Any, ...]:
     for vm in rows:
         call.move(vm, "start") if call.action == "StartVms" else move(vm)
     return ()
@@ -290,8 +292,8 @@ def without_dry_run(patch: Patch) -> None:
     """DryRun is ignored."""
     parse = Shape.parse
 
-    def wrong(shape: Shape, given: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {name: value for name, value in parse(shape, given, *args, **kwargs).items() if name != "dry_run"}
+    def wrong(shape: Shape, parameters: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {name: value for name, value in parse(shape, parameters, *args, **kwargs).items() if name != "dry_run"}
 
     patch.setattr(Shape, "parse", wrong)
 
@@ -302,7 +304,7 @@ def _on_the_list(call: Call, row: Image) -> bool:
 
 
 def _larger(quota: Callable[[Call, str], int | None]) -> Callable[[Call, str], int | None]:
-    return lambda call, name: None if (left := quota(call, name)) is None else left + 1
+    return lambda call, name: None if (remaining := quota(call, name)) is None else remaining + 1
 
 
 def off_by_one(patch: Patch) -> None:
@@ -325,19 +327,19 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a share cannot be taken back": ("removals are ignored", lambda patch: patch.setattr(
         "omisim.actions.image_access.apply_change", lambda granted, change: granted if change and change.removals
         else sharing.apply_change(granted, change))),
-    "shares cross Regions": ("a share counts in every Region", replaced(
+    "shares cross Regions": ("a share counts in every Region", replace_value(
         "omisim.actions.image_access.is_visible", lambda call, row: call.owns(row) or _on_the_list(call, row))),
-    "grantees see each other": ("permissions are shown whole", replaced(
+    "grantees see each other": ("permissions are shown whole", replace_value(
         "omisim.actions.image_access.visible_permissions", lambda _call, granted, **_: granted)),
     "grantees change what is shared": ("UpdateImage asks for sight, not for ownership", everybody_owns),
     "a share survives on a copy": ("a copy is shared as its source is", shared_copy),
-    "a code is lost in a copy": ("a copy has the codes it is given, else Linux", replaced(
+    "a code is lost in a copy": ("a copy has the codes it is given, else Linux", replace_value(
         "omisim.actions.images._merge_codes", lambda _codes, more: more or ("0001",))),
     "a code is lost in an export": ("the manifest names Linux alone", unlicensed_export),
-    "a copy shares its snapshots": ("a copy maps the snapshots of its source", replaced(
+    "a copy shares its snapshots": ("a copy maps the snapshots of its source", replace_value(
         "omisim.actions.images._clone_snapshot", lambda _call, mapping, _image_id: mapping)),
     "a copy's snapshots are another's": ("they belong to the owner of the source", of_the_source),
-    "a snapshot is freed while exported": ("EXP-017 is not checked", unchecked("EXP-017")),
+    "a snapshot is freed while exported": ("EXP-017 is not checked", skip_checks("EXP-017")),
     "snapshots go with their OMI": ("DeleteImage deletes them", snapshots_go_too),
     "an OMI waits for a failed snapshot": ("a failure is not handed on", without_effect("snapshot", "error")),
     "a link survives its VM": ("termination drops no link", without_effect("vm", "terminated")),
@@ -351,33 +353,41 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a dump forgets what is due": ("nothing moves on after a load", lost_in_a_dump),
     "eager stops early": ("one transient runs, the rest wait", one_at_a_time),
     "quotas are off by one": ("one more is allowed", off_by_one),
-    "a volume shrinks": ("VOL-041 is not checked", unchecked("VOL-041")),
-    "a root is unlinked from a running VM": ("LNK-022 is not checked", unchecked("LNK-022")),
-    "a pending OMI is launched": ("its state is not looked at", allowed("image", "CreateVms", "pending", "failed")),
+    "a volume shrinks": ("VOL-041 is not checked", skip_checks("VOL-041")),
+    "a root is unlinked from a running VM": ("LNK-022 is not checked", skip_checks("LNK-022")),
+    "a pending OMI is launched": (
+        "its state is not looked at", allow_states("image", "CreateVms", "pending", "failed"),
+    ),
     "why_not is too kind": (
-        "it finds no refusal", replaced("omisim.engine.engine.collect_refusals", lambda *_, **__: []),
+        "it finds no refusal", replace_value("omisim.engine.engine.collect_refusals", lambda *_, **__: []),
     ),
     # --- those of peers
-    "moto: a snapshot is freed while used": ("SNP-016 is not checked", unchecked("SNP-016")),
-    "moto: two OMIs of one name": ("OMI-022 is not checked", unchecked("OMI-022")),
-    "moto: a shared OMI stays invisible": ("a share is stored, and does nothing", replaced(
+    "moto: a snapshot is freed while used": ("SNP-016 is not checked", skip_checks("SNP-016")),
+    "moto: two OMIs of one name": ("OMI-022 is not checked", skip_checks("OMI-022")),
+    "moto: a shared OMI stays invisible": ("a share is stored, and does nothing", replace_value(
         "omisim.actions.image_access.is_visible", lambda call, row: call.owns(row) or
         row.permissions_to_launch.global_permission)),
-    "moto: everybody launches": ("no permission is needed", replaced("omisim.actions.vms.is_visible", lambda *_: True)),
-    "moto: an OMI has one disk": ("only the root of a VM is mapped", added(
+    "moto: everybody launches": (
+        "no permission is needed", replace_value("omisim.actions.vms.is_visible", lambda *_: True),
+    ),
+    "moto: an OMI has one disk": ("only the root of a VM is mapped", change_on_add(
         Image, lambda image: replace(image, block_device_mappings=image.block_device_mappings[:1]))),
-    "moto: a VM has a blank root": ("its disks are not made from its OMI", replaced(
+    "moto: a VM has a blank root": ("its disks are not made from its OMI", replace_value(
         "omisim.actions.vms.add_volume", partial(_blank, volumes.add_volume))),
-    "moto: a volume is smaller than its snapshot": ("VOL-013 is not checked", unchecked("VOL-013")),
-    "moto: any size will do": ("VOL-004 is not checked", unchecked("VOL-004")),
-    "moto: one device twice": ("LNK-005 is not checked", unchecked("LNK-005")),
-    "moto: a volume of another Subregion": ("LNK-003 is not checked", unchecked("LNK-003")),
+    "moto: a volume is smaller than its snapshot": ("VOL-013 is not checked", skip_checks("VOL-013")),
+    "moto: any size will do": ("VOL-004 is not checked", skip_checks("VOL-004")),
+    "moto: one device twice": ("LNK-005 is not checked", skip_checks("LNK-005")),
+    "moto: a volume of another Subregion": ("LNK-003 is not checked", skip_checks("LNK-003")),
     "moto, ricochet: the dead are started": ("StartVms on a terminated VM", started_from_the_dead),
     "ricochet: a lower-case key": ("LinkVolume leaves the volume available", lower_case_key),
-    "ricochet: a linked volume is deleted": ("its state is not looked at", allowed("volume", "DeleteVolume", "in-use")),
-    "ricochet: any Subregion will do": ("VOL-002 is not checked", unchecked("VOL-002")),
-    "ricochet: constant codes": ("every VM is Linux", added(Vm, lambda vm: replace(vm, product_codes=("0001",)))),
-    "ricochet: exports as zip": ("EXP-002 is not checked", unchecked("EXP-002")),
+    "ricochet: a linked volume is deleted": (
+        "its state is not looked at", allow_states("volume", "DeleteVolume", "in-use"),
+    ),
+    "ricochet: any Subregion will do": ("VOL-002 is not checked", skip_checks("VOL-002")),
+    "ricochet: constant codes": (
+        "every VM is Linux", change_on_add(Vm, lambda vm: replace(vm, product_codes=("0001",))),
+    ),
+    "ricochet: exports as zip": ("EXP-002 is not checked", skip_checks("EXP-002")),
     "ricochet: DryRun does it": ("DryRun is ignored", without_dry_run),
 }  # fmt: skip
 
@@ -436,31 +446,31 @@ def hunt(name: str, number: int, *, shrink: bool = False, length: int = LENGTH) 
     return Counting.steps, None
 
 
-def found_by(found: Exception) -> str:
+def describe_failure(failure: Exception) -> str:
     """Name the law that was broken, or the error that a bug came out as."""
-    return f"`{found.law if isinstance(found, Broken) else type(found).__name__}`"
+    return f"`{failure.law if isinstance(failure, Broken) else type(failure).__name__}`"
 
 
-def hunted(name: str, number: int) -> tuple[int, str | None]:
+def hunt_and_describe(name: str, number: int) -> tuple[int, str | None]:
     """Hunt a bug from a place, and return the steps and what found it."""
-    steps, found = hunt(name, number)
-    return steps, found_by(found) if found else None
+    steps, failure = hunt(name, number)
+    return steps, describe_failure(failure) if failure else None
 
 
 def row(name: str, runs: Sequence[tuple[int, str | None]]) -> str:
     """Return the row of the table that the hunts of a bug make."""
-    laws_said = sorted({said for _, said in runs if said is not None})
-    steps = median(steps if said else MOST for steps, said in runs)
-    said = f"{steps:,.0f}" if steps < MOST else f"over {MOST:,}"
-    times = sum(said is not None for _, said in runs)
-    return f"| {name} | {PLANTED[name][0]} | {said} | {times} of {len(SEEDS)} | {', '.join(laws_said)} |\n"
+    laws_said = sorted({step_text for _, step_text in runs if step_text is not None})
+    steps = median(steps if step_text else MOST for steps, step_text in runs)
+    step_text = f"{steps:,.0f}" if steps < MOST else f"over {MOST:,}"
+    times = sum(step_text is not None for _, step_text in runs)
+    return f"| {name} | {PLANTED[name][0]} | {step_text} | {times} of {len(SEEDS)} | {', '.join(laws_said)} |\n"
 
 
 def table() -> str:
     """Hunt all bugs on all cores, and return what came of it, telling each as it is done."""
     rows = ["| planted bug | what is wrong | steps (median) | found | by the laws |\n|---|---|---|---|---|\n"]
     with Pool(maxtasksperchild=1) as pool:  # a bug may spoil what a process keeps for all its clouds
-        hunts = {name: [pool.apply_async(hunted, (name, number)) for number in SEEDS] for name in PLANTED}
+        hunts = {name: [pool.apply_async(hunt_and_describe, (name, number)) for number in SEEDS] for name in PLANTED}
         for name, runs in hunts.items():
             rows.append(row(name, [run.get() for run in runs]))
             sys.stdout.write(rows[-1])
@@ -471,8 +481,10 @@ def table() -> str:
 def main(names: list[str]) -> None:
     """Write the table into evidence.md, or print one failing run."""
     if names:
-        steps, found = hunt(names[0], 0, shrink=True)
-        sys.stdout.write(f"{steps} steps, shrinking included\n{found}\n{''.join(getattr(found, '__notes__', ()))}\n")
+        steps, failure = hunt(names[0], 0, shrink=True)
+        sys.stdout.write(
+            f"{steps} steps, shrinking included\n{failure}\n{''.join(getattr(failure, '__notes__', ()))}\n"
+        )
         return
     between = re.compile("(<!-- planted -->\n).*?(<!-- /planted -->)", re.DOTALL)
     rows = table()

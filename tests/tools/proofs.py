@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from support.cases import list_also_proved, load_cases
+
+from omisim.probe.loading import list_also_proved, load_cases
 
 TESTS = Path(__file__).parents[1]
 TABLE = TESTS / "proofs.toml"
@@ -21,16 +22,16 @@ HEAD = "# The tests and cases that prove each rule. Generated: python tests/tool
 
 def proofs() -> dict[str, list[str]]:
     """Return the tests and cases that prove each rule, in the order of rule ids."""
-    found: dict[str, dict[str, None]] = {}
+    proofs_by_rule: dict[str, dict[str, None]] = {}
     for case in load_cases():
-        found.setdefault(case.rule, {})[f"tests/cases/{case.family}.toml, case {case.rule}"] = None
+        proofs_by_rule.setdefault(case.rule, {})[f"omisim/probe/refusals/{case.family}.toml, case {case.rule}"] = None
     for family, rule_ids in list_also_proved().items():
         for rule_id in rule_ids:
-            found.setdefault(rule_id, {})[f"tests/cases/{family}.toml"] = None
+            proofs_by_rule.setdefault(rule_id, {})[f"omisim/probe/refusals/{family}.toml"] = None
     for name, docstring in _docstrings():
         for rule_id in ids_of(docstring):
-            found.setdefault(rule_id, {})[name] = None
-    return {rule_id: list(found[rule_id]) for rule_id in sorted(found)}
+            proofs_by_rule.setdefault(rule_id, {})[name] = None
+    return {rule_id: list(proofs_by_rule[rule_id]) for rule_id in sorted(proofs_by_rule)}
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:
@@ -50,11 +51,11 @@ def ids_of(text: str) -> list[str]:
     for inside in _BRACKETS.findall(text):
         for part in re.split(r",\s*|\s+and\s+", inside):
             ends = _ID.findall(part)
-            ids |= dict.fromkeys(_between(*ends) if " to " in part and len(ends) == 2 else ends)
+            ids |= dict.fromkeys(_find_section(*ends) if " to " in part and len(ends) == 2 else ends)
     return list(ids)
 
 
-def _between(first: str, last: str) -> list[str]:
+def _find_section(first: str, last: str) -> list[str]:
     family, start = first.rsplit("-", 1)
     return [f"{family}-{number:0{len(start)}d}" for number in range(int(start), int(last.rsplit("-", 1)[1]) + 1)]
 

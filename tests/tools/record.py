@@ -59,9 +59,9 @@ def golden_image(cloud: Cloud, server: Running) -> None:
         lambda: mine.CreateImage(VmId=vm, ImageName="golden"),
         lambda: mine.DeleteSnapshot(SnapshotId=mine.ReadSnapshots()["Snapshots"][0]["SnapshotId"]),
     )
-    for refused in refusals:
+    for refusal in refusals:
         with suppress(HTTPError):
-            refused()
+            refusal()
     mine.DeleteImage(ImageId=image)
     for account in (mine, theirs):
         for read in ("ReadImages", "ReadSnapshots", "ReadVms", "ReadVolumes"):

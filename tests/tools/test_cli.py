@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from omisim import Cloud, __version__
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 from omisim.spec.rules import load_rules
 from omisim.tools.cli import main
-from omisim.tools.demo import Story, play
+from omisim.tools.demo import Story, play, show
 
 
 @pytest.fixture(name="story", scope="module")
@@ -52,6 +55,23 @@ class TestDemo:
             ("alice", 409, "SNP-016"),
             ("carol", 400, "IMP-002"),
         ]
+
+    def test_waits_before_each_step_on_request(self, story: Story) -> None:
+        """`--step` waits as often as there are steps."""
+        pauses: list[None] = []
+        show(story, Console(file=io.StringIO(), width=80), lambda: pauses.append(None))
+        assert len(pauses) == len(story.steps)
+
+    def test_writes_the_picture_of_readme(
+        self, story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """`--svg FILE` writes a picture and prints nothing; a file that cannot be written is reported in one line."""
+        monkeypatch.setattr("omisim.tools.demo.play", lambda: story)
+        assert main(["demo", "--svg", str(tmp_path / "demo.svg")]) == 0
+        assert (tmp_path / "demo.svg").read_text("utf-8").startswith("<svg ")
+        assert main(["demo", "--svg", str(tmp_path / "missing" / "demo.svg")]) == 1
+        out, error = capsys.readouterr()
+        assert (out, len(error.splitlines())) == ("", 1)
 
     def test_ends_with_the_resources_of_bob_intact(self, story: Story) -> None:
         """Resources that bob made from the OMI remain after its deletion."""
@@ -93,7 +113,7 @@ class TestExplain:
     def test_refuses_an_unknown_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown rule id is refused in one line."""
         assert main(["explain", "OMI-999"]) == 1
-        assert "unknown rule 'OMI-999'" in capsys.readouterr().err
+        assert "unknown word 'OMI-999'; similar: " in capsys.readouterr().err
 
 
 class TestRulesCommand:
@@ -136,13 +156,13 @@ class TestRulesCommand:
         assert main(["explain", "OMI-022", "--json"]) == 0
         data = json.loads(capsys.readouterr().out)
         assert (data["id"], data["error"]) == ("OMI-022", "duplicate-name")
-        assert all(test.startswith("tests/") for test in data["proofs"])
+        assert all(test.startswith(("tests/", "omisim/probe/")) for test in data["proofs"])
         assert data["proofs"]
 
     def test_gives_the_reason_for_a_rule_not_modelled(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A rule that is not modelled is listed with the reason."""
         assert main(["explain", "SHR-024"]) == 0
-        assert "Not modelled: EIM" in capsys.readouterr().out
+        assert "SHR-024: no rule of its own. EIM" in capsys.readouterr().out
 
     def test_names_the_proofs_and_the_switch_of_a_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`explain` names the tests that prove a rule, and the switch that decides it."""
@@ -160,6 +180,7 @@ class TestLifecycleCommand:
         for kind in LIFECYCLES:
             assert f"\n{kind}\n" in f"\n{out}"
         assert "UnlinkVolume    6003      9063       yes     6003      6003" in out
+        assert "{" not in out
 
     def test_draws_a_mermaid_diagram(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`--format mermaid` prints the diagram of one kind."""
@@ -171,16 +192,35 @@ class TestLifecycleCommand:
         assert main(["lifecycle", "snapshot", "--json"]) == 0
         tables = json.loads(capsys.readouterr().out)
         assert list(tables) == ["snapshot"]
-        moves, refused = tables["snapshot"]["moves"], tables["snapshot"]["refused"]
-        assert moves["in-queue"]["start"] == {"to": "pending", "after": 5, "timer": False}
+        moves, refusals = tables["snapshot"]["moves"], tables["snapshot"]["refused"]
+        cause = "its turn has come"
+        assert moves["in-queue"]["start"] == {
+            "to": "pending", "after": 5, "per_gib": None, "cause": cause, "timer": False,
+        }  # fmt: skip
+        assert moves["pending"]["finish"]["per_gib"] == 2
         assert moves["pending"]["finish"]["after"] == "by size"
         assert moves["deleting"]["vanish"]["to"] is None
-        assert refused["DeleteSnapshot"]["pending"] == "6003"
+        assert refusals["DeleteSnapshot"]["pending"] == "6003"
 
     def test_refuses_an_unknown_kind_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown kind is refused with the known ones."""
-        assert main(["lifecycle", "omi"]) == 1
-        assert "vm, volume, volume_link" in capsys.readouterr().err
+        assert main(["lifecycle", "snapshoot"]) == 1
+        error = capsys.readouterr().err
+        assert "vm, volume, volume_link" in error
+        assert "did you mean snapshot?" in error
+
+    @pytest.mark.parametrize("name", ["omi", "OMIs", "image", "Images"])
+    def test_knows_other_names_of_a_kind(self, capsys: pytest.CaptureFixture[str], name: str) -> None:
+        """An OMI is an image to the tables; case and number do not matter."""
+        assert main(["lifecycle", name]) == 0
+        assert capsys.readouterr().out.startswith("image\n")
+
+    def test_draws_a_picture_of_one_kind(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--format svg` needs a kind."""
+        assert main(["lifecycle", "vm", "--format", "svg"]) == 0
+        assert capsys.readouterr().out.startswith("<svg ")
+        assert main(["lifecycle", "--format", "svg"]) == 1
+        assert "draws one KIND" in capsys.readouterr().err
 
 
 class TestImagesCommand:

@@ -41,9 +41,9 @@ class TestDoctor:
             return real(name)
 
         monkeypatch.setattr(metadata, "version", version)
-        found = find({}, tmp_path, "note")
+        findings = find({}, tmp_path, "note")
         text = "extra oos is not installed (missing: moto); client('oos') needs it"
-        assert found[text] == "pip install 'omisim[oos]'"
+        assert findings[text] == "pip install 'omisim[oos]'"
 
     def test_reports_a_version_that_does_not_fit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A package outside the versions that omisim supports is a problem."""
@@ -53,20 +53,20 @@ class TestDoctor:
         assert text.startswith("extra oos: moto 6.0.1, not ")
 
     @pytest.mark.parametrize(
-        ("version", "wanted", "fits"),
+        ("version", "requirement", "fits"),
         [("5.1.2", ">=5.1,<6", True), ("6.0", "<6,>=5.1", False), ("5.0", ">=5.1", False), ("1.2.3rc1", ">=1.2", True),
          ("2.0", "", True), ("2.0.1", "!=2.0", False)],
     )  # fmt: skip
-    def test_compares_versions(self, version: str, wanted: str, fits: bool) -> None:
+    def test_compares_versions(self, version: str, requirement: str, fits: bool) -> None:
         """Bounds are compared by their numbers."""
-        assert doctor.fits(version, wanted) is fits
+        assert doctor.fits(version, requirement) is fits
 
     def test_reports_patches_left_behind(self, tmp_path: Path) -> None:
         """A context that has not been left is a problem, with what to do."""
         with Cloud(timing="clock").sleeping():
-            found = find({}, tmp_path)
+            findings = find({}, tmp_path)
             assert vars(time)["sleep"].__globals__["__name__"].startswith("omisim.")
-        assert found["time.sleep is replaced by omisim: a context has not been left"].startswith(
+        assert findings["time.sleep is replaced by omisim: a context has not been left"].startswith(
             "enter cloud.intercept()"
         )
         assert find({}, tmp_path) == {}
@@ -93,10 +93,10 @@ class TestDoctor:
         """Stray variables and files are named, and secrets are not shown."""
         (tmp_path / ".osc").mkdir()
         (tmp_path / ".osc" / "config.json").write_text("{}")
-        found = find({"OSC_SECRET_KEY": "hidden"}, tmp_path, "note")
-        assert "the environment configures real clients: OSC_SECRET_KEY" in found
-        assert "there are configuration files of real clients: ~/.osc/config.json" in found
-        assert "hidden" not in str(found)
+        findings = find({"OSC_SECRET_KEY": "hidden"}, tmp_path, "note")
+        assert "the environment configures real clients: OSC_SECRET_KEY" in findings
+        assert "there are configuration files of real clients: ~/.osc/config.json" in findings
+        assert "hidden" not in str(findings)
 
     def test_reports_another_copy_of_omisim(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The imported package is not the installed one."""

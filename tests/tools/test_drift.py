@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.official import load_description
-from tools.drift import TABLE, differences, read, surface, written
+from tools.drift import TABLE, differences, format_surface, read, surface
 
 
 class TestOfficialDescription:
@@ -20,7 +20,7 @@ class TestOfficialDescription:
 
     def test_is_recorded_in_drift_txt_as_the_script_writes_it(self) -> None:
         """The generated file is current: run `python tests/tools/drift.py`."""
-        assert written(surface(load_description())) == TABLE.read_text()
+        assert format_surface(surface(load_description())) == TABLE.read_text()
 
 
 @pytest.fixture(name="newer")
@@ -63,4 +63,4 @@ class TestDifferences:
             part["description"] = "other words"
         newer["components"]["schemas"] = dict(reversed(newer["components"]["schemas"].items()))
         assert differences(surface(load_description()), surface(newer)) == []
-        assert read(written(surface(newer))) == surface(newer)
+        assert read(format_surface(surface(newer))) == surface(newer)

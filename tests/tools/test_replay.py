@@ -28,28 +28,28 @@ RECORDINGS = sorted((Path(__file__).parents[2] / "fixtures" / "recordings").glob
 ID = "00000000-0000-4000-8000-000000000000"
 
 
-def said(action: str, given: Any, answer: Any, status: int = 200, **more: Any) -> dict[str, Any]:
+def make_exchange(action: str, parameters: Any, answer: Any, status: int = 200, **more: Any) -> dict[str, Any]:
     """Return a recorded exchange."""
     body = {**answer, "ResponseContext": {"RequestId": ID}}
-    return {"path": f"/api/v1/{action}", "status": status, "req": {"body": given}, "res": {"body": body}, **more}
+    return {"path": f"/api/v1/{action}", "status": status, "req": {"body": parameters}, "res": {"body": body}, **more}
 
 
-def refused(action: str, given: Any, code: str, status: int = 400) -> dict[str, Any]:
+def make_refusal(action: str, parameters: Any, code: str, status: int = 400) -> dict[str, Any]:
     """Return a recorded refusal."""
-    return said(action, given, {"Errors": [{"Code": code, "Details": "", "Type": "T"}]}, status)
+    return make_exchange(action, parameters, {"Errors": [{"Code": code, "Details": "", "Type": "T"}]}, status)
 
 
-def played(*lines: dict[str, Any], accept: str = "", **more: Any) -> Report:
+def play(*lines: dict[str, Any], accept: str = "", **more: Any) -> Report:
     """Replay lines."""
     return replay(exchanges(map(json.dumps, lines)), acceptances(accept), **more)
 
 
-def told(report: Report) -> list[str]:
+def format_divergences(report: Report) -> list[str]:
     """Return the divergences, a string each."""
-    return [f"{found.line} {found.action}: {found.says}" for found in report.divergences]
+    return [f"{divergence.line} {divergence.action}: {divergence.says}" for divergence in report.divergences]
 
 
-def recorded(cloud: Cloud, calls: Iterable[tuple[Account, str, dict[str, Any]]]) -> list[str]:
+def record_calls(cloud: Cloud, calls: Iterable[tuple[Account, str, dict[str, Any]]]) -> list[str]:
     """Make calls and return their recording."""
     stream = io.StringIO()
     for account, action, parameters in calls:
@@ -60,13 +60,13 @@ def recorded(cloud: Cloud, calls: Iterable[tuple[Account, str, dict[str, Any]]])
             status = error.status
             answer = {"Errors": [{"Code": error.code, "Details": "", "Type": error.type}]}
             answer["ResponseContext"] = {"RequestId": ID}
-        asked = json.dumps(parameters).encode()
+        body = json.dumps(parameters).encode()
         write(
             stream,
             at,
             f"{account.name}@{account.region}",
             f"/api/v1/{action}",
-            asked,
+            body,
             status,
             json.dumps(answer).encode(),
         )
@@ -78,7 +78,7 @@ class TestReplay:
     def test_of_each_kept_recording_has_no_divergence(self, place: Path) -> None:
         """The answers are still those of the day when the recording was made."""
         report = replay(exchanges(place.read_text().splitlines()))
-        assert told(report) == [], "on purpose? then write it anew: python tests/tools/record.py"
+        assert format_divergences(report) == [], "on purpose? then write it anew: python tests/tools/record.py"
         assert report.exchanges > 5
         assert not report.skipped
 
@@ -97,27 +97,27 @@ class TestReplay:
             for _ in range(25):
                 cloud.advance(data.draw(st.sampled_from([0, 7, 600])))
                 account, action = data.draw(st.sampled_from(accounts)), data.draw(st.sampled_from(CORE))
-                given = data.draw(strategies.requests(action, cloud, account))
-                if "FileLocation" not in given:  # a signed URL is not an id
-                    yield account, action, given
+                parameters = data.draw(strategies.requests(action, cloud, account))
+                if "FileLocation" not in parameters:  # a signed URL is not an id
+                    yield account, action, parameters
             for account in accounts:
                 for action in ("ReadImages", "ReadSnapshots", "ReadVms", "ReadVolumes", "ReadTags"):
                     yield account, action, {}
 
-        lines = recorded(cloud, calls())
-        assert told(replay(exchanges(lines), timing=timing, seed="replayed")) == []
+        lines = record_calls(cloud, calls())
+        assert format_divergences(replay(exchanges(lines), timing=timing, seed="replayed")) == []
 
 
 class TestDivergences:
     def test_of_status_or_code_are_reported_with_the_rule(self) -> None:
         """A divergence shows the recorded answer, the new answer and its rule."""
-        report = played(
-            refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5063"),
-            refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5064"),
-            refused("ReadVms", {}, "4000"),
-            said("DeleteVolume", {"VolumeId": "vol-00000001"}, {}),
+        report = play(
+            make_refusal("DeleteVms", {"VmIds": ["i-00000001"]}, "5063"),
+            make_refusal("DeleteVms", {"VmIds": ["i-00000001"]}, "5064"),
+            make_refusal("ReadVms", {}, "4000"),
+            make_exchange("DeleteVolume", {"VolumeId": "vol-00000001"}, {}),
         )
-        wrong_code, success, refusal = told(report)
+        wrong_code, success, refusal = format_divergences(report)
         assert wrong_code.startswith(
             "2 DeleteVms: status 400, code 5064 was recorded, here it is 400, code 5063 (VM-041"
         )
@@ -126,10 +126,10 @@ class TestDivergences:
 
     def test_of_fields_and_types_are_reported_one_by_one(self, cloud: Cloud, alice: Account) -> None:
         """An additional field, a missing field and another type are three divergences."""
-        line = json.loads(recorded(cloud, [(alice, "ReadAccounts", {})])[0])
+        line = json.loads(record_calls(cloud, [(alice, "ReadAccounts", {})])[0])
         line["res"]["body"]["Accounts"][0].update(Colour="blue", City=7)
         del line["res"]["body"]["Accounts"][0]["Email"]
-        assert told(played(line)) == [
+        assert format_divergences(play(line)) == [
             "1 ReadAccounts: Accounts[].City: integer was recorded, here it is string",
             "1 ReadAccounts: Accounts[].Colour: (string) was recorded and is not here",
             "1 ReadAccounts: Accounts[].Email: (string) is here and was not recorded",
@@ -137,19 +137,19 @@ class TestDivergences:
 
     def test_of_the_number_of_results_are_reported(self) -> None:
         """An empty answer has no fields to compare, so the number is reported."""
-        assert told(played(said("ReadKeypairs", {}, {"Keypairs": [{"KeypairName": "k"}]}))) == [
+        assert format_divergences(play(make_exchange("ReadKeypairs", {}, {"Keypairs": [{"KeypairName": "k"}]}))) == [
             "1 ReadKeypairs: Keypairs: 1 item was recorded, here 0 items were"
         ]
 
     def test_of_what_an_id_refers_to_are_reported(self, cloud: Cloud, alice: Account) -> None:
         """An id must refer to one resource throughout: here a snapshot is of the other volume."""
         volume = {"Size": 1, "SubregionName": "eu-west-2a"}
-        lines = recorded(cloud, [(alice, "CreateVolume", volume), (alice, "CreateVolume", volume)])
+        lines = record_calls(cloud, [(alice, "CreateVolume", volume), (alice, "CreateVolume", volume)])
         first, second = (json.loads(line)["res"]["body"]["Volume"]["VolumeId"] for line in lines)
-        last = json.loads(recorded(cloud, [(alice, "CreateSnapshot", {"VolumeId": second})])[0])
+        last = json.loads(record_calls(cloud, [(alice, "CreateSnapshot", {"VolumeId": second})])[0])
         last["req"]["body"]["VolumeId"] = first
-        found = told(replay(exchanges([*lines, json.dumps(last)]), seed=7))
-        assert [says.partition(", which is")[0] for says in found] == [
+        divergences = format_divergences(replay(exchanges([*lines, json.dumps(last)]), seed=7))
+        assert [says.partition(", which is")[0] for says in divergences] == [
             f"3 CreateSnapshot: Snapshot.VolumeId: the recording has {second} there"
         ]
 
@@ -157,16 +157,18 @@ class TestDivergences:
         """Two volumes that change places are one divergence."""
         volume = {"Size": 1, "SubregionName": "eu-west-2a"}
         calls = [(alice, "CreateVolume", volume), (alice, "CreateVolume", volume), (alice, "ReadVolumes", {})]
-        lines = [json.loads(line) for line in recorded(cloud, calls)]
+        lines = [json.loads(line) for line in record_calls(cloud, calls)]
         lines[2]["res"]["body"]["Volumes"].reverse()
-        assert told(played(*lines, seed=7)) == ["3 ReadVolumes: Volumes: the same items, in another order"]
+        assert format_divergences(play(*lines, seed=7)) == ["3 ReadVolumes: Volumes: the same items, in another order"]
 
     def test_of_the_order_of_plain_values_are_reported(self, cloud: Cloud, alice: Account) -> None:
         """Values without an id are compared in order too."""
         rhel = cloud.images.official("rhel").image_id
-        line = json.loads(recorded(cloud, [(alice, "ReadImages", {"Filters": {"ImageIds": [rhel]}})])[0])
+        line = json.loads(record_calls(cloud, [(alice, "ReadImages", {"Filters": {"ImageIds": [rhel]}})])[0])
         line["res"]["body"]["Images"][0]["ProductCodes"].reverse()
-        assert told(played(line)) == ["1 ReadImages: Images[0].ProductCodes: the same items, in another order"]
+        assert format_divergences(play(line)) == [
+            "1 ReadImages: Images[0].ProductCodes: the same items, in another order"
+        ]
 
 
 class TestReplayedIds:
@@ -176,45 +178,47 @@ class TestReplayedIds:
         volume = {"Size": 1, "SubregionName": "eu-west-2a"}
         taken = cloud.account("alice").call("CreateVolume", **volume)["Volume"]["VolumeId"]
         other = Cloud(seed=8)
-        lines = recorded(other, [(other.account("alice"), "CreateVolume", volume)])
-        unknown = refused("DeleteVolume", {"VolumeId": taken}, "5064")
-        assert told(replay(exchanges([*lines, json.dumps(unknown)]), seed=7)) == []
+        lines = record_calls(other, [(other.account("alice"), "CreateVolume", volume)])
+        unknown = make_refusal("DeleteVolume", {"VolumeId": taken}, "5064")
+        assert format_divergences(replay(exchanges([*lines, json.dumps(unknown)]), seed=7)) == []
 
     def test_belong_to_the_account_that_called(self) -> None:
         """`account` in a recording names the account and its Region."""
         lines = [
-            said("CreateVolume", {"Size": 1, "SubregionName": "us-east-2a"}, {"Volume": {"VolumeId": "vol-00000001"}}),
-            refused("DeleteVolume", {"VolumeId": "vol-00000001"}, "5064"),
+            make_exchange(
+                "CreateVolume", {"Size": 1, "SubregionName": "us-east-2a"}, {"Volume": {"VolumeId": "vol-00000001"}}
+            ),
+            make_refusal("DeleteVolume", {"VolumeId": "vol-00000001"}, "5064"),
         ]
         lines[0]["account"], lines[1]["account"] = "carol@us-east-2", "bob"
-        assert [found.line for found in played(*lines).divergences if "status" in found.says] == []
+        assert [divergence.line for divergence in play(*lines).divergences if "status" in divergence.says] == []
 
     def test_belong_to_the_region_of_the_option_or_host(self) -> None:
         """The Region comes from `--region`, or from the host that the recording names."""
-        given = {"SnapshotId": "snap-00000003", "SubregionName": "cloudgouv-eu-west-1a"}
-        line = refused("CreateVolume", given, "5054")
-        assert told(played(line)) != []
-        assert told(played(line, region="cloudgouv-eu-west-1")) == []
-        assert told(played(line | {"host": "api.cloudgouv-eu-west-1.outscale.com"})) == []
+        parameters = {"SnapshotId": "snap-00000003", "SubregionName": "cloudgouv-eu-west-1a"}
+        line = make_refusal("CreateVolume", parameters, "5054")
+        assert format_divergences(play(line)) != []
+        assert format_divergences(play(line, region="cloudgouv-eu-west-1")) == []
+        assert format_divergences(play(line | {"host": "api.cloudgouv-eu-west-1.outscale.com"})) == []
 
 
 class TestAcceptances:
-    DIVERGENT = refused("DeleteVms", {"VmIds": ["i-00000001"]}, "5064")
+    DIVERGENT = make_refusal("DeleteVms", {"VmIds": ["i-00000001"]}, "5064")
 
     @pytest.mark.parametrize(
         "where", ["line = 1", 'action = "DeleteVms"', 'pattern = "*code 5064*"', 'line = 1\naction = "DeleteVms"']
     )
     def test_match_by_line_action_or_words(self, where: str) -> None:
         """An accepted divergence is not a failure, and carries the reason."""
-        report = played(self.DIVERGENT, accept=f'[[accept]]\n{where}\nreason = "known"')
-        assert (report.failed, [found.accepted for found in report.divergences]) == ((), ["known"])
+        report = play(self.DIVERGENT, accept=f'[[accept]]\n{where}\nreason = "known"')
+        assert (report.failed, [divergence.accepted for divergence in report.divergences]) == ((), ["known"])
 
     @pytest.mark.parametrize(
         "where", ["line = 2", 'action = "ReadVms"', 'pattern = "code 5064"', 'line = 1\naction = "ReadVms"']
     )
     def test_that_match_nothing_are_reported(self, where: str) -> None:
         """An acceptance without a divergence is reported as out of date."""
-        report = played(self.DIVERGENT, accept=f'[[accept]]\n{where}\nreason = "known"')
+        report = play(self.DIVERGENT, accept=f'[[accept]]\n{where}\nreason = "known"')
         assert len(report.failed) == len(report.idle) == 1
 
     @pytest.mark.parametrize(
@@ -230,7 +234,7 @@ class TestAcceptances:
     @pytest.mark.parametrize("status", [401, 429, 503])
     def test_are_not_needed_for_throttling_and_signatures(self, status: int) -> None:
         """Throttled and failed calls, and those whose signature was refused, are not replayed."""
-        report = played(refused("ReadVms", {}, "25", status))
+        report = play(make_refusal("ReadVms", {}, "25", status))
         assert (report.divergences, list(report.skipped)) == ((), [1])
 
 
@@ -246,13 +250,13 @@ class TestReplayCommand:
         assert main(["replay", place]) == 1
         out, err = capsys.readouterr()
         assert out.startswith(f"{place}:1: DeleteVms: status 400, code 5064 was recorded")
-        assert err == "1 exchanges, 1 divergences, 0 accepted\n"
+        assert err == "    1 DeleteVms VM-041\n1 exchanges, 1 divergences, 0 accepted\n"
         assert main(["replay", place, "--json"]) == 1
         assert json.loads(capsys.readouterr().out)["divergences"][0]["line"] == 1
 
     def test_passes_when_every_divergence_is_accepted(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """The status is 0 when every divergence is accepted, and the reasons are printed."""
-        place = self.write(tmp_path, TestAcceptances.DIVERGENT, refused("ReadVms", {}, "25", 429))
+        place = self.write(tmp_path, TestAcceptances.DIVERGENT, make_refusal("ReadVms", {}, "25", 429))
         accept = tmp_path / "accept.toml"
         accept.write_text('[[accept]]\nline = 1\nreason = "known"\n[[accept]]\nline = 9\nreason = "gone"')
         assert main(["replay", place, "--accept", str(accept)]) == 0
@@ -296,11 +300,11 @@ class TestServerRecording:
         place = tmp_path / "r.jsonl"
         with place.open("w") as stream, run_server(cloud, record=stream) as server:
             for action, body in (("CreateVolume", b'{"Size": 1, "SubregionName": "eu-west-2a"}'), ("ReadVolumes", b"")):
-                asked = sign_request(alice, f"/api/v1/{action}", body, host=server.url.partition("//")[2])
-                assert requests.post(server.url + asked.path, data=body, headers=asked.headers, timeout=10).ok
+                request = sign_request(alice, f"/api/v1/{action}", body, host=server.url.partition("//")[2])
+                assert requests.post(server.url + request.path, data=body, headers=request.headers, timeout=10).ok
         assert alice.secret_key not in place.read_text()
         assert json.loads(place.read_text().splitlines()[0])["account"] == "alice@eu-west-2"
-        assert told(replay(exchanges(place.read_text().splitlines()), seed=7)) == []
+        assert format_divergences(replay(exchanges(place.read_text().splitlines()), seed=7)) == []
 
     def test_needs_a_new_file_and_a_fresh_cloud(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """A recording neither continues an earlier file nor starts from a loaded state."""
@@ -326,3 +330,88 @@ def test_replay_refuses_arguments_of_another_type(arguments: list[Any], expected
     """The error names the function that reads what `replay` takes."""
     with pytest.raises(ValueError, match=re.escape(expected)):
         replay(*arguments)
+
+
+class TestValues:
+    def test_are_compared_if_requested(self, cloud: Cloud, alice: Account) -> None:
+        """Enums, booleans and numbers are compared; ids and dates are not."""
+        calls = [(alice, "CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a"})]
+        line = json.loads(record_calls(cloud, calls)[0])
+        line["res"]["body"]["Volume"] |= {"Size": 2, "CreationDate": "2020-01-01T00:00:00.000Z"}
+        assert format_divergences(play(line)) == []
+        assert format_divergences(play(line, values=True, seed=7)) == [
+            "1 CreateVolume: Volume.Size: 2 was recorded, here it is 1"
+        ]
+
+    @pytest.mark.parametrize("place", RECORDINGS, ids=lambda place: place.stem)
+    def test_of_each_kept_recording_do_not_differ(self, place: Path) -> None:
+        """The values of our own recordings are still those of the day when they were made."""
+        assert format_divergences(replay(exchanges(place.read_text().splitlines()), values=True)) == []
+
+
+class TestRedactions:
+    def test_with_a_number_stand_for_the_value_in_their_place(self) -> None:
+        """A recording whose ids are redacted can be followed."""
+        volume = {"Volume": {"VolumeId": "redacted-1"}}
+        lines = [
+            make_exchange("CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a"}, volume),
+            make_exchange("DeleteVolume", {"VolumeId": "redacted-1"}, {}),
+        ]
+        assert [one.says for one in play(*lines).divergences if one.severity == "answer"] == []
+
+    def test_are_filled_by_the_given_values(self) -> None:
+        """A redaction of the request has a value from outside."""
+        line = make_refusal(
+            "LinkVolume", {"VmId": "i-00000001", "VolumeId": "vol-00000001", "DeviceName": "redacted-2"}, "5063"
+        )
+        assert len(play(line).failed) == 1
+        assert play(line, fill={"redacted-2": "/dev/sdb"}).failed == ()
+
+
+class TestFolding:
+    LINES = (
+        make_exchange(
+            "CreateVolume", {"Size": 0, "SubregionName": "eu-west-2a"}, {"Volume": {"VolumeId": "vol-00000001"}}
+        ),
+        make_exchange("CreateSnapshot", {"VolumeId": "vol-00000001"}, {"Snapshot": {"SnapshotId": "snap-00000001"}}),
+        make_exchange("DeleteSnapshot", {"SnapshotId": "snap-00000001"}, {}),
+        make_refusal("DeleteVolume", {"VolumeId": "vol-00000002"}, "9999"),
+    )
+
+    def test_puts_what_follows_below_its_cause(self) -> None:
+        """A call that needs what was not created, at any distance, follows from the first divergence."""
+        report = play(*self.LINES)
+        assert [one.follows for one in report.divergences] == [None, 1, 1, None]
+        assert [one.line for one in report.failed] == [1, 4]
+        assert dict(report.summary) == {("CreateVolume", "VOL-004"): 1, ("DeleteVolume", "VOL-020"): 1}
+
+    def test_is_shown_by_the_command(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The command indents what follows, and prints the summary last."""
+        place = tmp_path / "r.jsonl"
+        place.write_text("\n".join(map(json.dumps, self.LINES)))
+        assert main(["replay", str(place)]) == 1
+        out, err = capsys.readouterr()
+        assert out.splitlines()[1:3] == [
+            f"    follows: {place}:2: CreateSnapshot",
+            f"    follows: {place}:3: DeleteSnapshot",
+        ]
+        assert err.endswith("4 exchanges, 2 divergences, 0 accepted, 2 that follow from others\n")
+
+
+def test_ids_are_learned_from_lists_of_another_length(cloud: Cloud, alice: Account) -> None:
+    """An item of a list with another length is found by an id inside it, and its other ids are learned."""
+    vm = {"ImageId": cloud.images.official("debian").image_id}
+    lines = [json.loads(line) for line in record_calls(cloud, [(alice, "CreateVms", vm), (alice, "ReadVms", {})])]
+    rows = lines[1]["res"]["body"]["Vms"]
+    rows.insert(0, json.loads(json.dumps(rows[0]).replace(rows[0]["VmId"], "i-00000001")))
+    volume = rows[1]["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
+    rows[0]["BlockDeviceMappings"] = []
+    snapshot = make_exchange("CreateSnapshot", {"VolumeId": volume}, {})
+    assert [one.line for one in play(*lines, snapshot, seed=7).failed if one.severity == "answer"] == []
+
+
+def test_status_is_3_if_only_the_content_differs(tmp_path: Path) -> None:
+    """A missing field is less severe than another status."""
+    place = tmp_path / "r.jsonl"
+    place.write_text(json.dumps(make_exchange("ReadKeypairs", {}, {"Keypairs": [], "Colour": "blue"})))
+    assert main(["replay", str(place)]) == 3

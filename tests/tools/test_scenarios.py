@@ -27,14 +27,14 @@ def _place(tmp_path: Path) -> Path:
     return tmp_path / "mine.toml"
 
 
-def wrong(place: Path, text: str) -> tuple[int, str]:
+def read_mistake(place: Path, text: str) -> tuple[int, str]:
     """Return the line and the message with which a scenario is refused."""
     place.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=re.escape(str(place))) as refused:
+    with pytest.raises(ValueError, match=re.escape(str(place))) as failure:
         Cloud.from_scenario(place)
-    found = re.fullmatch(rf"{re.escape(str(place))}:(\d+): (.+)", str(refused.value))
-    assert found, refused.value
-    return int(found[1]), found[2]
+    match = re.fullmatch(rf"{re.escape(str(place))}:(\d+): (.+)", str(failure.value))
+    assert match, failure.value
+    return int(match[1]), match[2]
 
 
 class TestShippedScenarios:
@@ -67,8 +67,8 @@ class TestShippedScenarios:
         """The OMIs golden and copied have the product code of Windows, bare has that of Linux."""
         cloud = Cloud.from_scenario("windows-licence")
         codes = {image.image_id: image.product_codes for image in cloud.account("alice").read_images()}
-        found = [codes[cloud.named(name)] for name in ("golden", "copied", "bare")]
-        assert found == [("0002",), ("0002",), ("0001",)]
+        licence_codes = [codes[cloud.named(name)] for name in ("golden", "copied", "bare")]
+        assert licence_codes == [("0002",), ("0002",), ("0001",)]
 
     def test_include_a_quota_with_room_for_one_more(self) -> None:
         """One more VM, volume or snapshot fits; a second of its kind is refused for the quota."""
@@ -194,8 +194,8 @@ class TestScenarioSteps:
         )
         cloud = Cloud.from_scenario(place)
         product = cloud.named("product")
-        found = cloud.account("buyer").read_images(filters={"product_codes": [product]})
-        assert [image.account_alias for image in found] == ["Marketplace"]
+        images = cloud.account("buyer").read_images(filters={"product_codes": [product]})
+        assert [image.account_alias for image in images] == ["Marketplace"]
 
     def test_may_make_images_with_empty_disks(self, place: Path) -> None:
         """A device without a snapshot has no name."""
@@ -221,8 +221,8 @@ class TestScenarioSteps:
             'OsuExport = { DiskImageFormat = "qcow2", OsuBucket = "exports" }\n'
         )
         cloud = Cloud.from_scenario(place)
-        listed = cloud.account("alice").client("oos").list_objects_v2(Bucket="exports")["Contents"]
-        assert f"{cloud.named('golden')}/manifest.json" in [item["Key"] for item in listed]
+        objects = cloud.account("alice").client("oos").list_objects_v2(Bucket="exports")["Contents"]
+        assert f"{cloud.named('golden')}/manifest.json" in [item["Key"] for item in objects]
         task = cloud.account("alice").read_image_export_tasks()[0]
         assert (task.task_id, task.state) == (cloud.named("task"), "completed")
 
@@ -404,9 +404,9 @@ class TestScenarioMistakes:
         self, place: Path, text: str, line: int, message: str
     ) -> None:
         """The error is one line: `file:line: what is wrong`."""
-        found = wrong(place, text)
-        assert message in found[1]
-        assert found[0] == line
+        mistake = read_mistake(place, text)
+        assert message in mistake[1]
+        assert mistake[0] == line
 
     def test_in_a_call_are_answered_with_the_refusal(self, place: Path) -> None:
         """The error shows the rule of a refused call, and the ApiError is its cause."""
@@ -414,9 +414,9 @@ class TestScenarioMistakes:
         place.write_text(ALICE + VM + image + image)
         with pytest.raises(
             ValueError, match=r":12: CreateImage by alice is refused: 409 9015 \w+ \(OMI-022\): "
-        ) as refused:
+        ) as failure:
             Cloud.from_scenario(place)
-        assert isinstance(refused.value.__cause__, ApiError)
+        assert isinstance(failure.value.__cause__, ApiError)
 
     @given(
         before=st.lists(st.sampled_from(["\n", "# [[steps]]\n", '# \'"""\n'])),
@@ -429,8 +429,8 @@ class TestScenarioMistakes:
         volume = '[[steps]]\ndo = "CreateVolume"\nSize = 1\nSubregionName = """\neu-west-2a"""\n'
         padding = "".join(before)
         text = f"{ALICE}{padding}{volume * count}{padding}{volume}{padding}Sise = [\n  # too many\n  1,\n]\n{padding}"
-        found = wrong(tmp_path_factory.getbasetemp() / "padded.toml", text)
-        assert found == (
+        mistake = read_mistake(tmp_path_factory.getbasetemp() / "padded.toml", text)
+        assert mistake == (
             text[: text.index("Sise")].count("\n") + 1,
             "unknown parameter of CreateVolume 'Sise'; did you mean Size?",
         )
@@ -466,9 +466,9 @@ class TestScenarioMistakes:
         lines = list_shipped()[name].read_text().splitlines(keepends=True)
         place = tmp_path_factory.getbasetemp() / "damaged.toml"
         place.write_text("".join([*lines[:cut], put, *lines[cut + 1 :]]))
-        told = ""
+        output = ""
         try:
             Cloud.from_scenario(place)
         except ValueError as error:
-            told = str(error)
-        assert not told or re.match(rf"{re.escape(str(place))}:\d+: \S", told), told
+            output = str(error)
+        assert not output or re.match(rf"{re.escape(str(place))}:\d+: \S", output), output

@@ -1,7 +1,8 @@
-"""Runs the tests of the plugin under other interpreters and other versions of pytest: `python tests/tools/versions.py`.
+"""Runs the tests of the plugin and of clients under other versions: `python tests/tools/versions.py`.
 
-Each pair gets a new environment. Interpreters are searched on PATH and in pyenv; those that are not installed are
-reported and skipped. Arguments select pairs: `python tests/tools/versions.py 3.13/8 3.12/9`.
+Each pair gets a new environment, and runs the tests in random order on two cores, with warnings as errors. Interpreters
+are searched on PATH and in pyenv; those that are not installed are reported and skipped. Arguments select pairs:
+`python tests/tools/versions.py 3.13/8 3.12/9`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
 PYTHONS, PYTESTS = ("3.11", "3.12", "3.13", "3.14"), ("8", "9")
-TESTS = ("pytest_plugin", "clients/test_environment.py", "clients/test_sleeping.py", "testing/test_coverage.py")
+TESTS = ("clients", "docs/test_time_tables.py", "engine/test_counted_reads.py", "pytest_plugin", "testing")
+OPTIONS = ("-q", "-o", "addopts=", "-p", "no:asyncio", "-p", "no:schemathesis", "-n", "2", "-W", "error")
 
 
 def interpreter(version: str) -> str | None:
@@ -29,14 +31,14 @@ def interpreter(version: str) -> str | None:
 
 
 def passes_tests(python: str, pytest: str, place: Path) -> bool:
-    """Return whether the tests of the plugin pass with this interpreter and this version of pytest."""
+    """Return whether these tests pass with this interpreter and this version of pytest."""
     environment_python = str(place / "bin" / "python")
     subprocess.run([python, "-m", "venv", str(place)], check=True)
     subprocess.run(
         [environment_python, "-m", "pip", "install", "-q", f"{ROOT}[dev]", f"pytest=={pytest}.*"], check=True
     )
     tests = [str(ROOT / "tests" / name) for name in TESTS]
-    command = [environment_python, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
+    command = [environment_python, "-m", "pytest", *OPTIONS, "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 

@@ -30,7 +30,10 @@ def wrong_uses_fail(cloud: Cloud, alice: Account) -> None:
     """Each value that omisim refuses, and that a type can tell, is refused by the type checker."""
     Cloud(timing="slow")  # type: ignore[arg-type]
     Cloud(auth="none")  # type: ignore[arg-type]
-    Cloud(switches={"most_tags": 1.5})  # type: ignore[dict-item]
+    Cloud(switches={"most_tags": 1.5})  # type: ignore[arg-type]
+    Cloud(switches={"most_tag": 50})  # type: ignore[arg-type]
+    Cloud(switches={"OMI-22": "already-exist"})  # type: ignore[arg-type]
+    Cloud(switches={"OMI-022": "already-exists"})  # type: ignore[arg-type]
     cloud.account("bob", quotas={"vms": 1})  # type: ignore[dict-item]
     cloud.faults.add("CreateVolume", status=404)  # type: ignore[arg-type]
     alice.read_images(filters={"image_name": ["golden"]})  # type: ignore[arg-type]

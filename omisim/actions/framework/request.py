@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omisim.actions.framework.registry import Action
 
 __all__ = ["PYTHON", "Dialect", "Request", "copy_containers"]
 
@@ -15,12 +18,15 @@ class Dialect:
 
     `spell` converts a snake_case parameter name to the caller's spelling, for error texts. `controls` is whether
     DryRun, ResultsPerPage and NextPageToken are parameters. `pages` is whether the engine pages reads; a door that
-    selects among their results pages them itself.
+    selects among their results pages them itself. `api` is the name of the API, and `own` has the actions that this API
+    has and OAPI lacks, by name.
     """
 
     spell: Callable[[str], str]
     controls: bool = True
     pages: bool = True
+    api: str = "oapi"
+    own: Mapping[str, Action] = field(default_factory=dict)
 
 
 PYTHON = Dialect(spell=str, controls=False)  # typed methods

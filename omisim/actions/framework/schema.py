@@ -56,9 +56,9 @@ class Problem:
         parameter = _spell_path(self.path, spell) + name
         if self.known is None:
             return refuse(self.rule, parameter=parameter, **self.facts)
-        known = sorted(map(spell, self.known))
-        suggestion = suggest(name, known, " Did you mean {}?")
-        return refuse(self.rule, parameter=parameter, hint=suggestion, known=known)
+        known_names = sorted(map(spell, self.known))
+        suggestion = suggest(name, known_names, " Did you mean {}?")
+        return refuse(self.rule, parameter=parameter, hint=suggestion, known=known_names)
 
 
 Problems = list[Problem]
@@ -104,8 +104,8 @@ class Shape:
             return request.values.copy()
         problems: Problems = []
         dialect = request.dialect
-        known = self.all_fields if dialect.controls else self.fields
-        values = self.read(request.parameters, "", problems, known)
+        known_fields = self.all_fields if dialect.controls else self.fields
+        values = self.read(request.parameters, "", problems, known_fields)
         if problems:
             for problem in sorted(problems, key=lambda problem: problem.rank):
                 report(problem.to_error(dialect.spell))
@@ -114,17 +114,21 @@ class Shape:
         return values
 
     def read(
-        self, given: Mapping[str, Any], path: str, problems: Problems, known: Mapping[str, Field] | None = None
+        self,
+        parameters: Mapping[str, Any],
+        path: str,
+        problems: Problems,
+        known_fields: Mapping[str, Field] | None = None,
     ) -> dict[str, Any]:
         """Return the values of an object, and append its problems at any depth (REQ-008 to REQ-010)."""
-        known = self.fields if known is None else known
+        known_fields = self.fields if known_fields is None else known_fields
         values: dict[str, Any] = {}
-        for name, value in given.items():
+        for name, value in parameters.items():
             if value is None:
                 continue
-            field = known.get(name)
+            field = known_fields.get(name)
             if field is None:
-                problems.append(Problem(UNKNOWN, "REQ-008", path, name, known=known))
+                problems.append(Problem(UNKNOWN, "REQ-008", path, name, known=known_fields))
             elif value or not _is_empty(value) or isinstance(value, field.empty):
                 read = field.read(value, f"{path}{name}", problems)
                 if read is not None:
@@ -295,8 +299,8 @@ def report_wrong_type(value: Any, path: str, expected: str, problems: Problems) 
     return WRONG
 
 
-def _make_type_problem(path: str, expected: str, given: str) -> Problem:
-    return Problem(TYPE, "REQ-009", path, facts={"expected": expected, "given": given})
+def _make_type_problem(path: str, expected: str, received: str) -> Problem:
+    return Problem(TYPE, "REQ-009", path, facts={"expected": expected, "given": received})
 
 
 def _spell_path(path: str, spell: Spell) -> str:

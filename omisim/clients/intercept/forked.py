@@ -27,8 +27,8 @@ def send_to_server(
     try:
         connection.request(method, target, body, {**headers, "host": headers.get("host", host), "connection": "close"})
         answer = connection.getresponse()
-        given = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
-        return HttpResponse(answer.status, answer.read(), given)
+        answer_headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
+        return HttpResponse(answer.status, answer.read(), answer_headers)
     except RemoteDisconnected as error:
         raise Dropped(str(error)) from error
     finally:

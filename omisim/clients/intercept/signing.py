@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
@@ -12,7 +11,7 @@ from omisim.clients.intercept.patches import LOCK
 from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import STACK
 
-__all__ = ["patch_signing", "signing_at", "wrap_current_datetime"]
+__all__ = ["patch_signing", "sign_at", "wrap_current_datetime"]
 
 _Now = Callable[[], dt.datetime]
 _ALONE: dict[int, list[_Now]] = {}  # thread → the clocks by which it signs, the innermost last
@@ -40,18 +39,18 @@ def _unpatch() -> None:
             _undo.pop()()
 
 
-@contextmanager
-def signing_at(now: _Now) -> Iterator[None]:
-    """Make botocore sign at the time that `now` returns, in this thread."""
+def sign_at(now: _Now, sign: Callable[[Any], None], request: Any) -> None:
+    """Sign a request by a function of botocore, at the time that `now` returns."""
     remove = patch_signing()
-    clocks = _ALONE.setdefault(get_ident(), [])
+    thread = get_ident()
+    clocks = _ALONE.setdefault(thread, [])
     clocks.append(now)
     try:
-        yield
+        sign(request)
     finally:
         clocks.pop()
         if not clocks:
-            del _ALONE[get_ident()]
+            del _ALONE[thread]
         remove()
 
 

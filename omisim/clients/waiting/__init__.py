@@ -1,6 +1,8 @@
 """Virtual time for every thread of a test: waits move a cloud's clock instead of waiting.
 
-`kernel.py` decides which thread runs and when time moves. The other modules replace the functions that wait: `locks.py`
-those of `threading` and `queue`, `threads.py` the start and the end of threads and executor jobs, `loops.py` those of
-`select` and `asyncio`, and `clocks.py` those that read or sleep. `watch.py` ends a wait that nothing else can end.
+`kernel.py` decides which thread runs and when time moves; `waits.py` has what it knows of each thread. The others
+replace functions that wait: `locks.py` those of `threading` and `queue`, `threads.py` the start and the end of threads
+and executor jobs, `processes.py` those of child processes, `polls.py` and `sockets.py` those that wait for input
+(`input.py`), `loops.py` those of `selectors` and `asyncio`, `trio_loop.py` those of trio, `signals.py` alarms, and
+`clocks.py` those that read a clock or sleep. `watch.py` ends a wait that nothing else can end.
 """

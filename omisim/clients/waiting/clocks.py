@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from omisim.clients.waiting.cloud_time import is_frozen
 from omisim.clients.waiting.heart import read_monotonic
-from omisim.clients.waiting.kernel import ContextEnded, Wait, current_kernel, has_outlived_context
+from omisim.clients.waiting.kernel import current_kernel, has_outlived_context
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import futures_base, get_caller
+from omisim.clients.waiting.processes import patch_processes
+from omisim.clients.waiting.waits import ContextEnded, Wait
 
 __all__ = ["patch_clocks", "patch_sleep", "read_clocks"]
 
@@ -34,6 +36,7 @@ def patch_sleep(patches: Patches) -> None:
         patches.set(module, name, _count_time)
     shim = SimpleNamespace(monotonic=_count_time)
     patches.set(futures_base, "time", shim)  # the module calls time.monotonic()
+    patch_processes(patches, _count_time)
     patches.set(sched.scheduler.__init__, "__defaults__", (_count_time, _sleep))
 
 

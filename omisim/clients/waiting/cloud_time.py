@@ -57,7 +57,7 @@ class CloudTime:
         """Return the time in `timeout` seconds, or None for a wait without a time limit."""
         return None if timeout is None or timeout >= FOREVER else self.now() + timeout
 
-    def left(self, deadline: float | None) -> float | None:
+    def get_remaining(self, deadline: float | None) -> float | None:
         """Return the seconds until a deadline, at least 0, or None without one."""
         return None if deadline is None else max(0.0, deadline - self.now())
 
@@ -88,7 +88,7 @@ class CloudTime:
             self._idle += 1
         if self._idle < MAX_IDLE and self._quiet < MAX_QUIET:
             return
-        found = (
+        message = (
             f"{MAX_IDLE} sleeps between calls without a change, and no transition in progress "
             f"(last call: {session.calls[-1].action})"
             if self._idle >= MAX_IDLE
@@ -96,7 +96,7 @@ class CloudTime:
         )
         self._idle = self._quiet = 0
         hint = "" if self.clocks else "; code with a deadline by time.monotonic() needs virtual_time=True"
-        raise EndlessPollingError(f"a polling loop that can never finish: {found}{hint}")
+        raise EndlessPollingError(f"a polling loop that can never finish: {message}{hint}")
 
 
 def _active_freezer() -> Any:

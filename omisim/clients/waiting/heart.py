@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from _thread import RLock, allocate_lock, start_new_thread
@@ -40,6 +41,8 @@ class _Heart:
 
     def beat(self) -> None:
         """Look at each watcher for as long as the process lives."""
+        if hasattr(signal, "pthread_sigmask"):  # a signal that every thread of the test blocks stays pending
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             while True:
                 with MUTEX:

@@ -9,95 +9,25 @@ their threads were started. The start of a thread counts as a wake-up too, so th
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from _thread import allocate_lock, get_ident
+from _thread import get_ident
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from threading import Thread, current_thread
-from typing import TYPE_CHECKING, Any, Literal
+from threading import Thread, current_thread, main_thread
+from typing import TYPE_CHECKING, Any
 
 from omisim.clients.waiting.cloud_time import CloudTime
 from omisim.clients.waiting.heart import MUTEX, hurry
+from omisim.clients.waiting.waits import Alarm, Member, Outcome, Wait
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["ContextEnded", "Kernel", "Member", "Wait", "current_kernel", "current_member"]
-
-Outcome = Literal["", "ready", "time", "closed"]
+__all__ = ["Kernel", "current_kernel", "current_member", "has_outlived_context"]
 
 _members: dict[int, list[Member]] = {}  # by thread, the innermost kernel's last
-
-
-class ContextEnded(SystemExit):
-    """Ends a thread, silently, that still sleeps when its context ends."""
-
-
-class Wait:
-    """One wait of one member.
-
-    Attributes:
-        deadline: the virtual time at which it ends, or None.
-        is_ready: whether it can end now for another reason. Other threads call it, so it must not block.
-        is_busy: whether work that does not take part in virtual time will end it, so that time must not jump.
-        target: the thread whose end it waits for, or None.
-        starts: whether it is a new thread's wait for its turn.
-        outcome: why it ended: "ready", "time" (the deadline), or "closed" (the context has ended); "" until then.
-        error: the exception to raise instead.
-    """
-
-    def __init__(
-        self,
-        deadline: float | None = None,
-        is_ready: Callable[[], bool] | None = None,
-        *,
-        is_busy: bool = False,
-        target: Thread | None = None,
-        starts: bool = False,
-    ) -> None:
-        self.deadline = deadline
-        self.is_ready = is_ready
-        self.is_busy = is_busy
-        self.target = target
-        self.starts = starts
-        self.outcome: Outcome = ""
-        self.error: BaseException | None = None
-        self.member: Member | None = None
-        self._baton = allocate_lock()
-        self._baton.acquire()
-
-    def block(self) -> None:
-        """Wait really until `end` is called."""
-        self._baton.acquire()
-
-    def can_end(self) -> bool:
-        """Whether the wait can end before its deadline."""
-        try:
-            return self.is_ready is not None and self.is_ready()
-        except (OSError, ValueError):  # a closed file: the thread itself shall see the error
-            return True
-
-    def end(self, outcome: Outcome) -> None:
-        """Let the thread go on. The caller holds MUTEX."""
-        if not self.outcome:
-            self.outcome = outcome
-            self._baton.release()
-
-
-class Member:
-    """A thread that takes part in a kernel, or an executor job for as long as it runs.
-
-    `number` orders members with the same deadline. `wait` is what it waits for, None while it runs.
-    """
-
-    def __init__(self, kernel: Kernel, number: int, *, is_thread: bool) -> None:
-        self.kernel = kernel
-        self.number = number
-        self.is_thread = is_thread
-        self.thread: Thread | None = None
-        self.wait: Wait | None = None
-        self.has_ended = False
 
 
 class Kernel:
@@ -112,6 +42,7 @@ class Kernel:
         self.closed: bool = False
         self.moves: int = 0  # starts and ends of waits and members: the watch sees that something happens
         self.outside: list[Callable[[], bool]] = []  # each returns whether work outside the members is outstanding
+        self.alarm: Alarm | None = None  # of `signal.setitimer`, for the main thread
         self.owner: Member
 
     # --- members
@@ -190,6 +121,20 @@ class Kernel:
 
         `block` waits really, and returns when the wait has ended or is ready; by default it waits for the end alone.
         """
+        while (outcome := self._wait(wait, block)) == "alarm":
+            self._ring()
+            wait.resume()
+        return outcome
+
+    def _ring(self) -> None:
+        """Send SIGALRM to this thread, the main one, whose handler may raise."""
+        alarm = self.alarm
+        if alarm is not None:
+            self.time.move_to(alarm.at)
+            self.alarm = Alarm(alarm.at + alarm.interval, alarm.interval) if alarm.interval else None
+            signal.raise_signal(signal.SIGALRM)
+
+    def _wait(self, wait: Wait, block: Callable[[], None] | None) -> Outcome:
         member = current_member()
         with MUTEX:
             if self.closed or member is None:
@@ -208,6 +153,8 @@ class Kernel:
                 member.wait = None
         if wait.error is not None:
             raise wait.error
+        if wait.outcome == "time" and self.alarm is not None and self.find_wake_up(wait) == self.alarm.at:
+            return "alarm"
         if wait.outcome == "time" and not wait.starts:
             self.time.move_to(wait.deadline or 0.0)
         return wait.outcome or "ready"
@@ -239,11 +186,17 @@ class Kernel:
     def earliest(self) -> Wait | None:
         """Return the wait with the earliest deadline, or None. The caller holds MUTEX."""
         timed = [
-            (member.wait.deadline, member.number, member.wait)
+            (wake_up, member.number, member.wait)
             for member in self.members
-            if member.wait is not None and member.wait.deadline is not None
+            if member.wait is not None and (wake_up := self.find_wake_up(member.wait)) is not None
         ]
         return min(timed, key=lambda row: row[:2])[2] if timed else None
+
+    def find_wake_up(self, wait: Wait) -> float | None:
+        """Return when a wait ends by time: at its deadline, or for the main thread at the alarm if that is earlier."""
+        if self.alarm is None or wait.member is None or wait.member.thread is not main_thread():
+            return wait.deadline
+        return self.alarm.at if wait.deadline is None else min(wait.deadline, self.alarm.at)
 
     def is_busy(self) -> bool:
         """Whether work outside the members is outstanding. The caller holds MUTEX."""

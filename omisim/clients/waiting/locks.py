@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any, Final
 
 from omisim.clients.waiting.heart import MUTEX
-from omisim.clients.waiting.kernel import Kernel, Member, Wait, current_kernel, current_member
+from omisim.clients.waiting.kernel import Kernel, current_kernel, current_member
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import ReentrantLock, SimpleQueue, get_caller
+from omisim.clients.waiting.waits import Member, Wait
 
 __all__ = ["VirtualLock", "patch_locks"]
 
@@ -54,10 +55,10 @@ class VirtualLock:
         kernel = current_kernel()
         if kernel is None or not blocking or timeout == 0 or (timeout < 0 and timeout != -1):
             return self._lock.acquire(blocking, timeout)
-        got = self._wait(kernel, None if timeout < 0 else kernel.time.deadline(timeout))
-        if got:
+        acquired = self._wait(kernel, None if timeout < 0 else kernel.time.deadline(timeout))
+        if acquired:
             self._holder = current_member()
-        return got
+        return acquired
 
     def _wait(self, kernel: Kernel, deadline: float | None) -> bool:
         for _ in range(MAX_SLICES):
@@ -75,8 +76,8 @@ class VirtualLock:
                 with MUTEX:
                     self._waits.remove(wait)
             if outcome == "closed":
-                left = kernel.time.left(deadline)
-                return self._lock.acquire(timeout=-1 if left is None else left)
+                seconds_left = kernel.time.get_remaining(deadline)
+                return self._lock.acquire(timeout=-1 if seconds_left is None else seconds_left)
             if self._lock.acquire(False):
                 return True
             if outcome == "time":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, Final
@@ -24,6 +24,10 @@ class Patches:
     def undo(self) -> None:
         """Restore everything, the last replacement first."""
         self._undo.close()
+
+    def on_undo(self, callback: Callable[[], object]) -> None:
+        """Call a function when everything is restored."""
+        self._undo.callback(callback)
 
     def set(self, owner: Any, name: str, replacement: Any) -> Any:
         """Replace an attribute, and return the function or class that it was. A missing attribute stays missing."""
@@ -69,9 +73,9 @@ def _drop_copies(owner: type, name: str, replacement: Any) -> None:
 _scanned: dict[str, tuple[int, int, frozenset[int], tuple[str, ...]]] = {}  # module → identity, size, wanted, names
 
 
-def _find_holders(wanted: Mapping[int, Any]) -> list[tuple[ModuleType, tuple[str, ...]]]:
+def _find_holders(replaced_values: Mapping[int, Any]) -> list[tuple[ModuleType, tuple[str, ...]]]:
     """Return the modules that hold one of the objects, with the names. A module that has not changed is read once."""
-    ids = frozenset(wanted)
+    ids = frozenset(replaced_values)
     holders = []
     for key, module in list(sys.modules.items()):
         if type(module) is not ModuleType:

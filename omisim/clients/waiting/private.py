@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import concurrent.futures
 import concurrent.futures.thread
+import multiprocessing.process
 import queue
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from operator import attrgetter
 from threading import Thread
 from types import FrameType, ModuleType
 from typing import Any
 
 __all__ = [
-    "ReentrantLock", "SimpleQueue", "WorkItem", "current_frames", "futures_base", "get_caller", "get_max_workers",
-    "get_state", "get_target", "get_trio_queue", "get_trio_registrations", "is_thread_pool", "reset_lock",
+    "ReentrantLock", "SimpleQueue", "WorkItem", "current_frames", "futures_base", "get_caller", "get_children",
+    "get_max_workers", "get_target", "get_trio_queue", "get_trio_registrations", "get_workers", "is_job_pending",
+    "is_pending", "is_thread_pool", "reset_lock",
 ]  # fmt: skip
 
 current_frames: Callable[[], dict[int, FrameType]] = attrgetter("_current_frames")(sys)
@@ -28,7 +31,7 @@ WorkItem: type = attrgetter("_WorkItem")(concurrent.futures.thread)  # a job: th
 SimpleQueue: type = attrgetter("_PySimpleQueue")(queue)  # the queue that is written in Python, of conditions
 ReentrantLock: type = attrgetter("_PyRLock")(threading)  # the lock that is written in Python, of locks
 get_max_workers: Callable[[Any], int] = attrgetter("_max_workers")  # of a ThreadPoolExecutor
-get_state: Callable[[Any], str] = attrgetter("_state")  # of a Future; done() takes a lock, whose holder may wait for us
+get_workers: Callable[[Any], list[Any]] = attrgetter("_pool")  # the processes or threads of a pool of multiprocessing
 get_trio_registrations: Callable[[Any], dict[Any, Any]] = attrgetter("_registered")
 
 
@@ -36,6 +39,22 @@ def get_caller() -> tuple[str, str]:
     """Return the package and the function that called the caller of this function."""
     frame = _get_frame(2)
     return str(frame.f_globals.get("__name__")).partition(".")[0], frame.f_code.co_name
+
+
+def get_children() -> set[Any]:
+    """Return the child processes of multiprocessing; active_children() waits for those that have ended."""
+    children: set[Any] = attrgetter("_children")(multiprocessing.process)
+    return children
+
+
+def is_pending(future: Future[Any]) -> bool:
+    """Whether a future has no result yet. Its method done() takes a lock, whose holder may wait for us."""
+    return attrgetter("_state")(future) in ("PENDING", "RUNNING")
+
+
+def is_job_pending(result: Any, pool: Any) -> bool:
+    """Whether a pool of multiprocessing still works on a result. A pool that is terminated forgets its jobs."""
+    return vars(result)["_job"] in vars(result)["_cache"] and vars(pool)["_state"] in ("RUN", "CLOSE")
 
 
 def get_target(thread: Thread) -> Any:

@@ -6,23 +6,21 @@ made long ago do too. Threads of the standard library's own machinery, and those
 
 from __future__ import annotations
 
-import concurrent.futures.process
-import concurrent.futures.thread
-import multiprocessing.process
-import subprocess
 from _thread import get_ident
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import Thread
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from omisim.clients.waiting.heart import MUTEX
-from omisim.clients.waiting.kernel import ContextEnded, Kernel, Wait, current_kernel
+from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.patches import Patches
-from omisim.clients.waiting.private import WorkItem, get_max_workers, get_state, get_target, is_thread_pool
+from omisim.clients.waiting.private import WorkItem, get_max_workers, get_target, is_pending, is_thread_pool
+from omisim.clients.waiting.processes import note_child
+from omisim.clients.waiting.waits import ContextEnded, Wait
 
 __all__ = ["cancel_jobs", "patch_threads"]
 
@@ -33,17 +31,13 @@ _real: dict[str, Callable[..., Any]] = {}
 
 
 def patch_threads(patches: Patches) -> None:
-    """Replace the functions that begin and join threads, jobs and child processes."""
-    threads, processes = concurrent.futures.thread, concurrent.futures.process
+    """Replace the functions that begin and join threads and jobs."""
     for owner, name, replacement in (
         (Thread, "start", _start),
         (Thread, "join", _join),
         (WorkItem, "__init__", _init_job),
         (WorkItem, "run", _run_job),
-        (threads.ThreadPoolExecutor, "submit", _submit),
-        (processes.ProcessPoolExecutor, "submit", _submit_remote),
-        (subprocess.Popen, "poll", _poll),
-        (multiprocessing.process.BaseProcess, "is_alive", _is_alive),
+        (ThreadPoolExecutor, "submit", _submit),
     ):
         _real[f"{owner.__name__}.{name}"] = patches.set(owner, name, replacement)
 
@@ -60,7 +54,7 @@ def _start(thread: Thread) -> None:
         with kernel.standing_still():  # start() waits until the thread runs
             _real["Thread.start"](thread)
         if _waits_for_child(thread):
-            _note_child(id(thread), runs=True, is_alive=thread.is_alive)
+            note_child(id(thread), thread.is_alive)
         return
     member = kernel.add()
     member.thread = thread
@@ -101,8 +95,8 @@ def _join(thread: Thread, timeout: float | None = None) -> None:
         return
     deadline = kernel.time.deadline(timeout)
     outcome = kernel.wait(Wait(deadline, lambda: not thread.is_alive(), target=thread))
-    left = {"time": 0.0, "closed": kernel.time.left(deadline)}.get(outcome)
-    _real["Thread.join"](thread, left)
+    seconds_left = {"time": 0.0, "closed": kernel.time.get_remaining(deadline)}.get(outcome)
+    _real["Thread.join"](thread, seconds_left)
 
 
 # --- executors
@@ -118,22 +112,18 @@ class _Job:
 
 
 class _Outside:
-    """The work for a kernel that its members do not do: queued jobs, jobs in other processes, and child processes."""
+    """The jobs of a kernel's executors: those that have not begun, and those that run."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.queued: dict[Future[Any], _Job] = {}
         self.running: list[_Job] = []
-        self.remote: list[Future[Any]] = []
-        self.children: dict[int, Callable[[], bool]] = {}  # whether a child that the test has asked about still runs
         kernel.outside.append(self.is_outstanding)
 
     def is_outstanding(self) -> bool:
-        """Whether a job is about to begin, or another process works for the test."""
-        self.queued = {future: job for future, job in self.queued.items() if _is_pending(future)}
-        self.remote = [future for future in self.remote if _is_pending(future)]
-        self.children = {child: is_alive for child, is_alive in self.children.items() if is_alive()}
+        """Whether a job is about to begin."""
+        self.queued = {future: job for future, job in self.queued.items() if is_pending(future)}
         running = Counter(id(job.executor) for job in self.running)
-        return bool(self.remote or self.children) or any(
+        return any(
             job.executor is None or running[id(job.executor)] < get_max_workers(job.executor)
             for job in self.queued.values()
         )
@@ -144,10 +134,6 @@ def cancel_jobs(kernel: Kernel) -> None:
     outside = _outside.get(kernel)
     for future in list(outside.queued if outside else ()):
         future.cancel()
-
-
-def _is_pending(future: Future[Any]) -> bool:
-    return get_state(future) in ("PENDING", "RUNNING")
 
 
 def _outside_of(kernel: Kernel) -> _Outside:
@@ -187,35 +173,3 @@ def _run_job(item: Any, *args: Any) -> None:
         finally:
             with MUTEX:
                 outside.running.remove(job)
-
-
-# --- other processes
-
-
-def _submit_remote(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-    future: Future[Any] = _real["ProcessPoolExecutor.submit"](executor, fn, *args, **kwargs)
-    kernel = current_kernel()
-    if kernel is not None:
-        with MUTEX:
-            _outside_of(kernel).remote.append(future)
-    return future
-
-
-def _poll(child: subprocess.Popen[Any]) -> int | None:
-    """Replace `Popen.poll`: time stands still for a child that the test asks about."""
-    code: int | None = _real["Popen.poll"](child)
-    _note_child(id(child), runs=code is None, is_alive=lambda: _real["Popen.poll"](child) is None)
-    return code
-
-
-def _is_alive(child: multiprocessing.process.BaseProcess) -> bool:
-    is_alive: bool = _real["BaseProcess.is_alive"](child)
-    _note_child(id(child), runs=is_alive, is_alive=lambda: bool(_real["BaseProcess.is_alive"](child)))
-    return is_alive
-
-
-def _note_child(key: int, *, runs: bool, is_alive: Callable[[], bool]) -> None:
-    kernel = current_kernel()
-    if kernel is not None and runs:
-        with MUTEX:
-            _outside_of(kernel).children[key] = is_alive

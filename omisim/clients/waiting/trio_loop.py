@@ -1,4 +1,4 @@
-"""trio's run loop in virtual time, where trio has been imported before the context begins."""
+"""trio's run loop in virtual time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from omisim.clients.waiting.input import is_any_outstanding, wait_for_input
 from omisim.clients.waiting.kernel import current_kernel
-from omisim.clients.waiting.loops import is_outstanding, wait_for_input
+from omisim.clients.waiting.late_imports import patch_when_imported
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import get_trio_queue, get_trio_registrations
 
@@ -19,9 +20,11 @@ _real: dict[str, Callable[..., Any]] = {"select": select.select}
 
 def patch_trio(patches: Patches) -> None:
     """Replace trio's clock, and its waiting for file descriptors. Another clock, as trio's MockClock, is left alone."""
-    run: Any = sys.modules.get("trio._core._run")
-    if run is None:
-        return
+    patch_when_imported(patches, "trio", _patch)
+
+
+def _patch(patches: Patches) -> None:
+    run: Any = sys.modules["trio._core._run"]
     _real["current_time"] = patches.set(run.SystemClock, "current_time", _current_time)
     for module, name in (("trio._core._io_epoll", "EpollIOManager"), ("trio._core._io_kqueue", "KqueueIOManager")):
         manager = getattr(sys.modules.get(module), name, None)
@@ -36,7 +39,8 @@ def _current_time(clock: Any) -> float:
 
 def _get_events(manager: Any, timeout: float) -> Any:
     kernel, run = current_kernel(), sys.modules["trio._core._run"]
-    if kernel is None or timeout <= 0 or type(run.GLOBAL_RUN_CONTEXT.runner.clock) is not run.SystemClock:
+    runner = getattr(run.GLOBAL_RUN_CONTEXT, "runner", None)  # none in the thread that waits for a guest run
+    if kernel is None or timeout <= 0 or (runner is not None and type(runner.clock) is not run.SystemClock):
         return _real["get_events"](manager, timeout)
     queue = get_trio_queue(manager)
     registered = [
@@ -47,6 +51,6 @@ def _get_events(manager: Any, timeout: float) -> Any:
         kernel,
         lambda seconds: _real["select"]([queue.fileno()], [], [], seconds)[0],
         timeout,
-        lambda: any(is_outstanding(fd, writes=writes) for fd, writes in registered),
+        lambda: is_any_outstanding(registered),
     )
     return _real["get_events"](manager, 0)

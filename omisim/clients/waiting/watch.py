@@ -20,15 +20,25 @@ from typing import TYPE_CHECKING, Final
 from omisim.clients.waiting.private import current_frames
 
 if TYPE_CHECKING:
-    from omisim.clients.waiting.kernel import Kernel, Member
+    from omisim.clients.waiting.kernel import Kernel
+    from omisim.clients.waiting.waits import Member
 
 __all__ = ["Watch"]
 
 LOCKED_LOOKS: Final = 10  # looks at one line with a lock, of 2 ms each, after which a thread counts as blocked by it
 STALLED_LOOKS: Final = 25  # looks at any one line after which new threads begin although the thread still runs
 MIN_REAL: Final = 1.0  # seconds for which outstanding work holds up even the shortest wait
+MAX_SLEEP: Final = 1.0  # real seconds that a sleep may last which the kernel does not see
 ALARM: Final = getattr(signal, "SIGURG", None)  # ignored by default, and used by hardly any program
-_LOCKING = re.compile(r"^\s*(async\s+)?with\b|\.(acquire|get|put|join|wait|result)\(")  # lines that wait for a thread
+_OURS: Final = "omisim.clients.waiting"
+_LOCKING = re.compile(
+    r"^\s*(async\s+)?with\b|\.(acquire|get|put|join|wait|result|run|run_until_complete)\("
+)  # lines that wait for a thread
+_SLEEPING = re.compile(r"sleep\w*\(")  # lines that sleep
+_SLEEPS_REALLY: Final = (
+    "{}: this sleep takes real time, because its function was taken before cloud.sleeping() or omi_sleep began, for "
+    "example as a default argument. Call time.sleep by its name, or pass time.sleep as the argument"
+)
 
 
 class Watch:
@@ -40,11 +50,13 @@ class Watch:
         self._moves = -1
         self._lull = 0.0  # real seconds since something last happened
         self._same_looks = 0  # looks for which the running threads have been at the same instructions
+        self._same_seconds = 0.0  # real seconds for which they have been there
         self._places: list[tuple[int, int]] = []
         self._error: BaseException | None = None
 
     def look(self, seconds: float) -> bool:
         """End what nothing else can end; return whether a member waits. The caller holds MUTEX."""
+        self._same_seconds += seconds
         self._end_waits(self._kernel, seconds)
         return bool(self._kernel.waits())
 
@@ -59,13 +71,17 @@ class Watch:
         earliest = kernel.earliest()
         running = [member for member in kernel.members if member.wait is None]
         frames = self._note_places(running)
+        if self._same_seconds >= MAX_SLEEP:
+            self._same_seconds = 0.0
+            for frame in filter(_is_sleeping, frames):
+                self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
         is_locked = self._same_looks >= (LOCKED_LOOKS if earliest else 1) and all(map(_is_locking, frames))
         is_stuck = (not running or is_locked) and not kernel.is_busy()
         if earliest is None:
             if is_stuck and self._lull >= self._patience:
                 self._lull = 0.0
                 self._raise(RuntimeError(self._describe()))
-        elif is_stuck or self._lull >= max(MIN_REAL, (earliest.deadline or 0.0) - kernel.time.now()):
+        elif is_stuck or self._lull >= max(MIN_REAL, (kernel.find_wake_up(earliest) or 0.0) - kernel.time.now()):
             kernel.settle(jump=True)
         elif earliest.starts and running and self._same_looks >= STALLED_LOOKS and not kernel.is_busy():
             kernel.wake(earliest, "time")
@@ -75,7 +91,9 @@ class Watch:
         all_frames = current_frames()
         frames = [frame for member in running if (frame := all_frames.get(_ident(member))) is not None]
         places = [(id(frame), frame.f_lasti) for frame in frames]
-        self._same_looks = self._same_looks + 1 if places == self._places else 0
+        if places != self._places:
+            self._same_looks, self._same_seconds = -1, 0.0
+        self._same_looks += 1
         self._places = places
         return frames
 
@@ -86,7 +104,10 @@ class Watch:
         for member in self._kernel.members:
             name = member.thread.name if member.thread else "a thread that has not started"
             lines.append(f"  {name}: {_find_line(frames.get(_ident(member)))}")
-        lines.append("If one waits for something outside the test, raise the limit: cloud.sleeping(patience=…)")
+        lines.append(
+            "A lock or a SimpleQueue that is older than cloud.sleeping() or omi_sleep waits really: make it inside. If "
+            "one waits for something outside the test, raise the limit: cloud.sleeping(patience=…)"
+        )
         return "\n".join(lines)
 
     def _raise(self, error: BaseException) -> None:
@@ -122,18 +143,25 @@ def _ident(member: Member) -> int:
 
 
 def _is_locking(frame: FrameType) -> bool:
-    return _LOCKING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno)) is not None
+    # an instruction that the compiler has added has no line
+    return _LOCKING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)) is not None
+
+
+def _is_sleeping(frame: FrameType) -> bool:
+    """Whether a thread sleeps where the kernel cannot see it, by the line of its innermost function."""
+    if str(frame.f_globals.get("__name__")).startswith(_OURS):
+        return False
+    return _SLEEPING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)) is not None
 
 
 def _find_line(frame: FrameType | None) -> str:
     """Return the innermost line outside the standard library and this package."""
-    ours = ("omisim.clients.waiting", *sys.stdlib_module_names)
     while frame is not None and frame.f_back is not None:
         module = str(frame.f_globals.get("__name__"))
-        if not module.startswith("omisim.clients.waiting") and module.partition(".")[0] not in ours:
+        if not module.startswith(_OURS) and module.partition(".")[0] not in sys.stdlib_module_names:
             break
         frame = frame.f_back
     if frame is None:
         return "not started"
-    name, line = frame.f_code.co_filename, frame.f_lineno
+    name, line = frame.f_code.co_filename, frame.f_lineno or 0
     return f"{name}:{line}: {linecache.getline(name, line).strip()}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from omisim.actions.fcu_only import FCU_ONLY
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import Dialect, Request
 from omisim.doors.fcu.context import Context
@@ -15,17 +16,21 @@ from omisim.doors.fcu.inputs import Reading, compile_inputs
 from omisim.doors.fcu.query import Query, Tree, make_reader, query_name
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.selection import Criteria, Selection, check_ids, find_by_ids
-from omisim.doors.fcu.shapes import find_operation
+from omisim.doors.fcu.shapes import find_operation, is_outscales
 from omisim.doors.fcu.steps import BEFORE, PREPARE
 from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.fcu.views import compile_view, get_view
+from omisim.engine.engine import Engine
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["Action", "find_action"]
+__all__ = ["FcuAction", "find_action"]
 
+OUTSCALES = "http://api.outscale.com/wsdl/fcuext/2014-04-15/"  # the namespace of OUTSCALE's own shapes
+SERVED = {**ACTIONS, **FCU_ONLY}
 DONE = make_element("return", "true")  # the answer of an action without an output shape
+MAX_WARNINGS, MAX_NAME = 10, 60  # unknown parameters in the warnings about one request, and characters of each
 Make = Callable[[Context], dict[str, Any]]
 
 
@@ -43,23 +48,23 @@ class Parsed:
     """A request that has been read. `unknown` are the parameters that the action does not take."""
 
     request: Request
-    given: dict[str, Any]
+    ec2_parameters: dict[str, Any]
     criteria: Criteria
     unknown: list[str]
     dry_run: bool
 
 
 @cache
-def find_action(name: str) -> Action:
+def find_action(name: str) -> FcuAction:
     """Return the action of this name. Refuses one that omisim does not serve, and an unknown one (FCU-003)."""
     row = load_rows().get(name)
     if row is not None:
-        return Action(row)
+        return FcuAction(row)
     raise refuse("FCU-003" if find_operation(name) is not None else "FCU-003/unknown", action=name)
 
 
-class Action:
-    """One action of the table; `row` is its row."""
+class FcuAction:
+    """One action of the table; `row` is its row, `namespace` that of its answer, if it is not EC2's."""
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -68,7 +73,8 @@ class Action:
         assert like is not None, row.like
         input_shape, self._output = like.input_shape, operation.output_shape
         members = {query_name(member, key): member for key, member in input_shape.members.items()}
-        self._dialect = Dialect(spell=_make_speller(row), pages=False)
+        self.namespace = OUTSCALES if is_outscales(row.name) else ""
+        self._dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
         self._read_inputs = compile_inputs(row.parameters, input_shape)
         self._readers = {name: make_reader(members[name]) for name in _list_controls(row) if name in members}
         self._selection = Selection(row, self._output) if row.lists else None
@@ -83,12 +89,11 @@ class Action:
             parsed = self._parse_tree(PREPARE[row.prepare](context, query.make_tree()))
         else:
             parsed = self._parse_cached(query)
-        if parsed.unknown and engine.settings.switch("fcu_unknown_parameters") == "refuse":
-            raise refuse("FCU-005", parameter=parsed.unknown[0], action=row.name)
-        context.given, context.dry_run = parsed.given, parsed.dry_run
+        ignored = self._check_unknown(engine, parsed.unknown) if parsed.unknown else ()
+        context.ec2_parameters, context.dry_run = parsed.ec2_parameters, parsed.dry_run
         with engine.lock:
             if row.before:
-                context.before = BEFORE[row.before](context, parsed.given)
+                context.before = BEFORE[row.before](context, parsed.ec2_parameters)
             try:
                 answer = engine.call(parsed.request, context.account_id, context.region, headers)
             except ApiError as error:
@@ -99,13 +104,22 @@ class Action:
             try:
                 if parsed.dry_run:
                     raise refuse("FCU-002", action=row.name)
-                context.result = () if row.calls not in ACTIONS else answer.value  # a family that is not served
+                context.result = () if row.calls not in SERVED else answer.value  # a family that is not served
                 content = self._render(context, parsed)
             except ApiError as error:
                 record.record_failure(error)
                 raise
             engine.count_read(record, context.result)
-            return Outcome(content, answer.request_id, answer.warnings)
+            return Outcome(content, answer.request_id, (*answer.warnings, *ignored))
+
+    def _check_unknown(self, engine: Engine, names: list[str]) -> tuple[str, ...]:
+        """Refuse parameters that the action does not have, or return the warnings about them (FCU-005)."""
+        if engine.settings.switch("fcu_unknown_parameters") == "refuse":
+            raise refuse("FCU-005", parameter=names[0], action=self.row.name)
+        shown = dict.fromkeys(ascii(name[:MAX_NAME]) for name in names[:MAX_WARNINGS])  # a part of a header
+        warnings = tuple(f"FCU ignores the parameter {name} of {self.row.name} (FCU-005)" for name in shown)
+        engine.session.warnings.extend(warnings)
+        return warnings
 
     def _parse(self, query: Query) -> Parsed:
         return self._parse_tree(query.make_tree())
@@ -130,10 +144,10 @@ class Action:
             for name in row.ids:
                 if name not in values:
                     raise refuse("REQ-010", parameter=name)
-        if dry_run and row.calls in ACTIONS and ACTIONS[row.calls].dry_run:
+        if dry_run and row.calls in SERVED and SERVED[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self._dialect)
-        return Parsed(request, reading.given, criteria, unknown, dry_run)
+        return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)
 
     def _render(self, context: Context, parsed: Parsed) -> str:
         if self.row.items:
@@ -146,7 +160,7 @@ class Action:
             context.result = context.result[0]
         make = self._make_answer
         if self.row.attributes is not None:
-            attribute = context.given.get("Attribute")
+            attribute = context.ec2_parameters.get("Attribute")
             if attribute is None:
                 raise refuse("REQ-010", parameter="Attribute")
             make = self._attributes.get(attribute)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from omisim.actions.framework.request import PYTHON, Request
+from omisim.actions.framework.request import Dialect, Request
 from omisim.engine.engine import Engine
 
-__all__ = ["Context"]
+__all__ = ["INNER", "Context"]
+
+INNER = Dialect(spell=str, controls=False, api="fcu")  # of the calls that the table makes by itself
 
 
 @dataclass(slots=True)
@@ -21,13 +23,15 @@ class Context:
     account_id: str | None
     region: str
     at: dt.datetime
-    given: dict[str, Any] = field(default_factory=dict)  # the parameters that the row reads, by their EC2 names
+    ec2_parameters: dict[str, Any] = field(
+        default_factory=dict
+    )  # the parameters that the row reads, by their EC2 names
     dry_run: bool = False
     before: Any = None
     result: Any = None
 
     def read(self, action: str, filters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the results of a read, as the caller sees them. Raises ApiError if it is refused."""
-        request = Request(action, {"filters": filters}, PYTHON)
+        request = Request(action, {"filters": filters}, INNER)
         results: tuple[Any, ...] = self.engine.call(request, self.account_id, self.region).value
         return results

@@ -9,22 +9,23 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from urllib.parse import parse_qsl
 
 from omisim.base.hosts import DEFAULT_REGION, parse_host
-from omisim.doors.fcu.actions import Action, find_action
+from omisim.doors.fcu.actions import FcuAction, find_action
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
-from omisim.doors.fcu.query import Query, parse_query
-from omisim.doors.fcu.render import render_answer, render_error
+from omisim.doors.fcu.query import Query, parse_pairs, parse_query
+from omisim.doors.fcu.render import make_namespace, render_answer, render_error
 from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.signature import Signature, parse_query_signature, parse_signature
 from omisim.engine.engine import Engine
+from omisim.engine.faults import Dropped, Killed
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
+from omisim.state.journal_store import StoreError
 
 __all__ = ["FcuDoor"]
 
@@ -47,6 +48,16 @@ class FcuDoor:
         `host_time` is the host's UTC time: a signature may be dated by it or by the cloud's clock (AUTH-007).
         Raises Dropped when a fault drops the connection.
         """
+        try:
+            outcome = self.engine.run_atomic(partial(self._answer, request, host_time))
+        except StoreError as error:
+            return self._refuse(self.engine.refuse_unsaved(error, "", headers=request.headers, api="fcu"))
+        if isinstance(outcome, HttpResponse):
+            return outcome
+        raise outcome
+
+    def _answer(self, request: HttpRequest, host_time: dt.datetime) -> HttpResponse | Dropped | Killed:
+        """Answer one request, or return the exception that ends its connection."""
         engine, headers = self.engine, request.headers
         is_short = len(request.body) + len(request.query) <= LONGEST_KEPT
         query = (self._parse_cached if is_short else parse_query)(request.query, request.body)
@@ -60,15 +71,18 @@ class FcuDoor:
         except ApiError as error:
             if not error.request_id:
                 row = load_rows().get(query.action)
-                engine.note_refused(row.calls if row else query.action, account_id, error, headers)
-            code = find_code(error)
-            text = render_error(code, error.details, error.request_id)
-            return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
-        text = render_answer(action.row.name, query.version, outcome.content, outcome.request_id)
+                engine.note_refused(row.calls if row else query.action, account_id, error, headers, "fcu")
+            return self._refuse(error)
+        except (Dropped, Killed) as failure:
+            return failure
+        namespace = action.namespace or make_namespace(query.version)
+        text = render_answer(action.row.name, namespace, outcome.content, outcome.request_id)
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
         return self._respond(200, text, outcome.request_id, warnings)
 
-    def _identify(self, request: HttpRequest, query: Query, host_time: dt.datetime) -> tuple[str | None, str, Action]:
+    def _identify(
+        self, request: HttpRequest, query: Query, host_time: dt.datetime
+    ) -> tuple[str | None, str, FcuAction]:
         """Return the caller, its Region and the action. An unknown action is refused after an unknown caller."""
         region = _find_region(request.host, request.path)
         if region is not None and region not in load_catalog().regions:
@@ -84,6 +98,11 @@ class FcuDoor:
             assert problem is not None
             raise problem
         return account_id, region or DEFAULT_REGION, action
+
+    def _refuse(self, error: ApiError) -> HttpResponse:
+        code = find_code(error)
+        text = render_error(code, error.details, error.request_id)
+        return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
 
     def _respond(self, status: int, text: str, request_id: str, headers: Mapping[str, str]) -> HttpResponse:
         content = text.encode()
@@ -103,7 +122,7 @@ def _find_region(host: str, path: str) -> str | None:
 
 def _parse_signature(query: Query, request: HttpRequest) -> Signature:
     """Return the signature in the header or in the query string, whose scope must be this service's (FCU-014)."""
-    parameters = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
+    parameters = dict(parse_pairs(request.query)) if request.query else {}
     if query.signature_version and "X-Amz-Algorithm" not in parameters and "authorization" not in request.headers:
         raise refuse("AUTH-004/method", scheme=f"Signature Version {query.signature_version}")
     in_query = "X-Amz-Algorithm" in parameters or "X-Amz-Signature" in parameters

@@ -134,19 +134,21 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
 
 def _select_owners(context: Context, owners: Sequence[str]) -> Select:
     """Select by owner: an account id, an alias, or `self`."""
-    wanted = {context.account_id if owner == "self" else owner for owner in owners}
-    return lambda entity: entity.account_id in wanted or entity.account_alias in wanted
+    owner_ids = {context.account_id if owner == "self" else owner for owner in owners}
+    return lambda entity: entity.account_id in owner_ids or entity.account_alias in owner_ids
 
 
 def _select_permitted(field: str) -> Callable[[Context, Sequence[str]], Select]:
     """Select by permissions in a field: those of `self`, of an account id, or of `all`."""
 
     def scope(context: Context, users: Sequence[str]) -> Select:
-        wanted = {context.account_id if user == "self" else user for user in users}
+        account_ids = {context.account_id if user == "self" else user for user in users}
 
         def select(entity: Image | Snapshot) -> bool:
             permissions = getattr(entity, field)
-            return not wanted.isdisjoint(permissions.account_ids) or ("all" in wanted and permissions.global_permission)
+            return not account_ids.isdisjoint(permissions.account_ids) or (
+                "all" in account_ids and permissions.global_permission
+            )
 
         return select
 
@@ -180,13 +182,13 @@ def _make_reservation(members: Sequence[Item]) -> dict[str, Any]:
         "ReservationId": vm.reservation_id,
         "OwnerId": vm.account_id,
         "Groups": [{"GroupId": g.security_group_id, "GroupName": g.security_group_name} for g in groups],
-        "Instances": [shown for _, shown in members],
+        "Instances": [instance for _, instance in members],
     }
 
 
 def _group_quotas(items: Iterable[Item]) -> list[dict[str, Any]]:
     """Return the only group of quotas, those of the account; none if it is empty."""
-    quotas = [shown for _, shown in items]
+    quotas = [quota for _, quota in items]
     return [{"reference": "global", "quotaSet": quotas}] if quotas else []
 
 

@@ -18,11 +18,12 @@ __all__ = ["Reading", "compile_inputs"]
 class Reading:
     """The parameters read from a request.
 
-    `parameters` are omisim's, `given` the EC2 parameters by name, `unknown` the names of those that the row lacks.
+    `parameters` are omisim's, `ec2_parameters` those of the request by their EC2 names, `unknown` the names of those
+    that the row lacks.
     """
 
     parameters: dict[str, Any] = field(default_factory=dict)
-    given: dict[str, Any] = field(default_factory=dict)
+    ec2_parameters: dict[str, Any] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
 
 
@@ -78,7 +79,7 @@ def _compile_entry(entry: Any, shape: Any) -> Read:
 
     def read(node: Any, path: str, reading: Reading, target: dict[str, Any]) -> None:
         value = read_value(node, path)
-        reading.given[path] = value
+        reading.ec2_parameters[path] = value
         if to:
             _put(target, to, value if form is None else form(value))
 

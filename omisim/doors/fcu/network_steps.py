@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from omisim.actions.framework.request import PYTHON, Request
-from omisim.doors.fcu.context import Context
+from omisim.actions.framework.request import Request
+from omisim.doors.fcu.context import INNER, Context
 from omisim.doors.fcu.query import Tree
 from omisim.doors.fcu.selection import make_not_found
 from omisim.model import PublicIp, SecurityGroup
@@ -106,10 +106,10 @@ def _complete_permission(permission: Tree) -> None:
 
 def _prepare_interface(_: Context, tree: Tree) -> Tree:
     """Rewrite PrivateIpAddress, the primary address, to the first of PrivateIpAddresses."""
-    primary, others = tree.pop("PrivateIpAddress", None), tree.get("PrivateIpAddresses", {})
-    if primary is None or not isinstance(others, dict):
+    primary, addresses = tree.pop("PrivateIpAddress", None), tree.get("PrivateIpAddresses", {})
+    if primary is None or not isinstance(addresses, dict):
         return tree
-    return {**tree, "PrivateIpAddresses": {"0": {"Primary": "true", "PrivateIpAddress": primary}, **others}}
+    return {**tree, "PrivateIpAddresses": {"0": {"Primary": "true", "PrivateIpAddress": primary}, **addresses}}
 
 
 def _prepare_subnet_change(context: Context, tree: Tree) -> Tree:
@@ -128,16 +128,16 @@ def _prepare_allocation(_: Context, tree: Tree) -> Tree:
     return tree
 
 
-def _unlink_released_address(context: Context, given: Mapping[str, Any]) -> None:
+def _unlink_released_address(context: Context, parameters: Mapping[str, Any]) -> None:
     """Unlink a public IP that is about to be released from its instance of the public Cloud (FCU-040)."""
     state = context.engine.state
-    ip: PublicIp | None = state.get("public_ip", given.get("AllocationId", ""))
-    if "AllocationId" not in given:
-        ip = next(iter(state.find_by("public_ip", "address", given.get("PublicIp", ""))), None)
+    ip: PublicIp | None = state.get("public_ip", parameters.get("AllocationId", ""))
+    if "AllocationId" not in parameters:
+        ip = next(iter(state.find_by("public_ip", "address", parameters.get("PublicIp", ""))), None)
     if ip is not None and ip.account_id == context.account_id and ip.vm_id is not None:
         if context.dry_run:
             raise refuse("FCU-002", action="ReleaseAddress")
-        unlink = Request("UnlinkPublicIp", {"link_public_ip_id": ip.link_public_ip_id}, PYTHON)
+        unlink = Request("UnlinkPublicIp", {"link_public_ip_id": ip.link_public_ip_id}, INNER)
         context.engine.call(unlink, context.account_id, context.region)
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from omisim.doors.http import HttpRequest
 from omisim.spec.rules import refuse
 
-__all__ = ["Query", "Tree", "is_query", "make_reader", "parse_query", "query_name", "sort_indexes"]
+__all__ = ["Query", "Tree", "is_query", "make_reader", "parse_pairs", "parse_query", "query_name", "sort_indexes"]
 
 Tree = dict[str, Any]  # parameter → its text, or a Tree of the parameters below it
 Read = Callable[[Any, str], Any]  # text or Tree, path → value
@@ -52,12 +52,22 @@ class Query:
 
 def parse_query(query: str, body: bytes) -> Query:
     """Parse the parameters of a query string and of a form body. No input is refused here."""
-    pairs = parse_qsl(query, keep_blank_values=True)
+    pairs = parse_pairs(query)
     if body:
-        pairs += parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-    given = dict(pairs)
-    kept = tuple([(name, text) for name, text in pairs if name not in _PROTOCOL and not name.startswith("X-Amz-")])
-    return Query(given.get("Action", ""), given.get("Version", ""), kept, given.get("SignatureVersion", ""))
+        pairs += parse_pairs(body.decode(errors="replace"))
+    texts = dict(pairs)
+    parameters = tuple(
+        [(name, text) for name, text in pairs if name not in _PROTOCOL and not name.startswith("X-Amz-")]
+    )
+    return Query(texts.get("Action", ""), texts.get("Version", ""), parameters, texts.get("SignatureVersion", ""))
+
+
+def parse_pairs(text: str) -> list[tuple[str, str]]:
+    """Return the names and values of a form, blank ones too, as `urllib.parse.parse_qsl` does, which takes longer."""
+    parts = [part.partition("=") for part in text.split("&") if part]
+    if "%" not in text and "+" not in text:
+        return [(name, value) for name, _, value in parts]
+    return [(unquote_plus(name), unquote_plus(value)) for name, _, value in parts]
 
 
 def is_query(request: HttpRequest) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from omisim.model.serialize import format_date
 
-__all__ = ["Render", "escape_text", "make_element", "make_renderer", "render_answer", "render_error"]
+__all__ = ["Render", "escape_text", "make_element", "make_namespace", "make_renderer", "render_answer", "render_error"]
 
 Render = Callable[[Any], str]  # a value → the content of its element
 _SPECIAL = re.compile("[&<>\r]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -32,11 +32,16 @@ def make_element(name: str, content: str) -> str:
     return f"<{name}>{content}</{name}>" if content else f"<{name}/>"
 
 
-def render_answer(action: str, version: str, content: str, request_id: str) -> str:
-    """Return the answer to an action. `version` is the one of the request, which the namespace repeats (FCU-001)."""
-    namespace = escape_text(version).replace('"', "&quot;")
+def make_namespace(version: str) -> str:
+    """Return the namespace of an answer to an action of EC2: it repeats the version of the request (FCU-001)."""
+    return f"http://ec2.amazonaws.com/doc/{version}/"
+
+
+def render_answer(action: str, namespace: str, content: str, request_id: str) -> str:
+    """Return the answer to an action."""
+    quoted = escape_text(namespace).replace('"', "&quot;")
     return (
-        f'{_DECLARATION}<{action}Response xmlns="http://ec2.amazonaws.com/doc/{namespace}/">'
+        f'{_DECLARATION}<{action}Response xmlns="{quoted}">'
         f"{content}<requestId>{request_id}</requestId></{action}Response>"
     )
 

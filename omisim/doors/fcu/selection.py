@@ -30,7 +30,7 @@ __all__ = ["Criteria", "Selection", "check_ids", "find_by_ids", "make_not_found"
 CACHED_ITEMS = 4096
 Look = Callable[[Any, Mapping[str, Any]], list[str]]  # entity and item → the texts of a filter
 TAGS = ("Tags", "TagSet")  # the names that EC2 has for the tags of an item
-# kind of an id → the error for one that does not exist
+# kind of an id → the error for one that does not exist; the others are of families that omisim does not serve
 _MISSING: Mapping[str, str] = {
     "address": "no-such-ip",
     "image": "no-such-image",
@@ -86,9 +86,9 @@ def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any])
         of = row.ids[parameter]
         get = attrgetter(of["attribute"])
         candidates = [row for row in rows if getattr(row, of["without"]) is None] if "without" in of else rows
-        found = set(map(get, candidates))
+        found_ids = set(map(get, candidates))
         for value in values:
-            if value not in found:
+            if value not in found_ids:
                 raise make_not_found(of["kind"], value)
         if values and "filter" not in of:
             rows = [entity for entity in candidates if get(entity) in values]
@@ -97,7 +97,7 @@ def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any])
 
 def make_not_found(kind: str, row_id: str) -> ApiError:
     """Return the refusal of an id of a kind that the caller cannot see (FCU-004)."""
-    return ApiError(get_rule("FCU-004"), {"id": row_id, "kind": kind}, ERRORS[_MISSING[kind]])
+    return ApiError(get_rule("FCU-004"), {"id": row_id, "kind": kind}, ERRORS[_MISSING.get(kind, "no-such-resource")])
 
 
 class Selection:
@@ -147,9 +147,9 @@ class Selection:
             return _make_look(f"{tags}.{name.removeprefix('tag-').capitalize()}")
         raise refuse("FCU-013", filter=name)
 
-    def _matches(self, row: Any, look: Look, wanted: Sequence[str]) -> bool:
+    def _matches(self, row: Any, look: Look, patterns: Sequence[str]) -> bool:
         texts = look(row, self._view(row))
-        return any(_matches_text(value, text) for value in wanted for text in texts)
+        return any(_matches_text(value, text) for value in patterns for text in texts)
 
     def _render_page(self, page: Sequence[Any]) -> str:
         if self._row.group:
@@ -174,17 +174,17 @@ def _make_look(path: str) -> Look:
     names = path.split(".")
 
     def look(_: Any, item: Mapping[str, Any]) -> list[str]:
-        found: list[Any] = [item]
+        values: list[Any] = [item]
         for name in names:
-            found = [part[name] for value in found for part in _as_list(value) if name in part]
-        return [text for value in found for text in _list_texts(value)]
+            values = [part[name] for value in values for part in _as_list(value) if name in part]
+        return [text for value in values for text in _list_texts(value)]
 
     return look
 
 
-def _matches_text(wanted: str, text: str) -> bool:
+def _matches_text(pattern: str, text: str) -> bool:
     """Whether a text matches a value of a filter. Booleans may be written in any case (FCU-006/type)."""
-    return matches_glob(wanted, text) or (text in ("true", "false") and wanted.lower() == text)
+    return matches_glob(pattern, text) or (text in ("true", "false") and pattern.lower() == text)
 
 
 def _as_list(value: Any) -> Sequence[Any]:

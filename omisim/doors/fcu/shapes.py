@@ -24,6 +24,9 @@ def load_service() -> ServiceModel:
     shapes: dict[str, Any] = dict(ec2["shapes"])
     for name, members in own["shapes"].items():
         _add_structure(shapes, name, members)
+    for name, members in own["members"].items():
+        shape = shapes[name]
+        shapes[name] = {**shape, "members": shape["members"] | {key: {"shape": of} for key, of in members.items()}}
     operations = dict(ec2["operations"])
     for name, parts in own["operations"].items():
         operation: dict[str, Any] = {"name": name, "http": {"method": "POST", "requestUri": "/"}}

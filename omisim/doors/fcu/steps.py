@@ -18,6 +18,8 @@ from omisim.state.lineage import get_product_codes
 
 __all__ = ["BEFORE", "PREPARE"]
 
+IMAGE_ATTRIBUTES = ("description", "launchPermission", "productCodes")  # those that can be modified
+
 # --- rewriting the parameters of a request: `prepare`
 
 
@@ -48,7 +50,9 @@ def _number(items: Iterable[Any]) -> Tree:
 
 def _prepare_image_change(context: Context, tree: Tree) -> Tree:
     """Prepare ModifyImageAttribute, whose product codes are added to those of the OMI (FCU-009)."""
-    attribute = tree.pop("Attribute", None)
+    attribute = "imdsSupport" if "ImdsSupport" in tree else tree.pop("Attribute", None)
+    if attribute not in (None, *IMAGE_ATTRIBUTES):
+        raise refuse("FCU-046", attribute=attribute)
     if "Value" in tree and attribute == "description":
         tree["Description"] = {"Value": tree.pop("Value")}
     codes = _list_texts(tree.get("ProductCode", {}))
@@ -67,9 +71,9 @@ def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callab
     """Rewrite the reset of permissions to the removal of all of them."""
 
     def prepare(context: Context, tree: Tree) -> Tree:
-        given = tree.pop("Attribute", "")
-        if given != attribute:
-            raise refuse("FCU-006/type", parameter="Attribute", value=given, expected=attribute)
+        requested_attribute = tree.pop("Attribute", "")
+        if requested_attribute != attribute:
+            raise refuse("FCU-006/type", parameter="Attribute", value=requested_attribute, expected=attribute)
         entity: Any = context.engine.state.get(kind, str(tree.get(f"{kind.capitalize()}Id", "")))
         accounts = getattr(entity, field).account_ids if entity else ()
         items = [{"UserId": account_id} for account_id in accounts] + [{"Group": "all"}]
@@ -96,10 +100,10 @@ def _prepare_product_types(context: Context, tree: Tree) -> Tree:
     problem = find_id_problem(Id(kind), row_id, parameter)
     if problem is not None:
         raise problem
-    found = context.read("ReadImages" if kind == "image" else "ReadSnapshots", {f"{kind}_ids": [row_id]})
-    if not found:
+    rows = context.read("ReadImages" if kind == "image" else "ReadSnapshots", {f"{kind}_ids": [row_id]})
+    if not rows:
         raise make_not_found(kind, row_id)
-    codes = found[0].product_codes if kind == "image" else get_product_codes(context.engine.state, row_id)
+    codes = rows[0].product_codes if kind == "image" else get_product_codes(context.engine.state, row_id)
     return {**tree, "ProductTypeId": _number(codes or (LINUX,))}
 
 
@@ -128,13 +132,13 @@ PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
 # --- what was there before the call: `before`
 
 
-def _find_volume_link(context: Context, given: Mapping[str, Any]) -> Any:
+def _find_volume_link(context: Context, parameters: Mapping[str, Any]) -> Any:
     """Return the link of a volume, which must be the one that the request describes (FCU-011)."""
-    link = context.engine.state.get("volume_link", given.get("VolumeId", ""))
+    link = context.engine.state.get("volume_link", parameters.get("VolumeId", ""))
     if link is not None:
         for name, value in (("InstanceId", link.vm_id), ("Device", link.device_name)):
-            if given.get(name, value) != value:
-                raise refuse("FCU-011", volume_id=link.volume_id, parameter=name, value=given[name], actual=value)
+            if parameters.get(name, value) != value:
+                raise refuse("FCU-011", volume_id=link.volume_id, parameter=name, value=parameters[name], actual=value)
     return link
 
 

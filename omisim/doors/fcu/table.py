@@ -31,8 +31,8 @@ A file has up to three kinds of tables.
 
 `[views.X]` shows an entity: member of an answer (or a path) → field of the entity (or a path). Instead of a path there
 may be `["path", "View"]` for a part or a list of parts, `{ value = … }`, or `{ path = "…", form = "…" }`. The path "."
-is the value itself. In `answers` only, `@given.X` is a parameter of the request, `@at` the time of the call, and
-`@before` the result of `before`.
+is the value itself. In `answers` only, `@ec2_parameters.X` is a parameter of the request, `@at` the time of the call,
+and `@before` the result of `before`.
 
 `[inputs.X]` is a structure in a request, in the form of `parameters`. The target "." is for a structure of one value,
 which omisim takes without the structure.

@@ -27,15 +27,15 @@ def compile_view(spec: Mapping[str, Any]) -> View:
     members = [(path.split("."), _compile_source(source)) for path, source in spec.items()]
 
     def view(entity: Any) -> dict[str, Any]:
-        shown: dict[str, Any] = {}
+        element: dict[str, Any] = {}
         for path, get in members:
             value = get(entity)
             if value is not None:
-                inner = shown
+                inner = element
                 for name in path[:-1]:
                     inner = inner.setdefault(name, {})
                 inner[path[-1]] = value
-        return shown
+        return element
 
     return view
 

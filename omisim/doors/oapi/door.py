@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from omisim.actions.framework.request import Dialect, Request
@@ -20,10 +20,12 @@ from omisim.doors.http import LONGEST_KEPT, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.oapi.render import render_body, render_refusal, render_text
 from omisim.engine.engine import Engine
+from omisim.engine.faults import Dropped, Killed
 from omisim.model.serialize import api_name, snake_name, to_snake_names
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
+from omisim.state.journal_store import StoreError
 
 __all__ = ["OAPI", "OapiDoor", "call", "make_request"]
 
@@ -59,6 +61,17 @@ class OapiDoor:
         """
         if request.method == "OPTIONS":
             return HttpResponse(204, headers=_CORS)
+        try:
+            outcome = self.engine.run_atomic(partial(self._answer, request, host_time))
+        except StoreError as error:
+            action = _route(request.host, request.path)[0]
+            return _render_refusal(self.engine.refuse_unsaved(error, action, headers=request.headers))
+        if isinstance(outcome, HttpResponse):
+            return outcome
+        raise outcome
+
+    def _answer(self, request: http.HttpRequest, host_time: dt.datetime) -> HttpResponse | Dropped | Killed:
+        """Answer one request, or return the exception that ends its connection."""
         engine = self.engine
         name, region = _route(request.host, request.path)
         account_id: str | None = None
@@ -75,11 +88,11 @@ class OapiDoor:
         except ApiError as error:
             if not error.request_id:
                 engine.note_refused(name, account_id, error, request.headers)
-            response = HttpResponse(
-                error.status, render_refusal(error).encode(), _HEADERS | {"X-Omisim-Rule": error.rule}
-            )
+            response = _render_refusal(error)
             engine.session.record_size(error.request_id, len(response.body))
             return response
+        except (Dropped, Killed) as failure:
+            return failure
         headers = _HEADERS | {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else _HEADERS
         content = render_text(answer).encode()
         engine.session.record_size(answer.request_id, len(content))
@@ -97,6 +110,11 @@ def call(engine: Engine, action: str, parameters: Mapping[str, Any], account_id:
 def make_request(action: str, parameters: Mapping[str, Any]) -> Request:
     """Return a Request from parameters under their API names; lists and mappings are copied."""
     return Request(action, to_snake_names(parameters), OAPI)
+
+
+def _render_refusal(error: ApiError) -> HttpResponse:
+    headers = _HEADERS | {"X-Omisim-Rule": error.rule}
+    return HttpResponse(error.status, render_refusal(error).encode(), headers)
 
 
 @lru_cache(maxsize=1024)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from email.utils import format_datetime
 from http import HTTPStatus
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
@@ -14,85 +15,160 @@ from omisim.actions.exports import is_bucket_name
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
-from omisim.doors.oos.post import authenticate_form, is_form, make_headers, read_form, render_uploaded
+from omisim.doors.oos.post import Form, authenticate_form, is_form, make_headers, read_form, render_uploaded
 from omisim.engine.engine import Engine
+from omisim.engine.faults import Dropped, Fault, Killed
+from omisim.engine.session import CallRecord
 from omisim.model import AccountRow, Bucket, StoredObject, Upload
+from omisim.model.serialize import api_name
 from omisim.spec.catalog import load_catalog
+from omisim.spec.errors import ApiError
+from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_PAGES, STORAGE_PARAMETERS
 from omisim.state.buckets import ALGORITHM, Place, StorageError, authenticate, is_allowed, parse_location
+from omisim.state.journal_store import StoreError
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
 __all__ = ["handle"]
 
 _REQUEST_ID = re.compile(rb"<RequestI[dD]>[^<]*</RequestI[dD]>")
+_COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}  # the names of operations with a source
+_NUMBERS = ("max_keys", "max_parts", "part_number", "part_number_marker")
 # moto accepts any key, but only an AWS Region
 _MOTO_CREDENTIALS = {"authorization": f"{ALGORITHM} Credential=omisim/20260101/us-east-1/s3/aws4_request"}
+
+
+class _Task(NamedTuple):
+    """A request that is understood: its operation, S3's name of it, where it acts, and for whom."""
+
+    name: str
+    operation: Operation
+    place: Place
+    caller: AccountRow | None
+    query: Mapping[str, str]
+    source: Place | None = None
+    form: Form | None = None
 
 
 def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
     """Answer one request to object storage.
 
     `host_time` is the host's UTC time: the date of a signed header may match it instead of the cloud's clock.
+    Raises Dropped when a fault drops the connection.
     """
-    with engine.lock:
-        request_id = engine.next_request_id()
-        try:
-            with engine.transaction("oos") as tx:
-                before = tx.state.position
-                response = _answer(engine, tx, request, host_time)
-                if tx.state.position != before:
-                    engine.clock.tick()
-        except StorageError as error:
-            response = _render_error(request, error, request_id)
-        common = {"Date": format_datetime(engine.clock.now(), usegmt=True), "x-amz-request-id": request_id}
-    body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), response.body)
-    return HttpResponse(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **common})
+    try:
+        with engine.atomic():
+            request_id, outcome = _handle(engine, request, host_time)
+            at = engine.clock.now()
+    except StoreError as error:
+        with engine.lock:
+            request_id, at = engine.next_request_id(), engine.clock.now()
+        reason = f"the request changed nothing, because it could not be kept: {error}"
+        outcome = _render_error(request, StorageError("ServiceUnavailable", reason, "THR-004"), request_id)
+    if not isinstance(outcome, HttpResponse):
+        raise outcome
+    common = {"Date": format_datetime(at, usegmt=True), "x-amz-request-id": request_id}
+    body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), outcome.body)
+    return HttpResponse(outcome.status, b"" if request.method == "HEAD" else body, {**outcome.headers, **common})
 
 
-def _answer(engine: Engine, tx: Transaction, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
+def _handle(
+    engine: Engine, request: HttpRequest, host_time: dt.datetime
+) -> tuple[str, HttpResponse | Dropped | Killed]:
+    """Return the id of a request and, after everything that it changes, its answer or the fault that ends it."""
+    request_id = engine.next_request_id()
+    try:
+        now = engine.scheduler.apply_due()
+        task = _parse(engine, request, host_time)
+        account = task.caller.name if task.caller else ""
+        record = CallRecord(task.name, account, _list_parameters(task), now, request_id, request.headers)
+        outcome = engine.call_storage(record, lambda tx, fault: _answer(tx, request, task, fault))
+    except StorageError as error:
+        return request_id, _render_error(request, error, request_id)
+    if isinstance(outcome, ApiError):
+        refusal = StorageError(STORAGE_ERRORS[outcome.status], outcome.details, outcome.rule)
+        return request_id, _render_error(request, refusal, request_id)
+    if isinstance(outcome, HttpResponse):
+        record.status = outcome.status
+        if task.name in STORAGE_PAGES and outcome.status == HTTPStatus.OK:
+            record.results = _count_results(task.name, outcome)
+    return request_id, outcome
+
+
+def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Task:
     place = parse_location(request.host, request.path)
     if place is None or place.region not in load_catalog().regions:
         raise StorageError("NoSuchBucket", f"{request.host} is not an object storage host", "OOS-001")
     if is_form(request, place):
-        return _answer_form(engine, tx, request, place)
+        return _parse_form(engine, request, place)
     caller = _identify_caller(engine, request, place, host_time)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     operation = find_operation(request.method, place, query)
     source = _parse_copy_source(request, place)
-    upload_id = query.get("uploadId", "")
-    _check_permission(tx.state, operation, place, caller, source, upload_id)
-    parameters = {name: value for name, value in query.items() if not name.startswith("X-Amz-")}
-    url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
-    url += f"?{urlencode(parameters)}" if parameters else ""
-    headers = {**request.headers, **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
-    headers.pop("expect", None)
-    body = b"" if operation.name == "CreateBucket" else request.body  # the host names the Region
-    storage_request = StorageRequest(operation.name, place, caller.account_id if caller else "", source, upload_id)
-    return MotoBridge(tx, storage_request).send(request.method, url, headers, body)
+    name = operation.name
+    if name == "ListObjects" and query.get("list-type") == "2":
+        name = "ListObjectsV2"
+    elif source is not None:
+        name = _COPIES.get(name, name)
+    return _Task(name, operation, place, caller, query, source)
 
 
-def _answer_form(engine: Engine, tx: Transaction, request: HttpRequest, bucket: Place) -> HttpResponse:
-    """Upload the file of a form, like a PUT of the account that has signed its policy."""
+def _parse_form(engine: Engine, request: HttpRequest, bucket: Place) -> _Task:
+    """Understand a form that uploads a file: it acts like a PUT of the account that has signed its policy."""
     form, mode = read_form(request), engine.settings.auth
     place = bucket._replace(key=form.key)
     try:
-        caller = authenticate_form(tx.state, place, form, engine.clock.now(), strict=mode == "strict")
+        caller = authenticate_form(engine.state, place, form, engine.clock.now(), strict=mode == "strict")
     except StorageError:
         if mode != "off":
             raise
         caller = None
     caller = _find_any_caller(engine, place) if caller is None and mode == "off" else caller
-    operation = find_operation("PUT", place, {})
-    _check_permission(tx.state, operation, place, caller, None, "")
-    headers = {**make_headers(form), **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
-    headers["content-length"] = str(len(form.body))
-    storage_request = StorageRequest(operation.name, place, caller.account_id if caller else "", None, "")
-    url = f"https://s3.amazonaws.com/{place.bucket}/{quote(place.key)}"
-    stored = MotoBridge(tx, storage_request).send("PUT", url, headers, form.body)
-    if stored.status != HTTPStatus.OK:
-        return stored
-    etag = next(value for name, value in stored.headers.items() if name.lower() == "etag")
-    return render_uploaded(form, place, etag)
+    return _Task("PostObject", find_operation("PUT", place, {}), place, caller, {}, form=form)
+
+
+def _list_parameters(task: _Task) -> dict[str, Any]:
+    """Return the parameters of a request, by S3's names in snake_case."""
+    named = {"bucket": task.place.bucket, "key": task.place.key, **task.query}
+    if task.source is not None:
+        named["copy-source"] = f"{task.source.bucket}/{task.source.key}"
+    given = {STORAGE_PARAMETERS[name]: value for name, value in named.items() if value and name in STORAGE_PARAMETERS}
+    return {name: int(value) if name in _NUMBERS and value.isdecimal() else value for name, value in given.items()}
+
+
+def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | None) -> HttpResponse:
+    place, caller, form = task.place, task.caller, task.form
+    upload_id = task.query.get("uploadId", "")
+    _check_permission(tx.state, task.operation, place, caller, task.source, upload_id)
+    caller_id = caller.account_id if caller else ""
+    bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
+    url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
+    if form is not None:
+        headers = {**make_headers(form), **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
+        headers["content-length"] = str(len(form.body))
+        stored = bridge.send("PUT", url, headers, form.body)
+        etag = next((value for name, value in stored.headers.items() if name.lower() == "etag"), "")
+        return render_uploaded(form, place, etag) if stored.status == HTTPStatus.OK else stored
+    parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
+    limit, _ = STORAGE_PAGES.get(task.name, ("", ()))
+    asked = parameters.get(limit, "1000")
+    if limit and fault is not None and fault.page_size is not None and asked.isdecimal():
+        parameters[limit] = str(min(fault.page_size, int(asked)))
+    url += f"?{urlencode(parameters)}" if parameters else ""
+    headers = {**request.headers, **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
+    headers.pop("expect", None)
+    body = b"" if task.operation.name == "CreateBucket" else request.body  # the host names the Region
+    response = bridge.send(request.method, url, headers, body)
+    if parameters.get(limit, asked) != asked:  # a page that the service cuts still names the limit of the request
+        element = api_name(STORAGE_PARAMETERS[limit])
+        cut, whole = (f"<{element}>{value}</{element}>".encode() for value in (parameters[limit], asked))
+        response.body = response.body.replace(cut, whole)
+    return response
+
+
+def _count_results(name: str, response: HttpResponse) -> int:
+    """Return the number of results in a page."""
+    return sum(response.body.count(f"<{element}>".encode()) for element in STORAGE_PAGES[name][1])
 
 
 def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.datetime) -> AccountRow | None:

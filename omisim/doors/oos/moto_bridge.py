@@ -193,8 +193,8 @@ class MotoBridge:
             if upload_id not in bucket.multiparts:
                 self._tx.write("upload", upload_id, None)
         for upload_id, upload in list(bucket.multiparts.items()):
-            known: Upload | None = self._state.get("upload", upload_id)
-            if known is None:
+            known_upload: Upload | None = self._state.get("upload", upload_id)
+            if known_upload is None:
                 number = self._tx.next_number("upload")
                 new_id = derive_hex(self._tx.settings.seed, number, "upload")[:32]
                 self._tx.write("upload", new_id, self._upload_row(upload, new_id))

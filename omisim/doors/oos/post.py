@@ -77,13 +77,13 @@ def read_form(request: HttpRequest) -> Form:
         _, fields, files = parser.parse(BytesIO(request.body), kind, len(request.body), options)
     except ValueError as error:
         raise StorageError("MalformedPOSTRequest", f"the form is malformed: {error}", "OOS-003") from None
-    given = {name.lower(): value for name, value in fields.items()}
-    if "key" not in given:
+    lower_fields = {name.lower(): value for name, value in fields.items()}
+    if "key" not in lower_fields:
         raise StorageError("InvalidArgument", "the form must contain a field named 'key'", "OOS-003")
     if "file" in files:
-        return Form(given, files["file"].filename or "", files["file"].read())
-    if "file" in given:
-        return Form(given, "", given.pop("file").encode())
+        return Form(lower_fields, files["file"].filename or "", files["file"].read())
+    if "file" in lower_fields:
+        return Form(lower_fields, "", lower_fields.pop("file").encode())
     raise StorageError("InvalidArgument", "the form must contain one file, in a field named 'file'", "OOS-003")
 
 

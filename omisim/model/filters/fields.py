@@ -17,8 +17,8 @@ def find_path(cls: Any, name: str) -> str | None:
     The filter's name is the field's name or its plural, after the names of the parts that contain it:
     `nic_link_nic_states` is named for `nics.link_nic.state`. Internal fields are excluded.
     """
-    shown = [field.name for field in fields(cls) if field.metadata.get("wire", True)]
-    parts = {field: _find_part(_hints(cls)[field]) for field in shown}
+    field_names = [field.name for field in fields(cls) if field.metadata.get("wire", True)]
+    parts = {field: _find_part(_hints(cls)[field]) for field in field_names}
     for field, part in parts.items():
         if part is None and name in (field, _pluralize(field)):
             return field

@@ -31,7 +31,7 @@ class Filters(Generic[E]):
         except AttributeError:
             cls: Any = type(self)
             get, makers = _compile(cls)
-            tests = [make(wanted) for make, wanted in zip(makers, get(self), strict=True) if wanted is not None]
+            tests = [make(value) for make, value in zip(makers, get(self), strict=True) if value is not None]
             object.__setattr__(self, "_tests", tests)  # the values themselves are frozen
             return tests
 
@@ -74,22 +74,22 @@ def _get_test_maker(entity: Any, field: Field[Any]) -> Callable[[Any], Test]:
     return partial(_make_glob_test if "glob" in field.metadata else _make_equality_test, get)
 
 
-def _make_bound_test(holds: Callable[[Any, Any], bool], wanted: Any) -> Test:
-    return lambda entity: bool(holds(entity, wanted))
+def _make_bound_test(holds: Callable[[Any, Any], bool], bound: Any) -> Test:
+    return lambda entity: bool(holds(entity, bound))
 
 
-def _make_glob_test(look: Callable[[Any], Any], wanted: Any) -> Test:
-    exact = frozenset(value for value in wanted if "*" not in value and "?" not in value)
-    patterns = [value for value in wanted if value not in exact]
+def _make_glob_test(look: Callable[[Any], Any], texts: Any) -> Test:
+    exact = frozenset(value for value in texts if "*" not in value and "?" not in value)
+    patterns = [value for value in texts if value not in exact]
     return lambda entity: (text := look(entity)) in exact or any(map(matches_glob, patterns, repeat(text)))
 
 
-def _make_equality_test(look: Callable[[Any], Any], wanted: Any) -> Test:
-    values = frozenset(wanted if isinstance(wanted, tuple) else (wanted,))
+def _make_equality_test(look: Callable[[Any], Any], expected: Any) -> Test:
+    values = frozenset(expected if isinstance(expected, tuple) else (expected,))
 
     def test(entity: Any) -> bool:
-        found = look(entity)
-        return not values.isdisjoint(found) if type(found) is tuple else found in values
+        actual = look(entity)
+        return not values.isdisjoint(actual) if type(actual) is tuple else actual in values
 
     return test
 

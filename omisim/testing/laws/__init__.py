@@ -28,7 +28,7 @@ from omisim.state.initial_state import initial_state
 from omisim.state.state import Change, State
 from omisim.testing.laws import bookkeeping, creation, disks, history, images, networks, visibility
 from omisim.testing.laws.calls import make_call
-from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_rows, of_wholes
+from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_clouds, of_rows
 
 __all__ = [
     "LAWS", "Broken", "Law", "bookkeeping", "broken", "call", "check", "creation", "disks", "history", "images",
@@ -63,14 +63,14 @@ def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
     cloud = account.cloud
     with cloud.engine.lock:
         mark = cloud.mark()
-        made = make_call(account, action, parameters)
-        for finding in _apply(of_calls, made):
+        api_call = make_call(account, action, parameters)
+        for finding in _apply(of_calls, api_call):
             raise finding
         check(cloud, since=mark)
-    if made.refusal is not None:
-        raise made.refusal
-    assert made.answer is not None
-    return made.answer
+    if api_call.refusal is not None:
+        raise api_call.refusal
+    assert api_call.answer is not None
+    return api_call.answer
 
 
 def _find_broken(cloud: Cloud, since: Mark | None, *, whole: bool = True) -> Iterator[Broken]:
@@ -84,7 +84,7 @@ def _check_all(cloud: Cloud, *, whole: bool) -> Iterator[Broken]:
         for row_id, row in cloud.engine.state.rows(kind).items():
             if initial.get(kind, row_id) is not row:  # unchanged rows of the catalogue need no check
                 yield from _apply(row_laws, cloud.engine, row)
-    for law in of_wholes if whole else ():
+    for law in of_clouds if whole else ():
         yield from _apply([law], cloud)
 
 

@@ -13,7 +13,7 @@ from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.initial_state import initial_state
 from omisim.state.state import ROWS, Change, State
 from omisim.state.table import INDEXES
-from omisim.testing.laws.table import Step, law, on_change, whole
+from omisim.testing.laws.table import Step, law, on_change, on_cloud
 
 __all__ = ["DANGLING", "REFERENCES"]
 
@@ -119,7 +119,7 @@ def the_journal_matches_the_state(step: Step, change: Change) -> str | None:
     return None
 
 
-@whole("")
+@on_cloud("")
 def indexes_match_their_tables(cloud: Cloud) -> str | None:
     """Every index matches the rows of its table, and every table is in creation order."""
     for kind in ROWS:
@@ -137,7 +137,7 @@ def indexes_match_their_tables(cloud: Cloud) -> str | None:
     return None
 
 
-@whole("")
+@on_cloud("")
 def content_and_due_transitions_have_an_owner(cloud: Cloud) -> str | None:
     """Disk content and due transitions belong to existing resources, and due transitions are queued."""
     state = cloud.engine.state
@@ -152,7 +152,7 @@ def content_and_due_transitions_have_an_owner(cloud: Cloud) -> str | None:
     return None
 
 
-@whole("")
+@on_cloud("")
 def eager_timing_leaves_no_transient(cloud: Cloud) -> str | None:
     """With the timing "eager", only timers are due between two calls."""
     if cloud.engine.settings.timing == "eager":
@@ -162,7 +162,7 @@ def eager_timing_leaves_no_transient(cloud: Cloud) -> str | None:
     return None
 
 
-@whole("")
+@on_cloud("")
 def undoing_the_journal_restores_the_start(cloud: Cloud) -> str | None:
     """Undoing all changes of the journal restores the initial state."""
     initial, twin = initial_state(), cloud.engine.state.fork()
@@ -181,7 +181,7 @@ def undoing_the_journal_restores_the_start(cloud: Cloud) -> str | None:
     )
 
 
-@whole("")
+@on_cloud("")
 def loading_a_dump_restores_the_cloud(cloud: Cloud) -> str | None:
     """A cloud loaded from a dump equals the original, also through JSON."""
     twin = Cloud.load(json.loads(json.dumps(cloud.dump())))
@@ -192,7 +192,7 @@ def loading_a_dump_restores_the_cloud(cloud: Cloud) -> str | None:
     )
 
 
-@whole("")
+@on_cloud("")
 def a_fork_is_independent(cloud: Cloud) -> str | None:
     """A fork equals its cloud, changes in it leave the cloud unchanged, and a diff lists exactly these changes."""
     before = {kind: dict(cloud.engine.state.rows(kind)) for kind in ROWS}

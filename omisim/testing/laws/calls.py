@@ -159,13 +159,13 @@ def reads_match_the_answer_of_a_creation(call: CheckedCall) -> str | None:
     row: AccountRow = cloud.engine.state.get("account", call.account.account_id)
     for wrapper, (action, key) in READS.items():
         single = call.answer.get(wrapper[:-1])
-        for answered in call.answer.get(wrapper, [single] if single else []):
-            rows = read(cloud.engine, row, action, filters={f"{snake_name(key)}s": (answered[key],)})
-            shown = [to_api(other) for other in rows]
-            if any(other.get("State") == "terminated" for other in shown):
+        for created in call.answer.get(wrapper, [single] if single else []):
+            rows = read(cloud.engine, row, action, filters={f"{snake_name(key)}s": (created[key],)})
+            read_rows = [to_api(other) for other in rows]
+            if any(other.get("State") == "terminated" for other in read_rows):
                 continue  # a VM that failed at once has no security groups any more
-            if [_drop_moving(other) for other in shown] != [_drop_moving(answered)]:
-                return f"{call.action} answered {_drop_moving(answered)}, but {action} shows {shown}"
+            if [_drop_moving(other) for other in read_rows] != [_drop_moving(created)]:
+                return f"{call.action} answered {_drop_moving(created)}, but {action} shows {read_rows}"
     return None
 
 

@@ -37,7 +37,7 @@ FINISHED: Mapping[str, tuple[str, ...]] = {
 @on_creation("OMI-037", "image", "snapshot")
 def new_omis_and_snapshots_are_private(step: Step, change: Change) -> str | None:
     """A new OMI or snapshot, also a copy, is private and has no tags (OMI-039, SNP-022, CPY-002)."""
-    row = step.now(change.kind, change.id)
+    row = step.get_latest(change.kind, change.id)
     is_kept_public = step.engine.settings.switch("copy_keeps_public") and granted(row) == PermissionsOnResource(
         global_permission=True
     )
@@ -51,12 +51,12 @@ def licences_are_inherited(step: Step, change: Change) -> str | None:
     """A VM has the product codes of its OMI; a copied OMI and an OMI of a VM have at least those of their source."""
     row: Image | Vm = change.after
     if isinstance(row, Vm):
-        image: Image = step.now("image", row.image_id)
+        image: Image = step.get_latest("image", row.image_id)
         same = row.product_codes == image.product_codes
         return None if same else f"{row.vm_id} has {row.product_codes}, its OMI {image.product_codes}"
     how, source = _get_source(step, row.image_id)
     kind = {"made from": "vm", "copied from": "image"}.get(how)
-    codes = set(step.now(kind, source).product_codes) if kind else set()
+    codes = set(step.get_latest(kind, source).product_codes) if kind else set()
     return (
         f"{row.image_id} has lost the codes {codes - set(row.product_codes)}"
         if codes - set(row.product_codes)
@@ -80,7 +80,7 @@ def sources_are_usable_by_the_account(step: Step, change: Change) -> str | None:
     """The source of a launch, copy or restore is visible to the account; an export is of its own resource (EXP-003)."""
     row: Any = change.after
     for kind, row_id in _list_sources(step, row):
-        used = step.was(kind, row_id) or step.now(kind, row_id)
+        used = step.get_before(kind, row_id) or step.get_latest(kind, row_id)
         if used is None:
             return f"{row.id} is created from {row_id}, which does not exist"
         is_export = row.kind.endswith("export")
@@ -112,9 +112,9 @@ def a_copy_is_independent(step: Step, change: Change) -> str | None:
     copy: Image = change.after
     if _get_source(step, copy.image_id)[0] != "copied from":
         return None
-    source: Image = step.now("image", _get_source(step, copy.image_id)[1])
+    source: Image = step.get_latest("image", _get_source(step, copy.image_id)[1])
     own, source_ids = snapshots_of(copy), snapshots_of(source)
-    copies = [step.now("snapshot", row_id) for row_id in own]
+    copies = [step.get_latest("snapshot", row_id) for row_id in own]
     is_separate = not set(own) & set(source_ids) and all(
         s is not None and s.account_id == copy.account_id for s in copies
     )
@@ -125,7 +125,7 @@ def a_copy_is_independent(step: Step, change: Change) -> str | None:
 
 def _has_failed(step: Step, vm_id: str) -> bool:
     """Whether a VM failed within the step (eager timing), so that its disks no longer exist."""
-    return bool(step.now("vm", vm_id).state == "terminated")
+    return bool(step.get_latest("vm", vm_id).state == "terminated")
 
 
 @on_creation("OMI-061", "image")
@@ -137,12 +137,12 @@ def an_omi_maps_all_volumes_of_its_vm(step: Step, change: Change) -> str | None:
         return None
     links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm", vm_id)
     expected = {
-        link.device_name: (link.volume_id, step.now("volume", link.volume_id).size)
+        link.device_name: (link.volume_id, step.get_latest("volume", link.volume_id).size)
         for link in links
         if link.state != "detaching"
     }
     mapped = {
-        m.device_name: (step.now("snapshot", m.bsu.snapshot_id).volume_id, m.bsu.volume_size)
+        m.device_name: (step.get_latest("snapshot", m.bsu.snapshot_id).volume_id, m.bsu.volume_size)
         for m in image.block_device_mappings
         if m.bsu is not None
     }
@@ -155,9 +155,11 @@ def a_vm_boots_from_its_omi(step: Step, change: Change) -> str | None:
     vm: Vm = change.after
     if _has_failed(step, vm.vm_id):
         return None
-    roots = [m.bsu.snapshot_id for m in step.now("image", vm.image_id).block_device_mappings if m.device_name == ROOT]
+    roots = [
+        m.bsu.snapshot_id for m in step.get_latest("image", vm.image_id).block_device_mappings if m.device_name == ROOT
+    ]
     links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm", vm.vm_id)
-    sources = [step.now("volume", link.volume_id).snapshot_id for link in links if link.device_name == ROOT]
+    sources = [step.get_latest("volume", link.volume_id).snapshot_id for link in links if link.device_name == ROOT]
     return (
         None
         if sources == roots
@@ -180,7 +182,7 @@ def a_new_disk_has_the_content_of_its_source(step: Step, change: Change) -> str 
 def sources_are_finished(step: Step, change: Change) -> str | None:
     """The source of a launch, copy, restore or export is an available OMI or a completed snapshot."""
     for kind, row_id in _list_sources(step, change.after):
-        used = step.was(kind, row_id) and step.then(change, kind, row_id)
+        used = step.get_before(kind, row_id) and step.get_at(change, kind, row_id)
         if used is not None and used.state not in FINISHED.get(kind, (used.state,)):
             return f"{change.id} is created from {row_id}, which is {used.state}"
     return None
@@ -194,7 +196,7 @@ def a_manifest_lists_the_licences(step: Step, change: Change) -> str | None:
         return None
     _, _, path = task.osu_export.osu_manifest_url.partition(".outscale.com/")
     region = step.account(task.account_id).region
-    manifest: StoredObject | None = step.now("object", f"{region}/{path}")
+    manifest: StoredObject | None = step.get_latest("object", f"{region}/{path}")
     codes = json.loads(manifest.body)["Image"]["ProductTypes"] if manifest else "nothing, since it does not exist"
     return None if codes == list(task.source.product_codes) else f"the manifest of {task.task_id} names {codes}"
 
@@ -208,11 +210,11 @@ def _get_source(step: Step, row_id: str) -> tuple[str, str]:
 
 
 def _get_codes(step: Step, row_id: str) -> tuple[str, ...]:
-    image: Image | None = step.now("image", row_id)
+    image: Image | None = step.get_latest("image", row_id)
     origin: Origin | None = step.engine.state.get("origin", row_id)
     return image.product_codes if image is not None else origin.codes if origin is not None else ()
 
 
 def _get_content(step: Step, row_id: str) -> Content | None:
-    content: Content | None = step.was("content", row_id) or step.engine.state.get("content", row_id)
+    content: Content | None = step.get_before("content", row_id) or step.engine.state.get("content", row_id)
     return content

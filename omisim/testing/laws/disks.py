@@ -75,9 +75,11 @@ def volumes_and_vms_are_in_their_region(engine: Engine, row: Volume | Vm) -> str
     """A volume and a VM are in a Subregion of their account's Region."""
     name = row.subregion_name if isinstance(row, Volume) else row.placement.subregion_name
     owner: AccountRow = engine.state.get("account", row.account_id)
-    known = load_catalog().regions[owner.region].subregions
+    subregions = load_catalog().regions[owner.region].subregions
     return (
-        None if name in known else f"{row.id} of {owner.name} is in {name}, but {owner.region} has {', '.join(known)}"
+        None
+        if name in subregions
+        else f"{row.id} of {owner.name} is in {name}, but {owner.region} has {', '.join(subregions)}"
     )
 
 
@@ -111,8 +113,13 @@ def a_terminated_vm_holds_no_resources(engine: Engine, vm: Vm) -> str | None:
         links = engine.state.find_by("volume_link", "vm", vm.vm_id)
         nics = engine.state.find_by("nic", "vm", vm.vm_id)
         if links or nics or vm.private_ip or vm.public_ip or vm.security_groups or vm.net_id:
-            held = [link.volume_id for link in links] or [vm.private_ip, vm.public_ip, vm.net_id, vm.security_groups]
-            return f"{vm.vm_id} is terminated but holds {', '.join(map(str, held))}"
+            resources = [link.volume_id for link in links] or [
+                vm.private_ip,
+                vm.public_ip,
+                vm.net_id,
+                vm.security_groups,
+            ]
+            return f"{vm.vm_id} is terminated but holds {', '.join(map(str, resources))}"
     return None
 
 

@@ -155,7 +155,7 @@ def no_export_breaks_a_licence(step: Step, change: Change) -> str | None:
     task: ImageExportTask | SnapshotExportTask = change.after
     source_id = task.image_id if isinstance(task, ImageExportTask) else task.snapshot_id
     for code in find_licences(step.engine.state, source_id):
-        said = step.then(change, "licence", code)
-        if (step.engine.settings.licences.get(code) if said is None else said) is False:
+        permission = step.get_at(change, "licence", code)
+        if (step.engine.settings.licences.get(code) if permission is None else permission) is False:
             return f"{task.task_id} exports {source_id}, although the licence {code} forbids it"
     return None

@@ -125,8 +125,8 @@ def a_public_ip_has_at_most_one_link(engine: Engine, ip: PublicIp) -> str | None
     if ip.link_public_ip_id is None:
         free = (ip.nic_account_id, ip.nic_id, ip.private_ip, ip.vm_id) == (None,) * 4
         return None if free else f"{ip.public_ip_id} has no link, but names a NIC or a VM"
-    held = state.find_by("public_ip", "holder", ip.nic_id or ip.vm_id)
-    same_address = [row for row in held if row.private_ip == ip.private_ip]
+    linked_ips = state.find_by("public_ip", "holder", ip.nic_id or ip.vm_id)
+    same_address = [row for row in linked_ips if row.private_ip == ip.private_ip]
     nic: Nic | None = state.get("nic", ip.nic_id or "")
     vm: Vm | None = state.get("vm", ip.vm_id or "")
     on_nic = nic is not None and any(address.private_ip == ip.private_ip for address in nic.private_ips)

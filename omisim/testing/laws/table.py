@@ -13,8 +13,19 @@ from omisim.spec.rules import load_rules
 from omisim.state.state import Change
 
 __all__ = [
-    "LAWS", "Broken", "Law", "Step", "law", "of_calls", "of_changes", "of_rows", "of_wholes", "on_call",
-    "on_change", "on_creation", "whole",
+    "LAWS",
+    "Broken",
+    "Law",
+    "Step",
+    "law",
+    "of_calls",
+    "of_changes",
+    "of_clouds",
+    "of_rows",
+    "on_call",
+    "on_change",
+    "on_cloud",
+    "on_creation",
 ]  # fmt: skip
 
 Check = Callable[..., str | None]
@@ -60,7 +71,7 @@ class Step:
     engine: Engine
     changes: Sequence[Change]
 
-    def now(self, kind: str, row_id: str | None) -> Any:
+    def get_latest(self, kind: str, row_id: str | None) -> Any:
         """Return the current row, or its last version if this step deleted it; else None."""
         row = self.engine.state.get(kind, row_id or "")
         if row is not None:
@@ -70,14 +81,14 @@ class Step:
         )
         return next(deleted, None)
 
-    def was(self, kind: str, row_id: str | None) -> Any:
+    def get_before(self, kind: str, row_id: str | None) -> Any:
         """Return the row before the step, or None."""
         for change in self.changes:
             if change.kind == kind and change.id == row_id:
                 return change.before
         return self.engine.state.get(kind, row_id or "")
 
-    def then(self, change: Change, kind: str, row_id: str) -> Any:
+    def get_at(self, change: Change, kind: str, row_id: str) -> Any:
         """Return the row at the time of a change, or None. A step may change a row again after that."""
         later = (c for c in self.changes if c.seq >= change.seq and c.kind == kind and c.id == row_id)
         next_change = next(later, None)
@@ -92,7 +103,7 @@ class Step:
 LAWS: dict[str, Law] = {}
 of_rows: dict[str, list[Law]] = {}
 of_changes: dict[str, list[Law]] = {}
-of_wholes: list[Law] = []
+of_clouds: list[Law] = []
 of_calls: list[Law] = []
 
 
@@ -129,11 +140,11 @@ def on_call(rule: str) -> Callable[[Check], Check]:
     return register
 
 
-def whole(rule: str) -> Callable[[Check], Check]:
+def on_cloud(rule: str) -> Callable[[Check], Check]:
     """Register a law about a whole cloud: (cloud) → the finding, or None."""
 
     def register(check: Check) -> Check:
-        of_wholes.append(_add_law(rule, (), check))
+        of_clouds.append(_add_law(rule, (), check))
         return check
 
     return register

@@ -15,7 +15,7 @@ from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image, PermissionsOnResource, Snapshot, Vm, Volume
 from omisim.model.filters import FiltersImage, FiltersSnapshot, FiltersVm, FiltersVolume
 from omisim.spec.catalog import load_catalog
-from omisim.testing.laws.table import law, whole
+from omisim.testing.laws.table import law, on_cloud
 
 __all__ = ["granted", "may_see", "read", "users"]
 
@@ -71,10 +71,10 @@ def _find_wrong_reader(engine: Engine, row: Any, action: str, filters_class: Any
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
         if seen and isinstance(row, SHARED) and account is not owner:
-            shown = set(granted(seen[0]).account_ids)
+            grantees = set(granted(seen[0]).account_ids)
             public = isinstance(row, Image) and row.permissions_to_launch.global_permission
-            if shown != set(granted(row).account_ids) & (shown if public else {account.account_id}):
-                return f"{account.name} sees that {row.id} is shared with {', '.join(sorted(shown)) or 'no account'}"
+            if grantees != set(granted(row).account_ids) & (grantees if public else {account.account_id}):
+                return f"{account.name} sees that {row.id} is shared with {', '.join(sorted(grantees)) or 'no account'}"
     return None
 
 
@@ -116,7 +116,7 @@ def who_can_matches_permissions(engine: Engine, image: Image) -> str | None:
 _LISTS = (("image", "ReadImages"), ("snapshot", "ReadSnapshots"), ("volume", "ReadVolumes"), ("vm", "ReadVms"))
 
 
-@whole("UNK-30")
+@on_cloud("UNK-30")
 def unfiltered_reads_are_complete_and_ordered(cloud: Cloud) -> str | None:
     """A read without filters lists exactly the resources that the account may see, in creation order."""
     owners = cloud.engine.state.rows("account")

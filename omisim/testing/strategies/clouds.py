@@ -46,8 +46,10 @@ def clouds(
     Raises:
         ValueError: For an unknown action, Region or kind, and a number below 0.
     """
-    named = accounts if isinstance(accounts, Mapping) else dict.fromkeys(check_strings("accounts", [*accounts]), "")
-    regions = {name: region or DEFAULT_REGION for name, region in named.items()}
+    regions_by_name = (
+        accounts if isinstance(accounts, Mapping) else dict.fromkeys(check_strings("accounts", [*accounts]), "")
+    )
+    regions = {name: region or DEFAULT_REGION for name, region in regions_by_name.items()}
     for name, region in regions.items():
         check_choice(f"the Region of {name}", region, tuple(load_catalog().regions))
     if isinstance(accounts, str) or not regions:

@@ -76,7 +76,7 @@ def manifests(urls: list[str], *, valid: bool = True) -> st.SearchStrategy[bytes
         lambda disks, codes, name, public: write_manifest(
             Manifest(product_types=tuple(codes), disks=tuple(disks), name=name, public=public)
         ),
-        st.lists(disk, min_size=1, unique_by=lambda drawn: drawn.device).filter(_has_root),
+        st.lists(disk, min_size=1, unique_by=lambda mapping: mapping.device).filter(_has_root),
         st.lists(st.sampled_from(["0001", "0002", "0006"]), min_size=1, unique=True),
         st.text("golden-", min_size=3, max_size=8),
         st.booleans(),

@@ -87,10 +87,10 @@ class RequestBuilder:
         if rest:
             chosen += self.draw(st.lists(st.sampled_from(rest), max_size=2, unique=True))
         chosen.sort(key=lambda n: fields[n].id is None)  # ids first: other values may depend on their rows
-        drawn = {api_name(n): self.draw_value(fields[n]) for n in chosen}
+        values = {api_name(n): self.draw_value(fields[n]) for n in chosen}
         if name in COMPLETIONS and not self.arbitrary:
-            return COMPLETIONS[name](self, drawn)
-        return _fit_iops(drawn) if self.valid else drawn
+            return COMPLETIONS[name](self, values)
+        return _fit_iops(values) if self.valid else values
 
     def has_candidates(self, field: Field) -> bool:
         """Whether the cloud has a resource for a parameter; True for an arbitrary request."""
@@ -266,12 +266,12 @@ class RequestBuilder:
 
     def draw_filter(self, action: str, field: Field) -> Any:
         """Draw the value of a filter: one that rows of the read have, or one that matches no row."""
-        known = [
+        filter_names = [
             value for value in (*self._list_values(action, field.name), *VALID.get(field.name[:-1], ())) if value != ""
         ]
         if field.type is str:
-            known.append("none of them")
-        value = self.choose(known) if known and field.type is str else self.draw_plain(field.type)
+            filter_names.append("none of them")
+        value = self.choose(filter_names) if filter_names and field.type is str else self.draw_plain(field.type)
         return [value] if field.many else value
 
     def _list_values(self, action: str, name: str) -> list[str]:
@@ -281,13 +281,13 @@ class RequestBuilder:
         return [str(value) for value in dict.fromkeys(values) if isinstance(value, str)]
 
 
-def _fit_iops(drawn: dict[str, Any]) -> dict[str, Any]:
+def _fit_iops(values: dict[str, Any]) -> dict[str, Any]:
     """Add IOPS for the type io1, and remove them for all other types."""
-    if drawn.get("VolumeType") == "io1":
-        return {"Iops": 100, **drawn}
-    if "VolumeType" in drawn:
-        drawn.pop("Iops", None)
-    return drawn
+    if values.get("VolumeType") == "io1":
+        return {"Iops": 100, **values}
+    if "VolumeType" in values:
+        values.pop("Iops", None)
+    return values
 
 
 READ_KINDS: Mapping[str, str] = {

@@ -21,16 +21,16 @@ USUAL_SIZE = 200  # GiB: the largest size drawn, unless `smallest` is larger
 _INVALID_TYPES = ("tinav0.c2r4p2", "tinav4.c8r33p4", "tinav5.c0r4p2", "tinav5.c2r4p", "t2.enormous", "tinav9.c1r1p1")
 
 
-def check_choice(parameter: str, value: object, known: Sequence[object], description: str = "") -> None:
+def check_choice(parameter: str, value: object, choices: Sequence[object], description: str = "") -> None:
     """Raise ValueError for an unknown value of a parameter.
 
     The error lists the known values, or with a `description` of them suggests the most similar one.
     """
-    if value in known:
+    if value in choices:
         return
     if description:
-        raise ValueError(f"{parameter} must be {description}, not {value!r}{suggest(value, map(str, known))}")
-    *first, last = map(repr, known)
+        raise ValueError(f"{parameter} must be {description}, not {value!r}{suggest(value, map(str, choices))}")
+    *first, last = map(repr, choices)
     listed = f"{', '.join(first)} or {last}" if first else last
     raise ValueError(f"{parameter} must be {listed}, not {value!r}")
 
@@ -103,7 +103,7 @@ def device_mappings(
     io1 = st.builds(_build_io1, st.integers(max(smallest, 4), largest), st.integers(100, 1200))
     disk = st.one_of(blank, io1, from_snapshot)
     mapping = st.builds(_build_mapping, names, disk, st.sampled_from([None, True, False]))
-    lists = st.lists(mapping, max_size=4, unique_by=lambda drawn: drawn["DeviceName"])
+    lists = st.lists(mapping, max_size=4, unique_by=lambda device: device["DeviceName"])
     if not root:
         return lists
     return st.builds(

@@ -11,7 +11,18 @@ The pytest marker `omisim_sweep` does the same with a test.
 from __future__ import annotations
 
 from omisim.testing.sweeps.deviations import KINDS, Deviation, Kind
-from omisim.testing.sweeps.report import OUTCOMES, Outcome, Report, World
+from omisim.testing.sweeps.report import OUTCOMES, Outcome, SweepReport, World
 from omisim.testing.sweeps.worlds import Options, sweep, sweep_worlds
 
-__all__ = ["KINDS", "OUTCOMES", "Deviation", "Kind", "Options", "Outcome", "Report", "World", "sweep", "sweep_worlds"]
+__all__ = [
+    "KINDS",
+    "OUTCOMES",
+    "Deviation",
+    "Kind",
+    "Options",
+    "Outcome",
+    "SweepReport",
+    "World",
+    "sweep",
+    "sweep_worlds",
+]

@@ -7,12 +7,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal, get_args
 
 from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
-from omisim.spec.lifecycle import LIFECYCLES
+from omisim.spec.lifecycle import LIFECYCLES, To
 from omisim.spec.rules import load_rules
+from omisim.spec.storage_operations import STORAGE_OPERATIONS
 from omisim.state.settings import SWITCHES
 from omisim.state.state import Change
 from omisim.testing.sweeps.inventory import ID, STALL
@@ -69,20 +71,20 @@ class Target:
 def find_targets(run: Run) -> list[Target]:
     """Return the calls of a run to which deviations apply.
 
-    Where the code uses clients, calls by methods of `Account` are those of the test itself. Repeated polls of one
-    state count once.
+    Where the code uses clients of the API, calls by methods of `Account` are those of the test itself. Repeated polls
+    of one state count once.
     """
-    has_client = any(call.headers for call in run.calls)
+    has_client = any(call.headers for call in run.calls if call.action not in STORAGE_OPERATIONS)
     served = [(number, call) for number, call in enumerate(run.calls, 1) if call.position >= 0]
     ends = [*(call.position for _, call in served[1:]), sys.maxsize]
-    written = [change.seq for change in run.changes if "#" in change.cause]
+    written = [change.seq for change in run.changes if "#" in change.cause or change.cause == "oos"]
     turns: Counter[str] = Counter()
     seen: set[tuple[str, str, int]] = set()
     targets = []
     for (number, call), end in zip(served, ends, strict=False):
         turns[call.action] += 1
         changes = bisect_left(written, call.position) < bisect_left(written, end)
-        key = call.action, repr(call.given), call.position
+        key = call.action, repr(call.arguments), call.position
         if (call.headers or not has_client) and (changes or key not in seen):
             targets.append(Target(call, number, turns[call.action], changes))
         seen.add(key)
@@ -101,14 +103,18 @@ def enumerate_deviations(
     deviations += _fail(run)
     deviations += _stall(run) if cloud.timing == "clock" else ()
     deviations += _switch(run, cloud)
-    wanted = set(kinds)
-    return [deviation for deviation in deviations if deviation.kind in wanted]
+    chosen_kinds = set(kinds)
+    return [deviation for deviation in deviations if deviation.kind in chosen_kinds]
 
 
 def _deviate_call(target: Target, delay: float) -> Iterator[Deviation]:
     action, number, add = target.record.action, target.number, target.make_fault
-    yield Deviation("refused", number, f"{action} is throttled (429)", add("status=429"))
-    yield Deviation("refused", number, f"{action} is refused (503)", add("status=503"))
+    if action in STORAGE_OPERATIONS:
+        yield Deviation("refused", number, f"{action} is throttled (503 SlowDown)", add("status=503"))
+        yield Deviation("refused", number, f"{action} is refused (500)", add("status=500"))
+    else:
+        yield Deviation("refused", number, f"{action} is throttled (429)", add("status=429"))
+        yield Deviation("refused", number, f"{action} is refused (503)", add("status=503"))
     if action.lower() in _find_capacity_actions():
         yield Deviation("refused", number, f"{action} finds no capacity", add('error="insufficient-capacity"'))
     yield Deviation(
@@ -123,6 +129,7 @@ def _deviate_call(target: Target, delay: float) -> Iterator[Deviation]:
         yield Deviation("cut", number, says, add(f"page_size={size}"))
 
 
+@cache
 def _find_capacity_actions() -> set[str]:
     """Return the actions that the API refuses for a lack of capacity, in lower case."""
     rules = (rule for rule in load_rules().values() if rule.error == "insufficient-capacity")
@@ -173,27 +180,33 @@ def _find_call_between(run: Run, start: int, end: int) -> Target | None:
 
 
 def _stall(run: Run) -> Iterator[Deviation]:
-    """Yield, for each transient state of the run, that resources remain in it for days."""
-    states = (
-        f"{change.kind}.{change.before.state}"
+    """Yield, for each transient state of the run, that resources remain in it for days.
+
+    Of two such states in a row in which the API refuses the same actions, only the later one is tried.
+    """
+    states = dict.fromkeys(
+        (change.kind, str(change.before.state))
         for change in run.changes
-        if change.cause == "due" and change.kind in LIFECYCLES and change.before is not None and _is_transient(change)
+        if change.cause == "due" and change.kind in LIFECYCLES and change.before is not None
     )
-    for state in dict.fromkeys(states):
-        kind, _, name = state.partition(".")
-        says = f"each {kind} that is {name} remains so"
-        yield Deviation("stalled", None, says, f"cloud.durations[{state!r}] = {STALL}")
+    transient = {place: end for place in states if (end := _find_automatic_end(*place)) is not None}
+    for (kind, state), end in transient.items():
+        if (kind, end.state) in transient and _list_refused(kind, state) == _list_refused(kind, end.state):
+            continue
+        says = f"each {kind} that is {state} remains so"
+        yield Deviation("stalled", None, says, f"cloud.durations[{f'{kind}.{state}'!r}] = {STALL}")
 
 
-def _is_transient(change: Change) -> bool:
-    lifecycle = LIFECYCLES[change.kind]
-    state = change.before.state
-    event = lifecycle.get_automatic_event(state)
-    return (
-        event is not None
-        and not lifecycle.moves[state][event].timer
-        and lifecycle.moves[state][event].after is not None
-    )
+def _find_automatic_end(kind: str, state: str) -> To | None:
+    """Return how a transient state ends by itself, or None for another state."""
+    lifecycle = LIFECYCLES[kind]
+    end = lifecycle.moves[state].get(lifecycle.get_automatic_event(state) or "")
+    return None if end is None or end.timer else end
+
+
+def _list_refused(kind: str, state: str | None) -> list[str]:
+    """Return the actions that the API refuses in a state."""
+    return [action for action, cells in LIFECYCLES[kind].refused.items() if state in cells]
 
 
 def _switch(run: Run, cloud: Cloud) -> Iterator[Deviation]:
@@ -228,7 +241,7 @@ INTERFERENCES: Final = tuple(_INTERFERENCES)
 
 def _interfere(target: Target, cloud: Cloud, ways: Sequence[str]) -> Iterator[Deviation]:
     """Yield the calls by which a second client changes a resource just before the code uses it."""
-    ids = dict.fromkeys(ID.findall(repr(target.record.given))) if ways else {}
+    ids = dict.fromkeys(ID.findall(repr(target.record.arguments))) if ways else {}
     for row in (row for row_id in ids if (row := _find_row(cloud, row_id)) is not None):
         for way in ways:
             action, arguments = _INTERFERENCES[way].get(row.kind, ("", ""))

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from omisim.cloud.cloud import Cloud
@@ -19,6 +20,7 @@ __all__ = ["ID", "STALL", "Inventory", "Item", "compare", "find_extras", "find_l
 
 ID: Final = re.compile(r"\b[a-z]+(?:-[a-z]+)*-[0-9a-f]{8}\b")
 STALL: Final = 1_000_000  # seconds for which a stalled state lasts, about twelve days
+_TRANSPORT: Final = "ResponseMetadata"  # how boto3 got an answer: its attempts, the headers
 # text that differs between two runs that do the same, and what stands for it
 _VARYING: Final = tuple(
     (re.compile(pattern), name)
@@ -26,6 +28,7 @@ _VARYING: Final = tuple(
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
         (r"\b([a-z]+(?:-[a-z]+)*)-[0-9a-f]{8,32}\b", r"\1-<id>"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d:?\d\d)?", "<date>"),
+        (r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\b", "<date>"),
         (r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<mac>"),
         (r"\bip-\d+-\d+-\d+-\d+\b|\b\d{1,3}(?:\.\d{1,3}){3}\b", "<ip>"),
         (r"\b(?=[A-Z0-9]*\d)[A-Z0-9]{20,40}\b", "<key>"),
@@ -39,7 +42,7 @@ def normalize(value: object) -> object:
     if isinstance(value, str):
         return normalize_text(value)
     if isinstance(value, Mapping):
-        return {normalize_text(str(key)): normalize(item) for key, item in value.items()}
+        return {normalize_text(str(key)): normalize(item) for key, item in value.items() if key != _TRANSPORT}
     if isinstance(value, list | tuple | set | frozenset):
         items = [normalize(item) for item in value]
         return sorted(items, key=repr) if isinstance(value, set | frozenset) else items
@@ -128,7 +131,17 @@ def _make_label(cloud: Cloud, row: Any) -> tuple[str, str, str]:
 
 def _normalize_fields(row: Any) -> dict[str, object]:
     values = ((field.name, getattr(row, field.name)) for field in fields(row))
-    return {name: normalize(value) for name, value in values if not isinstance(value, dt.datetime | bytes)}
+    return {
+        name: _digest(value) if isinstance(value, bytes) else normalize(value)
+        for name, value in values
+        if not isinstance(value, dt.datetime) and name != "checksum"  # of a body that is compared without ids
+    }
+
+
+def _digest(content: bytes) -> str:
+    """Return the size of a content, and a digest of it without ids, dates, addresses and keys."""
+    text = normalize_text(content.decode(errors="surrogateescape"))
+    return f"{len(content)} bytes with digest {sha256(text.encode(errors='surrogateescape')).hexdigest()[:7]}"
 
 
 def find_extras(run: Inventory, allowed: Mapping[str, Item]) -> list[str]:
@@ -146,10 +159,12 @@ def find_extras(run: Inventory, allowed: Mapping[str, Item]) -> list[str]:
 
 def compare(run: Inventory, clean: Inventory) -> Iterator[str]:
     """Yield what a successful run left undone or did otherwise than the clean run."""
-    wanted = Counter(item.label for item in clean.created.values())
-    wanted.subtract(item.label for item in run.created.values())
-    yield from (f"missing: {' '.join(filter(None, label[:2]))} of {label[2]}" for label in wanted if wanted[label] > 0)
-    for label in wanted:
+    expected = Counter(item.label for item in clean.created.values())
+    expected.subtract(item.label for item in run.created.values())
+    yield from (
+        f"missing: {' '.join(filter(None, label[:2]))} of {label[2]}" for label in expected if expected[label] > 0
+    )
+    for label in expected:
         pairs = [
             sorted((item for item in side.created.values() if item.label == label), key=lambda item: repr(item.fields))
             for side in (run, clean)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 
 from omisim.cloud.cloud import Cloud
+from omisim.engine.session import CallRecord
+from omisim.state.state import Change
 from omisim.testing import laws
 from omisim.testing.sweeps.inventory import ID, Item, compare, find_extras, find_lost
 from omisim.testing.sweeps.report import Outcome
@@ -27,10 +30,10 @@ def judge(run: Run, clean: Run, cloud: Cloud, holds: Holds | None, call: int | N
     if failure and failure.kind == "endless":
         return "never ended", tuple(text)
     allowed = list_finished(clean, call or 0) if failure else clean.inventory.created
-    left = [] if holds else [f"left behind: {item}" for item in find_extras(run.inventory, allowed)]
+    leftovers = [] if holds else [f"left behind: {item}" for item in find_extras(run.inventory, allowed)]
     wrong = list(check_holds(cloud, holds) if holds else _find_mistakes(run, clean, cloud))
-    if left:
-        return "left something behind", (*text, *left, *wrong)
+    if leftovers:
+        return "left something behind", (*text, *leftovers, *wrong)
     if wrong or (failure and failure.kind != "own"):
         return "wrong result", (*text, *wrong)
     return "failed cleanly" if failure else "survived", tuple(text)
@@ -41,14 +44,27 @@ def list_finished(run: Run, call: int) -> dict[str, Item]:
 
     Resources that one call creates together are finished together.
     """
-    causes = {change.id: change.cause for change in run.changes if change.before is None}
-    positions = {change.cause: change.seq for change in reversed(run.changes)}
+    starts = [record.position for record in run.calls]
+
+    def find_cause(change: Change) -> object:
+        return bisect_right(starts, change.seq) if change.cause == "oos" else change.cause
+
+    causes = {change.id: find_cause(change) for change in run.changes if change.before is None}
+    positions = {find_cause(change): change.seq for change in reversed(run.changes)}
     in_use = set()
     for number, record in enumerate(run.calls, 1):
         if number >= call:
-            in_use |= {causes.get(row_id) for row_id in ID.findall(repr(record.given))}
+            in_use |= {causes.get(row_id) for row_id in _list_used(record, causes)}
             in_use |= {cause for cause, seq in positions.items() if seq >= record.position}
     return {row_id: item for row_id, item in run.inventory.created.items() if causes.get(row_id) not in in_use}
+
+
+def _list_used(record: CallRecord, row_ids: Iterable[str]) -> Iterator[str]:
+    """Yield the ids of the resources that a call uses: of object storage, those of these ids that it names."""
+    yield from ID.findall(repr(record.arguments))
+    if bucket := record.arguments.get("bucket"):
+        place, upload_id = f"{bucket}/{record.arguments.get('key', '')}".rstrip("/"), record.arguments.get("upload_id")
+        yield from (row_id for row_id in row_ids if row_id == upload_id or row_id.partition("/")[2] in (bucket, place))
 
 
 def check_holds(cloud: Cloud, holds: Holds) -> Iterator[str]:

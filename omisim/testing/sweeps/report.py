@@ -12,13 +12,20 @@ from omisim.spec.rules import load_rules
 from omisim.state.settings import SWITCHES
 from omisim.testing.sweeps.deviations import Deviation
 
-__all__ = ["OUTCOMES", "Outcome", "Report", "World"]
+__all__ = ["OUTCOMES", "Outcome", "SweepReport", "World", "split_at_kill"]
 
 Outcome = Literal["survived", "failed cleanly", "left something behind", "wrong result", "never ended"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 _HARMLESS: Final = ("survived", "failed cleanly")
 _MAX_DETAILS: Final = 8  # lines of one finding
 _RULE: Final = re.compile(r"\(([A-Z]{2,4}-\d+)\)")
+
+
+def split_at_kill(deviations: Sequence[Deviation]) -> list[Sequence[Deviation]]:
+    """Return the deviations of each run: those after a kill concern the next run of the code."""
+    if len(deviations) > 1 and deviations[0].kind == "killed":
+        return [deviations[:1], deviations[1:]]
+    return [deviations]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class World:
     @property
     def title(self) -> str:
         """The deviations as a phrase."""
-        return ", then ".join(map(str, self.deviations))
+        then = ", then in the next run, " if len(split_at_kill(self.deviations)) > 1 else ", then "
+        return then.join(map(str, self.deviations))
 
     @property
     def place(self) -> str:
@@ -53,11 +61,14 @@ class World:
     @property
     def script(self) -> str:
         """Lines of Python that reproduce the world alone, with `cloud` and `code` as in the sweep."""
-        # a later deviation counts the calls from the start, so its fault is added first
-        lines = [deviation.line for deviation in reversed(self.deviations)]
-        if any(deviation.kind == "killed" for deviation in self.deviations):
-            lines += ["with suppress(Killed):", "    code(cloud)", "cloud.faults.clear()", "code(cloud)"]
-        return "\n".join(lines)
+        lines = []
+        for stage in split_at_kill(self.deviations):
+            # a later deviation counts the calls from the start, so its fault is added first
+            lines += [deviation.line for deviation in reversed(stage)]
+            if any(deviation.kind == "killed" for deviation in stage):
+                lines += ["with suppress(BaseException):", "    code(cloud)", "cloud.faults.clear()"]
+        is_killed = any(deviation.kind == "killed" for deviation in self.deviations)
+        return "\n".join([*lines, "code(cloud)"] if is_killed else lines)
 
     def __str__(self) -> str:
         """Return the deviations, the outcome, the details and the script as lines."""
@@ -79,7 +90,7 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SweepReport:
     """The result of a sweep.
 
     Attributes:
@@ -140,7 +151,7 @@ class Report:
         match = _RULE.search(switch.says)
         rule = load_rules().get(match[1]) if match else None
         return [
-            f"rests on an open question: with {world.deviations[-1].says}: {world.outcome}",
+            f"rests on an open question: with {world.title}: {world.outcome}",
             *(f"  {line}" for line in world.details[:_MAX_DETAILS]),
             f"  question: {switch.says}",
             *([f"  rule: {rule.id}: {rule.says}"] if rule else []),

@@ -11,12 +11,12 @@ from typing import Final
 
 from omisim.base.endless import EndlessPollingError
 from omisim.cloud.cloud import Cloud
-from omisim.engine.faults import ANY_ACTION, Fault, Killed
+from omisim.engine.faults import ANY_ACTION, Fault
 from omisim.engine.session import CallRecord
 from omisim.state.state import Change, State
 from omisim.testing.sweeps.inventory import Inventory, normalize, take_inventory
 
-__all__ = ["Code", "Expected", "Failure", "Run", "perform"]
+__all__ = ["Code", "Expected", "Run", "RunFailure", "perform"]
 
 Code = Callable[[Cloud], object]
 Expected = type[BaseException] | tuple[type[BaseException], ...]
@@ -30,7 +30,7 @@ _MAX_TEXT: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RunFailure:
     """How a run ended other than by returning: `kind` is "own", "unexpected", "killed" or "endless"."""
 
     kind: str
@@ -43,7 +43,7 @@ class Run:
     """The record of one run.
 
     Attributes:
-        calls: the calls that it made.
+        calls: the calls that it made, requests to object storage included.
         changes: the changes of the cloud during the run.
         failure: how it ended, or None if it returned.
         value: what it returned, in a form that does not depend on ids and dates.
@@ -53,7 +53,7 @@ class Run:
 
     calls: Sequence[CallRecord]
     changes: Sequence[Change]
-    failure: Failure | None
+    failure: RunFailure | None
     value: object
     inventory: Inventory
     switches: frozenset[str]
@@ -66,44 +66,50 @@ def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expe
     has no faults.
     """
     engine = cloud.engine
-    mark = cloud.mark()
+    mark, first = cloud.mark(), engine.session.requests
     engine.settings.read_switches.clear()
     limit = cloud.faults.add(ANY_ACTION, every=budget, times=1, kill=True)
     value, failure = _execute(cloud, code, limit, expected)
     switches = frozenset(engine.settings.read_switches)
     changes = engine.state.journal[mark.position - (engine.state.position - len(engine.state.journal)) :]
-    calls = tuple(cloud.calls(since=mark))
+    storage_calls = (call for call in engine.session.storage_calls if call.serial > first)
+    calls = tuple(sorted((*cloud.calls(since=mark), *storage_calls), key=lambda call: call.serial))
     cloud.faults.clear()
     return Run(calls, changes, failure, value, take_inventory(cloud, before), switches)
 
 
-def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) -> tuple[object, Failure | None]:
+def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) -> tuple[object, RunFailure | None]:
+    value, failure = None, None
     try:
         value = code(cloud)
         if inspect.isawaitable(value):
             value = asyncio.run(_wait_for(value))
-        return normalize(value), None
     except KeyboardInterrupt:
         raise
-    except Killed:
-        made = f"it has made more than {limit.every} calls"
-        return None, Failure("killed", "killed") if limit.times else Failure("endless", made)
     except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
-        return None, _classify(error, expected)
+        failure = _classify(error, expected)
+    if any(fault.is_dead for fault in cloud.faults):  # however the code, or a thread of it, took the exception
+        return None, _describe_kill(limit)
+    return normalize(value), failure
+
+
+def _describe_kill(limit: Fault) -> RunFailure:
+    reason = f"it has made more than {limit.every} calls"
+    return RunFailure("killed", "killed") if limit.times else RunFailure("endless", reason)
 
 
 async def _wait_for(value: Awaitable[object]) -> object:
     return await value
 
 
-def _classify(error: BaseException, expected: Expected | None) -> Failure:
+def _classify(error: BaseException, expected: Expected | None) -> RunFailure:
     name = type(error).__qualname__
     module = type(error).__module__
     lines = str(error).splitlines() or [""]
     text = f"raises {name if module == 'builtins' else f'{module}.{name}'}: {lines[0][:_MAX_TEXT]}"
     if isinstance(error, EndlessPollingError):
-        return Failure("endless", f"it polls for something that can never happen ({lines[0][:_MAX_TEXT]})", error)
-    return Failure("own" if _is_expected(error, expected) else "unexpected", text, error)
+        return RunFailure("endless", f"it polls for something that can never happen ({lines[0][:_MAX_TEXT]})", error)
+    return RunFailure("own" if _is_expected(error, expected) else "unexpected", text, error)
 
 
 def _is_expected(error: BaseException, expected: Expected | None) -> bool:

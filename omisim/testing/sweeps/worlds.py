@@ -11,19 +11,20 @@ from typing import Any, Final
 
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
+from omisim.engine.session import CallRecord
 from omisim.model.ids import derive_hex
 from omisim.testing.sweeps.deviations import INTERFERENCES, KINDS, Deviation, Kind, enumerate_deviations
 from omisim.testing.sweeps.inventory import compare, find_extras, find_lost, normalize
 from omisim.testing.sweeps.judge import Holds, check_holds, judge
-from omisim.testing.sweeps.report import Report, World
+from omisim.testing.sweeps.report import SweepReport, World, split_at_kill
 from omisim.testing.sweeps.runs import Code, Expected, Run, perform
 
-__all__ = ["Options", "sweep", "sweep_worlds"]
+__all__ = ["PATIENCE", "Options", "sweep", "sweep_worlds"]
 
 Open = Callable[[], AbstractContextManager[Cloud]]
+PATIENCE: Final = 2.0  # real seconds until threads that wait for a killed one are given up
 _MAX_DEPTH: Final = 2
 _RERUNS: Final = 2  # how often killed code may run again until it succeeds
-_PAIRABLE: Final = frozenset({"refused", "lost", "delayed", "cut", "failed", "stalled", "interfered"})
 _SECOND: Final = frozenset({"refused", "lost", "killed", "cut"})
 
 
@@ -67,12 +68,12 @@ class Options:
         return tuple(self.interfere)
 
 
-def _check_names(option: str, names: Iterable[str], known: Sequence[str]) -> None:
+def _check_names(option: str, names: Iterable[str], choices: Sequence[str]) -> None:
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ValueError(f"{option} must be a list of names, for example [{known[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
+        raise ValueError(f"{option} must be a list of names, for example [{choices[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
     for name in names:
-        if name not in known:
-            raise ValueError(f"{option} must be among {', '.join(known)}, not {name!r}{suggest(name, known)}")
+        if name not in choices:
+            raise ValueError(f"{option} must be among {', '.join(choices)}, not {name!r}{suggest(name, choices)}")
 
 
 def sweep(
@@ -87,7 +88,7 @@ def sweep(
     interfere: Iterable[str] | bool = (),
     delay: float = 600.0,
     seed: int = 0,
-) -> Report:
+) -> SweepReport:
     """Run code once to record its calls, then once per way in which the cloud could have answered otherwise.
 
     Every run has a fork of the cloud. During a run, requests of this process to OUTSCALE reach that fork, and sleeps
@@ -121,11 +122,11 @@ def sweep(
     if not isinstance(base, Cloud):
         raise ValueError(f"setup must return a Cloud, not {base!r}")  # noqa: TRY004 - like every invalid argument
 
-    with base.intercept(), base.sleeping():  # the patches of the libraries stay for all worlds
+    with base.intercept(), base.sleeping(patience=PATIENCE):  # the patches of the libraries stay for all worlds
         return Sweep.over_forks(base, code, options).run()
 
 
-def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> Report:
+def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> SweepReport:
     """Sweep code over the clouds of `open_world`, a context manager that provides the same cloud each time.
 
     `shard` is the number of this part of the worlds, and the number of parts.
@@ -144,6 +145,7 @@ class Sweep:
         self._code = code
         self._options = options
         self._budget = 10_000
+        self.deviations: list[Deviation]
         self._clean, self.deviations = self._record()
         self._budget = 1_000 + 20 * len(self._clean.calls)
 
@@ -155,30 +157,30 @@ class Sweep:
         def open_fork() -> Iterator[Cloud]:
             cloud = base.fork()
             cloud.engine.copy_faults(base.engine)
-            with cloud.intercept(), cloud.sleeping():
+            with cloud.intercept(), cloud.sleeping(patience=PATIENCE):
                 yield cloud
 
         return cls(open_fork, code, options)
 
-    def run(self, shard: tuple[int, int] = (0, 1)) -> Report:
+    def run(self, shard: tuple[int, int] = (0, 1)) -> SweepReport:
         """Run the worlds of one shard."""
         calls = len(self._clean.calls)
         if unstable := list(_find_instability(self._clean, self._record()[0])):
-            return Report(calls, unstable=unstable)
+            return SweepReport(calls, unstable=unstable)
         number, count = shard
         limit = self._options.limit
         singles = _sample(self.deviations, limit and -(-limit // self._options.depth), self._options.seed)
-        left_out = len(self.deviations) - len(singles)
+        left_out = len(self.deviations) - len(singles) if number == 0 else 0  # the parts are added up
         worlds, pairs = [], []
         for deviation in singles[number::count]:
-            world, run = self.try_deviations((deviation,))
+            world, runs = self.try_deviations((deviation,))
             worlds.append(world)
-            if self._options.depth > 1 and deviation.kind in _PAIRABLE:
-                pairs += [(deviation, second) for second in self._follow(deviation, run)]
-        room = None if limit is None else max(0, limit - len(singles)) // count
+            if self._options.depth > 1:
+                pairs += [(deviation, second) for second in self._follow(deviation, runs)]
+        room = None if limit is None else (limit - len(singles) + number) // count
         sampled = _sample(pairs, room, self._options.seed)
         worlds += [self.try_deviations(pair)[0] for pair in sampled]
-        return Report(calls, worlds, left_out + len(pairs) - len(sampled))
+        return SweepReport(calls, worlds, left_out + len(pairs) - len(sampled))
 
     def _record(self) -> tuple[Run, list[Deviation]]:
         """Make a clean run, and enumerate its deviations. Raises what the code raises."""
@@ -195,50 +197,63 @@ class Sweep:
             interference = self._options.interference
             return run, enumerate_deviations(run, cloud, kinds, delay=self._options.delay, interfere=interference)
 
-    def try_deviations(self, deviations: tuple[Deviation, ...]) -> tuple[World, Run]:
-        """Run the code with deviations; after a kill, until it succeeds."""
-        options = self._options
+    def try_deviations(self, deviations: tuple[Deviation, ...]) -> tuple[World, list[Run]]:
+        """Run the code with deviations; after a kill, until it succeeds. Return the world and its runs."""
+        options, stages = self._options, split_at_kill(deviations)
         with self._open() as cloud:
             before = cloud.engine.state.fork()
-            for deviation in reversed(deviations):  # see World.script
-                deviation.apply(cloud)
-            first = run = perform(cloud, self._code, before, self._budget, options.expected)
-            reruns = 0
-            while run.failure and (
-                run.failure.kind == "killed" or (0 < reruns < _RERUNS and run.failure.kind == "own")
-            ):
-                reruns += 1
-                run = perform(cloud, self._code, before, self._budget, options.expected)
+            runs: list[Run] = []
+            while not runs or _must_run_again(runs, max_runs=len(stages) + _RERUNS):
+                for deviation in reversed(stages[len(runs)] if len(runs) < len(stages) else ()):  # see World.script
+                    deviation.apply(cloud)
+                runs.append(perform(cloud, self._code, before, self._budget, options.expected))
             call = min((deviation.call or 0 for deviation in deviations), default=0)
-            outcome, details = judge(run, self._clean, cloud, options.holds, call)
-        if reruns and run.failure:
+            outcome, details = judge(runs[-1], self._clean, cloud, options.holds, call)
+        if len(runs) > 1 and runs[-1].failure:
             outcome = "wrong result" if outcome == "failed cleanly" else outcome
             details = ("it fails each time it runs again", *details)
-        return World(deviations, outcome, details), first
+        return World(deviations, outcome, details), runs
 
-    def _follow(self, deviation: Deviation, run: Run) -> list[Deviation]:
-        """Return the second deviations of a run that met a first one.
+    def _follow(self, deviation: Deviation, runs: Sequence[Run]) -> list[Deviation]:
+        """Return the second deviations of the run that a first one has affected: after a kill, of the next run.
 
-        A call that the clean run makes too is left out: the first deviation has changed nothing for it.
+        A call that the clean run makes too, with as many results, is left out: the first deviation has changed nothing
+        for it.
         """
-        known = Counter((call.action, repr(call.given)) for call in self._clean.calls)
+        run = runs[-1 if deviation.kind != "killed" else min(1, len(runs) - 1)]
+        clean_calls = Counter(map(_summarize, self._clean.calls))
         new = set()
         for number, call in enumerate(run.calls, 1):
-            key = call.action, repr(call.given)
-            known[key] -= 1
-            if known[key] < 0:
+            clean_calls[_summarize(call)] -= 1
+            if clean_calls[_summarize(call)] < 0:
                 new.add(number)
         with self._open() as cloud:
             kinds: Any = _SECOND & set(self._options.kinds or KINDS)
-            found = enumerate_deviations(run, cloud, kinds)
-        return [second for second in found if second.call in new and second.call > (deviation.call or 0)]
+            deviations = enumerate_deviations(run, cloud, kinds)
+        earliest = 0 if deviation.kind == "killed" else deviation.call or 0
+        return [second for second in deviations if second.call in new and second.call > earliest]
+
+
+def _must_run_again(runs: Sequence[Run], max_runs: int) -> bool:
+    """Whether the code has to run once more: it was killed, or it has failed after a kill and may still succeed."""
+    failure = runs[-1].failure
+    if failure is None or len(runs) == max_runs:
+        return False
+    return failure.kind == "killed" or (len(runs) > 1 and failure.kind == "own")
+
+
+def _summarize(call: CallRecord) -> tuple[str, str, int | None]:
+    """Return what a call and its answer have in common with those of another run that do the same."""
+    return call.action, repr(normalize(call.parameters)), call.results
 
 
 def _find_instability(first: Run, second: Run) -> Iterator[str]:
     """Yield the differences between two clean runs."""
-    made = [Counter(f"{call.action} {normalize(call.parameters)}" for call in run.calls) for run in (first, second)]
-    yield from (f"only the first run calls {call}" for call in made[0] - made[1])
-    yield from (f"only the second run calls {call}" for call in made[1] - made[0])
+    call_counts = [
+        Counter(f"{call.action} {normalize(call.parameters)}" for call in run.calls) for run in (first, second)
+    ]
+    yield from (f"only the first run calls {call}" for call in call_counts[0] - call_counts[1])
+    yield from (f"only the second run calls {call}" for call in call_counts[1] - call_counts[0])
     yield from find_extras(second.inventory, first.inventory.created)
     yield from find_lost(second.inventory, first.inventory)
     yield from compare(second.inventory, first.inventory)

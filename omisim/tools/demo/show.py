@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -18,12 +19,13 @@ __all__ = ["show"]
 WIDE = 200  # columns without a terminal
 
 
-def show(story: Story, console: Console | None = None) -> None:
-    """Print the story to the terminal, or to another console."""
+def show(story: Story, console: Console | None = None, pause: Callable[[], object] = lambda: None) -> None:
+    """Print the story to the terminal, or to another console. `pause` is called before each step."""
     console = console or Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
     console.print("[bold]A golden image, from alice to bob and carol[/bold]  (osc-sdk-python on an in-memory cloud)\n")
     colors = {"alice": "cyan", "bob": "magenta", "carol": "yellow", "omisim": "dim"}
     for step in story.steps:
+        pause()
         who = f"[{colors[step.who]}]{step.who:>6}[/]"
         if not step.action:
             console.print(f"{who}  {escape(step.answer)}\n        [dim]{escape(step.means)}[/dim]")

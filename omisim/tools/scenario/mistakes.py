@@ -35,19 +35,19 @@ def locate_errors(*place: str | int) -> Iterator[None]:
         raise ScenarioError(str(error), place) from error
 
 
-def check_known(kind: str, name: object, known: Collection[str], place: Place) -> None:
+def check_known(kind: str, name: object, known_names: Collection[str], place: Place) -> None:
     """Raise ScenarioError for an unknown name, with a suggestion or the known names."""
-    if name not in known:
-        suggestion = suggest(name, known) or suggest(api_name(str(name)), known)
-        raise ScenarioError(f"unknown {kind} {name!r}{suggestion or '; known: ' + ', '.join(known)}", place)
+    if name not in known_names:
+        suggestion = suggest(name, known_names) or suggest(api_name(str(name)), known_names)
+        raise ScenarioError(f"unknown {kind} {name!r}{suggestion or '; known: ' + ', '.join(known_names)}", place)
 
 
-def check_parts(place: Place, table: Any, known: Collection[str], make: Callable[..., object]) -> None:
+def check_parts(place: Place, table: Any, known_names: Collection[str], make: Callable[..., object]) -> None:
     """Validate each entry of a table by passing it to `make` alone, so that an error names its entry."""
     if type(table) is not dict:
-        raise ScenarioError(f"{place[-1]} must be a table of {', '.join(known)}, not {table!r}", place)
+        raise ScenarioError(f"{place[-1]} must be a table of {', '.join(known_names)}, not {table!r}", place)
     for key, value in table.items():
-        check_known(f"entry of {place[-1]}", key, known, (*place, key))
+        check_known(f"entry of {place[-1]}", key, known_names, (*place, key))
         parts: dict[Place, Any] = {(key,): value}
         if isinstance(value, dict):
             parts = {(key, name): {name: part} for name, part in value.items()}

@@ -25,8 +25,8 @@ _ACCOUNT: Final = ("region", "alias", "quotas")
 _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
-def load_scenario(scenario: str | Path, given: Mapping[str, Any]) -> Cloud:
-    """Return the cloud that a scenario sets up; the arguments `given` override its table [cloud].
+def load_scenario(scenario: str | Path, overrides: Mapping[str, Any]) -> Cloud:
+    """Return the cloud that a scenario sets up; `overrides` takes precedence over its table [cloud].
 
     Raises ValueError with the file, the line and the mistake.
     """
@@ -36,7 +36,7 @@ def load_scenario(scenario: str | Path, given: Mapping[str, Any]) -> Cloud:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: this scenario cannot be read: {error}") from error
     try:
-        return _set_up(tomllib.loads(text), given)
+        return _set_up(tomllib.loads(text), overrides)
     except tomllib.TOMLDecodeError as error:
         match = _AT_LINE.search(str(error))
         line = match[1] if match and match[1] else text.count("\n") + 1
@@ -57,16 +57,16 @@ def _find_file(scenario: str | Path) -> Path:
         raise ValueError(f"scenario must be the path of a TOML file or the name of a shipped one, not {scenario!r}")  # noqa: TRY004 - like every invalid argument
     if Path(scenario).suffix == ".toml":
         return Path(scenario)
-    known = list_shipped()
-    if str(scenario) not in known:
+    shipped = list_shipped()
+    if str(scenario) not in shipped:
         raise ValueError(
-            f"unknown scenario {str(scenario)!r}{suggest(scenario, known)}; shipped are {', '.join(known)}, "
+            f"unknown scenario {str(scenario)!r}{suggest(scenario, shipped)}; shipped are {', '.join(shipped)}, "
             "and the path of another file must end in .toml"
         )
-    return known[str(scenario)]
+    return shipped[str(scenario)]
 
 
-def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
+def _set_up(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> Cloud:
     for name, value in data.items():
         check_known("table of a scenario", name, _TABLES, (name,))
         tables = value if isinstance(value, list) else [value]
@@ -75,7 +75,7 @@ def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
             raise ScenarioError(f"write it as {f'[[{name}]]' if listed else f'[{name}]'}", (name,))
     settings = data.get("cloud", {})
     check_parts(("cloud",), settings, _CLOUD, Cloud)
-    cloud = Cloud(**settings | given)
+    cloud = Cloud(**settings | overrides)
     for action, answer in data.get("answers", {}).items():
         with locate_errors("answers", action):
             cloud.answer(action, answer)
@@ -99,5 +99,5 @@ def _set_up(data: Mapping[str, Any], given: Mapping[str, Any]) -> Cloud:
     return cloud
 
 
-def _open_account(name: str, **given: Any) -> Account:
-    return Cloud().account(name, **given)
+def _open_account(name: str, **options: Any) -> Account:
+    return Cloud().account(name, **options)

@@ -50,23 +50,25 @@ class Script:
         if not isinstance(do, str):
             raise ScenarioError('a step needs a call, for example do = "CreateVms"', place)
         with locate_errors(*place, "do"):
-            call, known = self._call(do, account)
-        given = {name: value for name, value in step.items() if name not in _STEP_KEYS}
-        for name, value in given.items():
-            check_known(f"parameter of {do}", name, known, (*place, name))
+            call, accepted = self._call(do, account)
+        parameters = {name: value for name, value in step.items() if name not in _STEP_KEYS}
+        for name, value in parameters.items():
+            check_known(f"parameter of {do}", name, accepted, (*place, name))
             with locate_errors(*place, name):
-                given[name] = self._resolve_argument(name, value) if do in PLATFORM else self._resolve(value, account)
+                parameters[name] = (
+                    self._resolve_argument(name, value) if do in PLATFORM else self._resolve(value, account)
+                )
         try:
-            made = call(given)
+            entity = call(parameters)
         except ApiError as error:
             parameter = re.split(r"[.\[]", str(error.facts.get("parameter", "")))[0]
-            where = (*place, parameter) if parameter in given else place
+            where = (*place, parameter) if parameter in parameters else place
             raise ScenarioError(
                 f"{do} by {account.name if account else 'no account'} is refused: {error}", where
             ) from error
         except (AttributeError, KeyError, TypeError, ValueError, Dropped) as error:
             raise ScenarioError(f"{do}: {error}", place) from error
-        rows = made if isinstance(made, tuple) else (made,)
+        rows = entity if isinstance(entity, tuple) else (entity,)
         with locate_errors(*place, "as"):
             self._define_names(step.get("as", []), do, rows)
         with locate_errors(*place, "files"):
@@ -85,7 +87,7 @@ class Script:
         """Return the function that a step calls, and the names of its parameters."""
         if do in PLATFORM:
             method = attrgetter(do)(self._cloud)
-            return lambda given: method(**given), inspect.signature(method).parameters
+            return lambda parameters: method(**parameters), inspect.signature(method).parameters
         if account is None:
             raise ValueError(f"{do} needs an account: name one in [accounts]")
         if do.startswith("oos."):
@@ -96,7 +98,7 @@ class Script:
             raise ValueError(f"do must be a served action or one of {', '.join(PLATFORM)}, not {do!r}{addition}")
         names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
         engine, caller, region = self._cloud.engine, account.account_id, account.region
-        return lambda given: engine.call(make_request(do, given), caller, region).value, names
+        return lambda parameters: engine.call(make_request(do, parameters), caller, region).value, names
 
     # --- names
 
@@ -125,8 +127,8 @@ class Script:
             return resolved
         thing = self._things.get(value[1:-1]) if isinstance(value, str) else None
         if not isinstance(thing, kind):
-            known = [f"{{{name}}}" for name, thing in self._things.items() if isinstance(thing, kind)]
-            raise TypeError(f"{parameter} must be one of {', '.join(known) or 'none defined so far'}, not {value!r}")
+            names = [f"{{{name}}}" for name, thing in self._things.items() if isinstance(thing, kind)]
+            raise TypeError(f"{parameter} must be one of {', '.join(names) or 'none defined so far'}, not {value!r}")
         return thing
 
     def _define_names(self, value: Any, do: str, rows: tuple[Any, ...]) -> None:
@@ -177,9 +179,9 @@ def _storage_call(account: Account, method: str) -> tuple[Callable[[dict[str, An
     if method not in operations:
         raise ValueError(f"unknown method {method!r} of the object storage client{suggest(method, operations)}")
 
-    def call(given: dict[str, Any]) -> None:
+    def call(parameters: dict[str, Any]) -> None:
         try:
-            getattr(client, method)(**given)
+            getattr(client, method)(**parameters)
         except (BotoCoreError, ClientError) as error:
             raise ValueError(str(error)) from error
 

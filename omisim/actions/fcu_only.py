@@ -1,0 +1,58 @@
+"""The actions of FCU that OAPI does not have. The others are rows of the tables in `doors/fcu`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+from omisim.actions.framework.call import Call
+from omisim.actions.framework.registry import Action
+from omisim.actions.nics import check_one_change, update_nic
+from omisim.base.frozen import replace
+from omisim.model import LinkNicToUpdate, MayBeEmpty, Net, Nic, NicId, OrDict, SecurityGroupId, TextOrEmpty
+from omisim.spec.rules import refuse
+
+__all__ = ["FCU_ONLY"]
+
+
+def modify_vpc_attribute(
+    call: Call, *, dns_hostnames: bool | None = None, dns_support: bool | None = None, net_id: str
+) -> None:
+    """Set whether instances of a VPC have DNS names. DNS support is always on (FCU-047 to FCU-049)."""
+    if dns_hostnames is None and dns_support is None:
+        raise refuse("FCU-047")
+    net = call.get_owned(Net, net_id, "NET-002")
+    call.check(dns_support is not False, "FCU-048")
+    if dns_hostnames is not None:
+        call.put(replace(net, has_dns_hostnames=dns_hostnames))
+
+
+def modify_network_interface_attribute(
+    call: Call,
+    *,
+    description: TextOrEmpty | None = None,
+    is_source_dest_checked: bool | None = None,
+    link_nic: OrDict[LinkNicToUpdate] | None = None,
+    nic_id: NicId,
+    security_group_ids: Annotated[Sequence[SecurityGroupId] | None, MayBeEmpty()] = None,
+) -> None:
+    """Change one attribute of a NIC: the source/destination check (FCU-050), or one that UpdateNic changes."""
+    if is_source_dest_checked is None:
+        groups = security_group_ids
+        update_nic(call, description=description, link_nic=link_nic, nic_id=nic_id, security_group_ids=groups)
+        return
+    nic = call.get_owned(Nic, nic_id, "NIC-001")
+    call.put(replace(nic, is_source_dest_checked=is_source_dest_checked))
+
+
+def _make_action(name: str, function: Callable[..., Any], combinations: Callable[..., None] | None = None) -> Action:
+    return Action(name, None, function, paged=False, dry_run=True, open=False, combinations=combinations)
+
+
+FCU_ONLY: Mapping[str, Action] = {
+    action.name: action
+    for action in (
+        _make_action("ModifyNetworkInterfaceAttribute", modify_network_interface_attribute, check_one_change),
+        _make_action("ModifyVpcAttribute", modify_vpc_attribute),
+    )
+}

@@ -1,0 +1,170 @@
+"""A cloud for unittest: a mixin that gives each test the state that `setUpClass` has left, and a decorator."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import wraps
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from unittest import TestCase, TestResult
+
+from omisim.base.suggest import suggest
+from omisim.clients.environment import enter_environment
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+
+if TYPE_CHECKING:
+    from osc_sdk_python import Gateway
+
+__all__ = ["CloudMixin", "CloudTestCase", "with_cloud"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+OWN_OPTIONS = ("account", "environment", "region", "scenario", "sleep")
+
+
+class _Gateway:
+    """The attribute `gateway`: made when a test first uses it, because not every suite has the SDK."""
+
+    def __get__(self, test: object, cls: type[CloudMixin]) -> Gateway:
+        if "_omisim_gateway" not in vars(cls):
+            cls._omisim_gateway = cls.account.gateway()
+        gateway: Gateway = vars(cls)["_omisim_gateway"]
+        return gateway
+
+
+class CloudMixin:
+    """Gives a TestCase a cloud. Put it before the TestCase: `class Tests(CloudMixin, IsolatedAsyncioTestCase)`.
+
+    All tests of a class share one cloud. `setUpClass` prepares it, and after each test it returns to the state that
+    `setUpClass` has left, calls and faults included. Clients that the code under test creates reach the cloud as its
+    account.
+
+    Attributes:
+        omisim: Options: the arguments of `Cloud`, and `account` (default "alice"), `region` of the account, `scenario`,
+            `environment` (False: clients that the code creates are not redirected) and `sleep` (True: waiting in a test
+            moves the cloud's clock).
+        cloud: The cloud.
+        account: The account.
+        gateway: A real `Gateway` of osc-sdk-python, signed in as the account.
+    """
+
+    omisim: ClassVar[Mapping[str, Any]] = {}
+
+    cloud: ClassVar[Cloud]
+    account: ClassVar[Account]
+    _omisim_gateway: ClassVar[Any]
+    if TYPE_CHECKING:
+        gateway: ClassVar[Gateway]
+    else:
+        gateway = _Gateway()
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Create the cloud and the account. An override calls `super().setUpClass()` first."""
+        stack = ExitStack()
+        cls.cloud = stack.enter_context(_opened(cls.omisim))
+        cls.account = _open_account(cls.cloud, cls.omisim)
+        cls.addClassCleanup(_close, cls, stack)  # type: ignore[attr-defined]  # of the TestCase
+        super().setUpClass()  # type: ignore[misc]  # of the TestCase
+
+    def run(self, result: TestResult | None = None) -> TestResult | None:
+        """Run the test, then return the cloud to what it was before."""
+        if "cloud" not in vars(type(self)):
+            raise RuntimeError(f"{type(self).__name__}.setUpClass must call super().setUpClass() first")
+        with _restored(self.cloud), _waiting(self.cloud, self.omisim):
+            outcome: TestResult | None = super().run(result)  # type: ignore[misc]  # of the TestCase
+            return outcome
+
+
+class CloudTestCase(CloudMixin, TestCase):
+    """A TestCase with a cloud; see `CloudMixin`."""
+
+
+@contextmanager
+def _restored(cloud: Cloud) -> Iterator[None]:
+    saved = cloud.engine.save()
+    try:
+        yield
+    finally:
+        cloud.engine.restore(saved)
+
+
+def _waiting(cloud: Cloud, options: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Return the context in which a test runs: with the option `sleep`, waiting moves the cloud's clock."""
+    return cloud.sleeping() if options.get("sleep") else nullcontext()
+
+
+def _close(cls: type[CloudMixin], stack: ExitStack) -> None:
+    """Leave the environment of a class whose tests are over, and forget its cloud: another run makes a new one."""
+    stack.close()
+    for name in {"cloud", "account", "_omisim_gateway"} & vars(cls).keys():
+        delattr(cls, name)
+
+
+def with_cloud(**options: Any) -> Callable[[F], F]:
+    """Decorate a test function, a test method or a TestCase: it gets a new cloud.
+
+    A function gets it as its last positional argument, each test of a class as `self.cloud`. The options are those of
+    `CloudMixin.omisim`.
+
+    Raises:
+        TypeError: A class is not a TestCase.
+    """
+
+    def decorate(decorated: F) -> F:
+        if inspect.isclass(decorated):
+            return _decorate_class(decorated, options)  # type: ignore[return-value]
+
+        if inspect.iscoroutinefunction(decorated):
+
+            @wraps(decorated)
+            async def run_async(*args: Any, **kwargs: Any) -> Any:
+                with _opened(options) as cloud, _waiting(cloud, options):
+                    return await decorated(*args, cloud, **kwargs)
+
+            return run_async  # type: ignore[return-value]
+
+        @wraps(decorated)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with _opened(options) as cloud, _waiting(cloud, options):
+                return decorated(*args, cloud, **kwargs)
+
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def _decorate_class(cls: type, options: Mapping[str, Any]) -> type:
+    if not issubclass(cls, TestCase):
+        raise TypeError(f"with_cloud decorates functions and TestCases; {cls.__name__} is not a TestCase")
+    original = cls.run
+
+    @wraps(original)
+    def run(self: Any, result: TestResult | None = None) -> TestResult | None:
+        with _opened(options) as cloud, _waiting(cloud, options):
+            self.cloud = cloud
+            return original(self, result)
+
+    cls.run = run  # type: ignore[method-assign]  # of the decorated class
+    return cls
+
+
+@contextmanager
+def _opened(options: Mapping[str, Any]) -> Iterator[Cloud]:
+    arguments = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
+    known = [*OWN_OPTIONS, *signature(Cloud).parameters]
+    for name in arguments:
+        if name not in known:
+            raise ValueError(f"unknown option {name!r}{suggest(name, known)}; known: {', '.join(known)}")
+    scenario = options.get("scenario")
+    cloud = Cloud.from_scenario(scenario, **arguments) if scenario else Cloud(**arguments)
+    with ExitStack() as stack:
+        if options.get("environment", True):
+            stack.enter_context(enter_environment(cloud, _open_account(cloud, options)))
+        yield cloud
+
+
+def _open_account(cloud: Cloud, options: Mapping[str, Any]) -> Account:
+    return cloud.account(options.get("account", "alice"), region=options.get("region"))

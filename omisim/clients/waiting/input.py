@@ -1,0 +1,141 @@
+"""Waiting for input: what ends a wait for file descriptors, and which of them belong to outstanding work.
+
+Before time jumps, every file descriptor of every waiting member is looked at. Time stands still while a socket waits
+for an answer, and for pipes and child processes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Any, Final
+
+from omisim.clients.waiting.heart import MUTEX, read_real_time
+from omisim.clients.waiting.kernel import Kernel
+from omisim.clients.waiting.waits import Wait
+
+__all__ = [
+    "forget", "forget_all", "is_any_outstanding", "is_outstanding", "note_accepted", "note_connected", "note_received",
+    "note_sent", "wait_for_input", "wait_for_socket",
+]  # fmt: skip
+
+SLICE: Final = 0.005  # seconds of really waiting for input, between two looks at the state of the wait
+GRACE: Final = 0.06  # seconds after bytes of an answer in which more may arrive: TCP may delay an ACK for 40 ms
+_awaiting: set[int] = set()  # sockets on which a request was sent and nothing has been received since
+_received: dict[int, float] = {}  # when a socket received something, in real seconds
+_accepted: set[int] = set()  # sockets of servers
+_silent: set[int] = set()  # connected sockets that have not received anything yet
+_real_poll: Callable[[], Any] | None = getattr(select, "poll", None)
+_real_select = select.select
+
+
+def wait_for_input(
+    kernel: Kernel, real: Callable[[float | None], list[Any]], timeout: float | None, is_busy: Callable[[], bool]
+) -> list[Any]:
+    """Wait in virtual time until `real` finds something or the time is over; return what it finds.
+
+    While `is_busy`, it waits for real input, and time stands still.
+    """
+    found = real(0)
+    if found:
+        return found
+    deadline = kernel.time.deadline(timeout)
+    wait = Wait(deadline, lambda: bool(real(0)))
+    if is_busy():
+        wait.is_busy, wait.is_ready = True, None  # a poll object cannot be used by two threads
+
+    def block() -> None:
+        while wait.is_busy and not wait.outcome and not found:
+            found.extend(real(SLICE))
+            if found or is_busy():
+                continue
+            found.extend(real(0))  # it may have arrived with the end of the work
+            with MUTEX:
+                wait.is_busy = False
+                if not found:
+                    kernel.settle()
+        if not found:
+            wait.block()
+
+    outcome = kernel.wait(wait, block)
+    if outcome == "closed":
+        return real(kernel.time.get_remaining(deadline))
+    return found or real(0)
+
+
+def wait_for_socket(kernel: Kernel, fd: int, timeout: float | None) -> bool:
+    """Wait in virtual time until a socket has input; return whether it has."""
+
+    def real(seconds: float | None) -> list[Any]:
+        if _real_poll is None:  # Windows
+            return _real_select([fd], [], [], seconds)[0]
+        poll = _real_poll()
+        poll.register(fd, select.POLLIN)
+        return list(poll.poll(None if seconds is None else seconds * 1e3))
+
+    def is_busy() -> bool:  # a server may speak first, and a blocking socket waits for it
+        return fd in _silent or is_outstanding(fd, writes=False)
+
+    return bool(wait_for_input(kernel, real, timeout, is_busy))
+
+
+# --- outstanding work
+
+
+def is_any_outstanding(files: Iterable[tuple[int, bool]]) -> bool:
+    """Whether one of the file descriptors, each with whether it is waited for to write, belongs to outstanding work."""
+    return any(is_outstanding(fd, writes=writes) for fd, writes in files)
+
+
+def is_outstanding(fd: int, *, writes: bool) -> bool:
+    """Whether a file descriptor belongs to work that is outstanding, and not to a connection or a server at rest."""
+    if writes or fd in _awaiting or read_real_time() - _received.get(fd, -inf) < GRACE:
+        return True
+    try:
+        return not stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
+def note_connected(fd: int) -> None:
+    """Note that a socket is about to be connected to a server."""
+    forget(fd)
+    _silent.add(fd)
+    _received[fd] = read_real_time()
+
+
+def note_sent(fd: int) -> None:
+    """Note that a request was sent on a socket, unless it is a server's."""
+    if fd not in _accepted:
+        _awaiting.add(fd)
+
+
+def note_received(fd: int) -> None:
+    """Note that a part of an answer was received on a socket, unless it is a server's."""
+    _silent.discard(fd)
+    if fd not in _accepted:
+        _awaiting.discard(fd)
+        _received[fd] = read_real_time()
+
+
+def note_accepted(fd: int) -> None:
+    """Note that a socket is a server's end of a connection."""
+    forget(fd)
+    _accepted.add(fd)
+
+
+def forget_all() -> None:
+    """Forget every socket, at the end of the last context: from then on, it may be closed unseen."""
+    for notes in (_awaiting, _accepted, _silent, _received):
+        notes.clear()
+
+
+def forget(fd: int) -> None:
+    """Forget a socket whose file descriptor may have belonged to another one."""
+    _accepted.discard(fd)
+    _awaiting.discard(fd)
+    _silent.discard(fd)
+    _received.pop(fd, None)

@@ -1,0 +1,148 @@
+"""`select.select`, `select.poll` and `select.epoll` in virtual time. A poll object that is older stays a real one."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from omisim.clients.waiting.input import is_any_outstanding, wait_for_input
+from omisim.clients.waiting.kernel import current_kernel
+from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.private import get_caller
+
+__all__ = ["patch_polls"]
+
+_POLL_WRITES: Final[int] = getattr(select, "POLLOUT", 0)
+_ALL_POLL_EVENTS: Final[int] = _POLL_WRITES | getattr(select, "POLLIN", 0) | getattr(select, "POLLPRI", 0)
+_WRITES: Final[int] = getattr(select, "EPOLLOUT", 0)
+_ALL_EVENTS: Final[int] = _WRITES | getattr(select, "EPOLLIN", 0) | getattr(select, "EPOLLPRI", 0)
+_real: dict[str, Any] = {name: getattr(select, name, None) for name in ("select", "poll", "epoll")}
+
+
+def patch_polls(patches: Patches) -> None:
+    """Replace the functions of `select` that wait, and those that make objects that wait."""
+    for name, replacement in (("select", _select), ("poll", VirtualPoll), ("epoll", VirtualEpoll)):
+        patches.set(select, name, replacement)
+
+
+def _select(
+    rlist: Iterable[Any], wlist: Iterable[Any], xlist: Iterable[Any], timeout: float | None = None, /
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Replace `select.select`."""
+    reads, writes, errors = list(rlist), list(wlist), list(xlist)
+    kernel = current_kernel()
+    if kernel is None or (timeout is not None and timeout <= 0):
+        nothing: tuple[list[Any], list[Any], list[Any]] = _real["select"](reads, writes, errors, timeout)
+        return nothing
+
+    def real(seconds: float | None) -> list[tuple[list[Any], list[Any], list[Any]]]:
+        found = _real["select"](reads, writes, errors, seconds)
+        return [found] if any(found) else []
+
+    files = [*((file, False) for file in reads), *((file, True) for file in writes)]
+    found = wait_for_input(kernel, real, timeout, lambda: is_any_outstanding((_fd(file), w) for file, w in files))
+    return next(iter(found), ([], [], []))
+
+
+class VirtualPoll:
+    """An object with the interface of that which `select.poll()` returns."""
+
+    def __init__(self) -> None:
+        self._poll = _real["poll"]()
+        self._masks: dict[int, int] = {}
+
+    def register(self, fd: Any, eventmask: int = _ALL_POLL_EVENTS, /) -> None:
+        """Watch a file."""
+        self._poll.register(fd, eventmask)
+        self._masks[_fd(fd)] = eventmask
+
+    def modify(self, fd: Any, eventmask: int, /) -> None:
+        """Change the events of a file."""
+        self._poll.modify(fd, eventmask)
+        self._masks[_fd(fd)] = eventmask
+
+    def unregister(self, fd: Any, /) -> None:
+        """Watch a file no longer."""
+        self._poll.unregister(fd)
+        self._masks.pop(_fd(fd), None)
+
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+        """Wait for an event, for so many milliseconds; a member of a kernel waits in virtual time."""
+        limit = None if timeout is None or timeout < 0 else timeout / 1e3
+        files = [(fd, bool(mask & _POLL_WRITES)) for fd, mask in self._masks.items()]
+        return _wait(lambda seconds: list(self._poll.poll(None if seconds is None else seconds * 1e3)), limit, files)
+
+
+class VirtualEpoll:
+    """An object with the interface of `select.epoll`."""
+
+    def __init__(self, sizehint: int = -1, flags: int = 0, *, epoll: Any = None) -> None:
+        self._epoll = _real["epoll"](sizehint, flags) if epoll is None else epoll
+        self._masks: dict[int, int] = {}
+
+    @classmethod
+    def fromfd(cls, fd: int, /) -> VirtualEpoll:
+        """Return an object for an existing file descriptor of epoll."""
+        make: Any = _real["epoll"]
+        return cls(epoll=make.fromfd(fd))
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return bool(self._epoll.closed)
+
+    def close(self) -> None:
+        """Close it."""
+        self._epoll.close()
+
+    def fileno(self) -> int:
+        """Return its file descriptor."""
+        return int(self._epoll.fileno())
+
+    def register(self, fd: Any, eventmask: int = _ALL_EVENTS) -> None:
+        """Watch a file."""
+        self._epoll.register(fd, eventmask)
+        self._masks[_fd(fd)] = eventmask
+
+    def modify(self, fd: Any, eventmask: int) -> None:
+        """Change the events of a file."""
+        self._epoll.modify(fd, eventmask)
+        self._masks[_fd(fd)] = eventmask
+
+    def unregister(self, fd: Any) -> None:
+        """Watch a file no longer."""
+        self._epoll.unregister(fd)
+        self._masks.pop(_fd(fd), None)
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """Wait for an event, for so many seconds; a member of a kernel waits in virtual time."""
+        limit = None if timeout is None or timeout < 0 else timeout
+        files = [(fd, bool(mask & _WRITES)) for fd, mask in self._masks.items()]
+        if get_caller()[0] == "trio":  # its run loop is followed, above its epoll object
+            return list(self._epoll.poll(limit, maxevents))
+        return _wait(lambda seconds: list(self._epoll.poll(seconds, maxevents)), limit, files)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+def _wait(
+    real: Callable[[float | None], list[tuple[int, int]]], timeout: float | None, files: Iterable[tuple[int, bool]]
+) -> list[tuple[int, int]]:
+    kernel = current_kernel()
+    if kernel is None or timeout == 0:
+        return real(timeout)
+    return wait_for_input(kernel, real, timeout, lambda: is_any_outstanding(files))
+
+
+def _fd(file: Any) -> int:
+    return file if isinstance(file, int) else int(file.fileno())

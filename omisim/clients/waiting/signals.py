@@ -1,0 +1,118 @@
+"""Alarms and waits for signals in virtual time.
+
+`signal.alarm` and `signal.setitimer(ITIMER_REAL)` of a member set the alarm of its kernel, which rings in the main
+thread: at its time, the main thread moves the clock and gets SIGALRM. Timers of CPU time stay real, as do an alarm that
+is older than the context and that of pytest-timeout.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable
+from math import ceil
+from threading import main_thread
+from typing import Any, Final
+
+from omisim.clients.waiting.heart import MUTEX
+from omisim.clients.waiting.kernel import Kernel, current_kernel
+from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.private import get_caller
+from omisim.clients.waiting.waits import Alarm, Wait
+
+__all__ = ["patch_signals"]
+
+_LEAVE_REAL: Final = ("pytest_timeout",)
+_ALARM: Final[int | None] = getattr(signal, "ITIMER_REAL", None)
+_real: dict[str, Callable[..., Any]] = {}
+
+
+def patch_signals(patches: Patches) -> None:
+    """Replace the functions that set an alarm and those that wait for a signal, where the platform has them."""
+    for name, replacement in (
+        ("setitimer", _setitimer),
+        ("getitimer", _getitimer),
+        ("alarm", _alarm),
+        ("pause", _pause),
+        ("sigtimedwait", _sigtimedwait),
+        ("sigwait", _sigwait),
+    ):
+        _real[name] = patches.set(signal, name, replacement)
+
+
+# --- alarms
+
+
+def _setitimer(which: int, seconds: float, interval: float = 0.0, /) -> tuple[float, float]:
+    kernel = _find_kernel(which, get_caller()[0])
+    if kernel is None:
+        real: tuple[float, float] = _real["setitimer"](which, seconds, interval)
+        return real
+    if seconds < 0 or interval < 0:
+        raise ValueError(f"the seconds of a timer must not be negative, not {seconds!r}, {interval!r}")
+    return _set_alarm(kernel, seconds, interval)
+
+
+def _getitimer(which: int, /) -> tuple[float, float]:
+    kernel = _find_kernel(which, get_caller()[0])
+    return _read_alarm(kernel) if kernel is not None else _real["getitimer"](which)
+
+
+def _alarm(seconds: int, /) -> int:
+    kernel = _find_kernel(_ALARM, get_caller()[0])
+    return int(_real["alarm"](seconds)) if kernel is None else ceil(_set_alarm(kernel, max(seconds, 0), 0.0)[0])
+
+
+def _find_kernel(which: int | None, package: str) -> Kernel | None:
+    """Return the kernel whose alarm the caller of a function of `signal` means, or None for a real timer."""
+    kernel = current_kernel()
+    if kernel is None or which != _ALARM or package in _LEAVE_REAL:
+        return None
+    return kernel if any(member.thread is main_thread() for member in kernel.members) else None
+
+
+def _set_alarm(kernel: Kernel, seconds: float, interval: float) -> tuple[float, float]:
+    """Set the alarm of a kernel, or cancel it by no seconds; return what `_read_alarm` returned before."""
+    before = _read_alarm(kernel)
+    with MUTEX:
+        kernel.alarm = Alarm(kernel.time.now() + seconds, interval) if seconds else None
+        kernel.settle()
+    return before
+
+
+def _read_alarm(kernel: Kernel) -> tuple[float, float]:
+    """Return the seconds until the alarm of a kernel, and its interval."""
+    alarm = kernel.alarm
+    return (0.0, 0.0) if alarm is None else (max(0.0, alarm.at - kernel.time.now()), alarm.interval)
+
+
+# --- waiting for signals
+
+
+def _pause() -> None:
+    kernel = current_kernel()
+    if kernel is None or kernel.alarm is None:
+        _real["pause"]()
+    else:
+        kernel.wait(Wait(kernel.alarm.at))
+
+
+def _sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
+    signals = set(sigset)
+    left = _wait(signals, timeout) if timeout > 0 else timeout
+    return _real["sigtimedwait"](signals, left)
+
+
+def _sigwait(sigset: Iterable[int], /) -> Any:
+    signals = set(sigset)
+    _wait(signals, None)
+    return _real["sigwait"](signals)
+
+
+def _wait(signals: set[int], timeout: float | None) -> float | None:
+    """Wait in virtual time until one of the signals is pending; return the seconds for which to wait really."""
+    kernel = current_kernel()
+    if kernel is None:
+        return timeout
+    deadline = kernel.time.deadline(timeout)
+    outcome = kernel.wait(Wait(deadline, lambda: not signals.isdisjoint(signal.sigpending())))
+    return kernel.time.get_remaining(deadline) if outcome == "closed" else 0.0

@@ -1,0 +1,25 @@
+"""Switches in a TOML file, as `omisim probe --calibrate` writes them: one `name = value` per line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["load_switches", "read_switches"]
+
+
+def load_switches(switches: Any) -> Any:
+    """Return switches from the path of a file; anything else is returned as it is. Raises ValueError."""
+    return read_switches(switches) if isinstance(switches, str | Path) else switches
+
+
+def read_switches(path: str | Path) -> Mapping[str, Any]:
+    """Return the switches of a file. Raises ValueError if it cannot be read or is not TOML."""
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -1,0 +1,61 @@
+"""`Checkpoint`: everything about an engine before a unit of work, to return to if the unit fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omisim.base.clock import SystemClock
+
+if TYPE_CHECKING:
+    from omisim.engine.engine import Engine
+
+__all__ = ["Checkpoint"]
+
+
+class Checkpoint:
+    """A point in the history of an engine: of its state and its session.
+
+    Every call takes one, so it copies no more than the attributes of the engine and of its session, and the rest by
+    numbers. `depth` is the number of units in which this one is nested.
+    """
+
+    __slots__ = (
+        "_at", "_engine", "_failures", "_faults", "_lengths", "_lockouts", "_position", "_session", "_system_clock",
+        "depth",
+    )  # fmt: skip
+
+    def __init__(self, engine: Engine, depth: int) -> None:
+        self.depth: int = depth
+        session, clock = engine.session, engine.clock
+        self._engine = vars(engine).copy()
+        self._session = vars(session).copy()
+        self._position = engine.state.position
+        self._at = clock.now()
+        self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
+        self._lengths = len(session.calls), len(session.warnings), len(session.storage_calls)
+        self._faults = session.faults.save() if len(session.faults) else []
+        self._failures = engine.scheduler.failures.copy()
+        self._lockouts = session.lockouts.copy() if len(session.lockouts) else None
+
+    def revert(self, engine: Engine) -> None:
+        """Return the engine to this point. If an exception interrupts it, calling it again completes it."""
+        vars(engine).update(self._engine)
+        session, state, clock = engine.session, engine.state, engine.clock
+        state.queue = None  # a scheduler that was interrupted may have taken entries out
+        state.undo_to(self._position)
+        clock.restore(self._at)
+        if self._system_clock is not None:
+            assert isinstance(clock, SystemClock)
+            assert isinstance(self._system_clock, SystemClock)
+            clock.undo_to(self._system_clock)
+        vars(session).update(self._session)
+        calls, warnings, storage_calls = self._lengths
+        del session.calls[calls:]
+        del session.warnings[warnings:]
+        del session.storage_calls[storage_calls:]
+        session.faults.restore(self._faults)
+        if self._lockouts is not None:
+            session.lockouts = self._lockouts
+        else:
+            session.lockouts.clear()
+        engine.scheduler.failures = self._failures

@@ -1,0 +1,100 @@
+"""`Keeper`: write what an engine commits to its JournalStore."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from omisim.base.clock import SystemClock
+from omisim.engine.session_data import describe_session_text
+from omisim.state.dump import describe_settings
+from omisim.state.journal_store import COUNTER, JournalStore, StoreError, collect_delta
+from omisim.state.state import State
+
+if TYPE_CHECKING:
+    from omisim.engine.engine import Engine
+
+__all__ = ["Keeper"]
+
+
+class Keeper:
+    """The store of one engine, and what it holds.
+
+    `state` is the State whose changes the store has up to `State.stored`, or None: then the store is written anew.
+    """
+
+    def __init__(self, store: JournalStore, state: State | None) -> None:
+        self.store: JournalStore = store
+        self._state = state
+        self._head = ""
+        self._settings: tuple[object, ...] = ()
+        if state is not None:
+            state.stored = state.position
+
+    def save(self, engine: Engine) -> None:
+        """Write what has changed since the last call. Raises StoreError, with the store as before."""
+        state = engine.state
+        if state is not self._state:
+            self._replace(engine)
+            return
+        head, settings = _describe_head(engine), _list_settings(engine)
+        has_changes = state.stored != state.position or state.reverted
+        if head == self._head and settings == self._settings and not has_changes:
+            return
+        is_same = settings == self._settings
+        text = None if is_same else json.dumps(describe_settings(engine.settings, engine.history))
+        delta = collect_delta(state, head, text)
+        self._state = None  # in doubt, until the store has returned
+        try:
+            self.store.append(delta)
+        except StoreError:
+            self._state = state
+            raise
+        self._note(engine, head)
+
+    def _replace(self, engine: Engine) -> None:
+        self.store.replace(engine.describe())
+        self._note(engine, "")
+
+    def _note(self, engine: Engine, head: str) -> None:
+        """Note what the store has now."""
+        state = engine.state
+        self._head, self._settings = head, _list_settings(engine)
+        state.stored = state.position
+        state.reverted.clear()
+        self._state = state
+
+    def resolve(self, engine: Engine) -> None:
+        """Write what was undone after an interruption, which may have come when the store had it already.
+
+        If the disk does not allow it, the next commit writes it.
+        """
+        with suppress(StoreError):
+            self.save(engine)
+
+
+def _describe_head(engine: Engine) -> str:
+    """Return the head of a `Delta`: what nearly every call changes."""
+    state, clock, session = engine.state, engine.clock, engine.session
+    counters = [f'"{name}":[{state.order(COUNTER, name)},{value}]' for name, value in state.rows(COUNTER).items()]
+    kind = f'"system","offset":{clock.offset.total_seconds()}' if isinstance(clock, SystemClock) else '"manual"'
+    return (
+        f'{{"clock":{{"kind":{kind},"now":"{clock.now().isoformat()}"}},"trimmed":{state.trimmed},'
+        f'"position":{state.position},"counters":{{{",".join(counters)}}},'
+        f'"session":{describe_session_text(session, engine.scheduler.failures)}}}'
+    )
+
+
+def _list_settings(engine: Engine) -> tuple[object, ...]:
+    """Return the settings that can change after the start of a cloud, to compare them with later ones."""
+    settings = engine.settings
+    return (
+        engine.history,
+        settings.unknown_images,
+        settings.durations.copy(),
+        settings.capacity.copy(),
+        settings.seed,
+        settings.timing,
+        settings.auth,
+    )

@@ -1,0 +1,77 @@
+"""The session of a cloud as JSON data, for a store: request numbers, faults, requested failures and lock-outs.
+
+The call log, the warnings, and faults with a `meanwhile` function end with the process.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from omisim.engine.faults import Fault
+from omisim.engine.scheduler import Failure
+from omisim.engine.session import Session
+from omisim.model.serialize import InvalidData, deserialize
+from omisim.spec.errors import ERRORS
+from omisim.state.dump import check_object, reading
+
+__all__ = ["describe_session", "describe_session_text", "read_session"]
+
+_FAULT = tuple(field.name for field in fields(Fault) if field.name != "meanwhile")
+_FAILURE = tuple(field.name for field in fields(Failure))
+
+
+def describe_session(session: Session, failures: list[Failure]) -> dict[str, Any]:
+    """Return the kept part of a session as JSON data."""
+    return {
+        "requests": session.requests,
+        "faults": [_describe_fault(fault) for fault in session.faults if fault.meanwhile is None],
+        "added_faults": session.faults.added,
+        "failures": [{name: getattr(failure, name) for name in _FAILURE} for failure in failures],
+        "lockouts": {account: [count, until.isoformat()] for account, (count, until) in session.lockouts.items()},
+    }
+
+
+def describe_session_text(session: Session, failures: list[Failure]) -> str:
+    """Return `describe_session` as JSON text, quickly for the usual session."""
+    if failures or len(session.faults) or len(session.lockouts):
+        return json.dumps(describe_session(session, failures))
+    counts = f'"requests":{session.requests},"faults":[],"added_faults":{session.faults.added}'
+    return f'{{{counts},"failures":[],"lockouts":{{}}}}'
+
+
+def _describe_fault(fault: Fault) -> dict[str, Any]:
+    values = {name: getattr(fault, name) for name in _FAULT}
+    return values | {"error": fault.error.name if fault.error else None}
+
+
+def read_session(data: Any) -> tuple[Session, list[Failure]]:
+    """Return the session that `describe_session` returned. Raises ValueError, with the path of the wrong value."""
+    try:
+        check_object(data, "requests faults added_faults failures lockouts", path=".session")
+        session = Session()
+        with reading(".session.requests"):
+            session.requests = deserialize(int, data["requests"])
+        with reading(".session.added_faults"):
+            added: int = deserialize(int, data["added_faults"])
+        with reading(".session.faults"):
+            session.faults.load([_read_fault(number, values) for number, values in enumerate(data["faults"])], added)
+        with reading(".session.failures"):
+            failures = [deserialize(Failure, values) for values in data["failures"]]
+        with reading(".session.lockouts"):
+            for account, (count, until) in data["lockouts"].items():
+                session.lockouts.load(account, deserialize(int, count), deserialize(dt.datetime, until))
+    except InvalidData as error:
+        raise ValueError(f"the dump is damaged: {error}") from None
+    return session, failures
+
+
+def _read_fault(number: int, values: Mapping[str, Any]) -> Fault:
+    check_object(values, " ".join(_FAULT), path=f"[{number}]")
+    with reading(f"[{number}]"):
+        fault = Fault(**values)
+        fault.error = None if values["error"] is None else ERRORS[values["error"]]
+        return fault

@@ -1,0 +1,98 @@
+"""The accounts of a run: their keys, and the values that experiments need to know about them and their Region."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from omisim.probe.endpoint import Answer, Endpoint, Keys, Unreachable
+from omisim.probe.runner import Stopped
+
+__all__ = ["CALLERS", "Profile", "find_profiles", "identify"]
+
+# caller → the ending of its environment variables. Carol's account is in another Region.
+CALLERS = {"alice": "", "bob": "_2", "carol": "_3"}
+
+
+class Profile(NamedTuple):
+    """The keys of an account, and its Region or ""."""
+
+    keys: Keys
+    region: str
+
+
+def find_profiles(environ: Mapping[str, str], home: Path, named: Mapping[str, str]) -> dict[str, Profile]:
+    """Return the profile of each caller that has one.
+
+    It comes from the profile in `~/.osc/config.json` that `named` gives for the caller, or from the environment
+    variables (`OSC_ACCESS_KEY`, `OSC_SECRET_KEY`, `OSC_REGION`; with `_2` and `_3` for the other accounts), or, for
+    alice, from the profile `default`. Raises ValueError for an unknown profile and for keys that are incomplete.
+    """
+    found: dict[str, Profile] = {}
+    for caller, ending in CALLERS.items():
+        access_key, secret_key = (environ.get(f"OSC_{name}_KEY{ending}", "") for name in ("ACCESS", "SECRET"))
+        region = environ.get(f"OSC_REGION{ending}", "")
+        if name := named.get(caller):
+            found[caller] = _read_profile(home, name)
+        elif bool(access_key) != bool(secret_key):
+            raise ValueError(f"OSC_ACCESS_KEY{ending} and OSC_SECRET_KEY{ending} must be set together")
+        elif access_key:
+            found[caller] = Profile(Keys(access_key, secret_key), region)
+    if "alice" not in found and (home / ".osc" / "config.json").is_file():
+        found["alice"] = _read_profile(home, "default")
+    if "alice" not in found:
+        raise ValueError("no keys: set OSC_ACCESS_KEY and OSC_SECRET_KEY, or name a profile with --profile")
+    return found
+
+
+def _read_profile(home: Path, name: str) -> Profile:
+    path = home / ".osc" / "config.json"
+    try:
+        profiles = json.loads(path.read_text("utf-8"))
+        row = profiles[name]
+        return Profile(Keys(row["access_key"], row["secret_key"]), row.get("region") or row.get("region_name") or "")
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except KeyError as error:
+        raise ValueError(
+            f"{path}: profile {name!r} has no {error}" if name in profiles else f"{path} has no {error}"
+        ) from None
+    except (ValueError, TypeError, AttributeError):
+        raise ValueError(f"{path} must be a JSON object of profiles") from None
+
+
+def identify(endpoints: Mapping[str, Endpoint], run: str) -> dict[str, str]:
+    """Return the given values of the world: account ids, Regions, Subregions and the prefix of names.
+
+    Raises Stopped if an endpoint does not answer, or refuses the keys of a caller.
+    """
+    given = {"prefix": f"{run}-"}
+    for caller, endpoint in endpoints.items():
+        rows = _read(caller, endpoint, "ReadAccounts").body.get("Accounts") or [{}]
+        if not rows[0].get("AccountId"):
+            raise Stopped(f"ReadAccounts of {caller} shows no account")
+        given[caller] = str(rows[0]["AccountId"])
+    first = endpoints["alice"]
+    subregions = _read("alice", first, "ReadSubregions").body.get("Subregions") or []
+    names = [str(row["SubregionName"]) for row in subregions if row.get("SubregionName")]
+    given |= dict(zip(("subregion_a", "subregion_b"), names, strict=False))
+    given["region"] = next((str(row["RegionName"]) for row in subregions if row.get("RegionName")), first.region)
+    regions = [str(row.get("RegionName")) for row in _read("alice", first, "ReadRegions").body.get("Regions") or []]
+    if "carol" in endpoints:
+        regions.insert(0, endpoints["carol"].region)
+    others = [region for region in regions if region != given["region"]]
+    return given | {"other_region": others[0]} if others else given
+
+
+def _read(caller: str, endpoint: Endpoint, action: str) -> Answer:
+    try:
+        answer = endpoint.call(action, {})
+    except Unreachable as error:
+        raise Stopped(f"{endpoint.host}: {error}") from None
+    if answer.status in (401, 403):
+        raise Stopped(f"{endpoint.host} refuses the keys of {caller}: {action}: {answer}")
+    if not answer.accepted:
+        raise Stopped(f"{endpoint.host}: {action}: {answer}")
+    return answer

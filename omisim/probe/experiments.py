@@ -1,0 +1,138 @@
+"""Experiments: calls with the answers that the model expects. `world.toml` explains how they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Call", "Experiment", "Outcome", "Parameters", "fill", "names_in"]
+
+Parameters = dict[str, Any]
+_REPEATED = re.compile(r"\{(.)\*(\d+)\}", re.DOTALL)
+_NAME = re.compile(r"\{([a-z]\w*)\}")
+_CREATES = re.compile(r"Create(?!Tags|Route\b|SecurityGroupRule)\w+")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One possible answer to a call, and the value of a switch that it shows."""
+
+    value: Any
+    code: str = ""
+    shows: Mapping[str, Any] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an experiment, and the expected answer.
+
+    Attributes:
+        do: The action.
+        give: Its parameters.
+        by: The caller.
+        rules: What the answer decides. A call with rules and nothing else expected must succeed.
+        code: The code of the expected refusal.
+        shows: A pattern of the expected answer (see `find_differences`).
+        lacks: Paths that the answer must not have.
+        save: The names to save: name → path in the answer.
+        wait: Instead of `do`: read the resource with this id until it has the `state` ("a|b": one of them; "": gone).
+        switch, outcomes: The switch that the answer shows, and the answer for each of its values.
+        needs: Names of the world that must exist although the call does not use them.
+        of, state: The answer decides nothing if the resource `of` has left this transient state.
+        fleeting: The refusal ends by itself, and no state shows it: a success decides nothing.
+        http: Changes of the request, as `Endpoint.call` takes them.
+    """
+
+    do: str = ""
+    give: Parameters = field(default_factory=dict)
+    by: str = "alice"
+    rules: tuple[str, ...] = ()
+    code: str = ""
+    shows: Mapping[str, Any] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
+    save: Mapping[str, str] = field(default_factory=dict)
+    wait: str = ""
+    switch: str = ""
+    outcomes: tuple[Outcome, ...] = ()
+    needs: tuple[str, ...] = ()
+    of: str = ""
+    state: str = ""
+    fleeting: bool = False
+    http: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The names that must have a value before the call."""
+        return (*self.needs, *names_in([self.give, self.wait, self.of, self.shows, self.http]))
+
+    @property
+    def resources(self) -> int:
+        """The number of resources that the call creates on an endpoint that agrees with the model."""
+        return 0 if self.code else self.requested
+
+    @property
+    def requested(self) -> int:
+        """The number of resources that the call creates if the endpoint accepts it."""
+        return int(self.give.get("MaxVmsCount", 1)) if _CREATES.fullmatch(self.do) else 0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Calls that decide rules together. `name` is unique; `source` is the file that contains it."""
+
+    name: str
+    source: str
+    calls: tuple[Call, ...]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that the experiment decides."""
+        return tuple(dict.fromkeys(rule for call in self.calls for rule in call.rules))
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """The switches whose values the experiment finds."""
+        return tuple(dict.fromkeys(call.switch for call in self.calls if call.switch))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names that the calls use and do not save themselves."""
+        saved = {name for call in self.calls for name in call.save}
+        return tuple(dict.fromkeys(name for call in self.calls for name in call.uses if name not in saved))
+
+    @property
+    def resources(self) -> int:
+        """The number of resources that the calls create."""
+        return sum(call.resources for call in self.calls)
+
+    @property
+    def waits(self) -> int:
+        """The number of calls that wait for a state."""
+        return sum(bool(call.wait) for call in self.calls)
+
+
+def fill(value: Any, values: Mapping[str, str]) -> Any:
+    """Replace "{name}" by its value and "{A*300}" by 300 letters A, at any depth. Raises KeyError for unknown names."""
+    if isinstance(value, dict):
+        return {key: fill(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill(item, values) for item in value]
+    if not isinstance(value, str) or "{" not in value:
+        return value
+    repeated = _REPEATED.fullmatch(value)
+    return repeated[1] * int(repeated[2]) if repeated else _NAME.sub(lambda match: values[match[1]], value)
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """Yield the names in braces of a value, at any depth."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from names_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from names_in(item)
+    elif isinstance(value, str):
+        yield from _NAME.findall(value)

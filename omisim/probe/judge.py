@@ -1,0 +1,116 @@
+"""Compare the answer to one call with what the model expects of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omisim.base.data_files import load_toml
+from omisim.base.subset import shorten
+from omisim.probe.endpoint import Answer
+from omisim.probe.experiments import Call, Outcome, fill
+from omisim.probe.matching import find_differences, read_path
+from omisim.spec.errors import ERRORS
+
+__all__ = ["AGREES", "CANNOT_TELL", "DEFAULTS", "DIFFERS", "Finding", "judge"]
+
+AGREES, DIFFERS, CANNOT_TELL = "agrees", "differs", "could not tell"
+# switch → its default value
+DEFAULTS: Mapping[str, Any] = {name: row["default"] for name, row in load_toml("omisim.spec", "switches.toml").items()}
+UNKNOWN = "unknown"  # the value of an outcome that decides nothing
+_NO_PERMISSION = (401, 403)
+_FIRST_QUOTA, _LAST_QUOTA = 10_000, 10_999
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one call has shown about its rules. `value` is the value of `switch` that the answer shows, or None."""
+
+    experiment: str
+    rules: tuple[str, ...]
+    verdict: str
+    expected: str
+    measured: str
+    action: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    switch: str = ""
+    value: Any = None
+
+
+def judge(
+    experiment: str, call: Call, answer: Answer, names: Mapping[str, str], switches: Mapping[str, Any]
+) -> Finding:
+    """Return the finding of a call. `switches` override the model's defaults, and the error of a rule by its id."""
+    expected = _expected(call, switches)
+    measured = str(answer)
+    value: Any = None
+    if call.switch:
+        matching = [one for one in call.outcomes if not _differences(one, answer, names)]
+        value = _value(matching[0], call.switch) if matching else None
+        verdict = AGREES if matching and value == _wanted(call.switch, switches) else DIFFERS
+        measured = f"{call.switch} = {value!r}" if matching else f"{measured}: none of the known answers"
+        if value == UNKNOWN:
+            verdict, value, measured = CANNOT_TELL, None, "the answer is the same for every value"
+    else:
+        differences = _differences(expected, answer, names)
+        verdict = DIFFERS if differences else AGREES
+        measured = "; ".join(differences) if differences and answer.code == expected.code else measured
+    text = f"{call.switch} = {_wanted(call.switch, switches)!r}" if call.switch else _describe(expected)
+    if verdict == DIFFERS and value is None and (reason := _find_obstacle(answer)):
+        verdict, measured = CANNOT_TELL, f"{reason}: {answer}"
+    return Finding(
+        experiment, call.rules, verdict, text, measured, call.do, code=answer.code, switch=call.switch, value=value
+    )
+
+
+def _expected(call: Call, switches: Mapping[str, Any]) -> Outcome:
+    """Return the expected answer. A switch with the id of the rule replaces its error."""
+    code = call.code
+    if code and (error := next((switches[rule] for rule in call.rules if rule in switches), None)):
+        code = ERRORS[error].code
+    return Outcome(None, code, call.shows, call.lacks)
+
+
+def _differences(expected: Outcome, answer: Answer, names: Mapping[str, str]) -> list[str]:
+    if expected.code != answer.code:
+        return [str(answer)]
+    shows = fill(dict(expected.shows), names)
+    return [
+        *find_differences(shows, answer.body),
+        *(f"{path} is present" for path in expected.lacks if _has(answer, path)),
+    ]
+
+
+def _has(answer: Answer, path: str) -> bool:
+    try:
+        read_path(answer.body, path)
+    except KeyError:
+        return False
+    return True
+
+
+def _wanted(switch: str, switches: Mapping[str, Any]) -> Any:
+    return switches.get(switch, DEFAULTS[switch])
+
+
+def _value(outcome: Outcome, switch: str) -> Any:
+    return DEFAULTS[switch] if outcome.value is None else outcome.value
+
+
+def _describe(expected: Outcome) -> str:
+    if expected.code:
+        return f"code {expected.code}"
+    parts = [shorten(dict(expected.shows))] if expected.shows else []
+    parts += [f"without {path}" for path in expected.lacks]
+    return " with ".join(filter(None, ("success", ", ".join(parts))))
+
+
+def _find_obstacle(answer: Answer) -> str:
+    """Return why an unexpected answer decides nothing, or ""."""
+    if answer.status in _NO_PERMISSION:
+        return "no permission"
+    if answer.code.isdecimal() and _FIRST_QUOTA <= int(answer.code) <= _LAST_QUOTA:
+        return "a quota of the account is reached"
+    return "the endpoint throttles" if answer.status in (429, 503) else ""

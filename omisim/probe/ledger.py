@@ -1,0 +1,181 @@
+"""What the probe has created: marked with a tag, counted, and deleted again.
+
+A resource is deleted only if a read shows the mark of the run on it, or a name with the run's prefix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from omisim.base.data_files import load_toml
+from omisim.probe.endpoint import Answer
+from omisim.probe.matching import read_path
+from omisim.spec.lifecycle import LIFECYCLES
+
+__all__ = ["KINDS", "TAG", "Ledger", "Send", "find_kind", "find_leftovers", "is_brief", "read_resource"]
+
+Send = Callable[[str, str, Mapping[str, Any]], Answer]  # caller, action, parameters
+TAG = "omisim-probe"  # the key of the tag; its value is the run
+KINDS: Mapping[str, Mapping[str, Any]] = load_toml("omisim.probe", "kinds.toml")
+# what the block device mappings in the answer to a creation name
+_PARTS = {"Vms": "VolumeId", "Image": "SnapshotId"}
+_ACCESS_KEY = re.compile("[A-Z0-9]{20}")
+_MAX_ROUNDS = 60  # of the clean-up, with a pause after each
+
+
+class Ledger:
+    """The resources that one run has created, by id, with their owners."""
+
+    def __init__(self, send: Send, run: str, sleep: Callable[[float], None], pause: float) -> None:
+        self.run: str = run
+        self._send, self._sleep, self._pause = send, sleep, pause
+        self.owners: dict[str, str] = {}  # id → caller
+        self.created: int = 0
+
+    def record(self, by: str, action: str, given: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+        """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
+        if not action.startswith("Create"):
+            return ""
+        known = {*_strings(given), *self.owners}
+        created = [one for one in _created_ids(answer) if one not in known]
+        self.created += len(created)
+        self.owners |= dict.fromkeys(created, by)
+        parts = [one for one in _part_ids(answer) if one not in known]
+        if self._mark(by, parts) == "":  # otherwise they are not what they seem, and not ours
+            self.owners |= dict.fromkeys(parts, by)
+        problem = self._mark(by, created)
+        for one in created if problem else ():  # the answer to our own creation has just named it
+            self._delete(one, marked=False)
+        return problem
+
+    def _mark(self, by: str, ids: list[str]) -> str:
+        """Tag resources with the run; return why that failed, or ""."""
+        markable = [one for one in ids if "untagged" not in KINDS[find_kind(one)]]
+        if not markable:
+            return ""
+        tags = {"ResourceIds": markable, "Tags": [{"Key": TAG, "Value": self.run}]}
+        answer = self._send(by, "CreateTags", tags)
+        return "" if answer.accepted else f"what it creates cannot be marked: CreateTags answered {answer}"
+
+    def clean(self, ids: Iterable[str] | None = None, *, patient: bool = True) -> dict[str, str]:
+        """Delete recorded resources, all by default; return what remains, with the reason.
+
+        A patient clean-up repeats until everything is gone; the other one leaves what cannot be deleted yet.
+        """
+        wanted = None if ids is None else set(ids)
+        pending = [one for one in self.owners if wanted is None or one in wanted]
+        pending.sort(key=lambda one: list(KINDS).index(find_kind(one)))
+        left: dict[str, str] = {}
+        for _ in range(_MAX_ROUNDS if patient else 1):
+            left = {one: reason for one in pending if (reason := self._delete(one))}
+            for one in pending:
+                if one not in left:
+                    del self.owners[one]
+            if not left or not patient or (len(left) == len(pending) and all("mark" in why for why in left.values())):
+                break
+            pending = list(left)
+            self._sleep(self._pause)
+        return left
+
+    def find(self, row_id: str) -> Mapping[str, Any] | None:
+        """Return a recorded resource, or None if it is gone, or cannot and need not be deleted."""
+        kind = KINDS[find_kind(row_id)]
+        row, _ = read_resource(self._send, self.owners[row_id], row_id)
+        return None if row is None or row.get("State") in kind.get("ends", ()) or "delete" not in kind else row
+
+    def _delete(self, row_id: str, *, marked: bool = True) -> str:
+        """Delete a resource if it is ours; return why it still exists, or ""."""
+        by, kind = self.owners[row_id], KINDS[find_kind(row_id)]
+        row = self.find(row_id)
+        if row is None:
+            return ""
+        if marked and not self._is_ours(row_id, row):
+            return f"it does not have the mark {TAG}={self.run}"
+        values = {"id": row_id}
+        for calls in (*kind.get("before", ()), kind["delete"]):
+            for action, template in calls.items():
+                try:
+                    answer = self._send(by, action, _fill(template, values, row))
+                except KeyError:
+                    continue
+        return "" if answer.accepted and find_kind(row_id) != "i-" else str(answer)
+
+    def _is_ours(self, row_id: str, row: Mapping[str, Any]) -> bool:
+        if "untagged" in KINDS[find_kind(row_id)]:
+            return True
+        marks = [tag.get("Value") for tag in row.get("Tags", ()) if tag.get("Key") == TAG]
+        names = [value for name, value in row.items() if name.endswith("Name") and isinstance(value, str)]
+        return self.run in marks or any(name.startswith(self.run) for name in names)
+
+
+def find_kind(row_id: str) -> str:
+    """Return the prefix under which `KINDS` has an id, or "" for another kind of id."""
+    if _ACCESS_KEY.fullmatch(row_id):
+        return "access-key"
+    return next((prefix for prefix in KINDS if row_id.startswith(prefix)), "")
+
+
+def is_brief(row_id: str, state: str) -> bool:
+    """Whether a resource leaves a state by itself."""
+    kind = KINDS[find_kind(row_id)].get("kind", "") if row_id else ""
+    return kind in LIFECYCLES and state in LIFECYCLES[kind].moves and bool(LIFECYCLES[kind].get_automatic_event(state))
+
+
+def read_resource(send: Send, by: str, row_id: str) -> tuple[Mapping[str, Any] | None, Answer]:
+    """Return a resource by its id, or None if the caller sees none, and the answer to the read."""
+    kind = KINDS[find_kind(row_id)]
+    answer = send(by, kind["read"], {"Filters": {kind["filter"]: [row_id]}})
+    rows = answer.body.get(kind["items"]) or []
+    return rows[0] if rows else None, answer
+
+
+def find_leftovers(send: Send, callers: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the caller, the run and the id of each resource that earlier runs have left behind."""
+    for by in callers:
+        answer = send(by, "ReadTags", {"Filters": {"Keys": [TAG]}})
+        for tag in answer.body.get("Tags") or []:
+            if find_kind(str(tag.get("ResourceId", ""))):
+                yield by, str(tag.get("Value")), str(tag["ResourceId"])
+
+
+def _created_ids(answer: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the resources that the answer to a creation is about."""
+    owns = [(row, "TaskId" if name.endswith("Task") else f"{name.removesuffix('s')}Id") for name, row in _rows(answer)]
+    return [str(row[own]) for row, own in owns if find_kind(str(row.get(own)))]
+
+
+def _part_ids(answer: Mapping[str, Any]) -> list[str]:
+    """Return the ids of what a creation made besides: the volumes of VMs, and the snapshots of an OMI."""
+    named = ((name, row.get("BlockDeviceMappings") or ()) for name, row in _rows(answer) if name in _PARTS)
+    parts = (str((mapping.get("Bsu") or {}).get(_PARTS[name])) for name, mappings in named for mapping in mappings)
+    return [one for one in parts if find_kind(one)]
+
+
+def _rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the resources of an answer with the names under which they stand."""
+    for name, value in answer.items():
+        yield from ((name, row) for row in (value if isinstance(value, list) else [value]) if isinstance(row, dict))
+
+
+def _fill(template: Any, values: Mapping[str, str], row: Mapping[str, Any]) -> Any:
+    if isinstance(template, dict):
+        return {name: _fill(value, values, row) for name, value in template.items()}
+    if isinstance(template, list):
+        return [_fill(value, values, row) for value in template]
+    if isinstance(template, str) and template.startswith("{"):
+        name = template[1:-1]
+        return values[name] if name in values else read_path(row, name)
+    return template
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+    elif isinstance(value, str):
+        yield value

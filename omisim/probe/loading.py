@@ -1,0 +1,110 @@
+"""Read the experiments of this package: refusals, of one call, and stories, of several calls."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from omisim.probe.cells import expand_cells
+from omisim.probe.experiments import Call, Experiment, Outcome, Parameters
+
+__all__ = ["Case", "list_also_proved", "load_cases", "load_experiments", "load_stories", "read_call", "read_story"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call that a rule refuses with a code, and a similar call that succeeds, or None."""
+
+    family: str
+    rule: str
+    code: str
+    action: str
+    broken: Parameters
+    kept: Parameters | None = None
+    by: str = "alice"
+    needs: tuple[str, ...] = ()
+    switches: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the name of the case, for the id of its test."""
+        return f"{self.family}-{self.rule}-{self.action}"
+
+    def to_experiment(self, number: int) -> Experiment:
+        """Return the experiment that makes the broken call. With a switch, it finds the value of the switch."""
+        name = f"{self.rule} {self.action}" + (f" ({number})" if number > 1 else "")
+        call = Call(self.action, self.broken, self.by, (self.rule,), self.code, needs=tuple(self.needs))
+        for switch, value in self.switches.items():
+            call = replace(call, code="", switch=switch, outcomes=(Outcome(value, self.code), Outcome(None)))
+        return Experiment(name, f"refusals/{self.family}.toml", (call,))
+
+
+@cache
+def load_experiments() -> tuple[Experiment, ...]:
+    """Return every experiment of the package, the stories first."""
+    cases: dict[str, int] = {}
+    experiments = load_stories()
+    for case in load_cases():
+        key = f"{case.rule} {case.action}"
+        cases[key] = cases.get(key, 0) + 1
+        experiments.append(case.to_experiment(cases[key]))
+    return tuple(experiments)
+
+
+def load_cases() -> list[Case]:
+    """Return every case, in the order of the files and of their lines."""
+    return [Case(family, **row) for family, table in _tables("refusals").items() for row in table["case"]]
+
+
+def list_also_proved() -> dict[str, list[str]]:
+    """Return the rules that the cases of each family prove although no case breaks them."""
+    return {family: table.get("also_proves", []) for family, table in _tables("refusals").items()}
+
+
+def load_stories() -> list[Experiment]:
+    """Return the experiments of several calls."""
+    return [
+        read_story(name, row, f"behavior/{family}.toml")
+        for family, table in _tables("behavior").items()
+        for name, row in table.items()
+    ]
+
+
+def read_story(name: str, row: Mapping[str, Any], source: str) -> Experiment:
+    """Return the experiment of a TOML table. Raises ValueError for an unknown key."""
+    unknown = set(row) - {"calls"}
+    if unknown or not isinstance(row.get("calls"), list):
+        raise ValueError(f"{source}: experiment {name!r} must have calls and nothing else, not {', '.join(row)}")
+    return Experiment(
+        name, source, tuple(call for step in row["calls"] for call in _read_step(step, f"{source}: {name}"))
+    )
+
+
+def _read_step(step: Mapping[str, Any], where: str) -> Iterator[Call]:
+    """Yield the call of a step, or the calls for which `cells` stands."""
+    if "cells" in step:
+        yield from expand_cells(step["cells"], **{name: value for name, value in step.items() if name != "cells"})
+    else:
+        yield read_call(step, where)
+
+
+def read_call(row: Mapping[str, Any], where: str) -> Call:
+    """Return the call of a TOML table. Raises ValueError for an unknown key."""
+    fields = dict(row)
+    rules = fields.pop("rule", ())
+    fields["rules"] = (rules,) if isinstance(rules, str) else tuple(rules)
+    fields |= {name: tuple(fields.get(name, ())) for name in ("lacks", "needs")}
+    try:
+        fields["outcomes"] = tuple(Outcome(**one) for one in fields.get("outcomes", ()))
+        return Call(**fields)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+@cache
+def _tables(folder: str) -> dict[str, dict[str, Any]]:
+    paths = sorted((path for path in files("omisim.probe").joinpath(folder).iterdir()), key=lambda path: path.name)
+    return {path.name.removesuffix(".toml"): tomllib.loads(path.read_text("utf-8")) for path in paths}

@@ -1,0 +1,102 @@
+"""Select experiments, estimate what they cost, and list which rules they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from omisim.base.data_files import load_toml
+from omisim.probe.experiments import Experiment
+from omisim.probe.loading import load_experiments
+from omisim.probe.runner import Limits
+from omisim.probe.world import list_needed
+from omisim.spec.lifecycle import list_cell_rules
+from omisim.spec.rules import Rule, load_rules
+
+__all__ = ["Cost", "Coverage", "estimate", "find_rules", "list_coverage", "list_rules", "select"]
+
+_SECONDS_PER_CALL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The upper bounds of a run against an endpoint that agrees with the model: calls, resources and minutes."""
+
+    calls: int
+    resources: int
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The experiments of one rule, or the reason why it has none."""
+
+    rule: Rule
+    experiments: tuple[str, ...]
+    reason: str
+
+
+@cache
+def list_rules() -> Mapping[str, Rule]:
+    """Return every modelled rule by its id, the illegal cells included."""
+    rules = {rule_id: rule for rule_id, rule in load_rules().items() if not rule.out}
+    return rules | {rule.id: rule for rule in list_cell_rules()}
+
+
+def find_rules(rules: Iterable[str] = (), kind: str = "", evidence: str = "") -> frozenset[str]:
+    """Return the ids of the rules that are named, of a kind of resource and with a grade of evidence; "" means any."""
+    named = frozenset(rules)
+    return frozenset(
+        rule.id
+        for rule in list_rules().values()
+        if (not named or rule.id in named) and kind in ("", rule.kind) and evidence in ("", rule.evidence)
+    )
+
+
+def select(rules: frozenset[str], experiments: Iterable[Experiment] = (), *, cheap: bool = False) -> list[Experiment]:
+    """Return the experiments that decide one of the rules, up to the last call that does.
+
+    `experiments` are those of the package by default; `cheap` excludes those that create anything.
+    """
+    cut = (_cut(one, rules) for one in experiments or load_experiments())
+    return [one for one in cut if one.calls and not (cheap and _creates(one))]
+
+
+def _cut(experiment: Experiment, rules: frozenset[str]) -> Experiment:
+    deciding = [number for number, call in enumerate(experiment.calls, 1) if rules.intersection(call.rules)]
+    return replace(experiment, calls=experiment.calls[: deciding[-1] if deciding else 0])
+
+
+def estimate(experiments: Sequence[Experiment], limits: Limits) -> Cost:
+    """Return the upper bounds of what experiments cost, with the world that they need and the clean-up."""
+    world = [
+        call for calls in list_needed(name for one in experiments for name in one.needs).values() for call in calls
+    ]
+    calls = [*world, *(call for one in experiments for call in one.calls)]
+    resources = sum(call.resources for call in calls)
+    waits = sum(bool(call.wait) for call in calls)
+    seconds = waits * limits.wait + (len(calls) + 4 * resources) * _SECONDS_PER_CALL
+    return Cost(len(calls), resources, -int(-seconds // 60))
+
+
+def list_coverage() -> list[Coverage]:
+    """Return each modelled rule with the experiments that decide it, or why none does."""
+    deciding: dict[str, list[str]] = {}
+    for experiment in load_experiments():
+        for rule in experiment.rules:
+            deciding.setdefault(rule, []).append(experiment.name)
+    reasons = {
+        rule: reason
+        for reason, ids in load_toml("omisim.probe", "undecidable.toml").items()
+        for rule in ids
+    }  # fmt: skip
+    return [
+        Coverage(rule, tuple(deciding.get(rule.id, ())), "" if rule.id in deciding else reasons.get(rule.id, ""))
+        for rule in list_rules().values()
+    ]
+
+
+def _creates(experiment: Experiment) -> bool:
+    needed = list_needed(experiment.needs).values()
+    return bool(experiment.resources) or any(call.resources for calls in needed for call in calls)

@@ -1,0 +1,262 @@
+"""Run experiments against an endpoint: create what they need, judge the answers, and clean up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from omisim.probe.endpoint import Answer, Unreachable
+from omisim.probe.experiments import Call, Experiment, fill
+from omisim.probe.judge import AGREES, CANNOT_TELL, DIFFERS, Finding, judge
+from omisim.probe.ledger import KINDS, Ledger, find_kind, is_brief, read_resource
+from omisim.probe.matching import read_path
+from omisim.probe.world import Recipe, list_needed
+
+__all__ = ["CannotTell", "Limits", "Runner", "Stopped"]
+
+MOST_SILENCE = 3  # calls without an answer in a row
+# names of the world that a run may lack → what it needs
+OPTIONAL = {
+    "bob": "a second account", "carol": "an account in another Region", "other_region": "another Region",
+    "subregion_b": "a second Subregion",
+}  # fmt: skip
+Sender = Callable[[str, str, Mapping[str, Any], Mapping[str, str]], Answer]
+
+
+class CannotTell(Exception):
+    """The rest of an experiment decides nothing; the text says why."""
+
+
+class Stopped(Exception):
+    """The run cannot go on; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of a run: resources created, seconds to wait for one state, seconds between two reads at most."""
+
+    resources: int = 200
+    wait: float = 300
+    pause: float = 5
+
+
+@dataclass
+class Runner:
+    """One run. `given` are the values that exist before it: account ids, Regions, the prefix.
+
+    `send` makes a call: caller, action, parameters, changes of the request. `callers` are those that it knows.
+    """
+
+    send: Sender
+    callers: frozenset[str]
+    given: Mapping[str, str]
+    sleep: Callable[[float], None]
+    limits: Limits = field(default_factory=Limits)
+    switches: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Start with nothing but the given names."""
+        self.ledger: Ledger = Ledger(self._send, self.given["prefix"].rstrip("-"), self.sleep, self.limits.pause)
+        self._names: dict[str, str] = dict(self.given)
+        self._stale: set[str] = set()  # ids of the world that a call may have changed
+        self._failed: dict[str, str] = {}  # recipe → why it cannot be made
+        self._silent = 0
+
+    def run(self, experiment: Experiment) -> list[Finding]:
+        """Run an experiment and return its findings. Raises Stopped if the endpoint cannot be used any more."""
+        with suppress(CannotTell, Unreachable):  # the call that needs it reports it
+            self.create(experiment.needs)  # first: it takes time, in which transient states end
+        before = set(self.ledger.owners)
+        names = dict[str, str]()
+        findings: list[Finding] = []
+        reason = ""  # why the rest of the experiment decides nothing
+        for call in experiment.calls:
+            try:
+                finding = None if reason else self._decide(experiment, call, names)
+            except (CannotTell, Unreachable) as error:
+                reason, finding = str(error), None
+            if finding is None:
+                finding = Finding(experiment.name, call.rules, CANNOT_TELL, "", reason, call.do, switch=call.switch)
+            elif finding.verdict == DIFFERS and call.code and not finding.code:
+                reason = f"{call.do} was accepted"
+            if finding.rules or finding.switch:
+                findings.append(finding)
+        self._tidy(before)
+        return findings
+
+    def create(self, names: Iterable[str]) -> dict[str, str]:
+        """Create these names of the world, and return the value of every known name. Raises CannotTell."""
+        for recipe, calls in list_needed(names).items():
+            self._build(recipe, calls)
+        return dict(self._names)
+
+    def adopt(self, run: str, owners: Mapping[str, str]) -> Ledger:
+        """Return a ledger of what another run has created, to clean it up."""
+        ledger = Ledger(self._send, run, self.sleep, self.limits.pause)
+        ledger.owners |= owners
+        return ledger
+
+    def perform(self, call: Call, names: Mapping[str, str]) -> tuple[Answer, dict[str, str]]:
+        """Make one call, and wait until what it creates has left its transient states. Raises CannotTell."""
+        self._prepare(call)
+        answer, saved = self._make(call, {**self._names, **names})
+        for row_id in saved.values():
+            waited, pause = 0.0, 0.01
+            while waited < self.limits.wait and is_brief(row_id, self._read_state(call.by, row_id)):
+                self.sleep(pause)
+                waited, pause = waited + pause, min(pause * 2, self.limits.pause)
+        return answer, saved
+
+    def _read_state(self, by: str, row_id: str) -> str:
+        row, _ = read_resource(self._send, by, row_id)
+        return "" if row is None else str(row.get("State", ""))
+
+    def clean(self) -> dict[str, str]:
+        """Delete everything that the run has created; return what remains, with the reason."""
+        self._names = dict(self.given)
+        return self.ledger.clean()
+
+    def _decide(self, experiment: Experiment, call: Call, names: dict[str, str]) -> Finding:
+        """Make a call of an experiment and judge it."""
+        self._prepare(call)
+        known = self._names | names
+        if missing := [name for name in call.uses if name not in known]:
+            raise CannotTell(f"an earlier call did not return {missing[0]}")
+        given = fill(call.give, known)
+        if call.of and self._has_ended(call, known):
+            return Finding(experiment.name, call.rules, CANNOT_TELL, "", f"the state {call.state} had ended", call.do)
+        answer, where = self._make(call, known)
+        names |= where
+        expected = _with_state(call, known)
+        finding = replace(judge(experiment.name, expected, answer, known | where, self.switches), given=given)
+        if call.of and finding.verdict == DIFFERS and self._has_ended(call, known):
+            finding = replace(finding, verdict=CANNOT_TELL, measured=f"the state {call.state} had ended: {answer}")
+        if call.fleeting and answer.accepted:
+            finding = replace(finding, verdict=CANNOT_TELL, measured="the refusal had ended")
+        if answer.accepted and (call.code or call.switch):
+            self._forget(set(call.uses))
+        decides = finding.rules or finding.switch
+        if (
+            finding.verdict != AGREES
+            and not decides
+            and not is_brief(fill(call.wait, known), call.state.partition("|")[0])
+        ):
+            raise CannotTell(f"{call.do or 'waiting'}: {finding.measured}")
+        return finding
+
+    def _has_ended(self, call: Call, names: Mapping[str, str]) -> bool:
+        """Whether a resource has left the transient state for which a call is meant."""
+        row, _ = read_resource(self._send, call.by, fill(call.of, names))
+        return row is None or row.get("State") != call.state
+
+    def _make(self, call: Call, names: Mapping[str, str]) -> tuple[Answer, dict[str, str]]:
+        """Make a call, or wait for a state; return the answer, and the saved names."""
+        if call.wait:
+            answer = self._wait(call, fill(call.wait, names))
+        else:
+            self._check_bound(call)
+            answer = self._request(call.by, call.do, fill(call.give, names), fill(dict(call.http), names))
+        saved = {}
+        for name, path in call.save.items() if answer.accepted else ():
+            try:
+                saved[name] = str(read_path(answer.body, path))
+            except KeyError:
+                raise CannotTell(f"{call.do or 'the read'}: the answer has no {path}") from None
+        return answer, saved
+
+    def _wait(self, call: Call, row_id: str) -> Answer:
+        """Read a resource until it has the state of a call, fails, or takes too long; return the last read."""
+        waited, pause = 0.0, 0.01
+        while True:
+            row, answer = read_resource(self._send, call.by, row_id)
+            state = "" if row is None else str(row.get("State", ""))
+            ended = state in ("error", "failed", "terminated") or waited >= self.limits.wait
+            expected = call.state.split("|")
+            if state in expected or ended or (is_brief(row_id, expected[0]) and not is_brief(row_id, state)):
+                return answer
+            self.sleep(pause)
+            waited += pause
+            pause = min(pause * 2, self.limits.pause)
+
+    def _check_bound(self, call: Call) -> None:
+        if call.requested and self.ledger.created + call.requested > self.limits.resources:
+            raise CannotTell(f"the bound of {self.limits.resources} resources is reached")
+
+    def _prepare(self, call: Call) -> None:
+        """Create the names of the world that a call uses. Raises CannotTell if one cannot be created."""
+        for recipe, calls in list_needed(call.uses).items():
+            self._build(recipe, calls)
+        if call.by not in self.callers:
+            raise CannotTell(f"needs {OPTIONAL[call.by]}")
+        for name in call.uses:
+            if name in OPTIONAL and name not in self._names:
+                raise CannotTell(f"needs {OPTIONAL[name]}")
+
+    def _build(self, recipe: str, calls: Recipe) -> None:
+        """Create the resources of a recipe unless they exist. Raises CannotTell if that fails, now or before."""
+        if all(name in self._names for call in calls for name in call.save):
+            return
+        if recipe in self._failed:
+            raise CannotTell(self._failed[recipe])
+        if self._stale:  # their names and addresses are needed again
+            self.ledger.clean(self._stale)
+            self._stale = set()
+        try:
+            for call in calls:
+                self._build_step(recipe, call)
+        except CannotTell as error:
+            self._failed[recipe] = str(error)
+            raise
+
+    def _build_step(self, recipe: str, call: Call) -> None:
+        if call.by not in self.callers:
+            raise CannotTell(f"needs {OPTIONAL[call.by]}")
+        answer, names = self._make(call, self._names)
+        known = self._names | names
+        finding = judge(recipe, _with_state(call, known), answer, known, {})
+        if finding.verdict != AGREES:
+            raise CannotTell(f"{recipe}: {call.do or 'waiting'}: {finding.measured}")
+        self._names = known
+
+    def _forget(self, names: set[str]) -> None:
+        """Forget the resources that an accepted call may have changed, and those made from them."""
+        changed = {name for name in names if name not in self.given}
+        for calls in list_needed(self._names).values():
+            used = {name for call in calls for name in call.uses}
+            saved = {name for call in calls for name in call.save}
+            if changed & (used | saved):
+                changed |= saved
+        self._stale |= {self._names.pop(name) for name in changed if name in self._names}
+
+    def _tidy(self, before: set[str]) -> None:
+        """Delete what an experiment has created, except the world; what cannot be deleted yet waits for the end."""
+        kept = {*before, *self._names.values()}
+        self.ledger.clean([one for one in self.ledger.owners if one not in kept], patient=False)
+
+    def _send(self, by: str, action: str, parameters: Mapping[str, Any]) -> Answer:
+        return self._request(by, action, parameters, {})
+
+    def _request(self, by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+        """Make a call, and record what it creates. Raises Stopped if the endpoint does not answer any more."""
+        try:
+            answer = self.send(by, action, parameters, options)
+        except Unreachable as error:
+            self._silent += 1
+            if self._silent >= MOST_SILENCE:
+                raise Stopped(f"{MOST_SILENCE} calls in a row had no answer: {error}") from None
+            raise
+        self._silent = 0
+        if answer.accepted and (problem := self.ledger.record(by, action, parameters, answer.body)):
+            raise Stopped(problem)
+        return answer
+
+
+def _with_state(call: Call, names: Mapping[str, str]) -> Call:
+    """Return a call that waits, with the pattern of its state."""
+    if not call.wait:
+        return call
+    items = KINDS[find_kind(fill(call.wait, names))]["items"]
+    state = f"~{call.state}" if "|" in call.state else call.state
+    return replace(call, shows={items: [{"State": state}] if state else [], **call.shows})

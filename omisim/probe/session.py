@@ -1,0 +1,98 @@
+"""A run from the first call to the report: connect, delete left-overs, run the experiments, clean up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omisim.probe.accounts import identify
+from omisim.probe.endpoint import Answer, Endpoint, Unreachable
+from omisim.probe.experiments import Experiment
+from omisim.probe.judge import CANNOT_TELL
+from omisim.probe.ledger import TAG, find_leftovers
+from omisim.probe.report import Report
+from omisim.probe.runner import Limits, Runner, Stopped
+
+__all__ = ["Interrupted", "Session"]
+
+Progress = Callable[[int, int, str], None]
+
+
+class Interrupted(Exception):
+    """The user has asked the run to stop."""
+
+
+@dataclass
+class Session:
+    """One run against an endpoint. `endpoints` has one per caller; `stop` is asked before each call."""
+
+    endpoints: Mapping[str, Endpoint]
+    report: Report
+    sleep: Callable[[float], None]
+    limits: Limits
+    switches: Mapping[str, Any]
+    bucket: str = ""
+    stop: Callable[[], bool] = lambda: False
+
+    def __post_init__(self) -> None:
+        """Ask the endpoint who the callers are. Raises Stopped."""
+        self._cleaning = False
+        given = identify(self.endpoints, self.report.run)
+        given |= {"bucket": self.bucket} if self.bucket else {}
+        self.runner: Runner = Runner(
+            self._send, frozenset(self.endpoints), given, self.sleep, self.limits, self.switches
+        )
+
+    def run(
+        self, experiments: Sequence[Experiment], rules: frozenset[str], progress: Progress, save: Callable[..., None]
+    ) -> None:
+        """Run the experiments that the report lacks, for these rules; save the report after each; clean up in any case.
+
+        Raises Stopped if the endpoint cannot be used any more, and Interrupted.
+        """
+        report = self.report
+        try:
+            for number, experiment in enumerate(experiments):
+                progress(number, len(experiments), experiment.name)
+                if experiment.name in report.done:
+                    continue
+                findings = [one for one in self.runner.run(experiment) if rules.intersection(one.rules)]
+                report.findings += findings
+                if any(one.verdict != CANNOT_TELL for one in findings):
+                    report.done.append(experiment.name)
+                save(final=False)
+            progress(len(experiments), len(experiments), "clean-up")
+        finally:
+            self._clean()
+            save(final=True)
+
+    def delete_leftovers(self) -> None:
+        """Delete what earlier runs have left behind, and note it."""
+        found = list(find_leftovers(lambda by, action, given: self._send(by, action, given, {}), self.endpoints))
+        for run in dict.fromkeys(run for _, run, _ in found):
+            owners = {row_id: by for by, other, row_id in found if other == run}
+            ledger = self.runner.adopt(run, owners)
+            existing = list(filter(ledger.find, owners))
+            left = ledger.clean(existing)
+            self.report.left |= left
+            if existing:
+                self.report.notes.append(f"{len(existing) - len(left)} left-overs of run {run} were deleted")
+
+    def _clean(self) -> None:
+        self._cleaning = True
+        try:
+            self.report.left |= self.runner.clean()
+        except (Unreachable, Stopped) as error:
+            reason = f"the clean-up failed: {error}"
+            self.report.left |= dict.fromkeys(self.runner.ledger.owners, reason)
+        self.report.created += self.runner.ledger.created
+        self.report.calls += sum(endpoint.calls for endpoint in self.endpoints.values())
+        if self.report.left:
+            mark = f"{TAG}={self.report.run}"
+            self.report.notes.append(f"still there, with the tag {mark}: {', '.join(self.report.left)}")
+
+    def _send(self, by: str, action: str, given: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+        if self.stop() and not self._cleaning:
+            raise Interrupted
+        return self.endpoints[by].call(action, given, options)

@@ -1,0 +1,50 @@
+"""The world of the experiments: resources with names, created when an experiment needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from omisim.base.data_files import load_toml
+from omisim.probe.experiments import Call
+from omisim.probe.loading import read_call
+
+__all__ = ["Recipe", "explain_names", "list_needed"]
+
+Recipe = tuple[Call, ...]
+
+
+@cache
+def _recipes() -> Mapping[str, Recipe]:
+    """Return the calls of each recipe, in the order of the file."""
+    return {
+        name: tuple(read_call(call, f"world.toml: {name}") for call in row["calls"])
+        for name, row in load_toml("omisim.probe", "world.toml").items()
+        if "calls" in row
+    }
+
+
+@cache
+def explain_names() -> Mapping[str, str]:
+    """Return what each name of the world stands for."""
+    return {
+        name: text for row in load_toml("omisim.probe", "world.toml").values() for name, text in row["says"].items()
+    }
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    return {name: recipe for recipe, calls in _recipes().items() for call in calls for name in call.save}
+
+
+def list_needed(names: Iterable[str]) -> dict[str, Recipe]:
+    """Return the recipes that create these names, and those that they need themselves, the first needed first."""
+    needed: dict[str, Recipe] = {}
+    for recipe in filter(None, map(_names().get, names)):
+        if recipe not in needed:
+            calls = _recipes()[recipe]
+            own = {name for call in calls for name in call.save}
+            used = (name for call in calls for name in call.uses)
+            needed |= list_needed(name for name in used if name not in own)
+            needed[recipe] = calls
+    return needed

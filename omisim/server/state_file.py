@@ -1,0 +1,188 @@
+"""The file of `omisim serve --state FILE`: a SQLite database that holds everything that the cloud has committed.
+
+The server that has it open holds an exclusive lock on it. A JSON dump in its place, as omisim 0.1 wrote it, is taken
+over.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import mkstemp
+from typing import BinaryIO
+from urllib.parse import quote
+
+from omisim.cloud.cloud import Cloud
+from omisim.state.sqlite_store import (
+    APPLICATION_ID,
+    FORMAT,
+    LOG_PAGES,
+    SqliteStore,
+    create_tables,
+    parse_json,
+    read_dump,
+    read_head,
+)
+
+try:
+    import fcntl
+except ImportError:  # Windows: two servers that take over one dump at the same moment are not kept apart
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["open_state_file"]
+
+PRIVATE = 0o600
+DATABASE = b"SQLite format 3\0"  # how the file of a database begins
+IN_USE = "another server uses this file"
+
+
+@contextmanager
+def open_state_file(name: str, create: Callable[[], Cloud], prepare: Callable[[Cloud], None]) -> Iterator[Cloud]:
+    """Yield the cloud that a state file holds, and keep in the file whatever it commits until the context exits.
+
+    `create` returns the cloud for a file that does not exist yet. `prepare` adds the accounts of the command line; if
+    it raises, the file is as before. Raises ValueError, which begins with the file's name, if the file is damaged, of
+    another version or program, in use, or cannot be written.
+    """
+    path = Path(os.path.realpath(name))  # the target of a symbolic link is written
+    try:
+        with _without_collections():
+            cloud, database = _open(path, create, prepare)
+    except sqlite3.Error as error:
+        raise ValueError(f"{name}: {error}") from None
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    store = SqliteStore(database, name)
+    try:
+        cloud.engine.keep_in(store, loaded=True)
+        with cloud.engine.atomic():
+            prepare(cloud)
+        yield cloud
+    finally:
+        store.close()
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Leave out the garbage collector while rows are loaded: it would look at all of them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _open(
+    path: Path, create: Callable[[], Cloud], prepare: Callable[[Cloud], None]
+) -> tuple[Cloud, sqlite3.Connection]:
+    """Return the cloud of a file, and its database, locked."""
+    if not path.parent.is_dir():
+        raise ValueError("the directory does not exist")
+    if not path.exists():
+        cloud = create()
+        prepare(cloud)
+        return cloud, _lock(path, _write_new(path, cloud))
+    with path.open("rb") as file:
+        if file.read(len(DATABASE)) != DATABASE:
+            return _take_over(path, file, prepare)
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=0)) as database:
+        with _explaining():
+            _check_header(database)
+        dump, head = read_dump(database), read_head(database)
+    return Cloud.load(dump), _lock(path, head)
+
+
+def _check_header(database: sqlite3.Connection) -> None:
+    if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise ValueError("the file is a database of another program")
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version != FORMAT:
+        raise ValueError(f"the file is of version {version}; this omisim reads version {FORMAT}")
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Turn SQLite's error for a locked file into one that says who has locked it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise ValueError(IN_USE) from None
+        raise
+
+
+def _take_over(path: Path, file: BinaryIO, prepare: Callable[[Cloud], None]) -> tuple[Cloud, sqlite3.Connection]:
+    """Replace a JSON dump by a database with the same cloud, and keep the dump as FILE.bak."""
+    _lock_dump(path, file)
+    file.seek(0)
+    text = file.read()
+    if not text:
+        raise ValueError("the file is empty: delete it to begin with a new cloud")
+    cloud = Cloud.load(parse_json(text.decode()))
+    prepare(cloud)
+    backup = path.with_name(path.name + ".bak")
+    if not backup.exists():
+        backup.touch(PRIVATE, exist_ok=False)
+        backup.write_bytes(text)
+    elif backup.read_bytes() != text:
+        raise ValueError(f"{backup.name} is in the way: the dump would be kept under this name")
+    return cloud, _lock(path, _write_new(path, cloud))
+
+
+def _lock_dump(path: Path, file: BinaryIO) -> None:
+    """Keep other servers from taking over the same dump, for as long as the file is open."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(IN_USE) from None
+    if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+        raise ValueError(IN_USE)
+
+
+def _write_new(path: Path, cloud: Cloud) -> str:
+    """Write the database of a cloud beside its place, move it there, and return its head."""
+    handle, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    draft = Path(name)
+    try:
+        with closing(sqlite3.connect(draft, isolation_level=None)) as database:
+            create_tables(database, cloud.engine.describe())
+            head = read_head(database)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return head
+
+
+def _check_head(database: sqlite3.Connection, head: str) -> None:
+    if read_head(database) != head:
+        raise ValueError("another server has just used this file: start again")
+
+
+def _lock(path: Path, head: str) -> sqlite3.Connection:
+    """Open a database with an exclusive lock, and write to it once, to see that it can be written."""
+    path.chmod(PRIVATE)  # SQLite creates its log with the same mode
+    database = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=0
+    )
+    try:
+        with _explaining():
+            for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+                database.execute(f"PRAGMA {pragma}").fetchone()
+            database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+            database.execute("UPDATE part SET value = value")
+        path.with_name(path.name + "-shm").unlink(missing_ok=True)  # of readers; an exclusive lock needs none
+        _check_head(database, head)
+    except BaseException:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,44 @@
+"""The operations and parameters of object storage that are served, by the names of S3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["STORAGE_ERRORS", "STORAGE_OPERATIONS", "STORAGE_PAGES", "STORAGE_PARAMETERS"]
+
+STORAGE_OPERATIONS: frozenset[str] = frozenset(
+    {
+        "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket", "CreateMultipartUpload",
+        "DeleteBucket", "DeleteObject", "DeleteObjects", "GetBucketAcl", "GetBucketLocation", "GetObject",
+        "GetObjectAcl", "HeadBucket", "HeadObject", "ListBuckets", "ListMultipartUploads", "ListObjects",
+        "ListObjectsV2", "ListParts", "PostObject", "PutBucketAcl", "PutObject", "PutObjectAcl", "UploadPart",
+        "UploadPartCopy",
+    }
+)  # fmt: skip
+
+# operation with pages → the query parameter that limits a page, and the XML elements that are its results
+STORAGE_PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "ListObjects": ("max-keys", ("Contents", "CommonPrefixes")),
+    "ListObjectsV2": ("max-keys", ("Contents", "CommonPrefixes")),
+    "ListParts": ("max-parts", ("Part",)),
+}
+
+# query parameter → the name of the parameter in S3's API, in snake_case
+STORAGE_PARAMETERS: Mapping[str, str] = {
+    "bucket": "bucket",
+    "continuation-token": "continuation_token",
+    "copy-source": "copy_source",
+    "delimiter": "delimiter",
+    "key": "key",
+    "marker": "marker",
+    "max-keys": "max_keys",
+    "max-parts": "max_parts",
+    "part-number-marker": "part_number_marker",
+    "partNumber": "part_number",
+    "prefix": "prefix",
+    "start-after": "start_after",
+    "uploadId": "upload_id",
+}
+
+# HTTP status of an injected fault → the error that object storage returns for it; it throttles with 503, never with 429
+STORAGE_ERRORS: Mapping[int, str] = {429: "SlowDown", 500: "InternalError", 503: "SlowDown"}

@@ -1,0 +1,268 @@
+"""`omisim explain WORD`: rules, errors, actions, states, kinds of resources, and the words of the glossary.
+
+It loads the tables it needs and nothing else: an answer takes a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.resources import files
+from textwrap import fill
+from typing import Any
+
+from omisim.base.data_files import load_toml
+from omisim.base.suggest import suggest
+from omisim.spec.errors import ERRORS
+from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.rules import Rule, action_page, load_rules
+
+__all__ = ["Explanation", "explain", "list_words", "load_every_rule", "load_glossary", "suggest_words", "to_json"]
+
+MOST_RULES = 12  # listed with an error or an action
+_ACTIONS = files("omisim").joinpath("actions")  # not files("omisim.actions"), which imports the package
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer for a word.
+
+    `kind` is "rule", "error", "action", "state", "resource" or "word", `title` the word as omisim spells it, `text` the
+    explanation, `facts` further lines as (name, text), and `data` the row that it comes from, for programs.
+    """
+
+    kind: str
+    title: str
+    text: str
+    facts: tuple[tuple[str, str], ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def format(self, width: int) -> str:
+        """Return the explanation as text, wrapped at `width` columns."""
+        lines = [_wrap(f"{self.title}: {self.text}", width, "  ")]
+        lines += [_wrap(f"  {name}: {text}", width, "      ") for name, text in self.facts]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as JSON data: the row, and what it is."""
+        return {**self.data, "kind": self.kind, "title": self.title, "text": self.text, "facts": dict(self.facts)}
+
+
+def _wrap(text: str, width: int, indent: str) -> str:
+    return fill(text, max(width, 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def explain(word: str) -> tuple[Explanation, ...]:
+    """Return every explanation of a word, the most specific kind first; () for an unknown word."""
+    key = _simplify(word)
+    if not key:
+        return ()
+    return tuple(
+        explanation
+        for table in (_rules, _errors, _actions, _words, _resources, _states)
+        for explanation in table(word.strip(), key)
+    )
+
+
+def suggest_words(word: str) -> str:
+    """Return a text with the known words that are most similar to an unknown one."""
+    similar = suggest(word, list_words(), "; similar: {}", count=4)
+    return similar or "; `omisim rules`, `omisim actions` and `omisim explain glossary` list what is known"
+
+
+@cache
+def list_words() -> tuple[str, ...]:
+    """Return every word that has an explanation, without the rules of single states."""
+    glossary = [
+        name for term, row in load_glossary().items() for name in (term, *row.get("also", ()), row.get("ec2", ""))
+    ]
+    errors = [name for kind in ERRORS.values() for name in (kind.name, kind.code, kind.type, kind.fcu or "")]
+    states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
+    words = [*load_rules(), *glossary, *errors, *_list_actions(), *_not_served(), *LIFECYCLES, *states, *_products()]
+    return tuple(dict.fromkeys(filter(None, words)))
+
+
+@cache
+def load_every_rule() -> Mapping[str, Rule]:
+    """Return every rule by its id: the rows of rules.toml and the illegal cells of the lifecycles."""
+    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
+
+
+@cache
+def load_glossary() -> Mapping[str, Mapping[str, Any]]:
+    """Return the glossary: a row for each word."""
+    return load_toml("omisim.spec", "glossary.toml")
+
+
+def _simplify(word: str) -> str:
+    return word.strip().replace("_", " ").replace("-", " ").lower()
+
+
+# --- rules
+
+
+def _rules(word: str, _key: str) -> Iterator[Explanation]:
+    rules = load_every_rule() if "/" in word else load_rules()
+    rule = rules.get(word) or rules.get(word.upper())
+    if rule is None and "/" in word:
+        rule = {rule_id.lower(): rule for rule_id, rule in rules.items()}.get(word.lower())
+    if rule is not None:
+        title, _, rest = rule.explain().partition(": ")
+        text, *lines = rest.splitlines()
+        facts = [tuple(line.strip().split(": ", 1)) for line in lines]
+        reference = f"docs/reference/rules/{rule.page}.html#{rule.anchor}"  # no public address exists yet
+        data = {**asdict(rule), "details": rule.show(rule.details), "fix": rule.show(rule.fix), "reference": reference}
+        yield Explanation("rule", title, text, (*facts, ("Reference", reference)), data)  # type: ignore[arg-type]
+
+
+def _list_rules(rules: list[Rule]) -> tuple[tuple[str, str], ...]:
+    rows = [(rule.id, rule.says or f"no rule of its own. {rule.out}") for rule in rules[:MOST_RULES]]
+    more = len(rules) - len(rows)
+    return (*rows, ("And", f"{more} more rules; `omisim rules` lists all")) if more else tuple(rows)
+
+
+# --- errors
+
+
+def _errors(word: str, key: str) -> Iterator[Explanation]:
+    for kind in ERRORS.values():
+        if word == kind.code or key in (_simplify(kind.name), kind.type.lower(), (kind.fcu or "").lower()):
+            raised_by = [rule for rule in load_every_rule().values() if rule.error == kind.name]
+            text = f"HTTP {kind.status}, code {kind.code}, type {kind.type}"
+            facts = [("EC2", f"FCU answers {kind.fcu}")] if kind.fcu else []
+            facts += _list_rules(raised_by) or [("Rules", "no rule raises it; faults and switches can")]
+            yield Explanation("error", kind.name, text, tuple(facts), asdict(kind))
+
+
+# --- actions
+
+
+def _actions(word: str, _key: str) -> Iterator[Explanation]:
+    if not word.isalnum() or word.isdigit():  # reading the files of all actions takes a moment
+        return
+    for name in _list_actions():
+        if name.lower() == word.lower():
+            summary, parameters = _read_action(name)
+            rules = [rule for rule in load_every_rule().values() if name.lower() in rule.actions and rule.says]
+            facts = [("Parameters", ", ".join(parameters) or "none")]
+            facts += [("State", text) for text in _list_states(name)]
+            facts += [("Documentation", action_page(name))]
+            own = [rule for rule in rules if "/" not in rule.id or rule.id[0].isupper()]
+            yield Explanation("action", name, summary, (*facts, *_list_rules(own)), {"parameters": parameters})
+    for name, reason in _not_served().items():
+        if name.lower() == word.lower():
+            yield Explanation("action", name, f"not served: {reason}", (("Documentation", action_page(name)),))
+
+
+@cache
+def _list_actions() -> Mapping[str, str]:
+    """Return the file of each action, found without importing it."""
+    rows = {}
+    for file in _ACTIONS.iterdir():
+        if file.name.endswith(".py"):
+            for part in file.read_text("utf-8").split('\n@action("')[1:]:
+                rows[part.partition('"')[0]] = file.name
+    return dict(sorted(rows.items()))
+
+
+def _read_action(name: str) -> tuple[str, list[str]]:
+    """Return the docstring of an action and the API names of its parameters; a star marks the required ones."""
+    tree = ast.parse(_ACTIONS.joinpath(_list_actions()[name]).read_text("utf-8"))
+    function = next(
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(
+            isinstance(d, ast.Call) and d.args and ast.unparse(d.args[0]) == repr(name) for d in node.decorator_list
+        )
+    )
+    names = [
+        _api_name(argument.arg) + ("*" if default is None else "")
+        for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    ]
+    return " ".join((ast.get_docstring(function) or "").split()), names
+
+
+def _api_name(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+@cache
+def _not_served() -> Mapping[str, str]:
+    groups = load_toml("omisim", "actions/not_served.toml").values()
+    return {name: group["reason"] for group in groups for name in group["actions"]}
+
+
+def _list_states(action: str) -> Iterator[str]:
+    """Yield in which states of a resource an action is refused."""
+    for kind, lifecycle in LIFECYCLES.items():
+        for name, refusals in lifecycle.refused.items():
+            if name.partition(" ")[0] == action and refusals:
+                states = ", ".join(f"{state} ({ERRORS[no.error].code})" for state, no in refusals.items())
+                yield f"{name} is refused while the {kind.replace('_', ' ')} is {states}"
+
+
+# --- words
+
+
+def _words(word: str, key: str) -> Iterator[Explanation]:
+    if key == "glossary":
+        yield Explanation("word", "glossary", ", ".join([*load_glossary(), *_products()]))
+    for term, row in load_glossary().items():
+        if key in _spellings(term, row):
+            facts = [("Also", ", ".join(row["also"]))] if "also" in row else []
+            facts += [("AWS", row["ec2"])] if "ec2" in row else []
+            facts += [(rule, load_rules()[rule].says) for rule in row.get("rules", ())]
+            facts += [("See", ", ".join(row["see"]))] if "see" in row else []
+            yield Explanation("word", term, row["says"], tuple(facts), dict(row))
+    for code, (description, vendor) in _products().items():
+        if word == code:
+            by = f" by {vendor}" if vendor else ""
+            text = f"The product code of {description}{by}. An OMI with it, and each VM from the OMI, is billed for it."
+            yield Explanation("word", code, text, (("See", "product code, licence"),))
+
+
+def _list_names(term: str, row: Mapping[str, Any]) -> list[str]:
+    return [term, *row.get("also", ()), *([row["ec2"]] if "ec2" in row else [])]
+
+
+def _spellings(term: str, row: Mapping[str, Any]) -> set[str]:
+    singular = {_simplify(name) for name in _list_names(term, row)}
+    return singular | {f"{name}s" for name in singular}
+
+
+@cache
+def _products() -> Mapping[str, tuple[str, str]]:
+    return {code: tuple(row) for code, row in load_toml("omisim.spec", "catalog.toml")["product_types"].items()}
+
+
+# --- kinds of resources and their states
+
+
+def _resources(_word: str, key: str) -> Iterator[Explanation]:
+    for kind, lifecycle in LIFECYCLES.items():
+        if key == _simplify(kind) and not any(key in _spellings(term, row) for term, row in load_glossary().items()):
+            states = ", ".join(lifecycle.moves)
+            yield Explanation("resource", kind, f"its states are {states}", (("See", f"omisim lifecycle {kind}"),))
+
+
+def _states(word: str, _key: str) -> Iterator[Explanation]:
+    for kind, lifecycle in LIFECYCLES.items():
+        events = lifecycle.moves.get(word.lower(), lifecycle.moves.get(word.upper()))
+        if events is not None:
+            leads = ", ".join(f"{event} → {to.state or 'gone'}" for event, to in events.items())
+            title, noun = f"{word.lower()} ({kind})", kind.replace("_", " ")
+            text = f"a state of a {noun}; " + (f"it is left by {leads}" if leads else "the last one")
+            yield Explanation("state", title, text, (("See", f"omisim lifecycle {kind}"),))
+
+
+def to_json(explanations: tuple[Explanation, ...], proofs: Mapping[str, list[str]]) -> str:
+    """Return explanations as JSON: an object, or a list where a word has several. `proofs` maps rules to tests."""
+    data = [
+        explanation.to_dict() | ({"proofs": proofs.get(explanation.title, [])} if explanation.kind == "rule" else {})
+        for explanation in explanations
+    ]
+    return json.dumps(data[0] if len(data) == 1 else data, indent=2)

@@ -1,0 +1,1 @@
+"""`omisim probe`: the command line of the package `omisim.probe`."""

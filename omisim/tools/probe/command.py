@@ -1,0 +1,184 @@
+"""Run `omisim probe`: its plan, its questions, its run and its exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import secrets
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from omisim import __version__
+from omisim.cloud.switch_file import read_switches
+from omisim.probe.accounts import find_profiles
+from omisim.probe.endpoint import Endpoint, Keys, is_loopback
+from omisim.probe.experiments import Experiment
+from omisim.probe.ledger import TAG
+from omisim.probe.loading import read_story
+from omisim.probe.plan import estimate, find_rules, select
+from omisim.probe.report import Report, read_report
+from omisim.probe.runner import Limits, Stopped
+from omisim.probe.session import Interrupted, Session
+from omisim.tools.probe.exploring import explore
+from omisim.tools.probe.output import Saver, print_coverage, print_plan, show_progress, write_outputs
+
+__all__ = ["run"]
+
+AGREES, DIFFERS, FAILED, INTERRUPTED = 0, 1, 2, 130
+LOOPBACK_PAUSE = 0.2
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
+    if options.list:
+        return print_coverage(json_output=options.json)
+    try:
+        limits = _read_limits(options)
+        if options.explore is not None:
+            return _explore(options, limits)
+        experiments = _select(options)
+        if options.dry:
+            return print_plan(experiments, limits, json_output=options.json)
+        return _probe(options, experiments, limits)
+    except Interrupted:
+        return INTERRUPTED
+    except (Stopped, ValueError, OSError) as error:
+        print(f"omisim probe: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _select(options: argparse.Namespace) -> list[Experiment]:
+    chosen = select(_find_rules(options), _read_own(options), cheap=options.cheap)
+    if not chosen:
+        raise ValueError("no experiment decides such a rule; `omisim probe --list` lists the rules")
+    return chosen
+
+
+def _read_own(options: argparse.Namespace) -> list[Experiment]:
+    if not options.experiments:
+        return []
+    table = tomllib.loads(Path(options.experiments).read_text("utf-8"))
+    return [read_story(name, row, options.experiments) for name, row in table.items()]
+
+
+def _find_rules(options: argparse.Namespace) -> frozenset[str]:
+    own = {rule for one in _read_own(options) for rule in one.rules}  # may have rules that omisim does not know
+    return find_rules(options.rule, options.kind, options.evidence) | (own if not options.rule else set())
+
+
+def _read_limits(options: argparse.Namespace) -> Limits:
+    if options.max_resources <= 0:
+        raise ValueError(f"--max-resources must be at least 1, not {options.max_resources}")
+    if options.wait <= 0 or options.timeout <= 0:
+        raise ValueError("--wait and --timeout must be positive numbers of seconds")
+    pause = LOOPBACK_PAUSE if options.endpoint and _is_local(options.endpoint) else Limits().pause
+    return Limits(options.max_resources, options.wait, pause)
+
+
+def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limits: Limits) -> int:
+    _ask_before(options, estimate(experiments, limits).resources)
+    report = _open_report(options)
+    switches = read_switches(options.switches) if options.switches else {}
+    status = AGREES
+    with ExitStack() as stack:
+        endpoints = _connect(options, stack)
+        report.region = endpoints["alice"].region
+        stop = stack.enter_context(_stop_on_interrupt())
+        session = Session(endpoints, report, time.sleep, limits, switches, options.bucket or "", stop.is_set)
+        try:
+            session.delete_leftovers()
+            session.run(experiments, _find_rules(options), show_progress, Saver(options.report, report, time.monotonic))
+        except Interrupted:
+            status = INTERRUPTED
+        except Stopped as error:
+            report.notes.append(str(error))
+            status = FAILED
+    write_outputs(options, report)
+    return status or (DIFFERS if "differs" in report.summary else AGREES)
+
+
+def _explore(options: argparse.Namespace, limits: Limits) -> int:
+    if options.explore < 1:
+        raise ValueError(f"--explore must be at least 1, not {options.explore}")
+    _ask_before(options, limits.resources)
+    with ExitStack() as stack:
+        return explore(_connect(options, stack)["alice"], options.explore, options.seed, limits)
+
+
+def _ask_before(options: argparse.Namespace, resources: int) -> None:
+    """Raise ValueError unless resources may be created on the endpoint: it is this machine, or the user agrees."""
+    if not options.endpoint:
+        raise ValueError("ENDPOINT is missing; --list and --dry need none")
+    if resources and not options.yes and not _is_local(options.endpoint) and not _ask(options.endpoint, resources):
+        raise ValueError("nothing was done: answer yes, or give --yes")
+
+
+def _connect(options: argparse.Namespace, stack: ExitStack) -> dict[str, Endpoint]:
+    """Return the endpoint as each caller that has keys; the stack closes them."""
+    named = {"alice": options.profile, "bob": options.second_profile, "carol": options.third_profile}
+    endpoints = {}
+    for caller, profile in find_profiles(os.environ, Path.home(), named).items():
+        region = (options.region if caller == "alice" else "") or profile.region
+        endpoint = Endpoint(options.endpoint, profile.keys, region, now=_now, sleep=time.sleep, timeout=options.timeout)
+        stack.callback(endpoint.close)
+        endpoints[caller] = endpoint
+    return endpoints
+
+
+def _open_report(options: argparse.Namespace) -> Report:
+    """Return the report to go on with, or a new one."""
+    path = Path(options.report) if options.report else None
+    if path is not None and path.exists():
+        report = read_report(path.read_text("utf-8"))
+        if report.endpoint != options.endpoint:
+            raise ValueError(f"{path} is a report on {report.endpoint}; give another --report")
+        report.findings = [one for one in report.findings if one.experiment in report.done]
+        report.left, report.notes = {}, []
+        return report
+    started = _now().isoformat(timespec="seconds")
+    return Report(options.endpoint, "", __version__, started, f"{TAG}-{secrets.token_hex(4)}")
+
+
+def _ask(endpoint: str, resources: int) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print(f"{endpoint}: create and delete up to {resources} resources? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _is_local(endpoint: str) -> bool:
+    return is_loopback(Endpoint(endpoint, Keys("", ""), "", now=_now, sleep=time.sleep).hostname)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Event]:
+    """Make the first Ctrl-C set an event, so that the call in progress ends; the next one interrupts the clean-up."""
+    stop = Event()
+
+    def note(*_: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print("\nomisim probe: stopping, and cleaning up (Ctrl-C again to leave it)", file=sys.stderr)
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not in the main thread
+        yield stop
+        return
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,76 @@
+"""`omisim probe --explore N`: random histories on an endpoint and on a server of omisim in a process of its own."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from omisim.probe.accounts import identify
+from omisim.probe.endpoint import Answer, Endpoint, Keys
+from omisim.probe.explore import draw_history, find_difference, render_script, shrink
+from omisim.probe.ledger import TAG
+from omisim.probe.runner import CannotTell, Limits, Runner
+
+__all__ = ["explore"]
+
+_EXPORT = re.compile(r"export (\w+)=(\S+)")
+
+
+def explore(endpoint: Endpoint, number: int, seed: str, limits: Limits) -> int:
+    """Print the first difference that random histories find, as a script; return the exit status."""
+    rng = random.Random(seed)  # noqa: S311 - a seed makes a run repeatable
+    with _serve_omisim(endpoint) as own:
+        here, there = _make_runner(own, limits), _make_runner(endpoint, limits)
+        for count in range(1, number + 1):
+            try:
+                difference = find_difference(draw_history(rng), here, there)
+                if difference is not None:
+                    print(f"history {count} of seed {seed}: {difference.details}", file=sys.stderr)
+                    print(render_script(shrink(difference, here, there)), end="")
+                    return 1
+            except CannotTell as error:
+                raise ValueError(f"stopped in history {count}: {error}") from None
+    print(f"{number} histories, no difference (seed {seed})", file=sys.stderr)
+    return 0
+
+
+def _make_runner(endpoint: Endpoint, limits: Limits) -> Runner:
+    def send(_by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+        return endpoint.call(action, parameters, options)
+
+    given = identify({"alice": endpoint}, f"{TAG}-{secrets.token_hex(4)}")
+    sleep: Callable[[float], None] = time.sleep
+    return Runner(send, frozenset({"alice"}), given, sleep, limits)
+
+
+@contextmanager
+def _serve_omisim(endpoint: Endpoint) -> Iterator[Endpoint]:
+    """Serve a new cloud of omisim with one account in the Region of the endpoint, in another process."""
+    command = [sys.executable, "-m", "omisim", "serve", "--port", "0", "--account", f"explorer@{endpoint.region}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - this program
+    try:
+        assert process.stdout is not None
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("# omisim is ready"):
+                break
+        values = {match[1]: match[2] for line in lines if (match := _EXPORT.match(line))}
+        if "OMISIM_URL" not in values:
+            raise ValueError(f"omisim serve did not start: {' '.join(lines).strip() or 'no output'}")
+        keys = Keys(values["OSC_ACCESS_KEY"], values["OSC_SECRET_KEY"])
+        own = Endpoint(values["OMISIM_URL"], keys, endpoint.region, now=endpoint.now, sleep=time.sleep)
+        try:
+            yield own
+        finally:
+            own.close()
+    finally:
+        process.terminate()
+        process.communicate()

@@ -1,0 +1,118 @@
+"""What `omisim probe` prints and writes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from omisim.probe.experiments import Experiment
+from omisim.probe.page import render_page
+from omisim.probe.plan import estimate, list_coverage, list_rules
+from omisim.probe.report import Report, list_not_calibrated, write_switches
+from omisim.probe.runner import Limits
+
+__all__ = ["Saver", "print_coverage", "print_plan", "show_progress", "write_outputs"]
+
+
+class Saver:
+    """Writes the report of --report, at most once a second until the end."""
+
+    def __init__(self, path: str | None, report: Report, clock: Callable[[], float]) -> None:
+        self._path = Path(path) if path else None
+        self._report, self._clock, self._last = report, clock, clock()
+
+    def __call__(self, *, final: bool) -> None:
+        """Write the report, by a rename, so that an interruption loses nothing."""
+        if self._path is None or not (final or self._clock() - self._last >= 1):
+            return
+        fresh = self._path.with_name(self._path.name + ".new")
+        fresh.write_text(json.dumps(self._report.to_dict(), indent=2), "utf-8")
+        fresh.replace(self._path)
+        self._last = self._clock()
+
+
+def write_outputs(options: argparse.Namespace, report: Report) -> None:
+    """Write the files of --html and --calibrate, and print the report and its notes."""
+    if options.html:
+        Path(options.html).write_text(render_page(report), "utf-8")
+    if options.calibrate:
+        text = write_switches(report.switches, report.endpoint, report.started)
+        Path(options.calibrate).write_text(text, "utf-8")
+        if rest := list_not_calibrated(report.findings, report.switches):
+            report.notes.append(f"no switch makes omisim agree on {', '.join(rest)}")
+    if options.json:
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        _print_table(report)
+    for note in report.notes:
+        print(f"omisim probe: {note}", file=sys.stderr)
+
+
+def _print_table(report: Report) -> None:
+    shown: dict[str, list[str]] = {}
+    for finding in report.findings:
+        if finding.verdict == "agrees":
+            continue
+        for rule in finding.rules:
+            expected = f"expected {finding.expected}; " if finding.expected else ""
+            shown.setdefault(rule, []).append(f"{finding.verdict}: {expected}{finding.measured}")
+    verdicts = report.rules
+    for rule in filter(verdicts.__contains__, list_rules()):
+        verdict = verdicts[rule]
+        print(f"{rule:<16} {verdict:<15} {' | '.join(dict.fromkeys(shown.get(rule, ())))}".rstrip())
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.summary.items()))
+    print(f"{counts or 'no rules'}; {report.calls} calls, {report.created} resources created", file=sys.stderr)
+
+
+def print_plan(experiments: Sequence[Experiment], limits: Limits, *, json_output: bool) -> int:
+    """Print the experiments with the bounds of their cost; return the exit status."""
+    cost = estimate(experiments, limits)
+    rows = [
+        {"experiment": one.name, "source": one.source, "rules": one.rules, "switches": one.switches,
+         "resources": one.resources, "minutes": _minutes(one, limits)}
+        for one in experiments
+    ]  # fmt: skip
+    if json_output:
+        bounds = {"calls": cost.calls, "resources": min(cost.resources, limits.resources), "minutes": cost.minutes}
+        print(json.dumps({"experiments": rows, "at_most": bounds}, indent=2))
+        return 0
+    for one in experiments:
+        print(f"{one.name:<40} {one.resources:>3} resources  {_minutes(one, limits):>3} min  {', '.join(one.rules)}")
+    bound = min(cost.resources, limits.resources)
+    print(f"at most {bound} resources and {cost.minutes} minutes, in {cost.calls} calls", file=sys.stderr)
+    return 0
+
+
+def _minutes(experiment: Experiment, limits: Limits) -> int:
+    return -int(-experiment.waits * limits.wait // 60)
+
+
+def print_coverage(*, json_output: bool) -> int:
+    """Print every rule with its experiments, or the reason why it has none; return the exit status."""
+    rows = list_coverage()
+    decided = [row for row in rows if row.experiments]
+    refusals = [row for row in rows if row.rule.error]
+    refused = [row for row in refusals if row.experiments]
+    if json_output:
+        rules = [{"rule": row.rule.id, "experiments": row.experiments, "reason": row.reason} for row in rows]
+        print(json.dumps({"rules": rules, "decided": len(decided), "all": len(rows)}, indent=2))
+        return 0
+    for row in rows:
+        print(f"{row.rule.id:<40} {', '.join(row.experiments) or f'none: {row.reason}'}")
+    print(
+        f"{len(decided)} of {len(rows)} rules have an experiment ({len(decided) / len(rows):.0%}), "
+        f"{len(refused)} of {len(refusals)} refusals ({len(refused) / len(refusals):.0%})",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def show_progress(done: int, total: int, text: str) -> None:
+    """Draw a progress bar on a terminal."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        bar = "#" * (30 * done // max(total, 1))
+        print(f"\r[{bar:<30}] {done}/{total} {text[:60]:<60}", end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,67 @@
+"""`omisim replay`: print the divergences of a recording, with those that follow from them, and a summary."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from omisim.formats.recording import exchanges
+from omisim.tools.replay.player import replay
+from omisim.tools.replay.report import Divergence, Report, acceptances, fillings
+
+__all__ = ["run"]
+
+STATUSES: Mapping[str | None, int] = {None: 0, "answer": 1, "content": 3}  # 2: the command could not run
+
+
+def run(options: argparse.Namespace) -> int:
+    """Replay a recording and return the exit status: that of the worst divergence."""
+    path = options.file
+    try:
+        recorded = tuple(exchanges(Path(path).read_text().splitlines()))
+        path = options.accept or path
+        accepted = acceptances(Path(path).read_text()) if options.accept else ()
+        path = options.fill or options.file
+        fill = fillings(Path(path).read_text()) if options.fill else {}
+        path = options.file
+        report = replay(
+            recorded, accepted, region=options.region, timing=options.timing, values=options.values, fill=fill
+        )
+    except (OSError, ValueError) as error:
+        print(f"omisim replay: {path}: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(asdict(report), indent=2))
+    else:
+        _print_report(report, options)
+    return STATUSES[report.severity]
+
+
+def _print_report(report: Report, options: argparse.Namespace) -> None:
+    followers: dict[int, list[Divergence]] = {}
+    for divergence in report.divergences:
+        if divergence.follows is not None:
+            followers.setdefault(divergence.follows, []).append(divergence)
+    for divergence in report.divergences:
+        if divergence.follows is None:
+            acceptance = f" [accepted: {divergence.accepted}]" if divergence.accepted else ""
+            print(f"{options.file}:{divergence.line}: {divergence.action}: {divergence.says}{acceptance}")
+            for line, action in dict.fromkeys((one.line, one.action) for one in followers.pop(divergence.line, ())):
+                print(f"    follows: {options.file}:{line}: {action}")
+    for line, reason in report.skipped.items():
+        print(f"{options.file}:{line}: not replayed: {reason}", file=sys.stderr)
+    for unused in report.idle:
+        print(f"{options.accept}: unused acceptance: {unused.reason}", file=sys.stderr)
+    for (action, rule), count in sorted(report.summary.items(), key=lambda item: (-item[1], item[0])):
+        print(f"{count:>5} {action} {rule}".rstrip(), file=sys.stderr)
+    accepted = sum(bool(one.accepted) for one in report.divergences)
+    following = sum(one.follows is not None for one in report.divergences)
+    print(
+        f"{report.exchanges} exchanges, {len(report.failed)} divergences, {accepted} accepted"
+        f"{f', {following} that follow from others' if following else ''}",
+        file=sys.stderr,
+    )

@@ -1,0 +1,49 @@
+"""The progress of a student, kept in the state folder of the user (XDG_STATE_HOME)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """The numbers of the lessons that were read, and of those whose goal was reached.
+
+    A missing or damaged file counts as no progress. A folder that cannot be written loses it silently: a lesson works
+    without it.
+    """
+
+    def __init__(self, environ: Mapping[str, str], home: Path) -> None:
+        folder = environ.get("XDG_STATE_HOME") or str(home / ".local" / "state")
+        self.path: Path = Path(folder) / "omisim" / "tour.json"
+        saved = self._read()
+        self.read: set[int] = _numbers(saved.get("read"))
+        self.reached: set[int] = _numbers(saved.get("reached"))
+
+    def _read(self) -> dict[str, object]:
+        try:
+            saved = json.loads(self.path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return saved if isinstance(saved, dict) else {}
+
+    def save(self) -> bool:
+        """Write the progress; return whether that worked."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps({"read": sorted(self.read), "reached": sorted(self.reached)}), "utf-8")
+        except OSError:
+            return False
+        return True
+
+    def clear(self) -> None:
+        """Forget the progress."""
+        self.read, self.reached = set(), set()
+        self.save()
+
+
+def _numbers(value: object) -> set[int]:
+    return {item for item in value if type(item) is int} if isinstance(value, list) else set()

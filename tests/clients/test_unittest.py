@@ -1,0 +1,217 @@
+"""`omisim.unittest`: a cloud for suites of unittest, prepared once for a class and restored after each test."""
+
+from __future__ import annotations
+
+import time
+import unittest
+from typing import Any, ClassVar
+
+import pytest
+from osc_sdk_python import Gateway
+
+from omisim import Cloud
+from omisim.unittest import CloudMixin, CloudTestCase, with_cloud
+
+
+def run(cls: type[unittest.TestCase]) -> unittest.TestResult:
+    """Run the tests of a class with unittest, in order."""
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(cls).run(result)
+    return result
+
+
+def check(cls: type[unittest.TestCase], count: int) -> None:
+    """Run a class whose tests all pass."""
+    result = run(cls)
+    assert (result.errors, result.failures, result.testsRun) == ([], [], count)
+
+
+class TestMixin:
+    def test_shares_what_set_up_class_creates(self) -> None:
+        """Each test begins with the state of `setUpClass`, whatever the tests before have done."""
+
+        class Tests(CloudTestCase):
+            image_id: ClassVar[str]
+
+            @classmethod
+            def setUpClass(cls) -> None:
+                super().setUpClass()
+                (vm,) = cls.account.create_vms(image_id=cls.cloud.images.official("debian").image_id)
+                cls.image_id = cls.account.create_image(vm_id=vm.vm_id, image_name="golden").image_id
+
+            def test_1(self) -> None:
+                self.account.delete_image(image_id=self.image_id)
+                self.cloud.faults.add("ReadImages", status=503)
+
+            def test_2(self) -> None:
+                filters = {"ImageIds": [self.image_id]}
+                assert len(self.gateway.ReadImages(Filters=filters)["Images"]) == 1
+                assert self.cloud.calls("DeleteImage") == ()
+
+        check(Tests, 2)
+        check(Tests, 2)
+
+    def test_redirects_clients_of_the_code_under_test(self) -> None:
+        """A Gateway without arguments reaches the cloud, in the test and in `setUpClass`."""
+
+        class Tests(CloudTestCase):
+            omisim: ClassVar[dict[str, Any]] = {"account": "build", "region": "us-east-2"}
+
+            @classmethod
+            def setUpClass(cls) -> None:
+                super().setUpClass()
+                assert cls.cloud.accounts == ("build",)
+                Gateway().CreateVolume(SubregionName="us-east-2a", Size=1)
+
+            def test(self) -> None:
+                assert len(self.account.read_volumes()) == 1
+
+        check(Tests, 1)
+
+    def test_moves_time_instead_of_waiting(self) -> None:
+        """With `sleep`, a polling loop takes no time."""
+
+        class Tests(CloudTestCase):
+            omisim: ClassVar[dict[str, Any]] = {"timing": "clock", "sleep": True, "environment": False}
+
+            def test(self) -> None:
+                volume = self.account.create_volume(subregion_name="eu-west-2a", size=1)
+                while self.account.read_volumes()[0].state != "available":
+                    time.sleep(60)
+                assert volume
+
+        check(Tests, 1)
+
+    def test_begins_with_a_scenario(self) -> None:
+        """A scenario sets up the cloud."""
+
+        class Tests(CloudTestCase):
+            omisim: ClassVar[dict[str, Any]] = {"scenario": "shared-image", "environment": False}
+
+            def test(self) -> None:
+                assert self.cloud.named("golden")
+
+        check(Tests, 1)
+
+    def test_works_with_asynchronous_tests(self) -> None:
+        """The mixin stands before any TestCase, and does without calls of super in setUp."""
+
+        class Tests(CloudMixin, unittest.IsolatedAsyncioTestCase):
+            omisim: ClassVar[dict[str, Any]] = {"environment": False}
+
+            def setUp(self) -> None:
+                self.account.create_volume(subregion_name="eu-west-2a", size=1)
+
+            async def test_1(self) -> None:
+                assert len(self.account.read_volumes()) == 1
+
+            async def test_2(self) -> None:
+                assert len(self.account.read_volumes()) == 1
+
+        check(Tests, 2)
+
+    def test_separates_classes(self) -> None:
+        """A subclass has a cloud of its own."""
+
+        class First(CloudTestCase):
+            omisim: ClassVar[dict[str, Any]] = {"environment": False}
+            clouds: ClassVar[list[Cloud]] = []
+
+            def test(self) -> None:
+                self.clouds.append(self.cloud)
+
+        class Second(First):
+            pass
+
+        check(First, 1)
+        check(Second, 1)
+        assert First.clouds[0] is not First.clouds[1]
+
+    def test_asks_for_super(self) -> None:
+        """A `setUpClass` that forgets `super` is reported by name."""
+
+        class Tests(CloudTestCase):
+            @classmethod
+            def setUpClass(cls) -> None:
+                pass
+
+            def test(self) -> None:
+                pass
+
+        with pytest.raises(RuntimeError, match=r"Tests.setUpClass must call super\(\).setUpClass\(\) first"):
+            run(Tests)
+
+    def test_opens_nothing_when_it_is_collected(self) -> None:
+        """Pytest looks at each attribute of a class before it runs the tests: no cloud is created by that."""
+
+        class Tests(CloudTestCase):
+            pass
+
+        assert [name for name in dir(Tests) if getattr(Tests, name, None) is not None and "_omisim" in name] == []
+        assert not hasattr(Tests, "cloud")
+        assert not hasattr(Tests, "gateway")
+
+    def test_refuses_a_wrong_option(self) -> None:
+        """An unknown option is an error of the class, with the names that exist."""
+
+        class Tests(CloudTestCase):
+            omisim: ClassVar[dict[str, Any]] = {"timming": "clock"}
+
+            def test(self) -> None:
+                pass
+
+        ((_, text),) = run(Tests).errors
+        assert "unknown option 'timming'; did you mean timing?" in text
+
+
+class TestDecorator:
+    def test_gives_a_function_a_cloud(self) -> None:
+        """The cloud is the last positional argument, and new each time."""
+
+        @with_cloud(timing="clock", environment=False)
+        def test(first: int, cloud: Cloud) -> tuple[int, str, tuple[str, ...]]:
+            cloud.account("zoe")
+            return first, cloud.timing, cloud.accounts
+
+        assert test(1) == test(1) == (1, "clock", ("zoe",))  # type: ignore[call-arg]  # the decorator adds the cloud
+
+    def test_gives_a_method_and_a_coroutine_a_cloud(self) -> None:
+        """Methods of a TestCase, asynchronous ones too."""
+
+        class Tests(unittest.IsolatedAsyncioTestCase):
+            @with_cloud(environment=False)
+            def test_1(self, cloud: Cloud) -> None:
+                assert cloud.accounts == ()
+
+            @with_cloud(environment=False)
+            async def test_2(self, cloud: Cloud) -> None:
+                assert cloud.accounts == ()
+
+        check(Tests, 2)
+
+    def test_gives_each_test_of_a_class_a_cloud(self) -> None:
+        """`self.cloud` is there in setUp already, and clients reach it."""
+
+        @with_cloud(account="zoe")
+        class Tests(unittest.TestCase):
+            cloud: Cloud
+
+            def setUp(self) -> None:
+                assert self.cloud.accounts == ("zoe",)
+                Gateway().CreateVolume(SubregionName="eu-west-2a", Size=1)
+
+            def test_1(self) -> None:
+                assert len(self.cloud.account("zoe").read_volumes()) == 1
+
+            def test_2(self) -> None:
+                assert len(self.cloud.account("zoe").read_volumes()) == 1
+
+        check(Tests, 2)
+
+    def test_refuses_another_class(self) -> None:
+        """A class of pytest has fixtures instead."""
+        with pytest.raises(TypeError, match="Plain is not a TestCase"):
+
+            @with_cloud()
+            class Plain:
+                pass

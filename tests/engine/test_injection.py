@@ -1,0 +1,54 @@
+"""An exception at any line leaves a cloud as it was before, or as it is afterwards."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+from support.injection import OPERATIONS, TIMINGS, Case, Injection, iter_lines
+
+from omisim import Account, Cloud
+
+SHARE = 8  # lines of each operation; `tests/tools/injection.py` takes all
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_exception_at_any_line_changes_nothing_or_everything(name: str) -> None:
+    """Rows, indexes, ids, the clock, the call log and the state file agree after an interruption anywhere."""
+    number = zlib.crc32(name.encode())
+    injection = Injection(Case(name, TIMINGS[number % len(TIMINGS)]), stored=number % 2 == 0)
+    step = injection.lines // SHARE + 1
+    problems = [injection.try_line(*line) for line in iter_lines(injection, step, 1 + number % step)]
+    assert len(problems) > SHARE // 2
+    assert not any(problems)
+
+
+def test_an_exception_in_a_fault_undoes_the_call(cloud: Cloud, alice: Account) -> None:
+    """An error of a `meanwhile` function ends the call, and the call log does not have it."""
+
+    def fail() -> None:
+        raise RuntimeError("planned")
+
+    cloud.faults.add("ReadVms", meanwhile=fail)
+    before = cloud.fork()
+    with pytest.raises(RuntimeError, match="planned"):
+        alice.read_vms()
+    assert cloud == before
+    assert cloud.calls() == ()
+    assert len(list(cloud.faults)) == 1
+
+
+def test_an_exception_in_a_block_undoes_it(cloud: Cloud, alice: Account) -> None:
+    """`engine.atomic` is all or nothing, nested units included."""
+    before = cloud.fork()
+
+    def change() -> None:
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        cloud.advance(60)
+        cloud.faults.add("ReadVms")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), cloud.engine.atomic():
+        change()
+    assert cloud == before
+    assert (cloud.calls(), list(cloud.faults)) == ((), [])

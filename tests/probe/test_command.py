@@ -1,0 +1,242 @@
+"""`omisim probe`: what it prints and writes, its exit statuses, and endpoints that do not behave."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omisim import Cloud
+from omisim.server import run_server
+from omisim.tools.cli import main
+
+CALLERS = {"": ("alice", "eu-west-2"), "_2": ("bob", "eu-west-2"), "_3": ("carol", "us-east-2")}
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(name="cloud")
+def _cloud() -> Cloud:
+    """The probed cloud."""
+    return Cloud()
+
+
+@pytest.fixture(name="url")
+def _url(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """The URL of a server with the accounts of the experiments, whose keys are in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for ending, (name, region) in CALLERS.items():
+        account = cloud.account(name, region=region)
+        monkeypatch.setenv(f"OSC_ACCESS_KEY{ending}", account.access_key)
+        monkeypatch.setenv(f"OSC_SECRET_KEY{ending}", account.secret_key)
+        monkeypatch.setenv(f"OSC_REGION{ending}", region)
+    with run_server(cloud) as server:
+        yield server.url
+
+
+@pytest.fixture(name="run")
+def _run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """A function that runs `omisim probe`, and returns its exit status, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(["probe", *arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@contextmanager
+def serve(status: int, body: bytes) -> Iterator[str]:
+    """Serve one answer for every request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Retry-After", "0")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class TestRuns:
+    def test_print_a_line_per_rule_and_end_with_0_if_nothing_differs(self, run: Run, url: str) -> None:
+        """The default output is a table."""
+        status, out, err = run(url, "--rule", "OMI-022", "--rule", "VOL-004")
+        assert (status, out.split()) == (0, ["OMI-022", "agrees", "VOL-004", "agrees"])
+        assert err.endswith("2 agrees; 39 calls, 3 resources created\n")
+
+    def test_write_json_html_and_switches(self, run: Run, url: str, tmp_path: Path) -> None:
+        """With --json, stdout is one JSON document; the other files are written beside it."""
+        options = ("--rule", "VOL-046", "--json", "--html", "page.html", "--calibrate", "switches.toml")
+        status, out, _ = run(f"{url}/api/v1", *options)
+        report = json.loads(out)
+        assert (status, report["rules"]["VOL-046"], report["left"]) == (0, "agrees", {})
+        assert "VOL-046" in (tmp_path / "page.html").read_text()
+        assert (tmp_path / "switches.toml").read_text().count("\n") == 1
+
+    def test_end_with_1_if_a_rule_differs(self, run: Run, url: str, tmp_path: Path) -> None:
+        """Expect the behaviour of a switch that the server does not have."""
+        (tmp_path / "other.toml").write_text("hot_volume_update = false\n")
+        status, out, _ = run(url, "--rule", "VOL-046", "--switches", "other.toml")
+        assert status == 1
+        assert "differs" in out
+
+    def test_are_resumed_from_their_report(self, run: Run, url: str) -> None:
+        """What a report has decided is not measured again."""
+        run(url, "--rule", "VOL-004", "--report", "run.json")
+        status, out, err = run(url, "--rule", "VOL-004", "--rule", "VOL-005", "--report", "run.json")
+        assert (status, out.split()) == (0, ["VOL-004", "agrees", "VOL-005", "agrees"])
+        assert "0 resources" not in err
+
+    def test_create_at_most_what_they_may(self, run: Run, url: str) -> None:
+        """Beyond the bound, experiments could not tell."""
+        status, out, err = run(url, "--rule", "OMI-022", "--max-resources", "1")
+        assert (status, "the bound of 1 resources is reached" in out) == (0, True)
+        assert "1 resources created" in err
+
+
+class TestMeasured:
+    def test_rules_show_their_verdicts(self, run: Run, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """`omisim rules --measured` shows what a report says of each rule."""
+        run(url, "--rule", "VOL-004", "--report", "run.json")
+        assert main(["rules", "--kind", "volume", "--measured", "run.json"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert next(line for line in lines if line.startswith("VOL-004 ")).split()[4] == "agrees"
+        assert "not measured" in next(line for line in lines if line.startswith("VOL-005 "))
+        assert main(["rules", "--measured", "run.json", "--json"]) == 0
+        rows = {row["id"]: row["measured"] for row in json.loads(capsys.readouterr().out)}
+        assert (rows["VOL-004"], rows["VOL-005"]) == ("agrees", None)
+
+    def test_refuse_another_file(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A file that is not a report is one line."""
+        (tmp_path / "x.json").write_text("{}")
+        assert main(["rules", "--measured", str(tmp_path / "x.json")]) == 2
+        assert "not a report of omisim probe" in capsys.readouterr().err
+
+
+class TestExploring:
+    def test_finds_no_difference_to_the_same_model(self, run: Run, url: str) -> None:
+        """Random histories on two servers of omisim have the same answers."""
+        status, out, err = run(url, "--explore", "3")
+        assert (status, out) == (0, "")
+        assert err == "3 histories, no difference (seed 0)\n"
+
+    def test_prints_the_shrunk_difference_as_an_experiment(
+        self, run: Run, url: str, cloud: Cloud, tmp_path: Path
+    ) -> None:
+        """A server with another error is told from omisim by one call, which can be probed again."""
+        cloud.engine.settings.switches["VOL-020"] = "busy"
+        status, out, _ = run(url, "--explore", "50")
+        assert (status, out.count("{ do =")) == (1, 1)
+        (tmp_path / "found.toml").write_text(out)
+        assert run(url, "--experiments", "found.toml")[0] == 1
+
+    def test_is_refused_without_histories(self, run: Run, url: str) -> None:
+        """A number below one is invalid."""
+        assert run(url, "--explore", "0") == (2, "", "omisim probe: --explore must be at least 1, not 0\n")
+
+
+class TestPlans:
+    def test_are_printed_without_an_endpoint(self, run: Run) -> None:
+        """--dry prints the experiments, with an upper bound of their cost."""
+        status, out, err = run("--dry", "--rule", "OMI-022")
+        assert status == 0
+        assert out.startswith("OMI-022 CreateImage")
+        assert err.startswith("at most 2 resources and ")
+
+    def test_that_are_cheap_create_nothing(self, run: Run) -> None:
+        """--cheap selects experiments that need no resource."""
+        _, out, _ = run("--dry", "--cheap", "--json")
+        plan = json.loads(out)
+        assert plan["at_most"]["resources"] == 0
+        assert len(plan["experiments"]) > 100
+
+    def test_list_each_rule(self, run: Run) -> None:
+        """--list shows the experiments of each rule and their share."""
+        status, out, err = run("--list")
+        assert status == 0
+        assert "OMI-022                                  OMI-022 CreateImage\n" in out
+        assert "rules have an experiment" in err
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            (("--max-resources", "0"), "--max-resources must be at least 1, not 0"),
+            (("--wait", "0"), "--wait and --timeout must be positive"),
+            (("--rule", "OMI-999"), "no experiment decides such a rule"),
+            (("--switches", "nowhere.toml"), "nowhere.toml: No such file"),
+            (("--profile", "work"), "config.json: No such file"),
+        ],
+    )
+    def test_of_options_are_reported_in_one_line(
+        self, run: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], text: str
+    ) -> None:
+        """An invalid option ends the run with status 2."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        status, out, err = run(url, *options)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert text in err
+
+    def test_of_keys_are_reported_in_one_line(self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Wrong keys end the run before anything is created."""
+        monkeypatch.setenv("OSC_SECRET_KEY", "wrong")
+        status, _, err = run(url)
+        assert (status, "refuses the keys of alice" in err, err.count("\n")) == (2, True, 1)
+
+    def test_of_missing_keys_are_reported(self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Without keys, the probe says how to give them."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for ending in CALLERS:
+            monkeypatch.delenv(f"OSC_ACCESS_KEY{ending}", raising=False)
+            monkeypatch.delenv(f"OSC_SECRET_KEY{ending}", raising=False)
+        assert run("http://127.0.0.1:1")[2].startswith("omisim probe: no keys: set OSC_ACCESS_KEY")
+
+    @pytest.mark.parametrize(
+        ("status", "body", "text"),
+        [
+            (200, b"<html>hello</html>", "ReadAccounts: the answer (200) is HTML, not JSON"),
+            (200, b"[]", "ReadAccounts: the answer (200) is a JSON list, not an object"),
+            (200, b"{}", "ReadAccounts of alice shows no account"),
+            (404, b"{}", "ReadAccounts: 404, code none"),
+            (500, b"", "ReadAccounts: 500, code none"),
+        ],
+    )
+    def test_of_an_endpoint_are_reported_in_one_line(
+        self, run: Run, url: str, status: int, body: bytes, text: str
+    ) -> None:
+        """An endpoint that is none of the API ends the run with status 2."""
+        assert url
+        with serve(status, body) as other:
+            exit_status, out, err = run(other)
+        assert (exit_status, out, err.count("\n")) == (2, "", 1)
+        assert text in err
+
+    def test_of_a_host_that_is_not_loopback_are_asked_about(
+        self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is created on another host without a yes."""
+        assert url
+        monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+        status, _, err = run("https://api.eu-west-2.outscale.com")
+        assert (status, err) == (2, "omisim probe: nothing was done: answer yes, or give --yes\n")

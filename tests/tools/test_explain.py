@@ -1,0 +1,106 @@
+"""`omisim explain`: every word has an answer, without raw templates, and unknown words have near matches."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+
+import pytest
+from support.interpreter import run_python
+from support.snapshots import WIDTHS, check_snapshot, check_width
+
+from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.model.serialize import api_name
+from omisim.spec.rules import load_rules
+from omisim.tools.cli import main
+from omisim.tools.explain import explain, list_words, load_every_rule, load_glossary
+
+WORDS = ("9029", "CreateImage", "product code", "OOS", "in-use", "OMI-022", "vm/StartVms/running", "0006", "OMI")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("word", WORDS)
+def test_reads_well_at_two_widths(word: str, width: int) -> None:
+    """The answers of a rule, a cell, an error, an action, a state and concepts."""
+    text = "\n".join(explanation.format(width) for explanation in explain(word))
+    check_width(text, width)
+    check_snapshot(f"explain-{re.sub('[^A-Za-z0-9]', '-', word)}-{width}.txt", text)
+
+
+def test_knows_every_word() -> None:
+    """Each rule, error code, name and type, action, state, kind and word of the glossary has an answer."""
+    assert [word for word in list_words() if not explain(word)] == []
+    assert {*load_rules(), *ACTIONS, *not_served(), "9029", "duplicate-name", "ResourceConflict"} <= {*list_words()}
+
+
+def test_shows_no_raw_template() -> None:
+    """A fact of a template is shown as <name>."""
+    for rule in load_every_rule().values():
+        (explanation,) = explain(rule.id)
+        texts = dict(explanation.facts)
+        assert "{" not in texts.get("Fix", "") + texts.get("Details", ""), rule.id
+    assert dict(explain("OMI-022")[0].facts)["Fix"] == "Choose another name, or delete <taken_by> first."
+
+
+def test_finds_the_actions_that_are_registered() -> None:
+    """The files of actions are read, not imported, and give the same actions with all their parameters."""
+    for name, action in ACTIONS.items():
+        (explanation,) = (each for each in explain(name) if each.kind == "action")
+        parameters = [parameter.rstrip("*") for parameter in explanation.data["parameters"]]
+        assert parameters == [api_name(each) for each in inspect.signature(action.function).parameters][1:], name
+
+
+def test_refers_only_to_what_exists() -> None:
+    """Each `see` of the glossary is a word, each rule exists and has a statement, and no spelling has two meanings."""
+    spellings: dict[str, str] = {}
+    for term, row in load_glossary().items():
+        assert all(explain(word) for word in row.get("see", ())), term
+        assert all(load_rules()[rule].says for rule in row.get("rules", ())), term
+        for name in (term, *row.get("also", ())):
+            assert spellings.setdefault(name.lower(), term) == term
+
+
+@pytest.mark.parametrize(
+    ("word", "kinds"),
+    [
+        ("product codes", ["word"]), ("AMI", ["word"]), ("createimage", ["action"]), ("omi-022", ["rule"]),
+        ("InvalidAMIName.Duplicate", ["error"]), ("Resourceconflict", ["error"] * 24), ("volume_link", ["word"]),
+        ("vm/startvms/RUNNING", ["rule"]), ("image_export", ["word"]), ("group_hold", ["resource"]),
+    ],
+)  # fmt: skip
+def test_ignores_case_and_number(word: str, kinds: list[str]) -> None:
+    """A word is found as people write it."""
+    found = [explanation.kind for explanation in explain(word)]
+    assert found[: len(kinds)] == kinds[: len(found)]
+    assert found
+
+
+def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown word ends with status 1 and similar words."""
+    assert main(["explain", "CreatImage"]) == 1
+    assert "unknown word 'CreatImage'; similar: CreateImage" in capsys.readouterr().err
+    assert main(["explain", "prodct", "code"]) == 1
+    assert "product code" in capsys.readouterr().err
+    assert main(["explain", ""]) == main(["explain", " ", "_"]) == main(["explain", "x" * 10_000]) == 1
+    capsys.readouterr()
+    assert main(["explain", "☃"]) == 1
+    assert "list what is known" in capsys.readouterr().err
+
+
+def test_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """One explanation is an object, several are a list."""
+    assert main(["explain", "OOS", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "word"
+    assert main(["explain", "in-use", "--json"]) == 0
+    assert [row["kind"] for row in json.loads(capsys.readouterr().out)] == ["error", "state"]
+
+
+def test_loads_neither_the_model_nor_the_actions() -> None:
+    """An answer is quick because it reads tables only."""
+    code = (
+        "import sys; from omisim.tools.cli import main; main(['explain', 'CreateImage'])\n"
+        "slow = ('omisim.model', 'omisim.actions.', 'omisim.cloud', 'rich')\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(slow)))"
+    )
+    assert run_python(code).splitlines()[-1] == ""
