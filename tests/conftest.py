@@ -11,12 +11,17 @@ from support.catalogue import find_official
 from support.entrances import ENTRANCES, Entrance
 
 from omisim import Account, Cloud
+from omisim.clients.sdk_description import get_cache_folder
 from omisim.model import Image, Vm
 
 settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+# programs that tests start have homes of their own, and would parse the SDK's description again
+if folder := get_cache_folder():
+    os.environ["OMISIM_CACHE_DIR"] = str(folder)
 
 pytest_plugins = ["support.real_sleeps", "support.recorder"]
 

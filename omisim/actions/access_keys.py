@@ -6,6 +6,7 @@ import datetime as dt
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.foreign import parse_date
 from omisim.base.frozen import replace
 from omisim.model import AccessKey, AccessKeySecretKey, TextOrEmpty, ids, view_as
 from omisim.model.filters import FiltersAccessKeys, select_matching
@@ -120,10 +121,9 @@ def _parse_date(call: Call, text: str | None, rule: str) -> dt.datetime | None:
     if not text:
         return None
     try:
-        at = dt.datetime.fromisoformat(text)
+        at = parse_date(text)
     except ValueError:
         call.report(refuse(rule, expiration_date=text))
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
     call.check(at > call.now, rule, expiration_date=text)
     return at

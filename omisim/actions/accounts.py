@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Sequence
 from typing import Annotated
@@ -26,7 +27,9 @@ def read_accounts(call: Call) -> tuple[AccountRow, ...]:
 def check_authentication(call: Call, *, login: str, password: str) -> None:
     """Check the email and the password of an account (ACC-005)."""
     accounts = call.rows(AccountRow)
-    ok = any(login == a.email and password == a.password and a.region == call.region for a in accounts)
+    given = password.encode(errors="replace")
+    owners = (a for a in accounts if login == a.email and a.region == call.region)
+    ok = any(hmac.compare_digest(given, a.password.encode()) for a in owners)
     call.check(ok, "ACC-005", login=login)
 
 

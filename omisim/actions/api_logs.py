@@ -45,8 +45,17 @@ def _complete_window(filters: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
     """Fill in the missing ends of the period."""
     after, before = filters.query_date_after, filters.query_date_before
     if before is None:
-        before = now if after is None else after + WINDOW
-    return replace(filters, query_date_after=before - WINDOW if after is None else after, query_date_before=before)
+        before = now if after is None else _shift(after, WINDOW)
+    after = _shift(before, -WINDOW) if after is None else after
+    return replace(filters, query_date_after=after, query_date_before=before)
+
+
+def _shift(at: dt.datetime, span: dt.timedelta) -> dt.datetime:
+    """Return a later or earlier time, or the time itself where no date is that late or early."""
+    try:
+        return at + span
+    except OverflowError:
+        return at
 
 
 def _make_log(call: Call, record: Any) -> Log:

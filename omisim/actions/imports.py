@@ -2,22 +2,68 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from omisim.actions.framework.call import Call
 from omisim.actions.new_snapshots import add_snapshot
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
+from omisim.base.foreign import parse_count, parse_url
 from omisim.formats.disk_image import GIB, BadImage, decode, to_bytes
 from omisim.formats.manifest import Manifest, ManifestDisk, parse_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Origin, Snapshot, SnapshotState
+from omisim.spec.errors import ApiError
 from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
 from omisim.state.buckets import StorageError, parse_location, read_url
+from omisim.state.state import State
 
-__all__ = ["find_source", "import_disk", "import_snapshot", "read_manifest"]
+__all__ = ["Decoded", "decode_ahead", "find_source", "import_disk", "import_snapshot", "read_manifest", "strip_query"]
+
+# a file and its format → its virtual size, content and error
+Decoded = Mapping[tuple[bytes, str | None], tuple[int, Content, str]]
+
+
+def decode_ahead(state: State, now: dt.datetime, lock: AbstractContextManager[object], location: object) -> Decoded:
+    """Decode the disk images that an import from a URL will read. The lock is held only to read them from the state.
+
+    A file that cannot be read, or changes until the call, is left to the call itself.
+    """
+    if not isinstance(location, str):
+        return {}
+    body = _find_body(state, now, lock, location)
+    try:
+        disks = parse_manifest(body).disks
+    except ApiError:
+        files = {(body, _get_form(location.partition("?")[0]))}
+    else:
+        files = {(_find_body(state, now, lock, disk.url), _get_form(disk.filename)) for disk in disks}
+    return {file: _decode(*file) for file in files if file[0]}
+
+
+def _find_body(state: State, now: dt.datetime, lock: AbstractContextManager[object], location: str) -> bytes:
+    """Return the object at a URL, or b"" if the URL cannot be read."""
+    try:
+        with lock:
+            return read_url(state, location, now).body
+    except (StorageError, ValueError):
+        return b""
+
+
+def _get_form(name: str) -> str | None:
+    """Return the format that a file name indicates, or None."""
+    return "qcow2" if ".qcow2" in name else None
+
+
+def _decode(body: bytes, form: str | None) -> tuple[int, Content, str]:
+    """Return the virtual size in bytes and the content of a disk image, and the reason why it is unusable, or ""."""
+    try:
+        return *decode(body, form), ""
+    except BadImage as error:
+        return 0, Content(), str(error)
 
 
 class _File(NamedTuple):
@@ -28,29 +74,35 @@ class _File(NamedTuple):
 def _fetch(call: Call, location: str) -> _File:
     """Return the file at a URL. Raises StorageError."""
     fetch = call.tx.settings.fetch
-    parts = urlsplit(location)
+    parts = parse_url(location)
     if fetch is not None and parse_location(parts.netloc, parts.path) is None:
         try:
             return _File(fetch(location), None)
         except Exception as error:
             raise StorageError("AccessDenied", f"fetch raised {error!r}", "IMP-002") from error
     stored_object = read_url(call.state, location, call.now)
-    virtual_size = dict(stored_object.metadata).get("x-amz-meta-virtual-size", "")
-    return _File(stored_object.body, int(virtual_size) if virtual_size.isdigit() else None)
+    return _File(stored_object.body, _parse_size(dict(stored_object.metadata).get("x-amz-meta-virtual-size", "")))
+
+
+def _parse_size(text: str) -> int | None:
+    try:
+        return parse_count(text, 2**63)
+    except ValueError:  # any client may store this metadata
+        return None
 
 
 def _check_url(call: Call, location: str) -> None:
     """Refuse a location that is not an http or https URL (IMP-001)."""
     try:
-        parts = urlsplit(location)
+        parts = parse_url(location)
         ok = parts.scheme in ("http", "https") and bool(parts.netloc)
     except ValueError:  # an unclosed bracket
         ok = False
     if not ok:
-        raise refuse("IMP-001", file_location=_strip_query(location))
+        raise refuse("IMP-001", file_location=strip_query(location))
 
 
-def _strip_query(location: str) -> str:
+def strip_query(location: str) -> str:
     """Return a URL without its query, which may contain a signature."""
     return location.partition("?")[0]
 
@@ -62,7 +114,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
         text = _fetch(call, location).body
     except StorageError as error:
         missing = error.code in ("NoSuchKey", "NoSuchBucket")
-        facts = {"file_location": _strip_query(location), "reason": error.message}
+        facts = {"file_location": strip_query(location), "reason": error.message}
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parse_manifest(text)
     for code in manifest.product_types:
@@ -94,9 +146,9 @@ def import_snapshot(call: Call, location: str, size: int, description: str, clie
     try:
         _fetch(call, location)
     except StorageError as error:
-        raise refuse("IMP-002", file_location=_strip_query(location), reason=error.message) from None
+        raise refuse("IMP-002", file_location=strip_query(location), reason=error.message) from None
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
-    return _add_imported_snapshot(call, location, size, description, urlsplit(location).path, None, client_token)
+    return _add_imported_snapshot(call, location, size, description, parse_url(location).path, None, client_token)
 
 
 def _add_imported_snapshot(
@@ -120,11 +172,12 @@ def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content
     """Return the content of a disk image and "", or an empty content and the reason why it cannot be imported."""
     try:
         file = _fetch(call, location)
-        image_size, content = decode(file.body, "qcow2" if ".qcow2" in name else None)
     except StorageError as error:
-        return Content(), f"{_strip_query(location)}: {error.code}: {error.message}"
-    except BadImage as error:
-        return Content(), f"{name or _strip_query(location)}: {error}"
+        return Content(), f"{strip_query(location)}: {error.code}: {error.message}"
+    key = (file.body, _get_form(name))
+    image_size, content, problem = call.decoded.get(key) or _decode(*key)
+    if problem:
+        return Content(), f"{name or strip_query(location)}: {problem}"
     virtual = max(image_size, file.virtual_size or 0)
     if virtual > size:
         return Content(), f"{name}: the disk size of {virtual} bytes exceeds the declared {size} bytes"
@@ -133,7 +186,7 @@ def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content
 
 def find_source(call: Call, location: str) -> list[tuple[str, str]]:
     """Return the origin of a file in this cloud's object storage as (relation, parent id) pairs, for lineage."""
-    parts = urlsplit(location)
+    parts = parse_url(location)
     place = parse_location(parts.netloc.rpartition("@")[2], parts.path)
     origins: Mapping[str, Origin] = call.state.rows("origin")
     return [("imported from", place.object_id)] if place is not None and place.object_id in origins else []

@@ -13,6 +13,7 @@ from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import view_group
+from omisim.base.foreign import parse_count
 from omisim.base.frozen import replace
 from omisim.model import AccountId, OrDict, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupsMember
 from omisim.spec.rules import refuse
@@ -120,11 +121,19 @@ def _replace_rules(group: SecurityGroup, flow: str, rules: Rules) -> SecurityGro
     return replace(group, inbound_rules=rules) if flow == "Inbound" else replace(group, outbound_rules=rules)
 
 
+def _is_protocol_number(protocol: str) -> bool:
+    try:
+        parse_count(protocol, LAST_NUMBER)
+    except ValueError:
+        return False
+    return True
+
+
 def _normalize_rule(call: Call, group: SecurityGroup, rule: SecurityGroupRule) -> SecurityGroupRule:
     """Return a rule with protocol, ports and ranges in their stored form, or refuse it."""
     requested_protocol = rule.ip_protocol or "-1"
     protocol = NUMBERED.get(requested_protocol, requested_protocol) if group.net_id else requested_protocol
-    numbered = group.net_id and protocol.isdecimal() and int(protocol) <= LAST_NUMBER
+    numbered = group.net_id and _is_protocol_number(protocol)
     call.check(protocol in ("tcp", "udp", "icmp", "-1") or numbered, "SG-022", ip_protocol=requested_protocol)
     first, last = _normalize_ports(call, protocol, rule.from_port_range, rule.to_port_range)
     call.check(not rule.service_ids, "SG-029", service_ids=rule.service_ids)

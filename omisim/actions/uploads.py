@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from omisim.base.frozen import replace
 from omisim.formats.disk_image import GIB, encode
 from omisim.formats.manifest import Manifest, ManifestDisk, write_manifest
@@ -51,7 +53,8 @@ def _find_key(tx: Transaction, task: Task) -> AccessKey | None:
     region = _get_region(tx, task)
     if task.api_key is not None:
         key = find_active_key(tx.state, task.api_key.api_key_id or "", region, tx.at)
-        return key if key is not None and key.secret_key == task.api_key.secret_key else None
+        given = (task.api_key.secret_key or "").encode(errors="replace")
+        return key if key is not None and hmac.compare_digest(key.secret_key.encode(), given) else None
     own = tx.state.find_by("access_key", "account", task.account_id)
     return next((key for row in own if (key := find_active_key(tx.state, row.access_key_id, region, tx.at))), None)
 

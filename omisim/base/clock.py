@@ -13,6 +13,7 @@ __all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock"]
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=1)
+LATEST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)  # far below the last year of a datetime, so that sums never overflow
 METHODS = ("now", "advance", "tick", "copy", "restore")
 
 
@@ -38,12 +39,14 @@ class Clock(Protocol):
 class ManualClock:
     """A virtual clock. It starts at `start`, by default 2026-01-01T00:00:00Z.
 
-    Raises ValueError for a start without a time zone.
+    Raises ValueError for a start without a time zone, and for one after the year 8999.
     """
 
     def __init__(self, start: dt.datetime = EPOCH) -> None:
         if getattr(start, "tzinfo", None) is None:
             raise ValueError(f"start must be a datetime with a time zone, for example UTC, not {start!r}")
+        if start > LATEST:
+            raise ValueError(f"start must be before the year {LATEST.year}, not {start!r}")
         self._now = start.astimezone(dt.UTC)
 
     def now(self) -> dt.datetime:
@@ -51,8 +54,8 @@ class ManualClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move forward by so many seconds. Raises ValueError when they are negative or not finite."""
-        self._now += _parse_seconds(seconds)
+        """Move forward by so many seconds. Raises ValueError for a negative number, and beyond the year 8999."""
+        self._now += _parse_seconds(seconds, LATEST - self._now)
 
     def tick(self) -> None:
         """Move by one millisecond, so that creation dates differ."""
@@ -83,8 +86,8 @@ class SystemClock:
         return self._latest
 
     def advance(self, seconds: float) -> None:
-        """Grow the offset by so many seconds. Raises ValueError when they are negative or not finite."""
-        self.offset += _parse_seconds(seconds)
+        """Grow the offset by so many seconds. Raises ValueError for a negative number, and beyond the year 8999."""
+        self.offset += _parse_seconds(seconds, LATEST - self.now())
 
     def tick(self) -> None:
         """Do nothing: wall time moves by itself."""
@@ -108,11 +111,13 @@ def check_clock(clock: Clock) -> Clock:
     return clock
 
 
-def _parse_seconds(seconds: float) -> dt.timedelta:
+def _parse_seconds(seconds: float, most: dt.timedelta) -> dt.timedelta:
     try:
         span = dt.timedelta(seconds=seconds)
     except (OverflowError, TypeError, ValueError):
         raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}") from None
     if span < dt.timedelta():
         raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}")
+    if span > most:
+        raise ValueError(f"seconds must not lead beyond the year {LATEST.year - 1}, as {seconds!r} would")
     return span

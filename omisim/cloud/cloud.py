@@ -40,7 +40,7 @@ from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Timing, 
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
-    from omisim.server import Running
+    from omisim.server import Limits, Running
     from omisim.state.switch_types import Switches
 
 __all__ = ["Cloud"]
@@ -654,7 +654,13 @@ class Cloud:
         return virtual_sleep(self, virtual_time=virtual_time, patience=patience)
 
     def serve(
-        self, port: int = 0, host: str = "127.0.0.1", *, tls: bool | tuple[str, str] = False, token: str | None = None
+        self,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        *,
+        tls: bool | tuple[str, str] = False,
+        token: str | None = None,
+        limits: Limits | None = None,
     ) -> AbstractContextManager[Running]:
         """Serve this cloud over HTTP or HTTPS until the context exits.
 
@@ -666,6 +672,7 @@ class Cloud:
             host: The address to listen on.
             tls: True for HTTPS with a generated certificate, or the paths of a certificate and its key.
             token: The token of the control plane; by default a random one.
+            limits: What a client may use of the server, `omisim.server.Limits`: sizes, times and connections.
 
         Raises:
             ImportError: The extra is not installed.
@@ -676,7 +683,7 @@ class Cloud:
             from omisim.server import run_server  # noqa: PLC0415 - imported on first use; needs cheroot
         except ImportError as error:
             raise ImportError("cloud.serve() needs cheroot: pip install 'omisim[server]'") from error
-        return run_server(self, port, host, tls=tls, token=token)
+        return run_server(self, port, host, tls=tls, token=token, limits=limits)
 
 
 def _check_known(parameter: str, value: str, known_values: Mapping[str, object]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["LONGEST_KEPT", "HttpRequest", "HttpResponse"]
+__all__ = ["LONGEST_KEPT", "HttpRequest", "HttpResponse", "clean_header", "is_header_value"]
 
 LONGEST_KEPT = 4096  # bytes; longer bodies are not cached
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(slots=True)
@@ -32,3 +34,15 @@ class HttpResponse:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_header_value(text: str) -> bool:
+    """Whether a text can be the value of a header: a line feed would begin another header."""
+    return _CONTROL.search(text) is None
+
+
+def clean_header(text: str) -> str:
+    """Return the value of a header as HTTP transmits it: on one line, in Latin-1, which holds the bytes of UTF-8."""
+    if text.isascii() and is_header_value(text):
+        return text
+    return _CONTROL.sub(" ", text).encode(errors="replace").decode("latin-1")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hmac
 import re
 from collections.abc import Callable
 from functools import partial
@@ -120,7 +121,7 @@ def _authenticate_login(engine: Engine, header: str, region: str | None) -> tupl
 
 
 def _check_password(account: AccountRow, password: str) -> None:
-    if account.password != password:
+    if not hmac.compare_digest(account.password.encode(), password.encode(errors="replace")):
         raise _bad_login(account.email)
 
 

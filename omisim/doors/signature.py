@@ -2,7 +2,7 @@
 
 They are one algorithm under two names. Real clients differ in these points, and every variant is accepted: the date in
 X-Osc-Date or X-Amz-Date, the host signed with or without its port, a doubled slash in the path, a query string sorted
-or as it is sent, any service and any Region in the scope.
+or as it is sent, any well-formed service and Region in the scope. What no client sends is refused (AUTH-014).
 """
 
 from __future__ import annotations
@@ -18,23 +18,30 @@ from itertools import product
 from urllib.parse import parse_qsl
 
 from omisim.doors.http import LONGEST_KEPT, HttpRequest
-from omisim.formats.sigv4 import DIALECTS, canonical_query, sign
+from omisim.formats.sigv4 import (
+    DIALECTS,
+    canonical_query,
+    find_scope_problem,
+    find_signed_headers_problem,
+    parse_stamp,
+    sign,
+)  # fmt: skip
 from omisim.spec.rules import refuse
 
 __all__ = ["Signature", "check_date", "parse_query_signature", "parse_signature", "verify_signature"]
 
 WINDOW = dt.timedelta(minutes=15)
+_parse_stamp = lru_cache(maxsize=64)(parse_stamp)  # a polling client repeats the same bytes within a second
 CREDENTIAL_PARTS = 5  # key, date, Region, service, end
 _AUTHORIZATION = re.compile(
     r"(?P<algorithm>OSC4-HMAC-SHA256|AWS4-HMAC-SHA256) +"
-    r"Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]*)/(?P<service>[^/,\s]*)/(?P<end>\w+)\s*,\s*"
+    r"Credential=(?P<key>[^/,\s]+)/(?P<date>[0-9]{8})/(?P<region>[^/,\s]*)/(?P<service>[^/,\s]*)/(?P<end>\w+)\s*,\s*"
     r"SignedHeaders=(?P<headers>[^,\s]+)\s*,\s*"
     r"Signature=(?P<signature>[0-9a-f]{64})\s*"
 )
-_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _SCHEME = re.compile(r"([A-Za-z][\w.-]*) +\S", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,6}")
-_PORT = re.compile(r":\d+$")
+_PORT = re.compile(r":[0-9]+$")
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -54,10 +61,12 @@ class Signature:
 def parse_signature(request: HttpRequest) -> Signature:
     """Return the signature of a request.
 
-    Refuses a missing or malformed signature (AUTH-005) and other authentication methods (AUTH-004/method).
+    Refuses a missing or malformed signature (AUTH-005), one of a form that no client sends (AUTH-014), and other
+    authentication methods (AUTH-004/method).
     """
-    header = request.headers.get("authorization", "")
-    at = request.headers.get("x-osc-date") or request.headers.get("x-amz-date") or ""
+    headers = request.headers
+    header = headers.get("authorization", "")
+    at = headers.get("x-osc-date") or headers.get("x-amz-date") or ""
     signature = _parse(header, at)
     if signature is None and (scheme := _SCHEME.match(header)) and scheme[1] not in DIALECTS:
         raise refuse("AUTH-004/method", scheme=scheme[1])
@@ -66,6 +75,16 @@ def parse_signature(request: HttpRequest) -> Signature:
             "AUTH-005",
             reason="the Authorization header is malformed" if header else "the Authorization header is missing",
         )
+    if headers.get("x-osc-date") and headers.get("x-amz-date"):
+        raise refuse("AUTH-014", reason="the request has both X-Osc-Date and X-Amz-Date")
+    return _check_form(signature)
+
+
+def _check_form(signature: Signature) -> Signature:
+    """Return the signature, or refuse its scope or its signed headers (AUTH-014)."""
+    problem = find_scope_problem(signature.scope, signature.date) or find_signed_headers_problem(signature.headers)
+    if problem:
+        raise refuse("AUTH-014", reason=problem)
     return signature
 
 
@@ -90,38 +109,27 @@ def parse_query_signature(parameters: Mapping[str, str]) -> Signature:
     key, date, region, service, _ = parts
     names, signature = parameters.get("X-Amz-SignedHeaders", ""), parameters.get("X-Amz-Signature", "")
     at = parameters.get("X-Amz-Date", "")
-    return Signature(algorithm, key, (date, region, service), names, signature, at, int(seconds))
+    return _check_form(Signature(algorithm, key, (date, region, service), names, signature, at, int(seconds)))
 
 
 def check_date(signature: Signature, *clocks: Callable[[], dt.datetime]) -> None:
     """Refuse a signature dated more than 15 minutes off every clock (AUTH-007), or without a valid date (AUTH-005).
 
-    A pre-signed URL expires by the last of the clocks.
+    A pre-signed URL expires by the last of the clocks, and is valid from its date by the latest of them.
     """
-    at = _parse_date(signature.date)
+    at = _parse_stamp(signature.date)
     if at is None:
         raise refuse("AUTH-005", reason="X-Osc-Date or X-Amz-Date is missing or malformed")
     if signature.seconds is not None:
         if clocks[-1]() - at > dt.timedelta(seconds=signature.seconds):
             raise refuse("FCU-017", date=signature.date, seconds=signature.seconds)
+        if at - max(now() for now in clocks) > WINDOW:
+            raise refuse("AUTH-007", date=signature.date)
         return
     for now in clocks:
         if -WINDOW <= at - now() <= WINDOW:
             return
     raise refuse("AUTH-007", date=signature.date)
-
-
-@lru_cache(maxsize=64)
-def _parse_date(date: str) -> dt.datetime | None:
-    """Return the time of a date header, or None if it is not valid."""
-    match = _DATE.fullmatch(date)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second = map(int, match.groups())
-    try:
-        return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
-    except ValueError:  # the 31st of February
-        return None
 
 
 def verify_signature(request: HttpRequest, signature: Signature, secret_key: str) -> None:
@@ -139,7 +147,7 @@ def verify_signature(request: HttpRequest, signature: Signature, secret_key: str
     queries = (_list_queries if is_short else _list_queries.__wrapped__)(request.query)
     for path, host, query in product(paths, hosts, queries):
         expected = compute(secret_key, signature, request.method, path, query, host, values, payload)
-        if hmac.compare_digest(expected, signature.signature) and signature.date.startswith(signature.scope[0]):
+        if hmac.compare_digest(expected.encode(), signature.signature.encode(errors="replace")):
             return
     raise refuse("AUTH-006/signature", access_key=signature.access_key)
 

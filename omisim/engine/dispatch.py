@@ -124,7 +124,7 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     if shape.with_ids:
         shape.report_malformed_ids(values, "", call.spell, call.report)
     call.stop_if_refused()
-    call.values = values
+    call.values, call.decoded, request.decoded = values, request.decoded, {}
     value = action.function(call, **values)
     next_token = None
     if action.paged and request.dialect.controls and request.dialect.pages:

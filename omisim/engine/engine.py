@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from threading import RLock
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakSet
 
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
+from omisim.actions.imports import decode_ahead
 from omisim.base.clock import Clock
 from omisim.base.process import watch_forks
 from omisim.engine.checkpoint import Checkpoint
@@ -38,6 +40,8 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["Engine", "ForkedCloud", "Mark", "Saved"]
 
+MAX_ADOPTED = 1000  # unknown OMIs in one request
+IMPORTS = frozenset({"CreateImage", "CreateSnapshot"})  # the actions that may read a disk image
 Result = TypeVar("Result")
 Failed = TypeVar("Failed", bound=ApiError | Dropped | Killed)
 _NO_HEADERS: Mapping[str, str] = {}
@@ -139,6 +143,7 @@ class Engine:
         `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
         connection, Killed if it kills the client, and ValueError for an account that does not exist.
         """
+        self._decode_ahead(request)
         try:
             outcome = self.run_atomic(partial(self._answer, request, account_id, region, headers))
         except StoreError as error:
@@ -278,6 +283,11 @@ class Engine:
         if find_unserved(self.settings, name) is None:
             find_action(name)
 
+    def _decode_ahead(self, request: Request) -> None:
+        """Decode the disk images of an import before the call takes the lock."""
+        if request.action in IMPORTS and (location := request.parameters.get("file_location")):
+            request.decoded = decode_ahead(self.state, self.clock.now(), self.lock, location)
+
     def next_request_id(self) -> str:
         """Count a request and return its id."""
         self.session.requests += 1
@@ -303,7 +313,7 @@ class Engine:
 
     def _adopt_unknown(self, request: Request, region: str) -> None:
         if self.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
-            for image_id in tuple(find_unknown_images(self.state, request.parameters)):
+            for image_id in tuple(islice(find_unknown_images(self.state, request.parameters), MAX_ADOPTED)):
                 adopt(self.begin("adopt"), image_id, region, "Ubuntu")
 
     def _record_failure(self, record: CallRecord, error: Failed) -> Failed:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import inf
 from threading import RLock
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -22,6 +21,7 @@ from omisim.model.serialize import api_name, to_snake_names
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind
 from omisim.spec.rules import get_rule
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_OPERATIONS, STORAGE_PAGES, STORAGE_PARAMETERS
+from omisim.state.settings import MAX_DURATION
 
 __all__ = ["ANY_ACTION", "Dropped", "Fault", "Faults", "Killed"]
 
@@ -257,8 +257,8 @@ def _check_numbers(*, times: Any, every: Any, probability: Any, delay: Any) -> N
             raise ValueError(f"{name} must be a positive integer, not {value!r}")
     if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 < probability <= 1:
         raise ValueError(f"probability must be a number above 0 and at most 1, not {probability!r}")
-    if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < inf:
-        raise ValueError(f"delay must be a finite, non-negative number of seconds, not {delay!r}")
+    if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= MAX_DURATION:
+        raise ValueError(f"delay must be a finite, non-negative number of seconds up to {MAX_DURATION}, not {delay!r}")
 
 
 def _check_page_size(action: str, page_size: Any) -> None:

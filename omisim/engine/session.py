@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from omisim.base.clock import Clock
+from omisim.base.redact import REDACTED, redact
 from omisim.base.renamed import Renamed
 from omisim.base.subset import shorten
 from omisim.engine.faults import Dropped, Faults, Killed
@@ -50,6 +51,11 @@ class CallRecord:
     api: str = "oapi"
     given: ClassVar[Renamed] = Renamed("arguments")
 
+    def __post_init__(self) -> None:
+        """Drop the password of a login from the headers. A signature names its access key only."""
+        if self.headers and self.headers.get("authorization", "")[:6].lower() == "basic ":
+            self.headers = {**self.headers, "authorization": f"Basic {REDACTED}"}
+
     def record_failure(self, error: ApiError | Dropped | Killed) -> None:
         """Store the failure in the record, and the request id in the refusal."""
         if isinstance(error, ApiError):
@@ -67,8 +73,8 @@ class CallRecord:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """A new dict of the request's parameters by API names."""
-        parameters: dict[str, Any] = to_api_names(self.arguments)
+        """A new dict of the request's parameters by API names, without secret keys, passwords and signatures."""
+        parameters: dict[str, Any] = redact(to_api_names(self.arguments))
         return parameters
 
 

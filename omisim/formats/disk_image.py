@@ -10,12 +10,15 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+import sys
 import zlib
+from array import array
 from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
 
+from omisim.base.foreign import parse_json
 from omisim.model import Content
 
 __all__ = ["FORMATS", "GIB", "BadImage", "decode", "encode", "to_bytes"]
@@ -31,8 +34,9 @@ HEADER_EXTENSION = struct.Struct(">QQQII")  # features, and the lengths of a ref
 COPIED = 1 << 63
 COMPRESSED = 1 << 62
 OFFSET = 0x00FFFFFFFFFFFE00
-MAX_CONTENT_SIZE = 2**25  # bytes of content, at most
+MAX_CONTENT_SIZE = 2**23  # bytes of content, at most
 MAX_IMAGE_SIZE = 2**28  # bytes that are unpacked, at most: an image of ours is far smaller
+MAX_ENTRIES = 2**21  # of all tables of a qcow2 image, at most: they are read in a fraction of a second
 
 
 class BadImage(ValueError):
@@ -93,7 +97,8 @@ def decode(body: bytes, form: str | None = None) -> tuple[int, Content]:
         )
     if form == "qcow2":
         raise BadImage("not a qcow2 image (bad magic)")
-    return len(image), _decode_content(image[: len(MARK) + 4], lambda size: image[len(MARK) + 4 :][:size])
+    start = len(MARK) + 4
+    return len(image), _decode_content(image[:start], lambda size: image[start : start + size])
 
 
 def _unzip(body: bytes) -> bytes:
@@ -116,22 +121,32 @@ def _decode_content(start: bytes, rest: Callable[[int], bytes]) -> Content:
         return Content()
     size = int.from_bytes(start[len(MARK) :], "big")
     if size > MAX_CONTENT_SIZE:
-        raise BadImage("the content of the disk is damaged")
+        raise BadImage(f"the content of the disk is damaged: {size} bytes, more than {MAX_CONTENT_SIZE}")
     try:
-        text = rest(size)
-        data = json.loads(text)
-        return Content(int(data["version"]), tuple(sorted((str(p), str(t)) for p, t in data["files"].items())))
+        data = parse_json(rest(size))
     except BadImage:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise BadImage("the content of the disk is damaged") from None
+    except ValueError as error:
+        raise BadImage(f"the content of the disk is damaged: {error}") from None
+    match data:
+        case {"version": int(version), "files": dict(files)} if all(isinstance(text, str) for text in files.values()):
+            return Content(version, tuple(sorted(files.items())))
+    raise BadImage("the content of the disk is damaged: it must have a version, and files as strings")
+
+
+def _read_table(image: bytes, at: int, count: int) -> array[int]:
+    """Return big-endian numbers of 8 bytes. An array takes 8 bytes for each, a tuple 40."""
+    entries = array("Q", image[at : at + 8 * count])
+    if sys.byteorder == "little":
+        entries.byteswap()
+    return entries
 
 
 class _Qcow2(NamedTuple):
     image: bytes
     cluster: int
     size: int
-    l1: tuple[int, ...]
+    l1: array[int]
 
     @classmethod
     def read(cls, image: bytes) -> _Qcow2:
@@ -149,24 +164,28 @@ class _Qcow2(NamedTuple):
         if not 9 <= bits <= 21 or not size:  # noqa: PLR2004 - what the format allows
             raise BadImage(f"the qcow2 header is damaged: clusters of 2**{bits} bytes and a disk of {size} bytes")
         cluster = 1 << bits
-        if l1_size < -(-size // (cluster * (cluster // 8))) or l1_at + 8 * l1_size > len(image):
+        needed = -(-size // (cluster * (cluster // 8)))  # entries; a longer table has no meaning beyond the disk's end
+        if l1_size < needed or l1_at + 8 * needed > len(image):
             raise BadImage("the file is truncated within the L1 table")
-        disk = cls(image, cluster, size, struct.unpack_from(f">{l1_size}Q", image, l1_at))
+        if needed > MAX_ENTRIES:
+            raise BadImage(f"the L1 table has {needed} entries; {MAX_ENTRIES} are supported")
+        disk = cls(image, cluster, size, _read_table(image, l1_at, needed))
         disk._check()
         return disk
 
     def _check(self) -> None:
-        """Refuse an image whose tables point beyond its end."""
-        for entry in self.l1:
-            if entry & OFFSET:
-                if (entry & OFFSET) + self.cluster > len(self.image):
-                    raise BadImage("the file is truncated: a table lies beyond its end")
-                for data in self._read_l2(entry):
-                    if not data & COMPRESSED and data & OFFSET and (data & OFFSET) + 512 > len(self.image):
-                        raise BadImage("the file is truncated: data lies beyond its end")
-
-    def _read_l2(self, entry: int) -> tuple[int, ...]:
-        return struct.unpack_from(f">{self.cluster // 8}Q", self.image, entry & OFFSET)
+        """Refuse an image whose tables point beyond its end, and one with more entries than `MAX_ENTRIES`."""
+        tables = {entry & OFFSET for entry in self.l1} - {0}
+        if len(tables) * (self.cluster // 8) > MAX_ENTRIES:
+            raise BadImage(f"the L2 tables have more than {MAX_ENTRIES} entries, the number that is supported")
+        for at in sorted(tables):
+            if at % self.cluster:
+                raise BadImage("the qcow2 header is damaged: a table does not begin with a cluster")
+            if at + self.cluster > len(self.image):
+                raise BadImage("the file is truncated: a table lies beyond its end")
+            for data in _read_table(self.image, at, self.cluster // 8):
+                if not data & COMPRESSED and data & OFFSET and (data & OFFSET) + 512 > len(self.image):
+                    raise BadImage("the file is truncated: data lies beyond its end")
 
     def read_bytes(self, start: int, count: int) -> bytes:
         """Return bytes of the disk as a guest would read them."""
@@ -180,13 +199,14 @@ class _Qcow2(NamedTuple):
 
     def _read_cluster(self, number: int) -> bytes:
         per_l2 = self.cluster // 8
-        table = self.l1[number // per_l2]
-        entry = self._read_l2(table)[number % per_l2] if table & OFFSET else 0
+        table = self.l1[number // per_l2] & OFFSET
+        entry = _read_table(self.image, table + 8 * (number % per_l2), 1)[0] if table else 0
         if entry & COMPRESSED:
             return self._inflate(entry & ~(COPIED | COMPRESSED))
         if not entry & OFFSET or entry & 1:
             return bytes(self.cluster)
-        return self.image[entry & OFFSET :][: self.cluster].ljust(self.cluster, b"\0")
+        at = entry & OFFSET
+        return self.image[at : at + self.cluster].ljust(self.cluster, b"\0")
 
     def _inflate(self, entry: int) -> bytes:
         shift = 62 - (self.cluster.bit_length() - 1 - 8)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from omisim.base.foreign import parse_json
 from omisim.base.subset import shorten
 from omisim.spec import limits
 from omisim.spec.rules import refuse
@@ -76,8 +77,8 @@ def write_manifest(manifest: Manifest) -> bytes:
 def parse_manifest(text: bytes) -> Manifest:
     """Parse a manifest file. Unknown keys are ignored (MAN-017). Raises ApiError."""
     try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        whole = parse_json(text)
+    except ValueError as error:
         raise refuse("IMP-003", reason=str(error)) from None
     reader = _Reader(whole, "the manifest")
     version = reader.get_required("Version", int)

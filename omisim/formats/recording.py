@@ -1,8 +1,8 @@
 """Recordings of exchanges with the API, one JSON object a line, from a proxy or from `omisim serve --record`.
 
 Required keys are `path`, `req.body`, `status` and `res.body`. Optional keys are `t` (the time), `host` (which names a
-Region) and omisim's own `account` (`name@region` of the caller). Headers are neither read nor written. Secret keys in
-answers are redacted.
+Region) and omisim's own `account` (`name@region` of the caller). Headers are neither read nor written. Secret keys,
+passwords and the signatures of URLs are redacted, in requests and in answers.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from omisim.base.foreign import parse_date, parse_json
 from omisim.base.hosts import parse_host
+from omisim.base.redact import redact
 
 __all__ = ["Exchange", "exchanges", "write"]
-
-_SECRETS = ("PrivateKey", "SecretKey")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def exchanges(lines: Iterable[str]) -> Iterator[Exchange]:
         if not line.strip():
             continue
         try:
-            yield _read_exchange(number, json.loads(line))
+            yield _read_exchange(number, parse_json(line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             reason = f"it has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"line {number} is not a recorded exchange: {reason}") from None
@@ -65,7 +65,7 @@ def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
         line["req"].get("body"),
         status,
         line["res"].get("body"),
-        dt.datetime.fromisoformat(line["t"]) if "t" in line else None,
+        parse_date(line["t"]) if "t" in line else None,
         account or None,
         region or (host.region if host and host.service == "api" else None),
     )
@@ -80,22 +80,15 @@ def write(
         "account": account,
         "path": path,
         "status": status,
-        "req": {"body": _decode_body(request_body)},
-        "res": {"body": _redact_secrets(_decode_body(answer))},
+        "req": {"body": redact(_decode_body(request_body))},
+        "res": {"body": redact(_decode_body(answer))},
     }
-    stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+    stream.write(json.dumps(line) + "\n")
     stream.flush()
-
-
-def _redact_secrets(value: Any) -> Any:
-    """Return an answer with its secret keys replaced. A replay does not compare values."""
-    if isinstance(value, dict):
-        return {n: "redacted" if n in _SECRETS else _redact_secrets(inner) for n, inner in value.items()}
-    return [_redact_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _decode_body(text: bytes) -> Any:
     try:
-        return json.loads(text) if text else None
-    except (ValueError, RecursionError):
+        return parse_json(text) if text else None
+    except ValueError:
         return text.decode(errors="replace")

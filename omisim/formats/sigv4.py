@@ -5,17 +5,67 @@ The OUTSCALE API accepts OSC4-HMAC-SHA256 and AWS4-HMAC-SHA256. Object storage a
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
-__all__ = ["DATE", "DIALECTS", "canonical_query", "derive_signing_key", "sign"]
+__all__ = [
+    "DATE", "DIALECTS", "canonical_query", "derive_signing_key", "find_scope_problem", "find_signed_headers_problem",
+    "parse_stamp", "sign",
+]  # fmt: skip
 
 DATE = "%Y%m%dT%H%M%SZ"
 # algorithm → the prefix of the secret key, and the end of the scope
 DIALECTS = {"OSC4-HMAC-SHA256": ("OSC4", "osc4_request"), "AWS4-HMAC-SHA256": ("AWS4", "aws4_request")}
+
+
+_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
+_DAY = re.compile(r"[0-9]{8}")
+_WORD = re.compile(r"[a-z0-9-]+")
+
+
+def parse_stamp(text: str) -> dt.datetime | None:
+    """Return the time of a signature's date, for example 20260101T000000Z, or None if it is not valid."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = map(int, match.groups())
+    try:
+        return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
+    except ValueError:  # the 31st of February
+        return None
+
+
+@lru_cache(maxsize=256)
+def find_scope_problem(scope: tuple[str, str, str], date: str) -> str:
+    """Return what is wrong with the scope (day, Region, service) of a signature with this date, or "".
+
+    Any well-formed Region and service will do: clients send `127`, `0`, `oapi` and Regions that they never reach.
+    """
+    day, region, service = scope
+    if not _DAY.fullmatch(day):
+        return f"the date of the scope must have 8 digits, not {day!r}"
+    if parse_stamp(date) is not None and not date.startswith(day):
+        return f"the date of the scope must be that of the request, {date[:8]}, not {day}"
+    for name, word in (("Region", region), ("service", service)):
+        if not _WORD.fullmatch(word):
+            return f"the {name} of the scope must consist of a-z, 0-9 and -, not {word!r}"
+    return ""
+
+
+@lru_cache(maxsize=256)
+def find_signed_headers_problem(names: str) -> str:
+    """Return what is wrong with a list of signed headers, or "": sorted lower-case names, each once, with host."""
+    listed = names.split(";")
+    if "host" not in listed:
+        return "SignedHeaders must contain host"
+    if listed != sorted(set(listed)) or names != names.lower():
+        return f"SignedHeaders must be sorted, unique and in lower case, not {names[:200]}"
+    return ""
 
 
 def sign(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], canonical: bytes) -> str:

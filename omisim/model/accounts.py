@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from omisim.model.base import Entity, internal
+from omisim.model.base import Entity, internal, secret
 from omisim.model.parts import ResourceTag
 
 
@@ -36,7 +36,7 @@ class AccountRow(Entity):
     region: str = internal("")
     alias: str | None = internal(None)
     creates_accounts: bool = internal(False)  # ACC-007
-    password: str = internal("")
+    password: str = secret()
     quotas: tuple[tuple[str, int], ...] = internal(())
 
 
@@ -53,7 +53,7 @@ class AccessKey(Entity):
     state: str = "ACTIVE"
     tag: str | None = None
     account_id: str = internal("")
-    secret_key: str = internal("")
+    secret_key: str = secret()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class AccessKeySecretKey:
     creation_date: dt.datetime
     expiration_date: dt.datetime | None
     last_modification_date: dt.datetime
-    secret_key: str
+    secret_key: str = field(repr=False)
     state: str
     tag: str | None
 
@@ -92,5 +92,5 @@ class KeypairCreated:
     keypair_id: str
     keypair_name: str
     keypair_type: str
-    private_key: str | None = None
+    private_key: str | None = field(default=None, repr=False)
     tags: tuple[ResourceTag, ...] = ()

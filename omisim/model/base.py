@@ -38,6 +38,11 @@ def internal(default: Any, *, compare: bool = True) -> Any:
     return field(default=default, compare=compare, metadata={"wire": False})
 
 
+def secret(default: Any = "") -> Any:
+    """Declare an internal field with a secret, which the repr of the value leaves out."""
+    return field(default=default, repr=False, metadata={"wire": False})
+
+
 def omitted_if_empty() -> Any:
     """Declare a list that an answer omits if it is empty, as it is by default."""
     return field(default=(), metadata={"omit_empty": True})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -31,7 +31,7 @@ class OsuApiKey:
     """The access key for the upload, if it is not the caller's."""
 
     api_key_id: str | None = None
-    secret_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class StoredObject(Entity):
     kind: ClassVar[str] = "object"
     key: ClassVar[str] = "object_id"
     account_id: str
-    body: bytes
+    body: bytes = field(repr=False)
     bucket_id: str
     checksum: tuple[str, ...] = ()  # algorithm, value, type, number of parts
     etag: str
@@ -146,7 +146,7 @@ class UploadPart:
     """One part of a multipart upload."""
 
     number: int
-    body: bytes
+    body: bytes = field(repr=False)
     etag: str
 
 

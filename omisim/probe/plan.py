@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cache
 
 from omisim.base.data_files import load_toml
@@ -14,8 +15,9 @@ from omisim.probe.world import list_needed
 from omisim.spec.lifecycle import list_cell_rules
 from omisim.spec.rules import Rule, load_rules
 
-__all__ = ["Cost", "Coverage", "estimate", "find_rules", "list_coverage", "list_rules", "select"]
+__all__ = ["NO_REASON", "Cost", "Coverage", "estimate", "find_rules", "list_coverage", "list_rules", "select"]
 
+NO_REASON = "no experiment yet"
 _SECONDS_PER_CALL = 1
 
 
@@ -86,15 +88,17 @@ def list_coverage() -> list[Coverage]:
     for experiment in load_experiments():
         for rule in experiment.rules:
             deciding.setdefault(rule, []).append(experiment.name)
-    reasons = {
-        rule: reason
-        for reason, ids in load_toml("omisim.probe", "undecidable.toml").items()
-        for rule in ids
-    }  # fmt: skip
     return [
-        Coverage(rule, tuple(deciding.get(rule.id, ())), "" if rule.id in deciding else reasons.get(rule.id, ""))
+        Coverage(rule, tuple(deciding.get(rule.id, ())), "" if rule.id in deciding else _find_reason(rule.id))
         for rule in list_rules().values()
     ]
+
+
+def _find_reason(rule_id: str) -> str:
+    """Return why no experiment decides a rule, or "no experiment yet"."""
+    reasons = load_toml("omisim.probe", "undecidable.toml")
+    found = (reason for reason, ids in reasons.items() if any(fnmatchcase(rule_id, pattern) for pattern in ids))
+    return next(found, NO_REASON)
 
 
 def _creates(experiment: Experiment) -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pytest
 
 from omisim import ManualClock, SystemClock
+from omisim.base.foreign import parse_count
 
 __all__ = ["read"]
+
+MAX_NUMBER = 10**9
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 def read(config: pytest.Config, name: str) -> Any:
@@ -22,7 +27,7 @@ def read(config: pytest.Config, name: str) -> Any:
     if not text:
         return None
     try:
-        return _PARSERS.get(name, str)(text)
+        return PARSERS.get(name, str)(text)
     except ValueError as error:
         raise ValueError(f"omisim_{name} must be {error}, not {text!r}") from None
 
@@ -35,9 +40,10 @@ def _parse_clock(text: str) -> ManualClock | SystemClock:
 
 
 def _parse_number(text: str) -> int:
-    if not text.isdigit():
-        raise ValueError("a number")
-    return int(text)
+    try:
+        return parse_count(text, MAX_NUMBER)
+    except ValueError:
+        raise ValueError(f"a number from 0 to {MAX_NUMBER}") from None
 
 
 def _parse_flag(text: str) -> bool:
@@ -56,10 +62,10 @@ def _parse_switches(lines: list[str]) -> dict[str, Any]:
 def _parse_value(text: str) -> str | int | bool:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    return int(text) if text.isdigit() else text
+    return int(text) if _NUMBER.fullmatch(text) else text
 
 
-_PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "children": _parse_flag,
     "clock": _parse_clock,
     "history": _parse_number,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from omisim.server.framing import Limits
+
 if TYPE_CHECKING:
     from omisim.server.host import Running, run_server
 
-__all__ = ["Running", "run_server"]
+__all__ = ["Limits", "Running", "run_server"]
 
 
 def __getattr__(name: str) -> Any:

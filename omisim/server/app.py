@@ -6,8 +6,10 @@ import datetime as dt
 import errno
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from http import HTTPStatus
 from threading import Lock
@@ -17,16 +19,18 @@ from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
 from omisim.doors.fcu.query import is_query
 from omisim.doors.front import SERVICES, FrontDoor
-from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.doors.http import HttpRequest, HttpResponse, clean_header
 from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
+from omisim.server.access import Access, Forbidden
 from omisim.server.control import Control
 
 __all__ = ["App"]
 
 _OOS_PATH = re.compile(r"/+oos(?:/|$)")
 _FCU_PATH = re.compile(r"/+(?:[a-z]+(?:-[a-z0-9]+)+/+)?fcu/*")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
 
@@ -44,12 +48,14 @@ class App:
         log: TextIO | None = None,
         record: TextIO | None = None,
         fresh: Callable[[], Cloud] | None = None,
+        access: Access | None = None,
     ) -> None:
-        self.control: Control = Control(cloud, token, fresh)
+        self.control: Control = Control(cloud, token, fresh, access)
         self._front = FrontDoor(cloud.engine)
         self._log = log
         self._record = record
         self._writing = Lock()
+        self._failed: set[str] = set()  # the options whose files could not be written
 
     @property
     def cloud(self) -> Cloud:
@@ -68,11 +74,12 @@ class App:
         start = time.perf_counter()
         request = _parse_request(environ)
         if _CONTROL_PATH.match(request.path):
-            response = self.control.handle(request)
+            response = self._call_control(request, environ)
         else:
             response = self._call_service(_service(request), request)
         if isinstance(response, HttpResponse):
-            headers, status = list(response.headers.items()), response.status
+            headers = [(name, clean_header(value)) for name, value in response.headers.items()]
+            status = response.status
             if not any(name.lower() == "content-length" for name in response.headers):
                 headers.append(("Content-Length", str(len(response.body))))
             body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
@@ -87,8 +94,20 @@ class App:
             self._log_request(self._log, request, status, dict(headers), time.perf_counter() - start)
         return body
 
+    def _call_control(self, request: HttpRequest, environ: Mapping[str, Any]) -> HttpResponse | Iterator[bytes]:
+        if _is_absolute(_read_target(environ)):  # for another server, through this one as its proxy
+            return HttpResponse(
+                400, b'{"error": "the control plane takes no absolute URL"}', {"Content-Type": "application/json"}
+            )
+        return self.control.handle(request)
+
     def _call_service(self, service: str, request: HttpRequest) -> HttpResponse:
         at = self.cloud.now
+        if self.cloud.engine.settings.auth == "off":  # nothing else keeps out what a browser sends for a foreign page
+            try:
+                self.control.access.check_site(request)
+            except Forbidden as reason:
+                return HttpResponse(reason.status, f"{reason}\n".encode(), {"Content-Type": "text/plain"})
         try:
             response = self.front.handle(service, request, dt.datetime.now(dt.UTC))
         except (Dropped, Killed) as error:  # cheroot closes the connection without an answer
@@ -98,12 +117,24 @@ class App:
             text = missing if service == "oos" else f"<Response><Errors>{missing}</Errors></Response>"
             return HttpResponse(501, text.encode(), {"Content-Type": "application/xml"})
         if self._record is not None and service == "api" and request.method == "POST":
-            with self._writing:
-                with self.cloud.engine.lock:
-                    caller = find_claimed_account(self.cloud.engine, request)
-                account = f"{caller.name}@{caller.region}" if caller else ""
-                recording.write(self._record, at, account, request.path, request.body, response.status, response.body)
+            with self.cloud.engine.lock:
+                caller = find_claimed_account(self.cloud.engine, request)
+            account = f"{caller.name}@{caller.region}" if caller else ""
+            exchange = (at, account, request.path, request.body, response.status, response.body)
+            self._write("--record", lambda record: recording.write(record, *exchange), self._record)
         return response
+
+    def _write(self, option: str, write: Callable[[TextIO], object], file: TextIO) -> None:
+        """Write to a file of the user's. A failure, for example of a full disk, never decides an answer."""
+        with self._writing:
+            try:
+                write(file)
+                file.flush()
+            except (OSError, ValueError) as error:
+                if option not in self._failed:
+                    self._failed.add(option)
+                    with suppress(OSError, ValueError):
+                        sys.stderr.write(f"omisim serve: {option}: {error}; lines may be missing from now on\n")
 
     def _log_request(
         self, log: TextIO, request: HttpRequest, status: int, headers: Mapping[str, str], seconds: float
@@ -117,9 +148,7 @@ class App:
             "rule": headers.get("X-Omisim-Rule", ""),
             "milliseconds": round(seconds * 1e3, 3),
         }
-        with self._writing:
-            log.write(json.dumps(line) + "\n")
-            log.flush()
+        self._write("--log", lambda log: log.write(json.dumps(line) + "\n"), log)
 
 
 def _service(request: HttpRequest) -> str:
@@ -147,12 +176,20 @@ def _header_name(key: str) -> str:
 
 def _parse_request(environ: Mapping[str, Any]) -> HttpRequest:
     headers = {name: value for key, value in environ.items() if (name := _header_name(key)) and value}
-    target = str(environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/"))
-    if "://" in target.partition("?")[0]:  # the client treats the server as a proxy
+    target = _read_target(environ)
+    if _is_absolute(target):  # the client treats the server as a proxy
         target = "/" + target.partition("://")[2].partition("/")[2]
     path, _, query = target.partition("?")
     host = headers.get("host", str(environ.get("SERVER_NAME", "")))
     return HttpRequest(environ["REQUEST_METHOD"], host, path, headers, _read_body(environ, headers), query)
+
+
+def _read_target(environ: Mapping[str, Any]) -> str:
+    return str(environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/"))
+
+
+def _is_absolute(target: str) -> bool:
+    return "://" in target.partition("?")[0]
 
 
 def _read_body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
@@ -160,7 +197,7 @@ def _read_body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
     if "chunked" in headers.get("transfer-encoding", "").lower():
         return b"".join(_read_chunks(stream))
     length = headers.get("content-length", "0")
-    return bytes(stream.read(int(length))) if length.isdigit() else b""
+    return bytes(stream.read(int(length))) if _LENGTH.fullmatch(length) else b""
 
 
 def _read_chunks(stream: Any) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
@@ -13,11 +14,15 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 __all__ = ["Client", "render_exports"]
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TIMEOUT = 60  # seconds to wait for an answer; the stream of events has no timeout
 
 
 def render_exports(variables: Mapping[str, str]) -> str:
-    """Return environment variables as `export` lines for a shell."""
+    """Return environment variables as `export` lines for a shell. Raises ValueError for a name that it would run."""
+    wrong = [name for name in variables if not _VARIABLE.fullmatch(name)]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is not the name of an environment variable: not an omisim server")
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 

@@ -1,11 +1,12 @@
 """The control plane under /_omisim/: the methods of `Cloud` for tests in other languages.
 
-Requests and answers are JSON. The token goes into `Authorization: Bearer` or `X-Omisim-Token`.
+Requests and answers are JSON. The token goes into `Authorization: Bearer` or `X-Omisim-Token`; a page of the server
+exchanges it for a cookie (`access`). Answers hold no secrets, except those of endpoints that are for them: accounts,
+and a dump with `secrets`.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
 from threading import Event
@@ -13,12 +14,15 @@ from typing import Any
 from urllib.parse import parse_qsl
 from weakref import WeakSet
 
+from omisim.base.foreign import parse_json
+from omisim.base.redact import redact
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.engine.engine import Mark
 from omisim.engine.faults import Fault
 from omisim.model.serialize import serialize
+from omisim.server.access import Access, Forbidden
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
 from omisim.state.journal_store import StoreError
 from omisim.state.state import Change
@@ -43,16 +47,18 @@ class ControlError(Exception):
 class Control:
     """The endpoints and the cloud that they act on. `fresh` creates the cloud that a reset returns to."""
 
-    def __init__(self, cloud: Cloud, token: str, fresh: Callable[[], Cloud] | None = None) -> None:
+    def __init__(
+        self, cloud: Cloud, token: str, fresh: Callable[[], Cloud] | None = None, access: Access | None = None
+    ) -> None:
         self.cloud: Cloud = cloud
+        self.access: Access = access or Access(token)
         self.env: Callable[[Account], dict[str, str]] = lambda _: {}  # set by the server
         self.stopping: Event = Event()
-        self._token = token
         self._fresh = fresh
         self._marks: dict[str, Mark] = {}
         self._feeds: WeakSet[_Feed] = WeakSet()
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
-            ("GET", "health"): self._health,
+            ("GET", "health"): lambda _: {"status": "ok"} | self._describe_cloud(),
             ("GET", "openapi.json"): lambda _: describe(),
             ("POST", "reset"): self._reset,
             ("POST", "savepoint"): self._savepoint,
@@ -68,7 +74,7 @@ class Control:
             ("POST", "faults"): self._add_fault,
             ("GET", "faults"): lambda _: [_fault(fault) for fault in self.cloud.faults],
             ("DELETE", "faults"): lambda _: self.cloud.faults.clear(),
-            ("GET", "dump"): lambda _: self.cloud.dump(),
+            ("GET", "dump"): self._dump,
             ("POST", "load"): self._load,
             ("GET", "timeline"): lambda parameters: [
                 _change(change) for change in self.cloud.timeline(parameters["id"])
@@ -93,36 +99,48 @@ class Control:
 
     def handle(self, request: HttpRequest) -> HttpResponse | Iterator[bytes]:
         """Answer one request, or stream events."""
-        name = request.path.strip("/").removeprefix(PREFIX).strip("/")
         try:
-            method = self._method(request, name)
-            parameters = _parse_parameters(request, ENDPOINTS[method, name])
-            if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
-                return self._stream(self._open_feed())
-            answer = (
-                self._change(method, name, parameters) if method != "GET" else self.endpoints[method, name](parameters)
-            )
+            answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"))
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
+        except Forbidden as reason:
+            return _json(reason.status, {"error": str(reason)})
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
         except StoreError as error:
             return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
-        return _json(200, {} if answer is None else answer)
+        return answer if isinstance(answer, HttpResponse | Iterator) else _json(200, {} if answer is None else answer)
+
+    def _answer(self, request: HttpRequest, name: str) -> Answer:
+        """Return the answer of an endpoint: JSON data, or a whole response."""
+        if name == "health" and request.method in ("GET", "HEAD") and not self.access.has_token(request):
+            return {"status": "ok"}
+        self.access.check_site(request)
+        self.access.check_token(request)
+        if name == "session":
+            return self._answer_session(request)
+        method = self._method(request, name)
+        parameters = _parse_parameters(request, ENDPOINTS[method, name])
+        if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
+            return self._stream(self._open_feed())
+        return self.endpoints[method, name](parameters) if method == "GET" else self._change(method, name, parameters)
 
     def _method(self, request: HttpRequest, name: str) -> str:
-        """Return the requested method. Raises ControlError for an unknown path and for a wrong token."""
+        """Return the requested method. Raises ControlError for an unknown path or method."""
         method = "GET" if request.method == "HEAD" else request.method
         methods = [method_name for method_name, other in self.endpoints if other == name]
         if not methods:
             raise ControlError(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
         if method not in methods:
             raise ControlError(405, f"/{PREFIX}/{name} takes {' and '.join(methods)}", {"Allow": ", ".join(methods)})
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        token = request.headers.get("x-omisim-token", token)
-        if name != "health" and not hmac.compare_digest(token.encode(), self._token.encode()):
-            raise ControlError(401, "the control plane requires its token in Authorization: Bearer or X-Omisim-Token")
         return method
+
+    def _answer_session(self, request: HttpRequest) -> HttpResponse:
+        """Begin or end the session of a page of this server."""
+        changes = {"POST": self.access.open_session, "DELETE": self.access.close_session}
+        if request.method not in changes:
+            raise ControlError(405, f"/{PREFIX}/session takes POST and DELETE", {"Allow": "POST, DELETE"})
+        return _json(200, {}, {"Set-Cookie": changes[request.method](request)})
 
     def _change(self, method: str, name: str, parameters: dict[str, Any]) -> Answer:
         """Run an endpoint that may change the cloud: everything that it does is kept, or nothing."""
@@ -131,8 +149,12 @@ class Control:
 
     # --- endpoints
 
-    def _health(self, _given: dict[str, Any]) -> Answer:
-        return {"status": "ok", "now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
+    def _describe_cloud(self) -> dict[str, Any]:
+        return {"now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
+
+    def _dump(self, given: dict[str, Any]) -> Answer:
+        data = self.cloud.dump()
+        return data if given.get("secrets") else redact(data)
 
     def _reset(self, _given: dict[str, Any]) -> None:
         if self._fresh is None:
@@ -257,8 +279,8 @@ def _change(change: Change) -> dict[str, Any]:
         "at": change.at.isoformat(),
         "kind": change.kind,
         "id": change.id,
-        "before": serialize(change.before),
-        "after": serialize(change.after),
+        "before": redact(serialize(change.before)),
+        "after": redact(serialize(change.after)),
         "cause": change.cause,
     }
 
@@ -266,10 +288,13 @@ def _change(change: Change) -> dict[str, Any]:
 def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     if request.method in ("GET", "HEAD") or not request.body:
         parameters: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+        for name, kind in (endpoint.parameters or {}).items():
+            if kind == "boolean?" and parameters.get(name) in ("true", "false"):
+                parameters[name] = parameters[name] == "true"
     else:
         try:
-            body = json.loads(request.body)
-        except (ValueError, RecursionError) as error:
+            body = parse_json(request.body)
+        except ValueError as error:
             raise ControlError(400, f"the body must be JSON: {error}") from None
         if not isinstance(body, dict):
             raise ControlError(400, "the body must be a JSON object")

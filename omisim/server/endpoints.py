@@ -29,7 +29,10 @@ def _schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
 _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "Nothing": _schema(),
     "Error": _schema(error=_TEXT),
-    "Health": _schema(status={"type": "string", "enum": ["ok"]}, now=_TIME, accounts={"type": "array", "items": _TEXT}),
+    "Health": {
+        **_schema(status={"type": "string", "enum": ["ok"]}, now=_TIME, accounts={"type": "array", "items": _TEXT}),
+        "required": ["status"],
+    },
     "Mark": _schema(mark=_TEXT),
     "Text": _schema(text=_TEXT),
     "Document": {"type": "object"},
@@ -126,7 +129,7 @@ _FAULT = {
 _PLACE = {"volume_id": "string", "path": "string"}
 
 ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
-    ("GET", "health"): Endpoint("Check that the server is up; needs no token.", "Health"),
+    ("GET", "health"): Endpoint("Check that the server is up. Needs no token, but tells more with it.", "Health"),
     ("GET", "openapi.json"): Endpoint("Return this description.", "Document"),
     ("POST", "reset"): Endpoint("Reset the cloud to its state at the start of the server, without calls and faults."),
     ("POST", "savepoint"): Endpoint("Create a mark for rollbacks; it can be used repeatedly.", "Mark"),
@@ -143,7 +146,11 @@ ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
     ("POST", "faults"): Endpoint("Add a fault for the next calls of an action.", "Fault", _FAULT),
     ("GET", "faults"): Endpoint("List the active faults.", "Fault", listed=True),
     ("DELETE", "faults"): Endpoint("Remove all faults."),
-    ("GET", "dump"): Endpoint("Dump the cloud as JSON.", "Document"),
+    ("GET", "dump"): Endpoint(
+        "Dump the cloud as JSON. Only with `secrets` does it hold what `load` restores keys and passwords from.",
+        "Document",
+        {"secrets": "boolean?"},
+    ),
     ("POST", "load"): Endpoint("Replace the cloud by the one in a dump.", free=True),
     ("GET", "timeline"): Endpoint("List the changes of one resource.", "Change", _ID, listed=True),
     ("GET", "events"): Endpoint(

@@ -3,71 +3,29 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
-from socket import AF_INET, AF_INET6, create_server, socket
-from ssl import SSLError, SSLSocket
+from socket import AF_INET, AF_INET6, create_server
+from ssl import SSLError
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TextIO
-
-from cheroot.server import HTTPConnection, HTTPRequest
-from cheroot.ssl.builtin import BuiltinSSLAdapter
-from cheroot.wsgi import Server
 
 from omisim.clients.environment import credentials
 from omisim.clients.proxies import bypass_proxy
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
+from omisim.server.access import Access, is_loopback
 from omisim.server.app import App
+from omisim.server.connection import LimitedServer, TlsAdapter
+from omisim.server.framing import Limits
 
-__all__ = ["Running", "run_server"]
+__all__ = ["Limits", "Running", "run_server"]
 
 LOOPBACK = "127.0.0.1"
 LAST_PORT = 65535
 THREADS = 16
-IDLE_SECONDS = 60  # after which a silent connection is closed
-HANDSHAKE_SECONDS = 10  # in which a TLS client must have sent its handshake, because no other connection is accepted
-
-
-class _Connection(HTTPConnection):
-    """A connection that keeps a path with two leading slashes, as osc-cli sends it: proxy mode leaves paths alone."""
-
-    RequestHandlerClass = staticmethod(
-        partial(HTTPRequest, proxy_mode=True)
-    )  # since Python 3.14 a bare partial would become a method
-
-    def _conditional_error(self, req: HTTPRequest, response: str) -> None:
-        """Send an error, but nothing before a request has begun: the next request would take it for its answer."""
-        if req and req.started_request:
-            super()._conditional_error(req, response)  # type: ignore[misc]
-
-
-class _Server(Server):
-    """A server in which a connection takes a thread only while it sends a request.
-
-    Go clients keep spare connections. cheroot hands a new connection to a thread at once, waits there for the request
-    and sends an error 408 if none comes.
-    """
-
-    def process_conn(self, conn: HTTPConnection) -> None:
-        """Watch a new connection until it sends something, and hand any other one to a thread."""
-        if conn.last_used is None:
-            self._connections.put(conn)  # type: ignore[attr-defined]
-        else:
-            super().process_conn(conn)
-
-
-class _TlsAdapter(BuiltinSSLAdapter):
-    """TLS with a time limit for the handshake."""
-
-    def wrap(self, sock: socket) -> tuple[SSLSocket, dict[str, str]]:
-        """Do the handshake of a new connection."""
-        sock.settimeout(HANDSHAKE_SECONDS)
-        wrapped: tuple[SSLSocket, dict[str, str]] = super().wrap(sock)  # type: ignore[no-untyped-call]
-        return wrapped
 
 
 class Running:
@@ -113,6 +71,8 @@ def run_server(
     log: TextIO | None = None,
     record: TextIO | None = None,
     fresh: Callable[[], Cloud] | None = None,
+    limits: Limits | None = None,
+    hosts: Collection[str] = (),
 ) -> Iterator[Running]:
     """Serve a cloud until the context exits.
 
@@ -125,24 +85,27 @@ def run_server(
         log: A file that gets a line of JSON per request.
         record: A file that gets the exchanges of the API, for `omisim replay`.
         fresh: Creates the cloud that a reset returns to; by default the cloud itself is reset.
+        limits: What a client may use; see `Limits` for the defaults.
+        hosts: Names of the server, besides addresses, localhost, OUTSCALE's names and `host`.
 
-    Raises OSError if the port is in use, and ValueError for an invalid port or certificate.
+    Raises OSError if the port is in use, and ValueError for an invalid port or certificate, and for an address that
+    other machines reach without a token of the caller's choice and `auth="strict"`.
     """
     if type(port) is not int or not 0 <= port <= LAST_PORT:
         raise ValueError(f"port must be an int from 0 to {LAST_PORT}, not {port!r}")
-    token = token or secrets.token_urlsafe(16)
-    app = App(cloud, token, log, record, fresh)
+    if not is_loopback(host):
+        _check_exposure(cloud, host, token)
+    token = token or secrets.token_urlsafe(32)
+    access = Access(token, "https" if tls else "http", {host, *hosts})
+    app = App(cloud, token, log, record, fresh, access)
     with ExitStack() as stack:
-        server = _Server((host, port), app, numthreads=THREADS, request_queue_size=128)
-        server.timeout = IDLE_SECONDS
-        server.keep_alive_conn_limit = 10_000  # silent connections count, too
+        server = LimitedServer((host, port), app, THREADS, limits or Limits())
         server.shutdown_timeout = 1
         server.expiration_interval = 0.02  # seconds between two checks for a stop
         ca = None
         if tls:
             files, ca = (tls, tls[0]) if isinstance(tls, tuple) else _issue_certificate(stack, host)
             server.ssl_adapter = _make_tls_adapter(*files)
-        server.ConnectionClass = _Connection
         # cheroot leaks a socket if the port is in use or the host is invalid
         create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
         server.prepare()
@@ -160,9 +123,17 @@ def run_server(
             thread.join()
 
 
-def _make_tls_adapter(certificate: str, key: str) -> BuiltinSSLAdapter:
+def _check_exposure(cloud: Cloud, host: str, token: str | None) -> None:
+    """Refuse to let other machines in without a signature and a token."""
+    if cloud.engine.settings.auth != "strict":
+        raise ValueError(f"host {host} lets other machines in, which needs auth='strict'")
+    if not token:
+        raise ValueError(f"host {host} lets other machines in, which needs a token of your choice")
+
+
+def _make_tls_adapter(certificate: str, key: str) -> TlsAdapter:
     try:
-        return _TlsAdapter(certificate, key)
+        return TlsAdapter(certificate, key)
     except SSLError as error:
         raise ValueError(f"{certificate} and {key} must be a PEM certificate and its key: {error}") from error
 

@@ -8,25 +8,37 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import hmac
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from omisim.base.foreign import parse_url
 from omisim.base.hosts import endpoint, parse_host
-from omisim.formats.sigv4 import DATE, canonical_query, sign
+from omisim.formats.sigv4 import (
+    DATE,
+    canonical_query,
+    find_scope_problem,
+    find_signed_headers_problem,
+    parse_stamp,
+    sign,
+)
 from omisim.model import AccessKey, AccountRow, Bucket, StoredObject
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
 __all__ = [
     "MAX_URL_SECONDS", "Place", "StorageError", "authenticate", "find_active_key", "is_allowed", "make_object_url",
-    "parse_credential", "parse_date", "parse_location", "presign", "read_url", "store_object",
+    "parse_credential", "parse_location", "presign", "read_url", "store_object",
 ]  # fmt: skip
 
 MAX_URL_SECONDS = 604_800  # validity of a pre-signed URL in seconds, at most: one week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
+WINDOW = dt.timedelta(minutes=15)  # between the date of a signature and a clock
+IMPORT_AHEAD = dt.timedelta(days=5 * 366)  # clients sign by the host's time; a virtual clock may lag
+_SECONDS = re.compile(r"[0-9]{1,6}")
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
 EVERY_ACCOUNT = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 _PATH = re.compile(r"/+oos/+(?P<region>[a-z0-9-]+)(?P<rest>/.*)?", re.DOTALL)  # on a server without host names
@@ -128,12 +140,13 @@ def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = MAX_UR
 
 def read_url(state: State, location: str, now: dt.datetime) -> StoredObject:
     """Return the object at a URL of this cloud. Raises StorageError as a GET request would be refused."""
-    parts = urlsplit(location)
+    parts = parse_url(location)
     host = parts.netloc.rpartition("@")[2]
     place = parse_location(host, parts.path)
     if place is None:
         raise StorageError("AccessDenied", f"{host} is not a host of this cloud's object storage", "IMP-002")
-    caller = authenticate(state, "GET", host, place, parts.path, parts.query, {"host": host}, b"", (now,))
+    given = ("GET", host, place, parts.path, parts.query, {"host": host}, b"", (now,))
+    caller = authenticate(state, *given, ahead=IMPORT_AHEAD)
     bucket: Bucket | None = state.get("bucket", place.bucket_id)
     if bucket is None:
         raise StorageError("NoSuchBucket", f"there is no bucket {place.bucket} in {place.region}")
@@ -192,16 +205,18 @@ def authenticate(
     clocks: tuple[dt.datetime, ...],
     *,
     strict: bool = True,
+    ahead: dt.timedelta = WINDOW,
 ) -> AccountRow | None:
     """Return the account that signed a request in its headers or in its URL, or None for an unsigned request.
 
     Header names are in lower case. `clocks` holds the cloud's time, by which URLs expire, then other times that the
-    date of a signed header may match. `strict` is whether signatures are verified (AUTH-013). Raises StorageError.
+    date of a signed header may match. `strict` is whether signatures are verified (AUTH-013). `ahead` is how far a URL
+    may be dated after every clock. Raises StorageError.
     """
     pairs = parse_qsl(query, keep_blank_values=True)
     parameters = dict(pairs)
     if "X-Amz-Signature" in parameters or "X-Amz-Algorithm" in parameters:
-        signature = _read_url_signature(place, parameters, clocks[0])
+        signature = _read_url_signature(place, parameters, clocks, ahead)
         pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     elif headers.get("authorization", "").startswith(ALGORITHM):
         signature = _read_header_signature(place, headers, body, clocks)
@@ -222,7 +237,7 @@ def authenticate(
     )
     parts = (method, path or "/", canonical_query(pairs), lines, signature.headers, signature.payload)
     expected = sign(key.secret_key, ALGORITHM, signature.at, signature.scope, "\n".join(parts).encode())
-    if strict and expected != signature.signature:
+    if strict and not hmac.compare_digest(expected.encode(), signature.signature.encode(errors="replace")):
         raise StorageError("SignatureDoesNotMatch", "the signature does not match the request")
     account: AccountRow = state.get("account", key.account_id)
     return account
@@ -241,24 +256,27 @@ def _get_header(headers: Mapping[str, str], name: str, host: str) -> str:
     return headers.get("host", host) if name == "host" else headers.get(name, "")
 
 
-def _read_url_signature(place: Place, parameters: Mapping[str, str], now: dt.datetime) -> _Signature:
+def _read_url_signature(
+    place: Place, parameters: Mapping[str, str], clocks: tuple[dt.datetime, ...], ahead: dt.timedelta
+) -> _Signature:
     """Parse the signature of a pre-signed URL, and refuse one that has expired by the cloud's clock (OOS-003)."""
     access_key, scope = parse_credential(parameters.get("X-Amz-Credential", ""), place)
-    at, seconds = parse_date(parameters.get("X-Amz-Date", "")), parameters.get("X-Amz-Expires", "")
-    if at is None or not seconds.isdigit() or parameters.get("X-Amz-Algorithm") != ALGORITHM:
-        raise StorageError(
-            "AuthorizationQueryParametersError", "X-Amz-Date, X-Amz-Expires or X-Amz-Algorithm is invalid"
-        )
-    if not 0 < int(seconds) <= MAX_URL_SECONDS:
+    at, seconds = parse_stamp(parameters.get("X-Amz-Date", "")), parameters.get("X-Amz-Expires", "")
+    if at is None or parameters.get("X-Amz-Algorithm") != ALGORITHM:
+        raise StorageError("AuthorizationQueryParametersError", "X-Amz-Date or X-Amz-Algorithm is invalid")
+    if not (_SECONDS.fullmatch(seconds) and 0 < int(seconds) <= MAX_URL_SECONDS):
         raise StorageError(
             "AuthorizationQueryParametersError",
-            f"X-Amz-Expires must be 1 to {MAX_URL_SECONDS}, not {seconds}",
+            f"X-Amz-Expires must be 1 to {MAX_URL_SECONDS}, not {seconds[:20]}",
             "OOS-003",
         )
-    if now > at + dt.timedelta(seconds=int(seconds)):
+    if clocks[0] - at > dt.timedelta(seconds=int(seconds)):
         raise StorageError("AccessDenied", "Request has expired", "OOS-003")
+    if at - max(clocks) > ahead:
+        raise StorageError("AccessDenied", "Request is not valid yet", "OOS-003")
     payload = parameters.get("X-Amz-Content-Sha256", UNSIGNED)
     signed = parameters.get("X-Amz-SignedHeaders", "")
+    _check_parts(scope, parameters["X-Amz-Date"], signed)
     return _Signature(
         access_key, scope, parameters["X-Amz-Date"], signed, payload, parameters.get("X-Amz-Signature", "")
     )
@@ -268,7 +286,6 @@ _AUTHORIZATION = re.compile(
     rf"{ALGORITHM} +Credential=(?P<credential>[^,\s]+)\s*,\s*SignedHeaders=(?P<headers>[^,\s]+)\s*,\s*"
     r"Signature=(?P<signature>\S+)\s*"
 )
-_WINDOW = dt.timedelta(minutes=15)
 
 
 def _read_header_signature(
@@ -277,14 +294,24 @@ def _read_header_signature(
     match = _AUTHORIZATION.fullmatch(headers["authorization"])
     if match is None:
         raise StorageError("AccessDenied", "the Authorization header is malformed")
+    if "x-osc-date" in headers:
+        raise StorageError("AccessDenied", "the request has the dates X-Osc-Date and X-Amz-Date; it must have one")
     access_key, scope = parse_credential(match["credential"], place)
-    at = parse_date(headers.get("x-amz-date", ""))
-    if at is None or not any(-_WINDOW <= at - now <= _WINDOW for now in clocks):
+    at = parse_stamp(headers.get("x-amz-date", ""))
+    if at is None or not any(-WINDOW <= at - now <= WINDOW for now in clocks):
         raise StorageError("RequestTimeTooSkewed", "X-Amz-Date is more than 15 minutes from the current time")
+    _check_parts(scope, headers["x-amz-date"], match["headers"])
     payload = headers.get("x-amz-content-sha256", UNSIGNED)
     if re.fullmatch(r"[0-9a-f]{64}", payload) and hashlib.sha256(body).hexdigest() != payload:
         raise StorageError("XAmzContentSHA256Mismatch", "x-amz-content-sha256 does not match the body")
     return _Signature(access_key, scope, headers["x-amz-date"], match["headers"], payload, match["signature"])
+
+
+def _check_parts(scope: tuple[str, str, str], date: str, signed_headers: str) -> None:
+    """Refuse a scope or a list of signed headers that no client computes (AUTH-014)."""
+    problem = find_scope_problem(scope, date) or find_signed_headers_problem(signed_headers)
+    if problem:
+        raise StorageError("AuthorizationQueryParametersError", problem, "AUTH-014")
 
 
 def parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
@@ -299,11 +326,3 @@ def parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]
             "OOS-001",
         )
     return parts[0], (parts[1], parts[2], parts[3])
-
-
-def parse_date(text: str) -> dt.datetime | None:
-    """Parse the date of a signature; None if it is malformed."""
-    try:
-        return dt.datetime.strptime(text, DATE).replace(tzinfo=dt.UTC)
-    except ValueError:
-        return None

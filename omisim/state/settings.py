@@ -24,6 +24,7 @@ UNSERVED_MODES: Final[tuple[Unserved, ...]] = get_args(Unserved)
 # the user's answer to an action that omisim does not serve: its JSON object, or a function from the record of a call
 OwnAnswer = Mapping[str, Any] | Callable[[Any], Mapping[str, Any]]
 MAX_PAGE_SIZE: Final = 1000
+MAX_DURATION: Final = 10**9  # seconds, 31 years: a due time is always a valid date
 Value = str | int | bool
 
 
@@ -140,8 +141,10 @@ class Durations(MutableMapping[str, float]):
             raise ValueError(
                 f"key must be a transient state, not {key!r}{suggest(key, transients)}; known: {', '.join(transients)}"
             )
-        if not isinstance(seconds, float | int) or not 0 <= seconds < float("inf"):
-            raise ValueError(f"duration must be a finite, non-negative number of seconds, not {seconds!r}")
+        if not isinstance(seconds, float | int) or not 0 <= seconds <= MAX_DURATION:
+            raise ValueError(
+                f"duration must be a finite, non-negative number of seconds up to {MAX_DURATION}, not {seconds!r}"
+            )
         if self.counts_reads and seconds != int(seconds):
             raise ValueError(f"duration must be a number of reads with the timing 'reads', not {seconds!r}")
         self._seconds[key] = float(seconds)

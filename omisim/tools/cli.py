@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omisim import __version__
+from omisim.base.foreign import parse_count
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
@@ -174,7 +175,9 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument(
         "--scenario", metavar="NAME|FILE", help="set up the cloud by a scenario: a shipped one, or a TOML file"
     )
-    serve.add_argument("--seed", help="the seed of generated ids (default 0, or the scenario's)")
+    serve.add_argument("--seed", help="the seed of generated ids and keys (default: random)")
+    names = "a name by which other machines reach the server; repeatable"
+    serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help=names)
     serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
     serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
     serve.add_argument("--switches", metavar="FILE", help="the switches of the cloud, for example of `omisim probe`")
@@ -185,18 +188,31 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--token", help="the token of the control plane (default: random)")
     serve.add_argument("--log", metavar="FILE", help="write a line of JSON per request; - is standard error")
     serve.add_argument("--record", metavar="FILE", help="record the exchanges of the API, for `omisim replay`")
+    serve.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="what a client may use (docs: Limits); repeatable",
+    )
     serve.set_defaults(run=_serve)
     env = commands.add_parser("env", help="print the `export` lines for clients of a running server")
     env.add_argument("account", nargs="?", default="alice")
     env.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
     env.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
     env.set_defaults(run=_env)
+    dump = commands.add_parser("dump", help="print the cloud of a running server as JSON, without its secrets")
+    dump.add_argument("--secrets", action="store_true", help="with the keys and passwords that a load restores")
+    dump.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
+    dump.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
+    dump.set_defaults(run=_dump)
 
 
 def _parse_port(text: str) -> int:
-    if not text.isdecimal() or int(text) > LAST_PORT:
-        raise argparse.ArgumentTypeError(f"port must be a number from 0 to {LAST_PORT}, not {text}")
-    return int(text)
+    try:
+        return parse_count(text, LAST_PORT)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"port must be a number from 0 to {LAST_PORT}, not {text}") from None
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -223,6 +239,17 @@ def _env(options: argparse.Namespace) -> int:
             f"omisim env: unknown account {options.account!r}; known: {', '.join(a['name'] for a in accounts)}"
         )
     print(render_exports(account["env"] | bypass_proxy(options.url)))  # of this shell, not of the server's
+    return 0
+
+
+def _dump(options: argparse.Namespace) -> int:
+    from omisim.server.client import Client  # noqa: PLC0415 - only this command needs it
+
+    try:
+        data = Client(options.url, options.token).get("dump", **({"secrets": "true"} if options.secrets else {}))
+    except (OSError, ValueError) as error:
+        return _report_error(f"omisim dump: {options.url}: {error}")
+    print(json.dumps(data))
     return 0
 
 

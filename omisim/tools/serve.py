@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import secrets
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import fields
 from functools import partial
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 from threading import Event
-from typing import TextIO
+from typing import Any, TextIO
 
 from omisim.base.clock import SystemClock
+from omisim.base.foreign import parse_count
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.model import AccessKey
+from omisim.server.access import is_loopback
 from omisim.server.client import render_exports
 from omisim.server.control import account_names
+from omisim.server.framing import Limits
 from omisim.server.host import Running, run_server
 from omisim.server.state_file import open_state_file
 
 __all__ = ["serve"]
 
+MAX_LIMIT = 2**40
 STOPS = ("SIGTERM", "SIGINT", "SIGHUP")
 _KEY = re.compile(r"[^/,\s]*")  # the characters allowed in a signature
 
@@ -34,7 +42,9 @@ def serve(options: argparse.Namespace) -> int:
         with ExitStack() as stack:
             stop = stack.enter_context(_stop_on_signal())
             with _start_server(options, stack) as server:
-                _announce(server)
+                if not is_loopback(options.host):
+                    print(f"omisim serve: warning: --host {options.host} lets other machines in", file=sys.stderr)
+                announce(server)
                 while not stop.wait(3600):
                     pass
     except (ImportError, OSError, ValueError) as error:
@@ -46,32 +56,64 @@ def serve(options: argparse.Namespace) -> int:
 def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
     if options.record:
         _check_record(Path(options.record), options.state)
+    choose_seed(options)
     add_accounts = partial(_add_accounts, options.account)
     if options.state:
-        cloud = stack.enter_context(open_state_file(options.state, partial(_create_cloud, options), add_accounts))
+        cloud = stack.enter_context(open_state_file(options.state, partial(create_cloud, options), add_accounts))
         fresh = cloud.fork().fork  # a reset returns to the start of the server, which the file does not have any more
     else:
-        cloud = _create_cloud(options)
+        cloud = create_cloud(options)
         add_accounts(cloud)
         fresh = partial(_start_again, options)
     tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
-    log = sys.stderr if options.log == "-" else _open_for_append(stack, options.log)
-    record = _open_for_append(stack, options.record)
+    log = sys.stderr if options.log == "-" else open_for_append(stack, options.log)
+    record = open_for_append(stack, options.record)
 
     def reset() -> Cloud:
         if record is not None:
-            record.truncate(0)  # a recording covers one cloud from its start
+            with suppress(OSError):  # as /dev/full refuses it
+                record.truncate(0)  # a recording covers one cloud from its start
         return fresh()
 
-    settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": reset}
-    return run_server(cloud, options.port, options.host, **settings)
+    limits = parse_limits(options.limit)
+    settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": reset, "limits": limits}
+    return run_server(cloud, options.port, options.host, hosts=options.allow_host, **settings)
 
 
-def _open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
-    return stack.enter_context(Path(place).open("a", encoding="utf-8")) if place else None
+def choose_seed(options: argparse.Namespace) -> None:
+    """Choose a random seed unless one is given: keys derive from it, and must not work on another server."""
+    if options.seed is None:
+        options.seed = secrets.token_hex(16)
+    elif not is_loopback(options.host):
+        raise ValueError(f"--host {options.host} lets other machines in, which know the keys of --seed {options.seed}")
 
 
-def _create_cloud(options: argparse.Namespace) -> Cloud:
+def parse_limits(arguments: list[str]) -> Limits:
+    """Return the limits of NAME=NUMBER arguments. Raises ValueError for an unknown name and a number out of range."""
+    known = [field.name for field in fields(Limits)]
+    chosen: dict[str, Any] = {}
+    for argument in arguments:
+        name, _, text = argument.partition("=")
+        if name not in known:
+            raise ValueError(f"--limit must be NAME=NUMBER with a name of {', '.join(known)}, not {argument!r}")
+        try:
+            chosen[name] = parse_count(text, MAX_LIMIT)
+        except ValueError as error:
+            raise ValueError(f"--limit {name}: {error}") from None
+    return Limits(**chosen)
+
+
+def open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
+    """Open a file that its owner alone may read. It keeps nothing back, so that a full disk costs single lines."""
+    if not place:
+        return None
+    file = FileIO(os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a")
+    if Path(place).is_file():
+        Path(place).chmod(0o600)
+    return stack.enter_context(TextIOWrapper(file, "utf-8", write_through=True))
+
+
+def create_cloud(options: argparse.Namespace) -> Cloud:
     """Return a new cloud, or that of the scenario."""
     settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth, "switches": options.switches}
     chosen_settings = {name: value for name, value in settings.items() if value is not None}
@@ -81,7 +123,7 @@ def _create_cloud(options: argparse.Namespace) -> Cloud:
 
 
 def _start_again(options: argparse.Namespace) -> Cloud:
-    cloud = _create_cloud(options)
+    cloud = create_cloud(options)
     _add_accounts(options.account, cloud)
     return cloud
 
@@ -89,7 +131,7 @@ def _start_again(options: argparse.Namespace) -> Cloud:
 def _add_accounts(arguments: Sequence[str] | None, cloud: Cloud) -> None:
     """Create the accounts of the command line, or alice if there are none at all."""
     for argument in arguments or (() if account_names(cloud) else ("alice",)):
-        _add_account(cloud, argument)
+        add_account(cloud, argument)
 
 
 def _check_record(record: Path, state: str | None) -> None:
@@ -99,7 +141,7 @@ def _check_record(record: Path, state: str | None) -> None:
         raise ValueError(f"--record needs a new cloud, because a replay starts with one: {state} already exists")
 
 
-def _add_account(cloud: Cloud, argument: str) -> None:
+def add_account(cloud: Cloud, argument: str) -> None:
     """Create the account of NAME[@REGION][:AK:SK], with this access key if one is given."""
     full_name, *key = argument.split(":")
     name, _, region = full_name.partition("@")
@@ -122,9 +164,10 @@ def _set_access_key(cloud: Cloud, account: Account, access_key: str, secret_key:
         raise ValueError(f"the access key {access_key} already has another secret key")
 
 
-def _announce(server: Running) -> None:
+def announce(server: Running) -> None:
     for account in map(server.cloud.account, account_names(server.cloud)):
-        print(f"# {account.name}, {account.account_id}, {account.region}")
+        name = account.name if account.name.isprintable() else ascii(account.name)  # a line feed would end the comment
+        print(f"# {name}, {account.account_id}, {account.region}")
         print(render_exports(server.env(account)))
     print(render_exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))
     print(f"# omisim is ready at {server.url}", flush=True)

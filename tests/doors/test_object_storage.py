@@ -6,6 +6,7 @@ import datetime as dt
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -15,9 +16,10 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from support.storing import BUCKET, create_bucket
 
-from omisim import Account, Cloud
+from omisim import Account, ApiError, Cloud
 from omisim.doors.http import HttpRequest
 from omisim.doors.oos import handle
+from omisim.state.buckets import Place, presign
 from omisim.state.settings import Auth
 
 REGION = "eu-west-2"
@@ -269,6 +271,18 @@ class TestPresignedUrls:
         assert [answer.status_code for answer in answers] == [403, 403, 403]
         assert all("SignatureDoesNotMatch" in answer.text for answer in answers)
 
+    def test_of_the_future_are_refused(self, cloud: Cloud, alice: Account, oos: Any) -> None:
+        """A URL is valid from its date on, with 15 minutes for the difference of two clocks. [OOS-003]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
+        place, key = Place(REGION, BUCKET, "a"), cloud.engine.state.get("access_key", alice.access_key)
+        for years, status in ((0, 200), (1, 403), (73, 403)):
+            url = presign(place, key, cloud.now.replace(year=2026 + years), 600)
+            parts = urlsplit(url)
+            request = HttpRequest("GET", parts.netloc, parts.path, {"host": parts.netloc}, b"", parts.query)
+            assert handle(cloud.engine, request, cloud.now).status == status
+        with pytest.raises(ApiError, match="not valid yet"):
+            alice.create_snapshot(file_location=url, snapshot_size=2**30)
+
     @pytest.mark.parametrize("end", ["deleted", "inactive"])
     def test_of_a_deleted_key_are_refused(self, cloud: Cloud, alice: Account, oos: Any, end: str) -> None:
         """A URL is valid no longer than its key. [OOS-005]"""
@@ -389,6 +403,25 @@ class TestStorageSignature:
                     assert alice.client("oos").list_buckets()["Buckets"]
                 else:
                     assert code_of(client.list_buckets) == (403, "InvalidAccessKeyId")
+
+
+class TestResponses:
+    @pytest.mark.parametrize("name", ["disposition", "type", "language", "encoding"])
+    @pytest.mark.parametrize("text", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b"])
+    def test_cannot_be_split_by_a_query(self, cloud: Cloud, oos: Any, name: str, text: str) -> None:
+        """A line feed in response-content-… would begin another header, or a body. [OOS-003]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+        params = {"Bucket": BUCKET, "Key": "a", f"ResponseContent{name.capitalize()}": text}
+        with cloud.intercept():
+            answer = requests.get(oos.generate_presigned_url("get_object", Params=params), timeout=5)
+        assert (answer.status_code, "control characters" in answer.text) == (400, True)
+
+    def test_keep_an_object_that_looks_like_an_answer(self, oos: Any) -> None:
+        """Only answers of the service get a request id; the bytes of an object are its own. [OOS-001]"""
+        body = b"<Error><RequestId>mine</RequestId><RequestID>too</RequestID></Error>"
+        oos.put_object(Bucket=BUCKET, Key="a", Body=body, ContentType="application/xml")
+        assert body_of(oos, "a") == body
+        assert oos.get_object(Bucket=BUCKET, Key="a", Range="bytes=7-45")["Body"].read() == body[7:46]
 
 
 class TestStorageState:

@@ -54,6 +54,16 @@ class TestForm:
         grants = oos.get_object_acl(Bucket=BUCKET, Key="in/a.txt")["Grants"]
         assert "READ" in [grant["Permission"] for grant in grants]
 
+    @pytest.mark.parametrize(
+        "field", ["Content-Type", "content-disposition", "x-amz-meta-a", "redirect", "success_action_redirect"]
+    )
+    def test_with_a_line_feed_in_a_header_is_refused(self, cloud: Cloud, oos: Any, field: str) -> None:
+        """A field that becomes a header of an answer cannot begin another one. [OOS-003]"""
+        text = "a\r\nX-Evil: 1"
+        form = oos.generate_presigned_post(BUCKET, "k", Fields={field: text}, Conditions=[{field: text}])
+        response = post(cloud, form)
+        assert (response.status, code_of(response)) == (400, "InvalidArgument")
+
     def test_is_sent_by_an_unmodified_client(self, cloud: Cloud, oos: Any) -> None:
         """`requests` posts it in this process, and to the virtual host of the bucket."""
         form = oos.generate_presigned_post(BUCKET, "a")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from base.test_one_address import syntax_nodes
 from hypothesis import given
 from hypothesis import strategies as st
 from support.sign import sign_request
@@ -177,6 +180,62 @@ class TestOapiSignature:
         cloud = Cloud()
         request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVms", {"authorization": header})
         assert error(cloud, request)[0] in (400, 401, 403)
+
+    @pytest.mark.parametrize(
+        ("region", "service"),
+        [
+            ("", "api"),
+            ("eu-west-2", ""),
+            ("EU-West-2", "api"),
+            ("eu_west_2", "api"),
+            ("²", "api"),
+            ("eu-west-2", "a.b"),
+        ],
+    )
+    def test_with_a_malformed_scope_is_refused(self, cloud: Cloud, alice: Account, region: str, service: str) -> None:
+        """A Region and a service consist of a-z, 0-9 and hyphens. [AUTH-014]"""
+        request = sign_request(alice, "/api/v1/ReadVms", region=region, service=service)
+        assert error(cloud, request) == (401, "1", "AUTH-014")
+
+    @pytest.mark.parametrize(("region", "service"), [("0", "127"), ("eu-west-2", "oapi"), ("127", "0"), ("x-1", "osc")])
+    def test_with_any_well_formed_scope_is_accepted(
+        self, cloud: Cloud, alice: Account, region: str, service: str
+    ) -> None:
+        """Real clients take the scope from an IP address, or have one built in. [AUTH-003]"""
+        assert ask(cloud, sign_request(alice, "/api/v1/ReadVms", region=region, service=service))[0] == 200
+
+    @pytest.mark.parametrize(
+        "names", ["content-type;x-osc-date", "x-osc-date;host", "host;host;x-osc-date", "Host;x-osc-date", "host;"]
+    )
+    def test_with_other_lists_of_headers_is_refused(self, cloud: Cloud, alice: Account, names: str) -> None:
+        """Signed headers are sorted, unique, in lower case, and contain host. [AUTH-014]"""
+        request = sign_request(alice, "/api/v1/ReadVms")
+        header = request.headers["authorization"].replace("content-type;host;x-osc-date", names)
+        request = replace(request, headers={**request.headers, "authorization": header})
+        assert error(cloud, request) == (401, "1", "AUTH-014")
+
+    @pytest.mark.parametrize("dialect", ["OSC", "AWS"])
+    def test_with_both_dates_is_refused(self, cloud: Cloud, alice: Account, dialect: str) -> None:
+        """X-Osc-Date and X-Amz-Date at once leave open which one is signed. [AUTH-014]"""
+        request = sign_request(alice, "/api/v1/ReadVms", dialect=dialect)
+        dates = {"x-osc-date": "20260101T000000Z", "x-amz-date": "20260101T000000Z"}
+        assert error(cloud, replace(request, headers={**request.headers, **dates})) == (401, "1", "AUTH-014")
+
+    def test_of_another_day_than_the_request_is_refused(self, cloud: Cloud, alice: Account) -> None:
+        """The scope is dated as the request. [AUTH-014]"""
+        request = sign_request(alice, "/api/v1/ReadVms")
+        header = request.headers["authorization"].replace("/20260101/", "/20260102/")
+        request = replace(request, headers={**request.headers, "authorization": header})
+        assert error(cloud, request) == (401, "1", "AUTH-014")
+
+    def test_is_compared_in_constant_time(self) -> None:
+        """No module compares secrets with ==, which stops at the first difference. [AUTH-006]"""
+        secrets = re.compile(r"(secret_key|password|signature|token)$")
+        for path, node in syntax_nodes():
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+                names = [ast.unparse(side) for side in (node.left, *node.comparators)]
+                own = path.startswith(("testing/", "tools/", "pytest_plugin/", "clients/", "state/settings"))
+                assert own or not all(map(secrets.search, names)), f"{path}: {names}"
 
     def test_without_verification_needs_an_account(self) -> None:
         """With auth off a cloud without accounts refuses every call. [AUTH-013]"""

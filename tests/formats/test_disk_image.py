@@ -9,12 +9,14 @@ import struct
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omisim.formats.disk_image import GIB, BadImage, decode, encode, to_bytes
+from omisim.formats import disk_image
+from omisim.formats.disk_image import GIB, HEADER, QCOW2, BadImage, decode, encode, to_bytes
 from omisim.model import Content
 
 CONTENT = Content(3, (("/etc/motd", "hello"),))
@@ -107,6 +109,69 @@ def test_disk_image_of_a_gzip_bomb_is_refused() -> None:
     """A gzip bomb is refused, not unpacked. [IMP-006]"""
     with pytest.raises(BadImage, match="is larger than"):
         decode(gzip.compress(bytes(2**28 + 1), compresslevel=1))
+
+
+def build_qcow2(entries: int, size: int = 2**40, *, bits: int = 16, table: int = 2**16, l1_size: int = 0) -> bytes:
+    """Return an image whose L1 table has so many entries, which all point to one L2 table, by default to itself."""
+    cluster = 1 << bits
+    header = HEADER.pack(QCOW2, 2, 0, 0, bits, size, 0, l1_size or entries, cluster, 0, 0, 0, 0).ljust(cluster, b"\0")
+    l1 = struct.pack(">Q", table) * entries
+    return header + l1.ljust(cluster, b"\0") + bytes(cluster)
+
+
+class TestTablesOfQcow2:
+    """The work that an image causes is bounded by its virtual size and by a number of entries, not by its header."""
+
+    def count_tables(self, image: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
+        """Decode an image and return how many entries of tables were read."""
+        counts: list[int] = []
+
+        def read_table(image: bytes, at: int, count: int) -> Any:
+            counts.append(count)
+            return original(image, at, count)
+
+        original = vars(disk_image)["_read_table"]
+        monkeypatch.setattr(disk_image, "_read_table", read_table)
+        decode(image)
+        return sum(counts)
+
+    def test_repeated_entries_are_read_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A hundred thousand L1 entries that point to one table cost one table, and few kB of gzip. [IMP-006]"""
+        image = build_qcow2(100_000, size=100_000 * 2**29)
+        assert len(gzip.compress(image)) < 5_000
+        assert self.count_tables(image, monkeypatch) < 100_000 + 8_192 + 10
+
+    def test_an_l1_table_beyond_the_disk_is_not_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A disk of 1 TiB has 2,048 L1 entries, whatever its header claims. [IMP-006]"""
+        assert self.count_tables(build_qcow2(100_000), monkeypatch) < 2_048 + 8_192 + 10
+
+    @pytest.mark.parametrize(
+        ("image", "reason"),
+        [
+            (build_qcow2(1, bits=9, size=2**63 - 1, l1_size=2**32 - 1), "L1 table"),
+            (build_qcow2(4, table=65536 + 512, size=2**30), "does not begin with a cluster"),
+            (build_qcow2(2**21 + 1, size=(2**21 + 1) * 2**29), "2097153 entries; 2097152 are supported"),
+        ],
+    )
+    def test_that_are_too_large_or_overlap_are_refused(self, image: bytes, reason: str) -> None:
+        """Tables of 512-byte steps would overlap, so that a small file had many of them. [IMP-006]"""
+        with pytest.raises(BadImage, match=reason):
+            decode(image)
+
+    def test_that_map_too_much_are_refused(self) -> None:
+        """More than 2,097,152 L2 entries, which map 128 GiB in clusters of 64 kiB, are refused. [IMP-006]"""
+        header = HEADER.pack(QCOW2, 2, 0, 0, 21, 2**50, 0, 2**11, 2**21, 0, 0, 0, 0).ljust(2**21, b"\0")
+        tables = struct.pack(">9Q", *(n * 2**21 for n in range(1, 10)))
+        with pytest.raises(BadImage, match="L2 tables have more than 2097152 entries"):
+            decode(header + tables.ljust(2**14, b"\0"))
+
+
+@pytest.mark.parametrize("version", ["Infinity", "1e999", '"²"', "9" * 5000, '"1"', "1.5", "null"])
+def test_disk_image_content_with_a_bad_version_is_refused(version: str) -> None:
+    """A version that is not an integer makes the content unreadable, and is named. [IMP-006]"""
+    text = b'{"files": {}, "version": %s}' % version.encode()
+    with pytest.raises(BadImage, match="the content of the disk is damaged: "):
+        decode(b"omisim disk 1\n\0\0" + struct.pack(">I", len(text)) + text)
 
 
 @pytest.mark.skipif(QEMU is None, reason="qemu-utils is not installed")

@@ -32,7 +32,7 @@ from support.storing import BUCKET
 from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
-from omisim.server import Running, host
+from omisim.server import Limits, Running, host
 from omisim.server.client import Client
 from omisim.server.control import MAX_STREAMS, Control, _Feed
 from omisim.server.endpoints import ENDPOINTS, describe
@@ -173,17 +173,15 @@ class TestSilentConnections:
         return ssl.create_default_context(cafile=server.ca).wrap_socket(line, server_hostname=host)
 
     @pytest.mark.parametrize("tls", [False, True])
-    def test_are_closed_without_an_answer(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tls: bool) -> None:
+    def test_are_closed_without_an_answer(self, cloud: Cloud, tls: bool) -> None:
         """The server closes a silent connection after a minute and sends nothing on it. [REQ-019]"""
-        assert host.IDLE_SECONDS >= 60
-        monkeypatch.setattr(host, "IDLE_SECONDS", 0.1)
-        with cloud.serve(tls=tls) as server, self._open(server) as line:
+        assert Limits().idle_seconds >= 60
+        with cloud.serve(tls=tls, limits=Limits(idle_seconds=0.1)) as server, self._open(server) as line:
             assert line.recv(1) == b""
 
-    def test_that_stop_in_a_request_are_told(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_stop_in_a_request_are_told(self, cloud: Cloud) -> None:
         """A request that ends in its middle is answered by 408. [REQ-019]"""
-        monkeypatch.setattr(host, "IDLE_SECONDS", 0.1)
-        with cloud.serve() as server, self._open(server) as line:
+        with cloud.serve(limits=Limits(request_seconds=0.1)) as server, self._open(server) as line:
             line.sendall(b"POST /api/v1/ReadRegions HTTP/1.1\r\nHost: x\r\n")
             assert line.recv(12) == b"HTTP/1.1 408"
 
@@ -406,7 +404,8 @@ class TestControlDescription:
 
     def test_answers_405_with_the_methods_of_a_path(self, server: Running) -> None:
         """Another method is 405 with the allowed ones; HEAD is GET without a body."""
-        answer = requests.put(f"{server.url}/_omisim/faults", timeout=10)
+        headers = {"X-Omisim-Token": server.token}
+        answer = requests.put(f"{server.url}/_omisim/faults", headers=headers, timeout=10)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET, DELETE")
         assert requests.head(f"{server.url}/_omisim/health", timeout=10).status_code == 200
 
@@ -524,7 +523,13 @@ class TestServeCommand:
             (["--tls-cert", __file__, "--tls-key", __file__], "must be a PEM certificate"),
             (["--scenario", "nothing"], "shipped are"),
             (["--account", "alice:A/K:SK"], "ACCESS_KEY"),
-            (["--host", "nowhere.invalid"], "not known"),
+            (["--host", "nowhere.invalid", "--token", "t"], "not known"),
+            (["--host", "0.0.0.0"], "needs a token of your choice"),
+            (["--host", "0.0.0.0", "--token", "t", "--auth", "off"], "needs auth='strict'"),
+            (["--host", "0.0.0.0", "--token", "t", "--seed", "7"], "know the keys of --seed 7"),
+            (["--limit", "size=1"], "with a name of body, head"),
+            (["--limit", "body=²"], "must be a number from 0"),
+            (["--limit", "body"], "must be a number from 0"),
         ],
     )
     def test_reports_a_wrong_option_in_one_line(

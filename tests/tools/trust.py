@@ -30,6 +30,12 @@ CLAIMS = (
     Claim("an exception at any line leaves no half-done change", "tests/tools/injection.py", (), ("--step", "97")),
     Claim("threads see one order of all changes", "tests/tools/threads.py", (), ("--runs", "2")),
     Claim("a state file costs little", "benchmarks/state.py", (), ("--quick",)),
+    Claim(
+        "no bytes crash, hang or fail", "tests/tools/fuzz.py", ("--runs", "80000"), ("--runs", "300", "--seconds", "1")
+    ),
+    Claim("a server does not grow", "tests/tools/soak.py", ("--minutes", "60"), ("--minutes", "0.2", "--no-judgement")),
+    Claim("builds are reproducible", "tests/tools/supply.py", ("reproduce",), ("reproduce",)),
+    Claim("the lowest versions work", "tests/tools/supply.py", ("lowest",), ("reproduce",)),
 )
 
 

@@ -53,6 +53,7 @@ class Call:
         self.now: dt.datetime = tx.at
         self.log = log  # the session's call log, ending with this call; its class belongs to a higher package
         self.values: Mapping[str, Any] = {}  # the parsed parameters that the caller gave
+        self.decoded: Mapping[Any, Any] = {}  # the disk images that were decoded ahead (imports.Decoded)
         self.refusals: list[ApiError] = []
         self.warnings: list[str] = []
         self._account = account

@@ -7,6 +7,7 @@ import binascii
 import json
 from typing import Any
 
+from omisim.base.foreign import parse_json
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 
@@ -53,8 +54,8 @@ def _encode_token(mark: str, start: int) -> str:
 
 def _decode_token(next_token: str, mark: str) -> int:
     try:
-        token_mark, start = json.loads(base64.b64decode(next_token, validate=True))
-    except (binascii.Error, ValueError, TypeError, RecursionError):
+        token_mark, start = parse_json(base64.b64decode(next_token, validate=True))
+    except (binascii.Error, ValueError, TypeError):
         raise refuse("PAG-003", reason="no read returned this token") from None
     if token_mark != mark or not isinstance(start, int) or isinstance(start, bool) or start < 0:
         raise refuse("PAG-003", reason="the token belongs to another read or to other filters")

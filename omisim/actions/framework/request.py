@@ -39,13 +39,14 @@ class Request:
     that receives the same bytes again may reuse the Request.
     """
 
-    __slots__ = ("action", "dialect", "parameters", "values")
+    __slots__ = ("action", "decoded", "dialect", "parameters", "values")
 
     def __init__(self, action: str, parameters: Mapping[str, Any], dialect: Dialect) -> None:
         self.action: str = action
         self.parameters: Mapping[str, Any] = parameters
         self.dialect: Dialect = dialect
         self.values: dict[str, Any] | None = None
+        self.decoded: Mapping[Any, Any] = {}  # the disk images that this call imports, decoded ahead (imports.Decoded)
 
 
 def copy_containers(value: Any) -> Any:

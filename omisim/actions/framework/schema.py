@@ -19,17 +19,23 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from omisim.actions.framework.request import Request
+from omisim.base.foreign import parse_date
 from omisim.base.suggest import suggest
 from omisim.model.base import MayBeEmpty
 from omisim.model.filters import Filters
+from omisim.model.filters.match import is_pattern
 from omisim.model.ids import Id
 from omisim.model.serialize import is_date
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem", "report_wrong_type"]
+__all__ = [
+    "Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem", "report_too_many_patterns",
+    "report_wrong_type",
+]  # fmt: skip
 
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}
+MAX_PATTERNS = 1000  # values with wildcards in a filter
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
 WRONG = object()  # replaces a value of a wrong type while the other values are checked
 Spell = Callable[[str], str]
@@ -269,10 +275,19 @@ def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> 
             for number, item in enumerate(value)
             if item is not None and (is_filter or item or not _is_empty(item))
         ]
+        if is_filter and len(items) > MAX_PATTERNS:
+            report_too_many_patterns(items, path, problems)
         present_items = tuple(item for item in items if item is not None)
         return present_items if present_items or may_be_empty else None
 
     return read
+
+
+def report_too_many_patterns(values: Iterable[Any], path: str, problems: Problems) -> None:
+    """Append the problem of a filter with too many wildcards: each is compared with each resource (FLT-012)."""
+    count = sum(isinstance(value, str) and is_pattern(value) for value in values)
+    if count > MAX_PATTERNS:
+        problems.append(Problem(TYPE, "FLT-012", path, facts={"count": count, "most": MAX_PATTERNS}))
 
 
 def _is_empty(value: Any) -> bool:
@@ -283,13 +298,12 @@ def _read_date(value: Any, path: str, problems: Problems) -> Any:
     if isinstance(value, dt.datetime):
         return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     try:
-        at = dt.datetime.fromisoformat(value)
+        return parse_date(value)
     except TypeError:
         return report_wrong_type(value, path, "an ISO 8601 date", problems)
     except ValueError:  # a string that is not a date
         problems.append(_make_type_problem(path, "an ISO 8601 date", repr(value)))
         return WRONG
-    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
 def report_wrong_type(value: Any, path: str, expected: str, problems: Problems) -> object:

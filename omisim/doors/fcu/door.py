@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
 
+from omisim.base.foreign import encode_text
 from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.doors.fcu.actions import FcuAction, find_action
 from omisim.doors.fcu.context import Context
@@ -105,7 +106,7 @@ class FcuDoor:
         return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
 
     def _respond(self, status: int, text: str, request_id: str, headers: Mapping[str, str]) -> HttpResponse:
-        content = text.encode()
+        content = encode_text(text)
         self.engine.session.record_size(request_id, len(content))
         return HttpResponse(status, content, {**_HEADERS, **headers})
 

@@ -13,13 +13,13 @@ from operator import attrgetter
 from typing import Any
 
 from omisim.actions.framework.paging import paginate
-from omisim.actions.framework.schema import find_id_problem
+from omisim.actions.framework.schema import Problems, find_id_problem, report_too_many_patterns
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.forms import GROUPS, SCOPES
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.table import Row, load_section
 from omisim.doors.fcu.views import get_view, make_getter
-from omisim.model.filters.match import matches_glob
+from omisim.model.filters.match import compile_patterns
 from omisim.model.ids import PREFIXES, Id
 from omisim.model.serialize import format_date
 from omisim.spec.errors import ERRORS, ApiError
@@ -124,7 +124,7 @@ class Selection:
                 chosen = SCOPES[scope](context, value)
                 rows = [row for row in rows if chosen(row)]
         if criteria.filters and not self._is_empty:
-            tests = [(self._find_look(name), values) for name, values in criteria.filters]
+            tests = [(self._find_look(name), _check_patterns(name, values)) for name, values in criteria.filters]
             rows = [row for row in rows if all(self._matches(row, *test) for test in tests)]
         page, token = paginate(
             self._row.name, tuple(rows), (criteria.filters, criteria.scopes), criteria.size, criteria.token, 0
@@ -148,8 +148,8 @@ class Selection:
         raise refuse("FCU-013", filter=name)
 
     def _matches(self, row: Any, look: Look, patterns: Sequence[str]) -> bool:
-        texts = look(row, self._view(row))
-        return any(_matches_text(value, text) for value in patterns for text in texts)
+        matches = compile_patterns(tuple(patterns))
+        return any(matches(text) or _is_boolean(text, patterns) for text in look(row, self._view(row)))
 
     def _render_page(self, page: Sequence[Any]) -> str:
         if self._row.group:
@@ -182,9 +182,18 @@ def _make_look(path: str) -> Look:
     return look
 
 
-def _matches_text(pattern: str, text: str) -> bool:
-    """Whether a text matches a value of a filter. Booleans may be written in any case (FCU-006/type)."""
-    return matches_glob(pattern, text) or (text in ("true", "false") and pattern.lower() == text)
+def _check_patterns(name: str, values: Sequence[str]) -> Sequence[str]:
+    """Return the values of a filter, or refuse too many with wildcards (FLT-012)."""
+    problems: Problems = []
+    report_too_many_patterns(values, f"Filter {name}", problems)
+    if problems:
+        raise problems[0].to_error(str)
+    return values
+
+
+def _is_boolean(text: str, patterns: Sequence[str]) -> bool:
+    """Whether a text is a boolean that a filter writes in any case (FCU-006/type)."""
+    return text in ("true", "false") and any(value.lower() == text for value in patterns)
 
 
 def _as_list(value: Any) -> Sequence[Any]:

@@ -7,13 +7,13 @@ The Region comes from the host name or the path. If neither names one, it is the
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
 
 from omisim.actions.framework.request import Dialect, Request
+from omisim.base.foreign import make_json_decoder, parse_json
 from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.doors import http
 from omisim.doors.http import LONGEST_KEPT, HttpResponse
@@ -40,7 +40,8 @@ _CORS = {
     "Access-Control-Max-Age": "86400",
 }
 _JSON_TYPES = frozenset({"application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0"})
-_HEADERS = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
+_HEADERS = {"Content-Type": "application/json"}
+_READ_HEADERS = _HEADERS | {"Access-Control-Allow-Origin": "*"}
 
 
 class OapiDoor:
@@ -93,7 +94,9 @@ class OapiDoor:
             return response
         except (Dropped, Killed) as failure:
             return failure
-        headers = _HEADERS | {"X-Omisim-Warning": "; ".join(answer.warnings)} if answer.warnings else _HEADERS
+        headers = _READ_HEADERS if name.startswith("Read") else _HEADERS  # a foreign page may read, never write
+        if answer.warnings:
+            headers = headers | {"X-Omisim-Warning": "; ".join(answer.warnings)}
         content = render_text(answer).encode()
         engine.session.record_size(answer.request_id, len(content))
         return HttpResponse(200, content, headers)
@@ -139,20 +142,16 @@ def _parse_body(action: str, content: bytes) -> Request:
     if not content or content.isspace():
         return Request(action, {}, OAPI)
     try:
-        parameters = _DECODER.decode(content.decode())
-    except (ValueError, RecursionError) as error:
+        parameters = parse_json(content, _DECODER)
+    except ValueError as error:
         raise refuse("REQ-004", reason=str(error)) from None
     if not isinstance(parameters, dict):
         raise refuse("REQ-004", reason="the JSON value is not an object")
     return Request(action, parameters, OAPI)
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _snake_names(members: dict[str, Any]) -> dict[str, Any]:
     return {snake_name(name): value for name, value in members.items()}
 
 
-_DECODER = json.JSONDecoder(object_hook=_snake_names, parse_constant=_refuse_constant)
+_DECODER = make_json_decoder(_snake_names)

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
 from omisim.actions.exports import is_bucket_name
-from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.base.foreign import parse_count
+from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.post import Form, authenticate_form, is_form, make_headers, read_form, render_uploaded
@@ -68,7 +69,9 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
     if not isinstance(outcome, HttpResponse):
         raise outcome
     common = {"Date": format_datetime(at, usegmt=True), "x-amz-request-id": request_id}
-    body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), outcome.body)
+    body = outcome.body
+    if outcome.status >= HTTPStatus.BAD_REQUEST:  # an object is never altered
+        body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), body)
     return HttpResponse(outcome.status, b"" if request.method == "HEAD" else body, {**outcome.headers, **common})
 
 
@@ -104,6 +107,9 @@ def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Tas
     caller = _identify_caller(engine, request, place, host_time)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     operation = find_operation(request.method, place, query)
+    for name, value in query.items():
+        if name.startswith("response-") and not is_header_value(value):
+            raise StorageError("InvalidArgument", f"{name} must not contain control characters", "OOS-003")
     source = _parse_copy_source(request, place)
     name = operation.name
     if name == "ListObjects" and query.get("list-type") == "2":
@@ -133,7 +139,15 @@ def _list_parameters(task: _Task) -> dict[str, Any]:
     if task.source is not None:
         named["copy-source"] = f"{task.source.bucket}/{task.source.key}"
     given = {STORAGE_PARAMETERS[name]: value for name, value in named.items() if value and name in STORAGE_PARAMETERS}
-    return {name: int(value) if name in _NUMBERS and value.isdecimal() else value for name, value in given.items()}
+    return {name: _parse_number(value) if name in _NUMBERS else value for name, value in given.items()}
+
+
+def _parse_number(text: str) -> int | str:
+    """Return the number that a text writes, or the text itself, which moto refuses."""
+    try:
+        return parse_count(text, 2**63)
+    except ValueError:
+        return text
 
 
 def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | None) -> HttpResponse:
@@ -152,8 +166,9 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
     limit, _ = STORAGE_PAGES.get(task.name, ("", ()))
     asked = parameters.get(limit, "1000")
-    if limit and fault is not None and fault.page_size is not None and asked.isdecimal():
-        parameters[limit] = str(min(fault.page_size, int(asked)))
+    requested = _parse_number(asked)
+    if limit and fault is not None and fault.page_size is not None and isinstance(requested, int):
+        parameters[limit] = str(min(fault.page_size, requested))
     url += f"?{urlencode(parameters)}" if parameters else ""
     headers = {**request.headers, **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)

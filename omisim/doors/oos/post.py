@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hmac
 import json
 from collections.abc import Mapping
 from io import BytesIO
@@ -14,8 +15,9 @@ from xml.sax.saxutils import escape
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from omisim.doors.http import HttpRequest, HttpResponse
-from omisim.formats.sigv4 import derive_signing_key
+from omisim.base.foreign import parse_json
+from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
+from omisim.formats.sigv4 import derive_signing_key, parse_stamp
 from omisim.model import AccessKey, AccountRow
 from omisim.state.buckets import (
     ALGORITHM,
@@ -24,7 +26,6 @@ from omisim.state.buckets import (
     find_active_key,
     make_object_url,
     parse_credential,
-    parse_date,
 )  # fmt: skip
 from omisim.state.state import State
 
@@ -39,6 +40,7 @@ _HEADERS: Final = (
     "content-type",
     "expires",
 )
+_REDIRECTS: Final = ("redirect", "success_action_redirect")
 # form fields that the policy need not mention
 _FREE: Final = frozenset({"awsaccesskeyid", "file", "policy", "signature", "x-amz-signature"})
 _RANGE: Final = "content-length-range"
@@ -78,6 +80,9 @@ def read_form(request: HttpRequest) -> Form:
     except ValueError as error:
         raise StorageError("MalformedPOSTRequest", f"the form is malformed: {error}", "OOS-003") from None
     lower_fields = {name.lower(): value for name, value in fields.items()}
+    for name, value in lower_fields.items():
+        if (name in (*_HEADERS, *_REDIRECTS) or name.startswith("x-amz-")) and not is_header_value(value):
+            raise StorageError("InvalidArgument", f"the field {name} must not contain control characters", "OOS-003")
     if "key" not in lower_fields:
         raise StorageError("InvalidArgument", "the form must contain a field named 'key'", "OOS-003")
     if "file" in files:
@@ -99,14 +104,15 @@ def authenticate_form(state: State, place: Place, form: Form, now: dt.datetime, 
     if fields.get("x-amz-algorithm") != ALGORITHM:
         raise StorageError("AccessDenied", f"only {ALGORITHM} is supported", "OOS-001")
     access_key, scope = parse_credential(fields.get("x-amz-credential", ""), place)
-    if parse_date(fields.get("x-amz-date", "")) is None:
+    if parse_stamp(fields.get("x-amz-date", "")) is None:
         raise StorageError("AccessDenied", "the field x-amz-date is malformed", "OOS-003")
     key: AccessKey | None = find_active_key(state, access_key, place.region, now)
     if key is None:
         raise StorageError("InvalidAccessKeyId", f"{access_key} is not an active key of {place.region}", "OOS-005")
     signing = derive_signing_key(f"AWS4{key.secret_key}", *scope, "aws4_request").copy()
     signing.update(fields["policy"].encode())
-    if strict and signing.hexdigest() != fields.get("x-amz-signature"):
+    given = fields.get("x-amz-signature", "").encode()
+    if strict and not hmac.compare_digest(signing.hexdigest().encode(), given):
         raise StorageError("SignatureDoesNotMatch", "the signature does not match the policy")
     _check_policy(_decode_policy(fields["policy"]), place, form, now)
     account: AccountRow = state.get("account", key.account_id)
@@ -115,10 +121,10 @@ def authenticate_form(state: State, place: Place, form: Form, now: dt.datetime, 
 
 def _decode_policy(text: str) -> dict[str, Any]:
     try:
-        policy = json.loads(base64.b64decode(text, validate=True))
+        policy = parse_json(base64.b64decode(text, validate=True))
         expiration = dt.datetime.fromisoformat(policy["expiration"])
         conditions = policy["conditions"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise StorageError("InvalidPolicyDocument", f"the policy is malformed: {error!r}", "OOS-003") from None
     if expiration.tzinfo is None or not isinstance(conditions, list):
         raise StorageError("InvalidPolicyDocument", "the policy needs an expiration in UTC and conditions", "OOS-003")

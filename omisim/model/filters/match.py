@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, fields
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, get_args
 
 from omisim.model.filters.fields import find_path, make_getter
 
-__all__ = ["E", "Filters", "matches_glob", "select_matching"]
+__all__ = ["E", "Filters", "compile_patterns", "is_pattern", "matches_glob", "select_matching"]
 
 E = TypeVar("E")
 Test = Callable[[Any], bool]
@@ -79,9 +79,21 @@ def _make_bound_test(holds: Callable[[Any, Any], bool], bound: Any) -> Test:
 
 
 def _make_glob_test(look: Callable[[Any], Any], texts: Any) -> Test:
-    exact = frozenset(value for value in texts if "*" not in value and "?" not in value)
-    patterns = [value for value in texts if value not in exact]
-    return lambda entity: (text := look(entity)) in exact or any(map(matches_glob, patterns, repeat(text)))
+    matches = compile_patterns(tuple(texts))
+    return lambda entity: matches(look(entity))
+
+
+@lru_cache(maxsize=64)
+def compile_patterns(texts: tuple[str, ...]) -> Test:
+    """Return the test whether a text equals one of these or matches one with wildcards. Only the latter take time."""
+    exact = frozenset(value for value in texts if not is_pattern(value))
+    patterns = [value for value in dict.fromkeys(texts) if value not in exact]
+    return lambda text: text in exact or any(map(matches_glob, patterns, repeat(text)))
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a value of a filter has wildcards."""
+    return "*" in text or "?" in text
 
 
 def _make_equality_test(look: Callable[[Any], Any], expected: Any) -> Test:

@@ -1,0 +1,123 @@
+"""Parse text that comes from outside: JSON, numbers, dates and URLs. The only place that does so.
+
+Each function returns a value that the rest of the code can compute with, or raises ValueError. Python's own parsers
+accept more: `²` is a digit of `str.isdigit`, `1e999` becomes infinite, and a date of the year 9999 may overflow.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+__all__ = [
+    "MAX_DEPTH", "encode_text", "make_json_decoder", "parse_count", "parse_date", "parse_json", "parse_url",
+]  # fmt: skip
+
+MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
+MAX_DIGITS = 40  # of an integer; the largest that has a meaning here has 20
+_COUNT = re.compile(r"[0-9]{1,40}")
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
+Hook = Callable[[dict[str, Any]], Any]
+
+
+def parse_json(text: str | bytes, decoder: json.JSONDecoder | None = None) -> Any:
+    """Return the value of a JSON document. `decoder` is the result of `make_json_decoder`.
+
+    Raises ValueError for text that is not JSON (`NaN`, `Infinity`), for numbers without a finite value and integers of
+    more than 40 digits, for lone surrogates, and for more than 64 levels.
+    """
+    content = text if isinstance(text, str) else text.decode()
+    try:
+        value = (decoder or _DECODER).decode(content)
+    except RecursionError:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep") from None
+    if content.count("[") + content.count("{") > MAX_DEPTH:
+        _check_depth(value)
+    if "\\u" in content:
+        _check_surrogates(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for outer in level if isinstance(outer, dict | list) for item in _list_items(outer)]
+    if level:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+
+
+def _list_items(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _check_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"it contains the lone surrogate {error.object[error.start]!r}") from None
+
+
+def _parse_integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"an integer has {len(text)} digits, more than {MAX_DIGITS}")
+    return int(text)
+
+
+def _parse_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:MAX_DIGITS]} is too large for a number")
+    return number
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def make_json_decoder(object_hook: Hook | None = None) -> json.JSONDecoder:
+    """Return a decoder for `parse_json`. `object_hook` converts each object, as in `json.loads`."""
+    return json.JSONDecoder(
+        object_hook=object_hook, parse_constant=_refuse_constant, parse_float=_parse_float, parse_int=_parse_integer
+    )
+
+
+_DECODER = make_json_decoder()
+
+
+def parse_count(text: str, most: int) -> int:
+    """Return the number that ASCII digits write, from 0 to `most`. Raises ValueError for any other text."""
+    number = int(text) if _COUNT.fullmatch(text) else -1
+    if not 0 <= number <= most:
+        raise ValueError(f"it must be a number from 0 to {most}, not {text[:MAX_DIGITS]!r}")
+    return number
+
+
+def parse_date(text: str) -> dt.datetime:
+    """Return the time of an ISO 8601 date, in UTC; without a time zone, it counts as UTC.
+
+    Raises ValueError for any other text and for a time that no year from 1 to 9999 contains in UTC.
+    """
+    at = dt.datetime.fromisoformat(text)
+    try:
+        return at.astimezone(dt.UTC) if at.tzinfo else at.replace(tzinfo=dt.UTC)
+    except OverflowError:
+        raise ValueError(f"{text} is not within the years 1 to 9999 in UTC") from None
+
+
+def parse_url(text: str) -> SplitResult:
+    """Return the parts of a URL. Raises ValueError for a malformed host or port, for spaces and control characters."""
+    if _NOT_IN_URLS.search(text):
+        raise ValueError("it contains a space or a control character")
+    parts = urlsplit(text)
+    parts.port  # noqa: B018 - raises ValueError
+    return parts
+
+
+def encode_text(text: str) -> bytes:
+    """Return text in UTF-8. A lone surrogate, which only Python code can store, becomes a question mark."""
+    return text.encode(errors="replace")

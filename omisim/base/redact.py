@@ -1,0 +1,50 @@
+"""Replace secrets in what is shown, logged or recorded. What is stored to be restored keeps them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["REDACTED", "redact", "redact_text"]
+
+REDACTED = "redacted"
+# names of fields and parameters, without underscores and in lower case
+_NAMES = frozenset({"adminpassword", "authorization", "password", "privatekey", "secretkey", "seed"})
+# what grants access in a signed URL or in a form
+_SIGNATURE = re.compile(r"(?i)((?:x-amz-|x-osc-)?(?:signature|security-token)=)[^&\s\"'<>]+")
+_SIGNED_BODY = re.compile(rb"(?i)(signature=)[^&\s\"'<>]+")
+
+
+def redact(value: Any) -> Any:
+    """Return a copy of JSON data without the values of secret names in any spelling and the signatures of URLs."""
+    if isinstance(value, Mapping):
+        return {name: _redact_member(name, item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return redact_text(value) if isinstance(value, str) else value
+
+
+def redact_text(text: str) -> str:
+    """Return a text without the signatures of the URLs in it."""
+    return _SIGNATURE.sub(rf"\1{REDACTED}", text) if "ignature=" in text or "oken=" in text else text
+
+
+def _redact_member(name: Any, value: Any) -> Any:
+    if isinstance(name, str) and isinstance(value, str):
+        if value and name.replace("_", "").lower() in _NAMES:
+            return REDACTED
+        if name == "body":
+            return _redact_body(value)
+    return redact(value)
+
+
+def _redact_body(text: str) -> str:
+    """Return the base64 text of an object in a dump without the signatures of the URLs in it: those of a manifest."""
+    try:
+        body = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return redact_text(text)
+    return base64.b64encode(_SIGNED_BODY.sub(rb"\1" + REDACTED.encode(), body)).decode()

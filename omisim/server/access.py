@@ -1,0 +1,131 @@
+"""Who may use the control plane, and which web pages may send requests to the server.
+
+A browser sends a page's requests to any address. Three checks keep foreign pages out: the Host header names the server
+(a page that rebinds its own name to this address does not), the Origin header, if there is one, is the server's, and
+the control plane needs its token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Collection
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+
+from omisim.base.hosts import DOMAIN
+from omisim.doors.http import HttpRequest
+
+__all__ = ["Access", "Forbidden", "is_loopback"]
+
+COOKIE = "omisim_session"
+MAX_SESSIONS = 64  # the oldest one ends when another begins
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+class Forbidden(Exception):
+    """A request that is refused, with its HTTP status."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status: HTTPStatus = status
+
+
+class Access:
+    """The checks of one server. `hosts` are names of the server besides addresses, localhost and OUTSCALE's names."""
+
+    def __init__(self, token: str, scheme: str = "http", hosts: Collection[str] = ()) -> None:
+        self._token = token.encode()
+        self._scheme = scheme
+        self._hosts = {host.lower() for host in hosts}
+        self._sessions: dict[str, None] = {}  # the cookies, oldest first
+
+    def check_site(self, request: HttpRequest) -> None:
+        """Raise Forbidden for a request to a foreign name, and for one that a foreign page sends."""
+        if not self._is_own_host(request.host):
+            reason = f"the Host header names {request.host[:200]!r}, which is not a name of this server (--allow-host)"
+            raise Forbidden(HTTPStatus.FORBIDDEN, reason)
+        origin = request.headers.get("origin")
+        if origin is not None and not self._is_own_origin(origin, request):
+            raise Forbidden(HTTPStatus.FORBIDDEN, f"the page {origin[:200]!r} must not send requests to this server")
+
+    def _is_own_host(self, host: str) -> bool:
+        match = _HOST.fullmatch(host)
+        if match is None:
+            return host == ""  # HTTP/1.0, which no browser sends
+        name = match[1].lower().rstrip(".")
+        if name in self._hosts or name == "localhost" or name.endswith((".localhost", f".{DOMAIN}")):
+            return True
+        try:
+            ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return False
+        return True
+
+    def _is_own_origin(self, origin: str, request: HttpRequest) -> bool:
+        return origin.lower() == f"{self._scheme}://{request.host}".lower()
+
+    def check_token(self, request: HttpRequest) -> None:
+        """Raise Forbidden for a request to the control plane without the token, or a cookie that stands for it."""
+        if not self.has_token(request):
+            reason = "the control plane requires its token in Authorization: Bearer or X-Omisim-Token"
+            raise Forbidden(HTTPStatus.UNAUTHORIZED, reason)
+
+    def has_token(self, request: HttpRequest) -> bool:
+        """Whether a request has the token in each of the headers that it uses, or a valid cookie."""
+        authorization = request.headers.get("authorization")
+        tokens = [request.headers.get("x-omisim-token")]
+        if authorization is not None:
+            scheme, _, value = authorization.partition(" ")
+            tokens.append(value if scheme.lower() == "bearer" else "")
+        given = [token for token in tokens if token is not None]
+        if given:
+            return all(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in given)
+        return self._has_cookie(request)
+
+    def _has_cookie(self, request: HttpRequest) -> bool:
+        """Whether a page of this server sends a cookie of `open_session`: a browser says so in headers of its own."""
+        origin, method = request.headers.get("origin"), request.method
+        is_read = method in ("GET", "HEAD") and origin is None  # a page's own reads have no Origin
+        if is_read and request.headers.get("sec-fetch-site") != "same-origin":
+            return False
+        if not is_read and (origin is None or not self._is_own_origin(origin, request)):
+            return False
+        session = self._read_cookie(request)
+        return any(hmac.compare_digest(session.encode(errors="replace"), known.encode()) for known in self._sessions)
+
+    @staticmethod
+    def _read_cookie(request: HttpRequest) -> str:
+        try:
+            cookie = SimpleCookie(request.headers.get("cookie", "")).get(COOKIE)
+        except CookieError:
+            return ""
+        return cookie.value if cookie is not None else ""
+
+    def open_session(self, request: HttpRequest) -> str:
+        """Return the Set-Cookie header of a new session for a page of this server. Raises Forbidden without Origin."""
+        if request.headers.get("origin") is None:
+            raise Forbidden(HTTPStatus.FORBIDDEN, "only a page of this server may exchange the token for a cookie")
+        session = secrets.token_urlsafe(32)
+        self._sessions[session] = None
+        if len(self._sessions) > MAX_SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+        secure = "; Secure" if self._scheme == "https" else ""
+        return f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/_omisim{secure}"
+
+    def close_session(self, request: HttpRequest) -> str:
+        """End the session of a request; return the Set-Cookie header that removes it."""
+        self._sessions.pop(self._read_cookie(request), None)
+        return f"{COOKIE}=; HttpOnly; SameSite=Strict; Path=/_omisim; Max-Age=0"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,235 @@
+"""cheroot with connections that take a thread only for a whole request, and limits for what a client may use.
+
+cheroot gives a connection to a thread as soon as it can be read, and the thread then waits for the rest of the request:
+a few slow clients occupy all threads. Here, the thread that watches the connections receives what has come, without
+waiting (`framing.RequestBuffer` says when a request is whole), and closes connections that take too long.
+"""
+
+from __future__ import annotations
+
+import errno
+import selectors
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from io import BytesIO
+from socket import SHUT_WR, socket
+from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
+from typing import Any
+
+from cheroot.connections import ConnectionManager
+from cheroot.server import HTTPConnection, HTTPRequest
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+from cheroot.wsgi import Server
+
+from omisim.server.framing import MIB, Limits, Rejected, RequestBuffer
+
+__all__ = ["LimitedServer", "TlsAdapter"]
+
+READ_SIZE = 65536
+READS_IN_A_ROW = 16  # from one connection, before the others get their turn
+DRAIN_SECONDS = 2  # for which the rest of a rejected request is read, because closing at once may lose the answer
+CHECK_SECONDS = 0.1  # between two searches for connections that take too long
+_NOTHING_YET = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
+_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
+
+
+class _Request(BytesIO):
+    """The bytes of one request, in place of the socket's file."""
+
+    def has_data(self) -> bool:
+        """Return False: cheroot has to ask the connection, not this file."""
+        return False
+
+
+class _Connection(HTTPConnection):
+    """A connection, and what it has sent of its next request."""
+
+    # a path with two leading slashes, as osc-cli sends it, stays as it is: proxy mode leaves paths alone
+    RequestHandlerClass = staticmethod(partial(HTTPRequest, proxy_mode=True))
+
+    def __init__(self, server: LimitedServer, sock: socket, makefile: Callable[..., Any]) -> None:
+        super().__init__(server, sock, makefile)
+        self.limits = server.limits
+        self.incoming = RequestBuffer(server.limits)
+        self.deadline = time.monotonic() + self.limits.idle_seconds
+        self.is_receiving = False  # part of a request has come
+        self.is_rejected = False
+        self._is_greeting = isinstance(sock, SSLSocket)
+
+    def receive(self) -> bool:
+        """Receive what has come, without waiting; return whether a request is whole. Raises OSError at the end."""
+        self.socket.settimeout(0)
+        try:
+            if self._is_greeting:
+                self.socket.do_handshake()
+                self._is_greeting = False
+            return self._drain() if self.is_rejected else self._receive_request()
+        except _NOTHING_YET:
+            return False
+
+    def _receive_request(self) -> bool:
+        for _ in range(READS_IN_A_ROW):
+            try:
+                request = self.incoming.take()
+            except Rejected as reason:
+                self.reject(reason)
+                return False
+            if request is not None:
+                self.rfile = _Request(request)
+                self.is_receiving = False
+                self.socket.settimeout(self.limits.send_seconds)
+                return True
+            self._check_progress()
+            data = self.socket.recv(READ_SIZE)
+            if not data:
+                raise ConnectionResetError(errno.ECONNRESET, "the client has closed the connection")
+            self.incoming.feed(data)
+        return self._has_unread_tls() and self._receive_request()
+
+    def _check_progress(self) -> None:
+        """Note the beginning of a request, and answer a client that waits for permission to send its body."""
+        if len(self.incoming) or self.incoming.has_head:
+            if not self.is_receiving:
+                self.is_receiving = True
+                self.deadline = time.monotonic() + self.limits.request_seconds
+            if self.incoming.expects_continue:
+                self.incoming.expects_continue = False
+                self.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _has_unread_tls(self) -> bool:
+        """Whether decrypted bytes are left, of which the selector does not know."""
+        return isinstance(self.socket, SSLSocket) and self.socket.pending() > 0
+
+    def _drain(self) -> bool:
+        for _ in range(READS_IN_A_ROW):
+            if not self.socket.recv(READ_SIZE):
+                raise ConnectionResetError(errno.ECONNRESET, "the client has read the answer")
+        return False
+
+    def reject(self, reason: Rejected) -> None:
+        """Answer a request that the application never sees; the connection is closed soon."""
+        text = f"{reason}\n".encode()
+        head = f"HTTP/1.1 {reason.status} {reason.status.phrase}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+        self.is_rejected = True
+        self.deadline = time.monotonic() + DRAIN_SECONDS
+        self.incoming = RequestBuffer(self.limits)
+        with suppress(OSError):  # if it takes no answer, the deadline ends it
+            self.socket.send(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
+            if not isinstance(self.socket, SSLSocket):
+                self.socket.shutdown(SHUT_WR)
+
+    def abandon(self) -> None:
+        """Close the connection, whatever its state."""
+        with suppress(OSError):
+            self.close()
+
+    def _conditional_error(self, req: HTTPRequest, response: str) -> None:
+        """Send an error, but nothing before a request has begun: the next request would take it for its answer."""
+        if req and req.started_request:
+            super()._conditional_error(req, response)  # type: ignore[misc]
+
+
+class _Connections(ConnectionManager):
+    """The connections that no thread has: a bounded number of them, each with a deadline."""
+
+    server: LimitedServer
+    _selector: Any
+    _num_connections: int
+    _next_check = 0.0
+
+    def _expire(self, threshold: float) -> None:  # noqa: ARG002 - each connection has a deadline of its own
+        now = time.monotonic()
+        if now < self._next_check:
+            return
+        self._next_check = now + CHECK_SECONDS
+        for sock_fd, conn in self._watched():
+            if conn.deadline > now:
+                continue
+            if conn.is_receiving and not conn.is_rejected:
+                conn.reject(Rejected(HTTPStatus.REQUEST_TIMEOUT, "the request took too long"))
+            else:
+                self.drop(sock_fd, conn)
+
+    def _watched(self) -> list[tuple[int, _Connection]]:
+        return [(sock_fd, conn) for sock_fd, conn in self._selector.connections if conn is not self.server]
+
+    def drop(self, sock_fd: int, conn: _Connection) -> None:
+        """Stop watching a connection, and close it."""
+        self._selector.unregister(sock_fd)
+        conn.abandon()
+
+    def watch(self, conn: _Connection) -> None:
+        """Wait until a connection can be read again."""
+        self._selector.register(conn.socket.fileno(), selectors.EVENT_READ, data=conn)
+
+    def _from_server_socket(self, server_socket: socket) -> Any:
+        self._make_room(self.server.limits.connections - 1)
+        try:
+            return super()._from_server_socket(server_socket)  # type: ignore[misc]  # cheroot types its public names
+        except OSError as error:
+            if error.errno not in _OUT_OF_FILES:
+                raise
+            self._make_room(max(self._num_connections - 1, 0))
+            return None
+
+    def _make_room(self, most: int) -> None:
+        """Close the connections with the earliest deadlines, so that at most so many are left."""
+        if self._num_connections > most:
+            watched = sorted(self._watched(), key=lambda watched: (watched[1].is_receiving, watched[1].deadline))
+            for sock_fd, conn in watched[: self._num_connections - most]:
+                self.drop(sock_fd, conn)
+
+    def count_bytes(self) -> int:
+        """Return the size of all requests that are being received."""
+        return sum(len(conn.incoming) for _, conn in self._watched())
+
+
+class LimitedServer(Server):
+    """A cheroot server with `limits`."""
+
+    ConnectionClass = _Connection
+
+    def __init__(self, address: tuple[str, int], app: Callable[..., Any], threads: int, limits: Limits) -> None:
+        super().__init__(address, app, numthreads=threads, request_queue_size=128)
+        self.limits = limits
+        self.timeout = limits.send_seconds
+
+    def prepare(self) -> None:
+        """Bind the address and start the threads."""
+        super().prepare()
+        self._connections = _Connections(self)
+
+    def process_conn(self, conn: _Connection) -> None:
+        """Give a connection with a whole request to a thread, and watch any other one."""
+        try:
+            is_whole = conn.receive()
+            held = len(conn.incoming)
+            if held > MIB and held + self._connections.count_bytes() > self.limits.memory:
+                conn.reject(Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "the server is receiving too many large requests"))
+        except OSError:  # closed, or the TLS handshake has failed
+            conn.abandon()
+            return
+        if is_whole:
+            super().process_conn(conn)
+        else:
+            self._connections.watch(conn)
+
+    def put_conn(self, conn: _Connection) -> None:
+        """Take a connection back from a thread that has answered its request."""
+        conn.deadline = time.monotonic() + self.limits.idle_seconds
+        if self.ready:
+            self.process_conn(conn)  # the next request may have come with the last one
+        else:
+            conn.abandon()
+
+
+class TlsAdapter(BuiltinSSLAdapter):
+    """TLS whose handshake does not wait for the client: `_Connection.receive` continues it."""
+
+    def wrap(self, sock: socket) -> tuple[SSLSocket, dict[str, str]]:
+        """Return the socket with TLS, before its handshake."""
+        wrapped = self.context.wrap_socket(sock, do_handshake_on_connect=False, server_side=True)
+        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}

@@ -1,0 +1,128 @@
+"""Text from outside is parsed in one place, by functions that return a usable value or raise ValueError."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import json
+from contextlib import suppress
+
+import pytest
+from base.test_one_address import syntax_nodes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omisim import ManualClock, SystemClock
+from omisim.base.clock import LATEST
+from omisim.base.foreign import MAX_DEPTH, encode_text, parse_count, parse_date, parse_json, parse_url
+
+HOSTILE_NUMBERS = ("Infinity", "-Infinity", "NaN", "1e999", "-1e999", "9" * 5000, "²", "١٢", "1_000", " 1", "+1", "0x1")
+HOSTILE_DATES = ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "²", "1e999", "9" * 5000, "", "\ud800")
+HOSTILE_URLS = (
+    "http://[",
+    "http://[::1",
+    "http://a:99999/",
+    "http://a:²/",
+    "http://a b/",
+    "http://\ud800/",
+    "http://℀.com/",
+)
+# modules that may use Python's own parsers, because their text does not come from outside
+OWN_TEXT = {
+    "spec/": "tables of the package",
+    "base/foreign.py": "the one place",
+    "base/clock.py": "no text",
+    "server/client.py": "answers of omisim",
+    "engine/unserved.py": "a copy of the user's own dict",
+    "probe/": "answers of an endpoint that the user names, and files of the user",
+    "testing/": "values of the user's own test",
+    "pytest_plugin/ini.py": "the user's own settings, each with a named error",
+    "clients/": "requests of the process itself",
+    "state/buckets.py": "splits URLs that it has made",
+    "model/serialize.py": "dumps, whose reader names the errors",
+    "state/dump.py": "dumps, whose reader names the errors",
+    "state/sqlite_store.py": "rows of the state file, whose reader names the errors",
+    "tools/": "files that the user names, whose readers name the errors",
+    "doors/oos/post.py": "an expiration that must have a time zone",
+}
+PARSERS = {"fromisoformat", "isdecimal", "isdigit", "isnumeric", "loads", "strptime", "urlsplit", "urlparse"}
+
+
+@given(st.text() | st.sampled_from([*HOSTILE_NUMBERS, *HOSTILE_DATES, *HOSTILE_URLS]))
+def test_any_text_is_parsed_or_refused_with_a_value_error(text: str) -> None:
+    """Whatever the text, a parser returns a value that can be computed with, or raises ValueError."""
+    with suppress(ValueError):
+        assert 0 <= parse_count(text, 2**63) <= 2**63
+    with suppress(ValueError):
+        assert parse_date(text).tzinfo is dt.UTC
+    with suppress(ValueError):
+        parse_url(text).port  # noqa: B018 - must not raise
+    with suppress(ValueError):
+        json.dumps(parse_json(text), allow_nan=False).encode()
+    with suppress(ValueError):
+        json.dumps(parse_json(text.encode(errors="surrogatepass")), allow_nan=False, ensure_ascii=False).encode()
+    encode_text(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE_NUMBERS)
+def test_numbers_of_python_alone_are_refused(text: str) -> None:
+    """Python's int and float accept digits of other scripts, underscores and infinity."""
+    with pytest.raises(ValueError, match="must be a number from 0 to 100"):
+        parse_count(text, 100)
+    with pytest.raises(ValueError, match=r"JSON|large|digits|Expecting|Extra"):
+        parse_json(f"[{text.strip()}]") if text.strip() != "1" else parse_json("[01]")
+
+
+@pytest.mark.parametrize("text", HOSTILE_DATES)
+def test_dates_outside_of_the_calendar_are_refused(text: str) -> None:
+    """A date that UTC cannot express is refused, as text that is not a date."""
+    with pytest.raises(ValueError, match=r"years 1 to 9999|isoformat|1\.\.12"):
+        parse_date(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE_URLS)
+def test_malformed_urls_are_refused(text: str) -> None:
+    """A URL with a malformed host or port, a space or a surrogate is refused."""
+    with pytest.raises(ValueError, match=r"IPv6|Port|control character|netloc"):
+        parse_url(text)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_nested_json_is_bounded(opening: str) -> None:
+    """64 levels are read. One more is refused, as is any number that would exhaust the stack."""
+    closing = {"[": "]", '{"a":': "}"}[opening]
+    assert parse_json(opening * MAX_DEPTH + "1" + closing * MAX_DEPTH)
+    for depth in (MAX_DEPTH + 1, 500, 100_000):
+        with pytest.raises(ValueError, match="more than 64 levels"):
+            parse_json(opening * depth + "1" + closing * depth)
+
+
+def test_lone_surrogates_are_refused_in_values_and_names() -> None:
+    """JSON can write half of a character, which no encoding can; a whole pair is one character."""
+    for text in (r'{"a": "\ud800"}', r'{"\udc00": 1}', r'["\uD800\ud800"]'):
+        with pytest.raises(ValueError, match="lone surrogate"):
+            parse_json(text)
+    assert parse_json(r'"\ud83d\ude00"') == "😀"
+
+
+@pytest.mark.parametrize("clock", [ManualClock(), SystemClock()], ids=["manual", "system"])
+def test_clocks_stop_far_below_the_last_year(clock: ManualClock | SystemClock) -> None:
+    """No clock passes the year 8999, so that adding a duration to its time never overflows."""
+    for seconds in (1e12, 10**40, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=r"finite|beyond the year 8999"):
+            clock.advance(seconds)
+    with pytest.raises(ValueError, match="before the year 9000"):
+        ManualClock(LATEST + dt.timedelta(days=1))
+
+
+def test_other_modules_do_not_parse_foreign_text() -> None:
+    """Only omisim/base/foreign.py uses Python's lenient parsers on text from outside."""
+    users = {
+        path
+        for path, node in syntax_nodes()
+        if isinstance(node, ast.Call)
+        and (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")) in PARSERS
+        and not path.startswith(tuple(OWN_TEXT))
+        and not ast.unparse(node.func).startswith("tomllib.")
+    }
+    assert not users

@@ -1,0 +1,68 @@
+"""Requests with very many values, and very many requests: linear work, and a bounded history."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.sign import sign_request
+from support.storing import BUCKET, create_bucket
+
+from omisim import Account, Cloud
+from omisim.actions.framework.schema import MAX_PATTERNS
+from omisim.doors.front import FrontDoor
+from omisim.doors.http import HttpRequest
+from omisim.model.filters import match
+
+
+def ask_api(cloud: Cloud, account: Account, action: str, parameters: object) -> tuple[int, str]:
+    """Send a signed request; return its status and the rule of its refusal."""
+    request = sign_request(account, f"/api/v1/{action}", json.dumps(parameters).encode(), at=cloud.now)
+    response = FrontDoor(cloud.engine).handle("api", request, cloud.now)
+    return response.status, response.headers.get("X-Omisim-Rule", "")
+
+
+class TestManyValues:
+    def test_with_wildcards_are_refused(self, cloud: Cloud, alice: Account) -> None:
+        """1,000 patterns are compared with each OMI, 200,000 are refused before any is. [FLT-012]"""
+        names = [f"*{number}" for number in range(200_000)]
+        filters = {"Filters": {"ImageNames": names[:MAX_PATTERNS]}}
+        assert ask_api(cloud, alice, "ReadImages", filters) == (200, "")
+        assert ask_api(cloud, alice, "ReadImages", {"Filters": {"ImageNames": names}}) == (400, "FLT-012")
+        form = "&".join(f"Filter.1.Value.{number}=*{number}" for number in range(MAX_PATTERNS + 1))
+        body = f"Action=DescribeImages&Version=2016-11-15&Filter.1.Name=name&{form}".encode()
+        unsigned = Cloud(auth="off")
+        unsigned.account("alice")
+        request = HttpRequest("POST", "fcu.eu-west-2.outscale.com", "/", {}, body)
+        assert FrontDoor(unsigned.engine).handle("fcu", request, cloud.now).headers["X-Omisim-Rule"] == "FLT-012"
+
+    def test_without_wildcards_are_looked_up(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """20,000 unknown ids and 200,000 exact names are compared with no resource one by one. [FLT-001]"""
+        monkeypatch.setattr(match, "matches_glob", None)
+        names = {"Filters": {"ImageNames": [f"n{number}" for number in range(200_000)]}}
+        ids = {"Filters": {"ImageIds": [f"ami-{number:08x}" for number in range(20_000)]}}
+        assert ask_api(cloud, alice, "ReadImages", names) == ask_api(cloud, alice, "ReadImages", ids) == (200, "")
+
+    def test_of_unknown_images_are_adopted_in_part(self, alice: Account, cloud: Cloud) -> None:
+        """A request makes the cloud adopt 1,000 OMIs at most."""
+        cloud.allow_unknown_images()
+        ids = [f"ami-{number:08x}" for number in range(1_002)]
+        assert len(alice.read_images(filters={"image_ids": ids})) == 1_000
+
+
+class TestHistory:
+    def test_is_bounded_for_refused_calls_and_object_storage(self) -> None:
+        """history=10 keeps no more than 20 calls and changes, whichever door counts them."""
+        cloud = Cloud(history=10)
+        alice = cloud.account("alice")
+        oos = create_bucket(alice)
+        for number in range(60):
+            oos.put_object(Bucket=BUCKET, Key=f"{number % 3}", Body=b"x")
+            assert ask_api(cloud, alice, "DeleteVolume", {"VolumeId": "vol-00000000"})[0] == 400
+            assert ask_api(cloud, alice, "Nothing", {})[0] == 404
+            cloud.advance(1)
+        assert len(cloud.engine.session.calls) <= 20
+        assert len(cloud.engine.state.journal) <= 20
+        assert len(cloud.calls()) <= 10

@@ -1,0 +1,133 @@
+"""Where a request ends: whole requests in any pieces, and every framing that two programs read differently."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omisim.server.framing import Limits, Rejected, RequestBuffer
+
+HEAD = b"POST /api/v1/ReadVms HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+LIMITS = Limits(body=1000, head=500)
+
+
+def feed(*pieces: bytes, limits: Limits = LIMITS) -> list[bytes]:
+    """Return the requests that come of bytes in these pieces."""
+    buffer, requests = RequestBuffer(limits), []
+    for piece in pieces:
+        buffer.feed(piece)
+        while (request := buffer.take()) is not None:
+            requests.append(request)
+    return requests
+
+
+class TestRequests:
+    @given(st.lists(st.integers(1, 200), max_size=9), st.lists(st.binary(max_size=40), min_size=1, max_size=3))
+    def test_are_whole_however_they_arrive(self, cuts: list[int], bodies: list[bytes]) -> None:
+        """Requests in chunks and with a length come out alike, whatever the pieces, one after the other."""
+        stream = b""
+        for number, body in enumerate(bodies):
+            chunks = b"".join(b"%x;a=b\r\n%s\r\n" % (1, body[at : at + 1]) for at in range(len(body)))
+            plain = HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+            stream += plain if number % 2 else CHUNKED + chunks + b"0\r\n\r\n"
+        pieces, at = [], 0
+        for cut in cuts:
+            pieces.append(stream[at : at + cut])
+            at += cut
+        expected = [HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body) for body in bodies]
+        assert feed(*pieces, stream[at:]) == expected
+
+    @given(st.binary(max_size=300), st.sampled_from([b"", HEAD, CHUNKED, HEAD + b"Content-Length: 5\r\n\r\n"]))
+    def test_of_any_bytes_are_taken_or_rejected(self, data: bytes, before: bytes) -> None:
+        """Any bytes are requests, the beginning of one, or rejected: no other error."""
+        with suppress(Rejected):
+            for request in feed(before + data):
+                head, _, body = request.partition(b"\r\n\r\n")
+                assert head.count(b"Content-Length: %d" % len(body)) == 1
+
+    def test_wait_for_permission_to_send_a_body(self) -> None:
+        """`Expect: 100-continue` is answered where a body is to come, and not shown to the application."""
+        buffer = RequestBuffer(LIMITS)
+        buffer.feed(HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert (buffer.take(), buffer.expects_continue) == (None, True)
+        buffer.feed(b"{}")
+        assert buffer.take() == HEAD + b"Content-Length: 2\r\n\r\n{}"
+
+    def test_lose_headers_that_wsgi_would_confuse(self) -> None:
+        """WSGI shows X_Foo as X-Foo, so a header with an underscore never reaches the application."""
+        assert feed(HEAD + b"X_Foo: 1\r\nX-Bar: 2\r\n\r\n") == [HEAD + b"X-Bar: 2\r\nContent-Length: 0\r\n\r\n"]
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        HEAD + b"Content-Length: +1\r\n\r\n",
+        HEAD + b"Content-Length: 0x1\r\n\r\n",
+        HEAD + b"Content-Length: 1, 1\r\n\r\n",
+        HEAD + b"Content-Length: \xb2\r\n\r\n",
+        HEAD + b"Content-Length: " + b"9" * 100 + b"\r\n\r\n",
+        HEAD + b"Content-Length: 0\r\nContent-Length: 36\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        HEAD + b"Content_Length: 36\r\n\r\n",
+        HEAD + b"Transfer_Encoding: chunked\r\n\r\n",
+        HEAD + b"Content-Length : 36\r\n\r\n",
+        HEAD + b"Content-Length: 0\r\n Content-Length: 36\r\n\r\n",
+        HEAD + b"X: a\nContent-Length: 36\r\n\r\n",
+        HEAD + b"X: a\0b\r\n\r\n",
+        HEAD + b"X: a\rb\r\n\r\n",
+        HEAD + b"Host: y\r\n\r\n",
+        HEAD + b"Authorization: a\r\nAuthorization: b\r\n\r\n",
+        HEAD + b"Transfer-Encoding: identity\r\n\r\n",
+        HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        HEAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        CHUNKED + b"-1\r\n",
+        CHUNKED + b"0x5\r\n",
+        CHUNKED + b"zz\r\n",
+        CHUNKED + b"5\n",
+        CHUNKED + b"2\r\nabc\r\n",
+        CHUNKED + b"2;" + b"a" * 300,
+        CHUNKED + b"0\r\nX-Trailer: 1\r\n\r\n",
+        CHUNKED + b"0\r\nContent-Length: 36\r\n\r\n",
+        HEAD + b"no colon\r\n\r\n",
+        HEAD + b": no name\r\n\r\n",
+    ],
+)
+def test_ambiguous_framing_is_rejected(data: bytes) -> None:
+    """A request whose end is not stated exactly, and once, is answered by 400; what follows it is never read."""
+    with pytest.raises(Rejected) as caught:
+        feed(data + SMUGGLED)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (HEAD + b"Content-Length: 1001\r\n\r\n", 413),
+        (HEAD + b"Content-Length: 999999999999999\r\n\r\n", 413),
+        (CHUNKED + b"3e9\r\n", 413),
+        (CHUNKED + b"1f4\r\n" + b"x" * 500 + b"\r\n1f5\r\n", 413),
+        (HEAD + b"X: " + b"a" * 500 + b"\r\n\r\n", 431),
+        (b"GET /" + b"a" * 500, 431),
+        (HEAD + b"Expect: magic\r\n\r\n", 417),
+    ],
+)
+def test_large_requests_are_rejected_before_their_body(data: bytes, status: int) -> None:
+    """The length that a client announces decides, not the bytes that it has sent."""
+    with pytest.raises(Rejected) as caught:
+        feed(data)
+    assert caught.value.status == status
+
+
+def test_many_small_chunks_are_rejected() -> None:
+    """A body in chunks of one byte costs more to read than it holds, so the lines of all chunks have 1 MiB at most."""
+    with pytest.raises(Rejected, match="too many"):
+        feed(CHUNKED, *[b"1;%s\r\nx\r\n" % (b"a" * 200) * 100] * 100, limits=Limits())

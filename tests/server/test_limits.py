@@ -1,0 +1,129 @@
+"""Clients that are slow, silent, too many, too large or ambiguous: the server keeps answering the others."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from support.sign import sign_request
+
+from omisim import Account, Cloud
+from omisim.server import Limits, Running, host
+
+SMUGGLED = b"GET /_omisim/health HTTP/1.1\r\nHost: x\r\n\r\n"
+HEAD = b"POST /api/v1/ReadVms HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture(name="server")
+def _server(cloud: Cloud, alice: Account) -> Iterator[Running]:
+    with cloud.serve(limits=Limits(body=10_000, connections=40)) as running:
+        yield running
+
+
+def connect(server: Running) -> socket.socket:
+    """Open a connection to the server."""
+    parts = urlsplit(server.url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=30)
+
+
+def send(server: Running, data: bytes) -> bytes:
+    """Send bytes on a connection of their own; return everything that the server sends until it closes it."""
+    with connect(server) as line:
+        line.sendall(data)
+        return b"".join(iter(lambda: line.recv(65536), b""))
+
+
+def is_answering(server: Running) -> bool:
+    """Whether the server answers a request on a new connection."""
+    return requests.get(f"{server.url}/_omisim/health", timeout=30).status_code == 200
+
+
+class TestClients:
+    @pytest.mark.parametrize("sent", [b"", b"P", HEAD, HEAD + b"Content-Length: 9000\r\n\r\n{"])
+    def test_that_are_slow_occupy_no_thread(self, server: Running, sent: bytes) -> None:
+        """More clients than threads, each stuck in the same part of a request, leave all threads to the others."""
+        with ExitStack() as stack:
+            for _ in range(host.THREADS + 4):
+                stack.enter_context(connect(server)).sendall(sent)
+            assert is_answering(server)
+
+    def test_that_are_too_many_lose_the_longest_silent(self, server: Running) -> None:
+        """A connection over the limit closes the one that has been silent longest."""
+        with ExitStack() as stack:
+            lines = [stack.enter_context(connect(server)) for _ in range(60)]
+            assert is_answering(server)
+            assert lines[0].recv(1) == b""
+            lines[-1].sendall(SMUGGLED)
+            assert lines[-1].recv(12) == b"HTTP/1.1 200"
+
+    def test_that_send_large_bodies_are_refused_at_once(self, server: Running) -> None:
+        """The announced length decides, before a byte of the body and before authentication."""
+        answer = send(server, HEAD + b"Content-Length: 300000000\r\n\r\n" + b"x" * 100_000)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"--limit body=" in answer
+
+    def test_that_stop_in_a_handshake_leave_others_alone(self, cloud: Cloud, alice: Account) -> None:
+        """A client that never continues its TLS handshake does not keep others from theirs."""
+        with cloud.serve(tls=True) as server, ExitStack() as stack:
+            for _ in range(20):
+                stack.enter_context(connect(server)).sendall(b"\x16\x03\x01")
+            assert requests.get(f"{server.url}/_omisim/health", timeout=30, verify=server.ca).status_code == 200
+
+    def test_that_speak_http_to_https_are_disconnected(self, cloud: Cloud, alice: Account) -> None:
+        """Bytes that are not TLS end the connection, not the server."""
+        with cloud.serve(tls=True) as server:
+            with pytest.raises(OSError, match=r"reset|close|Connection"):
+                requests.get(server.url.replace("https", "http"), timeout=30)
+            assert requests.get(f"{server.url}/_omisim/health", timeout=30, verify=server.ca).status_code == 200
+
+    def test_may_send_requests_ahead_and_in_chunks(self, server: Running) -> None:
+        """Requests in one piece are answered one after the other, with a body in chunks or of any length."""
+        chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+        last = SMUGGLED.replace(b"x\r\n", b"x\r\nConnection: close\r\n")
+        data = SMUGGLED + chunked + HEAD + b"Content-Length: 2\r\n\r\n{}" + last
+        statuses = re.findall(rb"HTTP/1.1 (\d+)", send(server, data))
+        assert statuses == [b"200", b"401", b"401", b"200"]
+
+    def test_may_wait_for_permission_to_send_a_body(self, server: Running) -> None:
+        """`Expect: 100-continue` is answered, then the request."""
+        with connect(server) as line:
+            line.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            assert line.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            line.sendall(b"{}")
+            assert line.recv(12) == b"HTTP/1.1 401"
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: -1\r\n\r\n",
+        b"Content-Length: 0\r\nContent-Length: 40\r\n\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: 1\r\n\r\n",
+        b"Content_Length: 40\r\n\r\n",
+        b"Transfer-Encoding: identity\r\n\r\n",
+    ],
+)
+def test_bytes_after_an_ambiguous_request_are_not_a_request(server: Running, framing: bytes) -> None:
+    """The connection is closed with 400: what follows is neither run nor answered."""
+    answer = send(server, HEAD + framing + SMUGGLED)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_requests_of_every_size_arrive_whole(server: Running, alice: Account) -> None:
+    """A signed request reaches the API as it was sent, up to the last byte of the limit."""
+    name = urlsplit(server.url).netloc
+    for size in (2, 9_000, 10_000):
+        request = sign_request(alice, "/api/v1/ReadVms", b"{" + b" " * (size - 2) + b"}", host=name)
+        headers: dict[str, Any] = dict(request.headers)
+        assert (
+            requests.post(f"{server.url}/api/v1/ReadVms", request.body, headers=headers, timeout=30).status_code == 200
+        )

@@ -1,0 +1,93 @@
+"""Fuzz every place that reads bytes from outside: the tests of `tests/test_fuzz.py`, driven by atheris or at random.
+
+    python tests/tools/fuzz.py [--runs N] [--seconds N] [TARGET...]
+
+atheris 3.0.0 guides the bytes by the branches that they reach. It has wheels for Python 3.11 to 3.13 on Linux and is
+no part of omisim[dev]; install it beside omisim: `pip install atheris==3.0.0`. Without it, the bytes are random, from a
+fixed seed. Each target runs in a process of its own and prints its runs and their rate. The exit status is 1 if a
+target fails; atheris then leaves the bytes in a file `crash-…` of the working directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+HANG_SECONDS = 60  # for one input; the targets themselves allow a second of the processor
+MAX_BYTES = 4096
+_RUNS = re.compile(r"^#(\d+)", re.MULTILINE)
+
+
+def load_targets() -> dict[str, Callable[[bytes], Any]]:
+    """Return the targets: the name of each Hypothesis test, without its prefix, and its function of bytes."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    import test_fuzz  # noqa: PLC0415 - atheris has to instrument it first
+
+    tests = {name: test for name, test in vars(test_fuzz).items() if name.startswith("test_")}
+    return {name.removeprefix("test_"): test.hypothesis.fuzz_one_input for name, test in tests.items()}
+
+
+def run_target(name: str, runs: int, seconds: int) -> None:
+    """Run one target in this process, which atheris ends."""
+    if importlib.util.find_spec("atheris") is None:
+        _run_at_random(load_targets()[name], runs, seconds)
+        return
+    atheris: Any = importlib.import_module("atheris")
+    with atheris.instrument_imports(include=["omisim"]):
+        targets = load_targets()
+    limits = [f"-runs={runs}", f"-max_len={MAX_BYTES}", f"-timeout={HANG_SECONDS}", "-rss_limit_mb=2048"]
+    limits += [f"-max_total_time={seconds}"] if seconds else []
+    atheris.Setup(["fuzz", *limits], targets[name])
+    atheris.Fuzz()
+
+
+def _run_at_random(target: Callable[[bytes], Any], runs: int, seconds: int) -> None:
+    numbers, start, done = random.Random(0), time.monotonic(), 0
+    while done < runs and not (seconds and time.monotonic() - start > seconds):
+        target(numbers.randbytes(numbers.randrange(MAX_BYTES)))
+        done += 1
+    print(f"#{done}")
+
+
+def main() -> int:
+    """Run the targets one after the other; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=100_000, help="of each target (default 100,000)")
+    parser.add_argument("--seconds", type=int, default=0, help="for each target, at most")
+    parser.add_argument("--here", action="store_true", help="run the one target in this process")
+    parser.add_argument("targets", nargs="*", help="names of targets (default all)")
+    options = parser.parse_args()
+    if options.here:
+        run_target(options.targets[0], options.runs, options.seconds)
+        return 0
+    total, failed = 0, []
+    for name in options.targets or load_targets():
+        limits = ["--runs", str(options.runs), "--seconds", str(options.seconds)]
+        command = [sys.executable, __file__, "--here", *limits, name]
+        start = time.monotonic()
+        run = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
+        done = max(map(int, _RUNS.findall(run.stdout + run.stderr)), default=0)
+        print(
+            f"{name}: {done:,} runs, {done / (time.monotonic() - start):,.0f} a second, exit {run.returncode}",
+            flush=True,
+        )
+        total += done
+        if run.returncode:
+            failed.append(name)
+            print(run.stdout[-2000:], run.stderr[-600:], sep="\n")
+    print(f"{total:,} runs, {len(failed)} targets failed{': ' if failed else ''}{', '.join(failed)}")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
