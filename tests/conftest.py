@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from support.catalogue import find_official
 from support.entrances import ENTRANCES, Entrance
 
@@ -14,8 +14,9 @@ from omisim import Account, Cloud
 from omisim.clients.sdk_description import get_cache_folder
 from omisim.model import Image, Vm
 
-settings.register_profile("dev", max_examples=25, deadline=None)
-settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
+SWIFT = [phase for phase in Phase if phase is not Phase.explain]  # which can take minutes after a failure
+settings.register_profile("dev", max_examples=25, deadline=None, phases=SWIFT)
+settings.register_profile("ci", max_examples=100, deadline=None, phases=SWIFT, derandomize=True)
 settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 

@@ -12,7 +12,12 @@ __all__ = ["load_switches", "read_switches"]
 
 def load_switches(switches: Any) -> Any:
     """Return switches from the path of a file; anything else is returned as it is. Raises ValueError."""
-    return read_switches(switches) if isinstance(switches, str | Path) else switches
+    if not isinstance(switches, str | Path):
+        return switches
+    try:
+        return read_switches(switches)
+    except ValueError as error:
+        raise ValueError(f"switches: {error}") from None
 
 
 def read_switches(path: str | Path) -> Mapping[str, Any]:

@@ -30,21 +30,21 @@ def find_profiles(environ: Mapping[str, str], home: Path, named: Mapping[str, st
     variables (`OSC_ACCESS_KEY`, `OSC_SECRET_KEY`, `OSC_REGION`; with `_2` and `_3` for the other accounts), or, for
     alice, from the profile `default`. Raises ValueError for an unknown profile and for keys that are incomplete.
     """
-    found: dict[str, Profile] = {}
+    profiles_by_caller: dict[str, Profile] = {}
     for caller, ending in CALLERS.items():
         access_key, secret_key = (environ.get(f"OSC_{name}_KEY{ending}", "") for name in ("ACCESS", "SECRET"))
         region = environ.get(f"OSC_REGION{ending}", "")
         if name := named.get(caller):
-            found[caller] = _read_profile(home, name)
+            profiles_by_caller[caller] = _read_profile(home, name)
         elif bool(access_key) != bool(secret_key):
             raise ValueError(f"OSC_ACCESS_KEY{ending} and OSC_SECRET_KEY{ending} must be set together")
         elif access_key:
-            found[caller] = Profile(Keys(access_key, secret_key), region)
-    if "alice" not in found and (home / ".osc" / "config.json").is_file():
-        found["alice"] = _read_profile(home, "default")
-    if "alice" not in found:
+            profiles_by_caller[caller] = Profile(Keys(access_key, secret_key), region)
+    if "alice" not in profiles_by_caller and (home / ".osc" / "config.json").is_file():
+        profiles_by_caller["alice"] = _read_profile(home, "default")
+    if "alice" not in profiles_by_caller:
         raise ValueError("no keys: set OSC_ACCESS_KEY and OSC_SECRET_KEY, or name a profile with --profile")
-    return found
+    return profiles_by_caller
 
 
 def _read_profile(home: Path, name: str) -> Profile:
@@ -64,26 +64,26 @@ def _read_profile(home: Path, name: str) -> Profile:
 
 
 def identify(endpoints: Mapping[str, Endpoint], run: str) -> dict[str, str]:
-    """Return the given values of the world: account ids, Regions, Subregions and the prefix of names.
+    """Return the values of the world: account ids, Regions, Subregions and the prefix of names.
 
     Raises Stopped if an endpoint does not answer, or refuses the keys of a caller.
     """
-    given = {"prefix": f"{run}-"}
+    values = {"prefix": f"{run}-"}
     for caller, endpoint in endpoints.items():
         rows = _read(caller, endpoint, "ReadAccounts").body.get("Accounts") or [{}]
         if not rows[0].get("AccountId"):
             raise Stopped(f"ReadAccounts of {caller} shows no account")
-        given[caller] = str(rows[0]["AccountId"])
+        values[caller] = str(rows[0]["AccountId"])
     first = endpoints["alice"]
     subregions = _read("alice", first, "ReadSubregions").body.get("Subregions") or []
     names = [str(row["SubregionName"]) for row in subregions if row.get("SubregionName")]
-    given |= dict(zip(("subregion_a", "subregion_b"), names, strict=False))
-    given["region"] = next((str(row["RegionName"]) for row in subregions if row.get("RegionName")), first.region)
+    values |= dict(zip(("subregion_a", "subregion_b"), names, strict=False))
+    values["region"] = next((str(row["RegionName"]) for row in subregions if row.get("RegionName")), first.region)
     regions = [str(row.get("RegionName")) for row in _read("alice", first, "ReadRegions").body.get("Regions") or []]
     if "carol" in endpoints:
         regions.insert(0, endpoints["carol"].region)
-    others = [region for region in regions if region != given["region"]]
-    return given | {"other_region": others[0]} if others else given
+    others = [region for region in regions if region != values["region"]]
+    return values | {"other_region": others[0]} if others else values
 
 
 def _read(caller: str, endpoint: Endpoint, action: str) -> Answer:

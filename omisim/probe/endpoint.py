@@ -134,8 +134,8 @@ class Endpoint:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unreachable(f"{action}: {error or type(error).__name__}") from None
-        found = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, _decode(action, response.status, content), found)
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, _decode(action, response.status, content), headers)
 
     def _exchange(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], *, repeat: bool

@@ -71,8 +71,8 @@ def _use_slots(value: Any, slots: Mapping[str, list[str]], rng: Rng) -> Any:
     kind = value[1:-1] if isinstance(value, str) else ""
     if kind not in UNKNOWN:
         return value
-    known = slots.get(kind, [])
-    return f"{{{rng.choice(known)}}}" if known and rng.randrange(_UNKNOWN_SHARE) else UNKNOWN[kind]
+    names = slots.get(kind, [])
+    return f"{{{rng.choice(names)}}}" if names and rng.randrange(_UNKNOWN_SHARE) else UNKNOWN[kind]
 
 
 def find_difference(history: Sequence[Call], omisim: Runner, endpoint: Runner) -> Difference | None:
@@ -83,7 +83,7 @@ def find_difference(history: Sequence[Call], omisim: Runner, endpoint: Runner) -
             if any(name in saved for name in names_in(call.give) for saved in _unsaved(history[:number], names)):
                 continue  # its resource was not created, on either side
             (expected, here), (measured, there) = (
-                side.perform(call, known) for side, known in zip((omisim, endpoint), names, strict=True)
+                side.perform(call, ids) for side, ids in zip((omisim, endpoint), names, strict=True)
             )
             names[0].update(here)
             names[1].update(there)
@@ -96,8 +96,8 @@ def find_difference(history: Sequence[Call], omisim: Runner, endpoint: Runner) -
 
 
 def _unsaved(history: Sequence[Call], names: tuple[dict[str, str], dict[str, str]]) -> list[set[str]]:
-    made = {name for call in history for name in call.save}
-    return [made - set(known) for known in names]
+    created = {name for call in history for name in call.save}
+    return [created - set(ids) for ids in names]
 
 
 def _compare(expected: Answer, measured: Answer) -> Iterator[str]:
@@ -120,11 +120,11 @@ def shrink(difference: Difference, omisim: Runner, endpoint: Runner) -> Differen
     number = 0
     while number < len(difference.history) - 1:
         shorter = difference.history[:number] + difference.history[number + 1 :]
-        found = find_difference(shorter, omisim, endpoint)
-        if found is None:
+        remaining = find_difference(shorter, omisim, endpoint)
+        if remaining is None:
             number += 1
         else:
-            difference = found
+            difference = remaining
     return difference
 
 

@@ -33,7 +33,7 @@ class Finding:
     expected: str
     measured: str
     action: str = ""
-    given: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
     switch: str = ""
     value: Any = None

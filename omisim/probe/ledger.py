@@ -34,15 +34,15 @@ class Ledger:
         self.owners: dict[str, str] = {}  # id → caller
         self.created: int = 0
 
-    def record(self, by: str, action: str, given: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    def record(self, by: str, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
         """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
         if not action.startswith("Create"):
             return ""
-        known = {*_strings(given), *self.owners}
-        created = [one for one in _created_ids(answer) if one not in known]
+        old_ids = {*_strings(parameters), *self.owners}
+        created = [one for one in _created_ids(answer) if one not in old_ids]
         self.created += len(created)
         self.owners |= dict.fromkeys(created, by)
-        parts = [one for one in _part_ids(answer) if one not in known]
+        parts = [one for one in _part_ids(answer) if one not in old_ids]
         if self._mark(by, parts) == "":  # otherwise they are not what they seem, and not ours
             self.owners |= dict.fromkeys(parts, by)
         problem = self._mark(by, created)
@@ -64,8 +64,8 @@ class Ledger:
 
         A patient clean-up repeats until everything is gone; the other one leaves what cannot be deleted yet.
         """
-        wanted = None if ids is None else set(ids)
-        pending = [one for one in self.owners if wanted is None or one in wanted]
+        selected = None if ids is None else set(ids)
+        pending = [one for one in self.owners if selected is None or one in selected]
         pending.sort(key=lambda one: list(KINDS).index(find_kind(one)))
         left: dict[str, str] = {}
         for _ in range(_MAX_ROUNDS if patient else 1):

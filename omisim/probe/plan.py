@@ -97,8 +97,8 @@ def list_coverage() -> list[Coverage]:
 def _find_reason(rule_id: str) -> str:
     """Return why no experiment decides a rule, or "no experiment yet"."""
     reasons = load_toml("omisim.probe", "undecidable.toml")
-    found = (reason for reason, ids in reasons.items() if any(fnmatchcase(rule_id, pattern) for pattern in ids))
-    return next(found, NO_REASON)
+    matching = (reason for reason, ids in reasons.items() if any(fnmatchcase(rule_id, pattern) for pattern in ids))
+    return next(matching, NO_REASON)
 
 
 def _creates(experiment: Experiment) -> bool:

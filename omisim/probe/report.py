@@ -40,7 +40,7 @@ class Report:
             for rule in finding.rules:
                 verdicts.setdefault(rule, set()).add(finding.verdict)
         order = (DIFFERS, AGREES, CANNOT_TELL)
-        return {rule: next(one for one in order if one in found) for rule, found in verdicts.items()}
+        return {rule: next(one for one in order if one in shown) for rule, shown in verdicts.items()}
 
     @property
     def summary(self) -> dict[str, int]:
@@ -57,7 +57,7 @@ class Report:
         for one in self.findings:
             if one.switch and one.value is not None:
                 values.setdefault(one.switch, set()).add(one.value)
-        behavior = {name: next(iter(found)) for name, found in values.items() if len(found) == 1}
+        behavior = {name: next(iter(seen)) for name, seen in values.items() if len(seen) == 1}
         return {name: value for name, value in behavior.items() if value != DEFAULTS[name]} | self._errors
 
     @property
@@ -70,7 +70,7 @@ class Report:
                 for rule in one.rules:
                     codes.setdefault(rule, set()).add(one.code)
                 differing.update(one.rules if one.verdict == DIFFERS else ())
-        measured = {rule: _error_name(next(iter(found))) for rule, found in codes.items() if len(found) == 1}
+        measured = {rule: _error_name(next(iter(seen))) for rule, seen in codes.items() if len(seen) == 1}
         return {rule: name for rule, name in measured.items() if rule in differing and name}
 
     def to_dict(self) -> dict[str, Any]:

@@ -44,22 +44,22 @@ class Limits:
 
 @dataclass
 class Runner:
-    """One run. `given` are the values that exist before it: account ids, Regions, the prefix.
+    """One run. `initial` are the values that exist before it: account ids, Regions, the prefix.
 
     `send` makes a call: caller, action, parameters, changes of the request. `callers` are those that it knows.
     """
 
     send: Sender
     callers: frozenset[str]
-    given: Mapping[str, str]
+    initial: Mapping[str, str]
     sleep: Callable[[float], None]
     limits: Limits = field(default_factory=Limits)
     switches: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Start with nothing but the given names."""
-        self.ledger: Ledger = Ledger(self._send, self.given["prefix"].rstrip("-"), self.sleep, self.limits.pause)
-        self._names: dict[str, str] = dict(self.given)
+        """Start with nothing but the initial names."""
+        self.ledger: Ledger = Ledger(self._send, self.initial["prefix"].rstrip("-"), self.sleep, self.limits.pause)
+        self._names: dict[str, str] = dict(self.initial)
         self._stale: set[str] = set()  # ids of the world that a call may have changed
         self._failed: dict[str, str] = {}  # recipe → why it cannot be made
         self._silent = 0
@@ -115,23 +115,25 @@ class Runner:
 
     def clean(self) -> dict[str, str]:
         """Delete everything that the run has created; return what remains, with the reason."""
-        self._names = dict(self.given)
+        self._names = dict(self.initial)
         return self.ledger.clean()
 
     def _decide(self, experiment: Experiment, call: Call, names: dict[str, str]) -> Finding:
         """Make a call of an experiment and judge it."""
         self._prepare(call)
-        known = self._names | names
-        if missing := [name for name in call.uses if name not in known]:
+        values = self._names | names
+        if missing := [name for name in call.uses if name not in values]:
             raise CannotTell(f"an earlier call did not return {missing[0]}")
-        given = fill(call.give, known)
-        if call.of and self._has_ended(call, known):
+        parameters = fill(call.give, values)
+        if call.of and self._has_ended(call, values):
             return Finding(experiment.name, call.rules, CANNOT_TELL, "", f"the state {call.state} had ended", call.do)
-        answer, where = self._make(call, known)
+        answer, where = self._make(call, values)
         names |= where
-        expected = _with_state(call, known)
-        finding = replace(judge(experiment.name, expected, answer, known | where, self.switches), given=given)
-        if call.of and finding.verdict == DIFFERS and self._has_ended(call, known):
+        expected = _with_state(call, values)
+        finding = replace(
+            judge(experiment.name, expected, answer, values | where, self.switches), parameters=parameters
+        )
+        if call.of and finding.verdict == DIFFERS and self._has_ended(call, values):
             finding = replace(finding, verdict=CANNOT_TELL, measured=f"the state {call.state} had ended: {answer}")
         if call.fleeting and answer.accepted:
             finding = replace(finding, verdict=CANNOT_TELL, measured="the refusal had ended")
@@ -141,7 +143,7 @@ class Runner:
         if (
             finding.verdict != AGREES
             and not decides
-            and not is_brief(fill(call.wait, known), call.state.partition("|")[0])
+            and not is_brief(fill(call.wait, values), call.state.partition("|")[0])
         ):
             raise CannotTell(f"{call.do or 'waiting'}: {finding.measured}")
         return finding
@@ -222,7 +224,7 @@ class Runner:
 
     def _forget(self, names: set[str]) -> None:
         """Forget the resources that an accepted call may have changed, and those made from them."""
-        changed = {name for name in names if name not in self.given}
+        changed = {name for name in names if name not in self.initial}
         for calls in list_needed(self._names).values():
             used = {name for call in calls for name in call.uses}
             saved = {name for call in calls for name in call.save}

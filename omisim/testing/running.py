@@ -8,17 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import hypothesis
+from hypothesis import Phase
+from hypothesis import settings as Settings  # noqa: N812 - the class of Hypothesis's settings
 from hypothesis.stateful import RuleBasedStateMachine
 
 from omisim.testing.empty_accounts import EmptyAccounts
 from omisim.testing.history import SCRIPT
 from omisim.testing.shrinking import quick_shrinking
-
-if TYPE_CHECKING:
-    from hypothesis import settings as Settings  # noqa: N812 - the class of Hypothesis's settings
 
 __all__ = ["MachineTestCase", "TestCaseProperty", "running"]
 
@@ -50,7 +49,14 @@ def _make_test_case(machine: type[RuleBasedStateMachine]) -> type[MachineTestCas
         with running(machine):
             base.runTest(self)
 
-    attributes = {"runTest": run_test, "__module__": machine.__module__, "__qualname__": base.__qualname__}
+    # to explain the values of a long history takes minutes, and tells little: they follow from each other
+    phases = [phase for phase in base.settings.phases if phase is not Phase.explain]
+    attributes = {
+        "runTest": run_test,
+        "settings": Settings(base.settings, phases=phases),
+        "__module__": machine.__module__,
+        "__qualname__": base.__qualname__,
+    }
     return type(base.__name__, (base, MachineTestCase), attributes)
 
 

@@ -165,10 +165,11 @@ class TestSignatures:
             return send(alice, HttpRequest("GET", HOST, "/", headers, b"", text))
 
         assert get(query).status == 200
-        for old, new in (("Version=2016", "Version=2017"), ("Expires=60", "Expires=600"), ("Date=2026", "Date=9999")):
+        for old, new in (("Version=2016", "Version=2017"), ("Expires=60", "Expires=600")):
             assert error_of(get(query.replace(old, new))) == (403, "SignatureDoesNotMatch")
         for broken in ("Expires=x", "Expires=", "Expires=-1", "Expires=9999999"):
             assert error_of(get(query.replace("Expires=60", broken))) == (401, "AuthFailure")
+        assert error_of(get(query.replace("Date=2026", "Date=9999"))) == (401, "AuthFailure")
         assert error_of(get(query.replace("%2Fec2%2F", "%2Fs3%2F"))) == (401, "AuthFailure")
         signed = sign(alice, body="Action=DescribeVolumes").headers["authorization"]
         assert error_of(get(query, authorization=signed)) == (401, "AuthFailure")

@@ -261,7 +261,7 @@ class TestMarker:
             ("accounts=3", "accounts must be names, for example *, not 3"),
             ("accounts=['alice', 3]", "accounts must be names, for example *, not 3"),
             ("switches={'x': 1}", "unknown switch 'x'; known: *"),
-            ("switches='x'", "switches must be a mapping of names to values, not 'x'"),
+            ("switches='x'", "switches: x: No such file or directory"),
             ("clock='2026'", "clock must be a clock, for example SystemClock(), not '2026'"),
             ("history='all'", "history must be a positive int, not 'all'"),
             ("limiter='yes'", "limiter must be True or False, not 'yes'"),
@@ -334,7 +334,7 @@ class TestIniOptions:
         [
             ("timing = slow", "timing must be one of eager, clock, manual, reads, not 'slow'"),
             ("clock = noon", "omisim_clock must be system or a date with its time zone, not 'noon'"),
-            ("history = many", "omisim_history must be a number, not 'many'"),
+            ("history = many", "omisim_history must be a number from 0 to 1000000000, not 'many'"),
             ("limiter = perhaps", "omisim_limiter must be true or false, not 'perhaps'"),
             ("switches = x", "omisim_switches must be lines of name = value, not *"),
         ],

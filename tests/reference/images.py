@@ -256,7 +256,7 @@ def _from_manifest(call: Call) -> Row:
         Architecture=image["Architecture"],
         BlockDeviceMappings=mappings,
         Description=image["Description"],
-        FileLocation=call["FileLocation"],
+        FileLocation=call["FileLocation"].partition("?")[0],
         ProductCodes=image["ProductCodes"],
         State="pending",
     )

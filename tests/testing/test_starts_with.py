@@ -67,7 +67,9 @@ class TestCleanUpThatSortsByNameInsteadOfDate:
     def test_is_found_with_default_settings_and_shrunk_to_six_calls(self) -> None:
         """Two OMIs whose names and dates are in different order remain, and the calls of the clean-up."""
         default = settings.get_profile("default")
-        Cleaning.TestCase.settings = settings(default, deadline=None, database=None)
+        Cleaning.TestCase.settings = settings(
+            default, deadline=None, database=None, phases=Cleaning.TestCase.settings.phases
+        )
         with pytest.raises(AssertionError) as failure:
             Cleaning.TestCase("runTest").debug()
         script = next(note for note in failure.value.__notes__ if "# --- reproduction script" in note)

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from omisim.actions import images, quotas, sharing, snapshots, uploads, vms, volumes
+from omisim.actions import images, quotas, sharing, snapshots, uploads, volumes
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.schema import Shape
@@ -303,15 +303,13 @@ def _on_the_list(call: Call, row: Image) -> bool:
     return granted.global_permission or call.account.account_id in granted.account_ids
 
 
-def _larger(quota: Callable[[Call, str], int | None]) -> Callable[[Call, str], int | None]:
-    return lambda call, name: None if (remaining := quota(call, name)) is None else remaining + 1
+def _larger(quota: Callable[..., int | None]) -> Callable[..., int | None]:
+    return lambda *args: None if (remaining := quota(*args)) is None else remaining + 1
 
 
 def off_by_one(patch: Patch) -> None:
     """One more than the quota is allowed."""
-    larger = _larger(quotas.get_remaining)
-    patch.setattr(quotas, "get_remaining", larger)
-    patch.setattr(vms, "get_remaining", larger)
+    patch.setattr(quotas, "_subtract_used", _larger(vars(quotas)["_subtract_used"]))
 
 
 def _blank(make: Callable[..., Any], call: Call, *args: Any, **kwargs: Any) -> Any:

@@ -299,7 +299,7 @@ class TestScenarioMistakes:
             (
                 "[durations]\n'snapshot.pending' = 'long'\n",
                 2,
-                "duration must be a finite, non-negative number of seconds, not 'long'",
+                "duration must be a finite, non-negative number of seconds up to 1000000000, not 'long'",
             ),
             (f"{ALICE}[[steps]]\nby = 'alice'\n", 4, "a step needs a call"),
             (f"{ALICE}[[steps]]\ndo = 'CreateVm'\n", 5, "; did you mean CreateVms?"),

@@ -14,6 +14,7 @@ from io import StringIO
 from typing import Any
 
 from omisim.base.data_files import load_toml
+from omisim.base.hosts import DEFAULT_REGION
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.spec.lifecycle import list_cell_rules
@@ -22,7 +23,7 @@ from omisim.tools.tour.goals import GOALS
 
 __all__ = ["Answer", "Lesson", "Played", "Step", "Walk", "lesson", "lessons", "start"]
 
-ACCOUNTS: Mapping[str, str] = {"alice": "eu-west-2", "bob": "eu-west-2", "carol": "us-east-2"}
+ACCOUNTS: Mapping[str, str] = {"alice": DEFAULT_REGION, "bob": DEFAULT_REGION, "carol": "us-east-2"}
 MAX_LINES = 40  # of a shown value
 _MODULES = {"oos": ("boto3", "moto")}
 
