@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -139,7 +140,7 @@ def _take_over(path: Path, file: BinaryIO, prepare: Callable[[Cloud], None]) -> 
 
 def _lock_dump(path: Path, file: BinaryIO) -> None:
     """Keep other servers from taking over the same dump, for as long as the file is open."""
-    if fcntl is not None:
+    if fcntl is not None and sys.platform != "win32":
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

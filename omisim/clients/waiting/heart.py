@@ -41,7 +41,8 @@ class _Heart:
 
     def beat(self) -> None:
         """Look at each watcher for as long as the process lives."""
-        if hasattr(signal, "pthread_sigmask"):  # a signal that every thread of the test blocks stays pending
+        # a signal that every thread of the test blocks stays pending
+        if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             while True:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import sys
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, Final
@@ -70,7 +71,7 @@ def wait_for_socket(kernel: Kernel, fd: int, timeout: float | None) -> bool:
     """Wait in virtual time until a socket has input; return whether it has."""
 
     def real(seconds: float | None) -> list[Any]:
-        if _real_poll is None:  # Windows
+        if _real_poll is None or sys.platform == "win32":
             return _real_select([fd], [], [], seconds)[0]
         poll = _real_poll()
         poll.register(fd, select.POLLIN)

@@ -129,7 +129,7 @@ class Kernel:
     def _ring(self) -> None:
         """Send SIGALRM to this thread, the main one, whose handler may raise."""
         alarm = self.alarm
-        if alarm is not None:
+        if alarm is not None and sys.platform != "win32":
             self.time.move_to(alarm.at)
             self.alarm = Alarm(alarm.at + alarm.interval, alarm.interval) if alarm.interval else None
             signal.raise_signal(signal.SIGALRM)

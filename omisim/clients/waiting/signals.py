@@ -8,6 +8,7 @@ is older than the context and that of pytest-timeout.
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterable
 from math import ceil
 from threading import main_thread
@@ -111,7 +112,7 @@ def _sigwait(sigset: Iterable[int], /) -> Any:
 def _wait(signals: set[int], timeout: float | None) -> float | None:
     """Wait in virtual time until one of the signals is pending; return the seconds for which to wait really."""
     kernel = current_kernel()
-    if kernel is None:
+    if kernel is None or sys.platform == "win32":
         return timeout
     deadline = kernel.time.deadline(timeout)
     outcome = kernel.wait(Wait(deadline, lambda: not signals.isdisjoint(signal.sigpending())))
