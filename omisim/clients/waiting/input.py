@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import stat
-import sys
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, Final
@@ -30,6 +29,7 @@ _received: dict[int, float] = {}  # when a socket received something, in real se
 _accepted: set[int] = set()  # sockets of servers
 _silent: set[int] = set()  # connected sockets that have not received anything yet
 _real_poll: Callable[[], Any] | None = getattr(select, "poll", None)
+_POLLIN: int = getattr(select, "POLLIN", 0)
 _real_select = select.select
 
 
@@ -71,10 +71,10 @@ def wait_for_socket(kernel: Kernel, fd: int, timeout: float | None) -> bool:
     """Wait in virtual time until a socket has input; return whether it has."""
 
     def real(seconds: float | None) -> list[Any]:
-        if _real_poll is None or sys.platform == "win32":
+        if _real_poll is None:  # Windows
             return _real_select([fd], [], [], seconds)[0]
         poll = _real_poll()
-        poll.register(fd, select.POLLIN)
+        poll.register(fd, _POLLIN)
         return list(poll.poll(None if seconds is None else seconds * 1e3))
 
     def is_busy() -> bool:  # a server may speak first, and a blocking socket waits for it

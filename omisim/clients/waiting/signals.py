@@ -8,7 +8,6 @@ is older than the context and that of pytest-timeout.
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from math import ceil
 from threading import main_thread
@@ -24,6 +23,7 @@ __all__ = ["patch_signals"]
 
 _LEAVE_REAL: Final = ("pytest_timeout",)
 _ALARM: Final[int | None] = getattr(signal, "ITIMER_REAL", None)
+_list_pending: Callable[[], Any] = getattr(signal, "sigpending", set)  # Windows has none
 _real: dict[str, Callable[..., Any]] = {}
 
 
@@ -112,8 +112,8 @@ def _sigwait(sigset: Iterable[int], /) -> Any:
 def _wait(signals: set[int], timeout: float | None) -> float | None:
     """Wait in virtual time until one of the signals is pending; return the seconds for which to wait really."""
     kernel = current_kernel()
-    if kernel is None or sys.platform == "win32":
+    if kernel is None:
         return timeout
     deadline = kernel.time.deadline(timeout)
-    outcome = kernel.wait(Wait(deadline, lambda: not signals.isdisjoint(signal.sigpending())))
+    outcome = kernel.wait(Wait(deadline, lambda: not signals.isdisjoint(_list_pending())))
     return kernel.time.get_remaining(deadline) if outcome == "closed" else 0.0
