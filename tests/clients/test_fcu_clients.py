@@ -30,6 +30,7 @@ def _server(cloud: Cloud, alice: Account) -> Iterator[Running]:
 
 
 @pytest.mark.skipif(OSC_CLI is None, reason="osc-cli is not installed")
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # by osc-cli itself
 class TestOscCli:
     """osc-cli 1.11: POST forms and GET, the service `fcu`, booleans as True and False, today's date as Version."""
 
