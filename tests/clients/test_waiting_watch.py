@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import queue
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable
 
 import pytest
 
 from omisim import Cloud
 from omisim.clients.waiting import cloud_time, watch
+from omisim.clients.waiting.private import current_frames
 
 HELD = threading.Lock()  # made before any context, as by a module under test
 ITEMS: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -123,3 +126,20 @@ class TestRealTime:
                 time.sleep(0.001)
                 os._exit(0 if not threading.Event().wait(0.001) else 1)
             assert os.waitpid(child, 0)[1] == 0
+
+
+class TestFrames:
+    def test_are_not_kept_by_a_look(self) -> None:
+        """What a function has in its variables is gone with it, also if it looked at the frames of all threads."""
+
+        def look() -> weakref.ref[threading.Event]:
+            variable = threading.Event()
+            frames = current_frames()
+            assert threading.get_ident() not in frames
+            return weakref.ref(variable)
+
+        gc.disable()
+        try:
+            assert look()() is None
+        finally:
+            gc.enable()

@@ -24,7 +24,7 @@ __all__ = [
     "is_pending", "is_thread_pool", "reset_lock",
 ]  # fmt: skip
 
-current_frames: Callable[[], dict[int, FrameType]] = attrgetter("_current_frames")(sys)
+_current_frames: Callable[[], dict[int, FrameType]] = attrgetter("_current_frames")(sys)
 _get_frame: Callable[[int], FrameType] = attrgetter("_getframe")(sys)
 futures_base: ModuleType = attrgetter("_base")(concurrent.futures)
 WorkItem: type = attrgetter("_WorkItem")(concurrent.futures.thread)  # a job: the one place that both its ends share
@@ -33,6 +33,17 @@ ReentrantLock: type = attrgetter("_PyRLock")(threading)  # the lock that is writ
 get_max_workers: Callable[[Any], int] = attrgetter("_max_workers")  # of a ThreadPoolExecutor
 get_workers: Callable[[Any], list[Any]] = attrgetter("_pool")  # the processes or threads of a pool of multiprocessing
 get_trio_registrations: Callable[[Any], dict[Any, Any]] = attrgetter("_registered")
+
+
+def current_frames() -> dict[int, FrameType]:
+    """Return the frame of every other thread, by the thread's identifier.
+
+    The frame of this function would hold the result in a cycle, and with it what the code under test has in its
+    variables, until the garbage collector breaks the cycle.
+    """
+    frames = _current_frames()
+    del frames[threading.get_ident()]
+    return frames
 
 
 def get_caller() -> tuple[str, str]:
