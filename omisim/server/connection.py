@@ -48,15 +48,15 @@ class _Connection(HTTPConnection):
     """A connection, and what it has sent of its next request."""
 
     # a path with two leading slashes, as osc-cli sends it, stays as it is: proxy mode leaves paths alone
-    RequestHandlerClass = staticmethod(partial(HTTPRequest, proxy_mode=True))
+    RequestHandlerClass: Any = staticmethod(partial(HTTPRequest, proxy_mode=True))
 
     def __init__(self, server: LimitedServer, sock: socket, makefile: Callable[..., Any]) -> None:
         super().__init__(server, sock, makefile)
-        self.limits = server.limits
-        self.incoming = RequestBuffer(server.limits)
-        self.deadline = time.monotonic() + self.limits.idle_seconds
-        self.is_receiving = False  # part of a request has come
-        self.is_rejected = False
+        self.limits: Limits = server.limits
+        self.incoming: RequestBuffer = RequestBuffer(server.limits)
+        self.deadline: float = time.monotonic() + self.limits.idle_seconds
+        self.is_receiving: bool = False  # part of a request has come
+        self.is_rejected: bool = False
         self._is_greeting = isinstance(sock, SSLSocket)
 
     def receive(self) -> bool:
@@ -78,7 +78,7 @@ class _Connection(HTTPConnection):
                 self.reject(reason)
                 return False
             if request is not None:
-                self.rfile = _Request(request)
+                self.rfile: Any = _Request(request)
                 self.is_receiving = False
                 self.socket.settimeout(self.limits.send_seconds)
                 return True
@@ -195,7 +195,7 @@ class LimitedServer(Server):
     def __init__(self, address: tuple[str, int], app: Callable[..., Any], threads: int, limits: Limits) -> None:
         super().__init__(address, app, numthreads=threads, request_queue_size=128)
         self.limits = limits
-        self.timeout = limits.send_seconds
+        self.timeout: float = limits.send_seconds
 
     def prepare(self) -> None:
         """Bind the address and start the threads."""

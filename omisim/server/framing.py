@@ -70,7 +70,7 @@ class RequestBuffer:
         self._body = bytearray()  # decoded chunks
         self._scanned = 0
         self._overhead = 0
-        self.expects_continue = False
+        self.expects_continue: bool = False
 
     def __len__(self) -> int:
         """Return the number of bytes held."""
