@@ -39,7 +39,7 @@ def make_report(findings: list[Finding]) -> Report:
 
 class TestCalibration:
     def test_finds_the_switches_and_errors_of_another_simulator(self, tmp_path: Path) -> None:
-        """A server with all switches flipped, other errors and delays is told; with its switches, nothing differs."""
+        """The probe finds flipped switches and other errors of a slow server; with its switches, nothing differs."""
         hidden = {**FLIPPED, "OMI-022": "in-use", "VOL-004": "invalid-parameter-value"}
         report = make_report(probe_switches(hidden))
         assert report.switches == hidden

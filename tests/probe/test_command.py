@@ -143,7 +143,7 @@ class TestExploring:
     def test_prints_the_shrunk_difference_as_an_experiment(
         self, run: Run, url: str, cloud: Cloud, tmp_path: Path
     ) -> None:
-        """A server with another error is told from omisim by one call, which can be probed again."""
+        """One call shows that a server has another error than omisim, and that call can be probed again."""
         cloud.engine.settings.switches["VOL-020"] = "busy"
         status, out, _ = run(url, "--explore", "50")
         assert (status, out.count("{ do =")) == (1, 1)

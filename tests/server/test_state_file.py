@@ -336,7 +336,7 @@ class TestDamage:
 
     @pytest.mark.parametrize("text", ["", "[" * 100_000, '{"omisim": Infinity}', '{"omisim": 1', "\x00", "9" * 5000])
     def test_of_the_text_is_refused_in_one_line(self, tmp_path: Path, text: str) -> None:
-        """A file that is no JSON at all, too deep, or with impossible numbers is refused, and not changed."""
+        """A file that is not JSON, is too deep or has impossible numbers is refused, and not changed."""
         file = tmp_path / "cloud.json"
         file.write_text(text)
         with pytest.raises(ValueError, match=re.escape(f"{file}: ")) as refused, reopen(file):

@@ -51,7 +51,7 @@ def explore(name: str, number: int) -> Coverage | str:
     )
     try:
         return run_round(getattr(import_module(module), machine_name), round_settings, number)
-    except Exception:  # noqa: BLE001 - it is told, with the script
+    except Exception:  # noqa: BLE001 - it is reported with the script
         return format_exc()
 
 

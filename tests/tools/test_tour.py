@@ -280,7 +280,7 @@ class TestCheck:
 
 class TestTour:
     def test_judges_predictions(self, tmp_path: Path) -> None:
-        """The student is right or not; another text is no prediction."""
+        """A prediction is right or wrong; any other text is not taken as a prediction."""
         tour, printed = make_tour(tmp_path, iter(["", "no", "", "yes", "perhaps", ""]))
         tour.play(4)
         text = printed.getvalue()
