@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Callable
 from threading import RLock
-from types import ModuleType
 from typing import Any
+
+from omisim.clients.import_finder import ImportFinder
 
 __all__ = ["LOCK", "apply_patches", "are_applied", "load_patches", "remove_patches"]
 
@@ -82,25 +81,11 @@ def _apply(name: str) -> None:
         _applied[name] = _loaded[name]()
 
 
-class _Finder:
-    """A finder that patches libraries when they are imported."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the spec of a library to patch, whose loader patches it, or None for any other module."""
-        spec = PathFinder.find_spec(name, path, target) if name in _PATCHES else None
-        if spec is None or spec.loader is None:
-            return None
-        loader: Any = spec.loader
-        loader.exec_module = partial(_execute, loader.exec_module, name)
-        return spec
-
-
-def _execute(execute: Callable[[ModuleType], None], name: str, module: ModuleType) -> None:
-    execute(module)
+def _note_import(name: str) -> None:
     _load(name)
     with LOCK:
         if _is_applied:
             _apply(name)
 
 
-_finder: Any = _Finder()
+_finder: Any = ImportFinder(_PATCHES, _note_import)

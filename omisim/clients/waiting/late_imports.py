@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
 from typing import Any
 
+from omisim.clients.import_finder import ImportFinder
 from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.patches import Patches
 
@@ -28,25 +27,11 @@ def patch_when_imported(patches: Patches, library: str, patch: Callable[[Patches
         sys.meta_path.insert(0, _finder)
 
 
-class _Finder:
-    """A finder that calls the functions in `_patching`."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the spec of a library to patch, whose loader patches it, or None for any other module."""
-        spec = PathFinder.find_spec(name, path, target) if name in _patching else None
-        if spec is None or spec.loader is None:
-            return None
-        loader: Any = spec.loader
-        loader.exec_module = partial(_execute, loader.exec_module, name)
-        return spec
-
-
-def _execute(execute: Callable[[ModuleType], None], name: str, module: ModuleType) -> None:
-    execute(module)
+def _note_import(library: str) -> None:
     with MUTEX:
-        patch = _patching.pop(name, None)
+        patch = _patching.pop(library, None)
         if patch is not None:
             patch()
 
 
-_finder: Any = _Finder()
+_finder: Any = ImportFinder(_patching, _note_import)
