@@ -34,7 +34,7 @@ try:
 except ImportError:  # Windows: two servers that take over one dump at the same moment are not kept apart
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["open_state_file"]
+__all__ = ["open_state_file", "read_state_file"]
 
 PRIVATE = 0o600
 DATABASE = b"SQLite format 3\0"  # how the file of a database begins
@@ -69,6 +69,21 @@ def open_state_file(name: str, create: Callable[[], Cloud], prepare: Callable[[C
         store.close()
 
 
+def read_state_file(name: str) -> Cloud:
+    """Return the cloud of a state file that no server uses, or of a JSON dump, and leave the file as it is.
+
+    Raises OSError for a file that cannot be read, and ValueError for one that is neither, is damaged, or is in use.
+    """
+    path = Path(name)
+    with path.open("rb") as file:
+        is_database = file.read(len(DATABASE)) == DATABASE
+    try:
+        with _without_collections():
+            return _read(path)[0] if is_database else Cloud.load(parse_json(path.read_bytes().decode()))
+    except (sqlite3.Error, ValueError) as error:
+        raise ValueError(f"{name} is not a state file or a dump that can be read: {error}") from None
+
+
 @contextmanager
 def _without_collections() -> Iterator[None]:
     """Leave out the garbage collector while rows are loaded: it would look at all of them again and again."""
@@ -94,11 +109,17 @@ def _open(
     with path.open("rb") as file:
         if file.read(len(DATABASE)) != DATABASE:
             return _take_over(path, file, prepare)
+    cloud, head = _read(path)
+    return cloud, _lock(path, head)
+
+
+def _read(path: Path) -> tuple[Cloud, str]:
+    """Return the cloud of a database, and its head."""
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=0)) as database:
         with _explaining():
             _check_header(database)
         dump, head = read_dump(database), read_head(database)
-    return Cloud.load(dump), _lock(path, head)
+    return Cloud.load(dump), head
 
 
 def _check_header(database: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""`omisim lineage`, `timeline` and `who-can`: views of a scenario, of a dump, or of a running server."""
+"""`omisim lineage`, `timeline` and `who-can`: views of a scenario, of a file, or of a running server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose a cloud for `open_cloud`."""
     sources = parser.add_mutually_exclusive_group()
     sources.add_argument("--scenario", metavar="NAME|FILE", help="a new cloud, set up by a scenario")
-    sources.add_argument("--state", metavar="FILE", help="a dump: the JSON of `cloud.dump()` or `serve --state`")
+    sources.add_argument("--state", metavar="FILE", help="the file of `omisim serve --state`, or a JSON dump")
     sources.add_argument("--url", default=os.environ.get("OMISIM_URL"), help="a running server (default OMISIM_URL)")
     parser.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""), help="the token of the server")
 
@@ -64,10 +63,9 @@ def open_cloud(options: argparse.Namespace) -> Cloud:
     if options.scenario:
         return Cloud.from_scenario(options.scenario)
     if options.state:
-        try:
-            return Cloud.load(json.loads(Path(options.state).read_text("utf-8")))
-        except ValueError as error:
-            raise ValueError(f"{options.state} is not a dump: {error}") from error
+        from omisim.server.state_file import read_state_file  # noqa: PLC0415 - only a file needs it
+
+        return read_state_file(options.state)
     if options.url:
         from omisim.server.client import Client  # noqa: PLC0415 - only a running server needs it
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from omisim import Cloud
+from omisim.server.state_file import open_state_file
 from omisim.tools.cli import main
 
 SHARED = ("golden", "--scenario", "shared-image")
@@ -43,6 +44,23 @@ def test_shows_a_dump_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert json.loads(capsys.readouterr().out)[0]["what"] == "created, pending"
 
 
+def test_shows_the_state_file_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each command reads the database of `serve --state`, and leaves it alone; while a server has it, it says so."""
+    state = tmp_path / "cloud.db"
+    commands = [["lineage", "golden"], ["who-can", "golden"], ["timeline", "golden"]]
+    with open_state_file(str(state), lambda: Cloud.from_scenario("shared-image"), lambda _: None):
+        for command in commands:
+            assert main([*command, "--state", str(state)]) == 1
+            assert capsys.readouterr().err.endswith("another server uses this file\n")
+    before = state.read_bytes()
+    for command in commands:
+        assert main([*command, *SHARED[1:]]) == 0
+        expected = capsys.readouterr().out
+        assert main([*command, "--state", str(state)]) == 0
+        assert capsys.readouterr().out == expected
+    assert state.read_bytes() == before
+
+
 def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
     """A server gives its state through the control plane."""
     with Cloud.from_scenario("shared-image").serve() as server:
@@ -55,7 +73,7 @@ def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("lineage", "ami-00000000", *SHARED[1:]), "no resource ami-00000000 has ever existed"),
         (("lineage", "golden"), "choose a cloud with --scenario NAME, --state FILE or --url URL"),
-        (("lineage", "golden", "--state", "README.md"), "README.md is not a dump"),
+        (("lineage", "golden", "--state", "README.md"), "README.md is not a state file or a dump that can be read: "),
         (("lineage", "golden", "--state", "missing.json"), "missing.json"),
         (("lineage", *SHARED, "--most", "0"), "most must be a positive int"),
         (("who-can", "golden/dev/sda1", *SHARED[1:]), "is not an OMI of this cloud"),

@@ -261,6 +261,16 @@ class TestCheck:
         assert main(["tour", "--check", "--state", str(dump)]) == 1
         assert capsys.readouterr().out.count("✗") == 9
 
+    def test_judges_a_running_server(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The goal may be reached by clients of a server, and is judged through its control plane."""
+        cloud = teach.start()
+        with cloud.serve() as server:
+            check = ["tour", "--lesson", "1", "--check", "--url", server.url, "--token", server.token]
+            assert main(check) == 1
+            reach_1(*(cloud.account(name) for name in ("alice", "bob", "carol")))
+            assert main(check) == 0
+        assert "✓" in capsys.readouterr().out
+
     @pytest.mark.parametrize(
         ("options", "problem"),
         [
