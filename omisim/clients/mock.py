@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import wraps
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 from unittest import TestCase
 
 from omisim.clients.environment import enter_environment
@@ -28,14 +28,14 @@ class Mock:
     """A context manager and decorator; `omisim.mock` makes one. Each use has a new cloud, unless one was given."""
 
     def __init__(self, cloud: Cloud | None, account: str, options: dict[str, Any]) -> None:
-        self._given = cloud
+        self._cloud = cloud
         self._account = account
         self._options = options
         self._stacks: list[ExitStack] = []
 
     def __enter__(self) -> Cloud:
         """Enter the environment of the account, and return the cloud."""
-        cloud = self._given or Cloud(**{"auth": "off", **self._options})
+        cloud = self._cloud or Cloud(**{"auth": "off", **self._options})
         with ExitStack() as stack:
             stack.enter_context(enter_environment(cloud, cloud.account(self._account)))
             self._stacks.append(stack.pop_all())
@@ -56,14 +56,22 @@ class Mock:
     def __call__(self, decorated: F) -> F:
         """Decorate a function, or the test methods of a class. A class with a setup shares its cloud with each test."""
         if inspect.isclass(decorated):
-            return self._decorate_class(decorated)  # type: ignore[return-value]
+            return cast("F", self._decorate_class(decorated))
+        if inspect.iscoroutinefunction(decorated):
+
+            @wraps(decorated)
+            async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return await decorated(*args, **kwargs)
+
+            return cast("F", async_wrapper)
 
         @wraps(decorated)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             with self:
                 return decorated(*args, **kwargs)
 
-        return wrapper  # type: ignore[return-value]
+        return cast("F", wrapper)
 
     def _decorate_class(self, cls: type) -> type:
         setup = next((name for name in _SETUPS if name in vars(cls)), None)

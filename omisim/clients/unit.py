@@ -113,9 +113,9 @@ def with_cloud(**options: Any) -> Callable[[F], F]:
         TypeError: A class is not a TestCase.
     """
 
-    def decorate(decorated: F) -> F:
+    def decorate(decorated: Any) -> Any:
         if inspect.isclass(decorated):
-            return _decorate_class(decorated, options)  # type: ignore[return-value]
+            return _decorate_class(decorated, options)
 
         if inspect.iscoroutinefunction(decorated):
 
@@ -124,14 +124,14 @@ def with_cloud(**options: Any) -> Callable[[F], F]:
                 with _opened(options) as cloud, _waiting(cloud, options):
                     return await decorated(*args, cloud, **kwargs)
 
-            return run_async  # type: ignore[return-value]
+            return run_async
 
         @wraps(decorated)
         def run(*args: Any, **kwargs: Any) -> Any:
             with _opened(options) as cloud, _waiting(cloud, options):
                 return decorated(*args, cloud, **kwargs)
 
-        return run  # type: ignore[return-value]
+        return run
 
     return decorate
 

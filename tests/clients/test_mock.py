@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 from unittest import TestCase, TextTestRunner, defaultTestLoader
@@ -48,6 +50,17 @@ class TestMock:
         assert bare.__doc__ == "Count."
         assert [bare(1), bare(number=2)] == [(1, 1), (2, 1)]
         assert get_cloud_name() == "[]"
+
+    @pytest.mark.parametrize("use", [lambda: None, lambda: omisim.mock(timing="clock")], ids=["bare", "options"])
+    def test_decorates_coroutine_functions(self, use: Callable[[], Any]) -> None:
+        """The environment lasts until the coroutine has ended."""
+
+        async def add() -> str:
+            await asyncio.sleep(0)
+            return add_volume()
+
+        decorate = use() or omisim.mock
+        assert asyncio.run(decorate(add)()).startswith("vol-")
 
     def test_takes_a_cloud_or_the_options_of_one(self) -> None:
         """A given cloud is used as it is; its authentication is its own."""
