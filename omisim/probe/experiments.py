@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from omisim.base.texts import iter_texts
+
 __all__ = ["Call", "Experiment", "Outcome", "Parameters", "fill", "names_in"]
 
 Parameters = dict[str, Any]
@@ -128,11 +130,5 @@ def fill(value: Any, values: Mapping[str, str]) -> Any:
 
 def names_in(value: Any) -> Iterator[str]:
     """Yield the names in braces of a value, at any depth."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from names_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from names_in(item)
-    elif isinstance(value, str):
-        yield from _NAME.findall(value)
+    for text in iter_texts(value):
+        yield from _NAME.findall(text)

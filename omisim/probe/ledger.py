@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from omisim.base.data_files import load_toml
+from omisim.base.texts import iter_texts
 from omisim.probe.endpoint import Answer
 from omisim.probe.matching import read_path
 from omisim.spec.lifecycle import LIFECYCLES
@@ -38,7 +39,7 @@ class Ledger:
         """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
         if not action.startswith("Create"):
             return ""
-        old_ids = {*_strings(parameters), *self.owners}
+        old_ids = {*iter_texts(parameters), *self.owners}
         created = [one for one in _created_ids(answer) if one not in old_ids]
         self.created += len(created)
         self.owners |= dict.fromkeys(created, by)
@@ -168,14 +169,3 @@ def _fill(template: Any, values: Mapping[str, str], row: Mapping[str, Any]) -> A
         name = template[1:-1]
         return values[name] if name in values else read_path(row, name)
     return template
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
-    elif isinstance(value, str):
-        yield value

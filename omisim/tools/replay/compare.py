@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from omisim.base.texts import iter_texts
+
 __all__ = [
     "ID",
     "REDACTED",
@@ -75,14 +77,7 @@ def pair_items(then: list[Any], now: list[Any], known: Mapping[str, str]) -> lis
 
 def find_ids(value: Any) -> Iterator[str]:
     """Yield the ids and the numbered redactions in a value, at any depth."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from find_ids(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from find_ids(inner)
-    elif isinstance(value, str) and is_identity(value):
-        yield value
+    return filter(is_identity, iter_texts(value))
 
 
 def is_identity(text: str) -> bool:
