@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from omisim.cloud.account import Account
     from omisim.cloud.cloud import Cloud
     from omisim.cloud.lineage import Lineage
-    from omisim.engine.engine import Mark
+    from omisim.engine.marks import Mark
     from omisim.spec.errors import ApiError
     from omisim.state.state import Change
     from omisim.state.switch_types import Switches
@@ -32,7 +32,7 @@ _HOMES = {
     "Cloud": "cloud.cloud",
     "Lineage": "cloud.lineage",
     "ManualClock": "base.clock",
-    "Mark": "engine.engine",
+    "Mark": "engine.marks",
     "Switches": "state.switch_types",
     "SystemClock": "base.clock",
     "mock": "clients.mock",

@@ -6,7 +6,18 @@ import os
 from typing import Protocol
 from weakref import WeakSet
 
-__all__ = ["watch_forks"]
+__all__ = ["ForkedCloud", "watch_forks"]
+
+
+class ForkedCloud(RuntimeError):
+    """A call in a forked process, in which the cloud is a copy that its own process never sees."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this cloud belongs to the process that this one was forked from, which would not see the call. Use "
+            "omisim_children = true, or account.environment(server=True): then clients in child processes reach the "
+            "cloud. To work on a copy, use cloud.fork()"
+        )
 
 
 class Copied(Protocol):

@@ -27,8 +27,9 @@ from omisim.cloud.marketplace import Marketplace
 from omisim.cloud.switch_file import load_switches
 from omisim.cloud.timeline import Timeline
 from omisim.cloud.trace import find_row, trace_lineage
-from omisim.engine.engine import Engine, Mark
+from omisim.engine.engine import Engine
 from omisim.engine.faults import Faults
+from omisim.engine.marks import Mark
 from omisim.engine.unserved import check_answer
 from omisim.model import ENTITIES, AccessKey, AccountRow, Content, Image, Volume
 from omisim.model.serialize import format_date

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from threading import RLock
@@ -16,12 +15,13 @@ from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
 from omisim.actions.imports import decode_ahead
 from omisim.base.clock import Clock
-from omisim.base.process import watch_forks
+from omisim.base.process import ForkedCloud, watch_forks
 from omisim.engine.checkpoint import Checkpoint
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
 from omisim.engine.faults import Dropped, Fault, Killed
 from omisim.engine.keeper import Keeper
-from omisim.engine.scheduler import Failure, Scheduler
+from omisim.engine.marks import Mark, Saved
+from omisim.engine.scheduler import Scheduler
 from omisim.engine.session import CallRecord, Session
 from omisim.engine.session_data import describe_session, read_session
 from omisim.engine.unserved import find_unserved
@@ -38,47 +38,13 @@ from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["Engine", "ForkedCloud", "Mark", "Saved"]
+__all__ = ["Engine"]
 
 MAX_ADOPTED = 1000  # unknown OMIs in one request
 IMPORTS = frozenset({"CreateImage", "CreateSnapshot"})  # the actions that may read a disk image
 Result = TypeVar("Result")
 Failed = TypeVar("Failed", bound=ApiError | Dropped | Killed)
 _NO_HEADERS: Mapping[str, str] = {}
-
-
-class ForkedCloud(RuntimeError):
-    """A call in a forked process, in which the cloud is a copy that its own process never sees."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "this cloud belongs to the process that this one was forked from, which would not see the call. Use "
-            "omisim_children = true, or account.environment(server=True): then clients in child processes reach the "
-            "cloud. To work on a copy, use cloud.fork()"
-        )
-
-
-class Mark:
-    """A point in a cloud's history. A rollback to it can be repeated."""
-
-    __slots__ = ("__weakref__", "at", "call_position", "position")
-
-    def __init__(self, position: int, at: dt.datetime, call_position: int) -> None:
-        self.position: int = position
-        self.at: dt.datetime = at
-        self.call_position: int = call_position
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """Everything about an engine that `Engine.restore` brings back."""
-
-    state: State
-    at: dt.datetime
-    settings: Settings
-    session: Session
-    failures: tuple[Failure, ...]
-    marks: WeakSet[Mark]
 
 
 class Engine:

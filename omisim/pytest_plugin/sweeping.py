@@ -16,7 +16,7 @@ import pytest
 from _pytest.unittest import TestCaseFunction
 
 from omisim import Cloud
-from omisim.engine.engine import Saved
+from omisim.engine.marks import Saved
 from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 from omisim.testing.sweeps.worlds import PATIENCE
 

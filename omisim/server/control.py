@@ -19,8 +19,8 @@ from omisim.base.redact import redact
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
-from omisim.engine.engine import Mark
 from omisim.engine.faults import Fault
+from omisim.engine.marks import Mark
 from omisim.model.serialize import serialize
 from omisim.server.access import Access, Forbidden
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe

@@ -12,7 +12,7 @@ from typing import Any, Final
 from omisim.actions.tags import TAGGED
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
-from omisim.engine.engine import Mark
+from omisim.engine.marks import Mark
 from omisim.model.serialize import format_date
 from omisim.testing.remnants import ENDING, describe, get_state, iter_remnants, iter_rows
 from omisim.testing.vocabulary import DELETIONS

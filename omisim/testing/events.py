@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from omisim.cloud.cloud import Cloud
-from omisim.engine.engine import Mark
+from omisim.engine.marks import Mark
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.testing.history import History
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
-from omisim.engine.engine import Mark
+from omisim.engine.marks import Mark
 from omisim.model import AccountRow, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
 from omisim.state.initial_state import initial_state
 from omisim.testing.vocabulary import DELETIONS, NOUNS

@@ -15,11 +15,11 @@ from threading import current_thread
 from typing import Any
 
 from omisim.base.hosts import endpoint, is_aws_host, parse_host
+from omisim.base.process import ForkedCloud
 from omisim.clients.intercept.forked import send_to_server
 from omisim.clients.threads import find_owner
 from omisim.doors import http
 from omisim.doors.front import SERVICES, FrontDoor
-from omisim.engine.engine import ForkedCloud
 
 __all__ = [
     "STACK", "Layer", "NotServed", "answer_request", "find_service", "is_kept_in_process", "may_leave",

@@ -23,7 +23,7 @@ from typing import Any
 
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.engine.engine import Mark
+from omisim.engine.marks import Mark
 from omisim.state.initial_state import initial_state
 from omisim.state.state import Change, State
 from omisim.testing.laws import bookkeeping, creation, disks, history, images, networks, visibility
