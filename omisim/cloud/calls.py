@@ -60,8 +60,8 @@ def search_calls(
     _check_query(records, action, parameters)
     names = {*accounts, *(record.account for record in records if record.account)}
     if account is not None and account not in names:
-        known_parameters = ", ".join(sorted(names)) or "none"
-        raise ValueError(f"unknown account {account!r}{suggest(account, names)}; known: {known_parameters}")
+        known_accounts = ", ".join(sorted(names)) or "none"
+        raise ValueError(f"unknown account {account!r}{suggest(account, names)}; known: {known_accounts}")
     candidates = [record for record in records if action in (None, record.action)]
     mismatches = [tuple(_find_mismatches(record, account, parameters)) for record in candidates]
     calls = Calls(record for record, reasons in zip(candidates, mismatches, strict=True) if not reasons)
