@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -95,3 +96,10 @@ def test_allows_only_phrases_that_occur() -> None:
         if not reason or not any(phrase in fragment.lower() for fragment in list_fragments(ROOT / file))
     ]
     assert unused == []
+
+
+def test_changelog_names_each_change_once() -> None:
+    """A merge of two branches may keep an entry twice."""
+    entries = re.findall(r"^- .+(?:\n  .+)*", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert len(entries) > 100
+    assert [entry for entry, count in Counter(entries).items() if count > 1] == []
