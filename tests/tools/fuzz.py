@@ -4,8 +4,8 @@
 
 atheris 3.0.0 guides the bytes by the branches that they reach. It has wheels for Python 3.11 to 3.13 on Linux and is
 no part of omisim[dev]; install it beside omisim: `pip install atheris==3.0.0`. Without it, the bytes are random, from a
-fixed seed. Each target runs in a process of its own and prints its runs and their rate. The exit status is 1 if a
-target fails; atheris then leaves the bytes in a file `crash-…` of the working directory.
+fixed seed. Each target runs in a process of its own and prints its runs and their rate: those whose bytes were enough
+to draw an input, and not those that Hypothesis refused. The exit status is 1 if a target fails.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HANG_SECONDS = 60  # for one input; the targets themselves allow a second of the processor
 MAX_BYTES = 4096
-_RUNS = re.compile(r"^#(\d+)", re.MULTILINE)
+SEEDS, SEED_BYTES = 16, 512  # random inputs to begin with: shorter ones rarely hold a whole input
+_RUNS = re.compile(r"^executed (\d+)", re.MULTILINE)
 
 
 def load_targets() -> dict[str, Callable[[bytes], Any]]:
@@ -37,26 +39,44 @@ def load_targets() -> dict[str, Callable[[bytes], Any]]:
     return {name.removeprefix("test_"): test.hypothesis.fuzz_one_input for name, test in tests.items()}
 
 
+class Counted:
+    """A target that prints how many of its inputs were executed, now and then."""
+
+    def __init__(self, target: Callable[[bytes], Any]) -> None:
+        self._target = target
+        self.executed = 0
+
+    def __call__(self, content: bytes) -> None:
+        """Run the target."""
+        if self._target(content) is not None:
+            self.executed += 1
+            if self.executed % 100 == 0:
+                print(f"executed {self.executed}", flush=True)
+
+
 def run_target(name: str, runs: int, seconds: int) -> None:
     """Run one target in this process, which atheris ends."""
+    numbers = random.Random(name)
     if importlib.util.find_spec("atheris") is None:
-        _run_at_random(load_targets()[name], runs, seconds)
+        _run_at_random(Counted(load_targets()[name]), numbers, runs, seconds)
         return
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["omisim"]):
         targets = load_targets()
     limits = [f"-runs={runs}", f"-max_len={MAX_BYTES}", f"-timeout={HANG_SECONDS}", "-rss_limit_mb=2048"]
     limits += [f"-max_total_time={seconds}"] if seconds else []
-    atheris.Setup(["fuzz", *limits], targets[name])
-    atheris.Fuzz()
+    with TemporaryDirectory() as corpus:
+        for number in range(SEEDS):
+            Path(corpus, str(number)).write_bytes(numbers.randbytes(SEED_BYTES))
+        atheris.Setup(["fuzz", *limits, corpus], Counted(targets[name]))
+        atheris.Fuzz()
 
 
-def _run_at_random(target: Callable[[bytes], Any], runs: int, seconds: int) -> None:
-    numbers, start, done = random.Random(0), time.monotonic(), 0
-    while done < runs and not (seconds and time.monotonic() - start > seconds):
+def _run_at_random(target: Counted, numbers: random.Random, runs: int, seconds: int) -> None:
+    start = time.monotonic()
+    while target.executed < runs and not (seconds and time.monotonic() - start > seconds):
         target(numbers.randbytes(numbers.randrange(MAX_BYTES)))
-        done += 1
-    print(f"#{done}")
+    print(f"executed {target.executed}")
 
 
 def main() -> int:

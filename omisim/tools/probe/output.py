@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from omisim.base.private_file import write_private
 from omisim.probe.experiments import Experiment
 from omisim.probe.page import render_page
 from omisim.probe.plan import estimate, list_coverage, list_rules
@@ -29,7 +30,7 @@ class Saver:
         if self._path is None or not (final or self._clock() - self._last >= 1):
             return
         fresh = self._path.with_name(self._path.name + ".new")
-        fresh.write_text(json.dumps(self._report.to_dict(), indent=2), "utf-8")
+        write_private(fresh, json.dumps(self._report.to_dict(), indent=2))
         fresh.replace(self._path)
         self._last = self._clock()
 
@@ -37,10 +38,10 @@ class Saver:
 def write_outputs(options: argparse.Namespace, report: Report) -> None:
     """Write the files of --html and --calibrate, and print the report and its notes."""
     if options.html:
-        Path(options.html).write_text(render_page(report), "utf-8")
+        write_private(options.html, render_page(report))
     if options.calibrate:
         text = write_switches(report.switches, report.endpoint, report.started)
-        Path(options.calibrate).write_text(text, "utf-8")
+        write_private(options.calibrate, text)
         if rest := list_not_calibrated(report.findings, report.switches):
             report.notes.append(f"no switch makes omisim agree on {', '.join(rest)}")
     if options.json:
