@@ -47,7 +47,7 @@ def delete_product_type(call: Call, *, force: bool = False, product_type_id: str
     product_type: ProductType | None = call.state.get("product_type", product_type_id)
     if product_type is None or not call.owns(product_type):
         raise refuse("LIC-008", product_type_id=product_type_id)
-    images = [image.image_id for image in call.rows(Image) if product_type_id in image.product_codes]
-    own = [image_id for image_id in images if call.owns(call.state.get("image", image_id))]
+    images: list[Image] = call.state.find_by("image", "product_codes", product_type_id)
+    own = [image.image_id for image in images if call.owns(image)]
     call.check(force or not images, "LIC-008/used", product_type_id=product_type_id, images=own or "another's OMI")
     call.drop(product_type)

@@ -111,6 +111,7 @@ def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDic
 def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None) -> tuple[Tag, ...]:
     """List the tags of the caller's resources."""
     vm_type = str(call.switch("vm_tag_type"))
+    me, parsed_filters = call.account.account_id, as_parsed(filters)
     rows = (
         Tag(
             key=tag.key,
@@ -119,8 +120,7 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
             value=tag.value,
         )
         for kind, resource_type in TAGGED.values()
-        for row in call.state.rows(kind).values()
-        if row.tags and call.owns(row)
+        for row in call.state.find_by(kind, "owner of tags", me)
         for tag in row.tags
     )
-    return select_matching(rows, as_parsed(filters))
+    return select_matching(rows, parsed_filters)
