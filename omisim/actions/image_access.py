@@ -9,7 +9,14 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
-from omisim.actions.sharing import apply_change, check_permission_change, find_visible, get_usable, visible_permissions
+from omisim.actions.sharing import (
+    apply_change,
+    check_permission_change,
+    find_shareable,
+    get_usable,
+    is_visible,
+    visible_permissions,
+)
 from omisim.base.frozen import replace
 from omisim.model import (
     ExportState,
@@ -31,8 +38,8 @@ from omisim.spec.rules import refuse
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
-    images = find_visible(call, Image, parsed_filters)
-    return select_matching((_view_image(call, image) for image in images), parsed_filters)
+    visible = (image for image in find_shareable(call, Image, parsed_filters) if is_visible(call, image))
+    return select_matching((_view_image(call, image) for image in visible), parsed_filters)
 
 
 def _view_image(call: Call, image: Image) -> Image:

@@ -34,8 +34,9 @@ def read_product_types(
     call: Call, *, filters: FiltersProductType | FiltersProductTypeDict | None = None
 ) -> tuple[ProductType, ...]:
     """List the built-in product types, and for a signed call those of the caller (LIC-001, CAT-002)."""
-    own = call.own_rows(ProductType) if call.has_account else []
-    return select_matching((*load_catalog().product_types.values(), *own), as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    own = call.own_rows(ProductType, parsed_filters) if call.has_account else []
+    return select_matching((*load_catalog().product_types.values(), *own), parsed_filters)
 
 
 @action("DeleteProductType")

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.vm_types import VmShape, get_vm_shape
 from omisim.model import (
-    ExportState,
-    ImageExportTask,
-    Net,
     Quota,
     QuotaTypes,
-    SecurityGroup,
-    SnapshotExportTask,
 )
 from omisim.model.filters import FiltersQuota, select_matching
 from omisim.model.filters.dicts import FiltersQuotaDict
@@ -39,11 +33,6 @@ def _count_own(call: Call, kind: str) -> int:
     return call.state.count(kind, "account_id", call.account.account_id)
 
 
-def _find_running_exports(call: Call, kind: Any) -> list[Any]:
-    ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
-    return [task for task in call.own_rows(kind) if task.state not in ended]
-
-
 # quota → (rule, the amount that the caller uses)
 QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "vm_limit": ("QTA-001", lambda call: _sum_vms(call, lambda _: 1)),
@@ -58,10 +47,10 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "snapshot_limit": ("QTA-008", partial(_count_own, kind="snapshot")),
     "concurrent_snapshot_limit": ("QTA-009", partial(_get_total, kind="snapshot", name="unfinished")),
     "pty_limit": ("LIC-015", partial(_count_own, kind="product_type")),
-    "image_export_limit": ("QTA-010", lambda call: len(_find_running_exports(call, ImageExportTask))),
-    "snapshot_export_limit": ("QTA-011", lambda call: len(_find_running_exports(call, SnapshotExportTask))),
-    "sg_limit": ("QTA-014", lambda call: sum(group.net_id is None for group in call.own_rows(SecurityGroup))),
-    "vpc_limit": ("QTA-015", lambda call: sum(not net.is_gone for net in call.own_rows(Net))),
+    "image_export_limit": ("QTA-010", partial(_get_total, kind="image_export", name="unfinished")),
+    "snapshot_export_limit": ("QTA-011", partial(_get_total, kind="snapshot_export", name="unfinished")),
+    "sg_limit": ("QTA-014", partial(_get_total, kind="security_group", name="public")),
+    "vpc_limit": ("QTA-015", partial(_get_total, kind="net", name="all")),
     "igw_limit": ("QTA-015/igw", partial(_count_own, kind="internet_service")),
     "ip_limit": ("QTA-016", partial(_count_own, kind="public_ip")),
 }

@@ -11,7 +11,7 @@ from omisim.model.filters import Filters
 from omisim.spec.rules import refuse
 
 __all__ = [
-    "apply_change", "check_permission_change", "find_visible", "get_permissions", "get_usable", "is_visible",
+    "apply_change", "check_permission_change", "find_shareable", "get_permissions", "get_usable", "is_visible",
     "visible_permissions",
 ]  # fmt: skip
 
@@ -32,12 +32,11 @@ def is_visible(call: Call, entity: Image | Snapshot) -> bool:
     return shared and call.get_region(entity.account_id) == call.account.region
 
 
-def find_visible(call: Call, cls: type[Shared], filters: Filters[Shared]) -> list[Shared]:
-    """Return the visible entities of a class in creation order, at least those that match the filters."""
+def find_shareable(call: Call, cls: type[Shared], filters: Filters[Shared]) -> list[Shared]:
+    """Return the entities of a class in creation order that are visible and match the filters, and perhaps others."""
     me = call.account.account_id
     shared_with = f"permissions_to_{'launch' if cls is Image else 'create_volume'}.account_ids"
-    rows = call.find_rows(cls, [("account_id", me), (shared_with, me), ("public", True)], filters)
-    return [row for row in rows if is_visible(call, row)]
+    return call.find_rows(cls, [("account_id", me), (shared_with, me), ("public", True)], filters)
 
 
 def get_usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:

@@ -14,9 +14,10 @@ from omisim.actions.quotas import check_quotas
 from omisim.actions.sharing import (
     apply_change,
     check_permission_change,
-    find_visible,
+    find_shareable,
     get_permissions,
     get_usable,
+    is_visible,
     visible_permissions,
 )
 from omisim.actions.uploads import find_running_exports
@@ -133,7 +134,7 @@ def read_snapshots(call: Call, *, filters: FiltersSnapshot | FiltersSnapshotDict
     parsed_filters = as_parsed(filters) or FiltersSnapshot()
     start, end = parsed_filters.from_creation_date, parsed_filters.to_creation_date
     call.check_range(start, end)
-    visible = find_visible(call, Snapshot, parsed_filters)
+    visible = (row for row in find_shareable(call, Snapshot, parsed_filters) if is_visible(call, row))
     return select_matching((_view_snapshot(call, snapshot) for snapshot in visible), parsed_filters)
 
 

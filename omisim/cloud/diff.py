@@ -44,10 +44,10 @@ def diff_states(mine: State, other: State) -> Iterator[Difference]:
     for kind in ROWS:
         if mine.tables[kind] is other.tables[kind]:
             continue
-        my_rows, other_rows = mine.rows(kind), other.rows(kind)
-        for row_id in {**my_rows, **other_rows} if changed is None else changed.get(kind, ()):
-            if my_rows.get(row_id) != other_rows.get(row_id):
-                yield Difference(kind, row_id, my_rows.get(row_id), other_rows.get(row_id))
+        for row_id in {**mine.rows(kind), **other.rows(kind)} if changed is None else changed.get(kind, ()):
+            my_row, other_row = mine.get(kind, row_id), other.get(kind, row_id)
+            if my_row != other_row:
+                yield Difference(kind, row_id, my_row, other_row)
 
 
 def _find_changed(mine: State, other: State) -> Mapping[str, Iterable[str]] | None:

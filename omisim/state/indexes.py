@@ -201,9 +201,18 @@ def _count_disk(volume: Any) -> Mapping[str, int]:
 
 _UNFINISHED = (SnapshotState.IN_QUEUE, SnapshotState.PENDING)
 
-# kind → the totals of an account that quotas limit: GiB and IOPS of volumes, VMs by type, unfinished snapshots
+
+def _count_unfinished(task: Any) -> Mapping[str, int]:
+    return {} if task.state in _ENDED else {"unfinished": 1}
+
+
+# kind → the totals of an account that quotas limit, which the first quota has counted
 TOTALS: Mapping[str, Totals] = {
+    "image_export": Totals(("state",), _count_unfinished),
+    "net": Totals(("state",), lambda row: {} if row.is_gone else {"all": 1}),
+    "security_group": Totals(("net_id",), lambda row: {"public": 1} if row.net_id is None else {}),
     "snapshot": Totals(("state",), lambda row: {"unfinished": 1} if row.state in _UNFINISHED else {}),
+    "snapshot_export": Totals(("state",), _count_unfinished),
     "vm": Totals(("state", "vm_type"), lambda row: {} if row.state is VmState.TERMINATED else {row.vm_type: 1}),
     "volume": Totals(("iops", "size", "volume_type"), _count_disk),
 }

@@ -126,9 +126,8 @@ class Call:
 
     def own_rows(self, cls: type[E], filters: Filters[Any] | None = None) -> list[E]:
         """Return the caller's entities of a class in creation order, at least those that match the filters."""
-        me = self._account_id
-        rows: list[E] = self.find_rows(cls, [("account_id", me)], filters)
-        return [row for row in rows if row.account_id == me]  # type: ignore[attr-defined]
+        rows = self.find_rows(cls, [("account_id", self._account_id)], filters)
+        return [row for row in rows if self.owns(row)]
 
     def find_rows(self, cls: type[E], lookup: Lookup, filters: Filters[Any] | None = None) -> list[E]:
         """Return the entities that a lookup finds and the filters match, in creation order, and perhaps others.
