@@ -1,6 +1,6 @@
 """Similar ids for an unknown one, among the resources that the caller may see, for `ApiError.explain`.
 
-They are looked for when an explanation is asked for, because that visits every resource of the kind.
+The search visits every resource of the kind, so it waits until an explanation is requested.
 """
 
 from __future__ import annotations

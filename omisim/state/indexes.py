@@ -27,7 +27,7 @@ Keys = Callable[[Any], Collection[object]]
 class Index(NamedTuple):
     """`keys` returns the keys under which a row is found. They depend on no other fields than `fields`.
 
-    Without `keys`, the value of the only field is the key, and None is none.
+    Without `keys`, the value of the only field is the key; a row with None has no key.
     """
 
     fields: tuple[str, ...]

@@ -144,7 +144,7 @@ class State:
         if (self.position, self.trimmed) != (other.position, other.trimmed):
             return False
         divergence = self.find_divergence(other)
-        if divergence is not None:  # what follows in the journals is all that can differ
+        if divergence is not None:  # only the later changes can differ
             return self.changes_since(divergence) == other.changes_since(divergence)
         return self.journal == other.journal and all(self._has_same_rows(other, kind) for kind in ROWS)
 

@@ -153,7 +153,7 @@ class Table:
         self.creation.own[row_id] = order
 
     def _move(self, row_id: str, old: Any, new: Any, order: int) -> None:
-        """Move a row from the keys of one version to those of another. None is no version, which has no keys."""
+        """Move a row from the keys of one version to those of another. None has no keys."""
         assert self.fields is not None
         get, empty, indexes_by_field = self.fields
         old_values = get(old) if old is not None else empty
