@@ -51,7 +51,7 @@ def diff_states(mine: State, other: State) -> Iterator[Difference]:
 
 
 def _find_changed(mine: State, other: State) -> Mapping[str, Iterable[str]] | None:
-    """Return the ids by kind that one of two forks has written since they parted; None for states that are not forks."""
+    """Return the ids by kind that one of two forks has written since they parted; None for other states."""
     divergence = mine.find_divergence(other)
     if divergence is None:
         return None
