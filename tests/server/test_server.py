@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
 import boto3
@@ -450,9 +450,12 @@ def _values(kind: str, ids: list[str]) -> st.SearchStrategy[Any]:
 class Process:
     """`omisim serve` as a process."""
 
+    started: ClassVar[list[subprocess.Popen[str]]] = []
+
     def __init__(self, *words: str) -> None:
         command = [sys.executable, "-W", "error", "-m", "omisim", "serve", "--port", "0", *words]
         self.run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.started.append(self.run)
         self.variables: dict[str, str] = {}
         assert self.run.stdout is not None
         for line in self.run.stdout:
@@ -472,6 +475,15 @@ class Process:
         self.run.send_signal(signal.SIGTERM)
         _, output = self.run.communicate(timeout=20)
         return self.run.returncode, output
+
+
+@pytest.fixture(autouse=True)
+def _kill_servers_of_a_failed_test() -> Iterator[None]:
+    yield
+    for run in Process.started:
+        run.kill()  # does nothing to a process that has ended
+        run.communicate()
+    Process.started.clear()
 
 
 class TestServeCommand:
