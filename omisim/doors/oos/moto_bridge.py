@@ -70,7 +70,7 @@ class MotoBridge:
             if bucket.bucket_id in bucket_ids if place.bucket else self._is_own(bucket):
                 self._load_bucket(backend, bucket)
         if self._request.operation in _ALL_KEYS:
-            for item in self._state.find_by("object", "bucket", place.bucket_id):
+            for item in self._state.find_by("object", "bucket_id", place.bucket_id):
                 self._load_key(backend, item, with_body=False)
         for item in (self._state.get("object", named.object_id) for named in places):
             if item is not None:
@@ -82,7 +82,7 @@ class MotoBridge:
         """Return the multipart uploads that the request concerns: the one that it names, or all that it lists."""
         bucket_id, upload_id = self._request.place.bucket_id, self._request.upload_id
         if self._request.operation == "ListMultipartUploads":
-            return tuple(self._state.find_by("upload", "bucket", bucket_id))
+            return tuple(self._state.find_by("upload", "bucket_id", bucket_id))
         upload: Upload | None = self._state.get("upload", upload_id) if upload_id else None
         return (upload,) if upload is not None and upload.bucket_id == bucket_id else ()
 
