@@ -106,10 +106,14 @@ class TestObjects:
     def test_cost_nothing_for_other_uploads(self, oos: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A request handles the upload that it names, however many have begun; a list handles all. [OOS-007]"""
         uploads = [oos.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"] for _ in range(3)]
-        loaded, multipart = [], models.FakeMultipart
-        monkeypatch.setattr(
-            models, "FakeMultipart", lambda *args, **kw: loaded.append(args[0]) or multipart(*args, **kw)
-        )
+        loaded: list[str] = []
+        multipart = models.FakeMultipart
+
+        def load(key: str, *args: Any, **more: Any) -> Any:
+            loaded.append(key)
+            return multipart(key, *args, **more)
+
+        monkeypatch.setattr(models, "FakeMultipart", load)
         oos.put_object(Bucket=BUCKET, Key="k", Body=b"")
         oos.get_object(Bucket=BUCKET, Key="k")
         oos.list_objects_v2(Bucket=BUCKET)

@@ -4,8 +4,8 @@
 
 atheris 3.0.0 guides the bytes by the branches that they reach. It has wheels for Python 3.11 to 3.13 on Linux and is
 no part of omisim[dev]; install it beside omisim: `pip install atheris==3.0.0`. Without it, the bytes are random, from a
-fixed seed. Each target runs in a process of its own and prints its runs and their rate: those whose bytes were enough
-to draw an input, and not those that Hypothesis refused. The exit status is 1 if a target fails.
+fixed seed. With atheris, each target runs in a process of its own. The runs that are printed are those whose bytes were
+enough to draw an input. The exit status is 1 if a target fails.
 """
 
 from __future__ import annotations
@@ -55,28 +55,35 @@ class Counted:
 
 
 def run_target(name: str, runs: int, seconds: int) -> None:
-    """Run one target in this process, which atheris ends."""
-    numbers = random.Random(name)
-    if importlib.util.find_spec("atheris") is None:
-        _run_at_random(Counted(load_targets()[name]), numbers, runs, seconds)
-        return
+    """Run one target with atheris in this process, which it ends."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["omisim"]):
         targets = load_targets()
     limits = [f"-runs={runs}", f"-max_len={MAX_BYTES}", f"-timeout={HANG_SECONDS}", "-rss_limit_mb=2048"]
     limits += [f"-max_total_time={seconds}"] if seconds else []
     with TemporaryDirectory() as corpus:
+        numbers = random.Random(name)
         for number in range(SEEDS):
             Path(corpus, str(number)).write_bytes(numbers.randbytes(SEED_BYTES))
         atheris.Setup(["fuzz", *limits, corpus], Counted(targets[name]))
         atheris.Fuzz()
 
 
-def _run_at_random(target: Counted, numbers: random.Random, runs: int, seconds: int) -> None:
-    start = time.monotonic()
-    while target.executed < runs and not (seconds and time.monotonic() - start > seconds):
-        target(numbers.randbytes(numbers.randrange(MAX_BYTES)))
-    print(f"executed {target.executed}")
+def run_at_random(name: str, runs: int, seconds: int) -> int:
+    """Run a target with random bytes, until it has so many runs or the seconds have passed; return the runs."""
+    target, numbers, start, executed = load_targets()[name], random.Random(name), time.monotonic(), 0
+    while executed < runs and not (seconds and time.monotonic() - start > seconds):
+        executed += target(numbers.randbytes(numbers.randrange(MAX_BYTES))) is not None
+    return executed
+
+
+def run_guided(name: str, runs: int, seconds: int) -> tuple[int, str]:
+    """Run a target with atheris, in another process; return the runs, and the output if it has failed."""
+    limits = ["--runs", str(runs), "--seconds", str(seconds)]
+    command = [sys.executable, __file__, "--here", *limits, name]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
+    executed = max(map(int, _RUNS.findall(run.stdout)), default=0)
+    return executed, f"exit {run.returncode}\n{run.stdout[-2000:]}\n{run.stderr[-600:]}" if run.returncode else ""
 
 
 def main() -> int:
@@ -91,20 +98,17 @@ def main() -> int:
         run_target(options.targets[0], options.runs, options.seconds)
         return 0
     total, failed = 0, []
+    is_guided = importlib.util.find_spec("atheris") is not None
     for name in options.targets or load_targets():
-        limits = ["--runs", str(options.runs), "--seconds", str(options.seconds)]
-        command = [sys.executable, __file__, "--here", *limits, name]
-        start = time.monotonic()
-        run = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
-        done = max(map(int, _RUNS.findall(run.stdout + run.stderr)), default=0)
-        print(
-            f"{name}: {done:,} runs, {done / (time.monotonic() - start):,.0f} a second, exit {run.returncode}",
-            flush=True,
-        )
-        total += done
-        if run.returncode:
-            failed.append(name)
-            print(run.stdout[-2000:], run.stderr[-600:], sep="\n")
+        start, problem = time.monotonic(), ""
+        if is_guided:
+            executed, problem = run_guided(name, options.runs, options.seconds)
+        else:
+            executed = run_at_random(name, options.runs, options.seconds)
+        rate = executed / (time.monotonic() - start)
+        print(f"{name}: {executed:,} runs, {rate:,.0f} a second {problem}".rstrip(), flush=True)
+        total += executed
+        failed += [name] if problem else []
     print(f"{total:,} runs, {len(failed)} targets failed{': ' if failed else ''}{', '.join(failed)}")
     return int(bool(failed))
 
