@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
-from threading import current_thread
+from threading import TIMEOUT_MAX, current_thread
 
 import pytest
 
@@ -17,8 +17,11 @@ _sleeps: list[str] = []
 
 
 def _note_sleep(event: str, args: tuple[object, ...]) -> None:
-    """Note a long sleep: an audit hook, which stays for as long as the process lives."""
-    if event == "time.sleep" and isinstance(args[0], int | float) and args[0] > MAX_SLEEP:
+    """Note a long sleep: an audit hook, which stays for as long as the process lives.
+
+    It is called before `time.sleep` looks at its argument, and infinite sleeps are refused then.
+    """
+    if event == "time.sleep" and isinstance(args[0], int | float) and MAX_SLEEP < args[0] < TIMEOUT_MAX:
         _sleeps.append(f"{args[0]:g} s in {current_thread().name}")
 
 

@@ -172,6 +172,27 @@ class TestRulesCommand:
         assert "copy_keeps_public" in out
 
 
+class TestMistypedArguments:
+    @pytest.mark.parametrize(
+        ("arguments", "suggestion"),
+        [
+            (["tuor"], "did you mean tour?"),
+            (["who_can", "ami-12345678"], "did you mean who-can?"),
+            (["serve", "--timming", "eager"], "did you mean --timing?"),
+            (["replay", "file", "--vlaues"], "did you mean --values?"),
+            (["--versoin"], "did you mean --version?"),
+        ],
+    )
+    def test_are_answered_with_a_suggestion(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], suggestion: str
+    ) -> None:
+        """A mistyped command or option is refused with the one probably meant; exit status 2."""
+        with pytest.raises(SystemExit) as exit_status:
+            main(arguments)
+        assert exit_status.value.code == 2
+        assert suggestion in capsys.readouterr().err
+
+
 class TestLifecycleCommand:
     def test_prints_the_table_of_every_kind(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`lifecycle` prints each kind, its transitions and which action is refused with which code."""

@@ -1,0 +1,167 @@
+"""`omisim rules`, `explain`, `lifecycle`, `images` and `actions`: the model as text and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.suggest import suggest
+from omisim.spec.errors import ERRORS
+from omisim.spec.rules import GRADES, families
+from omisim.tools.output import report_error
+
+if TYPE_CHECKING:
+    from omisim.spec.lifecycle import Lifecycle
+
+__all__ = ["add_model_commands"]
+
+
+def add_model_commands(commands: Any) -> None:
+    """Add the parsers of the commands."""
+    rules = commands.add_parser("rules", help="list the rules of the model")
+    kinds = sorted({family["kind"] for family in families().values()})
+    rules.add_argument("--kind", choices=kinds, help="only rules of this kind of resource")
+    rules.add_argument("--action", help="only rules of this action, for example CreateImage")
+    rules.add_argument("--evidence", choices=list(GRADES), help="only rules with this grade of evidence")
+    rules.add_argument("--measured", metavar="REPORT", help="show what a report of `omisim probe` says of each rule")
+    rules.add_argument("--json", action="store_true", help="print JSON")
+    rules.set_defaults(run=_rules)
+    explain = commands.add_parser("explain", help="explain any word: a rule, an error, an action, a state, a concept")
+    explain.add_argument("word", metavar="WORD", nargs="+", help="for example OMI-022, 9029, CreateImage, product code")
+    explain.add_argument("--json", action="store_true", help="print JSON")
+    explain.set_defaults(run=_explain)
+    lifecycle = commands.add_parser("lifecycle", help="show the states of a kind, and the actions allowed in each")
+    lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="omi, vm, volume, snapshot, export…; default: all")
+    lifecycle.add_argument("--format", choices=("text", "mermaid", "svg"), default="text", help="svg needs a KIND")
+    lifecycle.add_argument("--json", action="store_true", help="print JSON")
+    lifecycle.set_defaults(run=_lifecycle)
+    images = commands.add_parser("images", help="list the official OMIs of a new cloud")
+    images.add_argument("--region", default=DEFAULT_REGION, help=f"default {DEFAULT_REGION}")
+    images.add_argument("--json", action="store_true", help="print JSON in the format of the API")
+    images.set_defaults(run=_images)
+    actions = commands.add_parser("actions", help="list the actions of the official API: served, or the reason why not")
+    actions.add_argument("--json", action="store_true", help="print JSON")
+    actions.set_defaults(run=_actions)
+
+
+def _rules(options: argparse.Namespace) -> int:
+    from omisim.tools.explain import load_every_rule  # noqa: PLC0415 - `demo` does not need it
+
+    rules = [
+        rule
+        for rule in load_every_rule().values()
+        if options.kind in (None, rule.kind)
+        and (options.action is None or options.action.lower() in rule.actions)
+        and options.evidence in (None, rule.evidence)
+    ]
+    try:
+        measured = _read_measured(options.measured)
+    except (OSError, ValueError) as error:
+        return report_error(f"omisim rules: {options.measured}: {error}", 2)
+    if options.json:
+        extra = [{"measured": measured.get(rule.id)} if options.measured else {} for rule in rules]
+        print(json.dumps([asdict(rule) | more for rule, more in zip(rules, extra, strict=True)], indent=2))
+        return 0
+    for rule in rules:
+        code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
+        verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
+        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}{rule.says or rule.out}")
+    suggestion = "" if rules or options.action is None else _similar_actions(options.action)
+    print(f"{len(rules)} rules{suggestion}", file=sys.stderr)
+    return 0 if rules else 1
+
+
+def _read_measured(path: str | None) -> Mapping[str, str]:
+    """Return the verdict of each rule in a report of `omisim probe`."""
+    from omisim.probe.report import read_report  # noqa: PLC0415 - only --measured needs it
+
+    return read_report(Path(path).read_text("utf-8")).rules if path else {}
+
+
+def _similar_actions(action: str) -> str:
+    from omisim.actions.framework.registry import ACTIONS, not_served  # noqa: PLC0415 - only needed if no rule matches
+
+    return suggest(action, {*ACTIONS, *not_served()})
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from omisim.tools import explain  # noqa: PLC0415 - only this command needs it
+
+    word = " ".join(options.word)
+    explanations = explain.explain(word)
+    if not explanations:
+        return report_error(f"omisim explain: unknown word {word!r}{explain.suggest_words(word)}")
+    proofs = _load_proofs() if any(explanation.kind == "rule" for explanation in explanations) else {}
+    if options.json:
+        print(explain.to_json(explanations, proofs))
+        return 0
+    for explanation in explanations:
+        print(explanation.format(shutil.get_terminal_size((100, 24)).columns))
+        for test in proofs.get(explanation.title, ()):
+            print(f"  Proof: {test}")
+    return 0
+
+
+def _load_proofs() -> dict[str, list[str]]:
+    """Return the tests that prove each rule; {} outside a checkout, because the wheel has no tests."""
+    table = Path(__file__).parents[2] / "tests" / "proofs.toml"
+    return tomllib.loads(table.read_text("utf-8")) if table.is_file() else {}
+
+
+def _lifecycle(options: argparse.Namespace) -> int:
+    from omisim.spec.diagrams import render_mermaid, render_svg, render_text, to_data  # noqa: PLC0415 - `demo` needs none
+    from omisim.spec.legend import find_kind  # noqa: PLC0415
+    from omisim.spec.lifecycle import LIFECYCLES  # noqa: PLC0415
+
+    kind = find_kind(options.kind or "", LIFECYCLES)
+    if options.kind is not None and kind is None:
+        similar = suggest(options.kind, LIFECYCLES)
+        known = ", ".join(LIFECYCLES)
+        return report_error(f"omisim lifecycle: KIND must be one of {known}, not {options.kind!r}{similar}")
+    kinds = list(LIFECYCLES) if kind is None else [kind]
+    if options.json:
+        print(json.dumps({each: to_data(LIFECYCLES[each]) for each in kinds}, indent=2))
+        return 0
+    if options.format == "svg" and kind is None:
+        return report_error(f"omisim lifecycle: --format svg draws one KIND: {', '.join(LIFECYCLES)}")
+    width = shutil.get_terminal_size((100, 24)).columns
+    text: Callable[[Lifecycle], str] = lambda lifecycle: render_text(lifecycle, width)  # noqa: E731
+    draw = {"text": text, "mermaid": render_mermaid, "svg": render_svg}[options.format]
+    print("\n\n".join(draw(LIFECYCLES[each]) for each in kinds))
+    return 0
+
+
+def _images(options: argparse.Namespace) -> int:
+    from omisim import Cloud  # noqa: PLC0415 - `rules` does not need it
+    from omisim.model.serialize import to_api  # noqa: PLC0415
+
+    try:
+        images = Cloud().images.all(options.region)
+    except ValueError as error:
+        return report_error(f"omisim images: {error}")
+    lines = [f"{image.image_id}  {image.image_name}" for image in images]
+    print(json.dumps(to_api(images), indent=2) if options.json else "\n".join(lines))
+    return 0
+
+
+def _actions(options: argparse.Namespace) -> int:
+    from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served  # noqa: PLC0415
+
+    rows = dict.fromkeys(ACTIONS, "") | dict(not_served())
+    rows |= {name: f"{rows[name]} (answers an empty list)" for name in empty_lists()}
+    if options.json:
+        data = [{"action": name, "served": not reason, "reason": reason} for name, reason in sorted(rows.items())]
+        print(json.dumps(data, indent=2))
+        return 0
+    for name, reason in sorted(rows.items()):
+        print(f"{name:<44} {f'no: {reason}' if reason else 'yes'}")
+    print(f"{len(ACTIONS)} of {len(rows)} are served", file=sys.stderr)
+    return 0

@@ -1,0 +1,102 @@
+"""`omisim serve`, and `env` and `dump`, which ask a running server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+from omisim.base.foreign import parse_count
+from omisim.tools.output import TIMINGS, report_error
+
+__all__ = ["add_server_commands"]
+
+LAST_PORT = 65535
+
+
+def add_server_commands(commands: Any) -> None:
+    """Add the parsers of the commands."""
+    serve = commands.add_parser("serve", help="run a server for clients in any language")
+    serve.add_argument("--port", type=_parse_port, default=8333, help="0 picks a free one (default 8333)")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: loopback only)")
+    serve.add_argument("--account", action="append", metavar="NAME[@REGION][:AK:SK]", help="repeatable (default alice)")
+    serve.add_argument(
+        "--scenario", metavar="NAME|FILE", help="set up the cloud by a scenario: a shipped one, or a TOML file"
+    )
+    serve.add_argument("--seed", help="the seed of generated ids and keys (default: random)")
+    names = "a name by which other machines reach the server; repeatable"
+    serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help=names)
+    serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
+    serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
+    serve.add_argument("--switches", metavar="FILE", help="the switches of the cloud, for example of `omisim probe`")
+    serve.add_argument("--state", metavar="FILE", help="keep the cloud in this file, which survives kill -9")
+    serve.add_argument("--tls", action="store_true", help="use HTTPS with a generated certificate")
+    serve.add_argument("--tls-cert", metavar="FILE", help="use HTTPS with this certificate")
+    serve.add_argument("--tls-key", metavar="FILE", help="the key of the certificate")
+    serve.add_argument("--token", help="the token of the control plane (default: random)")
+    serve.add_argument("--log", metavar="FILE", help="write a line of JSON per request; - is standard error")
+    serve.add_argument("--record", metavar="FILE", help="record the exchanges of the API, for `omisim replay`")
+    serve.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="what a client may use (docs: Limits); repeatable",
+    )
+    serve.set_defaults(run=_serve)
+    env = commands.add_parser("env", help="print the `export` lines for clients of a running server")
+    env.add_argument("account", nargs="?", default="alice")
+    env.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
+    env.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
+    env.set_defaults(run=_env)
+    dump = commands.add_parser("dump", help="print the cloud of a running server as JSON, without its secrets")
+    dump.add_argument("--secrets", action="store_true", help="with the keys and passwords that a load restores")
+    dump.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
+    dump.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
+    dump.set_defaults(run=_dump)
+
+
+def _parse_port(text: str) -> int:
+    try:
+        return parse_count(text, LAST_PORT)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"port must be a number from 0 to {LAST_PORT}, not {text}") from None
+
+
+def _serve(options: argparse.Namespace) -> int:
+    if bool(options.tls_cert) != bool(options.tls_key):
+        return report_error("omisim serve: --tls-cert and --tls-key must go together")
+    try:
+        from omisim.tools.serve import serve  # noqa: PLC0415 - needs cheroot
+    except ImportError as error:
+        return report_error(f"omisim serve: {error}; pip install 'omisim[server]'")
+    return serve(options)
+
+
+def _env(options: argparse.Namespace) -> int:
+    from omisim.clients.proxies import bypass_proxy  # noqa: PLC0415 - only this command needs them
+    from omisim.server.client import Client, render_exports  # noqa: PLC0415
+
+    try:
+        accounts = Client(options.url, options.token).get("accounts")
+    except (OSError, ValueError) as error:
+        return report_error(f"omisim env: {options.url}: {error}")
+    account = next((account for account in accounts if account["name"] == options.account), None)
+    if account is None:
+        return report_error(
+            f"omisim env: unknown account {options.account!r}; known: {', '.join(a['name'] for a in accounts)}"
+        )
+    print(render_exports(account["env"] | bypass_proxy(options.url)))  # of this shell, not of the server's
+    return 0
+
+
+def _dump(options: argparse.Namespace) -> int:
+    from omisim.server.client import Client  # noqa: PLC0415 - only this command needs it
+
+    try:
+        data = Client(options.url, options.token).get("dump", **({"secrets": "true"} if options.secrets else {}))
+    except (OSError, ValueError) as error:
+        return report_error(f"omisim dump: {options.url}: {error}")
+    print(json.dumps(data))
+    return 0
