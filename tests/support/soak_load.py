@@ -36,12 +36,13 @@ SERVICE_ERRORS = (BotoCoreError, ClientError, ET.ParseError)
 
 @dataclass
 class Target:
-    """A server under load, the event that ends the load, and the number of answers by status and service."""
+    """A server under load, the event that ends it, the number of answers by status and service, and broken laws."""
 
     url: str
     token: str
     stop: Event = field(default_factory=Event)
     answers: Counter[str] = field(default_factory=Counter)
+    findings: list[str] = field(default_factory=list)  # of the machine
 
     @property
     def address(self) -> str:
@@ -134,7 +135,10 @@ def run_machine(target: Target) -> None:
         suppress_health_check=list(HealthCheck),
     )
     while not target.stop.is_set():
-        run_state_machine_as_test(HttpMachine, settings=options)
+        try:
+            run_state_machine_as_test(HttpMachine, settings=options)
+        except Exception as finding:  # noqa: BLE001 - the soak goes on, and fails at its end
+            target.findings.append(f"{type(finding).__name__}: {finding}")
         target.stop.wait(PAUSE_SECONDS)
 
 

@@ -92,9 +92,9 @@ def main() -> int:
     server.terminate()
     ok, figures = judge(samples)
     ended = server.wait(timeout=30)
-    print(*sorted(target.answers.items()), sep="\n")
+    print(*target.findings, *sorted(target.answers.items()), sep="\n")
     print(f"{target.answers.total():,} requests in {seconds / 60:g} minutes: {figures}; the server ended with {ended}")
-    return int((not ok and not options.no_judgement) or ended != 0)
+    return int((not ok and not options.no_judgement) or ended != 0 or bool(target.findings))
 
 
 if __name__ == "__main__":
