@@ -96,10 +96,11 @@ export class Board {
     const sorted = this.sort();
     this.renderColumns(sorted);
     this.cards.clear();
-    for (const [key, group] of this.groups) {
+    for (const [account, kinds] of sorted) for (const kind of kinds.keys()) this.makeGroup(account, kind);
+    for (const group of this.groups.values()) {
       const ids = (sorted.get(group.account) && sorted.get(group.account).get(group.kind)) || [];
       group.element.hidden = ids.length === 0;
-      this.renderGroup(key, group, ids);
+      this.renderGroup(group, ids);
     }
     const isEmpty = sorted.size === 0;
     this.empty.hidden = !isEmpty;
@@ -115,6 +116,7 @@ export class Board {
     if (key === this.columnsKey) return;
     this.columnsKey = key;
     this.groups.clear();
+    this.columns = new Map(); // account → its column
     const regions = new Map();
     for (const account of accounts.filter(({ platform }) => !platform)) regions.set(account.region, []);
     for (const account of [...accounts].sort((one, other) => other.platform - one.platform)) {
@@ -139,26 +141,35 @@ export class Board {
       { class: account.platform ? "column platform" : "column", "aria-label": `Account ${name} in ${account.region}` },
       h("h3", null, h("span", { class: "account" }, name), h("span", { class: "account-id" }, account.id)),
     );
-    for (const [kind, title] of this.model.view.kinds) {
-      const number = h("span", { class: "number" });
-      const list = h("ul");
-      const more = h("button", { type: "button", class: "more" });
-      const element = h("div", { class: "group", hidden: true }, h("h4", null, `${title}s `, number), list, more);
-      const group = { account: account.id, kind, number, list, more, element, limit: PAGE, shown: new Map() };
-      more.addEventListener("click", () => {
-        const first = group.limit;
-        group.limit += PAGE * 5;
-        this.render();
-        const next = list.children[first];
-        if (next) this.focus(next.firstElementChild);
-      });
-      this.groups.set(`${account.id} ${kind}`, group);
-      column.append(element);
-    }
+    this.columns.set(account.id, column);
     return column;
   }
 
-  renderGroup(key, group, ids) {
+  // Make the group of a kind in a column when its first card comes, in the order of the kinds.
+  makeGroup(account, kind) {
+    const key = `${account} ${kind}`;
+    const column = this.columns.get(account);
+    if (this.groups.has(key) || !column) return;
+    const kinds = this.model.view.kinds.map(([name]) => name);
+    const title = this.model.view.kinds[kinds.indexOf(kind)][1];
+    const number = h("span", { class: "number" });
+    const list = h("ul");
+    const more = h("button", { type: "button", class: "more" });
+    const element = h("div", { class: "group", "data-kind": kind }, h("h4", null, `${title}s `, number), list, more);
+    const group = { account, kind, number, list, more, element, limit: PAGE, shown: new Map() };
+    more.addEventListener("click", () => {
+      const first = group.limit;
+      group.limit += PAGE * 5;
+      this.render();
+      const next = list.children[first];
+      if (next) this.focus(next.firstElementChild);
+    });
+    this.groups.set(key, group);
+    const later = [...column.querySelectorAll(".group")].find((other) => kinds.indexOf(other.dataset.kind) > kinds.indexOf(kind));
+    column.insertBefore(element, later || null);
+  }
+
+  renderGroup(group, ids) {
     setText(group.number, ids.length.toLocaleString("en"));
     const at = ids.indexOf(this.selected);
     const limit = Math.max(group.limit, at + 1);
