@@ -3,7 +3,8 @@
 import { h, setText, svg } from "./dom.js";
 import { drawLines } from "./lines.js";
 
-const PAGE = 60; // cards of a group that are shown at first, and added at a time
+const PAGE = 40; // cards of a group that are shown at first
+const MORE = 300; // and added at a time
 const MAX_LINES = 150; // with more cards than this, only the lines of the selected card are drawn
 const ALWAYS = ["image", "vm", "volume", "snapshot"];
 const FIRST_KINDS = [...ALWAYS, "image_export", "snapshot_export"];
@@ -159,7 +160,7 @@ export class Board {
     const group = { account, kind, number, list, more, element, limit: PAGE, shown: new Map() };
     more.addEventListener("click", () => {
       const first = group.limit;
-      group.limit += PAGE * 5;
+      group.limit += MORE;
       this.render();
       const next = list.children[first];
       if (next) this.focus(next.firstElementChild);
@@ -175,7 +176,7 @@ export class Board {
     const limit = Math.max(group.limit, at + 1);
     const rest = ids.length - limit;
     group.more.hidden = rest <= 0;
-    setText(group.more, rest > 0 ? `Show ${Math.min(rest, PAGE * 5).toLocaleString("en")} more of ${rest.toLocaleString("en")}` : "");
+    setText(group.more, rest > 0 ? `Show ${Math.min(rest, MORE).toLocaleString("en")} more of ${rest.toLocaleString("en")}` : "");
     const shown = new Map();
     let place = group.list.firstElementChild;
     for (const id of ids.slice(0, limit)) {
