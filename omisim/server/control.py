@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from threading import Event
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
-from weakref import WeakSet
 
 from omisim.base.foreign import parse_json
 from omisim.base.redact import redact
@@ -21,18 +20,15 @@ from omisim.cloud.cloud import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.engine.faults import Fault
 from omisim.engine.marks import Mark
-from omisim.model.serialize import serialize
 from omisim.server.access import Access, Forbidden
+from omisim.server.clouds import CloudError, Clouds, HostedCloud
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
+from omisim.server.events import Streams, TooManyStreams, describe_change
 from omisim.state.journal_store import StoreError
-from omisim.state.state import Change
 
-__all__ = ["Control", "account_names"]
+__all__ = ["Control", "Shared", "account_names"]
 
 Answer = Any
-POLL_SECONDS = 0.1  # between two checks for new events
-KEEP_ALIVE_POLLS = 20  # without an event, before a comment is sent; a failed send reveals a closed connection
-MAX_STREAMS = 8  # at once: each occupies one of the server's threads
 
 
 class ControlError(Exception):
@@ -44,22 +40,30 @@ class ControlError(Exception):
         self.headers: Mapping[str, str] = headers or {}
 
 
-class Control:
-    """The endpoints and the cloud that they act on. `fresh` creates the cloud that a reset returns to."""
+@dataclass
+class Shared:
+    """What the control planes of all clouds of a server share. `env` returns the variables of an account's clients."""
 
-    def __init__(
-        self, cloud: Cloud, token: str, fresh: Callable[[], Cloud] | None = None, access: Access | None = None
-    ) -> None:
-        self.cloud: Cloud = cloud
-        self.access: Access = access or Access(token)
-        self.env: Callable[[Account], dict[str, str]] = lambda _: {}  # set by the server
-        self.stopping: Event = Event()
-        self._fresh = fresh
+    access: Access
+    clouds: Clouds
+    streams: Streams = field(default_factory=Streams)
+    env: Callable[[Account], dict[str, str]] = lambda _: {}
+
+
+class Control:
+    """The endpoints and the cloud that they act on."""
+
+    def __init__(self, hosted: HostedCloud, shared: Shared) -> None:
+        self.cloud: Cloud = hosted.cloud
+        self._fresh = hosted.fresh
+        self._shared = shared
         self._marks: dict[str, Mark] = {}
-        self._feeds: WeakSet[_Feed] = WeakSet()
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
             ("GET", "health"): lambda _: {"status": "ok"} | self._describe_cloud(),
             ("GET", "openapi.json"): lambda _: describe(),
+            ("GET", "clouds"): lambda _: [_describe_hosted(hosted) for hosted in shared.clouds],
+            ("POST", "clouds"): self._create_cloud,
+            ("DELETE", "clouds"): self._remove_cloud,
             ("POST", "reset"): self._reset,
             ("POST", "savepoint"): self._savepoint,
             ("DELETE", "savepoint"): lambda _: self._marks.clear(),
@@ -77,9 +81,9 @@ class Control:
             ("GET", "dump"): self._dump,
             ("POST", "load"): self._load,
             ("GET", "timeline"): lambda parameters: [
-                _change(change) for change in self.cloud.timeline(parameters["id"])
+                describe_change(change) for change in self.cloud.timeline(parameters["id"])
             ],
-            ("GET", "events"): lambda _: [_change(change) for change in self.cloud.events],
+            ("GET", "events"): lambda _: [describe_change(change) for change in self.cloud.events],
             ("GET", "calls"): self._calls,
             ("GET", "accounts"): lambda _: [
                 self._account(self.cloud.account(name)) for name in account_names(self.cloud)
@@ -97,13 +101,13 @@ class Control:
             ),
         }
 
-    def handle(self, request: HttpRequest) -> HttpResponse | Iterator[bytes]:
-        """Answer one request, or stream events."""
+    def handle(self, request: HttpRequest, problem: CloudError | None = None) -> HttpResponse | Iterator[bytes]:
+        """Answer one request, or stream events. With a `problem`, answer it to a client that has the token."""
         try:
-            answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"))
+            answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"), problem)
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
-        except Forbidden as reason:
+        except (CloudError, Forbidden, TooManyStreams) as reason:
             return _json(reason.status, {"error": str(reason)})
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
@@ -111,19 +115,23 @@ class Control:
             return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
         return answer if isinstance(answer, HttpResponse | Iterator) else _json(200, {} if answer is None else answer)
 
-    def _answer(self, request: HttpRequest, name: str) -> Answer:
+    def _answer(self, request: HttpRequest, name: str, problem: CloudError | None) -> Answer:
         """Return the answer of an endpoint: JSON data, or a whole response."""
-        if name == "health" and request.method in ("GET", "HEAD") and not self.access.has_token(request):
+        if name == "health" and request.method in ("GET", "HEAD") and not self._shared.access.has_token(request):
             return {"status": "ok"}
-        self.access.check_site(request)
-        self.access.check_token(request)
+        self._shared.access.check_site(request)
+        self._shared.access.check_token(request)
+        if problem is not None:
+            raise problem
         if name == "session":
             return self._answer_session(request)
         method = self._method(request, name)
         parameters = _parse_parameters(request, ENDPOINTS[method, name])
         if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
-            return self._stream(self._open_feed())
-        return self.endpoints[method, name](parameters) if method == "GET" else self._change(method, name, parameters)
+            return self._shared.streams.send(self._shared.streams.open(self.cloud))
+        if method == "GET" or name == "clouds":
+            return self.endpoints[method, name](parameters)
+        return self._change(method, name, parameters)
 
     def _method(self, request: HttpRequest, name: str) -> str:
         """Return the requested method. Raises ControlError for an unknown path or method."""
@@ -137,7 +145,8 @@ class Control:
 
     def _answer_session(self, request: HttpRequest) -> HttpResponse:
         """Begin or end the session of a page of this server."""
-        changes = {"POST": self.access.open_session, "DELETE": self.access.close_session}
+        access = self._shared.access
+        changes = {"POST": access.open_session, "DELETE": access.close_session}
         if request.method not in changes:
             raise ControlError(405, f"/{PREFIX}/session takes POST and DELETE", {"Allow": "POST, DELETE"})
         return _json(200, {}, {"Set-Cookie": changes[request.method](request)})
@@ -151,6 +160,14 @@ class Control:
 
     def _describe_cloud(self) -> dict[str, Any]:
         return {"now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
+
+    def _create_cloud(self, parameters: dict[str, Any]) -> Answer:
+        hosted = self._shared.clouds.create(self.cloud, **_without_nulls(parameters))
+        accounts = [self._account(hosted.cloud.account(name)) for name in account_names(hosted.cloud)]
+        return {"name": hosted.name, "accounts": accounts}
+
+    def _remove_cloud(self, parameters: dict[str, Any]) -> None:
+        self._shared.streams.end(self._shared.clouds.remove(parameters["name"]).cloud)
 
     def _dump(self, given: dict[str, Any]) -> Answer:
         data = self.cloud.dump()
@@ -166,11 +183,7 @@ class Control:
     def _forget_history(self) -> None:
         """Drop the marks and restart the event streams, after the cloud was replaced or reset."""
         self._marks.clear()
-        self._notify_undone(0)
-
-    def _notify_undone(self, position: int) -> None:
-        for feed in self._feeds:
-            feed.undone, feed.position = True, min(feed.position, position)
+        self._shared.streams.note_undone(self.cloud, 0)
 
     def _savepoint(self, _given: dict[str, Any]) -> Answer:
         name = str(len(self._marks) + 1)
@@ -182,7 +195,7 @@ class Control:
         if mark is None:
             raise ControlError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
-        self._notify_undone(mark.position)
+        self._shared.streams.note_undone(self.cloud, mark.position)
 
     def _add_fault(self, parameters: dict[str, Any]) -> Answer:
         return _fault(self.cloud.faults.add(**_without_nulls(parameters)))
@@ -212,46 +225,11 @@ class Control:
 
     def _account(self, account: Account) -> Answer:
         attributes = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
-        return {**{attribute: getattr(account, attribute) for attribute in attributes}, "env": self.env(account)}
+        return {attribute: getattr(account, attribute) for attribute in attributes} | {"env": self._shared.env(account)}
 
     def _renew(self, parameters: dict[str, Any]) -> Answer:
         image = self.cloud.images.renew(**_without_nulls(parameters))
         return {"image_id": image.image_id, "image_name": image.image_name}
-
-    def _open_feed(self) -> _Feed:
-        with self.cloud.engine.lock:
-            if len(self._feeds) >= MAX_STREAMS:
-                raise ControlError(503, f"the server already has {MAX_STREAMS} event streams, which is the maximum")
-            feed = _Feed(self.cloud.engine.state.position)
-            self._feeds.add(feed)
-            return feed
-
-    def _stream(self, feed: _Feed) -> Iterator[bytes]:
-        """Yield each change as a server-sent event, until the server stops or the client disconnects."""
-        yield b": omisim\n\n"
-        silent = 0
-        while not self.stopping.wait(POLL_SECONDS):
-            events = feed.read_new(self.cloud)
-            silent = 0 if events else silent + 1
-            if events or silent % KEEP_ALIVE_POLLS == 0:
-                yield events or b": still here\n\n"
-
-
-class _Feed:
-    """The position of an event stream. `undone`: changes that it has sent have been undone since."""
-
-    def __init__(self, position: int) -> None:
-        self.position, self.undone = position, False
-
-    def read_new(self, cloud: Cloud) -> bytes:
-        """Return the new changes as server-sent events."""
-        with cloud.engine.lock:
-            changes = [change for change in cloud.events if change.seq >= self.position]
-            undone, self.undone = self.undone, False
-            position, self.position = self.position, cloud.engine.state.position
-        events = [("undone", {"seq": position})] if undone else []
-        events += [("change", _change(change)) for change in changes]
-        return "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in events).encode()
 
 
 def account_names(cloud: Cloud) -> list[str]:
@@ -259,6 +237,10 @@ def account_names(cloud: Cloud) -> list[str]:
     with cloud.engine.lock:
         owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
         return [cloud.engine.state.get("account", owner).name for owner in owners]
+
+
+def _describe_hosted(hosted: HostedCloud) -> dict[str, Any]:
+    return {"name": hosted.name, "now": hosted.cloud.now.isoformat(), "accounts": account_names(hosted.cloud)}
 
 
 def _without_nulls(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,18 +253,6 @@ def _fault(fault: Fault) -> dict[str, Any]:
     )  # fmt: skip
     error = fault.error.name if fault.error else None
     return {"error": error} | {attribute: getattr(fault, attribute) for attribute in attributes}
-
-
-def _change(change: Change) -> dict[str, Any]:
-    return {
-        "seq": change.seq,
-        "at": change.at.isoformat(),
-        "kind": change.kind,
-        "id": change.id,
-        "before": redact(serialize(change.before)),
-        "after": redact(serialize(change.after)),
-        "cause": change.cause,
-    }
 
 
 def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
