@@ -186,8 +186,8 @@ class TestAccessKey:
         (account,) = control.post("clouds", name="job")["accounts"]
         for name, value in account["env"].items():
             monkeypatch.setenv(name, value)
-        boto3.client("ec2").create_volume(AvailabilityZone="eu-west-2a", Size=1)
-        boto3.client("s3").create_bucket(Bucket="bucket-of-the-job")
+        boto3.Session().client("ec2").create_volume(AvailabilityZone="eu-west-2a", Size=1)
+        boto3.Session().client("s3").create_bucket(Bucket="bucket-of-the-job")
         assert (count_volumes(server.clouds.get("job").cloud), count_volumes(cloud)) == (1, 0)
         assert len(cloud.calls("CreateVolume")) == 0
 
@@ -198,7 +198,7 @@ class TestAccessKey:
         (account,) = control.post("clouds", name="job")["accounts"]
         for name, value in account["env"].items():
             monkeypatch.setenv(name, value)
-        client = boto3.client("s3")
+        client = boto3.Session().client("s3")
         client.create_bucket(Bucket="bucket-of-the-job")
         form = client.generate_presigned_post("bucket-of-the-job", "key")
         sent = requests.post(form["url"], data=form["fields"], files={"file": b"text"}, timeout=10)
