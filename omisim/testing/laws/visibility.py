@@ -51,23 +51,27 @@ def users(engine: Engine) -> Iterator[AccountRow]:
 
 def read(engine: Engine, account: AccountRow, action: str, **parameters: Any) -> tuple[Any, ...]:
     """Run a read action for an account without a log entry and without applying due transitions."""
-    call = Call(action, account, account.region, engine.begin("law", observed=False))
-    values = ACTIONS[action].shape.parse(Request(action, parameters, PYTHON), call.report)
-    rows: tuple[Any, ...] = ACTIONS[action].function(call, **values)
+    return _answer(engine, account, Request(action, parameters, PYTHON))
+
+
+def _answer(engine: Engine, account: AccountRow, request: Request) -> tuple[Any, ...]:
+    action = ACTIONS[request.action]
+    call = Call(request.action, account, account.region, engine.begin("law", observed=False))
+    rows: tuple[Any, ...] = action.function(call, **action.shape.parse(request, call.report))
     return rows
 
 
-@lru_cache(maxsize=256)  # the same row is checked after each step that affects it
-def _filter_by_id(filters: Any, ids: str, row_id: str) -> Any:
-    """Return filters that match one row only."""
-    return filters(**{ids: (row_id,)})
+@lru_cache(maxsize=1024)  # the same row is read after each step that affects it, by each account
+def _make_read(action: str, filters: Any, ids: str, row_id: str) -> Request:
+    """Return the request that reads one row."""
+    return Request(action, {"filters": filters(**{ids: (row_id,)})}, PYTHON)
 
 
 def _find_wrong_reader(engine: Engine, row: Any, action: str, filters_class: Any) -> str | None:
     owner: AccountRow = engine.state.get("account", row.account_id)
-    filters = _filter_by_id(filters_class, f"{row.key}s", row.id)
+    request = _make_read(action, filters_class, f"{row.key}s", row.id)
     for account in users(engine):
-        seen = read(engine, account, action, filters=filters)
+        seen = _answer(engine, account, request)
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
         if seen and isinstance(row, SHARED) and account is not owner:

@@ -25,6 +25,7 @@ CLOUD = "cloud"
 SMALL, LARGE = 10, 20  # GiB of a volume, before and after it has grown
 TIMERS = 3601.0  # seconds after which all timers have fired
 MANIFEST = "manifest.json"
+MAX_REQUESTS = 20_000
 
 
 class Bounds(NamedTuple):
@@ -76,6 +77,7 @@ class CheckWorld:
         }
         for account in self.accounts.values():
             bucket(account, account.account_id)
+        self._requests: dict[tuple[str, str], Request] = {}
         self._actions = {name: typed.action for name, typed in vars(Account).items() if isinstance(typed, Typed)}
 
     def take(self, step: CheckStep) -> None:
@@ -84,8 +86,17 @@ class CheckWorld:
             getattr(self.cloud, step.method)(*step.arguments.values())
             return
         account = self.accounts[step.caller]
-        request = Request(self._actions[step.method], step.arguments, PYTHON)
-        self.cloud.engine.call(request, account.account_id, account.region)
+        self.cloud.engine.call(self._make_request(step), account.account_id, account.region)
+
+    def _make_request(self, step: CheckStep) -> Request:
+        """Return the request of a step. Most steps are tried in many states, and are parsed once."""
+        key = (step.method, repr(step.arguments))
+        request = self._requests.get(key)
+        if request is None:
+            if len(self._requests) >= MAX_REQUESTS:
+                self._requests.clear()
+            request = self._requests[key] = Request(self._actions[step.method], step.arguments, PYTHON)
+        return request
 
     def iter_steps(self) -> Iterator[CheckStep]:
         """Yield every call to try in the current state, in a fixed order."""
