@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import PYTHON, Request
 from omisim.cloud.account import Account, Typed
 from omisim.cloud.cloud import Cloud
+from omisim.engine.dispatch import dispatch
 from omisim.model import Image, Snapshot, Volume
 from omisim.spec.catalog import load_catalog
 from omisim.spec.lifecycle import LIFECYCLES
@@ -85,8 +87,10 @@ class CheckWorld:
         if step.caller == CLOUD:
             getattr(self.cloud, step.method)(*step.arguments.values())
             return
-        account = self.accounts[step.caller]
-        self.cloud.engine.call(self._make_request(step), account.account_id, account.region)
+        account, engine, request = self.accounts[step.caller], self.cloud.engine, self._make_request(step)
+        row = engine.state.get("account", account.account_id)
+        # not engine.call: the call log, faults and lock-outs are not part of a state
+        dispatch(engine.begin(request.action), engine.clock, ACTIONS[request.action], request, row, account.region)
 
     def _make_request(self, step: CheckStep) -> Request:
         """Return the request of a step. Most steps are tried in many states, and are parsed once."""

@@ -96,7 +96,7 @@ class Canonical:
         """Return a row's colour and edges, cached because one row is in many states."""
         shape: list[int] = [_hash_text(kind)]
         edges: list[Edge] = []
-        _add_values(row, shape, edges)
+        _add_values(_make_getter(row.__class__)(row), shape, edges)
         if len(self._nodes) > _MAX_CACHED_ROWS:
             self._nodes.clear()
         node = self._nodes[id(row)] = (row, hash(tuple(shape)), edges)
@@ -110,33 +110,29 @@ def _make_getter(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
 
 
-def _add_values(row: Any, shape: list[int], edges: list[Edge]) -> None:
-    """Add the values of a row, without ids, to `shape`, and its ids to `edges`."""
-    for value in _make_getter(row.__class__)(row):
-        _add_value(value, shape, edges)
-
-
-def _add_value(value: Any, shape: list[int], edges: list[Edge]) -> None:
-    if value is None:
-        shape.append(0)
-    elif isinstance(value, str):
-        text_hash, ids = _split_ids(value)
-        shape.append(text_hash)
-        if ids:
-            place = _hash_position(len(shape))
-            edges.extend([(place, row_id) for row_id in ids])
-    elif isinstance(value, int):
-        shape.append(value + 2)
-    elif isinstance(value, dt.datetime):
-        return
-    elif isinstance(value, tuple):
-        shape.append(len(value))
-        for item in value:
-            _add_value(item, shape, edges)
-    elif is_dataclass(value):
-        _add_values(value, shape, edges)
-    else:
-        shape.append(_hash_text(repr(value)))
+def _add_values(values: Iterable[Any], shape: list[int], edges: list[Edge]) -> None:
+    """Add values at any depth, without ids and dates, to `shape`, and their ids to `edges`."""
+    for value in values:
+        if value is None:
+            shape.append(0)
+        elif isinstance(value, str):
+            text_hash, ids = _split_ids(value)
+            shape.append(text_hash)
+            if ids:
+                place = _hash_position(len(shape))
+                edges.extend([(place, row_id) for row_id in ids])
+        elif isinstance(value, tuple):
+            shape.append(len(value))
+            if value:
+                _add_values(value, shape, edges)
+        elif isinstance(value, int):
+            shape.append(value + 2)
+        elif isinstance(value, dt.datetime):
+            continue
+        elif is_dataclass(value):
+            _add_values(_make_getter(value.__class__)(value), shape, edges)
+        else:
+            shape.append(_hash_text(repr(value)))
 
 
 @lru_cache(maxsize=65_536)
