@@ -151,7 +151,7 @@ class Cloud:
                 _check_unchanged(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
             account = self._accounts.get(name)
             if account is None or account.account_id != row.account_id:
-                keys = self.engine.state.find_by("access_key", "account", row.account_id)
+                keys = self.engine.state.find_by("access_key", "account_id", row.account_id)
                 account = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return account
 
@@ -510,6 +510,16 @@ class Cloud:
             known = ", ".join(ids_by_name) or "none"
             raise ValueError(f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {known}")
         return resource_id
+
+    def report(self, path: str | Path, title: str = "") -> None:
+        """Write the console as a self-contained HTML file: the resources, as they were after any call, and refusals.
+
+        The file needs neither a server nor a network, and holds no secrets. It reaches as far back as `history`.
+        `title` is its heading. Raises OSError if the file cannot be written.
+        """
+        from omisim.cloud.console import render_report, view_for_report  # noqa: PLC0415 - only a report needs it
+
+        Path(path).write_text(render_report(view_for_report(self), title), "utf-8")
 
     # --- rollback and forks
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,8 +23,9 @@ from omisim.engine.faults import Fault
 from omisim.engine.marks import Mark
 from omisim.server.access import Access, Forbidden
 from omisim.server.clouds import CloudError, Clouds, HostedCloud
+from omisim.server.console import CONSOLE, find_page
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
-from omisim.server.events import Streams, TooManyStreams, describe_change
+from omisim.server.streams import Streams, TooManyStreams, describe_change
 from omisim.state.journal_store import StoreError
 
 __all__ = ["Control", "Shared", "account_names"]
@@ -99,7 +101,7 @@ class Control:
             ("POST", "write"): lambda parameters: self.cloud.write(
                 parameters["volume_id"], parameters["path"], parameters["text"]
             ),
-        }
+        } | {key: partial(self._ask_console, run) for key, run in CONSOLE.items()}
 
     def handle(self, request: HttpRequest, problem: CloudError | None = None) -> HttpResponse | Iterator[bytes]:
         """Answer one request, or stream events. With a `problem`, answer it to a client that has the token."""
@@ -120,6 +122,8 @@ class Control:
         if name == "health" and request.method in ("GET", "HEAD") and not self._shared.access.has_token(request):
             return {"status": "ok"}
         self._shared.access.check_site(request)
+        if (page := find_page(request, name)) is not None:
+            return page
         self._shared.access.check_token(request)
         if problem is not None:
             raise problem
@@ -127,9 +131,10 @@ class Control:
             return self._answer_session(request)
         method = self._method(request, name)
         parameters = _parse_parameters(request, ENDPOINTS[method, name])
-        if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
-            return self._shared.streams.send(self._shared.streams.open(self.cloud))
-        if method == "GET" or name == "clouds":
+        if name in ("events", "view") and "text/event-stream" in request.headers.get("accept", ""):
+            streams = self._shared.streams
+            return streams.open_changes(self.cloud) if name == "events" else streams.open_view(self.cloud)
+        if method == "GET" or name == "clouds" or (method, name) in CONSOLE:  # a call is a unit of its own
             return self.endpoints[method, name](parameters)
         return self._change(method, name, parameters)
 
@@ -158,6 +163,9 @@ class Control:
 
     # --- endpoints
 
+    def _ask_console(self, run: Callable[[Cloud, Mapping[str, Any]], Answer], parameters: dict[str, Any]) -> Answer:
+        return run(self.cloud, parameters)
+
     def _describe_cloud(self) -> dict[str, Any]:
         return {"now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
 
@@ -183,7 +191,7 @@ class Control:
     def _forget_history(self) -> None:
         """Drop the marks and restart the event streams, after the cloud was replaced or reset."""
         self._marks.clear()
-        self._shared.streams.note_undone(self.cloud, 0)
+        self._shared.streams.notify_undone(self.cloud, 0)
 
     def _savepoint(self, _given: dict[str, Any]) -> Answer:
         name = str(len(self._marks) + 1)
@@ -195,7 +203,7 @@ class Control:
         if mark is None:
             raise ControlError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
-        self._shared.streams.note_undone(self.cloud, mark.position)
+        self._shared.streams.notify_undone(self.cloud, mark.position)
 
     def _add_fault(self, parameters: dict[str, Any]) -> Answer:
         return _fault(self.cloud.faults.add(**_without_nulls(parameters)))
