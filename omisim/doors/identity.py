@@ -95,8 +95,7 @@ def _authenticate_signature(
     key: AccessKey | None = engine.state.get("access_key", signature.access_key)
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
-        whose = f"{account.name}'s, in {account.region}" if account else "of no account of this cloud"
-        raise refuse("AUTH-006", access_key=signature.access_key, region=region or "any Region", whose=whose)
+        raise _bad_key(signature.access_key, account, region)
     if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= engine.clock.now()):
         raise refuse("AUTH-008", access_key=signature.access_key)
     if engine.settings.auth == "strict":
@@ -107,6 +106,11 @@ def _authenticate_signature(
         else:
             verify()
     return account.account_id, account.region
+
+
+def _bad_key(access_key: str, account: AccountRow | None, region: str | None) -> ApiError:
+    whose = f"{account.name}'s, in {account.region}" if account else "of no account of this cloud"
+    return refuse("AUTH-006", access_key=access_key, region=region or "any Region", whose=whose)
 
 
 def _authenticate_login(engine: Engine, header: str, region: str | None) -> tuple[str, str]:
@@ -147,8 +151,14 @@ def _find_account(engine: Engine, login: str, region: str | None) -> AccountRow 
 
 
 def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> tuple[str, str]:
-    """Return the account of the claimed key or login if it exists, else the first of the Region (AUTH-013)."""
+    """Return the account of the claimed key or login if it exists, else the first of the Region (AUTH-013).
+
+    Refuses a key or a login of another Region (AUTH-006, AUTH-012), and any caller in a Region without accounts.
+    """
     claimed = find_claimed_account(engine, request)
+    if claimed is not None and region not in (None, claimed.region):
+        access_key = find_claimed_key(request)
+        raise _bad_key(access_key, claimed, region) if access_key else _bad_login(claimed.email)
     owners = (key.account_id for key in engine.state.rows("access_key").values())
     for account in map(partial(engine.state.get, "account"), owners) if claimed is None else (claimed,):
         if region in (None, account.region):
@@ -172,7 +182,8 @@ def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | N
 
 def find_claimed_key(request: HttpRequest) -> str | None:
     """Return the access key that a request, a pre-signed URL or a pre-signed form names, or None."""
-    credential = _CREDENTIAL.search(request.headers.get("authorization", "") or unquote(request.query))
+    header = request.headers.get("authorization", "")
+    credential = None if _is_basic(header) else _CREDENTIAL.search(header or unquote(request.query))
     if credential is not None:
         return credential[1]
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
