@@ -12,6 +12,7 @@ from omisim import Account, Cloud
 from omisim.cloud.console import PAGE_POLICY, list_page_files
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
+from omisim.server.app import App
 from omisim.server.control import Control
 from omisim.server.streams import MAX_STREAMS, ViewFeed
 
@@ -21,7 +22,7 @@ TOKEN = {"x-omisim-token": "t"}
 
 @pytest.fixture(name="control")
 def _control(cloud: Cloud, alice: Account) -> Control:
-    return Control(cloud, "t")
+    return App(cloud, "t").control
 
 
 def ask(control: Control, name: str, body: Any = None, **headers: str) -> HttpResponse:
