@@ -146,8 +146,8 @@ def test_totals_of_work_that_has_ended_agree_with_the_law() -> None:
     """An account that has counted its exports, and none of whose exports runs any more, has totals of zero."""
     cloud = Cloud(timing="manual")
     alice = cloud.account("alice", quotas={"image_export_limit": 1})
-    source = {"source_image_id": cloud.images.official("debian").image_id, "source_region_name": alice.region}
-    image = alice.create_image(image_name="golden", **source)
+    source_id = cloud.images.official("debian").image_id
+    image = alice.create_image(image_name="golden", source_image_id=source_id, source_region_name=alice.region)
     export = {"disk_image_format": "qcow2", "osu_bucket": "exports"}
     task = alice.create_image_export_task(image_id=image.image_id, osu_export=export)
     cloud.fail(task.task_id)
