@@ -15,7 +15,17 @@ from omisim.probe.world import list_needed
 from omisim.spec.lifecycle import list_cell_rules
 from omisim.spec.rules import Rule, load_rules
 
-__all__ = ["NO_REASON", "Cost", "Coverage", "estimate", "find_rules", "list_coverage", "list_rules", "select"]
+__all__ = [
+    "NO_REASON",
+    "Cost",
+    "Coverage",
+    "estimate",
+    "find_rules",
+    "list_coverage",
+    "list_rules",
+    "select",
+    "uses_storage",
+]
 
 NO_REASON = "no experiment yet"
 _SECONDS_PER_CALL = 1
@@ -80,6 +90,12 @@ def estimate(experiments: Sequence[Experiment], limits: Limits) -> Cost:
     waits = sum(bool(call.wait) for call in calls)
     seconds = waits * limits.wait + (len(calls) + 4 * resources) * _SECONDS_PER_CALL
     return Cost(len(calls), resources, -int(-seconds // 60))
+
+
+def uses_storage(experiments: Iterable[Experiment]) -> bool:
+    """Whether experiments store anything in object storage."""
+    calls = [call for one in experiments for call in one.calls]
+    return any(call.door == "oos" or "bucket" in call.uses for call in calls)
 
 
 def list_coverage() -> list[Coverage]:

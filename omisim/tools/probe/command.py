@@ -19,11 +19,12 @@ from typing import Any
 from omisim import __version__
 from omisim.cloud.switch_file import read_switches
 from omisim.probe.accounts import find_profiles
-from omisim.probe.endpoint import Endpoint, Keys, is_loopback
+from omisim.probe.doors import Caller
+from omisim.probe.endpoint import Endpoint, is_loopback, parse_endpoint
 from omisim.probe.experiments import Experiment
 from omisim.probe.ledger import TAG
 from omisim.probe.loading import read_story
-from omisim.probe.plan import estimate, find_rules, select
+from omisim.probe.plan import estimate, find_rules, select, uses_storage
 from omisim.probe.report import Report, read_report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
@@ -90,11 +91,11 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
     status = AGREES
     with ExitStack() as stack:
         endpoints = _connect(options, stack)
-        report.region = endpoints["alice"].region
+        report.region = endpoints["alice"].api.region
         stop = stack.enter_context(_stop_on_interrupt())
         session = Session(endpoints, report, time.sleep, limits, switches, options.bucket or "", stop.is_set)
         try:
-            session.delete_leftovers()
+            session.delete_leftovers(buckets=uses_storage(experiments))
             session.run(experiments, _find_rules(options), show_progress, Saver(options.report, report, time.monotonic))
         except Interrupted:
             status = INTERRUPTED
@@ -110,7 +111,7 @@ def _explore(options: argparse.Namespace, limits: Limits) -> int:
         raise ValueError(f"--explore must be at least 1, not {options.explore}")
     _ask_before(options, limits.resources)
     with ExitStack() as stack:
-        return explore(_connect(options, stack)["alice"], options.explore, options.seed, limits)
+        return explore(_connect(options, stack)["alice"].api, options.explore, options.seed, limits)
 
 
 def _ask_before(options: argparse.Namespace, resources: int) -> None:
@@ -121,15 +122,15 @@ def _ask_before(options: argparse.Namespace, resources: int) -> None:
         raise ValueError("nothing was done: answer yes, or give --yes")
 
 
-def _connect(options: argparse.Namespace, stack: ExitStack) -> dict[str, Endpoint]:
+def _connect(options: argparse.Namespace, stack: ExitStack) -> dict[str, Caller]:
     """Return the endpoint as each caller that has keys; the stack closes them."""
     named = {"alice": options.profile, "bob": options.second_profile, "carol": options.third_profile}
     endpoints = {}
     for caller, profile in find_profiles(os.environ, Path.home(), named).items():
         region = (options.region if caller == "alice" else "") or profile.region
         endpoint = Endpoint(options.endpoint, profile.keys, region, now=_now, sleep=time.sleep, timeout=options.timeout)
-        stack.callback(endpoint.close)
-        endpoints[caller] = endpoint
+        endpoints[caller] = Caller(endpoint, {"fcu": options.fcu, "oos": options.oos})
+        stack.callback(endpoints[caller].close)
     return endpoints
 
 
@@ -155,7 +156,7 @@ def _ask(endpoint: str, resources: int) -> bool:
 
 
 def _is_local(endpoint: str) -> bool:
-    return is_loopback(Endpoint(endpoint, Keys("", ""), "", now=_now, sleep=time.sleep).hostname)
+    return is_loopback(parse_endpoint("ENDPOINT", endpoint).hostname or "")
 
 
 def _now() -> dt.datetime:
