@@ -18,7 +18,7 @@ from omisim.spec.lifecycle import get_cell_rule
 from omisim.spec.rules import get_rule
 from omisim.state.image_origins import find_origin
 
-__all__ = ["RIGHTS", "Access", "Cell", "explain_access", "who_can"]
+__all__ = ["RIGHTS", "Access", "Cell", "explain_access", "state_rule", "who_can"]
 
 # right → the action that needs it, and the predicate of the action: the OMI is visible to the account (SHR-002,
 # SHR-005, SHR-010), or the account owns it (SHR-006 to SHR-008)
@@ -87,7 +87,7 @@ class Access(dict[str, tuple[str, ...]]):
         lines = ["  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         rules = dict.fromkeys(cell.rule for cells in self.cells.values() for cell in cells.values())
         for rule in rules:
-            lines += wrap(f"{rule}: {_state_rule(rule)}", max(width, 24), subsequent_indent="    ")
+            lines += wrap(f"{rule}: {state_rule(rule)}", max(width, 24), subsequent_indent="    ")
         return "\n".join([*lines, f"supported by {self.supported_by}"])
 
     def diff(self, later: Access) -> tuple[str, ...]:
@@ -105,14 +105,14 @@ class Access(dict[str, tuple[str, ...]]):
         head = "".join(f"<th>{_HEADINGS.get(right, right)}</th>" for right in RIGHTS)
         body = "".join(
             f"<tr><th>{escape(name)}</th>"
-            + "".join(f'<td title="{escape(_state_rule(cells[right].rule))}">{cells[right]}</td>' for right in RIGHTS)
+            + "".join(f'<td title="{escape(state_rule(cells[right].rule))}">{cells[right]}</td>' for right in RIGHTS)
             + "</tr>"
             for name, cells in self.cells.items()
         )
         return f"<table><tr><th>account</th>{head}</tr>{body}</table>"
 
 
-def _state_rule(rule: str) -> str:
+def state_rule(rule: str) -> str:
     """Return the statement of a rule or of a cell of a lifecycle."""
     if rule.startswith("image/"):
         _, action, state = rule.split("/")

@@ -511,6 +511,16 @@ class Cloud:
             raise ValueError(f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {known}")
         return resource_id
 
+    def report(self, path: str | Path, title: str = "") -> None:
+        """Write the console as a self-contained HTML file: the resources, as they were after any call, and refusals.
+
+        The file needs neither a server nor a network, and holds no secrets. It reaches as far back as `history`.
+        `title` is its heading. Raises OSError if the file cannot be written.
+        """
+        from omisim.cloud.console import render_report, view_for_report  # noqa: PLC0415 - only a report needs it
+
+        Path(path).write_text(render_report(view_for_report(self), title), "utf-8")
+
     # --- rollback and forks
 
     def mark(self) -> Mark:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from threading import Event
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
-from weakref import WeakSet
 
 from omisim.base.foreign import parse_json
 from omisim.base.redact import redact
@@ -21,18 +20,15 @@ from omisim.cloud.cloud import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.engine.faults import Fault
 from omisim.engine.marks import Mark
-from omisim.model.serialize import serialize
 from omisim.server.access import Access, Forbidden
+from omisim.server.console import CONSOLE, find_page
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
+from omisim.server.streams import Streams, TooManyStreams, describe_change
 from omisim.state.journal_store import StoreError
-from omisim.state.state import Change
 
 __all__ = ["Control", "account_names"]
 
 Answer = Any
-POLL_SECONDS = 0.1  # between two checks for new events
-KEEP_ALIVE_POLLS = 20  # without an event, before a comment is sent; a failed send reveals a closed connection
-MAX_STREAMS = 8  # at once: each occupies one of the server's threads
 
 
 class ControlError(Exception):
@@ -53,10 +49,9 @@ class Control:
         self.cloud: Cloud = cloud
         self.access: Access = access or Access(token)
         self.env: Callable[[Account], dict[str, str]] = lambda _: {}  # set by the server
-        self.stopping: Event = Event()
+        self.streams: Streams = Streams()
         self._fresh = fresh
         self._marks: dict[str, Mark] = {}
-        self._feeds: WeakSet[_Feed] = WeakSet()
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
             ("GET", "health"): lambda _: {"status": "ok"} | self._describe_cloud(),
             ("GET", "openapi.json"): lambda _: describe(),
@@ -77,9 +72,9 @@ class Control:
             ("GET", "dump"): self._dump,
             ("POST", "load"): self._load,
             ("GET", "timeline"): lambda parameters: [
-                _change(change) for change in self.cloud.timeline(parameters["id"])
+                describe_change(change) for change in self.cloud.timeline(parameters["id"])
             ],
-            ("GET", "events"): lambda _: [_change(change) for change in self.cloud.events],
+            ("GET", "events"): lambda _: [describe_change(change) for change in self.cloud.events],
             ("GET", "calls"): self._calls,
             ("GET", "accounts"): lambda _: [
                 self._account(self.cloud.account(name)) for name in account_names(self.cloud)
@@ -95,12 +90,14 @@ class Control:
             ("POST", "write"): lambda parameters: self.cloud.write(
                 parameters["volume_id"], parameters["path"], parameters["text"]
             ),
-        }
+        } | {key: partial(self._ask_console, run) for key, run in CONSOLE.items()}
 
     def handle(self, request: HttpRequest) -> HttpResponse | Iterator[bytes]:
         """Answer one request, or stream events."""
         try:
             answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"))
+        except TooManyStreams as reason:
+            return _json(503, {"error": str(reason)})
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
         except Forbidden as reason:
@@ -116,14 +113,19 @@ class Control:
         if name == "health" and request.method in ("GET", "HEAD") and not self.access.has_token(request):
             return {"status": "ok"}
         self.access.check_site(request)
+        if (page := find_page(request, name)) is not None:
+            return page
         self.access.check_token(request)
         if name == "session":
             return self._answer_session(request)
         method = self._method(request, name)
         parameters = _parse_parameters(request, ENDPOINTS[method, name])
-        if name == "events" and "text/event-stream" in request.headers.get("accept", ""):
-            return self._stream(self._open_feed())
-        return self.endpoints[method, name](parameters) if method == "GET" else self._change(method, name, parameters)
+        if name in ("events", "view") and "text/event-stream" in request.headers.get("accept", ""):
+            open_stream = self.streams.open_changes if name == "events" else self.streams.open_view
+            return open_stream(lambda: self.cloud)
+        if method == "GET" or (method, name) in CONSOLE:  # a call is a unit of its own
+            return self.endpoints[method, name](parameters)
+        return self._change(method, name, parameters)
 
     def _method(self, request: HttpRequest, name: str) -> str:
         """Return the requested method. Raises ControlError for an unknown path or method."""
@@ -149,6 +151,9 @@ class Control:
 
     # --- endpoints
 
+    def _ask_console(self, run: Callable[[Cloud, Mapping[str, Any]], Answer], parameters: dict[str, Any]) -> Answer:
+        return run(self.cloud, parameters)
+
     def _describe_cloud(self) -> dict[str, Any]:
         return {"now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
 
@@ -166,11 +171,7 @@ class Control:
     def _forget_history(self) -> None:
         """Drop the marks and restart the event streams, after the cloud was replaced or reset."""
         self._marks.clear()
-        self._notify_undone(0)
-
-    def _notify_undone(self, position: int) -> None:
-        for feed in self._feeds:
-            feed.undone, feed.position = True, min(feed.position, position)
+        self.streams.notify_undone(0)
 
     def _savepoint(self, _given: dict[str, Any]) -> Answer:
         name = str(len(self._marks) + 1)
@@ -182,7 +183,7 @@ class Control:
         if mark is None:
             raise ControlError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
-        self._notify_undone(mark.position)
+        self.streams.notify_undone(mark.position)
 
     def _add_fault(self, parameters: dict[str, Any]) -> Answer:
         return _fault(self.cloud.faults.add(**_without_nulls(parameters)))
@@ -218,41 +219,6 @@ class Control:
         image = self.cloud.images.renew(**_without_nulls(parameters))
         return {"image_id": image.image_id, "image_name": image.image_name}
 
-    def _open_feed(self) -> _Feed:
-        with self.cloud.engine.lock:
-            if len(self._feeds) >= MAX_STREAMS:
-                raise ControlError(503, f"the server already has {MAX_STREAMS} event streams, which is the maximum")
-            feed = _Feed(self.cloud.engine.state.position)
-            self._feeds.add(feed)
-            return feed
-
-    def _stream(self, feed: _Feed) -> Iterator[bytes]:
-        """Yield each change as a server-sent event, until the server stops or the client disconnects."""
-        yield b": omisim\n\n"
-        silent = 0
-        while not self.stopping.wait(POLL_SECONDS):
-            events = feed.read_new(self.cloud)
-            silent = 0 if events else silent + 1
-            if events or silent % KEEP_ALIVE_POLLS == 0:
-                yield events or b": still here\n\n"
-
-
-class _Feed:
-    """The position of an event stream. `undone`: changes that it has sent have been undone since."""
-
-    def __init__(self, position: int) -> None:
-        self.position, self.undone = position, False
-
-    def read_new(self, cloud: Cloud) -> bytes:
-        """Return the new changes as server-sent events."""
-        with cloud.engine.lock:
-            changes = [change for change in cloud.events if change.seq >= self.position]
-            undone, self.undone = self.undone, False
-            position, self.position = self.position, cloud.engine.state.position
-        events = [("undone", {"seq": position})] if undone else []
-        events += [("change", _change(change)) for change in changes]
-        return "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in events).encode()
-
 
 def account_names(cloud: Cloud) -> list[str]:
     """Return the names of the accounts that users created, oldest first."""
@@ -271,18 +237,6 @@ def _fault(fault: Fault) -> dict[str, Any]:
     )  # fmt: skip
     error = fault.error.name if fault.error else None
     return {"error": error} | {attribute: getattr(fault, attribute) for attribute in attributes}
-
-
-def _change(change: Change) -> dict[str, Any]:
-    return {
-        "seq": change.seq,
-        "at": change.at.isoformat(),
-        "kind": change.kind,
-        "id": change.id,
-        "before": redact(serialize(change.before)),
-        "after": redact(serialize(change.after)),
-        "cause": change.cause,
-    }
 
 
 def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:

@@ -126,6 +126,7 @@ _FAULT = {
     "page_size": "integer?",
     "kill": "boolean?",
 }
+_REQUEST = {"account": "string", "action": "string", "parameters": "object?"}
 _PLACE = {"volume_id": "string", "path": "string"}
 
 ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
@@ -180,6 +181,21 @@ ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
     ("POST", "write"): Endpoint("Write a file on a volume.", parameters=_PLACE | {"text": "string"}),
     ("POST", "console"): Endpoint(
         "Write text to the console of a VM.", parameters={"vm_id": "string", "text": "string"}
+    ),
+    ("GET", "view"): Endpoint(
+        "Return the console's view: accounts, cards and steps. With Accept: text/event-stream, stream it as "
+        "server-sent events: `view`, then `steps` and `now`; `view` again after a rollback or reset.",
+        "Document",
+    ),
+    ("GET", "actions"): Endpoint("Return the actions with their parameters.", "Document"),
+    ("GET", "resource"): Endpoint("Return fields, timeline, lineage and access of a resource.", "Document", _ID),
+    ("POST", "call"): Endpoint(
+        "Run a request as an account. The answer has `answer` without secrets, `refusal`, or `dropped`.",
+        "Document",
+        _REQUEST,
+    ),
+    ("POST", "why_not"): Endpoint(
+        "Return the refusals that a request would meet, without making it.", "Document", _REQUEST
     ),
 }
 

@@ -118,7 +118,7 @@ def run_server(
             app.control.env = running.env
             yield running
         finally:
-            app.control.stopping.set()
+            app.control.streams.stopping.set()
             server.stop()
             thread.join()
 

@@ -16,6 +16,7 @@ from io import FileIO, TextIOWrapper
 from pathlib import Path
 from threading import Event
 from typing import Any, TextIO
+from urllib.parse import quote
 
 from omisim.base.clock import SystemClock
 from omisim.base.foreign import parse_count
@@ -170,6 +171,7 @@ def announce(server: Running) -> None:
         print(f"# {name}, {account.account_id}, {account.region}")
         print(render_exports(server.env(account)))
     print(render_exports({"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}))
+    print(f"# the console: {server.url}/_omisim/#token={quote(server.token)}")
     print(f"# omisim is ready at {server.url}", flush=True)
 
 

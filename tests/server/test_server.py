@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
 import boto3
@@ -34,8 +34,9 @@ from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
 from omisim.server import Limits, Running, host
 from omisim.server.client import Client
-from omisim.server.control import MAX_STREAMS, Control, _Feed
+from omisim.server.control import Control
 from omisim.server.endpoints import ENDPOINTS, describe
+from omisim.server.streams import MAX_STREAMS, ChangeFeed
 from omisim.tools.cli import main
 
 
@@ -313,16 +314,17 @@ class TestControlPlane:
     def test_streams_a_rollback_as_an_event(self, alice: Account, control: Client) -> None:
         """A rollback is an event, and the stream continues from there."""
         mark = control.post("savepoint")["mark"]
-        feed = _Feed(0)
+        feed = ChangeFeed(0)
         alice.create_volume(subregion_name="eu-west-2a", size=1)
-        assert b'"kind": "volume"' in feed.read_new(alice.cloud)
+        assert "volume" in [data["kind"] for _, data in feed.read_new(alice.cloud)]
         control.post("rollback", mark=mark)
         feed.undone, feed.position = True, 0
         alice.create_keypair(keypair_name="k")
         news = feed.read_new(alice.cloud)
-        assert news.startswith(b"event: undone\ndata: ")
-        assert b'"kind": "volume"' not in news
-        assert b'"kind": "keypair"' in news
+        assert news[0] == ("undone", {"seq": 0})
+        kinds = [data["kind"] for _, data in news[1:]]
+        assert "volume" not in kinds
+        assert "keypair" in kinds
 
     def test_limits_the_number_of_streams(self, cloud: Cloud) -> None:
         """A stream takes a thread of the server: the ninth is refused, and one that ends makes room."""
@@ -448,9 +450,12 @@ def _values(kind: str, ids: list[str]) -> st.SearchStrategy[Any]:
 class Process:
     """`omisim serve` as a process."""
 
+    started: ClassVar[list[subprocess.Popen[str]]] = []
+
     def __init__(self, *words: str) -> None:
         command = [sys.executable, "-W", "error", "-m", "omisim", "serve", "--port", "0", *words]
         self.run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.started.append(self.run)
         self.variables: dict[str, str] = {}
         assert self.run.stdout is not None
         for line in self.run.stdout:
@@ -470,6 +475,15 @@ class Process:
         self.run.send_signal(signal.SIGTERM)
         _, output = self.run.communicate(timeout=20)
         return self.run.returncode, output
+
+
+@pytest.fixture(autouse=True)
+def _kill_servers_of_a_failed_test() -> Iterator[None]:
+    yield
+    for run in Process.started:
+        run.kill()  # does nothing to a process that has ended
+        run.communicate()
+    Process.started.clear()
 
 
 class TestServeCommand:

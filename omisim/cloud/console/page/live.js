@@ -1,0 +1,99 @@
+// The console on a server: it shows nothing until the token is exchanged, and then follows the cloud.
+
+import { Console } from "./console.js";
+import { Controls } from "./controls.js";
+import { h } from "./dom.js";
+import { Link } from "./link.js";
+import { Model } from "./model.js";
+import { RequestBox } from "./request.js";
+import { showMore } from "./resource.js";
+
+const root = document.getElementById("console");
+const link = new Link();
+
+let page = null; // the console, once the first view has come
+
+async function start(token) {
+  try {
+    await Link.open(token);
+    const actions = link.ask("GET", "actions");
+    actions.catch(() => {}); // the stream says so, too
+    const receive = {
+      view: async (view) => (page ? replaceView(page.model, view) : show(view, await actions)),
+      steps: ({ steps, now, accounts }) => {
+        Object.assign(page.model, { now, accounts });
+        page.model.append(steps);
+      },
+      now: ({ now }) => {
+        page.model.now = now;
+        page.schedule();
+      },
+    };
+    link.follow(receive, tell, (error) => page || askForToken(error));
+  } catch (error) {
+    askForToken(error);
+  }
+}
+
+function tell(text, isLive) {
+  if (!page) return;
+  page.status.textContent = text;
+  page.status.classList.toggle("live", isLive);
+}
+
+function askForToken(error) {
+  const input = h("input", { id: "token", type: "password", autocomplete: "off" });
+  const send = (event) => {
+    event.preventDefault();
+    start(input.value);
+  };
+  const reason = error.status === 401 ? "The console needs the token of its server: open the address that omisim serve prints, or enter the token here." : error.message;
+  root.replaceChildren(h("main", { class: "sign-in" }, h("h1", null, h("span", { class: "brand" }, "omisim")), h("p", null, reason), h("form", { class: "row", submit: send }, h("label", { for: "token" }, "Token"), input, h("button", { type: "submit", class: "primary" }, "Open"))));
+}
+
+function show(view, actions) {
+  const model = new Model(view);
+  page = new Console(model, "", "Live");
+  page.status.classList.add("live");
+  const controls = new Controls(link, model, actions);
+  const request = new RequestBox(link, model, actions);
+  page.addTab("request", "Request");
+  page.addTab("controls", "Controls");
+  page.tabs.get("request").panel.append(request.element);
+  page.tabs.get("controls").panel.append(controls.element);
+  showResources(controls);
+  root.replaceChildren(page.element);
+  page.board.draw();
+}
+
+// Take a whole view; who looks at the past keeps looking at it.
+function replaceView(model, view) {
+  const at = model.isLatest ? Infinity : model.at;
+  model.load(view);
+  if (at !== Infinity) model.show(at);
+}
+
+// Add to a resource's panel what the server knows of it now.
+function showResources(controls) {
+  const { model } = page;
+  let known = {};
+  page.extra = (id) => {
+    if (!model.isLatest) return [h("p", { class: "hint" }, "Access, lineage and fields are shown for the latest step.")];
+    const key = `${id} ${model.steps.length}`;
+    const card = model.cards.get(id);
+    if (known.key !== key) {
+      known = { key, parts: known.id === id ? known.parts : [], id };
+      link.ask("GET", `resource?id=${encodeURIComponent(id)}`).then(
+        (more) => {
+          if (known.key !== key) return;
+          known.parts = showMore(more);
+          page.renderTab();
+        },
+        () => {},
+      );
+    }
+    return [...(card && model.tone(card) === "busy" ? [controls.offerMoves(id)] : []), ...(known.parts || [])];
+  };
+}
+
+start();

@@ -1,0 +1,89 @@
+"""The console's endpoints: its page, which needs no token, and what the page asks for with its cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from omisim.base.redact import redact
+from omisim.cloud.account import Account
+from omisim.cloud.cloud import Cloud
+from omisim.cloud.console import (
+    PAGE_POLICY,
+    History,
+    describe_actions,
+    describe_refusal,
+    describe_resource,
+    describe_view,
+    list_page_files,
+)
+from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.engine.faults import Dropped, Killed
+from omisim.spec.errors import ApiError
+
+__all__ = ["CONSOLE", "find_page"]
+
+_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": PAGE_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def find_page(request: HttpRequest, name: str) -> HttpResponse | None:
+    """Return a file of the page, or None for another path."""
+    if request.method not in ("GET", "HEAD") or name not in list_page_files():
+        return None
+    if not name and not request.path.endswith("/"):  # its links are relative
+        return HttpResponse(308, b"", {"Location": f"{request.path}/"})
+    content_type, body = list_page_files()[name]
+    return HttpResponse(200, body, {"Content-Type": content_type, **_HEADERS})
+
+
+def _view(cloud: Cloud, _parameters: Mapping[str, Any]) -> Any:
+    with cloud.engine.lock:
+        return describe_view(cloud.engine, History(cloud.engine))
+
+
+def _resource(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:
+    with cloud.engine.lock:
+        return describe_resource(cloud, parameters["id"])
+
+
+def _why_not(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:
+    refusals = _find_account(cloud, parameters).why_not(parameters["action"], **_read(parameters))
+    return {"refusals": [describe_refusal(refusal) for refusal in refusals]}
+
+
+def _call(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:
+    """Run a request. Its answer shows no secrets: a page may be seen by others than its user."""
+    account = _find_account(cloud, parameters)
+    try:
+        return {"answer": redact(account.call(parameters["action"], **_read(parameters)))}
+    except ApiError as refusal:
+        return {"refusal": describe_refusal(refusal)}
+    except (Dropped, Killed) as fault:
+        return {"dropped": str(fault)}
+
+
+def _find_account(cloud: Cloud, parameters: Mapping[str, Any]) -> Account:
+    name = parameters["account"]
+    if name not in cloud.accounts:
+        raise ValueError(f"account {name!r} does not exist; known: {', '.join(cloud.accounts) or 'none'}")
+    return cloud.account(name)
+
+
+def _read(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(parameters.get("parameters") or {})
+
+
+CONSOLE: Mapping[tuple[str, str], Callable[[Cloud, Mapping[str, Any]], Any]] = {
+    ("GET", "view"): _view,
+    ("GET", "actions"): lambda _cloud, _parameters: describe_actions(),
+    ("GET", "resource"): _resource,
+    ("POST", "why_not"): _why_not,
+    ("POST", "call"): _call,
+}

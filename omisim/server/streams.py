@@ -1,0 +1,136 @@
+"""Server-sent events: the changes of a cloud, or the console's view of it, for as long as a client listens.
+
+A stream occupies one of the server's threads, so their number is limited; the server refuses another one. A client that
+has gone is noticed by the next write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from threading import Event, Lock
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from omisim.base.redact import redact
+from omisim.cloud.cloud import Cloud
+from omisim.cloud.console import History, describe_accounts, describe_view
+from omisim.model.serialize import format_date, serialize
+from omisim.state.state import Change
+
+__all__ = ["MAX_STREAMS", "ChangeFeed", "Streams", "TooManyStreams", "ViewFeed", "describe_change"]
+
+POLL_SECONDS = 0.05  # between two checks for new events
+KEEP_ALIVE_POLLS = 40  # without an event, before a comment is sent; a failed send reveals a closed connection
+MAX_STREAMS = 8  # at once: half of the server's threads
+
+
+class TooManyStreams(Exception):
+    """The server has as many event streams as it allows."""
+
+
+class _Feed(Protocol):
+    def read_new(self, cloud: Cloud) -> list[tuple[str, Any]]:
+        """Return the events since the last time, as (name, data)."""
+
+
+class Streams:
+    """The open streams of a server."""
+
+    def __init__(self) -> None:
+        self.stopping: Event = Event()
+        self._feeds: WeakSet[Any] = WeakSet()
+        self._opening = Lock()
+
+    def notify_undone(self, position: int) -> None:
+        """Tell the streams of changes that those from a position on were undone."""
+        with self._opening:
+            feeds = [feed for feed in self._feeds if isinstance(feed, ChangeFeed)]
+        for feed in feeds:
+            feed.undone, feed.position = True, min(feed.position, position)
+
+    def open_changes(self, get_cloud: Callable[[], Cloud]) -> Iterator[bytes]:
+        """Return a stream of the changes from now on. Raises TooManyStreams."""
+        cloud = get_cloud()
+        with cloud.engine.lock:
+            return self._open(ChangeFeed(cloud.engine.state.position), get_cloud)
+
+    def open_view(self, get_cloud: Callable[[], Cloud]) -> Iterator[bytes]:
+        """Return a stream of the console's view: the whole view first, then its new steps. Raises TooManyStreams."""
+        return self._open(ViewFeed(), get_cloud)
+
+    def _open(self, feed: _Feed, get_cloud: Callable[[], Cloud]) -> Iterator[bytes]:
+        with self._opening:
+            if len(self._feeds) >= MAX_STREAMS:
+                raise TooManyStreams(f"the server already has {MAX_STREAMS} event streams, which is the maximum")
+            self._feeds.add(feed)
+        return self._send(feed, get_cloud)
+
+    def _send(self, feed: _Feed, get_cloud: Callable[[], Cloud]) -> Iterator[bytes]:
+        """Yield each event, until the server stops or the client disconnects."""
+        yield b": omisim\n\n"
+        silent, pause = 0, 0.0
+        while not self.stopping.wait(pause):
+            pause = POLL_SECONDS
+            events = feed.read_new(get_cloud())
+            silent = 0 if events else silent + 1
+            if events:
+                yield "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events).encode()
+            elif silent % KEEP_ALIVE_POLLS == 0:
+                yield b": still here\n\n"
+
+
+class ChangeFeed:
+    """The position of a stream of changes. `undone`: changes that it has sent have been undone since."""
+
+    def __init__(self, position: int) -> None:
+        self.position, self.undone = position, False
+
+    def read_new(self, cloud: Cloud) -> list[tuple[str, Any]]:
+        """Return the new changes."""
+        if cloud.engine.state.position == self.position and not self.undone:
+            return []
+        with cloud.engine.lock:
+            changes = [change for change in cloud.events if change.seq >= self.position]
+            undone, self.undone = self.undone, False
+            position, self.position = self.position, cloud.engine.state.position
+        events: list[tuple[str, Any]] = [("undone", {"seq": position})] if undone else []
+        return events + [("change", describe_change(change)) for change in changes]
+
+
+class ViewFeed:
+    """What a page has of the view. A page whose cloud was rolled back, reset or loaded gets the whole view again."""
+
+    def __init__(self) -> None:
+        self._history: History | None = None
+        self._now = ""
+        self._accounts = 0
+
+    def read_new(self, cloud: Cloud) -> list[tuple[str, Any]]:
+        """Return the whole view, or what is new of it."""
+        engine = cloud.engine
+        now = format_date(engine.clock.now())
+        with engine.lock:
+            if self._history is None or not self._history.continues(engine):
+                self._history, self._now = History(engine), now
+                return [("view", describe_view(engine, self._history))]
+            if self._history.is_behind(engine):
+                steps, self._now = self._history.read_new(engine), now
+                return [("steps", {"steps": steps, "now": now, "accounts": describe_accounts(engine)})]
+        if now[:19] != self._now[:19]:  # another second
+            self._now = now
+            return [("now", {"now": now})]
+        return []
+
+
+def describe_change(change: Change) -> dict[str, Any]:
+    """Return a change as JSON data, without secrets."""
+    return {
+        "seq": change.seq,
+        "at": change.at.isoformat(),
+        "kind": change.kind,
+        "id": change.id,
+        "before": redact(serialize(change.before)),
+        "after": redact(serialize(change.after)),
+        "cause": change.cause,
+    }
