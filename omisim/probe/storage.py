@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from omisim.base.foreign import parse_xml
-from omisim.formats.disk_image import encode
+from omisim.formats.disk_image import BadImage, decode, encode
 from omisim.formats.sigv4 import DATE, canonical_query, sign
 from omisim.model import Content
 from omisim.probe.connection import Answer, Connection, Unreachable, repeat_throttled
@@ -18,7 +19,9 @@ from omisim.probe.endpoint import AWS4, Endpoint, parse_endpoint
 __all__ = ["PRESIGN", "Storage"]
 
 PRESIGN = "URL"  # the action that makes a pre-signed URL, without a request
+FILE = ("/probe", "written by omisim probe")  # on the disk of an image
 UNSIGNED = "UNSIGNED-PAYLOAD"
+GZIP = b"\x1f\x8b"
 MAX_BODY = 2**22  # bytes of an answer that are kept
 
 
@@ -44,7 +47,7 @@ class Storage:
         """Make a request. `action` is its method, or "URL", which returns a pre-signed one and sends nothing.
 
         `parameters` are `Path` (`/bucket/key`), `Query`, `Headers`, and the body: `Body` (text), `Json` (data) or
-        `Disk` (the format of a disk image of 1 GiB). `Url`, a pre-signed one of this storage, replaces the signature
+        `Disk` (the format of a disk image of 1 GiB, with a file). `Url`, a pre-signed one of this storage, replaces the signature
         and, for all but the record of what is stored, `Path`. For "URL" they are `Path`, `Method` and `Seconds`.
         `options` change the signature: `hours`, `key`, `secret`, `scope` (the Region) and `sign` = "no".
         Raises Unreachable.
@@ -105,17 +108,23 @@ class Storage:
 
 def _make_body(parameters: Mapping[str, Any]) -> bytes:
     if "Disk" in parameters:
-        return encode(Content(), 1, parameters["Disk"])
+        return encode(Content(1, (FILE,)), 1, parameters["Disk"])
     if "Json" in parameters:
         return json.dumps(parameters["Json"]).encode()
     return str(parameters.get("Body", "")).encode()
 
 
 def _read_body(content: bytes, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a body as JSON data: XML by its elements, JSON below `Json`, any other text below `Text`."""
+    """Return a body as JSON data: XML by its elements, JSON below `Json`, any other text below `Text`.
+
+    A compressed disk image is `Disk`: the text of the file that the probe writes on disks, or "".
+    """
     bucket, _, key = str(parameters.get("Path", "")).removeprefix("/").partition("/")
     body: dict[str, Any] = {"Bucket": bucket, "Key": key, "Length": len(content)}
     text = content[:MAX_BODY]
+    if content.startswith(GZIP):
+        with suppress(BadImage):
+            return body | {"Disk": dict(decode(content)[1].files).get(FILE[0], "")}
     if text.lstrip().startswith(b"<"):
         try:
             name, value = next(iter(parse_xml(text).items()))
