@@ -102,7 +102,7 @@ def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None =
 
 
 def _find_own_keys(call: Call) -> list[AccessKey]:
-    return call.state.find_by("access_key", "account", call.account.account_id)
+    return call.state.find_by("access_key", "account_id", call.account.account_id)
 
 
 def _get_key(call: Call, access_key_id: str, rule: str) -> AccessKey:

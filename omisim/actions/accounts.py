@@ -26,7 +26,7 @@ def read_accounts(call: Call) -> tuple[AccountRow, ...]:
 @action("CheckAuthentication")
 def check_authentication(call: Call, *, login: str, password: str) -> None:
     """Check the email and the password of an account (ACC-005)."""
-    accounts = call.rows(AccountRow)
+    accounts: list[AccountRow] = call.state.find_by("account", "login", login)
     given = password.encode(errors="replace")
     owners = (a for a in accounts if login == a.email and a.region == call.region)
     ok = any(hmac.compare_digest(given, a.password.encode()) for a in owners)
@@ -100,5 +100,4 @@ def _check_emails(call: Call, emails: Sequence[str]) -> None:
 
 def _check_free(call: Call, email: str | None) -> None:
     """Refuse an e-mail address that is the login of an account, or its name in Python."""
-    taken = any(email in (account.email, account.name) for account in call.rows(AccountRow))
-    call.check(not taken, "ACC-007/taken", email=email)
+    call.check(not call.state.find_by("account", "login", email), "ACC-007/taken", email=email)

@@ -52,7 +52,7 @@ def parse_range(call: Call, text: str) -> IPv4Network | None:
 
 def find_taken_addresses(state: State, subnet_id: str) -> set[str]:
     """Return the addresses of a Subnet that NICs use."""
-    return {ip.private_ip for nic in state.find_by("nic", "subnet", subnet_id) for ip in nic.private_ips}
+    return {ip.private_ip for nic in state.find_by("nic", "subnet_id", subnet_id) for ip in nic.private_ips}
 
 
 def find_free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[str] = ()) -> list[str]:

@@ -59,7 +59,7 @@ def _fail_snapshot(tx: Transaction, snapshot: Snapshot, comment: str) -> None:
 
 
 def _find_waiting_images(tx: Transaction, snapshot: Snapshot) -> list[Image]:
-    images = tx.state.find_by("image", "snapshot", snapshot.snapshot_id)
+    images = tx.state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot.snapshot_id)
     return [image for image in images if image.state is ImageState.PENDING]
 
 
@@ -154,7 +154,7 @@ def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
     )
     if held_ids:  # those of the launch (SG-011); the default group is never deleted
         tx.add(GroupHold(security_group_ids=tuple(held_ids), vm_id=vm.vm_id))
-    for link in tx.state.find_by("volume_link", "vm", vm.vm_id):
+    for link in tx.state.find_by("volume_link", "vm_id", vm.vm_id):
         tx.move(link, "drop")
 
 

@@ -103,8 +103,9 @@ def read_image_export_tasks(
     call: Call, *, filters: FiltersReadImageExportTask | FiltersReadImageExportTaskDict | None = None
 ) -> tuple[ImageExportTask, ...]:
     """List the caller's export tasks of OMIs, including finished ones (EXP-015)."""
-    own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(ImageExportTask))
-    return select_matching(own, as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    own = call.own_rows(ImageExportTask, parsed_filters)
+    return select_matching((replace(task, progress=compute_progress(call, task)) for task in own), parsed_filters)
 
 
 @action("CreateSnapshotExportTask", "SnapshotExportTask")
@@ -139,8 +140,9 @@ def read_snapshot_export_tasks(
     call: Call, *, filters: FiltersSnapshotExportTask | FiltersSnapshotExportTaskDict | None = None
 ) -> tuple[SnapshotExportTask, ...]:
     """List the caller's export tasks of snapshots, including finished ones (EXP-049)."""
-    own = (replace(task, progress=compute_progress(call, task)) for task in call.own_rows(SnapshotExportTask))
-    return select_matching(own, as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    own = call.own_rows(SnapshotExportTask, parsed_filters)
+    return select_matching((replace(task, progress=compute_progress(call, task)) for task in own), parsed_filters)
 
 
 @action("DeleteExportTask")

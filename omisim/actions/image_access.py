@@ -9,7 +9,14 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import check_codes
-from omisim.actions.sharing import apply_change, check_permission_change, get_usable, is_visible, visible_permissions
+from omisim.actions.sharing import (
+    apply_change,
+    check_permission_change,
+    find_shareable,
+    get_usable,
+    is_visible,
+    visible_permissions,
+)
 from omisim.base.frozen import replace
 from omisim.model import (
     ExportState,
@@ -31,10 +38,8 @@ from omisim.spec.rules import refuse
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
-    visible_images = (
-        _view_image(call, image) for image in call.rows(Image, parsed_filters.image_ids) if is_visible(call, image)
-    )
-    return select_matching(visible_images, parsed_filters)
+    visible = (image for image in find_shareable(call, Image, parsed_filters) if is_visible(call, image))
+    return select_matching((_view_image(call, image) for image in visible), parsed_filters)
 
 
 def _view_image(call: Call, image: Image) -> Image:
@@ -101,7 +106,8 @@ def delete_image(call: Call, *, image_id: ImageId) -> None:
     if not call.owns(image):
         raise refuse("OMI-121", image_id=image_id, owner=image.account_id)
     call.check_state(image)
-    for task in call.rows(ImageExportTask):
-        if task.image_id == image_id and task.state is ExportState.QUEUED:
+    tasks: list[ImageExportTask] = call.state.find_by("image_export", "image_id", image_id)
+    for task in tasks:
+        if task.state is ExportState.QUEUED:
             call.move(task, "fail", comment=f"The OMI {image_id} was deleted.")
     call.move(image, "delete")

@@ -21,8 +21,8 @@ InternetServiceId = Annotated[str, Id("internet_service")]
 
 def find_attached_service(state: State, net_id: str) -> InternetService | None:
     """Return the internet service attached to a Net, or None."""
-    rows = state.rows("internet_service").values()
-    return next((service for service in rows if service.net_id == net_id), None)
+    services: list[InternetService] = state.find_by("internet_service", "net_id", net_id)
+    return services[0] if services else None
 
 
 @action("CreateInternetService", "InternetService")
@@ -39,7 +39,8 @@ def read_internet_services(
     call: Call, *, filters: FiltersInternetService | FiltersInternetServiceDict | None = None
 ) -> tuple[InternetService, ...]:
     """List the caller's internet services in creation order."""
-    return select_matching(call.own_rows(InternetService), as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    return select_matching(call.own_rows(InternetService, parsed_filters), parsed_filters)
 
 
 @action("LinkInternetService")
@@ -60,7 +61,7 @@ def unlink_internet_service(call: Call, *, internet_service_id: InternetServiceI
     service = call.get_owned(InternetService, internet_service_id, "IGW-001")
     call.get_owned(Net, net_id, "NET-002")
     call.check(service.net_id == net_id, "IGW-004", internet_service_id=internet_service_id, net_id=net_id)
-    nics = [nic for nic in call.rows(Nic) if nic.net_id == net_id]
+    nics: list[Nic] = call.state.find_by("nic", "net_id", net_id)
     public = [ip.public_ip for nic in nics for ip in call.state.find_by("public_ip", "holder", nic.nic_id)]
     call.check(not public, "IGW-005", net_id=net_id, public_ips=public)
     call.put(replace(service, net_id=None, state=None))

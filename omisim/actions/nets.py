@@ -12,7 +12,7 @@ from omisim.actions.new_account import add_default_group
 from omisim.actions.quotas import check_quotas
 from omisim.actions.route_tables import add_main_table
 from omisim.actions.security_groups import get_default_group
-from omisim.model import InternetService, Net, NetId, RouteTable, SecurityGroup, Subnet, ids
+from omisim.model import Net, NetId, RouteTable, SecurityGroup, ids
 from omisim.model.filters import FiltersNet, select_matching
 from omisim.model.filters.dicts import FiltersNetDict
 from omisim.spec.rules import refuse
@@ -62,7 +62,8 @@ def _make_dhcp_options_id(call: Call) -> str:
 @action("ReadNets", "Nets", paged=True)
 def read_nets(call: Call, *, filters: FiltersNet | FiltersNetDict | None = None) -> tuple[Net, ...]:
     """List the caller's Nets in creation order."""
-    return select_matching(call.own_rows(Net), as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    return select_matching(call.own_rows(Net, parsed_filters), parsed_filters)
 
 
 @action("UpdateNet", "Net")
@@ -82,10 +83,9 @@ def delete_net(call: Call, *, net_id: NetId) -> None:
     """
     net = call.get_owned(Net, net_id, "NET-002")
     own = get_default_group(call.state, net.account_id, net_id)
-    tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
-    groups = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
-    inside: list[Subnet | InternetService] = [*call.rows(Subnet), *call.rows(InternetService)]
-    others = [row for row in inside if row.net_id == net_id]
+    tables: list[RouteTable] = call.state.find_by("route_table", "net_id", net_id)
+    groups: list[SecurityGroup] = call.state.find_by("security_group", "net_id", net_id)
+    others = [row for kind in ("subnet", "internet_service") for row in call.state.find_by(kind, "net_id", net_id)]
     if others:
         raise refuse("NET-006", net_id=net_id, left=[row.id for row in others])
     custom = [table for table in tables if not any(link.main for link in table.link_route_tables)]

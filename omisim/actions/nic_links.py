@@ -58,12 +58,12 @@ def link_nic(call: Call, *, device_number: int, nic_id: NicId, vm_id: VmId) -> s
 @action("UnlinkNic")
 def unlink_nic(call: Call, *, link_nic_id: LinkNicId) -> None:
     """Unlink a secondary NIC from its VM. Public IPs stay linked to the NIC."""
-    for nic in call.rows(Nic):
-        if nic.link_nic is not None and nic.link_nic.link_nic_id == link_nic_id and call.owns(nic):
-            call.check(nic.link_nic.device_number > 0, "NIC-026", link_nic_id=link_nic_id)
-            call.put(detach_nic(nic))
-            return
-    raise refuse("NIC-025", link_nic_id=link_nic_id)
+    nics: list[Nic] = call.state.find_by("nic", "link_nic.link_nic_id", link_nic_id)
+    if not nics or not call.owns(nics[0]):
+        raise refuse("NIC-025", link_nic_id=link_nic_id)
+    nic = nics[0]
+    call.check(nic.link_nic is not None and nic.link_nic.device_number > 0, "NIC-026", link_nic_id=link_nic_id)
+    call.put(detach_nic(nic))
 
 
 def _check_ips_or_count(call: Call, parameters: Mapping[str, Any]) -> None:
@@ -96,7 +96,7 @@ def link_private_ips(
     own_addresses = {ip.private_ip for ip in nic.private_ips}
     new_addresses = [ip for ip in requested_addresses if ip not in own_addresses]
     other_nics: list[Nic] = [
-        row for row in call.state.find_by("nic", "subnet", subnet.subnet_id) if row.nic_id != nic_id
+        row for row in call.state.find_by("nic", "subnet_id", subnet.subnet_id) if row.nic_id != nic_id
     ]
     for address in new_addresses:
         for other in other_nics:

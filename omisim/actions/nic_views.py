@@ -22,7 +22,7 @@ __all__ = ["find_nics", "view_nic", "view_public_ip", "view_vm_in_net"]
 
 def find_nics(state: State, vm_id: str) -> list[Nic]:
     """Return the NICs of a VM in order of device number, the primary one first."""
-    nics: list[Nic] = state.find_by("nic", "vm", vm_id)
+    nics: list[Nic] = state.find_by("nic", "link_nic.vm_id", vm_id)
     return sorted(nics, key=lambda nic: nic.link_nic.device_number if nic.link_nic else 0)
 
 

@@ -116,7 +116,8 @@ def create_nic(
 @action("ReadNics", "Nics", paged=True)
 def read_nics(call: Call, *, filters: FiltersNic | FiltersNicDict | None = None) -> tuple[Nic, ...]:
     """List the caller's NICs in creation order."""
-    return select_matching((view_nic(call.state, nic) for nic in call.own_rows(Nic)), as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    return select_matching((view_nic(call.state, nic) for nic in call.own_rows(Nic, parsed_filters)), parsed_filters)
 
 
 def check_one_change(call: Call, parameters: Mapping[str, Any]) -> None:

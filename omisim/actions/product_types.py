@@ -34,8 +34,9 @@ def read_product_types(
     call: Call, *, filters: FiltersProductType | FiltersProductTypeDict | None = None
 ) -> tuple[ProductType, ...]:
     """List the built-in product types, and for a signed call those of the caller (LIC-001, CAT-002)."""
-    own = call.own_rows(ProductType) if call.has_account else []
-    return select_matching((*load_catalog().product_types.values(), *own), as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    own = call.own_rows(ProductType, parsed_filters) if call.has_account else []
+    return select_matching((*load_catalog().product_types.values(), *own), parsed_filters)
 
 
 @action("DeleteProductType")
@@ -47,7 +48,7 @@ def delete_product_type(call: Call, *, force: bool = False, product_type_id: str
     product_type: ProductType | None = call.state.get("product_type", product_type_id)
     if product_type is None or not call.owns(product_type):
         raise refuse("LIC-008", product_type_id=product_type_id)
-    images = [image.image_id for image in call.rows(Image) if product_type_id in image.product_codes]
-    own = [image_id for image_id in images if call.owns(call.state.get("image", image_id))]
+    images: list[Image] = call.state.find_by("image", "product_codes", product_type_id)
+    own = [image.image_id for image in images if call.owns(image)]
     call.check(force or not images, "LIC-008/used", product_type_id=product_type_id, images=own or "another's OMI")
     call.drop(product_type)

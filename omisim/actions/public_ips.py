@@ -91,15 +91,16 @@ def read_public_ips(
     call: Call, *, filters: FiltersPublicIp | FiltersPublicIpDict | None = None
 ) -> tuple[PublicIp, ...]:
     """List the caller's public IPs in creation order."""
-    own = (view_public_ip(call.state, ip) for ip in call.own_rows(PublicIp))
-    return select_matching(own, as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    own = (view_public_ip(call.state, ip) for ip in call.own_rows(PublicIp, parsed_filters))
+    return select_matching(own, parsed_filters)
 
 
 def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
     """Return a public IP of the caller by id or by address, or refuse."""
     if ip_id is not None:
         return call.get_owned(PublicIp, ip_id, "PIP-001")
-    matching_ips: list[PublicIp] = [ip for ip in call.state.find_by("public_ip", "address", address) if call.owns(ip)]
+    matching_ips: list[PublicIp] = [ip for ip in call.state.find_by("public_ip", "public_ip", address) if call.owns(ip)]
     if not matching_ips:
         raise refuse("PIP-002", public_ip=address)
     return matching_ips[0]
@@ -185,8 +186,8 @@ def unlink_public_ip(
 ) -> None:
     """Unlink a public IP, given by the id of its link or by its address."""
     if link_public_ip_id is not None:
-        linked = [ip for ip in call.rows(PublicIp) if ip.link_public_ip_id == link_public_ip_id and call.owns(ip)]
-        if not linked:
+        linked: list[PublicIp] = call.state.find_by("public_ip", "link_public_ip_id", link_public_ip_id)
+        if not linked or not call.owns(linked[0]):
             raise refuse("PIP-013", link_public_ip_id=link_public_ip_id)
         ip = linked[0]
     else:

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.vm_types import get_vm_shape
+from omisim.actions.vm_types import VmShape, get_vm_shape
 from omisim.model import (
-    ExportState,
-    ImageExportTask,
-    InternetService,
-    Net,
-    ProductType,
-    PublicIp,
     Quota,
     QuotaTypes,
-    SecurityGroup,
-    Snapshot,
-    SnapshotExportTask,
-    SnapshotState,
-    Vm,
-    VmState,
-    Volume,
 )
 from omisim.model.filters import FiltersQuota, select_matching
 from omisim.model.filters.dicts import FiltersQuotaDict
@@ -33,48 +19,40 @@ from omisim.spec.catalog import load_catalog
 __all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "get_remaining", "read_quotas"]
 
 
-def _find_vms(call: Call) -> list[Vm]:
-    return [vm for vm in call.own_rows(Vm) if vm.state is not VmState.TERMINATED]
+def _get_total(call: Call, kind: str, name: str) -> int:
+    return call.state.get_totals(kind, call.account.account_id).get(name, 0)
 
 
-def _count_unfinished_snapshots(call: Call) -> int:
-    unfinished = (SnapshotState.IN_QUEUE, SnapshotState.PENDING)
-    return sum(snapshot.state in unfinished for snapshot in call.own_rows(Snapshot))
+def _sum_vms(call: Call, measure: Callable[[VmShape], float]) -> int:
+    """Return the sum of what each VM measures that is not terminated."""
+    counts = call.state.get_totals("vm", call.account.account_id).items()
+    return int(sum(measure(get_vm_shape(vm_type)) * count for vm_type, count in counts))
 
 
-def _find_running_exports(call: Call, kind: Any) -> list[Any]:
-    ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
-    return [task for task in call.own_rows(kind) if task.state not in ended]
-
-
-def _sum_gib(call: Call, volume_type: str | None = None) -> int:
-    return sum(volume.size for volume in call.own_rows(Volume) if volume_type in (None, volume.volume_type))
-
-
-def _sum_iops(call: Call) -> int:
-    return sum(volume.iops or 0 for volume in call.own_rows(Volume) if volume.volume_type == "io1")
+def _count_own(call: Call, kind: str) -> int:
+    return call.state.count(kind, "account_id", call.account.account_id)
 
 
 # quota → (rule, the amount that the caller uses)
 QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
-    "vm_limit": ("QTA-001", lambda call: len(_find_vms(call))),
-    "core_limit": ("QTA-002", lambda call: sum(get_vm_shape(vm.vm_type).vcores for vm in _find_vms(call))),
-    "memory_limit": ("QTA-003", lambda call: int(sum(get_vm_shape(vm.vm_type).memory for vm in _find_vms(call)))),
-    "volume_limit": ("QTA-005", lambda call: len(call.own_rows(Volume))),
-    "volume_size_limit": ("QTA-006", _sum_gib),
-    "standard_volume_size_limit": ("QTA-006", partial(_sum_gib, volume_type="standard")),
-    "gp2_volume_size_limit": ("QTA-006", partial(_sum_gib, volume_type="gp2")),
-    "io1_volume_size_limit": ("QTA-006", partial(_sum_gib, volume_type="io1")),
-    "iops_limit": ("QTA-007", _sum_iops),
-    "snapshot_limit": ("QTA-008", lambda call: len(call.own_rows(Snapshot))),
-    "concurrent_snapshot_limit": ("QTA-009", _count_unfinished_snapshots),
-    "pty_limit": ("LIC-015", lambda call: len(call.own_rows(ProductType))),
-    "image_export_limit": ("QTA-010", lambda call: len(_find_running_exports(call, ImageExportTask))),
-    "snapshot_export_limit": ("QTA-011", lambda call: len(_find_running_exports(call, SnapshotExportTask))),
-    "sg_limit": ("QTA-014", lambda call: sum(group.net_id is None for group in call.own_rows(SecurityGroup))),
-    "vpc_limit": ("QTA-015", lambda call: sum(not net.is_gone for net in call.own_rows(Net))),
-    "igw_limit": ("QTA-015/igw", lambda call: len(call.own_rows(InternetService))),
-    "ip_limit": ("QTA-016", lambda call: len(call.own_rows(PublicIp))),
+    "vm_limit": ("QTA-001", lambda call: _sum_vms(call, lambda _: 1)),
+    "core_limit": ("QTA-002", lambda call: _sum_vms(call, lambda shape: shape.vcores)),
+    "memory_limit": ("QTA-003", lambda call: _sum_vms(call, lambda shape: shape.memory)),
+    "volume_limit": ("QTA-005", partial(_count_own, kind="volume")),
+    "volume_size_limit": ("QTA-006", partial(_get_total, kind="volume", name="size")),
+    "standard_volume_size_limit": ("QTA-006", partial(_get_total, kind="volume", name="standard size")),
+    "gp2_volume_size_limit": ("QTA-006", partial(_get_total, kind="volume", name="gp2 size")),
+    "io1_volume_size_limit": ("QTA-006", partial(_get_total, kind="volume", name="io1 size")),
+    "iops_limit": ("QTA-007", partial(_get_total, kind="volume", name="iops")),
+    "snapshot_limit": ("QTA-008", partial(_count_own, kind="snapshot")),
+    "concurrent_snapshot_limit": ("QTA-009", partial(_get_total, kind="snapshot", name="unfinished")),
+    "pty_limit": ("LIC-015", partial(_count_own, kind="product_type")),
+    "image_export_limit": ("QTA-010", partial(_get_total, kind="image_export", name="unfinished")),
+    "snapshot_export_limit": ("QTA-011", partial(_get_total, kind="snapshot_export", name="unfinished")),
+    "sg_limit": ("QTA-014", partial(_get_total, kind="security_group", name="public")),
+    "vpc_limit": ("QTA-015", partial(_get_total, kind="net", name="all")),
+    "igw_limit": ("QTA-015/igw", partial(_count_own, kind="internet_service")),
+    "ip_limit": ("QTA-016", partial(_count_own, kind="public_ip")),
 }
 # quota on a single Net, group, route table or VM → its rule
 EACH: Mapping[str, str] = {

@@ -46,8 +46,7 @@ def add_main_table(call: Call, net: Net) -> None:
 def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
     """Create a route table in a Net. Returns it with its local route."""
     net = call.get_owned(Net, net_id, "NET-002")
-    tables = [table for table in call.rows(RouteTable) if table.net_id == net_id]
-    check_each(call, "rtb_limit", len(tables), 1)
+    check_each(call, "rtb_limit", call.state.count("route_table", "net_id", net_id), 1)
     return call.add(_make_table(call, net))
 
 
@@ -56,7 +55,8 @@ def read_route_tables(
     call: Call, *, filters: FiltersRouteTable | FiltersRouteTableDict | None = None
 ) -> tuple[RouteTable, ...]:
     """List the caller's route tables in creation order, including the main ones. Routes are sorted by destination."""
-    tables = select_matching(call.own_rows(RouteTable), as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    tables = select_matching(call.own_rows(RouteTable, parsed_filters), parsed_filters)
     return tuple(replace(table, routes=tuple(sorted(table.routes, key=_get_destination))) for table in tables)
 
 
@@ -82,11 +82,8 @@ def link_route_table(call: Call, *, route_table_id: RouteTableId, subnet_id: Sub
     subnet = call.get_owned(Subnet, subnet_id, "NET-014")
     same = subnet.net_id == table.net_id
     call.check(same, "RTB-004", route_table_id=route_table_id, net_id=table.net_id, other=subnet.net_id)
-    linked = [
-        other.route_table_id
-        for other in call.rows(RouteTable)
-        if any(link.subnet_id == subnet_id for link in other.link_route_tables)
-    ]
+    others: list[RouteTable] = call.state.find_by("route_table", "link_route_tables.subnet_id", subnet_id)
+    linked = [other.route_table_id for other in others]
     call.check(not linked, "RTB-005", subnet_id=subnet_id, linked=linked)
     return _add_link(call, table, LinkRouteTable(
         link_route_table_id="", main=False, route_table_id=route_table_id, subnet_id=subnet_id
@@ -102,7 +99,8 @@ def _add_link(call: Call, table: RouteTable, link: LinkRouteTable) -> str:
 
 def _get_link(call: Call, link_id: str) -> tuple[RouteTable, LinkRouteTable]:
     """Return a link of the caller and its table, or refuse (RTB-006)."""
-    for table in call.rows(RouteTable):
+    tables: list[RouteTable] = call.state.find_by("route_table", "link_route_tables.link_route_table_id", link_id)
+    for table in tables:
         for link in table.link_route_tables:
             if link.link_route_table_id == link_id and call.owns(table):
                 return table, link

@@ -103,7 +103,7 @@ def _make_route(call: Call, table: RouteTable, ip_range: str) -> Route:
         call.check(nic.net_id == table.net_id, "RTB-016", target=target, net_id=table.net_id)
         return route
     vm = call.get_owned(Vm, target, "VM-041")
-    nics = call.state.find_by("nic", "vm", vm.vm_id)
+    nics = call.state.find_by("nic", "link_nic.vm_id", vm.vm_id)
     call.check(vm.net_id == table.net_id, "RTB-016", target=target, net_id=table.net_id)
     call.check(len(nics) <= 1, "RTB-017", vm_id=target, nics=[nic.nic_id for nic in nics])
     return replace(route, vm_account_id=vm.account_id)

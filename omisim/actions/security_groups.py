@@ -110,8 +110,7 @@ def create_security_group(
     if net_id is None:
         check_quotas(call, {"sg_limit": 1})
     else:
-        groups = [group for group in call.rows(SecurityGroup) if group.net_id == net_id]
-        check_each(call, "vpc_sg_limit", len(groups), 1)
+        check_each(call, "vpc_sg_limit", call.state.count("security_group", "net_id", net_id), 1)
     call.stop_if_refused()
     return call.add(
         SecurityGroup(
@@ -130,7 +129,9 @@ def read_security_groups(
     call: Call, *, filters: FiltersSecurityGroup | FiltersSecurityGroupDict | None = None
 ) -> tuple[SecurityGroup, ...]:
     """List the caller's security groups in creation order, including the default ones."""
-    return tuple(view_group(group) for group in select_matching(call.own_rows(SecurityGroup), as_parsed(filters)))
+    parsed_filters = as_parsed(filters)
+    own = call.own_rows(SecurityGroup, parsed_filters)
+    return tuple(view_group(group) for group in select_matching(own, parsed_filters))
 
 
 def _check_id_or_name(call: Call, parameters: Mapping[str, Any]) -> None:
@@ -153,23 +154,17 @@ def delete_security_group(
     call.check(name != DEFAULT, "SG-004/delete", security_group_id=security_group_id)
     used_by = _find_users(call, security_group_id)
     call.check(not used_by, "SG-008", security_group_id=security_group_id, used_by=used_by)
-    held_by = [hold.vm_id for hold in call.rows(GroupHold) if security_group_id in hold.security_group_ids]
+    holds: list[GroupHold] = call.state.find_by("group_hold", "security_group_ids", security_group_id)
+    held_by = [hold.vm_id for hold in holds]
     call.check(used_by or not held_by, "SG-011", security_group_id=security_group_id, held_by=held_by)
-    named_by = [
-        other.security_group_id
-        for other in call.rows(SecurityGroup)
-        if other is not group and security_group_id in _find_member_ids(other)
-    ]
+    others: list[SecurityGroup] = call.state.find_by("security_group", "member", security_group_id)
+    named_by = [other.security_group_id for other in others if other is not group]
     call.check(not named_by, "SG-008/rule", security_group_id=security_group_id, named_by=named_by)
     call.drop(group)
 
 
 def _find_users(call: Call, group_id: str) -> list[str]:
     """Return the ids of the VMs and NICs in a group."""
-    rows: list[Vm | Nic] = [*call.rows(Vm), *call.rows(Nic)]
-    return [row.id for row in rows if any(group.security_group_id == group_id for group in row.security_groups)]
-
-
-def _find_member_ids(group: SecurityGroup) -> set[str | None]:
-    rules = (*group.inbound_rules, *group.outbound_rules)
-    return {member.security_group_id for rule in rules for member in rule.security_groups_members or ()}
+    vms: list[Vm] = call.state.find_by("vm", "group", group_id)
+    nics: list[Nic] = call.state.find_by("nic", "security_groups.security_group_id", group_id)
+    return [row.id for row in (*vms, *nics)]

@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.model import Image, PermissionsOnResource, PermissionsOnResourceCreation, Snapshot
+from omisim.model.filters import Filters
 from omisim.spec.rules import refuse
 
 __all__ = [
-    "apply_change", "check_permission_change", "get_permissions", "get_usable", "is_visible", "visible_permissions",
+    "apply_change", "check_permission_change", "find_shareable", "get_permissions", "get_usable", "is_visible",
+    "visible_permissions",
 ]  # fmt: skip
 
 Shared = TypeVar("Shared", Image, Snapshot)
@@ -28,6 +30,13 @@ def is_visible(call: Call, entity: Image | Snapshot) -> bool:
     granted = get_permissions(entity)
     shared = granted.global_permission or call.account.account_id in granted.account_ids
     return shared and call.get_region(entity.account_id) == call.account.region
+
+
+def find_shareable(call: Call, cls: type[Shared], filters: Filters[Shared]) -> list[Shared]:
+    """Return the entities of a class in creation order that are visible and match the filters, and perhaps others."""
+    me = call.account.account_id
+    shared_with = f"permissions_to_{'launch' if cls is Image else 'create_volume'}.account_ids"
+    return call.find_rows(cls, [("account_id", me), (shared_with, me), ("public", True)], filters)
 
 
 def get_usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:

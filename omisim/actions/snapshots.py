@@ -14,6 +14,7 @@ from omisim.actions.quotas import check_quotas
 from omisim.actions.sharing import (
     apply_change,
     check_permission_change,
+    find_shareable,
     get_permissions,
     get_usable,
     is_visible,
@@ -133,7 +134,7 @@ def read_snapshots(call: Call, *, filters: FiltersSnapshot | FiltersSnapshotDict
     parsed_filters = as_parsed(filters) or FiltersSnapshot()
     start, end = parsed_filters.from_creation_date, parsed_filters.to_creation_date
     call.check_range(start, end)
-    visible = (snapshot for snapshot in call.rows(Snapshot, parsed_filters.snapshot_ids) if is_visible(call, snapshot))
+    visible = (row for row in find_shareable(call, Snapshot, parsed_filters) if is_visible(call, row))
     return select_matching((_view_snapshot(call, snapshot) for snapshot in visible), parsed_filters)
 
 
@@ -163,7 +164,7 @@ def delete_snapshot(call: Call, *, snapshot_id: SnapshotId) -> None:
     if not call.owns(snapshot):
         raise refuse("SNP-018", snapshot_id=snapshot_id, owner=snapshot.account_id)
     call.check_state(snapshot)
-    images = call.state.find_by("image", "snapshot", snapshot_id)
+    images = call.state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot_id)
     own = [image.image_id for image in images if call.owns(image)]
     call.check(not images, "SNP-016", snapshot_id=snapshot_id, used_by=own or "an OMI of another account")
     exports = find_running_exports(call.state, snapshot_id)

@@ -35,7 +35,7 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
     net = call.get_owned(Net, net_id, "NET-002")
     subregion = subregion_name or f"{call.region}a"
     check_subregion(call, subregion)
-    other_subnets = [subnet for subnet in call.rows(Subnet) if subnet.net_id == net_id]
+    other_subnets: list[Subnet] = call.state.find_by("subnet", "net_id", net_id)
     if network is not None:
         inside = network.subnet_of(IPv4Network(net.ip_range))
         call.check(inside, "NET-011", ip_range=ip_range, net_range=net.ip_range)
@@ -57,7 +57,9 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
 @action("ReadSubnets", "Subnets", paged=True)
 def read_subnets(call: Call, *, filters: FiltersSubnet | FiltersSubnetDict | None = None) -> tuple[Subnet, ...]:
     """List the caller's Subnets in creation order."""
-    return select_matching((view_subnet(call.state, subnet) for subnet in call.own_rows(Subnet)), as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    own = (view_subnet(call.state, subnet) for subnet in call.own_rows(Subnet, parsed_filters))
+    return select_matching(own, parsed_filters)
 
 
 @action("UpdateSubnet", "Subnet")
@@ -71,9 +73,10 @@ def update_subnet(call: Call, *, map_public_ip_on_launch: bool, subnet_id: Subne
 def delete_subnet(call: Call, *, subnet_id: SubnetId) -> None:
     """Delete a Subnet without NICs, together with its link to a route table."""
     subnet = call.get_owned(Subnet, subnet_id, "NET-014")
-    nics = [nic.nic_id for nic in call.state.find_by("nic", "subnet", subnet_id)]
+    nics = [nic.nic_id for nic in call.state.find_by("nic", "subnet_id", subnet_id)]
     call.check(not nics, "NET-015", subnet_id=subnet_id, nics=nics)
     call.drop(subnet)
-    for table in list(call.rows(RouteTable)):
+    tables: list[RouteTable] = call.state.find_by("route_table", "link_route_tables.subnet_id", subnet_id)
+    for table in tables:
         links = tuple(link for link in table.link_route_tables if link.subnet_id != subnet_id)
         call.put(replace(table, link_route_tables=links))

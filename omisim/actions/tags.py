@@ -15,6 +15,7 @@ from omisim.model.filters import FiltersTag, select_matching
 from omisim.model.filters.dicts import FiltersTagDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
+from omisim.state.table import Lookup
 
 MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 255, 255
 # prefix → (kind of the row, resource type in ReadTags)
@@ -38,6 +39,10 @@ TAGGED: Mapping[str, tuple[str, str]] = {
 OTHERS = (
     "cgw-", "dopt-", "fgpu-", "nat-", "pcx-", "vgw-", "vol-update-", "vpce-", "vpcx-", "vpn-",
 )  # fmt: skip
+
+
+# field of a tag that a filter compares → index of the tagged rows
+_INDEXES: Mapping[str, str] = {"key": "tags.key", "resource_id": "id", "value": "tags.value"}
 
 
 def _get_type(resource_id: str) -> tuple[str, str]:
@@ -111,6 +116,11 @@ def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDic
 def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None) -> tuple[Tag, ...]:
     """List the tags of the caller's resources."""
     vm_type = str(call.switch("vm_tag_type"))
+    parsed_filters = as_parsed(filters)
+    lookups: list[Lookup] = [[("owner of tags", call.account.account_id)]]
+    for path, values in parsed_filters.exact if parsed_filters is not None else ():
+        if path in _INDEXES:
+            lookups.append([(_INDEXES[path], value) for value in values])
     rows = (
         Tag(
             key=tag.key,
@@ -119,8 +129,8 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
             value=tag.value,
         )
         for kind, resource_type in TAGGED.values()
-        for row in call.state.rows(kind).values()
-        if row.tags and call.owns(row)
+        for row in call.state.find_narrowest(kind, lookups)
+        if call.owns(row)
         for tag in row.tags
     )
-    return select_matching(rows, as_parsed(filters))
+    return select_matching(rows, parsed_filters)

@@ -13,7 +13,6 @@ from omisim.model import (
     BlockDeviceMappingImage,
     Bucket,
     Content,
-    ExportState,
     ImageExportTask,
     Origin,
     SnapshotExportTask,
@@ -55,7 +54,7 @@ def _find_key(tx: Transaction, task: Task) -> AccessKey | None:
         key = find_active_key(tx.state, task.api_key.api_key_id or "", region, tx.at)
         given = (task.api_key.secret_key or "").encode(errors="replace")
         return key if key is not None and hmac.compare_digest(key.secret_key.encode(), given) else None
-    own = tx.state.find_by("access_key", "account", task.account_id)
+    own = tx.state.find_by("access_key", "account_id", task.account_id)
     return next((key for row in own if (key := find_active_key(tx.state, row.access_key_id, region, tx.at))), None)
 
 
@@ -136,13 +135,5 @@ def fail_export(tx: Transaction, task: Task, comment: str) -> None:
 
 def find_running_exports(state: State, snapshot_id: str) -> list[str]:
     """Return the ids of the unfinished tasks that export a snapshot, which block its deletion (EXP-017)."""
-    ended = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
-    tasks = (*state.rows("image_export").values(), *state.rows("snapshot_export").values())
-    return [task.task_id for task in tasks if task.state not in ended and snapshot_id in _list_snapshot_ids(task)]
-
-
-def _list_snapshot_ids(task: Task) -> tuple[str | None, ...]:
-    if isinstance(task, SnapshotExportTask):
-        return (task.snapshot_id,)
-    mappings = task.source.block_device_mappings if task.source else ()
-    return tuple(mapping.bsu.snapshot_id for mapping in mappings if mapping.bsu)
+    kinds = ("image_export", "snapshot_export")
+    return [task.task_id for kind in kinds for task in state.find_by(kind, "snapshot", snapshot_id)]

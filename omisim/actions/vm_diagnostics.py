@@ -61,7 +61,7 @@ def read_vms_stop_history(
         raise refuse("REQ-002", action=call.action, hint="")
     parsed_filters = as_parsed(filters) or FiltersVmsStopHistory()
     call.check_range(parsed_filters.stop_date_after, parsed_filters.stop_date_before)
-    stops = (stop for vm in call.own_rows(Vm) for stop in vm.stops)
+    stops = (stop for vm in call.own_rows(Vm, parsed_filters) for stop in vm.stops)
     return select_matching(sorted(stops, key=lambda stop: stop.stop_date), parsed_filters)
 
 

@@ -55,7 +55,7 @@ def read_vms(call: Call, *, filters: FiltersVm | FiltersVmDict | None = None) ->
     """List the caller's VMs in creation order, including terminated ones while they are retained (VM-053)."""
     parsed_filters = as_parsed(filters) or FiltersVm()
     _check_prefixes(call, parsed_filters.vm_ids)
-    own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, parsed_filters.vm_ids))
+    own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, parsed_filters))
     return select_matching(own, parsed_filters)
 
 
@@ -68,7 +68,7 @@ def read_vms_state(
     _check_prefixes(call, parsed_filters.vm_ids)
     states = (
         VmStates(subregion_name=vm.placement.subregion_name or "", vm_id=vm.vm_id, vm_state=vm.state)
-        for vm in call.own_rows(Vm, parsed_filters.vm_ids)
+        for vm in call.own_rows(Vm, parsed_filters)
         if all_vms or vm.state is VmState.RUNNING
     )
     return select_matching(states, parsed_filters)
@@ -229,7 +229,7 @@ def _change_type(vm_type: str, performance: str) -> dict[str, Any]:
 def _update_links(call: Call, vm: Vm, mappings: Sequence[BlockDeviceMappingVmUpdate]) -> list[VolumeLink]:
     """Return the links with their new DeleteOnVmDeletion. A mapping names its device, its volume, or both (VM-076)."""
     updated_links = []
-    links: list[VolumeLink] = call.state.find_by("volume_link", "vm", vm.vm_id)
+    links: list[VolumeLink] = call.state.find_by("volume_link", "vm_id", vm.vm_id)
     for mapping in mappings:
         volume_id = mapping.bsu.volume_id if mapping.bsu else None
         matching_links = [

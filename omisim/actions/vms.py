@@ -55,7 +55,7 @@ from omisim.state.state import State
 
 def view_vm(state: State, vm: Vm) -> Vm:
     """Return the answered form of a VM, with its disks, and in a Net with its NICs."""
-    links = state.find_by("volume_link", "vm", vm.vm_id)
+    links = state.find_by("volume_link", "vm_id", vm.vm_id)
     disks = tuple(
         BlockDeviceMappingCreated(
             bsu=BsuCreated(
@@ -236,8 +236,6 @@ def _limit_by_capacity(call: Call, subregion: str, least: int, requested_count: 
     capacity = call.tx.settings.capacity.get(subregion)
     if capacity is None:
         return requested_count
-    ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
-    living = sum(vm.placement.subregion_name == subregion and vm.state not in ended for vm in call.rows(Vm))
-    free_places = max(capacity - living, 0)
+    free_places = max(capacity - call.state.count("vm", "living in", subregion), 0)
     call.check(least <= free_places, "VM-005", subregion_name=subregion, least=least, left=free_places)
     return free_places

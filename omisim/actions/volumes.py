@@ -48,7 +48,7 @@ MOST_VOLUMES_PER_VM = 40
 
 def find_links(state: State, vm_id: str) -> list[VolumeLink]:
     """Return the links of a VM's volumes, without those that are detaching (OMI-061, LNK-011)."""
-    return [link for link in state.find_by("volume_link", "vm", vm_id) if link.state is not LinkState.DETACHING]
+    return [link for link in state.find_by("volume_link", "vm_id", vm_id) if link.state is not LinkState.DETACHING]
 
 
 def view_volume(state: State, volume: Volume) -> Volume:
@@ -161,8 +161,8 @@ def add_volume(
 @action("ReadVolumes", "Volumes", paged=True)
 def read_volumes(call: Call, *, filters: FiltersVolume | FiltersVolumeDict | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
-    parsed_filters = as_parsed(filters) or FiltersVolume()
-    own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, parsed_filters.volume_ids))
+    parsed_filters = as_parsed(filters)
+    own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, parsed_filters))
     return select_matching(own, parsed_filters)
 
 
@@ -240,7 +240,8 @@ def read_volume_update_tasks(
     call: Call, *, filters: FiltersReadVolumeUpdateTask | FiltersReadVolumeUpdateTaskDict | None = None
 ) -> tuple[VolumeUpdateTask, ...]:
     """List the update tasks of the caller's volumes in order of their start, including finished ones (VOL-050)."""
-    return select_matching(call.own_rows(VolumeUpdateTask), as_parsed(filters))
+    parsed_filters = as_parsed(filters)
+    return select_matching(call.own_rows(VolumeUpdateTask, parsed_filters), parsed_filters)
 
 
 @action("DeleteVolume")
@@ -260,7 +261,7 @@ def link_volume(call: Call, *, device_name: str, vm_id: VmId, volume_id: VolumeI
     volume = call.get_owned(Volume, volume_id, "LNK-002")
     call.check_state(vm)
     call.check_state(volume)
-    links: list[VolumeLink] = call.state.find_by("volume_link", "vm", vm_id)
+    links: list[VolumeLink] = call.state.find_by("volume_link", "vm_id", vm_id)
     used = next((link.volume_id for link in links if link.device_name == device_name), None)
     call.check(used is None, "LNK-005", device_name=device_name, vm_id=vm_id, used_by=used)
     there, here = vm.placement.subregion_name, volume.subregion_name

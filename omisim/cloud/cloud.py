@@ -151,7 +151,7 @@ class Cloud:
                 _check_unchanged(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
             account = self._accounts.get(name)
             if account is None or account.account_id != row.account_id:
-                keys = self.engine.state.find_by("access_key", "account", row.account_id)
+                keys = self.engine.state.find_by("access_key", "account_id", row.account_id)
                 account = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return account
 

@@ -67,7 +67,11 @@ def describe_deletion(engine: Engine, row: Any) -> Deletion | None:
 def _delete_image(engine: Engine, image: Image) -> Deletion:
     state = engine.state
     snapshots = [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu and m.bsu.snapshot_id]
-    frees = [i for i in snapshots if [r.image_id for r in state.find_by("image", "snapshot", i)] == [image.image_id]]
+    frees = [
+        i
+        for i in snapshots
+        if [r.image_id for r in state.find_by("image", "block_device_mappings.bsu.snapshot_id", i)] == [image.image_id]
+    ]
     granted = image.permissions_to_launch
     used_by = [f"account {_name_account(state, account_id)} may launch it" for account_id in granted.account_ids]
     used_by += ["every account of its Region may launch it"] if granted.global_permission else []
@@ -77,7 +81,7 @@ def _delete_image(engine: Engine, image: Image) -> Deletion:
 
 
 def _delete_snapshot(engine: Engine, snapshot: Snapshot) -> Deletion:
-    images = engine.state.find_by("image", "snapshot", snapshot.snapshot_id)
+    images = engine.state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot.snapshot_id)
     used_by = tuple(f"OMI {image.image_id} {image.image_name} maps it" for image in images)
     refused = _ask(engine, snapshot, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id)
     keeps = "volumes that were created from it remain"
@@ -94,7 +98,7 @@ def _delete_volume(engine: Engine, volume: Volume) -> Deletion:
 
 def _delete_vm(engine: Engine, vm: Vm) -> Deletion:
     state = engine.state
-    links: list[VolumeLink] = state.find_by("volume_link", "vm", vm.vm_id)
+    links: list[VolumeLink] = state.find_by("volume_link", "vm_id", vm.vm_id)
     removed = [link.volume_id for link in links if link.delete_on_vm_deletion]
     kept_volume_ids = [link.volume_id for link in links if not link.delete_on_vm_deletion]
     gib = sum(state.get("volume", volume_id).size for volume_id in removed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from typing import Any
 
 from omisim.state.state import ROWS, State
@@ -39,10 +40,29 @@ class Difference:
 
 def diff_states(mine: State, other: State) -> Iterator[Difference]:
     """Yield the rows that differ between two states, by kind and then in creation order."""
+    changed = _find_changed(mine, other)
     for kind in ROWS:
-        my_rows, other_rows = mine.rows(kind), other.rows(kind)
-        if my_rows is other_rows:
+        if mine.tables[kind] is other.tables[kind]:
             continue
-        for row_id in {**my_rows, **other_rows}:
-            if my_rows.get(row_id) != other_rows.get(row_id):
-                yield Difference(kind, row_id, my_rows.get(row_id), other_rows.get(row_id))
+        for row_id in {**mine.rows(kind), **other.rows(kind)} if changed is None else changed.get(kind, ()):
+            my_row, other_row = mine.get(kind, row_id), other.get(kind, row_id)
+            if my_row != other_row:
+                yield Difference(kind, row_id, my_row, other_row)
+
+
+def _find_changed(mine: State, other: State) -> Mapping[str, Iterable[str]] | None:
+    """Return the ids by kind that one of two forks has written since they parted; None for other states."""
+    divergence = mine.find_divergence(other)
+    if divergence is None:
+        return None
+    changed: dict[str, set[str]] = {}
+    for state in (mine, other):
+        for change in state.changes_since(divergence):
+            changed.setdefault(change.kind, set()).add(change.id)
+    return {kind: sorted(ids, key=partial(_get_place, mine, other, kind)) for kind, ids in changed.items()}
+
+
+def _get_place(mine: State, other: State, kind: str, row_id: str) -> tuple[bool, int]:
+    """Return the place of a row: those of this state come first, in creation order."""
+    state = mine if mine.get(kind, row_id) is not None else other
+    return state is other, state.order(kind, row_id) if state.get(kind, row_id) is not None else 0

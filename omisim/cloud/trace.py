@@ -28,8 +28,7 @@ def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:
     ):
         raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
     above = _collect(resource_id, lambda row_id: _list_parents(state, row_id), most)
-    origins = state.tables["origin"]
-    below = _collect(resource_id, lambda row_id: origins.first_ids("parent", row_id, most), most)
+    below = _collect(resource_id, lambda row_id: _list_children(state, row_id, most), most)
     nodes = {row_id: _describe(state, row_id, below.omitted.get(row_id, 0)) for row_id in {**above.ids, **below.ids}}
     up = _link_ancestors(state, above.ids, resource_id)
     down = _link_descendants(state, below.ids, resource_id)
@@ -62,6 +61,12 @@ def _collect(root: str, find_neighbours: Callable[[str], tuple[tuple[str, ...], 
         if len(kept) < len(new) or len(neighbours) < count:
             reached.omitted[row_id] = count - len(neighbours) + len(new) - len(kept)
     return reached
+
+
+def _list_children(state: State, row_id: str, most: int) -> tuple[tuple[str, ...], int]:
+    """Return the first `most` of the resources that have this origin, and the number of all."""
+    ids = state.tables["origin"].find_ids("parent", row_id)
+    return tuple(ids[:most]), len(ids)
 
 
 def _list_parents(state: State, row_id: str) -> tuple[tuple[str, ...], int]:

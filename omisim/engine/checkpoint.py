@@ -41,7 +41,6 @@ class Checkpoint:
         """Return the engine to this point. If an exception interrupts it, calling it again completes it."""
         vars(engine).update(self._engine)
         session, state, clock = engine.session, engine.state, engine.clock
-        state.queue = None  # a scheduler that was interrupted may have taken entries out
         state.undo_to(self._position)
         clock.restore(self._at)
         if self._system_clock is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import omisim.actions  # noqa: F401 - registers every action
@@ -14,7 +15,7 @@ from omisim.actions.framework.request import Request
 from omisim.actions.sharing import is_visible
 from omisim.base.clock import Clock
 from omisim.base.suggest import suggest
-from omisim.engine.similar_ids import find_similar_ids
+from omisim.engine.similar_ids import find_similar_ids, get_unknown_id
 from omisim.model import AccountRow
 from omisim.spec.errors import ERRORS, ApiError
 from omisim.spec.rules import refuse
@@ -135,12 +136,13 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
 
 
 def _complete_refusal(call: Call, error: ApiError) -> ApiError:
-    """Add similar ids and origins to a refusal, and replace its error where a switch names another one for its rule."""
+    """Add origins and the search for similar ids to a refusal, and replace its error where a switch names another."""
     name = call.tx.settings.switches.get(error.rule)
     assert isinstance(name, str | None)
     refusal = error if name is None else error.with_error(ERRORS[name])
     refusal.origins = _explain_origins(call, error) if call.has_account else ()
-    refusal.similar_ids = find_similar_ids(call, error) if call.has_account else ()
+    if (unknown_id := get_unknown_id(error)) and call.has_account:
+        refusal.find_similar_ids = partial(find_similar_ids, call.tx, call.account, call.region, unknown_id)
     return refusal
 
 

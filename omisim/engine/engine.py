@@ -418,7 +418,6 @@ class Engine:
                 raise
 
     def _roll_back(self, mark: Mark) -> None:
-        self.state.queue = None
         self.state.undo_to(mark.position)
         self.clock.restore(mark.at)
         for other in list(self.marks):

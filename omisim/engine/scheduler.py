@@ -59,7 +59,7 @@ class Scheduler:
         """
         now = self._apply_timed()
         if self._settings.timing == "reads":
-            while due := self._find_counted(lambda reads: reads <= 0):
+            while due := self._find_counted([False]):
                 self._apply(due, now)
         return now
 
@@ -89,7 +89,7 @@ class Scheduler:
             if due.at is not None and due.at > self._clock.now():
                 self._clock.advance((due.at - self._clock.now()).total_seconds())
             self._apply_timed()
-        while due := self._find_counted(lambda _: True):
+        while due := self._find_counted([False, True]):
             self._apply(due, self._clock.now())
 
     # --- by reads
@@ -116,7 +116,7 @@ class Scheduler:
                 yield f"vm:{row.vm_id}"
             case Vm():
                 yield f"vm:{row.vm_id}"
-                for link in self._state.find_by("volume_link", "vm", row.vm_id):
+                for link in self._state.find_by("volume_link", "vm_id", row.vm_id):
                     yield f"volume_link:{link.volume_id}"
             case Volume():
                 yield from (f"volume:{row.volume_id}", f"volume_link:{row.volume_id}", f"volume_update:{row.task_id}")
@@ -125,10 +125,10 @@ class Scheduler:
             case Entity():
                 yield f"{row.kind}:{row.id}"
 
-    def _find_counted(self, matches: Callable[[int], bool]) -> Due | None:
-        """Return the first scheduled of the transitions that count reads and match, or None."""
-        rows: list[Due] = [due for due in self._state.rows("due").values() if due.reads is not None]
-        return min((due for due in rows if matches(due.reads or 0)), key=lambda due: due.order, default=None)
+    def _find_counted(self, has_reads_left: list[bool]) -> Due | None:
+        """Return the first scheduled of the transitions that count reads, of those that still wait for some or not."""
+        rows: list[Due] = [due for key in has_reads_left for due in self._state.find_by("due", "counted", key)]
+        return min(rows, key=lambda due: due.order, default=None)
 
     def _apply(self, due: Due, at: dt.datetime) -> None:
         failure = self._find_failure(due)
@@ -154,7 +154,7 @@ class Scheduler:
         return next(hits, None)
 
     def _find_waiting_images(self, snapshot_id: str) -> list[Image]:
-        images = self._state.find_by("image", "snapshot", snapshot_id)
+        images = self._state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot_id)
         return [image for image in images if image.state is ImageState.PENDING]
 
     @contextmanager

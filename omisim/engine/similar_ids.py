@@ -1,18 +1,21 @@
-"""Similar ids for an unknown one, among the resources that the caller may see, for `ApiError.explain`."""
+"""Similar ids for an unknown one, among the resources that the caller may see, for `ApiError.explain`.
+
+The search visits every resource of the kind, so it waits until an explanation is requested.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from operator import ne
 from typing import Any
 
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import is_visible
-from omisim.model import Image, Snapshot
+from omisim.model import AccountRow, Image, Snapshot
 from omisim.model.ids import PREFIXES
 from omisim.spec.errors import ApiError
+from omisim.state.transaction import Transaction
 
-__all__ = ["find_similar_ids"]
+__all__ = ["find_similar_ids", "get_unknown_id"]
 
 _SHARED = (Image, Snapshot)
 MAX_IDS = 3
@@ -23,20 +26,24 @@ _VISIBLE = (
 )  # fmt: skip
 
 
-def find_similar_ids(call: Call, error: ApiError) -> tuple[str, ...]:
-    """Return up to three ids similar to the unknown one in a refusal (code 5xxx); empty for any other refusal."""
+def get_unknown_id(error: ApiError) -> str:
+    """Return the unknown id in a refusal (code 5xxx), or "" for any other refusal."""
     if not error.code.startswith("5") or len(error.code) < len("5000"):
-        return ()
-    unknown_id = next((fact for fact in error.facts.values() if isinstance(fact, str)), "")
+        return ""
+    return next((fact for fact in error.facts.values() if isinstance(fact, str)), "")
+
+
+def find_similar_ids(tx: Transaction, account: AccountRow, region: str, unknown_id: str) -> tuple[str, ...]:
+    """Return up to three ids similar to an unknown one, among those that an account may see."""
     kind = next((kind for kind in _VISIBLE if unknown_id.startswith(PREFIXES[kind])), None)
     if kind is None:
         return ()
-    rows = call.state.rows(kind)
-    visible = [row_id for row_id in _rank_similar(unknown_id, tuple(rows)) if _may_see(call, rows[row_id])]
+    call = Call("", account, region, tx)
+    rows = ((row_id, tx.state.get(kind, row_id)) for row_id in _rank_similar(unknown_id, tuple(tx.state.rows(kind))))
+    visible = [row_id for row_id, row in rows if row is not None and _may_see(call, row)]
     return tuple(visible[:MAX_IDS])
 
 
-@lru_cache(maxsize=16)  # a polling client repeats a request with an unknown id
 def _rank_similar(unknown_id: str, known_ids: tuple[str, ...]) -> list[str]:
     """Return the known ids with few differences from an unknown one, the most similar first."""
     a, b, c = _split_digits(unknown_id)  # with two wrong characters, one of three parts is still correct

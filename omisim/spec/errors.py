@@ -13,7 +13,7 @@ from omisim.base.data_files import load_toml
 from omisim.base.renamed import Renamed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from omisim.spec.rules import Rule
 
@@ -61,15 +61,21 @@ class ApiError(Exception):
         self.details: str = rule.render_details(facts)
         self.request_id = ""  # of the call it refused
         self.origins: tuple[str, ...] = ()  # of the OMIs in its facts that the caller may see, and who supports them
-        self.similar_ids: tuple[str, ...] = ()  # similar to an unknown id, among those that the caller may see
+        self.find_similar_ids: Callable[[], tuple[str, ...]] = tuple  # set by the call that it refused
         self._row = rule
         self._kind = kind
         super().__init__(f"{self.status} {self.code} {self.type} ({self.rule}): {self.details}")
 
+    @property
+    def similar_ids(self) -> tuple[str, ...]:
+        """Ids similar to an unknown one, among those that the caller may see now. Finding them visits all of a kind."""
+        return self.find_similar_ids()
+
     def explain(self) -> str:
         """Return an explanation: the rule, the facts of this call, the fix, the evidence and the documentation page."""
         text = "\n  OMI: ".join((self._row.explain(self.facts, self._kind), *self.origins))
-        return f"{text}\n  Similar ids: {', '.join(self.similar_ids)}" if self.similar_ids else text
+        similar_ids = self.similar_ids
+        return f"{text}\n  Similar ids: {', '.join(similar_ids)}" if similar_ids else text
 
     def with_error(self, kind: ErrorKind) -> ApiError:
         """Return the same refusal with another error (the switch `{rule id: error name}`)."""

@@ -28,8 +28,7 @@ def list_official_images(state: State, region: str) -> list[Image]:
     if region not in load_catalog().regions:
         raise ValueError(f"region must be one of {', '.join(load_catalog().regions)}, not {region!r}")
     owners = state.find_by("account", "name", f"{OUTSCALE.lower()}@{region}")
-    ids = {owner.account_id for owner in owners}
-    return [image for image in state.rows("image").values() if image.account_id in ids]
+    return state.find_narrowest("image", [[("account_id", owner.account_id) for owner in owners]])
 
 
 def find_newest_official(state: State, family: str, region: str) -> Image:

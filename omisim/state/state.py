@@ -8,14 +8,15 @@ they are undone in the same way. A fork shares the tables and copies one at its 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar
 
 from omisim.base.frozen import make_constructor
 from omisim.model import ENTITIES, ClientToken, Content, Due, Origin
-from omisim.state.table import Table
+from omisim.state.due_table import DueTable
+from omisim.state.table import Lookup, Table
 
 __all__ = ["ROWS", "Change", "State"]
 
@@ -71,8 +72,7 @@ _make_change = make_constructor(Change)
 class State:
     """The tables and the journal of one cloud.
 
-    `tables` maps each kind to its Table. Only `write`, `undo_to` and `restore` may write to them. `queue` is a heap of
-    the due transitions as (time, order, key), or None until it is needed. It may contain stale entries.
+    `tables` maps each kind to its Table. Only `write`, `undo_to` and `restore` may write to them.
 
     `stored` is the position up to which a JournalStore has the changes, and `reverted` the rows of stored changes that
     were undone since; without a store they stay 0 and empty.
@@ -82,12 +82,11 @@ class State:
         self, tables: dict[str, Table] | None = None, journal: list[Change] | None = None, trimmed: int = 0
     ) -> None:
         """Create an empty State, or a fork that shares the tables and the journal of another until either writes."""
-        self.tables: dict[str, Table] = tables or {kind: Table(kind) for kind in ROWS}
+        self.tables: dict[str, Table] = tables or {kind: _make_table(kind) for kind in ROWS}
         self._owned = set() if tables else set(ROWS)
         self._journal: list[Change] = [] if journal is None else journal
         self._journal_owned = journal is None
         self._trimmed = trimmed  # number of changes dropped from the front of the journal
-        self.queue: list[tuple[dt.datetime, int, str]] | None = None
         self.stored: int = 0
         self.reverted: set[tuple[str, str]] = set()
 
@@ -104,7 +103,20 @@ class State:
     def find_by(self, kind: str, index: str, key: object) -> list[Any]:
         """Return the rows under a key of an index, in creation order."""
         table = self.tables[kind]
-        return [table.get(row_id) for row_id in table.find_ids(index, key)]
+        return [table.by_id[row_id] for row_id in table.find_ids(index, key)]
+
+    def find_narrowest(self, kind: str, lookups: Iterable[Lookup]) -> list[Any]:
+        """Return the rows of the lookup that finds the fewest, in creation order (`Table.find_narrowest`)."""
+        table = self.tables[kind]
+        return [table.by_id[row_id] for row_id in table.find_narrowest(lookups)]
+
+    def count(self, kind: str, index: str, key: object) -> int:
+        """Return the number of rows under a key of an index."""
+        return len(self.tables[kind].find_ids(index, key))
+
+    def get_totals(self, kind: str, account_id: str) -> Mapping[str, int]:
+        """Return the totals of an account's rows (`state/indexes.py`)."""
+        return self.tables[kind].get_totals(account_id)
 
     def order(self, kind: str, row_id: str) -> int:
         """Return the creation number of an existing row, by which rows are sorted."""
@@ -129,11 +141,35 @@ class State:
         """Whether both hold the same rows in the same order, and the same journal."""
         if not isinstance(other, State):
             return NotImplemented
-        return (
-            self.position == other.position
-            and all(list(self.rows(kind).items()) == list(other.rows(kind).items()) for kind in ROWS)
-            and self.journal == other.journal
+        if (self.position, self.trimmed) != (other.position, other.trimmed):
+            return False
+        divergence = self.find_divergence(other)
+        if divergence is not None:  # only the later changes can differ
+            return self.changes_since(divergence) == other.changes_since(divergence)
+        return self.journal == other.journal and all(self._has_same_rows(other, kind) for kind in ROWS)
+
+    def _has_same_rows(self, other: State, kind: str) -> bool:
+        if self.tables[kind] is other.tables[kind]:
+            return True
+        mine, theirs = self.rows(kind), other.rows(kind)
+        return mine == theirs and list(mine) == list(theirs)
+
+    def find_divergence(self, other: State) -> int | None:
+        """Return the position after the last change that two forks of one State share; None without such a change."""
+        start = max(self._trimmed, other.trimmed)
+        mine, theirs = (state.position - start for state in (self, other))
+        offsets = start - self._trimmed, start - other.trimmed
+        journals = self._journal, other.journal
+        shared = bisect_left(
+            range(max(min(mine, theirs), 0)),
+            True,
+            key=lambda index: journals[0][index + offsets[0]] is not journals[1][index + offsets[1]],
         )
+        return start + shared if shared else None
+
+    def changes_since(self, position: int) -> list[Change]:
+        """Return the changes from a position on, which must be kept."""
+        return self._journal[position - self._trimmed :]
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # State changes
 
@@ -148,11 +184,9 @@ class State:
         journal = self._journal if self._journal_owned else self._own_journal()
         before = table.by_id.get(row_id)
         seq = self._trimmed + len(journal)
-        order = seq if before is None else table.creation[row_id]
+        order = seq if before is None else table.creation.get(row_id)
         journal.append(_make_change(seq, at, kind, row_id, before, after, cause, order))
         table.put(row_id, after, order)
-        if kind == "due" and self.queue is not None and after is not None and after.at is not None:
-            heappush(self.queue, (after.at, after.order, row_id))
 
     def undo_to(self, position: int) -> None:
         """Undo every change from this position on, the last first. Raises ValueError for a trimmed position.
@@ -163,7 +197,6 @@ class State:
             raise ValueError(f"position must be at least {self._trimmed}, the start of the journal, not {position}")
         if self.position == position:
             return
-        self.queue = None
         journal = self._own_journal()
         while self.position > position:
             change = journal[-1]
@@ -190,9 +223,8 @@ class State:
             table = self.writable(kind)
             for row_id, (order, row) in saved.items():
                 if row is not None or table.get(row_id) is not None:
-                    table.put(row_id, row, order)
+                    table.put(row_id, row, order if table.get(row_id) is None else table.order(row_id))
         self._journal, self._journal_owned, self._trimmed = journal, True, trimmed
-        self.queue = None
 
     def writable(self, kind: str) -> Table:
         """Return the table of a kind for writing. Copies it first if a fork shares it."""
@@ -213,22 +245,34 @@ class State:
 
         `timers` includes timers. `until` excludes later transitions.
         """
-        if self.queue is None:
-            self.queue = [(due.at, due.order, key) for key, due in self.rows("due").items() if due.at is not None]
-            heapify(self.queue)
-        skipped = []
-        earliest = None
-        while self.queue and earliest is None:
-            at, order, key = self.queue[0]
-            due = self.get("due", key)
-            if due is None or due.order != order:
-                heappop(self.queue)  # rescheduled or cancelled
-            elif until is not None and at > until:
-                break
-            elif due.timer and not timers:
-                skipped.append(heappop(self.queue))
-            else:
-                earliest = due
-        for entry in skipped:
-            heappush(self.queue, entry)
-        return earliest
+        transients, others = self.due_table.heaps
+        earliest = self._first_due(timer=False) if transients else None
+        if timers and others and (timer := self._first_due(timer=True)) is not None:
+            earliest = timer if earliest is None else min(earliest, timer, key=_get_time)
+        return earliest if earliest is not None and (until is None or _get_time(earliest)[0] <= until) else None
+
+    def _first_due(self, *, timer: bool) -> Due | None:
+        """Return the first transient that has a time, or the first timer, or None."""
+        table = self.due_table
+        while entries := table.heaps[timer]:
+            due = table.find_entry(entries[0], timer=timer)
+            if due is not None:
+                return due
+            self.writable("due")
+            table = self.due_table
+            table.drop_first(timer=timer)
+        return None
+
+    @property
+    def due_table(self) -> DueTable:
+        """The table of due transitions."""
+        return self.tables["due"]  # type: ignore[return-value]  # by _make_table
+
+
+def _make_table(kind: str) -> Table:
+    return DueTable(kind) if kind == "due" else Table(kind)
+
+
+def _get_time(due: Due) -> tuple[dt.datetime, int]:
+    assert due.at is not None
+    return due.at, due.order

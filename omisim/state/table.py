@@ -1,75 +1,64 @@
 """A table: the rows of one kind by id and by index, in creation order.
 
 A dict keeps that order until a deletion is undone. Then the table sorts its rows by creation number when they are next
-listed.
+listed. The ids under a key of an index are always sorted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
-__all__ = ["INDEXES", "Table"]
+from omisim.state.indexes import INDEXES, TOTALS, Fields, list_fields
+from omisim.state.layers import Layers
 
-Keys = Callable[[Any], tuple[object, ...]]
-# The ids under a key, the newest last. After CHUNK ids, the older ones move into a tuple of their own, the first
-# element: adding to a key with many ids stays cheap, and forks can still share the tuples.
-Ids = tuple[Any, ...]
-CHUNK = 64
+__all__ = ["Lookup", "Table"]
 
-# kind → index → the keys under which a row is found
-INDEXES: Mapping[str, Mapping[str, Keys]] = {
-    "account": {"name": lambda row: (row.name,)},
-    "access_key": {"account": lambda row: (row.account_id,)},
-    "image": {
-        "name": lambda row: ((row.account_id, row.image_name),),
-        "snapshot": lambda row: tuple(m.bsu.snapshot_id for m in row.block_device_mappings if m.bsu),
-    },
-    "object": {"bucket": lambda row: (row.bucket_id,)},
-    "upload": {"bucket": lambda row: (row.bucket_id,)},
-    "security_group": {"name": lambda row: ((row.account_id, row.net_id, row.security_group_name),)},
-    "nic": {
-        "subnet": lambda row: (row.subnet_id,),
-        "vm": lambda row: (row.link_nic.vm_id,) if row.link_nic else (),
-    },
-    "public_ip": {
-        "address": lambda row: (row.public_ip,),
-        "holder": lambda row: (row.nic_id or row.vm_id,) if row.link_public_ip_id else (),
-    },
-    "keypair": {"name": lambda row: ((row.account_id, row.keypair_name),)},
-    "origin": {"parent": lambda row: tuple([parent for _, parent in row.parents])},
-    "volume_link": {"vm": lambda row: (row.vm_id,)},
-}
+# the rows to find: those under any of these (index, key) pairs
+Lookup = Sequence[tuple[str, object]]
+_NONE: Sequence[str] = ()
 
 
 class Table:
     """The rows of one kind by id, in creation order, and their indexes.
 
-    `by_id` holds the rows, in creation order only while `sorted`. `creation` maps ids to creation numbers. `indexes`
-    maps the name of an index to the function that returns a row's keys, and to the ids by key.
+    `by_id` holds the rows, in creation order only while `sorted`. `creation` maps ids to creation numbers, of which
+    none is greater than `last`. `indexes` maps the name of an index to the ids by key: one id, or a list in creation
+    order. `totals` maps an account to its totals; None if they have to be counted.
+
+    Copying a table copies `by_id` alone: everything else is in `Layers`.
     """
 
-    __slots__ = ("by_id", "creation", "indexes", "sorted")
+    __slots__ = ("by_id", "creation", "fields", "indexes", "kind", "last", "sorted", "totals")
 
-    def __init__(self, kind: str = "") -> None:
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
         self.by_id: dict[str, Any] = {}
-        self.creation: dict[str, int] = {}
+        self.creation: Layers = Layers()
+        self.last: int = -1
         self.sorted: bool = True
-        self.indexes: dict[str, tuple[Keys, dict[object, Ids]]] = {
-            name: (keys, {}) for name, keys in INDEXES.get(kind, {}).items()
-        }
+        self.fields: Fields | None = list_fields(kind)
+        self.indexes: dict[str, Layers] = {name: Layers() for name in INDEXES.get(kind, {})}
+        self.totals: Layers | None = None
 
     def copy(self) -> Table:
         """Return an independent table with the same rows."""
-        twin = Table()
-        twin.by_id, twin.creation, twin.sorted = self.by_id.copy(), self.creation.copy(), self.sorted
-        twin.indexes = {name: (keys, index.copy()) for name, (keys, index) in self.indexes.items()}
+        twin = self.__class__.__new__(self.__class__)
+        twin.kind, twin.fields, twin.last, twin.sorted = self.kind, self.fields, self.last, self.sorted
+        twin.by_id, twin.creation = self.by_id.copy(), self.creation.copy()
+        twin.indexes = {name: index.copy() for name, index in self.indexes.items()}
+        twin.totals = self.totals and self.totals.copy()
         return twin
+
+    # --- reading
 
     def rows(self) -> dict[str, Any]:
         """Return the rows by id, in creation order."""
         if not self.sorted:
-            self.by_id = dict(sorted(self.by_id.items(), key=lambda item: self.creation[item[0]]))
+            self.by_id = dict(sorted(self.by_id.items(), key=lambda item: self.order(item[0])))
             self.sorted = True
         return self.by_id
 
@@ -79,88 +68,158 @@ class Table:
 
     def order(self, row_id: str) -> int:
         """Return the creation number of an existing row."""
-        return self.creation[row_id]
+        order: int = self.creation.get(row_id)
+        return order
 
-    def find_ids(self, index: str, key: object) -> tuple[str, ...]:
-        """Return the ids under a key of an index, in creation order."""
-        ids = self.indexes[index][1].get(key, ())
-        return ids if len(ids) <= 1 else tuple(sorted(_flatten(ids), key=self.creation.__getitem__))
+    def find_ids(self, index: str, key: object) -> Sequence[str]:
+        """Return the ids under a key of an index, in creation order. Do not change them, or use them after a write."""
+        ids = self.indexes[index].get(key)
+        return _NONE if ids is None else (ids,) if ids.__class__ is str else ids
 
-    def first_ids(self, index: str, key: object, most: int) -> tuple[tuple[str, ...], int]:
-        """Return at most `most` ids under a key, in the order in which they were added, and the number of all.
+    def find_narrowest(self, lookups: Iterable[Lookup]) -> Sequence[str]:
+        """Return the ids of the lookup that finds the fewest rows, in creation order.
 
-        Unlike `find_ids`, it does not sort: it is for rows that are never removed, and for keys with very many.
+        A pair with the index "id" finds the row with this id.
         """
-        ids = _flatten(self.indexes[index][1].get(key, ()))
-        return ids[:most], len(ids)
+        found = ([self._find(*pair) for pair in lookup] for lookup in lookups)
+        narrowest = [ids for ids in min(found, key=lambda parts: sum(map(len, parts))) if ids]
+        if len(narrowest) <= 1:
+            return narrowest[0] if narrowest else _NONE
+        return sorted(dict.fromkeys(chain.from_iterable(narrowest)), key=self.creation.get)
+
+    def _find(self, index: str, key: object) -> Sequence[str]:
+        if index == "id":
+            return (key,) if key in self.by_id else _NONE
+        return self.find_ids(index, key)
+
+    def get_totals(self, account_id: str) -> Mapping[str, int]:
+        """Return the totals of an account (`TOTALS`)."""
+        if self.totals is None:
+            self.totals = self.count_totals()
+        return self.totals.get(account_id) or {}
+
+    def count_totals(self) -> Layers:
+        """Return the totals of all accounts by visiting every row."""
+        totals = Layers()
+        for row in self.by_id.values():
+            _add_amounts(totals, row, 1, TOTALS[self.kind].amounts)
+        return totals
+
+    # --- writing
 
     def put(self, row_id: str, after: Any, order: int) -> None:
-        """Set a row (None: remove it). `order` is the creation number of a new row."""
+        """Set a row (None: remove it). `order` is its creation number."""
+        totals = self.totals
+        if totals is not None:
+            self.totals = None  # if an interruption ends this, they are counted anew
         before = self.by_id.get(row_id)
-        for keys, index in self.indexes.values():
-            old = keys(before) if before is not None else ()
-            new = keys(after) if after is not None else ()
-            if old != new:
-                _remove_keys(index, row_id, old)
-                for key in dict.fromkeys(new):
-                    _add_key(index, row_id, key)
-        if after is None:
-            del self.by_id[row_id], self.creation[row_id]
-            return
         if before is None:
-            self._add(row_id, order)
-        self.by_id[row_id] = after
+            self._note_creation(row_id, order)
+        if self.fields is not None:
+            self._move(row_id, before, after, order)
+        if after is None:
+            del self.by_id[row_id]
+            self.creation.remove(row_id)
+        else:
+            self.by_id[row_id] = after
+        if totals is not None:
+            self.totals = self._update_totals(totals, before, after)
 
     def revert(self, row_id: str, before: Any, after: Any, order: int) -> None:
         """Undo a put of `after` over `before`. The put, or an earlier `revert`, may have been interrupted anywhere."""
-        for keys, index in self.indexes.values():
-            old = keys(after) if after is not None else ()
-            new = keys(before) if before is not None else ()
-            if old != new:
-                _remove_keys(index, row_id, old)
-                for key in dict.fromkeys(new):
-                    if row_id not in _flatten(index.get(key, ())):
-                        _add_key(index, row_id, key)
+        totals = self.totals
+        if totals is not None:
+            self.totals = None
+        was_put = self.by_id.get(row_id) is after
+        if before is not None and row_id not in self.by_id:
+            self._note_creation(row_id, order)
+        if self.fields is not None:
+            self._move(row_id, after, before, order)
         if before is None:
             self.by_id.pop(row_id, None)
-            self.creation.pop(row_id, None)
-            return
-        if row_id not in self.by_id:
-            self._add(row_id, order)
-        self.by_id[row_id] = before
-
-    def _add(self, row_id: str, order: int) -> None:
-        """Note the creation number of a new row, and whether the rows are still sorted with it."""
-        self.sorted = self.sorted and (not self.by_id or order > self.creation[next(reversed(self.by_id))])
-        self.creation[row_id] = order
-
-
-def _remove_keys(index: dict[object, Ids], row_id: str, old: tuple[object, ...]) -> None:
-    """Remove a row from its keys; a key that does not have it stays as it is."""
-    for key in dict.fromkeys(old):
-        rest = _remove(index.get(key, ()), row_id)
-        if rest:
-            index[key] = rest
+            self.creation.remove(row_id)
+            self.last = min(self.last, order - 1)
         else:
-            index.pop(key, None)
+            self.by_id[row_id] = before
+        if totals is not None and was_put:
+            self.totals = self._update_totals(totals, after, before)
+
+    def _note_creation(self, row_id: str, order: int) -> None:
+        """Note the creation number of a new row, and whether the rows are still sorted with it."""
+        if order > self.last:
+            self.last = order
+        else:
+            self.sorted = False
+        self.creation.own[row_id] = order
+
+    def _move(self, row_id: str, old: Any, new: Any, order: int) -> None:
+        """Move a row from the keys of one version to those of another. None has no keys."""
+        assert self.fields is not None
+        get, empty, indexes_by_field = self.fields
+        old_values = get(old) if old is not None else empty
+        new_values = get(new) if new is not None else empty
+        if old_values == new_values:
+            return
+        for old_value, new_value, indexes in zip(old_values, new_values, indexes_by_field, strict=False):
+            if old_value is new_value or old_value == new_value:
+                continue
+            for name, keys in indexes:
+                index = self.indexes[name]
+                old_keys: Collection[object]
+                new_keys: Collection[object]
+                if keys is None:
+                    old_keys = () if old_value is None else (old_value,)
+                    new_keys = () if new_value is None else (new_value,)
+                else:
+                    old_keys = () if old is None else keys(old)
+                    new_keys = () if new is None else keys(new)
+                for key in old_keys:
+                    if key not in new_keys:
+                        self._discard(index, key, row_id, order)
+                for key in new_keys:
+                    self._add(index, key, row_id, order)
+
+    def _add(self, index: Layers, key: object, row_id: str, order: int) -> None:
+        """Add an id to a key, unless it is there."""
+        ids = index.own.get(key)
+        if ids.__class__ is not list:
+            ids = index.get(key)
+            if not ids or ids == row_id:
+                index.own[key] = row_id
+                return
+            ids = index.own[key] = [ids] if ids.__class__ is str else ids.copy()
+        at = len(ids) if not ids or self.creation.get(ids[-1]) < order else self._find_place(ids, order)
+        if at == len(ids) or ids[at] != row_id:
+            ids.insert(at, row_id)
+
+    def _discard(self, index: Layers, key: object, row_id: str, order: int) -> None:
+        """Remove an id from a key, if it is there."""
+        ids = index.get(key)
+        if ids == row_id:
+            index.remove(key)
+        elif ids and ids.__class__ is list:
+            if key not in index.own:
+                ids = index.own[key] = ids.copy()
+            at = len(ids) - 1 if ids[-1] == row_id else self._find_place(ids, order)
+            if at < len(ids) and ids[at] == row_id:
+                del ids[at]
+
+    def _find_place(self, ids: list[str], order: int) -> int:
+        return bisect_left(ids, order, key=self.creation.get)
+
+    def _update_totals(self, totals: Layers, old: Any, new: Any) -> Layers:
+        fields, amounts = TOTALS[self.kind]
+        get_fields = attrgetter(*fields)
+        if old is None or new is None or get_fields(old) != get_fields(new):
+            for row, sign in ((old, -1), (new, 1)):
+                if row is not None:
+                    _add_amounts(totals, row, sign, amounts)
+        return totals
 
 
-def _add_key(index: dict[object, Ids], row_id: str, key: object) -> None:
-    ids = index.get(key, ())
-    index[key] = (*ids, row_id) if len(ids) < CHUNK else (ids, row_id)
-
-
-def _remove(ids: Ids, row_id: str) -> Ids:
-    if ids and ids[-1] == row_id:  # an undone creation
-        rest = ids[:-1]
-        return rest[0] if len(rest) == 1 and isinstance(rest[0], tuple) else rest
-    return tuple([other for other in _flatten(ids) if other != row_id])
-
-
-def _flatten(ids: Ids) -> Ids:
-    chunks = [ids]
-    while chunks[-1] and isinstance(chunks[-1][0], tuple):
-        chunks.append(chunks[-1][0])
-    if len(chunks) == 1:
-        return ids
-    return tuple([row_id for chunk in reversed(chunks) for row_id in chunk if not isinstance(row_id, tuple)])
+def _add_amounts(totals: Layers, row: Any, sign: int, amounts: Callable[[Any], Mapping[str, int]]) -> None:
+    """Add what a row amounts to to the totals of its account. Forks share them, so they are replaced."""
+    mine = dict(totals.get(row.account_id) or {})
+    for name, amount in amounts(row).items():
+        mine[name] = mine.get(name, 0) + sign * amount
+    totals.own[row.account_id] = mine

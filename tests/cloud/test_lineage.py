@@ -13,7 +13,6 @@ from support.snapshots import WIDTHS, check_snapshot, check_width
 
 from omisim import Account, Cloud, Lineage
 from omisim.model import Image, Vm
-from omisim.state.table import CHUNK
 
 
 @pytest.fixture(name="story", scope="module")
@@ -204,8 +203,8 @@ class TestPictures:
 
 class TestIndex:
     def test_returns_all_children_of_a_busy_parent(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
-        """More children than a chunk are found in order of creation, also after an undone creation."""
-        vms = [vm.vm_id for _ in range(CHUNK // 20) for vm in alice.create_vms(
+        """Many children are found in order of creation, also after an undone creation."""
+        vms = [vm.vm_id for _ in range(3) for vm in alice.create_vms(
             image_id=ubuntu.image_id, min_vms_count=20, max_vms_count=20)]  # fmt: skip
         with cloud.savepoint():
             alice.create_vms(image_id=ubuntu.image_id, min_vms_count=20, max_vms_count=20)

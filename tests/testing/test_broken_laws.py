@@ -96,7 +96,8 @@ def _forget(world: World, table: str) -> World:
     """Lose what an index, a queue or the journal knows."""
     state = world.cloud.engine.state
     if table == "index":
-        state.writable("image").indexes["name"][1].popitem()
+        image = world.get("image", world.image)
+        state.writable("image").indexes["name"].remove((image.account_id, image.image_name))
     elif table == "journal":
         world.put("counter", "x", 1)
         state.writable("counter").put("x", 5, 0)
@@ -105,10 +106,9 @@ def _forget(world: World, table: str) -> World:
 
 def _unqueued(world: World) -> None:
     world.cloud.advance(0)
-    world.cloud.engine.state.queue = []
     due = Due("volume", world.volume, "ready", world.cloud.now, timer=False, order=77)
     world.put("due", f"volume:{world.volume}", due)
-    world.cloud.engine.state.queue = []
+    world.cloud.engine.state.due_table.heaps[False].clear()
 
 
 # law → what breaks it
@@ -245,7 +245,7 @@ DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 def _spoiling(call: Call, *_: Any) -> None:
-    call.put(replace(next(iter(call.rows(Vm))), user_data="eA=="))
+    call.put(replace(next(iter(call.state.rows("vm").values())), user_data="eA=="))
 
 
 # laws about calls, and the defects that break them

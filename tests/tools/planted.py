@@ -139,10 +139,9 @@ def forgotten_index(patch: Patch) -> None:
     undo = State.undo_to
 
     def wrong(state: State, position: int) -> None:
-        keys, index = state.writable("image").indexes["name"]
-        old_index = index.copy()
+        old_index = state.writable("image").indexes["name"].copy()
         undo(state, position)
-        state.writable("image").indexes["name"] = keys, old_index
+        state.writable("image").indexes["name"] = old_index
 
     patch.setattr(State, "undo_to", wrong)
 
@@ -152,9 +151,9 @@ def kept_heap(patch: Patch) -> None:
     undo = State.undo_to
 
     def wrong(state: State, position: int) -> None:
-        heap = state.queue
+        transients, timers = (heap.copy() for heap in state.due_table.heaps)
         undo(state, position)
-        state.queue = heap
+        state.due_table.heaps = transients, timers
 
     patch.setattr(State, "undo_to", wrong)
 
@@ -164,9 +163,7 @@ def kept_name(patch: Patch) -> None:
     put = Table.put
 
     def wrong(table: Table, row_id: str, after: Any, order: int) -> None:
-        old_indexes = (
-            {name: (keys, index.copy()) for name, (keys, index) in table.indexes.items()} if after is None else {}
-        )
+        old_indexes = {name: index.copy() for name, index in table.indexes.items()} if after is None else {}
         put(table, row_id, after, order)
         table.indexes |= old_indexes
 

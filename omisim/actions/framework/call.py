@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
+from omisim.model.filters import Filters
 from omisim.model.ids import derive_hex
 from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import get_cell_rule, get_phase
 from omisim.spec.rules import refuse
+from omisim.state.indexes import ELSEWHERE, INDEXES
 from omisim.state.lineage import get_product_codes
 from omisim.state.settings import Value
 from omisim.state.state import State
+from omisim.state.table import Lookup
 from omisim.state.transaction import Transaction
 
 __all__ = ["Call", "Stop", "as_parsed", "as_parsed_list"]
@@ -121,16 +124,27 @@ class Call:
 
     # --- reading
 
-    def rows(self, cls: type[E], ids: Sequence[str] | None = None) -> Iterable[E]:
-        """Return all entities of a class in creation order, or those among `ids` that exist."""
-        if ids is None:
-            return self.state.rows(cls.kind).values()
-        rows = [row for row_id in dict.fromkeys(ids) if (row := self.state.get(cls.kind, row_id)) is not None]
-        return sorted(rows, key=lambda row: self.state.order(cls.kind, row.id)) if len(rows) > 1 else rows
+    def own_rows(self, cls: type[E], filters: Filters[Any] | None = None) -> list[E]:
+        """Return the caller's entities of a class in creation order, at least those that match the filters."""
+        rows = self.find_rows(cls, [("account_id", self._account_id)], filters)
+        return [row for row in rows if self.owns(row)]
 
-    def own_rows(self, cls: type[E], ids: Sequence[str] | None = None) -> list[E]:
-        """Return the caller's entities of a class in creation order: all, or those among `ids`."""
-        return [row for row in self.rows(cls, ids) if self.owns(row)]
+    def find_rows(self, cls: type[E], lookup: Lookup, filters: Filters[Any] | None = None) -> list[E]:
+        """Return the entities that a lookup finds and the filters match, in creation order, and perhaps others.
+
+        It takes all rows from the index that has the fewest: that of the lookup, or that of one of the filters.
+        """
+        kind, state = cls.kind, self.state
+        lookups = [lookup]
+        for path, values in filters.exact if filters is not None else ():
+            if path == cls.key:
+                return state.find_narrowest(kind, [[("id", value) for value in values]])
+            if path in INDEXES[kind]:
+                lookups.append([(path, value) for value in values])
+            elif (kind, path) in ELSEWHERE:
+                other, index = ELSEWHERE[kind, path]
+                lookups.append([("id", row.id) for value in values for row in state.find_by(other, index, value)])
+        return state.find_narrowest(kind, lookups)
 
     # --- writing: never after a failed check
 

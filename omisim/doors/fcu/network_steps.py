@@ -133,7 +133,7 @@ def _unlink_released_address(context: Context, parameters: Mapping[str, Any]) ->
     state = context.engine.state
     ip: PublicIp | None = state.get("public_ip", parameters.get("AllocationId", ""))
     if "AllocationId" not in parameters:
-        ip = next(iter(state.find_by("public_ip", "address", parameters.get("PublicIp", ""))), None)
+        ip = next(iter(state.find_by("public_ip", "public_ip", parameters.get("PublicIp", ""))), None)
     if ip is not None and ip.account_id == context.account_id and ip.vm_id is not None:
         if context.dry_run:
             raise refuse("FCU-002", action="ReleaseAddress")

@@ -70,12 +70,12 @@ class MotoBridge:
             if bucket.bucket_id in bucket_ids if place.bucket else self._is_own(bucket):
                 self._load_bucket(backend, bucket)
         if self._request.operation in _ALL_KEYS:
-            for item in self._state.find_by("object", "bucket", place.bucket_id):
+            for item in self._state.find_by("object", "bucket_id", place.bucket_id):
                 self._load_key(backend, item, with_body=False)
         for item in (self._state.get("object", named.object_id) for named in places):
             if item is not None:
                 self._load_key(backend, item, with_body=True)
-        for upload in self._state.find_by("upload", "bucket", place.bucket_id):
+        for upload in self._state.find_by("upload", "bucket_id", place.bucket_id):
             self._load_upload(backend, upload)
 
     def _is_own(self, bucket: Bucket) -> bool:

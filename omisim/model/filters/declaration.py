@@ -24,9 +24,12 @@ Numbers = tuple[float, ...] | None
 Dates = tuple[dt.datetime, ...] | None
 
 
-def field_equals(look: str | Callable[[Any], object]) -> Any:
-    """Declare a filter on another field, given by its path, or on the result of a function of the entity."""
-    return field(default=None, metadata={"look": look})
+def field_equals(look: str | Callable[[Any], object], path: str | None = None) -> Any:
+    """Declare a filter on another field, given by its path, or on the result of a function of the entity.
+
+    `path` names the index that finds the results of the function (`state/indexes.py`), if there is one.
+    """
+    return field(default=None, metadata={"look": look, "path": path})
 
 
 def glob() -> Any:
@@ -50,4 +53,4 @@ class FiltersTagged(Filters[E]):
 
     tag_keys: Strings = None
     tag_values: Strings = None
-    tags: Strings = field_equals(lambda entity: tuple(f"{tag.key}={tag.value}" for tag in entity.tags))
+    tags: Strings = field_equals(lambda entity: tuple(f"{tag.key}={tag.value}" for tag in entity.tags), path="tags")

@@ -8,7 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, get_args, get_origin, get_type_hints
 
-__all__ = ["find_path", "make_getter"]
+__all__ = ["find_path", "is_list", "make_getter"]
 
 
 def find_path(cls: Any, name: str) -> str | None:
@@ -72,6 +72,11 @@ def make_getter(cls: Any, path: str) -> Callable[[Any], Any]:
         return tuple(gathered)
 
     return values if _is_list(hint) else value
+
+
+def is_list(cls: Any, name: str) -> bool:
+    """Whether a field holds a tuple of values."""
+    return _is_list(_hints(cls)[name])
 
 
 def _is_list(hint: Any) -> bool:

@@ -20,7 +20,8 @@ Test = Callable[[Any], bool]
 class Filters(Generic[E]):
     """The filters of a read for one entity class: a dataclass with a field per filter (`declaration.py`)."""
 
-    __slots__ = ("_tests",)
+    __slots__ = ("_exact", "_tests")
+    _exact: Sequence[tuple[str, tuple[object, ...]]]
     _tests: Sequence[Test]
 
     @property
@@ -29,11 +30,39 @@ class Filters(Generic[E]):
         try:
             return self._tests
         except AttributeError:
-            cls: Any = type(self)
-            get, makers = _compile(cls)
-            tests = [make(value) for make, value in zip(makers, get(self), strict=True) if value is not None]
-            object.__setattr__(self, "_tests", tests)  # the values themselves are frozen
-            return tests
+            self._prepare()
+            return self._tests
+
+    @property
+    def exact(self) -> Sequence[tuple[str, tuple[object, ...]]]:
+        """The path and the values of each given filter that compares a field for equality, for an index on the field.
+
+        Cached like `tests`.
+        """
+        try:
+            return self._exact
+        except AttributeError:
+            self._prepare()
+            return self._exact
+
+    def _prepare(self) -> None:
+        cls: Any = type(self)
+        get, makers = _compile(cls)
+        given = [(maker, value) for maker, value in zip(makers, get(self), strict=True) if value is not None]
+        exact = [(path, _as_tuple(value)) for (_, path), value in given if path is not None]
+        # the values of the filters are frozen
+        object.__setattr__(self, "_tests", [make(value) for (make, _), value in given])
+        object.__setattr__(
+            self, "_exact", [(path, values) for path, values in exact if not any(map(_has_pattern, values))]
+        )
+
+
+def _as_tuple(value: Any) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _has_pattern(value: object) -> bool:
+    return isinstance(value, str) and is_pattern(value)
 
 
 def select_matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[E, ...]:
@@ -52,12 +81,20 @@ def select_matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[
 
 
 @cache
-def _compile(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any], Test], ...]]:
-    """Return a function that gets the values of all filters of a class, and the test makers of the filters."""
+def _compile(
+    cls: Any,
+) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[Callable[[Any], Test], str | None], ...]]:
+    """Return a function that gets the values of all filters of a class; for each, its test maker and compared path."""
     names = [field.name for field in fields(cls)]
     get = attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),)
     entity = get_args(cls.__orig_bases__[0])[0]
-    return get, tuple(_get_test_maker(entity, field) for field in fields(cls))
+    return get, tuple((_get_test_maker(entity, field), _find_compared(entity, field)) for field in fields(cls))
+
+
+def _find_compared(entity: Any, field: Field[Any]) -> str | None:
+    """Return the path of the field that a filter compares for equality, or None."""
+    look = field.metadata.get("path") or field.metadata.get("look") or find_path(entity, field.name)
+    return look if isinstance(look, str) and "holds" not in field.metadata else None
 
 
 def _get_test_maker(entity: Any, field: Field[Any]) -> Callable[[Any], Test]:
@@ -97,7 +134,7 @@ def is_pattern(text: str) -> bool:
 
 
 def _make_equality_test(look: Callable[[Any], Any], expected: Any) -> Test:
-    values = frozenset(expected if isinstance(expected, tuple) else (expected,))
+    values = frozenset(_as_tuple(expected))
 
     def test(entity: Any) -> bool:
         actual = look(entity)

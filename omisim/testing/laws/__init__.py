@@ -118,7 +118,10 @@ def _iter_affected(state: State, changes: list[Change]) -> Iterator[tuple[str, s
         if kind == "due":
             yield row.kind, row.id
         elif kind == "snapshot":
-            yield from (("image", image.image_id) for image in state.find_by("image", "snapshot", row_id))
+            yield from (
+                ("image", image.image_id)
+                for image in state.find_by("image", "block_device_mappings.bsu.snapshot_id", row_id)
+            )
             if change.after is None or change.after.state == "deleting":
                 yield from (
                     (kind, row_id) for kind in ("image_export", "snapshot_export") for row_id in state.rows(kind)
@@ -129,7 +132,7 @@ def _iter_affected(state: State, changes: list[Change]) -> Iterator[tuple[str, s
             yield "volume", row_id
             yield "vm", row.vm_id
         elif kind == "vm":
-            yield from (("volume_link", link.volume_id) for link in state.find_by("volume_link", "vm", row_id))
+            yield from (("volume_link", link.volume_id) for link in state.find_by("volume_link", "vm_id", row_id))
         yield from networks.iter_affected(state, change)
         if kind in _COUNTED:
             yield "account", row.account_id

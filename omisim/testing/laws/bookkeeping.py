@@ -10,9 +10,10 @@ from omisim.cloud.cloud import Cloud
 from omisim.engine.engine import Engine
 from omisim.model import Due
 from omisim.spec.lifecycle import LIFECYCLES
+from omisim.state.indexes import INDEXES
 from omisim.state.initial_state import initial_state
 from omisim.state.state import ROWS, Change, State
-from omisim.state.table import INDEXES
+from omisim.state.table import Table
 from omisim.testing.laws.table import Step, law, on_change, on_cloud
 
 __all__ = ["DANGLING", "REFERENCES"]
@@ -87,8 +88,11 @@ def due_transitions_are_queued(step: Step, change: Change) -> str | None:
         return None
     if state.get(due.kind, due.id) is None:
         return f"{change.id} is due, but does not exist"
-    is_queued = state.queue is None or due.at is None or (due.at, due.order, change.id) in state.queue
-    return None if is_queued else f"{change.id} is due at {due.at}, but not queued"
+    return None if _is_queued(state, change.id, due) else f"{change.id} is due at {due.at}, but not queued"
+
+
+def _is_queued(state: State, due_id: str, due: Due) -> bool:
+    return due.at is None or (due.at, due.order, due_id) in state.due_table.heaps[due.timer]
 
 
 @on_change("", *INDEXES)
@@ -96,9 +100,9 @@ def indexes_follow_changes(step: Step, change: Change) -> str | None:
     """An index finds a row under its current keys, and not under its former keys."""
     state = step.engine.state
     row = state.get(change.kind, change.id)
-    for index, keys in INDEXES[change.kind].items():
-        new = keys(row) if row is not None else ()
-        old = keys(change.before) if change.before is not None else ()
+    for index, declared in INDEXES[change.kind].items():
+        new = declared.list_keys(row) if row is not None else ()
+        old = declared.list_keys(change.before) if change.before is not None else ()
         for key in (*old, *new):
             if (change.id in state.tables[change.kind].find_ids(index, key)) != (key in new):
                 return f"{change.id} is {'not ' if key in new else ''}found under the {index} {key}"
@@ -121,19 +125,28 @@ def the_journal_matches_the_state(step: Step, change: Change) -> str | None:
 
 @on_cloud("")
 def indexes_match_their_tables(cloud: Cloud) -> str | None:
-    """Every index matches the rows of its table, and every table is in creation order."""
+    """Every index and total matches the rows of its table, and every table is in creation order."""
     for kind in ROWS:
-        table = cloud.engine.state.tables[kind]
-        rows = table.rows()
-        if list(rows) != sorted(rows, key=table.order) or set(rows) != set(table.creation):
-            return f"the table of {kind} is out of order"
-        for index, (keys, entries) in table.indexes.items():
-            expected: dict[object, set[str]] = {}
-            for row_id, row in rows.items():
-                for key in keys(row):
-                    expected.setdefault(key, set()).add(row_id)
-            if expected != {key: set(ids) for key, ids in entries.items()}:
-                return f"the index {index} of {kind} does not match its rows"
+        problem = _find_index_problem(cloud.engine.state.tables[kind])
+        if problem is not None:
+            return problem
+    return None
+
+
+def _find_index_problem(table: Table) -> str | None:
+    rows = table.rows()
+    if list(rows) != sorted(rows, key=table.order) or set(rows) != {row_id for row_id, _ in table.creation.items()}:
+        return f"the table of {table.kind} is out of order"
+    for index, declared in INDEXES.get(table.kind, {}).items():
+        expected: dict[object, list[str]] = {}
+        for row_id, row in rows.items():
+            for key in dict.fromkeys(declared.list_keys(row)):
+                expected.setdefault(key, []).append(row_id)
+        if expected != {key: list(table.find_ids(index, key)) for key, ids in table.indexes[index].items() if ids}:
+            return f"the index {index} of {table.kind} does not match its rows"
+    for account_id, totals in table.count_totals().items() if table.totals is not None else ():
+        if {**totals} != {**table.get_totals(str(account_id))}:
+            return f"the totals of {table.kind} do not match its rows"
     return None
 
 
@@ -147,7 +160,7 @@ def content_and_due_transitions_have_an_owner(cloud: Cloud) -> str | None:
     for due_id, due in state.rows("due").items():
         if state.get(due.kind, due.id) is None:
             return f"{due_id} is due, but does not exist"
-        if state.queue is not None and due.at is not None and (due.at, due.order, due_id) not in state.queue:
+        if not _is_queued(state, due_id, due):
             return f"{due_id} is due at {due.at}, but not queued"
     return None
 

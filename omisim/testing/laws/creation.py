@@ -135,7 +135,7 @@ def an_omi_maps_all_volumes_of_its_vm(step: Step, change: Change) -> str | None:
     how, vm_id = _get_source(step, image.image_id)
     if how != "made from" or _has_failed(step, vm_id):
         return None
-    links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm", vm_id)
+    links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm_id", vm_id)
     expected = {
         link.device_name: (link.volume_id, step.get_latest("volume", link.volume_id).size)
         for link in links
@@ -158,7 +158,7 @@ def a_vm_boots_from_its_omi(step: Step, change: Change) -> str | None:
     roots = [
         m.bsu.snapshot_id for m in step.get_latest("image", vm.image_id).block_device_mappings if m.device_name == ROOT
     ]
-    links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm", vm.vm_id)
+    links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm_id", vm.vm_id)
     sources = [step.get_latest("volume", link.volume_id).snapshot_id for link in links if link.device_name == ROOT]
     return (
         None

@@ -53,7 +53,7 @@ def a_link_joins_an_existing_volume_and_vm(engine: Engine, link: VolumeLink) -> 
 @law("LNK-005", "volume_link")
 def device_names_are_unique_on_a_vm(engine: Engine, link: VolumeLink) -> str | None:
     """Each device name is used once on a VM, and a VM has at most 40 volumes."""
-    links: list[VolumeLink] = engine.state.find_by("volume_link", "vm", link.vm_id)
+    links: list[VolumeLink] = engine.state.find_by("volume_link", "vm_id", link.vm_id)
     same = [other.volume_id for other in links if other.device_name == link.device_name]
     if len(same) != 1 or len(links) > MAX_VOLUMES:
         return f"{link.vm_id} has {', '.join(same)} at {link.device_name}, and {len(links)} volumes in all"
@@ -110,8 +110,8 @@ def a_volume_names_its_running_update(engine: Engine, row: Volume | VolumeUpdate
 def a_terminated_vm_holds_no_resources(engine: Engine, vm: Vm) -> str | None:
     """A terminated VM has no volumes, addresses, NICs or security groups."""
     if vm.state is VmState.TERMINATED:
-        links = engine.state.find_by("volume_link", "vm", vm.vm_id)
-        nics = engine.state.find_by("nic", "vm", vm.vm_id)
+        links = engine.state.find_by("volume_link", "vm_id", vm.vm_id)
+        nics = engine.state.find_by("nic", "link_nic.vm_id", vm.vm_id)
         if links or nics or vm.private_ip or vm.public_ip or vm.security_groups or vm.net_id:
             resources = [link.volume_id for link in links] or [
                 vm.private_ip,
@@ -140,7 +140,7 @@ def vm_addresses_match_its_state(engine: Engine, vm: Vm) -> str | None:
 def an_active_vm_has_a_root_volume(engine: Engine, vm: Vm) -> str | None:
     """A pending, running or stopping VM has a root volume."""
     if vm.state in ACTIVE:
-        links = engine.state.find_by("volume_link", "vm", vm.vm_id)
+        links = engine.state.find_by("volume_link", "vm_id", vm.vm_id)
         if not any(link.device_name == ROOT and link.state is not LinkState.DETACHING for link in links):
             return f"{vm.vm_id} is {vm.state} without a volume at {ROOT}"
     return None

@@ -27,7 +27,7 @@ def iter_affected(state: State, change: Change) -> Iterator[tuple[str, str]]:
     if change.kind in ("nic", "vm"):
         yield from (("public_ip", ip.public_ip_id) for ip in state.find_by("public_ip", "holder", change.id))
     if change.kind == "vm":
-        yield from (("nic", nic.nic_id) for nic in state.find_by("nic", "vm", change.id))
+        yield from (("nic", nic.nic_id) for nic in state.find_by("nic", "link_nic.vm_id", change.id))
     if change.kind == "nic":
         yield from (("vm", nic.link_nic.vm_id) for nic in (change.before, change.after) if nic and nic.link_nic)
     if change.kind in ONE_EACH:
@@ -41,7 +41,7 @@ def nic_addresses_are_valid_and_unique(engine: Engine, nic: Nic) -> str | None:
     """Each address of a NIC is in its Subnet, not reserved and unique; exactly the first is primary."""
     subnet: Subnet = engine.state.get("subnet", nic.subnet_id)
     network = IPv4Network(subnet.ip_range)
-    others = {ip.private_ip for row in engine.state.find_by("nic", "subnet", nic.subnet_id) for ip in row.private_ips
+    others = {ip.private_ip for row in engine.state.find_by("nic", "subnet_id", nic.subnet_id) for ip in row.private_ips
               if row.nic_id != nic.nic_id}  # fmt: skip
     own = [ip.private_ip for ip in nic.private_ips]
     for address in own:
@@ -74,7 +74,7 @@ def a_nic_in_use_is_linked_to_an_existing_vm(engine: Engine, nic: Nic) -> str | 
 @law("VM-011", "vm")
 def a_vm_in_a_net_has_a_primary_nic(engine: Engine, vm: Vm) -> str | None:
     """A VM in a Net has one NIC with device number 0, in its Subnet, and unique numbers; a VM outside has no NIC."""
-    nics: list[Nic] = engine.state.find_by("nic", "vm", vm.vm_id)
+    nics: list[Nic] = engine.state.find_by("nic", "link_nic.vm_id", vm.vm_id)
     numbers = sorted(nic.link_nic.device_number for nic in nics if nic.link_nic)
     primary = [nic.subnet_id for nic in nics if nic.link_nic and nic.link_nic.device_number == 0]
     expected = [] if vm.net_id is None else [vm.subnet_id]

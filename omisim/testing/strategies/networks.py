@@ -104,7 +104,7 @@ def _is_net_empty(builder: RequestBuilder, net_id: str) -> bool:
 
 def _accepts_public_ip(builder: RequestBuilder, vm: Any) -> bool:
     """Whether a public IP can be linked to a VM: outside Nets, or with one NIC in a Net with an internet service."""
-    nics = builder.cloud.engine.state.find_by("nic", "vm", vm.vm_id)
+    nics = builder.cloud.engine.state.find_by("nic", "link_nic.vm_id", vm.vm_id)
     return not nics or (len(nics) == 1 and _has_internet_service(builder, vm.net_id))
 
 
@@ -128,7 +128,7 @@ ACCEPTED: Mapping[tuple[str, str], Callable[[RequestBuilder, Any], bool]] = {
     ),
     ("DeleteSecurityGroupRule", "security_group"): lambda _, group: group.inbound_rules or group.outbound_rules,
     ("DeleteSubnet", "subnet"): lambda builder, row: (
-        not builder.cloud.engine.state.find_by("nic", "subnet", row.subnet_id)
+        not builder.cloud.engine.state.find_by("nic", "subnet_id", row.subnet_id)
     ),
     ("LinkInternetService", "internet_service"): lambda _, service: service.net_id is None,
     ("LinkInternetService", "net"): lambda builder, net: not _has_internet_service(builder, net.net_id),
@@ -157,7 +157,7 @@ def _draw_address(builder: RequestBuilder) -> str:
     if own and builder.action != "LinkPrivateIps":
         return str(builder.choose(own[1:] if own[1:] and builder.draw_mostly() else own))
     free = find_free_addresses(state, subnet, 3) if subnet else []
-    others = [row for row in state.find_by("nic", "subnet", subnet.subnet_id) if row is not nic] if subnet else []
+    others = [row for row in state.find_by("nic", "subnet_id", subnet.subnet_id) if row is not nic] if subnet else []
     return str(builder.choose((*free, *(row.private_ips[-1].private_ip for row in others[-2:]), "10.0.1.5")))
 
 
@@ -167,7 +167,7 @@ def _draw_device_number(builder: RequestBuilder) -> int:
         builder.device_count += 1
         return builder.device_count - 1 if builder.draw_mostly() else int(builder.choose((0, 1, 9)))
     nics = builder.cloud.engine.state.find_by(
-        "nic", "vm", builder.rows_by_kind["vm"].vm_id if "vm" in builder.rows_by_kind else ""
+        "nic", "link_nic.vm_id", builder.rows_by_kind["vm"].vm_id if "vm" in builder.rows_by_kind else ""
     )
     used = {nic.link_nic.device_number for nic in nics if nic.link_nic}
     free = [number for number in range(1, LAST_DEVICE + 1) if number not in used]

@@ -240,7 +240,7 @@ class RequestBuilder:
         ids = [*(row.id for row in objects), f"{self.caller.region}/none/none"]
         region, bucket, name = str(self.choose(ids)).split("/", 2)
         owner = next((row.account_id for row in objects if row.name == name), self.caller.account_id)
-        key = self.cloud.engine.state.find_by("access_key", "account", owner)[0]
+        key = self.cloud.engine.state.find_by("access_key", "account_id", owner)[0]
         return presign(Place(region, bucket, name), key, self.cloud.now, int(self.choose((604_800, 600))))
 
     def list_importable(self) -> list[Any]:

@@ -206,7 +206,7 @@ class CheckWorld:
         return f"image {number}"
 
     def _presign(self, object_id: str, account_id: str) -> str:
-        keys = self.cloud.engine.state.find_by("access_key", "account", account_id)
+        keys = self.cloud.engine.state.find_by("access_key", "account_id", account_id)
         return presign(Place(*object_id.split("/", 2)), keys[0], self.cloud.now)
 
 

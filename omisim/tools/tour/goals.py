@@ -38,7 +38,7 @@ def _make_two_ways(state: State, alice: str) -> str:
 
 def _override_disks(state: State, alice: str) -> str:
     for vm in _list_vms(state, alice):
-        links = {link.device_name: link for link in state.find_by("volume_link", "vm", vm.vm_id)}
+        links = {link.device_name: link for link in state.find_by("volume_link", "vm_id", vm.vm_id)}
         volumes = {name: state.get("volume", link.volume_id) for name, link in links.items()}
         root, data = volumes.get("/dev/sda1"), volumes.get("/dev/sdb")
         if root is None or data is None or (root.size, data.size, data.volume_type) != (50, 20, "gp2"):

@@ -1,0 +1,266 @@
+"""What a call costs does not depend on the resources that it has nothing to do with.
+
+The costs are numbers of lines and rows (`support/growth.py`), so they are the same in each run. A call in a cloud with
+10,000 other resources of every kind may cost RATIO times the call in one with 1,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+import pytest
+from support.catalogue import SUBREGION
+from support.growth import Ids, fill, make_crowded_clouds, measure
+
+from omisim import ApiError, Cloud
+from omisim.actions.framework.registry import ACTIONS
+
+Work = Callable[[Cloud, Ids], object]
+RATIO = 1.1  # how many layers a mapping has depends on its size (`state/layers.py`)
+EXPORTED = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
+TAGS = [{"Key": "k", "Value": "v"}]
+RULE = {"Flow": "Inbound", "IpProtocol": "tcp", "FromPortRange": 80, "ToPortRange": 80, "IpRange": "10.0.0.0/8"}
+ADDRESS = {
+    "City": "Paris", "CompanyName": "Example", "Country": "France", "CustomerId": "12345678", "ZipCode": "75000",
+    "FirstName": "Carol", "LastName": "Example",
+}  # fmt: skip
+
+# action → a request that succeeds; a resource of alice stands in braces (`support/growth.py`)
+REQUESTS: Mapping[str, Mapping[str, Any]] = {
+    "CheckAuthentication": {"Login": "{email}", "Password": "{password}"},
+    "CreateAccessKey": {},
+    "CreateAccount": {**ADDRESS, "Email": "dave@example.com"},
+    "CreateImage": {"VmId": "{vm}", "ImageName": "new"},
+    "CreateImageExportTask": {"ImageId": "{image}", "OsuExport": EXPORTED},
+    "CreateInternetService": {},
+    "CreateKeypair": {"KeypairName": "new"},
+    "CreateNet": {"IpRange": "10.5.0.0/16"},
+    "CreateNic": {"SubnetId": "{subnet}"},
+    "CreateProductType": {"Description": "new"},
+    "CreatePublicIp": {},
+    "CreateRoute": {"RouteTableId": "{table}", "DestinationIpRange": "192.0.2.0/24", "GatewayId": "{service}"},
+    "CreateRouteTable": {"NetId": "{net}"},
+    "CreateSecurityGroup": {"NetId": "{net}", "Description": "new", "SecurityGroupName": "new"},
+    "CreateSecurityGroupRule": {"SecurityGroupId": "{group}", **RULE},
+    "CreateSnapshot": {"VolumeId": "{volume}"},
+    "CreateSnapshotExportTask": {"SnapshotId": "{snapshot}", "OsuExport": EXPORTED},
+    "CreateSubnet": {"NetId": "{net}", "IpRange": "10.0.9.0/24"},
+    "CreateTags": {"ResourceIds": ["{volume}"], "Tags": TAGS},
+    "CreateVms": {"ImageId": "{image}", "SubnetId": "{subnet}"},
+    "CreateVolume": {"SubregionName": SUBREGION, "Size": 1},
+    "DeleteAccessKey": {"AccessKeyId": "{access_key}"},
+    "DeleteExportTask": {"ExportTaskId": "{image_export}"},
+    "DeleteImage": {"ImageId": "{image}"},
+    "DeleteInternetService": {"InternetServiceId": "{free_service}"},
+    "DeleteKeypair": {"KeypairId": "{keypair}"},
+    "DeleteNet": {"NetId": "{empty_net}"},
+    "DeleteNic": {"NicId": "{free_nic}"},
+    "DeleteProductType": {"ProductTypeId": "{product_type}"},
+    "DeletePublicIp": {"PublicIpId": "{free_ip}"},
+    "DeleteRoute": {"RouteTableId": "{table}", "DestinationIpRange": "0.0.0.0/0"},
+    "DeleteRouteTable": {"RouteTableId": "{free_table}"},
+    "DeleteSecurityGroup": {"SecurityGroupId": "{unused_group}"},
+    "DeleteSecurityGroupRule": {
+        **RULE, "SecurityGroupId": "{group}", "FromPortRange": 22, "ToPortRange": 22,
+    },
+    "DeleteSnapshot": {"SnapshotId": "{other_snapshot}"},
+    "DeleteSubnet": {"SubnetId": "{empty_subnet}"},
+    "DeleteTags": {"ResourceIds": ["{volume}"], "Tags": [{"Key": "site", "Value": ""}]},
+    "DeleteVms": {"VmIds": ["{vm}"]},
+    "DeleteVolume": {"VolumeId": "{volume}"},
+    "LinkInternetService": {"InternetServiceId": "{free_service}", "NetId": "{empty_net}"},
+    "LinkNic": {"NicId": "{free_nic}", "VmId": "{net_vm}", "DeviceNumber": 2},
+    "LinkPrivateIps": {"NicId": "{nic}"},
+    "LinkPublicIp": {"PublicIpId": "{free_ip}", "NicId": "{free_nic}"},
+    "LinkRouteTable": {"RouteTableId": "{table}", "SubnetId": "{empty_subnet}"},
+    "LinkVolume": {"VolumeId": "{volume}", "VmId": "{vm}", "DeviceName": "/dev/sdc"},
+    "ReadAccessKeys": {"Filters": {"AccessKeyIds": ["{access_key}"]}},
+    "ReadAccounts": {},
+    "ReadAdminPassword": {"VmId": "{vm}"},
+    "ReadApiLogs": {"Filters": {"QueryCallNames": ["ReadNothing"]}},
+    "ReadCatalog": {},
+    "ReadCatalogs": {},
+    "ReadConsoleOutput": {"VmId": "{vm}"},
+    "ReadFlexibleGpuCatalog": {},
+    "ReadImageExportTasks": {"Filters": {"TaskIds": ["{image_export}"]}},
+    "ReadImages": {"Filters": {"ImageNames": ["{image_name}"]}},
+    "ReadInternetServices": {"Filters": {"LinkNetIds": ["{net}"]}},
+    "ReadKeypairs": {"Filters": {"KeypairIds": ["{keypair}"]}},
+    "ReadLocations": {},
+    "ReadNetAccessPointServices": {},
+    "ReadNets": {"Filters": {"NetIds": ["{net}"]}},
+    "ReadNics": {"Filters": {"LinkNicLinkNicIds": ["{nic_link}"]}},
+    "ReadProductTypes": {"Filters": {"ProductTypeIds": ["{product_type}"]}},
+    "ReadPublicCatalog": {},
+    "ReadPublicIpRanges": {},
+    "ReadPublicIps": {"Filters": {"LinkPublicIpIds": ["{ip_link}"]}},
+    "ReadQuotas": {},
+    "ReadRegions": {},
+    "ReadRouteTables": {"Filters": {"NetIds": ["{net}"]}},
+    "ReadSecurityGroups": {"Filters": {"SecurityGroupIds": ["{group}"]}},
+    "ReadSnapshotExportTasks": {"Filters": {"TaskIds": ["{snapshot_export}"]}},
+    "ReadSnapshots": {"Filters": {"VolumeIds": ["{volume}"]}},
+    "ReadSubnets": {"Filters": {"NetIds": ["{net}"]}},
+    "ReadSubregions": {},
+    "ReadTags": {"Filters": {"ResourceIds": ["{volume}"]}},
+    "ReadUnitPrice": {"Type": "CustomCore:v4-p1", "Service": "TinaOS-FCU", "Operation": "RunInstances-OD"},
+    "ReadVmTypes": {},
+    "ReadVms": {"Filters": {"VmIds": ["{vm}"]}},
+    "ReadVmsState": {"Filters": {"VmIds": ["{vm}"]}},
+    "ReadVmsStopHistory": {"Filters": {"VmIds": ["{stopped}"]}},
+    "ReadVolumeUpdateTasks": {"Filters": {"VolumeIds": ["{volume}"]}},
+    "ReadVolumes": {"Filters": {"SnapshotIds": ["{snapshot}"]}},
+    "RebootVms": {"VmIds": ["{vm}"]},
+    "StartVms": {"VmIds": ["{stopped}"]},
+    "StopVms": {"VmIds": ["{vm}"]},
+    "UnlinkInternetService": {"InternetServiceId": "{quiet_service}", "NetId": "{quiet_net}"},
+    "UnlinkNic": {"LinkNicId": "{nic_link}"},
+    "UnlinkPrivateIps": {"NicId": "{nic}", "PrivateIps": ["{secondary_ip}"]},
+    "UnlinkPublicIp": {"LinkPublicIpId": "{ip_link}"},
+    "UnlinkRouteTable": {"LinkRouteTableId": "{table_link}"},
+    "UnlinkVolume": {"VolumeId": "{linked}"},
+    "UpdateAccessKey": {"AccessKeyId": "{access_key}", "State": "INACTIVE"},
+    "UpdateAccount": {"Email": "new@example.com"},
+    "UpdateImage": {"ImageId": "{image}", "PermissionsToLaunch": {"Additions": {"GlobalPermission": True}}},
+    "UpdateNet": {"NetId": "{net}", "DhcpOptionsSetId": "default"},
+    "UpdateNic": {"NicId": "{nic}", "Description": "new"},
+    "UpdateRoute": {"RouteTableId": "{table}", "DestinationIpRange": "0.0.0.0/0", "NicId": "{nic}"},
+    "UpdateRouteTableLink": {"LinkRouteTableId": "{table_link}", "RouteTableId": "{free_table}"},
+    "UpdateSnapshot": {
+        "SnapshotId": "{snapshot}", "PermissionsToCreateVolume": {"Additions": {"GlobalPermission": True}},
+    },
+    "UpdateSubnet": {"SubnetId": "{subnet}", "MapPublicIpOnLaunch": True},
+    "UpdateVm": {"VmId": "{vm}", "DeletionProtection": True},
+    "UpdateVolume": {"VolumeId": "{volume}", "Size": 9},
+}  # fmt: skip
+
+
+@cache
+def crowd() -> tuple[Ids, list[Cloud]]:
+    """Return the ids of alice's resources and the crowded clouds, which are made once."""
+    return make_crowded_clouds()
+
+
+def compare(work: Work) -> tuple[int, int]:
+    """Return the costs of a function in the two clouds. It runs once before, which fills caches."""
+    ids, clouds = crowd()
+    costs = []
+    for cloud in clouds:
+        for _ in range(2):
+            with cloud.savepoint():
+                cost = measure(partial(work, cloud, ids))
+        costs.append(cost)
+    return costs[0], costs[1]
+
+
+def find_growing(works: Mapping[str, Work]) -> dict[str, tuple[int, int]]:
+    """Return the functions that cost more in the larger cloud, with their costs."""
+    costs = {name: compare(work) for name, work in works.items()}
+    return {name: (few, many) for name, (few, many) in costs.items() if many > RATIO * few}
+
+
+def call(action: str, parameters: Mapping[str, Any], caller: str = "alice") -> Work:
+    """Return the function that makes a call."""
+    return lambda cloud, ids: cloud.account(caller).call(action, **fill(parameters, ids))
+
+
+def test_every_action_has_a_request() -> None:
+    """The tests below call every action that is served."""
+    assert sorted(REQUESTS) == sorted(ACTIONS)
+
+
+def test_a_call_does_not_slow_down_with_other_resources() -> None:
+    """Other resources of every kind, of another account or of the caller, do not make a call cost more."""
+    assert find_growing({action: call(action, parameters) for action, parameters in REQUESTS.items()}) == {}
+
+
+# what a read of alice's finds by an index, beside many resources of hers
+FILTERED = {
+    "ReadImages by name": {"ImageNames": ["{image_name}"]},
+    "ReadImages by state": {"States": ["failed"]},
+    "ReadImages by tag": {"Tags": ["{tag}"]},
+    "ReadImages by the value of a tag": {"TagValues": ["{tag_value}"]},
+    "ReadImages by snapshot": {"BlockDeviceMappingSnapshotIds": ["{snapshot}"]},
+    "ReadImages by account": {"AccountIds": ["000000000000"]},
+    "ReadImages by alias": {"AccountAliases": ["Nobody"]},
+    "ReadImages by permission": {"PermissionsToLaunchAccountIds": ["000000000000"]},
+    "ReadImages by product code": {"ProductCodes": ["{product_type}"]},
+    "ReadSnapshots by state": {"States": ["error"]},
+    "ReadSnapshots by tag": {"TagKeys": ["nothing"]},
+    "ReadVolumes by state": {"VolumeStates": ["error"]},
+    "ReadVolumes by tag": {"Tags": ["{tag}"]},
+    "ReadVolumes by VM": {"LinkVolumeVmIds": ["{vm}"]},
+    "ReadVms by state": {"VmStateNames": ["stopping"]},
+    "ReadVms by OMI": {"ImageIds": ["{exported}"]},
+    "ReadNics by VM": {"LinkNicVmIds": ["{net_vm}"]},
+    "ReadNics by group": {"SecurityGroupIds": ["{group}"]},
+    "ReadNics by tag": {"Tags": ["nothing=x"]},
+    "ReadSubnets by tag": {"Tags": ["nothing=x"]},
+}
+
+
+def test_a_filter_on_an_index_visits_what_it_finds() -> None:
+    """A read whose filter has an index costs as much as what it finds, however many resources the caller has."""
+    reads = {name: call(name.partition(" ")[0], {"Filters": filters}) for name, filters in FILTERED.items()}
+    assert find_growing(reads) == {}
+
+
+READS = [
+    name for name in sorted(ACTIONS)
+    if name.startswith("Read") and (not REQUESTS[name] or "Filters" in REQUESTS[name])
+]  # fmt: skip
+
+
+def test_a_read_without_filters_visits_what_the_caller_sees() -> None:
+    """A list of everything costs as much as what the caller sees."""
+    assert find_growing({action: call(action, {}, "carol") for action in READS}) == {}
+
+
+def refuse(cloud: Cloud, action: str, **parameters: Any) -> None:
+    """Make a call that is refused."""
+    with pytest.raises(ApiError):
+        cloud.account("alice").call(action, **parameters)
+
+
+def create_in_savepoint(cloud: Cloud) -> None:
+    """Create a volume that is undone."""
+    with cloud.savepoint():
+        cloud.account("alice").create_volume(subregion_name=SUBREGION, size=1)
+
+
+def list_after_rollback(cloud: Cloud, ids: Ids) -> None:
+    """Undo the deletion of a volume, and read one."""
+    with cloud.savepoint():
+        cloud.account("alice").delete_volume(volume_id=ids["volume"])
+    cloud.account("alice").read_volumes(filters={"volume_states": ["error"]})
+
+
+def write_to_fork(cloud: Cloud) -> Cloud:
+    """Return a fork in which a volume was created."""
+    fork = cloud.fork()
+    fork.account("alice").create_volume(subregion_name=SUBREGION, size=1)
+    return fork
+
+
+WORKS: Mapping[str, Work] = {
+    "the refusal of an unknown id": lambda cloud, _: refuse(cloud, "DeleteVolume", VolumeId="vol-00000000"),
+    "why_not": lambda cloud, _: cloud.account("alice").why_not("DeleteVolume", VolumeId="vol-00000000"),
+    "lineage": lambda cloud, ids: cloud.lineage(ids["volume"]),
+    "official": lambda cloud, _: cloud.images.official("ubuntu"),
+    "fork": lambda cloud, _: cloud.fork(),
+    "the diff of a fork": lambda cloud, _: list(cloud.diff(cloud.fork())),
+    "equality": lambda cloud, _: cloud == cloud.fork(),
+    "advance": lambda cloud, _: cloud.advance(1),
+    "an undone deletion and a list": list_after_rollback,
+    "a savepoint": lambda cloud, _: create_in_savepoint(cloud),
+    "a write to a fork": lambda cloud, _: write_to_fork(cloud),
+    "the diff of a written fork": lambda cloud, _: list(cloud.diff(write_to_fork(cloud))),
+    "equality with a written fork": lambda cloud, _: cloud == write_to_fork(cloud),
+}
+
+
+def test_what_is_done_with_a_cloud_does_not_slow_down() -> None:
+    """Refusals, explanations, forks, savepoints and comparisons cost the same beside many resources."""
+    assert find_growing(WORKS) == {}

@@ -1,0 +1,142 @@
+"""Indexes, totals and the queue of due transitions: they equal what visiting all rows finds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omisim import Cloud
+from omisim.base.clock import EPOCH
+from omisim.base.frozen import replace
+from omisim.model import Due, ResourceTag, Volume, VolumeState
+from omisim.state.indexes import INDEXES, TOTALS
+from omisim.state.layers import Layers
+from omisim.state.state import State
+from omisim.state.table import Table
+
+ACCOUNTS, TYPES, NAMES = ("a", "b"), ("standard", "gp2", "io1"), [f"vol-{digit}" for digit in range(6)]
+Step = tuple[str, Any]
+
+volumes = st.builds(
+    Volume,
+    creation_date=st.just(EPOCH),
+    iops=st.sampled_from((None, 100)),
+    size=st.integers(1, 9),
+    snapshot_id=st.sampled_from((None, "snap-1", "snap-2")),
+    state=st.sampled_from(VolumeState),
+    subregion_name=st.just(""),
+    tags=st.lists(st.builds(ResourceTag, key=st.sampled_from("kl"), value=st.sampled_from("vw")), max_size=2).map(
+        tuple
+    ),
+    volume_id=st.just(""),
+    volume_type=st.sampled_from(TYPES),
+)
+dues = st.builds(
+    Due, st.just("volume"), st.just(""), st.just("ready"),
+    st.none() | st.integers(0, 5).map(lambda seconds: EPOCH + dt.timedelta(seconds=seconds)), st.booleans(),
+    st.integers(0, 3), st.sampled_from((None, 0, 2)),
+)  # fmt: skip
+steps = st.lists(
+    st.tuples(st.just("volume"), st.sampled_from(NAMES), st.none() | volumes)
+    | st.tuples(st.just("due"), st.sampled_from(NAMES), st.none() | dues)
+    | st.tuples(st.sampled_from(("undo", "fork", "fork and stay", "count", "peek")), st.integers(0, 8)),
+    max_size=30,
+)
+
+
+@given(steps)
+def test_indexes_equal_a_scan(history: list[tuple[Any, ...]]) -> None:
+    """After any writes, undone writes and forks, each State finds by its indexes what visiting all rows finds."""
+    state, others = State(), list[State]()
+    for step in history:
+        match step:
+            case ("undo", int(count)):
+                state.undo_to(max(state.position - count, 0))
+            case ("fork", _):
+                others.append(state)
+                state = state.fork()
+            case ("fork and stay", _):
+                others.append(state.fork())
+            case ("count", _):
+                state.get_totals("volume", "a")
+            case ("peek", _):
+                state.next_due(timers=True, until=None)
+            case (kind, row_id, row) if row is not None or state.get(kind, row_id) is not None:
+                if kind == "volume" and row is not None:
+                    row = replace(
+                        row, volume_id=row_id, account_id=ACCOUNTS[row_id in NAMES[:3]]
+                    )  # an owner is for life
+                state.write(kind, row_id, row, EPOCH, "test")
+    for one in (state, *others):
+        check_indexes(one.tables["volume"])
+        check_indexes(one.tables["due"])
+        check_queue(one)
+
+
+def check_indexes(table: Table) -> None:
+    """Compare the indexes and the totals of a table with its rows."""
+    rows = sorted(table.by_id, key=table.order)
+    assert list(table.rows()) == rows
+    for name, index in INDEXES[table.kind].items():
+        expected: dict[object, list[str]] = {}
+        for row_id in rows:
+            for key in dict.fromkeys(index.list_keys(table.get(row_id))):
+                expected.setdefault(key, []).append(row_id)
+        assert {key: list(table.find_ids(name, key)) for key, ids in table.indexes[name].items() if ids} == expected
+    for account_id in ACCOUNTS if table.kind in TOTALS else ():
+        counted = {name: amount for name, amount in (table.count_totals().get(account_id) or {}).items() if amount}
+        assert {name: amount for name, amount in table.get_totals(account_id).items() if amount} == counted
+
+
+def check_queue(state: State) -> None:
+    """Compare the next due transition with the earliest of all."""
+    every: list[Due] = [due for due in state.rows("due").values() if due.at is not None]
+    choices: list[tuple[bool, Callable[[Due], bool]]] = [(True, lambda _: True), (False, lambda due: not due.timer)]
+    for timers, matches in choices:
+        earliest = min(map(get_time, filter(matches, every)), default=None)
+        due = state.next_due(timers=timers, until=None)
+        assert (due and get_time(due)) == earliest
+
+
+def get_time(due: Due) -> tuple[dt.datetime, int]:
+    """Return when a transition is due, and the order among those that are due together."""
+    assert due.at is not None
+    return due.at, due.order
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers()) | st.sampled_from(("copy", "leave"))))
+def test_layers_equal_a_dict(history: list[tuple[int, int | None] | str]) -> None:
+    """A mapping in layers behaves as a dict that is copied, whichever copy is written to."""
+    layers, expected = Layers(), dict[int, int]()
+    others = list[tuple[Layers, dict[int, int]]]()
+    for step in history:
+        if step == "copy":
+            others.append((layers, dict(expected)))
+            layers = layers.copy()
+        elif step == "leave":
+            others.append((layers.copy(), dict(expected)))
+        else:
+            assert not isinstance(step, str)
+            key, value = step
+            if value is None:
+                layers.remove(key)
+                expected.pop(key, None)
+            else:
+                layers.own[key] = expected[key] = value
+    for mapping, content in (*others, (layers, expected)):
+        assert dict(mapping.items()) == content
+        assert all(mapping.get(key) == content.get(key) for key in range(10))
+
+
+def test_a_deletion_that_is_undone_keeps_its_place_in_each_list(cloud: Cloud) -> None:
+    """A rollback brings a volume back between those before and after it, without sorting the others."""
+    alice = cloud.account("alice")
+    ids = [alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id for _ in range(5)]
+    with cloud.savepoint():
+        alice.delete_volume(volume_id=ids[2])
+    assert [volume.volume_id for volume in alice.read_volumes()] == ids
+    assert list(cloud.engine.state.tables["volume"].find_ids("state", "available")) == ids
