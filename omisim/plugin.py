@@ -56,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("omisim")
     group.addoption("--omisim-timeline", action="store_true", help="show the cloud's timeline for each test")
     group.addoption(
+        "--omisim-report",
+        metavar="DIR",
+        help="write the cloud of each failing test into this folder, as an HTML file with all calls and refusals",
+    )
+    group.addoption(
         "--omisim-coverage",
         action="store_true",
         help="report which actions, rules, states and transitions of the model the tests exercised (-vv: list all)",
@@ -179,6 +184,10 @@ def pytest_runtest_makereport(
         from omisim.pytest_plugin.report import explain  # noqa: PLC0415
 
         explain(report, watched, strays, always=item.config.getoption("omisim_timeline"))
+    if watched and report.failed and (folder := item.config.getoption("omisim_report")):
+        from omisim.pytest_plugin.report_file import attach_file  # noqa: PLC0415
+
+        attach_file(report, watched.cloud, folder)
     if report.when == "call" and item.get_closest_marker(SWEEP) is not None:
         from omisim.pytest_plugin.sweeping import describe  # noqa: PLC0415
 

@@ -87,8 +87,8 @@ class TestResources:
         card = find_card(console, golden.image_id)
         expect(card).to_contain_text("shared with bob")
         card.click()
-        row = console.locator("table.access tbody tr", has_text="bob")
-        expect(row).to_contain_text("SHR-005")
+        expect(console.locator("table.access thead")).to_contain_text("bob")
+        expect(console.locator("table.access tbody tr", has_text="launch")).to_contain_text("SHR-005")
 
     def test_show_what_they_come_from(self, console: Page, golden: Image) -> None:
         """The panel of a resource lists its parents, and a link selects one."""
@@ -97,6 +97,7 @@ class TestResources:
         expect(parents).to_contain_text("made from i-")
         parents.get_by_role("button").first.click()
         expect(console.locator(".resource-kind")).to_contain_text("VM")
+        expect(console.locator(".relatives").last).to_contain_text("golden made from it")
         expect(console.locator(".lines path.strong").first).to_be_attached()
 
     def test_may_have_names_with_markup(self, console: Page, alice: Account) -> None:
@@ -174,6 +175,7 @@ class TestKeyboard:
         focused = console.locator(".card:focus")
         expect(focused).to_have_count(1)
         console.keyboard.press("Home")
+        console.keyboard.press("ArrowRight")  # from the column of the platform
         expect(card).to_be_focused()
         console.keyboard.press("ArrowDown")
         expect(card).not_to_be_focused()

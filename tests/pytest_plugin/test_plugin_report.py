@@ -216,3 +216,34 @@ class TestComparisonOfClouds:
     def test_leaves_other_comparisons_to_pytest(self, op: str, other: object) -> None:
         """Other operators and other values are compared by pytest itself."""
         assert compared(op, Cloud(), other) is None
+
+
+class TestReportFile:
+    def test_is_written_for_each_failing_test(self, pytester: pytest.Pytester) -> None:
+        """`--omisim-report` leaves one file per failing test, which the report names."""
+        result = run_plugin(pytester, PIPELINE, "--omisim-report", "reports/today")
+        (file,) = pytester.path.glob("reports/today/*.html")
+        result.stdout.fnmatch_lines(["*- omisim report -*", str(file)])
+        text = file.read_text("utf-8")
+        assert "::test_fails" in text
+        assert "OMI-122" in text
+
+    def test_is_written_by_every_worker(self, pytester: pytest.Pytester) -> None:
+        """Workers of pytest-xdist write files of their own, also for tests whose names differ in one character."""
+        source = """
+            import pytest
+
+            @pytest.mark.parametrize("name", ["a/b", "a_b", "a b", "ä", "x" * 300])
+            def test_fails(omi_account, name):
+                omi_account.create_image(vm_id="i-12345678", image_name="golden")
+        """
+        result = run_plugin_isolated(pytester, source, "-p", "xdist", "-n", "2", "--omisim-report", "reports")
+        result.assert_outcomes(failed=5)
+        assert len(list(pytester.path.glob("reports/*.html"))) == 5
+
+    def test_decides_no_outcome(self, pytester: pytest.Pytester) -> None:
+        """A folder that cannot be made is named in the report, and the test fails for its own reason."""
+        pytester.path.joinpath("taken").write_text("")
+        result = run_plugin(pytester, PIPELINE, "--omisim-report", "taken")
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(["*taken*.html could not be written: *"])

@@ -15,15 +15,15 @@ __all__ = ["PAGE_POLICY", "list_page_files", "render_report"]
 
 # the Content-Security-Policy of the served page; scripts cannot even parse a text as HTML
 PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
-_TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
+_TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 # the modules that show a cloud, each after those that it imports
 _SHARED: Final = ("dom", "model", "lines", "board", "calls", "resource", "slider", "console")
 _MODULES: Final = (*_SHARED, "link", "controls", "request", "live")
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
-_PRELOAD = re.compile(r'<link rel="modulepreload"[^>]*>\n')
+_LINKED = re.compile(r'<link rel="(?:icon|modulepreload)"[^>]*>\n')
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 _LINK, _SCRIPT = '<link rel="stylesheet" href="console.css">', '<script type="module" src="live.js"></script>'
 
@@ -35,7 +35,7 @@ def _read(name: str) -> str:
 @cache
 def list_page_files() -> Mapping[str, tuple[str, bytes]]:
     """Return the files of the page by name, each with its content type; "" is the page itself."""
-    names = ("console.html", "console.css", *(f"{name}.js" for name in _MODULES))
+    names = ("console.html", "console.css", "icon.svg", *(f"{name}.js" for name in _MODULES))
     page = {name: (f"{_TYPES[name[name.index('.') :]]}; charset=utf-8", _read(name).encode()) for name in names}
     page[""] = page.pop("console.html")
     return page
@@ -53,7 +53,7 @@ def render_report(view: Mapping[str, Any], title: str) -> str:
     body = (
         f'<script type="application/json" id="view">{_escape(data)}</script>\n<script type="module">{script}</script>'
     )
-    page = _PRELOAD.sub("", _read("console.html"))
+    page = _LINKED.sub("", _read("console.html"))
     assert _LINK in page
     assert _SCRIPT in page
     return page.replace(_SCRIPT, "").replace(_LINK, head).replace("</body>", f"{body}\n</body>")

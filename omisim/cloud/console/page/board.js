@@ -116,9 +116,10 @@ export class Board {
     this.columnsKey = key;
     this.groups.clear();
     const regions = new Map();
-    for (const account of [...accounts].sort((one, other) => one.platform - other.platform)) {
+    for (const account of accounts.filter(({ platform }) => !platform)) regions.set(account.region, []);
+    for (const account of [...accounts].sort((one, other) => other.platform - one.platform)) {
       if (!regions.has(account.region)) regions.set(account.region, []);
-      regions.get(account.region).push(account);
+      regions.get(account.region).push(account); // the platform's first: what it offers is where lineages begin
     }
     const sections = [...regions].map(([region, members]) =>
       h(

@@ -1,5 +1,15 @@
 // A cloud's cards after any step of its history. The steps say what changed; nothing here knows why.
 
+// What to call changes that no call has made.
+const CAUSES = {
+  account: "Account created",
+  complete: "Completed by hand",
+  due: "Time passes",
+  fail: "Failed by hand",
+  oos: "Object storage",
+  write: "Disk written",
+};
+
 function patch(card, values) {
   if (values === null) return undefined;
   const next = { ...card };
@@ -144,8 +154,7 @@ export class Model {
   // What a step is called: the call with its caller, or what happened without one.
   title(step) {
     if (step.action) return step.by ? `${step.action} by ${step.by}` : `${step.action} without an account`;
-    const known = { due: "Time passes", account: "Account created", fault: "A fault", write: "Disk written" };
-    return known[step.cause] || step.cause || "";
+    return CAUSES[step.cause] || step.cause || "";
   }
 }
 

@@ -23,28 +23,31 @@ export function renderResource(model, id, target, reveal, extra) {
     h("h3", { class: "resource-name" }, card.name || id),
     h("p", { class: "resource-kind" }, h("span", { class: `pill tone-${model.tone(card)}` }, card.state || title), ` ${title} · ${where}`),
     definitions([["Id", id], ...Object.entries(card.facts || {})]),
-    ...section("Comes from", listParents(model, id), reveal),
-    ...section("Led to", listChildren(model, id), reveal),
+    ...section(model, "Comes from", listParents(model, id), reveal),
+    ...section(model, "Led to", listChildren(model, id), reveal),
     ...listHistory(model, id),
     ...(extra || []),
   );
 }
 
 function listParents(model, id) {
-  return ((model.cards.get(id) || {}).parents || []).filter(([how]) => how !== "part of").map(([how, parent]) => [how, parent]);
+  return ((model.cards.get(id) || {}).parents || []).map(([how, parent]) => [parent, `${how} `, ""]);
 }
 
 function listChildren(model, id) {
   const children = [];
   for (const [child, card] of model.cards) {
-    for (const [how, parent] of card.parents || []) if (parent === id) children.push([how, child]);
+    for (const [how, parent] of card.parents || []) if (parent === id) children.push([child, "", ` ${how} it`]);
   }
   return children;
 }
 
-function section(title, relatives, reveal) {
+function section(model, title, relatives, reveal) {
   if (!relatives.length) return [];
-  const items = relatives.slice(0, MAX_RELATIVES).map(([how, id]) => h("li", null, `${how} `, h("button", { type: "button", class: "link", click: () => reveal(id) }, id)));
+  const items = relatives.slice(0, MAX_RELATIVES).map(([id, before, after]) => {
+    const name = (model.cards.get(id) || {}).name;
+    return h("li", null, before, h("button", { type: "button", class: "link", click: () => reveal(id) }, id), name ? ` ${name}` : "", after);
+  });
   const rest = relatives.length - MAX_RELATIVES;
   return [h("h4", null, title), h("ul", { class: "relatives" }, ...items, rest > 0 && h("li", null, `and ${rest} more`))];
 }
@@ -62,23 +65,17 @@ function listHistory(model, id) {
   return [h("h4", null, "What happened"), h("ol", { class: "history" }, ...rows)];
 }
 
-// The access matrix of an OMI, each mark with the rule that decides.
+// The access matrix of an OMI: a row for each right, a column for each account, each mark with the rule that decides.
 export function showAccess(access) {
-  const cell = ([allowed, rule]) => h("td", { class: allowed ? "yes" : "no" }, h("span", { "aria-label": allowed ? "yes" : "no", role: "img" }, allowed ? "✓" : "✗"), " ", h("span", { class: "cell-rule" }, rule));
+  const mark = ([allowed, rule]) => h("td", { class: allowed ? "yes" : "no" }, h("span", { "aria-label": allowed ? "yes" : "no", role: "img" }, allowed ? "✓" : "✗"), " ", h("span", { class: "cell-rule" }, rule));
+  const head = access.rows.map(([name]) => h("th", { scope: "col" }, name));
+  const rows = access.rights.map((right, number) => h("tr", null, h("th", { scope: "row" }, right), ...access.rows.map((row) => mark(row[number + 1]))));
+  const table = h("table", { class: "access" }, h("thead", null, h("tr", null, h("td"), ...head)), h("tbody", null, ...rows));
   return [
     h("h4", null, "Who may use it now"),
-    h(
-      "div",
-      { class: "scroller", tabindex: "0", role: "region", "aria-label": "Who may use it now" },
-      h(
-        "table",
-        { class: "access" },
-        h("thead", null, h("tr", null, h("th", { scope: "col" }, "account"), ...access.rights.map((right) => h("th", { scope: "col" }, right)))),
-        h("tbody", null, ...access.rows.map(([name, ...cells]) => h("tr", null, h("th", { scope: "row" }, name), ...cells.map(cell)))),
-      ),
-    ),
-    h("details", null, h("summary", null, "What the rules say"), definitions(Object.entries(access.rules))),
+    h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Who may use it now" }, table),
     h("p", { class: "hint" }, `Supported by ${access.supported_by}.`),
+    h("details", null, h("summary", null, "What the rules say"), definitions(Object.entries(access.rules))),
   ];
 }
 

@@ -1,0 +1,85 @@
+"""What axe-core and narrow windows say about the console, in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from omisim import Account, ApiError
+from omisim.model import Image
+from omisim.server import Running
+
+Scheme = Literal["light", "dark"]
+SERIOUS = ("serious", "critical")
+WIDTHS = (1280, 800, 400)
+
+
+@pytest.fixture(name="open_page", params=["light", "dark"])
+def _open_page(
+    request: pytest.FixtureRequest, browser: Browser, server: Running, alice: Account, golden: Image
+) -> Iterator[Page]:
+    """The console with cards of each tone and a refusal. Its policy is off, because axe-core is a script of ours."""
+    with pytest.raises(ApiError):
+        alice.create_image(vm_id=alice.read_vms()[0].vm_id, image_name="golden")
+    alice.delete_vms(vm_ids=[alice.read_vms()[0].vm_id])
+    scheme: Scheme = request.param
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"{server.url}/_omisim/#token={server.token}")
+    expect(page.locator(".card").first).to_be_visible()
+    yield page
+    context.close()
+
+
+def find_problems(page: Page) -> list[str]:
+    """Return the serious findings of axe-core, each with an element."""
+    findings: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [
+        f"{finding['id']}: {node['html']} {node['failureSummary']}"
+        for finding in findings
+        if finding["impact"] in SERIOUS
+        for node in finding["nodes"]
+    ]
+
+
+class TestAxe:
+    def test_finds_nothing_serious(self, open_page: Page, golden: Image) -> None:
+        """Every tab, with a selected resource and without, now and in the past."""
+        problems = find_problems(open_page)
+        open_page.locator(f'.card[data-id="{golden.image_id}"]').click()
+        expect(open_page.locator("table.access")).to_be_visible()
+        problems += find_problems(open_page)
+        for name in ("Refusals", "Calls", "Request", "Controls"):
+            open_page.get_by_role("tab", name=name).click()
+            if name == "Request":
+                open_page.locator("#request-action").fill("CreateImage")
+                expect(open_page.locator(".verdict .refusal").first).to_be_visible()
+            if name == "Controls":
+                open_page.get_by_role("button", name="One step back").click()
+            problems += find_problems(open_page)
+        assert problems == []
+
+
+class TestLayout:
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_needs_no_scrolling_sideways(self, page: Page, server: Running, golden: Image, width: int) -> None:
+        """The page is as wide as the window; only the board scrolls sideways."""
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"{server.url}/_omisim/#token={server.token}")
+        page.locator(f'.card[data-id="{golden.image_id}"]').click()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+    def test_shows_part_of_a_large_group(self, page: Page, server: Running, alice: Account) -> None:
+        """Of 200 key pairs, 60 cards are on the board until more are asked for."""
+        for number in range(200):
+            alice.create_keypair(keypair_name=f"key-{number}")
+        page.goto(f"{server.url}/_omisim/#token={server.token}")
+        page.get_by_role("button", name="Key pairs").click()
+        expect(page.locator(".card")).to_have_count(60)
+        page.get_by_role("button", name="Show 140 more").click()
+        expect(page.locator(".card")).to_have_count(200)
+        expect(page.locator(".card", has_text="key-60").first).to_be_focused()
