@@ -5,10 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from omisim.base.suggest import suggest
 from omisim.probe.cells import expand_cells
 from omisim.probe.experiments import Call, Experiment, Outcome, Parameters
 from omisim.probe.fcu import is_unrecorded
@@ -96,6 +98,8 @@ def _read_step(step: Mapping[str, Any], where: str) -> Iterator[Call]:
 
 def read_call(row: Mapping[str, Any], where: str) -> Call:
     """Return the call of a TOML table. Raises ValueError for an unknown key."""
+    if unknown := next((name for name in row if name not in _FIELDS), None):
+        raise ValueError(f"{where}: a call has no key {unknown!r}{suggest(unknown, _FIELDS)}")
     fields = dict(row)
     rules = fields.pop("rule", ())
     fields["rules"] = (rules,) if isinstance(rules, str) else tuple(rules)
@@ -110,6 +114,9 @@ def read_call(row: Mapping[str, Any], where: str) -> Call:
     if call.door == "fcu" and is_unrecorded(call.do):
         raise ValueError(f"{where}: {call.do} of FCU could not be cleaned up; create it by the OUTSCALE API")
     return call
+
+
+_FIELDS = {"rule", *(one.name for one in dataclass_fields(Call))} - {"rules"}
 
 
 @cache

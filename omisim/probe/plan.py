@@ -20,6 +20,7 @@ __all__ = [
     "Cost",
     "Coverage",
     "estimate",
+    "find_reason",
     "find_rules",
     "list_coverage",
     "list_rules",
@@ -105,12 +106,12 @@ def list_coverage() -> list[Coverage]:
         for rule in experiment.rules:
             deciding.setdefault(rule, []).append(experiment.name)
     return [
-        Coverage(rule, tuple(deciding.get(rule.id, ())), "" if rule.id in deciding else _find_reason(rule.id))
+        Coverage(rule, tuple(deciding.get(rule.id, ())), "" if rule.id in deciding else find_reason(rule.id))
         for rule in list_rules().values()
     ]
 
 
-def _find_reason(rule_id: str) -> str:
+def find_reason(rule_id: str) -> str:
     """Return why no experiment decides a rule, or "no experiment yet"."""
     reasons = load_toml("omisim.probe", "undecidable.toml")
     matching = (reason for reason, ids in reasons.items() if any(fnmatchcase(rule_id, pattern) for pattern in ids))

@@ -47,8 +47,9 @@ class Storage:
         """Make a request. `action` is its method, or "URL", which returns a pre-signed one and sends nothing.
 
         `parameters` are `Path` (`/bucket/key`), `Query`, `Headers`, and the body: `Body` (text), `Json` (data) or
-        `Disk` (the format of a disk image of 1 GiB, with a file). `Url`, a pre-signed one of this storage, replaces the signature
-        and, for all but the record of what is stored, `Path`. For "URL" they are `Path`, `Method` and `Seconds`.
+        `Disk` (the format of a disk image of 1 GiB, with a file). `Url`, a pre-signed one of this storage, replaces
+        the signature and, for all but the record of what is stored, `Path`. For "URL" they are `Path`, `Method` and
+        `Seconds`.
         `options` change the signature: `hours`, `key`, `secret`, `scope` (the Region) and `sign` = "no".
         Raises Unreachable.
         """

@@ -9,7 +9,6 @@ import secrets
 import signal
 import sys
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,13 +22,13 @@ from omisim.probe.doors import Caller
 from omisim.probe.endpoint import Endpoint, is_loopback, parse_endpoint
 from omisim.probe.experiments import Experiment
 from omisim.probe.ledger import TAG
-from omisim.probe.loading import read_story
-from omisim.probe.plan import estimate, find_rules, select, uses_storage
-from omisim.probe.report import Report, read_report
+from omisim.probe.plan import estimate, uses_storage
+from omisim.probe.report import Report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
 from omisim.tools.probe.exploring import explore
-from omisim.tools.probe.output import Saver, print_coverage, print_plan, show_progress, write_outputs
+from omisim.tools.probe.output import Saver, check_outputs, print_coverage, print_plan, show_progress, write_outputs
+from omisim.tools.probe.selection import find_chosen_rules, read_old_report, select_experiments
 
 __all__ = ["run"]
 
@@ -45,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         limits = _read_limits(options)
         if options.explore is not None:
             return _explore(options, limits)
-        experiments = _select(options)
+        experiments = select_experiments(options)
         if options.dry:
             return print_plan(experiments, limits, json_output=options.json)
         return _probe(options, experiments, limits)
@@ -54,25 +53,6 @@ def run(options: argparse.Namespace) -> int:
     except (Stopped, ValueError, OSError) as error:
         print(f"omisim probe: {error}", file=sys.stderr)
         return FAILED
-
-
-def _select(options: argparse.Namespace) -> list[Experiment]:
-    chosen = select(_find_rules(options), _read_own(options), cheap=options.cheap)
-    if not chosen:
-        raise ValueError("no experiment decides such a rule; `omisim probe --list` lists the rules")
-    return chosen
-
-
-def _read_own(options: argparse.Namespace) -> list[Experiment]:
-    if not options.experiments:
-        return []
-    table = tomllib.loads(Path(options.experiments).read_text("utf-8"))
-    return [read_story(name, row, options.experiments) for name, row in table.items()]
-
-
-def _find_rules(options: argparse.Namespace) -> frozenset[str]:
-    own = {rule for one in _read_own(options) for rule in one.rules}  # may have rules that omisim does not know
-    return find_rules(options.rule, options.kind, options.evidence) | (own if not options.rule else set())
 
 
 def _read_limits(options: argparse.Namespace) -> Limits:
@@ -85,6 +65,7 @@ def _read_limits(options: argparse.Namespace) -> Limits:
 
 
 def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limits: Limits) -> int:
+    check_outputs(options)
     _ask_before(options, estimate(experiments, limits).resources)
     report = _open_report(options)
     switches = read_switches(options.switches) if options.switches else {}
@@ -96,7 +77,9 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
         session = Session(endpoints, report, time.sleep, limits, switches, options.bucket or "", stop.is_set)
         try:
             session.delete_leftovers(buckets=uses_storage(experiments))
-            session.run(experiments, _find_rules(options), show_progress, Saver(options.report, report, time.monotonic))
+            session.run(
+                experiments, find_chosen_rules(options), show_progress, Saver(options.report, report, time.monotonic)
+            )
         except Interrupted:
             status = INTERRUPTED
         except Stopped as error:
@@ -138,12 +121,7 @@ def _open_report(options: argparse.Namespace) -> Report:
     """Return the report to go on with, or a new one."""
     path = Path(options.report) if options.report else None
     if path is not None and path.exists():
-        report = read_report(path.read_text("utf-8"))
-        if report.endpoint != options.endpoint:
-            raise ValueError(f"{path} is a report on {report.endpoint}; give another --report")
-        report.findings = [one for one in report.findings if one.experiment in report.done]
-        report.left, report.notes = {}, []
-        return report
+        return read_old_report(path, options.endpoint)
     started = _now().isoformat(timespec="seconds")
     return Report(options.endpoint, "", __version__, started, f"{TAG}-{secrets.token_hex(4)}")
 
