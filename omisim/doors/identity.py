@@ -92,8 +92,7 @@ def _authenticate_signature(
     key: AccessKey | None = engine.state.get("access_key", signature.access_key)
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
-        whose = f"{account.name}'s, in {account.region}" if account else "of no account of this cloud"
-        raise refuse("AUTH-006", access_key=signature.access_key, region=region or "any Region", whose=whose)
+        raise _bad_key(signature.access_key, account, region)
     if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= engine.clock.now()):
         raise refuse("AUTH-008", access_key=signature.access_key)
     if engine.settings.auth == "strict":
@@ -104,6 +103,11 @@ def _authenticate_signature(
         else:
             verify()
     return account.account_id, account.region
+
+
+def _bad_key(access_key: str, account: AccountRow | None, region: str | None) -> ApiError:
+    whose = f"{account.name}'s, in {account.region}" if account else "of no account of this cloud"
+    return refuse("AUTH-006", access_key=access_key, region=region or "any Region", whose=whose)
 
 
 def _authenticate_login(engine: Engine, header: str, region: str | None) -> tuple[str, str]:
@@ -144,8 +148,14 @@ def _find_account(engine: Engine, login: str, region: str | None) -> AccountRow 
 
 
 def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> tuple[str, str]:
-    """Return the account of the claimed key or login if it exists, else the first of the Region (AUTH-013)."""
+    """Return the account of the claimed key or login if it exists, else the first of the Region (AUTH-013).
+
+    Refuses a key or a login of another Region (AUTH-006, AUTH-012), and any caller in a Region without accounts.
+    """
     claimed = find_claimed_account(engine, request)
+    if claimed is not None and region not in (None, claimed.region):
+        access_key = _find_access_key(request)
+        raise _bad_key(access_key, claimed, region) if access_key else _bad_login(claimed.email)
     owners = (key.account_id for key in engine.state.rows("access_key").values())
     for account in map(partial(engine.state.get, "account"), owners) if claimed is None else (claimed,):
         if region in (None, account.region):
@@ -161,10 +171,16 @@ def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | N
             return _find_account(engine, _parse_login(header)[0], None)
         except ApiError:
             return None
-    credential = re.search(r"Credential=([^/,\s]+)/", header or unquote(request.query))
-    key: AccessKey | None = engine.state.get("access_key", credential[1]) if credential else None
+    key: AccessKey | None = engine.state.get("access_key", _find_access_key(request))
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     return account
+
+
+def _find_access_key(request: HttpRequest) -> str:
+    """Return the access key that the signature of a request names, or ""."""
+    header = request.headers.get("authorization", "")
+    credential = None if _is_basic(header) else re.search(r"Credential=([^/,\s]+)/", header or unquote(request.query))
+    return credential[1] if credential else ""
 
 
 def _is_basic(header: str) -> bool:

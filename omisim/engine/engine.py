@@ -150,6 +150,8 @@ class Engine:
                 answer = unserved.answer(request, record)
         except (ApiError, Dropped, Killed) as error:
             self.state.undo_to(position)
+            if isinstance(error, ApiError) and self.settings.timing == "reads" and record.headers:
+                self.scheduler.count_refusal(error)
             return self._record_failure(record, error)
         record.warnings, record.status = answer.warnings, 200
         if action.paged:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from omisim.base.frozen import replace
 from omisim.base.suggest import suggest
 from omisim.model import Due, Entity, Image, ImageState, SnapshotState, Vm, VmStates, Volume
 from omisim.model.ids import PREFIXES, Id
+from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.settings import Settings
 from omisim.state.state import State
@@ -101,7 +102,17 @@ class Scheduler:
         they are counted too.
         """
         rows = answer if isinstance(answer, tuple) else (answer,)
-        due_keys = dict.fromkeys(key for row in rows for key in self._list_shown(row))
+        self._count(key for row in rows for key in self._list_shown(row))
+
+    def count_refusal(self, error: ApiError) -> None:
+        """Count the refusal of a client's call as a read of the holds that it names (timing "reads").
+
+        No read shows that a security group is still held for a deleted VM (SG-011).
+        """
+        self._count(f"group_hold:{vm_id}" for vm_id in error.facts.get("held_by", ()))
+
+    def _count(self, keys: Iterable[str]) -> None:
+        due_keys = dict.fromkeys(keys)
         transitions: list[Due] = [
             due for key in due_keys if (due := self._state.get("due", key)) is not None and due.reads
         ]

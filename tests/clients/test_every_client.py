@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 from support.http_clients import (
     ACTION,
     CLIENTS,
@@ -169,6 +170,38 @@ class TestAnswers:
         with pytest.raises(requests.HTTPError, match="401 Client Error: Unauthorized for url"):
             answer.raise_for_status()
         assert b"".join(answer.iter_content(16)).startswith(b'{"Errors"')
+
+    @pytest.mark.parametrize("place", ["inside", "over http"])
+    def test_of_requests_are_the_same_however_they_are_sent(
+        self, cloud: Cloud, alice: Account, server: Running, place: str
+    ) -> None:
+        """A plain request, which is answered without a pool, looks like one of a pool: with retries, or streamed."""
+        url = f"{server.url if place == 'over http' else endpoint('api', alice.region)}/api/v1/ReadRegions"
+        with cloud.intercept(), requests.Session() as plain, requests.Session() as retrying:
+            retrying.mount("https://", HTTPAdapter(max_retries=1))
+            answers = [
+                plain.post(url, timeout=5),
+                plain.post(url, json={}, timeout=(5, 5)),
+                plain.post(url, json={}, timeout=5, stream=True),
+                retrying.post(url, json={}, timeout=5),
+            ]
+        for answer in answers:
+            assert answer.json()["Regions"]
+            assert answer.headers["Content-Length"] == str(len(answer.content))
+            assert b"".join(answer.iter_content(100)) == answer.content
+            assert answer.raw.read() == b""
+            assert not answer.cookies
+        looks = {(r.status_code, r.reason, r.encoding, r.url, r.raw.version, len(r.history)) for r in answers}
+        assert looks == {(200, "OK", "utf-8", url, 11, 0)}
+
+    def test_of_requests_come_from_a_tool_that_has_replaced_its_adapter(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A library such as responses, which replaces `HTTPAdapter.send`, keeps answering in front of the cloud."""
+        monkeypatch.setattr(HTTPAdapter, "send", lambda *_args, **_options: requests.Response())
+        with cloud.intercept():
+            answer = requests.post(f"{endpoint('api', alice.region)}/api/v1/ReadRegions", timeout=5)
+        assert answer.status_code is None
 
     def test_of_aiohttp_need_not_be_read(self, cloud: Cloud, alice: Account) -> None:
         """A response that is not read, a body in chunks and an awaited 100-continue end as over HTTP."""

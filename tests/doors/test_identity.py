@@ -195,6 +195,17 @@ class TestAuthModes:
         ):
             assert send_request(door, cloud, request)[1]["Accounts"][0]["AccountId"] == bob.account_id
 
+    def test_of_off_refuse_a_key_and_a_login_of_another_region(self, door: Door) -> None:
+        """The refusal names the account and the Region of the key, although the cloud has accounts. [AUTH-006]"""
+        cloud = Cloud(auth="off")
+        carol = cloud.account("carol", region="us-east-2")
+        refusal = send_refused(door, cloud, sign_request(carol, "/api/v1/ReadVms"))
+        assert refusal == (400, "4120", "AUTH-006")
+        error = cloud.calls()[-1].error
+        assert error is not None
+        assert "This key is carol's, in us-east-2" in error.explain()
+        assert send_refused(door, cloud, basic(carol.email, "guess", "ReadAccounts")) == (401, "1", "AUTH-012")
+
     def test_of_off_need_an_account(self, door: Door) -> None:
         """A cloud without accounts refuses every call. [AUTH-013, AUTH-005]"""
         assert send_refused(door, Cloud(auth="off"), with_header("ReadVms", "")) == (401, "1", "AUTH-005")

@@ -15,7 +15,7 @@ from requests import HTTPError
 from support.catalogue import SUBREGION
 from support.sign import sign_request
 
-from omisim import Account, Cloud
+from omisim import Account, ApiError, Cloud
 from omisim.testing import laws
 
 
@@ -196,6 +196,23 @@ class TestChain:
         api.ReadVms()
         links = {row.volume_id: str(row.linked_volumes[0].state) for row in alice.read_volumes() if row.linked_volumes}
         assert [links[volume_id] for volume_id in volumes] == ["attached", "attached"]
+
+
+class TestHold:
+    def test_of_a_group_ends_by_refused_deletions(self, cloud: Cloud, alice: Account, api: Gateway) -> None:
+        """No read shows the hold of a deleted VM's group: a client that tries to delete it again counts. [SG-011]"""
+        group = alice.create_security_group(security_group_name="web", description="x").security_group_id
+        image_id = cloud.images.official("debian").image_id
+        vm = alice.create_vms(image_id=image_id, security_group_ids=[group])[0]
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        cloud.complete(vm.vm_id)
+        for _ in range(2):  # a call from Python does not count
+            with pytest.raises(ApiError, match="SG-011"):
+                alice.delete_security_group(security_group_id=group)
+        with pytest.raises(HTTPError):
+            api.DeleteSecurityGroup(SecurityGroupId=group)
+        api.DeleteSecurityGroup(SecurityGroupId=group)
+        laws.check(cloud)
 
 
 class TestControl:

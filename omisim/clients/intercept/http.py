@@ -22,10 +22,10 @@ from omisim.clients.intercept.stack import answer_request, is_kept_in_process
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped
 
-__all__ = ["closed_by_server", "patch_urllib3"]
+__all__ = ["STANDARD_PORTS", "answer_host", "closed_by_server", "describe_response", "patch_urllib3"]
 
 _Send = Callable[..., Any]
-_HTTP_PORTS = (None, 80, 443)
+STANDARD_PORTS = (None, 80, 443)
 
 
 def patch_urllib3() -> Callable[[], None]:
@@ -69,11 +69,18 @@ def _answer(
     """Return the innermost cloud's answer to a request of a pool, or None if it is to be sent."""
     if url.startswith("/"):
         host, target = pool.host, url
-        netloc = host if pool.port in _HTTP_PORTS else f"{host}:{pool.port}"
+        netloc = host if pool.port in STANDARD_PORTS else f"{host}:{pool.port}"
     else:  # a request without TLS through a proxy
         parts = urlsplit(url)
         host, netloc = parts.hostname or pool.host, parts.netloc or pool.host
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return answer_host(method, host, netloc, target, headers, body)
+
+
+def answer_host(
+    method: str, host: str, netloc: str, target: str, headers: Mapping[str, Any], body: Any
+) -> HttpResponse | None:
+    """Return what `answer_request` returns. Raises the exceptions of urllib3."""
     try:
         return answer_request(method, host, netloc, target, headers, body)
     except Dropped as error:
@@ -92,11 +99,7 @@ def _make_response(
     pool.num_requests += 1
     response = HTTPResponse(
         body=BytesIO(answer.body),
-        headers={"content-length": str(len(answer.body)), **answer.headers},
-        status=answer.status,
-        version=11,
-        version_string="HTTP/1.1",
-        reason=HTTPStatus(answer.status).phrase,
+        **describe_response(answer),
         preload_content=options.get("preload_content", True),
         decode_content=options.get("decode_content", True),
         enforce_content_length=options.get("enforce_content_length", True),
@@ -108,3 +111,14 @@ def _make_response(
     )
     response.release_conn()  # a response from a network does so after its last byte
     return response
+
+
+def describe_response(answer: HttpResponse) -> dict[str, Any]:
+    """Return the arguments of a response of urllib3 for the headers and the status of an answer."""
+    return {
+        "headers": {"content-length": str(len(answer.body)), **answer.headers},
+        "status": answer.status,
+        "version": 11,
+        "version_string": "HTTP/1.1",
+        "reason": HTTPStatus(answer.status).phrase,
+    }
