@@ -21,9 +21,12 @@ from omisim.model import AccessKey, AccountRow
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["BASIC_ACTIONS", "find_claimed_account", "identify_caller"]
+__all__ = ["BASIC_ACTIONS", "find_claimed_account", "find_claimed_key", "identify_caller"]
 
 Parse = Callable[[HttpRequest], Signature]
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
+_FORM_CREDENTIAL = re.compile(rb'name="x-amz-credential"\r\n\r\n([^/\r\n]+)/', re.IGNORECASE)
+_FORM_HEAD = 65536  # bytes of a form in which its credential is searched
 # the actions that accept a login and password instead of a signature (AUTH-012)
 BASIC_ACTIONS = frozenset(
     {
@@ -154,7 +157,7 @@ def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> t
     """
     claimed = find_claimed_account(engine, request)
     if claimed is not None and region not in (None, claimed.region):
-        access_key = _find_access_key(request)
+        access_key = find_claimed_key(request)
         raise _bad_key(access_key, claimed, region) if access_key else _bad_login(claimed.email)
     owners = (key.account_id for key in engine.state.rows("access_key").values())
     for account in map(partial(engine.state.get, "account"), owners) if claimed is None else (claimed,):
@@ -171,16 +174,22 @@ def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | N
             return _find_account(engine, _parse_login(header)[0], None)
         except ApiError:
             return None
-    key: AccessKey | None = engine.state.get("access_key", _find_access_key(request))
+    access_key = find_claimed_key(request)
+    key: AccessKey | None = engine.state.get("access_key", access_key) if access_key else None
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     return account
 
 
-def _find_access_key(request: HttpRequest) -> str:
-    """Return the access key that the signature of a request names, or ""."""
+def find_claimed_key(request: HttpRequest) -> str | None:
+    """Return the access key that a request, a pre-signed URL or a pre-signed form names, or None."""
     header = request.headers.get("authorization", "")
-    credential = None if _is_basic(header) else re.search(r"Credential=([^/,\s]+)/", header or unquote(request.query))
-    return credential[1] if credential else ""
+    credential = None if _is_basic(header) else _CREDENTIAL.search(header or unquote(request.query))
+    if credential is not None:
+        return credential[1]
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return None
+    field = _FORM_CREDENTIAL.search(request.body[:_FORM_HEAD])
+    return field[1].decode("latin-1") if field else None
 
 
 def _is_basic(header: str) -> bool:

@@ -14,17 +14,19 @@ from functools import lru_cache
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, TextIO
+from weakref import WeakKeyDictionary
 
 from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
 from omisim.doors.fcu.query import is_query
-from omisim.doors.front import SERVICES, FrontDoor
+from omisim.doors.front import SERVICES
 from omisim.doors.http import HttpRequest, HttpResponse, clean_header
 from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
 from omisim.server.access import Access, Forbidden
-from omisim.server.control import Control
+from omisim.server.clouds import FIRST, HEADER, MAX_CLOUDS, CloudError, Clouds, HostedCloud
+from omisim.server.control import Control, Shared
 
 __all__ = ["App"]
 
@@ -35,10 +37,10 @@ _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
 
 class App:
-    """The WSGI application of one cloud.
+    """The WSGI application of a cloud and of the others that clients make.
 
-    `log` gets a line of JSON per request, `record` each exchange of the API, for `omisim replay`. `fresh` creates the
-    cloud that a reset returns to.
+    `log` gets a line of JSON per request, `record` each exchange of the API with the first cloud, for `omisim replay`.
+    `fresh` creates the cloud that a reset returns to. `most_clouds` is how many other clouds there may be.
     """
 
     def __init__(
@@ -49,9 +51,12 @@ class App:
         record: TextIO | None = None,
         fresh: Callable[[], Cloud] | None = None,
         access: Access | None = None,
+        most_clouds: int = MAX_CLOUDS,
     ) -> None:
-        self.control: Control = Control(cloud, token, fresh, access)
-        self._front = FrontDoor(cloud.engine)
+        self.clouds: Clouds = Clouds(cloud, fresh, most_clouds)
+        self.shared: Shared = Shared(access or Access(token), self.clouds)
+        self._controls: WeakKeyDictionary[HostedCloud, Control] = WeakKeyDictionary()
+        self._controls_lock = Lock()
         self._log = log
         self._record = record
         self._writing = Lock()
@@ -59,15 +64,21 @@ class App:
 
     @property
     def cloud(self) -> Cloud:
-        """The served cloud. Loading a dump replaces it."""
-        return self.control.cloud
+        """The cloud that the server began with."""
+        return self.clouds.first.cloud
 
     @property
-    def front(self) -> FrontDoor:
-        """The services of the served cloud."""
-        if self._front.engine is not self.cloud.engine:
-            self._front = FrontDoor(self.cloud.engine)
-        return self._front
+    def control(self) -> Control:
+        """The control plane of that cloud."""
+        return self.find_control(self.clouds.first)
+
+    def find_control(self, hosted: HostedCloud) -> Control:
+        """Return the control plane of a cloud."""
+        with self._controls_lock:
+            control = self._controls.get(hosted)
+            if control is None:
+                control = self._controls[hosted] = Control(hosted, self.shared)
+            return control
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request: the WSGI entry point."""
@@ -76,7 +87,7 @@ class App:
         if _CONTROL_PATH.match(request.path):
             response = self._call_control(request, environ)
         else:
-            response = self._call_service(_service(request), request)
+            response = self._find_and_call(request)
         if isinstance(response, HttpResponse):
             headers = [(name, clean_header(value)) for name, value in response.headers.items()]
             status = response.status
@@ -99,26 +110,39 @@ class App:
             return HttpResponse(
                 400, b'{"error": "the control plane takes no absolute URL"}', {"Content-Type": "application/json"}
             )
-        return self.control.handle(request)
+        try:
+            hosted = self.clouds.get(request.headers.get(HEADER.lower(), FIRST))
+        except CloudError as problem:
+            return self.control.handle(request, problem)
+        return self.find_control(hosted).handle(request)
 
-    def _call_service(self, service: str, request: HttpRequest) -> HttpResponse:
-        at = self.cloud.now
-        if self.cloud.engine.settings.auth == "off":  # nothing else keeps out what a browser sends for a foreign page
+    def _find_and_call(self, request: HttpRequest) -> HttpResponse:
+        try:
+            hosted = self.clouds.find(request)
+        except CloudError as problem:
+            return HttpResponse(problem.status, f"{problem}\n".encode(), {"Content-Type": "text/plain"})
+        return self._call_service(hosted, _service(request), request)
+
+    def _call_service(self, hosted: HostedCloud, service: str, request: HttpRequest) -> HttpResponse:
+        engine = hosted.cloud.engine
+        at = hosted.cloud.now
+        if engine.settings.auth == "off":  # nothing else keeps out what a browser sends for a foreign page
             try:
-                self.control.access.check_site(request)
+                self.shared.access.check_site(request)
             except Forbidden as reason:
                 return HttpResponse(reason.status, f"{reason}\n".encode(), {"Content-Type": "text/plain"})
         try:
-            response = self.front.handle(service, request, dt.datetime.now(dt.UTC))
+            response = hosted.front.handle(service, request, dt.datetime.now(dt.UTC))
         except (Dropped, Killed) as error:  # cheroot closes the connection without an answer
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         except ImportError:
             missing = f"<Error><Code>NotImplemented</Code><Message>pip install 'omisim[{service}]'</Message></Error>"
             text = missing if service == "oos" else f"<Response><Errors>{missing}</Errors></Response>"
             return HttpResponse(501, text.encode(), {"Content-Type": "application/xml"})
-        if self._record is not None and service == "api" and request.method == "POST":
-            with self.cloud.engine.lock:
-                caller = find_claimed_account(self.cloud.engine, request)
+        is_recorded = hosted is self.clouds.first and service == "api" and request.method == "POST"
+        if self._record is not None and is_recorded:
+            with engine.lock:
+                caller = find_claimed_account(engine, request)
             account = f"{caller.name}@{caller.region}" if caller else ""
             exchange = (at, account, request.path, request.body, response.status, response.body)
             self._write("--record", lambda record: recording.write(record, *exchange), self._record)

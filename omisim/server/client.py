@@ -29,36 +29,38 @@ def render_exports(variables: Mapping[str, str]) -> str:
 class Client:
     """A client of a server's control plane: `Client(url, token).post("advance", seconds=60)`.
 
-    Methods raise ValueError with the server's error text, and OSError if the server does not answer.
+    `cloud` names the cloud that the requests are for; the default is the first one of the server. Methods raise
+    ValueError with the server's error text, and OSError if the server does not answer.
     """
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, cloud: str | None = None) -> None:
         self._url = url.rstrip("/")
-        self._token = token
+        self._headers = {"Authorization": f"Bearer {token}"} | ({"X-Omisim-Cloud": cloud} if cloud else {})
         self._opener = build_opener(ProxyHandler({}))  # ignore proxies: the server is local
 
     def get(self, name: str, /, **query: str) -> Any:
         """GET an endpoint and return its JSON answer."""
-        return self._send("GET", name + (f"?{urlencode(query)}" if query else ""), None)
+        return self._send("GET", name, query, None)
 
     def post(self, name: str, /, **body: Any) -> Any:
         """POST to an endpoint and return its JSON answer."""
-        return self._send("POST", name, body)
+        return self._send("POST", name, {}, body)
 
-    def delete(self, name: str, /) -> Any:
+    def delete(self, name: str, /, **query: str) -> Any:
         """DELETE an endpoint and return its JSON answer."""
-        return self._send("DELETE", name, None)
+        return self._send("DELETE", name, query, None)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield each change of the cloud as it happens, until the server stops."""
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "text/event-stream"}
+        headers = self._headers | {"Accept": "text/event-stream"}
         with self._opener.open(Request(f"{self._url}/_omisim/events", headers=headers)) as stream:  # noqa: S310 - its own URL
             for line in stream:
                 if line.startswith(b"data: "):
                     yield json.loads(line.removeprefix(b"data: "))
 
-    def _send(self, method: str, name: str, body: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+    def _send(self, method: str, name: str, query: Mapping[str, str], body: Any) -> Any:
+        headers = self._headers | {"Content-Type": "application/json"}
+        name += f"?{urlencode(query)}" if query else ""
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self._url}/_omisim/{name}", data, headers, method=method)  # noqa: S310 - its own URL
         try:

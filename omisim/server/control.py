@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,12 +22,13 @@ from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.engine.faults import Fault
 from omisim.engine.marks import Mark
 from omisim.server.access import Access, Forbidden
+from omisim.server.clouds import CloudError, Clouds, HostedCloud
 from omisim.server.console import CONSOLE, find_page
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
 from omisim.server.streams import Streams, TooManyStreams, describe_change
 from omisim.state.journal_store import StoreError
 
-__all__ = ["Control", "account_names"]
+__all__ = ["Control", "Shared", "account_names"]
 
 Answer = Any
 
@@ -40,21 +42,30 @@ class ControlError(Exception):
         self.headers: Mapping[str, str] = headers or {}
 
 
-class Control:
-    """The endpoints and the cloud that they act on. `fresh` creates the cloud that a reset returns to."""
+@dataclass
+class Shared:
+    """What the control planes of all clouds of a server share. `env` returns the variables of an account's clients."""
 
-    def __init__(
-        self, cloud: Cloud, token: str, fresh: Callable[[], Cloud] | None = None, access: Access | None = None
-    ) -> None:
-        self.cloud: Cloud = cloud
-        self.access: Access = access or Access(token)
-        self.env: Callable[[Account], dict[str, str]] = lambda _: {}  # set by the server
-        self.streams: Streams = Streams()
-        self._fresh = fresh
+    access: Access
+    clouds: Clouds
+    streams: Streams = field(default_factory=Streams)
+    env: Callable[[Account], dict[str, str]] = lambda _: {}
+
+
+class Control:
+    """The endpoints and the cloud that they act on."""
+
+    def __init__(self, hosted: HostedCloud, shared: Shared) -> None:
+        self.cloud: Cloud = hosted.cloud
+        self._fresh = hosted.fresh
+        self._shared = shared
         self._marks: dict[str, Mark] = {}
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
             ("GET", "health"): lambda _: {"status": "ok"} | self._describe_cloud(),
             ("GET", "openapi.json"): lambda _: describe(),
+            ("GET", "clouds"): lambda _: [_describe_hosted(hosted) for hosted in shared.clouds],
+            ("POST", "clouds"): self._create_cloud,
+            ("DELETE", "clouds"): self._remove_cloud,
             ("POST", "reset"): self._reset,
             ("POST", "savepoint"): self._savepoint,
             ("DELETE", "savepoint"): lambda _: self._marks.clear(),
@@ -92,15 +103,13 @@ class Control:
             ),
         } | {key: partial(self._ask_console, run) for key, run in CONSOLE.items()}
 
-    def handle(self, request: HttpRequest) -> HttpResponse | Iterator[bytes]:
-        """Answer one request, or stream events."""
+    def handle(self, request: HttpRequest, problem: CloudError | None = None) -> HttpResponse | Iterator[bytes]:
+        """Answer one request, or stream events. With a `problem`, answer it to a client that has the token."""
         try:
-            answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"))
-        except TooManyStreams as reason:
-            return _json(503, {"error": str(reason)})
+            answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"), problem)
         except ControlError as wrong:
             return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
-        except Forbidden as reason:
+        except (CloudError, Forbidden, TooManyStreams) as reason:
             return _json(reason.status, {"error": str(reason)})
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
@@ -108,22 +117,24 @@ class Control:
             return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
         return answer if isinstance(answer, HttpResponse | Iterator) else _json(200, {} if answer is None else answer)
 
-    def _answer(self, request: HttpRequest, name: str) -> Answer:
+    def _answer(self, request: HttpRequest, name: str, problem: CloudError | None) -> Answer:
         """Return the answer of an endpoint: JSON data, or a whole response."""
-        if name == "health" and request.method in ("GET", "HEAD") and not self.access.has_token(request):
+        if name == "health" and request.method in ("GET", "HEAD") and not self._shared.access.has_token(request):
             return {"status": "ok"}
-        self.access.check_site(request)
+        self._shared.access.check_site(request)
         if (page := find_page(request, name)) is not None:
             return page
-        self.access.check_token(request)
+        self._shared.access.check_token(request)
+        if problem is not None:
+            raise problem
         if name == "session":
             return self._answer_session(request)
         method = self._method(request, name)
         parameters = _parse_parameters(request, ENDPOINTS[method, name])
         if name in ("events", "view") and "text/event-stream" in request.headers.get("accept", ""):
-            open_stream = self.streams.open_changes if name == "events" else self.streams.open_view
-            return open_stream(lambda: self.cloud)
-        if method == "GET" or (method, name) in CONSOLE:  # a call is a unit of its own
+            streams = self._shared.streams
+            return streams.open_changes(self.cloud) if name == "events" else streams.open_view(self.cloud)
+        if method == "GET" or name == "clouds" or (method, name) in CONSOLE:  # a call is a unit of its own
             return self.endpoints[method, name](parameters)
         return self._change(method, name, parameters)
 
@@ -139,7 +150,8 @@ class Control:
 
     def _answer_session(self, request: HttpRequest) -> HttpResponse:
         """Begin or end the session of a page of this server."""
-        changes = {"POST": self.access.open_session, "DELETE": self.access.close_session}
+        access = self._shared.access
+        changes = {"POST": access.open_session, "DELETE": access.close_session}
         if request.method not in changes:
             raise ControlError(405, f"/{PREFIX}/session takes POST and DELETE", {"Allow": "POST, DELETE"})
         return _json(200, {}, {"Set-Cookie": changes[request.method](request)})
@@ -157,6 +169,14 @@ class Control:
     def _describe_cloud(self) -> dict[str, Any]:
         return {"now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
 
+    def _create_cloud(self, parameters: dict[str, Any]) -> Answer:
+        hosted = self._shared.clouds.create(self.cloud, **_without_nulls(parameters))
+        accounts = [self._account(hosted.cloud.account(name)) for name in account_names(hosted.cloud)]
+        return {"name": hosted.name, "accounts": accounts}
+
+    def _remove_cloud(self, parameters: dict[str, Any]) -> None:
+        self._shared.streams.end(self._shared.clouds.remove(parameters["name"]).cloud)
+
     def _dump(self, given: dict[str, Any]) -> Answer:
         data = self.cloud.dump()
         return data if given.get("secrets") else redact(data)
@@ -171,7 +191,7 @@ class Control:
     def _forget_history(self) -> None:
         """Drop the marks and restart the event streams, after the cloud was replaced or reset."""
         self._marks.clear()
-        self.streams.notify_undone(0)
+        self._shared.streams.notify_undone(self.cloud, 0)
 
     def _savepoint(self, _given: dict[str, Any]) -> Answer:
         name = str(len(self._marks) + 1)
@@ -183,7 +203,7 @@ class Control:
         if mark is None:
             raise ControlError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
-        self.streams.notify_undone(mark.position)
+        self._shared.streams.notify_undone(self.cloud, mark.position)
 
     def _add_fault(self, parameters: dict[str, Any]) -> Answer:
         return _fault(self.cloud.faults.add(**_without_nulls(parameters)))
@@ -213,7 +233,7 @@ class Control:
 
     def _account(self, account: Account) -> Answer:
         attributes = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
-        return {**{attribute: getattr(account, attribute) for attribute in attributes}, "env": self.env(account)}
+        return {attribute: getattr(account, attribute) for attribute in attributes} | {"env": self._shared.env(account)}
 
     def _renew(self, parameters: dict[str, Any]) -> Answer:
         image = self.cloud.images.renew(**_without_nulls(parameters))
@@ -225,6 +245,10 @@ def account_names(cloud: Cloud) -> list[str]:
     with cloud.engine.lock:
         owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
         return [cloud.engine.state.get("account", owner).name for owner in owners]
+
+
+def _describe_hosted(hosted: HostedCloud) -> dict[str, Any]:
+    return {"name": hosted.name, "now": hosted.cloud.now.isoformat(), "accounts": account_names(hosted.cloud)}
 
 
 def _without_nulls(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 __all__ = ["ENDPOINTS", "PREFIX", "Endpoint", "describe"]
 
 PREFIX = "_omisim"
+UNKNOWN = "X-Omisim-Cloud, or `name`, names no cloud of this server."
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -34,6 +35,8 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         "required": ["status"],
     },
     "Mark": _schema(mark=_TEXT),
+    "Cloud": _schema(name=_TEXT, now=_TIME, accounts={"type": "array", "items": _TEXT}),
+    "NewCloud": _schema(name=_TEXT, accounts={"type": "array", "items": {"$ref": "#/components/schemas/Account"}}),
     "Text": _schema(text=_TEXT),
     "Document": {"type": "object"},
     "Image": _schema(image_id=_TEXT, image_name=_TEXT),
@@ -94,6 +97,7 @@ class Endpoint:
     parameters: Mapping[str, str] | None = None
     listed: bool = False  # the answer is a list
     free: bool = False  # the body may be any JSON object
+    errors: Mapping[int, str] | None = None  # more statuses, and when they are answered
 
     def find_error(self, parameters: Mapping[str, Any]) -> str:
         """Return the error of a request's parameters, or "" if they are valid."""
@@ -126,12 +130,27 @@ _FAULT = {
     "page_size": "integer?",
     "kill": "boolean?",
 }
+_CLOUD_HEADER = {
+    "name": "X-Omisim-Cloud",
+    "in": "header",
+    "description": "The cloud that the request is for. Default: the first one.",
+    "schema": {"type": "string"},
+}
 _REQUEST = {"account": "string", "action": "string", "parameters": "object?"}
 _PLACE = {"volume_id": "string", "path": "string"}
 
 ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
     ("GET", "health"): Endpoint("Check that the server is up. Needs no token, but tells more with it.", "Health"),
     ("GET", "openapi.json"): Endpoint("Return this description.", "Document"),
+    ("GET", "clouds"): Endpoint("List the clouds of the server, the first one included.", "Cloud", listed=True),
+    ("POST", "clouds"): Endpoint(
+        "Make a cloud: a fork of this one, the cloud of a shipped scenario, or that of a dump. Its accounts have new "
+        "access keys, whose requests reach it without the header.",
+        "NewCloud",
+        {"name": "string?", "scenario": "string?", "dump": "object?"},
+        errors={409: "The name is taken.", 507: "The server has its maximum of clouds."},
+    ),
+    ("DELETE", "clouds"): Endpoint("Remove a cloud, except the first one.", parameters={"name": "string"}),
     ("POST", "reset"): Endpoint("Reset the cloud to its state at the start of the server, without calls and faults."),
     ("POST", "savepoint"): Endpoint("Create a mark for rollbacks; it can be used repeatedly.", "Mark"),
     ("DELETE", "savepoint"): Endpoint("Drop all marks, so that the history they keep can be trimmed."),
@@ -211,6 +230,7 @@ def describe() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(_SCHEMAS),
+            "parameters": {"cloud": _CLOUD_HEADER},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -225,12 +245,15 @@ def _operation(method: str, name: str, endpoint: Endpoint) -> dict[str, Any]:
     }
     if endpoint.parameters or endpoint.free or method != "GET":
         answers["400"] = _content("The request is refused.", {"$ref": "#/components/schemas/Error"})
+    for status, reason in {404: UNKNOWN, **(endpoint.errors or {})}.items():
+        answers[str(status)] = _content(reason, {"$ref": "#/components/schemas/Error"})
     operation: dict[str, Any] = {"operationId": f"{method.lower()}-{name}", "summary": endpoint.summary}
     if name != "health":
         operation["security"] = [{"token": []}]
         answers["401"] = _content("The token is missing or wrong.", {"$ref": "#/components/schemas/Error"})
-    if method == "GET":
-        operation["parameters"] = [
+    operation["parameters"] = [{"$ref": "#/components/parameters/cloud"}]
+    if method in ("GET", "DELETE"):
+        operation["parameters"] += [
             {"name": p, "in": "query", "required": p in required, "schema": schema} for p, schema in schemas.items()
         ]
     elif schemas or endpoint.free:

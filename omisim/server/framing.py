@@ -22,7 +22,7 @@ _LENGTH = re.compile(rb"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _HTTP_1_0 = re.compile(rb"[^\r\n]* HTTP/1\.0\r\n")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})  # replaced by the length of the whole body
-_SINGLE = _FRAMING | {b"host", b"authorization", b"x-omisim-token", b"cookie", b"origin"}
+_SINGLE = _FRAMING | {b"host", b"authorization", b"x-omisim-token", b"x-omisim-cloud", b"cookie", b"origin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Limits:
         send_seconds: the time for which a client may refuse to read an answer.
         connections: the number of connections; the one that has been silent longest makes room for a new one.
         memory: the size of all requests that are being received.
+        clouds: the number of clouds that clients make besides the first.
     """
 
     body: int = 64 * MIB
@@ -46,6 +47,7 @@ class Limits:
     send_seconds: float = 10
     connections: int = 512
     memory: int = 256 * MIB
+    clouds: int = 4096
 
 
 class Rejected(Exception):

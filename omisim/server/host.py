@@ -18,6 +18,7 @@ from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.server.access import Access, is_loopback
 from omisim.server.app import App
+from omisim.server.clouds import Clouds
 from omisim.server.connection import LimitedServer, TlsAdapter
 from omisim.server.framing import Limits
 
@@ -42,13 +43,17 @@ class Running:
         """The served cloud."""
         return self._app.cloud
 
+    @property
+    def clouds(self) -> Clouds:
+        """All clouds of the server: `clouds.create(name="job-7").cloud` is another one, isolated from `cloud`."""
+        return self._app.clouds
+
     def env(self, account: Account) -> dict[str, str]:
         """Return the environment variables with which OUTSCALE's clients and boto3 reach the server as this account.
 
-        Raises ValueError for an account of another cloud.
+        Raises ValueError for an account of a cloud that the server does not have.
         """
-        is_known = isinstance(account, Account) and account.name in self.cloud.accounts
-        if not is_known or self.cloud.account(account.name).access_key != account.access_key:
+        if not isinstance(account, Account) or self.clouds.find_by_key(account.access_key) is None:
             raise ValueError(f"account must be one of the served cloud (server.cloud.account(name)), not {account!r}")
         variables = credentials(account) | {
             "AWS_ENDPOINT_URL_EC2": f"{self.url}/fcu",
@@ -97,9 +102,10 @@ def run_server(
         _check_exposure(cloud, host, token)
     token = token or secrets.token_urlsafe(32)
     access = Access(token, "https" if tls else "http", {host, *hosts})
-    app = App(cloud, token, log, record, fresh, access)
+    limits = limits or Limits()
+    app = App(cloud, token, log, record, fresh, access, limits.clouds)
     with ExitStack() as stack:
-        server = LimitedServer((host, port), app, THREADS, limits or Limits())
+        server = LimitedServer((host, port), app, THREADS, limits)
         server.shutdown_timeout = 1
         server.expiration_interval = 0.02  # seconds between two checks for a stop
         ca = None
@@ -115,10 +121,10 @@ def run_server(
             reachable_host = host if host not in ("0.0.0.0", "::") else LOOPBACK  # noqa: S104 - a comparison
             netloc = f"[{reachable_host}]" if ":" in reachable_host else reachable_host
             running = Running(app, f"{'https' if tls else 'http'}://{netloc}:{server.bind_addr[1]}", token, ca)
-            app.control.env = running.env
+            app.shared.env = running.env
             yield running
         finally:
-            app.control.streams.stopping.set()
+            app.shared.streams.stopping.set()
             server.stop()
             thread.join()
 

@@ -7,10 +7,11 @@ has gone is noticed by the next write.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from http import HTTPStatus
 from threading import Event, Lock
 from typing import Any, Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from omisim.base.redact import redact
 from omisim.cloud.cloud import Cloud
@@ -28,6 +29,8 @@ MAX_STREAMS = 8  # at once: half of the server's threads
 class TooManyStreams(Exception):
     """The server has as many event streams as it allows."""
 
+    status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE
+
 
 class _Feed(Protocol):
     def read_new(self, cloud: Cloud) -> list[tuple[str, Any]]:
@@ -35,44 +38,51 @@ class _Feed(Protocol):
 
 
 class Streams:
-    """The open streams of a server."""
+    """The open streams of all clouds of a server."""
 
     def __init__(self) -> None:
         self.stopping: Event = Event()
-        self._feeds: WeakSet[Any] = WeakSet()
+        self._clouds: WeakKeyDictionary[_Feed, Cloud] = WeakKeyDictionary()  # of each open stream
         self._opening = Lock()
 
-    def notify_undone(self, position: int) -> None:
-        """Tell the streams of changes that those from a position on were undone."""
-        with self._opening:
-            feeds = [feed for feed in self._feeds if isinstance(feed, ChangeFeed)]
-        for feed in feeds:
-            feed.undone, feed.position = True, min(feed.position, position)
+    def notify_undone(self, cloud: Cloud, position: int) -> None:
+        """Tell the streams of changes of a cloud that those from a position on were undone."""
+        for feed in self._list_feeds(cloud):
+            if isinstance(feed, ChangeFeed):
+                feed.undone, feed.position = True, min(feed.position, position)
 
-    def open_changes(self, get_cloud: Callable[[], Cloud]) -> Iterator[bytes]:
+    def end(self, cloud: Cloud) -> None:
+        """End the streams of a cloud."""
+        for feed in self._list_feeds(cloud):
+            self._clouds.pop(feed, None)
+
+    def _list_feeds(self, cloud: Cloud) -> list[_Feed]:
+        with self._opening:
+            return [feed for feed, other in self._clouds.items() if other is cloud]
+
+    def open_changes(self, cloud: Cloud) -> Iterator[bytes]:
         """Return a stream of the changes from now on. Raises TooManyStreams."""
-        cloud = get_cloud()
         with cloud.engine.lock:
-            return self._open(ChangeFeed(cloud.engine.state.position), get_cloud)
+            return self._open(ChangeFeed(cloud.engine.state.position), cloud)
 
-    def open_view(self, get_cloud: Callable[[], Cloud]) -> Iterator[bytes]:
+    def open_view(self, cloud: Cloud) -> Iterator[bytes]:
         """Return a stream of the console's view: the whole view first, then its new steps. Raises TooManyStreams."""
-        return self._open(ViewFeed(), get_cloud)
+        return self._open(ViewFeed(), cloud)
 
-    def _open(self, feed: _Feed, get_cloud: Callable[[], Cloud]) -> Iterator[bytes]:
+    def _open(self, feed: _Feed, cloud: Cloud) -> Iterator[bytes]:
         with self._opening:
-            if len(self._feeds) >= MAX_STREAMS:
+            if len(self._clouds) >= MAX_STREAMS:
                 raise TooManyStreams(f"the server already has {MAX_STREAMS} event streams, which is the maximum")
-            self._feeds.add(feed)
-        return self._send(feed, get_cloud)
+            self._clouds[feed] = cloud
+        return self._send(feed, cloud)
 
-    def _send(self, feed: _Feed, get_cloud: Callable[[], Cloud]) -> Iterator[bytes]:
-        """Yield each event, until the server stops or the client disconnects."""
+    def _send(self, feed: _Feed, cloud: Cloud) -> Iterator[bytes]:
+        """Yield each event, until the cloud is removed, the server stops or the client disconnects."""
         yield b": omisim\n\n"
         silent, pause = 0, 0.0
-        while not self.stopping.wait(pause):
+        while not self.stopping.wait(pause) and feed in self._clouds:
             pause = POLL_SECONDS
-            events = feed.read_new(get_cloud())
+            events = feed.read_new(cloud)
             silent = 0 if events else silent + 1
             if events:
                 yield "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events).encode()
@@ -104,19 +114,18 @@ class ViewFeed:
     def __init__(self) -> None:
         self._history: History | None = None
         self._now = ""
-        self._accounts = 0
 
     def read_new(self, cloud: Cloud) -> list[tuple[str, Any]]:
         """Return the whole view, or what is new of it."""
         engine = cloud.engine
         now = format_date(engine.clock.now())
-        with engine.lock:
-            if self._history is None or not self._history.continues(engine):
-                self._history, self._now = History(engine), now
-                return [("view", describe_view(engine, self._history))]
-            if self._history.is_behind(engine):
-                steps, self._now = self._history.read_new(engine), now
-                return [("steps", {"steps": steps, "now": now, "accounts": describe_accounts(engine)})]
+        steps = self._history.read_new(engine) if self._history is not None else None
+        if steps is None:
+            self._history, self._now = History(engine), now
+            return [("view", describe_view(engine, self._history))]
+        if steps:
+            self._now = now
+            return [("steps", {"steps": steps, "now": now, "accounts": describe_accounts(engine)})]
         if now[:19] != self._now[:19]:  # another second
             self._now = now
             return [("now", {"now": now})]

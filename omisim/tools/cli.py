@@ -130,8 +130,16 @@ def _tour(options: argparse.Namespace) -> int:
 
 def _add_check(commands: Any) -> None:
     check = commands.add_parser("check", help="visit every state that calls can reach, and check every law in each")
-    check.add_argument("--accounts", type=int, default=2, metavar="N", help="accounts per Region (default 2)")
-    check.add_argument("--regions", type=int, default=2, metavar="N", help="Regions (default 2)")
+    check.add_argument("--accounts", type=int, metavar="N", help="accounts per Region (default 2)")
+    check.add_argument("--regions", type=int, metavar="N", help="Regions (default 2)")
+    check.add_argument("--scenario", metavar="NAME|FILE", help="begin with the cloud of a scenario and its accounts")
+    check.add_argument(
+        "--never",
+        action="append",
+        default=[],
+        metavar="STATEMENT",
+        help="find a shortest history that makes this expression true, or that this rule refuses; repeatable",
+    )
     check.add_argument(
         "--images", type=int, default=2, metavar="N", help="the maximum number of OMIs, of VMs, … (default 2)"
     )

@@ -46,6 +46,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     sources.add_argument("--state", metavar="FILE", help="the file of `omisim serve --state`, or a JSON dump")
     sources.add_argument("--url", default=os.environ.get("OMISIM_URL"), help="a running server (default OMISIM_URL)")
     parser.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""), help="the token of the server")
+    parser.add_argument("--cloud", default=os.environ.get("OMISIM_CLOUD"), help="which of its clouds (default: first)")
 
 
 def _report(name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
@@ -69,7 +70,7 @@ def open_cloud(options: argparse.Namespace) -> Cloud:
     if options.url:
         from omisim.server.client import Client  # noqa: PLC0415 - only a running server needs it
 
-        return Cloud.load(Client(options.url, options.token).get("dump"))
+        return Cloud.load(Client(options.url, options.token, options.cloud).get("dump"))
     raise ValueError("choose a cloud with --scenario NAME, --state FILE or --url URL")
 
 

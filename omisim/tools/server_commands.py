@@ -47,14 +47,19 @@ def add_server_commands(commands: Any) -> None:
     serve.set_defaults(run=_serve)
     env = commands.add_parser("env", help="print the `export` lines for clients of a running server")
     env.add_argument("account", nargs="?", default="alice")
-    env.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
-    env.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
+    _add_server_options(env)
     env.set_defaults(run=_env)
     dump = commands.add_parser("dump", help="print the cloud of a running server as JSON, without its secrets")
     dump.add_argument("--secrets", action="store_true", help="with the keys and passwords that a load restores")
-    dump.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
-    dump.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
+    _add_server_options(dump)
     dump.set_defaults(run=_dump)
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a running server, and one of its clouds."""
+    parser.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
+    parser.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
+    parser.add_argument("--cloud", default=os.environ.get("OMISIM_CLOUD"), help="the cloud (default: the first one)")
 
 
 def _parse_port(text: str) -> int:
@@ -79,7 +84,7 @@ def _env(options: argparse.Namespace) -> int:
     from omisim.server.client import Client, render_exports  # noqa: PLC0415
 
     try:
-        accounts = Client(options.url, options.token).get("accounts")
+        accounts = Client(options.url, options.token, options.cloud).get("accounts")
     except (OSError, ValueError) as error:
         return report_error(f"omisim env: {options.url}: {error}")
     account = next((account for account in accounts if account["name"] == options.account), None)
@@ -95,7 +100,8 @@ def _dump(options: argparse.Namespace) -> int:
     from omisim.server.client import Client  # noqa: PLC0415 - only this command needs it
 
     try:
-        data = Client(options.url, options.token).get("dump", **({"secrets": "true"} if options.secrets else {}))
+        client = Client(options.url, options.token, options.cloud)
+        data = client.get("dump", **({"secrets": "true"} if options.secrets else {}))
     except (OSError, ValueError) as error:
         return report_error(f"omisim dump: {options.url}: {error}")
     print(json.dumps(data))

@@ -49,7 +49,7 @@ def get_status(app: App, body: bytes = b"", **environ: Any) -> str:
 
 @pytest.fixture(name="control")
 def _control(cloud: Cloud, alice: Account) -> Control:
-    return Control(cloud, "t")
+    return App(cloud, "t").control
 
 
 class TestToken:
@@ -169,7 +169,7 @@ class TestSite:
     )
     def test_is_named_by_the_host(self, cloud: Cloud, host: str, status: int) -> None:
         """A page that rebinds its own name to this address is refused; addresses and the server's names are not."""
-        control = Control(cloud, "t", access=Access("t", hosts=("mine",)))
+        control = App(cloud, "t", access=Access("t", hosts=("mine",))).control
         assert ask(control, "calls", host=host, x_omisim_token="t").status == status
 
     @pytest.mark.parametrize("service", ["api", "fcu", "oos"])

@@ -33,8 +33,8 @@ from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
 from omisim.server import Limits, Running, host
+from omisim.server.app import App
 from omisim.server.client import Client
-from omisim.server.control import Control
 from omisim.server.endpoints import ENDPOINTS, describe
 from omisim.server.streams import MAX_STREAMS, ChangeFeed
 from omisim.tools.cli import main
@@ -238,7 +238,7 @@ class TestControlPlane:
 
     def test_describes_every_endpoint(self, cloud: Cloud, control: Client) -> None:
         """The description lists the served endpoints, and nothing else."""
-        assert set(Control(cloud, "").endpoints) == set(ENDPOINTS)
+        assert set(App(cloud, "").control.endpoints) == set(ENDPOINTS)
         paths = control.get("openapi.json")["paths"]
         described = {(method.upper(), path.removeprefix("/_omisim/")) for path in paths for method in paths[path]}
         assert described == set(ENDPOINTS)
@@ -328,7 +328,7 @@ class TestControlPlane:
 
     def test_limits_the_number_of_streams(self, cloud: Cloud) -> None:
         """A stream takes a thread of the server: the ninth is refused, and one that ends makes room."""
-        control = Control(cloud, "t")
+        control = App(cloud, "t").control
         request = HttpRequest("GET", "", "/_omisim/events", {"accept": "text/event-stream", "x-omisim-token": "t"})
         streams = [control.handle(request) for _ in range(MAX_STREAMS)]
         assert cast("HttpResponse", control.handle(request)).status == 503
@@ -415,7 +415,7 @@ class TestControlDescription:
     @given(st.data())
     def test_covers_every_answer(self, data: st.DataObject) -> None:
         """Every answer, right or wrong, is described."""
-        control = Control(Cloud(timing="manual"), "t")
+        control = App(Cloud(timing="manual"), "t").control
         vm = control.cloud.account("alice").create_vms(image_id=control.cloud.images.official("debian").image_id)[0]
         ids = [vm.vm_id, vm.block_device_mappings[0].bsu.volume_id, "vol-00000000"]
         for _ in range(3):

@@ -19,7 +19,7 @@ from support.crashes import Server, crash
 
 from omisim import ApiError, Cloud, SystemClock
 from omisim.doors.http import HttpRequest, HttpResponse
-from omisim.server.control import Control
+from omisim.server.app import App
 from omisim.server.state_file import open_state_file
 from omisim.state.journal_store import StoreError
 from omisim.tools.cli import main
@@ -110,14 +110,14 @@ class TestContent:
     def test_follows_a_reset_and_a_load(self, state: Path) -> None:
         """The control plane's reset and load replace the content of the file, too."""
         with reopen(state) as cloud:
-            control = Control(cloud, "t", cloud.fork().fork)
+            control = App(cloud, "t", fresh=cloud.fork().fork).control
             control.endpoints["POST", "reset"]({})
             cloud.account("bob")
         with reopen(state) as cloud:
             assert cloud.accounts == ("alice", "bob")
             other = Cloud()
             other.account("zoe")
-            Control(cloud, "t").endpoints["POST", "load"](other.dump())
+            App(cloud, "t").control.endpoints["POST", "load"](other.dump())
             cloud.account("zoe").create_volume(subregion_name=SUBREGION, size=1)
         with reopen(state) as cloud:
             assert cloud.accounts == ("zoe",)
@@ -171,7 +171,7 @@ class TestFailures:
             "POST", "", "/_omisim/write", {"x-omisim-token": "t"},
             json.dumps({"volume_id": volume_id, "path": "/a", "text": "text" * 100_000}).encode(),
         )  # fmt: skip
-        answer = Control(full, "t").handle(request)
+        answer = App(full, "t").control.handle(request)
         assert isinstance(answer, HttpResponse)
         assert answer.status == 503
         after = full.engine.describe()

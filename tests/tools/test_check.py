@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import permutations
 from multiprocessing import active_children
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ SMALL = Bounds(accounts=2, regions=1, images=1)
 def compute_hash(world: CheckWorld, *steps: CheckStep) -> int:
     """Return the canonical hash of the state to which these calls lead, and undo them."""
     state, start = world.cloud.engine.state, world.cloud.engine.state.position
-    canonical = Canonical(state.fork(), world.accounts.values())
+    canonical = Canonical(state.fork(), list(world.accounts.values()))
     for step in steps:
         world.take(step)
     state_hash = canonical.hash_state(state)
@@ -101,7 +102,7 @@ class TestStateHashes:
 
         def compute_shared_hash(to: dict[str, str]) -> int:
             start = world.cloud.engine.state.position
-            canonical = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
+            canonical = Canonical(world.cloud.engine.state.fork(), list(world.accounts.values()))
             for name, other in to.items():
                 account = world.accounts[name]
                 image = account.create_image(**make_copy_step(world, name).arguments)
@@ -120,7 +121,7 @@ class TestStateHashes:
     def test_differ_by_who_shares_with_whom(self) -> None:
         """Beside two volumes of one account, an OMI can be shared by one account with another in exactly seven ways."""
         world = CheckWorld(Bounds())
-        numbers = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
+        numbers = Canonical(world.cloud.engine.state.fork(), list(world.accounts.values()))
         hashes: dict[tuple[str, ...], set[int]] = {}
         for _ in range(2):
             world.take(make_volume_step("alice"))
@@ -151,7 +152,7 @@ class TestStateHashes:
         renamed |= dict(zip(regions, reversed(regions), strict=True))
         renamed |= {f"{one}a": f"{other}a" for one, other in zip(regions, reversed(regions), strict=True)}
         renamed |= dict(zip(world.official.values(), reversed(world.official.values()), strict=True))
-        numbers = [Canonical(w.cloud.engine.state.fork(), w.accounts.values()) for w in (world, mirror)]
+        numbers = [Canonical(w.cloud.engine.state.fork(), list(w.accounts.values())) for w in (world, mirror)]
         for _ in range(8):
             steps = [step for step in world.iter_steps() if "file_location" not in step.arguments]
             step = data.draw(st.sampled_from(steps))
@@ -181,7 +182,7 @@ class TestSearch:
     def test_finds_exactly_the_states_that_calls_lead_to(self) -> None:
         """Two calls deep, the search finds the states that trying every pair of calls leads to, and no others."""
         world = CheckWorld(SMALL)
-        canonical = Canonical(world.cloud.engine.state.fork(), world.accounts.values())
+        canonical = Canonical(world.cloud.engine.state.fork(), list(world.accounts.values()))
         start = world.cloud.mark()
         hashes = {canonical.hash_state(world.cloud.engine.state)}
         for first in tuple(world.iter_steps()):
@@ -310,6 +311,125 @@ class TestBugs:
             State, "undo_to", lambda state, to: original_undo(state, to + 1 if state.position > to + 9 else to)
         )
         assert check(SMALL, 3).violation
+
+
+PLAIN = "any(vm.image_id == golden for vm in mallory.read_vms())"
+
+
+class TestStatements:
+    """`--scenario` and `--never`: the shortest history after which a statement of the user's is true."""
+
+    def test_are_answered_by_a_shortest_script(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """That mallory launches golden takes a grant and a launch; the script runs up to its assertion. [OMI-080]"""
+        arguments = ["--scenario", "shared-image", "--images", "1", "--depth", "3", "--never", PLAIN]
+        assert main(["check", *arguments]) == 1
+        script = capsys.readouterr().out.partition("\n\n")[2].strip()
+        assert [line.partition("(")[0] for line in script.splitlines()[-3:]] == [
+            *("alice.update_image", "mallory.create_vms", "assert not "),
+        ]
+        with pytest.raises(AssertionError):
+            exec(script, {})
+        exec(script.rpartition("\n")[0], {})
+
+    def test_that_never_come_true_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """An account of another Region cannot launch a shared OMI within one call. [OMI-082]"""
+        arguments = ["--scenario", "shared-image", "--images", "1", "--depth", "1"]
+        statement = PLAIN.replace("mallory", "carol")
+        assert main(["check", *arguments, "--never", statement, "--never", "OMI-022"]) == 0
+        assert f"Never within 1 calls: {statement}\nNever within 1 calls: OMI-022\n" in capsys.readouterr().out
+
+    def test_can_be_true_at_the_beginning(self) -> None:
+        """Bob can launch the OMI that is shared with him: no call is needed."""
+        result = check(SMALL, 1, scenario="shared-image", never=["bob.can('CreateVms', ImageId=golden)"])
+        assert result.violation is not None
+        assert result.violation.path == ()
+
+    def test_can_be_a_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The first call that a rule refuses is the last line of the script. [SNP-016]"""
+        assert main(["check", "--regions", "1", "--images", "1", "--depth", "3", "--never", "SNP-016", "--json"]) == 1
+        violation = json.loads(capsys.readouterr().out)["violation"]
+        assert (violation["statement"], violation["calls"]) == ("SNP-016", 2)
+        with pytest.raises(ApiError, match="SNP-016"):
+            exec(violation["script"], {})
+
+    def test_can_be_an_illegal_cell(self) -> None:
+        """The id of a cell of a lifecycle is a rule, too."""
+        result = check(SMALL, 3, never=["vm/StartVms/running"])
+        assert list_called_methods(result) == ["create_vms", "complete", "start_vms"]
+
+    def test_have_the_same_answer_with_two_workers(self) -> None:
+        """The history does not depend on how the work is shared."""
+        question: Any = {"scenario": "shared-image", "never": ["len(bob.read_volumes()) == 1"]}
+        assert check(SMALL, 1, workers=2, **question) == check(SMALL, 1, **question)
+
+    @pytest.mark.parametrize(
+        ("statement", "message"),
+        [
+            ("bob launches golden", "must be the id of a rule or a Python expression, for example 'any("),
+            ("", "must be the id of a rule or a Python expression"),
+            ("x = 1", "must be the id of a rule or a Python expression"),
+            ("(" * 500, "must be the id of a rule or a Python expression"),
+            ("a\0b", "must be the id of a rule or a Python expression"),
+            ("False and goldn", "unknown name 'goldn'; did you mean golden?"),
+            ("OMI-02", "unknown rule; did you mean OMI-"),
+            ("OMI-123", "this rule refuses nothing"),
+            ("vm/StartVms/runing", "unknown rule; did you mean vm/StartVms/running?"),
+            ("bob.read_vms()[0]", "raises IndexError: tuple index out of range (at the beginning)"),
+            ("len(bob.read_vms()) and 1 / 0", "raises ZeroDivisionError: division by zero (after bob.create_vms("),
+            ("alice.create_volume(subregion_name='eu-west-2a', size=1)", "changes the cloud; it must only read it"),
+        ],
+    )
+    def test_that_are_wrong_are_refused_in_one_line(
+        self, capsys: pytest.CaptureFixture[str], statement: str, message: str
+    ) -> None:
+        """A statement that is neither an expression nor a rule, or cannot be evaluated, is one line and status 2."""
+        arguments = ["--scenario", "shared-image", "--images", "1", "--depth", "1", "--json", "--never", statement]
+        assert main(["check", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--scenario", "shared-imag"], "unknown scenario 'shared-imag'; did you mean shared-image?"),
+            (["--scenario", "/nowhere.toml"], "/nowhere.toml: this scenario cannot be read"),
+            (["--scenario", "shared-image", "--accounts", "2"], "--accounts has no effect on --scenario"),
+        ],
+    )
+    def test_of_wrong_scenarios_are_refused(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    ) -> None:
+        """An unknown scenario, and a number of accounts beside one, are one line and status 2."""
+        assert main(["check", *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+    def test_distinguish_the_accounts_and_resources_of_the_beginning(self) -> None:
+        """With a scenario, a call of alice and the same call of bob lead to different states."""
+        world = CheckWorld(SMALL, "shared-image")
+        state, accounts = world.cloud.engine.state, list(world.accounts.values())
+        hashes = {}
+        for named in (False, True):
+            canonical = Canonical(state.fork(), accounts, named=named)
+            for caller in ("alice", "bob"):
+                with world.cloud.savepoint():
+                    world.take(make_volume_step(caller))
+                    hashes[named, caller] = canonical.hash_state(state)
+        assert hashes[False, "alice"] == hashes[False, "bob"]
+        assert hashes[True, "alice"] != hashes[True, "bob"]
+
+    def test_name_accounts_whose_names_are_no_variables(self, tmp_path: Path) -> None:
+        """An account with another name is a numbered variable of the statement and of the script."""
+        scenario = tmp_path / "x.toml"
+        scenario.write_text('[accounts]\n"a-1" = {}\ncloud = {}\nbob = {}\n')
+        world = CheckWorld(SMALL, str(scenario))
+        assert list(world.accounts) == ["account_1", "account_2", "bob"]
+        result = check(SMALL, 1, scenario=str(scenario), never=["len(account_2.read_volumes()) == 1"])
+        assert result.violation is not None
+        script = write_script(result.violation, SMALL, str(scenario))
+        assert "account_2 = cloud.account('cloud')\n" in script
+        with pytest.raises(AssertionError):
+            exec(script, {})
 
 
 class TestCheckCommand:

@@ -14,7 +14,7 @@ from moto.core.request import Request as MotoRequest
 from moto.s3 import models, responses
 from werkzeug.exceptions import HTTPException
 
-from omisim.doors.http import HttpResponse
+from omisim.doors.http import HttpResponse, clean_header
 
 __all__ = ["call_moto", "use_backend"]
 
@@ -24,7 +24,8 @@ _LOCK = RLock()  # moto keeps its backends in module variables, so requests run 
 
 def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
     """Return moto's response to a request; a request that moto cannot parse is answered with an S3 error."""
-    request = MotoRequest.from_primitives(method, url, headers, body)
+    clean_headers = {name: clean_header(value) for name, value in headers.items()}  # as a server hands them over
+    request = MotoRequest.from_primitives(method, url, clean_headers, body)
     door = responses.S3Response()
     path = url.partition("?")[0].removeprefix("https://s3.amazonaws.com/")
     respond = door.key_response if "/" in path else door.bucket_response

@@ -95,11 +95,14 @@ def _check_step(cloud: Cloud, since: Mark) -> Iterator[Broken]:
     changes = state.journal[since.position - (state.position - len(state.journal)) :]
     step = Step(cloud.engine, changes)
     for change in changes:
-        yield from _apply(of_changes.get(change.kind, ()), step, change)
+        for law in of_changes.get(change.kind, ()):
+            finding = law.check(step, change)
+            if finding is not None:
+                yield Broken(law, finding)
     for kind, row_id in dict.fromkeys(_iter_affected(state, changes)):
-        row = state.get(kind, row_id)
+        row = state.get(kind, row_id) if kind in of_rows else None
         if row is not None:
-            yield from _apply(of_rows.get(kind, ()), cloud.engine, row)
+            yield from _apply(of_rows[kind], cloud.engine, row)
 
 
 def _apply(laws: Iterable[Law], *subjects: Any) -> Iterator[Broken]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from operator import is_
 from typing import Any
 
 from omisim.actions.framework.call import Call
@@ -15,6 +16,7 @@ from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image, PermissionsOnResource, Snapshot, Vm, Volume
 from omisim.model.filters import FiltersImage, FiltersSnapshot, FiltersVm, FiltersVolume
 from omisim.spec.catalog import load_catalog
+from omisim.state.initial_state import initial_state
 from omisim.testing.laws.table import law, on_cloud
 
 __all__ = ["granted", "may_see", "read", "users"]
@@ -30,12 +32,16 @@ def granted(row: Image | Snapshot) -> PermissionsOnResource:
 
 def may_see(account: AccountRow, row: Any, owner: AccountRow) -> bool:
     """Whether an account may read and use a row: its own, one shared with it, or a public one in its Region."""
-    if row.account_id == account.account_id:
+    return _may_see(account.account_id, account.region, row, owner)
+
+
+def _may_see(account_id: str, region: str, row: Any, owner: AccountRow) -> bool:
+    if row.account_id == account_id:
         return True
-    if not isinstance(row, SHARED) or account.region != owner.region:
+    if not isinstance(row, SHARED) or region != owner.region:
         return False
     shared = granted(row)
-    return shared.global_permission or account.account_id in shared.account_ids
+    return shared.global_permission or account_id in shared.account_ids
 
 
 @cache
@@ -51,23 +57,27 @@ def users(engine: Engine) -> Iterator[AccountRow]:
 
 def read(engine: Engine, account: AccountRow, action: str, **parameters: Any) -> tuple[Any, ...]:
     """Run a read action for an account without a log entry and without applying due transitions."""
-    call = Call(action, account, account.region, engine.begin("law", observed=False))
-    values = ACTIONS[action].shape.parse(Request(action, parameters, PYTHON), call.report)
-    rows: tuple[Any, ...] = ACTIONS[action].function(call, **values)
+    return _answer(engine, account, Request(action, parameters, PYTHON))
+
+
+def _answer(engine: Engine, account: AccountRow, request: Request) -> tuple[Any, ...]:
+    action = ACTIONS[request.action]
+    call = Call(request.action, account, account.region, engine.begin("law", observed=False))
+    rows: tuple[Any, ...] = action.function(call, **action.shape.parse(request, call.report))
     return rows
 
 
-@lru_cache(maxsize=256)  # the same row is checked after each step that affects it
-def _filter_by_id(filters: Any, ids: str, row_id: str) -> Any:
-    """Return filters that match one row only."""
-    return filters(**{ids: (row_id,)})
+@lru_cache(maxsize=1024)  # the same row is read after each step that affects it, by each account
+def _make_read(action: str, filters: Any, ids: str, row_id: str) -> Request:
+    """Return the request that reads one row."""
+    return Request(action, {"filters": filters(**{ids: (row_id,)})}, PYTHON)
 
 
 def _find_wrong_reader(engine: Engine, row: Any, action: str, filters_class: Any) -> str | None:
     owner: AccountRow = engine.state.get("account", row.account_id)
-    filters = _filter_by_id(filters_class, f"{row.key}s", row.id)
+    request = _make_read(action, filters_class, f"{row.key}s", row.id)
     for account in users(engine):
-        seen = read(engine, account, action, filters=filters)
+        seen = _answer(engine, account, request)
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
         if seen and isinstance(row, SHARED) and account is not owner:
@@ -120,14 +130,27 @@ _LISTS = (("image", "ReadImages"), ("snapshot", "ReadSnapshots"), ("volume", "Re
 def unfiltered_reads_are_complete_and_ordered(cloud: Cloud) -> str | None:
     """A read without filters lists exactly the resources that the account may see, in creation order."""
     owners = cloud.engine.state.rows("account")
-    for account in users(cloud.engine):
-        for kind, action in _LISTS:
-            rows = cloud.engine.state.rows(kind).items()
-            expected = [row_id for row_id, row in rows if may_see(account, row, owners[row.account_id])]
-            seen = [row.id for row in read(cloud.engine, account, action)]
+    for kind, action in _LISTS:
+        rows, request = cloud.engine.state.rows(kind), Request(action, {}, PYTHON)
+        catalogue = initial_state().rows(kind)
+        # if the rows of the catalogue are as they were, they also come first
+        is_unchanged = len(rows) >= len(catalogue) and all(map(is_, catalogue.values(), rows.values()))
+        new_rows = list(rows.values())[len(catalogue) :] if is_unchanged else list(rows.values())
+        for account in users(cloud.engine):
+            public = _list_catalogue_ids(kind, account.region, account.account_id) if is_unchanged else ()
+            expected = [*public, *(row.id for row in new_rows if may_see(account, row, owners[row.account_id]))]
+            seen = [row.id for row in _answer(cloud.engine, account, request)]
             if seen != expected:
                 return f"{action} of {account.name} {_describe_difference(seen, expected)}"
     return None
+
+
+@lru_cache(maxsize=256)
+def _list_catalogue_ids(kind: str, region: str, account_id: str) -> tuple[str, ...]:
+    """Return the ids of the catalogue's rows that an account may see."""
+    owners = initial_state().rows("account")
+    rows = initial_state().rows(kind).values()
+    return tuple(row.id for row in rows if _may_see(account_id, region, row, owners[row.account_id]))
 
 
 def _describe_difference(seen: list[str], expected: list[str]) -> str:

@@ -7,11 +7,14 @@ explored interleavings therefore include those of the other timings.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
+from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import PYTHON, Request
 from omisim.cloud.account import Account, Typed
 from omisim.cloud.cloud import Cloud
+from omisim.engine.dispatch import dispatch
 from omisim.model import Image, Snapshot, Volume
 from omisim.spec.catalog import load_catalog
 from omisim.spec.lifecycle import LIFECYCLES
@@ -25,6 +28,8 @@ CLOUD = "cloud"
 SMALL, LARGE = 10, 20  # GiB of a volume, before and after it has grown
 TIMERS = 3601.0  # seconds after which all timers have fired
 MANIFEST = "manifest.json"
+MAX_REQUESTS = 20_000
+BOUNDED = ("image", "vm", "volume", "snapshot", "image_export", "snapshot_export")
 
 
 class Bounds(NamedTuple):
@@ -60,22 +65,32 @@ class CheckStep(NamedTuple):
 
 
 class CheckWorld:
-    """A cloud with accounts that each have a bucket, and one official OMI per Region."""
+    """A cloud with accounts that each have a bucket, and one official OMI per Region.
 
-    def __init__(self, bounds: Bounds) -> None:
+    `accounts` has the accounts by the name of their variable in a script. With a scenario, the cloud and its accounts
+    are those of the scenario, and the bounds say how many resources of each kind may be added.
+    """
+
+    def __init__(self, bounds: Bounds, scenario: str | None = None) -> None:
         self.bounds = bounds
-        self.cloud: Cloud = Cloud(timing="manual")
-        regions = list(load_catalog().regions)[: bounds.regions]
-        homes = [region for region in regions for _ in range(bounds.accounts)]
-        self.accounts: dict[str, Account] = {
-            name: self.cloud.account(name, region=region) for name, region in zip(NAMES, homes, strict=False)
-        }
-        self._homes = {account.account_id for account in self.accounts.values()}
+        if scenario is None:
+            self.cloud: Cloud = Cloud(timing="manual")
+            regions = list(load_catalog().regions)[: bounds.regions]
+            homes = [region for region in regions for _ in range(bounds.accounts)]
+            accounts = [self.cloud.account(name, region=region) for name, region in zip(NAMES, homes, strict=False)]
+        else:
+            self.cloud = Cloud.from_scenario(scenario, timing="manual")
+            accounts = [self.cloud.account(name) for name in self.cloud.accounts]
+        self.accounts: dict[str, Account] = _name_variables(accounts)
+        self._homes = {account.account_id for account in accounts}
         self.official: dict[str, str] = {
-            region: self.cloud.images.official("rhel", region).image_id for region in regions
+            region: self.cloud.images.official("rhel", region).image_id
+            for region in dict.fromkeys(account.region for account in accounts)
         }
-        for account in self.accounts.values():
+        for account in accounts:
             bucket(account, account.account_id)
+        self._most = {kind: len(self._list_rows(kind)) + bounds.images for kind in BOUNDED}
+        self._requests: dict[tuple[str, str], Request] = {}
         self._actions = {name: typed.action for name, typed in vars(Account).items() if isinstance(typed, Typed)}
 
     def take(self, step: CheckStep) -> None:
@@ -83,9 +98,20 @@ class CheckWorld:
         if step.caller == CLOUD:
             getattr(self.cloud, step.method)(*step.arguments.values())
             return
-        account = self.accounts[step.caller]
-        request = Request(self._actions[step.method], step.arguments, PYTHON)
-        self.cloud.engine.call(request, account.account_id, account.region)
+        account, engine, request = self.accounts[step.caller], self.cloud.engine, self._make_request(step)
+        row = engine.state.get("account", account.account_id)
+        # not engine.call: the call log, faults and lock-outs are not part of a state
+        dispatch(engine.begin(request.action), engine.clock, ACTIONS[request.action], request, row, account.region)
+
+    def _make_request(self, step: CheckStep) -> Request:
+        """Return the request of a step. Most steps are tried in many states, and are parsed once."""
+        key = (step.method, repr(step.arguments))
+        request = self._requests.get(key)
+        if request is None:
+            if len(self._requests) >= MAX_REQUESTS:
+                self._requests.clear()
+            request = self._requests[key] = Request(self._actions[step.method], step.arguments, PYTHON)
+        return request
 
     def iter_steps(self) -> Iterator[CheckStep]:
         """Yield every call to try in the current state, in a fixed order."""
@@ -189,6 +215,11 @@ class CheckWorld:
         if any(due.timer for due in dues):
             yield CheckStep(CLOUD, "advance", {"seconds": TIMERS})
 
+    def name_resources(self) -> dict[str, Any]:
+        """Return the variables of a statement: the accounts, and the ids of what the scenario has named."""
+        ids_by_name: dict[str, str] = dict(self.cloud.engine.state.rows("name"))
+        return {name: row_id for name, row_id in ids_by_name.items() if _is_variable(name)} | self.accounts
+
     # --- existing resources
 
     def _list_rows(self, kind: str) -> list[Any]:
@@ -196,7 +227,7 @@ class CheckWorld:
         return [row for row in self.cloud.engine.state.rows(kind).values() if row.account_id in self._homes]
 
     def _has_room(self, kind: str) -> bool:
-        return len(self._list_rows(kind)) < self.bounds.images
+        return len(self._list_rows(kind)) < self._most[kind]
 
     def _find_free_name(self, account: Account) -> str:
         find_by = self.cloud.engine.state.find_by
@@ -208,6 +239,18 @@ class CheckWorld:
     def _presign(self, object_id: str, account_id: str) -> str:
         keys = self.cloud.engine.state.find_by("access_key", "account_id", account_id)
         return presign(Place(*object_id.split("/", 2)), keys[0], self.cloud.now)
+
+
+def _name_variables(accounts: Iterable[Account]) -> dict[str, Account]:
+    """Return accounts by variables: their names, or `account_2` where the name cannot be a variable."""
+    return {
+        account.name if _is_variable(account.name) and account.name != CLOUD else f"account_{number}": account
+        for number, account in enumerate(accounts, 1)
+    }
+
+
+def _is_variable(name: str) -> bool:
+    return name.isidentifier() and not iskeyword(name)
 
 
 def _make_export_target(account: Account) -> dict[str, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -60,25 +60,38 @@ _KINDS = frozenset(entity.kind for entity in ENTITIES if entity.kind != "account
 
 
 class Canonical:
-    """Computes the hashes of the states of one world. `first` is its initial state, whose rows all states share."""
+    """Computes the hashes of the states of one world. `first` is its initial state, whose rows all states share.
 
-    def __init__(self, first: State, accounts: Iterable[Account]) -> None:
+    With `named`, the accounts, Regions and resources of the initial state are not renamed: a state in which bob has
+    launched an OMI differs from one in which alice has, or another OMI.
+    """
+
+    def __init__(self, first: State, accounts: Sequence[Account], *, named: bool = False) -> None:
         self._since = len(first.journal)
-        self._catalogue = {row_id for kind in ("image", "snapshot") for row_id in first.rows(kind)}
+        self._ends = {row_id: _CATALOGUE for kind in ("image", "snapshot") for row_id in first.rows(kind)}
         self._fixed: Graph = {}
         for account in accounts:
-            self._fixed[account.account_id] = (_hash_text("account"), [(_hash_position(0), account.region)])
-            self._fixed[account.region] = (_hash_text("region"), [])
+            colours = [_hash_text(name if named else kind) for kind, name in _list_names(account)]
+            self._fixed[account.account_id] = (colours[0], [(_hash_position(0), account.region)])
+            self._fixed[account.region] = (colours[1], [])
+        self._named: dict[tuple[str, str], int] = {}  # the first resources, and the hashes of their ids
+        if named:
+            owners = {account.account_id for account in accounts}
+            for kind in _KINDS:
+                rows = first.rows(kind)
+                self._ends |= {row_id: _hash_text(row_id) for row_id in rows}
+                self._named |= {(kind, i): _hash_text(i) for i, row in rows.items() if row.account_id in owners}
         self._nodes: dict[int, tuple[Any, int, list[Edge]]] = {}  # by id(row): the row, its colour, its edges
 
     def hash_state(self, state: State) -> int:
         """Return the canonical hash of a state."""
-        return _compute_least_hash(*_join_edges(self._build_graph(state), self._catalogue))
+        return _compute_least_hash(*_join_edges(self._build_graph(state), self._ends))
 
     def _build_graph(self, state: State) -> Graph:
         graph = self._fixed.copy()
         dues = state.rows("due")
         changed = {(change.kind, change.id) for change in state.journal[self._since :]}
+        changed.update(self._named)
         for kind, row_id in changed:
             row = state.get(kind, row_id) if kind in _KINDS else None
             if row is None:
@@ -89,18 +102,26 @@ class Canonical:
             _, colour, edges = node
             due = dues.get(f"{kind}:{row_id}")
             key = row_id if kind != "volume_link" else f"link {row_id}"
-            graph[key] = (colour if due is None else hash((colour, _hash_text(due.event))), edges)
+            if due is not None:
+                colour = hash((colour, _hash_text(due.event)))
+            if (kind, row_id) in self._named:
+                colour ^= self._named[kind, row_id]
+            graph[key] = (colour, edges)
         return graph
 
     def _build_node(self, kind: str, row: Any) -> tuple[Any, int, list[Edge]]:
         """Return a row's colour and edges, cached because one row is in many states."""
         shape: list[int] = [_hash_text(kind)]
         edges: list[Edge] = []
-        _add_values(row, shape, edges)
+        _add_values(_make_getter(row.__class__)(row), shape, edges)
         if len(self._nodes) > _MAX_CACHED_ROWS:
             self._nodes.clear()
         node = self._nodes[id(row)] = (row, hash(tuple(shape)), edges)
         return node
+
+
+def _list_names(account: Account) -> tuple[tuple[str, str], tuple[str, str]]:
+    return ("account", account.account_id), ("region", account.region)
 
 
 @cache
@@ -110,33 +131,29 @@ def _make_getter(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
 
 
-def _add_values(row: Any, shape: list[int], edges: list[Edge]) -> None:
-    """Add the values of a row, without ids, to `shape`, and its ids to `edges`."""
-    for value in _make_getter(row.__class__)(row):
-        _add_value(value, shape, edges)
-
-
-def _add_value(value: Any, shape: list[int], edges: list[Edge]) -> None:
-    if value is None:
-        shape.append(0)
-    elif isinstance(value, str):
-        text_hash, ids = _split_ids(value)
-        shape.append(text_hash)
-        if ids:
-            place = _hash_position(len(shape))
-            edges.extend([(place, row_id) for row_id in ids])
-    elif isinstance(value, int):
-        shape.append(value + 2)
-    elif isinstance(value, dt.datetime):
-        return
-    elif isinstance(value, tuple):
-        shape.append(len(value))
-        for item in value:
-            _add_value(item, shape, edges)
-    elif is_dataclass(value):
-        _add_values(value, shape, edges)
-    else:
-        shape.append(_hash_text(repr(value)))
+def _add_values(values: Iterable[Any], shape: list[int], edges: list[Edge]) -> None:
+    """Add values at any depth, without ids and dates, to `shape`, and their ids to `edges`."""
+    for value in values:
+        if value is None:
+            shape.append(0)
+        elif isinstance(value, str):
+            text_hash, ids = _split_ids(value)
+            shape.append(text_hash)
+            if ids:
+                place = _hash_position(len(shape))
+                edges.extend([(place, row_id) for row_id in ids])
+        elif isinstance(value, tuple):
+            shape.append(len(value))
+            if value:
+                _add_values(value, shape, edges)
+        elif isinstance(value, int):
+            shape.append(value + 2)
+        elif isinstance(value, dt.datetime):
+            continue
+        elif is_dataclass(value):
+            _add_values(_make_getter(value.__class__)(value), shape, edges)
+        else:
+            shape.append(_hash_text(repr(value)))
 
 
 @lru_cache(maxsize=65_536)
@@ -157,10 +174,10 @@ def _hash_text(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 
-def _join_edges(graph: Graph, catalogue: set[str]) -> tuple[Colours, Edges]:
+def _join_edges(graph: Graph, ends: Mapping[str, int]) -> tuple[Colours, Edges]:
     """Return the colours and the edges of a graph whose nodes are numbered. Both ends of an edge list it.
 
-    Ids of the catalogue and of deleted resources get nodes of their own.
+    Ids of the catalogue and of deleted resources get nodes of their own; `ends` has the colours of some of them.
     """
     numbers = {key: number for number, key in enumerate(graph)}
     colours = [colour for colour, _ in graph.values()]
@@ -172,7 +189,7 @@ def _join_edges(graph: Graph, catalogue: set[str]) -> tuple[Colours, Edges]:
             end = numbers.get(other)
             if end is None:
                 end = numbers[other] = len(all_edges)
-                colours.append(_CATALOGUE if other in catalogue else _DELETED)
+                colours.append(ends.get(other, _DELETED))
                 all_edges.append([])
             all_edges[node].append((place, end))
             all_edges[end].append((place ^ _REVERSED, node))

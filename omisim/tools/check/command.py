@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +13,21 @@ from typing import Any
 
 from omisim.tools.check.actions import Bounds, CheckWorld
 from omisim.tools.check.search import CheckResult, Level, Progress, Violation, check
+from omisim.tools.check.statements import describe_truth
 
 __all__ = ["run", "to_json_data", "write_script"]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command; return 0 if every law holds, 1 if one is broken. Raises ValueError for invalid bounds."""
-    bounds = Bounds(options.accounts, options.regions, options.images).validate()
+    """Run the command; return 0 if every law holds, 1 if one is broken or a statement has become true.
+
+    Raises ValueError for invalid bounds, scenarios and statements.
+    """
+    bounds = _choose_bounds(options)
     began = perf_counter()
     with _show_progress(quiet=options.json) as progress:
-        result = check(bounds, options.depth, options.workers, progress)
+        question = {"scenario": options.scenario, "never": options.never}
+        result = check(bounds, options.depth, options.workers, progress, **question)
     seconds = perf_counter() - began
     if options.json:
         print(json.dumps(to_json_data(result, options.workers, seconds), indent=2))
@@ -30,11 +36,21 @@ def run(options: argparse.Namespace) -> int:
     return 1 if result.violation else 0
 
 
+def _choose_bounds(options: argparse.Namespace) -> Bounds:
+    given = {"accounts": options.accounts, "regions": options.regions}
+    sizes = {name: number for name, number in given.items() if number is not None}
+    if options.scenario and sizes:
+        raise ValueError(f"--{next(iter(sizes))} has no effect on --scenario, which has its own accounts")
+    return Bounds(**sizes, images=options.images).validate()
+
+
 def to_json_data(result: CheckResult, workers: int, seconds: float) -> dict[str, Any]:
     """Return the result of a check as JSON data."""
     violation = result.violation
     return {
         **result.bounds._asdict(),
+        "scenario": result.scenario,
+        "never": list(result.never),
         "depth": len(result.levels),
         "workers": workers,
         "states": result.states,
@@ -49,7 +65,8 @@ def to_json_data(result: CheckResult, workers: int, seconds: float) -> dict[str,
             for level in result.levels
         ],
         "violation": violation
-        and {"what": violation.error, "calls": len(violation.path), "script": write_script(violation, result.bounds)},
+        and {"what": violation.error, "statement": violation.statement, "calls": len(violation.path)}
+        | {"script": write_script(violation, result.bounds, result.scenario)},
     }
 
 
@@ -63,27 +80,42 @@ def _format_result(result: CheckResult, seconds: float) -> str:
     if result.complete:
         lines.append("The search is complete: every state that can be reached within these bounds was visited.")
     if result.violation is None:
+        lines += [f"Never within {len(result.levels)} calls: {statement}" for statement in result.never]
         return "\n".join([*lines, "Every law held in every state."])
-    return "\n".join([*lines, "", write_script(result.violation, result.bounds)])
+    return "\n".join([*lines, "", write_script(result.violation, result.bounds, result.scenario)])
 
 
-def write_script(violation: Violation, bounds: Bounds) -> str:
+def write_script(violation: Violation, bounds: Bounds, scenario: str | None = None) -> str:
     """Return the calls that lead to a violation as a Python script."""
-    world = CheckWorld(bounds)
+    world = CheckWorld(bounds, scenario)
+    statement = violation.statement
     exporting = {step.caller for step in violation.path if "osu_export" in step.arguments}
     lines = [f"# {line}" for line in violation.error.splitlines()]
-    lines += ["from omisim import Cloud", "from omisim.testing import laws"]
+    lines += ["from omisim import Cloud"]
+    lines += [] if statement else ["from omisim.testing import laws"]
     lines += ["from omisim.testing.script import bucket"] if exporting else []
-    lines += ["", 'cloud = Cloud(timing="manual")']
-    # create every account, because ids depend on the resources created before
-    lines += [
-        f'{name} = cloud.account("{name}", region="{account.region}")' for name, account in world.accounts.items()
-    ]
+    lines += ["", *_write_beginning(world, scenario, statement)]
     lines += [f"bucket({name}, {name}.account_id)" for name in world.accounts if name in exporting]
-    *before, last = map(str, violation.path) if violation.path else [""]
-    return "\n".join(
-        [*lines, *before, "mark = cloud.mark()", last, "laws.check(cloud, since=mark)", "laws.check(cloud)"]
-    )
+    calls = [str(step) for step in violation.path]
+    if not statement:
+        *before, last = calls or [""]
+        return "\n".join(
+            [*lines, *before, "mark = cloud.mark()", last, "laws.check(cloud, since=mark)", "laws.check(cloud)"]
+        )
+    is_rule = violation.error != describe_truth(statement)
+    return "\n".join([*lines, *calls, *([] if is_rule else [f"assert not ({statement})"])])
+
+
+def _write_beginning(world: CheckWorld, scenario: str | None, statement: str) -> list[str]:
+    """Return the lines that create the cloud, its accounts and the variables of a statement."""
+    if scenario is None:
+        # create every account, because ids depend on the resources created before
+        accounts = [f'{name} = cloud.account("{a.name}", region="{a.region}")' for name, a in world.accounts.items()]
+        return ['cloud = Cloud(timing="manual")', *accounts]
+    lines = [f'cloud = Cloud.from_scenario({scenario!r}, timing="manual")']
+    lines += [f"{name} = cloud.account({account.name!r})" for name, account in world.accounts.items()]
+    names = [name for name in world.name_resources() if name not in world.accounts]
+    return lines + [f"{name} = cloud.named({name!r})" for name in names if re.search(rf"\b{name}\b", statement)]
 
 
 @contextmanager

@@ -29,19 +29,25 @@ from omisim.spec.errors import ApiError
 from omisim.testing import laws
 from omisim.tools.check.actions import Bounds, CheckStep, CheckWorld
 from omisim.tools.check.canonical import Canonical
+from omisim.tools.check.statements import Happened, StatementError, Statements
 
 __all__ = ["CheckResult", "Level", "check"]
 
 CHUNK_SIZE = 16  # states per task of a worker
 MAX_WORKERS = 64
 Path = tuple[CheckStep, ...]
+Start = tuple[Bounds, str | None, tuple[str, ...]]  # the bounds, the scenario and the statements
 
 
 class Violation(NamedTuple):
-    """The first broken law: the calls that lead to it, and the error."""
+    """The first broken law: the calls that lead to it, and the error.
+
+    `statement` is the statement of the user's that came true, or the rule that refused the last call; else "".
+    """
 
     path: Path
     error: str
+    statement: str = ""
 
 
 @dataclass
@@ -60,6 +66,8 @@ class CheckResult:
     """The result of a check: the states by distance, and the first violation, if any."""
 
     bounds: Bounds
+    scenario: str | None = None
+    never: tuple[str, ...] = ()
     levels: list[Level] = field(default_factory=list)
     states: int = 1
     complete: bool = False  # every reachable state within the bounds was visited
@@ -87,12 +95,14 @@ class Visit:
 
 
 class Explorer:
-    """Walks one world from state to state."""
+    """Walks one world from state to state. `never` are the statements that must not become true."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self.world: CheckWorld = CheckWorld(bounds)
+    def __init__(self, bounds: Bounds, scenario: str | None = None, never: Sequence[str] = ()) -> None:
+        self.world: CheckWorld = CheckWorld(bounds, scenario)
         self._cloud, self._state = self.world.cloud, self.world.cloud.engine.state
-        self._canonical = Canonical(self._state.fork(), self.world.accounts.values())
+        accounts, is_named = list(self.world.accounts.values()), bool(scenario or never)
+        self._canonical = Canonical(self._state.fork(), accounts, named=is_named)
+        self._statements = Statements(never, self._cloud, self.world.name_resources())
         self._current = self._canonical.hash_state(self._state)  # the number of the current state
         self._known_states = {self._current}
         self._path: list[CheckStep] = []
@@ -106,6 +116,8 @@ class Explorer:
         path_tried: Path = path
         try:
             laws.check(self._cloud)
+            if not path:
+                self._statements.check()
             for step in tuple(self.world.iter_steps()):
                 path_tried = (*path, step)
                 number = self._try_call(step)
@@ -114,6 +126,11 @@ class Explorer:
                 else:
                     self._record_new_state(visit, step, number)
                     self._step_back()
+        except StatementError as error:
+            calls = "; ".join(map(str, path_tried))
+            raise ValueError(f"{error} ({f'after {calls}' if calls else 'at the beginning'})") from None
+        except Happened as event:
+            visit.violation = Violation(path_tried, str(event), event.statement)
         except Exception as error:  # noqa: BLE001 - a broken law, or any error of a defect
             visit.violation = Violation(path_tried, _describe_error(error))
         self._cloud.engine.session.trim_calls(
@@ -135,11 +152,13 @@ class Explorer:
         except ApiError as refusal:
             if self._state.position != position:
                 raise AssertionError(f"a refused call changed something: {refusal}") from refusal
+            self._statements.check_refusal(refusal)
             refusal.__traceback__ = None  # it would form a cycle: its frames hold the call's record, which holds it
             return None
         if self._state.position == position:
             return self._current
         laws.check(self._cloud, since=self._marks[-1])
+        self._statements.check()
         return self._canonical.hash_state(self._state)
 
     def _move_to(self, path: Path) -> None:
@@ -166,20 +185,30 @@ Visits = Callable[[Sequence[Path]], Iterator[Visit]]
 Progress = Callable[[Level, int], None]
 
 
-def check(bounds: Bounds, depth: int, workers: int = 1, progress: Progress | None = None) -> CheckResult:
+def check(
+    bounds: Bounds,
+    depth: int,
+    workers: int = 1,
+    progress: Progress | None = None,
+    *,
+    scenario: str | None = None,
+    never: Sequence[str] = (),
+) -> CheckResult:
     """Visit every state within `depth` calls of the initial state, and stop at the first broken law.
 
-    `progress` is called after each state with the current level and its total number of states. Raises ValueError for
-    invalid bounds, and ChildProcessError if a worker process dies.
+    With a scenario, the search begins with its cloud. It also stops at the first call after which a statement of
+    `never` is true, or that a rule of `never` refuses: a shortest history that leads there. `progress` is called after
+    each state with the current level and its total number of states. Raises ValueError for invalid bounds, scenarios
+    and statements, and ChildProcessError if a worker process dies.
     """
     if depth < 1:
         raise ValueError(f"depth must be at least 1, not {depth}")
     if not 1 <= workers <= MAX_WORKERS:
         raise ValueError(f"workers must be 1 to {MAX_WORKERS}, not {workers}")
-    result = CheckResult(bounds.validate())
+    result = CheckResult(bounds.validate(), scenario, tuple(never))
     frontier: list[Path] = [()]
     known_states: set[int] = set()
-    with _make_visitor(bounds, workers) as visits:
+    with _make_visitor((bounds, scenario, tuple(never)), workers) as visits:
         for distance in range(depth):
             level = Level(distance)
             result.levels.append(level)
@@ -220,10 +249,10 @@ def _report_nothing(_level: Level, _states: int) -> None:
 
 
 @contextmanager
-def _make_visitor(bounds: Bounds, workers: int) -> Iterator[Visits]:
+def _make_visitor(start: Start, workers: int) -> Iterator[Visits]:
     """Yield a function that visits states in order, in this process or in `workers` others."""
     if workers == 1:
-        explorer, thresholds = Explorer(bounds), gc.get_threshold()
+        explorer, thresholds = Explorer(*start), gc.get_threshold()
         _collect_seldom()
         try:
             yield lambda paths: map(explorer.visit, paths)
@@ -231,7 +260,8 @@ def _make_visitor(bounds: Bounds, workers: int) -> Iterator[Visits]:
             gc.unfreeze()
             gc.set_threshold(*thresholds)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (bounds,))
+    Explorer(*start)  # an invalid scenario or statement is an error of this process
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, start)
     try:
         with _hold_interrupts():
             for _ in range(workers):
@@ -264,12 +294,12 @@ def _hold_interrupts() -> Iterator[None]:
 _own_explorer: list[Explorer] = []  # the explorer of a worker process
 
 
-def _start_worker(bounds: Bounds) -> None:
+def _start_worker(bounds: Bounds, scenario: str | None, never: tuple[str, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     Thread(target=_end_with_parent, daemon=True).start()
-    _own_explorer.append(Explorer(bounds))
+    _own_explorer.append(Explorer(bounds, scenario, never))
     _collect_seldom()
 
 
