@@ -1,0 +1,32 @@
+"""What calls cost: deterministic counts against the committed table."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import pytest
+
+from tools import counts
+
+ONE_PYTHON = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11) or platform.python_implementation() != "CPython",
+    reason="another Python executes other lines",
+)
+
+
+@ONE_PYTHON
+def test_no_call_costs_a_tenth_more_than_in_the_table() -> None:
+    """Each call takes at most 10 % more lines and rows than tests/tools/counts.toml says."""
+    regressions = counts.find_regressions(counts.measure_calls(), counts.read_table())
+    assert regressions == [], f"{'; '.join(regressions)}. If this is on purpose: {counts.COMMAND}"
+
+
+def test_a_regression_names_its_call() -> None:
+    """A call that costs a tenth more is named with both numbers; one that costs a little more, or less, is not."""
+    table = {"fast": 100, "slow": 100, "gone": 1}
+    assert sorted(counts.find_regressions({"fast": 110, "slow": 111, "new": 1}, table)) == [
+        "gone: in one of the two alone",
+        "new: in one of the two alone",
+        "slow: 111 lines and rows, 11% more than the 100 of the table",
+    ]
