@@ -1,4 +1,4 @@
-"""What calls cost, as numbers that are the same in each run: `python tests/tools/counts.py` compares them with counts.toml.
+"""What calls cost, in numbers that are the same in each run, against a table: `python tests/tools/counts.py`.
 
 A count is the number of lines of omisim that a call executes on CPython 3.11, with the rows that it lists
 (`support.growth`), after earlier calls have filled the caches. `tests/tools/test_counts.py` fails if a count is 10 %
