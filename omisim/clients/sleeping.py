@@ -12,6 +12,7 @@ from omisim.clients.waiting.heart import MUTEX, look_after, stop_looking_after
 from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.locks import patch_locks
 from omisim.clients.waiting.loops import patch_loops
+from omisim.clients.waiting.pacing import patch_pacing
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.polls import patch_polls
 from omisim.clients.waiting.signals import patch_signals
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["virtual_sleep"]
 
-_PATCHES = (patch_sleep, patch_threads, patch_locks, patch_polls, patch_sockets, patch_loops, patch_trio, patch_signals)
+_PATCHES = (
+    patch_sleep,
+    patch_threads,
+    patch_locks,
+    patch_polls,
+    patch_sockets,
+    patch_loops,
+    patch_trio,
+    patch_signals,
+    patch_pacing,
+)
 _kernels: list[Kernel] = []
 _patches, _clock_patches = Patches(), Patches()
 

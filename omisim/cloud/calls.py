@@ -12,6 +12,7 @@ from omisim.base.subset import find_mismatches, shorten
 from omisim.base.suggest import suggest
 from omisim.engine.session import CallRecord
 from omisim.model.serialize import api_name, format_date
+from omisim.spec.storage_operations import STORAGE_OPERATIONS
 
 __all__ = ["Calls", "search_calls"]
 
@@ -93,6 +94,8 @@ def _check_query(records: Sequence[CallRecord], action: str | None, parameters: 
             raise ValueError(f"action is required with the parameters {', '.join(parameters)}")
         return
     known_actions = {*ACTIONS, *not_served(), *(record.action for record in records)}
+    if action not in known_actions and action in STORAGE_OPERATIONS:
+        raise ValueError(f"{action} is a request to object storage: cloud.calls() has those of the API only")
     if action not in known_actions:
         raise ValueError(f"unknown action {action!r}{suggest(action, known_actions)}")
     names = [api_name(name) for name in ACTIONS[action].shape.all_fields] if action in ACTIONS else parameters

@@ -46,7 +46,7 @@ def diff_states(mine: State, other: State) -> Iterator[Difference]:
             continue
         for row_id in {**mine.rows(kind), **other.rows(kind)} if changed is None else changed.get(kind, ()):
             my_row, other_row = mine.get(kind, row_id), other.get(kind, row_id)
-            if my_row != other_row:
+            if my_row is not other_row and my_row != other_row:
                 yield Difference(kind, row_id, my_row, other_row)
 
 

@@ -7,6 +7,7 @@ listed. The ids under a key of an index are always sorted.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -219,7 +220,7 @@ class Table:
 
 def _add_amounts(totals: Layers, row: Any, sign: int, amounts: Callable[[Any], Mapping[str, int]]) -> None:
     """Add what a row amounts to to the totals of its account. Forks share them, so they are replaced."""
-    mine = dict(totals.get(row.account_id) or {})
+    mine = Counter(totals.get(row.account_id) or {})
     for name, amount in amounts(row).items():
-        mine[name] = mine.get(name, 0) + sign * amount
-    totals.own[row.account_id] = mine
+        mine[name] += sign * amount
+    totals.own[row.account_id] = {name: amount for name, amount in mine.items() if amount}

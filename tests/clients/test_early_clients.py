@@ -11,6 +11,7 @@ import boto3
 import pytest
 import requests
 from aiobotocore.session import AioSession
+from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
 from osc_sdk_python import Gateway
 from requests import HTTPError
@@ -32,7 +33,21 @@ AWS_CLIENTS: dict[str, Callable[[], Callable[[], Any]]] = {
     "iam": lambda: boto3.client("iam", **KEYS).list_users,
     "sts in China": lambda: boto3.client("sts", "cn-north-1", **KEYS).get_caller_identity,
     "a signed URL": lambda: partial(requests.get, "https://s3.amazonaws.com/golden/a?X-Amz-Signature=0", timeout=1),
+    "a signed URL of version 2": lambda: partial(
+        requests.get,
+        boto3.client("s3", "us-east-1", config=Config(signature_version="s3"), **KEYS).generate_presigned_url(
+            "get_object", Params={"Bucket": "golden", "Key": "a"}
+        ),
+        timeout=1,
+    ),
+    "a signed form": lambda: _post_form(Config(signature_version="s3v4")),
+    "a signed form of version 2": lambda: _post_form(Config(signature_version="s3")),
 }
+
+
+def _post_form(config: Config) -> Callable[[], Any]:
+    form = boto3.client("s3", "us-east-1", config=config, **KEYS).generate_presigned_post("golden", "a")
+    return partial(requests.post, form["url"], data=form["fields"], files={"file": b"content"}, timeout=1)
 
 
 @pytest.fixture(name="bare", autouse=True)

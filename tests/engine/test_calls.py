@@ -112,6 +112,7 @@ class TestNearMisses:
         ("action", "parameters", "message"),
         [
             ("CreateVm", {}, r"unknown action 'CreateVm'; did you mean CreateVms\?"),
+            ("PutObject", {}, "PutObject is a request to object storage: .* those of the API only"),
             ("CreateVms", {"ImageID": 1}, r"CreateVms has no parameter 'ImageID'; did you mean ImageId\?"),
             ("CreateVms", {"image_id": 1}, r"CreateVms has no parameter 'image_id'; did you mean ImageId\?"),
             (None, {"ImageId": 1}, "action is required with the parameters ImageId"),

@@ -28,6 +28,7 @@ __all__ = [
 
 AWS = "AWS"  # the service of a host of AWS
 _ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # in a form or in a JSON object
+_FORM_SIGNATURE = re.compile(rb'name="(?:x-amz-)?signature"', re.IGNORECASE)  # a field of a pre-signed POST
 
 
 class NotServed(RuntimeError):
@@ -98,17 +99,18 @@ def _find_layer(method: str, host: str, target: str, headers: Mapping[str, str],
     layer = next(reversed(STACK), None)
     if layer is None:
         raise NotServed(f"{call()}: the context in which the request began has ended")
-    reason = _find_reason(layer, service, host, target, headers)
+    reason = _find_reason(layer, service, host, target, headers, body)
     if reason:
         raise layer.record_stray(call(), reason)
     return layer if reason is None else None
 
 
-def _find_reason(layer: Layer, service: str, host: str, target: str, headers: Mapping[str, str]) -> str | None:
+def _find_reason(
+    layer: Layer, service: str, host: str, target: str, headers: Mapping[str, str], body: Any
+) -> str | None:
     """Return why a request cannot be answered: None if it can be, "" if it may leave this machine."""
     if service == AWS:
-        is_signed = "authorization" in headers or "X-Amz-Signature=" in target
-        return _AWS_REASON if is_signed and layer.door is not None else ""
+        return _AWS_REASON if layer.door is not None and _is_signed(target, headers, body) else ""
     if layer.door is not None and layer.pid != getpid() and layer.server is None:
         return str(ForkedCloud())
     if layer.door is not None and service in SERVICES:
@@ -118,6 +120,14 @@ def _find_reason(layer: Layer, service: str, host: str, target: str, headers: Ma
         new = endpoint(_RENAMED[service], parsed.region if parsed else "")
         return f"the service {service} is {_RENAMED[service]} now: use {new}"
     return f"omisim does not serve {service} hosts yet"
+
+
+def _is_signed(target: str, headers: Mapping[str, str], body: Any) -> bool:
+    """Whether a request to AWS has credentials: in a header, in its URL, or in the fields of a form."""
+    if "authorization" in headers or "Signature=" in target:  # X-Amz-Signature, or Signature of version 2
+        return True
+    is_form = headers.get("content-type", "").startswith("multipart/form-data")
+    return is_form and isinstance(body, str | bytes) and _FORM_SIGNATURE.search(_bytes(body)) is not None
 
 
 _RENAMED = {"osu": "oos"}  # the former name of a service → its name
