@@ -44,8 +44,7 @@ def find_page(request: HttpRequest, name: str) -> HttpResponse | None:
 
 
 def _view(cloud: Cloud, _parameters: Mapping[str, Any]) -> Any:
-    with cloud.engine.lock:
-        return describe_view(cloud.engine, History(cloud.engine))
+    return describe_view(cloud.engine, History(cloud.engine))
 
 
 def _resource(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:
