@@ -144,7 +144,8 @@ def _add_check(commands: Any) -> None:
         "--images", type=int, default=2, metavar="N", help="the maximum number of OMIs, of VMs, … (default 2)"
     )
     check.add_argument("--depth", type=int, default=3, metavar="N", help="the maximum number of calls (default 3)")
-    check.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
+    check.add_argument("--workers", type=int, metavar="N", help="processes (default 1)")
+    check.add_argument("--dask", metavar="ADDRESS", help="share the work among a cluster: tcp://scheduler:8786")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=_check)
 
@@ -154,7 +155,7 @@ def _check(options: argparse.Namespace) -> int:
 
     try:
         return run(options)
-    except (ValueError, ChildProcessError) as error:
+    except (ImportError, ValueError, ChildProcessError) as error:
         return report_error(f"omisim check: {error}", 2)  # 1: a law is broken
 
 

@@ -176,7 +176,8 @@ export class Board {
     const limit = Math.max(group.limit, at + 1);
     const rest = ids.length - limit;
     group.more.hidden = rest <= 0;
-    setText(group.more, rest > 0 ? `Show ${Math.min(rest, MORE).toLocaleString("en")} more of ${rest.toLocaleString("en")}` : "");
+    const offer = rest > MORE ? `${MORE} more of ${rest.toLocaleString("en")}` : `${rest} more`;
+    setText(group.more, `Show ${offer}`);
     const shown = new Map();
     let place = group.list.firstElementChild;
     for (const id of ids.slice(0, limit)) {
