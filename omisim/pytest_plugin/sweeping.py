@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from _pytest.unittest import TestCaseFunction
 
 from omisim import Cloud
+from omisim.base.private_file import write_private
 from omisim.engine.marks import Saved
 from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 from omisim.testing.sweeps.report import explain_emptiness
@@ -163,4 +163,4 @@ def summarize(reports: list[Any]) -> Iterator[str]:
 
 def write_json(path: str, reports: list[Any]) -> None:
     """Write the reports of a test session to a file."""
-    Path(path).write_text(json.dumps({"tests": merge(reports)}, indent=2) + "\n", encoding="utf-8")
+    write_private(path, json.dumps({"tests": merge(reports)}, indent=2) + "\n")

@@ -14,6 +14,7 @@ from typing import Any
 
 from omisim import __version__
 from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.private_file import write_private
 from omisim.base.suggest import suggest
 from omisim.tools.look import add_source, add_views
 from omisim.tools.model_commands import add_model_commands
@@ -143,7 +144,8 @@ def _add_check(commands: Any) -> None:
         "--images", type=int, default=2, metavar="N", help="the maximum number of OMIs, of VMs, … (default 2)"
     )
     check.add_argument("--depth", type=int, default=3, metavar="N", help="the maximum number of calls (default 3)")
-    check.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
+    check.add_argument("--workers", type=int, metavar="N", help="processes (default 1)")
+    check.add_argument("--dask", metavar="ADDRESS", help="share the work among a cluster: tcp://scheduler:8786")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=_check)
 
@@ -153,7 +155,7 @@ def _check(options: argparse.Namespace) -> int:
 
     try:
         return run(options)
-    except (ValueError, ChildProcessError) as error:
+    except (ImportError, ValueError, ChildProcessError) as error:
         return report_error(f"omisim check: {error}", 2)  # 1: a law is broken
 
 
@@ -176,7 +178,7 @@ def _demo(options: argparse.Namespace) -> int:
 
         story = play()
         if options.svg:
-            Path(options.svg).write_text(draw(story), "utf-8")
+            write_private(options.svg, draw(story))
         elif options.json:
             print(json.dumps(story.to_dict(), indent=2))
         else:

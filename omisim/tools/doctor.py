@@ -30,6 +30,7 @@ CONFIGURATIONS: Final = (".osc/config.json", ".oapi/config.json", ".aws/config",
 PURPOSES: Final = {
     "osc": "account.gateway()", "fcu": "client('fcu')", "oos": "client('oos')", "server": "omisim serve",
     "demo": "omisim demo", "hypothesis": "omisim.testing.strategies and omisim.testing.machine",
+    "dask": "omisim check --dask",
 }  # fmt: skip
 _REQUIREMENT: Final = re.compile(r"([\w.-]+)(?:\[[^]]*\])?\s*([^;]*)(?:;.*extra\s*==\s*['\"]([\w-]+)['\"])?.*")
 _COMPARED: Final[Mapping[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]]] = {

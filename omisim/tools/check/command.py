@@ -12,7 +12,8 @@ from time import perf_counter
 from typing import Any
 
 from omisim.tools.check.actions import Bounds, CheckWorld
-from omisim.tools.check.search import CheckResult, Level, Progress, Violation, check
+from omisim.tools.check.explorer import Violation
+from omisim.tools.check.search import CheckResult, Level, Progress, check
 from omisim.tools.check.statements import describe_truth
 
 __all__ = ["run", "to_json_data", "write_script"]
@@ -23,14 +24,16 @@ def run(options: argparse.Namespace) -> int:
 
     Raises ValueError for invalid bounds, scenarios and statements.
     """
-    bounds = _choose_bounds(options)
+    if options.dask is not None and options.workers is not None:
+        raise ValueError("--workers has no effect on --dask, whose cluster has its own workers")
+    bounds, workers = _choose_bounds(options), options.workers or 1
     began = perf_counter()
     with _show_progress(quiet=options.json) as progress:
-        question = {"scenario": options.scenario, "never": options.never}
-        result = check(bounds, options.depth, options.workers, progress, **question)
+        question = {"scenario": options.scenario, "never": options.never, "dask": options.dask}
+        result = check(bounds, options.depth, workers, progress, **question)
     seconds = perf_counter() - began
     if options.json:
-        print(json.dumps(to_json_data(result, options.workers, seconds), indent=2))
+        print(json.dumps(to_json_data(result, workers, seconds), indent=2))
     else:
         print(_format_result(result, seconds))
     return 1 if result.violation else 0

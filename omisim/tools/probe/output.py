@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from omisim.base.private_file import write_private
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import CANNOT_TELL
 from omisim.probe.page import render_page
@@ -40,7 +41,7 @@ class Saver:
         if self._path is None or not (final or self._clock() - self._last >= 1):
             return
         fresh = self._path.with_name(self._path.name + ".new")
-        fresh.write_text(json.dumps(self._report.to_dict(), indent=2), "utf-8")
+        write_private(fresh, json.dumps(self._report.to_dict(), indent=2))
         fresh.replace(self._path)
         self._last = self._clock()
 
@@ -64,10 +65,10 @@ def write_outputs(options: argparse.Namespace, report: Report) -> None:
     for note in report.notes:
         print(f"omisim probe: {note}", file=sys.stderr)
     if options.html:
-        Path(options.html).write_text(render_page(report), "utf-8")
+        write_private(options.html, render_page(report))
     if options.calibrate:
         text = write_switches(report.switches, report.endpoint, report.started)
-        Path(options.calibrate).write_text(text, "utf-8")
+        write_private(options.calibrate, text)
 
 
 def _print_table(report: Report) -> None:
