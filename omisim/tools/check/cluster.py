@@ -37,7 +37,7 @@ def connect(address: str, start: Start) -> Iterator[Callable[[Sequence[Path]], I
         from distributed import Client, KilledWorker  # noqa: PLC0415 - needs the extra `dask`
     except ImportError as error:
         raise ImportError("--dask needs dask: pip install 'omisim[dask]'") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a lost worker is no news to the user
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it reports each lost worker
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError, ImportError) as error:
