@@ -38,8 +38,8 @@ def main(words: list[str]) -> int:
     if options.plot:
         PICTURE.write_text(draw(measure_sizes(tuple(size for size in SIZES if size <= options.most))), "utf-8")
         return 0
-    with list_goals() as goals:
-        figures = [measure(goal, options.rounds) for goal in goals if options.only in goal.name]
+    with list_goals(options.only) as goals:
+        figures = [measure(goal, options.rounds) for goal in goals]
     print(json.dumps([to_data(figure) for figure in figures], indent=2) if options.json else render_table(figures))
     if options.table:
         PAGE.write_text(replace_table(PAGE.read_text("utf-8"), render_table(figures)), "utf-8")
